@@ -1,0 +1,79 @@
+//! Accounts and their entries (`ledger`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Amount;
+
+/// `POST /v1/accounts`: opens an account for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenAccount {
+    /// ISO 4217 code of the account's only currency.
+    pub currency: String,
+    /// A name that the owner gives it, at most 60 characters.
+    pub name: String,
+}
+
+/// An account as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The account's id.
+    pub id: Uuid,
+    /// The owner's name for it.
+    pub name: String,
+    /// What is on it now.
+    pub balance: Amount,
+    /// Number of entries so far; it grows by one with each.
+    pub version: i64,
+    /// RFC 3339.
+    pub opened_at: String,
+}
+
+/// `GET /v1/accounts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountList {
+    /// The caller's accounts, oldest first.
+    pub accounts: Vec<Account>,
+}
+
+/// Query of `GET /v1/accounts/{id}/entries`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryQuery {
+    /// At most this many entries, 1 to 100; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Cursor of the previous page (`next`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
+/// One line of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the account, from 1 without a gap.
+    pub version: i64,
+    /// The transfer that made it.
+    pub transfer_id: Uuid,
+    /// What kind of transfer: `deposit`, `transfer`, `exchange`, `payout`, `payout_reversal`.
+    pub kind: String,
+    /// Signed: positive is money in.
+    pub amount: Amount,
+    /// The balance after this entry.
+    pub balance: Amount,
+    /// Text given by whoever made the transfer.
+    pub reference: String,
+    /// RFC 3339.
+    pub posted_at: String,
+}
+
+/// `GET /v1/accounts/{id}/entries`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPage {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Give it as `before` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,191 @@
+//! Challenges, evidence and what an instance gets for it (`attestation`).
+//!
+//! The answer to evidence has one shape, whether it is believed or not: see [`Attested`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Operating system of the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// Android Key Attestation.
+    Android,
+    /// Apple App Attest.
+    Ios,
+}
+
+impl Platform {
+    /// The wire name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Android => "android",
+            Self::Ios => "ios",
+        }
+    }
+}
+
+/// What a challenge may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// `POST /v1/attestations`.
+    Attestation,
+    /// `POST /v1/assertions`.
+    Assertion,
+}
+
+impl Purpose {
+    /// The wire name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attestation => "attestation",
+            Self::Assertion => "assertion",
+        }
+    }
+}
+
+/// `POST /v1/challenges`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestChallenge {
+    /// For which platform.
+    pub platform: Platform,
+    /// For which request.
+    pub purpose: Purpose,
+}
+
+/// A challenge: single use, bound to platform and purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// 32 random bytes, base64url.
+    pub challenge: String,
+    /// Seconds until it is refused.
+    pub expires_in: u32,
+}
+
+/// The build of the app that says it is calling.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Package name or bundle id.
+    pub id: String,
+    /// Version shown to people.
+    pub version: String,
+    /// Build number.
+    pub build: u32,
+    /// Operating system.
+    pub platform: Platform,
+}
+
+/// Platform evidence for a new instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "format", deny_unknown_fields)]
+pub enum Evidence {
+    /// Android Key Attestation.
+    #[serde(rename = "android-key-attestation")]
+    AndroidKey {
+        /// DER certificates in standard base64, leaf first.
+        certificates: Vec<String>,
+    },
+    /// Apple App Attest.
+    #[serde(rename = "apple-app-attest")]
+    AppAttest {
+        /// SHA-256 of the App Attest public key, standard base64.
+        key_id: String,
+        /// CBOR, standard base64.
+        attestation_object: String,
+    },
+}
+
+/// Platform evidence for a known instance that renews (iOS; Android has only the proof).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "format", deny_unknown_fields)]
+pub enum Assertion {
+    /// Apple App Attest.
+    #[serde(rename = "apple-app-attest")]
+    AppAttest {
+        /// SHA-256 of the App Attest public key, standard base64.
+        key_id: String,
+        /// CBOR, standard base64.
+        assertion_object: String,
+    },
+}
+
+/// `POST /v1/attestations`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attest {
+    /// The challenge as it was given.
+    pub challenge: String,
+    /// The platform; the challenge was made for it.
+    pub platform: Platform,
+    /// The OAuth client that this instance will be.
+    pub client_id: String,
+    /// The build.
+    pub app: App,
+    /// The device key, a public P-256 JWK.
+    pub device_key: Value,
+    /// Uncompressed P-256 point that the session key is sealed to (HPKE), base64url.
+    pub session_public_key: String,
+    /// What the platform says.
+    pub evidence: Evidence,
+    /// Possession of the device key: a compact JWS over the binding.
+    pub proof: String,
+}
+
+/// `POST /v1/assertions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assert {
+    /// The challenge as it was given.
+    pub challenge: String,
+    /// The platform; the challenge was made for it.
+    pub platform: Platform,
+    /// The OAuth client that this instance is.
+    pub client_id: String,
+    /// The build.
+    pub app: App,
+    /// The device key, a public P-256 JWK.
+    pub device_key: Value,
+    /// A fresh HPKE key, base64url.
+    pub session_public_key: String,
+    /// What the platform says (required on iOS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Assertion>,
+    /// Possession of the device key: a compact JWS over the binding.
+    pub proof: String,
+}
+
+/// The answer to both: one shape, one size class, whether genuine or decoy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attested {
+    /// Random; the operator's log has the verdict under it.
+    pub support_id: String,
+    /// `OAuth-Client-Attestation` for the authorization server.
+    pub client_attestation: String,
+    /// One for each API.
+    pub tokens: Vec<AudienceToken>,
+}
+
+/// An attestation token for one API and the session key that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudienceToken {
+    /// The API.
+    pub audience: String,
+    /// `Attestation-Token`.
+    pub token: String,
+    /// Seconds.
+    pub expires_in: u32,
+    /// The session key, sealed.
+    pub session_key: SealedKey,
+}
+
+/// An HPKE message (RFC 9180 base mode).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedKey {
+    /// Encapsulated key, base64url.
+    pub enc: String,
+    /// Ciphertext and tag, base64url.
+    pub ciphertext: String,
+}

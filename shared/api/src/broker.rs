@@ -1,0 +1,44 @@
+//! Operations of the broker (`POST /internal/v1/operations/{provider}/{operation}`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A call of an operation. The caller names it; it never gives a URL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Typed by the provider's manifest.
+    pub params: Map<String, Value>,
+    /// Required where the operation has an effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer: only the fields that the manifest lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The fields.
+    pub result: Map<String, Value>,
+}
+
+/// Result of `ecb/reference_rates`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceRates {
+    /// `YYYY-MM-DD`.
+    pub date: String,
+    /// Always `EUR`.
+    pub base: String,
+    /// Units of each currency for one euro, as published.
+    pub rates: BTreeMap<String, String>,
+}
+
+/// Result of `sandbox-bank/create_payout`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutOrder {
+    /// The partner's id.
+    pub id: String,
+    /// The partner's word for where it stands.
+    pub status: String,
+}

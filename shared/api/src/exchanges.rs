@@ -1,0 +1,39 @@
+//! Currency exchange between two accounts of one owner (`ledger`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Amount;
+
+/// `POST /v1/exchanges`: sells `amount` of one account's currency for the other's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostExchange {
+    /// The caller's account that is debited.
+    pub from_account: Uuid,
+    /// The caller's account that is credited.
+    pub to_account: Uuid,
+    /// How much is sold, in the currency of `from_account`.
+    pub amount: Amount,
+}
+
+/// An exchange that has been posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Id of the transfer with its four legs.
+    pub id: Uuid,
+    /// Position in the ledger.
+    pub sequence: i64,
+    /// What was sold.
+    pub sold: Amount,
+    /// What was bought, rounded down to the minor unit.
+    pub bought: Amount,
+    /// Units of the bought currency for one of the sold.
+    pub rate: String,
+    /// The day of the reference rates (`YYYY-MM-DD`).
+    pub rate_date: String,
+    /// Who published them.
+    pub rate_source: String,
+    /// RFC 3339.
+    pub posted_at: String,
+}

@@ -1,0 +1,64 @@
+//! Payments out of the house through a partner bank (`ledger`, carried out by `broker`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Amount;
+
+/// `POST /v1/payouts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostPayout {
+    /// The caller's account.
+    pub from_account: Uuid,
+    /// How much; positive.
+    pub amount: Amount,
+    /// Who gets it.
+    pub creditor: Creditor,
+    /// Shown to the creditor, at most 140 characters.
+    #[serde(default)]
+    pub reference: String,
+}
+
+/// A payee outside the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Creditor {
+    /// 1 to 70 characters.
+    pub name: String,
+    /// ISO 13616, without spaces, check digits verified.
+    pub iban: String,
+}
+
+/// Where a payout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayoutStatus {
+    /// The money has left the account; the partner has not confirmed that it has the order.
+    Pending,
+    /// The partner has the order.
+    Submitted,
+    /// The partner says that it has been paid.
+    Paid,
+    /// The partner says that it failed; the money is back on the account.
+    Failed,
+}
+
+/// A payout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payout {
+    /// The payout's id.
+    pub id: Uuid,
+    /// The debited account.
+    pub from_account: Uuid,
+    /// How much.
+    pub amount: Amount,
+    /// Who gets it.
+    pub creditor: Creditor,
+    /// As given.
+    pub reference: String,
+    /// Where it stands.
+    pub status: PayoutStatus,
+    /// RFC 3339.
+    pub created_at: String,
+}

@@ -1,0 +1,120 @@
+//! Refusals: RFC 9457 `application/problem+json` and the stable codes in it.
+//!
+//! A code is part of the API: it is never renamed, and it says no more than the client may know.
+
+use serde::{Deserialize, Serialize};
+
+/// Media type of a refusal (RFC 9457 §6.1).
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Prefix of the `type` member; the code follows it.
+pub const TYPE_BASE: &str = "https://redoubt.dev/problems/";
+
+/// A refusal as it travels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// URI that identifies the kind of problem: [`TYPE_BASE`] and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stable code, e.g. `ledger.insufficient_funds`.
+    pub code: String,
+    /// A short summary, the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request, when it helps and leaks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The offending field as a path, e.g. `amount.currency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The request's id, to quote to support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Codes that any service may answer.
+pub mod code {
+    /// The body, a path segment or a query parameter is not what it should be.
+    pub const REQUEST_INVALID: &str = "request.invalid";
+    /// The body is not of the media type that this route takes.
+    pub const UNSUPPORTED_MEDIA_TYPE: &str = "request.unsupported_media_type";
+    /// The body is larger than this route takes.
+    pub const TOO_LARGE: &str = "request.too_large";
+    /// No such route or resource.
+    pub const NOT_FOUND: &str = "request.not_found";
+    /// The route exists, but not with this method.
+    pub const METHOD_NOT_ALLOWED: &str = "request.method_not_allowed";
+    /// The request did not arrive in time.
+    pub const TIMEOUT: &str = "request.timeout";
+    /// The one refusal of all token layers.
+    pub const UNAUTHORIZED: &str = "auth.unauthorized";
+    /// The caller is known and may not do this.
+    pub const FORBIDDEN: &str = "auth.forbidden";
+    /// Come back later (`Retry-After`).
+    pub const BUSY: &str = "server.busy";
+    /// A fault of ours; the log has the cause under the request's id.
+    pub const INTERNAL: &str = "server.internal";
+    /// What happened is not known yet: send the same request with the same key again.
+    pub const OUTCOME_UNKNOWN: &str = "server.outcome_unknown";
+
+    /// The request needs an `Idempotency-Key`.
+    pub const KEY_MISSING: &str = "idempotency.key_missing";
+    /// The `Idempotency-Key` is too long or not printable.
+    pub const KEY_INVALID: &str = "idempotency.key_invalid";
+    /// The key was used for another request.
+    pub const KEY_REUSED: &str = "idempotency.key_reused";
+
+    /// The amount is not a positive amount of its currency.
+    pub const AMOUNT_INVALID: &str = "ledger.amount_invalid";
+    /// No such account for this caller.
+    pub const ACCOUNT_NOT_FOUND: &str = "ledger.account_not_found";
+    /// The account's currency is not the amount's.
+    pub const CURRENCY_MISMATCH: &str = "ledger.currency_mismatch";
+    /// The posting would take the account below its floor.
+    pub const INSUFFICIENT_FUNDS: &str = "ledger.insufficient_funds";
+    /// From and to are the same account.
+    pub const SAME_ACCOUNT: &str = "ledger.same_account";
+    /// The account takes no postings.
+    pub const ACCOUNT_CLOSED: &str = "ledger.account_closed";
+    /// The posting would take the account above what it can hold.
+    pub const LIMIT_EXCEEDED: &str = "ledger.limit_exceeded";
+    /// No rate for this pair of currencies.
+    pub const RATE_UNAVAILABLE: &str = "ledger.rate_unavailable";
+    /// No such transfer for this caller.
+    pub const TRANSFER_NOT_FOUND: &str = "ledger.transfer_not_found";
+    /// No such payout for this caller.
+    pub const PAYOUT_NOT_FOUND: &str = "ledger.payout_not_found";
+
+    /// The challenge is unknown, used, expired or made for something else.
+    pub const CHALLENGE_INVALID: &str = "attestation.challenge_invalid";
+    /// The evidence is not of a known format or too large to be looked at.
+    pub const EVIDENCE_MALFORMED: &str = "attestation.evidence_malformed";
+
+    /// No such operation, or not for this caller.
+    pub const OPERATION_UNKNOWN: &str = "broker.operation_unknown";
+    /// The parameters do not fit the operation.
+    pub const PARAMETERS_INVALID: &str = "broker.parameters_invalid";
+    /// The third party did not answer as it should.
+    pub const UPSTREAM_FAILED: &str = "broker.upstream_failed";
+    /// The third party refused the request.
+    pub const UPSTREAM_REFUSED: &str = "broker.upstream_refused";
+    /// The third party is not asked just now (breaker or quota).
+    pub const UPSTREAM_UNAVAILABLE: &str = "broker.upstream_unavailable";
+    /// The webhook's signature, time or id is wrong.
+    pub const WEBHOOK_REFUSED: &str = "broker.webhook_refused";
+}
+
+impl Problem {
+    /// A problem with its code, status and title.
+    pub fn new(status: u16, code: &str, title: impl Into<String>) -> Self {
+        Self {
+            kind: format!("{TYPE_BASE}{code}"),
+            code: code.to_owned(),
+            title: title.into(),
+            status,
+            detail: None,
+            field: None,
+            request_id: None,
+        }
+    }
+}

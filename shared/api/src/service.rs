@@ -1,0 +1,37 @@
+//! Names of services and audiences.
+
+/// A workload inside the system, named by its SPIFFE id `spiffe://redoubt/<name>`.
+pub trait Workload: 'static {
+    /// The last path segment of the SPIFFE id.
+    const NAME: &'static str;
+}
+
+macro_rules! workloads {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* #[derive(Debug, Clone, Copy, PartialEq, Eq)] pub struct $name;
+          impl Workload for $name { const NAME: &'static str = $text; })*
+    };
+}
+
+workloads! {
+    /// The `OpenID` provider.
+    Auth = "auth";
+    /// The attestation service.
+    Attestation = "attestation";
+    /// The ledger.
+    Ledger = "ledger";
+    /// The broker.
+    Broker = "broker";
+    /// The people and probes that operate the system.
+    Operator = "operator";
+}
+
+/// The trust domain of SPIFFE ids.
+pub const TRUST_DOMAIN: &str = "redoubt";
+
+/// `aud` of access tokens for the ledger.
+pub const LEDGER_RESOURCE: &str = "urn:redoubt:ledger";
+/// Audience of attestation tokens for the ledger.
+pub const LEDGER_AUDIENCE: &str = "ledger";
+/// Audience of client attestations.
+pub const AUTH_AUDIENCE: &str = "auth";

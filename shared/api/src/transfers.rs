@@ -1,0 +1,40 @@
+//! Transfers between two accounts in the house (`ledger`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Amount;
+
+/// `POST /v1/transfers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostTransfer {
+    /// The caller's account.
+    pub from_account: Uuid,
+    /// Any customer's account of the same currency.
+    pub to_account: Uuid,
+    /// How much; positive.
+    pub amount: Amount,
+    /// Shown on both statements, at most 140 characters.
+    #[serde(default)]
+    pub reference: String,
+}
+
+/// A transfer that has been posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The transfer's id.
+    pub id: Uuid,
+    /// Position in the ledger, from 1 without a gap.
+    pub sequence: i64,
+    /// The debited account.
+    pub from_account: Uuid,
+    /// The credited account.
+    pub to_account: Uuid,
+    /// How much.
+    pub amount: Amount,
+    /// As given.
+    pub reference: String,
+    /// RFC 3339.
+    pub posted_at: String,
+}

@@ -1,0 +1,105 @@
+//! Layer *access token*: **who** calls. A user's token, sent by the very instance that it was issued to.
+//!
+//! Three things must name one key: the token (`cnf.jkt`), the `DPoP` proof (its `jwk`), and the attestation token.
+//! The nonce key is random per process, so a proof that one process took is no proof to another; the in-process memory
+//! of `jti`s is therefore complete (docs/adr/0004).
+
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use identity::access_token::{self, Expect};
+use identity::dpop;
+use identity::nonce::Nonces;
+use identity::replay::{Outcome, ReplayMemory};
+
+use crate::keys::JwksSource;
+use crate::{Decision, Facts, Inbound, Layer, unauthorized};
+
+/// How long a proof's `jti` is remembered: the whole window in which its nonce or time could still pass.
+const MEMORY: i64 = 900;
+
+/// Verifies `Authorization: DPoP` and `DPoP` (RFC 9449 §4.3, §7.1; RFC 9068 §4).
+pub struct AccessTokenLayer {
+    issuer: String,
+    audience: &'static str,
+    origin: String,
+    keys: Arc<JwksSource>,
+    nonces: Nonces,
+    seen: ReplayMemory,
+}
+
+impl AccessTokenLayer {
+    /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path.
+    pub fn new(
+        issuer: String,
+        audience: &'static str,
+        origin: String,
+        keys: Arc<JwksSource>,
+        capacity: usize,
+    ) -> Self {
+        let origin = origin.trim_end_matches('/').to_owned();
+        Self { issuer, audience, origin, keys, nonces: Nonces::new(), seen: ReplayMemory::new(capacity) }
+    }
+
+    async fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
+        let token = request
+            .single(api::header::AUTHORIZATION)
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"))
+            .map(|(_, token)| token)
+            .ok_or_else(|| Decision::refuse("access_token_missing"))?;
+        let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse("dpop_missing"))?;
+        let kid = access_token::key_id(token).map_err(|error| Decision::refuse(error.reason()))?;
+        let keys = self.keys.get(&kid, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
+        let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
+        let claims = access_token::verify(token, &keys, &expect).map_err(|error| Decision::refuse(error.reason()))?;
+        self.check_proof(request, facts, proof, token, &claims)?;
+        facts.access = Some(claims);
+        Ok(())
+    }
+
+    fn check_proof(
+        &self,
+        request: &Inbound,
+        facts: &Facts,
+        proof: &str,
+        token: &str,
+        claims: &access_token::Claims,
+    ) -> Result<(), Decision> {
+        let htu = format!("{}{}", self.origin, request.path);
+        let expect =
+            dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
+        let verified = dpop::verify(proof, &expect).map_err(|error| Decision::refuse(error.reason()))?;
+        if verified.jkt != claims.cnf.jkt {
+            return Err(Decision::refuse("token_of_another_key"));
+        }
+        if facts.attestation.as_ref().is_none_or(|attested| attested.cnf.jkt != claims.cnf.jkt) {
+            return Err(Decision::refuse("token_of_another_instance"));
+        }
+        let nonce_accepted = verified.nonce.as_deref().is_some_and(|nonce| self.nonces.accepts(nonce, request.now));
+        if !nonce_accepted {
+            let reason = if verified.nonce.is_some() { "nonce_stale" } else { "nonce_missing" };
+            let nonce = self.nonces.current(request.now);
+            let problem = unauthorized()
+                .header("www-authenticate", "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
+                .header(api::header::DPOP_NONCE, &nonce);
+            return Err(Decision::Challenge { reason, problem });
+        }
+        let memory = format!("{}|{}", verified.jkt, verified.jti);
+        match self.seen.insert(&memory, request.now + MEMORY, request.now) {
+            Outcome::Fresh => Ok(()),
+            Outcome::Replayed => Err(Decision::refuse("dpop_replayed")),
+            Outcome::Full => Err(Decision::unavailable("replay_memory_full")),
+        }
+    }
+}
+
+impl Layer for AccessTokenLayer {
+    fn name(&self) -> &'static str {
+        "access_token"
+    }
+
+    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
+        Box::pin(async move { self.check(request, facts).await.err().unwrap_or(Decision::Pass) })
+    }
+}

@@ -1,0 +1,77 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use api::problem::code;
+use runtime::Problem;
+
+/// Longest key, in characters.
+const MAX: usize = 255;
+
+/// A key of 1 to 255 printable ASCII characters, taken with or without the quotes of a structured-field string.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads a header value.
+    pub fn parse(value: &str) -> Result<Self, Problem> {
+        let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        let valid = !bare.is_empty()
+            && bare.len() <= MAX
+            && bare.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\');
+        if !valid {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                code::KEY_INVALID,
+                "The Idempotency-Key is not 1 to 255 printable characters.",
+            )
+            .field("Idempotency-Key"));
+        }
+        Ok(Self(bare.to_owned()))
+    }
+
+    /// The key without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromRequest for IdempotencyKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut values = request.headers().get_all(api::header::IDEMPOTENCY_KEY);
+        ready(match (values.next(), values.next()) {
+            (None, _) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                code::KEY_MISSING,
+                "This request needs an Idempotency-Key.",
+            )
+            .field("Idempotency-Key")),
+            (Some(value), None) => Self::parse(value.to_str().unwrap_or_default()),
+            (Some(_), Some(_)) => Self::parse(""),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_and_bare_are_the_same_key() {
+        assert_eq!(IdempotencyKey::parse("\"a-1\"").unwrap(), IdempotencyKey::parse("a-1").unwrap());
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_refused() {
+        let long = "x".repeat(256);
+        for bad in ["", "\"\"", "a b", "a\u{e9}", "a\"b", "a\tb", long.as_str()] {
+            assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(IdempotencyKey::parse(&"x".repeat(255)).is_ok());
+    }
+}

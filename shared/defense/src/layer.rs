@@ -1,0 +1,70 @@
+//! The one shape of a layer.
+
+use actix_web::http::StatusCode;
+use api::problem::code;
+use crypto::SecretBytes;
+use futures_util::future::LocalBoxFuture;
+use identity::{access_token, attestation_token};
+use runtime::Problem;
+
+use crate::Inbound;
+
+/// What a layer decided. The reason is for the audit log; the problem is for the client.
+pub enum Decision {
+    /// Nothing against it.
+    Pass,
+    /// No. The reason is stable text, such as `digest_mismatch`.
+    Refuse {
+        /// For the audit log.
+        reason: &'static str,
+        /// For the client.
+        problem: Problem,
+    },
+    /// Not yet: an honest client can answer this and be let in (a fresh nonce, a step-up).
+    Challenge {
+        /// For the audit log.
+        reason: &'static str,
+        /// For the client.
+        problem: Problem,
+    },
+}
+
+impl Decision {
+    /// The one refusal of all token layers.
+    pub fn refuse(reason: &'static str) -> Self {
+        Self::Refuse { reason, problem: unauthorized() }
+    }
+
+    /// A refusal that says nothing about the client: something of ours is missing.
+    pub fn unavailable(reason: &'static str) -> Self {
+        Self::Refuse { reason, problem: runtime::problem::busy(1) }
+    }
+}
+
+/// A defense layer.
+pub trait Layer: Send + Sync + 'static {
+    /// Its name in metrics, in the audit log and in the documentation.
+    fn name(&self) -> &'static str;
+
+    /// Decides, and adds what it learned to `facts` when it passes.
+    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision>;
+}
+
+/// What the layers before have established about a request.
+#[derive(Default)]
+pub struct Facts {
+    /// *What* calls.
+    pub attestation: Option<attestation_token::Claims>,
+    /// The key that this instance signs messages with. Derived, never stored.
+    pub session_key: Option<SecretBytes>,
+    /// The request's signature, once verified; the answer's signature covers it.
+    pub signed: bool,
+    /// *Who* calls.
+    pub access: Option<access_token::Claims>,
+}
+
+/// `401 auth.unauthorized`: the same for every token layer and every reason.
+pub fn unauthorized() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "The request is not authorized.")
+        .header("www-authenticate", "DPoP algs=\"ES256\"")
+}

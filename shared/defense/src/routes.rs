@@ -1,0 +1,86 @@
+//! The one table of a listener's routes: method, path, handler; the permission is in the handler's type.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
+use actix_web::{FromRequest, Handler, Responder, Route, web};
+use runtime::RouteDoc;
+
+use crate::{Access, Guard, Guarded, Pipeline};
+
+type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
+
+struct Row {
+    method: Method,
+    path: &'static str,
+    summary: &'static str,
+    access: Access,
+    make: MakeRoute,
+}
+
+/// A table of routes.
+#[derive(Default)]
+pub struct Routes {
+    rows: Vec<Row>,
+}
+
+impl Routes {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a route. It does not compile for a handler whose first argument is not a [`Guard`].
+    #[must_use]
+    pub fn add<F, Args>(mut self, method: Method, path: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        F::Output: Responder + 'static,
+        Args: FromRequest + Guarded + 'static,
+    {
+        let verb = method.clone();
+        let make: MakeRoute = Arc::new(move || web::method(verb.clone()).to(handler.clone()));
+        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), make });
+        self
+    }
+
+    /// Registers every route; those that ask for a scope stand behind `pipeline`.
+    pub fn configure(&self, pipeline: Option<&Pipeline>, config: &mut ServiceConfig) {
+        let mut resources: BTreeMap<&'static str, actix_web::Resource> = BTreeMap::new();
+        for row in &self.rows {
+            let mut route = (row.make)();
+            if let (Access::Scope(_), Some(pipeline)) = (row.access, pipeline) {
+                let pipeline = pipeline.clone();
+                route = route.wrap(from_fn(move |request, next| {
+                    let pipeline = pipeline.clone();
+                    async move { pipeline.run(request, next).await }
+                }));
+            }
+            let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));
+            resources.insert(row.path, resource.route(route));
+        }
+        for (_, resource) in resources {
+            config.service(resource);
+        }
+    }
+
+    /// The table, for `openapi.json` and for the test that walks all routes.
+    pub fn docs(&self) -> Vec<RouteDoc> {
+        self.rows
+            .iter()
+            .map(|row| RouteDoc {
+                method: row.method.to_string(),
+                path: row.path.to_owned(),
+                summary: row.summary.to_owned(),
+                access: match row.access {
+                    Access::Public => "public".to_owned(),
+                    Access::Scope(scope) => format!("scope:{scope}"),
+                    Access::Peer(peer) => format!("peer:{peer}"),
+                },
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! What every service's `store.rs` stands on: the connection pool, transactions with retry, migrations and ids.
+//!
+//! Invariants:
+//! - a connection whose transaction did not end properly (error, panic, cancelled future) never returns to the pool;
+//! - a transaction's body may run several times, and only its last run is committed;
+//! - a commit whose answer was lost is [`StorageError::OutcomeUnknown`], never reported as a failure;
+//! - the URL with its password is held as a secret and appears in no error and no log.
+//!
+//! Queries themselves live in the services, beside the tables they own.
+
+mod error;
+pub mod ids;
+mod migrate;
+mod pool;
+mod transaction;
+
+pub use error::{Retry, StorageError};
+pub use migrate::{migrate, revert};
+pub use pool::{Connection, Pool, Pooled, connection, ping, pool};
+pub use transaction::{Attempt, span, subject_transaction, transaction};
+
+pub use diesel_migrations::EmbeddedMigrations;

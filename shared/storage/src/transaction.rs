@@ -1,0 +1,184 @@
+//! Transactions: a fresh connection and a fresh run of the body per attempt, a span around the whole.
+//!
+//! Cancellation: dropping the future in mid-transaction (a client hangs up, a timeout strikes) leaves an open
+//! transaction on the connection (diesel-async issue 198). The pool would notice at the *next* loan; until then its
+//! row locks would stay. So a [`Loan`] that was not ended takes its connection out of the pool and closes it at
+//! once, and PostgreSQL rolls back. A caller who needs to know the outcome of a commit must not be cancelled: run
+//! it in a task of its own.
+//!
+//! Isolation is the database's default (READ COMMITTED). A body that needs more starts with
+//! `set transaction isolation level serializable`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use diesel::sql_types::Text;
+use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
+use tracing::{Instrument, Span};
+
+use crate::pool::{Connection, Pool, Pooled, connection};
+use crate::{Retry, StorageError};
+
+/// Attempts before a serialization failure or deadlock is passed on.
+const ATTEMPTS: u32 = 5;
+
+type Manager = <Connection as AsyncConnection>::TransactionManager;
+
+/// The body of a transaction: an `async |connection| …` closure that may be called again.
+///
+/// It only says that the closure's future can move between threads, which `AsyncFn` alone cannot say yet. Capture
+/// by reference, not by `move`, so that each attempt starts from the same state.
+pub trait Attempt<A, R>: Fn(A) -> Self::Running {
+    /// One run of the body.
+    type Running: Future<Output = R> + Send;
+    /// Starts one run.
+    fn start(&self, argument: A) -> Self::Running;
+}
+
+impl<F, A, R, Running> Attempt<A, R> for F
+where
+    F: Fn(A) -> Running,
+    Running: Future<Output = R> + Send,
+{
+    type Running = Running;
+    fn start(&self, argument: A) -> Running {
+        self(argument)
+    }
+}
+
+/// A span `db.<name>` for a piece of database work, so that a trace reaches PostgreSQL.
+pub fn span(name: &str) -> Span {
+    tracing::info_span!(
+        "db",
+        otel.name = format!("db.{name}"),
+        otel.kind = "client",
+        db.system = "postgresql",
+        db.operation.name = name,
+        db.attempts = tracing::field::Empty,
+        error = tracing::field::Empty,
+    )
+}
+
+/// Runs `body` in a transaction and commits if it says `Ok`.
+///
+/// Serialization failures and deadlocks are tried again, up to five attempts in all, each on a fresh connection
+/// with a fresh run of `body`; everything else rolls back and is returned.
+///
+/// ```ignore
+/// let account = storage::transaction(&pool, "accounts.open", async |db| store::insert(db, &new).await).await?;
+/// ```
+pub async fn transaction<T, E, F>(pool: &Pool, name: &str, body: F) -> Result<T, E>
+where
+    E: From<StorageError> + Retry,
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E>
+        + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+{
+    attempts(pool, name, None, body).await
+}
+
+/// Like [`transaction`], with `app.subject` set for it, by which row-level security decides what can be seen.
+pub async fn subject_transaction<T, E, F>(pool: &Pool, name: &str, subject: &str, body: F) -> Result<T, E>
+where
+    E: From<StorageError> + Retry,
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E>
+        + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+{
+    attempts(pool, name, Some(subject), body).await
+}
+
+async fn attempts<T, E, F>(pool: &Pool, name: &str, subject: Option<&str>, body: F) -> Result<T, E>
+where
+    E: From<StorageError> + Retry,
+    F: for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+{
+    let span = span(name);
+    let run = async {
+        let mut attempt = 1;
+        loop {
+            let outcome = once(pool, subject, &body).await;
+            match &outcome {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                _ => {
+                    Span::current().record("db.attempts", attempt);
+                    if outcome.is_err() {
+                        Span::current().record("error", true);
+                    }
+                    return outcome;
+                }
+            }
+        }
+    };
+    run.instrument(span).await
+}
+
+async fn once<T, E, F>(pool: &Pool, subject: Option<&str>, body: &F) -> Result<T, E>
+where
+    E: From<StorageError> + Retry,
+    F: for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+{
+    let mut loan = Loan(Some(connection(pool).await?));
+    let db = loan.connection()?;
+    Manager::begin_transaction(db).await.map_err(StorageError::from)?;
+    if let Some(subject) = subject {
+        diesel::sql_query("select set_config('app.subject', $1, true)")
+            .bind::<Text, _>(subject)
+            .execute(db)
+            .await
+            .map_err(StorageError::from)?;
+    }
+    match body.start(db).await {
+        Ok(value) => {
+            commit(db).await?;
+            loan.end();
+            Ok(value)
+        }
+        Err(error) => {
+            // If even the rollback fails, the loan is not ended and the connection is closed: a rollback all the same.
+            if Manager::rollback_transaction(loan.connection()?).await.is_ok() {
+                loan.end();
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn commit(db: &mut Connection) -> Result<(), StorageError> {
+    match Manager::commit_transaction(db).await.map_err(StorageError::from) {
+        Err(StorageError::Unavailable(reason)) => Err(StorageError::OutcomeUnknown(reason)),
+        other => other,
+    }
+}
+
+/// 2, 4, 8, 16 ms and up to as much again, so that two that collided do not meet again.
+fn backoff(attempt: u32) -> Duration {
+    let base = 1_u64 << attempt.min(6);
+    let [jitter] = crypto::random::bytes::<1>();
+    Duration::from_millis(base + base * u64::from(jitter) / 256)
+}
+
+/// A connection inside a transaction: unless ended, it is closed instead of going back to the pool.
+struct Loan(Option<Pooled>);
+
+impl Loan {
+    fn connection(&mut self) -> Result<&mut Connection, StorageError> {
+        match &mut self.0 {
+            Some(pooled) => Ok(pooled),
+            None => Err(StorageError::Unavailable("the transaction has ended".to_owned())),
+        }
+    }
+
+    fn end(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.0.take() {
+            drop(Pooled::take(pooled));
+        }
+    }
+}

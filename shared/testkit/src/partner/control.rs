@@ -1,0 +1,38 @@
+//! The buttons of the demonstration: make a payment arrive, see the counts. For loopback callers only.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Payment, State, refusal, webhook};
+
+pub(super) async fn post_payment(state: web::Data<State>, request: HttpRequest, payment: web::Json<Payment>) -> HttpResponse {
+    if !is_loopback(&request) {
+        return refusal(StatusCode::FORBIDDEN, "forbidden", "loopback only");
+    }
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    match send(&state, &payment, traceparent).await {
+        Ok((event_id, status)) => HttpResponse::Created().json(json!({ "event_id": event_id, "webhook_status": status })),
+        Err(error) => refusal(StatusCode::BAD_GATEWAY, "webhook_failed", &format!("{error:#}")),
+    }
+}
+
+pub(super) async fn get_calls(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    if !is_loopback(&request) {
+        return refusal(StatusCode::FORBIDDEN, "forbidden", "loopback only");
+    }
+    HttpResponse::Ok().json(state.calls())
+}
+
+pub(super) async fn receive_payment(state: &State, payment: Payment) -> Result<(String, u16)> {
+    send(state, &payment, None).await
+}
+
+async fn send(state: &State, payment: &Payment, traceparent: Option<&str>) -> Result<(String, u16)> {
+    webhook::send(state, "payment.received", &serde_json::to_value(payment)?, traceparent).await
+}
+
+fn is_loopback(request: &HttpRequest) -> bool {
+    request.peer_addr().is_some_and(|address| address.ip().to_canonical().is_loopback())
+}

@@ -1,0 +1,122 @@
+//! A small HTTPS server for stand-ins: actix on a free (or given) port with a certificate of the development PKI.
+//!
+//! It owns its threads, so it runs inside any test runtime, and it ends when its value is dropped.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use anyhow::{Context as _, Result};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+
+use crate::pki::Identity;
+
+/// Routes of a stand-in.
+pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Server {
+    /// Serves `routes` at `listen` (port 0: a free one). With `clients`, only peers with a certificate under that authority get in.
+    pub async fn start(listen: SocketAddr, identity: &Identity, clients: Option<&Path>, routes: Configure) -> Result<Self> {
+        let tls = server_tls(identity, clients)?;
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // actix wants a System of its own; a thread keeps it apart from the runtime of the test.
+        std::thread::Builder::new().name("stand-in".to_owned()).spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let bound = HttpServer::new(move || App::new().configure(|config| routes(config)))
+                    .workers(1)
+                    .disable_signals()
+                    .shutdown_timeout(1)
+                    .bind_rustls_0_23(listen, tls);
+                let server = match bound {
+                    Ok(server) => server,
+                    Err(error) => return drop(sender.send(Err(error))),
+                };
+                let address = server.addrs().first().copied();
+                let running = server.run();
+                drop(sender.send(address.map(|address| (address, running.handle())).ok_or(std::io::ErrorKind::AddrNotAvailable.into())));
+                drop(running.await);
+            });
+        })?;
+        let (address, handle) = receiver.await?.with_context(|| format!("cannot listen on {listen}"))?;
+        Ok(Self { address, handle })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `https://localhost:<port>`.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The stop command is queued when the future is made; nobody needs to wait for it.
+        drop(self.handle.stop(false));
+    }
+}
+
+/// An HTTPS client for tests: it trusts exactly the authority in `roots` and, with an identity, presents it (mTLS).
+#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
+pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(Arc::new(root_store(roots)?));
+    let tls = match identity {
+        Some(identity) => builder.with_client_auth_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?,
+        None => builder.with_no_client_auth(),
+    };
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
+}
+
+fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
+    let builder = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = match clients {
+        Some(roots) => builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder_with_provider(Arc::new(root_store(roots)?), provider()).build()?,
+        ),
+        None => builder.with_no_client_auth(),
+    };
+    Ok(builder.with_single_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?)
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn root_store(path: &Path) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    for certificate in chain(path)? {
+        store.add(certificate)?;
+    }
+    Ok(store)
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let pem = fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
+    let pem = fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(PrivateKeyDer::from_pem_slice(&pem)?)
+}
