@@ -1,1 +1,14 @@
-//! (under construction)
+//! End to end: the story of the demo and the attacks, over HTTP and the SDK only.
+//!
+//! Nothing here knows a service's internals. What an attack's layer was is read where an operator would read it: in the
+//! audit log, under the request's id.
+
+pub mod attacks;
+pub mod browser;
+pub mod hooked;
+pub mod journey;
+pub mod narrator;
+pub mod operator;
+pub mod phone;
+pub mod report;
+pub mod stack;

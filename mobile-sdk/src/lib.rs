@@ -1,1 +1,39 @@
-//! (under construction)
+//! The app's side of Redoubt: a thin client that proves *what* calls and *who* calls, and signs what it says.
+//!
+//! Nothing in an app is secret, so there is no secret here and no business rule: the server decides everything. What the
+//! SDK does is the part that only the phone can do: make the device key, gather evidence, log in through the system
+//! browser, bind every request to key, token and session, and refuse channels and answers that are not proven to be ours.
+//!
+//! Invariants:
+//! - TLS 1.3, own trust anchors, pins on the verified path; an expired or missing pin set refuses;
+//! - the device key never leaves the phone; the session key never leaves memory;
+//! - every attempt has a proof and a signature of its own; every attempt of one intent has the same idempotency key;
+//! - an outcome that is not known is called that;
+//! - no code for an operating system: what differs is behind the traits of [`platform`].
+//!
+//! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`, `login.rs`
+//! (`oauth.rs`), `request.rs`, `calls.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
+
+mod calls;
+mod client;
+mod config;
+mod enroll;
+mod error;
+mod flight;
+mod login;
+mod oauth;
+pub mod pins;
+pub mod platform;
+mod request;
+mod tls;
+mod trace;
+mod transport;
+
+pub use client::Client;
+pub use config::{Config, Retry};
+pub use error::Error;
+pub use pins::{HostPins, Pin, PinSet};
+pub use platform::{
+    Attestor, Browser, CallRecord, Clock, DeviceKeys, Observer, Platform, PlatformError, Store, SystemClock,
+};
+pub use request::{IdempotencyKey, Response};

@@ -1,1 +1,2 @@
-//! (under construction)
+//! The attestation service: *what* calls.
+pub mod evidence;

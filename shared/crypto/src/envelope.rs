@@ -262,13 +262,7 @@ fn derive(dek: &Secret<[u8; 32]>, salt: &[u8; SALT], aad: &[u8]) -> (Secret<[u8;
 }
 
 fn context_aad(context: &Context<'_>) -> Vec<u8> {
-    fields(&[
-        FORMAT,
-        &[VERSION],
-        context.purpose.as_bytes(),
-        context.id.as_bytes(),
-        &context.version.to_be_bytes(),
-    ])
+    fields(&[FORMAT, &[VERSION], context.purpose.as_bytes(), context.id.as_bytes(), &context.version.to_be_bytes()])
 }
 
 fn wrap_aad(kek_id: &str, context: &[u8]) -> Vec<u8> {

@@ -152,9 +152,7 @@ impl PublicKey {
 
     /// Verifies a signature in DER form (X.509, App Attest).
     pub fn verify_der(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point)
-            .verify(message, signature)
-            .map_err(|_| VerifyError)
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point).verify(message, signature).map_err(|_| VerifyError)
     }
 }
 
@@ -189,9 +187,8 @@ mod tests {
             "eyJhbGciOiJFUzI1NiJ9.",
             "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
         );
-        let signature = decode(concat!(
-            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
-        ));
+        let signature =
+            decode("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q");
         assert_eq!(key.verify(input.as_bytes(), &signature), Ok(()));
         assert_eq!(key.verify(b"other", &signature), Err(VerifyError));
     }

@@ -6,17 +6,17 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect};
-use identity::dpop;
 use identity::nonce::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
+use identity::{TokenError, dpop, jose};
+
+use runtime::Problem;
 
 use crate::keys::JwksSource;
-use crate::{Decision, Facts, Inbound, Layer, unauthorized};
-
-/// How long a proof's `jti` is remembered: the whole window in which its nonce or time could still pass.
-const MEMORY: i64 = 900;
+use crate::{Decision, Facts, Inbound, Layer};
 
 /// Verifies `Authorization: DPoP` and `DPoP` (RFC 9449 §4.3, §7.1; RFC 9068 §4).
 pub struct AccessTokenLayer {
@@ -49,10 +49,12 @@ impl AccessTokenLayer {
             .map(|(_, token)| token)
             .ok_or_else(|| Decision::refuse("access_token_missing"))?;
         let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse("dpop_missing"))?;
-        let kid = access_token::key_id(token).map_err(|error| Decision::refuse(error.reason()))?;
+        let refuse = |error: TokenError| Decision::refuse(error.reason());
+        let unverified = jose::parse(token, access_token::TYP).map_err(|error| refuse(error.into()))?;
+        let kid = unverified.header().kid.clone().ok_or_else(|| refuse(TokenError::UnknownKey))?;
         let keys = self.keys.get(&kid, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
-        let claims = access_token::verify(token, &keys, &expect).map_err(|error| Decision::refuse(error.reason()))?;
+        let claims = access_token::verify(token, &keys, &expect).map_err(refuse)?;
         self.check_proof(request, facts, proof, token, &claims)?;
         facts.access = Some(claims);
         Ok(())
@@ -80,13 +82,12 @@ impl AccessTokenLayer {
         if !nonce_accepted {
             let reason = if verified.nonce.is_some() { "nonce_stale" } else { "nonce_missing" };
             let nonce = self.nonces.current(request.now);
-            let problem = unauthorized()
-                .header("www-authenticate", "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
-                .header(api::header::DPOP_NONCE, &nonce);
+            let problem = Problem::unauthorized()
+                .header(WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
+                .header(HeaderName::from_static(api::header::DPOP_NONCE), &nonce);
             return Err(Decision::Challenge { reason, problem });
         }
-        let memory = format!("{}|{}", verified.jkt, verified.jti);
-        match self.seen.insert(&memory, request.now + MEMORY, request.now) {
+        match self.seen.insert(verified.replay_key(), verified.replay_until(), request.now) {
             Outcome::Fresh => Ok(()),
             Outcome::Replayed => Err(Decision::refuse("dpop_replayed")),
             Outcome::Full => Err(Decision::unavailable("replay_memory_full")),

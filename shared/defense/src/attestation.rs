@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use identity::attestation_token;
+use identity::{TokenError, attestation_token, jose};
 
 use crate::keys::AudienceKeySource;
 use crate::{Decision, Facts, Inbound, Layer};
@@ -27,12 +27,13 @@ impl AttestationLayer {
         let token = request
             .single(api::header::ATTESTATION_TOKEN)
             .ok_or_else(|| Decision::refuse("attestation_token_missing"))?;
-        let epoch = attestation_token::epoch(token).map_err(|error| Decision::refuse(error.reason()))?;
+        let refuse = |error: TokenError| Decision::refuse(error.reason());
+        let kid = jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
+        let epoch = kid.and_then(|kid| kid.parse().ok()).ok_or_else(|| refuse(TokenError::UnknownKey))?;
         let keys = self.keys.get(epoch, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
-        let claims = attestation_token::verify(token, &keys, self.audience, request.now)
-            .map_err(|error| Decision::refuse(error.reason()))?;
-        let secret = keys.secret(epoch, request.now).ok_or_else(|| Decision::refuse("epoch_unknown"))?;
-        facts.session_key = Some(attestation_token::session_key(secret.expose(), &claims.jti));
+        let (claims, session_key) =
+            attestation_token::verify_with_session_key(token, &keys, self.audience, request.now).map_err(refuse)?;
+        facts.session_key = Some(session_key);
         facts.attestation = Some(claims);
         Ok(())
     }

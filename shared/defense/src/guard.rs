@@ -5,13 +5,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
-use api::problem::code;
 use api::scope::Scope;
 use api::service::Workload;
 use identity::Principal;
-use runtime::{PeerId, Problem, audit};
+use runtime::audit::{self, Who};
+use runtime::{PeerId, Problem};
 
 use crate::unauthorized;
 
@@ -75,12 +74,13 @@ impl<S: Scope> FromRequest for Caller<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // Only the pipeline puts a principal there. A route without one therefore refuses everybody.
         let Some(principal) = request.extensions().get::<Rc<Principal>>().cloned() else {
-            audit::refused("access_token", "no_principal", None);
+            audit::refused("access_token", "no_principal", Who::default());
             return ready(Err(unauthorized()));
         };
         if !principal.scopes.iter().any(|scope| scope == S::NAME) {
-            audit::refused("authorization", "scope_missing", Some(&principal.subject));
-            return ready(Err(forbidden()));
+            let who = Who { subject: Some(&principal.subject), ..Who::default() };
+            audit::refused("authorization", "scope_missing", who);
+            return ready(Err(Problem::forbidden()));
         }
         ready(Ok(Self { principal, scope: PhantomData }))
     }
@@ -100,11 +100,12 @@ impl<W: Workload> FromRequest for Peer<W> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        match request.conn_data::<PeerId>() {
-            Some(peer) if peer.0 == W::NAME => ready(Ok(Self(PhantomData))),
+        match PeerId::of(request) {
+            Some(peer) if peer.name() == W::NAME => ready(Ok(Self(PhantomData))),
             peer => {
-                audit::refused("authorization", "peer_not_allowed", peer.map(|peer| peer.0.as_str()));
-                ready(Err(forbidden()))
+                let who = Who { peer: peer.as_ref().map(PeerId::name), ..Who::default() };
+                audit::refused("authorization", "peer_not_allowed", who);
+                ready(Err(Problem::forbidden()))
             }
         }
     }
@@ -126,8 +127,4 @@ impl FromRequest for Public {
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self))
     }
-}
-
-fn forbidden() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, code::FORBIDDEN, "The caller may not do this.")
 }

@@ -6,9 +6,8 @@
 
 use std::sync::{Arc, RwLock};
 
-use crypto::{SecretBytes, b64};
 use identity::access_token::KeySet;
-use identity::attestation_token::{AudienceKey, AudienceKeys};
+use identity::attestation_token::AudienceKeys;
 use tokio::sync::Mutex;
 
 /// Seconds between two fetches that an unknown key id can cause.
@@ -82,15 +81,7 @@ impl AudienceKeySource {
 
 fn parse_audience_keys(body: &[u8]) -> Option<AudienceKeys> {
     let wire: api::internal::AudienceKeys = serde_json::from_slice(body).ok()?;
-    let keys = wire
-        .keys
-        .iter()
-        .map(|key| {
-            let secret = SecretBytes::from(b64::decode(&key.secret).ok()?);
-            Some(AudienceKey { epoch: key.epoch, secret, not_after: key.not_after })
-        })
-        .collect::<Option<Vec<_>>>()?;
-    Some(AudienceKeys { keys })
+    AudienceKeys::try_from(&wire).ok()
 }
 
 /// The authorization server's public keys.
@@ -100,11 +91,11 @@ impl JwksSource {
     /// `client` must present this service's certificate; `base` is the auth service's internal URL.
     pub fn new(client: reqwest::Client, base: &str) -> Self {
         let url = format!("{}/jwks.json", base.trim_end_matches('/'));
-        Self(Cached::new(client, url, |body| KeySet::from_json(body).ok()))
+        Self(Cached::new(client, url, |body| KeySet::from_jwks(std::str::from_utf8(body).ok()?).ok()))
     }
 
     /// The keys, with `kid` among them if the issuer has it.
     pub async fn get(&self, kid: &str, now: i64) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.0.get(now, |keys| keys.contains(kid)).await
+        self.0.get(now, |keys| keys.get(kid).is_some()).await
     }
 }

@@ -1,7 +1,6 @@
 //! The one shape of a layer.
 
-use actix_web::http::StatusCode;
-use api::problem::code;
+use actix_web::http::header::WWW_AUTHENTICATE;
 use crypto::SecretBytes;
 use futures_util::future::LocalBoxFuture;
 use identity::{access_token, attestation_token};
@@ -37,7 +36,7 @@ impl Decision {
 
     /// A refusal that says nothing about the client: something of ours is missing.
     pub fn unavailable(reason: &'static str) -> Self {
-        Self::Refuse { reason, problem: runtime::problem::busy(1) }
+        Self::Refuse { reason, problem: Problem::busy(1) }
     }
 }
 
@@ -65,6 +64,5 @@ pub struct Facts {
 
 /// `401 auth.unauthorized`: the same for every token layer and every reason.
 pub fn unauthorized() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "The request is not authorized.")
-        .header("www-authenticate", "DPoP algs=\"ES256\"")
+    Problem::unauthorized().header(WWW_AUTHENTICATE, "DPoP algs=\"ES256\"")
 }

@@ -26,25 +26,26 @@ impl MessageSignatureLayer {
         let (Some(key), Some(attested)) = (facts.session_key.as_ref(), facts.attestation.as_ref()) else {
             return Err(Decision::refuse("no_session_key"));
         };
-        let header = |name: &str| request.single(name);
+        let header = |name: &str| request.single(name).ok_or_else(|| Decision::refuse("signature_missing"));
+        let parsed = message_signature::parse(header(api::header::SIGNATURE_INPUT)?, header(api::header::SIGNATURE)?)
+            .map_err(refuse)?;
+        if parsed.keyid() != attested.jti {
+            return Err(Decision::refuse("key_id_mismatch"));
+        }
+        let headers = request.covered_headers().ok_or_else(|| Decision::refuse("header_not_text"))?;
         let parts = RequestParts {
             method: &request.method,
             authority: &request.authority,
             path: &request.path,
-            query: &request.query,
-            headers: &header,
+            query: request.query.as_deref(),
+            headers: &headers,
             body: &request.body,
         };
-        let parsed = message_signature::parse_request(&parts).map_err(refuse)?;
-        if parsed.keyid != attested.jti {
-            return Err(Decision::refuse("key_id_mismatch"));
-        }
         parsed.verify(key.expose(), &parts, request.now).map_err(refuse)?;
-        if parsed.created < self.started - message_signature::MAX_FUTURE {
+        if parsed.created() < self.started {
             return Err(Decision::refuse("created_before_start"));
         }
-        let memory = format!("{}|{}", parsed.keyid, parsed.nonce);
-        match self.seen.insert(&memory, request.now + message_signature::MEMORY, request.now) {
+        match self.seen.insert(parsed.replay_key(), parsed.replay_until(), request.now) {
             Outcome::Fresh => {}
             Outcome::Replayed => return Err(Decision::refuse("signature_replayed")),
             Outcome::Full => return Err(Decision::unavailable("replay_memory_full")),

@@ -9,8 +9,10 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
-use identity::{Principal, message_signature};
-use runtime::{Clock, audit, telemetry};
+use identity::message_signature::{self, ResponseParts};
+use identity::Principal;
+use runtime::audit::{self, Who};
+use runtime::{Clock, Problem, metrics};
 
 use crate::{Decision, Facts, Inbound, Layer};
 
@@ -21,13 +23,15 @@ const MAX_RESPONSE: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct Pipeline {
     layers: Arc<Vec<Box<dyn Layer>>>,
+    authority: Arc<str>,
     clock: Arc<dyn Clock>,
 }
 
 impl Pipeline {
-    /// A pipeline of `layers`, run in that order.
-    pub fn new(layers: Vec<Box<dyn Layer>>, clock: Arc<dyn Clock>) -> Self {
-        Self { layers: Arc::new(layers), clock }
+    /// A pipeline of `layers`, run in that order, for the API that the world reaches under `origin` (`https://host:port`).
+    pub fn new(layers: Vec<Box<dyn Layer>>, origin: &str, clock: Arc<dyn Clock>) -> Self {
+        let authority = origin.trim_start_matches("https://").trim_end_matches('/').into();
+        Self { layers: Arc::new(layers), authority, clock }
     }
 
     /// Runs the layers and, when all of them pass, the handler.
@@ -41,19 +45,20 @@ impl Pipeline {
             Ok(body) => body,
             Err(error) => return Ok(request.error_response(error).map_into_boxed_body()),
         };
-        let inbound = Inbound::new(&request, body.clone(), self.clock.unix());
+        let inbound = Inbound::new(&request, &self.authority, body.clone(), self.clock.unix());
         let mut facts = Facts::default();
         for layer in self.layers.iter() {
             match layer.decide(&inbound, &mut facts).await {
-                Decision::Pass => telemetry::decision(layer.name(), "pass"),
+                Decision::Pass => metrics::decision(layer.name(), "pass"),
                 Decision::Refuse { reason, problem } => {
-                    telemetry::decision(layer.name(), "refuse");
-                    audit::refused(layer.name(), reason, subject(&facts));
+                    metrics::decision(layer.name(), "refuse");
+                    audit::refused(layer.name(), reason, who(&facts));
                     return Ok(request.into_response(problem.error_response()).map_into_boxed_body());
                 }
                 Decision::Challenge { reason, problem } => {
-                    telemetry::decision(layer.name(), "challenge");
-                    audit::challenged(layer.name(), reason, subject(&facts));
+                    metrics::decision(layer.name(), "challenge");
+                    let Who { subject, support_id, .. } = who(&facts);
+                    runtime::audit!("challenged", layer = layer.name(), outcome = "challenged", reason, subject, support_id);
                     return Ok(request.into_response(problem.error_response()).map_into_boxed_body());
                 }
             }
@@ -74,7 +79,7 @@ fn principal(facts: &Facts) -> Option<Principal> {
         subject: who.sub.clone(),
         client_id: who.client_id.clone(),
         jkt: who.cnf.jkt.clone(),
-        scopes: who.scope.split(' ').map(str::to_owned).collect(),
+        scopes: who.scopes().map(str::to_owned).collect(),
         support_id: what.support_id.clone(),
         app: what.app.clone(),
         level: what.level,
@@ -82,8 +87,12 @@ fn principal(facts: &Facts) -> Option<Principal> {
     })
 }
 
-fn subject(facts: &Facts) -> Option<&str> {
-    facts.access.as_ref().map(|claims| claims.sub.as_str())
+fn who(facts: &Facts) -> Who<'_> {
+    Who {
+        subject: facts.access.as_ref().map(|claims| claims.sub.as_str()),
+        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.as_str()),
+        peer: None,
+    }
 }
 
 /// Signs the answer under the session key, so that the phone notices a forged balance (ATTACKS 32).
@@ -102,21 +111,20 @@ async fn sign<B: MessageBody + 'static>(
     let (response, body) = response.into_parts();
     let body = to_bytes_limited(body, MAX_RESPONSE)
         .await
-        .map_err(|_| runtime::problem::internal("an answer is larger than what is signed"))?
-        .map_err(|_| runtime::problem::internal("an answer's body failed"))?;
+        .map_err(|_| Problem::internal(&"an answer is larger than what is signed"))?
+        .map_err(|_| Problem::internal(&"an answer's body failed"))?;
     let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-    let signed = message_signature::sign_response(
-        key.expose(),
-        response.status().as_u16(),
-        content_type,
-        &body,
-        request_signature,
-        inbound.now,
-    );
+    let parts = ResponseParts { status: response.status().as_u16(), content_type, body: &body };
+    let signed = message_signature::sign_response(key.expose(), &parts, request_signature, inbound.now)
+        .map_err(|_| Problem::internal(&"an answer cannot be signed"))?;
     let mut response = response.set_body(BoxBody::new(body));
-    for (name, value) in signed.map_err(|_| runtime::problem::internal("an answer cannot be signed"))?.headers() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-            response.headers_mut().insert(name, value);
+    for (name, value) in [
+        (api::header::CONTENT_DIGEST, signed.content_digest),
+        (api::header::SIGNATURE_INPUT, Some(signed.signature_input)),
+        (api::header::SIGNATURE, Some(signed.signature)),
+    ] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     Ok(ServiceResponse::new(request, response))

@@ -3,17 +3,19 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use identity::message_signature::COVERED_HEADERS;
 
 /// A buffered request. The body is what came over the wire, never re-serialized: digests are of these bytes.
 pub struct Inbound {
     /// Upper-case method.
     pub method: String,
-    /// `Host` in lower case, with its port when it is not the scheme's own.
+    /// The authority under which the world reaches this API: from the configuration, never from `Host`, so that a
+    /// request signed for another host is refused (ATTACKS 66).
     pub authority: String,
     /// The path as sent.
     pub path: String,
-    /// The query as sent, without `?`; empty when there is none.
-    pub query: String,
+    /// The query as sent, without `?`.
+    pub query: Option<String>,
     /// All header fields.
     pub headers: HeaderMap,
     /// The body.
@@ -24,19 +26,25 @@ pub struct Inbound {
 
 impl Inbound {
     /// Takes the head from actix.
-    pub fn new(request: &ServiceRequest, body: Bytes, now: i64) -> Self {
+    pub fn new(request: &ServiceRequest, authority: &str, body: Bytes, now: i64) -> Self {
         let uri = request.uri();
-        let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let authority = host.to_ascii_lowercase();
         Self {
             method: request.method().as_str().to_owned(),
-            authority: authority.strip_suffix(":443").unwrap_or(&authority).to_owned(),
+            authority: authority.to_owned(),
             path: uri.path().to_owned(),
-            query: uri.query().unwrap_or_default().to_owned(),
+            query: uri.query().map(str::to_owned),
             headers: request.headers().clone(),
             body,
             now,
         }
+    }
+
+    /// Every occurrence of the headers that a message signature covers; `None` when one of them is not text.
+    pub fn covered_headers(&self) -> Option<Vec<(&'static str, &str)>> {
+        COVERED_HEADERS
+            .into_iter()
+            .flat_map(|name| self.headers.get_all(name).map(move |value| value.to_str().ok().map(|text| (name, text))))
+            .collect()
     }
 
     /// The only value of a header field, or `None` when it is absent, repeated or not visible ASCII.

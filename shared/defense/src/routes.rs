@@ -22,15 +22,20 @@ struct Row {
 }
 
 /// A table of routes.
-#[derive(Default)]
 pub struct Routes {
+    listener: &'static str,
     rows: Vec<Row>,
 }
 
 impl Routes {
-    /// An empty table.
-    pub fn new() -> Self {
-        Self::default()
+    /// The empty table of the public listener.
+    pub fn public() -> Self {
+        Self { listener: "public", rows: Vec::new() }
+    }
+
+    /// The empty table of the internal listener.
+    pub fn internal() -> Self {
+        Self { listener: "internal", rows: Vec::new() }
     }
 
     /// Adds a route. It does not compile for a handler whose first argument is not a [`Guard`].
@@ -72,13 +77,14 @@ impl Routes {
         self.rows
             .iter()
             .map(|row| RouteDoc {
+                listener: self.listener,
                 method: row.method.to_string(),
                 path: row.path.to_owned(),
                 summary: row.summary.to_owned(),
-                access: match row.access {
-                    Access::Public => "public".to_owned(),
-                    Access::Scope(scope) => format!("scope:{scope}"),
-                    Access::Peer(peer) => format!("peer:{peer}"),
+                guard: match row.access {
+                    Access::Public => "Public".to_owned(),
+                    Access::Scope(scope) => format!("Caller<{scope}>"),
+                    Access::Peer(peer) => format!("Peer<{peer}>"),
                 },
             })
             .collect()

@@ -1,1 +1,33 @@
-//! (under construction)
+//! Who and what calls: the tokens, proofs and signatures of the house, pure of I/O.
+//!
+//! Why a crate: phone and services must agree on every byte, so both halves of each format stand side by side here and
+//! are tested against each other and against the RFCs' own vectors. No web framework, no runtime, no HTTP client: the
+//! mobile SDK links it.
+//!
+//! Invariants:
+//! - time is a parameter, randomness comes from the caller; the memories ([`replay`], [`nonce`]) are explicit objects;
+//! - a format has one algorithm and one `typ`, so no token can be taken for another;
+//! - every refusal is an enum variant with a stable [`reason`](jose::JoseError::reason) for the audit log; what the
+//!   caller of the API learns is decided elsewhere;
+//! - size is checked before decoding, a signature before its claims are believed, single use last.
+
+pub mod access_token;
+pub mod attestation_token;
+pub mod client_attestation;
+pub mod dpop;
+pub mod evidence;
+pub mod jose;
+mod json;
+pub mod jwk;
+pub mod message_signature;
+pub mod nonce;
+mod principal;
+pub mod replay;
+mod signer;
+mod token;
+
+pub use api::attestation::{App, Platform};
+pub use jwk::{Jwk, Thumbprint};
+pub use principal::{Cnf, Level, Principal};
+pub use signer::{DeviceSigner, SignError};
+pub use token::TokenError;

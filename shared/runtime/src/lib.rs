@@ -1,1 +1,48 @@
-//! (under construction)
+//! What every process needs and none should build twice: configuration, TLS, listeners, telemetry, health,
+//! problem+json, clients for the other services, and an orderly end.
+//!
+//! A service implements [`Service`] and has a `main` of one line, [`run`]. Tests start the same thing in their own process
+//! with [`start`].
+//!
+//! Invariants:
+//! - TLS 1.3 only; on the internal listener nobody without a certificate of the internal authority gets to HTTP;
+//! - every answer has a `Request-Id`, every refusal is problem+json, no answer is cached unless its route says so;
+//! - the incoming `traceparent` decides the trace's id and nothing else;
+//! - secrets come from files and have no way into a log line: their type does not print;
+//! - the environment and the clock are read here and nowhere else.
+
+pub mod audit;
+mod clients;
+mod clock;
+pub mod config;
+pub mod extract;
+mod health;
+pub mod http;
+pub mod metrics;
+mod middleware;
+mod openapi;
+mod peer;
+mod problem;
+mod run;
+mod server;
+mod service;
+mod shutdown;
+pub mod telemetry;
+pub mod tls;
+pub mod trace;
+
+pub use clients::Clients;
+pub use clock::{Clock, SystemClock};
+pub use config::Common;
+pub use extract::ApiJson;
+pub use health::Check;
+pub use middleware::RequestId;
+pub use peer::PeerId;
+pub use problem::Problem;
+pub use run::run;
+pub use server::{Running, start};
+pub use service::{App, Background, Configure, Context, RouteDoc, Service};
+pub use shutdown::{Shutdown, ShutdownTrigger};
+
+// For the macros, and so that a service names the versions that the runtime was built with.
+pub use tracing;

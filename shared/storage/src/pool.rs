@@ -78,7 +78,7 @@ async fn open(url: Arc<SecretString>) -> ConnectionResult<AsyncPgConnection> {
         connection
             .batch_execute(SESSION)
             .await
-            .map_err(ConnectionError::CouldntSetupConnection)?;
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     };
     match tokio::time::timeout(CONNECT, opening).await {

@@ -4,4 +4,19 @@
 //! Without the feature `full` only the PostgreSQL ladder is built, so that `xtask` starts in seconds.
 
 #[cfg(feature = "full")]
+pub mod authority;
+#[cfg(feature = "full")]
+pub mod clock;
+#[cfg(feature = "full")]
+pub mod collector;
+#[cfg(feature = "full")]
+pub mod database;
+#[cfg(feature = "full")]
+pub mod partner;
+#[cfg(feature = "full")]
+pub mod phone;
+#[cfg(feature = "full")]
 pub mod pki;
+pub mod postgres;
+#[cfg(feature = "full")]
+pub mod server;

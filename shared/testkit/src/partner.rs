@@ -11,6 +11,8 @@
 mod control;
 pub mod ecb;
 mod payouts;
+#[cfg(test)]
+mod tests;
 pub mod webhook;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -121,7 +123,8 @@ impl Partner {
             config
                 .app_data(shared.clone())
                 .app_data(web::JsonConfig::default().limit(16 * 1024).error_handler(|error, _| {
-                    let answer = refusal(actix_web::http::StatusCode::BAD_REQUEST, "invalid_request", &error.to_string());
+                    let answer =
+                        refusal(actix_web::http::StatusCode::BAD_REQUEST, "invalid_request", &error.to_string());
                     actix_web::error::InternalError::from_response(error, answer).into()
                 }))
                 .service(web::resource(ecb::PATH).get(rates))

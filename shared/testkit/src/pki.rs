@@ -22,8 +22,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SanType, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SanType,
+    SignatureAlgorithm, date_time_ymd,
 };
 
 /// Who has a certificate of the public authority: the services with a public listener, the sandbox partner and a web client.
@@ -129,7 +130,10 @@ impl Pki {
 
     fn read_root(&self, name: &str) -> Result<TestRoot> {
         let files = self.identity("attest", name);
-        Ok(TestRoot { certificate_pem: fs::read_to_string(files.certificate)?, key_pem: fs::read_to_string(files.key)? })
+        Ok(TestRoot {
+            certificate_pem: fs::read_to_string(files.certificate)?,
+            key_pem: fs::read_to_string(files.key)?,
+        })
     }
 
     fn test_root(&self, name: &str, make: fn() -> Result<TestRoot>) -> Result<()> {
@@ -177,7 +181,12 @@ impl Pki {
     }
 
     /// The authority of that name: read when there, else made.
-    fn authority(&self, name: &str, common_name: &str, constraints: Option<NameConstraints>) -> Result<Issuer<'static, KeyPair>> {
+    fn authority(
+        &self,
+        name: &str,
+        common_name: &str,
+        constraints: Option<NameConstraints>,
+    ) -> Result<Issuer<'static, KeyPair>> {
         let certificate = self.dir.join(format!("{name}.pem"));
         let key = self.dir.join(format!("{name}.key"));
         if !certificate.exists() {
@@ -195,8 +204,12 @@ impl Pki {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;
         }
         self.secret_once("auth-signing.pk8", || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;
-        self.secret_once("partner-bearer", || Ok(format!("sandbox_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)).into_bytes()))?;
-        self.secret_once("partner-webhook-secret", || Ok(format!("whsec_{}", STANDARD.encode(random::<32>()?)).into_bytes()))?;
+        self.secret_once("partner-bearer", || {
+            Ok(format!("sandbox_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)).into_bytes())
+        })?;
+        self.secret_once("partner-webhook-secret", || {
+            Ok(format!("whsec_{}", STANDARD.encode(random::<32>()?)).into_bytes())
+        })?;
         self.partner_web_key()
     }
 
@@ -250,7 +263,11 @@ impl TestRoot {
     }
 }
 
-fn root(common_name: &str, algorithm: &'static SignatureAlgorithm, constraints: Option<NameConstraints>) -> Result<TestRoot> {
+fn root(
+    common_name: &str,
+    algorithm: &'static SignatureAlgorithm,
+    constraints: Option<NameConstraints>,
+) -> Result<TestRoot> {
     let key = KeyPair::generate_for(algorithm)?;
     let certificate = authority_parameters(common_name, constraints)?.self_signed(&key)?;
     Ok(TestRoot { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
@@ -262,7 +279,8 @@ fn authority_parameters(common_name: &str, constraints: Option<NameConstraints>)
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.distinguished_name.push(DnType::OrganizationName, "Redoubt development");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    parameters.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     parameters.name_constraints = constraints;
     Ok(parameters)
 }

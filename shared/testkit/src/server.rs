@@ -28,7 +28,12 @@ pub struct Server {
 
 impl Server {
     /// Serves `routes` at `listen` (port 0: a free one). With `clients`, only peers with a certificate under that authority get in.
-    pub async fn start(listen: SocketAddr, identity: &Identity, clients: Option<&Path>, routes: Configure) -> Result<Self> {
+    pub async fn start(
+        listen: SocketAddr,
+        identity: &Identity,
+        clients: Option<&Path>,
+        routes: Configure,
+    ) -> Result<Self> {
         let tls = server_tls(identity, clients)?;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // actix wants a System of its own; a thread keeps it apart from the runtime of the test.
@@ -45,7 +50,13 @@ impl Server {
                 };
                 let address = server.addrs().first().copied();
                 let running = server.run();
-                drop(sender.send(address.map(|address| (address, running.handle())).ok_or(std::io::ErrorKind::AddrNotAvailable.into())));
+                drop(
+                    sender.send(
+                        address
+                            .map(|address| (address, running.handle()))
+                            .ok_or(std::io::ErrorKind::AddrNotAvailable.into()),
+                    ),
+                );
                 drop(running.await);
             });
         })?;

@@ -1,25 +1,35 @@
 //! The stand-ins of a development system, one subcommand each.
 //!
 //! ```text
-//! sandbox pki --out DIR      certificates, keys and secrets of a development system (idempotent)
+//! sandbox pki --out DIR
+//!     certificates, keys and secrets of a development system (idempotent)
+//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--exit-with-parent true]
+//!     the partner bank and the ECB, until stopped
 //! ```
+//!
+//! A stand-in that serves prints one line `ready <url>` once it can be called. With `--exit-with-parent true` it ends when its
+//! standard input does, so that it cannot outlive whoever started it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a development tool")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use testkit::partner::{self, Partner};
 use testkit::pki::Pki;
 
-const USAGE: &str = "usage: sandbox pki --out DIR";
+const USAGE: &str = "usage: sandbox pki --out DIR
+       sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--exit-with-parent true]";
 
-fn main() -> ExitCode {
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
+async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let subcommand = arguments.next().unwrap_or_default();
-    let options: Vec<String> = arguments.collect();
+    let options = Options(arguments.collect());
     let result = match subcommand.as_str() {
         "pki" => pki(&options),
-        _ => Err(anyhow::anyhow!(USAGE)),
+        "partner" => partner(&options).await,
+        _ => Err(anyhow!(USAGE)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,21 +40,59 @@ fn main() -> ExitCode {
     }
 }
 
-fn pki(options: &[String]) -> Result<()> {
-    let out = PathBuf::from(option(options, "--out")?);
+fn pki(options: &Options) -> Result<()> {
+    let out = PathBuf::from(options.required("--out")?);
     let made = Pki::create(&out).with_context(|| format!("cannot make the development PKI in {}", out.display()))?;
     println!("{}", made.dir().display());
     Ok(())
 }
 
-/// The value after `--name`.
-fn option<'a>(options: &'a [String], name: &str) -> Result<&'a str> {
-    for pair in options.windows(2) {
-        if let [key, value] = pair
-            && key == name
-        {
-            return Ok(value);
+async fn partner(options: &Options) -> Result<()> {
+    let pki = Pki::create(&PathBuf::from(options.required("--dir")?))?;
+    let mut setup = partner::Options::of(&pki)?;
+    setup.listen = options.get("--listen").unwrap_or("127.0.0.1:8500").parse().context("--listen is not an address")?;
+    setup.webhook_url = options.get("--webhook-url").map(str::to_owned);
+    let partner = Partner::start(setup).await?;
+    println!("ready {}", partner.url());
+    until_stopped(options).await
+}
+
+/// Waits for Ctrl-C, SIGTERM or, when asked, the end of standard input.
+async fn until_stopped(options: &Options) -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => (),
+        () = parent_gone(), if options.get("--exit-with-parent") == Some("true") => (),
+    }
+    Ok(())
+}
+
+/// Ends when standard input does. A thread of its own reads, because tokio would wait for such a read when it shuts down.
+async fn parent_gone() {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        drop(sender);
+    });
+    drop(receiver.await);
+}
+
+/// `--name value` pairs.
+struct Options(Vec<String>);
+
+impl Options {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.chunks(2).find_map(|pair| match pair {
+            [key, value] if key == name => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
+    fn required(&self, name: &str) -> Result<&str> {
+        match self.get(name) {
+            Some(value) => Ok(value),
+            None => bail!("{name} is missing\n{USAGE}"),
         }
     }
-    bail!("{name} is missing\n{USAGE}")
 }

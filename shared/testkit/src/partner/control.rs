@@ -7,13 +7,19 @@ use serde_json::json;
 
 use super::{Payment, State, refusal, webhook};
 
-pub(super) async fn post_payment(state: web::Data<State>, request: HttpRequest, payment: web::Json<Payment>) -> HttpResponse {
+pub(super) async fn post_payment(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payment: web::Json<Payment>,
+) -> HttpResponse {
     if !is_loopback(&request) {
         return refusal(StatusCode::FORBIDDEN, "forbidden", "loopback only");
     }
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     match send(&state, &payment, traceparent).await {
-        Ok((event_id, status)) => HttpResponse::Created().json(json!({ "event_id": event_id, "webhook_status": status })),
+        Ok((event_id, status)) => {
+            HttpResponse::Created().json(json!({ "event_id": event_id, "webhook_status": status }))
+        }
         Err(error) => refusal(StatusCode::BAD_GATEWAY, "webhook_failed", &format!("{error:#}")),
     }
 }

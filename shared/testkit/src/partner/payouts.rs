@@ -67,7 +67,9 @@ pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: w
     let order = order.into_inner();
     let entry = lock(&state.book).enter(key, &order);
     match entry {
-        Entry::Other => refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "this key came with another order"),
+        Entry::Other => {
+            refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "this key came with another order")
+        }
         Entry::Known(id) => accepted(&id),
         Entry::New(id) => {
             let traceparent = header("traceparent").map(str::to_owned);

@@ -1,0 +1,229 @@
+//! The attacks of the demonstration, from outside over HTTP. Each begins from something that works, changes one thing,
+//! and is stopped; the layer is read from the operator's log.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use identity::jose;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::hooked::{Forged, Hooked, Seen};
+use crate::narrator::{Attack, Narrator};
+use crate::operator::Operator;
+use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
+use crate::stack::Stack;
+
+/// What the attackers have.
+pub struct Loot<'a> {
+    /// The system.
+    pub stack: &'a Stack,
+    /// An HTTP client that trusts our public authority.
+    pub http: Client,
+    /// Alice's phone, hooked.
+    pub alice: Hooked,
+    /// Mallory's own phone: genuine, with an account of his own.
+    pub mallory: Hooked,
+    /// Mallory's phone with a repackaged app: it holds a decoy and does not know.
+    pub repackaged: Hooked,
+    /// Bob, an honest user who becomes curious.
+    pub bob: &'a Phone,
+    /// Alice's account.
+    pub alice_account: Uuid,
+    /// Bob's account.
+    pub bob_account: Uuid,
+}
+
+struct Report<'a> {
+    narrator: &'a mut Narrator,
+    operator: Operator,
+    began: Instant,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a story measures real time")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+impl Report<'_> {
+    /// The attack must have been refused with this status; the log of `service` must say by which layer.
+    async fn stopped(&mut self, number: u32, title: &str, service: &str, status: u16, seen: &Seen) -> Result<()> {
+        ensure!(seen.status == status, "attack {number} ({title}) was answered {seen}, not {status}: {}", seen.body);
+        let refusal = self.operator.refusal(service, &seen.request_id).await.with_context(|| title.to_owned())?;
+        self.tell(number, title, seen.to_string(), refusal.layer, refusal.reason);
+        Ok(())
+    }
+
+    fn tell(&mut self, number: u32, title: &str, seen: String, layer: String, reason: String) {
+        let millis = self.began.elapsed().as_secs_f64() * 1e3;
+        self.narrator.stopped(Attack { number, title: title.to_owned(), seen, layer, reason, millis });
+        self.began = instant();
+    }
+}
+
+/// Runs them all. An attack that is not stopped ends the story with an error.
+pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
+    let operator = Operator::new(loot.stack.logs.clone());
+    let mut report = Report { narrator, operator, began: instant() };
+    what_calls(&mut report, loot).await?;
+    unaltered_and_once(&mut report, loot).await?;
+    who_calls(&mut report, loot).await?;
+    what_they_may(&mut report, loot).await?;
+    around_the_api(&mut report, loot).await
+}
+
+/// Layer attestation.
+async fn what_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let forged = loot.alice.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let seen = forged.clone().without(api::header::ATTESTATION_TOKEN).send(&loot.http).await?;
+    report.stopped(38, "A script with Alice's tokens, but no attested app", "ledger", 401, &seen).await?;
+
+    // The decoy token, its own session key, Alice's access token: everything is there, and nothing is believed.
+    let mut decoy = loot.alice.forge(Method::GET, "/v1/accounts", None, None).await?;
+    decoy = decoy.with(api::header::ATTESTATION_TOKEN, loot.repackaged.attestation_token.clone());
+    let seen = loot.repackaged.sign(decoy)?.send(&loot.http).await?;
+    report.stopped(41, "A repackaged app, with the token that it was given", "ledger", 401, &seen).await?;
+    let verdict = report.operator.verdict(&loot.repackaged.support_id).await?;
+    report.narrator.remark(&format!(
+        "  The phone cannot tell: it holds a decoy. Under support id {} the operator reads: {}.",
+        loot.repackaged.support_id, verdict.reason
+    ));
+    let form = [("response_type", "code"), ("client_id", CLIENT_ID), ("redirect_uri", REDIRECT_URI)];
+    let seen = loot.repackaged.oauth(&format!("{}/par", loot.stack.auth_url), &form).await?;
+    report.stopped(41, "The same app asks for a login", "auth", 401, &seen).await
+}
+
+/// Layer message signature.
+async fn unaltered_and_once(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let transfer = transfer(loot.alice_account, loot.bob_account, "1.00");
+    let forged = loot.alice.forge(Method::POST, "/v1/transfers", Some(&transfer), Some("attack-31-tamper")).await?;
+    let mut tampered = forged.clone();
+    tampered.body = serde_json::to_vec(&self::transfer(loot.alice_account, loot.bob_account, "100.00"))?;
+    let seen = tampered.send(&loot.http).await?;
+    report.stopped(31, "The amount is changed in transit", "ledger", 401, &seen).await?;
+
+    let read = loot.alice.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let first = read.send(&loot.http).await?;
+    ensure!(first.status == 200, "the request that is to be replayed was answered {first}: {}", first.body);
+    let seen = read.send(&loot.http).await?;
+    report.stopped(29, "A whole request is recorded and sent again", "ledger", 401, &seen).await?;
+
+    // Whoever also has the session key signs anew, but the DPoP proof is still the old one.
+    let seen = loot.alice.sign(read)?.send(&loot.http).await?;
+    report.stopped(29, "Its DPoP proof is used again under a fresh signature", "ledger", 401, &seen).await
+}
+
+/// Layer access token.
+async fn who_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let forged = loot.mallory.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let url = forged.url.to_string();
+    let stolen = &loot.alice.access_token;
+    let proof = loot.mallory.proof("GET", &url, Some(stolen), None)?;
+    let forged = forged
+        .with(api::header::AUTHORIZATION, format!("DPoP {stolen}"))
+        .with(api::header::DPOP, proof);
+    let seen = loot.mallory.sign(forged)?.send(&loot.http).await?;
+    report.stopped(22, "Alice's access token is used from Mallory's genuine phone", "ledger", 401, &seen).await?;
+
+    let forged = loot.mallory.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let token = unsigned_token(stolen)?;
+    let forged = forged.with(api::header::AUTHORIZATION, format!("DPoP {token}"));
+    let seen = loot.mallory.sign(forged)?.send(&loot.http).await?;
+    report.stopped(24, "An access token with alg none", "ledger", 401, &seen).await?;
+
+    let seen = bearer(loot, stolen).await?.send(&loot.http).await?;
+    report.stopped(22, "The DPoP-bound token is sent as a bearer token", "ledger", 401, &seen).await
+}
+
+/// Authorization and what follows it.
+async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let path = format!("/v1/accounts/{}", loot.alice_account);
+    let seen = loot.mallory.forge(Method::GET, &path, None, None).await?.send(&loot.http).await?;
+    report.stopped(44, "Mallory reads Alice's account by its id", "ledger", 404, &seen).await?;
+
+    let theft = transfer(loot.alice_account, loot.bob_account, "1.00");
+    let forged = loot.mallory.forge(Method::POST, "/v1/transfers", Some(&theft), Some("attack-44-theft")).await?;
+    let seen = forged.send(&loot.http).await?;
+    report.stopped(44, "Mallory pays from Alice's account", "ledger", 404, &seen).await?;
+
+    let smuggled = json!({"currency": "EUR", "name": "rich", "balance": {"amount": "1000000.00", "currency": "EUR"}});
+    let forged = loot.mallory.forge(Method::POST, "/v1/accounts", Some(&smuggled), Some("attack-46-mass")).await?;
+    let seen = forged.send(&loot.http).await?;
+    ensure!(seen.status == 400 && seen.code == "request.invalid", "mass assignment was answered {seen}: {}", seen.body);
+    let field = seen.body.get("field").and_then(Value::as_str).unwrap_or("unknown field").to_owned();
+    let reason = format!("unknown field `{field}`, named in the answer");
+    report.tell(46, "An account is opened with a balance in the request", seen.to_string(), "schema".into(), reason);
+
+    let accounts = loot.bob.client.accounts().await?;
+    ensure!(!accounts.accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
+    Ok(())
+}
+
+/// Other doors.
+async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let form = [
+        ("response_type", "code"),
+        ("client_id", CLIENT_ID),
+        ("redirect_uri", "https://evil.example/callback"),
+        ("scope", "openid"),
+        ("state", "s"),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    let seen = loot.mallory.oauth(&format!("{}/par", loot.stack.auth_url), &form).await?;
+    report.stopped(27, "A login that would end at the attacker's site", "auth", 400, &seen).await?;
+
+    let event = json!({"type": "payment.received", "data": {
+        "account_id": loot.alice_account, "amount": "1000000.00", "currency": "EUR",
+        "debtor_name": "Mallory", "reference": "gift"}});
+    let forged = Forged {
+        method: Method::POST,
+        url: format!("{}/webhooks/sandbox-bank", loot.stack.broker_url).parse()?,
+        headers: vec![
+            ("content-type", "application/json".into()),
+            (api::header::WEBHOOK_ID, "evt_forged".into()),
+            (api::header::WEBHOOK_TIMESTAMP, unix_now().to_string()),
+            (api::header::WEBHOOK_SIGNATURE, "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into()),
+        ],
+        body: serde_json::to_vec(&event)?,
+    };
+    let seen = forged.send(&loot.http).await?;
+    report.stopped(60, "A webhook that gives Alice a million, with a made-up signature", "broker", 401, &seen).await?;
+
+    let url = format!("{}/internal/v1/invariants", loot.stack.ledger_internal_url);
+    let pki = testkit::pki::Pki::create(&loot.stack.pki)?;
+    let stranger = testkit::server::client(&pki.internal_ca(), None)?;
+    let refused = match stranger.get(&url).send().await {
+        Ok(response) => anyhow::bail!("the internal listener answered {} without a certificate", response.status()),
+        Err(error) => error,
+    };
+    ensure!(!refused.is_timeout(), "the internal listener was not reached");
+    let reason = "certificate required".to_owned();
+    report.tell(45, "The ledger's internal port, without a certificate", "a failed handshake".into(), "transport".into(), reason);
+    Ok(())
+}
+
+fn transfer(from: Uuid, to: Uuid, amount: &str) -> Value {
+    json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
+}
+
+/// A signed request whose access token is presented as a bearer token (RFC 9449 §7.2).
+async fn bearer(loot: &Loot<'_>, token: &str) -> Result<Forged> {
+    let forged = loot.mallory.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let forged = forged.without(api::header::DPOP).with(api::header::AUTHORIZATION, format!("Bearer {token}"));
+    loot.mallory.sign(forged)
+}
+
+/// The claims of a token under a header that says `alg: none`.
+fn unsigned_token(token: &str) -> Result<String> {
+    let claims = token.split('.').nth(1).context("not a JWS")?;
+    let header = crypto::b64::encode(br#"{"alg":"none","typ":"at+jwt"}"#);
+    debug_assert!(jose::parse(token, "at+jwt").is_ok());
+    Ok(format!("{header}.{claims}."))
+}
+
+fn unix_now() -> i64 {
+    use mobile_sdk::Clock as _;
+    mobile_sdk::SystemClock.unix()
+}

@@ -1,0 +1,176 @@
+//! The story of the demonstration. Started by `cargo xtask demo`, which has the system running.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use api::internal::Invariants;
+use e2e::attacks::{self, Loot};
+use e2e::browser::Person;
+use e2e::hooked::Hooked;
+use e2e::journey;
+use e2e::narrator::{Ended, Narrator};
+use e2e::phone::Phone;
+use e2e::report::{self, Span, Trace};
+use e2e::stack::Stack;
+use testkit::phone::android::DeviceProfile;
+use testkit::phone::ios::IosProfile;
+use testkit::pki::Pki;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut narrator = Narrator::new();
+    match tell(&mut narrator).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            narrator.line(&format!("\n  The story ended where it should not: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn tell(narrator: &mut Narrator) -> Result<()> {
+    let stack = Stack::from_environment()?;
+    narrator.line("");
+    narrator.line("  REDOUBT   a defended transfer, end to end");
+    narrator.line(&format!("            {} · four services, a partner bank, two emulated phones", stack.postgres));
+
+    narrator.chapter(1, "Who and what", "Each phone proves what it is, then its owner proves who they are.");
+    let (alice, alice_device) = Phone::android(&stack, DeviceProfile::genuine(), person("alice", "Alice Archer"))?;
+    let asked = "challenge → key made for it in the TEE → certificate chain → POST /v1/attestations";
+    journey::arrive(narrator, &alice, "Alice", asked, &ANDROID_CHECKS).await?;
+    let (bob, _bob_device) = Phone::ios(&stack, IosProfile::genuine(), person("bob", "Bob Baker"))?;
+    let asked = "challenge → App Attest key over device key and challenge → POST /v1/attestations";
+    journey::arrive(narrator, &bob, "Bob", asked, &IOS_CHECKS).await?;
+
+    let accounts = journey::live(narrator, &stack, &alice, &bob).await?;
+
+    narrator.chapter(3, "Attacks", "From outside, over HTTP. The attacker sees one generic answer; the log knows more.");
+    let pki = Pki::create(&stack.pki)?;
+    let http = testkit::server::client(&pki.public_ca(), None)?;
+    let key = alice_device.device_key().context("Alice's phone has no device key")?;
+    let loot = Loot {
+        stack: &stack,
+        http: http.clone(),
+        alice: Hooked::take_over(&stack, http.clone(), key, alice_device.app(), &*alice.store).await?,
+        mallory: genuine_mallory(&stack, &http).await?,
+        repackaged: repackaged_mallory(&stack, &http).await?,
+        bob: &bob,
+        alice_account: accounts.alice_eur.id,
+        bob_account: accounts.bob_eur.id,
+    };
+    attacks::run(narrator, &loot).await?;
+
+    narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
+    books(narrator, &stack, &pki).await?;
+    let trace = trace(&stack, &alice, accounts.payout_trace.as_deref()).await?;
+    tokio::fs::write(&stack.report, report::render(&stack, narrator, &trace)).await.context("the report")?;
+    narrator.line("");
+    narrator.line(&format!(
+        "  {} steps, {} attacks stopped, {:.1} s. One trace with {} spans of {} processes.",
+        narrator.steps.len(),
+        narrator.attacks.len(),
+        narrator.elapsed_ms() / 1e3,
+        trace.spans.len(),
+        processes(&trace.spans)
+    ));
+    narrator.line(&format!("  Report: {}", stack.report.display()));
+    Ok(())
+}
+
+const ANDROID_CHECKS: [&str; 6] = [
+    "challenge once",
+    "chain to a trusted root",
+    "locked and verified boot",
+    "key made in hardware, for signing only",
+    "package and its signer",
+    "proof of the device key",
+];
+const IOS_CHECKS: [&str; 7] = [
+    "challenge once",
+    "chain to a trusted root",
+    "nonce in the certificate",
+    "key id",
+    "team and bundle",
+    "counter zero",
+    "proof of the device key",
+];
+
+fn person(user: &str, name: &str) -> Person {
+    // Unique, so that the story can be told twice to one system.
+    let email = format!("{user}-{}@example.com", crypto::random::token(6).to_lowercase());
+    let password = format!("{} battery staple", crypto::random::token(12));
+    Person { email, password, name: name.to_owned(), registers: true }
+}
+
+/// Mallory's genuine phone, with an account of his own.
+async fn genuine_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hooked> {
+    let (phone, device) = Phone::android(stack, DeviceProfile::genuine(), person("mallory", "Mallory Moore"))?;
+    phone.client.enroll().await?;
+    phone.client.login().await?;
+    let key = device.device_key().context("Mallory's phone has no device key")?;
+    Hooked::take_over(stack, http.clone(), key, device.app(), &*phone.store).await
+}
+
+/// Mallory's phone with a changed app. It enrolls like any other and cannot tell that it was not believed.
+async fn repackaged_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hooked> {
+    let (phone, device) = Phone::android(stack, DeviceProfile::repackaged(), person("mallory", "Mallory Moore"))?;
+    phone.client.enroll().await.context("the repackaged app was told that it is not believed")?;
+    let key = device.device_key().context("Mallory's phone has no device key")?;
+    let mut hooked = Hooked::renew(stack, http.clone(), key, device.app()).await?;
+    // The verdict on the evidence stands under the first answer's support id.
+    if let Some(first) = phone.client.support_id().await {
+        hooked.support_id = first;
+    }
+    Ok(hooked)
+}
+
+async fn books(narrator: &mut Narrator, stack: &Stack, pki: &Pki) -> Result<()> {
+    let began = narrator.begin("The operator counts");
+    let operator = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
+    let url = format!("{}/internal/v1/invariants", stack.ledger_internal_url);
+    let books: Invariants = operator.get(url).send().await?.error_for_status()?.json().await?;
+    ensure!(books.hold, "the books do not balance: {books:?}");
+    let outcome = format!(
+        "{} accounts, {} transfers, {} entries: every currency sums to zero, every balance is the sum of its entries, no gap",
+        books.accounts, books.transfers, books.entries
+    );
+    let asked = "GET /internal/v1/invariants";
+    narrator.end(began, Ended { asked, checked: &["the operator's certificate"], outcome, trace_id: None });
+    Ok(())
+}
+
+/// The trace of the payout: phone, ledger, PostgreSQL, broker, partner.
+async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> {
+    let id = id.context("the payout has no trace")?.to_owned();
+    let http = testkit::server::client(&Pki::create(&stack.pki)?.public_ca(), None)?;
+    let url = format!("{}/traces/{id}", stack.collector_url);
+    let mut spans: Vec<Span> = Vec::new();
+    for _ in 0..60 {
+        spans = http.get(&url).send().await?.json().await.unwrap_or_default();
+        if ["ledger", "broker", "partner"].iter().all(|service| spans.iter().any(|span| span.service == *service)) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for service in ["ledger", "broker"] {
+        ensure!(spans.iter().any(|span| span.service == service), "the trace of the payout does not reach {service}");
+    }
+    let reaches_database = spans.iter().any(|span| span.attributes.keys().any(|key| key.starts_with("db.")));
+    ensure!(reaches_database, "the trace of the payout does not reach PostgreSQL");
+    if let Some(call) = alice.calls.of(&id) {
+        spans.push(Span {
+            service: "phone".to_owned(),
+            name: call.name.to_owned(),
+            span_id: call.span_id,
+            parent: None,
+            start_ns: u64::try_from(call.start)?,
+            end_ns: u64::try_from(call.end)?,
+            attributes: std::collections::BTreeMap::new(),
+        });
+    }
+    Ok(Trace { title: "Alice pays her rent to another bank".to_owned(), id, spans })
+}
+
+fn processes(spans: &[Span]) -> usize {
+    spans.iter().map(|span| span.service.as_str()).collect::<std::collections::BTreeSet<_>>().len()
+}

@@ -1,0 +1,281 @@
+//! The honest part of the story: two people, two phones, money.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use api::Amount;
+use api::accounts::{Account, EntryQuery, OpenAccount};
+use api::exchanges::PostExchange;
+use api::payouts::{Creditor, PayoutStatus, PostPayout};
+use api::transfers::PostTransfer;
+use mobile_sdk::{Error, IdempotencyKey};
+use serde_json::json;
+
+use crate::narrator::{Ended, Narrator};
+use crate::phone::Phone;
+use crate::stack::Stack;
+
+/// Who has what when the honest part is over.
+pub struct Accounts {
+    /// Alice's euro account.
+    pub alice_eur: Account,
+    /// Alice's dollar account.
+    pub alice_usd: Account,
+    /// Bob's euro account.
+    pub bob_eur: Account,
+    /// Trace of the payout, which goes all the way out.
+    pub payout_trace: Option<String>,
+}
+
+/// Enrolls and logs in.
+pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence: &str, checks: &[&str]) -> Result<()> {
+    let began = narrator.begin(format!("{name}'s phone proves what it is"));
+    phone.client.enroll().await.with_context(|| format!("{name} cannot enroll"))?;
+    let support = phone.client.support_id().await.unwrap_or_default();
+    narrator.end(
+        began,
+        Ended {
+            asked: evidence,
+            checked: checks,
+            outcome: format!("attestation token, client attestation and a sealed session key; support id {support}"),
+            trace_id: phone.client.last_trace_id(),
+        },
+    );
+    let began = narrator.begin(format!("{name} registers and logs in"));
+    let login = phone.client.login().await;
+    let pages = phone.pages.lock().map(|pages| pages.join(" → ")).unwrap_or_default();
+    login.with_context(|| format!("{name} cannot log in; the browser showed: {pages}"))?;
+    narrator.end(
+        began,
+        Ended {
+            asked: "pushed authorization request → system browser → code → tokens",
+            checked: &[
+                "client attestation",
+                "DPoP with the server's nonce",
+                "PKCE S256",
+                "password (argon2id)",
+                "consent",
+                "code used once, by the same key",
+                "iss and state",
+            ],
+            outcome: format!("pages shown: {pages}; an access token for 5 minutes, bound to the device key"),
+            trace_id: phone.client.last_trace_id(),
+        },
+    );
+    Ok(())
+}
+
+/// Opens an account.
+pub async fn open(phone: &Phone, name: &str, currency: &str) -> Result<Account> {
+    let request = OpenAccount { currency: currency.to_owned(), name: name.to_owned() };
+    Ok(phone.client.create_account(&request, &IdempotencyKey::new()).await?)
+}
+
+/// Everything from the deposit to the statement.
+pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &Phone) -> Result<Accounts> {
+    narrator.chapter(2, "Money", "Every request carries both tokens, a DPoP proof and a signature over its bytes.");
+    let began = narrator.begin("Alice opens a euro and a dollar account, Bob a euro account");
+    let alice_eur = open(alice, "Everyday", "EUR").await?;
+    let alice_usd = open(alice, "Travel", "USD").await?;
+    let bob_eur = open(bob, "Everyday", "EUR").await?;
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/accounts, three times",
+            checked: &["attestation", "message signature", "access token and DPoP", "scope accounts:write", "schema"],
+            outcome: format!("{} is Alice's, {} is Bob's", alice_eur.id, bob_eur.id),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+    deposit(narrator, stack, alice, &alice_eur).await?;
+    pay(narrator, alice, bob, &alice_eur, &bob_eur).await?;
+    exchange(narrator, alice, &alice_eur, &alice_usd).await?;
+    let payout_trace = payout(narrator, alice, &alice_eur).await?;
+    statement(narrator, alice, &alice_eur).await?;
+    Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_trace })
+}
+
+async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account: &Account) -> Result<()> {
+    let began = narrator.begin("A deposit arrives from the partner bank");
+    let pki = testkit::pki::Pki::create(&stack.pki)?;
+    let http = testkit::server::client(&pki.public_ca(), None)?;
+    let payment = json!({"account_id": account.id.to_string(), "amount": "2500.00", "currency": "EUR",
+        "debtor_name": "Employer GmbH", "reference": "Salary November"});
+    let url = format!("{}/simulate/payments", stack.partner_url);
+    http.post(url).json(&payment).send().await?.error_for_status().context("the partner bank's webhook")?;
+    let balance = wait_for_balance(alice, account, "2500.00").await?;
+    narrator.end(
+        began,
+        Ended {
+            asked: "the bank calls POST /webhooks/sandbox-bank; the broker keeps the event, then tells the ledger",
+            checked: &[
+                "webhook signature over the raw bytes",
+                "time window",
+                "event once only",
+                "broker's certificate at the ledger",
+                "double entry",
+            ],
+            outcome: format!("Alice has {balance}"),
+            trace_id: None,
+        },
+    );
+    Ok(())
+}
+
+async fn wait_for_balance(phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {
+    for _ in 0..100 {
+        let now = phone.client.account(account.id).await?;
+        if now.balance.amount == amount {
+            return Ok(now.balance);
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    bail!("the balance of {} did not become {amount}", account.id)
+}
+
+async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account, to: &Account) -> Result<()> {
+    let began = narrator.begin("Alice pays Bob 42.50 EUR");
+    let key = IdempotencyKey::new();
+    let request = PostTransfer {
+        from_account: from.id,
+        to_account: to.id,
+        amount: Amount::new("42.50", "EUR"),
+        reference: "Dinner".to_owned(),
+    };
+    let transfer = alice.client.transfer(&request, &key).await?;
+    let balance = wait_for_balance(bob, to, "42.50").await?;
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/transfers",
+            checked: &[
+                "attestation",
+                "message signature",
+                "access token and DPoP",
+                "scope transfers:write",
+                "ownership",
+                "idempotency key",
+                "funds",
+                "sum zero",
+                "answer signed",
+            ],
+            outcome: format!("transfer {} at position {}; Bob has {balance}", transfer.id, transfer.sequence),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+
+    let began = narrator.begin("The same payment is sent again, with the same idempotency key");
+    let again = alice.client.transfer(&request, &key).await?;
+    ensure!(again == transfer, "the same key gave another transfer");
+    let unchanged = bob.client.account(to.id).await?.balance;
+    ensure!(unchanged == balance, "the same key moved money twice");
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/transfers, byte for byte the same body",
+            checked: &["idempotency key and fingerprint of the request"],
+            outcome: format!("the first answer again, transfer {}; Bob still has {unchanged}", again.id),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+
+    let began = narrator.begin("Alice tries to pay more than she has");
+    let request = PostTransfer { amount: Amount::new("9999.00", "EUR"), ..request };
+    let refused = alice.client.transfer(&request, &IdempotencyKey::new()).await;
+    let Err(Error::Refused(problem)) = refused else { bail!("the overdraft was answered {refused:?}") };
+    ensure!(problem.code == api::problem::code::INSUFFICIENT_FUNDS, "the overdraft was refused as {}", problem.code);
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/transfers over 9999.00 EUR",
+            checked: &["the account's floor, in the fold and as a CHECK in the database"],
+            outcome: format!("{} {}", problem.status, problem.code),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+    Ok(())
+}
+
+async fn exchange(narrator: &mut Narrator, alice: &Phone, eur: &Account, usd: &Account) -> Result<()> {
+    let began = narrator.begin("Alice changes 500.00 EUR into dollars");
+    let request = PostExchange { from_account: eur.id, to_account: usd.id, amount: Amount::new("500.00", "EUR") };
+    let exchange = alice.client.exchange(&request, &IdempotencyKey::new()).await?;
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/exchanges; the ledger asks the broker for ecb/reference_rates",
+            checked: &[
+                "the ledger may call this operation",
+                "address, TLS and size of the partner's answer",
+                "only listed fields come back",
+                "four legs, zero in each currency",
+                "rounding down to the cent",
+            ],
+            outcome: format!(
+                "{} became {} at {} ({}, {})",
+                exchange.sold, exchange.bought, exchange.rate, exchange.rate_source, exchange.rate_date
+            ),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+    Ok(())
+}
+
+async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<Option<String>> {
+    let began = narrator.begin("Alice pays her rent to another bank");
+    let request = PostPayout {
+        from_account: eur.id,
+        amount: Amount::new("1200.00", "EUR"),
+        creditor: Creditor { name: "Landlord Ltd".to_owned(), iban: "DE89370400440532013000".to_owned() },
+        reference: "Rent November".to_owned(),
+    };
+    let payout = alice.client.payout(&request, &IdempotencyKey::new()).await?;
+    let trace_id = alice.client.last_trace_id();
+    let mut status = payout.status;
+    for _ in 0..200 {
+        if status == PayoutStatus::Paid {
+            break;
+        }
+        ensure!(status != PayoutStatus::Failed, "the partner bank says that the payout failed");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        status = alice.client.payout_status(payout.id).await?.status;
+    }
+    ensure!(status == PayoutStatus::Paid, "the payout is still {status:?}");
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/payouts → ledger books it out → broker orders it at the bank → the bank confirms by webhook",
+            checked: &[
+                "IBAN check digits",
+                "funds",
+                "the broker alone holds the bank's secret",
+                "payout id as the bank's idempotency key",
+                "webhook signature",
+                "settled once",
+            ],
+            outcome: format!("payout {} is paid", payout.id),
+            trace_id: trace_id.clone(),
+        },
+    );
+    Ok(trace_id)
+}
+
+async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {
+    let began = narrator.begin("Alice reads her statement");
+    let page = alice.client.entries(eur.id, &EntryQuery::default()).await?;
+    let account = alice.client.account(eur.id).await?;
+    let newest = page.entries.first().context("the statement is empty")?;
+    ensure!(newest.balance == account.balance, "the statement ends at {}, the account has {}", newest.balance, account.balance);
+    let lines: Vec<String> =
+        page.entries.iter().rev().map(|entry| format!("{} {:>9} → {}", entry.kind, entry.amount.amount, entry.balance.amount)).collect();
+    narrator.end(
+        began,
+        Ended {
+            asked: "GET /v1/accounts/{id}/entries",
+            checked: &["ownership, in the service and by row-level security", "answer signed under the session key"],
+            outcome: lines.join(" · "),
+            trace_id: alice.client.last_trace_id(),
+        },
+    );
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The operator's view: what the services' logs say about one request. The attacker never sees this.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use serde_json::Value;
+
+/// A line of the audit log about a refusal.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The layer that refused.
+    pub layer: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads the services' logs.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    logs: PathBuf,
+}
+
+impl Operator {
+    /// Logs are `<service>.log` in `logs`.
+    pub fn new(logs: PathBuf) -> Self {
+        Self { logs }
+    }
+
+    /// The refusal that `service` logged for the request with this id.
+    pub async fn refusal(&self, service: &str, request_id: &str) -> anyhow::Result<Refusal> {
+        let line = self.find(service, |line| {
+            text(line, "request_id") == Some(request_id) && text(line, "target") == Some("audit") && text(line, "layer").is_some()
+        });
+        let line = line.await?;
+        let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();
+        Ok(Refusal { layer: field("layer"), reason: field("reason") })
+    }
+
+    /// The attestation service's true verdict under a support id.
+    pub async fn verdict(&self, support_id: &str) -> anyhow::Result<Refusal> {
+        let line = self
+            .find("attestation", |line| text(line, "support_id") == Some(support_id) && text(line, "reason").is_some())
+            .await?;
+        let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();
+        Ok(Refusal { layer: "attestation".to_owned(), reason: field("reason") })
+    }
+
+    /// The first line that matches. A line is written before its answer is sent, but the file may lag a little.
+    async fn find(&self, service: &str, matches: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        let path = self.logs.join(format!("{service}.log"));
+        for _ in 0..40 {
+            let log = tokio::fs::read_to_string(&path).await.unwrap_or_default();
+            let found = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(&matches);
+            if let Some(line) = found {
+                return Ok(line);
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        bail!("the log of {service} says nothing about it ({})", path.display())
+    }
+}
+
+/// A field, at the top of the line or in its `fields`.
+fn text<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+    line.get(name).or_else(|| line.get("fields")?.get(name))?.as_str()
+}

@@ -1,0 +1,141 @@
+//! A person with an emulated phone: the SDK on it, a browser in hand.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use api::attestation::App;
+use async_trait::async_trait;
+use mobile_sdk::{
+    CallRecord, Client, Config, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store,
+};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use testkit::phone::android::{AndroidPhone, DeviceProfile};
+use testkit::phone::ios::{IosPhone, IosProfile};
+use testkit::pki::Pki;
+use url::Url;
+
+use crate::browser::{Browser, Person};
+use crate::stack::Stack;
+
+/// The app's client id.
+pub const CLIENT_ID: &str = "redoubt-mobile";
+/// Where the browser is sent back to.
+pub const REDIRECT_URI: &str = "https://app.redoubt.example/callback";
+/// What the app asks for.
+pub const SCOPE: &str =
+    "openid offline_access accounts:read accounts:write transfers:write exchanges:write payouts:write";
+/// Pins of the demonstration end in 2100: the development PKI is made anew on each machine.
+const PINS_EXPIRE: i64 = 4_102_444_800;
+
+/// The SDK on a phone.
+pub struct Phone {
+    /// The SDK.
+    pub client: Client,
+    /// The phone's secure storage: what a hooked app's owner can read.
+    pub store: Arc<dyn Store>,
+    /// Every call, as the phone saw it.
+    pub calls: Arc<Calls>,
+    /// Titles of the pages that the browser showed.
+    pub pages: Arc<Mutex<Vec<String>>>,
+}
+
+/// Collects the SDK's call records.
+#[derive(Default)]
+pub struct Calls(Mutex<Vec<CallRecord>>);
+
+impl Calls {
+    /// The record of a trace.
+    pub fn of(&self, trace_id: &str) -> Option<CallRecord> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|call| call.trace_id == trace_id).cloned()
+    }
+}
+
+impl Observer for Calls {
+    fn finished(&self, call: &CallRecord) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
+    }
+}
+
+/// The system browser in the person's hand.
+struct Hand {
+    http: reqwest::Client,
+    person: Mutex<Person>,
+    pages: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl mobile_sdk::Browser for Hand {
+    async fn authorize(&self, url: &Url, redirect_uri: &Url) -> Result<Url, PlatformError> {
+        let person = self.person.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut browser = Browser::new(self.http.clone(), person);
+        let end = browser.visit(url.as_str(), redirect_uri.as_str()).await;
+        // Registered once; the next login is an ordinary one.
+        self.person.lock().unwrap_or_else(PoisonError::into_inner).registers = false;
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.extend(browser.pages);
+        let end = end.inspect_err(|error| pages.push(format!("{error:#}"))).map_err(|_| PlatformError::Failed)?;
+        Url::parse(&end).map_err(|_| PlatformError::Failed)
+    }
+}
+
+impl Phone {
+    /// An Android phone.
+    pub fn android(stack: &Stack, profile: DeviceProfile, person: Person) -> Result<(Self, Arc<AndroidPhone>)> {
+        let pki = Pki::create(&stack.pki)?;
+        let device = AndroidPhone::new(&pki.google_test_root()?, profile)?;
+        let phone = Self::new(stack, &pki, device.app(), person, |browser| device.platform(browser))?;
+        Ok((phone, device))
+    }
+
+    /// An iPhone.
+    pub fn ios(stack: &Stack, profile: IosProfile, person: Person) -> Result<(Self, Arc<IosPhone>)> {
+        let pki = Pki::create(&stack.pki)?;
+        let device = IosPhone::new(&pki.apple_test_root()?, profile)?;
+        let phone = Self::new(stack, &pki, device.app(), person, |browser| device.platform(browser))?;
+        Ok((phone, device))
+    }
+
+    fn new(
+        stack: &Stack,
+        pki: &Pki,
+        app: App,
+        person: Person,
+        platform: impl FnOnce(Arc<dyn mobile_sdk::Browser>) -> Platform,
+    ) -> Result<Self> {
+        let pages = Arc::new(Mutex::new(Vec::new()));
+        let http = testkit::server::client(&pki.public_ca(), None)?;
+        let mut platform = platform(Arc::new(Hand { http, person: Mutex::new(person), pages: pages.clone() }));
+        let calls = Arc::new(Calls::default());
+        platform.observer = Some(calls.clone());
+        let store = platform.store.clone();
+        let client = Client::new(config(stack, pki, app)?, platform)?;
+        Ok(Self { client, store, calls, pages })
+    }
+}
+
+/// What a build of the app is shipped with: public things only.
+pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
+    let anchor = CertificateDer::from_pem_file(pki.public_ca()).context("the public authority's certificate")?;
+    let mut current = Vec::new();
+    for name in ["auth", "attestation", "ledger"] {
+        current.push(Pin::of_certificate(&CertificateDer::from_pem_file(pki.public(name).certificate)?)?);
+    }
+    let pins = HostPins { current, backup: vec![Pin::of_key(b"the successor's key, kept offline")] };
+    let pins = PinSet::new(BTreeMap::from([("localhost".to_owned(), pins)]), PINS_EXPIRE)?;
+    Ok(Config {
+        auth_issuer: Url::parse(&stack.auth_url)?,
+        attestation_url: Url::parse(&stack.attestation_url)?,
+        api_url: Url::parse(&stack.ledger_url)?,
+        api_audience: api::service::LEDGER_AUDIENCE.to_owned(),
+        client_id: CLIENT_ID.to_owned(),
+        redirect_uri: Url::parse(REDIRECT_URI)?,
+        scope: SCOPE.to_owned(),
+        app,
+        trust_anchors: vec![anchor],
+        pins,
+        require_signed_responses: true,
+        retry: Retry::default(),
+    })
+}

@@ -1,0 +1,216 @@
+//! *What* calls: evidence about app and device in exchange for an attestation token and a session key.
+//!
+//! The session key arrives sealed (HPKE) to a key pair that is made for this one exchange and is covered by the evidence;
+//! it is kept in memory only, for the minutes that the attestation token lives. Whether the server believed the evidence
+//! cannot be told from its answer, here least of all: there is no such question in this file.
+
+use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
+use crypto::hpke::{KeyPair, Sealed};
+use crypto::{SecretBytes, SecretString, b64};
+use identity::{DeviceSigner, Jwk, Thumbprint, evidence, jose};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::client::Client;
+use crate::trace::Trace;
+
+/// `typ` of the proof of possession that goes with evidence.
+const PROOF_TYP: &str = "redoubt-instance-proof+jwt";
+/// HPKE `info` of sealed session keys.
+const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
+/// Renew this long before the attestation token ends, in seconds.
+const MARGIN: i64 = 60;
+
+/// What an attested instance holds for some minutes.
+pub(crate) struct Session {
+    pub(crate) attestation_token: SecretString,
+    /// `jti` of the token: names the session key.
+    pub(crate) token_id: String,
+    pub(crate) key: SecretBytes,
+    pub(crate) client_attestation: SecretString,
+    support_id: String,
+    renew_at: i64,
+}
+
+/// The exchange in progress.
+struct Exchange {
+    challenge: Challenge,
+    challenge_bytes: Vec<u8>,
+    session_keys: KeyPair,
+}
+
+impl Client {
+    /// Makes a new instance of this installation: a new device key, evidence about it, a first session.
+    ///
+    /// A former instance of this phone is forgotten, and with it whoever was logged in.
+    pub async fn enroll(&self) -> Result<(), Error> {
+        let trace = Trace::start();
+        self.record("enroll", &trace, self.enroll_in(&trace)).await
+    }
+
+    /// The number to tell support: the operator finds what was thought of this instance under it.
+    pub async fn support_id(&self) -> Option<String> {
+        self.session.peek().await.map(|session| session.support_id.clone())
+    }
+
+    async fn enroll_in(&self, trace: &Trace) -> Result<(), Error> {
+        let exchange = self.begin(trace, Purpose::Attestation).await?;
+        // Tokens are bound to the key that is about to be replaced.
+        self.forget_tokens().await?;
+        let os = self.config.app.platform;
+        let device_keys = &self.platform.device_keys;
+        let (signer, binding) = match os {
+            // The key is made with the binding as its challenge, so its thumbprint is not in the binding.
+            Os::Android => {
+                let binding = self.binding(&exchange, &no_thumbprint()?);
+                (device_keys.create(&binding).await?, binding)
+            }
+            Os::Ios => {
+                let signer = device_keys.create(&exchange.challenge_bytes).await?;
+                let binding = self.binding(&exchange, &signer.public().thumbprint());
+                (signer, binding)
+            }
+        };
+        let request = Attest {
+            challenge: exchange.challenge.challenge.clone(),
+            platform: os,
+            client_id: self.config.client_id.clone(),
+            app: self.config.app.clone(),
+            device_key: public_jwk(&signer.public()),
+            session_public_key: b64::encode(&exchange.session_keys.public()),
+            evidence: self.platform.attestor.attest(&binding).await?,
+            proof: self.proof(&*signer, &exchange, &binding)?,
+        };
+        let attested = self.post_json(trace, "/v1/attestations", &request).await?;
+        let session = self.open(&exchange, attested)?;
+        self.session.set(Some(session)).await;
+        Ok(())
+    }
+
+    /// A session that lives a while longer, and is not the one that a server has just refused.
+    pub(crate) async fn session(&self, trace: &Trace, refused: Option<&str>) -> Result<std::sync::Arc<Session>, Error> {
+        let usable = |session: &Session| {
+            self.transport.now() < session.renew_at && refused.is_none_or(|refused| refused != session.token_id)
+        };
+        self.session.get(usable, |_| self.renew(trace)).await
+    }
+
+    /// Renews by assertion: the device key's proof and, on iOS, an App Attest assertion.
+    async fn renew(&self, trace: &Trace) -> Result<Session, Error> {
+        let signer = self.signer().await?;
+        let exchange = self.begin(trace, Purpose::Assertion).await?;
+        let binding = self.binding(&exchange, &signer.public().thumbprint());
+        let request = Assert {
+            challenge: exchange.challenge.challenge.clone(),
+            platform: self.config.app.platform,
+            client_id: self.config.client_id.clone(),
+            app: self.config.app.clone(),
+            device_key: public_jwk(&signer.public()),
+            session_public_key: b64::encode(&exchange.session_keys.public()),
+            assertion: self.platform.attestor.assert(&binding).await?,
+            proof: self.proof(&*signer, &exchange, &binding)?,
+        };
+        let attested = self.post_json(trace, "/v1/assertions", &request).await?;
+        self.open(&exchange, attested)
+    }
+
+    async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Exchange, Error> {
+        let request = RequestChallenge { platform: self.config.app.platform, purpose };
+        let challenge: Challenge = self.post_json(trace, "/v1/challenges", &request).await?;
+        let challenge_bytes = b64::decode(&challenge.challenge).map_err(|_| Error::Malformed("challenge"))?;
+        Ok(Exchange { challenge, challenge_bytes, session_keys: KeyPair::generate() })
+    }
+
+    fn binding(&self, exchange: &Exchange, jkt: &Thumbprint) -> [u8; 32] {
+        let app = &self.config.app;
+        evidence::binding(app.platform, &exchange.challenge_bytes, jkt, &exchange.session_keys.public(), app)
+    }
+
+    fn proof(&self, signer: &dyn DeviceSigner, exchange: &Exchange, binding: &[u8; 32]) -> Result<String, Error> {
+        let claims = ProofClaims {
+            challenge: &exchange.challenge.challenge,
+            evidence_hash: b64::encode(binding),
+            iat: self.transport.now(),
+        };
+        Ok(jose::sign_es256(signer, &jose::Header::new(PROOF_TYP), &claims)?)
+    }
+
+    fn open(&self, exchange: &Exchange, attested: Attested) -> Result<Session, Error> {
+        let mut tokens = attested.tokens.into_iter();
+        let issued: AudienceToken = tokens
+            .find(|token| token.audience == self.config.api_audience)
+            .ok_or(Error::Malformed("no attestation token for the API"))?;
+        let token_id = token_id(&issued.token)?;
+        let part = |text: &str| b64::decode(text).map_err(|_| Error::Malformed("session_key"));
+        let sealed = Sealed { enc: part(&issued.session_key.enc)?, ct: part(&issued.session_key.ciphertext)? };
+        let key = exchange
+            .session_keys
+            .open(SESSION_INFO, token_id.as_bytes(), &sealed)
+            .map_err(|_| Error::Malformed("session_key"))?;
+        Ok(Session {
+            renew_at: self.transport.now() + i64::from(issued.expires_in) - MARGIN,
+            attestation_token: issued.token.into(),
+            token_id,
+            key,
+            client_attestation: attested.client_attestation.into(),
+            support_id: attested.support_id,
+        })
+    }
+
+    /// Sent again only when nothing was sent: a challenge is good for one request.
+    async fn post_json<T: DeserializeOwned>(
+        &self,
+        trace: &Trace,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let url = self.config.attestation_url.join(path).map_err(|_| Error::Config("attestation_url"))?;
+        let make = || {
+            let request = self.transport.request(Method::POST, url.clone());
+            Ok(request.header(api::header::TRACEPARENT, trace.traceparent()).json(body))
+        };
+        let answer = self.send_repeatedly(false, make).await?;
+        if answer.is_success() { answer.json() } else { Err(answer.into_refusal()) }
+    }
+}
+
+#[derive(Serialize)]
+struct ProofClaims<'a> {
+    challenge: &'a str,
+    /// The binding, which is a SHA-256.
+    evidence_hash: String,
+    iat: i64,
+}
+
+/// Only the members that make the key.
+fn public_jwk(key: &Jwk) -> serde_json::Value {
+    Jwk::from(key.public_key().clone()).to_value()
+}
+
+/// Stands where the thumbprint would, on Android.
+fn no_thumbprint() -> Result<Thumbprint, Error> {
+    b64::encode(&[0; 32]).parse().map_err(|_| Error::Malformed("thumbprint"))
+}
+
+/// The token's `jti`. The phone reads it and cannot verify the token, which is the point.
+fn token_id(token: &str) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    struct Claims {
+        jti: String,
+    }
+    let unverified = jose::parse(token, identity::attestation_token::TYP);
+    let claims: Claims =
+        unverified.and_then(|token| token.unverified_claims()).map_err(|_| Error::Malformed("attestation token"))?;
+    Ok(claims.jti)
+}
+
+impl From<jose::JoseError> for Error {
+    fn from(error: jose::JoseError) -> Self {
+        match error {
+            jose::JoseError::Sign(_) => Self::Platform(crate::PlatformError::KeyLost),
+            _ => Self::Malformed("a proof cannot be made"),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! *Who* calls: authorization code with PKCE in the system browser (RFC 8252), by the FAPI 2 profile for an attested app.
+//!
+//! The request is pushed (RFC 9126) with the client attestation and a `DPoP` proof, so the browser carries nothing but a
+//! reference. What comes back is believed only with our `state` and our issuer's `iss` (RFC 9207). The refresh token is
+//! bound to the device key, so it lives in secure storage and is useless elsewhere; the access token lives in memory.
+
+use std::sync::Arc;
+
+use crypto::hash::{constant_time_eq, sha256};
+use crypto::{SecretString, b64, random};
+use serde::Deserialize;
+use url::Url;
+
+use crate::Error;
+use crate::client::Client;
+use crate::trace::Trace;
+use crate::transport::Answer;
+
+/// Name of the refresh token in secure storage.
+const REFRESH_TOKEN: &str = "redoubt.refresh_token";
+/// Renew this long before the access token ends, in seconds.
+const MARGIN: i64 = 30;
+
+/// What the token endpoint gave.
+pub(crate) struct Tokens {
+    pub(crate) access_token: SecretString,
+    renew_at: i64,
+}
+
+/// The authorization server's metadata (RFC 8414), as far as we use it.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    issuer: String,
+    pushed_authorization_request_endpoint: Url,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+}
+
+#[derive(Deserialize)]
+struct MetadataDocument {
+    issuer: String,
+    pushed_authorization_request_endpoint: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+}
+
+/// What only we know about a login in progress.
+struct Attempt {
+    state: String,
+    nonce: String,
+    verifier: SecretString,
+}
+
+#[derive(Deserialize)]
+struct Pushed {
+    request_uri: String,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: SecretString,
+    token_type: String,
+    expires_in: u32,
+    refresh_token: Option<SecretString>,
+    id_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct IdTokenClaims {
+    iss: String,
+    aud: String,
+    exp: i64,
+    nonce: Option<String>,
+}
+
+impl Client {
+    /// Logs a person in through the system browser.
+    pub async fn login(&self) -> Result<(), Error> {
+        let trace = Trace::start();
+        self.record("login", &trace, self.login_in(&trace)).await
+    }
+
+    /// Forgets the tokens on this phone. (They are bound to the device key and end by themselves.)
+    pub async fn logout(&self) -> Result<(), Error> {
+        self.forget_tokens().await
+    }
+
+    async fn login_in(&self, trace: &Trace) -> Result<(), Error> {
+        let metadata = self.metadata(trace).await?;
+        let attempt =
+            Attempt { state: random::token(32), nonce: random::token(32), verifier: random::token(32).into() };
+        let pushed = self.push(trace, metadata, &attempt).await?;
+        let mut url = metadata.authorization_endpoint.clone();
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.config.client_id)
+            .append_pair("request_uri", &pushed.request_uri);
+        let back = self.platform.browser.authorize(&url, &self.config.redirect_uri).await?;
+        let code = self.code(&back, metadata, &attempt)?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", self.config.redirect_uri.as_str()),
+            ("client_id", &self.config.client_id),
+            ("code_verifier", attempt.verifier.expose()),
+        ];
+        // A code is good for one request, so an unknown outcome is not repeated: the person logs in again.
+        let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, false).await?;
+        let tokens = self.take_tokens(answer, metadata, Some(&attempt.nonce)).await?;
+        self.tokens.set(Some(tokens)).await;
+        Ok(())
+    }
+
+    async fn push(&self, trace: &Trace, metadata: &Metadata, attempt: &Attempt) -> Result<Pushed, Error> {
+        let challenge = b64::encode(&sha256(attempt.verifier.expose().as_bytes()));
+        let form = [
+            ("response_type", "code"),
+            ("client_id", &self.config.client_id),
+            ("redirect_uri", self.config.redirect_uri.as_str()),
+            ("scope", &self.config.scope),
+            ("state", &attempt.state),
+            ("nonce", &attempt.nonce),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let url = &metadata.pushed_authorization_request_endpoint;
+        let answer = self.oauth_post(trace, url, &form, true).await?;
+        if answer.is_success() { answer.json() } else { Err(oauth_refusal(answer)) }
+    }
+
+    /// The code in the URL that the browser was sent back to, if it answers this very request.
+    fn code(&self, back: &Url, metadata: &Metadata, attempt: &Attempt) -> Result<SecretString, Error> {
+        let expected = &self.config.redirect_uri;
+        if back.origin() != expected.origin() || back.scheme() != expected.scheme() || back.path() != expected.path() {
+            return Err(Error::LoginMismatch("redirect_uri"));
+        }
+        // An error, too, is believed only when it answers this request: state and issuer first (RFC 9207 §2.4).
+        let state = parameter(back, "state")?.ok_or(Error::LoginMismatch("state"))?;
+        if !constant_time_eq(state.as_bytes(), attempt.state.as_bytes()) {
+            return Err(Error::LoginMismatch("state"));
+        }
+        if parameter(back, "iss")?.as_deref() != Some(&metadata.issuer) {
+            return Err(Error::LoginMismatch("iss"));
+        }
+        if let Some(error) = parameter(back, "error")? {
+            return Err(oauth_error(&error));
+        }
+        parameter(back, "code")?.map(SecretString::new).ok_or(Error::LoginMismatch("code"))
+    }
+
+    /// An access token that lives a while longer, and is not the one that a server has just refused.
+    pub(crate) async fn access(&self, trace: &Trace, refused: Option<&Arc<Tokens>>) -> Result<Arc<Tokens>, Error> {
+        let usable = |tokens: &Tokens| {
+            let is_refused = refused.is_some_and(|refused| std::ptr::eq(Arc::as_ptr(refused), tokens));
+            self.transport.now() < tokens.renew_at && !is_refused
+        };
+        self.tokens.get(usable, |_| self.refresh(trace)).await
+    }
+
+    async fn refresh(&self, trace: &Trace) -> Result<Tokens, Error> {
+        let refresh_token = self.platform.store.get(REFRESH_TOKEN).await?.ok_or(Error::LoginRequired)?;
+        let metadata = self.metadata(trace).await?;
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+            ("client_id", &self.config.client_id),
+        ];
+        let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, true).await?;
+        match self.take_tokens(answer, metadata, None).await {
+            Err(Error::OAuth(code)) if code == "invalid_grant" => {
+                self.platform.store.remove(REFRESH_TOKEN).await?;
+                Err(Error::LoginRequired)
+            }
+            result => result,
+        }
+    }
+
+    async fn take_tokens(&self, answer: Answer, metadata: &Metadata, nonce: Option<&str>) -> Result<Tokens, Error> {
+        if !answer.is_success() {
+            return Err(oauth_refusal(answer));
+        }
+        let answer: TokenAnswer = answer.json()?;
+        // RFC 9449 §5: a token that is not bound to our key must not be used as if it were.
+        if !answer.token_type.eq_ignore_ascii_case("DPoP") {
+            return Err(Error::Malformed("token_type"));
+        }
+        if let Some(nonce) = nonce {
+            self.check_id_token(answer.id_token.as_deref(), metadata, nonce)?;
+        }
+        if let Some(refresh_token) = answer.refresh_token {
+            self.platform.store.set(REFRESH_TOKEN, refresh_token).await?;
+        }
+        let renew_at = self.transport.now() + i64::from(answer.expires_in) - MARGIN;
+        Ok(Tokens { access_token: answer.access_token, renew_at })
+    }
+
+    /// Straight from the token endpoint over TLS, so the channel stands for the signature (OpenID Connect Core §3.1.3.7).
+    fn check_id_token(&self, id_token: Option<&str>, metadata: &Metadata, nonce: &str) -> Result<(), Error> {
+        if !self.config.scope.split(' ').any(|scope| scope == "openid") {
+            return Ok(());
+        }
+        let claims = id_token.and_then(id_token_claims).ok_or(Error::Malformed("id_token"))?;
+        let is_ours = claims.iss == metadata.issuer
+            && claims.aud == self.config.client_id
+            && claims.exp > self.transport.now()
+            && claims.nonce.as_deref() == Some(nonce);
+        if is_ours { Ok(()) } else { Err(Error::LoginMismatch("id_token")) }
+    }
+
+    pub(crate) async fn forget_tokens(&self) -> Result<(), Error> {
+        self.tokens.set(None).await;
+        Ok(self.platform.store.remove(REFRESH_TOKEN).await?)
+    }
+
+    /// The metadata, fetched once.
+    async fn metadata(&self, trace: &Trace) -> Result<&Metadata, Error> {
+        self.metadata.get_or_try_init(|| self.fetch_metadata(trace)).await
+    }
+
+    async fn fetch_metadata(&self, trace: &Trace) -> Result<Metadata, Error> {
+        let issuer = self.config.auth_issuer.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{issuer}/.well-known/openid-configuration"))
+            .map_err(|_| Error::Config("auth_issuer"))?;
+        let make = || {
+            let request = self.transport.request(reqwest::Method::GET, url.clone());
+            Ok(request.header(api::header::TRACEPARENT, trace.traceparent()))
+        };
+        let answer = self.send_repeatedly(true, make).await?;
+        if !answer.is_success() {
+            return Err(answer.into_refusal());
+        }
+        let document: MetadataDocument = answer.json()?;
+        // RFC 8414 §3.3.
+        if document.issuer.trim_end_matches('/') != issuer {
+            return Err(Error::Malformed("the metadata is of another issuer"));
+        }
+        Ok(Metadata {
+            pushed_authorization_request_endpoint: self.endpoint(&document.pushed_authorization_request_endpoint)?,
+            authorization_endpoint: self.endpoint(&document.authorization_endpoint)?,
+            token_endpoint: self.endpoint(&document.token_endpoint)?,
+            issuer: document.issuer,
+        })
+    }
+
+    /// An endpoint must be where the issuer is, and so where its pins are.
+    fn endpoint(&self, text: &str) -> Result<Url, Error> {
+        let url = Url::parse(text).ok().filter(|url| url.origin() == self.config.auth_issuer.origin());
+        url.ok_or(Error::Malformed("an endpoint is not the issuer's"))
+    }
+}
+
+/// A parameter that stands at most once; twice is an attack or a bug, and no answer of ours.
+fn parameter(url: &Url, name: &'static str) -> Result<Option<String>, Error> {
+    let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(Error::LoginMismatch(name)),
+    }
+}
+
+fn id_token_claims(token: &str) -> Option<IdTokenClaims> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&b64::decode(payload).ok()?).ok()
+}
+
+/// The error of an OAuth endpoint (RFC 6749 §5.2), or a problem of the server around it.
+fn oauth_refusal(answer: Answer) -> Error {
+    match crate::oauth::error_code(&answer) {
+        Some(code) => oauth_error(&code),
+        None => answer.into_refusal(),
+    }
+}
+
+/// Only what RFC 6749 allows in a code, and short: it may end up in logs.
+fn oauth_error(code: &str) -> Error {
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if code.len() <= 64 && code.bytes().all(is_code) {
+        Error::OAuth(code.to_owned())
+    } else {
+        Error::Malformed("error")
+    }
+}

@@ -1,0 +1,70 @@
+//! Requests to the authorization server: form, client attestation, `DPoP` proof, and the server's nonce.
+//!
+//! The proof of the device key is at once the proof of possession of the client attestation
+//! (draft-ietf-oauth-attestation-based-client-auth, combined mode).
+
+use crypto::SecretString;
+use identity::dpop;
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
+use url::Url;
+
+use crate::Error;
+use crate::client::Client;
+use crate::trace::Trace;
+use crate::transport::{Answer, secret_header};
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: String,
+}
+
+/// The code of an OAuth error answer.
+pub(crate) fn error_code(answer: &Answer) -> Option<String> {
+    answer.json::<ErrorAnswer>().ok().map(|answer| answer.error)
+}
+
+impl Client {
+    /// Posts a form; answers the server's wish for a nonce once, with a new proof (RFC 9449 §8).
+    pub(crate) async fn oauth_post(
+        &self,
+        trace: &Trace,
+        url: &Url,
+        form: &[(&str, &str)],
+        repeatable: bool,
+    ) -> Result<Answer, Error> {
+        let answer = self.oauth_post_once(trace, url, form, repeatable).await?;
+        if answer.status == 400 && error_code(&answer).as_deref() == Some("use_dpop_nonce") {
+            return self.oauth_post_once(trace, url, form, repeatable).await;
+        }
+        Ok(answer)
+    }
+
+    async fn oauth_post_once(
+        &self,
+        trace: &Trace,
+        url: &Url,
+        form: &[(&str, &str)],
+        repeatable: bool,
+    ) -> Result<Answer, Error> {
+        let session = self.session(trace, None).await?;
+        let signer = self.signer().await?;
+        let body: SecretString = serde_urlencoded::to_string(form).map_err(|_| Error::Malformed("form"))?.into();
+        let make = || {
+            let (now, jti, nonce) = (self.transport.now(), crypto::random::token(16), self.nonces.get(url));
+            let proof = dpop::create(&*signer, "POST", url.as_str(), now, &jti, None, nonce.as_deref())?;
+            Ok(self
+                .transport
+                .request(Method::POST, url.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(api::header::CLIENT_ATTESTATION, secret_header(session.client_attestation.expose())?)
+                .header(api::header::DPOP, proof)
+                .header(api::header::TRACEPARENT, trace.traceparent())
+                .body(body.expose().clone()))
+        };
+        let answer = self.send_repeatedly(repeatable, make).await?;
+        self.nonces.note(url, &answer);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,284 @@
+//! A request to the API: who, what, and unaltered, in one message.
+//!
+//! Every attempt has its own `DPoP` proof and its own signature; every attempt of one intent has the same idempotency
+//! key. So a retry is safe, and a replay is not.
+
+use std::sync::Arc;
+
+use crypto::SecretString;
+use identity::message_signature::{RequestParts, ResponseParts, SignedHeaders, sign, verify_response};
+use identity::{DeviceSigner, dpop};
+use reqwest::Method;
+use url::Url;
+
+use crate::Error;
+use crate::client::{Client, may_repeat};
+use crate::enroll::Session;
+use crate::login::Tokens;
+use crate::trace::Trace;
+use crate::transport::{Answer, Failure, secret_header};
+
+/// Names one intent of the user, over all attempts to carry it out: made once, kept until the outcome is known.
+///
+/// An app that may be killed in between stores it before the first attempt ([`IdempotencyKey::as_str`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// A key for a new intent.
+    #[expect(clippy::new_without_default, reason = "draws randomness, which a default should not")]
+    pub fn new() -> Self {
+        Self(crypto::random::token(16))
+    }
+
+    /// The key of an intent whose outcome is still unknown.
+    pub fn restore(text: &str) -> Result<Self, Error> {
+        let is_ours = (16..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_ours { Ok(Self(text.to_owned())) } else { Err(Error::Config("not an idempotency key")) }
+    }
+
+    /// The text to store.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An answer of the API that was a success, and authentic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status, 200 to 299.
+    pub status: u16,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// The answer was given before, under the same idempotency key.
+    pub replayed: bool,
+    /// The server's name for the request.
+    pub request_id: Option<String>,
+    /// Whether the answer was signed with the session key.
+    pub signed: bool,
+}
+
+/// What is asked; the same for every attempt.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) body: Vec<u8>,
+    pub(crate) key: Option<&'a IdempotencyKey>,
+}
+
+/// What one attempt is made with.
+struct Credentials {
+    session: Arc<Session>,
+    tokens: Arc<Tokens>,
+    signer: Arc<dyn DeviceSigner>,
+}
+
+/// The second chances that a call has used up.
+#[derive(Default)]
+struct Chances {
+    attempt: u32,
+    nonce: bool,
+    credentials: bool,
+}
+
+impl Call<'_> {
+    /// Whether it may be sent again when its outcome is unknown.
+    fn is_repeatable(&self) -> bool {
+        self.key.is_some() || self.method.is_safe()
+    }
+}
+
+impl Client {
+    /// Sends a request to the API with everything that its layers ask for, and verifies the answer.
+    ///
+    /// `path` begins with `/` and may have a query. A request that changes something needs a key, or it is sent once.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Response, Error> {
+        let trace = Trace::start();
+        let call = self.call(method, path, body, key)?;
+        self.record("request", &trace, self.execute(&trace, &call)).await
+    }
+
+    pub(crate) fn call<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl serde::Serialize>,
+        key: Option<&'a IdempotencyKey>,
+    ) -> Result<Call<'a>, Error> {
+        let url = self.config.api_url.join(path).map_err(|_| Error::Config("path"))?;
+        // `//host/…` and absolute URLs would leave the API.
+        if !path.starts_with('/') || url.origin() != self.config.api_url.origin() {
+            return Err(Error::Config("path"));
+        }
+        let body = body.map(serde_json::to_vec).transpose().map_err(|_| Error::Malformed("body"))?;
+        Ok(Call { method, url, body: body.unwrap_or_default(), key })
+    }
+
+    pub(crate) async fn execute(&self, trace: &Trace, call: &Call<'_>) -> Result<Response, Error> {
+        let mut chances = Chances::default();
+        let mut credentials = self.credentials(trace, None).await?;
+        loop {
+            chances.attempt += 1;
+            let (sent, signature) = self.attempt(trace, call, &credentials).await?;
+            let answer = match sent {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    self.after_failure(call, &chances, failure).await?;
+                    continue;
+                }
+            };
+            self.nonces.note(&call.url, &answer);
+            let signed = self.check_signature(&answer, &credentials.session, &signature)?;
+            match answer.status {
+                200..=299 => return Ok(response(&answer, signed)),
+                401 if wants_nonce(&answer) && !chances.nonce => chances.nonce = true,
+                401 if !chances.credentials => {
+                    chances.credentials = true;
+                    credentials = self.credentials(trace, Some(&credentials)).await?;
+                }
+                503 | 504 if call.is_repeatable() => self.after_busy(&chances, answer).await?,
+                _ => return Err(answer.into_refusal()),
+            }
+        }
+    }
+
+    /// Credentials that are fresh and, of each kind, not the refused ones: the servers do not say which it was.
+    async fn credentials(&self, trace: &Trace, refused: Option<&Credentials>) -> Result<Credentials, Error> {
+        let session = self.session(trace, refused.map(|refused| refused.session.token_id.as_str())).await?;
+        let tokens = self.access(trace, refused.map(|refused| &refused.tokens)).await?;
+        Ok(Credentials { session, tokens, signer: self.signer().await? })
+    }
+
+    async fn after_failure(&self, call: &Call<'_>, chances: &Chances, failure: Failure) -> Result<(), Error> {
+        if may_repeat(&failure, call.is_repeatable()) && self.config.retry.wait(chances.attempt, None).await {
+            return Ok(());
+        }
+        Err(failure.into_error())
+    }
+
+    async fn after_busy(&self, chances: &Chances, answer: Answer) -> Result<(), Error> {
+        if self.config.retry.wait(chances.attempt, answer.retry_after()).await {
+            return Ok(());
+        }
+        let problem = serde_json::from_slice::<api::Problem>(answer.body.expose()).ok();
+        match problem {
+            Some(problem) if problem.code == api::problem::code::OUTCOME_UNKNOWN => Err(Error::OutcomeUnknown),
+            _ => Err(answer.into_refusal()),
+        }
+    }
+
+    /// One attempt; also returns its `Signature`, which the answer is bound to.
+    async fn attempt(
+        &self,
+        trace: &Trace,
+        call: &Call<'_>,
+        credentials: &Credentials,
+    ) -> Result<(Result<Answer, Failure>, String), Error> {
+        let headers = self.headers(call, credentials)?;
+        let signed = self.sign(call, &credentials.session, &headers)?;
+        let mut request = self.transport.request(call.method.clone(), call.url.clone());
+        for (name, value) in &headers {
+            request = request.header(*name, secret_header(value.expose())?);
+        }
+        if let Some(digest) = signed.content_digest {
+            request = request.header(api::header::CONTENT_DIGEST, digest);
+        }
+        request = request
+            .header(api::header::SIGNATURE_INPUT, signed.signature_input)
+            .header(api::header::SIGNATURE, &signed.signature)
+            .header(api::header::TRACEPARENT, trace.traceparent());
+        if !call.body.is_empty() {
+            request = request.body(call.body.clone());
+        }
+        Ok((self.transport.send(request).await, signed.signature))
+    }
+
+    /// The headers that the signature covers.
+    fn headers(&self, call: &Call<'_>, with: &Credentials) -> Result<Vec<(&'static str, SecretString)>, Error> {
+        let access_token = with.tokens.access_token.expose();
+        let (now, jti, nonce) = (self.transport.now(), crypto::random::token(16), self.nonces.get(&call.url));
+        let (htm, htu) = (call.method.as_str(), without_query(&call.url));
+        let proof = dpop::create(&*with.signer, htm, htu.as_str(), now, &jti, Some(access_token), nonce.as_deref())?;
+        let mut headers = vec![
+            (api::header::AUTHORIZATION, format!("DPoP {access_token}").into()),
+            (api::header::DPOP, proof.into()),
+            (api::header::ATTESTATION_TOKEN, with.session.attestation_token.clone()),
+        ];
+        if !call.body.is_empty() {
+            headers.push(("content-type", "application/json".into()));
+        }
+        if let Some(key) = call.key {
+            headers.push((api::header::IDEMPOTENCY_KEY, key.as_str().into()));
+        }
+        Ok(headers)
+    }
+
+    fn sign(
+        &self,
+        call: &Call<'_>,
+        session: &Session,
+        headers: &[(&'static str, SecretString)],
+    ) -> Result<SignedHeaders, Error> {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.expose().as_str())).collect();
+        let parts = RequestParts {
+            method: call.method.as_str(),
+            authority: call.url.authority(),
+            path: call.url.path(),
+            query: call.url.query(),
+            headers: &headers,
+            body: &call.body,
+        };
+        let nonce = crypto::random::token(16);
+        sign(session.key.expose(), &parts, self.transport.now(), &nonce, &session.token_id)
+            .map_err(|_| Error::Malformed("the request cannot be signed"))
+    }
+
+    /// A signature that is there must be right, whatever the status; a success may have to have one.
+    fn check_signature(&self, answer: &Answer, session: &Session, request_signature: &str) -> Result<bool, Error> {
+        if !answer.headers.contains_key(api::header::SIGNATURE) {
+            let is_missed = answer.is_success() && self.config.require_signed_responses;
+            return if is_missed { Err(Error::ResponseSignature) } else { Ok(false) };
+        }
+        let text = |name| answer.header(name).map(str::to_owned);
+        let headers = SignedHeaders {
+            content_digest: text(api::header::CONTENT_DIGEST),
+            signature_input: text(api::header::SIGNATURE_INPUT).ok_or(Error::ResponseSignature)?,
+            signature: text(api::header::SIGNATURE).ok_or(Error::ResponseSignature)?,
+        };
+        let content_type = answer.header("content-type");
+        let parts = ResponseParts { status: answer.status, content_type, body: answer.body.expose() };
+        verify_response(session.key.expose(), &parts, &headers, request_signature, self.transport.now())
+            .map_err(|_| Error::ResponseSignature)?;
+        Ok(true)
+    }
+}
+
+fn response(answer: &Answer, signed: bool) -> Response {
+    Response {
+        status: answer.status,
+        replayed: answer.header(api::header::IDEMPOTENT_REPLAYED) == Some("true"),
+        request_id: answer.header(api::header::REQUEST_ID).map(str::to_owned),
+        body: answer.body.expose().clone(),
+        signed,
+    }
+}
+
+/// RFC 9449 §9: the resource server's way to say that the nonce is missing or old.
+fn wants_nonce(answer: &Answer) -> bool {
+    answer.header(api::header::DPOP_NONCE).is_some()
+        && answer.header("www-authenticate").is_some_and(|value| value.contains(r#"error="use_dpop_nonce""#))
+}
+
+/// `htu` has no query and no fragment (RFC 9449 §4.2).
+fn without_query(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}

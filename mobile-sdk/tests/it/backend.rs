@@ -1,0 +1,367 @@
+//! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, SealedKey};
+use crypto::{SecretBytes, b64, hpke, random};
+use identity::attestation_token::{self, AudienceKeys};
+use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
+use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
+use mobile_sdk::{Client, Clock as _, Config, HostPins, Pin, PinSet, PlatformError, Retry, SystemClock};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::phone::{Navigation, Phone};
+use super::server::{Authority, Reply, Request, Server};
+
+pub(crate) const REDIRECT: &str = "https://app.redoubt.example/callback";
+const MASTER: &[u8] = b"a master key of tests";
+
+/// What the backend knows and how it shall behave.
+#[derive(Default)]
+pub(crate) struct State {
+    challenges: Mutex<HashSet<String>>,
+    session_keys: Mutex<HashMap<String, SecretBytes>>,
+    pushed: Mutex<HashMap<String, HashMap<String, String>>>,
+    codes: Mutex<HashMap<String, HashMap<String, String>>>,
+    access_tokens: Mutex<HashSet<String>>,
+    /// The nonce that proofs must have now; none is asked for when `None`.
+    pub(crate) nonce: Mutex<Option<String>>,
+    jtis: Mutex<HashSet<String>>,
+    pub(crate) replayed_proofs: AtomicUsize,
+    pub(crate) assertions: AtomicUsize,
+    pub(crate) refreshes: AtomicUsize,
+    /// Idempotency keys of posted transfers, with every attempt.
+    pub(crate) attempts: Mutex<BTreeMap<String, usize>>,
+    pub(crate) posted: Mutex<HashSet<String>>,
+    /// What happens to the next API requests instead of their answer.
+    pub(crate) faults: Mutex<Vec<Fault>>,
+    pub(crate) traces: Mutex<Vec<String>>,
+    pub(crate) last_api_request: Mutex<Request>,
+    /// Seconds by which time has gone on.
+    pub(crate) elapsed: AtomicI64,
+    pub(crate) switches: Switches,
+}
+
+/// Fixed for a test.
+#[derive(Default, Clone)]
+pub(crate) struct Switches {
+    pub(crate) signed: Signed,
+    pub(crate) token_type: Option<&'static str>,
+    pub(crate) id_token_nonce: Option<&'static str>,
+    pub(crate) metadata_issuer: Option<&'static str>,
+    pub(crate) refresh_error: Option<&'static str>,
+}
+
+/// How API answers are signed.
+#[derive(Default, Clone, Copy, PartialEq)]
+pub(crate) enum Signed {
+    #[default]
+    Yes,
+    No,
+    /// The body is changed after signing.
+    Forged,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Fault {
+    /// Carry it out, and close the connection without an answer.
+    HangAfter,
+    /// 503 with `Retry-After: 0`.
+    Busy,
+    /// 503 with `Retry-After` of an hour.
+    BusyForLong,
+    /// The generic refusal.
+    Unauthorized,
+}
+
+impl State {
+    fn now(&self) -> i64 {
+        SystemClock.unix() + self.elapsed.load(Ordering::SeqCst)
+    }
+
+    /// All access tokens are refused from now on.
+    pub(crate) fn revoke(&self) {
+        self.access_tokens.lock().unwrap().clear();
+    }
+
+    pub(crate) fn handle(&self, request: &Request) -> Reply {
+        self.traces.lock().unwrap().extend(request.header("traceparent").map(str::to_owned));
+        let date = chrono::DateTime::from_timestamp(self.now(), 0).unwrap().format("%a, %d %b %Y %H:%M:%S GMT");
+        let reply = match request.path() {
+            "/.well-known/openid-configuration" => self.metadata(request),
+            "/v1/challenges" => self.challenge(),
+            "/v1/attestations" => self.attest(&request.json()),
+            "/v1/assertions" => self.assert(&request.json()),
+            "/par" => self.oauth(request, |jkt| self.push(request, jkt)),
+            "/token" => self.oauth(request, |jkt| self.token(request, jkt)),
+            _ => self.api(request),
+        };
+        reply.with("date", &date.to_string())
+    }
+
+    fn metadata(&self, request: &Request) -> Reply {
+        let issuer = format!("https://{}", request.header("host").unwrap());
+        let document = json!({
+            "issuer": self.switches.metadata_issuer.unwrap_or(&issuer),
+            "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+            "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"),
+        });
+        Reply::json(200, &document)
+    }
+
+    fn challenge(&self) -> Reply {
+        let challenge = random::token(32);
+        self.challenges.lock().unwrap().insert(challenge.clone());
+        Reply::json(201, &Challenge { challenge, expires_in: 120 })
+    }
+
+    fn attest(&self, request: &Attest) -> Reply {
+        let jwk = Jwk::from_value(&request.device_key).unwrap();
+        let session_key = b64::decode(&request.session_public_key).unwrap();
+        let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
+        assert_eq!(
+            request.evidence,
+            api::attestation::Evidence::AndroidKey { certificates: vec![b64::encode_standard(&binding)] }
+        );
+        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
+        Reply::json(201, &self.issue(&jwk, &session_key, &request.app))
+    }
+
+    fn assert(&self, request: &Assert) -> Reply {
+        self.assertions.fetch_add(1, Ordering::SeqCst);
+        let jwk = Jwk::from_value(&request.device_key).unwrap();
+        let session_key = b64::decode(&request.session_public_key).unwrap();
+        let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
+        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
+        Reply::json(201, &self.issue(&jwk, &session_key, &request.app))
+    }
+
+    fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, binding: &[u8; 32]) {
+        let proof = jose::parse(proof, "redoubt-instance-proof+jwt").unwrap();
+        let claims: Value = proof.verify_es256(jwk.public_key()).unwrap();
+        assert_eq!(claims["challenge"], challenge);
+        assert_eq!(claims["evidence_hash"], b64::encode(binding));
+        assert!((claims["iat"].as_i64().unwrap() - self.now()).abs() < 10);
+    }
+
+    fn binding(&self, challenge: &str, jwk: &Jwk, session_key: &[u8], app: &App) -> [u8; 32] {
+        assert!(self.challenges.lock().unwrap().remove(challenge), "a challenge is used once");
+        let bytes = b64::decode(challenge).unwrap();
+        evidence::binding(app.platform, &bytes, &jwk.thumbprint(), session_key, app)
+    }
+
+    fn issue(&self, jwk: &Jwk, session_key: &[u8], app: &App) -> Attested {
+        let (now, jti, support_id) = (self.now(), random::token(16), random::token(8));
+        let keys = AudienceKeys::derive(MASTER, "ledger", now);
+        let key = keys.get(attestation_token::epoch_of(now), now).unwrap();
+        let claims = attestation_token::Claims {
+            iss: attestation_token::ISSUER.into(),
+            aud: "ledger".into(),
+            iat: now,
+            exp: now + 300,
+            jti: jti.clone(),
+            cnf: Cnf { jkt: jwk.thumbprint() },
+            client_id: "redoubt-mobile".into(),
+            app: app.clone(),
+            level: Level::Software,
+            policy: "test".into(),
+            support_id: support_id.clone(),
+        };
+        let secret = attestation_token::session_key(key.secret.expose(), &jti);
+        let sealed = hpke::seal(session_key, b"redoubt-session-key-v1", jti.as_bytes(), secret.expose()).unwrap();
+        self.session_keys.lock().unwrap().insert(jti, secret);
+        let client = client_attestation::Claims {
+            sub: "redoubt-mobile".into(),
+            iat: now,
+            exp: now + 300,
+            jti: random::token(16),
+            cnf: client_attestation::Confirmation { jwk: jwk.clone() },
+            app: app.clone(),
+            level: Level::Software,
+            support_id: support_id.clone(),
+        };
+        Attested {
+            support_id,
+            client_attestation: client_attestation::issue(key, &client).unwrap(),
+            tokens: vec![AudienceToken {
+                audience: "ledger".into(),
+                token: attestation_token::issue(key, &claims).unwrap(),
+                expires_in: 300,
+                session_key: SealedKey { enc: b64::encode(&sealed.enc), ciphertext: b64::encode(&sealed.ct) },
+            }],
+        }
+    }
+
+    /// Client attestation, proof and nonce; then what the endpoint does.
+    fn oauth(&self, request: &Request, then: impl FnOnce(Thumbprint) -> Reply) -> Reply {
+        let keys = AudienceKeys::derive(MASTER, "ledger", self.now());
+        let attested =
+            client_attestation::verify(request.header("oauth-client-attestation").unwrap(), &keys, self.now());
+        let Some(proof) = self.proof(request, None) else {
+            let nonce = self.nonce.lock().unwrap().clone().unwrap();
+            return Reply::json(400, &json!({"error": "use_dpop_nonce"})).with("dpop-nonce", &nonce);
+        };
+        assert_eq!(proof.jkt, attested.unwrap().cnf.jwk.thumbprint(), "combined mode: one key");
+        then(proof.jkt)
+    }
+
+    /// The proof, unless it lacks the nonce that is asked for.
+    fn proof(&self, request: &Request, access_token: Option<&str>) -> Option<dpop::Verified> {
+        let htu = format!("https://{}{}", request.header("host").unwrap(), request.path());
+        let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token, now: self.now() };
+        let proof = dpop::verify(request.header("dpop").unwrap(), &expect).unwrap();
+        let nonce = self.nonce.lock().unwrap().clone();
+        if nonce.is_some() && proof.nonce != nonce {
+            return None;
+        }
+        if !self.jtis.lock().unwrap().insert(proof.jti.clone()) {
+            self.replayed_proofs.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(proof)
+    }
+
+    fn push(&self, request: &Request, _jkt: Thumbprint) -> Reply {
+        assert_eq!(request.form("code_challenge_method").as_deref(), Some("S256"));
+        let parameters = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let request_uri = format!("urn:ietf:params:oauth:request_uri:{}", random::token(16));
+        self.pushed.lock().unwrap().insert(request_uri.clone(), parameters);
+        Reply::json(201, &json!({"request_uri": request_uri, "expires_in": 60}))
+    }
+
+    /// A person who agrees at the authorization endpoint.
+    pub(crate) fn agree(&self, url: &Url, redirect_uri: &Url, issuer: &str) -> Url {
+        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        assert_eq!(query.len(), 2, "client_id and request_uri, nothing else: {query:?}");
+        let pushed = self.pushed.lock().unwrap().remove(&query["request_uri"]).unwrap();
+        let (code, state) = (random::token(16), pushed["state"].clone());
+        self.codes.lock().unwrap().insert(code.clone(), pushed);
+        let mut back = redirect_uri.clone();
+        back.query_pairs_mut().append_pair("code", &code).append_pair("state", &state).append_pair("iss", issuer);
+        back
+    }
+
+    fn token(&self, request: &Request, _jkt: Thumbprint) -> Reply {
+        let mut answer = json!({
+            "access_token": random::token(32),
+            "token_type": self.switches.token_type.unwrap_or("DPoP"),
+            "expires_in": 300,
+            "refresh_token": random::token(32),
+        });
+        if request.form("grant_type").as_deref() == Some("refresh_token") {
+            self.refreshes.fetch_add(1, Ordering::SeqCst);
+            if let Some(error) = self.switches.refresh_error {
+                return Reply::json(400, &json!({"error": error}));
+            }
+            #[expect(clippy::disallowed_methods, reason = "a thread of the test server, slow on purpose")]
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        } else {
+            let pushed = self.codes.lock().unwrap().remove(&request.form("code").unwrap()).unwrap();
+            let verifier = request.form("code_verifier").unwrap();
+            assert_eq!(pushed["code_challenge"], b64::encode(&crypto::hash::sha256(verifier.as_bytes())));
+            answer["id_token"] = self.id_token(request, &pushed["nonce"]);
+        }
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        *self.access_tokens.lock().unwrap() = HashSet::from([token]);
+        Reply::json(200, &answer)
+    }
+
+    fn id_token(&self, request: &Request, nonce: &str) -> Value {
+        let issuer = format!("https://{}", request.header("host").unwrap());
+        let nonce = self.switches.id_token_nonce.unwrap_or(nonce);
+        let claims =
+            json!({"iss": issuer, "sub": "alice", "aud": "redoubt-mobile", "exp": self.now() + 60, "nonce": nonce});
+        let key = crypto::p256::SigningKey::generate();
+        jose::sign_es256(&key, &jose::Header::new("JWT"), &claims).unwrap().into()
+    }
+
+    /// The layers of the API in their order, then the operation.
+    fn api(&self, request: &Request) -> Reply {
+        *self.last_api_request.lock().unwrap() = request.clone();
+        let fault = self.faults.lock().unwrap().pop();
+        match fault {
+            Some(Fault::Busy) => return Reply::problem(503, "server.busy").with("retry-after", "0"),
+            Some(Fault::BusyForLong) => return Reply::problem(503, "server.busy").with("retry-after", "3600"),
+            Some(Fault::Unauthorized) => return unauthorized(),
+            Some(Fault::HangAfter) | None => {}
+        }
+        let keys = AudienceKeys::derive(MASTER, "ledger", self.now());
+        let attested =
+            attestation_token::verify(request.header("attestation-token").unwrap(), &keys, "ledger", self.now());
+        let attested = attested.unwrap();
+        let key = self.session_keys.lock().unwrap()[&attested.jti].clone();
+        let parsed = parse(request.header("signature-input").unwrap(), request.header("signature").unwrap()).unwrap();
+        assert_eq!(parsed.keyid(), attested.jti);
+        let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let (path, query) = request.target.split_once('?').map_or((&*request.target, None), |(a, b)| (a, Some(b)));
+        let parts = RequestParts {
+            method: &request.method,
+            authority: request.header("host").unwrap(),
+            path,
+            query,
+            headers: &headers,
+            body: &request.body,
+        };
+        parsed.verify(key.expose(), &parts, self.now()).unwrap();
+        let token = request.header("authorization").unwrap().strip_prefix("DPoP ").unwrap();
+        if !self.access_tokens.lock().unwrap().contains(token) {
+            return unauthorized();
+        }
+        let Some(proof) = self.proof(request, Some(token)) else {
+            let nonce = self.nonce.lock().unwrap().clone().unwrap();
+            return unauthorized()
+                .with("dpop-nonce", &nonce)
+                .with("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
+        };
+        assert_eq!(proof.jkt, attested.cnf.jkt);
+        let reply = self.operation(request);
+        if fault == Some(Fault::HangAfter) { Reply::Hang } else { self.signed(reply, key.expose(), request) }
+    }
+
+    fn operation(&self, request: &Request) -> Reply {
+        let Some(key) = request.header("idempotency-key") else {
+            return Reply::json(200, &api::accounts::AccountList { accounts: vec![] });
+        };
+        *self.attempts.lock().unwrap().entry(key.to_owned()).or_default() += 1;
+        let is_new = self.posted.lock().unwrap().insert(key.to_owned());
+        let body: api::transfers::PostTransfer = request.json();
+        if body.amount.amount == "1000000.00" {
+            return Reply::problem(409, api::problem::code::INSUFFICIENT_FUNDS);
+        }
+        let transfer = api::transfers::Transfer {
+            id: uuid::Uuid::nil(),
+            sequence: 1,
+            from_account: body.from_account,
+            to_account: body.to_account,
+            amount: body.amount,
+            reference: body.reference,
+            posted_at: "2026-11-23T12:00:00Z".into(),
+        };
+        let reply = Reply::json(201, &transfer);
+        if is_new { reply } else { reply.with("idempotent-replayed", "true") }
+    }
+
+    fn signed(&self, reply: Reply, key: &[u8], request: &Request) -> Reply {
+        let Reply::Answer(status, headers, mut body) = reply else { return reply };
+        if self.switches.signed == Signed::No {
+            return Reply::Answer(status, headers, body);
+        }
+        let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
+        let parts = ResponseParts { status, content_type, body: &body };
+        let made = sign_response(key, &parts, request.header("signature").unwrap(), self.now()).unwrap();
+        if self.switches.signed == Signed::Forged {
+            body.push(b' ');
+        }
+        Reply::Answer(status, headers, body)
+            .with("content-digest", &made.content_digest.unwrap())
+            .with("signature-input", &made.signature_input)
+            .with("signature", &made.signature)
+    }
+}
+
+fn unauthorized() -> Reply {
+    Reply::problem(401, api::problem::code::UNAUTHORIZED)
+}

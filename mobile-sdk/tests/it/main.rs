@@ -1,0 +1,13 @@
+//! The SDK on a software phone against a test server on real sockets: TLS 1.3, HTTP/1.1, and the server halves of
+//! `identity` for everything that the real services verify.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod backend;
+mod calls;
+mod login;
+mod phone;
+mod pins;
+mod server;
+mod session;
+mod world;

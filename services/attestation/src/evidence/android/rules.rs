@@ -1,0 +1,116 @@
+//! The policy's rules over a verified chain and a well-formed key description. All failures are collected, for the operator.
+//!
+//! Whatever decides about the key itself is read from the *hardware* list: the software list is what the system says, and the
+//! system is what is in question.
+
+use super::super::Reason;
+use super::super::policy::{AndroidPolicy, Level};
+use super::authorization::{ApplicationId, AuthorizationList, BootState};
+use super::key_description::{KeyDescription, certificates_issued};
+use super::path::Path;
+use super::{Expected, point};
+
+const PURPOSE_SIGN: u64 = 2;
+const PURPOSE_VERIFY: u64 = 3;
+const ALGORITHM_EC: u64 = 3;
+const CURVE_P256: u64 = 1;
+const DIGEST_SHA256: u64 = 4;
+const ORIGIN_GENERATED: u64 = 0;
+
+/// Every rule that does not hold.
+pub(super) fn failed(path: &Path<'_, '_>, key: &KeyDescription, expected: &Expected<'_>, policy: &AndroidPolicy, now: i64) -> Vec<Reason> {
+    let mut failed = Vec::new();
+    let mut rule = |holds: bool, reason: Reason| {
+        if !holds {
+            failed.push(reason);
+        }
+    };
+    rule(crypto::hash::constant_time_eq(&key.challenge, expected.challenge), Reason::ChallengeMismatch);
+    match point(path.leaf) {
+        Ok(point) => rule(point == *expected.device_key, Reason::KeyMismatch),
+        Err(reason) => rule(false, reason),
+    }
+    rule(levels_agree(path, key), Reason::LevelInconsistent);
+    rule(key.attestation_level.meets(policy.minimum_level), Reason::LevelTooLow);
+    rule(key.attestation_version >= policy.minimum_attestation_version, Reason::VersionTooOld);
+    rule(key.hardware.origin == Some(ORIGIN_GENERATED), Reason::OriginNotGenerated);
+    rule(signs_only(&key.hardware), Reason::KeyUse);
+    rule(!key.hardware.all_applications && !key.software.all_applications, Reason::AllApplications);
+    match &key.hardware.root_of_trust {
+        None => rule(false, Reason::RootOfTrustMissing),
+        Some(root) => {
+            rule(root.device_locked, Reason::DeviceUnlocked);
+            rule(root.verified_boot_state == BootState::Verified, Reason::BootUnverified);
+        }
+    }
+    application(key.software.attestation_application_id.as_ref(), expected, policy, &mut rule);
+    patches(&key.hardware, policy, now, &mut rule);
+    rule(made_just_now(key, policy, now), Reason::CreationTime);
+    let issued = certificates_issued(path.attesting).unwrap_or_default();
+    rule(policy.maximum_issued == 0 || issued <= policy.maximum_issued, Reason::CertificateFarm);
+    failed
+}
+
+/// Attestation and key live at the same level, and the chain is of that level too.
+fn levels_agree(path: &Path<'_, '_>, key: &KeyDescription) -> bool {
+    let named = path.attesting_level();
+    key.attestation_level == key.keymint_level
+        && match key.attestation_level {
+            Level::StrongBox => named == Some(Level::StrongBox),
+            _ => named != Some(Level::StrongBox),
+        }
+}
+
+/// P-256, signing (verifying is public anyway) and nothing else, SHA-256 only. Early StrongBoxes leave size and curve out; the
+/// leaf's own key shows them.
+fn signs_only(list: &AuthorizationList) -> bool {
+    let purposes = list.purposes.as_deref().unwrap_or_default();
+    list.algorithm == Some(ALGORITHM_EC)
+        && list.key_size.is_none_or(|bits| bits == 256)
+        && list.ec_curve.is_none_or(|curve| curve == CURVE_P256)
+        && list.digests.as_deref() == Some(&[DIGEST_SHA256])
+        && purposes.contains(&PURPOSE_SIGN)
+        && purposes.iter().all(|purpose| matches!(*purpose, PURPOSE_SIGN | PURPOSE_VERIFY))
+}
+
+/// Exactly our package, exactly our signers. Two packages under one user id share keys: none of ours does.
+fn application(id: Option<&ApplicationId>, expected: &Expected<'_>, policy: &AndroidPolicy, rule: &mut impl FnMut(bool, Reason)) {
+    let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
+    let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
+    rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
+    rule(
+        package.version >= u64::from(policy.minimum_build) && expected.build.is_none_or(|build| package.version == u64::from(build)),
+        Reason::BuildRefused,
+    );
+    let same = signatures.len() == policy.signer_digests.len()
+        && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
+    rule(same && !signatures.is_empty(), Reason::SignerMismatch);
+}
+
+/// The system's patch level is above the floor; none of the three lies further ahead than makers ship.
+fn patches(list: &AuthorizationList, policy: &AndroidPolicy, now: i64, rule: &mut impl FnMut(bool, Reason)) {
+    let latest = months(now) + i64::from(policy.patch_lead_months);
+    rule(list.os_patch_level.is_some_and(|patch| patch >= u64::from(policy.minimum_patch)), Reason::PatchTooOld);
+    let levels = [list.os_patch_level, list.vendor_patch_level, list.boot_patch_level];
+    rule(levels.into_iter().flatten().all(|level| month_number(level) <= latest), Reason::PatchInFuture);
+}
+
+/// `YYYYMM` or `YYYYMMDD` (vendor and boot levels come in both) as a count of months.
+fn month_number(level: u64) -> i64 {
+    let level = if level > 999_999 { level / 100 } else { level };
+    i64::try_from(level / 100 * 12 + level % 100).unwrap_or(i64::MAX)
+}
+
+/// The month of `now` as a count of months, by the mean length of the Gregorian month: a patch level needs no more.
+const fn months(now: i64) -> i64 {
+    const MONTH: i64 = 2_629_746;
+    1970 * 12 + 1 + now / MONTH
+}
+
+/// The challenge already proves that the key was made after it; this finds clocks that are wrong, and some genuine ones are (put
+/// the rule in shadow for those models).
+fn made_just_now(key: &KeyDescription, policy: &AndroidPolicy, now: i64) -> bool {
+    let made = key.hardware.creation_date_time.or(key.software.creation_date_time);
+    made.and_then(|millis| i64::try_from(millis / 1000).ok())
+        .is_some_and(|made| made >= now.saturating_sub(policy.creation_age) && made <= now.saturating_add(policy.creation_skew))
+}

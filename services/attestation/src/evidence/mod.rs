@@ -1,0 +1,68 @@
+//! What a phone's platform says about its key, examined: Android Key Attestation and Apple App Attest.
+//!
+//! Pure: no I/O, no clock (`now` is a parameter), no randomness. Own and small, because general PKIX libraries refuse genuine
+//! evidence (expired Google CAs in factory chains, a CRL extension that cannot be parsed, Apple's 2026 key usage) and accept
+//! what must be refused here (a certificate that an app's own hardware key has signed).
+//!
+//! Invariants:
+//! - sizes, counts and depths are limited before anything is parsed; no input panics;
+//! - anything not understood refuses; every refusal has a [`Reason`], for operators only, never for the phone;
+//! - trust anchors are public keys compiled in or given by a development policy, never taken from evidence.
+
+pub mod android;
+pub mod apple;
+pub mod chain;
+pub mod der;
+pub mod policy;
+pub mod reason;
+pub mod revocation;
+
+pub use reason::Reason;
+
+use policy::Level;
+
+/// What was found out about a piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// Where the key is said to live; proven only if nothing is refused.
+    pub level: Level,
+    /// What must not be accepted. Empty: the evidence is good.
+    pub refusals: Vec<Reason>,
+    /// What a rule in shadow mode would have refused, or what is merely odd.
+    pub notes: Vec<Reason>,
+    /// Names this evidence, so that it is used once.
+    pub evidence_hash: [u8; 32],
+    /// The key that later assertions are checked against (App Attest).
+    pub assertion_key: Option<AssertionKey>,
+}
+
+/// An App Attest key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssertionKey {
+    /// SHA-256 of the uncompressed point.
+    pub id: [u8; 32],
+    /// Uncompressed P-256 point.
+    pub public: [u8; 65],
+}
+
+impl Examination {
+    /// The evidence is good.
+    pub const fn is_genuine(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    fn new(level: Level, evidence_hash: [u8; 32]) -> Self {
+        Self { level, refusals: Vec::new(), notes: Vec::new(), evidence_hash, assertion_key: None }
+    }
+
+    /// Records failed rules, those in shadow mode as notes.
+    fn apply(&mut self, failed: Vec<Reason>, shadow: &[Reason]) {
+        for reason in failed {
+            if shadow.contains(&reason) {
+                self.notes.push(reason);
+            } else {
+                self.refusals.push(reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the operator asks of evidence, as data: read from configuration, named by an id that every token carries.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
+
+/// Where a key lives. Ordered by how hard it is to take it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// In the operating system: anyone with root has it.
+    Software,
+    /// In a trusted execution environment.
+    Tee,
+    /// In a chip of its own (Android).
+    #[serde(rename = "strongbox")]
+    StrongBox,
+    /// In Apple's Secure Enclave.
+    SecureEnclave,
+}
+
+impl Level {
+    /// The wire name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Tee => "tee",
+            Self::StrongBox => "strongbox",
+            Self::SecureEnclave => "secure_enclave",
+        }
+    }
+
+    /// At least as strong as `floor`.
+    pub const fn meets(self, floor: Self) -> bool {
+        self.rank() >= floor.rank()
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Software => 0,
+            Self::Tee => 1,
+            Self::StrongBox | Self::SecureEnclave => 2,
+        }
+    }
+}
+
+/// What an Android instance must be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AndroidPolicy {
+    /// The package name.
+    pub package: String,
+    /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
+    #[serde(with = "hex_digests")]
+    pub signer_digests: Vec<[u8; 32]>,
+    /// Lowest `versionCode` that is let in.
+    #[serde(default)]
+    pub minimum_build: u32,
+    /// Lowest level.
+    #[serde(default = "defaults::level")]
+    pub minimum_level: Level,
+    /// Lowest attestation version (3 is Keymaster 4, Android 9).
+    #[serde(default = "defaults::attestation_version")]
+    pub minimum_attestation_version: u64,
+    /// Lowest system patch level, `YYYYMM`.
+    #[serde(default)]
+    pub minimum_patch: u32,
+    /// How many months a patch level may be ahead of `now`. A genuine Pixel 9 Pro on a beta is two months ahead.
+    #[serde(default = "defaults::patch_lead")]
+    pub patch_lead_months: u32,
+    /// Seconds between the making of the key and `now`.
+    #[serde(default = "defaults::creation_age")]
+    pub creation_age: i64,
+    /// Seconds that the phone's clock may be ahead.
+    #[serde(default = "defaults::creation_skew")]
+    pub creation_skew: i64,
+    /// Most certificates issued to the device in 30 days (remote provisioning); 0 means any number.
+    #[serde(default)]
+    pub maximum_issued: u64,
+    /// Accept a leaf whose issuer *name* is not its parent's subject although the parent's key signed it. A few genuine models of
+    /// 2018 (POCOPHONE F1, AUM-L29) are made so; no signature rests on the name.
+    #[serde(default)]
+    pub accept_leaf_issuer_mismatch: bool,
+    /// Rules that are evaluated and logged but do not refuse.
+    #[serde(default)]
+    pub shadow: Vec<Reason>,
+}
+
+/// What an iOS instance must be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplePolicy {
+    /// The team id, ten characters.
+    pub team: String,
+    /// The bundle id.
+    pub bundle: String,
+    /// Which App Attest environment, and only that.
+    pub environment: AppleEnvironment,
+    /// Lowest build that is let in.
+    #[serde(default)]
+    pub minimum_build: u32,
+    /// Ways to the device that are allowed where iOS tells (27 and later): 2 is TestFlight, 4 the App Store. Empty: any.
+    #[serde(default = "defaults::categories")]
+    pub validation_categories: Vec<u32>,
+    /// Rules that are evaluated and logged but do not refuse.
+    #[serde(default)]
+    pub shadow: Vec<Reason>,
+}
+
+impl ApplePolicy {
+    /// `TeamID.BundleID`, whose SHA-256 stands in every App Attest object.
+    pub fn app_id(&self) -> String {
+        format!("{}.{}", self.team, self.bundle)
+    }
+}
+
+/// App Attest environment (the `aaguid`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppleEnvironment {
+    /// Distributed builds.
+    Production,
+    /// Builds from Xcode.
+    Development,
+}
+
+impl AppleEnvironment {
+    /// The `aaguid` of keys made in this environment.
+    pub const fn aaguid(self) -> &'static [u8; 16] {
+        match self {
+            Self::Production => b"appattest\0\0\0\0\0\0\0",
+            Self::Development => b"appattestdevelop",
+        }
+    }
+}
+
+mod defaults {
+    use super::Level;
+
+    pub(super) const fn level() -> Level {
+        Level::Tee
+    }
+    pub(super) const fn attestation_version() -> u64 {
+        3
+    }
+    pub(super) const fn patch_lead() -> u32 {
+        3
+    }
+    pub(super) const fn creation_age() -> i64 {
+        300
+    }
+    pub(super) const fn creation_skew() -> i64 {
+        120
+    }
+    pub(super) fn categories() -> Vec<u32> {
+        vec![4]
+    }
+}
+
+/// Lists of SHA-256 digests as hexadecimal text.
+mod hex_digests {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digests: &[[u8; 32]], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(digests.iter().map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[u8; 32]>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| parse(text).ok_or_else(|| D::Error::custom("expected 64 hexadecimal digits (colons allowed)"))).collect()
+    }
+
+    fn parse(text: &str) -> Option<[u8; 32]> {
+        let digits: Vec<u8> = text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect();
+        if digits.len() == 64 { bytes.try_into().ok() } else { None }
+    }
+}

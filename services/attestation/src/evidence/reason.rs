@@ -1,0 +1,112 @@
+//! Why evidence is refused, as stable codes for the operator's log and for a policy's shadow rules.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// One reason for not believing evidence. Operators see it; the phone never does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Reason {
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Not the number of certificates that any genuine chain has, or larger than any.
+    ChainSize = "chain.size",
+    /// A certificate is not a certificate.
+    CertificateMalformed = "chain.certificate_malformed",
+    /// A certificate does not name its successor as issuer.
+    IssuerMismatch = "chain.issuer_mismatch",
+    /// A signature is wrong, or made with an algorithm that is not allowed for its key.
+    SignatureInvalid = "chain.signature_invalid",
+    /// The chain does not end at a pinned public key.
+    RootUntrusted = "chain.root_untrusted",
+    /// The certificates are genuine but not in the order and number that a device sends.
+    ShapeUnknown = "chain.shape_unknown",
+    /// A certificate is not valid yet.
+    NotYetValid = "chain.not_yet_valid",
+    /// A certificate that must not be used after its time was.
+    Expired = "chain.expired",
+    /// A serial number is on the status list.
+    Revoked = "chain.revoked",
+    /// A certificate above the attesting one may not sign certificates.
+    NotAuthority = "chain.not_authority",
+
+    /// The attestation extension is missing, doubled, or present above the leaf.
+    ExtensionMisplaced = "android.extension_misplaced",
+    /// The attestation extension is not strict DER of a key description.
+    ExtensionMalformed = "android.extension_malformed",
+    /// The challenge is not ours.
+    ChallengeMismatch = "evidence.challenge_mismatch",
+    /// The attested key is not the device key of the request.
+    KeyMismatch = "evidence.key_mismatch",
+    /// The attested key is not a P-256 key.
+    KeyType = "evidence.key_type",
+    /// Not as well protected as the policy asks.
+    LevelTooLow = "evidence.level_too_low",
+    /// Another app.
+    AppMismatch = "evidence.app_mismatch",
+    /// A build that is no longer allowed, or not the one that the request names.
+    BuildRefused = "evidence.build_refused",
+    /// This evidence, or the key in it, has been used before.
+    Reused = "evidence.reused",
+    /// This instance was given a decoy before and is given decoys ever after.
+    Sticky = "instance.decoyed",
+    /// The policy has nothing about this platform.
+    PlatformUnsupported = "policy.platform_unsupported",
+
+    /// Attestation and KeyMint levels differ, or the chain is of another level than the key.
+    LevelInconsistent = "android.level_inconsistent",
+    /// An attestation version below the floor.
+    VersionTooOld = "android.version_too_old",
+    /// The key was imported or derived, not generated in the hardware.
+    OriginNotGenerated = "android.origin_not_generated",
+    /// The key may do more, or less, than sign with SHA-256.
+    KeyUse = "android.key_use",
+    /// The key is for all applications.
+    AllApplications = "android.all_applications",
+    /// The hardware says nothing of how the device booted.
+    RootOfTrustMissing = "android.root_of_trust_missing",
+    /// The bootloader is unlocked.
+    DeviceUnlocked = "android.device_unlocked",
+    /// The system that booted is not the maker's.
+    BootUnverified = "android.boot_unverified",
+    /// The verified boot key is all zeros (some genuine devices; a note).
+    BootKeyZero = "android.boot_key_zero",
+    /// Signed by another developer.
+    SignerMismatch = "android.signer_mismatch",
+    /// The patch level is missing or below the floor.
+    PatchTooOld = "android.patch_too_old",
+    /// A patch level that does not exist yet.
+    PatchInFuture = "android.patch_in_future",
+    /// The key was not made for this challenge, just now.
+    CreationTime = "android.creation_time",
+    /// More attestation certificates were issued to this device than a person's phone needs.
+    CertificateFarm = "android.certificate_farm",
+
+    /// The object is not the CBOR of App Attest, to the byte.
+    ObjectMalformed = "apple.object_malformed",
+    /// The nonce extension is missing or not made from this object and challenge.
+    NonceMismatch = "apple.nonce_mismatch",
+    /// Key id, credential id and public key do not belong together.
+    KeyIdMismatch = "apple.key_id_mismatch",
+    /// The counter of a new key is not zero.
+    CounterNotZero = "apple.counter_not_zero",
+    /// Development key in production or the other way round.
+    EnvironmentMismatch = "apple.environment_mismatch",
+    /// The build came to the device by a way that the policy does not allow (iOS 27).
+    ValidationCategory = "apple.validation_category",
+    /// The assertion's counter has been seen.
+    CounterReplayed = "apple.counter_replayed",
+    /// The assertion is missing, or of a key that this instance does not have.
+    AssertionMissing = "apple.assertion_missing",
+}

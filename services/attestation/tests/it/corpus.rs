@@ -1,0 +1,62 @@
+//! Where the genuine evidence is, and how its files are read.
+//!
+//! Nobody here made these files; they are not copied into the project. Without them the tests that need them say so, loudly, and
+//! prove nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// The folder, or `None` after a complaint that nobody overlooks.
+pub(crate) fn root() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the evidence is")]
+    let configured = std::env::var_os("REDOUBT_VECTORS").map(PathBuf::from);
+    let root = configured.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"));
+    if root.join("keyattestation").is_dir() {
+        return Some(root);
+    }
+    eprintln!("\n!!!!! NOT TESTED: no genuine device evidence at {} (set REDOUBT_VECTORS) !!!!!\n", root.display());
+    None
+}
+
+/// The certificates of a PEM file, as DER, in the file's order.
+pub(crate) fn pem(path: &Path) -> Vec<Vec<u8>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("-----BEGIN CERTIFICATE-----")
+        .skip(1)
+        .map(|block| block.split("-----END").next().unwrap())
+        .map(|body| STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap())
+        .collect()
+}
+
+/// One of the numbered DER chains of `AttestationSamples`.
+pub(crate) fn numbered(folder: &Path, prefix: &str) -> Option<Vec<Vec<u8>>> {
+    let chain: Vec<_> = (0..4).map_while(|i| fs::read(folder.join(format!("{prefix}cert-{i}.der.x509"))).ok()).collect();
+    (chain.len() == 4).then_some(chain)
+}
+
+/// JSON, also with the `//` line that one file begins with.
+pub(crate) fn json(path: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(path).unwrap();
+    let plain: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    serde_json::from_str(&plain).unwrap()
+}
+
+/// The scalar fields of the documents in one of devicecheck-appattest's YAML files.
+pub(crate) fn documents(path: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.trim_start_matches("---\n")
+        .split("\n---\n")
+        .map(|document| {
+            let scalars = document.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_once(": "));
+            scalars.map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned())).collect()
+        })
+        .collect()
+}
+
+/// `2020-11-21T22:13:00.187Z` as seconds.
+pub(crate) fn seconds(timestamp: &str) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(timestamp).unwrap().timestamp()
+}

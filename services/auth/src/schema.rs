@@ -1,0 +1,96 @@
+//! The tables as diesel sees them. The migrations are the truth; this file follows them.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    users (id) {
+        id -> Uuid,
+        email_lookup -> Bytea,
+        email_sealed -> Bytea,
+        name_sealed -> Bytea,
+        password_hash -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+table! {
+    pushed_requests (id_hash) {
+        id_hash -> Bytea,
+        client_id -> Text,
+        jkt -> Nullable<Text>,
+        parameters -> Jsonb,
+        expires_at -> Timestamptz,
+        completed_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    interactions (browser_hash) {
+        browser_hash -> Bytea,
+        request_hash -> Bytea,
+        user_id -> Nullable<Uuid>,
+        authenticated_at -> Nullable<Timestamptz>,
+        attempts -> Integer,
+        expires_at -> Timestamptz,
+    }
+}
+
+table! {
+    grants (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        client_id -> Text,
+        scope -> Text,
+        jkt -> Nullable<Text>,
+        authenticated_at -> Timestamptz,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_reason -> Nullable<Text>,
+    }
+}
+
+table! {
+    authorization_codes (code_hash) {
+        code_hash -> Bytea,
+        grant_id -> Uuid,
+        client_id -> Text,
+        redirect_uri -> Text,
+        code_challenge -> Text,
+        nonce -> Nullable<Text>,
+        jkt -> Nullable<Text>,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    refresh_tokens (token_hash) {
+        token_hash -> Bytea,
+        grant_id -> Uuid,
+        last_used_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+table! {
+    client_assertions (id_hash) {
+        id_hash -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
+table! {
+    login_throttles (identifier_hash) {
+        identifier_hash -> Bytea,
+        failures -> Integer,
+        blocked_until -> Timestamptz,
+        last_attempt_at -> Timestamptz,
+    }
+}
+
+joinable!(interactions -> pushed_requests (request_hash));
+joinable!(authorization_codes -> grants (grant_id));
+joinable!(refresh_tokens -> grants (grant_id));
+joinable!(grants -> users (user_id));
+allow_tables_to_appear_in_same_query!(pushed_requests, interactions);
+allow_tables_to_appear_in_same_query!(users, grants, authorization_codes, refresh_tokens);

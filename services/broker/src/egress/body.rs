@@ -1,0 +1,77 @@
+//! Reading an answer within bounds.
+
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use thiserror::Error;
+
+use super::EgressError;
+
+/// A body that is not read to its end, or not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BodyError {
+    /// More bytes than the operation allows.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Compressed, although we asked for identity: a bomb is not unpacked to find out.
+    #[error("the answer is compressed")]
+    Encoded,
+    /// Another media type than agreed.
+    #[error("the answer is of another media type")]
+    MediaType,
+}
+
+/// Reads a body of at most `max` bytes whose media type is one of `types`.
+pub async fn read(mut response: Response, types: &[&str], max: usize) -> Result<Vec<u8>, EgressError> {
+    if response.headers().get_all(CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
+        return Err(BodyError::Encoded.into());
+    }
+    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !types.contains(&essence.as_str()) {
+        return Err(BodyError::MediaType.into());
+    }
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > max) {
+        return Err(BodyError::TooLarge.into());
+    }
+    let mut body = Vec::with_capacity(announced.unwrap_or(1024));
+    while let Some(chunk) = response.chunk().await? {
+        if chunk.len() > max - body.len() {
+            return Err(BodyError::TooLarge.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Whether a JSON text nests at most `limit` deep. Looked at before parsing, because a parser recurses.
+pub fn depth_within(json: &[u8], limit: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        if depth > limit {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_strings_only() {
+        assert!(depth_within(br#"{"a":[{"b":"[[[[\"[["}]}"#, 3));
+        assert!(!depth_within(br#"{"a":[{"b":[]}]}"#, 3));
+        assert!(depth_within(b"", 0));
+        assert!(!depth_within("[".repeat(100_000).as_bytes(), 32));
+    }
+}

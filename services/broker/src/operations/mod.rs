@@ -1,0 +1,4 @@
+//! x
+pub mod ecb;
+pub mod gate;
+pub mod scrub;

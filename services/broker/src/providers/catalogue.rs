@@ -1,0 +1,330 @@
+//! The providers that this broker serves: manifests and deployment settings, checked together and compiled once at start.
+//!
+//! A manifest with a mistake stops the broker instead of widening what it does. A provider serves only when the
+//! configuration names it; the manifests inside the binary alone open nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+use super::fields::AllowList;
+use super::manifest::{
+    Auth, Breaker, Cache, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, WebhookManifest,
+};
+use super::parameter::{self, Checked, Parameter, ParameterError, Place};
+use crate::config::ProviderSettings;
+use crate::egress::AddressPolicy;
+
+/// Manifests inside the binary.
+pub const EMBEDDED: [&str; 2] =
+    [include_str!("../../manifests/ecb.toml"), include_str!("../../manifests/sandbox-bank.toml")];
+
+const MAX_ATTEMPTS: u8 = 5;
+const MAX_TIMEOUT_MS: u32 = 60_000;
+const MAX_BYTES: u32 = 1024 * 1024;
+
+/// All providers, by name.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    providers: BTreeMap<String, Arc<Provider>>,
+}
+
+/// A provider, ready to be asked.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub base: Url,
+    /// How requests are authenticated.
+    pub auth: Option<Auth>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Breaker settings.
+    pub breaker: Breaker,
+    /// Which addresses its name may resolve to.
+    pub addresses: AddressPolicy,
+    /// The only authorities that its certificate may come from; absent: the system's.
+    pub roots: Option<PathBuf>,
+    /// What can be asked.
+    pub operations: BTreeMap<String, Arc<Operation>>,
+    /// What it may tell us.
+    pub webhook: Option<WebhookManifest>,
+}
+
+/// An operation, ready to be called.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name.
+    pub name: String,
+    /// The HTTP method.
+    pub method: Method,
+    /// Attempts in all.
+    pub attempts: u8,
+    /// The header that carries the idempotency key.
+    pub idempotency_header: Option<String>,
+    /// Time for one attempt.
+    pub timeout: Duration,
+    /// How to read the answer.
+    pub kind: ResponseKind,
+    /// Bytes of the answer that are read at most.
+    pub max_bytes: usize,
+    /// Which fields of it pass.
+    pub fields: AllowList,
+    /// Reuse of answers.
+    pub cache: Option<Cache>,
+    callers: BTreeSet<String>,
+    path: Vec<Segment>,
+    params: BTreeMap<String, Parameter>,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Literal(String),
+    Parameter(String),
+}
+
+/// A manifest or setting that cannot be used. Names the provider and the place.
+#[derive(Debug, Error)]
+pub enum CatalogueError {
+    /// The file is not a manifest.
+    #[error("manifest {origin}: {problem}")]
+    Unreadable {
+        /// The file.
+        origin: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something in it cannot be.
+    #[error("provider {provider}: {problem}")]
+    Invalid {
+        /// The provider.
+        provider: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The configuration names a provider that no manifest describes.
+    #[error("provider {0} has settings but no manifest")]
+    Unknown(String),
+}
+
+impl Catalogue {
+    /// Compiles the manifests (later ones replace earlier ones of the same name) for the providers that have settings.
+    pub fn new(
+        manifests: Vec<Manifest>,
+        settings: &BTreeMap<String, ProviderSettings>,
+    ) -> Result<Self, CatalogueError> {
+        let mut known: BTreeMap<String, Manifest> =
+            manifests.into_iter().map(|manifest| (manifest.name.clone(), manifest)).collect();
+        let mut providers = BTreeMap::new();
+        for (name, settings) in settings {
+            let manifest = known.remove(name).ok_or_else(|| CatalogueError::Unknown(name.clone()))?;
+            let provider = Provider::compile(manifest, settings)
+                .map_err(|problem| CatalogueError::Invalid { provider: name.clone(), problem })?;
+            providers.insert(name.clone(), Arc::new(provider));
+        }
+        Ok(Self { providers })
+    }
+
+    /// Reads one manifest.
+    pub fn parse(origin: &str, text: &str) -> Result<Manifest, CatalogueError> {
+        toml::from_str(text)
+            .map_err(|error| CatalogueError::Unreadable { origin: origin.to_owned(), problem: error.to_string() })
+    }
+
+    /// The provider of that name.
+    pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.get(name)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.providers.values()
+    }
+}
+
+impl Provider {
+    fn compile(manifest: Manifest, settings: &ProviderSettings) -> Result<Self, String> {
+        is_name(&manifest.name).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
+        let base = base_url(settings.base_url.as_deref().unwrap_or(&manifest.base_url))?;
+        let mut operations = BTreeMap::new();
+        for (name, operation) in manifest.operations {
+            let compiled =
+                Operation::compile(&name, operation).map_err(|problem| format!("operation {name}: {problem}"))?;
+            operations.insert(name, Arc::new(compiled));
+        }
+        if manifest.limits.concurrency == 0 || manifest.limits.calls_per_minute == 0 || manifest.breaker.failures == 0 {
+            return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
+        }
+        Ok(Self {
+            name: manifest.name,
+            base,
+            auth: manifest.auth,
+            limits: manifest.limits,
+            breaker: manifest.breaker,
+            addresses: AddressPolicy::new(settings.allowed_networks.clone()),
+            roots: settings.root_certificates_file.clone(),
+            operations,
+            webhook: manifest.webhook,
+        })
+    }
+}
+
+impl Operation {
+    fn compile(name: &str, manifest: OperationManifest) -> Result<Self, String> {
+        is_name(name).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
+        check_operation(&manifest)?;
+        let fields = AllowList::new(&manifest.response.fields).map_err(|error| error.to_string())?;
+        Ok(Self {
+            name: name.to_owned(),
+            method: manifest.method,
+            attempts: manifest.attempts,
+            idempotency_header: manifest.idempotency_header,
+            timeout: Duration::from_millis(manifest.timeout_ms.into()),
+            kind: manifest.response.kind,
+            max_bytes: usize::try_from(manifest.response.max_bytes).map_err(|error| error.to_string())?,
+            fields,
+            cache: manifest.cache,
+            callers: manifest.callers.into_iter().collect(),
+            path: path_template(&manifest.path, &manifest.params)?,
+            params: manifest.params,
+        })
+    }
+
+    /// Whether the service of that name may call it.
+    pub fn allows(&self, caller: &str) -> bool {
+        self.callers.contains(caller)
+    }
+
+    /// Whether it can change something at the provider.
+    pub fn has_effect(&self) -> bool {
+        self.method == Method::Post
+    }
+
+    /// Checks the parameters of a call.
+    pub fn check(&self, params: &serde_json::Map<String, serde_json::Value>) -> Result<Checked, ParameterError> {
+        parameter::check(&self.params, params)
+    }
+
+    /// The URL of a call: the base, the path with its parameters, the query.
+    pub fn url(&self, base: &Url, params: &Checked) -> Url {
+        let mut url = base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty();
+            for segment in &self.path {
+                match segment {
+                    Segment::Literal(text) => drop(path.push(text)),
+                    Segment::Parameter(name) => drop(path.push(params.get(name).unwrap_or_default())),
+                }
+            }
+        }
+        for (name, value) in self.placed(params, Place::Query) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        url
+    }
+
+    /// The JSON body of a call.
+    pub fn body(&self, params: &Checked) -> serde_json::Map<String, serde_json::Value> {
+        self.placed(params, Place::Body).map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+
+    fn placed<'a>(&'a self, params: &'a Checked, place: Place) -> impl Iterator<Item = (&'a str, &'a str)> {
+        params.iter().filter(move |(name, _)| self.params.get(*name).is_some_and(|declared| declared.place == place))
+    }
+}
+
+fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
+    let in_body = manifest.params.values().any(|parameter| parameter.place == Place::Body);
+    let get = manifest.method == Method::Get;
+    let key = manifest.idempotency_header.as_deref();
+    let bad_header = |name: &str| {
+        let reserved = ["authorization", "host", "content-type", "content-length", "connection", "transfer-encoding"];
+        reserved.contains(&name)
+            || name != name.to_ascii_lowercase()
+            || http::HeaderName::from_bytes(name.as_bytes()).is_err()
+    };
+    let rules = [
+        (manifest.callers.is_empty(), "callers: nobody may call it"),
+        (get && in_body, "params: a GET has no body"),
+        (get && key.is_some(), "idempotency_header: a GET needs none"),
+        (key.is_some_and(bad_header), "idempotency_header: not a header for this, in lower case"),
+        (!get && manifest.retry == Retry::Idempotent && key.is_none(), "retry: a POST is idempotent by a key only"),
+        (manifest.attempts == 0 || manifest.attempts > MAX_ATTEMPTS, "attempts: 1 to 5"),
+        (
+            manifest.attempts > 1 && manifest.retry == Retry::Never,
+            "attempts: more than one needs retry = \"idempotent\"",
+        ),
+        (manifest.cache.is_some() && !get, "cache: only answers to a GET"),
+        (manifest.response.fields.is_empty(), "response.fields: nothing would pass"),
+        (
+            manifest.response.max_bytes == 0 || manifest.response.max_bytes > MAX_BYTES,
+            "response.max_bytes: up to 1 MiB",
+        ),
+        (manifest.timeout_ms == 0 || manifest.timeout_ms > MAX_TIMEOUT_MS, "timeout_ms: up to 60000"),
+    ];
+    match rules.iter().find(|(broken, _)| *broken) {
+        Some((_, problem)) => Err((*problem).to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// A host by name on HTTPS and nothing else: an address would never be resolved, so it would never be checked.
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("base_url: {error}"))?;
+    let plain = |host: &str| {
+        host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte))
+            && !host.ends_with('.')
+    };
+    match url.host() {
+        Some(Host::Domain(host)) if plain(host) => (),
+        _ => return Err("base_url: the host must be a plain name, not an address".to_owned()),
+    }
+    let extras =
+        !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
+    if url.scheme() != "https" || extras {
+        return Err("base_url: https://host[:port][/prefix] and nothing more".to_owned());
+    }
+    Ok(url)
+}
+
+fn path_template(path: &str, params: &BTreeMap<String, Parameter>) -> Result<Vec<Segment>, String> {
+    let rest = path.strip_prefix('/').ok_or("path: must begin with /")?;
+    let segments: Result<Vec<Segment>, String> = rest.split('/').map(|text| segment(text, params)).collect();
+    let segments = segments?;
+    let used = |name: &str| segments.iter().any(|segment| matches!(segment, Segment::Parameter(used) if used == name));
+    match params.iter().find(|(name, parameter)| parameter.place == Place::Path && !used(name)) {
+        Some((name, _)) => Err(format!("path: parameter {name} has no place in it")),
+        None => Ok(segments),
+    }
+}
+
+fn segment(text: &str, params: &BTreeMap<String, Parameter>) -> Result<Segment, String> {
+    if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+        return match params.get(name) {
+            Some(parameter)
+                if parameter.place == Place::Path && parameter.kind.fits_a_path() && !parameter.optional =>
+            {
+                Ok(Segment::Parameter(name.to_owned()))
+            }
+            _ => Err(format!("path: {{{name}}} is not a mandatory path parameter of a type that fits there")),
+        };
+    }
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
+    if plain && !matches!(text, "" | "." | "..") {
+        return Ok(Segment::Literal(text.to_owned()));
+    }
+    Err(format!("path: segment `{text}` is not plain"))
+}
+
+fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(good)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Manifests: what is refused when the broker starts, and what a checked call becomes.
+
+use super::*;
+
+const BANK: &str = r#"
+name = "bank"
+description = "A bank."
+base_url = "https://api.bank.example/open"
+auth = { scheme = "bearer", secret = "api" }
+
+[operations.get_payout]
+callers = ["ledger"]
+method = "GET"
+path = "/v1/payouts/{id}"
+retry = "idempotent"
+attempts = 3
+response = { kind = "json", fields = ["id"] }
+[operations.get_payout.params]
+id = { in = "path", type = "token" }
+note = { in = "query", type = "text", optional = true }
+"#;
+
+fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, CatalogueError> {
+    let manifest = Catalogue::parse("test", text)?;
+    let settings = BTreeMap::from([(manifest.name.clone(), settings)]);
+    Catalogue::new(vec![manifest], &settings)
+}
+
+fn bank() -> Arc<Provider> {
+    Arc::clone(compile(BANK, ProviderSettings::default()).unwrap().provider("bank").unwrap())
+}
+
+fn url(params: &serde_json::Value) -> Result<String, ParameterError> {
+    let bank = bank();
+    let operation = &bank.operations["get_payout"];
+    let checked = operation.check(params.as_object().unwrap())?;
+    Ok(operation.url(&bank.base, &checked).to_string())
+}
+
+#[test]
+fn the_manifests_in_the_binary_are_good() {
+    for text in EMBEDDED {
+        compile(text, ProviderSettings::default()).unwrap();
+    }
+}
+
+#[test]
+fn a_call_becomes_the_url_of_its_template() {
+    let plain = url(&serde_json::json!({ "id": "po_1" })).unwrap();
+    assert_eq!(plain, "https://api.bank.example/open/v1/payouts/po_1");
+    let hostile = url(&serde_json::json!({ "id": "po_1", "note": "a&b=c#d/../é" })).unwrap();
+    assert_eq!(hostile, "https://api.bank.example/open/v1/payouts/po_1?note=a%26b%3Dc%23d%2F..%2F%C3%A9");
+}
+
+#[test]
+fn no_parameter_escapes_its_segment() {
+    for id in [
+        "..",
+        ".",
+        "a/b",
+        "a\\b",
+        "%2e%2e",
+        "..%2f",
+        "a?b",
+        "a#b",
+        "a;b",
+        "a\u{0}",
+        "a\r\nHost: x",
+        "@evil",
+        "。",
+        "a\u{200b}",
+    ] {
+        assert_eq!(url(&serde_json::json!({ "id": id })).unwrap_err().field, "id", "{id:?}");
+    }
+}
+
+#[test]
+fn a_base_url_that_is_not_a_plain_https_name_is_refused() {
+    for base in [
+        "http://api.bank.example",
+        "https://127.0.0.1",
+        "https://127.1",
+        "https://0",
+        "https://2130706433",
+        "https://0x7f000001",
+        "https://0177.0.0.1",
+        "https://[::1]",
+        "https://[::ffff:169.254.169.254]",
+        "https://good@evil.example",
+        "https://good:pass@evil.example",
+        "https://bank.example?x=1",
+        "https://bank.example#x",
+        "https://bank.example.",
+        "https://bank_x.example",
+        "file:///etc/passwd",
+        "bank.example",
+        "https://",
+    ] {
+        let settings = ProviderSettings { base_url: Some(base.to_owned()), ..ProviderSettings::default() };
+        assert!(compile(BANK, settings).is_err(), "{base}");
+    }
+}
+
+#[test]
+fn a_manifest_that_contradicts_itself_is_refused() {
+    for (from, to) in [
+        (r#"callers = ["ledger"]"#, "callers = []"),
+        (r#"method = "GET""#, r#"method = "DELETE""#),
+        (r#"method = "GET""#, r#"method = "POST""#),
+        ("attempts = 3", "attempts = 9"),
+        ("attempts = 3", "attempts = 0"),
+        (r#"retry = "idempotent""#, r#"retry = "never""#),
+        (r#"retry = "idempotent""#, r#"idempotency_header = "x-key""#),
+        ("/v1/payouts/{id}", "/v1/payouts/{other}"),
+        ("/v1/payouts/{id}", "/v1/payouts"),
+        ("/v1/payouts/{id}", "/v1/../{id}"),
+        ("/v1/payouts/{id}", "v1/{id}"),
+        ("/v1/payouts/{id}", "//evil.example/{id}"),
+        ("/v1/payouts/{id}", "/v1/payouts?x=/{id}"),
+        (r#"id = { in = "path", type = "token" }"#, r#"id = { in = "path", type = "text" }"#),
+        (r#"id = { in = "path", type = "token" }"#, r#"id = { in = "path", type = "token", optional = true }"#),
+        (r#"fields = ["id"]"#, "fields = []"),
+        (r#"fields = ["id"]"#, r#"fields = ["id", "id.x"]"#),
+        (r#"kind = "json""#, r#"kind = "yaml""#),
+        (r#"name = "bank""#, r#"name = "../bank""#),
+        ("description", "descryption"),
+    ] {
+        assert!(BANK.contains(from), "{from}");
+        assert!(compile(&BANK.replace(from, to), ProviderSettings::default()).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn settings_without_a_manifest_stop_the_broker() {
+    let settings = BTreeMap::from([("nobody".to_owned(), ProviderSettings::default())]);
+    assert!(matches!(Catalogue::new(Vec::new(), &settings), Err(CatalogueError::Unknown(_))));
+}

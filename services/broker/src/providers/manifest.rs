@@ -1,0 +1,208 @@
+//! A provider's manifest as written: TOML, every key known, every default the safe one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::parameter::Parameter;
+
+/// A third party.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Its name: in paths, in the AAD of its secrets, in metrics.
+    pub name: String,
+    /// One sentence for people.
+    pub description: String,
+    /// `https://host[:port][/prefix]`; the host is a name, never an address.
+    pub base_url: String,
+    /// How requests are authenticated; absent: not at all.
+    pub auth: Option<Auth>,
+    /// Bounds on what all callers together may ask.
+    #[serde(default)]
+    pub limits: Limits,
+    /// When to stop asking a provider that fails.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// What can be asked, by name.
+    #[serde(default)]
+    pub operations: BTreeMap<String, OperationManifest>,
+    /// What it may tell us; absent: its webhooks are refused.
+    pub webhook: Option<WebhookManifest>,
+}
+
+/// Where a secret goes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "scheme", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Auth {
+    /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
+    Bearer {
+        /// The secret's id.
+        secret: String,
+    },
+}
+
+impl Auth {
+    /// The id of the secret.
+    pub fn secret(&self) -> &str {
+        match self {
+            Self::Bearer { secret } => secret,
+        }
+    }
+}
+
+/// Bulkhead and quota.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests in flight.
+    pub concurrency: u16,
+    /// Requests per minute and caller.
+    pub calls_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrency: 32, calls_per_minute: 600 }
+    }
+}
+
+/// Circuit breaker.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Breaker {
+    /// Consecutive failures that open it.
+    pub failures: u32,
+    /// How long it stays open before one request may try.
+    pub open_seconds: u32,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 5, open_seconds: 10 }
+    }
+}
+
+/// Something that can be asked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationManifest {
+    /// Which services may ask, by the name in their SPIFFE id.
+    pub callers: Vec<String>,
+    /// The HTTP method.
+    pub method: Method,
+    /// Path below the base URL; `{name}` stands for a parameter.
+    pub path: String,
+    /// Typed parameters by name. What is not listed is refused.
+    #[serde(default)]
+    pub params: BTreeMap<String, Parameter>,
+    /// Whether a request that may have arrived can be sent again.
+    #[serde(default)]
+    pub retry: Retry,
+    /// Attempts in all, when `retry` allows.
+    #[serde(default = "one")]
+    pub attempts: u8,
+    /// The header that carries the idempotency key; it makes the key mandatory.
+    pub idempotency_header: Option<String>,
+    /// Time for one attempt, connection and body included.
+    #[serde(default = "five_seconds")]
+    pub timeout_ms: u32,
+    /// What comes back.
+    pub response: Response,
+    /// Reuse of answers; absent: every call is sent.
+    pub cache: Option<Cache>,
+}
+
+/// Methods that an operation can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads; never an effect.
+    Get,
+    /// May have an effect.
+    Post,
+}
+
+/// The retry class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retry {
+    /// Sent once.
+    #[default]
+    Never,
+    /// Sent again after a failure: the method has no effect, or the key makes the effect happen once.
+    Idempotent,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// How to read it.
+    pub kind: ResponseKind,
+    /// Which fields pass (see [`super::fields`]).
+    pub fields: Vec<String>,
+    /// Bytes that are read at most.
+    #[serde(default = "sixty_four_kib")]
+    pub max_bytes: u32,
+}
+
+/// Formats that are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResponseKind {
+    /// `application/json`.
+    Json,
+    /// The ECB's `eurofxref-daily.xml`.
+    EcbXml,
+}
+
+/// Reuse of an answer to the same parameters.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// How long it is as good as new.
+    pub seconds: u32,
+    /// For how long after that it still serves when the provider does not answer.
+    #[serde(default)]
+    pub stale_seconds: u32,
+}
+
+/// What a provider may tell us.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookManifest {
+    /// How messages are signed.
+    pub scheme: WebhookScheme,
+    /// The id of the signing secret.
+    pub secret: String,
+    /// Event types that are acted on; others are accepted and dropped.
+    pub events: Vec<String>,
+    /// Bytes that are read at most. The standard advises 20 KiB.
+    #[serde(default = "twenty_kib")]
+    pub max_bytes: u32,
+}
+
+/// Signature schemes of webhooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookScheme {
+    /// Standard Webhooks, `v1` (HMAC-SHA-256).
+    StandardWebhooks,
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn five_seconds() -> u32 {
+    5_000
+}
+
+fn sixty_four_kib() -> u32 {
+    64 * 1024
+}
+
+fn twenty_kib() -> u32 {
+    20 * 1024
+}

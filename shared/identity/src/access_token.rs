@@ -1,0 +1,152 @@
+//! Access tokens (RFC 9068): *who* calls. ES256, `typ` `at+jwt`, five minutes at most, bound to the device key by
+//! `cnf.jkt` (RFC 9449 §6.1): of no use without a `DPoP` proof of that key.
+
+use std::collections::BTreeMap;
+
+use crypto::p256::{PublicKey, SigningKey};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::jose::{self, Header};
+use crate::jwk::{Jwk, JwkError};
+use crate::{Cnf, TokenError, json, token};
+
+pub use crate::token::MAX_LIFETIME;
+
+/// The `typ` of an access token (RFC 9068 §2.1).
+pub const TYP: &str = "at+jwt";
+const MAX_KEYS: usize = 32;
+
+/// What an access token says (RFC 9068 §2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The authorization server.
+    pub iss: String,
+    /// The user (pseudonymous).
+    pub sub: String,
+    /// The one API it is for.
+    pub aud: String,
+    /// The OAuth client.
+    pub client_id: String,
+    /// Space-separated scopes.
+    pub scope: String,
+    /// Issued at.
+    pub iat: i64,
+    /// Not accepted from here on.
+    pub exp: i64,
+    /// Identifier.
+    pub jti: String,
+    /// When the user last authenticated.
+    pub auth_time: i64,
+    /// The device key it is bound to.
+    pub cnf: Cnf,
+}
+
+impl Claims {
+    /// The scopes, one by one.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.split(' ').filter(|scope| !scope.is_empty())
+    }
+}
+
+/// What a resource server demands of an access token.
+#[derive(Debug, Clone, Copy)]
+pub struct Expect<'a> {
+    /// The authorization server, exactly.
+    pub issuer: &'a str,
+    /// This API, exactly.
+    pub audience: &'a str,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// Issues an access token.
+pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> Result<String, TokenError> {
+    token::check_lifetime(claims.iat, claims.exp)?;
+    Ok(jose::sign_es256(key, &Header::new(TYP).with_kid(kid), claims)?)
+}
+
+/// Verifies an access token (RFC 9068 §4). The binding is checked by comparing `cnf.jkt` with the proof's key.
+pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
+    let token = jose::parse(token, TYP)?;
+    let kid = token.header().kid.as_deref();
+    let key = kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+    let claims: Claims = token.verify_es256(key)?;
+    if claims.iss != expect.issuer {
+        return Err(TokenError::Issuer);
+    }
+    if claims.aud != expect.audience {
+        return Err(TokenError::Audience);
+    }
+    token::check_times(claims.iat, claims.exp, expect.now)?;
+    Ok(claims)
+}
+
+/// Public keys by name, as a JWKS document (RFC 7517 §5) gives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeySet(BTreeMap<String, PublicKey>);
+
+impl KeySet {
+    /// Reads a JWKS document. Keys of other kinds are skipped (RFC 7517 §5); a P-256 key that is private, unnamed or
+    /// named like another is an error, because then the document is not what its author believes.
+    pub fn from_jwks(text: &str) -> Result<Self, JwkError> {
+        let document = json::parse_unique(text.as_bytes()).map_err(|_| JwkError::document("not JSON"))?;
+        Self::from_value(&document)
+    }
+
+    /// As [`KeySet::from_jwks`], from parsed JSON.
+    pub fn from_value(document: &Value) -> Result<Self, JwkError> {
+        let keys = document.get("keys").and_then(Value::as_array).ok_or_else(|| JwkError::document("no keys"))?;
+        if keys.len() > MAX_KEYS {
+            return Err(JwkError::document("too many keys"));
+        }
+        let mut set = Self::default();
+        for key in keys.iter().filter(|key| is_p256_signature_key(key)) {
+            let jwk = Jwk::from_value(key)?;
+            let kid = jwk.kid().ok_or_else(|| JwkError::document("a key has no kid"))?;
+            if set.0.insert(kid.to_owned(), jwk.public_key().clone()).is_some() {
+                return Err(JwkError::document("two keys have one kid"));
+            }
+        }
+        Ok(set)
+    }
+
+    /// Adds a key.
+    pub fn insert(&mut self, kid: impl Into<String>, key: PublicKey) {
+        self.0.insert(kid.into(), key);
+    }
+
+    /// The key of that name.
+    pub fn get(&self, kid: &str) -> Option<&PublicKey> {
+        self.0.get(kid)
+    }
+
+    /// All keys with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &PublicKey)> {
+        self.0.iter().map(|(kid, key)| (kid.as_str(), key))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The set as a JWKS document.
+    pub fn to_jwks(&self) -> Value {
+        let keys: Vec<Value> = self.iter().map(|(kid, key)| Jwk::from(key.clone()).with_kid(kid).to_value()).collect();
+        serde_json::json!({ "keys": keys })
+    }
+}
+
+fn is_p256_signature_key(key: &Value) -> bool {
+    let member = |name: &str| key.get(name).and_then(Value::as_str);
+    member("kty") == Some("EC") && member("crv") == Some("P-256") && member("use").is_none_or(|usage| usage == "sig")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Each check by breaking one thing.
+
+use super::*;
+use crate::jose::JoseError;
+
+const NOW: i64 = 1_800_000_000;
+const EXPECT: Expect<'static> =
+    Expect { issuer: "https://auth.redoubt.example", audience: "urn:redoubt:ledger", now: NOW };
+
+struct Fixture {
+    key: SigningKey,
+    keys: KeySet,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let key = SigningKey::generate();
+        let mut keys = KeySet::default();
+        keys.insert("k1", key.public());
+        Self { key, keys }
+    }
+
+    fn claims(&self) -> Claims {
+        Claims {
+            iss: EXPECT.issuer.into(),
+            sub: "subject".into(),
+            aud: EXPECT.audience.into(),
+            client_id: "redoubt-mobile".into(),
+            scope: "openid accounts:read".into(),
+            iat: NOW,
+            exp: NOW + 300,
+            jti: "id".into(),
+            auth_time: NOW - 5,
+            cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
+        }
+    }
+
+    fn verify(&self, claims: &Claims) -> Result<Claims, TokenError> {
+        verify(&issue(&self.key, "k1", claims)?, &self.keys, &EXPECT)
+    }
+}
+
+#[test]
+fn an_issued_token_verifies() {
+    let fixture = Fixture::new();
+    let claims = fixture.claims();
+    assert_eq!(fixture.verify(&claims), Ok(claims.clone()));
+    assert_eq!(claims.scopes().collect::<Vec<_>>(), ["openid", "accounts:read"]);
+}
+
+#[test]
+fn another_issuer_or_audience_is_refused() {
+    let fixture = Fixture::new();
+    let claims = Claims { iss: "https://auth.redoubt.example/".into(), ..fixture.claims() };
+    assert_eq!(fixture.verify(&claims), Err(TokenError::Issuer));
+    let claims = Claims { aud: "urn:redoubt:broker".into(), ..fixture.claims() };
+    assert_eq!(fixture.verify(&claims), Err(TokenError::Audience));
+}
+
+#[test]
+fn a_token_outside_its_time_is_refused() {
+    let fixture = Fixture::new();
+    let claims = Claims { iat: NOW - 300, exp: NOW, ..fixture.claims() };
+    assert_eq!(fixture.verify(&claims), Err(TokenError::Expired));
+    let claims = Claims { iat: NOW + 11, exp: NOW + 60, ..fixture.claims() };
+    assert_eq!(fixture.verify(&claims), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_long_lived_token_is_neither_issued_nor_accepted() {
+    let fixture = Fixture::new();
+    let claims = Claims { exp: NOW + 301, ..fixture.claims() };
+    assert_eq!(issue(&fixture.key, "k1", &claims), Err(TokenError::Lifetime));
+    let token = jose::sign_es256(&fixture.key, &Header::new(TYP).with_kid("k1"), &claims).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::Lifetime));
+}
+
+#[test]
+fn an_unknown_or_missing_kid_is_refused() {
+    let fixture = Fixture::new();
+    let token = issue(&fixture.key, "k2", &fixture.claims()).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::UnknownKey));
+    let token = jose::sign_es256(&fixture.key, &Header::new(TYP), &fixture.claims()).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::UnknownKey));
+}
+
+#[test]
+fn another_key_under_the_same_kid_is_refused() {
+    let fixture = Fixture::new();
+    let token = issue(&SigningKey::generate(), "k1", &fixture.claims()).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::Jose(JoseError::Signature)));
+}
+
+#[test]
+fn another_typ_is_refused() {
+    let fixture = Fixture::new();
+    let token = jose::sign_es256(&fixture.key, &Header::new("JWT").with_kid("k1"), &fixture.claims()).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::Jose(JoseError::Typ)));
+}
+
+#[test]
+fn a_mac_under_the_public_key_is_refused() {
+    let fixture = Fixture::new();
+    let public = *fixture.key.public().as_uncompressed();
+    let token = jose::sign_hs256(&public, &Header::new(TYP).with_kid("k1"), &fixture.claims()).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::Jose(JoseError::Alg)));
+}
+
+#[test]
+fn a_token_without_binding_is_refused() {
+    let fixture = Fixture::new();
+    let mut claims = serde_json::to_value(fixture.claims()).unwrap();
+    claims.as_object_mut().unwrap().remove("cnf");
+    let token = jose::sign_es256(&fixture.key, &Header::new(TYP).with_kid("k1"), &claims).unwrap();
+    assert_eq!(verify(&token, &fixture.keys, &EXPECT), Err(TokenError::Jose(JoseError::Claims)));
+}
+
+#[test]
+fn a_key_set_survives_its_document() {
+    let fixture = Fixture::new();
+    assert_eq!(KeySet::from_jwks(&fixture.keys.to_jwks().to_string()), Ok(fixture.keys));
+}
+
+#[test]
+fn keys_of_other_kinds_and_uses_are_skipped() {
+    let mut document = Fixture::new().keys.to_jwks();
+    let mut encryption = document["keys"][0].clone();
+    encryption["use"] = "enc".into();
+    let keys = document["keys"].as_array_mut().unwrap();
+    keys.push(serde_json::json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "rsa"}));
+    keys.push(encryption);
+    assert_eq!(KeySet::from_value(&document).unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_set_with_a_private_unnamed_doubled_or_excessive_key_is_refused() {
+    let good = Fixture::new().keys.to_jwks();
+    let broken = |change: fn(&mut Vec<Value>)| {
+        let mut document = good.clone();
+        change(document["keys"].as_array_mut().unwrap());
+        KeySet::from_value(&document).is_err()
+    };
+    assert!(broken(|keys| keys[0]["d"] = "AA".into()));
+    assert!(broken(|keys| drop(keys[0].as_object_mut().unwrap().remove("kid"))));
+    assert!(broken(|keys| keys.push(keys[0].clone())));
+    assert!(broken(|keys| keys.resize(33, serde_json::json!({"kty": "RSA"}))));
+    assert!(KeySet::from_jwks("{}").is_err());
+    assert!(KeySet::from_jwks(r#"{"keys":[],"keys":[]}"#).is_err());
+}

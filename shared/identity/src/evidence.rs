@@ -1,0 +1,88 @@
+//! What platform evidence is made over: phone and server compute the same hash.
+
+use crypto::hash;
+
+use crate::{App, Platform, Thumbprint};
+
+/// The challenge that the platform's evidence must carry.
+///
+/// On Android the device key's thumbprint is left empty: the key is made *with* this challenge, and the leaf
+/// certificate itself names the key. On iOS the evidence is of another key (App Attest), so the device key must be in it.
+pub fn binding(
+    platform: Platform,
+    challenge: &[u8],
+    device_jkt: &Thumbprint,
+    session_public_key: &[u8],
+    app: &App,
+) -> [u8; 32] {
+    let jkt = match platform {
+        Platform::Android => "",
+        Platform::Ios => device_jkt.as_str(),
+    };
+    let build = app.build.to_string();
+    let fields = [
+        platform.as_str().as_bytes(),
+        challenge,
+        jkt.as_bytes(),
+        session_public_key,
+        app.id.as_bytes(),
+        app.version.as_bytes(),
+        build.as_bytes(),
+        app.platform.as_str().as_bytes(),
+    ];
+    let mut message = b"redoubt-evidence-v1".to_vec();
+    for field in fields {
+        // Length-prefixed: no two different lists of fields have the same encoding.
+        message.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        message.extend_from_slice(field);
+    }
+    hash::sha256(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::p256::SigningKey;
+
+    use super::*;
+    use crate::Jwk;
+
+    fn app() -> App {
+        App { id: "dev.redoubt.app".into(), version: "1.2.3".into(), build: 42, platform: Platform::Ios }
+    }
+
+    fn jkt() -> Thumbprint {
+        Jwk::from(SigningKey::generate().public()).thumbprint()
+    }
+
+    #[test]
+    fn every_field_changes_the_binding() {
+        let jkt = jkt();
+        let base = binding(Platform::Ios, b"challenge", &jkt, b"session", &app());
+        let others = [
+            binding(Platform::Android, b"challenge", &jkt, b"session", &app()),
+            binding(Platform::Ios, b"challengf", &jkt, b"session", &app()),
+            binding(Platform::Ios, b"challenge", &self::jkt(), b"session", &app()),
+            binding(Platform::Ios, b"challenge", &jkt, b"sessiom", &app()),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { id: "x".into(), ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { version: "1.2.4".into(), ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { build: 43, ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { platform: Platform::Android, ..app() }),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+    }
+
+    #[test]
+    fn fields_do_not_run_into_each_other() {
+        let (jkt, app) = (jkt(), app());
+        assert_ne!(
+            binding(Platform::Android, b"ab", &jkt, b"c", &app),
+            binding(Platform::Android, b"a", &jkt, b"bc", &app)
+        );
+    }
+
+    #[test]
+    fn on_android_the_device_key_is_left_out() {
+        let make = |jkt: &Thumbprint| binding(Platform::Android, b"challenge", jkt, b"session", &app());
+        assert_eq!(make(&jkt()), make(&jkt()));
+    }
+}

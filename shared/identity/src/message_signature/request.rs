@@ -1,0 +1,159 @@
+//! Signed requests.
+
+use crypto::b64;
+
+use super::base::{self, Covered, Lines, Params};
+use super::{ALG, COVERED_HEADERS, MAX_AGE, REQUEST_TAG, SignatureError, SignedHeaders};
+
+const PARAMETERS: [&str; 5] = ["created", "nonce", "keyid", "alg", "tag"];
+/// 128 bits as base64url.
+const MIN_NONCE_CHARS: usize = 22;
+const MAX_NONCE_CHARS: usize = 64;
+const MAX_KEYID_CHARS: usize = 128;
+
+/// The request as it is sent or was received.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestParts<'a> {
+    /// The method, upper case.
+    pub method: &'a str,
+    /// Host and port as in `Host` or `:authority`.
+    pub authority: &'a str,
+    /// The path, still encoded.
+    pub path: &'a str,
+    /// The query without `?`, still encoded; `None` when there is no `?`.
+    pub query: Option<&'a str>,
+    /// All headers (or all of [`COVERED_HEADERS`]), every occurrence of each. Names in any case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// Signs a request. `nonce` is at least 128 random bits as base64url; `headers` do not hold a `Content-Digest` yet.
+pub fn sign(
+    key: &[u8],
+    parts: &RequestParts<'_>,
+    created: i64,
+    nonce: &str,
+    keyid: &str,
+) -> Result<SignedHeaders, SignatureError> {
+    let content_digest = (!parts.body.is_empty()).then(|| base::content_digest(parts.body));
+    let texts = [("nonce", nonce), ("keyid", keyid), ("alg", ALG), ("tag", REQUEST_TAG)];
+    let params = base::parameters(created, &texts)?;
+    let (signature_input, signature) = base::sign(key, lines(parts, content_digest.as_deref())?, params)?;
+    Ok(SignedHeaders { content_digest, signature_input, signature })
+}
+
+/// A well-formed signature of our profile whose MAC nobody has looked at yet.
+pub struct Parsed {
+    covered: Covered,
+    created: i64,
+    nonce: String,
+    keyid: String,
+}
+
+/// Reads the signature headers of a request. The next step is to find the key of [`Parsed::keyid`].
+pub fn parse(signature_input: &str, signature: &str) -> Result<Parsed, SignatureError> {
+    let covered = base::parse(signature_input, signature)?;
+    let params = Params::exactly(&covered.params.params, &PARAMETERS)?;
+    params.expect_alg_and_tag(REQUEST_TAG)?;
+    let created = params.integer("created")?;
+    let nonce = params.text("nonce")?.to_owned();
+    let keyid = params.text("keyid")?.to_owned();
+    if !(MIN_NONCE_CHARS..=MAX_NONCE_CHARS).contains(&nonce.len()) || b64::decode(&nonce).is_err() {
+        return Err(SignatureError::Nonce);
+    }
+    if keyid.is_empty() || keyid.len() > MAX_KEYID_CHARS {
+        return Err(SignatureError::Parameter);
+    }
+    Ok(Parsed { covered, created, nonce, keyid })
+}
+
+impl Parsed {
+    /// The name of the key: must be the `jti` of the attestation token in the same request.
+    pub fn keyid(&self) -> &str {
+        &self.keyid
+    }
+
+    /// When the signature says it was made.
+    pub fn created(&self) -> i64 {
+        self.created
+    }
+
+    /// The nonce.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// What must be fresh in the replay memory: the nonce, in the name space of its key.
+    pub fn replay_key(&self) -> String {
+        // A nonce is base64url and has no `|`, so the split is unambiguous from the right.
+        format!("{}|{}", self.keyid, self.nonce)
+    }
+
+    /// Until when the replay memory must remember it.
+    pub fn replay_until(&self) -> i64 {
+        self.created.saturating_add(MAX_AGE)
+    }
+
+    /// Verifies the signature over the request as received.
+    pub fn verify(&self, key: &[u8], parts: &RequestParts<'_>, now: i64) -> Result<(), SignatureError> {
+        let digest = header(parts, "content-digest")?;
+        let values = self.covered.values(&lines(parts, digest.as_deref())?)?;
+        match digest {
+            Some(digest) => base::verify_digest(&digest, parts.body)?,
+            None if parts.body.is_empty() => {}
+            None => return Err(SignatureError::DigestMissing),
+        }
+        base::check_created(self.created, now)?;
+        self.covered.verify_mac(key, &values)
+    }
+}
+
+impl std::fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parsed").field("keyid", &self.keyid).field("created", &self.created).finish_non_exhaustive()
+    }
+}
+
+/// Every component that the profile covers for this request, with its value (RFC 9421 §2.1, §2.2).
+fn lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Result<Lines, SignatureError> {
+    let mut lines = Vec::with_capacity(4 + COVERED_HEADERS.len());
+    let path = if parts.path.is_empty() { "/" } else { parts.path };
+    for (name, value) in [
+        ("@method", parts.method.to_owned()),
+        ("@authority", authority(parts.authority)),
+        ("@path", path.to_owned()),
+        ("@query", format!("?{}", parts.query.unwrap_or_default())),
+    ] {
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SignatureError::Message);
+        }
+        lines.push((base::component(name, false)?, value));
+    }
+    for name in COVERED_HEADERS {
+        let value = match name {
+            "content-digest" => content_digest.map(base::field_value).transpose()?,
+            _ => header(parts, name)?,
+        };
+        if let Some(value) = value {
+            lines.push((base::component(name, false)?, value));
+        }
+    }
+    Ok(lines)
+}
+
+/// The one value of a header. Two are ambiguous, whatever RFC 9421 §2.1 would join them to.
+fn header(parts: &RequestParts<'_>, name: &str) -> Result<Option<String>, SignatureError> {
+    let mut values = parts.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some((_, value)), None) => base::field_value(value).map(Some),
+        (Some(_), Some(_)) => Err(SignatureError::Message),
+    }
+}
+
+/// RFC 9421 §2.2.3: lower case, without the default port (of https, the only scheme we have).
+fn authority(authority: &str) -> String {
+    let lower = authority.to_ascii_lowercase();
+    lower.strip_suffix(":443").map(str::to_owned).unwrap_or(lower)
+}

@@ -1,0 +1,84 @@
+//! Who and what calls, once all token layers have passed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{App, Thumbprint};
+
+/// How well the device key is kept, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// In the process.
+    Software,
+    /// In the trusted execution environment (Android).
+    Tee,
+    /// In `StrongBox` (Android).
+    #[serde(rename = "strongbox")]
+    StrongBox,
+    /// In the Secure Enclave (iOS).
+    SecureEnclave,
+}
+
+impl Level {
+    /// The word used in tokens and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Tee => "tee",
+            Self::StrongBox => "strongbox",
+            Self::SecureEnclave => "secure_enclave",
+        }
+    }
+}
+
+/// `cnf` (RFC 7800) with the thumbprint of the device key (RFC 9449 §6.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cnf {
+    /// JWK SHA-256 thumbprint.
+    pub jkt: Thumbprint,
+}
+
+/// The caller of one request: a user, through an app, on a device; all three bound to one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The user (pseudonymous subject).
+    pub subject: String,
+    /// The OAuth client.
+    pub client_id: String,
+    /// The device key of this installation.
+    pub jkt: Thumbprint,
+    /// What the access token allows.
+    pub scopes: Vec<String>,
+    /// Under which the operator finds the attestation verdict.
+    pub support_id: String,
+    /// The attested app.
+    pub app: App,
+    /// How well the device key is kept.
+    pub level: Level,
+    /// `jti` of the access token.
+    pub token_id: String,
+}
+
+impl Principal {
+    /// Whether the access token carries `scope`.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|held| held == scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_one_spelling_everywhere() {
+        for level in [Level::Software, Level::Tee, Level::StrongBox, Level::SecureEnclave] {
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
+        }
+    }
+
+    #[test]
+    fn hardware_ranks_above_software() {
+        assert!(Level::Software < Level::Tee && Level::Tee < Level::StrongBox);
+    }
+}

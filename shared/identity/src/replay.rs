@@ -1,0 +1,174 @@
+//! What was used once: proofs, signatures, webhooks.
+//!
+//! Invariants:
+//! - of any number of concurrent inserts of one key exactly one is [`Outcome::Fresh`];
+//! - memory is bounded: when it is full of things that have not expired, new ones are refused, never the old forgotten.
+//!   A flood therefore costs availability for a minute and never a replay;
+//! - what has been forgotten cannot come back: an insert whose expiry is already past the shard's horizon (a thread that
+//!   read its clock just before another one cleaned up) counts as replayed.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use crypto::hash;
+
+const SHARDS: usize = 64;
+
+/// What an insert found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The first time: go on.
+    Fresh,
+    /// It was used before: refuse.
+    Replayed,
+    /// It cannot be told: refuse, and answer that the service is overloaded.
+    Full,
+}
+
+/// A bounded, expiring set of used keys.
+pub struct ReplayMemory {
+    shards: Vec<Mutex<Shard>>,
+    per_shard: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    used: HashSet<[u8; 32]>,
+    by_expiry: BinaryHeap<Reverse<(i64, [u8; 32])>>,
+    /// Everything that expired before this has been forgotten.
+    horizon: i64,
+}
+
+impl ReplayMemory {
+    /// Room for about `capacity` live keys (rounded up to a multiple of the shards; keys spread evenly by hash).
+    pub fn new(capacity: usize) -> Self {
+        let per_shard = capacity.div_ceil(SHARDS).max(1);
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), per_shard }
+    }
+
+    /// Notes `key` as used until `expires` (inclusive). Call it last, when everything else holds.
+    pub fn insert(&self, key: impl AsRef<[u8]>, expires: i64, now: i64) -> Outcome {
+        let key = hash::sha256(key.as_ref());
+        let index = key.first().map_or(0, |byte| usize::from(*byte) % SHARDS);
+        let Some(shard) = self.shards.get(index) else {
+            return Outcome::Full;
+        };
+        // A panic elsewhere cannot leave a shard half-changed in a way that forgets: keep using it.
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.insert(key, expires, now, self.per_shard)
+    }
+
+    /// How many keys are remembered, expired ones that were not yet cleaned up included; for metrics.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).used.len()).sum()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, key: [u8; 32], expires: i64, now: i64, capacity: usize) -> Outcome {
+        self.forget_before(now);
+        if expires < self.horizon || self.used.contains(&key) {
+            return Outcome::Replayed;
+        }
+        if self.used.len() >= capacity {
+            return Outcome::Full;
+        }
+        self.used.insert(key);
+        self.by_expiry.push(Reverse((expires, key)));
+        Outcome::Fresh
+    }
+
+    fn forget_before(&mut self, now: i64) {
+        self.horizon = self.horizon.max(now);
+        while let Some(Reverse((expires, key))) = self.by_expiry.peek().copied() {
+            if expires >= self.horizon {
+                break;
+            }
+            self.by_expiry.pop();
+            self.used.remove(&key);
+        }
+    }
+}
+
+impl std::fmt::Debug for ReplayMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplayMemory").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    #[test]
+    fn the_second_use_is_replayed() {
+        let memory = ReplayMemory::new(100);
+        assert_eq!(memory.insert("a", NOW + 60, NOW), Outcome::Fresh);
+        assert_eq!(memory.insert("a", NOW + 60, NOW + 60), Outcome::Replayed);
+        assert_eq!(memory.insert([7; 32], NOW + 60, NOW), Outcome::Fresh);
+    }
+
+    #[test]
+    fn an_expired_key_is_forgotten_and_frees_its_place() {
+        let memory = ReplayMemory::new(1);
+        for index in 0..1000 {
+            memory.insert(format!("old-{index}"), NOW + 60, NOW);
+        }
+        let full = memory.len();
+        assert!(full <= SHARDS);
+        for index in 0..1000 {
+            memory.insert(format!("new-{index}"), NOW + 200, NOW + 61);
+        }
+        assert!(memory.len() <= SHARDS);
+        assert_eq!(memory.insert("old-0", NOW + 60, NOW + 61), Outcome::Replayed);
+    }
+
+    #[test]
+    fn a_full_memory_refuses_new_keys_and_still_knows_the_old() {
+        let memory = ReplayMemory::new(1);
+        let fresh = (0..1000).filter(|n| memory.insert(n.to_string(), NOW + 60, NOW) == Outcome::Fresh).count();
+        assert_eq!(fresh, SHARDS);
+        let replayed = (0..1000).filter(|n| memory.insert(n.to_string(), NOW + 60, NOW) == Outcome::Replayed).count();
+        assert_eq!(replayed, SHARDS);
+        assert_eq!(memory.len(), SHARDS);
+    }
+
+    #[test]
+    fn a_clock_read_before_a_cleanup_cannot_bring_a_key_back() {
+        let memory = ReplayMemory::new(1000);
+        assert_eq!(memory.insert("a", NOW, NOW), Outcome::Fresh);
+        // Another thread, one second later, cleans the same shard up.
+        memory.insert("a", NOW + 61, NOW + 1);
+        assert_eq!(memory.insert("a", NOW, NOW), Outcome::Replayed);
+    }
+
+    #[test]
+    fn of_64_concurrent_uses_exactly_one_is_fresh() {
+        for round in 0..20 {
+            let memory = ReplayMemory::new(1000);
+            let (fresh, barrier) = (AtomicUsize::new(0), Barrier::new(64));
+            std::thread::scope(|scope| {
+                for _ in 0..64 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        if memory.insert(format!("proof-{round}"), NOW + 60, NOW) == Outcome::Fresh {
+                            fresh.fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+            });
+            assert_eq!(fresh.into_inner(), 1);
+        }
+    }
+}

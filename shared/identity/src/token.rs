@@ -1,0 +1,97 @@
+//! What all our bearer tokens have in common: why they are refused, and when they are valid.
+
+use thiserror::Error;
+
+use crate::jose::JoseError;
+
+/// How far the issuer's clock may be ahead of ours, in seconds.
+pub(crate) const MAX_AHEAD: i64 = 10;
+/// No token of ours lives longer, in seconds.
+pub const MAX_LIFETIME: i64 = 300;
+
+/// Why a token is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// Not a valid JWS of this token's kind.
+    #[error(transparent)]
+    Jose(#[from] JoseError),
+    /// No `kid`, or one that is not known or no longer accepted.
+    #[error("unknown key")]
+    UnknownKey,
+    /// Another issuer.
+    #[error("unexpected issuer")]
+    Issuer,
+    /// Made for somebody else.
+    #[error("unexpected audience")]
+    Audience,
+    /// Past its end.
+    #[error("the token has expired")]
+    Expired,
+    /// Issued in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Lives longer than our tokens do.
+    #[error("the token's lifetime is not one of ours")]
+    Lifetime,
+}
+
+impl TokenError {
+    /// A stable word for the audit log.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Jose(error) => error.reason(),
+            Self::UnknownKey => "key_unknown",
+            Self::Issuer => "issuer_mismatch",
+            Self::Audience => "audience_mismatch",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::Lifetime => "lifetime_invalid",
+        }
+    }
+}
+
+/// Checks that a token is valid now and was not issued for longer than allowed.
+pub(crate) fn check_times(iat: i64, exp: i64, now: i64) -> Result<(), TokenError> {
+    check_lifetime(iat, exp)?;
+    if iat > now.saturating_add(MAX_AHEAD) {
+        return Err(TokenError::NotYetValid);
+    }
+    // RFC 7519 §4.1.4: on or after `exp` it is not accepted.
+    if now >= exp {
+        return Err(TokenError::Expired);
+    }
+    Ok(())
+}
+
+/// Checks that a lifetime is one of ours.
+pub(crate) fn check_lifetime(iat: i64, exp: i64) -> Result<(), TokenError> {
+    match exp.checked_sub(iat) {
+        Some(1..=MAX_LIFETIME) => Ok(()),
+        _ => Err(TokenError::Lifetime),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_valid_from_iat_until_before_exp() {
+        assert_eq!(check_times(1000, 1300, 1000), Ok(()));
+        assert_eq!(check_times(1000, 1300, 1299), Ok(()));
+        assert_eq!(check_times(1000, 1300, 1300), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_issuers_clock_may_be_a_little_ahead() {
+        assert_eq!(check_times(1010, 1300, 1000), Ok(()));
+        assert_eq!(check_times(1011, 1300, 1000), Err(TokenError::NotYetValid));
+    }
+
+    #[test]
+    fn a_lifetime_is_positive_and_bounded() {
+        for (iat, exp) in [(1000, 1301), (1000, 1000), (1000, 999), (i64::MIN, i64::MAX)] {
+            assert_eq!(check_times(iat, exp, 1000), Err(TokenError::Lifetime));
+        }
+    }
+}

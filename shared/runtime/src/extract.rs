@@ -1,0 +1,251 @@
+//! Strict extractors: a body, path or query that is not exactly what the route takes is a problem that names the field.
+//!
+//! Limits: 64 KiB of JSON ([`JsonLimit`] changes it per route), 32 levels deep, 10 s to arrive. The messages name fields
+//! and expected types and never repeat a value: what was sent may be a password in the wrong place.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+
+use crate::Problem;
+
+/// Bytes of a JSON body, unless a route says otherwise.
+pub const JSON_LIMIT: usize = 64 * 1024;
+/// Levels of nesting of a JSON body.
+const DEPTH_LIMIT: usize = 32;
+/// Time for a body to arrive; a client that drips bytes is let go.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Put into a route's `app_data` to take larger (or only smaller) bodies there.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonLimit(pub usize);
+
+/// A JSON body, strictly: media type, size, depth, no unknown or doubled field, nothing after it.
+#[derive(Debug, Clone)]
+pub struct ApiJson<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let limit = request.app_data::<JsonLimit>().map_or(JSON_LIMIT, |limit| limit.0);
+        let media_type = is_json(request.content_type());
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !media_type {
+                return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+                    .detail("send `Content-Type: application/json`"));
+            }
+            Ok(Self(json(&read_body(&mut payload, limit).await?)?))
+        })
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+pub async fn read_body(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
+    let reading = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::invalid("the body broke off"))?;
+            if body.len() + chunk.len() > limit {
+                return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
+    }
+}
+
+/// Parses JSON as strictly as [`ApiJson`] does.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if deeper_than(body, DEPTH_LIMIT) {
+        return Err(Problem::invalid(format!("the body is nested deeper than {DEPTH_LIMIT} levels")));
+    }
+    let mut parser = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let path = error.path().to_string();
+        json_problem(error.inner(), &path)
+    })?;
+    parser.end().map_err(|error| json_problem(&error, ""))?;
+    Ok(value)
+}
+
+fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
+    if error.classify() != serde_json::error::Category::Data {
+        let (line, column) = (error.line(), error.column());
+        return Problem::invalid(format!("the body is not valid JSON (line {line}, column {column})"));
+    }
+    refused(&error.to_string(), path)
+}
+
+/// A problem from serde's message, without the value in it.
+fn refused(message: &str, path: &str) -> Problem {
+    let position = message.find(" at line ").unwrap_or(message.len());
+    let message = message.get(..position).unwrap_or(message);
+    let keeps_values_out = ["missing field", "unknown field", "duplicate field"];
+    let detail = if keeps_values_out.iter().any(|start| message.starts_with(start)) {
+        message.to_owned()
+    } else if let Some(at) = message.find("expected ") {
+        message.get(at..).unwrap_or_default().to_owned()
+    } else {
+        "the value is not valid".to_owned()
+    };
+    let field = field_path(path, message);
+    let problem = Problem::invalid(detail.chars().take(300).collect::<String>());
+    if field.is_empty() { problem } else { problem.field(field) }
+}
+
+/// The path of the field that a serde message is about: a missing or unknown field is one step below where serde stood.
+pub(crate) fn field_path(path: &str, message: &str) -> String {
+    let path = if path == "." { "" } else { path };
+    let named = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| message.strip_prefix(start))
+        .and_then(|rest| rest.split('`').next());
+    match named {
+        Some(name) if path.rsplit('.').next() != Some(name) => {
+            let name: String = name.chars().take(64).collect();
+            if path.is_empty() { name } else { format!("{path}.{name}") }
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// `application/json`, with or without `charset=utf-8` (RFC 8259 §11 defines no other).
+fn is_json(content_type: &str) -> bool {
+    content_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Looks at brackets outside of strings only; whether it is JSON at all, the parser says.
+fn deeper_than(body: &[u8], limit: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
+}
+
+/// Sets actix's own extractors (`web::Path`, `web::Query`, `web::Form`, `web::Json`) to answer problems, for every route.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::PathConfig::default().error_handler(|error, request| path_problem(&error, request).into()))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| query_problem(&error).into()))
+        .app_data(web::FormConfig::default().limit(JSON_LIMIT).error_handler(|error, _| form_problem(&error).into()))
+        .app_data(web::JsonConfig::default().limit(JSON_LIMIT).error_handler(|error, _| payload_problem(&error).into()))
+        .app_data(web::PayloadConfig::default().limit(JSON_LIMIT));
+}
+
+fn path_problem(error: &PathError, request: &HttpRequest) -> Problem {
+    let PathError::Deserialize(error) = error else {
+        return Problem::invalid("the path is not valid");
+    };
+    // The error does not say which segment it is about; with one there is no doubt.
+    let names: Vec<&str> = request.match_info().iter().map(|(name, _)| name).collect();
+    refused(&error.to_string(), &names.join(","))
+}
+
+fn query_problem(error: &QueryPayloadError) -> Problem {
+    match error {
+        QueryPayloadError::Deserialize(error) => refused(&error.to_string(), ""),
+        _ => Problem::invalid("the query is not valid"),
+    }
+}
+
+fn form_problem(error: &UrlencodedError) -> Problem {
+    match error {
+        UrlencodedError::Parse(error) => refused(&error.to_string(), ""),
+        other => Problem::of_status(actix_web::ResponseError::status_code(other)),
+    }
+}
+
+fn payload_problem(error: &JsonPayloadError) -> Problem {
+    match error {
+        JsonPayloadError::Deserialize(error) => json_problem(error, ""),
+        JsonPayloadError::ContentType => Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        other => Problem::of_status(actix_web::ResponseError::status_code(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Transfer {
+        #[serde(rename = "amount")]
+        _amount: Amount,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Amount {
+        #[serde(rename = "currency")]
+        _currency: String,
+    }
+
+    fn refusal(body: &str) -> (String, String) {
+        let problem = json::<Transfer>(body.as_bytes()).unwrap_err();
+        assert_eq!((problem.status.as_u16(), problem.code), (400, "request.invalid"));
+        (problem.field.unwrap_or_default(), problem.detail.unwrap_or_default())
+    }
+
+    #[test]
+    fn the_offending_field_is_named() {
+        assert_eq!(refusal("{}").0, "amount");
+        assert_eq!(refusal(r#"{"amount":{}}"#).0, "amount.currency");
+        assert_eq!(refusal(r#"{"amount":{"currency":7}}"#).0, "amount.currency");
+        assert_eq!(refusal(r#"{"amount":{"currency":"EUR","x":1}}"#).0, "amount.x");
+        assert_eq!(refusal(r#"{"amount":{"currency":"EUR","currency":"EUR"}}"#).0, "amount.currency");
+    }
+
+    #[test]
+    fn a_value_is_never_repeated() {
+        let (field, detail) = refusal(r#"{"amount":"hunter2"}"#);
+        assert_eq!((field.as_str(), detail.as_str()), ("amount", "expected struct Amount"));
+    }
+
+    #[test]
+    fn what_is_not_json_and_what_follows_json_is_refused() {
+        for body in ["", "{", "nil", r#"{"amount":{"currency":"EUR"}} {}"#, "\u{feff}{}"] {
+            assert!(refusal(body).1.starts_with("the body is not valid JSON"), "{body}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_before_parsing_and_brackets_in_strings_do_not_count() {
+        assert!(refusal(&"[".repeat(33)).1.contains("nested deeper"));
+        assert!(!deeper_than(br#"["[[[[\"[[[["]"#, 2));
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        assert!(is_json("application/json") && is_json("Application/JSON"));
+        assert!(!is_json("text/plain") && !is_json("application/jsonp") && !is_json(""));
+    }
+}

@@ -1,0 +1,72 @@
+//! Health, on the internal listener: `GET /health/live` and `GET /health/ready`, for any peer with a certificate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use storage::Pool;
+
+use crate::Problem;
+
+/// A service's own readiness check; the error says in one sentence what is missing.
+pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// What "ready" means for this process.
+pub(crate) struct Readiness {
+    draining: AtomicBool,
+    pool: Option<Pool>,
+    check: Option<Check>,
+}
+
+impl Readiness {
+    pub(crate) fn new(pool: Option<Pool>, check: Option<Check>) -> Self {
+        Self { draining: AtomicBool::new(false), pool, check }
+    }
+
+    /// From now on this process wants no new requests.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the process is stopping".to_owned());
+        }
+        if let Some(pool) = &self.pool {
+            storage::ping(pool).await.map_err(|error| error.to_string())?;
+        }
+        match &self.check {
+            Some(check) => check().await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+pub(crate) fn configure(config: &mut web::ServiceConfig, readiness: Arc<Readiness>) {
+    config
+        .app_data(web::Data::from(readiness))
+        .service(web::resource("/health/live").route(web::get().to(live)))
+        .service(web::resource("/health/ready").route(web::get().to(ready)));
+}
+
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "live" })
+}
+
+async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Problem> {
+    let reason = match tokio::time::timeout(Duration::from_secs(3), readiness.ready()).await {
+        Ok(Ok(())) => return Ok(HttpResponse::Ok().json(Health { status: "ready" })),
+        Ok(Err(reason)) => reason,
+        Err(_) => "the readiness check takes too long".to_owned(),
+    };
+    Err(Problem::busy(1).detail(reason))
+}

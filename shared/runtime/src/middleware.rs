@@ -1,0 +1,221 @@
+//! What surrounds every request on both listeners: span, request id, limits, problem+json, headers, metric, log line.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use api::problem::MEDIA_TYPE;
+use futures_util::FutureExt;
+use tracing::{Instrument, Span, field};
+
+use crate::{Clock, PeerId, Problem, audit, metrics, problem, trace};
+
+/// Names and values of all headers of a request together.
+const HEADER_LIMIT: usize = 32 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// Our name for the request, in the answer (`Request-Id`), in every log line and in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Which of the two listeners a request came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Public,
+    Internal,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The middleware function of a listener.
+pub(crate) async fn surround(
+    side: Side,
+    clock: Arc<dyn Clock>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = now();
+    let id = RequestId(storage::ids::new(clock.unix_millis()).to_string());
+    let method = method_name(request.method());
+    let peer = request.conn_data::<PeerId>().cloned();
+    let span = root_span(&request, side, method, &id, peer.as_ref());
+    request.extensions_mut().insert(id.clone());
+    let outcome = match admit(&request, side, peer.as_ref()) {
+        Ok(()) => {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            call(request, next).instrument(span.clone()).await
+        }
+        Err(problem) => {
+            span.in_scope(|| audit::refused("limits", problem.detail.as_deref().unwrap_or(problem.code), audit::Who::default()));
+            Ok(request.into_response(problem.error_response()))
+        }
+    };
+    let (route, mut outcome) = match outcome {
+        Ok(response) => (response.request().match_pattern(), Ok(response)),
+        Err(error) => (None, Err(error.error_response())),
+    };
+    let status = match &mut outcome {
+        Ok(response) => finish(response.response_mut(), side, &id),
+        Err(response) => finish(response, side, &id),
+    };
+    report(&span, side, method, route, status, started);
+    match outcome {
+        Ok(response) => Ok(response),
+        // There is no request left to attach the answer to; actix sends the response that the error carries.
+        Err(response) => Err(InternalError::from_response("refused", response).into()),
+    }
+}
+
+/// Runs the inner services. A panic ends the request with a 500, not the connection without a word.
+async fn call(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
+            Err(Problem::internal(&format!("panic in a handler: {text}")).into())
+        }
+    }
+}
+
+fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
+    let span = tracing::info_span!(
+        "http.server",
+        otel.name = field::Empty,
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = method,
+        http.route = field::Empty,
+        url.path = request.path(),
+        http.response.status_code = field::Empty,
+        redoubt.listener = side.name(),
+        redoubt.peer = peer.map(PeerId::name),
+        request_id = id.0,
+        trace_id = field::Empty,
+    );
+    let traceparent = request.headers().get(api::header::TRACEPARENT).and_then(|value| value.to_str().ok());
+    trace::continue_from(&span, traceparent);
+    if let Some(trace_id) = trace::trace_id(&span) {
+        span.record("trace_id", trace_id);
+    }
+    span
+}
+
+/// What is decided before anything looks at the request.
+fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<(), Problem> {
+    if side == Side::Internal && peer.is_none() {
+        // The chain was verified by TLS, but the certificate names no workload.
+        return Err(Problem::forbidden().detail("the client certificate has no SPIFFE id"));
+    }
+    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > HEADER_LIMIT {
+        return Err(Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            .detail(format!("at most {HEADER_LIMIT} bytes")));
+    }
+    Ok(())
+}
+
+/// Makes every refusal a problem with the request's id, sets the headers, and tells the status.
+fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> StatusCode {
+    let status = response.status();
+    let wire = response.extensions_mut().remove::<api::Problem>();
+    let wire = wire.or_else(|| bare_refusal(response).then(|| Problem::of_status(status).wire()));
+    if let Some(mut wire) = wire {
+        wire.request_id = Some(id.0.clone());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        let owned = std::mem::replace(response, HttpResponse::new(status));
+        *response = owned.set_body(BoxBody::new(problem::body(&wire)));
+    }
+    set_headers(response.headers_mut(), side, id);
+    status
+}
+
+/// A refusal that is actix's own: no body, or plain text about its insides.
+fn bare_refusal(response: &HttpResponse<BoxBody>) -> bool {
+    let text = |value: &HeaderValue| value.as_bytes().starts_with(b"text/plain");
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    if refused && status.is_server_error() && let Some(error) = response.error() {
+        tracing::error!(cause = %error, "internal error");
+    }
+    refused && response.headers().get(header::CONTENT_TYPE).is_none_or(text)
+}
+
+fn set_headers(headers: &mut HeaderMap, side: Side, id: &RequestId) {
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let mut fixed = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if side == Side::Public {
+        fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+    }
+    // A route may know better: public keys are cached, a page has a policy of its own.
+    let mut default = |name: HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    default(header::CACHE_CONTROL, "no-store");
+    default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    default(header::REFERRER_POLICY, "no-referrer");
+}
+
+fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, status: StatusCode, started: Instant) {
+    let route = route.unwrap_or_else(|| "(none)".to_owned());
+    let seconds = started.elapsed().as_secs_f64();
+    span.record("otel.name", format!("{method} {route}"));
+    span.record("http.route", &route);
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    let milliseconds = (seconds * 1_000_000.0).round() / 1000.0;
+    span.in_scope(|| {
+        // Probes come every few seconds and say nothing while they succeed.
+        if route.starts_with("/health/") && status.is_success() {
+            tracing::debug!(target: "http", method, route, status = status.as_u16(), milliseconds, "request");
+        } else {
+            tracing::info!(target: "http", method, route, status = status.as_u16(), milliseconds, "request");
+        }
+    });
+    metrics::request(seconds, side.name(), method, route, status.as_u16());
+}
+
+/// A fixed set, because the method becomes a metric's attribute and anybody may invent one.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a request took is telemetry, decided nowhere")]
+fn now() -> Instant {
+    Instant::now()
+}

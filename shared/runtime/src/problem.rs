@@ -1,0 +1,175 @@
+//! Refusals as RFC 9457 problem+json, for actix.
+//!
+//! A service's error enum has one mapping into [`Problem`]; everything that actix refuses by itself (a body that does not
+//! parse, an unknown route) is turned into one too, in `middleware`. A problem says what helps the caller and no more;
+//! the cause of a 5xx is logged, once, where it becomes a problem.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use api::problem::{MEDIA_TYPE, code};
+use storage::StorageError;
+
+/// A refusal: status, stable code, title, and what may be said beyond that.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable code, one of [`api::problem::code`].
+    pub code: &'static str,
+    /// A short summary, the same for every occurrence.
+    pub title: String,
+    /// What is wrong with this request, when it helps and leaks nothing.
+    pub detail: Option<String>,
+    /// The offending field, e.g. `amount.currency`.
+    pub field: Option<String>,
+    /// Headers beside the usual ones (`Retry-After`, `DPoP-Nonce`, …).
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem without detail.
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
+        Self { status, code, title: title.into(), detail: None, field: None, headers: Vec::new() }
+    }
+
+    /// Says what is wrong with this request.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Names the offending field.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Adds a header. A value that cannot be a header is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// 400 `request.invalid`: what came is not what should have come.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::REQUEST_INVALID, "The request is not valid").detail(detail)
+    }
+
+    /// 401 `auth.unauthorized`: the one refusal of all token layers.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "The request is not authorized")
+    }
+
+    /// 403 `auth.forbidden`: the caller is known and may not.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, code::FORBIDDEN, "The caller may not do this")
+    }
+
+    /// 404 `request.not_found`.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, "There is nothing here")
+    }
+
+    /// 503 `server.busy` with `Retry-After`.
+    pub fn busy(retry_after_seconds: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, "The service is busy")
+            .header(actix_web::http::header::RETRY_AFTER, &retry_after_seconds.to_string())
+    }
+
+    /// 503 `server.outcome_unknown`: the client sends the same request with the same key again and gets the truth.
+    pub fn outcome_unknown() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            code::OUTCOME_UNKNOWN,
+            "The outcome is not known yet; repeat the request with the same key",
+        )
+        .header(actix_web::http::header::RETRY_AFTER, "1")
+    }
+
+    /// 500 `server.internal`: the cause goes to the log, not to the caller.
+    pub fn internal(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(cause = %cause, "internal error");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong on our side")
+    }
+
+    /// The problem that says no more than a status does, for refusals that are not ours.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let (status, code, title) = match status.as_u16() {
+            401 => return Self::unauthorized(),
+            403 => return Self::forbidden(),
+            404 => return Self::not_found(),
+            405 => (status, code::METHOD_NOT_ALLOWED, "This method is not allowed here"),
+            408 => (status, code::TIMEOUT, "The request did not arrive in time"),
+            413 => (status, code::TOO_LARGE, "The request is too large"),
+            415 => (status, code::UNSUPPORTED_MEDIA_TYPE, "The body is not of the media type that this route takes"),
+            431 => (status, code::TOO_LARGE, "The request's headers are too large"),
+            429 | 503 => return Self { status, ..Self::busy(1) },
+            400..=499 => (status, code::REQUEST_INVALID, "The request is not valid"),
+            _ => (status, code::INTERNAL, "Something went wrong on our side"),
+        };
+        Self::new(status, code, title)
+    }
+
+    /// As it travels.
+    pub fn wire(&self) -> api::Problem {
+        let mut wire = api::Problem::new(self.status.as_u16(), self.code, self.title.clone());
+        wire.detail.clone_from(&self.detail);
+        wire.field.clone_from(&self.field);
+        wire
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.code)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut builder = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            builder.append_header((name.clone(), value.clone()));
+        }
+        let wire = self.wire();
+        let mut response = builder.content_type(MEDIA_TYPE).body(body(&wire));
+        // The middleware adds the request's id to the body, which only it knows.
+        response.extensions_mut().insert(wire);
+        response
+    }
+}
+
+/// A wire problem as bytes.
+pub(crate) fn body(wire: &api::Problem) -> Vec<u8> {
+    serde_json::to_vec(wire).unwrap_or_default()
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Busy(_) | StorageError::Unavailable(_) => {
+                tracing::error!(cause = %error, "database not available");
+                Self::busy(1)
+            }
+            StorageError::OutcomeUnknown(_) => {
+                tracing::error!(cause = %error, "commit outcome unknown");
+                Self::outcome_unknown()
+            }
+            StorageError::Query(_) | StorageError::Migration(_) => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The running process: two listeners, background work, and an orderly end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use anyhow::{Result, anyhow};
+use rustls::ServerConfig;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::config::{Common, Database};
+use crate::health::{self, Readiness};
+use crate::middleware::{Side, surround};
+use crate::service::{App, Background, Configure, Context, Service};
+use crate::shutdown::ShutdownTrigger;
+use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls};
+
+/// How long requests that are under way may take to finish.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running service.
+pub struct Running {
+    /// Where the public listener listens, if there is one.
+    pub public: Option<SocketAddr>,
+    /// Where the internal listener listens.
+    pub internal: SocketAddr,
+    servers: Vec<Server>,
+    background: Vec<JoinHandle<()>>,
+    ended: mpsc::Receiver<String>,
+    readiness: Arc<Readiness>,
+    trigger: ShutdownTrigger,
+}
+
+struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Starts a service in this process: TLS, pool, `build`, listeners, background work. Port 0 takes a free port.
+pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Result<Running> {
+    // For code that asks for "the" provider, such as a client that a test makes; ours is always named.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let common = S::common(&config).clone();
+    let (trigger, shutdown) = Shutdown::channel();
+    let pool = common.database.as_ref().map(open_pool).transpose()?;
+    if let Some(pool) = &pool {
+        metrics::observe_pool(pool.clone());
+    }
+    let clients = Clients::new(common.internal.clone());
+    let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown };
+    let app = S::build(config, context).await?;
+    let readiness = Arc::new(Readiness::new(pool, app.ready.clone()));
+    let servers = listen::<S>(&common, &app, &readiness, &clock)?;
+    let (background, ended) = spawn(app.background);
+    let mut addresses = servers.iter().map(|server| server.address);
+    let internal = addresses.next().ok_or_else(|| anyhow!("no listener"))?;
+    Ok(Running { internal, public: addresses.next(), servers, background, ended, readiness, trigger })
+}
+
+impl Running {
+    /// Waits for background work that ends although nobody asked it to, and says which.
+    pub async fn failed(&mut self) -> String {
+        match self.ended.recv().await {
+            Some(reason) => reason,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends in order: not ready any more, requests drain, background work is told.
+    pub async fn stop(mut self) -> Result<()> {
+        self.readiness.drain();
+        let servers = std::mem::take(&mut self.servers);
+        for server in &servers {
+            // Queued here, awaited below: both listeners drain at the same time.
+            drop(server.handle.stop(true));
+        }
+        for server in servers {
+            server.task.await??;
+        }
+        self.trigger.request();
+        for task in std::mem::take(&mut self.background) {
+            if tokio::time::timeout(DRAIN, task).await.is_err() {
+                tracing::warn!("background work did not end in time");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails must not leave its listeners behind.
+        for server in &self.servers {
+            drop(server.handle.stop(false));
+        }
+        self.trigger.request();
+    }
+}
+
+fn open_pool(database: &Database) -> Result<storage::Pool> {
+    let url = crypto::files::read_secret_text(&database.url_file)?;
+    Ok(storage::pool(&url, database.max_connections)?)
+}
+
+/// The internal listener first, then the public one.
+fn listen<S: Service>(
+    common: &Common,
+    app: &App,
+    readiness: &Arc<Readiness>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Server>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
+    let workers = common.workers.unwrap_or(cores);
+    let (inner, readiness) = (Arc::clone(&app.internal), Arc::clone(readiness));
+    let with_health: Configure = Arc::new(move |config| {
+        health::configure(config, Arc::clone(&readiness));
+        inner(config);
+    });
+    let at = Place { service: S::NAME, side: Side::Internal, address: common.internal.listen, workers };
+    let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
+    match (&common.public, &app.public) {
+        (Some(listener), Some(routes)) => {
+            let at = Place { service: S::NAME, side: Side::Public, address: listener.listen, workers };
+            servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
+        }
+        (None, None) => (),
+        (Some(_), None) => return Err(anyhow!("{} has no public routes: remove [public] from its configuration", S::NAME)),
+        (None, Some(_)) => return Err(anyhow!("{} needs a [public] section in its configuration", S::NAME)),
+    }
+    Ok(servers)
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    service: &'static str,
+    side: Side,
+    address: SocketAddr,
+    workers: usize,
+}
+
+fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
+    let side = at.side;
+    let server = HttpServer::new(move || {
+        let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
+        ActixApp::new()
+            .wrap(from_fn(move |request, next| surround(side, Arc::clone(&clock), request, next)))
+            .configure(extract::configure)
+            .configure(|config: &mut web::ServiceConfig| routes(config))
+    })
+    .workers(at.workers)
+    .worker_max_blocking_threads(4)
+    .disable_signals()
+    .shutdown_timeout(DRAIN.as_secs())
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .keep_alive(Duration::from_secs(30))
+    .tcp_nodelay(true)
+    .on_connect(peer::on_connect)
+    .bind_rustls_0_23(at.address, tls)
+    .map_err(|error| bind_error(at, &error))?;
+    let address = server.addrs().first().copied().ok_or_else(|| anyhow!("no address was bound"))?;
+    let running = server.run();
+    let handle = running.handle();
+    tracing::info!(listener = %address, internal = side == Side::Internal, "listening");
+    Ok(Server { address, handle, task: tokio::spawn(running) })
+}
+
+fn bind_error(at: Place, error: &std::io::Error) -> anyhow::Error {
+    let (port, section) = (at.address.port(), if at.side == Side::Public { "public" } else { "internal" });
+    let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow!(
+            "port {port} is in use: stop what listens there (`ss -ltnp sport = :{port}` names it) or choose another with {variable}"
+        ),
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow!("port {port} needs privileges that this process does not have: choose one above 1023 with {variable}")
+        }
+        _ => anyhow!("cannot listen on {}: {error}; {variable} sets the address", at.address),
+    }
+}
+
+fn spawn(background: Vec<Background>) -> (Vec<JoinHandle<()>>, mpsc::Receiver<String>) {
+    let (sender, ended) = mpsc::channel(background.len().max(1));
+    let tasks = background.into_iter().map(|Background { name, work }| {
+        let sender = sender.clone();
+        tokio::spawn(watched(name, work, sender))
+    });
+    (tasks.collect(), ended)
+}
+
+/// Reports the end of a piece of background work, also when it panics.
+async fn watched(name: &'static str, work: Pin<Box<dyn Future<Output = Result<()>> + Send>>, sender: mpsc::Sender<String>) {
+    let reason = match tokio::spawn(work).await {
+        Ok(Ok(())) => format!("{name} has ended"),
+        Ok(Err(error)) => format!("{name} failed: {error:#}"),
+        Err(error) => format!("{name} panicked: {error}"),
+    };
+    // Nobody reads it when the process is going down anyway.
+    drop(sender.send(reason).await);
+}

@@ -1,0 +1,140 @@
+//! The shape of a service: what it gives the runtime, and what the runtime gives it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::web;
+use diesel_migrations::EmbeddedMigrations;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use storage::Pool;
+
+use crate::config::Common;
+use crate::health::Check;
+use crate::{Clients, Clock, Shutdown};
+
+/// One of the system's processes.
+pub trait Service: 'static {
+    /// Its name: in SPIFFE ids, logs, environment variables and the database's name.
+    const NAME: &'static str;
+    /// Its subcommands beside the common ones, with one line of help each.
+    const COMMANDS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Its configuration: a struct with `#[serde(deny_unknown_fields)]` and a field `common: Common`.
+    type Config: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
+
+    /// The common part of the configuration.
+    fn common(config: &Self::Config) -> &Common;
+
+    /// Its migrations, if it has a database.
+    fn migrations() -> Option<EmbeddedMigrations> {
+        None
+    }
+
+    /// All its routes, for `openapi` and for the test that looks for routes without a guard.
+    fn describe() -> Vec<RouteDoc>;
+
+    /// Makes the service. Nothing listens yet; an error ends the process with its message.
+    fn build(config: Self::Config, context: Context) -> impl Future<Output = anyhow::Result<App>> + Send;
+
+    /// Runs one of [`Service::COMMANDS`].
+    fn command(
+        _config: Self::Config,
+        name: &str,
+        _arguments: Vec<String>,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send {
+        let message = format!("{} has no subcommand `{name}`", Self::NAME);
+        async move { Err(anyhow::anyhow!(message)) }
+    }
+}
+
+/// What the runtime gives a service.
+#[derive(Clone)]
+pub struct Context {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The app role's connections; `None` without a `[database]`.
+    pub pool: Option<Pool>,
+    /// Clients for the other services.
+    pub clients: Clients,
+    /// Tells background work to end; it is asked after the listeners have drained.
+    pub shutdown: Shutdown,
+}
+
+impl Context {
+    /// The pool of a service that cannot do without one.
+    pub fn database(&self) -> anyhow::Result<Pool> {
+        self.pool.clone().ok_or_else(|| anyhow::anyhow!("this service needs a [database] section in its configuration"))
+    }
+}
+
+/// Registers routes and data with a listener; called once per worker.
+pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// What a service gives the runtime.
+pub struct App {
+    /// Routes of the public listener; needs `[public]` in the configuration.
+    pub public: Option<Configure>,
+    /// Routes of the internal listener, beside health.
+    pub internal: Configure,
+    /// Work beside the requests. Each ends when [`Context::shutdown`] says so; one that ends earlier ends the process.
+    pub background: Vec<Background>,
+    /// What must hold beyond "the database answers" before the service is ready.
+    pub ready: Option<Check>,
+}
+
+impl App {
+    /// An app without background work and with nothing public.
+    pub fn internal(configure: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static) -> Self {
+        Self { public: None, internal: Arc::new(configure), background: Vec::new(), ready: None }
+    }
+
+    /// Adds the public routes.
+    #[must_use]
+    pub fn public(mut self, configure: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static) -> Self {
+        self.public = Some(Arc::new(configure));
+        self
+    }
+
+    /// Adds work beside the requests.
+    #[must_use]
+    pub fn background(
+        mut self,
+        name: &'static str,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> Self {
+        self.background.push(Background { name, work: Box::pin(work) });
+        self
+    }
+
+    /// Adds a readiness check.
+    #[must_use]
+    pub fn ready(mut self, check: Check) -> Self {
+        self.ready = Some(check);
+        self
+    }
+}
+
+/// Work beside the requests.
+pub struct Background {
+    /// For the log.
+    pub name: &'static str,
+    /// The work itself.
+    pub work: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+}
+
+/// One route, as documented and tested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteDoc {
+    /// `public` or `internal`.
+    pub listener: &'static str,
+    /// The method.
+    pub method: String,
+    /// The path template, e.g. `/v1/accounts/{id}`.
+    pub path: String,
+    /// Who may call, as the handler's type says: `Caller<transfers:write>`, `Peer<broker>`, `Public`.
+    pub guard: String,
+    /// One line about it.
+    pub summary: String,
+}

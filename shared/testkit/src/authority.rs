@@ -1,0 +1,130 @@
+//! A stand-in for auth *and* attestation toward an API service: the two internal endpoints from which it fetches keys, and
+//! phones whose requests are valid in every layer.
+//!
+//! ```ignore
+//! let authority = Authority::start(&pki).await?;            // configure the service with its two URLs and its issuer
+//! let alice = authority.phone("alice");
+//! let reply = alice.send(Method::POST, &url, Some(&body)).await;   // tokens, DPoP nonce, signature, checked answer
+//! let request = alice.request(Method::GET, &url, None);            // or a signed request to tamper with
+//! ```
+//!
+//! The tokens are made with `identity`, as the real services make them; what is synthetic is only that nobody logged in
+//! and nothing was attested.
+
+mod phone;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use anyhow::Result;
+use crypto::p256::SigningKey;
+use identity::access_token::KeySet;
+use identity::attestation_token::AudienceKeys;
+use runtime::{Clock, SystemClock};
+
+use crate::pki::Pki;
+use crate::server::{self, Configure, Server};
+
+pub use phone::{Reply, SyntheticPhone};
+
+/// `iss` of the access tokens.
+pub const ISSUER: &str = "https://auth.redoubt.example";
+/// `kid` of the signing key.
+const KID: &str = "test-1";
+
+/// The running stand-in.
+pub struct Authority {
+    auth: Server,
+    attestation: Server,
+    keys: Arc<Keys>,
+    client: reqwest::Client,
+}
+
+/// What signs, and when.
+pub(crate) struct Keys {
+    pub(crate) signing: SigningKey,
+    pub(crate) master: [u8; 32],
+    pub(crate) audience: &'static str,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Authority {
+    /// Starts it for the ledger, on the machine's clock.
+    pub async fn start(pki: &Pki) -> Result<Self> {
+        Self::start_at(pki, Arc::new(SystemClock)).await
+    }
+
+    /// Starts it for the ledger, on the clock that the service under test also uses.
+    pub async fn start_at(pki: &Pki, clock: Arc<dyn Clock>) -> Result<Self> {
+        let keys = Arc::new(Keys {
+            signing: SigningKey::generate(),
+            master: crypto::random::bytes(),
+            audience: api::service::LEDGER_AUDIENCE,
+            clock,
+        });
+        let (of_auth, of_attestation) = (Arc::clone(&keys), Arc::clone(&keys));
+        let auth = serve(pki, "auth", "/jwks.json", Arc::new(move || of_auth.jwks())).await?;
+        let keys_path = "/internal/v1/audience-keys";
+        let attestation =
+            serve(pki, "attestation", keys_path, Arc::new(move || of_attestation.audience_keys())).await?;
+        Ok(Self { auth, attestation, keys, client: server::client(&pki.public_ca(), None)? })
+    }
+
+    /// The issuer that the service must expect.
+    pub fn issuer(&self) -> &'static str {
+        ISSUER
+    }
+
+    /// The internal URL of auth.
+    pub fn auth_url(&self) -> String {
+        self.auth.url()
+    }
+
+    /// The internal URL of attestation.
+    pub fn attestation_url(&self) -> String {
+        self.attestation.url()
+    }
+
+    /// A new phone on which the user of that name has logged in, with every scope. The same name is the same user.
+    pub fn phone(&self, name: &str) -> SyntheticPhone {
+        SyntheticPhone::new(Arc::clone(&self.keys), self.client.clone(), name)
+    }
+}
+
+impl Keys {
+    fn jwks(&self) -> serde_json::Value {
+        let mut set = KeySet::default();
+        set.insert(KID, self.signing.public());
+        set.to_jwks()
+    }
+
+    fn audience_keys(&self) -> serde_json::Value {
+        let derived = AudienceKeys::derive(&self.master, self.audience, self.clock.unix());
+        let keys = derived.keys.into_iter().map(|key| api::internal::AudienceKey {
+            epoch: key.epoch,
+            secret: crypto::b64::encode(key.secret.expose()),
+            not_after: key.not_after,
+        });
+        let keys = api::internal::AudienceKeys { audience: self.audience.to_owned(), keys: keys.collect() };
+        serde_json::to_value(keys).unwrap_or_default()
+    }
+}
+
+/// One document at one path, over mTLS as the workload `name`.
+async fn serve(
+    pki: &Pki,
+    name: &str,
+    path: &'static str,
+    document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+) -> Result<Server> {
+    let routes: Configure = Arc::new(move |config: &mut web::ServiceConfig| {
+        let document = Arc::clone(&document);
+        config.route(path, web::get().to(move || std::future::ready(HttpResponse::Ok().json(document()))));
+    });
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Server::start(listen, &pki.internal(name), Some(&pki.internal_ca()), routes).await
+}
+
+#[cfg(test)]
+mod tests;

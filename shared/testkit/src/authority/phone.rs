@@ -1,0 +1,238 @@
+//! A phone whose every request carries all that the layers ask for.
+#![expect(clippy::expect_used, reason = "a test stops where its preparation fails")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crypto::p256::SigningKey;
+use crypto::{SecretBytes, random};
+use identity::message_signature::{self, RequestParts, ResponseParts, SignedHeaders};
+use identity::{App, Cnf, Level, Platform, access_token, attestation_token, dpop};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, Url};
+use serde_json::Value;
+
+use super::{ISSUER, KID, Keys};
+
+/// Lifetime of the tokens, in seconds.
+const LIFETIME: i64 = 300;
+
+/// An installation of the app, its user logged in.
+pub struct SyntheticPhone {
+    keys: Arc<Keys>,
+    client: reqwest::Client,
+    device: SigningKey,
+    subject: String,
+    scope: String,
+    nonce: Mutex<Option<String>>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as JSON; `null` when it is none.
+    pub body: Value,
+    /// Whether the answer is signed under this phone's session key and bound to the request.
+    pub authentic: bool,
+}
+
+impl Reply {
+    /// The code of a problem.
+    pub fn code(&self) -> &str {
+        self.body.get("code").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// What a signed request was signed with; needed to check the answer.
+struct Signed {
+    builder: RequestBuilder,
+    session_key: SecretBytes,
+    signature: String,
+}
+
+impl SyntheticPhone {
+    pub(super) fn new(keys: Arc<Keys>, client: reqwest::Client, name: &str) -> Self {
+        Self {
+            keys,
+            client,
+            device: SigningKey::generate(),
+            subject: format!("sub-{name}"),
+            scope: api::scope::ALL.join(" "),
+            nonce: Mutex::default(),
+        }
+    }
+
+    /// The user's pseudonymous subject.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The same phone with a token for these scopes only.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: &[&str]) -> Self {
+        self.scope = scopes.join(" ");
+        self
+    }
+
+    /// A signed request, not sent yet. A POST gets a fresh idempotency key. It carries the last `DPoP` nonce that [`send`]
+    /// (or [`learn_nonce`]) has seen, so call one of them first where the nonce matters.
+    ///
+    /// [`send`]: Self::send
+    /// [`learn_nonce`]: Self::learn_nonce
+    pub fn request(&self, method: Method, url: &str, body: Option<&Value>) -> RequestBuilder {
+        let key = (method == Method::POST).then(|| random::token(16));
+        self.sign(method, url, body, key.as_deref()).builder
+    }
+
+    /// The same with a given idempotency key.
+    pub fn request_with_key(&self, method: Method, url: &str, body: Option<&Value>, key: &str) -> RequestBuilder {
+        self.sign(method, url, body, Some(key)).builder
+    }
+
+    /// Sends a request as an honest client does: with the server's nonce, and looking at the signature of the answer.
+    pub async fn send(&self, method: Method, url: &str, body: Option<&Value>) -> Reply {
+        let key = (method == Method::POST).then(|| random::token(16));
+        self.exchange(method, url, body, key.as_deref()).await
+    }
+
+    /// The same with a given idempotency key.
+    pub async fn send_with_key(&self, method: Method, url: &str, body: Option<&Value>, key: &str) -> Reply {
+        self.exchange(method, url, body, Some(key)).await
+    }
+
+    /// Asks `url` once for the server's `DPoP` nonce.
+    pub async fn learn_nonce(&self, url: &str) {
+        drop(self.exchange(Method::GET, url, None, None).await);
+    }
+
+    async fn exchange(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Reply {
+        let mut reply = self.once(method.clone(), url, body, key).await;
+        let challenge = reply.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
+        if challenge.is_some_and(|challenge| challenge.contains("use_dpop_nonce")) {
+            reply = self.once(method, url, body, key).await;
+        }
+        reply
+    }
+
+    async fn once(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Reply {
+        let signed = self.sign(method, url, body, key);
+        let response = signed.builder.send().await.expect("the service answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("the answer arrives");
+        if let Some(nonce) = text(&headers, api::header::DPOP_NONCE) {
+            *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+        }
+        let now = self.keys.clock.unix();
+        let content_type = text(&headers, "content-type");
+        let parts = ResponseParts { status, content_type: content_type.as_deref(), body: &bytes };
+        let authentic = signature(&headers).is_some_and(|signature| {
+            let key = signed.session_key.expose();
+            message_signature::verify_response(key, &parts, &signature, &signed.signature, now).is_ok()
+        });
+        Reply { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), headers, authentic }
+    }
+
+    fn sign(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Signed {
+        let now = self.keys.clock.unix();
+        let url = Url::parse(url).expect("a URL");
+        let authority = url.authority().to_owned();
+        let (attestation, jti, session_key) = self.attestation_token(now);
+        let access = self.access_token(now);
+        let htu = format!("{}{}", url.origin().ascii_serialization(), url.path());
+        let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let proof =
+            dpop::create(&self.device, method.as_str(), &htu, now, &random::token(16), Some(&access), nonce.as_deref());
+        let body = body.map(|body| serde_json::to_vec(body).expect("JSON")).unwrap_or_default();
+        let mut headers = vec![
+            ("attestation-token", attestation),
+            ("authorization", format!("DPoP {access}")),
+            ("dpop", proof.expect("a proof")),
+        ];
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        headers.extend(key.map(|key| ("idempotency-key", key.to_owned())));
+        let borrowed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (path, query) = (url.path().to_owned(), url.query().map(str::to_owned));
+        let parts = RequestParts {
+            method: method.as_str(),
+            authority: &authority,
+            path: &path,
+            query: query.as_deref(),
+            headers: &borrowed,
+            body: &body,
+        };
+        let signed =
+            message_signature::sign(session_key.expose(), &parts, now, &random::token(16), &jti).expect("a signature");
+        headers.extend(signed.content_digest.map(|digest| ("content-digest", digest)));
+        headers.push(("signature-input", signed.signature_input));
+        headers.push(("signature", signed.signature.clone()));
+        let mut builder = self.client.request(method, url).body(body);
+        for (name, value) in headers {
+            builder = builder.header(name, value);
+        }
+        Signed { builder, session_key, signature: signed.signature }
+    }
+
+    fn access_token(&self, now: i64) -> String {
+        let claims = access_token::Claims {
+            iss: ISSUER.to_owned(),
+            sub: self.subject.clone(),
+            aud: api::service::LEDGER_RESOURCE.to_owned(),
+            client_id: "redoubt-mobile".to_owned(),
+            scope: self.scope.clone(),
+            iat: now,
+            exp: now + LIFETIME,
+            jti: random::token(16),
+            auth_time: now,
+            cnf: self.cnf(),
+        };
+        access_token::issue(&self.keys.signing, KID, &claims).expect("an access token")
+    }
+
+    /// The token, its id and its session key.
+    fn attestation_token(&self, now: i64) -> (String, String, SecretBytes) {
+        let keys = attestation_token::AudienceKeys::derive(&self.keys.master, self.keys.audience, now);
+        let key = keys.get(attestation_token::epoch_of(now), now).expect("the key of this epoch");
+        let jti = random::token(16);
+        let claims = attestation_token::Claims {
+            iss: attestation_token::ISSUER.to_owned(),
+            aud: self.keys.audience.to_owned(),
+            iat: now,
+            exp: now + LIFETIME,
+            jti: jti.clone(),
+            cnf: self.cnf(),
+            client_id: "redoubt-mobile".to_owned(),
+            app: App {
+                id: "dev.redoubt.app".to_owned(),
+                version: "1.0.0".to_owned(),
+                build: 1,
+                platform: Platform::Android,
+            },
+            level: Level::StrongBox,
+            policy: "test".to_owned(),
+            support_id: format!("support-{}", self.subject),
+        };
+        let session_key = attestation_token::session_key(key.secret.expose(), &jti);
+        (attestation_token::issue(key, &claims).expect("an attestation token"), jti, session_key)
+    }
+
+    fn cnf(&self) -> Cnf {
+        Cnf { jkt: identity::DeviceSigner::public(&self.device).thumbprint() }
+    }
+}
+
+fn signature(headers: &HeaderMap) -> Option<SignedHeaders> {
+    Some(SignedHeaders {
+        content_digest: text(headers, "content-digest"),
+        signature_input: text(headers, "signature-input")?,
+        signature: text(headers, "signature")?,
+    })
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

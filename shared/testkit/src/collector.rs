@@ -1,0 +1,438 @@
+//! A receiver for telemetry: OTLP over HTTP as JSON, spans kept in memory, for the demonstration's trace page and for tests
+//! that ask what a request did. A stand-in for a collector, on loopback only: plain HTTP, no authentication.
+//!
+//! | Route | What it does |
+//! | --- | --- |
+//! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP JSON) |
+//! | `GET /traces` | the traces that are kept, newest first: id, spans, services, name of the first span |
+//! | `GET /traces/{trace_id}` | the spans of one trace, by start |
+//! | `GET /metrics` | the last metrics of each service, as they came |
+//!
+//! Bounded: the oldest traces give way ([`MAX_SPANS`]), one trace cannot take everything ([`MAX_SPANS_PER_TRACE`]).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Spans kept in all.
+pub const MAX_SPANS: usize = 50_000;
+/// Spans kept of one trace.
+pub const MAX_SPANS_PER_TRACE: usize = 5_000;
+/// Bytes of one export; a batch of 512 spans is well below.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// One span of a trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// The process it happened in.
+    pub service: String,
+    /// What happened, e.g. `POST /v1/transfers` or `db.transfers.post`.
+    pub name: String,
+    /// `server`, `client`, `internal`, `producer` or `consumer`.
+    pub kind: String,
+    /// 16 hexadecimal digits.
+    pub span_id: String,
+    /// The span it happened in; absent for the first one of the trace.
+    pub parent: Option<String>,
+    /// Nanoseconds since the epoch.
+    pub start_ns: u64,
+    /// Nanoseconds since the epoch.
+    pub end_ns: u64,
+    /// True when the span ended in an error.
+    pub error: bool,
+    /// What is known about it.
+    pub attributes: Map<String, Value>,
+    /// What was logged in it: `time_ns`, `name`, `attributes`.
+    pub events: Vec<Value>,
+}
+
+/// A running receiver; it ends when this value is dropped.
+pub struct Collector {
+    address: SocketAddr,
+    handle: ServerHandle,
+    store: Arc<Mutex<Store>>,
+}
+
+/// Serves on `listener`, which must be on loopback, from a thread of its own.
+pub fn serve(listener: TcpListener) -> Result<Collector> {
+    let address = listener.local_addr()?;
+    ensure!(address.ip().is_loopback(), "the collector has no authentication: it listens on loopback only, not on {address}");
+    let store = Arc::new(Mutex::new(Store::default()));
+    let data = web::Data::from(Arc::clone(&store));
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    // actix wants a System of its own; a thread keeps it apart from the runtime of the caller.
+    std::thread::Builder::new().name("collector".to_owned()).spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let bound = HttpServer::new(move || App::new().app_data(data.clone()).configure(routes))
+                .workers(1)
+                .disable_signals()
+                .shutdown_timeout(1)
+                .listen(listener);
+            match bound {
+                Ok(server) => {
+                    let running = server.run();
+                    drop(sender.send(Ok(running.handle())));
+                    drop(running.await);
+                }
+                Err(error) => drop(sender.send(Err(error))),
+            }
+        });
+    })?;
+    let handle = receiver.recv()?.with_context(|| format!("the collector cannot listen on {address}"))?;
+    Ok(Collector { address, handle, store })
+}
+
+impl Collector {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What goes into `telemetry.otlp_endpoint`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The spans of one trace, by start.
+    pub fn trace(&self, trace_id: &str) -> Vec<Span> {
+        lock(&self.store).trace(trace_id)
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // The stop command is queued when the future is made; nobody needs to wait for it.
+        drop(self.handle.stop(false));
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::JsonConfig::default().limit(MAX_BODY))
+        .service(web::resource("/v1/traces").route(web::post().to(post_traces)))
+        .service(web::resource("/v1/metrics").route(web::post().to(post_metrics)))
+        .service(web::resource("/traces").route(web::get().to(get_traces)))
+        .service(web::resource("/traces/{trace_id}").route(web::get().to(get_trace)))
+        .service(web::resource("/metrics").route(web::get().to(get_metrics)));
+}
+
+async fn post_traces(store: web::Data<Mutex<Store>>, export: web::Json<TraceExport>) -> HttpResponse {
+    let mut store = lock(&store);
+    for resource in export.into_inner().resource_spans {
+        let service = resource.resource.service();
+        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+            store.insert(&service, span);
+        }
+    }
+    HttpResponse::Ok().json(json!({}))
+}
+
+async fn post_metrics(store: web::Data<Mutex<Store>>, export: web::Json<MetricExport>) -> HttpResponse {
+    let mut store = lock(&store);
+    for metrics in export.into_inner().resource_metrics {
+        let resource = metrics.get("resource").cloned().unwrap_or_default();
+        let service = serde_json::from_value::<Resource>(resource).unwrap_or_default().service();
+        store.metrics.insert(service, metrics);
+    }
+    HttpResponse::Ok().json(json!({}))
+}
+
+async fn get_traces(store: web::Data<Mutex<Store>>) -> HttpResponse {
+    HttpResponse::Ok().json(lock(&store).summaries())
+}
+
+async fn get_trace(store: web::Data<Mutex<Store>>, trace_id: web::Path<String>) -> HttpResponse {
+    HttpResponse::Ok().json(lock(&store).trace(&trace_id))
+}
+
+async fn get_metrics(store: web::Data<Mutex<Store>>) -> HttpResponse {
+    HttpResponse::Ok().json(&lock(&store).metrics)
+}
+
+fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is kept, and in which order it came.
+#[derive(Default)]
+struct Store {
+    traces: HashMap<String, Vec<Span>>,
+    order: VecDeque<String>,
+    spans: usize,
+    metrics: BTreeMap<String, Value>,
+}
+
+impl Store {
+    fn insert(&mut self, service: &str, wire: WireSpan) {
+        let spans = self.traces.entry(wire.trace_id.clone()).or_insert_with(|| {
+            self.order.push_back(wire.trace_id.clone());
+            Vec::new()
+        });
+        if spans.len() < MAX_SPANS_PER_TRACE {
+            spans.push(wire.into_span(service));
+            self.spans += 1;
+        }
+        while self.spans > MAX_SPANS {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.spans -= self.traces.remove(&oldest).map_or(0, |spans| spans.len());
+        }
+    }
+
+    fn trace(&self, trace_id: &str) -> Vec<Span> {
+        let mut spans = self.traces.get(trace_id).cloned().unwrap_or_default();
+        spans.sort_by_key(|span| (span.start_ns, span.end_ns));
+        spans
+    }
+
+    fn summaries(&self) -> Vec<Value> {
+        let summary = |id: &String| {
+            let spans = self.trace(id);
+            let mut services: Vec<&str> = spans.iter().map(|span| span.service.as_str()).collect();
+            services.sort_unstable();
+            services.dedup();
+            json!({
+                "trace_id": id,
+                "name": spans.first().map(|span| span.name.as_str()),
+                "start_ns": spans.first().map(|span| span.start_ns),
+                "spans": spans.len(),
+                "services": services,
+            })
+        };
+        self.order.iter().rev().map(summary).collect()
+    }
+}
+
+// --- OTLP as JSON, as far as it is kept (opentelemetry-proto, trace/v1 and metrics/v1) ---
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TraceExport {
+    #[serde(default)]
+    resource_spans: Vec<ResourceSpans>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MetricExport {
+    #[serde(default)]
+    resource_metrics: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans {
+    #[serde(default)]
+    resource: Resource,
+    #[serde(default)]
+    scope_spans: Vec<ScopeSpans>,
+}
+
+#[derive(Default, Deserialize)]
+struct Resource {
+    #[serde(default)]
+    attributes: Vec<Attribute>,
+}
+
+impl Resource {
+    fn service(&self) -> String {
+        let name = self.attributes.iter().find(|attribute| attribute.key == "service.name");
+        let name = name.and_then(|attribute| plain(&attribute.value).as_str().map(str::to_owned));
+        name.unwrap_or_else(|| "unknown".to_owned())
+    }
+}
+
+#[derive(Deserialize)]
+struct ScopeSpans {
+    #[serde(default)]
+    spans: Vec<WireSpan>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSpan {
+    trace_id: String,
+    span_id: String,
+    #[serde(default)]
+    parent_span_id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    kind: u8,
+    #[serde(default)]
+    start_time_unix_nano: Value,
+    #[serde(default)]
+    end_time_unix_nano: Value,
+    #[serde(default)]
+    attributes: Vec<Attribute>,
+    #[serde(default)]
+    events: Vec<WireEvent>,
+    #[serde(default)]
+    status: Option<WireStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireEvent {
+    #[serde(default)]
+    time_unix_nano: Value,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    attributes: Vec<Attribute>,
+}
+
+#[derive(Deserialize)]
+struct WireStatus {
+    #[serde(default)]
+    code: u8,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    key: String,
+    #[serde(default)]
+    value: Value,
+}
+
+impl WireSpan {
+    fn into_span(self, service: &str) -> Span {
+        let kind = match self.kind {
+            2 => "server",
+            3 => "client",
+            4 => "producer",
+            5 => "consumer",
+            _ => "internal",
+        };
+        let event = |event: WireEvent| {
+            json!({ "time_ns": nanos(&event.time_unix_nano), "name": event.name, "attributes": attributes(event.attributes) })
+        };
+        Span {
+            service: service.to_owned(),
+            name: self.name,
+            kind: kind.to_owned(),
+            span_id: self.span_id,
+            parent: Some(self.parent_span_id).filter(|id| !id.is_empty()),
+            start_ns: nanos(&self.start_time_unix_nano),
+            end_ns: nanos(&self.end_time_unix_nano),
+            error: self.status.is_some_and(|status| status.code == 2),
+            attributes: attributes(self.attributes),
+            events: self.events.into_iter().map(event).collect(),
+        }
+    }
+}
+
+fn attributes(list: Vec<Attribute>) -> Map<String, Value> {
+    list.into_iter().map(|attribute| (attribute.key, plain(&attribute.value))).collect()
+}
+
+/// `{"stringValue": "x"}` → `"x"`; 64-bit integers travel as strings (proto3's JSON mapping).
+fn plain(value: &Value) -> Value {
+    let Some((kind, inner)) = value.as_object().and_then(|object| object.iter().next()) else {
+        return Value::Null;
+    };
+    match kind.as_str() {
+        "intValue" => inner.as_str().and_then(|text| text.parse::<i64>().ok()).map_or_else(|| inner.clone(), Value::from),
+        "arrayValue" => {
+            let values = inner.get("values").and_then(Value::as_array);
+            Value::Array(values.into_iter().flatten().map(plain).collect())
+        }
+        _ => inner.clone(),
+    }
+}
+
+fn nanos(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn export(trace: u32, spans: usize) -> TraceExport {
+        let spans: Vec<Value> = (0..spans)
+            .map(|n| {
+                json!({
+                    "traceId": format!("{trace:032x}"), "spanId": format!("{n:016x}"), "parentSpanId": "",
+                    "name": "GET /v1/accounts", "kind": 2,
+                    "startTimeUnixNano": (1000 + n).to_string(), "endTimeUnixNano": "2000",
+                    "attributes": [
+                        { "key": "http.response.status_code", "value": { "intValue": "200" } },
+                        { "key": "http.route", "value": { "stringValue": "/v1/accounts" } }
+                    ],
+                    "status": { "code": 2 }
+                })
+            })
+            .collect();
+        serde_json::from_value(json!({ "resourceSpans": [{
+            "resource": { "attributes": [{ "key": "service.name", "value": { "stringValue": "ledger" } }] },
+            "scopeSpans": [{ "spans": spans }]
+        }]}))
+        .unwrap()
+    }
+
+    fn fill(store: &mut Store, trace: u32, spans: usize) {
+        for resource in export(trace, spans).resource_spans {
+            let service = resource.resource.service();
+            for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                store.insert(&service, span);
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_is_read_as_it_was_sent() {
+        let mut store = Store::default();
+        fill(&mut store, 7, 2);
+        let spans = store.trace("00000000000000000000000000000007");
+        let first = spans.first().unwrap();
+        assert_eq!((first.service.as_str(), first.kind.as_str(), first.start_ns), ("ledger", "server", 1000));
+        assert_eq!(first.attributes["http.response.status_code"], 200);
+        assert!(first.parent.is_none() && first.error);
+    }
+
+    #[test]
+    fn the_oldest_traces_give_way_and_one_trace_cannot_take_everything() {
+        let mut store = Store::default();
+        fill(&mut store, 1, MAX_SPANS_PER_TRACE + 10);
+        assert_eq!(store.spans, MAX_SPANS_PER_TRACE);
+        for trace in 2..=11 {
+            fill(&mut store, trace, MAX_SPANS_PER_TRACE);
+        }
+        assert!(store.spans <= MAX_SPANS);
+        assert!(store.trace(&format!("{:032x}", 1)).is_empty());
+        assert!(!store.trace(&format!("{:032x}", 11)).is_empty());
+    }
+
+    #[test]
+    fn it_does_not_listen_to_the_world() {
+        assert!(serve(TcpListener::bind("0.0.0.0:0").unwrap()).is_err());
+    }
+
+    /// The whole way: a span of the runtime's telemetry, its own exporter, this receiver.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_the_runtime_exports_arrives() {
+        use runtime::telemetry;
+        let collector = serve(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        let config = runtime::config::Telemetry { otlp_endpoint: Some(collector.url()), ..Default::default() };
+        let guard = telemetry::init_with("probe", &config, telemetry::Sink::Memory(Arc::default())).unwrap();
+        runtime::metrics::decision("message_signature", "refuse");
+        let outer = tracing::info_span!("outer", otel.kind = "server");
+        let trace_id = runtime::trace::trace_id(&outer).unwrap();
+        outer.in_scope(|| drop(storage::span("transfers.post").entered()));
+        drop(outer);
+        guard.flush().await;
+        let spans = collector.trace(&trace_id);
+        assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["outer", "db.transfers.post"]);
+        assert_eq!(spans[1].parent.as_ref(), Some(&spans[0].span_id));
+        assert_eq!(spans[1].attributes["db.system"], "postgresql");
+        assert_eq!(spans[0].service, "probe");
+        let metrics = lock(&collector.store).metrics.get("probe").unwrap().to_string();
+        assert!(metrics.contains("defense.decisions") && metrics.contains("message_signature"), "{metrics}");
+    }
+}

