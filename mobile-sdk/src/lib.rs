@@ -37,3 +37,6 @@ pub use platform::{
     Attestor, Browser, CallRecord, Clock, DeviceKeys, Observer, Platform, PlatformError, Store, SystemClock,
 };
 pub use request::{IdempotencyKey, Response};
+
+/// Types of other crates that stand in this one's interface.
+pub use {reqwest::Method, rustls_pki_types::CertificateDer, url::Url};

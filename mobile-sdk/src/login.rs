@@ -265,8 +265,8 @@ fn id_token_claims(token: &str) -> Option<IdTokenClaims> {
 /// The error of an OAuth endpoint (RFC 6749 §5.2), or a problem of the server around it.
 fn oauth_refusal(answer: Answer) -> Error {
     match crate::oauth::error_code(&answer) {
-        Some(code) => oauth_error(&code),
-        None => answer.into_refusal(),
+        Some(code) if answer.status != 503 => oauth_error(&code),
+        _ => answer.into_refusal(),
     }
 }
 

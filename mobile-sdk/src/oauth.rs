@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::Error;
 use crate::client::Client;
+use crate::enroll::Session;
 use crate::trace::Trace;
 use crate::transport::{Answer, secret_header};
 
@@ -22,11 +23,14 @@ struct ErrorAnswer {
 
 /// The code of an OAuth error answer.
 pub(crate) fn error_code(answer: &Answer) -> Option<String> {
+    if answer.is_success() {
+        return None;
+    }
     answer.json::<ErrorAnswer>().ok().map(|answer| answer.error)
 }
 
 impl Client {
-    /// Posts a form; answers the server's wish for a nonce once, with a new proof (RFC 9449 §8).
+    /// Posts a form; grants the server's wish for a nonce (RFC 9449 §8) or a fresh attestation once each, with a new proof.
     pub(crate) async fn oauth_post(
         &self,
         trace: &Trace,
@@ -34,21 +38,29 @@ impl Client {
         form: &[(&str, &str)],
         repeatable: bool,
     ) -> Result<Answer, Error> {
-        let answer = self.oauth_post_once(trace, url, form, repeatable).await?;
-        if answer.status == 400 && error_code(&answer).as_deref() == Some("use_dpop_nonce") {
-            return self.oauth_post_once(trace, url, form, repeatable).await;
+        let (mut nonce_asked, mut fresh_asked) = (false, false);
+        let mut session = self.session(trace, None).await?;
+        loop {
+            let answer = self.oauth_post_once(trace, &session, url, form, repeatable).await?;
+            match error_code(&answer).as_deref() {
+                Some("use_dpop_nonce") if !nonce_asked => nonce_asked = true,
+                Some("use_fresh_attestation") if !fresh_asked => {
+                    fresh_asked = true;
+                    session = self.session(trace, Some(&session.token_id)).await?;
+                }
+                _ => return Ok(answer),
+            }
         }
-        Ok(answer)
     }
 
     async fn oauth_post_once(
         &self,
         trace: &Trace,
+        session: &Session,
         url: &Url,
         form: &[(&str, &str)],
         repeatable: bool,
     ) -> Result<Answer, Error> {
-        let session = self.session(trace, None).await?;
         let signer = self.signer().await?;
         let body: SecretString = serde_urlencoded::to_string(form).map_err(|_| Error::Malformed("form"))?.into();
         let make = || {

@@ -269,10 +269,11 @@ fn response(answer: &Answer, signed: bool) -> Response {
     }
 }
 
-/// RFC 9449 §9: the resource server's way to say that the nonce is missing or old.
+/// RFC 9449 §9: the resource server's way to say that the nonce is missing or old. There may be several challenges.
 fn wants_nonce(answer: &Answer) -> bool {
+    let mut challenges = answer.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
     answer.header(api::header::DPOP_NONCE).is_some()
-        && answer.header("www-authenticate").is_some_and(|value| value.contains(r#"error="use_dpop_nonce""#))
+        && challenges.any(|challenge| challenge.contains(r#"error="use_dpop_nonce""#))
 }
 
 /// `htu` has no query and no fragment (RFC 9449 §4.2).

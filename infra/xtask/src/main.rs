@@ -1,1 +1,62 @@
-fn main() {}
+//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor`.
+//!
+//! Light on purpose (it is built before anything else): no service, no TLS, no async runtime. What needs those is done by the
+//! programs it builds and starts: the services, `sandbox` and `story`.
+//!
+//! Invariants: whatever it starts, it also ends, and the same when it is interrupted, panics or is killed ([`process`]); a
+//! failure is one sentence that names the cause and, where there is one, the next command.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a tool on a developer's machine: it reads the environment, measures and waits"
+)]
+
+mod bench;
+mod check;
+mod compile;
+mod database;
+mod demo;
+mod doctor;
+mod interrupt;
+mod options;
+mod place;
+mod preflight;
+mod process;
+mod stack;
+mod stop;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use options::{Command, Options};
+
+fn main() -> ExitCode {
+    let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
+        interrupt::listen()?;
+        match options.command {
+            Command::Help => {
+                print!("{}", options::USAGE);
+                Ok(())
+            }
+            Command::Demo => demo::run(&options),
+            Command::Up => up::run(&options),
+            Command::Test => test::run(&options),
+            Command::Check => check::run(&options),
+            Command::Bench => bench::run(&options),
+            Command::Postgres => database::keep(&options),
+            Command::Doctor => {
+                doctor::run(&options);
+                Ok(())
+            }
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            stop::exit_code(&error)
+        }
+    }
+}

@@ -1,22 +1,20 @@
 //! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, SealedKey};
+use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
 use crypto::{SecretBytes, b64, hpke, random};
 use identity::attestation_token::{self, AudienceKeys};
 use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
 use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
-use mobile_sdk::{Client, Clock as _, Config, HostPins, Pin, PinSet, PlatformError, Retry, SystemClock};
+use mobile_sdk::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::phone::{Navigation, Phone};
-use super::server::{Authority, Reply, Request, Server};
+use super::server::{Reply, Request};
 
-pub(crate) const REDIRECT: &str = "https://app.redoubt.example/callback";
 const MASTER: &[u8] = b"a master key of tests";
 
 /// What the backend knows and how it shall behave.
@@ -30,6 +28,8 @@ pub(crate) struct State {
     /// The nonce that proofs must have now; none is asked for when `None`.
     pub(crate) nonce: Mutex<Option<String>>,
     jtis: Mutex<HashSet<String>>,
+    /// Answers `use_fresh_attestation` that many times.
+    pub(crate) stale_attestations: AtomicUsize,
     pub(crate) replayed_proofs: AtomicUsize,
     pub(crate) assertions: AtomicUsize,
     pub(crate) refreshes: AtomicUsize,
@@ -78,6 +78,10 @@ pub(crate) enum Fault {
 }
 
 impl State {
+    pub(crate) fn new(switches: Switches) -> Self {
+        Self { switches, ..Self::default() }
+    }
+
     fn now(&self) -> i64 {
         SystemClock.unix() + self.elapsed.load(Ordering::SeqCst)
     }
@@ -206,6 +210,10 @@ impl State {
             return Reply::json(400, &json!({"error": "use_dpop_nonce"})).with("dpop-nonce", &nonce);
         };
         assert_eq!(proof.jkt, attested.unwrap().cnf.jwk.thumbprint(), "combined mode: one key");
+        let stale = &self.stale_attestations;
+        if stale.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Reply::json(401, &json!({"error": "use_fresh_attestation"}));
+        }
         then(proof.jkt)
     }
 
@@ -313,6 +321,7 @@ impl State {
         let Some(proof) = self.proof(request, Some(token)) else {
             let nonce = self.nonce.lock().unwrap().clone().unwrap();
             return unauthorized()
+                .with("www-authenticate", r#"DPoP algs="ES256""#)
                 .with("dpop-nonce", &nonce)
                 .with("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
         };

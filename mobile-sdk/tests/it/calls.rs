@@ -101,7 +101,7 @@ async fn an_unsigned_success_is_refused_unless_configured_otherwise() {
     lenient.enroll().await.unwrap();
     lenient.login().await.unwrap();
     lenient.accounts().await.unwrap();
-    assert!(!lenient.request(reqwest::Method::GET, "/v1/accounts", None, None).await.unwrap().signed);
+    assert!(!lenient.request(mobile_sdk::Method::GET, "/v1/accounts", None, None).await.unwrap().signed);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_write_without_a_key_is_sent_once() {
     *backend.state.faults.lock().unwrap() = vec![Fault::HangAfter];
     let before = backend.server.requests();
     let body = serde_json::json!({});
-    let result = client.request(reqwest::Method::POST, "/v1/anything", Some(&body), None).await;
+    let result = client.request(mobile_sdk::Method::POST, "/v1/anything", Some(&body), None).await;
     assert_eq!(result, Err(Error::OutcomeUnknown));
     assert_eq!(backend.server.requests() - before, 1);
 }
@@ -173,7 +173,7 @@ async fn a_replayed_answer_is_marked() {
     let (_backend, client) = started(Signed::Yes).await;
     let (key, body) = (IdempotencyKey::new(), serde_json::to_value(transfer("1.00")).unwrap());
     for replayed in [false, true] {
-        let answer = client.request(reqwest::Method::POST, "/v1/transfers", Some(&body), Some(&key)).await.unwrap();
+        let answer = client.request(mobile_sdk::Method::POST, "/v1/transfers", Some(&body), Some(&key)).await.unwrap();
         assert_eq!((answer.replayed, answer.signed), (replayed, true));
     }
 }
@@ -193,7 +193,7 @@ async fn no_server_is_unreachable() {
 async fn a_path_cannot_leave_the_api() {
     let (_backend, client) = started(Signed::Yes).await;
     for path in ["//attacker.example/", "https://attacker.example/", "v1/accounts", "@attacker.example/"] {
-        let result = client.request(reqwest::Method::GET, path, None, None).await;
+        let result = client.request(mobile_sdk::Method::GET, path, None, None).await;
         assert_eq!(result, Err(Error::Config("path")), "{path}");
     }
 }

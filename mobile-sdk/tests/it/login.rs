@@ -7,8 +7,8 @@ use mobile_sdk::{Client, Error, PlatformError};
 use url::Url;
 
 use super::backend::Switches;
-use super::world::Backend;
 use super::phone::{Navigation, Phone};
+use super::world::Backend;
 
 async fn login_with(backend: &Backend, navigation: Box<Navigation>) -> Result<(), Error> {
     let phone = Phone::new(navigation);
@@ -39,6 +39,18 @@ async fn an_honest_login_succeeds_with_and_without_nonces() {
     *backend.state.nonce.lock().unwrap() = Some("server nonce".to_owned());
     login_with(&backend, backend.browser()).await.unwrap();
     assert_eq!(backend.state.replayed_proofs.load(Ordering::SeqCst), 0);
+}
+
+/// draft-ietf-oauth-attestation-based-client-auth: the attestation is too old for this server.
+#[tokio::test]
+async fn a_fresh_attestation_is_fetched_when_asked_for_once() {
+    let backend = Backend::start(Switches::default());
+    backend.state.stale_attestations.store(1, Ordering::SeqCst);
+    login_with(&backend, backend.browser()).await.unwrap();
+    assert_eq!(backend.state.assertions.load(Ordering::SeqCst), 1);
+    backend.state.stale_attestations.store(2, Ordering::SeqCst);
+    let error = login_with(&backend, backend.browser()).await.unwrap_err();
+    assert_eq!(error.code(), "oauth.use_fresh_attestation");
 }
 
 #[tokio::test]

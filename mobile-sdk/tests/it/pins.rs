@@ -5,9 +5,9 @@ use std::sync::Arc;
 use mobile_sdk::{Client, Config, Error, HostPins, Pin, PinSet};
 use rustls::pki_types::CertificateDer;
 
-use super::world::config;
 use super::phone::Phone;
 use super::server::{Authority, Identity, Reply, Server};
+use super::world::config;
 
 struct Case {
     server: Server,

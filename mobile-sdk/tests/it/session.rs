@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use mobile_sdk::{Client, Error};
 
 use super::backend::{Fault, Switches};
-use super::world::Backend;
 use super::phone::Phone;
+use super::world::Backend;
 
 /// Fifty calls at once.
 async fn fifty(client: &Arc<Client>) -> Vec<Result<(), Error>> {

@@ -21,7 +21,7 @@ pub(crate) struct Backend {
 impl Backend {
     pub(crate) fn start(switches: Switches) -> Self {
         let authority = Authority::new("test authority");
-        let state = Arc::new(State { switches, ..State::default() });
+        let state = Arc::new(State::new(switches));
         let handling = state.clone();
         let server = Server::start(authority.issue("localhost"), Arc::new(move |request| handling.handle(request)));
         Self { server, state, authority }

@@ -1,2 +1,72 @@
-//! The attestation service: *what* calls.
+//! The attestation service says *what* calls: which app, on which device, with a key that lives how deep in which hardware.
+//!
+//! It examines platform evidence ([`evidence`]) and issues, to whoever asks, an answer of one shape: a client attestation for the
+//! authorization server, an attestation token for each API, and a session key sealed to the phone. Whoever's evidence is not
+//! believed gets decoys, which no verifier accepts and no phone can tell.
+//!
+//! Invariants:
+//! - one challenge, one request; one piece of evidence, one instance; one counter value, one renewal;
+//! - an answer depends on the verdict in nothing but the secret it is made with;
+//! - an instance that got a decoy gets decoys for ever;
+//! - production trusts the pinned roots of Google and Apple only;
+//! - the decoy master never leaves this process, and nobody gets another audience's keys.
+
+pub mod config;
+pub mod error;
 pub mod evidence;
+
+mod attestations;
+mod audience_keys;
+mod challenges;
+mod examiner;
+mod instances;
+mod routes;
+mod schema;
+mod state;
+mod verdicts;
+
+use std::sync::Arc;
+
+use actix_web::web;
+use diesel_migrations::embed_migrations;
+use runtime::{App, Common, Context, RouteDoc, Service};
+use storage::EmbeddedMigrations;
+
+pub use config::Config;
+
+/// The migrations, for tests that bring their own database.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// The service.
+pub struct Attestation;
+
+impl Service for Attestation {
+    const NAME: &'static str = "attestation";
+    type Config = Config;
+
+    fn common(config: &Config) -> &Common {
+        &config.common
+    }
+
+    fn migrations() -> Option<EmbeddedMigrations> {
+        Some(MIGRATIONS)
+    }
+
+    fn describe() -> Vec<RouteDoc> {
+        [routes::public().docs(), routes::internal().docs()].concat()
+    }
+
+    async fn build(config: Config, context: Context) -> anyhow::Result<App> {
+        let state = web::Data::new(state::State::new(&config, &context)?);
+        let (public, internal) = (routes::public(), routes::internal());
+        let (for_public, for_internal) = (state.clone(), state.clone());
+        let sweep = challenges::sweep(state.pool.clone(), Arc::clone(&state.clock), context.shutdown.clone());
+        let fresh = Arc::clone(&state.examiner).keep_fresh(context.shutdown);
+        Ok(App::internal(move |routes| {
+            internal.configure(None, routes.app_data(for_internal.clone()));
+        })
+        .public(move |routes| public.configure(None, routes.app_data(for_public.clone())))
+        .background("sweep of expired challenges", sweep)
+        .background("revocation list", fresh))
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! `attestation serve | migrate | healthcheck | config | openapi`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::run::<attestation::Attestation>()
+}

@@ -1,1 +1,166 @@
-//! (under construction)
+//! *Who* calls: the `OpenID` provider of the house.
+//!
+//! Clients push a request ([`par`]), a person answers it in a browser ([`authorize`], [`users`], [`consent`]), the client
+//! redeems the answer ([`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
+//!
+//! Invariants:
+//! - confidential clients only (FAPI 2.0 §5.3.2.1): the attested app, or a server with a key ([`client_auth`]);
+//! - nothing about a request travels through the browser but its name;
+//! - every token is bound to a key; whatever lets its holder in is stored as a hash;
+//! - what is single use is used up by one conditional statement: request, code, client assertion, `DPoP` proof;
+//! - a refusal says the same for all reasons that a thief could learn from; the audit log has the reason.
+
+pub mod authorize;
+pub mod client_auth;
+pub mod clients;
+pub mod config;
+pub mod consent;
+pub mod discovery;
+pub mod dpop;
+pub mod error;
+pub mod form;
+mod http;
+pub mod keys;
+pub mod opaque;
+pub mod pages;
+pub mod par;
+mod provider;
+pub mod routes;
+mod schema;
+mod store;
+pub mod tokens;
+pub mod userinfo;
+pub mod users;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use anyhow::{Context as _, ensure};
+use crypto::envelope::FileKek;
+use crypto::files;
+use crypto::password::Hasher;
+use defense::AudienceKeySource;
+use runtime::{App, Clock, Common, Context, RouteDoc, Service, Shutdown};
+use storage::{EmbeddedMigrations, Pool};
+use url::Url;
+
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::dpop::Proofs;
+use crate::keys::Keys;
+pub use crate::provider::Provider;
+use crate::users::{Directory, Passwords};
+
+/// The tables of this service.
+pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();
+
+/// How often rows whose time is over are deleted.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+
+/// The service.
+pub struct Auth;
+
+impl Service for Auth {
+    const NAME: &'static str = "auth";
+    type Config = Config;
+
+    fn common(config: &Config) -> &Common {
+        &config.common
+    }
+
+    fn migrations() -> Option<EmbeddedMigrations> {
+        Some(MIGRATIONS)
+    }
+
+    fn describe() -> Vec<RouteDoc> {
+        routes::docs()
+    }
+
+    async fn build(config: Config, context: Context) -> anyhow::Result<App> {
+        let provider = web::Data::new(provider(&config, &context)?);
+        let (public, internal) = (provider.clone(), provider);
+        let forget = forget(context.database()?, context.clock.clone(), context.shutdown.clone());
+        Ok(App::internal(move |service| {
+            service.app_data(internal.clone());
+            routes::internal().configure(None, service);
+        })
+        .public(move |service| {
+            service.app_data(public.clone());
+            routes::public().configure(None, service);
+        })
+        .background("forget", forget))
+    }
+}
+
+fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
+    let public = config.common.public.as_ref().context("the configuration has no [public] section")?;
+    let pepper = files::read_secret(&config.pepper_file)?;
+    let hasher = Hasher::new(config.password.params, pepper).context("[password.params]")?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let concurrency = config.password.concurrency.map_or(cores, NonZeroUsize::get);
+    let max_wait = Duration::from_millis(config.password.max_wait_millis);
+    let attestation = context.clients.internal("attestation")?;
+    Ok(Provider {
+        issuer: issuer(&public.url)?,
+        clock: context.clock.clone(),
+        pool: context.database()?,
+        clients: Clients::new(&config.clients)?,
+        keys: Keys::load(&config.signing_key_file, &config.published_key_files)?,
+        audience_keys: Arc::new(AudienceKeySource::new(attestation, &config.attestation_url)),
+        proofs: Proofs::new(),
+        passwords: Passwords::new(hasher, concurrency, max_wait),
+        directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
+    })
+}
+
+/// RFC 8414 §2: `https`, without query or fragment; and without a path, because it is also our origin.
+fn issuer(url: &str) -> anyhow::Result<String> {
+    let parsed = Url::parse(url).with_context(|| format!("public.url {url}"))?;
+    let origin = parsed.origin().ascii_serialization();
+    ensure!(
+        parsed.scheme() == "https" && url.trim_end_matches('/') == origin,
+        "public.url is the issuer: write it as {origin}, https and nothing after the port"
+    );
+    Ok(origin)
+}
+
+/// Deletes what is not kept, until the process ends.
+async fn forget(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return Ok(()),
+            () = tokio::time::sleep(FORGET_EVERY) => {}
+        }
+        match store::forget(&pool, clock.unix()).await {
+            Ok(0) => (),
+            Ok(rows) => tracing::debug!(rows, "forgot what is not kept"),
+            // The next round tries again; the rows are refused by their time meanwhile.
+            Err(error) => tracing::warn!(cause = %error, "could not forget"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_is_an_https_origin() {
+        assert_eq!(issuer("https://localhost:7001").unwrap(), "https://localhost:7001");
+        assert_eq!(issuer("https://auth.redoubt.example/").unwrap(), "https://auth.redoubt.example");
+        for wrong in ["http://localhost:7001", "https://localhost:7001/auth", "https://localhost/?x", "localhost", "https://localhost:443"] {
+            assert!(issuer(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_path_is_registered_twice_with_one_method() {
+        let mut rows: Vec<_> = routes::docs().into_iter().map(|row| (row.listener, row.method, row.path)).collect();
+        let all = rows.len();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows.len(), all);
+    }
+}

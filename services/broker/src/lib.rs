@@ -1,21 +1,116 @@
-//! tmp
+//! The broker: the only process that talks to third parties, and the only one that holds their secrets.
+//!
+//! Invariants:
+//! - a caller names an operation and gives typed parameters, never a URL; what may be asked, by whom, and what may come back
+//!   stands in a manifest ([`providers`]);
+//! - a secret is opened in this process only ([`secrets`]), put into a request only by this process, at a place that the
+//!   manifest names, and an answer that holds it never passes ([`operations::scrub`]);
+//! - every connection out goes to an address that was looked at, over TLS 1.3, without redirects or proxies ([`egress`]);
+//! - a webhook is verified over its raw bytes, stored before it is acknowledged, and has its effect once ([`webhooks`]);
+//! - what may have happened is never reported as failed ([`error`]).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use anyhow::{Context as _, Result};
+use crypto::envelope::FileKek;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use runtime::{App, Common, Context, RouteDoc, Service};
+use tokio::sync::Notify;
+
+pub mod config;
 pub mod egress;
+pub mod error;
 pub mod operations;
 pub mod providers;
+pub mod routes;
 mod schema;
+pub mod secrets;
 pub mod webhooks;
-/// tmp
-pub mod config {
-    use crate::egress::Network;
-    use std::path::PathBuf;
-    /// tmp
-    #[derive(Clone, Debug, Default)]
-    pub struct ProviderSettings {
-        #[doc = "x"]
-        pub base_url: Option<String>,
-        #[doc = "x"]
-        pub root_certificates_file: Option<PathBuf>,
-        #[doc = "x"]
-        pub allowed_networks: Vec<Network>,
+
+use crate::config::Config;
+use crate::egress::SystemLookup;
+use crate::operations::Desk;
+use crate::providers::{Catalogue, catalogue};
+use crate::secrets::Vault;
+use crate::webhooks::courier::Courier;
+use crate::webhooks::receive::Receiver;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// The service.
+pub struct Broker;
+
+impl Service for Broker {
+    const NAME: &'static str = "broker";
+    const COMMANDS: &'static [(&'static str, &'static str)] = &secrets::command::COMMANDS;
+
+    type Config = Config;
+
+    fn common(config: &Config) -> &Common {
+        &config.common
     }
+
+    fn migrations() -> Option<EmbeddedMigrations> {
+        Some(MIGRATIONS)
+    }
+
+    fn describe() -> Vec<RouteDoc> {
+        [routes::public().docs(), routes::internal().docs()].concat()
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App> {
+        let pool = context.database()?;
+        let catalogue = Arc::new(load_catalogue(&config)?);
+        let kek = FileKek::from_file(&config.vault.kek_file)?;
+        let vault =
+            Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
+        let lookup: Arc<dyn egress::Lookup> = Arc::new(SystemLookup);
+        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &lookup)?;
+        let wake = Arc::new(Notify::new());
+        let courier = Courier {
+            pool: pool.clone(),
+            client: context.clients.internal("ledger")?,
+            ledger_url: config.delivery.ledger_url,
+            clock: Arc::clone(&context.clock),
+            wake: Arc::clone(&wake),
+            poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
+        };
+        let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
+        let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
+        let app = App::internal(move |config| {
+            config.app_data(desk.clone());
+            routes::internal().configure(None, config);
+        });
+        let app = app.public(move |config| {
+            config.app_data(receiver.clone());
+            routes::public().configure(None, config);
+        });
+        Ok(app.background("webhook courier", courier.run(context.shutdown)))
+    }
+
+    async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
+        secrets::command::run(&config, name, &arguments).await
+    }
+}
+
+/// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.
+fn load_catalogue(config: &Config) -> Result<Catalogue> {
+    let mut manifests = BTreeMap::new();
+    for text in catalogue::EMBEDDED {
+        let manifest = Catalogue::parse("(embedded)", text)?;
+        manifests.insert(manifest.name.clone(), manifest);
+    }
+    for path in &config.manifests {
+        let manifest = Catalogue::parse(&path.display().to_string(), &read(path)?)?;
+        manifests.insert(manifest.name.clone(), manifest);
+    }
+    Ok(Catalogue::new(manifests.into_values().collect(), &config.providers)?)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("manifest {}", path.display()))
 }

@@ -33,7 +33,7 @@ impl AccessTokenLayer {
     pub fn new(
         issuer: String,
         audience: &'static str,
-        origin: String,
+        origin: &str,
         keys: Arc<JwksSource>,
         capacity: usize,
     ) -> Self {
@@ -85,7 +85,7 @@ impl AccessTokenLayer {
             let problem = Problem::unauthorized()
                 .header(WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
                 .header(HeaderName::from_static(api::header::DPOP_NONCE), &nonce);
-            return Err(Decision::Challenge { reason, problem });
+            return Err(Decision::Challenge { reason, problem: Box::new(problem) });
         }
         match self.seen.insert(verified.replay_key(), verified.replay_until(), request.now) {
             Outcome::Fresh => Ok(()),

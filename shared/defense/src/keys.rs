@@ -33,6 +33,16 @@ impl<T> Cached<T> {
         Self { client, url, parse, value: RwLock::new(None), last_attempt: Mutex::new(i64::MIN) }
     }
 
+    /// Holds `value` as if it had been fetched at `now`.
+    #[cfg(test)]
+    fn holding(value: T, now: i64) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "never used: the value is there")]
+        let client = reqwest::Client::new();
+        let cached = Self::new(client, "https://localhost:1/".to_owned(), |_| None);
+        *cached.value.write().unwrap() = Some((Arc::new(value), now));
+        cached
+    }
+
     fn cached(&self) -> Option<(Arc<T>, i64)> {
         self.value.read().ok()?.clone()
     }
@@ -73,6 +83,11 @@ impl AudienceKeySource {
         Self(Cached::new(client, url, parse_audience_keys))
     }
 
+    #[cfg(test)]
+    pub(crate) fn holding(keys: AudienceKeys, now: i64) -> Self {
+        Self(Cached::holding(keys, now))
+    }
+
     /// The keys, with the one of `epoch` among them if the issuer has it.
     pub async fn get(&self, epoch: u32, now: i64) -> Result<Arc<AudienceKeys>, KeysUnavailable> {
         self.0.get(now, |keys| keys.keys.iter().any(|key| key.epoch == epoch)).await
@@ -92,6 +107,11 @@ impl JwksSource {
     pub fn new(client: reqwest::Client, base: &str) -> Self {
         let url = format!("{}/jwks.json", base.trim_end_matches('/'));
         Self(Cached::new(client, url, |body| KeySet::from_jwks(std::str::from_utf8(body).ok()?).ok()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn holding(keys: KeySet, now: i64) -> Self {
+        Self(Cached::holding(keys, now))
     }
 
     /// The keys, with `kid` among them if the issuer has it.

@@ -17,26 +17,26 @@ pub enum Decision {
         /// For the audit log.
         reason: &'static str,
         /// For the client.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// Not yet: an honest client can answer this and be let in (a fresh nonce, a step-up).
     Challenge {
         /// For the audit log.
         reason: &'static str,
         /// For the client.
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 
 impl Decision {
     /// The one refusal of all token layers.
     pub fn refuse(reason: &'static str) -> Self {
-        Self::Refuse { reason, problem: unauthorized() }
+        Self::Refuse { reason, problem: Box::new(unauthorized()) }
     }
 
     /// A refusal that says nothing about the client: something of ours is missing.
     pub fn unavailable(reason: &'static str) -> Self {
-        Self::Refuse { reason, problem: Problem::busy(1) }
+        Self::Refuse { reason, problem: Box::new(Problem::busy(1)) }
     }
 }
 

@@ -19,6 +19,8 @@ mod message_signature;
 mod pipeline;
 mod request;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 pub use access_token::AccessTokenLayer;
 pub use attestation::AttestationLayer;

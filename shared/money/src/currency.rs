@@ -16,7 +16,6 @@ macro_rules! currencies {
     ($($code:ident $exponent:literal $name:literal,)*) => {
         /// A currency of ISO 4217.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[expect(clippy::upper_case_acronyms, reason = "ISO 4217 writes its codes in capitals")]
         pub enum Currency {
             $(#[doc = $name] $code,)*
         }

@@ -135,10 +135,12 @@ pub enum ConfigError {
         reason: String,
     },
     /// A key is unknown, missing or of the wrong type.
-    #[error("configuration of {service}: {reason} (key `{key}`, environment variable {variable})")]
+    #[error("configuration of {service} {origin}: {reason} (key `{key}`, environment variable {variable})")]
     Key {
         /// The service.
         service: String,
+        /// The file.
+        origin: String,
         /// The key, e.g. `public.listen`.
         key: String,
         /// The variable that sets it.
@@ -160,11 +162,15 @@ pub fn load<T: DeserializeOwned>(service: &str, file: Option<&Path>) -> Result<T
             Ok(text) => (text, path.display().to_string()),
             Err(reason) => return Err(ConfigError::File { path, reason }),
         },
-        None => (String::new(), "(no file)".to_owned()),
+        // Everything may come from the environment; if nothing does, the first missing key is named.
+        None => (String::new(), "(no file: --config FILE or REDOUBT_CONFIG names one)".to_owned()),
     };
-    parse(service, &text, &origin, std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    }))
+    parse(
+        service,
+        &text,
+        &origin,
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }
 
 /// [`load`] without the outside world.
@@ -174,7 +180,8 @@ pub fn parse<T: DeserializeOwned>(
     origin: &str,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<T, ConfigError> {
-    let syntax = |reason: toml::de::Error| ConfigError::Syntax { origin: origin.to_owned(), reason: reason.to_string() };
+    let syntax =
+        |reason: toml::de::Error| ConfigError::Syntax { origin: origin.to_owned(), reason: reason.to_string() };
     let mut table: Table = toml::from_str(text).map_err(syntax)?;
     let prefix = format!("{}__", variable_part(service));
     for (name, value) in environment {
@@ -188,7 +195,7 @@ pub fn parse<T: DeserializeOwned>(
         let key = crate::extract::field_path(&error.path().to_string(), &reason);
         let key = key.strip_prefix("common.").unwrap_or(&key).to_owned();
         let variable = format!("{prefix}{}", variable_part(&key.replace('.', "__")));
-        ConfigError::Key { service: service.to_owned(), key, variable, reason }
+        ConfigError::Key { service: service.to_owned(), origin: origin.to_owned(), key, variable, reason }
     })
 }
 

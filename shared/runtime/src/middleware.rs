@@ -62,7 +62,9 @@ pub(crate) async fn surround(
             call(request, next).instrument(span.clone()).await
         }
         Err(problem) => {
-            span.in_scope(|| audit::refused("limits", problem.detail.as_deref().unwrap_or(problem.code), audit::Who::default()));
+            span.in_scope(|| {
+                audit::refused("limits", problem.detail.as_deref().unwrap_or(problem.code), audit::Who::default())
+            });
             Ok(request.into_response(problem.error_response()))
         }
     };
@@ -100,7 +102,6 @@ async fn call(
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
     let span = tracing::info_span!(
         "http.server",
-        otel.name = field::Empty,
         otel.kind = "server",
         otel.status_code = field::Empty,
         http.request.method = method,
@@ -126,8 +127,8 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
         // The chain was verified by TLS, but the certificate names no workload.
         return Err(Problem::forbidden().detail("the client certificate has no SPIFFE id"));
     }
-    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if size > HEADER_LIMIT {
+    let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEADER_LIMIT {
         return Err(Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             .detail(format!("at most {HEADER_LIMIT} bytes")));
     }
@@ -154,7 +155,10 @@ fn bare_refusal(response: &HttpResponse<BoxBody>) -> bool {
     let text = |value: &HeaderValue| value.as_bytes().starts_with(b"text/plain");
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
-    if refused && status.is_server_error() && let Some(error) = response.error() {
+    if refused
+        && status.is_server_error()
+        && let Some(error) = response.error()
+    {
         tracing::error!(cause = %error, "internal error");
     }
     refused && response.headers().get(header::CONTENT_TYPE).is_none_or(text)
@@ -183,7 +187,7 @@ fn set_headers(headers: &mut HeaderMap, side: Side, id: &RequestId) {
 fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, status: StatusCode, started: Instant) {
     let route = route.unwrap_or_else(|| "(none)".to_owned());
     let seconds = started.elapsed().as_secs_f64();
-    span.record("otel.name", format!("{method} {route}"));
+    trace::rename(span, format!("{method} {route}"));
     span.record("http.route", &route);
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {

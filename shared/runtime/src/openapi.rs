@@ -1,4 +1,4 @@
-//! `openapi`: the routes as OpenAPI 3.1, from the same table that registers them.
+//! `openapi`: the routes as an `OpenAPI` 3.1 document, from the same table that registers them.
 //!
 //! Bodies are not described: their schema is the Rust type in `api`, and a second one by hand would drift from it.
 

@@ -147,11 +147,8 @@ fn usage<S: Service>() -> String {
          openapi      print its API as OpenAPI 3.1\n",
         S::NAME
     );
-    for (name, help) in S::COMMANDS {
-        text.push_str("  ");
-        text.push_str(&format!("{name:<12} {help}\n"));
-    }
-    text.push_str("\nThe file may also be named by REDOUBT_CONFIG; ");
-    text.push_str(&format!("{}__SECTION__KEY sets one key.\n", S::NAME.to_uppercase().replace('-', "_")));
-    text
+    let own = S::COMMANDS.iter().map(|(name, help)| format!("  {name:<12} {help}\n"));
+    text.extend(own);
+    let variable = S::NAME.to_uppercase().replace('-', "_");
+    text + &format!("\nThe file may also be named by REDOUBT_CONFIG; {variable}__SECTION__KEY sets one key.\n")
 }

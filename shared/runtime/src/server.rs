@@ -131,7 +131,9 @@ fn listen<S: Service>(
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
-        (Some(_), None) => return Err(anyhow!("{} has no public routes: remove [public] from its configuration", S::NAME)),
+        (Some(_), None) => {
+            return Err(anyhow!("{} has no public routes: remove [public] from its configuration", S::NAME));
+        }
         (None, Some(_)) => return Err(anyhow!("{} needs a [public] section in its configuration", S::NAME)),
     }
     Ok(servers)
@@ -180,7 +182,9 @@ fn bind_error(at: Place, error: &std::io::Error) -> anyhow::Error {
             "port {port} is in use: stop what listens there (`ss -ltnp sport = :{port}` names it) or choose another with {variable}"
         ),
         std::io::ErrorKind::PermissionDenied => {
-            anyhow!("port {port} needs privileges that this process does not have: choose one above 1023 with {variable}")
+            anyhow!(
+                "port {port} needs privileges that this process does not have: choose one above 1023 with {variable}"
+            )
         }
         _ => anyhow!("cannot listen on {}: {error}; {variable} sets the address", at.address),
     }
@@ -196,7 +200,11 @@ fn spawn(background: Vec<Background>) -> (Vec<JoinHandle<()>>, mpsc::Receiver<St
 }
 
 /// Reports the end of a piece of background work, also when it panics.
-async fn watched(name: &'static str, work: Pin<Box<dyn Future<Output = Result<()>> + Send>>, sender: mpsc::Sender<String>) {
+async fn watched(
+    name: &'static str,
+    work: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
+    sender: mpsc::Sender<String>,
+) {
     let reason = match tokio::spawn(work).await {
         Ok(Ok(())) => format!("{name} has ended"),
         Ok(Err(error)) => format!("{name} failed: {error:#}"),

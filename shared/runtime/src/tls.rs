@@ -34,7 +34,8 @@ pub fn public_server(listener: &Listener) -> Result<ServerConfig> {
 
 /// TLS of the internal listener: no client certificate of our authority, no connection.
 pub fn internal_server(internal: &Internal) -> Result<ServerConfig> {
-    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(authority(&internal.ca)?), provider()).build()?;
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(authority(&internal.ca)?), provider()).build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(clients)
@@ -48,11 +49,8 @@ pub fn internal_server(internal: &Internal) -> Result<ServerConfig> {
 
 /// TLS of a client that speaks to the workload `peer` and to nobody else, as this service.
 pub fn internal_client(internal: &Internal, peer: &str) -> Result<ClientConfig> {
-    let verifier = SpiffeServer {
-        authority: authority(&internal.ca)?,
-        expected: PeerId::new(peer),
-        provider: provider(),
-    };
+    let verifier =
+        SpiffeServer { authority: authority(&internal.ca)?, expected: PeerId::new(peer), provider: provider() };
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()

@@ -3,9 +3,9 @@
 //! A `traceparent` from outside decides the trace's id and nothing else: not whether we record (we always do), and no
 //! `tracestate` or baggage is read or passed on.
 
+use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt as _;
-use opentelemetry::Context;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -40,6 +40,11 @@ pub fn trace_id(span: &Span) -> Option<String> {
     let span = context.span();
     let span = span.span_context();
     span.is_valid().then(|| span.trace_id().to_string())
+}
+
+/// Gives a span that has begun another name; recording `otel.name` comes too late then.
+pub(crate) fn rename(span: &Span, name: String) {
+    span.context().span().update_name(name);
 }
 
 /// A carrier of one header.

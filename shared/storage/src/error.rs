@@ -56,10 +56,7 @@ impl StorageError {
 
     /// True when the row was refused because its key is taken.
     pub fn is_unique_violation(&self) -> bool {
-        matches!(
-            self,
-            Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
-        )
+        matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
 
     /// True when the row that was asked for does not exist.

@@ -11,18 +11,12 @@ const LOCK: &str = "set lock_timeout = '60s'; select pg_advisory_lock(7235414967
 
 /// Applies what has not been applied yet and tells how many migrations that were.
 pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    with_harness(url, move |harness| {
-        Ok(harness.run_pending_migrations(migrations)?.len())
-    })
-    .await
+    with_harness(url, move |harness| Ok(harness.run_pending_migrations(migrations)?.len())).await
 }
 
 /// Undoes all migrations, newest first: what the tests use to show that every `down.sql` works.
 pub async fn revert(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    with_harness(url, move |harness| {
-        Ok(harness.revert_all_migrations(migrations)?.len())
-    })
-    .await
+    with_harness(url, move |harness| Ok(harness.revert_all_migrations(migrations)?.len())).await
 }
 
 type Outcome = Result<usize, Box<dyn std::error::Error + Send + Sync>>;

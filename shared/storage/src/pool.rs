@@ -52,10 +52,7 @@ pub fn pool(url: &SecretString, max: usize) -> Result<Pool, StorageError> {
         .boxed()
     });
     let manager = AsyncDieselConnectionManager::new_with_config("", config);
-    deadpool::Pool::builder(manager)
-        .max_size(max)
-        .build()
-        .map_err(|error| StorageError::Unavailable(error.to_string()))
+    deadpool::Pool::builder(manager).max_size(max).build().map_err(|error| StorageError::Unavailable(error.to_string()))
 }
 
 /// A connection from the pool, for single statements; several that belong together go into [`crate::transaction`].
@@ -75,18 +72,14 @@ pub async fn ping(pool: &Pool) -> Result<(), StorageError> {
 async fn open(url: Arc<SecretString>) -> ConnectionResult<AsyncPgConnection> {
     let opening = async {
         let mut connection = AsyncPgConnection::establish(url.expose()).await?;
-        connection
-            .batch_execute(SESSION)
-            .await
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        connection.batch_execute(SESSION).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     };
     match tokio::time::timeout(CONNECT, opening).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(ConnectionError::BadConnection(format!(
-            "PostgreSQL did not answer within {} s",
-            CONNECT.as_secs()
-        ))),
+        Err(_) => {
+            Err(ConnectionError::BadConnection(format!("PostgreSQL did not answer within {} s", CONNECT.as_secs())))
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub fn span(name: &str) -> Span {
         db.system = "postgresql",
         db.operation.name = name,
         db.attempts = tracing::field::Empty,
-        error = tracing::field::Empty,
+        db.outcome = tracing::field::Empty,
     )
 }
 
@@ -64,14 +64,13 @@ pub fn span(name: &str) -> Span {
 /// Serialization failures and deadlocks are tried again, up to five attempts in all, each on a fresh connection
 /// with a fresh run of `body`; everything else rolls back and is returned.
 ///
-/// ```ignore
+/// ```text
 /// let account = storage::transaction(&pool, "accounts.open", async |db| store::insert(db, &new).await).await?;
 /// ```
 pub async fn transaction<T, E, F>(pool: &Pool, name: &str, body: F) -> Result<T, E>
 where
     E: From<StorageError> + Retry,
-    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E>
-        + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E> + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
     attempts(pool, name, None, body).await
 }
@@ -80,8 +79,7 @@ where
 pub async fn subject_transaction<T, E, F>(pool: &Pool, name: &str, subject: &str, body: F) -> Result<T, E>
 where
     E: From<StorageError> + Retry,
-    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E>
-        + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E> + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
     attempts(pool, name, Some(subject), body).await
 }
@@ -103,9 +101,7 @@ where
                 }
                 _ => {
                     Span::current().record("db.attempts", attempt);
-                    if outcome.is_err() {
-                        Span::current().record("error", true);
-                    }
+                    Span::current().record("db.outcome", if outcome.is_ok() { "commit" } else { "rollback" });
                     return outcome;
                 }
             }

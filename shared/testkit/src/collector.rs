@@ -10,6 +10,8 @@
 //!
 //! Bounded: the oldest traces give way ([`MAX_SPANS`]), one trace cannot take everything ([`MAX_SPANS_PER_TRACE`]).
 
+mod wire;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,8 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use self::wire::{MetricExport, Resource, TraceExport, WireSpan};
 
 /// Spans kept in all.
 pub const MAX_SPANS: usize = 50_000;
@@ -206,148 +210,6 @@ impl Store {
         };
         self.order.iter().rev().map(summary).collect()
     }
-}
-
-// --- OTLP as JSON, as far as it is kept (opentelemetry-proto, trace/v1 and metrics/v1) ---
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TraceExport {
-    #[serde(default)]
-    resource_spans: Vec<ResourceSpans>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MetricExport {
-    #[serde(default)]
-    resource_metrics: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceSpans {
-    #[serde(default)]
-    resource: Resource,
-    #[serde(default)]
-    scope_spans: Vec<ScopeSpans>,
-}
-
-#[derive(Default, Deserialize)]
-struct Resource {
-    #[serde(default)]
-    attributes: Vec<Attribute>,
-}
-
-impl Resource {
-    fn service(&self) -> String {
-        let name = self.attributes.iter().find(|attribute| attribute.key == "service.name");
-        let name = name.and_then(|attribute| plain(&attribute.value).as_str().map(str::to_owned));
-        name.unwrap_or_else(|| "unknown".to_owned())
-    }
-}
-
-#[derive(Deserialize)]
-struct ScopeSpans {
-    #[serde(default)]
-    spans: Vec<WireSpan>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireSpan {
-    trace_id: String,
-    span_id: String,
-    #[serde(default)]
-    parent_span_id: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    kind: u8,
-    #[serde(default)]
-    start_time_unix_nano: Value,
-    #[serde(default)]
-    end_time_unix_nano: Value,
-    #[serde(default)]
-    attributes: Vec<Attribute>,
-    #[serde(default)]
-    events: Vec<WireEvent>,
-    #[serde(default)]
-    status: Option<WireStatus>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireEvent {
-    #[serde(default)]
-    time_unix_nano: Value,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    attributes: Vec<Attribute>,
-}
-
-#[derive(Deserialize)]
-struct WireStatus {
-    #[serde(default)]
-    code: u8,
-}
-
-#[derive(Deserialize)]
-struct Attribute {
-    key: String,
-    #[serde(default)]
-    value: Value,
-}
-
-impl WireSpan {
-    fn into_span(self, service: &str) -> Span {
-        let kind = match self.kind {
-            2 => "server",
-            3 => "client",
-            4 => "producer",
-            5 => "consumer",
-            _ => "internal",
-        };
-        let event = |event: WireEvent| {
-            json!({ "time_ns": nanos(&event.time_unix_nano), "name": event.name, "attributes": attributes(event.attributes) })
-        };
-        Span {
-            service: service.to_owned(),
-            name: self.name,
-            kind: kind.to_owned(),
-            span_id: self.span_id,
-            parent: Some(self.parent_span_id).filter(|id| !id.is_empty()),
-            start_ns: nanos(&self.start_time_unix_nano),
-            end_ns: nanos(&self.end_time_unix_nano),
-            error: self.status.is_some_and(|status| status.code == 2),
-            attributes: attributes(self.attributes),
-            events: self.events.into_iter().map(event).collect(),
-        }
-    }
-}
-
-fn attributes(list: Vec<Attribute>) -> Map<String, Value> {
-    list.into_iter().map(|attribute| (attribute.key, plain(&attribute.value))).collect()
-}
-
-/// `{"stringValue": "x"}` → `"x"`; 64-bit integers travel as strings (proto3's JSON mapping).
-fn plain(value: &Value) -> Value {
-    let Some((kind, inner)) = value.as_object().and_then(|object| object.iter().next()) else {
-        return Value::Null;
-    };
-    match kind.as_str() {
-        "intValue" => inner.as_str().and_then(|text| text.parse::<i64>().ok()).map_or_else(|| inner.clone(), Value::from),
-        "arrayValue" => {
-            let values = inner.get("values").and_then(Value::as_array);
-            Value::Array(values.into_iter().flatten().map(plain).collect())
-        }
-        _ => inner.clone(),
-    }
-}
-
-fn nanos(value: &Value) -> u64 {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

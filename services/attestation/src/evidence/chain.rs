@@ -150,7 +150,9 @@ impl<'a> Certificate<'a> {
     pub fn key(&self) -> Key {
         let spki = self.spki();
         let algorithm = &spki.algorithm;
-        let named = |curve: &Oid<'_>| algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).is_some_and(|oid| oid == *curve);
+        let named = |curve: &Oid<'_>| {
+            algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).is_some_and(|oid| oid == *curve)
+        };
         if algorithm.algorithm == oids::OID_KEY_TYPE_EC_PUBLIC_KEY && named(&oids::OID_EC_P256) {
             return <[u8; 65]>::try_from(spki.subject_public_key.data.as_ref()).map_or(Key::Other, Key::P256);
         }
@@ -168,7 +170,9 @@ impl<'a> Certificate<'a> {
     /// First value of an attribute of the subject.
     pub fn attribute(&self, oid: &Oid<'static>) -> Option<&str> {
         let name: &X509Name<'_> = &self.x509.tbs_certificate.subject;
-        name.iter_attributes().find(|attribute| attribute.attr_type() == oid).and_then(|attribute| attribute.as_str().ok())
+        name.iter_attributes()
+            .find(|attribute| attribute.attr_type() == oid)
+            .and_then(|attribute| attribute.as_str().ok())
     }
 
     /// How often an extension stands in the certificate, and its first value.
@@ -225,7 +229,10 @@ fn envelope_is_strict(der: &[u8]) -> Result<bool, DerError> {
 }
 
 /// The algorithm for a pair of key and signature identifiers; P-256 with SHA-384 and P-384 with SHA-256 both occur.
-fn verification(key: &AlgorithmIdentifier<'_>, signature: &AlgorithmIdentifier<'_>) -> Option<&'static dyn alg::VerificationAlgorithm> {
+fn verification(
+    key: &AlgorithmIdentifier<'_>,
+    signature: &AlgorithmIdentifier<'_>,
+) -> Option<&'static dyn alg::VerificationAlgorithm> {
     let curve = key.parameters.as_ref().and_then(|any| any.as_oid().ok());
     // RFC 5758 §3.2 wants ECDSA parameters absent; genuine StrongBox certificates of 2018 have NULL there.
     let plain = signature.parameters.as_ref().is_none_or(|any| any.as_null().is_ok());
@@ -252,7 +259,7 @@ mod tests {
     use super::*;
 
     fn spki_digest(anchor: &Anchor) -> String {
-        crypto::hash::sha256(&anchor.spki).iter().map(|byte| format!("{byte:02x}")).collect()
+        super::super::hex(&crypto::hash::sha256(&anchor.spki))
     }
 
     /// The digests as other verifiers publish them (docs of android/keyattestation; Apple's certificate authority page).

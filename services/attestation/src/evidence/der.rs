@@ -217,7 +217,10 @@ mod tests {
         ];
         for (name, bytes) in cases {
             let mut reader = Reader::new(bytes);
-            assert!(reader.clone().integer().is_err() && reader.clone().boolean().is_err() && reader.sequence().is_err(), "{name}");
+            assert!(
+                reader.clone().integer().is_err() && reader.clone().boolean().is_err() && reader.sequence().is_err(),
+                "{name}"
+            );
         }
         assert!(Reader::new(&[0xbf, 0x80, 0x40, 0]).read().is_err(), "padded tag");
         assert!(Reader::new(&[0xbf, 0x1e, 0]).read().is_err(), "long tag for a small number");

@@ -51,6 +51,11 @@ impl Examination {
         self.refusals.is_empty()
     }
 
+    /// Nothing was examined, because nothing of the kind is accepted.
+    pub fn refused(level: Level, reason: Reason) -> Self {
+        Self { refusals: vec![reason], ..Self::new(level, [0; 32]) }
+    }
+
     fn new(level: Level, evidence_hash: [u8; 32]) -> Self {
         Self { level, refusals: Vec::new(), notes: Vec::new(), evidence_hash, assertion_key: None }
     }
@@ -65,4 +70,14 @@ impl Examination {
             }
         }
     }
+}
+
+/// Lower-case hexadecimal, two digits a byte.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }

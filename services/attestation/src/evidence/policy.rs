@@ -1,48 +1,9 @@
 //! What the operator asks of evidence, as data: read from configuration, named by an id that every token carries.
 
+pub use identity::Level;
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-
-/// Where a key lives. Ordered by how hard it is to take it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// In the operating system: anyone with root has it.
-    Software,
-    /// In a trusted execution environment.
-    Tee,
-    /// In a chip of its own (Android).
-    #[serde(rename = "strongbox")]
-    StrongBox,
-    /// In Apple's Secure Enclave.
-    SecureEnclave,
-}
-
-impl Level {
-    /// The wire name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Software => "software",
-            Self::Tee => "tee",
-            Self::StrongBox => "strongbox",
-            Self::SecureEnclave => "secure_enclave",
-        }
-    }
-
-    /// At least as strong as `floor`.
-    pub const fn meets(self, floor: Self) -> bool {
-        self.rank() >= floor.rank()
-    }
-
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Software => 0,
-            Self::Tee => 1,
-            Self::StrongBox | Self::SecureEnclave => 2,
-        }
-    }
-}
 
 /// What an Android instance must be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,7 +60,7 @@ pub struct ApplePolicy {
     /// Lowest build that is let in.
     #[serde(default)]
     pub minimum_build: u32,
-    /// Ways to the device that are allowed where iOS tells (27 and later): 2 is TestFlight, 4 the App Store. Empty: any.
+    /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
     /// Rules that are evaluated and logged but do not refuse.
@@ -162,17 +123,26 @@ mod hex_digests {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
+    use super::super::hex;
+
     pub(super) fn serialize<S: Serializer>(digests: &[[u8; 32]], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(digests.iter().map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        serializer.collect_seq(digests.iter().map(|digest| hex(digest)))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[u8; 32]>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
-        texts.iter().map(|text| parse(text).ok_or_else(|| D::Error::custom("expected 64 hexadecimal digits (colons allowed)"))).collect()
+        texts
+            .iter()
+            .map(|text| parse(text).ok_or_else(|| D::Error::custom("expected 64 hexadecimal digits (colons allowed)")))
+            .collect()
     }
 
     fn parse(text: &str) -> Option<[u8; 32]> {
-        let digits: Vec<u8> = text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+        let digits: Vec<u8> = text
+            .chars()
+            .filter(|c| *c != ':')
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+            .collect::<Option<_>>()?;
         let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect();
         if digits.len() == 64 { bytes.try_into().ok() } else { None }
     }

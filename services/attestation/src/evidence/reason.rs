@@ -64,7 +64,7 @@ reasons! {
     /// The policy has nothing about this platform.
     PlatformUnsupported = "policy.platform_unsupported",
 
-    /// Attestation and KeyMint levels differ, or the chain is of another level than the key.
+    /// Attestation and `KeyMint` levels differ, or the chain is of another level than the key.
     LevelInconsistent = "android.level_inconsistent",
     /// An attestation version below the floor.
     VersionTooOld = "android.version_too_old",

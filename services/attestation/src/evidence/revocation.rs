@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::hex;
+
 /// Serials longer than this are not RFC 5280 serials (§4.1.2.2: 20 octets) and not looked at.
 const SERIAL_LIMIT: usize = 32;
 /// A list larger than this is not Google's (some hundred KiB in 2026).
@@ -85,15 +87,6 @@ fn canonical(serial: &str) -> String {
     serial.trim_start_matches('0').to_ascii_lowercase()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
-}
-
 /// Big-endian bytes as decimal digits, by repeated multiplication of the digits (least significant first).
 fn decimal(bytes: &[u8]) -> String {
     let mut digits: Vec<u8> = Vec::new();
@@ -132,7 +125,9 @@ mod tests {
 
     #[test]
     fn the_sign_octet_does_not_hide_a_serial() {
-        assert!(list("e8fa196314d2fa18", "SUSPENDED").lists(&[0, 0xe8, 0xfa, 0x19, 0x63, 0x14, 0xd2, 0xfa, 0x18], None));
+        assert!(
+            list("e8fa196314d2fa18", "SUSPENDED").lists(&[0, 0xe8, 0xfa, 0x19, 0x63, 0x14, 0xd2, 0xfa, 0x18], None)
+        );
     }
 
     #[test]
@@ -144,7 +139,13 @@ mod tests {
 
     #[test]
     fn a_cut_or_unknown_list_is_an_error_not_an_empty_list() {
-        for json in [r#"{"entries":{"1":{"status":"REVO"#, "{}", "", r#"{"entries":{"1":{"status":"FINE"}}}"#, r#"{"entries":{"1":{}}}"#] {
+        for json in [
+            r#"{"entries":{"1":{"status":"REVO"#,
+            "{}",
+            "",
+            r#"{"entries":{"1":{"status":"FINE"}}}"#,
+            r#"{"entries":{"1":{}}}"#,
+        ] {
             assert!(StatusList::parse(json.as_bytes()).is_err(), "{json}");
         }
     }

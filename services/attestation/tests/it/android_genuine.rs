@@ -18,8 +18,12 @@ use crate::{corpus, description};
 fn policy_for(key: &KeyDescription) -> AndroidPolicy {
     let id = key.software.attestation_application_id.as_ref();
     AndroidPolicy {
-        package: id.and_then(|id| id.packages.first()).map_or_else(String::new, |p| String::from_utf8_lossy(&p.name).into_owned()),
-        signer_digests: id.map(|id| id.signatures.iter().map(|s| s.as_slice().try_into().unwrap()).collect()).unwrap_or_default(),
+        package: id
+            .and_then(|id| id.packages.first())
+            .map_or_else(String::new, |p| String::from_utf8_lossy(&p.name).into_owned()),
+        signer_digests: id
+            .map(|id| id.signatures.iter().map(|s| s.as_slice().try_into().unwrap()).collect())
+            .unwrap_or_default(),
         minimum_build: 0,
         minimum_level: Level::Tee,
         minimum_attestation_version: 1,
@@ -125,9 +129,15 @@ fn unlocked_hardware_has_a_good_chain_and_is_refused_by_policy() {
 
 fn refused_as_unlocked(chain: &[Vec<u8>], name: &str, other_key_type: bool) {
     let refusals = genuine(chain, &leaf(chain).challenge).refusals;
-    assert!(refusals.contains(&Reason::DeviceUnlocked) && refusals.contains(&Reason::BootUnverified), "{name}: {refusals:?}");
+    assert!(
+        refusals.contains(&Reason::DeviceUnlocked) && refusals.contains(&Reason::BootUnverified),
+        "{name}: {refusals:?}"
+    );
     assert_eq!(refusals.contains(&Reason::KeyType), other_key_type, "{name}: {refusals:?}");
-    assert!(refusals.iter().all(|reason| !reason.code().starts_with("chain.")), "{name}: the chain itself is genuine: {refusals:?}");
+    assert!(
+        refusals.iter().all(|reason| !reason.code().starts_with("chain.")),
+        "{name}: the chain itself is genuine: {refusals:?}"
+    );
 }
 
 #[test]
@@ -203,7 +213,9 @@ fn serials_are_found(chain: &[Vec<u8>]) {
         let padded: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
         let minimal = padded.trim_start_matches('0').to_owned();
         for spelling in [padded.clone(), minimal, padded.to_uppercase()] {
-            let list = StatusList::parse(format!(r#"{{"entries":{{"{spelling}":{{"status":"SUSPENDED"}}}}}}"#).as_bytes()).unwrap();
+            let list =
+                StatusList::parse(format!(r#"{{"entries":{{"{spelling}":{{"status":"SUSPENDED"}}}}}}"#).as_bytes())
+                    .unwrap();
             assert!(list.lists(certificate.serial(), None), "{spelling}");
         }
     }
@@ -244,7 +256,11 @@ fn sample(chain: &[Vec<u8>], name: &str, level: Level) {
     }
     assert_eq!((found.refusals, found.level), (vec![], level), "{name}");
     // The factory chains end at Google's RSA root, whose included certificate expired; the key counts, so it may also be left out.
-    assert_eq!(examine(&chain[..3], b"sample", &policy, &StatusList::default(), now).refusals, [], "{name} without its root");
+    assert_eq!(
+        examine(&chain[..3], b"sample", &policy, &StatusList::default(), now).refusals,
+        [],
+        "{name} without its root"
+    );
 }
 
 /// One genuine chain with one bit changed, at every byte: never genuine, never a panic.
@@ -263,7 +279,12 @@ fn no_flipped_bit_is_accepted() {
             let mut forged = chain.clone();
             forged[position][byte] ^= 1 << (byte % 8);
             let expected = Expected { challenge: &challenge, device_key: &device_key, build: None };
-            let found = android::examine(&forged, &expected, &Trust { anchors: &anchors, revoked: &revoked, policy: &policy }, now);
+            let found = android::examine(
+                &forged,
+                &expected,
+                &Trust { anchors: &anchors, revoked: &revoked, policy: &policy },
+                now,
+            );
             assert!(!found.is_genuine(), "certificate {position}, byte {byte}");
             flips += 1;
         }
@@ -275,7 +296,9 @@ fn no_flipped_bit_is_accepted() {
 fn the_corpus_roots_are_the_pinned_ones() {
     let Some(root) = corpus::root() else { return };
     let anchors = Anchors::google().unwrap();
-    let Value::Array(roots) = corpus::json(Path::new(&root).join("keyattestation/roots.json").as_path()) else { panic!() };
+    let Value::Array(roots) = corpus::json(Path::new(&root).join("keyattestation/roots.json").as_path()) else {
+        panic!()
+    };
     assert_eq!(roots.len(), 2);
     for pem in roots {
         let body: String = pem.as_str().unwrap().lines().filter(|line| !line.starts_with("-----")).collect();

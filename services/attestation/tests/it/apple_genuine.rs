@@ -50,7 +50,11 @@ fn devicecheck() -> Vec<Genuine> {
                 object: STANDARD.decode(&document["attestationBase64"]).unwrap(),
                 hash: crypto::hash::sha256(&client_data),
                 key_id: STANDARD.decode(&document["keyIdBase64"]).unwrap(),
-                policy: policy(&document["teamIdentifier"], &document["bundleIdentifier"], AppleEnvironment::Development),
+                policy: policy(
+                    &document["teamIdentifier"],
+                    &document["bundleIdentifier"],
+                    AppleEnvironment::Development,
+                ),
                 now: corpus::seconds(&document["timestamp"]),
             });
         }
@@ -77,10 +81,25 @@ fn attestations_are_genuine_in_the_days_of_their_leaf_and_not_outside() {
     let all = devicecheck();
     for genuine in &all {
         assert_eq!(examine(genuine, &genuine.policy, genuine.now).refusals, [], "{}", genuine.name);
-        assert_eq!(examine(genuine, &genuine.policy, genuine.now + 3 * DAY).refusals, [Reason::Expired], "{}", genuine.name);
-        assert_eq!(examine(genuine, &genuine.policy, genuine.now - 3 * DAY).refusals, [Reason::NotYetValid], "{}", genuine.name);
+        assert_eq!(
+            examine(genuine, &genuine.policy, genuine.now + 3 * DAY).refusals,
+            [Reason::Expired],
+            "{}",
+            genuine.name
+        );
+        assert_eq!(
+            examine(genuine, &genuine.policy, genuine.now - 3 * DAY).refusals,
+            [Reason::NotYetValid],
+            "{}",
+            genuine.name
+        );
         let production = ApplePolicy { environment: AppleEnvironment::Production, ..genuine.policy.clone() };
-        assert_eq!(examine(genuine, &production, genuine.now).refusals, [Reason::EnvironmentMismatch], "{}", genuine.name);
+        assert_eq!(
+            examine(genuine, &production, genuine.now).refusals,
+            [Reason::EnvironmentMismatch],
+            "{}",
+            genuine.name
+        );
     }
     println!("{} genuine attestations of devicecheck-appattest", all.len());
     assert!(all.is_empty() || all.len() == 7);
@@ -96,7 +115,11 @@ fn a_development_and_a_production_key_are_told_apart() {
         let Some(genuine) = node_app_attest(kind, environment, from) else { return };
         assert_eq!(examine(&genuine, &genuine.policy, genuine.now).refusals, [], "{kind}");
         assert_eq!(examine(&genuine, &genuine.policy, corpus::seconds(until)).refusals, [], "{kind}");
-        assert_eq!(examine(&genuine, &genuine.policy, corpus::seconds(until) + 3 * DAY).refusals, [Reason::Expired], "{kind}");
+        assert_eq!(
+            examine(&genuine, &genuine.policy, corpus::seconds(until) + 3 * DAY).refusals,
+            [Reason::Expired],
+            "{kind}"
+        );
         let wrong = ApplePolicy { environment: other, ..genuine.policy.clone() };
         assert_eq!(examine(&genuine, &wrong, genuine.now).refusals, [Reason::EnvironmentMismatch], "{kind}");
         let other_app = ApplePolicy { bundle: "io.uebelacker.Other".to_owned(), ..genuine.policy.clone() };
@@ -126,7 +149,9 @@ fn assertions_verify_under_the_key_that_was_attested() {
 }
 
 fn negatives(object: &[u8], public: &[u8; 65], hash: &[u8; 32], policy: &ApplePolicy) {
-    let verify = |object: &[u8], hash: &[u8; 32], policy: &ApplePolicy| apple::verify_assertion(object, public, hash, None, policy);
+    let verify = |object: &[u8], hash: &[u8; 32], policy: &ApplePolicy| {
+        apple::verify_assertion(object, public, hash, None, policy)
+    };
     assert_eq!(verify(object, &[7; 32], policy), Err(vec![Reason::SignatureInvalid]), "another request");
     let other = ApplePolicy { bundle: "other".to_owned(), ..policy.clone() };
     assert_eq!(verify(object, hash, &other), Err(vec![Reason::AppMismatch]), "another app");
@@ -141,12 +166,20 @@ fn negatives(object: &[u8], public: &[u8; 65], hash: &[u8; 32], policy: &ApplePo
 /// The receipt is not verified yet, so its bytes are left out here, as they are left out of every decision.
 #[test]
 fn no_flipped_bit_outside_the_receipt_is_accepted() {
-    let Some(genuine) = node_app_attest("production", AppleEnvironment::Production, "2024-02-07T00:00:00Z") else { return };
+    let Some(genuine) = node_app_attest("production", AppleEnvironment::Production, "2024-02-07T00:00:00Z") else {
+        return;
+    };
     let receipt = find(&genuine.object, b"receipt").unwrap();
     let auth_data = genuine.object.len() - 164 - 2 - 9;
     let mut flips = 0;
     for byte in (0..receipt + 10).chain(auth_data..genuine.object.len()) {
-        let mut forged = Genuine { object: genuine.object.clone(), name: String::new(), key_id: genuine.key_id.clone(), policy: genuine.policy.clone(), ..genuine };
+        let mut forged = Genuine {
+            object: genuine.object.clone(),
+            name: String::new(),
+            key_id: genuine.key_id.clone(),
+            policy: genuine.policy.clone(),
+            ..genuine
+        };
         forged.object[byte] ^= 1 << (byte % 8);
         assert!(!examine(&forged, &forged.policy, forged.now).is_genuine(), "byte {byte}");
         flips += 1;

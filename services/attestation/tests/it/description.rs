@@ -36,7 +36,8 @@ fn list(list: &AuthorizationList) -> Value {
     let mut map = Map::new();
     let mut put = |name: &str, value: Option<Value>| value.and_then(|value| map.insert(name.to_owned(), value));
     let number = |value: Option<u64>| value.map(|value| json!(value.to_string()));
-    let set = |values: &Option<Vec<u64>>| values.as_ref().map(|values| values.iter().map(|v| json!(v.to_string())).collect());
+    let set =
+        |values: &Option<Vec<u64>>| values.as_ref().map(|values| values.iter().map(|v| json!(v.to_string())).collect());
     let flag = |value: bool| value.then_some(json!(true));
     let text = |value: &Option<Vec<u8>>| value.as_ref().map(|value| json!(String::from_utf8_lossy(value)));
     put("purposes", set(&list.purposes));
@@ -175,13 +176,24 @@ fn content(kind: Kind, value: &Value) -> Vec<u8> {
         Kind::Root => der::sequence(&[
             der::octets(&bytes(&value["verifiedBootKey"])),
             der::boolean(value["deviceLocked"].as_bool().unwrap()),
-            der::enumerated(["VERIFIED", "SELF_SIGNED", "UNVERIFIED", "FAILED"].iter().position(|s| value["verifiedBootState"] == *s).unwrap() as u64),
+            der::enumerated(
+                ["VERIFIED", "SELF_SIGNED", "UNVERIFIED", "FAILED"]
+                    .iter()
+                    .position(|s| value["verifiedBootState"] == *s)
+                    .unwrap() as u64,
+            ),
             der::octets(&bytes(&value["verifiedBootHash"])),
         ]),
         Kind::App => {
-            let package = |p: &Value| der::sequence(&[der::octets(p["name"].as_str().unwrap().as_bytes()), der::integer(number(&p["version"]))]);
+            let package = |p: &Value| {
+                der::sequence(&[
+                    der::octets(p["name"].as_str().unwrap().as_bytes()),
+                    der::integer(number(&p["version"])),
+                ])
+            };
             let packages: Vec<_> = value["packages"].as_array().unwrap().iter().map(package).collect();
-            let signatures: Vec<_> = value["signatures"].as_array().unwrap().iter().map(|s| der::octets(&bytes(s))).collect();
+            let signatures: Vec<_> =
+                value["signatures"].as_array().unwrap().iter().map(|s| der::octets(&bytes(s))).collect();
             der::octets(&der::sequence(&[der::set(&packages), der::set(&signatures)]))
         }
     }

@@ -1,8 +1,23 @@
 //! What the attestation service is held to: genuine evidence, forged evidence, and the service over HTTP.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::format_collect,
+    reason = "tests"
+)]
 
+mod android_forged;
 mod android_genuine;
+mod apple_forged;
 mod apple_genuine;
 mod corpus;
 mod der;
 mod description;
+mod forge;
+mod no_panic;
+mod races;
+mod refusals;
+mod service;
+mod world;

@@ -13,7 +13,7 @@ use super::{AddressRefused, BodyError, Lookup, Resolver};
 use crate::providers::Provider;
 
 const CONNECT: Duration = Duration::from_secs(3);
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 const MAX_HEADERS: usize = 64;
 
 /// Why a request got no answer that can be used.

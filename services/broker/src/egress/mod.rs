@@ -14,5 +14,5 @@ mod resolver;
 
 pub use address::{AddressPolicy, Network, NetworkError};
 pub use body::{BodyError, depth_within, read};
-pub use client::{EgressError, client};
+pub use client::{ClientError, EgressError, client};
 pub use resolver::{AddressRefused, Lookup, Resolver, SystemLookup};

@@ -69,7 +69,7 @@ pub struct ParameterError {
 }
 
 /// The checked parameters of one call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Checked {
     values: BTreeMap<String, String>,
 }

@@ -10,6 +10,7 @@
 //! - [`seal`]: `broker seal-secret`, the only writer, under the migrator's rights;
 //! - [`vault`]: reading, with a cache that lives for seconds.
 
+pub mod command;
 pub mod seal;
 mod store;
 pub mod vault;

@@ -31,7 +31,7 @@ pub(super) async fn newest(db: &mut Connection, provider: &str, id: &str) -> Res
         .for_update()
         .load(db)
         .await?;
-    Ok(versions.first().copied().unwrap_or(0))
+    Ok(versions.into_iter().next().unwrap_or(0))
 }
 
 /// Adds a version.

@@ -40,8 +40,8 @@ pub fn init(service: &'static str, config: &Telemetry) -> Result<Guard> {
 pub fn init_with(service: &'static str, config: &Telemetry, sink: Sink) -> Result<Guard> {
     let guard = providers(service, config)?;
     global::set_meter_provider(guard.meter.clone());
-    // The audit log does not depend on the log level.
-    let filter = EnvFilter::try_new(format!("{},audit=info", config.log))
+    // The audit log does not depend on the log level; actix tells of each of its threads at `info`.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{},audit=info", config.log))
         .with_context(|| format!("telemetry.log `{}` is not a log filter", config.log))?;
     let spans = tracing_opentelemetry::layer()
         .with_tracer(guard.tracer.tracer("redoubt"))
@@ -84,8 +84,8 @@ fn providers(service: &'static str, config: &Telemetry) -> Result<Guard> {
     if let Some(endpoint) = &config.otlp_endpoint {
         let exporters = otlp::exporters(endpoint)?;
         let batch = BatchConfigBuilder::default().with_scheduled_delay(TRACE_DELAY).build();
-        tracer = tracer
-            .with_span_processor(BatchSpanProcessor::builder(exporters.spans).with_batch_config(batch).build());
+        tracer =
+            tracer.with_span_processor(BatchSpanProcessor::builder(exporters.spans).with_batch_config(batch).build());
         meter = meter.with_reader(PeriodicReader::builder(exporters.metrics).with_interval(METRIC_INTERVAL).build());
     }
     Ok(Guard { tracer: tracer.build(), meter: meter.build() })

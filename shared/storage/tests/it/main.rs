@@ -1,4 +1,5 @@
 //! storage against a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,9 +8,10 @@ use std::time::Duration;
 use crypto::SecretString;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use storage::{Connection, Pool, StorageError};
-use storage::{EmbeddedMigrations, subject_transaction, transaction};
+use diesel_async::RunQueryDsl;
+use storage::{Connection, EmbeddedMigrations, Pool, StorageError, subject_transaction, transaction};
+use testkit::database::TestDatabase;
+use tokio::sync::Barrier;
 
 const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!("tests/migrations");
 
@@ -27,26 +29,17 @@ async fn execute(db: &mut Connection, sql: &str) -> Result<usize, StorageError> 
     Ok(sql_query(sql).execute(db).await?)
 }
 
-const URL: &str = "postgres://postgres@127.0.0.1:55432/";
-async fn database(name: &str) -> (SecretString, Pool) {
-    let admin = storage::pool(&SecretString::from(format!("{URL}postgres")), 1).unwrap();
-    let mut db = storage::connection(&admin).await.unwrap();
-    db.batch_execute(&format!("drop database if exists {name} with (force)")).await.unwrap();
-    db.batch_execute(&format!("create database {name}")).await.unwrap();
-    db.batch_execute("do $$ begin create role storage_app login; exception when duplicate_object then null; end $$").await.unwrap();
-    let url = SecretString::from(format!("{URL}{name}"));
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 1);
-    let pool = storage::pool(&url, 4).unwrap();
-    let mut db = storage::connection(&pool).await.unwrap();
-    db.batch_execute("grant all on notes to storage_app").await.unwrap();
-    drop(db);
-    let app = SecretString::from(format!("postgres://storage_app@127.0.0.1:55432/{name}"));
-    (url, storage::pool(&app, 4).unwrap())
+/// A migrated database and the app role's pool.
+async fn database() -> (TestDatabase, Pool) {
+    let database = TestDatabase::create("storage", MIGRATIONS).await.unwrap();
+    let pool = storage::pool(&SecretString::from(database.app_url.as_str()), 4).unwrap();
+    (database, pool)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_run_once_even_when_several_processes_start_together_and_can_be_reverted() {
-    let (url, _pool) = database("b_migrate").await;
+    let (database, _pool) = database().await;
+    let url = SecretString::from(database.migrator_url.as_str());
     let (a, b, c) = tokio::join!(
         storage::migrate(&url, MIGRATIONS),
         storage::migrate(&url, MIGRATIONS),
@@ -60,7 +53,7 @@ async fn migrations_run_once_even_when_several_processes_start_together_and_can_
 
 #[tokio::test]
 async fn a_subject_sees_only_its_own_rows_and_the_setting_ends_with_the_transaction() {
-    let (_url, pool) = database("b_subject").await;
+    let (_database, pool) = database().await;
     for subject in ["alice", "bob"] {
         let id = subject.len();
         subject_transaction(&pool, "notes.add", subject, async |db| {
@@ -81,7 +74,7 @@ async fn a_subject_sees_only_its_own_rows_and_the_setting_ends_with_the_transact
 
 #[tokio::test]
 async fn a_subject_is_data_and_not_sql() {
-    let (_url, pool) = database("b_injection").await;
+    let (_database, pool) = database().await;
     let seen = subject_transaction(&pool, "notes.count", "x'; drop table notes; --", async |db| {
         Ok::<_, StorageError>(count(db, "select count(*) as n from notes").await)
     });
@@ -90,7 +83,7 @@ async fn a_subject_is_data_and_not_sql() {
 
 #[tokio::test]
 async fn a_refused_row_names_its_constraint_and_rolls_everything_back() {
-    let (_url, pool) = database("b_constraint").await;
+    let (_database, pool) = database().await;
     let outcome: Result<(), StorageError> = subject_transaction(&pool, "notes.add", "alice", async |db| {
         execute(db, "insert into notes values (1, 'alice', 'short')").await?;
         execute(db, "insert into notes values (2, 'alice', repeat('x', 21))").await?;
@@ -106,7 +99,7 @@ async fn a_refused_row_names_its_constraint_and_rolls_everything_back() {
 
 #[tokio::test]
 async fn a_serialization_failure_runs_the_body_again() {
-    let (_url, pool) = database("b_retry").await;
+    let (_database, pool) = database().await;
     let runs = AtomicU32::new(0);
     let outcome: Result<u32, StorageError> = transaction(&pool, "raise", async |db| {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -121,7 +114,7 @@ async fn a_serialization_failure_runs_the_body_again() {
 
 #[tokio::test]
 async fn a_conflict_that_does_not_end_is_passed_on_after_five_attempts() {
-    let (_url, pool) = database("b_retry_end").await;
+    let (_database, pool) = database().await;
     let runs = AtomicU32::new(0);
     let outcome: Result<usize, StorageError> = transaction(&pool, "raise", async |db| {
         runs.fetch_add(1, Ordering::SeqCst);
@@ -135,20 +128,23 @@ async fn a_conflict_that_does_not_end_is_passed_on_after_five_attempts() {
 /// Two that lock the same two rows in opposite order: PostgreSQL breaks the deadlock, the loser runs again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadlock_is_survived() {
-    let (_url, pool) = database("b_deadlock").await;
+    let (_database, pool) = database().await;
     subject_transaction(&pool, "notes.add", "s", async |db| {
         execute(db, "insert into notes values (1, 's', ''), (2, 's', '')").await
     })
     .await
     .unwrap();
     let runs = Arc::new(AtomicU32::new(0));
+    let both_hold_one = Arc::new(Barrier::new(2));
     let lock = |first: i64, second: i64| {
-        let (pool, runs) = (pool.clone(), Arc::clone(&runs));
+        let (pool, runs, both_hold_one) = (pool.clone(), Arc::clone(&runs), Arc::clone(&both_hold_one));
         tokio::spawn(async move {
             subject_transaction(&pool, "notes.lock", "s", async |db| {
-                runs.fetch_add(1, Ordering::SeqCst);
+                let run = runs.fetch_add(1, Ordering::SeqCst);
                 execute(db, &format!("update notes set body = body || 'x' where id = {first}")).await?;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if run < 2 {
+                    both_hold_one.wait().await;
+                }
                 execute(db, &format!("update notes set body = body || 'x' where id = {second}")).await
             })
             .await
@@ -162,16 +158,17 @@ async fn a_deadlock_is_survived() {
 
 #[tokio::test]
 async fn a_cancelled_transaction_gives_its_locks_back_at_once() {
-    let (_url, pool) = database("b_cancel").await;
+    let (database, pool) = database().await;
     let long: std::pin::Pin<Box<dyn Future<Output = Result<(), StorageError>>>> =
         Box::pin(subject_transaction(&pool, "notes.add", "s", async |db| {
             execute(db, "insert into notes values (1, 's', 'first')").await?;
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Ok(())
         }));
     assert!(tokio::time::timeout(Duration::from_millis(300), long).await.is_err());
-    // Waits for the first insert's fate: succeeds only because that transaction is gone, not merely idle in the pool.
-    let second = subject_transaction(&pool, "notes.add", "s", async |db| {
+    // Waits for the first insert's fate, and from another pool: that one's next loan would clean up anyway.
+    let other = storage::pool(&SecretString::from(database.app_url.as_str()), 1).unwrap();
+    let second = subject_transaction(&other, "notes.add", "s", async |db| {
         execute(db, "insert into notes values (1, 's', 'second')").await
     });
     tokio::time::timeout(Duration::from_secs(2), second).await.unwrap().unwrap();
@@ -179,8 +176,8 @@ async fn a_cancelled_transaction_gives_its_locks_back_at_once() {
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_unknown_and_not_failed() {
-    let (url, pool) = database("b_unknown").await;
-    let admin = storage::pool(&url, 1).unwrap();
+    let (database, pool) = database().await;
+    let admin = storage::pool(&SecretString::from(database.superuser_url.as_str()), 1).unwrap();
     let outcome: Result<(), StorageError> = transaction(&pool, "lost", async |db| {
         let pid = count(db, "select pg_backend_pid()::bigint as n").await;
         let mut admin = storage::connection(&admin).await?;
@@ -196,8 +193,8 @@ async fn a_commit_whose_answer_is_lost_is_unknown_and_not_failed() {
 
 #[tokio::test]
 async fn a_full_pool_says_so() {
-    let (url, _) = database("b_full").await;
-    let pool = storage::pool(&url, 1).unwrap();
+    let (database, _) = database().await;
+    let pool = storage::pool(&SecretString::from(database.app_url.as_str()), 1).unwrap();
     let _held = storage::connection(&pool).await.unwrap();
     assert!(matches!(storage::connection(&pool).await, Err(StorageError::Busy(5))));
 }
@@ -210,5 +207,4 @@ async fn an_unreachable_server_is_unavailable_and_the_password_is_not_in_the_mes
     assert!(matches!(error, StorageError::Unavailable(_)));
     let printed = format!("{error} {error:?}");
     assert!(!printed.contains("hunter2"), "{printed}");
-    println!("{error}");
 }

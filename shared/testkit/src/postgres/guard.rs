@@ -108,14 +108,16 @@ impl Guard {
             .current_dir(setting.directory)
             .process_group(0)
             .stdin(Stdio::piped());
-        if let Some(log) = setting.log {
+        if setting.piped {
+            command.stdout(Stdio::piped());
+        } else if let Some(log) = setting.log {
             command.stdout(append(log)?).stderr(append(log)?);
         }
-        if setting.clean_environment {
+        if setting.rights.clean_environment {
             command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
         }
         command.envs(setting.environment.iter().copied());
-        if let Some(account) = setting.account {
+        if let Some(account) = setting.rights.account {
             account.assume(&mut command);
         }
         let failed = |e: std::io::Error| format!("{} cannot be started ({e})", program.display());
@@ -154,12 +156,21 @@ pub struct Setting<'a> {
     pub directory: &'a Path,
     /// Where both its outputs are appended; ours if none.
     pub log: Option<&'a Path>,
+    /// Whether its standard output is a pipe to us (then in the returned child).
+    pub piped: bool,
     /// Whether its standard input is a pipe from us (then in the returned child) or empty.
     pub input: bool,
     /// What it sees in its environment besides ours.
     pub environment: &'a [(&'a str, &'a str)],
     /// What the guard ends it with.
     pub signal: &'static str,
+    /// Whose rights it has; ours unless a server asked for less.
+    pub rights: Rights<'a>,
+}
+
+/// Rights of a program that is started.
+#[derive(Default)]
+pub struct Rights<'a> {
     pub(super) account: Option<&'a Account>,
     /// Whether it sees nothing of our environment (`PGDATA`, `PGPORT` and such would confuse a server).
     pub(super) clean_environment: bool,
@@ -168,8 +179,15 @@ pub struct Setting<'a> {
 impl<'a> Setting<'a> {
     /// Our environment, our outputs, no input, ended by SIGTERM.
     pub fn new(directory: &'a Path) -> Self {
-        let (log, account) = (None, None);
-        Self { directory, log, input: false, environment: &[], signal: "TERM", account, clean_environment: false }
+        Self {
+            directory,
+            log: None,
+            piped: false,
+            input: false,
+            environment: &[],
+            signal: "TERM",
+            rights: Rights::default(),
+        }
     }
 }
 

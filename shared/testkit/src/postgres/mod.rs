@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use guard::{Guard, Setting};
+pub use guard::{Guard, Rights, Setting};
 
 /// What a process exits with when no rung holds.
 pub const EXIT_CODE: u8 = 3;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::binaries::Binaries;
-use super::guard::{Guard, Setting};
+use super::guard::{Guard, Rights, Setting};
 use super::{Durability, Options, shell};
 
 /// `sockaddr_un` holds 104 bytes on the smallest of the platforms; the socket's own name takes 20.
@@ -133,9 +133,9 @@ impl Place {
     }
 
     fn setting<'a>(&'a self, log: &'a Path) -> Setting<'a> {
-        let setting = Setting::new(&self.directory);
+        let rights = Rights { account: self.account.as_ref(), clean_environment: true };
         // SIGQUIT is PostgreSQL's immediate shutdown.
-        Setting { log: Some(log), signal: "QUIT", account: self.account.as_ref(), clean_environment: true, ..setting }
+        Setting { log: Some(log), signal: "QUIT", rights, ..Setting::new(&self.directory) }
     }
 }
 

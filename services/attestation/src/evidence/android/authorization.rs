@@ -8,6 +8,7 @@ const SET_LIMIT: usize = 64;
 /// Properties of a key; the names are those of the attestation schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named as in Google's schema, which describes them")]
+#[expect(clippy::struct_excessive_bools, reason = "as many as the schema has")]
 pub struct AuthorizationList {
     pub purposes: Option<Vec<u64>>,
     pub algorithm: Option<u64>,
@@ -154,13 +155,13 @@ impl AuthorizationList {
     /// Reads the content of the sequence.
     pub fn parse(mut fields: Reader<'_>) -> Result<Self, DerError> {
         let mut list = Self::default();
-        let mut last = 0;
+        let mut previous = 0;
         while !fields.is_empty() {
             let (Tag::Context(number), value) = fields.read()? else { return Err(DerError) };
-            if number <= last {
+            if number <= previous {
                 return Err(DerError);
             }
-            last = number;
+            previous = number;
             list.set(number, Reader::new(value))?;
         }
         Ok(list)

@@ -17,11 +17,11 @@ const PROVISIONING: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.30);
 /// What the hardware (and the system, in `software`) says of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDescription {
-    /// Version of this structure: 1 to 4 are Keymaster, 100 and up KeyMint.
+    /// Version of this structure: 1 to 4 are Keymaster, 100 and up `KeyMint`.
     pub attestation_version: u64,
     /// Who made the attestation.
     pub attestation_level: Level,
-    /// Version of the KeyMint or Keymaster.
+    /// Version of the `KeyMint` or Keymaster.
     pub keymint_version: u64,
     /// Who holds the key.
     pub keymint_level: Level,

@@ -51,7 +51,12 @@ pub fn examine(certificates: &[Vec<u8>], expected: &Expected<'_>, trust: &Trust<
     }
 }
 
-fn try_examine(certificates: &[Vec<u8>], expected: &Expected<'_>, trust: &Trust<'_>, now: i64) -> Result<Examination, Reason> {
+fn try_examine(
+    certificates: &[Vec<u8>],
+    expected: &Expected<'_>,
+    trust: &Trust<'_>,
+    now: i64,
+) -> Result<Examination, Reason> {
     let parsed = path::parse(certificates)?;
     let path = Path::verify(&parsed, trust, now)?;
     let description = KeyDescription::of(path.leaf)?;

@@ -81,7 +81,8 @@ impl<'c, 'd> Path<'c, 'd> {
 
     /// The level that the attesting certificate's subject names; certificates before 2018 name none.
     pub fn attesting_level(&self) -> Option<Level> {
-        let named = self.attesting.attribute(&OID_X509_ORGANIZATION_NAME).or_else(|| self.attesting.attribute(&OID_TITLE));
+        let named =
+            self.attesting.attribute(&OID_X509_ORGANIZATION_NAME).or_else(|| self.attesting.attribute(&OID_TITLE));
         match named {
             Some("StrongBox") => Some(Level::StrongBox),
             Some("TEE") => Some(Level::Tee),
@@ -120,7 +121,8 @@ fn links(chain: &[Certificate<'_>], accept_leaf_issuer: bool) -> Result<(), Reas
 
 fn shape(attesting: &Certificate<'_>, intermediates: &[Certificate<'_>]) -> Result<Provisioning, Reason> {
     let numbered = |certificate: &Certificate<'_>| certificate.attribute(&OID_X509_SERIALNUMBER).is_some();
-    let googles = |certificate: &Certificate<'_>| certificate.attribute(&OID_X509_ORGANIZATION_NAME) == Some("Google LLC");
+    let googles =
+        |certificate: &Certificate<'_>| certificate.attribute(&OID_X509_ORGANIZATION_NAME) == Some("Google LLC");
     let hardware = matches!(attesting.attribute(&OID_X509_ORGANIZATION_NAME), Some("TEE" | "StrongBox"));
     match intermediates.len() {
         1..=3 if numbered(attesting) && intermediates.iter().all(numbered) => Ok(Provisioning::Factory),

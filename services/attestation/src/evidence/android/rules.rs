@@ -18,7 +18,13 @@ const DIGEST_SHA256: u64 = 4;
 const ORIGIN_GENERATED: u64 = 0;
 
 /// Every rule that does not hold.
-pub(super) fn failed(path: &Path<'_, '_>, key: &KeyDescription, expected: &Expected<'_>, policy: &AndroidPolicy, now: i64) -> Vec<Reason> {
+pub(super) fn failed(
+    path: &Path<'_, '_>,
+    key: &KeyDescription,
+    expected: &Expected<'_>,
+    policy: &AndroidPolicy,
+    now: i64,
+) -> Vec<Reason> {
     let mut failed = Vec::new();
     let mut rule = |holds: bool, reason: Reason| {
         if !holds {
@@ -31,7 +37,7 @@ pub(super) fn failed(path: &Path<'_, '_>, key: &KeyDescription, expected: &Expec
         Err(reason) => rule(false, reason),
     }
     rule(levels_agree(path, key), Reason::LevelInconsistent);
-    rule(key.attestation_level.meets(policy.minimum_level), Reason::LevelTooLow);
+    rule(key.attestation_level >= policy.minimum_level, Reason::LevelTooLow);
     rule(key.attestation_version >= policy.minimum_attestation_version, Reason::VersionTooOld);
     rule(key.hardware.origin == Some(ORIGIN_GENERATED), Reason::OriginNotGenerated);
     rule(signs_only(&key.hardware), Reason::KeyUse);
@@ -61,7 +67,7 @@ fn levels_agree(path: &Path<'_, '_>, key: &KeyDescription) -> bool {
         }
 }
 
-/// P-256, signing (verifying is public anyway) and nothing else, SHA-256 only. Early StrongBoxes leave size and curve out; the
+/// P-256, signing (verifying is public anyway) and nothing else, SHA-256 only. An early StrongBox leaves size and curve out; the
 /// leaf's own key shows them.
 fn signs_only(list: &AuthorizationList) -> bool {
     let purposes = list.purposes.as_deref().unwrap_or_default();
@@ -74,12 +80,18 @@ fn signs_only(list: &AuthorizationList) -> bool {
 }
 
 /// Exactly our package, exactly our signers. Two packages under one user id share keys: none of ours does.
-fn application(id: Option<&ApplicationId>, expected: &Expected<'_>, policy: &AndroidPolicy, rule: &mut impl FnMut(bool, Reason)) {
+fn application(
+    id: Option<&ApplicationId>,
+    expected: &Expected<'_>,
+    policy: &AndroidPolicy,
+    rule: &mut impl FnMut(bool, Reason),
+) {
     let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
     let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
     rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
     rule(
-        package.version >= u64::from(policy.minimum_build) && expected.build.is_none_or(|build| package.version == u64::from(build)),
+        package.version >= u64::from(policy.minimum_build)
+            && expected.build.is_none_or(|build| package.version == u64::from(build)),
         Reason::BuildRefused,
     );
     let same = signatures.len() == policy.signer_digests.len()
@@ -111,6 +123,7 @@ const fn months(now: i64) -> i64 {
 /// the rule in shadow for those models).
 fn made_just_now(key: &KeyDescription, policy: &AndroidPolicy, now: i64) -> bool {
     let made = key.hardware.creation_date_time.or(key.software.creation_date_time);
-    made.and_then(|millis| i64::try_from(millis / 1000).ok())
-        .is_some_and(|made| made >= now.saturating_sub(policy.creation_age) && made <= now.saturating_add(policy.creation_skew))
+    made.and_then(|millis| i64::try_from(millis / 1000).ok()).is_some_and(|made| {
+        made >= now.saturating_sub(policy.creation_age) && made <= now.saturating_add(policy.creation_skew)
+    })
 }

@@ -84,10 +84,18 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
 }
 
 /// What iOS 27 tells of the build; earlier systems tell nothing, and then the request's own word has only the floor to pass.
-pub(super) fn build_rules(told: Option<&BuildInfo>, named: Option<u32>, policy: &ApplePolicy, rule: &mut impl FnMut(bool, Reason)) {
+pub(super) fn build_rules(
+    told: Option<&BuildInfo>,
+    named: Option<u32>,
+    policy: &ApplePolicy,
+    rule: &mut impl FnMut(bool, Reason),
+) {
     rule(named.is_none_or(|build| build >= policy.minimum_build), Reason::BuildRefused);
     let Some(told) = told else { return };
-    rule(policy.validation_categories.is_empty() || policy.validation_categories.contains(&told.category), Reason::ValidationCategory);
+    rule(
+        policy.validation_categories.is_empty() || policy.validation_categories.contains(&told.category),
+        Reason::ValidationCategory,
+    );
     rule(named.is_none_or(|build| told.bundle_version == build.to_string()), Reason::BuildRefused);
 }
 
@@ -141,7 +149,11 @@ impl<'a> Object<'a> {
         }
         let mut cbor = Decoder::new(bytes);
         let object = Self::read(&mut cbor).map_err(|_| Reason::ObjectMalformed)?;
-        if cbor.position() == bytes.len() && !object.receipt.is_empty() { Ok(object) } else { Err(Reason::ObjectMalformed) }
+        if cbor.position() == bytes.len() && !object.receipt.is_empty() {
+            Ok(object)
+        } else {
+            Err(Reason::ObjectMalformed)
+        }
     }
 
     fn read(cbor: &mut Decoder<'a>) -> Result<Self, minicbor::decode::Error> {

@@ -1,4 +1,4 @@
-//! Authenticator data: WebAuthn's layout with App Attest's contents.
+//! Authenticator data: the layout of `WebAuthn` with the contents of App Attest.
 //!
 //! `rpIdHash(32) flags(1) counter(4) [aaguid(16) length(2)=32 credentialId(32) COSE key(77)] [iOS 27 map]`
 //!

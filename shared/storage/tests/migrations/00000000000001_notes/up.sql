@@ -7,3 +7,4 @@ comment on table notes is 'Test rows of shared/storage; live as long as the test
 alter table notes enable row level security;
 alter table notes force row level security;
 create policy own on notes using (subject = current_setting('app.subject', true));
+grant select, insert, update on notes to storage_app;

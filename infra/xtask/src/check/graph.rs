@@ -1,0 +1,157 @@
+//! Who may depend on whom: the one table, held against `cargo metadata`; and what may not be in the tree at all.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::{Complaints, cargo_output};
+
+/// Every crate of the workspace and the crates of the workspace that its own code may use. A crate that is not here needs an
+/// ADR first. No service stands in any list but e2e's absence of them: services meet over HTTP only.
+const MAY_USE: [(&str, &[&str]); 15] = [
+    ("money", &[]),
+    ("api", &[]),
+    ("crypto", &[]),
+    ("identity", &["money", "api", "crypto"]),
+    ("storage", &["money", "api", "crypto"]),
+    ("runtime", &["money", "api", "crypto", "identity", "storage"]),
+    ("defense", &["money", "api", "crypto", "identity", "storage", "runtime"]),
+    ("auth", SERVICE),
+    ("attestation", SERVICE),
+    ("ledger", SERVICE),
+    ("broker", SERVICE),
+    ("mobile-sdk", &["money", "api", "crypto", "identity"]),
+    ("testkit", &["money", "api", "crypto", "identity", "storage", "runtime", "mobile-sdk"]),
+    ("e2e", &["money", "api", "crypto", "identity", "mobile-sdk", "testkit"]),
+    ("xtask", &["testkit"]),
+];
+
+const SERVICE: &[&str] = &["money", "api", "crypto", "identity", "storage", "runtime", "defense"];
+
+/// What tests may use besides.
+const TESTS_MAY_USE: &[&str] = &["testkit"];
+
+/// Second stacks: each of these does what one crate here does already, or links what is to be nowhere.
+const UNWANTED: [(&str, &str); 14] = [
+    ("openssl", "TLS and cryptography are rustls and aws-lc"),
+    ("openssl-sys", "TLS and cryptography are rustls and aws-lc"),
+    ("native-tls", "TLS is rustls"),
+    ("ring", "cryptography is aws-lc"),
+    ("pq-sys", "PostgreSQL is spoken in Rust, without libpq"),
+    ("tonic", "telemetry goes over HTTP, without a gRPC stack"),
+    ("ureq", "the HTTP client is reqwest"),
+    ("isahc", "the HTTP client is reqwest"),
+    ("surf", "the HTTP client is reqwest"),
+    ("awc", "the HTTP client is reqwest"),
+    ("curl", "the HTTP client is reqwest"),
+    ("hyper-tls", "TLS is rustls"),
+    ("async-std", "the async runtime is tokio"),
+    ("sqlx-core", "SQL is diesel"),
+];
+
+/// There is to be one version of each of these.
+const SINGLE: [&str; 6] = ["rustls", "reqwest", "hyper", "tokio", "diesel", "actix-web"];
+
+pub(super) fn direction() -> Result<Complaints> {
+    let metadata = cargo_output(&["metadata", "--format-version", "1", "--no-deps", "--locked"])?;
+    directions(&serde_json::from_str(&metadata)?)
+}
+
+fn directions(metadata: &Value) -> Result<Complaints> {
+    let packages = metadata.get("packages").and_then(Value::as_array).context("metadata has no packages")?;
+    let mut complaints = Vec::new();
+    for package in packages {
+        let name = text(package, "name");
+        let Some((_, may_use)) = MAY_USE.iter().find(|(known, _)| *known == name) else {
+            complaints.push(format!("{name} has no place in the table of crates (infra/xtask/src/check/graph.rs)"));
+            continue;
+        };
+        for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
+            let used = text(dependency, "name");
+            let ours = dependency.get("path").is_some_and(Value::is_string);
+            let in_tests = text(dependency, "kind") == "dev" && TESTS_MAY_USE.contains(&used);
+            if ours && !may_use.contains(&used) && !in_tests {
+                complaints.push(format!("{name} must not depend on {used}"));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+pub(super) fn tree() -> Result<Complaints> {
+    let edges = ["tree", "--workspace", "--locked", "--edges", "normal,build,dev", "--prefix", "none"];
+    Ok(unwanted(&cargo_output(&edges)?))
+}
+
+/// `name vVERSION …`, one a line.
+fn unwanted(tree: &str) -> Complaints {
+    let mut packages: Vec<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
+    for (_, rest) in &mut packages {
+        *rest = rest.split(' ').next().unwrap_or_default();
+    }
+    packages.sort_unstable();
+    packages.dedup();
+    let has = |name: &str| packages.iter().filter(|(known, _)| *known == name).count();
+    let banned = UNWANTED.iter().filter(|(name, _)| has(name) > 0);
+    let mut complaints: Complaints = banned
+        .map(|(name, reason)| format!("{name} is in the tree: {reason} (`cargo tree -i {name}` shows why)"))
+        .collect();
+    let doubled = SINGLE.iter().filter(|name| has(name) > 1);
+    complaints.extend(doubled.map(|name| format!("{name} is in the tree in {} versions", has(name))));
+    complaints
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn package(name: &str, dependencies: &Value) -> Value {
+        json!({ "packages": [{ "name": name, "dependencies": dependencies }] })
+    }
+
+    #[test]
+    fn a_service_on_a_service_is_refused() {
+        let broken = package("ledger", &json!([{ "name": "broker", "kind": null, "path": "/x" }]));
+        assert_eq!(directions(&broken).unwrap(), ["ledger must not depend on broker"]);
+    }
+
+    #[test]
+    fn an_arrow_upwards_is_refused() {
+        let broken = package("money", &json!([{ "name": "storage", "kind": null, "path": "/x" }]));
+        assert_eq!(directions(&broken).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_testkit_is_for_tests_only() {
+        let dependency = |kind: Value| json!([{ "name": "testkit", "kind": kind, "path": "/x" }]);
+        assert!(directions(&package("auth", &dependency(json!("dev")))).unwrap().is_empty());
+        assert_eq!(
+            directions(&package("auth", &dependency(json!(null)))).unwrap(),
+            ["auth must not depend on testkit"]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_place_is_refused() {
+        assert!(directions(&package("helpers", &json!([]))).unwrap()[0].contains("helpers has no place"));
+    }
+
+    #[test]
+    fn crates_of_others_are_not_our_direction() {
+        assert!(directions(&package("money", &json!([{ "name": "serde", "kind": null }]))).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_second_stack_is_found_in_the_tree() {
+        let tree = "auth v0.0.0 (/x)\nopenssl-sys v0.9.1\nrustls v0.23.1\nrustls v0.22.0\nrustls v0.23.1 (*)\n";
+        let complaints = unwanted(tree);
+        assert!(
+            complaints.iter().any(|c| c.contains("openssl-sys")) && complaints.iter().any(|c| c.contains("2 versions"))
+        );
+        assert_eq!(unwanted("auth v0.0.0 (/x)\nrustls v0.23.1\nrustls v0.23.1 (*)\n"), Complaints::new());
+    }
+}

@@ -1,0 +1,86 @@
+//! `cargo xtask check`: what holds for the whole repository, proved and not promised.
+//!
+//! Every rule is a function from text to complaints, so that its tests can show it a broken text and see it complain. All
+//! checks run; one complaint is enough for a non-zero end.
+
+mod generated;
+mod graph;
+mod manifests;
+mod placement;
+mod sources;
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::options::Options;
+use crate::stop::Stop;
+use crate::{interrupt, place, preflight};
+
+/// What a check found; empty: nothing.
+pub(crate) type Complaints = Vec<String>;
+
+type Check<'a> = (&'a str, Box<dyn Fn() -> Result<Complaints> + 'a>);
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    preflight::run()?;
+    let files = sources::files()?;
+    // The cheap ones first; those that compile last.
+    let checks: Vec<Check<'_>> = vec![
+        (
+            "formatting",
+            Box::new(|| if options.fix { cargo(&["fmt", "--all"]) } else { cargo(&["fmt", "--all", "--check"]) }),
+        ),
+        ("dependency direction", Box::new(graph::direction)),
+        ("dependency tree", Box::new(graph::tree)),
+        ("manifests", Box::new(|| Ok(manifests::all(&files)))),
+        ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
+        ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
+        ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
+        (
+            "lints",
+            Box::new(|| {
+                cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
+            }),
+        ),
+        ("generated files", Box::new(|| generated::run(options.fix))),
+    ];
+    let mut red = Vec::new();
+    for (name, check) in checks {
+        let began = Instant::now();
+        let complaints = check().with_context(|| format!("the check `{name}` could not run"))?;
+        interrupt::check()?;
+        let verdict = if complaints.is_empty() { "ok " } else { "RED" };
+        println!("{verdict} {name} ({:.1} s)", began.elapsed().as_secs_f64());
+        for complaint in &complaints {
+            println!("      {complaint}");
+        }
+        if !complaints.is_empty() {
+            red.push(name);
+        }
+    }
+    if red.is_empty() {
+        println!("\nall checks hold");
+        return Ok(());
+    }
+    Err(Stop::Failed(1, format!("checks that do not hold: {}", red.join(", "))).into())
+}
+
+/// A cargo command whose own output is the explanation.
+fn cargo(arguments: &[&str]) -> Result<Complaints> {
+    let status = Command::new("cargo").args(arguments).current_dir(place::root()).stdin(Stdio::null()).status()?;
+    Ok(if status.success() { Vec::new() } else { vec![format!("`cargo {}` failed, see above", arguments.join(" "))] })
+}
+
+/// What a cargo command printed.
+fn cargo_output(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("cargo").args(arguments).current_dir(place::root()).stdin(Stdio::null()).output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "`cargo {}` failed: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,38 @@
+//! The ladder, with what the command line and the environment say about it.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use testkit::postgres::{self, Cluster, Durability};
+
+use crate::options::Options;
+use crate::{interrupt, place, preflight};
+
+/// Settings of the ladder.
+pub(crate) fn ladder(options: &Options, durability: Durability) -> postgres::Options {
+    let mut ladder = postgres::Options::new(place::target(), durability);
+    ladder.mode = options.postgres;
+    ladder.url = std::env::var("REDOUBT_POSTGRES_URL").ok().filter(|url| !url.is_empty());
+    if let Ok(image) = std::env::var("REDOUBT_POSTGRES_IMAGE") {
+        ladder.image = image;
+    }
+    ladder.say = |line| println!("{line}");
+    ladder
+}
+
+/// Brings a server and says which.
+pub(crate) fn bring(options: &Options, durability: Durability) -> Result<Cluster> {
+    preflight::disk(preflight::free_megabytes(&place::target()))?;
+    let began = Instant::now();
+    let cluster = postgres::bring(&ladder(options, durability))?;
+    println!("PostgreSQL: {} ({}), ready in {:.1} s", cluster.about(), cluster.rung(), began.elapsed().as_secs_f64());
+    interrupt::check()?;
+    Ok(cluster)
+}
+
+/// `cargo xtask postgres`.
+pub(crate) fn keep(options: &Options) -> Result<()> {
+    let cluster = bring(options, Durability::Durable)?;
+    println!("superuser URL: {}\nCtrl-C stops the server and removes it", cluster.url());
+    interrupt::wait(None, || Ok(None::<()>)).map(drop)
+}

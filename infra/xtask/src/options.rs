@@ -1,0 +1,122 @@
+//! The command line.
+
+use anyhow::{Result, anyhow};
+use testkit::postgres::Mode;
+
+use crate::stop::Stop;
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask COMMAND [OPTIONS]
+
+  demo          the whole system and one defended transfer, from nothing; exits 0 if nothing surprised
+  up            the same system kept running on fixed ports, with seeded users, until Ctrl-C
+  test [ARGS]   every test, from nothing; ARGS go to `cargo test`
+  check         formatting, lints, architecture, manifests, generated files, secrets
+                  --fix    formats and rewrites the generated files
+  bench ledger  transfers per second beside pgbench on the same PostgreSQL
+  postgres      only a PostgreSQL, kept running until Ctrl-C; prints its URL
+  doctor        what is on this machine, and which mode would be used
+
+  --postgres auto|url|system|docker|embedded
+                how PostgreSQL is brought (default auto: the first of these that works)
+  --help        this text
+
+environment:
+  REDOUBT_POSTGRES_URL    a superuser's URL, for --postgres url (and auto)
+  REDOUBT_POSTGRES_IMAGE  the image for --postgres docker (default postgres:17-alpine)
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 3 no PostgreSQL, 130 interrupted
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Demo,
+    Up,
+    Test,
+    Check,
+    Bench,
+    Postgres,
+    Doctor,
+}
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) command: Command,
+    pub(crate) postgres: Mode,
+    pub(crate) fix: bool,
+    /// For `test`: what goes to `cargo test`.
+    pub(crate) rest: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut arguments = arguments.peekable();
+        let usage = |text: String| anyhow!(Stop::Usage(text));
+        let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
+        let command = match word.as_str() {
+            "help" | "--help" | "-h" => Command::Help,
+            "demo" => Command::Demo,
+            "up" => Command::Up,
+            "test" => Command::Test,
+            "check" => Command::Check,
+            "bench" => Command::Bench,
+            "postgres" => Command::Postgres,
+            "doctor" => Command::Doctor,
+            other => return Err(usage(format!("there is no command `{other}`"))),
+        };
+        let mut options = Self { command, postgres: Mode::Auto, fix: false, rest: Vec::new() };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--help" | "-h" => options.command = Command::Help,
+                "--postgres" => {
+                    let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
+                    options.postgres = mode.parse().map_err(usage)?;
+                }
+                "--fix" if command == Command::Check => options.fix = true,
+                "ledger" if command == Command::Bench => options.rest.push(argument),
+                _ if argument.starts_with("--postgres=") => {
+                    options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
+                }
+                _ if command == Command::Test => options.rest.push(argument),
+                other => return Err(usage(format!("`{word}` does not know `{other}`"))),
+            }
+        }
+        if options.command == Command::Bench && options.rest.is_empty() {
+            return Err(usage("bench what? `cargo xtask bench ledger`".to_owned()));
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testkit::postgres::Rung;
+
+    fn parse(line: &str) -> Result<Options> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_mode_may_be_given_in_both_forms() {
+        for line in ["demo --postgres embedded", "demo --postgres=embedded"] {
+            assert_eq!(parse(line).unwrap().postgres, Mode::Only(Rung::Embedded));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        for (line, named) in
+            [("demo --fast", "--fast"), ("dmeo", "dmeo"), ("up --postgres mysql", "mysql"), ("bench", "ledger")]
+        {
+            let text = parse(line).unwrap_err().to_string();
+            assert!(text.contains(named) && text.contains("usage:"), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_test_are_passed_on() {
+        assert_eq!(parse("test -p ledger --postgres docker transfers").unwrap().rest, ["-p", "ledger", "transfers"]);
+    }
+}

@@ -1,0 +1,283 @@
+//! Programs that we start and end.
+//!
+//! Each runs in a process group of its own under the guard of the run's directory: when we end in whatever way, the guard ends
+//! them and removes the directory. In the ordinary way the ends come in order: their standard input is closed (services
+//! finish what they are doing), then SIGTERM, then SIGKILL.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use rustix::process::{Pid, Signal, kill_process_group};
+use testkit::postgres::{Guard, Setting};
+
+use crate::{interrupt, place};
+
+/// How long a service may take to finish what it is doing, and then to obey SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A directory of this run and the programs that work in it.
+pub(crate) struct Run {
+    directory: PathBuf,
+    children: Vec<Process>,
+    /// After the children: it removes the directory.
+    guard: Guard,
+}
+
+struct Process {
+    name: String,
+    child: Child,
+    log: Option<PathBuf>,
+}
+
+impl Run {
+    /// In `target/dev`, under a name of its own.
+    pub(crate) fn of(name: &str) -> Result<Self> {
+        Self::begin(place::target().join("dev").join(format!("{name}-{}", std::process::id())))
+    }
+
+    fn begin(directory: PathBuf) -> Result<Self> {
+        if let Some(parent) = directory.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::create_dir(&directory).map_err(|e| anyhow!("{} cannot be made ({e})", directory.display()))?;
+        let guard = Guard::over_directory(&directory).map_err(|e| anyhow!(e))?;
+        std::fs::create_dir(directory.join("logs"))?;
+        Ok(Self { directory, children: Vec::new(), guard })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Starts a program that is expected to go on until it is told to stop.
+    pub(crate) fn spawn(&mut self, name: &str, program: &Path, arguments: &[String]) -> Result<()> {
+        let log = self.log(name);
+        let setting = Setting { log: Some(&log), input: true, ..Setting::new(&self.directory) };
+        let child = self.guard.start(program, arguments, &setting).map_err(|e| anyhow!(e))?;
+        self.children.push(Process { name: name.to_owned(), child, log: Some(log) });
+        Ok(())
+    }
+
+    /// Starts a program that is expected to end, with our outputs or a log.
+    pub(crate) fn begin_task(
+        &mut self,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        task: &Task<'_>,
+    ) -> Result<usize> {
+        let log = task.logged.then(|| self.log(name));
+        let mut setting = Setting {
+            log: log.as_deref(),
+            piped: task.piped,
+            environment: task.environment,
+            ..Setting::new(&self.directory)
+        };
+        if let Some(directory) = task.directory {
+            setting.directory = directory;
+        }
+        let child = self.guard.start(program, arguments, &setting).map_err(|e| anyhow!(e))?;
+        let number = usize::try_from(child.id())?;
+        self.children.push(Process { name: name.to_owned(), child, log });
+        Ok(number)
+    }
+
+    /// The standard output of a piped task.
+    pub(crate) fn output_of(&mut self, number: usize) -> Result<ChildStdout> {
+        let task = self.children.iter_mut().find(|process| process.is(number));
+        task.and_then(|process| process.child.stdout.take()).ok_or_else(|| anyhow!("a program has no output"))
+    }
+
+    /// Waits for a task, while everything else must stay alive.
+    pub(crate) fn end_task(&mut self, number: usize) -> Result<ExitStatus> {
+        let status = interrupt::wait(None, || {
+            for process in &mut self.children {
+                let ended = process.child.try_wait()?;
+                match ended {
+                    Some(status) if process.is(number) => return Ok(Some(status)),
+                    Some(status) if process.log.is_some() && process.child.stdin.is_some() => {
+                        return Err(process.died(status));
+                    }
+                    _ => (),
+                }
+            }
+            Ok(None)
+        })?;
+        if let Some(at) = self.children.iter().position(|process| process.is(number)) {
+            let process = self.children.remove(at);
+            self.guard.forget(&process.child);
+        }
+        status.ok_or_else(|| anyhow!("a program was lost"))
+    }
+
+    /// A task that must succeed; its last words are the error.
+    pub(crate) fn task(&mut self, name: &str, program: &Path, arguments: &[String], task: &Task<'_>) -> Result<()> {
+        let number = self.begin_task(name, program, arguments, task)?;
+        self.finish(name, number)
+    }
+
+    /// Ends a task begun earlier, which must succeed.
+    pub(crate) fn finish(&mut self, name: &str, number: usize) -> Result<()> {
+        let status = self.end_task(number)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(anyhow!("{name} failed ({status}){}", last_words(&self.log(name))))
+    }
+
+    /// Err if something that should go on has ended.
+    pub(crate) fn all_alive(&mut self) -> Result<()> {
+        for process in &mut self.children {
+            if let Some(status) = process.child.try_wait()? {
+                return Err(process.died(status));
+            }
+        }
+        Ok(())
+    }
+
+    /// The log file of a program.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.directory.join("logs").join(format!("{name}.log"))
+    }
+
+    /// Ends everything and removes the directory; the number of programs that were running.
+    pub(crate) fn end(mut self) -> usize {
+        let running = self.children.len();
+        self.stop_all();
+        running
+    }
+
+    fn stop_all(&mut self) {
+        for process in &mut self.children {
+            drop(process.child.stdin.take()); // the request to finish, to all before any is waited for
+        }
+        for process in &mut self.children {
+            process.stop();
+            self.guard.forget(&process.child);
+        }
+        self.children.clear();
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}
+
+/// How a program that is expected to end is run.
+#[derive(Default)]
+pub(crate) struct Task<'a> {
+    /// Whether its outputs go to a log instead of ours.
+    pub(crate) logged: bool,
+    /// Whether its standard output is to be taken with [`Run::output_of`].
+    pub(crate) piped: bool,
+    /// The working directory; the run's if none.
+    pub(crate) directory: Option<&'a Path>,
+    /// What it sees in its environment besides ours.
+    pub(crate) environment: &'a [(&'a str, &'a str)],
+}
+
+impl Process {
+    fn is(&self, number: usize) -> bool {
+        usize::try_from(self.child.id()).is_ok_and(|id| id == number)
+    }
+
+    fn died(&self, status: ExitStatus) -> anyhow::Error {
+        let words = self.log.as_deref().map(last_words).unwrap_or_default();
+        anyhow!("{} ended before it was told to ({status}){words}", self.name)
+    }
+
+    fn stop(&mut self) {
+        let polite = if self.log.is_some() { PATIENCE } else { Duration::ZERO };
+        for (patience, signal) in [(polite, Signal::TERM), (PATIENCE, Signal::KILL)] {
+            if self.ended_within(patience) {
+                return;
+            }
+            if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+                kill_process_group(group, signal).ok(); // fails only if it has ended meanwhile
+            }
+        }
+        drop(self.child.wait());
+    }
+
+    /// Not interruptible: this is what an interruption does.
+    fn ended_within(&mut self, limit: Duration) -> bool {
+        let step = Duration::from_millis(10);
+        let mut waited = Duration::ZERO;
+        loop {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return true;
+            }
+            if waited >= limit {
+                return false;
+            }
+            std::thread::sleep(step);
+            waited += step;
+        }
+    }
+}
+
+/// The last lines of a log, as the tail of a sentence.
+pub(crate) fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default();
+    if tail.is_empty() {
+        "; it logged nothing".to_owned()
+    } else {
+        format!("; its last lines:\n  {}", tail.join("\n  "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin() -> Run {
+        let unique = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+        Run::begin(std::env::temp_dir().join(format!("redoubt-run-{unique}-{:?}", std::thread::current().id())))
+            .unwrap()
+    }
+
+    fn shell(script: &str) -> Vec<String> {
+        vec!["-c".to_owned(), script.to_owned()]
+    }
+
+    #[test]
+    fn a_program_that_dies_early_says_why() {
+        let mut run = begin();
+        run.spawn("ledger", Path::new("sh"), &shell("echo no database; exit 4")).unwrap();
+        let error = interrupt::wait(Some(Duration::from_secs(5)), || run.all_alive().map(|()| None::<()>))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("ledger ended") && error.contains('4') && error.contains("no database"), "{error}");
+    }
+
+    #[test]
+    fn the_end_of_input_is_enough_and_the_directory_goes() {
+        let mut run = begin();
+        let directory = run.directory().to_owned();
+        run.spawn("cat", Path::new("cat"), &[]).unwrap();
+        assert_eq!(run.end(), 1);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn a_task_is_ended_with_its_children() {
+        let mut run = begin();
+        run.begin_task("task", Path::new("sh"), &shell("sleep 100 & sleep 100"), &Task::default()).unwrap();
+        run.end();
+    }
+
+    #[test]
+    fn a_task_fails_when_something_else_dies() {
+        let mut run = begin();
+        run.spawn("auth", Path::new("sh"), &shell("exit 1")).unwrap();
+        let error =
+            run.task("story", Path::new("sleep"), &["100".to_owned()], &Task::default()).unwrap_err().to_string();
+        assert!(error.contains("auth ended"), "{error}");
+    }
+}

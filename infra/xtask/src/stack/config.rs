@@ -1,0 +1,180 @@
+//! The configuration files of a development system.
+//!
+//! One function per service, in the words of its `config.rs`; `{service} config --config FILE` reads them back.
+
+use std::path::Path;
+
+use super::ports::Ports;
+
+/// Where everything is.
+pub(crate) struct Layout<'a> {
+    /// What `sandbox pki` made.
+    pub(crate) pki: &'a Path,
+    /// What `sandbox provision` made.
+    pub(crate) databases: &'a Path,
+    pub(crate) ports: &'a Ports,
+}
+
+/// The file's text for one service.
+pub(crate) fn file(service: &str, layout: &Layout<'_>) -> String {
+    let own = match service {
+        "auth" => layout.auth(),
+        "attestation" => layout.attestation(),
+        "ledger" => layout.ledger(),
+        _ => layout.broker(),
+    };
+    format!(
+        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = 1\n{own}\n{}",
+        layout.common(service)
+    )
+}
+
+impl Layout<'_> {
+    fn common(&self, service: &str) -> String {
+        let (pki, databases) = (self.pki.display(), self.databases.display());
+        let (public, internal) = (self.ports.of(service), self.ports.of(&format!("{service}-internal")));
+        let collector = self.ports.of("collector");
+        format!(
+            r#"
+[public]
+listen = "127.0.0.1:{public}"
+url = "https://localhost:{public}"
+certificate = "{pki}/public/{service}.crt"
+key = "{pki}/public/{service}.key"
+
+[internal]
+listen = "127.0.0.1:{internal}"
+url = "https://localhost:{internal}"
+certificate = "{pki}/internal/{service}.crt"
+key = "{pki}/internal/{service}.key"
+ca = "{pki}/internal-ca.pem"
+
+[database]
+url_file = "{databases}/{service}/app.url"
+migrator_url_file = "{databases}/{service}/migrator.url"
+
+[telemetry]
+otlp_endpoint = "http://127.0.0.1:{collector}"
+"#
+        )
+    }
+
+    fn internal(&self, service: &str) -> String {
+        format!("https://localhost:{}", self.ports.of(&format!("{service}-internal")))
+    }
+
+    fn auth(&self) -> String {
+        let (pki, attestation) = (self.pki.display(), self.internal("attestation"));
+        let scope = "openid offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
+        let public_key = std::fs::read_to_string(self.pki.join("secrets/partner-web.jwk"))
+            .ok()
+            .and_then(|jwk| public_part(&jwk))
+            .unwrap_or_default();
+        format!(
+            r#"
+attestation_url = "{attestation}"
+signing_key_file = "{pki}/secrets/auth-signing.pk8"
+pepper_file = "{pki}/secrets/auth-pepper"
+kek_file = "{pki}/secrets/auth-kek"
+lookup_key_file = "{pki}/secrets/auth-lookup-key"
+
+[[clients]]
+client_id = "redoubt-mobile"
+client_name = "Redoubt"
+redirect_uris = ["https://app.redoubt.example/callback"]
+scope = "{scope}"
+token_endpoint_auth_method = "attest_jwt_client_auth_dpop"
+
+[[clients]]
+client_id = "partner-web"
+client_name = "Partner on the web"
+redirect_uris = ["https://localhost:8400/callback"]
+scope = "openid offline_access accounts:read"
+token_endpoint_auth_method = "private_key_jwt"
+jwks = {{ keys = [{public_key}] }}
+"#
+        )
+    }
+
+    fn attestation(&self) -> String {
+        let pki = self.pki.display();
+        format!(
+            r#"
+master_file = "{pki}/secrets/attestation-master"
+decoy_master_file = "{pki}/secrets/attestation-decoy-master"
+"#
+        )
+    }
+
+    fn ledger(&self) -> String {
+        let (auth, attestation, broker) =
+            (self.internal("auth"), self.internal("attestation"), self.internal("broker"));
+        let (databases, issuer) = (self.databases.display(), self.ports.of("auth"));
+        format!(
+            r#"
+auth_url = "{auth}"
+attestation_url = "{attestation}"
+broker_url = "{broker}"
+issuer = "https://localhost:{issuer}"
+poster_url_file = "{databases}/ledger/poster.url"
+"#
+        )
+    }
+
+    fn broker(&self) -> String {
+        let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger"), self.ports.of("partner"));
+        format!(
+            r#"
+[vault]
+kek_file = "{pki}/secrets/broker-kek"
+
+[delivery]
+ledger_url = "{ledger}"
+
+# Both providers are the sandbox partner, on this machine and under the development authority.
+[providers.ecb]
+base_url = "https://localhost:{partner}"
+root_certificates_file = "{pki}/public-ca.pem"
+allowed_networks = ["127.0.0.0/8", "::1/128"]
+
+[providers.sandbox-bank]
+base_url = "https://localhost:{partner}"
+root_certificates_file = "{pki}/public-ca.pem"
+allowed_networks = ["127.0.0.0/8", "::1/128"]
+"#
+        )
+    }
+}
+
+/// A key's public members as an inline table of TOML.
+fn public_part(jwk: &str) -> Option<String> {
+    let jwk: serde_json::Value = serde_json::from_str(jwk).ok()?;
+    let member = |name: &str| Some(format!("{name} = {}", jwk.get(name)?));
+    let members: Vec<String> =
+        ["kty", "crv", "x", "y", "kid", "alg", "use"].iter().filter_map(|name| member(name)).collect();
+    Some(format!("{{ {} }}", members.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_private_key_never_enters_the_configuration() {
+        let text = public_part(r#"{"kty":"EC","crv":"P-256","x":"eA","y":"eQ","d":"c2VjcmV0","kid":"1"}"#).unwrap();
+        assert_eq!(text, r#"{ kty = "EC", crv = "P-256", x = "eA", y = "eQ", kid = "1" }"#);
+    }
+
+    #[test]
+    fn top_level_keys_stand_before_the_first_section() {
+        let ports = Ports::free().unwrap();
+        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports };
+        for service in ["auth", "attestation", "ledger", "broker"] {
+            let text = file(service, &layout);
+            let first_section = text.find("\n[").unwrap();
+            let last_plain = text.find("workers = 1").unwrap();
+            assert!(last_plain < first_section, "{text}");
+            assert!(!text.contains(":0/") && !text.contains(":0\""), "a port is missing: {text}");
+        }
+    }
+}

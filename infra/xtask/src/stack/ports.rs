@@ -1,0 +1,115 @@
+//! Which port each listener gets.
+//!
+//! `up` has fixed ones, documented. `demo` takes free ones below the range that the kernel gives to outgoing connections, and
+//! holds them until their program starts, so that two demonstrations at once do not take each other's.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Result, bail};
+
+/// The listeners of a system, with their fixed ports.
+pub(crate) const LISTENERS: [(&str, u16); 10] = [
+    ("auth", 7001),
+    ("auth-internal", 7101),
+    ("attestation", 7002),
+    ("attestation-internal", 7102),
+    ("ledger", 7003),
+    ("ledger-internal", 7103),
+    ("broker", 7004),
+    ("broker-internal", 7104),
+    ("partner", 7010),
+    ("collector", 7020),
+];
+
+/// Linux gives outgoing connections ports from 32768 on, macOS from 49152 on.
+const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// Ports by listener, held until they are used.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    ports: BTreeMap<&'static str, u16>,
+    held: BTreeMap<&'static str, TcpListener>,
+}
+
+impl Ports {
+    /// The fixed ones; an occupied one is named.
+    pub(crate) fn fixed() -> Result<Self> {
+        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        for (name, port) in LISTENERS {
+            match bind(port) {
+                Ok(listener) => taken.hold(name, port, listener),
+                Err(e) => bail!(
+                    "port {port} ({name}) is taken ({e}): another `cargo xtask up` may be running; `lsof -i :{port}` or \
+                     `ss -ltnp 'sport = :{port}'` names the program. End it, then run this again"
+                ),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Free ones.
+    pub(crate) fn free() -> Result<Self> {
+        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        // Two runs that start at once look at different places first.
+        let offset = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(RANGE.end - RANGE.start))?;
+        let mut candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
+        for (name, _) in LISTENERS {
+            let Some((port, listener)) = candidates.by_ref().find_map(|port| Some((port, bind(port).ok()?))) else {
+                bail!("there is no free port between {} and {}", RANGE.start, RANGE.end);
+            };
+            taken.hold(name, port, listener);
+        }
+        Ok(taken)
+    }
+
+    fn hold(&mut self, name: &'static str, port: u16, listener: TcpListener) {
+        self.ports.insert(name, port);
+        self.held.insert(name, listener);
+    }
+
+    /// The port of a listener.
+    pub(crate) fn of(&self, name: &str) -> u16 {
+        self.ports.get(name).copied().unwrap_or_default()
+    }
+
+    /// Lets go of a listener's port: its program starts now.
+    pub(crate) fn release(&mut self, program: &str) {
+        self.held.retain(|name, _| *name != program && name.strip_suffix("-internal") != Some(program));
+    }
+}
+
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_systems_share_no_port() {
+        let (one, two) = (Ports::free().unwrap(), Ports::free().unwrap());
+        for (name, _) in LISTENERS {
+            assert!(two.ports.values().all(|port| *port != one.of(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_released_port_can_be_bound() {
+        let mut ports = Ports::free().unwrap();
+        let (public, internal) = (ports.of("auth"), ports.of("auth-internal"));
+        assert!(bind(public).is_err());
+        ports.release("auth");
+        assert!(bind(public).is_ok() && bind(internal).is_ok());
+        assert!(bind(ports.of("ledger")).is_err());
+    }
+
+    #[test]
+    fn an_occupied_port_is_named_with_the_way_to_find_who_has_it() {
+        // If it is taken already, by a system that runs here, that is as good.
+        let _held = bind(7003);
+        let text = Ports::fixed().unwrap_err().to_string();
+        assert!(text.contains("is taken") && text.contains("lsof"), "{text}");
+    }
+}

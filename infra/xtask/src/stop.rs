@@ -1,0 +1,41 @@
+//! Reasons to stop that have an exit code of their own.
+
+use std::process::ExitCode;
+
+use testkit::postgres::{self, Unavailable};
+
+/// Why a command ends other than by failing at its work.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The command line is wrong.
+    Usage(String),
+    /// Ctrl-C or SIGTERM; everything has been stopped in order.
+    Interrupted,
+    /// A program that was run has said all there is to say; its exit code is passed on.
+    Failed(u8, String),
+}
+
+impl std::error::Error for Stop {}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usage(text) => write!(f, "{text}\n\n{}", crate::options::USAGE),
+            Self::Interrupted => f.write_str("interrupted; what was started has been stopped and removed"),
+            Self::Failed(_, text) => f.write_str(text),
+        }
+    }
+}
+
+/// 2 usage, 3 no PostgreSQL, 130 interrupted, a program's own code, else 1.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.downcast_ref::<Unavailable>().is_some() {
+        return ExitCode::from(postgres::EXIT_CODE);
+    }
+    match error.downcast_ref() {
+        Some(Stop::Usage(_)) => ExitCode::from(2),
+        Some(Stop::Interrupted) => ExitCode::from(130),
+        Some(Stop::Failed(code, _)) => ExitCode::from(*code),
+        None => ExitCode::FAILURE,
+    }
+}

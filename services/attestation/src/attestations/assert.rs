@@ -1,0 +1,130 @@
+//! `POST /v1/assertions`: a known instance renews.
+//!
+//! Android: the device key's proof over a fresh challenge. iOS: that, and an App Attest assertion whose counter rises. An instance
+//! that sends two assertions with one counter has been copied or does not wait for its own answers; the first wins, and the
+//! other one is an integrity failure like any other.
+
+use api::attestation::{Assert, Assertion, Attested, Platform, Purpose};
+use identity::Level;
+use storage::{Connection, transaction};
+
+use super::Presented;
+use super::issue::Names;
+use super::presented::Fields;
+use crate::challenges::{self, time};
+use crate::error::Error;
+use crate::evidence::Reason;
+use crate::instances::store::{self, Instance};
+use crate::state::State;
+use crate::verdicts::{self, Verdict};
+
+/// What came with an assertion, decoded.
+struct Given {
+    key_id: Vec<u8>,
+    object: Vec<u8>,
+}
+
+/// Renews an instance.
+pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, Error> {
+    let now = state.clock.unix();
+    let presented = Presented::read(&fields(request), &state.tokens.clients, now)?;
+    let given = decode(request)?;
+    challenges::take(state, &presented.challenge, request.platform, Purpose::Assertion).await?;
+
+    let names = state.issuer.names();
+    let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
+    verdict.audit(&names.support_id, request.platform);
+    state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
+}
+
+fn fields(request: &Assert) -> Fields<'_> {
+    Fields {
+        challenge: &request.challenge,
+        platform: request.platform,
+        client_id: &request.client_id,
+        app: &request.app,
+        device_key: &request.device_key,
+        session_public_key: &request.session_public_key,
+        proof: &request.proof,
+    }
+}
+
+fn decode(request: &Assert) -> Result<Option<Given>, Error> {
+    let bytes = |text: &str, field| crypto::b64::decode_standard(text).map_err(|_| Error::Evidence { field });
+    match (request.platform, &request.assertion) {
+        (Platform::Android, None) => Ok(None),
+        (Platform::Android, Some(_)) => Err(Error::Invalid { field: "assertion", detail: "not on this platform" }),
+        (Platform::Ios, None) => Err(Error::Invalid { field: "assertion", detail: "required on this platform" }),
+        (Platform::Ios, Some(Assertion::AppAttest { key_id, assertion_object })) => Ok(Some(Given {
+            key_id: bytes(key_id, "assertion.key_id")?,
+            object: bytes(assertion_object, "assertion.assertion_object")?,
+        })),
+    }
+}
+
+async fn record(
+    state: &State,
+    presented: &Presented,
+    given: Option<&Given>,
+    names: &Names,
+    now: i64,
+) -> Result<Verdict, Error> {
+    let record = async |db: &mut Connection| -> Result<Verdict, Error> {
+        let known = store::find(db, presented.jkt.as_str()).await?.ok_or(Error::InstanceUnknown)?;
+        let level = level(&known)?;
+        let mut reasons = standing(state, presented, &known, level);
+        if let Some(given) = given {
+            reasons.extend(asserted(state, db, presented, given).await?);
+        }
+        let verdict = Verdict { kind: "assertion", level, reasons, notes: Vec::new() };
+        let at = time(now)?;
+        let build = presented.app.build.into();
+        let instance = Instance { decoyed: !verdict.is_genuine(), renewed_at: at, app_build: build, ..known };
+        store::save(db, &instance).await?;
+        let issued = (names.support_id.as_str(), names.token_ids.as_slice());
+        verdicts::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
+        Ok(verdict)
+    };
+    transaction(&state.pool, "assertions.record", record).await
+}
+
+/// What the policy of today says of an instance that was let in under an earlier one.
+fn standing(state: &State, presented: &Presented, known: &Instance, level: Level) -> Vec<Reason> {
+    let same = known.platform == presented.app.platform.as_str()
+        && known.app_id == presented.app.id
+        && known.client_id == presented.client_id;
+    let mut reasons = state.examiner.standing(presented.app.platform, level, presented.app.build);
+    if known.decoyed {
+        reasons.push(Reason::Sticky);
+    }
+    if !same {
+        reasons.push(Reason::AppMismatch);
+    }
+    reasons
+}
+
+/// The assertion is by this instance's App Attest key, about this request, and its counter is new.
+async fn asserted(
+    state: &State,
+    db: &mut Connection,
+    presented: &Presented,
+    given: &Given,
+) -> Result<Vec<Reason>, Error> {
+    let key = store::key(db, &given.key_id, presented.jkt.as_str()).await?;
+    let Some(key) = key.and_then(|key| <[u8; 65]>::try_from(key).ok()) else {
+        return Ok(vec![Reason::AssertionMissing]);
+    };
+    match state.examiner.assertion(&given.object, &key, presented) {
+        Err(reasons) => Ok(reasons),
+        Ok(counter) if store::raise_counter(db, &given.key_id, counter).await? => Ok(Vec::new()),
+        Ok(_) => Ok(vec![Reason::CounterReplayed]),
+    }
+}
+
+fn level(known: &Instance) -> Result<Level, Error> {
+    let levels = [Level::Software, Level::Tee, Level::StrongBox, Level::SecureEnclave];
+    levels
+        .into_iter()
+        .find(|level| level.as_str() == known.level)
+        .ok_or(Error::Internal("an instance of unknown level"))
+}

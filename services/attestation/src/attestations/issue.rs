@@ -1,0 +1,143 @@
+//! Issuing: the same code, the same claims and the same sizes for genuine tokens and decoys. Only the master differs.
+//!
+//! The decoy master is known to this process only; no verifier has it or can derive anything from it. A decoy's session key comes
+//! from the decoy secret, so everything that a phone can compute fits together.
+
+use api::attestation::{Attested, AudienceToken, SealedKey};
+use api::service::AUTH_AUDIENCE;
+use crypto::{SecretBytes, b64, hpke};
+use identity::attestation_token::{self, AudienceKey, AudienceKeys, ISSUER};
+use identity::client_attestation::{self, Confirmation};
+use identity::{Cnf, Level};
+
+use super::Presented;
+use crate::config::Tokens;
+use crate::error::Error;
+
+/// HPKE `info` of a sealed session key.
+const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
+/// Bytes of a `jti` or support id.
+const ID_BYTES: usize = 16;
+
+/// Both masters, and what is issued under them.
+pub(crate) struct Issuer {
+    master: SecretBytes,
+    decoy_master: SecretBytes,
+    audiences: Vec<String>,
+    lifetime: i64,
+    policy: String,
+}
+
+/// Names of what is about to be issued, chosen before the verdict is written.
+pub(crate) struct Names {
+    pub(crate) support_id: String,
+    /// The client attestation's, then one per audience.
+    pub(crate) token_ids: Vec<String>,
+}
+
+impl Issuer {
+    pub(crate) fn new(master: SecretBytes, decoy_master: SecretBytes, tokens: &Tokens, policy: &str) -> Self {
+        Self {
+            master,
+            decoy_master,
+            audiences: tokens.audiences.clone(),
+            lifetime: tokens.lifetime,
+            policy: policy.to_owned(),
+        }
+    }
+
+    /// The policy's name.
+    pub(crate) fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Whether tokens for this audience are issued here.
+    pub(crate) fn serves(&self, audience: &str) -> bool {
+        audience == AUTH_AUDIENCE || self.audiences.iter().any(|known| known == audience)
+    }
+
+    /// The secrets that an audience verifies with. Never the decoys'.
+    pub(crate) fn audience_keys(&self, audience: &str, now: i64) -> AudienceKeys {
+        AudienceKeys::derive(self.master.expose(), audience, now)
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        let id = || crypto::random::token(ID_BYTES);
+        Names { support_id: id(), token_ids: std::iter::repeat_with(id).take(self.audiences.len() + 1).collect() }
+    }
+
+    /// The answer.
+    pub(crate) fn issue(
+        &self,
+        genuine: bool,
+        presented: &Presented,
+        level: Level,
+        names: &Names,
+        now: i64,
+    ) -> Result<Attested, Error> {
+        let master = if genuine { &self.master } else { &self.decoy_master };
+        let mut ids = names.token_ids.iter();
+        let mut id = || ids.next().cloned().ok_or(Error::Internal("fewer token ids than tokens"));
+        let client_attestation = client_attestation::issue(
+            &key(master, AUTH_AUDIENCE, now),
+            &client_attestation::Claims {
+                sub: presented.client_id.clone(),
+                iat: now,
+                exp: now + self.lifetime,
+                jti: id()?,
+                cnf: Confirmation { jwk: presented.device_key.clone() },
+                app: presented.app.clone(),
+                level,
+                support_id: names.support_id.clone(),
+            },
+        )
+        .map_err(|_| Error::Internal("the client attestation cannot be issued"))?;
+        let tokens = self.audiences.iter().map(|audience| {
+            let key = key(master, audience, now);
+            self.token(&key, audience, presented, level, (id()?, &names.support_id), now)
+        });
+        Ok(Attested {
+            tokens: tokens.collect::<Result<_, _>>()?,
+            support_id: names.support_id.clone(),
+            client_attestation,
+        })
+    }
+
+    fn token(
+        &self,
+        key: &AudienceKey,
+        audience: &str,
+        presented: &Presented,
+        level: Level,
+        (jti, support_id): (String, &str),
+        now: i64,
+    ) -> Result<AudienceToken, Error> {
+        let session_key = attestation_token::session_key(key.secret.expose(), &jti);
+        let sealed = hpke::seal(&presented.session_public_key, SESSION_INFO, jti.as_bytes(), session_key.expose())
+            .map_err(|_| Error::Internal("the session key cannot be sealed"))?;
+        let claims = attestation_token::Claims {
+            iss: ISSUER.to_owned(),
+            aud: audience.to_owned(),
+            iat: now,
+            exp: now + self.lifetime,
+            jti,
+            cnf: Cnf { jkt: presented.jkt.clone() },
+            client_id: presented.client_id.clone(),
+            app: presented.app.clone(),
+            level,
+            policy: self.policy.clone(),
+            support_id: support_id.to_owned(),
+        };
+        let token =
+            attestation_token::issue(key, &claims).map_err(|_| Error::Internal("the token cannot be issued"))?;
+        let session_key = SealedKey { enc: b64::encode(&sealed.enc), ciphertext: b64::encode(&sealed.ct) };
+        let expires_in = u32::try_from(self.lifetime).map_err(|_| Error::Internal("the lifetime is out of range"))?;
+        Ok(AudienceToken { audience: audience.to_owned(), token, expires_in, session_key })
+    }
+}
+
+fn key(master: &SecretBytes, audience: &str, now: i64) -> AudienceKey {
+    let epoch = attestation_token::epoch_of(now);
+    let secret = attestation_token::audience_secret(master.expose(), audience, epoch);
+    AudienceKey { epoch, secret, not_after: attestation_token::not_after(epoch) }
+}

@@ -1,0 +1,49 @@
+//! `GET /internal/v1/audience-keys`.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use api::internal::{AudienceKey, AudienceKeys};
+use defense::{Access, Guard};
+use runtime::audit::{self, Who};
+use runtime::{PeerId, Problem};
+
+use crate::state::State;
+
+/// A peer that is an audience: its keys are the ones it gets.
+pub(crate) struct Verifier(String);
+
+impl Guard for Verifier {
+    fn access() -> Access {
+        Access::Peer("any audience, for its own keys")
+    }
+}
+
+impl FromRequest for Verifier {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let peer = PeerId::of(request);
+        let name = peer.as_ref().map(PeerId::name);
+        let issuer = request.app_data::<web::Data<State>>().map(|state| &state.issuer);
+        match (name, issuer) {
+            (Some(name), Some(issuer)) if issuer.serves(name) => ready(Ok(Self(name.to_owned()))),
+            _ => {
+                audit::refused("authorization", "peer_not_allowed", Who { peer: name, ..Who::default() });
+                ready(Err(Problem::forbidden()))
+            }
+        }
+    }
+}
+
+pub(crate) async fn list(verifier: Verifier, state: web::Data<State>) -> HttpResponse {
+    let keys = state.issuer.audience_keys(&verifier.0, state.clock.unix()).keys;
+    let wire = |key: &identity::attestation_token::AudienceKey| AudienceKey {
+        epoch: key.epoch,
+        secret: crypto::b64::encode(key.secret.expose()),
+        not_after: key.not_after,
+    };
+    HttpResponse::Ok().json(AudienceKeys { keys: keys.iter().map(wire).collect(), audience: verifier.0 })
+}

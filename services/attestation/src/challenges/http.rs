@@ -1,0 +1,17 @@
+//! `POST /v1/challenges`. Public: whoever asks is not known yet, and a challenge is worth nothing without a genuine phone.
+
+use actix_web::{HttpResponse, web};
+use api::attestation::RequestChallenge;
+use defense::Public;
+use runtime::{ApiJson, Problem};
+
+use crate::state::State;
+
+pub(crate) async fn create(
+    _: Public,
+    state: web::Data<State>,
+    body: ApiJson<RequestChallenge>,
+) -> Result<HttpResponse, Problem> {
+    let challenge = super::issue(&state, body.0.platform, body.0.purpose).await?;
+    Ok(HttpResponse::Created().json(challenge))
+}

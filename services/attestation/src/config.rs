@@ -1,0 +1,120 @@
+//! The attestation service's settings. Every field can also be set by environment: `ATTESTATION__POLICY__MODE=production`.
+
+use std::path::PathBuf;
+
+use identity::attestation_token::MAX_LIFETIME;
+use runtime::Common;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::policy::{AndroidPolicy, ApplePolicy};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Listeners, database, telemetry.
+    pub common: Common,
+    /// Where the secrets of tokens come from.
+    pub keys: Keys,
+    /// What is issued, and to whom.
+    #[serde(default)]
+    pub tokens: Tokens,
+    /// What evidence is believed.
+    pub policy: Policy,
+    /// Google's list of revoked certificates.
+    #[serde(default)]
+    pub revocation: Revocation,
+}
+
+/// Two masters that have nothing to do with each other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// File with the master that audience secrets are derived from, at least 32 bytes (mode 0600).
+    pub master_file: PathBuf,
+    /// File with the master of decoys, at least 32 bytes (mode 0600). No other process may have it.
+    pub decoy_master_file: PathBuf,
+}
+
+/// What is issued.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// APIs that an instance gets an attestation token for. Default: `["ledger"]`.
+    pub audiences: Vec<String>,
+    /// OAuth clients that are apps. Default: `["redoubt-mobile"]`.
+    pub clients: Vec<String>,
+    /// Seconds that tokens live, 300 at most. Default: 300.
+    pub lifetime: i64,
+    /// Seconds that a challenge lives, 120 at most. Default: 120.
+    pub challenge_lifetime: u32,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            audiences: vec![api::service::LEDGER_AUDIENCE.to_owned()],
+            clients: vec!["redoubt-mobile".to_owned()],
+            lifetime: MAX_LIFETIME,
+            challenge_lifetime: 120,
+        }
+    }
+}
+
+/// What evidence is believed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// `production` trusts Google's and Apple's keys and refuses to start with anything else; `development` may add test roots.
+    pub mode: Mode,
+    /// Name of this version of the policy; every token and verdict carries it.
+    pub id: String,
+    /// The Android app. Absent: no Android instance is genuine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub android: Option<AndroidPolicy>,
+    /// The iOS app. Absent: no iOS instance is genuine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apple: Option<ApplePolicy>,
+    /// PEM files with roots of emulated phones. Development only.
+    #[serde(default)]
+    pub test_roots: TestRoots,
+}
+
+/// Roots of emulated phones, one PEM certificate per file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TestRoots {
+    /// Beside Google's.
+    pub android: Vec<PathBuf>,
+    /// Beside Apple's.
+    pub apple: Vec<PathBuf>,
+}
+
+/// How serious it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Genuine phones only.
+    Production,
+    /// Emulated ones too.
+    Development,
+}
+
+/// The status list, kept fresh by operations: this service reaches nothing outside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Revocation {
+    /// The list as Google publishes it; its modification time is when it was fetched. Required in production.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Hours after which an unrefreshed list stops Android attestation (503, never a silent pass). Default: 72.
+    pub maximum_age_hours: u32,
+    /// Seconds between looks at the file. Default: 60.
+    pub reload_seconds: u32,
+}
+
+impl Default for Revocation {
+    fn default() -> Self {
+        Self { file: None, maximum_age_hours: 72, reload_seconds: 60 }
+    }
+}

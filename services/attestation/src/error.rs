@@ -1,0 +1,82 @@
+//! What can go wrong in a request, and the one mapping to problems.
+//!
+//! Only what says nothing about the integrity of a phone is an error. Whatever is wrong with *evidence* is not: it has a verdict
+//! and an answer of the usual shape.
+
+use actix_web::http::StatusCode;
+use api::problem::code;
+use runtime::Problem;
+use storage::{Retry, StorageError};
+
+/// The instance is not known: it must attest first.
+pub const INSTANCE_UNKNOWN: &str = "attestation.instance_unknown";
+
+/// Why a request is refused honestly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field is not what it should be.
+    #[error("{field}: {detail}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What it should be.
+        detail: &'static str,
+    },
+    /// Unknown, used, expired, or made for something else.
+    #[error("the challenge is not valid")]
+    Challenge,
+    /// The evidence cannot even be looked at.
+    #[error("{field}: the evidence is malformed")]
+    Evidence {
+        /// The field.
+        field: &'static str,
+    },
+    /// Renewal by an instance that has never attested.
+    #[error("the instance is not known")]
+    InstanceUnknown,
+    /// Evidence cannot be judged now, because the revocation list is too old.
+    #[error("the revocation list is older than the policy allows")]
+    RevocationStale,
+    /// Something of ours failed.
+    #[error("{0}")]
+    Internal(&'static str),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl Retry for Error {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_transient())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid { field, detail } => Self::invalid(detail).field(field),
+            Error::Challenge => {
+                let title = "The challenge is unknown, used, expired or made for something else";
+                Self::new(StatusCode::BAD_REQUEST, code::CHALLENGE_INVALID, title).field("challenge")
+            }
+            Error::Evidence { field } => {
+                Self::new(StatusCode::BAD_REQUEST, code::EVIDENCE_MALFORMED, "The evidence is malformed").field(field)
+            }
+            Error::InstanceUnknown => {
+                Self::new(StatusCode::NOT_FOUND, INSTANCE_UNKNOWN, "The instance has not attested")
+            }
+            Error::RevocationStale => {
+                tracing::error!(cause = %error, "attestation is refused until the list is refreshed");
+                Self::busy(60)
+            }
+            Error::Internal(_) => Self::internal(&error),
+            Error::Storage(error) => error.into(),
+        }
+    }
+}

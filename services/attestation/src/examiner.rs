@@ -1,0 +1,195 @@
+//! The examiner: the pure verifiers of [`crate::evidence`] with this deployment's trust, policy and revocation list.
+//!
+//! Invariants: production trusts the pinned keys of Google and Apple and nothing else, demands a revocation list, and does not judge
+//! Android evidence by one that is too old; a list that cannot be read never replaces one that could.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail, ensure};
+use api::attestation::Platform;
+use identity::Level;
+use runtime::Shutdown;
+
+use crate::attestations::Presented;
+use crate::config::{Mode, Policy, Revocation};
+use crate::error::Error;
+use crate::evidence::chain::Anchors;
+use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
+use crate::evidence::revocation::StatusList;
+use crate::evidence::{Examination, Reason, android, apple};
+
+/// Evidence, decoded but not parsed.
+pub(crate) enum Given {
+    /// DER certificates, leaf first.
+    Android { chain: Vec<Vec<u8>> },
+    /// App Attest.
+    Apple { key_id: Vec<u8>, object: Vec<u8> },
+}
+
+/// See the module.
+pub(crate) struct Examiner {
+    mode: Mode,
+    google: Anchors,
+    apple: Anchors,
+    android_policy: Option<AndroidPolicy>,
+    apple_policy: Option<ApplePolicy>,
+    revocation: Revocation,
+    revoked: RwLock<Revoked>,
+}
+
+/// The list, and when it was fetched (Unix seconds).
+#[derive(Clone, Default)]
+struct Revoked {
+    list: Arc<StatusList>,
+    fetched: i64,
+}
+
+impl Examiner {
+    /// Loads roots and list; refuses a configuration that contradicts its mode.
+    pub(crate) fn load(policy: &Policy, revocation: &Revocation) -> anyhow::Result<Self> {
+        if policy.mode == Mode::Production {
+            fit_for_production(policy, revocation)?;
+        }
+        let revoked = match &revocation.file {
+            Some(file) => read_list(file)?,
+            None => Revoked::default(),
+        };
+        Ok(Self {
+            mode: policy.mode,
+            google: with_test_roots(Anchors::google()?, &policy.test_roots.android)?,
+            apple: with_test_roots(Anchors::apple()?, &policy.test_roots.apple)?,
+            android_policy: policy.android.clone(),
+            apple_policy: policy.apple.clone(),
+            revocation: revocation.clone(),
+            revoked: RwLock::new(revoked),
+        })
+    }
+
+    /// Whether evidence of this platform can be judged now.
+    pub(crate) fn ready(&self, platform: Platform, now: i64) -> Result<(), Error> {
+        let limit = i64::from(self.revocation.maximum_age_hours) * 3600;
+        let stale = now.saturating_sub(self.revoked().fetched) > limit;
+        if platform == Platform::Android && stale && self.mode == Mode::Production {
+            return Err(Error::RevocationStale);
+        }
+        Ok(())
+    }
+
+    /// Examines evidence about a request.
+    pub(crate) fn examine(&self, given: &Given, presented: &Presented, now: i64) -> Examination {
+        let build = Some(presented.app.build);
+        match (given, &self.android_policy, &self.apple_policy) {
+            (Given::Android { chain }, Some(policy), _) => {
+                let device_key = presented.device_key.public_key().as_uncompressed();
+                let expected = android::Expected { challenge: &presented.binding, device_key, build };
+                let revoked = self.revoked().list;
+                let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
+                let mut found = android::examine(chain, &expected, &trust, now);
+                same_app(&mut found, presented, &policy.package);
+                found
+            }
+            (Given::Apple { key_id, object }, _, Some(policy)) => {
+                let expected = apple::Expected { client_data_hash: &presented.binding, key_id, build };
+                let mut found = apple::examine(object, &expected, &apple::Trust { anchors: &self.apple, policy }, now);
+                same_app(&mut found, presented, &policy.bundle);
+                found
+            }
+            (Given::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
+            (Given::Apple { .. }, _, None) => Examination::refused(Level::SecureEnclave, Reason::PlatformUnsupported),
+        }
+    }
+
+    /// Verifies an App Attest assertion about a request; the counter it carries.
+    pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<u32, Vec<Reason>> {
+        let policy = self.apple_policy.as_ref().ok_or(vec![Reason::PlatformUnsupported])?;
+        let build = Some(presented.app.build);
+        apple::verify_assertion(object, key, &presented.binding, build, policy).map(|asserted| asserted.counter)
+    }
+
+    /// What today's policy says of a level and a build that were let in before.
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: u32) -> Vec<Reason> {
+        let (minimum_level, minimum_build) = match (platform, &self.android_policy, &self.apple_policy) {
+            (Platform::Android, Some(policy), _) => (policy.minimum_level, policy.minimum_build),
+            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, policy.minimum_build),
+            _ => return vec![Reason::PlatformUnsupported],
+        };
+        let rules = [(level >= minimum_level, Reason::LevelTooLow), (build >= minimum_build, Reason::BuildRefused)];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+    }
+
+    /// Looks at the list's file until the process ends.
+    pub(crate) async fn keep_fresh(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
+        let pause = Duration::from_secs(u64::from(self.revocation.reload_seconds.max(1)));
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                () = tokio::time::sleep(pause) => self.reload(),
+            }
+        }
+    }
+
+    fn reload(&self) {
+        let Some(file) = &self.revocation.file else { return };
+        if modified(file).is_ok_and(|modified| modified == self.revoked().fetched) {
+            return;
+        }
+        match read_list(file) {
+            Ok(fresh) => {
+                tracing::info!(entries = fresh.list.len(), "revocation list read");
+                *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            }
+            Err(error) => tracing::error!(cause = format!("{error:#}"), "the last good revocation list stays"),
+        }
+    }
+
+    fn revoked(&self) -> Revoked {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The app that the request names is the one that the policy (and so the evidence) is about.
+fn same_app(found: &mut Examination, presented: &Presented, app_id: &str) {
+    if presented.app.id != app_id && !found.refusals.contains(&Reason::AppMismatch) {
+        found.refusals.push(Reason::AppMismatch);
+    }
+}
+
+fn fit_for_production(policy: &Policy, revocation: &Revocation) -> anyhow::Result<()> {
+    let test_roots = policy.test_roots.android.len() + policy.test_roots.apple.len();
+    ensure!(
+        test_roots == 0,
+        "policy.mode = \"production\" trusts no test root, but policy.test_roots names {test_roots}: remove them, or say mode = \"development\""
+    );
+    ensure!(
+        revocation.file.is_some() || policy.android.is_none(),
+        "policy.mode = \"production\" needs revocation.file for Android (https://android.googleapis.com/attestation/status)"
+    );
+    if let Some(apple) = &policy.apple
+        && apple.environment != AppleEnvironment::Production
+    {
+        bail!("policy.mode = \"production\" needs policy.apple.environment = \"production\"");
+    }
+    Ok(())
+}
+
+fn with_test_roots(anchors: Anchors, files: &[PathBuf]) -> anyhow::Result<Anchors> {
+    files.iter().try_fold(anchors, |anchors, file| {
+        let pem = std::fs::read_to_string(file).with_context(|| format!("test root {}", file.display()))?;
+        tracing::warn!(file = %file.display(), "a test root is trusted: emulated phones are let in");
+        anchors.with_pem(&pem).with_context(|| format!("test root {}", file.display()))
+    })
+}
+
+fn read_list(file: &Path) -> anyhow::Result<Revoked> {
+    let context = || format!("revocation.file {}", file.display());
+    let fetched = modified(file).with_context(context)?;
+    let list = StatusList::parse(&std::fs::read(file).with_context(context)?).with_context(context)?;
+    Ok(Revoked { list: Arc::new(list), fetched })
+}
+
+fn modified(file: &Path) -> anyhow::Result<i64> {
+    let modified = std::fs::metadata(file)?.modified()?;
+    Ok(i64::try_from(modified.duration_since(UNIX_EPOCH)?.as_secs())?)
+}

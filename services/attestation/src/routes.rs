@@ -1,0 +1,24 @@
+//! All routes. The permission stands in the handler's type.
+
+use actix_web::http::Method;
+use defense::Routes;
+
+use crate::{attestations, audience_keys, challenges};
+
+/// What phones reach.
+pub(crate) fn public() -> Routes {
+    Routes::public()
+        .add(Method::POST, "/v1/challenges", "A challenge for one attestation or assertion", challenges::http::create)
+        .add(Method::POST, "/v1/attestations", "A new instance shows its evidence", attestations::http::attest)
+        .add(Method::POST, "/v1/assertions", "A known instance renews its tokens", attestations::http::assert)
+}
+
+/// What the other services reach.
+pub(crate) fn internal() -> Routes {
+    Routes::internal().add(
+        Method::GET,
+        "/internal/v1/audience-keys",
+        "The calling verifier's own keys",
+        audience_keys::http::list,
+    )
+}

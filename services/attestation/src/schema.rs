@@ -1,0 +1,59 @@
+//! The tables, as `migrations/` makes them.
+
+diesel::table! {
+    challenges (hash) {
+        hash -> Bytea,
+        platform -> Text,
+        purpose -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    instances (jkt) {
+        jkt -> Text,
+        platform -> Text,
+        client_id -> Text,
+        app_id -> Text,
+        app_build -> BigInt,
+        level -> Text,
+        decoyed -> Bool,
+        attested_at -> Timestamptz,
+        renewed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    app_attest_keys (key_id) {
+        key_id -> Bytea,
+        jkt -> Text,
+        public_key -> Bytea,
+        counter -> BigInt,
+    }
+}
+
+diesel::table! {
+    used_evidence (hash) {
+        hash -> Bytea,
+        used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    verdicts (support_id) {
+        support_id -> Text,
+        at -> Timestamptz,
+        kind -> Text,
+        genuine -> Bool,
+        reasons -> Array<Text>,
+        notes -> Array<Text>,
+        jkt -> Text,
+        platform -> Text,
+        client_id -> Text,
+        app_id -> Text,
+        app_build -> BigInt,
+        level -> Text,
+        policy -> Text,
+        token_ids -> Array<Text>,
+    }
+}

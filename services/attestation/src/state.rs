@@ -1,0 +1,55 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use identity::attestation_token::MAX_LIFETIME;
+use runtime::{Clock, Context};
+use storage::Pool;
+
+use crate::attestations::Issuer;
+use crate::config::{Config, Tokens};
+use crate::examiner::Examiner;
+
+/// Fewest bytes of a master.
+const MASTER_BYTES: usize = 32;
+/// Longest life of a challenge, in seconds.
+const CHALLENGE_LIFETIME: u32 = 120;
+
+/// See the module.
+pub(crate) struct State {
+    pub(crate) pool: Pool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Tokens,
+    pub(crate) examiner: Arc<Examiner>,
+    pub(crate) issuer: Issuer,
+}
+
+impl State {
+    pub(crate) fn new(config: &Config, context: &Context) -> anyhow::Result<Self> {
+        let tokens = config.tokens.clone();
+        ensure!((1..=MAX_LIFETIME).contains(&tokens.lifetime), "tokens.lifetime must be 1 to {MAX_LIFETIME} seconds");
+        ensure!(
+            (1..=CHALLENGE_LIFETIME).contains(&tokens.challenge_lifetime),
+            "tokens.challenge_lifetime must be 1 to {CHALLENGE_LIFETIME} seconds"
+        );
+        let read = |file| {
+            let master = crypto::files::read_secret(file)?;
+            ensure!(master.expose().len() >= MASTER_BYTES, "a master has at least {MASTER_BYTES} bytes");
+            Ok(master)
+        };
+        let master = read(&config.keys.master_file).context("keys.master_file")?;
+        let decoy_master = read(&config.keys.decoy_master_file).context("keys.decoy_master_file")?;
+        ensure!(
+            !crypto::hash::constant_time_eq(master.expose(), decoy_master.expose()),
+            "keys.master_file and keys.decoy_master_file hold the same bytes: decoys would be genuine"
+        );
+        Ok(Self {
+            pool: context.database()?,
+            clock: Arc::clone(&context.clock),
+            examiner: Arc::new(Examiner::load(&config.policy, &config.revocation)?),
+            issuer: Issuer::new(master, decoy_master, &tokens, &config.policy.id),
+            tokens,
+        })
+    }
+}

@@ -1,0 +1,303 @@
+//! What is refused honestly, and what the service refuses to start with.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use api::attestation::Platform;
+use attestation::config::{Config, Mode, TestRoots};
+use attestation::evidence::Reason;
+use attestation::evidence::policy::AppleEnvironment;
+use attestation::{Attestation, MIGRATIONS};
+use runtime::Clock as _;
+use serde_json::json;
+use testkit::clock::ManualClock;
+use testkit::database::TestDatabase;
+use testkit::phone::android::DeviceProfile;
+use testkit::phone::ios::IosProfile;
+use testkit::pki::Pki;
+
+use crate::world::{self, Phone, World};
+
+const CHALLENGE_INVALID: (u16, &str, &str) = (400, "attestation.challenge_invalid", "challenge");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_is_good_once_for_its_purpose_platform_and_time() {
+    let world = World::new().await;
+    let phone = Phone::ios(&world, IosProfile::genuine());
+    let now = || world.clock.unix();
+    let post = async |challenge: &str| world.post("/v1/attestations", &phone.attest(challenge, now()).body).await;
+
+    let unknown = crypto::b64::encode(&[7; 32]);
+    assert_eq!(post(&unknown).await.problem(), CHALLENGE_INVALID, "unknown");
+    assert_eq!(post("c2hvcnQ").await.problem(), CHALLENGE_INVALID, "not 32 bytes");
+
+    let challenge = world.challenge(Platform::Ios, "attestation").await;
+    assert_eq!(post(&challenge).await.status, 201);
+    assert_eq!(post(&challenge).await.problem(), CHALLENGE_INVALID, "used");
+
+    for (platform, purpose) in [(Platform::Ios, "assertion"), (Platform::Android, "attestation")] {
+        let challenge = world.challenge(platform, purpose).await;
+        assert_eq!(post(&challenge).await.problem(), CHALLENGE_INVALID, "{platform:?} {purpose}");
+    }
+    let challenge = world.challenge(Platform::Ios, "assertion").await;
+    assert_eq!(post(&challenge).await.problem(), CHALLENGE_INVALID);
+    let body = phone.assert(&challenge, now()).body;
+    assert_eq!(world.post("/v1/assertions", &body).await.problem(), CHALLENGE_INVALID, "a wrong use uses it up");
+
+    let challenge = world.challenge(Platform::Ios, "attestation").await;
+    world.clock.advance(119);
+    assert_eq!(post(&challenge).await.status, 201, "in the last second");
+    let challenge = world.challenge(Platform::Ios, "attestation").await;
+    world.clock.advance(120);
+    assert_eq!(post(&challenge).await.problem(), CHALLENGE_INVALID, "expired");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_request_names_its_field_and_uses_nothing_up() {
+    let world = World::new().await;
+    let phone = Phone::android(&world, DeviceProfile::genuine());
+    let challenge = world.challenge(Platform::Android, "attestation").await;
+    let good = phone.attest(&challenge, world.clock.unix()).body;
+    let private =
+        json!({"kty": "EC", "crv": "P-256", "x": good["device_key"]["x"], "y": good["device_key"]["y"], "d": "AAAA"});
+    let other_challenge = crypto::b64::encode(&[1; 32]);
+    let cases = [
+        ("challenge", json!(7), "challenge"),
+        ("platform", json!("windows"), "platform"),
+        ("platform", json!("ios"), "app.platform"),
+        ("client_id", json!("somebody"), "client_id"),
+        ("app", json!({"id": "", "version": "1", "build": 1, "platform": "android"}), "app.id"),
+        ("app", json!({"id": "a", "version": "1\n", "build": 1, "platform": "android"}), "app.version"),
+        ("app", json!({"id": "a", "version": "1", "build": -1, "platform": "android"}), "app.build"),
+        ("device_key", json!({}), "device_key"),
+        ("device_key", private, "device_key"),
+        ("session_public_key", json!("AAAA"), "session_public_key"),
+        ("proof", json!("a.b.c"), "proof"),
+        ("proof", phone.attest(&other_challenge, world.clock.unix()).body["proof"].clone(), "proof"),
+        ("proof", phone.attest(&challenge, world.clock.unix() - 121).body["proof"].clone(), "proof"),
+        ("evidence", json!({"format": "safetynet"}), "evidence"),
+        ("evidence", json!({"format": "android-key-attestation", "certificates": ["!"]}), "evidence.certificates"),
+        (
+            "evidence",
+            json!({"format": "apple-app-attest", "key_id": "AA==", "attestation_object": "AA=="}),
+            "evidence.format",
+        ),
+        ("extra", json!(1), "extra"),
+    ];
+    // The phone made new keys for the cases; its first proof is still good for its first request.
+    for (member, value, field) in cases {
+        let mut body = good.clone();
+        body[member] = value;
+        let reply = world.post("/v1/attestations", &body).await;
+        let (status, code, named) = reply.problem();
+        assert!((400..500).contains(&status) && !code.is_empty(), "{member}: {}", reply.body);
+        assert!(named.starts_with(field), "{member}: {named} is not {field}");
+    }
+    assert_eq!(world.post("/v1/attestations", &good).await.status, 201, "the challenge is still good");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_by_another_key_has_no_effect_on_the_instance() {
+    let world = World::new().await;
+    let victim = Phone::ios(&world, IosProfile::genuine());
+    assert_eq!(victim.enroll(&world).await.0.status, 201);
+    // The attacker knows the victim's public key and names it.
+    let attacker = Phone::ios(&world, IosProfile::other_bundle());
+    let challenge = world.challenge(Platform::Ios, "attestation").await;
+    let mut body = attacker.attest(&challenge, world.clock.unix()).body;
+    body["device_key"] = victim.attest(&challenge, world.clock.unix()).body["device_key"].clone();
+    assert_eq!(world.post("/v1/attestations", &body).await.problem(), (400, "request.invalid", "proof"));
+    assert_eq!(victim.enroll(&world).await.0.status, 201);
+    let renewed = victim.renew(&world).await;
+    assert_eq!(world.verdict(&renewed).await, Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_has_never_attested_cannot_renew() {
+    let world = World::new().await;
+    let phone = Phone::ios(&world, IosProfile::genuine());
+    assert_eq!(phone.renew(&world).await.problem(), (404, "attestation.instance_unknown", ""));
+    let challenge = world.challenge(Platform::Ios, "assertion").await;
+    let mut body = phone.assert(&challenge, world.clock.unix()).body;
+    body.as_object_mut().unwrap().remove("assertion");
+    assert_eq!(world.post("/v1/assertions", &body).await.problem(), (400, "request.invalid", "assertion"));
+    world.stop().await;
+}
+
+/// With the challenge rule in shadow (as nobody should), recorded evidence still enrols nobody a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_enrols_once() {
+    let world = World::with(|config| {
+        config.policy.android.as_mut().unwrap().shadow = vec![Reason::ChallengeMismatch];
+    })
+    .await;
+    let phone = Phone::android(&world, DeviceProfile::genuine());
+    let challenge = world.challenge(Platform::Android, "attestation").await;
+    let first = phone.attest(&challenge, world.clock.unix());
+    assert_eq!(world.post("/v1/attestations", &first.body).await.status, 201);
+    let challenge = world.challenge(Platform::Android, "attestation").await;
+    let mut again = phone.assert(&challenge, world.clock.unix()).body;
+    again["evidence"] = first.body["evidence"].clone();
+    let reply = world.post("/v1/attestations", &again).await;
+    assert_eq!(world.verdict(&reply).await, ["evidence.reused"]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn production_believes_no_emulated_phone() {
+    let list = r#"{"entries":{}}"#;
+    let world = World::with(|config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, list).unwrap();
+        config.revocation.file = Some(file);
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+    })
+    .await;
+    for phone in [Phone::android(&world, DeviceProfile::genuine()), Phone::ios(&world, IosProfile::genuine())] {
+        let (reply, _) = phone.enroll(&world).await;
+        assert_eq!(world.verdict(&reply).await, ["chain.root_untrusted"]);
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_revocation_list_stops_android_and_says_so() {
+    let world = World::with(|config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, r#"{"entries":{}}"#).unwrap();
+        let old = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
+        config.revocation.file = Some(file);
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+    })
+    .await;
+    let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
+    assert_eq!(reply.problem(), (503, "server.busy", ""));
+    assert!(reply.headers.contains_key("retry-after"));
+    assert_eq!(Phone::ios(&world, IosProfile::genuine()).enroll(&world).await.0.status, 201);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refreshed_list_takes_effect_and_a_broken_one_does_not() {
+    let mut path = None;
+    let world = World::with(|config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, r#"{"entries":{"f92009e853b6b045":{"status":"SUSPENDED"}}}"#).unwrap();
+        File::options().write(true).open(&file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+        config.revocation.file = Some(file.clone());
+        config.revocation.reload_seconds = 1;
+        path = Some(file);
+    })
+    .await;
+    let root = pem_subject_serial(&world.pki);
+    let list = |serial: &str| format!(r#"{{"entries":{{"{serial}":{{"status":"REVOKED"}}}}}}"#);
+    let enrolled = async || {
+        let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
+        world.verdict(&reply).await
+    };
+    let (path, before) = (path.unwrap(), enrolled().await);
+    std::fs::write(&path, list(&root)).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!((before, enrolled().await), (vec![], vec!["chain.revoked".to_owned()]), "{root}");
+    std::fs::write(&path, r#"{"entries":{"#).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(2)).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(enrolled().await, ["chain.revoked"], "the last good list stays");
+    world.stop().await;
+}
+
+/// The test root's serial number as the list would spell it.
+fn pem_subject_serial(pki: &Pki) -> String {
+    let root = pki.google_test_root().unwrap().certificate_pem;
+    let der: String = root.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = crypto::b64::decode_standard(&der).unwrap();
+    let certificate = attestation::evidence::chain::Certificate::parse(&der).unwrap();
+    let hex: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.trim_start_matches('0').to_owned()
+}
+
+/// Why the service does not start.
+async fn refusal(change: impl FnOnce(&mut Config)) -> String {
+    let pki = Pki::temporary().unwrap();
+    let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
+    let mut config = world::config(&pki, &database);
+    change(&mut config);
+    match runtime::start::<Attestation>(config, Arc::new(ManualClock::now())).await {
+        Ok(_) => panic!("it started"),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_contradicts_itself_does_not_start() {
+    let message = refusal(|config| config.policy.mode = Mode::Production).await;
+    assert!(message.contains("trusts no test root"), "{message}");
+    let message = refusal(|config| {
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+    })
+    .await;
+    assert!(message.contains("revocation.file"), "{message}");
+    let message = refusal(|config| {
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+        config.policy.android = None;
+    })
+    .await;
+    assert!(message.contains("environment"), "{message}");
+    let message = refusal(|config| config.keys.decoy_master_file = config.keys.master_file.clone()).await;
+    assert!(message.contains("decoys would be genuine"), "{message}");
+    let message = refusal(|config| config.tokens.lifetime = 301).await;
+    assert!(message.contains("tokens.lifetime"), "{message}");
+    let message = refusal(|config| config.policy.test_roots.apple = vec!["/nonexistent.pem".into()]).await;
+    assert!(message.contains("/nonexistent.pem"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_holds_the_rules_against_the_app_itself() {
+    let world = World::new().await;
+    let phone = Phone::ios(&world, IosProfile::genuine());
+    assert_eq!(phone.enroll(&world).await.0.status, 201);
+    assert_eq!(phone.renew(&world).await.status, 201);
+    assert_eq!(world.sql("update instances set decoyed = true").await, Ok(1));
+    for (statement, refusal) in [
+        ("update instances set decoyed = false", "a decoyed instance stays decoyed"),
+        ("update app_attest_keys set counter = 0", "an assertion counter only rises"),
+        ("update app_attest_keys set jkt = 'x'", "permission denied"),
+        ("delete from verdicts", "permission denied"),
+        ("update verdicts set genuine = true", "permission denied"),
+        ("delete from used_evidence", "permission denied"),
+        ("create table mine (x int)", "permission denied"),
+    ] {
+        let error = world.sql(statement).await.unwrap_err();
+        assert!(error.contains(refusal), "{statement}: {error}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
+    let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
+    let url = database.migrator_url.clone().into();
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 1);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 1);
+    let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
+        .await
+        .unwrap();
+    for (condition, tables) in [("is null", 0), ("is not null", 5)] {
+        let count = format!(
+            "select 1 from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' \
+             and relname not like '\\_\\_%' and obj_description(oid) {condition}"
+        );
+        assert_eq!(diesel_async::RunQueryDsl::execute(diesel::sql_query(count), &mut db).await, Ok(tables));
+    }
+}

@@ -1,0 +1,283 @@
+//! The service on real sockets with a real database, and phones to speak to it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use api::attestation::{App, Platform};
+use api::internal::AudienceKeys;
+use attestation::config::{Config, Keys, Mode, Policy, Revocation, TestRoots, Tokens};
+use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy, Level};
+use attestation::{Attestation, MIGRATIONS};
+use crypto::b64;
+use crypto::hpke::KeyPair;
+use crypto::p256::SigningKey;
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use identity::{Jwk, evidence, jose};
+use reqwest::header::HeaderMap;
+use runtime::config::{Common, Database, Internal, Listener, Telemetry};
+use runtime::{Clock as _, Running};
+use serde_json::{Value, json};
+use testkit::clock::ManualClock;
+use testkit::database::TestDatabase;
+use testkit::phone::android::{self, AndroidPhone, DeviceProfile};
+use testkit::phone::ios::{self, IosPhone, IosProfile};
+use testkit::pki::Pki;
+use testkit::server;
+
+/// A running service and what surrounds it.
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) pki: Pki,
+    pub(crate) database: TestDatabase,
+    pub(crate) client: reqwest::Client,
+    running: Running,
+}
+
+/// An answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    /// Code and field of a problem.
+    pub(crate) fn problem(&self) -> (u16, &str, &str) {
+        let text = |name: &str| self.body[name].as_str().unwrap_or_default();
+        (self.status, text("code"), text("field"))
+    }
+}
+
+impl World {
+    /// A service that trusts emulated phones.
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let pki = Pki::temporary().unwrap();
+        let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
+        let mut config = config(&pki, &database);
+        change(&mut config);
+        let clock = Arc::new(ManualClock::now());
+        let running = runtime::start::<Attestation>(config, clock.clone()).await.unwrap();
+        let client = server::client(&pki.public_ca(), None).unwrap();
+        Self { clock, pki, database, client, running }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        let url = format!("https://localhost:{}{path}", self.running.public.unwrap().port());
+        let answer = self.client.post(url).json(body).send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Reply { status, headers, body: answer.json().await.unwrap() }
+    }
+
+    pub(crate) async fn challenge(&self, platform: Platform, purpose: &str) -> String {
+        let body = json!({"platform": platform, "purpose": purpose});
+        let reply = self.post("/v1/challenges", &body).await;
+        assert_eq!((reply.status, &reply.body["expires_in"]), (201, &json!(120)));
+        reply.body["challenge"].as_str().unwrap().to_owned()
+    }
+
+    /// What the internal listener answers to this workload.
+    pub(crate) async fn audience_keys(&self, peer: &str) -> Result<AudienceKeys, u16> {
+        let client = server::client(&self.pki.internal_ca(), Some(&self.pki.internal(peer))).unwrap();
+        let url = format!("https://localhost:{}/internal/v1/audience-keys", self.running.internal.port());
+        let answer = client.get(url).send().await.unwrap();
+        if answer.status() == 200 { Ok(answer.json().await.unwrap()) } else { Err(answer.status().as_u16()) }
+    }
+
+    /// What the operator finds under the support id of an answer.
+    pub(crate) async fn verdict(&self, reply: &Reply) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::Text>)]
+            reasons: Vec<String>,
+        }
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        let mut db = AsyncPgConnection::establish(&self.database.app_url).await.unwrap();
+        let row: Row = diesel::sql_query("select reasons from verdicts where support_id = $1")
+            .bind::<diesel::sql_types::Text, _>(reply.body["support_id"].as_str().unwrap())
+            .get_result(&mut db)
+            .await
+            .unwrap();
+        row.reasons
+    }
+
+    /// A statement as the app role.
+    pub(crate) async fn sql(&self, statement: &str) -> Result<usize, String> {
+        let mut db = AsyncPgConnection::establish(&self.database.app_url).await.unwrap();
+        diesel::sql_query(statement).execute(&mut db).await.map_err(|error| error.to_string())
+    }
+
+    pub(crate) async fn stop(self) {
+        self.running.stop().await.unwrap();
+    }
+}
+
+/// The configuration of a development system.
+pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
+    let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    let (public, internal) = (pki.public("attestation"), pki.internal("attestation"));
+    let url = "https://localhost".to_owned();
+    let root = |name: &str| vec![pki.dir().join("attest").join(format!("{name}.crt"))];
+    Config {
+        common: Common {
+            public: Some(Listener { listen, url: url.clone(), certificate: public.certificate, key: public.key }),
+            internal: Internal {
+                listen,
+                url,
+                certificate: internal.certificate,
+                key: internal.key,
+                ca: pki.internal_ca(),
+            },
+            database: Some(Database {
+                url_file: database.files.app.clone(),
+                migrator_url_file: None,
+                max_connections: 8,
+            }),
+            telemetry: Telemetry::default(),
+            exit_with_parent: false,
+            workers: Some(1),
+        },
+        keys: Keys {
+            master_file: pki.secret("attestation-master"),
+            decoy_master_file: pki.secret("attestation-decoy-master"),
+        },
+        tokens: Tokens::default(),
+        policy: Policy {
+            mode: Mode::Development,
+            id: "test-1".to_owned(),
+            android: Some(android_policy()),
+            apple: Some(apple_policy()),
+            test_roots: TestRoots { android: root("google-test-root"), apple: root("apple-test-root") },
+        },
+        revocation: Revocation::default(),
+    }
+}
+
+fn android_policy() -> AndroidPolicy {
+    let policy = json!({"package": android::PACKAGE, "signer_digests": [], "minimum_level": Level::Tee});
+    let mut policy: AndroidPolicy = serde_json::from_value(policy).unwrap();
+    policy.signer_digests = vec![android::genuine_signer()];
+    policy
+}
+
+fn apple_policy() -> ApplePolicy {
+    ApplePolicy {
+        team: ios::TEAM.to_owned(),
+        bundle: ios::BUNDLE.to_owned(),
+        environment: AppleEnvironment::Development,
+        minimum_build: 0,
+        validation_categories: vec![],
+        shadow: vec![],
+    }
+}
+
+/// An emulated phone with the app on it, as far as attestation sees it.
+pub(crate) enum Phone {
+    Android(Arc<AndroidPhone>),
+    Ios(Arc<IosPhone>, Arc<SigningKey>),
+}
+
+/// A request ready to be sent, and the key that its answer is sealed to.
+pub(crate) struct Request {
+    pub(crate) body: Value,
+    pub(crate) session: KeyPair,
+}
+
+impl Phone {
+    pub(crate) fn android(world: &World, profile: DeviceProfile) -> Self {
+        Self::Android(AndroidPhone::new(&world.pki.google_test_root().unwrap(), profile).unwrap())
+    }
+
+    pub(crate) fn ios(world: &World, profile: IosProfile) -> Self {
+        let phone = IosPhone::new(&world.pki.apple_test_root().unwrap(), profile).unwrap();
+        Self::Ios(phone, Arc::new(SigningKey::generate()))
+    }
+
+    pub(crate) fn app(&self) -> App {
+        match self {
+            Self::Android(phone) => phone.app(),
+            Self::Ios(phone, _) => phone.app(),
+        }
+    }
+
+    pub(crate) fn platform(&self) -> Platform {
+        self.app().platform
+    }
+
+    pub(crate) fn device_key(&self) -> Arc<SigningKey> {
+        match self {
+            Self::Android(phone) => phone.device_key().unwrap(),
+            Self::Ios(_, key) => key.clone(),
+        }
+    }
+
+    /// Evidence for a challenge; on Android this makes a new device key.
+    pub(crate) fn attest(&self, challenge: &str, now: i64) -> Request {
+        let session = KeyPair::generate();
+        let evidence = match self {
+            Self::Android(phone) => {
+                let any = Jwk::from(SigningKey::generate().public()).thumbprint();
+                let binding = self.binding(challenge, &any, &session);
+                let chain = phone.generate_key(&binding).unwrap();
+                let certificates: Vec<_> = chain.iter().map(|der| b64::encode_standard(der)).collect();
+                json!({"format": "android-key-attestation", "certificates": certificates})
+            }
+            Self::Ios(phone, key) => {
+                let binding = self.binding(challenge, &Jwk::from(key.public()).thumbprint(), &session);
+                let (id, object) = phone.attest_key(&binding).unwrap();
+                let (id, object) = (b64::encode_standard(&id), b64::encode_standard(&object));
+                json!({"format": "apple-app-attest", "key_id": id, "attestation_object": object})
+            }
+        };
+        let mut body = self.common(challenge, &session, now);
+        body["evidence"] = evidence;
+        Request { body, session }
+    }
+
+    /// A renewal.
+    pub(crate) fn assert(&self, challenge: &str, now: i64) -> Request {
+        let session = KeyPair::generate();
+        let mut body = self.common(challenge, &session, now);
+        if let Self::Ios(phone, key) = self {
+            let binding = self.binding(challenge, &Jwk::from(key.public()).thumbprint(), &session);
+            // A phone that has never attested has no App Attest key; any bytes will do for it.
+            let (id, object) = phone.generate_assertion(&binding).unwrap().unwrap_or(([0; 32], vec![0]));
+            let (id, object) = (b64::encode_standard(&id), b64::encode_standard(&object));
+            body["assertion"] = json!({"format": "apple-app-attest", "key_id": id, "assertion_object": object});
+        }
+        Request { body, session }
+    }
+
+    /// Challenge, evidence, answer.
+    pub(crate) async fn enroll(&self, world: &World) -> (Reply, KeyPair) {
+        let challenge = world.challenge(self.platform(), "attestation").await;
+        let request = self.attest(&challenge, world.clock.unix());
+        (world.post("/v1/attestations", &request.body).await, request.session)
+    }
+
+    /// Challenge, assertion, answer.
+    pub(crate) async fn renew(&self, world: &World) -> Reply {
+        let challenge = world.challenge(self.platform(), "assertion").await;
+        world.post("/v1/assertions", &self.assert(&challenge, world.clock.unix()).body).await
+    }
+
+    fn binding(&self, challenge: &str, jkt: &identity::Thumbprint, session: &KeyPair) -> [u8; 32] {
+        evidence::binding(self.platform(), &b64::decode(challenge).unwrap(), jkt, &session.public(), &self.app())
+    }
+
+    fn common(&self, challenge: &str, session: &KeyPair, now: i64) -> Value {
+        let key = self.device_key();
+        let jwk = Jwk::from(key.public());
+        let binding = self.binding(challenge, &jwk.thumbprint(), session);
+        let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": now});
+        json!({
+            "challenge": challenge, "platform": self.platform(), "client_id": "redoubt-mobile", "app": self.app(),
+            "device_key": jwk.to_value(), "session_public_key": b64::encode(&session.public()),
+            "proof": jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims).unwrap(),
+        })
+    }
+}

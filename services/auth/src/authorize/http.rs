@@ -1,0 +1,57 @@
+//! `/authorize`, and what every page that belongs to an interaction begins with.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use defense::Public;
+
+use super::{Begun, COOKIE, Interaction, begin};
+use crate::error::PageRefusal;
+use crate::form::Parameters;
+use crate::http::{SetCookie, form, from_our_page, page, secret_cookie, see_other};
+use crate::provider::Provider;
+use crate::routes;
+
+/// Public: the request was pushed by an authenticated client, and the person has yet to log in.
+pub async fn get_authorize(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    let query = request.query_string().as_bytes();
+    page(async { answer(&provider, &Parameters::parse(query).map_err(|_| PageRefusal::Form)?).await }).await
+}
+
+/// Public: as with GET (OpenID Connect Core §3.1.2.1 wants both).
+pub async fn post_authorize(
+    _: Public,
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    page(async { answer(&provider, &form(&request, payload).await.map_err(|_| PageRefusal::Form)?).await }).await
+}
+
+/// Only `client_id` and `request_uri` count; whatever else is in the URL was not pushed (RFC 9126 §4).
+async fn answer(provider: &Provider, parameters: &Parameters) -> Result<HttpResponse, PageRefusal> {
+    let (Some(client_id), Some(request_uri)) = (parameters.get("client_id"), parameters.get("request_uri")) else {
+        return Err(PageRefusal::Request);
+    };
+    Ok(match begin(provider, client_id, request_uri, provider.clock.unix()).await? {
+        Begun::Interaction(cookie) => see_other(routes::LOGIN, SetCookie::Interaction(&cookie)),
+        Begun::Answer(url) => see_other(url.as_str(), SetCookie::Unchanged),
+    })
+}
+
+/// The interaction that the browser's cookie names.
+pub(crate) async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
+    Interaction::load(provider, secret_cookie(request, COOKIE), provider.clock.unix()).await
+}
+
+/// A form that was sent from one of our pages by the browser that the interaction belongs to. Counts as a try.
+pub(crate) async fn submitted(
+    provider: &Provider,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Interaction, Parameters), PageRefusal> {
+    from_our_page(provider, request)?;
+    let form = form(request, payload).await.map_err(|_| PageRefusal::Form)?;
+    let interaction = interaction(provider, request).await?;
+    interaction.check_csrf(&form)?;
+    interaction.attempt(provider).await?;
+    Ok((interaction, form))
+}

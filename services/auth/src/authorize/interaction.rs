@@ -1,0 +1,80 @@
+//! One browser answering one request.
+
+use std::sync::Arc;
+
+use crypto::{SecretString, b64, hash};
+use uuid::Uuid;
+
+use super::store;
+use crate::clients::Client;
+use crate::error::PageRefusal;
+use crate::form::Parameters;
+use crate::opaque::Digest;
+use crate::par::AuthorizationRequest;
+use crate::provider::Provider;
+
+/// The cookie's name. The prefix makes browsers insist on `Secure`, `Path=/` and this very host (RFC 6265bis §4.1.3.2).
+pub const COOKIE: &str = "__Host-redoubt-interaction";
+/// Seconds that a person has.
+pub const LIFETIME: i64 = 600;
+/// Forms that one interaction may send; each interaction costs an authenticated client one pushed request.
+pub(super) const MAX_ATTEMPTS: i32 = 20;
+
+/// A person who has shown who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who.
+    pub user_id: Uuid,
+    /// When, in Unix seconds.
+    pub at: i64,
+}
+
+/// An interaction that is under way.
+pub struct Interaction {
+    cookie: SecretString,
+    pub(crate) digest: Digest,
+    pub(crate) request_digest: Digest,
+    pub(crate) client: Arc<Client>,
+    pub(crate) jkt: Option<String>,
+    pub(crate) request: AuthorizationRequest,
+    pub(crate) authenticated: Option<Authenticated>,
+}
+
+impl Interaction {
+    /// The interaction that a cookie names.
+    pub async fn load(provider: &Provider, cookie: Option<SecretString>, now: i64) -> Result<Self, PageRefusal> {
+        let cookie = cookie.ok_or(PageRefusal::Interaction)?;
+        let digest = Digest::of(cookie.expose());
+        let row = store::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;
+        // A client can leave the configuration while somebody logs in.
+        let client = provider.clients.get(&row.stored.client_id).ok_or(PageRefusal::Interaction)?;
+        Ok(Self {
+            cookie,
+            digest,
+            request_digest: row.request_digest,
+            client: Arc::clone(client),
+            jkt: row.stored.jkt,
+            request: row.stored.request,
+            authenticated: row.authenticated,
+        })
+    }
+
+    /// The token that our pages carry: derived from the cookie, which no other site can read or set, and valid as long
+    /// as the interaction is in the database.
+    pub fn csrf(&self) -> String {
+        b64::encode(&hash::hmac_sha256(self.cookie.expose().as_bytes(), b"redoubt-csrf"))
+    }
+
+    /// Checks that a form came from our page.
+    pub fn check_csrf(&self, form: &Parameters) -> Result<(), PageRefusal> {
+        match form.get("csrf") {
+            Some(token) if hash::constant_time_eq(token.as_bytes(), self.csrf().as_bytes()) => Ok(()),
+            _ => Err(PageRefusal::Csrf),
+        }
+    }
+
+    /// Counts a try.
+    pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
+        if store::attempt(&provider.pool, &self.digest).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
+    }
+}

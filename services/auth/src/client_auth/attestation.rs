@@ -1,0 +1,54 @@
+//! Attestation-based client authentication in the `DPoP` combined mode (draft-ietf-oauth-attestation-based-client-auth):
+//! the client attestation says which app on which device this is, and the `DPoP` proof, made with the very key that was
+//! attested, says that it is that device which calls.
+//!
+//! A decoy fails here like any forged token: nothing tells the phone why.
+
+use identity::client_attestation::{self, TYP};
+use identity::{TokenError, jose};
+
+use super::{AuthenticatedClient, ProtocolRequest, client_named, same_key};
+use crate::clients::Authentication;
+use crate::dpop::Proof;
+use crate::error::{ErrorCode, Refusal};
+use crate::provider::Provider;
+
+const LAYER: &str = "client_attestation";
+
+pub(super) async fn verify(
+    provider: &Provider,
+    request: &ProtocolRequest,
+    token: &str,
+    proof: Option<&Proof>,
+) -> Result<AuthenticatedClient, Refusal> {
+    if request.parameters.get("client_assertion").is_some() {
+        return Err(Refusal::request("two_client_authentications", "authenticate the client in one way"));
+    }
+    let epoch = jose::parse(token, TYP).map_err(TokenError::from).and_then(|token| {
+        let kid = token.header().kid.as_deref().and_then(|kid| kid.parse().ok());
+        kid.ok_or(TokenError::UnknownKey)
+    });
+    let epoch: u32 = epoch.map_err(|error| refused(&error))?;
+    let keys = provider.audience_keys.get(epoch, request.now).await;
+    let keys = keys.map_err(|_| Refusal::unavailable("audience_keys_unavailable"))?;
+    let claims = client_attestation::verify(token, &keys, request.now).map_err(|error| refused(&error))?;
+    let named = |refusal: Refusal| refusal.of_instance(&claims.support_id);
+    let fits = |authentication: &Authentication| matches!(authentication, Authentication::Attested);
+    let client = client_named(provider, request, &claims.sub, fits).map_err(named)?;
+    same_key(proof, &claims.cnf.jwk.thumbprint()).map_err(named)?;
+    Ok(AuthenticatedClient { client, support_id: Some(claims.support_id) })
+}
+
+pub(super) fn refusal(reason: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::InvalidClientAttestation, LAYER, reason, "the client attestation is not accepted")
+}
+
+fn refused(error: &TokenError) -> Refusal {
+    match error {
+        TokenError::Expired => {
+            let description = "the client attestation has expired";
+            Refusal::new(ErrorCode::UseFreshAttestation, LAYER, error.reason(), description)
+        }
+        _ => refusal(error.reason()),
+    }
+}

@@ -1,0 +1,112 @@
+//! Client authentication: which client sends this request, shown in one of exactly two ways.
+//!
+//! Invariant: an [`AuthenticatedClient`] is made here only, so whatever takes one cannot be reached without the checks.
+
+mod attestation;
+mod private_key_jwt;
+mod store;
+
+use std::sync::Arc;
+
+use identity::Thumbprint;
+use identity::dpop::Expect;
+
+use crate::clients::{Authentication, Client};
+use crate::dpop::{Field, Proof, ProvenKey};
+use crate::error::Refusal;
+use crate::form::Parameters;
+use crate::provider::Provider;
+
+/// A POST to a protocol endpoint, free of the web framework.
+pub struct ProtocolRequest {
+    /// The endpoint's path.
+    pub path: &'static str,
+    /// `DPoP`.
+    pub dpop: Field,
+    /// `OAuth-Client-Attestation`.
+    pub attestation: Field,
+    /// The form.
+    pub parameters: Parameters,
+    /// Unix seconds when it arrived: the one time of this request.
+    pub now: i64,
+}
+
+/// Evidence of which client is calling.
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    support_id: Option<String>,
+}
+
+impl AuthenticatedClient {
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Under which the operator finds the verdict on an attested instance.
+    pub fn support_id(&self) -> Option<&str> {
+        self.support_id.as_deref()
+    }
+}
+
+/// What a protocol request has shown: the client, and the key it holds.
+pub struct Admitted {
+    /// Who sends it.
+    pub client: AuthenticatedClient,
+    /// The key whose proof came along. An attested client always has one.
+    pub key: Option<ProvenKey>,
+}
+
+impl Admitted {
+    /// The thumbprint of the proven key.
+    pub fn jkt(&self) -> Option<&Thumbprint> {
+        self.key.as_ref().map(ProvenKey::jkt)
+    }
+}
+
+/// Authenticates the client and checks the proof, everything that is used up last.
+pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Admitted, Refusal> {
+    let htu = provider.endpoint(request.path);
+    let expect = Expect { htm: "POST", htu: &htu, access_token: None, now: request.now };
+    let proof = provider.proofs.verify(&request.dpop, &expect)?;
+    let (client, assertion) = match &request.attestation {
+        Field::Absent => private_key_jwt::verify(provider, request).map(|(client, id)| (client, Some(id)))?,
+        Field::Ambiguous => return Err(Refusal::client("attestation_ambiguous")),
+        Field::One(token) => (attestation::verify(provider, request, token, proof.as_ref()).await?, None),
+    };
+    if let Some(proof) = &proof {
+        provider.proofs.check_nonce(proof, request.now)?;
+    }
+    if let Some(assertion) = assertion
+        && !store::use_assertion(&provider.pool, &assertion).await?
+    {
+        return Err(Refusal::client("assertion_replayed"));
+    }
+    let key = proof.map(|proof| provider.proofs.claim(proof, request.now)).transpose()?;
+    Ok(Admitted { client, key })
+}
+
+/// The client of that id, if it may authenticate in this way; and `client_id`, where it is sent, must name it too.
+fn client_named(
+    provider: &Provider,
+    request: &ProtocolRequest,
+    id: &str,
+    fits: fn(&Authentication) -> bool,
+) -> Result<Arc<Client>, Refusal> {
+    if request.parameters.get("client_id").is_some_and(|parameter| parameter != id) {
+        return Err(Refusal::client("client_id_mismatch"));
+    }
+    let client = provider.clients.get(id).ok_or(Refusal::client("client_unknown"))?;
+    if !fits(&client.authentication) {
+        return Err(Refusal::client("method_not_registered"));
+    }
+    Ok(Arc::clone(client))
+}
+
+/// The combined mode's one key: the proof's must be the attested one.
+fn same_key(proof: Option<&Proof>, attested: &Thumbprint) -> Result<(), Refusal> {
+    let Some(proof) = proof else {
+        return Err(Refusal::proof("dpop_missing"));
+    };
+    if proof.jkt() == attested { Ok(()) } else { Err(attestation::refusal("key_of_another_instance")) }
+}

@@ -1,0 +1,66 @@
+//! `/consent`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use defense::Public;
+
+use super::{Decision, decide, scopes};
+use crate::authorize::http::{interaction, submitted};
+use crate::authorize::{Authenticated, Interaction};
+use crate::error::PageRefusal;
+use crate::http::{SetCookie, html, page, see_other};
+use crate::pages::{self, ConsentPage, render};
+use crate::provider::Provider;
+use crate::routes;
+
+/// Public: the interaction says who is logged in; nobody is sent to the login.
+pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    page(async {
+        let interaction = interaction(&provider, &request).await?;
+        match interaction.authenticated {
+            Some(person) => consent_page(&provider, &interaction, person).await,
+            None => Ok(see_other(routes::LOGIN, SetCookie::Unchanged)),
+        }
+    })
+    .await
+}
+
+/// Public: the form is bound to the browser's authenticated interaction.
+pub async fn post_consent(
+    _: Public,
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    page(async {
+        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let Some(person) = interaction.authenticated else {
+            return Ok(see_other(routes::LOGIN, SetCookie::Unchanged));
+        };
+        let decision = match form.get("decision") {
+            Some("allow") => Decision::Allow,
+            Some("deny") => Decision::Deny,
+            _ => return Err(PageRefusal::Form),
+        };
+        let url = decide(&provider, &interaction, person, decision, provider.clock.unix()).await?;
+        Ok(see_other(url.as_str(), SetCookie::Remove))
+    })
+    .await
+}
+
+async fn consent_page(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+) -> Result<HttpResponse, PageRefusal> {
+    let profile = crate::userinfo::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
+    let target = &interaction.request.redirect_uri;
+    let permissions: Vec<&str> = scopes::split(&interaction.request.scope).filter_map(scopes::describe).collect();
+    let page = ConsentPage {
+        client: &interaction.client.name,
+        destination: &pages::origin(target).unwrap_or_default(),
+        csrf: &interaction.csrf(),
+        name: &profile.name,
+        permissions: &permissions,
+    };
+    Ok(html(200, &render(&page), Some(target)))
+}

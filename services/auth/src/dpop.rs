@@ -1,0 +1,143 @@
+//! `DPoP` proofs at this server's endpoints (RFC 9449): which key the caller holds, shown freshly and once.
+//!
+//! Order, which matters: the proof by itself, the client's authentication, the nonce, and last the single use of the
+//! proof's identifier: so a client that is told `use_dpop_nonce` has used nothing up.
+
+use identity::Thumbprint;
+use identity::dpop::{self, Expect, Verified};
+use identity::nonce::Nonces;
+use identity::replay::{Outcome, ReplayMemory};
+
+use crate::error::{ErrorCode, Refusal};
+
+/// Proofs remembered at once; beyond that the server refuses rather than forgets.
+const CAPACITY: usize = 1 << 18;
+
+/// A header field that must appear at most once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// Not there.
+    Absent,
+    /// There once, and readable.
+    One(String),
+    /// There more than once, or not visible ASCII: two readers could see different things.
+    Ambiguous,
+}
+
+/// A proof that holds for its request; nonce and single use are still to be looked at.
+pub struct Proof(Verified);
+
+impl Proof {
+    /// The thumbprint of the key that signed.
+    pub fn jkt(&self) -> &Thumbprint {
+        &self.0.jkt
+    }
+}
+
+/// Evidence that the caller holds a key. Only [`Proofs::claim`] makes it.
+pub struct ProvenKey(Thumbprint);
+
+impl ProvenKey {
+    /// Its thumbprint.
+    pub fn jkt(&self) -> &Thumbprint {
+        &self.0
+    }
+}
+
+/// The nonces and the memory of used proofs of this process (docs/adr/0004 says why of one process).
+pub struct Proofs {
+    nonces: Nonces,
+    seen: ReplayMemory,
+}
+
+impl Proofs {
+    /// An empty memory.
+    #[expect(clippy::new_without_default, reason = "draws randomness, which a default should not")]
+    pub fn new() -> Self {
+        Self { nonces: Nonces::new(), seen: ReplayMemory::new(CAPACITY) }
+    }
+
+    /// The nonce to send with every answer (RFC 9449 §8.2).
+    pub fn nonce(&self, now: i64) -> String {
+        self.nonces.current(now)
+    }
+
+    /// Checks a proof by itself; `None` when there is none.
+    pub fn verify(&self, field: &Field, expect: &Expect<'_>) -> Result<Option<Proof>, Refusal> {
+        match field {
+            Field::Absent => Ok(None),
+            Field::Ambiguous => Err(Refusal::proof("dpop_ambiguous")),
+            Field::One(proof) => match dpop::verify(proof, expect) {
+                Ok(verified) => Ok(Some(Proof(verified))),
+                Err(error) => Err(Refusal::proof(error.reason())),
+            },
+        }
+    }
+
+    /// Checks the nonce, before anything is used up.
+    pub fn check_nonce(&self, proof: &Proof, now: i64) -> Result<(), Refusal> {
+        let reason = match &proof.0.nonce {
+            Some(nonce) if self.nonces.accepts(nonce, now) => return Ok(()),
+            Some(_) => "nonce_stale",
+            None => "nonce_missing",
+        };
+        let description = "make a proof with the nonce of the DPoP-Nonce header";
+        Err(Refusal::new(ErrorCode::UseDpopNonce, "dpop", reason, description))
+    }
+
+    /// Uses the proof up.
+    pub fn claim(&self, proof: Proof, now: i64) -> Result<ProvenKey, Refusal> {
+        self.check_nonce(&proof, now)?;
+        match self.seen.insert(proof.0.replay_key(), proof.0.replay_until(), now) {
+            Outcome::Fresh => Ok(ProvenKey(proof.0.jkt)),
+            Outcome::Replayed => Err(Refusal::proof("dpop_replayed")),
+            Outcome::Full => Err(Refusal::unavailable("replay_memory_full")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::p256::SigningKey;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+    const URL: &str = "https://auth.test/token";
+
+    fn proof(nonce: Option<&str>, jti: &str) -> Field {
+        Field::One(dpop::create(&SigningKey::generate(), "POST", URL, NOW, jti, None, nonce).unwrap())
+    }
+
+    fn expect() -> Expect<'static> {
+        Expect { htm: "POST", htu: URL, access_token: None, now: NOW }
+    }
+
+    #[test]
+    fn a_proof_is_used_once() {
+        let proofs = Proofs::new();
+        let field = proof(Some(&proofs.nonce(NOW)), "one");
+        let verified = || proofs.verify(&field, &expect()).unwrap().unwrap();
+        assert!(proofs.claim(verified(), NOW).is_ok());
+        assert_eq!(proofs.claim(verified(), NOW).err().unwrap().reason, "dpop_replayed");
+    }
+
+    #[test]
+    fn a_missing_or_foreign_nonce_uses_nothing_up() {
+        let proofs = Proofs::new();
+        let foreign = Proofs::new().nonce(NOW);
+        for (nonce, reason) in [(None, "nonce_missing"), (Some(foreign.as_str()), "nonce_stale")] {
+            let verified = proofs.verify(&proof(nonce, "x"), &expect()).unwrap().unwrap();
+            let refusal = proofs.claim(verified, NOW).err().unwrap();
+            assert_eq!((refusal.code, refusal.reason), (ErrorCode::UseDpopNonce, reason));
+        }
+        assert!(proofs.seen.is_empty());
+    }
+
+    #[test]
+    fn two_headers_are_as_good_as_none() {
+        let refusal = Proofs::new().verify(&Field::Ambiguous, &expect()).err().unwrap();
+        assert_eq!((refusal.code, refusal.reason), (ErrorCode::InvalidDpopProof, "dpop_ambiguous"));
+        assert!(Proofs::new().verify(&Field::Absent, &expect()).unwrap().is_none());
+    }
+}

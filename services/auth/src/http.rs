@@ -1,0 +1,168 @@
+//! Between actix and the slices: what a request says, and how an outcome is sent.
+//!
+//! Protocol endpoints answer JSON in OAuth's form (RFC 6749 §5.2), pages answer HTML; a refusal is written to the audit
+//! log here, once.
+
+use std::future::Future;
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use api::header as name;
+use crypto::SecretString;
+use runtime::audit::{self, Who};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::authorize::{COOKIE, LIFETIME};
+use crate::client_auth::ProtocolRequest;
+use crate::dpop::Field;
+use crate::error::{ErrorCode, PageRefusal, Refusal};
+use crate::form::{self, FormError, Parameters};
+use crate::pages;
+use crate::provider::Provider;
+
+/// A header field, if it is there exactly once.
+pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
+    let mut values = request.headers().get_all(name);
+    match (values.next(), values.next()) {
+        (None, _) => Field::Absent,
+        (Some(value), None) => value.to_str().map_or(Field::Ambiguous, |value| Field::One(value.to_owned())),
+        (Some(_), Some(_)) => Field::Ambiguous,
+    }
+}
+
+/// Why a form could not be read: it broke off, it is too large, or it is none.
+pub(crate) struct Unreadable(pub(crate) &'static str);
+
+/// Reads a form from a body.
+pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Parameters, Unreadable> {
+    if !form::is_form(request.content_type()) {
+        return Err(Unreadable("the body is not application/x-www-form-urlencoded"));
+    }
+    let body = runtime::extract::read_body(&mut payload.into_inner(), form::LIMIT).await;
+    let body = body.map_err(|_| Unreadable("the body broke off or is too large"))?;
+    Parameters::parse(&body).map_err(|error| match error {
+        FormError::Duplicate => Unreadable("a parameter appears more than once"),
+        FormError::TooLarge | FormError::MediaType => Unreadable("the form is too large"),
+    })
+}
+
+/// A request to a protocol endpoint.
+pub(crate) async fn protocol_request(
+    provider: &Provider,
+    path: &'static str,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<ProtocolRequest, Refusal> {
+    let parameters = form(request, payload).await;
+    let parameters = parameters.map_err(|Unreadable(why)| Refusal::request("form_unreadable", why))?;
+    Ok(ProtocolRequest {
+        path,
+        dpop: field(request, name::DPOP),
+        attestation: field(request, name::CLIENT_ATTESTATION),
+        parameters,
+        now: provider.clock.unix(),
+    })
+}
+
+/// Sends the outcome of a protocol endpoint, always with a fresh nonce (RFC 9449 §8.2).
+pub(crate) async fn protocol<T: Serialize>(
+    provider: &Provider,
+    status: u16,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> HttpResponse {
+    match work.await {
+        Ok(body) => builder(provider, status).json(body),
+        Err(refusal) => {
+            audit_refusal(&refusal);
+            refused(provider, &refusal, refusal.code.status())
+        }
+    }
+}
+
+/// An answer in the making, with a nonce.
+pub(crate) fn builder(provider: &Provider, status: u16) -> HttpResponseBuilder {
+    let mut builder = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    builder.insert_header((name::DPOP_NONCE, provider.proofs.nonce(provider.clock.unix())));
+    builder
+}
+
+/// A refusal in OAuth's form.
+pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> HttpResponse {
+    let mut builder = builder(provider, status);
+    if refusal.code == ErrorCode::TemporarilyUnavailable {
+        builder.insert_header((header::RETRY_AFTER, "1"));
+    }
+    builder.json(json!({ "error": refusal.code.as_str(), "error_description": refusal.description }))
+}
+
+/// One line for one refusal.
+pub(crate) fn audit_refusal(refusal: &Refusal) {
+    let who = Who { support_id: refusal.support_id.as_deref(), ..Who::default() };
+    audit::refused(refusal.layer, refusal.reason, who);
+}
+
+/// Sends the outcome of a page.
+pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
+    work.await.unwrap_or_else(|refusal| {
+        audit::refused(refusal.layer(), &refusal.reason(), Who::default());
+        let mut response = html(refusal.status(), &pages::error(refusal), None);
+        if refusal.status() == 503 {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    })
+}
+
+/// A page under its policy. `form_target` is where a form's answer may redirect to, beside ourselves.
+pub(crate) fn html(status: u16, body: &str, form_target: Option<&str>) -> HttpResponse {
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, pages::policy(form_target)))
+        // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
+        .insert_header(("cross-origin-opener-policy", "same-origin"))
+        .body(body.to_owned())
+}
+
+/// What happens to the browser's cookie.
+#[derive(Clone, Copy)]
+pub(crate) enum SetCookie<'a> {
+    /// Nothing.
+    Unchanged,
+    /// It names another interaction.
+    Interaction(&'a str),
+    /// It goes.
+    Remove,
+}
+
+/// 303: the next request is a GET, and no form travels along (FAPI 2.0 §5.3.2.2, item 11).
+pub(crate) fn see_other(location: &str, cookie: SetCookie<'_>) -> HttpResponse {
+    let mut builder = HttpResponse::SeeOther();
+    builder.insert_header((header::LOCATION, location)).insert_header((header::REFERRER_POLICY, "no-referrer"));
+    let (value, seconds) = match cookie {
+        SetCookie::Unchanged => return builder.finish(),
+        SetCookie::Interaction(value) => (value, LIFETIME),
+        SetCookie::Remove => ("", 0),
+    };
+    let cookie = Cookie::build(COOKIE, value)
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(actix_web::cookie::time::Duration::seconds(seconds));
+    builder.cookie(cookie.finish()).finish()
+}
+
+/// A cookie's value.
+pub(crate) fn secret_cookie(request: &HttpRequest, name: &str) -> Option<SecretString> {
+    request.cookie(name).map(|cookie| SecretString::from(cookie.value()))
+}
+
+/// Refuses a form that another site sent.
+pub(crate) fn from_our_page(provider: &Provider, request: &HttpRequest) -> Result<(), PageRefusal> {
+    let (origin, site) = (field(request, "origin"), field(request, "sec-fetch-site"));
+    if pages::is_ours(&origin, &site, provider.issuer()) { Ok(()) } else { Err(PageRefusal::Origin) }
+}

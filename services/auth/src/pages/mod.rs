@@ -1,0 +1,162 @@
+//! The pages: plain HTML, no scripts, no third party, one style sheet.
+//!
+//! Templates are compiled and escape by default. Every page has a policy under which nothing but our style sheet loads and
+//! forms go only to us, and on from us only to the client that asked.
+
+pub mod http;
+
+use askama::Template;
+use url::Url;
+
+use crate::dpop::Field;
+use crate::error::PageRefusal;
+
+/// The style sheet, part of the binary.
+pub(crate) const STYLE: &str = include_str!("../../assets/style.css");
+
+/// Log in.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub struct LoginPage<'a> {
+    /// The client's name.
+    pub client: &'a str,
+    /// The form's token.
+    pub csrf: &'a str,
+    /// What was typed before.
+    pub email: &'a str,
+    /// Why it did not work.
+    pub error: Option<&'a str>,
+}
+
+/// Make a login.
+#[derive(Template)]
+#[template(path = "register.html")]
+pub struct RegisterPage<'a> {
+    /// The client's name.
+    pub client: &'a str,
+    /// The form's token.
+    pub csrf: &'a str,
+    /// What was typed before.
+    pub name: &'a str,
+    /// What was typed before.
+    pub email: &'a str,
+    /// Why it did not work.
+    pub error: Option<&'a str>,
+    /// Characters that a password needs.
+    pub min_password: usize,
+}
+
+/// Allow or deny.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub struct ConsentPage<'a> {
+    /// The client's name.
+    pub client: &'a str,
+    /// Where the answer goes.
+    pub destination: &'a str,
+    /// The form's token.
+    pub csrf: &'a str,
+    /// The person's name.
+    pub name: &'a str,
+    /// What is asked for, in words.
+    pub permissions: &'a [&'a str],
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    message: &'static str,
+}
+
+/// A page as text. Rendering into memory cannot fail; if it does, the person gets an empty page, not a stack trace.
+pub fn render(page: &impl Template) -> String {
+    page.render().unwrap_or_default()
+}
+
+/// The page of a refusal.
+pub fn error(refusal: PageRefusal) -> String {
+    render(&ErrorPage { message: refusal.message() })
+}
+
+/// The `Content-Security-Policy` of a page. Browsers apply `form-action` to the redirect that answers a form as well, so
+/// the page whose form ends at the client names the client.
+pub fn policy(form_target: Option<&str>) -> String {
+    let target = form_target.and_then(origin).map(|origin| format!(" {origin}")).unwrap_or_default();
+    format!("default-src 'none'; style-src 'self'; form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'")
+}
+
+/// Scheme, host and port of a URL.
+pub fn origin(url: &str) -> Option<String> {
+    Url::parse(url).ok().map(|url| url.origin().ascii_serialization())
+}
+
+/// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
+/// request with neither does not come from a browser, and the form's token decides alone.
+pub fn is_ours(origin: &Field, fetch_site: &Field, issuer: &str) -> bool {
+    match (origin, fetch_site) {
+        (Field::Ambiguous, _) | (_, Field::Ambiguous) => false,
+        (Field::One(origin), _) => origin == issuer,
+        (Field::Absent, Field::One(site)) => site == "same-origin",
+        (Field::Absent, Field::Absent) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://auth.test:8443";
+
+    fn one(value: &str) -> Field {
+        Field::One(value.to_owned())
+    }
+
+    #[test]
+    fn only_our_own_origin_is_ours() {
+        assert!(is_ours(&one(ISSUER), &Field::Absent, ISSUER));
+        assert!(is_ours(&Field::Absent, &one("same-origin"), ISSUER));
+        assert!(is_ours(&Field::Absent, &Field::Absent, ISSUER));
+        for foreign in ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/"] {
+            assert!(!is_ours(&one(foreign), &one("same-origin"), ISSUER), "{foreign}");
+        }
+        for site in ["cross-site", "same-site", "none"] {
+            assert!(!is_ours(&Field::Absent, &one(site), ISSUER), "{site}");
+        }
+        assert!(!is_ours(&Field::Ambiguous, &Field::Absent, ISSUER));
+    }
+
+    #[test]
+    fn the_policy_names_the_client_by_its_origin_only() {
+        let policy = policy(Some("https://localhost:8400/callback?x=1;script-src *"));
+        assert!(policy.contains("form-action 'self' https://localhost:8400; frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("script-src"));
+        assert!(super::policy(None).starts_with("default-src 'none'; style-src 'self'; form-action 'self';"));
+    }
+
+    #[test]
+    fn every_page_renders_escapes_and_has_no_script() {
+        let evil = "<script>alert(1)</script>\"'";
+        let pages = [
+            render(&LoginPage { client: evil, csrf: "token", email: evil, error: Some(evil) }),
+            render(&RegisterPage {
+                client: evil, csrf: "token", name: evil, email: evil, error: Some(evil), min_password: 15,
+            }),
+            render(&ConsentPage { client: evil, destination: evil, csrf: "token", name: evil, permissions: &[evil] }),
+            error(PageRefusal::Request),
+        ];
+        for page in pages {
+            assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
+            assert!(!page.contains("<script") && !page.contains("style="), "{page}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_label() {
+        let page = render(&RegisterPage {
+            client: "c", csrf: "t", name: "", email: "", error: None, min_password: 15,
+        });
+        for field in ["name", "email", "password"] {
+            assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
+        }
+    }
+}

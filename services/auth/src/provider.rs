@@ -1,0 +1,38 @@
+//! What every request of this service works with.
+
+use std::sync::Arc;
+
+use crypto::envelope::FileKek;
+use defense::AudienceKeySource;
+use runtime::Clock;
+use storage::Pool;
+
+use crate::clients::Clients;
+use crate::dpop::Proofs;
+use crate::keys::Keys;
+use crate::users::{Directory, Passwords};
+
+/// The `OpenID` provider: made once at the start, shared by all workers.
+pub struct Provider {
+    pub(crate) issuer: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pool: Pool,
+    pub(crate) clients: Clients,
+    pub(crate) keys: Keys,
+    pub(crate) audience_keys: Arc<AudienceKeySource>,
+    pub(crate) proofs: Proofs,
+    pub(crate) passwords: Passwords,
+    pub(crate) directory: Directory<FileKek>,
+}
+
+impl Provider {
+    /// The issuer identifier: the public URL, without a slash at its end.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The URL of an endpoint.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+}

@@ -1,0 +1,58 @@
+//! All routes: method, path, permission (in the handler's type), handler.
+
+use actix_web::http::Method;
+use defense::Routes;
+use runtime::RouteDoc;
+
+use crate::{authorize, consent, discovery, keys, pages, par, tokens, userinfo, users};
+
+/// RFC 9126.
+pub const PAR: &str = "/par";
+/// RFC 6749 §3.1.
+pub const AUTHORIZE: &str = "/authorize";
+/// RFC 6749 §3.2.
+pub const TOKEN: &str = "/token";
+/// OpenID Connect Core §5.3.
+pub const USERINFO: &str = "/userinfo";
+/// RFC 7517 §5.
+pub const JWKS: &str = "/jwks.json";
+/// The login page.
+pub const LOGIN: &str = "/login";
+/// The page that makes a login.
+pub const REGISTER: &str = "/register";
+/// The consent page.
+pub const CONSENT: &str = "/consent";
+
+/// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
+/// the request, people on the pages.
+pub fn public() -> Routes {
+    Routes::public()
+        .add(Method::GET, "/.well-known/openid-configuration", "Provider metadata.", discovery::http::get_metadata)
+        .add(Method::GET, "/.well-known/oauth-authorization-server", "The same (RFC 8414).", discovery::http::get_metadata)
+        .add(Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
+        .add(Method::POST, PAR, "Pushes an authorization request.", par::http::post_par)
+        .add(Method::GET, AUTHORIZE, "Begins in the browser.", authorize::http::get_authorize)
+        .add(Method::POST, AUTHORIZE, "Begins in the browser.", authorize::http::post_authorize)
+        .add(Method::GET, LOGIN, "The login page.", users::http::get_login)
+        .add(Method::POST, LOGIN, "Logs in.", users::http::post_login)
+        .add(Method::GET, REGISTER, "The page that makes a login.", users::http::get_register)
+        .add(Method::POST, REGISTER, "Makes a login.", users::http::post_register)
+        .add(Method::GET, CONSENT, "What the client asks for.", consent::http::get_consent)
+        .add(Method::POST, CONSENT, "Allows or denies it.", consent::http::post_consent)
+        .add(Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
+        .add(Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
+        .add(Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
+        .add(Method::GET, "/style.css", "The pages' style sheet.", pages::http::get_style)
+}
+
+/// What the other services reach.
+pub fn internal() -> Routes {
+    Routes::internal().add(Method::GET, JWKS, "Public keys, for resource servers.", keys::http::get_jwks)
+}
+
+/// Both tables.
+pub fn docs() -> Vec<RouteDoc> {
+    let mut docs = public().docs();
+    docs.extend(internal().docs());
+    docs
+}

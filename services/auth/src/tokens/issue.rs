@@ -1,0 +1,92 @@
+//! Makes tokens for whoever is entitled to them.
+
+use crypto::random;
+use identity::access_token::{self, Claims};
+use identity::Cnf;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{ACCESS_LIFETIME, id_token};
+use crate::client_auth::AuthenticatedClient;
+use crate::dpop::ProvenKey;
+use crate::error::Refusal;
+use crate::provider::Provider;
+
+/// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
+#[derive(Debug)]
+pub struct Entitlement {
+    pub(super) grant_id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) scope: String,
+    pub(super) authenticated_at: i64,
+}
+
+/// The answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+#[derive(Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+/// Issues an access token that only the proven key can use.
+pub(super) fn access_token(
+    provider: &Provider,
+    entitlement: &Entitlement,
+    client: &AuthenticatedClient,
+    key: &ProvenKey,
+    now: i64,
+) -> Result<TokenResponse, Refusal> {
+    let claims = Claims {
+        iss: provider.issuer().to_owned(),
+        sub: entitlement.user_id.to_string(),
+        aud: api::service::LEDGER_RESOURCE.to_owned(),
+        client_id: client.client().id.clone(),
+        scope: entitlement.scope.clone(),
+        iat: now,
+        exp: now + ACCESS_LIFETIME,
+        jti: format!("{}.{}", entitlement.grant_id, random::token(16)),
+        auth_time: entitlement.authenticated_at,
+        cnf: Cnf { jkt: key.jkt().clone() },
+    };
+    let keys = &provider.keys;
+    let token = access_token::issue(keys.signing(), keys.kid(), &claims).map_err(|error| Refusal::internal(&error))?;
+    Ok(TokenResponse {
+        access_token: token,
+        token_type: "DPoP",
+        expires_in: ACCESS_LIFETIME,
+        scope: claims.scope,
+        refresh_token: None,
+        id_token: None,
+    })
+}
+
+impl TokenResponse {
+    pub(super) fn with_refresh_token(mut self, token: Option<String>) -> Self {
+        self.refresh_token = token;
+        self
+    }
+
+    pub(super) fn with_id_token(
+        mut self,
+        provider: &Provider,
+        entitlement: &Entitlement,
+        client: &AuthenticatedClient,
+        nonce: Option<String>,
+        now: i64,
+    ) -> Result<Self, Refusal> {
+        let token = id_token::issue(provider, entitlement, &client.client().id, nonce, now);
+        self.id_token = Some(token.map_err(|error| Refusal::internal(&error))?);
+        Ok(self)
+    }
+}
+
+/// The grant under which an access token was issued: its `jti` begins with it.
+pub fn grant_of(jti: &str) -> Option<Uuid> {
+    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok())
+}

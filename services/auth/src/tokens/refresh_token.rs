@@ -1,0 +1,116 @@
+//! `grant_type=refresh_token` (RFC 6749 §6), for tokens that are bound and therefore stay.
+
+use crypto::{b64, hash};
+
+use super::authorization_code::with_instance;
+use super::issue::access_token;
+use super::{TokenResponse, store};
+use crate::client_auth::AuthenticatedClient;
+use crate::consent::scopes;
+use crate::dpop::ProvenKey;
+use crate::error::{ErrorCode, Refusal};
+use crate::form::Parameters;
+use crate::opaque::{self, Digest};
+use crate::provider::Provider;
+
+pub(super) const GRANT_TYPE: &str = "refresh_token";
+const LAYER: &str = "refresh_token";
+/// What secret scanners look for.
+const PREFIX: &str = "rdrt_";
+const CHECKSUM: usize = 6;
+const DAY: i64 = 86_400;
+/// Seconds without use after which it is refused.
+pub(super) const IDLE: i64 = 30 * DAY;
+/// Seconds after which it is refused in any case.
+pub(super) const LIFETIME: i64 = 90 * DAY;
+
+/// A new refresh token.
+pub(super) struct Minted {
+    pub(super) text: String,
+    pub(super) digest: Digest,
+}
+
+/// `rdrt_`, 256 random bits, a checksum by which a mistyped or shortened one is refused without a look into the database.
+pub(super) fn mint() -> Minted {
+    let body = format!("{PREFIX}{}", opaque::mint());
+    let text = format!("{body}{}", checksum(&body));
+    Minted { digest: Digest::of(&text), text }
+}
+
+fn checksum(body: &str) -> String {
+    b64::encode(&hash::sha256(body.as_bytes())).chars().take(CHECKSUM).collect()
+}
+
+fn is_well_formed(token: &str) -> bool {
+    let body = token.len().checked_sub(CHECKSUM).and_then(|at| token.split_at_checked(at));
+    body.is_some_and(|(body, sum)| body.starts_with(PREFIX) && checksum(body) == sum)
+}
+
+pub(super) async fn refresh(
+    provider: &Provider,
+    client: &AuthenticatedClient,
+    key: &ProvenKey,
+    parameters: &Parameters,
+    now: i64,
+) -> Result<TokenResponse, Refusal> {
+    let missing = Refusal::request("parameter_missing", "refresh_token is missing");
+    let token = parameters.get("refresh_token").ok_or(missing)?;
+    let refuse = |reason| with_instance(Refusal::grant(LAYER, reason), client);
+    if !is_well_formed(token) {
+        return Err(refuse("refresh_token_malformed"));
+    }
+    let bearer = store::Bearer { client_id: &client.client().id, jkt: key.jkt().as_str() };
+    let found = store::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
+    let entitlement = found.map_err(refuse)?;
+    let scope = narrow(&entitlement.scope, parameters)?;
+    let entitlement = entitlement.narrowed(scope);
+    runtime::audit!(
+        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id,
+        client_id = client.client().id, grant = %entitlement.grant_id, support_id = client.support_id(),
+    );
+    access_token(provider, &entitlement, client, key, now)
+}
+
+/// RFC 6749 §6: the scope may be narrower than what was granted, not wider.
+fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Refusal> {
+    let Some(requested) = parameters.get("scope") else {
+        return Ok(granted.to_owned());
+    };
+    let requested: Vec<&str> = scopes::split(requested).collect();
+    if requested.is_empty() || !requested.iter().all(|scope| scopes::contains(granted, scope)) {
+        return Err(Refusal::new(ErrorCode::InvalidScope, "scope", "scope_not_granted", "scope is wider than what was granted"));
+    }
+    Ok(requested.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_token_carries_its_prefix_and_checksum() {
+        let token = mint().text;
+        assert_eq!((token.len(), token.starts_with(PREFIX), is_well_formed(&token)), (54, true, true));
+        assert_ne!(token, mint().text);
+    }
+
+    #[test]
+    fn a_changed_or_shortened_one_is_seen() {
+        let token = mint().text;
+        let mut changed = token.clone().into_bytes();
+        changed[10] ^= 1;
+        let changed = String::from_utf8(changed).unwrap();
+        for wrong in [changed.as_str(), &token[1..], &token[..token.len() - 1], "", "rdrt_", "ä", "äääääää"] {
+            assert!(!is_well_formed(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_narrowed_but_never_widened() {
+        let narrowed = |requested: &str| narrow("openid accounts:read", &Parameters::parse(requested.as_bytes()).unwrap());
+        assert_eq!(narrowed("").as_deref(), Ok("openid accounts:read"));
+        assert_eq!(narrowed("scope=accounts%3Aread").as_deref(), Ok("accounts:read"));
+        assert_eq!(narrowed("scope=payouts%3Awrite").unwrap_err().reason, "scope_not_granted");
+        assert_eq!(narrowed("scope=openid+payouts%3Awrite").unwrap_err().reason, "scope_not_granted");
+    }
+}

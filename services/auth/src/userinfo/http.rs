@@ -1,0 +1,44 @@
+//! `/userinfo`, by GET and POST (OpenID Connect Core §5.3.1).
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use defense::Public;
+use serde_json::json;
+
+use super::{ResourceRequest, userinfo};
+use crate::error::{ErrorCode, Refusal};
+use crate::http::{audit_refusal, builder, field, refused};
+use crate::provider::Provider;
+use crate::routes;
+
+/// Public in the table of routes: any client's user may ask, attested or not, so the token layers of the APIs do not fit;
+/// the access token and its proof are checked by [`userinfo`].
+pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    let request = ResourceRequest {
+        method: request.method().as_str().to_owned(),
+        path: routes::USERINFO,
+        authorization: field(&request, api::header::AUTHORIZATION),
+        dpop: field(&request, api::header::DPOP),
+        now: provider.clock.unix(),
+    };
+    match userinfo(&provider, &request).await {
+        Ok((subject, profile)) => {
+            builder(&provider, 200).json(json!({ "sub": subject, "name": profile.name, "email": profile.email }))
+        }
+        Err(refusal) => challenge(&provider, &refusal),
+    }
+}
+
+/// RFC 9449 §7.1: at a resource every proof problem is a 401, and says how to do better.
+fn challenge(provider: &Provider, refusal: &Refusal) -> HttpResponse {
+    audit_refusal(refusal);
+    let status = match refusal.code {
+        ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => 401,
+        code => code.status(),
+    };
+    let mut response = refused(provider, refusal, status);
+    if let Ok(value) = format!("DPoP error=\"{}\", algs=\"ES256\"", refusal.code.as_str()).parse() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}

@@ -1,0 +1,177 @@
+//! Personal data: how an address is spelled, found and sealed.
+
+use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
+use crypto::{Secret, hash};
+use uuid::Uuid;
+
+use crate::opaque::Digest;
+
+const MAX_ADDRESS: usize = 254;
+const MAX_NAME: usize = 100;
+
+/// The one spelling of an identifier that somebody typed; not necessarily an address.
+pub(super) fn normalize(typed: &str) -> String {
+    typed.trim().to_lowercase()
+}
+
+/// Whether a normalised identifier can be an e-mail address. ASCII only: no two that look alike, no two spellings.
+pub(super) fn is_address(identifier: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"(),:;<>[\\]".contains(&byte);
+    let Some((local, domain)) = identifier.split_once('@') else {
+        return false;
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    identifier.len() <= MAX_ADDRESS
+        && !local.is_empty()
+        && local.bytes().all(plain)
+        && domain.contains('.')
+        && domain.split('.').all(label)
+}
+
+/// A name as people write theirs; `None` for what is none.
+pub(super) fn name(typed: &str) -> Option<&str> {
+    let name = typed.trim();
+    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+    fits.then_some(name)
+}
+
+/// What a person has told us about themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Their name.
+    pub name: String,
+    /// Their normalised address.
+    pub email: String,
+}
+
+/// A profile as the database has it.
+pub(crate) struct SealedProfile {
+    pub(crate) name: Vec<u8>,
+    pub(crate) email: Vec<u8>,
+}
+
+/// Finds and seals.
+pub struct Directory<K> {
+    kek: K,
+    lookup_key: Secret<[u8; 32]>,
+}
+
+impl<K: KekProvider> Directory<K> {
+    /// `lookup_key` finds, `kek` seals.
+    pub fn new(kek: K, lookup_key: Secret<[u8; 32]>) -> Self {
+        Self { kek, lookup_key }
+    }
+
+    /// Under what an address is found.
+    pub fn lookup(&self, identifier: &str) -> Digest {
+        self.keyed("email", &[identifier])
+    }
+
+    /// Under what failures are counted: the identifier, or the identifier on a device that its owner uses.
+    pub fn throttle(&self, identifier: &str, known_device: Option<&str>) -> Digest {
+        match known_device {
+            None => self.keyed("throttle", &[identifier]),
+            Some(jkt) => self.keyed("throttle", &[identifier, jkt]),
+        }
+    }
+
+    fn keyed(&self, purpose: &str, parts: &[&str]) -> Digest {
+        let mut message = purpose.as_bytes().to_vec();
+        for part in parts {
+            // No identifier reaches 4 GiB, and none holds a zero byte of a length prefix by accident: lengths first.
+            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            message.extend_from_slice(part.as_bytes());
+        }
+        Digest(hash::hmac_sha256(self.lookup_key.expose(), &message).to_vec())
+    }
+
+    pub(crate) fn seal(&self, user: Uuid, profile: &Profile) -> Result<SealedProfile, EnvelopeError> {
+        let id = user.to_string();
+        let seal = |purpose, text: &str| envelope::seal(&self.kek, &context(purpose, &id), text.as_bytes());
+        Ok(SealedProfile { name: seal(NAME, &profile.name)?, email: seal(EMAIL, &profile.email)? })
+    }
+
+    pub(crate) fn open(&self, user: Uuid, sealed: &SealedProfile) -> Result<Profile, EnvelopeError> {
+        let id = user.to_string();
+        let open = |purpose, record: &[u8]| {
+            let text = envelope::open(&self.kek, &context(purpose, &id), record)?;
+            String::from_utf8(text.expose().clone()).map_err(|_| EnvelopeError::Malformed)
+        };
+        Ok(Profile { name: open(NAME, &sealed.name)?, email: open(EMAIL, &sealed.email)? })
+    }
+}
+
+const NAME: &str = "auth.users.name";
+const EMAIL: &str = "auth.users.email";
+
+fn context<'a>(purpose: &'a str, id: &'a str) -> Context<'a> {
+    Context { purpose, id, version: 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::envelope::FileKek;
+
+    use super::*;
+
+    fn directory(kek: u8, lookup: u8) -> Directory<FileKek> {
+        Directory::new(FileKek::from_key(Secret::new([kek; 32])), Secret::new([lookup; 32]))
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        assert_eq!(normalize("  Alice@Example.ORG "), "alice@example.org");
+        let directory = directory(1, 2);
+        assert_eq!(directory.lookup(&normalize("ALICE@example.org")), directory.lookup("alice@example.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for good in ["a@b.example", "first.last+tag@sub-domain.example", "o'hara@x.example"] {
+            assert!(is_address(good), "{good}");
+        }
+        let long = format!("{}@b.example", "a".repeat(250));
+        for bad in ["", "a", "a@b", "@b.example", "a@", "a@@b.example", "a b@c.example", "a@b..example", "ä@b.example",
+                    "a@-b.example", "a@b.example\r\nx: y", "<a@b.example>", &long] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_free_but_bounded() {
+        assert_eq!(name(" Zoë O’Hara "), Some("Zoë O’Hara"));
+        assert_eq!((name("  "), name("a\u{0}b"), name("a\nb")), (None, None, None));
+        assert!(name(&"x".repeat(101)).is_none());
+    }
+
+    #[test]
+    fn a_profile_opens_for_its_own_row_and_key_only() {
+        let (alice, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let profile = Profile { name: "Alice".into(), email: "alice@example.org".into() };
+        let sealed = directory(1, 2).seal(alice, &profile).unwrap();
+        assert_eq!(directory(1, 9).open(alice, &sealed), Ok(profile));
+        assert!(directory(1, 2).open(bob, &sealed).is_err());
+        assert!(directory(3, 2).open(alice, &sealed).is_err());
+        let swapped = SealedProfile { name: sealed.email, email: sealed.name };
+        assert!(directory(1, 2).open(alice, &swapped).is_err());
+    }
+
+    #[test]
+    fn look_up_and_counters_do_not_share_a_hash() {
+        let directory = directory(1, 2);
+        let hashes = [
+            directory.lookup("a@b.example"),
+            directory.throttle("a@b.example", None),
+            directory.throttle("a@b.example", Some("jkt")),
+            directory.throttle("a@b.examplejkt", None),
+        ];
+        for (index, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[index + 1..].contains(hash));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `/login` and `/register`.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use crypto::SecretString;
+use defense::Public;
+
+use super::{LogIn, MIN_CHARACTERS, Registration, log_in, register};
+use crate::authorize::Interaction;
+use crate::authorize::http::{interaction, submitted};
+use crate::form::Parameters;
+use crate::http::{SetCookie, html, page, see_other};
+use crate::pages::{LoginPage, RegisterPage, render};
+use crate::provider::Provider;
+use crate::routes;
+
+const WRONG: &str = "The e-mail address or the password is not right.";
+
+/// Public: nobody is logged in yet.
+pub async fn get_login(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    page(async { Ok(login_page(&interaction(&provider, &request).await?, 200, "", None)) }).await
+}
+
+/// Public: the form is bound to the browser's interaction.
+pub async fn post_login(
+    _: Public,
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    page(async {
+        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let email = form.get("email").unwrap_or_default();
+        let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
+        Ok(match outcome {
+            LogIn::Done(cookie) => see_other(routes::CONSENT, SetCookie::Interaction(&cookie)),
+            LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG)),
+            LogIn::Blocked(seconds) => blocked(&interaction, email, seconds),
+        })
+    })
+    .await
+}
+
+/// Public: nobody has a login before.
+pub async fn get_register(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    page(async { Ok(register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None)) }).await
+}
+
+/// Public: the form is bound to the browser's interaction.
+pub async fn post_register(
+    _: Public,
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    page(async {
+        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let typed = Registration {
+            name: form.get("name").unwrap_or_default(),
+            email: form.get("email").unwrap_or_default(),
+            password: &password(&form),
+        };
+        Ok(match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
+            Ok(cookie) => see_other(routes::CONSENT, SetCookie::Interaction(&cookie)),
+            Err(message) => register_page(&interaction, 422, &form, Some(message)),
+        })
+    })
+    .await
+}
+
+fn password(form: &Parameters) -> SecretString {
+    form.secret("password").cloned().unwrap_or_else(|| SecretString::from(""))
+}
+
+fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option<&str>) -> HttpResponse {
+    let page = LoginPage { client: &interaction.client.name, csrf: &interaction.csrf(), email, error };
+    html(status, &render(&page), None)
+}
+
+fn register_page(interaction: &Interaction, status: u16, form: &Parameters, error: Option<&str>) -> HttpResponse {
+    let page = RegisterPage {
+        client: &interaction.client.name,
+        csrf: &interaction.csrf(),
+        name: form.get("name").unwrap_or_default(),
+        email: form.get("email").unwrap_or_default(),
+        error,
+        min_password: MIN_CHARACTERS,
+    };
+    html(status, &render(&page), None)
+}
+
+fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> HttpResponse {
+    let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
+    let mut response = login_page(interaction, StatusCode::TOO_MANY_REQUESTS.as_u16(), email, Some(&message));
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+    response
+}
+
+fn duration(seconds: i64) -> String {
+    match seconds {
+        ..=90 => format!("{seconds} seconds"),
+        91..=5400 => format!("{} minutes", (seconds + 59) / 60),
+        _ => format!("{} hours", (seconds + 3599) / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_told_as_people_do_and_never_too_short() {
+        assert_eq!([30, 91, 3600, 86_400].map(duration), ["30 seconds", "2 minutes", "60 minutes", "24 hours"]);
+    }
+}

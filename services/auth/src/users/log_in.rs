@@ -1,0 +1,106 @@
+//! Log in with a password.
+//!
+//! The steps are the same for an address that nobody has: a turn, the look-up, the count, one hash.
+
+use crypto::SecretString;
+use runtime::audit::{self, Who};
+
+use super::store::{self, Login};
+use super::throttle::Blocked;
+use super::{Busy, directory};
+use crate::authorize::{Authenticated, Interaction};
+use crate::error::PageRefusal;
+use crate::opaque::{self, Digest};
+use crate::provider::Provider;
+
+/// What came of it.
+pub enum LogIn {
+    /// The interaction is authenticated and goes on under this cookie.
+    Done(String),
+    /// Address or password is wrong; which of them, nobody says.
+    Wrong,
+    /// Too many failures: try again after so many seconds.
+    Blocked(i64),
+}
+
+/// Checks a password and authenticates the interaction.
+pub async fn log_in(
+    provider: &Provider,
+    interaction: &Interaction,
+    typed: &str,
+    password: &SecretString,
+    now: i64,
+) -> Result<LogIn, PageRefusal> {
+    let identifier = directory::normalize(typed);
+    let lookup = provider.directory.lookup(&identifier);
+    let turn = provider.passwords.turn().await?;
+    let counter = counter(provider, interaction, &identifier, &lookup).await?;
+    let login = store::find(&provider.pool, &lookup).await?;
+    if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
+        refused("blocked", login.as_ref());
+        return Ok(LogIn::Blocked(seconds));
+    }
+    let stored = login.as_ref().map(|login| login.password_hash.clone());
+    let right = turn.verify(password, stored).await.map_err(|error| internal(&error))?;
+    let (Some(right), Some(login)) = (right, login.as_ref()) else {
+        refused("credentials_wrong", login.as_ref());
+        return Ok(LogIn::Wrong);
+    };
+    let person = Authenticated { user_id: login.id, at: now };
+    let cookie = authenticate(provider, interaction, person, Some(&counter), right.rehashed.as_deref()).await?;
+    runtime::audit!("logged_in", outcome = "ok", subject = %login.id, client_id = interaction.client.id);
+    Ok(LogIn::Done(cookie))
+}
+
+/// Puts an authenticated interaction in the place of the anonymous one, under a new cookie.
+pub(super) async fn authenticate(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+    counter: Option<&Digest>,
+    rehashed: Option<&str>,
+) -> Result<String, PageRefusal> {
+    let cookie = opaque::mint();
+    let (old, new) = (&interaction.digest, &Digest::of(&cookie));
+    let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
+        if let Some(counter) = counter {
+            store::forgive(db, counter).await?;
+        }
+        if let Some(hash) = rehashed {
+            store::replace_hash(db, person.user_id, hash).await?;
+        }
+        crate::authorize::store::authenticate(db, old, new, person).await
+    })
+    .await?;
+    if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }
+}
+
+/// The counter of this identifier; on a device that its owner uses, that device's own.
+async fn counter(
+    provider: &Provider,
+    interaction: &Interaction,
+    identifier: &str,
+    lookup: &Digest,
+) -> Result<Digest, PageRefusal> {
+    let known = match &interaction.jkt {
+        Some(jkt) if store::knows_device(&provider.pool, lookup, jkt).await? => Some(jkt.as_str()),
+        _ => None,
+    };
+    Ok(provider.directory.throttle(identifier, known))
+}
+
+fn refused(reason: &str, login: Option<&Login>) {
+    let subject = login.map(|login| login.id.to_string());
+    audit::refused("login", reason, Who { subject: subject.as_deref(), ..Who::default() });
+}
+
+pub(super) fn internal(cause: &dyn std::fmt::Display) -> PageRefusal {
+    tracing::error!(cause = %cause, "internal error");
+    PageRefusal::Internal
+}
+
+impl From<Busy> for PageRefusal {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}

@@ -1,0 +1,21 @@
+//! People: their logins, their profiles, and how often somebody may try to be one of them.
+//!
+//! Invariants:
+//! - an unknown address costs as much as a known one, is counted as one, and is answered as one;
+//! - a try is counted before its password is looked at, so that many at once are not one try;
+//! - name and address are sealed in the database; they are found by a keyed hash and opened for their owner only.
+
+mod directory;
+pub mod http;
+mod log_in;
+mod password_policy;
+mod passwords;
+mod register;
+pub(crate) mod store;
+mod throttle;
+
+pub use directory::{Directory, Profile};
+pub use log_in::{LogIn, log_in};
+pub use password_policy::MIN_CHARACTERS;
+pub use passwords::{Busy, Passwords};
+pub use register::{Registration, register};

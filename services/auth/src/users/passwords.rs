@@ -1,0 +1,145 @@
+//! Password hashing without letting a flood of logins take all memory: as many at once as there are cores, on threads that
+//! may block; everybody else waits a little and is then told to come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crypto::SecretString;
+use crypto::password::{Hasher, Outcome, PasswordError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// No turn came up in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being hashed")]
+pub struct Busy;
+
+/// Why a turn did not give a result. Says nothing about the password.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// See [`PasswordError`].
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The thread is gone.
+    #[error("hashing was interrupted")]
+    Interrupted,
+}
+
+/// The hasher and its turns.
+pub struct Passwords {
+    hasher: Arc<Hasher>,
+    turns: Arc<Semaphore>,
+    max_wait: Duration,
+}
+
+impl Passwords {
+    /// `concurrency` hashes at once.
+    pub fn new(hasher: Hasher, concurrency: usize, max_wait: Duration) -> Self {
+        Self { hasher: Arc::new(hasher), turns: Arc::new(Semaphore::new(concurrency)), max_wait }
+    }
+
+    /// Waits for a turn.
+    pub async fn turn(&self) -> Result<Turn, Busy> {
+        let turns = Arc::clone(&self.turns);
+        match tokio::time::timeout(self.max_wait, turns.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Turn { hasher: Arc::clone(&self.hasher), permit }),
+            Ok(Err(_)) | Err(_) => Err(Busy),
+        }
+    }
+}
+
+/// The right to hash now. It is given back when the work is done, also when nobody waits for its result any more.
+pub struct Turn {
+    hasher: Arc<Hasher>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// A password that was right.
+pub struct Right {
+    /// A hash to store in place of the old one, which was made with other parameters.
+    pub rehashed: Option<String>,
+}
+
+impl Turn {
+    /// Checks a password; with no stored hash it does the same work and finds it wrong.
+    pub async fn verify(self, password: &SecretString, stored: Option<String>) -> Result<Option<Right>, HashError> {
+        self.work(password, move |hasher, password| {
+            let Some(phc) = stored else {
+                hasher.dummy(password);
+                return Ok(None);
+            };
+            match hasher.verify(password, &phc) {
+                Ok(Outcome::Match) => Ok(Some(Right { rehashed: None })),
+                Ok(Outcome::MatchNeedsRehash) => Ok(Some(Right { rehashed: Some(hasher.hash(password)?) })),
+                Ok(Outcome::Mismatch) | Err(PasswordError::TooLong) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Hashes a new password.
+    pub async fn hash(self, password: &SecretString) -> Result<String, HashError> {
+        self.work(password, Hasher::hash).await
+    }
+
+    async fn work<T: Send + 'static>(
+        self,
+        password: &SecretString,
+        work: impl FnOnce(&Hasher, &SecretString) -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let password = password.clone();
+        let Self { hasher, permit } = self;
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = work(&hasher, &password);
+            drop(permit);
+            outcome
+        });
+        Ok(done.await.map_err(|_| HashError::Interrupted)??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SecretBytes;
+    use crypto::password::Params;
+
+    use super::*;
+
+    fn passwords(concurrency: usize) -> Passwords {
+        let params = Params { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let hasher = Hasher::new(params, SecretBytes::from(&b"pepper"[..])).unwrap();
+        Passwords::new(hasher, concurrency, Duration::from_millis(20))
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_no_turn_in_time_is_told_so() {
+        let passwords = passwords(1);
+        let turn = passwords.turn().await.unwrap();
+        assert_eq!(passwords.turn().await.err(), Some(Busy));
+        turn.hash(&"a password of mine".into()).await.unwrap();
+        assert!(passwords.turn().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_right_and_no_hash_is_wrong() {
+        let passwords = passwords(2);
+        let password = SecretString::from("a password of mine");
+        let phc = passwords.turn().await.unwrap().hash(&password).await.unwrap();
+        let verify = async |stored: Option<String>, password: &SecretString| {
+            passwords.turn().await.unwrap().verify(password, stored).await.unwrap().is_some()
+        };
+        assert!(verify(Some(phc.clone()), &password).await);
+        assert!(!verify(Some(phc.clone()), &"another password".into()).await);
+        assert!(!verify(Some(phc), &"x".repeat(300).into()).await);
+        assert!(!verify(None, &password).await);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_parameters_is_replaced() {
+        let old = Hasher::new(Params { memory_kib: 128, iterations: 1, parallelism: 1 }, SecretBytes::from(&b"pepper"[..]));
+        let password = SecretString::from("a password of mine");
+        let phc = old.unwrap().hash(&password).unwrap();
+        let right = passwords(1).turn().await.unwrap().verify(&password, Some(phc)).await.unwrap().unwrap();
+        assert!(right.rehashed.unwrap().contains("m=64,"));
+    }
+}

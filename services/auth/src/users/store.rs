@@ -1,0 +1,130 @@
+//! People and counters in the database.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use storage::{Connection, Pool, StorageError};
+use uuid::Uuid;
+
+use super::directory::SealedProfile;
+use super::throttle::{Blocked, Throttle};
+use crate::opaque::Digest;
+use crate::schema::{grants, login_throttles, users};
+use crate::store::at;
+
+/// What a login needs of a person.
+pub(super) struct Login {
+    pub(super) id: Uuid,
+    pub(super) password_hash: String,
+}
+
+pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let row: Option<(Uuid, String)> = users::table
+        .filter(users::email_lookup.eq(&lookup.0))
+        .select((users::id, users::password_hash))
+        .first(&mut connection)
+        .await
+        .optional()?;
+    Ok(row.map(|(id, password_hash)| Login { id, password_hash }))
+}
+
+/// Whether that device has been granted something by that person, and still is.
+pub(super) async fn knows_device(pool: &Pool, lookup: &Digest, jkt: &str) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let known = grants::table
+        .inner_join(users::table)
+        .filter(users::email_lookup.eq(&lookup.0))
+        .filter(grants::jkt.eq(jkt))
+        .filter(grants::revoked_at.is_null());
+    Ok(diesel::select(exists(known)).get_result(&mut connection).await?)
+}
+
+/// A person to be stored.
+pub(super) struct NewUser<'a> {
+    pub(super) id: Uuid,
+    pub(super) lookup: &'a Digest,
+    pub(super) sealed: &'a SealedProfile,
+    pub(super) password_hash: &'a str,
+    pub(super) now: i64,
+}
+
+/// Stores a person; false when somebody has that address.
+pub(super) async fn insert(pool: &Pool, user: &NewUser<'_>) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let inserted = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(user.id),
+            users::email_lookup.eq(&user.lookup.0),
+            users::email_sealed.eq(&user.sealed.email),
+            users::name_sealed.eq(&user.sealed.name),
+            users::password_hash.eq(user.password_hash),
+            users::created_at.eq(at(user.now)),
+        ))
+        .on_conflict(users::email_lookup)
+        .do_nothing()
+        .execute(&mut connection)
+        .await?;
+    Ok(inserted == 1)
+}
+
+pub(super) async fn replace_hash(db: &mut Connection, id: Uuid, hash: &str) -> Result<(), StorageError> {
+    diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(db).await?;
+    Ok(())
+}
+
+pub(crate) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfile>, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let row: Option<(Vec<u8>, Vec<u8>)> = users::table
+        .find(id)
+        .select((users::name_sealed, users::email_sealed))
+        .first(&mut connection)
+        .await
+        .optional()?;
+    Ok(row.map(|(name, email)| SealedProfile { name, email }))
+}
+
+/// Counts a try, one after the other for each identifier.
+pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
+    storage::transaction(pool, "login_throttles.attempt", async |db| count(db, counter, now).await).await
+}
+
+async fn count(db: &mut Connection, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
+    diesel::insert_into(login_throttles::table)
+        .values((
+            login_throttles::identifier_hash.eq(&counter.0),
+            login_throttles::failures.eq(0),
+            login_throttles::blocked_until.eq(at(0)),
+            login_throttles::last_attempt_at.eq(at(now)),
+        ))
+        .on_conflict_do_nothing()
+        .execute(db)
+        .await?;
+    let (failures, blocked_until): (i32, DateTime<Utc>) = login_throttles::table
+        .find(&counter.0)
+        .select((login_throttles::failures, login_throttles::blocked_until))
+        .for_update()
+        .first(db)
+        .await?;
+    let failures = u32::try_from(failures).unwrap_or(u32::MAX);
+    let next = match (Throttle { failures, blocked_until: blocked_until.timestamp() }).attempt(now) {
+        Ok(next) => next,
+        Err(blocked) => return Ok(Err(blocked)),
+    };
+    diesel::update(login_throttles::table.find(&counter.0))
+        .set((
+            login_throttles::failures.eq(i32::try_from(next.failures).unwrap_or(i32::MAX)),
+            login_throttles::blocked_until.eq(at(next.blocked_until)),
+            login_throttles::last_attempt_at.eq(at(now)),
+        ))
+        .execute(db)
+        .await?;
+    Ok(Ok(()))
+}
+
+/// A success ends the row of failures.
+pub(super) async fn forgive(db: &mut Connection, counter: &Digest) -> Result<(), StorageError> {
+    diesel::delete(login_throttles::table.find(&counter.0)).execute(db).await?;
+    Ok(())
+}

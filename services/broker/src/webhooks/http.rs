@@ -1,0 +1,39 @@
+//! `POST /webhooks/{provider}`.
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, HttpResponse, web};
+use defense::Public;
+use runtime::{Problem, extract};
+
+use super::receive::{Received, Receiver};
+use super::signature::Headers;
+
+/// Takes a webhook. Public because third parties have no certificate of ours: the signature over the raw body is the guard.
+pub async fn post(
+    _: Public,
+    request: HttpRequest,
+    provider: web::Path<String>,
+    payload: web::Payload,
+    receiver: web::Data<Receiver>,
+) -> Result<HttpResponse, Problem> {
+    let terms = receiver.terms(&provider)?;
+    let body = extract::read_body(&mut payload.into_inner(), terms.max_bytes()).await?;
+    let headers = headers(request.headers()).ok_or_else(|| receiver.refuse("headers_missing_or_doubled"))?;
+    match receiver.receive(&terms, &headers, &body).await? {
+        Received::New | Received::Again => Ok(HttpResponse::Accepted().finish()),
+    }
+}
+
+/// The three headers, each exactly once: of two values, two readers could take different ones.
+fn headers(all: &HeaderMap) -> Option<Headers<'_>> {
+    let single = |name: &str| {
+        let mut values = all.get_all(name);
+        let first = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(first)
+    };
+    Some(Headers {
+        id: single("webhook-id")?,
+        timestamp: single("webhook-timestamp")?,
+        signature: single("webhook-signature")?,
+    })
+}

@@ -1,0 +1,152 @@
+//! Taking one webhook: verify, store, say so.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use api::problem::code;
+use chrono::DateTime;
+use crypto::{SecretBytes, hash};
+use runtime::{Clock, Problem, audit, trace};
+use storage::{Pool, StorageError};
+use tokio::sync::Notify;
+
+use super::signature::{self, Headers, Refused};
+use super::store::{self, NewMessage};
+use super::{event, store::Inserted};
+use crate::providers::{Catalogue, Provider};
+use crate::secrets::{Live, Vault};
+
+/// Receives webhooks of all providers.
+pub struct Receiver {
+    /// The providers.
+    pub catalogue: Arc<Catalogue>,
+    /// Their secrets.
+    pub vault: Arc<Vault>,
+    /// The inbox's database.
+    pub pool: Pool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes the courier.
+    pub wake: Arc<Notify>,
+}
+
+/// What a provider's webhooks are held to.
+pub struct Terms {
+    provider: Arc<Provider>,
+    secret: String,
+    events: Vec<String>,
+    max_bytes: usize,
+}
+
+impl Terms {
+    /// Bytes of a message at most.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It is in the inbox now.
+    New,
+    /// It was there.
+    Again,
+}
+
+impl Receiver {
+    /// The terms of a provider. One that sends no webhooks looks the same as a wrong signature.
+    pub fn terms(&self, provider: &str) -> Result<Terms, Problem> {
+        let found = self.catalogue.provider(provider).and_then(|provider| Some((provider, provider.webhook.as_ref()?)));
+        let (provider, webhook) = found.ok_or_else(|| self.refuse("provider_unknown"))?;
+        Ok(Terms {
+            provider: Arc::clone(provider),
+            secret: webhook.secret.clone(),
+            events: webhook.events.clone(),
+            max_bytes: usize::try_from(webhook.max_bytes).unwrap_or(0),
+        })
+    }
+
+    /// The one refusal of webhooks; the reason is for the audit log.
+    pub fn refuse(&self, reason: &str) -> Problem {
+        audit::refused("webhook_signature", reason, audit::Who::default());
+        refused(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Verifies a message and stores it.
+    pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Problem> {
+        self.verify(terms, headers, body).await?;
+        let provider = terms.provider.name.as_str();
+        let malformed = |_| Problem::invalid("the event is not of the agreed form").field("data");
+        let kind = event::kind(body).map_err(malformed)?;
+        // Whether it can be acted on is found out now, while the sender still listens.
+        let wanted = terms.events.contains(&kind) && event::delivery(headers.id, body).map_err(malformed)?.is_some();
+        let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default();
+        let message = NewMessage {
+            id: storage::ids::new(self.clock.unix_millis()),
+            provider,
+            event_id: headers.id,
+            kind: &kind,
+            digest: hash::sha256(body),
+            body: wanted.then_some(body),
+            traceparent: trace::current(),
+            now,
+        };
+        let mut db = storage::connection(&self.pool).await?;
+        let inserted = store::insert(&mut db, &message).await?;
+        drop(db);
+        self.report(&message, inserted)
+    }
+
+    fn report(&self, message: &NewMessage<'_>, inserted: Inserted) -> Result<Received, Problem> {
+        let NewMessage { provider, event_id, kind, .. } = message;
+        let log = |outcome: &str| runtime::audit!("webhook", outcome, provider, event_id, kind);
+        match inserted {
+            Inserted::New => {
+                log("accepted");
+                self.wake.notify_one();
+                Ok(Received::New)
+            }
+            Inserted::Same => {
+                log("duplicate");
+                Ok(Received::Again)
+            }
+            Inserted::Different => {
+                // Signed, and yet another message under an id that was used: the provider's fault, and never ours to act on.
+                audit::refused("webhook_once", "event_id_reused", audit::Who::default());
+                Err(refused(StatusCode::CONFLICT))
+            }
+        }
+    }
+
+    /// Verifies under the secrets at hand and, if none fits, once more under what the database has: a rotation may have happened.
+    async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Problem> {
+        let (provider, id, now) = (terms.provider.name.as_str(), terms.secret.as_str(), self.clock.unix());
+        let live = self.vault.live(provider, id).await.map_err(|error| self.no_secret(&error))?;
+        let mut outcome = signature::verify(headers, body, &keys(&live), now);
+        if outcome == Err(Refused::Signature) {
+            let live = self.vault.reloaded(provider, id).await.map_err(|error| self.no_secret(&error))?;
+            outcome = signature::verify(headers, body, &keys(&live), now);
+        }
+        outcome.map_err(|reason| self.refuse(&reason.to_string()))
+    }
+
+    /// Without a secret nothing can be believed. When the database is down the sender is told to come back instead.
+    fn no_secret(&self, error: &crate::secrets::VaultError) -> Problem {
+        tracing::error!(cause = %error, "the secret of a webhook cannot be had");
+        match error {
+            crate::secrets::VaultError::Storage(StorageError::Busy(_) | StorageError::Unavailable(_)) => {
+                Problem::busy(1)
+            }
+            _ => self.refuse("secret_unavailable"),
+        }
+    }
+}
+
+fn keys(live: &[Live]) -> Vec<SecretBytes> {
+    live.iter().filter_map(|secret| signature::parse_secret(secret.value.expose())).collect()
+}
+
+fn refused(status: StatusCode) -> Problem {
+    Problem::new(status, code::WEBHOOK_REFUSED, "The webhook is refused")
+}

@@ -1,0 +1,274 @@
+//! The scene: what every test needs, started for it alone.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use broker::Broker;
+use broker::config::{Config, Delivery, ProviderSettings, Vault};
+use broker::secrets::seal::{self, Name};
+use chrono::Utc;
+use crypto::SecretString;
+use crypto::envelope::FileKek;
+use runtime::config::{Common, Database, Internal, Listener, Telemetry};
+use runtime::telemetry::{self, Sink};
+use runtime::{Clock, Running, Service};
+use serde_json::{Value, json};
+use testkit::clock::ManualClock;
+use testkit::database::TestDatabase;
+use testkit::partner::{self, Partner};
+use testkit::pki::Pki;
+use testkit::server::{self, Server};
+
+use crate::hostile::Hostile;
+
+pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// The secret that the broker keeps for the hostile upstream.
+pub(crate) const HOSTILE_SECRET: &str = "hostile_s3cret/with+odd=chars_0123456789";
+
+/// Everything that was logged by anything in this process.
+pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
+    static LOGGED: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    LOGGED.get_or_init(|| {
+        let memory: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let everything = Telemetry { log: "trace".to_owned(), ..Telemetry::default() };
+        let guard = telemetry::init_with("broker", &everything, Sink::Memory(Arc::clone(&memory))).unwrap();
+        std::mem::forget(guard);
+        memory
+    })
+}
+
+/// What the ledger was told, and what it answers.
+pub(crate) struct Ledger {
+    server: Server,
+    pub(crate) told: Arc<Mutex<Vec<Told>>>,
+    pub(crate) answer: Arc<AtomicU16>,
+}
+
+/// One request to the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) path: String,
+    pub(crate) body: Value,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Ledger {
+    async fn start(pki: &Pki) -> Self {
+        let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+        let answer = Arc::new(AtomicU16::new(200));
+        let (heard, status) = (Arc::clone(&told), Arc::clone(&answer));
+        let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
+            let (heard, status) = (Arc::clone(&heard), Arc::clone(&status));
+            config.default_service(web::to(move |request: HttpRequest, body: web::Json<Value>| {
+                let traceparent = request.headers().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+                heard.lock().unwrap().push(Told {
+                    path: request.path().to_owned(),
+                    body: body.into_inner(),
+                    traceparent,
+                });
+                let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).unwrap();
+                std::future::ready(HttpResponse::build(status).json(json!({})))
+            }));
+        });
+        let server = Server::start(ANY, &pki.internal("ledger"), Some(&pki.internal_ca()), routes).await.unwrap();
+        Self { server, told, answer }
+    }
+
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+/// The scene.
+pub(crate) struct Bench {
+    pub(crate) broker: Running,
+    pub(crate) pki: Pki,
+    pub(crate) database: TestDatabase,
+    pub(crate) partner: Partner,
+    pub(crate) ledger: Ledger,
+    pub(crate) hostile: Hostile,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) public: reqwest::Client,
+    pub(crate) as_ledger: reqwest::Client,
+    pub(crate) superuser: storage::Pool,
+    pub(crate) config: Config,
+}
+
+impl Bench {
+    /// Everything up, all secrets sealed as version 1.
+    pub(crate) async fn start() -> Self {
+        logged();
+        let pki = Pki::temporary().unwrap();
+        let database = TestDatabase::create("broker", Broker::migrations().unwrap()).await.unwrap();
+        let partner_options = partner::Options { settle: Duration::ZERO, ..partner::Options::of(&pki).unwrap() };
+        let (bearer, whsec) = (partner_options.bearer.clone(), partner_options.webhook_secret.clone());
+        let partner = Partner::start(partner_options).await.unwrap();
+        let ledger = Ledger::start(&pki).await;
+        let hostile = Hostile::start(&pki).await;
+        let config = configuration(&pki, &database, &partner, &ledger, &hostile);
+        let clock = Arc::new(ManualClock::now());
+        let broker = runtime::start::<Broker>(config.clone(), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        partner.send_webhooks_to(format!("https://localhost:{}/webhooks/sandbox-bank", broker.public.unwrap().port()));
+        let public = server::client(&pki.public_ca(), None).unwrap();
+        let as_ledger = server::client(&pki.internal_ca(), Some(&pki.internal("ledger"))).unwrap();
+        let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
+        let bench =
+            Self { broker, pki, database, partner, ledger, hostile, clock, public, as_ledger, superuser, config };
+        bench.seal("sandbox-bank", "api", &bearer).await;
+        bench.seal("sandbox-bank", "webhook", &whsec).await;
+        bench.seal("hostile", "api", HOSTILE_SECRET).await;
+        bench
+    }
+
+    /// Seals a new version, as `broker seal-secret` does.
+    pub(crate) async fn seal(&self, provider: &str, id: &str, secret: &str) -> u32 {
+        let pool = storage::pool(&SecretString::from(self.database.migrator_url.clone()), 1).unwrap();
+        let kek = FileKek::from_file(self.pki.secret("broker-kek")).unwrap();
+        seal::seal(&pool, &kek, Name { provider, id }, &SecretString::from(secret), Utc::now_of(&self.clock))
+            .await
+            .unwrap()
+    }
+
+    /// Calls an operation as the ledger.
+    pub(crate) async fn call(&self, operation: &str, params: Value) -> (u16, Value) {
+        self.call_as(&self.as_ledger, operation, json!({ "params": params })).await
+    }
+
+    /// Calls an operation with an idempotency key.
+    pub(crate) async fn call_with_key(&self, operation: &str, params: Value, key: &str) -> (u16, Value) {
+        self.call_as(&self.as_ledger, operation, json!({ "params": params, "idempotency_key": key })).await
+    }
+
+    pub(crate) async fn call_as(&self, client: &reqwest::Client, operation: &str, body: Value) -> (u16, Value) {
+        let url = format!("https://localhost:{}/internal/v1/operations/{operation}", self.broker.internal.port());
+        let response = client.post(url).json(&body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Sends a webhook with these headers.
+    pub(crate) async fn webhook(&self, provider: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
+        let url = format!("https://localhost:{}/webhooks/{provider}", self.broker.public.unwrap().port());
+        let mut request = self.public.post(url).header("content-type", "application/json").body(body.to_vec());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Sends a webhook of the partner, signed under `secret` at `time`.
+    pub(crate) async fn signed(&self, secret: &str, id: &str, time: i64, body: &[u8]) -> u16 {
+        let signature = partner::webhook::sign(secret, id, time, body).unwrap();
+        let time = time.to_string();
+        let headers = [("webhook-id", id), ("webhook-timestamp", &*time), ("webhook-signature", &*signature)];
+        self.webhook("sandbox-bank", &headers, body).await
+    }
+
+    /// The partner's webhook secret.
+    pub(crate) fn whsec(&self) -> String {
+        std::fs::read_to_string(self.pki.secret("partner-webhook-secret")).unwrap()
+    }
+
+    /// Runs SQL as superuser.
+    pub(crate) async fn sql(&self, statement: &str) {
+        use diesel_async::SimpleAsyncConnection as _;
+        storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await.unwrap();
+    }
+
+    /// Counts with SQL.
+    pub(crate) async fn count(&self, of: &str) -> i64 {
+        use diesel_async::RunQueryDsl as _;
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            count: i64,
+        }
+        let mut db = storage::connection(&self.superuser).await.unwrap();
+        let found: Count =
+            diesel::sql_query(format!("select count(*) as count from {of}")).get_result(&mut db).await.unwrap();
+        found.count
+    }
+
+    /// Waits until `of` counts `expected`.
+    pub(crate) async fn until(&self, of: &str, expected: i64) {
+        for _ in 0..500 {
+            if self.count(of).await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{of}: {} and not {expected}", self.count(of).await);
+    }
+}
+
+/// The time of the test's clock, for what takes chrono's type.
+pub(crate) trait NowOf {
+    fn now_of(clock: &ManualClock) -> chrono::DateTime<Utc>;
+}
+
+impl NowOf for Utc {
+    fn now_of(clock: &ManualClock) -> chrono::DateTime<Utc> {
+        chrono::DateTime::from_timestamp_millis(clock.unix_millis()).unwrap()
+    }
+}
+
+fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: &Ledger, hostile: &Hostile) -> Config {
+    let (public, internal) = (pki.public("broker"), pki.internal("broker"));
+    let loopback = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+    let at = |url: String| ProviderSettings {
+        base_url: Some(url),
+        root_certificates_file: Some(pki.public_ca()),
+        allowed_networks: loopback.clone(),
+    };
+    let providers = BTreeMap::from([
+        ("ecb".to_owned(), at(partner.url())),
+        ("sandbox-bank".to_owned(), at(partner.url())),
+        ("hostile".to_owned(), at(hostile.url())),
+        // The same upstream, but nobody said that this provider lives on loopback.
+        ("outside".to_owned(), ProviderSettings { allowed_networks: Vec::new(), ..at(hostile.url()) }),
+        // The same upstream, but its certificate must come from another authority.
+        (
+            "impostor".to_owned(),
+            ProviderSettings { root_certificates_file: Some(pki.internal_ca()), ..at(hostile.url()) },
+        ),
+    ]);
+    Config {
+        common: Common {
+            public: Some(Listener {
+                listen: ANY,
+                url: "https://localhost".to_owned(),
+                certificate: public.certificate,
+                key: public.key,
+            }),
+            internal: Internal {
+                listen: ANY,
+                url: "https://localhost".to_owned(),
+                certificate: internal.certificate,
+                key: internal.key,
+                ca: pki.internal_ca(),
+            },
+            database: Some(Database {
+                url_file: database.files.app.clone(),
+                migrator_url_file: Some(database.files.migrator.clone()),
+                max_connections: 4,
+            }),
+            telemetry: Telemetry::default(),
+            exit_with_parent: false,
+            workers: Some(1),
+        },
+        vault: Vault { kek_file: pki.secret("broker-kek"), cache_seconds: 30 },
+        manifests: manifests(),
+        providers,
+        delivery: Delivery { ledger_url: ledger.server.url(), poll_ms: 50 },
+    }
+}
+
+fn manifests() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/manifests");
+    ["hostile", "outside", "impostor"].iter().map(|name| folder.join(format!("{name}.toml"))).collect()
+}

@@ -1,0 +1,48 @@
+//! The way out: what an upstream sends that must not be followed, unpacked, awaited or believed.
+
+use serde_json::json;
+
+use crate::bench::Bench;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_out_of_bounds_is_no_answer() {
+    let bench = Bench::start().await;
+    for how in [
+        "redirect",
+        "redirect-307",
+        "huge",
+        "huge-in-chunks",
+        "endless",
+        "drip",
+        "silent",
+        "gzip",
+        "html",
+        "deep",
+        "not-json",
+        "no-id",
+        "object-id",
+    ] {
+        let before = bench.hostile.seen().len();
+        let (status, problem) = bench.call("hostile/ask", json!({ "how": how })).await;
+        assert_eq!((status, problem["code"].as_str()), (502, Some("broker.upstream_failed")), "{how}");
+        assert_eq!(problem["detail"], serde_json::Value::Null, "{how}: nothing of the upstream's is told");
+        assert_eq!(bench.hostile.seen().len(), before + 1, "{how}: asked once, followed nowhere");
+    }
+    assert_eq!(bench.call("hostile/good", json!({})).await.1["result"], json!({ "id": "1" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_resolves_to_an_address_nobody_allowed_is_not_connected_to() {
+    let bench = Bench::start().await;
+    let (status, problem) = bench.call("outside/good", json!({})).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
+    assert!(bench.hostile.seen().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_another_authority_is_not_this_providers() {
+    let bench = Bench::start().await;
+    let (status, problem) = bench.call("impostor/good", json!({})).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
+    assert!(bench.hostile.seen().is_empty());
+}

@@ -1,0 +1,141 @@
+//! An upstream that misbehaves on request, and remembers what it was asked.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::body::{BodyStream, MessageBody};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use serde_json::json;
+use testkit::pki::Pki;
+use testkit::server::{self, Server};
+
+use crate::bench::{ANY, HOSTILE_SECRET};
+
+/// The upstream.
+pub(crate) struct Hostile {
+    server: Server,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    /// The only bearer secret that it takes; it changes when the "provider" rotates.
+    pub(crate) accepts: Arc<Mutex<String>>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) key: Option<String>,
+}
+
+struct State {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    accepts: Arc<Mutex<String>>,
+}
+
+impl Hostile {
+    pub(crate) async fn start(pki: &Pki) -> Self {
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let accepts = Arc::new(Mutex::new(HOSTILE_SECRET.to_owned()));
+        let state = web::Data::new(State { seen: Arc::clone(&seen), accepts: Arc::clone(&accepts) });
+        let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
+            config.app_data(state.clone()).default_service(web::to(misbehave));
+        });
+        let server = Server::start(ANY, &pki.public("partner"), None, routes).await.unwrap();
+        Self { server, seen, accepts }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let authorization = header("authorization");
+    let earlier = {
+        let mut seen = state.seen.lock().unwrap();
+        let seen_before = seen.iter().filter(|seen| seen.path == request.path()).count();
+        seen.push(Seen {
+            path: request.path().to_owned(),
+            authorization: authorization.clone(),
+            key: header("idempotency-key"),
+        });
+        seen_before
+    };
+    let expected = format!("Bearer {}", state.accepts.lock().unwrap());
+    if authorization.as_ref().is_some_and(|given| *given != expected) {
+        return HttpResponse::Unauthorized().finish();
+    }
+    let secret = authorization.unwrap_or_default().replace("Bearer ", "");
+    let good = json!({ "id": "1", "note": "not for you" });
+    match request.path().rsplit('/').next().unwrap() {
+        "echo" => HttpResponse::Ok().json(json!({ "id": "1", "request": { "authorization": secret } })),
+        "echo-in-key" => HttpResponse::Ok().json(json!({ "id": "1", secret: 1 })),
+        "echo-base64" => {
+            HttpResponse::Ok().json(json!({ "id": crypto::b64::encode_standard(format!("x:{secret}").as_bytes()) }))
+        }
+        "echo-escaped" => HttpResponse::Ok().content_type("application/json").body(escaped(&secret)),
+        "echo-header" => HttpResponse::Ok().insert_header(("x-debug", secret)).json(good),
+        "redirect" => HttpResponse::Found().insert_header(("location", "/good")).finish(),
+        "redirect-307" => {
+            HttpResponse::TemporaryRedirect().insert_header(("location", "http://169.254.169.254/")).finish()
+        }
+        "huge" => HttpResponse::Ok().json(json!({ "id": "x".repeat(5000) })),
+        "echo-broken" => HttpResponse::Ok().content_type("application/json").body(format!("{{\"id\":\"{secret}")),
+        "huge-in-chunks" => HttpResponse::Ok().content_type("application/json").body(padded()),
+        "endless" => HttpResponse::Ok().content_type("application/json").body(endless()),
+        "drip" => HttpResponse::Ok().content_type("application/json").body(drip()),
+        "silent" => {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            HttpResponse::Ok().json(good)
+        }
+        "gzip" => HttpResponse::Ok().insert_header(("content-encoding", "gzip")).json(good),
+        "html" => HttpResponse::Ok().content_type("text/html").body("{\"id\":\"1\"}"),
+        "deep" => {
+            HttpResponse::Ok().content_type("application/json").body(format!("{}1{}", "[".repeat(40), "]".repeat(40)))
+        }
+        "not-json" => HttpResponse::Ok().content_type("application/json").body("{\"id\":"),
+        "no-id" => HttpResponse::Ok().json(json!({ "note": "x" })),
+        "object-id" => HttpResponse::Ok().json(json!({ "id": { "note": "x" } })),
+        "refuse" => HttpResponse::UnprocessableEntity().json(json!({ "error": "internal details" })),
+        "busy" => HttpResponse::TooManyRequests().finish(),
+        "fail" => HttpResponse::InternalServerError().finish(),
+        "flaky" if earlier < 2 => HttpResponse::ServiceUnavailable().finish(),
+        _ => HttpResponse::Ok().json(good),
+    }
+}
+
+/// The secret with every character as a JSON escape.
+fn escaped(secret: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("{\"id\":\"");
+    for byte in secret.bytes() {
+        write!(text, "\\u{byte:04x}").unwrap();
+    }
+    text.push_str("\"}");
+    text
+}
+
+/// A good answer and then more white space than fits, without a length.
+fn padded() -> impl MessageBody {
+    let chunks = [&b"{\"id\":\"1\"}"[..], &[b' '; 5000]];
+    BodyStream::new(stream::iter(chunks.map(|chunk| Ok::<_, Infallible>(Bytes::copy_from_slice(chunk)))))
+}
+
+fn endless() -> impl MessageBody {
+    BodyStream::new(stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b'['; 1024]))))
+}
+
+fn drip() -> impl MessageBody {
+    BodyStream::new(stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+    }))
+}

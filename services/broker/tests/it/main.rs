@@ -1,0 +1,11 @@
+//! The broker from outside: real TLS on both sides, a real PostgreSQL, the sandbox partner, a hostile upstream, and a stand-in
+//! for the ledger.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod bench;
+mod egress;
+mod hostile;
+mod operations;
+mod process;
+mod secrets;
+mod webhooks;

@@ -1,0 +1,212 @@
+//! Webhooks in.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use runtime::Clock as _;
+use serde_json::{Value, json};
+use testkit::partner::{self, Payment};
+
+use crate::bench::Bench;
+
+const ACCOUNT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+fn event() -> Vec<u8> {
+    let data = json!({ "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
+    serde_json::to_vec(&json!({ "type": "payment.received", "data": data })).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_at_the_partner_becomes_a_deposit_and_the_message_is_forgotten() {
+    let bench = Bench::start().await;
+    let payment = Payment {
+        account_id: ACCOUNT.to_owned(),
+        amount: "250.00".to_owned(),
+        currency: "EUR".to_owned(),
+        debtor_name: "Carol".to_owned(),
+        reference: "rent".to_owned(),
+    };
+    let (event_id, status) = bench.partner.receive_payment(payment).await.unwrap();
+    assert_eq!(status, 202);
+    bench.until("webhook_inbox where state = 'delivered' and body is null", 1).await;
+    let told = bench.ledger.told();
+    assert_eq!((told.len(), told[0].path.as_str()), (1, "/internal/v1/deposits"));
+    let expected = json!({ "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
+    assert_eq!(told[0].body, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_64_times_at_once_is_one_message() {
+    let bench = Arc::new(Bench::start().await);
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    let mut sending = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (bench, secret) = (Arc::clone(&bench), secret.clone());
+        sending.spawn(async move { bench.signed(&secret, "evt_1", now, &event()).await });
+    }
+    assert!(sending.join_all().await.into_iter().all(|status| status == 202));
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    assert_eq!(bench.count("webhook_inbox").await, 1);
+    assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202, "also after delivery");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(bench.ledger.told().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_now_by_the_partner_is_refused_and_leaves_nothing() {
+    let bench = Bench::start().await;
+    let (secret, now, body) = (bench.whsec(), bench.clock.unix(), event());
+    let good = partner::webhook::sign(&secret, "evt_1", now, &body).unwrap();
+    let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    assert_eq!(bench.signed(other, "evt_1", now, &body).await, 401, "forged");
+    assert_eq!(bench.signed(&secret, "evt_1", now - 301, &body).await, 401, "stale");
+    assert_eq!(bench.signed(&secret, "evt_1", now + 301, &body).await, 401, "from the future");
+    let time = now.to_string();
+    let full = [("webhook-id", "evt_1"), ("webhook-timestamp", &*time), ("webhook-signature", &*good)];
+    for missing in 0..3 {
+        let mut headers = full.to_vec();
+        headers.remove(missing);
+        assert_eq!(bench.webhook("sandbox-bank", &headers, &body).await, 401, "without {}", full[missing].0);
+        let mut headers = full.to_vec();
+        headers.push(full[missing]);
+        assert_eq!(bench.webhook("sandbox-bank", &headers, &body).await, 401, "{} twice", full[missing].0);
+    }
+    let mut changed = body.clone();
+    let position = changed.windows(3).position(|part| part == b"250").unwrap();
+    changed[position] = b'9';
+    assert_eq!(bench.webhook("sandbox-bank", &full, &changed).await, 401, "changed body");
+    assert_eq!(bench.webhook("ecb", &full, &body).await, 401, "a provider that sends none");
+    assert_eq!(bench.webhook("nobody", &full, &body).await, 401, "no provider");
+    assert_eq!(bench.count("webhook_inbox").await, 0);
+    assert_eq!(bench.webhook("sandbox-bank", &full, &body).await, 202, "and the genuine one passes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_message_is_refused_before_it_is_hashed() {
+    let bench = Bench::start().await;
+    let body = vec![b' '; 20 * 1024 + 1];
+    assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &body).await, 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_nonsense_is_a_client_error_and_other_events_are_taken_and_dropped() {
+    let bench = Bench::start().await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    for (id, body) in
+        [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"payment.received\",\"data\":{\"amount\":1}}")]
+    {
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 400, "{body}");
+    }
+    assert_eq!(bench.count("webhook_inbox").await, 0);
+    assert_eq!(bench.signed(&secret, "evt_4", now, b"{\"type\":\"invoice.sent\",\"data\":{}}").await, 202);
+    assert_eq!(bench.count("webhook_inbox where state = 'ignored' and body is null").await, 1);
+    assert!(bench.ledger.told().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_comes_again_with_another_message_is_refused() {
+    let bench = Bench::start().await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
+    let other = String::from_utf8(event()).unwrap().replace("250.00", "950.00");
+    assert_eq!(bench.signed(&secret, "evt_1", now, other.as_bytes()).await, 409);
+    assert_eq!(bench.count("webhook_inbox").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_cannot_take_now_it_gets_later() {
+    let bench = Bench::start().await;
+    bench.ledger.answer.store(503, Ordering::SeqCst);
+    assert_eq!(
+        bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await,
+        202,
+        "acknowledged all the same"
+    );
+    bench.until("webhook_inbox where attempts = 1 and last_error like '503%'", 1).await;
+    bench.ledger.answer.store(200, Ordering::SeqCst);
+    bench.clock.advance(1);
+    bench.until("webhook_inbox where state = 'delivered' and attempts = 2", 1).await;
+    let told = bench.ledger.told();
+    assert_eq!(told[0].body["event_id"], told[1].body["event_id"], "under the same key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_refuses_is_kept_for_a_person() {
+    let bench = Bench::start().await;
+    bench.ledger.answer.store(422, Ordering::SeqCst);
+    assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await, 202);
+    bench.until("webhook_inbox where state = 'rejected' and body is not null", 1).await;
+    bench.clock.advance(3600);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(bench.ledger.told().len(), 1, "not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_ends_leaves_the_message_to_the_next_one() {
+    let mut bench = Bench::start().await;
+    bench.ledger.answer.store(503, Ordering::SeqCst);
+    assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await, 202);
+    bench.until("webhook_inbox where attempts = 1 and last_error is not null", 1).await;
+    let clock = Arc::clone(&bench.clock) as Arc<dyn runtime::Clock>;
+    let next = runtime::start::<broker::Broker>(bench.config.clone(), clock).await.unwrap();
+    std::mem::replace(&mut bench.broker, next).stop().await.unwrap();
+    bench.ledger.answer.store(200, Ordering::SeqCst);
+    bench.clock.advance(1);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_live_secrets_verify_and_a_retired_one_does_not() {
+    let bench = Bench::start().await;
+    let (old, now) = (bench.whsec(), bench.clock.unix());
+    let new = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    assert_eq!(bench.signed(&old, "evt_1", now, &event()).await, 202);
+    bench.seal("sandbox-bank", "webhook", new).await;
+    bench.clock.advance(2);
+    assert_eq!(bench.signed(new, "evt_2", now, &event()).await, 202, "noticed at once, not after the cache's time");
+    assert_eq!(bench.signed(&old, "evt_3", now, &event()).await, 202);
+    bench.seal("sandbox-bank", "webhook", "whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=").await;
+    bench.clock.advance(31);
+    assert_eq!(bench.signed(&old, "evt_4", bench.clock.unix(), &event()).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_message_can_be_cleared_but_never_changed_or_reopened() {
+    use diesel_async::SimpleAsyncConnection as _;
+    let bench = Bench::start().await;
+    bench.ledger.answer.store(503, Ordering::SeqCst);
+    assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await, 202);
+    let app = storage::pool(&bench.database.app_url.clone().into(), 1).unwrap();
+    let run = |statement: &'static str| {
+        let app = &app;
+        async move { storage::connection(app).await.unwrap().batch_execute(statement).await }
+    };
+    assert!(run("update webhook_inbox set body = '\\x7b7d'").await.is_err());
+    bench.ledger.answer.store(200, Ordering::SeqCst);
+    bench.clock.advance(60);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    assert!(run("update webhook_inbox set state = 'pending', body = '\\x7b7d', settled_at = null").await.is_err());
+    run("select webhook_inbox_purge(now() - interval '1 day')").await.unwrap();
+    assert_eq!(bench.count("webhook_inbox").await, 1, "too young to be deleted");
+    run("select webhook_inbox_purge(now() + interval '1 day')").await.unwrap();
+    assert_eq!(bench.count("webhook_inbox").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_a_problem_that_says_nothing_and_one_audit_line() {
+    let bench = Bench::start().await;
+    let url = format!("https://localhost:{}/webhooks/sandbox-bank", bench.broker.public.unwrap().port());
+    let answer = bench.public.post(url).header("webhook-id", "evt_1").body("{}").send().await.unwrap();
+    let request_id = answer.headers()["request-id"].to_str().unwrap().to_owned();
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!((problem["code"].as_str(), problem["detail"].as_str()), (Some("broker.webhook_refused"), None));
+    let log = String::from_utf8(crate::bench::logged().lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let audit: Vec<&Value> =
+        lines.iter().filter(|line| line["target"] == "audit" && line["request_id"] == request_id.as_str()).collect();
+    assert_eq!(audit.len(), 1);
+    assert_eq!(
+        (audit[0]["layer"].as_str(), audit[0]["reason"].as_str()),
+        (Some("webhook_signature"), Some("headers_missing_or_doubled"))
+    );
+}

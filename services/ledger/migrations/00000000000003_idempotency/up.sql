@@ -1,0 +1,27 @@
+create table idempotency (
+    owner         text        not null,
+    operation     text        not null check (operation in ('deposit', 'transfer', 'exchange', 'payout', 'payout_closing')),
+    key           text        not null check (length(key) between 1 and 255),
+    fingerprint   bytea       not null check (octet_length(fingerprint) = 32),
+    transfer_id   uuid,
+    rejection     text,
+    rejected_leg  smallint,
+    decided_at    timestamptz not null,
+    primary key (owner, operation, key),
+    -- A key has one outcome: it was posted, or it was refused for a reason.
+    constraint one_outcome check ((transfer_id is null) = (rejection is not null) and (rejection is null) = (rejected_leg is null))
+);
+comment on table idempotency is
+    'The outcome of every command, under the key that its sender gave it; written with the posting, in one transaction. fingerprint is the '
+    'SHA-256 of the request''s meaning. Append-only, kept for ever: a key that returns after years still moves no money twice.';
+
+create trigger idempotency_append_only before update or delete or truncate on idempotency
+    for each statement execute function refuse_change();
+
+alter table idempotency enable row level security;
+alter table idempotency force row level security;
+create policy own on idempotency for select to ledger_app using (owner = current_setting('app.subject', true));
+create policy every_key_for_posting on idempotency to ledger_poster using (true) with check (true);
+
+grant select on idempotency to ledger_app;
+grant select, insert on idempotency to ledger_poster;

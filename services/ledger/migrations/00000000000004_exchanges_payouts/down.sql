@@ -1,0 +1,3 @@
+drop table payouts;
+drop table exchanges;
+drop function payouts_guard();

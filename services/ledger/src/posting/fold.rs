@@ -1,0 +1,134 @@
+//! The rules of the ledger: a pure function from a state and a command to the next state and a verdict.
+//!
+//! What holds after every command:
+//! - the entries of a posting sum to zero in each currency;
+//! - an entry's balance is the one before plus its amount, its version the one before plus one;
+//! - no balance is below its account's floor;
+//! - a rejected command has changed nothing.
+
+use std::collections::HashMap;
+
+use money::{Currency, Money};
+use uuid::Uuid;
+
+use super::model::{Account, Actor, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict};
+
+/// Most legs of one command. An exchange has four.
+pub const MAX_LEGS: usize = 16;
+
+/// The accounts that a batch has locked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    accounts: HashMap<Uuid, Account>,
+}
+
+impl State {
+    /// A state of these accounts.
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+        Self { accounts: accounts.into_iter().map(|account| (account.id, account)).collect() }
+    }
+
+    /// One account.
+    pub fn account(&self, id: Uuid) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    /// All accounts, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+}
+
+/// Applies a command: all of it, or nothing and the reason.
+pub fn apply(state: &mut State, command: &Command) -> Verdict {
+    match decide(state, command) {
+        Err(rejection) => Verdict::Rejected(rejection),
+        Ok(entries) => {
+            for entry in &entries {
+                if let Some(account) = state.accounts.get_mut(&entry.account) {
+                    account.balance = entry.balance;
+                    account.version = entry.version;
+                }
+            }
+            Verdict::Posted(entries)
+        }
+    }
+}
+
+/// What a command asks is looked at in this order: form, whose, where, how much. Only who may touch an account learns
+/// anything about it.
+fn decide(state: &State, command: &Command) -> Result<Vec<Entry>, Rejection> {
+    check_form(&command.legs)?;
+    let mut legs = Vec::with_capacity(command.legs.len());
+    for (index, leg) in (0_i16..).zip(&command.legs) {
+        let reject = |reason| Rejection { reason, leg: index };
+        let account = state.account(leg.account).ok_or(reject(Reason::NotFound))?;
+        check_permission(account, leg, command).map_err(reject)?;
+        legs.push((index, leg, account));
+    }
+    for (index, leg, account) in &legs {
+        check_account(account, leg).map_err(|reason| Rejection { reason, leg: *index })?;
+    }
+    legs.iter()
+        .map(|(index, leg, account)| entry(account, leg).map_err(|reason| Rejection { reason, leg: *index }))
+        .collect()
+}
+
+/// At least two legs, none empty, no account twice, zero in each currency.
+fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
+    let malformed = Rejection { reason: Reason::Malformed, leg: 0 };
+    if !(2..=MAX_LEGS).contains(&legs.len()) {
+        return Err(malformed);
+    }
+    let mut sums: Vec<(Currency, i128)> = Vec::with_capacity(2);
+    for (index, leg) in (0_i16..).zip(legs) {
+        if legs.iter().filter(|other| other.account == leg.account).count() > 1 {
+            // The last of the two is the one to name: the first leg is whom the money comes from.
+            let last = legs.len().try_into().unwrap_or(i16::MAX) - 1;
+            return Err(Rejection { reason: Reason::SameAccount, leg: last });
+        }
+        if leg.amount.minor() == 0 {
+            return Err(Rejection { leg: index, ..malformed });
+        }
+        let amount = i128::from(leg.amount.minor());
+        match sums.iter_mut().find(|(currency, _)| *currency == leg.amount.currency()) {
+            Some((_, sum)) => *sum += amount,
+            None => sums.push((leg.amount.currency(), amount)),
+        }
+    }
+    if sums.iter().all(|(_, sum)| *sum == 0) { Ok(()) } else { Err(malformed) }
+}
+
+/// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
+/// accounts can be reached only by the kinds of command that are made for them.
+fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
+    if !command.kind.may_touch(account.purpose) {
+        return Err(Reason::NotFound);
+    }
+    let debit = leg.amount.minor() < 0;
+    let needs_owner = account.purpose == Purpose::Customer && (debit || command.kind == super::Kind::Exchange);
+    let is_owner = match &command.actor {
+        Actor::Customer(subject) => account.owner.as_deref() == Some(subject),
+        Actor::House => false,
+    };
+    if needs_owner && !is_owner { Err(Reason::NotOwner) } else { Ok(()) }
+}
+
+fn check_account(account: &Account, leg: &Leg) -> Result<(), Reason> {
+    if account.closed {
+        return Err(Reason::Closed);
+    }
+    if account.balance.currency() != leg.amount.currency() {
+        return Err(Reason::CurrencyMismatch);
+    }
+    Ok(())
+}
+
+fn entry(account: &Account, leg: &Leg) -> Result<Entry, Reason> {
+    let balance: Money = account.balance.checked_add(leg.amount).map_err(|_| Reason::LimitExceeded)?;
+    if balance.minor() < account.floor {
+        return Err(Reason::InsufficientFunds);
+    }
+    let version = account.version.checked_add(1).ok_or(Reason::LimitExceeded)?;
+    Ok(Entry { account: account.id, version, amount: leg.amount, balance })
+}

@@ -1,0 +1,252 @@
+//! The rules as examples, and what must hold after any sequence of commands.
+
+use std::collections::HashMap;
+
+use money::{Currency, Money};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::fold::{State, apply};
+use super::model::{
+    Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account,
+};
+use Currency::{EUR, USD};
+
+fn id(number: u8) -> Uuid {
+    Uuid::from_u128(u128::from(number))
+}
+
+fn customer(number: u8, owner: &str, currency: Currency, balance: i64) -> Account {
+    Account {
+        id: id(number),
+        owner: Some(owner.to_owned()),
+        purpose: Purpose::Customer,
+        balance: Money::new(balance, currency),
+        floor: 0,
+        version: 0,
+        closed: false,
+    }
+}
+
+fn house(purpose: Purpose, currency: Currency) -> Account {
+    Account {
+        id: system_account(purpose, currency),
+        owner: None,
+        purpose,
+        balance: Money::zero(currency),
+        floor: if purpose == Purpose::PayoutClearing { 0 } else { i64::MIN },
+        version: 0,
+        closed: false,
+    }
+}
+
+/// Alice has 1 (EUR 100.00) and 2 (USD 0), Bob has 3 (EUR 0) and 4 (EUR 5.00, closed).
+fn state() -> State {
+    let mut accounts = vec![
+        customer(1, "alice", EUR, 10_000),
+        customer(2, "alice", USD, 0),
+        customer(3, "bob", EUR, 0),
+        Account { closed: true, ..customer(4, "bob", EUR, 500) },
+    ];
+    for currency in [EUR, USD] {
+        accounts.extend([Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing].map(|purpose| house(purpose, currency)));
+    }
+    State::new(accounts)
+}
+
+fn alice() -> Actor {
+    Actor::Customer("alice".to_owned())
+}
+
+fn transfer(from: u8, to: u8, minor: i64) -> Command {
+    Command::between(Kind::Transfer, alice(), id(from), id(to), Money::new(minor, EUR)).unwrap()
+}
+
+fn reason(command: &Command) -> Option<(Reason, i16)> {
+    let mut state = state();
+    let before = state.clone();
+    match apply(&mut state, command) {
+        Verdict::Posted(_) => None,
+        Verdict::Rejected(Rejection { reason, leg }) => {
+            assert_eq!(state, before, "a rejected command changed something");
+            Some((reason, leg))
+        }
+    }
+}
+
+#[test]
+fn a_transfer_moves_money_and_numbers_both_lines() {
+    let mut state = state();
+    let verdict = apply(&mut state, &transfer(1, 3, 2_500));
+    let line = |account, amount, balance| Entry {
+        account: id(account),
+        version: 1,
+        amount: Money::new(amount, EUR),
+        balance: Money::new(balance, EUR),
+    };
+    assert_eq!(verdict, Verdict::Posted(vec![line(1, -2_500, 7_500), line(3, 2_500, 2_500)]));
+    assert_eq!(state.account(id(3)).unwrap().balance.minor(), 2_500);
+}
+
+#[test]
+fn the_last_cent_can_be_spent_and_no_more() {
+    assert_eq!(reason(&transfer(1, 3, 10_000)), None);
+    assert_eq!(reason(&transfer(1, 3, 10_001)), Some((Reason::InsufficientFunds, 0)));
+}
+
+#[test]
+fn nobody_debits_an_account_of_somebody_else() {
+    assert_eq!(reason(&transfer(3, 1, 1)), Some((Reason::NotOwner, 0)));
+    let by_house = Command { actor: Actor::House, ..transfer(1, 3, 1) };
+    assert_eq!(reason(&by_house), Some((Reason::NotOwner, 0)));
+    let unknown = transfer(9, 3, 1);
+    assert_eq!(reason(&unknown), Some((Reason::NotFound, 0)));
+}
+
+#[test]
+fn a_stranger_learns_nothing_about_an_account() {
+    // Closed, too little on it, another currency: all the same to somebody who may not touch it.
+    assert_eq!(reason(&transfer(4, 1, 1)), Some((Reason::NotOwner, 0)));
+    assert_eq!(reason(&transfer(3, 1, i64::MAX)), Some((Reason::NotOwner, 0)));
+}
+
+#[test]
+fn the_accounts_of_the_house_are_out_of_reach_for_transfers() {
+    let settlement = system_account(Purpose::Settlement, EUR);
+    let amount = Money::new(1, EUR);
+    let into = Command::between(Kind::Transfer, alice(), id(1), settlement, amount).unwrap();
+    assert_eq!(reason(&into), Some((Reason::NotFound, 1)));
+    let out_of = Command::between(Kind::Transfer, alice(), settlement, id(1), amount).unwrap();
+    assert_eq!(reason(&out_of), Some((Reason::NotFound, 0)));
+}
+
+#[test]
+fn an_exchange_stays_with_one_owner() {
+    let exchange = |to: u8| {
+        let leg = |account, minor, currency| Leg { account, amount: Money::new(minor, currency) };
+        Command {
+            kind: Kind::Exchange,
+            actor: alice(),
+            legs: vec![
+                leg(id(1), -1_000, EUR),
+                leg(system_account(Purpose::Fx, EUR), 1_000, EUR),
+                leg(system_account(Purpose::Fx, USD), -1_084, USD),
+                leg(id(to), 1_084, USD),
+            ],
+        }
+    };
+    assert_eq!(reason(&exchange(2)), None);
+    assert_eq!(reason(&exchange(3)), Some((Reason::NotOwner, 3)));
+}
+
+#[test]
+fn form_and_currency_and_closing_are_looked_at() {
+    assert_eq!(reason(&transfer(1, 1, 5)), Some((Reason::SameAccount, 1)));
+    assert_eq!(reason(&transfer(1, 2, 5)), Some((Reason::CurrencyMismatch, 1)));
+    assert_eq!(reason(&transfer(1, 4, 5)), Some((Reason::Closed, 1)));
+    assert_eq!(reason(&transfer(1, 3, 0)), Some((Reason::Malformed, 0)));
+    let mut unbalanced = transfer(1, 3, 5);
+    unbalanced.legs[1].amount = Money::new(6, EUR);
+    assert_eq!(reason(&unbalanced), Some((Reason::Malformed, 0)));
+    assert_eq!(reason(&Command { legs: vec![], ..transfer(1, 3, 5) }), Some((Reason::Malformed, 0)));
+}
+
+#[test]
+fn a_negative_amount_does_not_pull_money_out_of_somebody_else() {
+    let pull = Command::between(Kind::Transfer, alice(), id(1), id(3), Money::new(-5, EUR)).unwrap();
+    assert_eq!(reason(&pull), Some((Reason::NotOwner, 1)));
+}
+
+#[test]
+fn a_balance_that_would_not_fit_is_refused() {
+    let mut full = State::new([
+        customer(1, "alice", EUR, i64::MAX),
+        customer(3, "bob", EUR, 1),
+    ]);
+    let verdict = apply(&mut full, &transfer(1, 3, i64::MAX));
+    assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
+}
+
+/// Commands that are often right, often nearly right, and now and then nonsense.
+fn command() -> impl Strategy<Value = Command> {
+    let account = prop_oneof![
+        8 => (1_u8..=5).prop_map(id),
+        3 => (0_usize..3, prop_oneof![Just(EUR), Just(USD)]).prop_map(|(purpose, currency)| {
+            system_account([Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing][purpose], currency)
+        }),
+    ];
+    let minor = prop_oneof![20 => -9_000_i64..9_000, 1 => any::<i64>()];
+    let leg = (account, minor, prop_oneof![Just(EUR), Just(USD)])
+        .prop_map(|(account, minor, currency)| Leg { account, amount: Money::new(minor, currency) });
+    let kind = proptest::sample::select(vec![
+        Kind::Deposit, Kind::Transfer, Kind::Exchange, Kind::Payout, Kind::PayoutSettlement, Kind::PayoutReversal,
+    ]);
+    let actor = prop_oneof![Just(alice()), Just(Actor::Customer("bob".to_owned())), Just(Actor::House)];
+    (kind, actor, proptest::collection::vec(leg, 0..5), 0_u8..10).prop_map(|(kind, actor, mut legs, repair)| {
+        // Most of the time the last leg is made to fit, else hardly anything would ever be posted.
+        if repair < 8 && legs.len() > 1 {
+            let currency = legs[0].amount.currency();
+            for leg in &mut legs {
+                leg.amount = Money::new(leg.amount.minor(), currency);
+            }
+            let last = legs.len() - 1;
+            let rest: i64 = legs[..last].iter().fold(0, |sum, leg| sum.saturating_add(leg.amount.minor()));
+            legs[last].amount = Money::new(rest.saturating_neg(), currency);
+        }
+        Command { kind, actor, legs }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn the_books_stay_right_whatever_is_asked(commands in proptest::collection::vec(command(), 1..40)) {
+        let mut state = state();
+        let start = state.clone();
+        let mut lines: HashMap<Uuid, (i64, i64)> =
+            start.accounts().map(|account| (account.id, (0, account.balance.minor()))).collect();
+        for command in &commands {
+            let before = state.clone();
+            match apply(&mut state, command) {
+                Verdict::Rejected(_) => prop_assert_eq!(&state, &before),
+                Verdict::Posted(entries) => {
+                    let mut sums: HashMap<Currency, i128> = HashMap::new();
+                    for entry in &entries {
+                        *sums.entry(entry.amount.currency()).or_default() += i128::from(entry.amount.minor());
+                        let (version, balance) = lines.get_mut(&entry.account).unwrap();
+                        prop_assert_eq!(entry.version, *version + 1);
+                        prop_assert_eq!(entry.balance.minor(), *balance + entry.amount.minor());
+                        (*version, *balance) = (entry.version, entry.balance.minor());
+                    }
+                    prop_assert!(sums.values().all(|sum| *sum == 0));
+                    prop_assert_eq!(entries.len(), command.legs.len());
+                }
+            }
+        }
+        for account in state.accounts() {
+            prop_assert!(account.balance.minor() >= account.floor);
+            prop_assert_eq!((account.version, account.balance.minor()), lines[&account.id]);
+        }
+        for currency in [EUR, USD] {
+            let total = |state: &State| -> i128 {
+                let of = state.accounts().filter(|account| account.balance.currency() == currency);
+                of.map(|account| i128::from(account.balance.minor())).sum()
+            };
+            prop_assert_eq!(total(&state), total(&start));
+        }
+    }
+
+    #[test]
+    fn only_its_owner_ever_takes_money_off_a_customers_account(commands in proptest::collection::vec(command(), 1..40)) {
+        let mut state = state();
+        for command in &commands {
+            if let Verdict::Posted(entries) = apply(&mut state, command) {
+                for entry in entries.iter().filter(|entry| entry.amount.minor() < 0) {
+                    if let Some(owner) = &state.account(entry.account).unwrap().owner {
+                        prop_assert_eq!(&command.actor, &Actor::Customer(owner.clone()));
+                    }
+                }
+            }
+        }
+    }
+}

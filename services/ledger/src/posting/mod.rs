@@ -1,0 +1,26 @@
+//! Posting: how money moves. Everything that moves money is a [`Command`] that goes through here.
+//!
+//! - [`model`]: accounts, commands, verdicts. No I/O.
+//! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
+//!   logic, the model in the property tests and the oracle that replays a database after a test.
+//! - [`batch`]: what a set of commands does to the locked accounts: duplicates of a key, verdicts, rows to write. Pure.
+//! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all.
+//! - [`store`]: that transaction.
+//!
+//! Why batches: a durable commit costs milliseconds, a row lock a microsecond. One transaction per transfer would make
+//! a hot account wait a commit for each; one transaction for all that wait makes heat free. There is no timer: at low
+//! load a batch is one command, and its latency is one commit.
+
+pub mod batch;
+pub mod committer;
+pub mod fold;
+pub mod model;
+pub(crate) mod store;
+
+#[cfg(test)]
+mod fold_tests;
+
+pub use batch::{Answer, Outcome, Posted};
+pub use committer::{Committer, Unanswered};
+pub use model::{Account, Actor, Command, Entry, Extra, Fingerprint, Key, Kind, Leg, Order, Purpose, Reason, Rejection};
+pub use model::{Verdict, system_account};

@@ -1,0 +1,309 @@
+//! The words of posting. Amounts are signed: positive is money in.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use money::{Currency, Decimal, Money};
+use uuid::Uuid;
+
+/// What an account is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// It belongs to a customer.
+    Customer,
+    /// The house's account with its partner bank, seen from inside: negative by what the customers have.
+    Settlement,
+    /// The house's position in a currency.
+    Fx,
+    /// Money that has left a customer and not yet the house.
+    PayoutClearing,
+}
+
+/// What a transfer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Money came in from a partner bank.
+    Deposit,
+    /// From one customer to another.
+    Transfer,
+    /// From one currency into another.
+    Exchange,
+    /// Money is on its way out.
+    Payout,
+    /// It has arrived.
+    PayoutSettlement,
+    /// It could not be paid and is back.
+    PayoutReversal,
+}
+
+macro_rules! texts {
+    ($type:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+        impl $type {
+            /// As stored and shown.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+
+            /// Reads what [`Self::as_str`] gave.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+texts!(Purpose { Customer = "customer", Settlement = "settlement", Fx = "fx", PayoutClearing = "payout_clearing" });
+texts!(Kind {
+    Deposit = "deposit", Transfer = "transfer", Exchange = "exchange", Payout = "payout",
+    PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal",
+});
+texts!(Reason {
+    Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
+    Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
+    LimitExceeded = "limit_exceeded",
+});
+
+impl Kind {
+    /// The namespace of idempotency keys. Settlement and reversal share theirs: a payout ends once, one way.
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::PayoutSettlement | Self::PayoutReversal => "payout_closing",
+            other => other.as_str(),
+        }
+    }
+
+    /// The house's accounts that a transfer of this kind may touch.
+    pub const fn may_touch(self, purpose: Purpose) -> bool {
+        match self {
+            Self::Transfer => matches!(purpose, Purpose::Customer),
+            Self::Deposit => matches!(purpose, Purpose::Customer | Purpose::Settlement),
+            Self::Exchange => matches!(purpose, Purpose::Customer | Purpose::Fx),
+            Self::Payout | Self::PayoutReversal => matches!(purpose, Purpose::Customer | Purpose::PayoutClearing),
+            Self::PayoutSettlement => matches!(purpose, Purpose::PayoutClearing | Purpose::Settlement),
+        }
+    }
+}
+
+/// The id of the house's account for a purpose and currency, as the migrations make it.
+pub fn system_account(purpose: Purpose, currency: Currency) -> Uuid {
+    let tag = match purpose {
+        Purpose::Customer => 0,
+        Purpose::Settlement => 1,
+        Purpose::Fx => 2,
+        Purpose::PayoutClearing => 3,
+    };
+    let mut id: [u8; 16] = [0, 0, 0, 0, 0, 0, 0x80, 0, 0x80, 0, 0, 0, 0, 0, 0, tag];
+    for (byte, letter) in id.iter_mut().skip(10).zip(currency.code().bytes()) {
+        *byte = letter;
+    }
+    Uuid::from_bytes(id)
+}
+
+/// Who wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A user, by the pseudonymous subject of the access token. May debit own accounts only.
+    Customer(String),
+    /// The house itself, on a partner's word. Never debits a customer.
+    House,
+}
+
+/// An account as the fold sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: Uuid,
+    /// The customer's subject.
+    pub owner: Option<String>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The balance, in the account's only currency.
+    pub balance: Money,
+    /// The balance may not go below it (minor units).
+    pub floor: i64,
+    /// Number of entries so far.
+    pub version: i64,
+    /// Takes no more postings.
+    pub closed: bool,
+}
+
+/// One line that a command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leg {
+    /// The account.
+    pub account: Uuid,
+    /// Signed.
+    pub amount: Money,
+}
+
+/// What is to happen: all legs or none. The first leg is the debited account, the last the credited one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What it is about.
+    pub kind: Kind,
+    /// Who wants it.
+    pub actor: Actor,
+    /// Sums to zero in each currency, no account twice.
+    pub legs: Vec<Leg>,
+}
+
+impl Command {
+    /// Two legs: `amount` from one account to the other.
+    pub fn between(kind: Kind, actor: Actor, from: Uuid, to: Uuid, amount: Money) -> Result<Self, money::MoneyError> {
+        let legs = vec![Leg { account: from, amount: amount.checked_neg()? }, Leg { account: to, amount }];
+        Ok(Self { kind, actor, legs })
+    }
+}
+
+/// One line that was posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The account.
+    pub account: Uuid,
+    /// Its number in the account, from 1.
+    pub version: i64,
+    /// Signed.
+    pub amount: Money,
+    /// What is on the account after it.
+    pub balance: Money,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Not a balanced set of legs. A fault of ours.
+    Malformed,
+    /// No such account, or none that this kind of command may touch.
+    NotFound,
+    /// Somebody else's account. The caller sees [`Reason::NotFound`].
+    NotOwner,
+    /// An account occurs twice.
+    SameAccount,
+    /// The account is closed.
+    Closed,
+    /// The account has another currency.
+    CurrencyMismatch,
+    /// The balance would go below the floor.
+    InsufficientFunds,
+    /// The balance would not fit.
+    LimitExceeded,
+}
+
+/// A refusal and the leg that caused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: Reason,
+    /// Index of the leg.
+    pub leg: i16,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// One entry per leg, in the order of the legs.
+    Posted(Vec<Entry>),
+    /// Nothing has changed.
+    Rejected(Rejection),
+}
+
+/// The name that a sender gave an intent. One key has one outcome, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Whose key: a subject, or the partner's name.
+    pub owner: String,
+    /// [`Kind::operation`].
+    pub operation: &'static str,
+    /// The key.
+    pub key: String,
+}
+
+/// SHA-256 of what a request means: the same key with another meaning is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Of these fields in this order; each is preceded by its length, so that no two lists of fields look the same.
+    pub fn of(fields: &[&[u8]]) -> Self {
+        let mut text = Vec::new();
+        for field in fields {
+            text.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            text.extend_from_slice(field);
+        }
+        Self(crypto::hash::sha256(&text))
+    }
+}
+
+/// What is written beside the posting, in the same transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Extra {
+    /// Nothing.
+    Nothing,
+    /// The quote of an exchange.
+    Exchange {
+        /// What the customer gets.
+        bought: Money,
+        /// Units of the bought currency for one of the sold.
+        rate: Decimal,
+        /// The day of the reference rates.
+        rate_date: NaiveDate,
+        /// Who published them.
+        rate_source: &'static str,
+    },
+    /// A payout that is to be submitted.
+    Payout {
+        /// Who gets it.
+        creditor_name: String,
+        /// Without spaces.
+        creditor_iban: String,
+        /// W3C trace context of the request, continued when the order is submitted.
+        traceparent: Option<String>,
+    },
+    /// The end of a payout.
+    PayoutClosed {
+        /// The payout.
+        payout: Uuid,
+        /// Paid, or failed.
+        paid: bool,
+    },
+}
+
+/// A command with its key and its texts: what the committer takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The sender's name for it.
+    pub key: Key,
+    /// What the request meant.
+    pub fingerprint: Fingerprint,
+    /// What is to happen.
+    pub command: Command,
+    /// Shown on statements.
+    pub reference: String,
+    /// Who is on the other side, when that is nobody in the house.
+    pub counterparty: String,
+    /// What else is written.
+    pub extra: Extra,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_accounts_have_the_ids_that_the_migrations_give_them() {
+        let id = system_account(Purpose::Fx, Currency::EUR);
+        assert_eq!(id.to_string(), "00000000-0000-8000-8000-455552000002");
+    }
+
+    #[test]
+    fn fields_cannot_be_moved_across_their_borders() {
+        assert_ne!(Fingerprint::of(&[b"ab", b"c"]), Fingerprint::of(&[b"a", b"bc"]));
+        assert_ne!(Fingerprint::of(&[b"a", b""]), Fingerprint::of(&[b"a"]));
+    }
+}

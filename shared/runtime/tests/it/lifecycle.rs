@@ -1,0 +1,53 @@
+//! Start and end: ports, draining, background work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::SystemClock;
+
+use crate::pki::Pki;
+use crate::probe::{self, Probe};
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_the_next_command() {
+    let pki = Pki::new();
+    let running = probe::start(probe::config(&pki, "probe")).await;
+    let mut second = probe::config(&pki, "probe");
+    second.common.internal.listen = running.internal;
+    let message = format!("{:#}", runtime::start::<Probe>(second, Arc::new(SystemClock)).await.err().unwrap());
+    let port = running.internal.port();
+    assert!(message.starts_with(&format!("port {port} is in use")), "{message}");
+    assert!(message.contains("ss -ltnp") && message.contains("PROBE__INTERNAL__LISTEN"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_under_way_is_finished_before_the_end() {
+    let pki = Pki::new();
+    let running = probe::start(probe::config(&pki, "probe")).await;
+    let (client, url) = (probe::outside(&pki), probe::url(running.public.unwrap(), "/slow"));
+    let slow = tokio::spawn(client.get(&url).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::timeout(Duration::from_secs(5), running.stop()).await.unwrap().unwrap();
+    assert_eq!(slow.await.unwrap().unwrap().status(), 204);
+    assert!(client.get(&url).send().await.is_err(), "it still listens");
+}
+
+#[tokio::test]
+async fn background_work_that_ends_by_itself_is_noticed() {
+    let pki = Pki::new();
+    let mut config = probe::config(&pki, "probe");
+    config.doomed = true;
+    let mut running = probe::start(config).await;
+    let reason = tokio::time::timeout(Duration::from_secs(2), running.failed()).await.unwrap();
+    assert_eq!(reason, "probe work failed: told to fail");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn routes_and_listeners_must_match() {
+    let pki = Pki::new();
+    let mut config = probe::config(&pki, "probe");
+    config.common.public = None;
+    let message = format!("{:#}", runtime::start::<Probe>(config, Arc::new(SystemClock)).await.err().unwrap());
+    assert_eq!(message, "probe needs a [public] section in its configuration");
+}

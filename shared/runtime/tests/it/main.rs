@@ -1,0 +1,10 @@
+//! The runtime over real sockets: a probe service with generated certificates, asked from outside.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod lifecycle;
+mod pki;
+mod probe;
+mod problems;
+mod receiver;
+mod telemetry;
+mod transport;

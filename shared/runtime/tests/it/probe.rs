@@ -1,0 +1,199 @@
+//! A service with one route for everything that the tests ask about, and clients for it.
+#![expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use crypto::SecretString;
+use runtime::config::{Common, Internal, Listener, Telemetry};
+use runtime::{ApiJson, App, Context, PeerId, Problem, RouteDoc, Running, Service, SystemClock};
+use serde::{Deserialize, Serialize};
+
+use crate::pki::Pki;
+
+pub(crate) struct Probe;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) common: Common,
+    /// Where `/call` calls, and whom it expects there.
+    pub(crate) target: Option<(String, String)>,
+    /// Background work ends at once with an error.
+    #[serde(default)]
+    pub(crate) doomed: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    text: String,
+    number: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    limit: u32,
+}
+
+struct State {
+    client: Option<(String, reqwest::Client)>,
+}
+
+impl Service for Probe {
+    const NAME: &'static str = "probe";
+    type Config = Config;
+
+    fn common(config: &Config) -> &Common {
+        &config.common
+    }
+
+    fn describe() -> Vec<RouteDoc> {
+        Vec::new()
+    }
+
+    async fn build(config: Config, context: Context) -> anyhow::Result<App> {
+        let client = match config.target {
+            Some((url, peer)) => Some((url, context.clients.internal(&peer)?)),
+            None => None,
+        };
+        let state = web::Data::new(State { client });
+        let (doomed, shutdown) = (config.doomed, context.shutdown);
+        Ok(App::internal(|routes| {
+            routes.route("/whoami", web::get().to(whoami)).route("/traceparent", web::get().to(traceparent));
+        })
+        .public(move |routes| {
+            routes
+                .app_data(state.clone())
+                .service(web::resource("/notes").route(web::post().to(post_note)).route(web::get().to(list_notes)))
+                .route("/notes/{id}", web::get().to(get_note))
+                .route("/panic", web::get().to(panics))
+                .route("/fail", web::get().to(fails))
+                .route("/io", web::get().to(io_error))
+                .route("/page", web::get().to(page))
+                .route("/oauth", web::get().to(oauth_error))
+                .route("/slow", web::get().to(slow))
+                .route("/secret", web::get().to(secret))
+                .route("/call", web::get().to(call));
+        })
+        .background("probe work", async move {
+            anyhow::ensure!(!doomed, "told to fail");
+            shutdown.requested().await;
+            Ok(())
+        }))
+    }
+}
+
+async fn whoami(request: HttpRequest) -> Result<String, Problem> {
+    Ok(PeerId::of(&request).ok_or_else(Problem::unauthorized)?.to_string())
+}
+
+async fn traceparent(request: HttpRequest) -> String {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    format!("{} {}", header("traceparent"), header("tracestate")).trim().to_owned()
+}
+
+async fn post_note(note: ApiJson<Note>) -> HttpResponse {
+    HttpResponse::Created().json(note.0)
+}
+
+async fn list_notes(page: web::Query<Page>) -> String {
+    page.limit.to_string()
+}
+
+async fn get_note(id: web::Path<u64>) -> Result<String, Problem> {
+    if *id == 0 { Err(Problem::not_found()) } else { Ok(id.to_string()) }
+}
+
+async fn panics() -> HttpResponse {
+    panic!("deliberately, with hunter2 in it");
+}
+
+async fn fails() -> Result<HttpResponse, Problem> {
+    Err(Problem::internal(&"table notes is on fire"))
+}
+
+async fn io_error() -> Result<HttpResponse, std::io::Error> {
+    Err(std::io::Error::other("/etc/very/private/path"))
+}
+
+async fn page() -> HttpResponse {
+    HttpResponse::BadRequest()
+        .content_type("text/html; charset=utf-8")
+        .insert_header(("cache-control", "private"))
+        .body("<p>Wrong password</p>")
+}
+
+async fn oauth_error() -> HttpResponse {
+    HttpResponse::BadRequest().json(serde_json::json!({ "error": "invalid_grant" }))
+}
+
+async fn slow() -> HttpResponse {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    HttpResponse::NoContent().finish()
+}
+
+async fn secret() -> HttpResponse {
+    let password = SecretString::from("hunter2");
+    runtime::tracing::info!(?password, "a careless line");
+    runtime::audit!("login", subject = "alice\n{\"level\":\"forged\"}", outcome = "ok");
+    HttpResponse::NoContent().finish()
+}
+
+async fn call(state: web::Data<State>) -> Result<String, Problem> {
+    let (url, client) = state.client.as_ref().ok_or_else(Problem::not_found)?;
+    let answer = runtime::http::send(client.get(format!("{url}/traceparent"))).await;
+    let answer = answer.map_err(|error| Problem::busy(1).detail(runtime::http::cause(&error)))?;
+    answer.text().await.map_err(|error| Problem::internal(&error))
+}
+
+/// A configuration on free ports, as the workload `name`.
+pub(crate) fn config(pki: &Pki, name: &str) -> Config {
+    let (certificate, key) = pki.public();
+    let public = Listener { listen: local(), url: "https://localhost".to_owned(), certificate, key };
+    let (certificate, key) = pki.internal(name, &[&format!("spiffe://redoubt/{name}")]);
+    let internal = Internal {
+        listen: local(),
+        url: "https://localhost".to_owned(),
+        certificate,
+        key,
+        ca: pki.authority("internal"),
+    };
+    let common = Common {
+        public: Some(public),
+        internal,
+        database: None,
+        telemetry: Telemetry::default(),
+        exit_with_parent: false,
+        workers: Some(1),
+    };
+    Config { common, target: None, doomed: false }
+}
+
+pub(crate) async fn start(config: Config) -> Running {
+    runtime::start::<Probe>(config, Arc::new(SystemClock)).await.unwrap()
+}
+
+/// A client as the phone is one: it trusts the public authority.
+pub(crate) fn outside(pki: &Pki) -> reqwest::Client {
+    let tls = runtime::tls::public_client(&pki.authority("public")).unwrap();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+}
+
+/// A client of the internal listener with this certificate.
+pub(crate) fn inside(pki: &Pki, (certificate, key): (PathBuf, PathBuf), peer: &str) -> reqwest::Client {
+    let identity = Internal { listen: local(), url: String::new(), certificate, key, ca: pki.authority("internal") };
+    runtime::Clients::new(identity).internal(peer).unwrap()
+}
+
+pub(crate) fn url(address: SocketAddr, path: &str) -> String {
+    format!("https://localhost:{}{path}", address.port())
+}
+
+pub(crate) fn local() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}

@@ -1,0 +1,65 @@
+//! An OTLP receiver that keeps what it is sent.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde_json::{Value, json};
+
+/// The bodies of all exports, by path.
+#[derive(Clone, Default)]
+pub(crate) struct Receiver(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Receiver {
+    /// Starts one that lives as long as the process; says its base URL.
+    pub(crate) fn start(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let kept = self.clone();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let app = move || App::new().app_data(web::Data::new(kept.clone())).default_service(web::to(keep));
+                HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run().await.unwrap();
+            });
+        });
+        url
+    }
+
+    /// The spans of one trace, once there are `n` of them.
+    pub(crate) async fn spans(&self, trace_id: &str, n: usize) -> Vec<Value> {
+        for _ in 0..100 {
+            let spans = self.all_spans(trace_id);
+            if spans.len() >= n {
+                return spans;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{n} spans of {trace_id} did not arrive: {:?}", self.all_spans(trace_id));
+    }
+
+    fn all_spans(&self, trace_id: &str) -> Vec<Value> {
+        let kept = self.0.lock().unwrap();
+        let resources =
+            kept.iter().filter(|(path, _)| path == "/v1/traces").flat_map(|(_, body)| list(body, "resourceSpans"));
+        let scopes = resources.flat_map(|resource| list(resource, "scopeSpans"));
+        let spans = scopes.flat_map(|scope| list(scope, "spans"));
+        spans.filter(|span| span["traceId"] == trace_id).cloned().collect()
+    }
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+async fn keep(request: HttpRequest, body: web::Json<Value>, kept: web::Data<Receiver>) -> HttpResponse {
+    kept.0.lock().unwrap().push((request.path().to_owned(), body.into_inner()));
+    HttpResponse::Ok().json(json!({}))
+}
+
+/// The value of a span's attribute, as text.
+pub(crate) fn attribute(span: &Value, key: &str) -> String {
+    let found = list(span, "attributes").iter().find(|attribute| attribute["key"] == key);
+    let value = found.and_then(|attribute| attribute["value"].as_object()).and_then(|value| value.values().next());
+    value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).unwrap_or_default()
+}
