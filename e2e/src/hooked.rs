@@ -12,7 +12,7 @@ use crypto::hpke::{KeyPair, Sealed};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
 use identity::message_signature::{RequestParts, sign};
-use identity::{DeviceSigner as _, dpop, evidence, jose};
+use identity::{dpop, evidence, jose};
 use mobile_sdk::Store;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};

@@ -65,10 +65,28 @@ struct TokenAnswer {
     id_token: Option<String>,
 }
 
+/// `aud` is one string or an array (OpenID Connect Core §2).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// For us and for nobody else.
+    fn is_only(&self, client_id: &str) -> bool {
+        match self {
+            Self::One(audience) => audience == client_id,
+            Self::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == client_id),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct IdTokenClaims {
     iss: String,
-    aud: String,
+    aud: Audience,
     exp: i64,
     nonce: Option<String>,
 }
@@ -200,7 +218,7 @@ impl Client {
         }
         let claims = id_token.and_then(id_token_claims).ok_or(Error::Malformed("id_token"))?;
         let is_ours = claims.iss == metadata.issuer
-            && claims.aud == self.config.client_id
+            && claims.aud.is_only(&self.config.client_id)
             && claims.exp > self.transport.now()
             && claims.nonce.as_deref() == Some(nonce);
         if is_ours { Ok(()) } else { Err(Error::LoginMismatch("id_token")) }

@@ -3,7 +3,6 @@
 //! Only what says nothing about the integrity of a phone is an error. Whatever is wrong with *evidence* is not: it has a verdict
 //! and an answer of the usual shape.
 
-use actix_web::http::StatusCode;
 use api::problem::code;
 use runtime::Problem;
 use storage::{Retry, StorageError};
@@ -45,12 +44,6 @@ pub enum Error {
     Storage(#[from] StorageError),
 }
 
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Storage(error.into())
-    }
-}
-
 impl Retry for Error {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Storage(error) if error.is_transient())
@@ -61,15 +54,18 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid { field, detail } => Self::invalid(detail).field(field),
-            Error::Challenge => {
-                let title = "The challenge is unknown, used, expired or made for something else";
-                Self::new(StatusCode::BAD_REQUEST, code::CHALLENGE_INVALID, title).field("challenge")
-            }
-            Error::Evidence { field } => {
-                Self::new(StatusCode::BAD_REQUEST, code::EVIDENCE_MALFORMED, "The evidence is malformed").field(field)
-            }
+            Error::Challenge => Self {
+                code: code::CHALLENGE_INVALID,
+                title: "The challenge is unknown, used, expired or made for something else".to_owned(),
+                ..Self::invalid("ask for a new challenge").field("challenge")
+            },
+            Error::Evidence { field } => Self {
+                code: code::EVIDENCE_MALFORMED,
+                title: "The evidence is malformed".to_owned(),
+                ..Self::invalid("expected standard base64 in the format of the platform").field(field)
+            },
             Error::InstanceUnknown => {
-                Self::new(StatusCode::NOT_FOUND, INSTANCE_UNKNOWN, "The instance has not attested")
+                Self { code: INSTANCE_UNKNOWN, title: "The instance has not attested".to_owned(), ..Self::not_found() }
             }
             Error::RevocationStale => {
                 tracing::error!(cause = %error, "attestation is refused until the list is refreshed");

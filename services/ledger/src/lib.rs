@@ -1,1 +1,3 @@
+//! The ledger.
 //! (under construction)
+pub mod posting;

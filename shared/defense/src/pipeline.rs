@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use identity::message_signature::{self, ResponseParts};
 use identity::Principal;
 use runtime::audit::{self, Who};
-use runtime::{Clock, Problem, metrics};
+use runtime::{Clock, Problem, RequestId, metrics};
 
 use crate::{Decision, Facts, Inbound, Layer};
 
@@ -108,6 +108,11 @@ async fn sign<B: MessageBody + 'static>(
         return Ok(response.map_into_boxed_body());
     }
     let (request, response) = response.into_parts();
+    let mut response = response.map_into_boxed_body();
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        // A refusal gets its request id in the body; what is signed is the final one.
+        runtime::complete_problem(&mut response, id);
+    }
     let (response, body) = response.into_parts();
     let body = to_bytes_limited(body, MAX_RESPONSE)
         .await

@@ -36,7 +36,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::Common;
 pub use extract::ApiJson;
 pub use health::Check;
-pub use middleware::RequestId;
+pub use middleware::{RequestId, complete_problem};
 pub use peer::PeerId;
 pub use problem::Problem;
 pub use run::run;

@@ -61,10 +61,9 @@ pub(crate) async fn surround(
             }
             call(request, next).instrument(span.clone()).await
         }
-        Err(problem) => {
-            span.in_scope(|| {
-                audit::refused("limits", problem.detail.as_deref().unwrap_or(problem.code), audit::Who::default())
-            });
+        Err((layer, reason, problem)) => {
+            span.in_scope(|| audit::refused(layer, reason, audit::Who::default()));
+            metrics::decision(layer, "refuse");
             Ok(request.into_response(problem.error_response()))
         }
     };
@@ -121,22 +120,27 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
     span
 }
 
+/// A layer, its reason for the operator, and what the caller is told.
+type Refusal = (&'static str, &'static str, Box<Problem>);
+
 /// What is decided before anything looks at the request.
-fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<(), Problem> {
+fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<(), Refusal> {
     if side == Side::Internal && peer.is_none() {
         // The chain was verified by TLS, but the certificate names no workload.
-        return Err(Problem::forbidden().detail("the client certificate has no SPIFFE id"));
+        let problem = Problem::forbidden().detail("the client certificate has no SPIFFE id");
+        return Err(("transport", "no_spiffe_id", Box::new(problem)));
     }
     let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > HEADER_LIMIT {
-        return Err(Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-            .detail(format!("at most {HEADER_LIMIT} bytes")));
+        let problem = Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            .detail(format!("at most {HEADER_LIMIT} bytes"));
+        return Err(("limits", "headers_too_large", Box::new(problem)));
     }
     Ok(())
 }
 
-/// Makes every refusal a problem with the request's id, sets the headers, and tells the status.
-fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> StatusCode {
+/// Makes a refusal a problem with the request's id. Whoever signs an answer calls it before, because the body changes.
+pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
     let status = response.status();
     let wire = response.extensions_mut().remove::<api::Problem>();
     let wire = wire.or_else(|| bare_refusal(response).then(|| Problem::of_status(status).wire()));
@@ -146,8 +150,13 @@ fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> S
         let owned = std::mem::replace(response, HttpResponse::new(status));
         *response = owned.set_body(BoxBody::new(problem::body(&wire)));
     }
+}
+
+/// Makes every refusal a problem, sets the headers, and tells the status.
+fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> StatusCode {
+    complete_problem(response, id);
     set_headers(response.headers_mut(), side, id);
-    status
+    response.status()
 }
 
 /// A refusal that is actix's own: no body, or plain text about its insides.

@@ -66,7 +66,10 @@ pub struct Collector {
 /// Serves on `listener`, which must be on loopback, from a thread of its own.
 pub fn serve(listener: TcpListener) -> Result<Collector> {
     let address = listener.local_addr()?;
-    ensure!(address.ip().is_loopback(), "the collector has no authentication: it listens on loopback only, not on {address}");
+    ensure!(
+        address.ip().is_loopback(),
+        "the collector has no authentication: it listens on loopback only, not on {address}"
+    );
     let store = Arc::new(Mutex::new(Store::default()));
     let data = web::Data::from(Arc::clone(&store));
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);

@@ -5,7 +5,7 @@
 //!   by a signed webhook ([`webhook`], Standard Webhooks v1).
 //! - `/simulate/…`: the buttons of the demonstration, for loopback callers only.
 //!
-//! It knows nothing of the system: it shares no type with it, holds two secrets (its API's and its webhooks') and counts
+//! It knows nothing of the system: it shares no wire type with it, holds two secrets (its API's and its webhooks') and counts
 //! what it was asked, so that a test can show what happened once only.
 
 mod control;
@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use tracing::Span;
 
 use crate::pki::{Identity, Pki};
 use crate::server::{self, Server};
@@ -187,12 +188,31 @@ impl State {
     }
 }
 
-async fn rates(state: web::Data<State>) -> HttpResponse {
+async fn rates(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let _span = span(&request).entered();
     count(&state.counters.rates);
     match ecb::daily_xml() {
         Ok(xml) => HttpResponse::Ok().content_type("text/xml").body(xml),
         Err(error) => refusal(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "no_rates", &error.to_string()),
     }
+}
+
+/// The partner's part of the caller's trace (W3C Trace Context crosses company borders); it is recorded when the process has
+/// telemetry, as `sandbox partner --otlp-endpoint` does.
+fn span(request: &HttpRequest) -> Span {
+    let span = tracing::info_span!(
+        "http.server",
+        otel.name = format!("{} {}", request.method(), request.path()),
+        otel.kind = "server",
+        http.request.method = %request.method(),
+        url.path = request.path(),
+    );
+    runtime::trace::continue_from(&span, header(request, "traceparent"));
+    span
+}
+
+fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// An error in this partner's own form (not ours: third parties do not speak problem+json).

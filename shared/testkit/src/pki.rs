@@ -200,7 +200,14 @@ impl Pki {
 
     fn secrets(&self) -> Result<()> {
         // Raw bytes: exactly what the services use as keys.
-        for name in ["attestation-master", "attestation-decoy-master", "broker-kek", "auth-pepper", "auth-cookie-key"] {
+        for name in [
+            "attestation-master",
+            "attestation-decoy-master",
+            "broker-kek",
+            "auth-pepper",
+            "auth-kek",
+            "auth-lookup-key",
+        ] {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;
         }
         self.secret_once("auth-signing.pk8", || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;

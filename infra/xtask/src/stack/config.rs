@@ -100,8 +100,27 @@ jwks = {{ keys = [{public_key}] }}
         let pki = self.pki.display();
         format!(
             r#"
+[keys]
 master_file = "{pki}/secrets/attestation-master"
 decoy_master_file = "{pki}/secrets/attestation-decoy-master"
+
+[policy]
+mode = "development"
+id = "development-1"
+
+# The emulated phones' roots, and the synthetic build that runs on them.
+[policy.test_roots]
+android = ["{pki}/attest/google-test-root.crt"]
+apple = ["{pki}/attest/apple-test-root.crt"]
+
+[policy.android]
+package = "dev.redoubt.app"
+signer_digests = ["03286c2b5c5637f6d30f8098cd3484264da08d0cf959bd2bd6d9cc875fdee149"]
+
+[policy.apple]
+team = "REDOUBT001"
+bundle = "dev.redoubt.app"
+environment = "development"
 "#
         )
     }

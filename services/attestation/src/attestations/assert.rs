@@ -82,7 +82,7 @@ async fn record(
         let instance = Instance { decoyed: !verdict.is_genuine(), renewed_at: at, app_build: build, ..known };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
-        verdicts::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
+        verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
     transaction(&state.pool, "assertions.record", record).await

@@ -83,7 +83,7 @@ async fn record(
         };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
-        verdicts::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
+        verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
     transaction(&state.pool, "attestations.record", record).await

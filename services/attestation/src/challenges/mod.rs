@@ -28,7 +28,7 @@ pub(crate) async fn issue(state: &State, platform: Platform, purpose: Purpose) -
     let expires_at = time(state.clock.unix() + i64::from(lifetime))?;
     let insert = async {
         let mut db = connection(&state.pool).await?;
-        Ok::<_, Error>(store::insert(&mut db, &crypto::hash::sha256(&bytes), platform, purpose, expires_at).await?)
+        store::insert(&mut db, &crypto::hash::sha256(&bytes), platform, purpose, expires_at).await
     };
     insert.instrument(storage::span("challenges.insert")).await?;
     Ok(Challenge { challenge: crypto::b64::encode(&bytes), expires_in: lifetime })
@@ -38,7 +38,7 @@ pub(crate) async fn issue(state: &State, platform: Platform, purpose: Purpose) -
 pub(crate) async fn take(state: &State, challenge: &[u8], platform: Platform, purpose: Purpose) -> Result<(), Error> {
     let take = async {
         let mut db = connection(&state.pool).await?;
-        Ok::<_, Error>(store::take(&mut db, &crypto::hash::sha256(challenge)).await?)
+        store::take(&mut db, &crypto::hash::sha256(challenge)).await
     };
     let taken = take.instrument(storage::span("challenges.take")).await?.ok_or(Error::Challenge)?;
     let now = time(state.clock.unix())?;

@@ -4,7 +4,7 @@ use api::attestation::{Platform, Purpose};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use storage::Connection;
+use storage::{Connection, StorageError};
 
 use crate::schema::challenges;
 
@@ -22,8 +22,8 @@ pub(crate) async fn insert(
     platform: Platform,
     purpose: Purpose,
     expires_at: DateTime<Utc>,
-) -> QueryResult<usize> {
-    diesel::insert_into(challenges::table)
+) -> Result<usize, StorageError> {
+    Ok(diesel::insert_into(challenges::table)
         .values((
             challenges::hash.eq(hash.as_slice()),
             challenges::platform.eq(platform.as_str()),
@@ -31,18 +31,18 @@ pub(crate) async fn insert(
             challenges::expires_at.eq(expires_at),
         ))
         .execute(db)
-        .await
+        .await?)
 }
 
 /// One statement: the row lock decides who gets it.
-pub(crate) async fn take(db: &mut Connection, hash: &[u8; 32]) -> QueryResult<Option<Taken>> {
-    diesel::delete(challenges::table.find(hash.as_slice()))
+pub(crate) async fn take(db: &mut Connection, hash: &[u8; 32]) -> Result<Option<Taken>, StorageError> {
+    Ok(diesel::delete(challenges::table.find(hash.as_slice()))
         .returning((challenges::platform, challenges::purpose, challenges::expires_at))
         .get_result(db)
         .await
-        .optional()
+        .optional()?)
 }
 
-pub(crate) async fn delete_expired(db: &mut Connection, now: DateTime<Utc>) -> QueryResult<usize> {
-    diesel::delete(challenges::table.filter(challenges::expires_at.le(now))).execute(db).await
+pub(crate) async fn delete_expired(db: &mut Connection, now: DateTime<Utc>) -> Result<usize, StorageError> {
+    Ok(diesel::delete(challenges::table.filter(challenges::expires_at.le(now))).execute(db).await?)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
-use storage::Connection;
+use storage::{Connection, StorageError};
 
 use crate::evidence::AssertionKey;
 use crate::schema::{app_attest_keys, instances, used_evidence};
@@ -25,13 +25,13 @@ pub(crate) struct Instance {
 }
 
 /// The instance, locked until the transaction ends.
-pub(crate) async fn find(db: &mut Connection, jkt: &str) -> QueryResult<Option<Instance>> {
-    instances::table.find(jkt).select(Instance::as_select()).for_update().first(db).await.optional()
+pub(crate) async fn find(db: &mut Connection, jkt: &str) -> Result<Option<Instance>, StorageError> {
+    Ok(instances::table.find(jkt).select(Instance::as_select()).for_update().first(db).await.optional()?)
 }
 
 /// Inserts or overwrites, but never takes `decoyed` back.
-pub(crate) async fn save(db: &mut Connection, instance: &Instance) -> QueryResult<usize> {
-    diesel::insert_into(instances::table)
+pub(crate) async fn save(db: &mut Connection, instance: &Instance) -> Result<usize, StorageError> {
+    Ok(diesel::insert_into(instances::table)
         .values(instance)
         .on_conflict(instances::jkt)
         .do_update()
@@ -46,11 +46,15 @@ pub(crate) async fn save(db: &mut Connection, instance: &Instance) -> QueryResul
             instances::renewed_at.eq(excluded(instances::renewed_at)),
         ))
         .execute(db)
-        .await
+        .await?)
 }
 
 /// True if this evidence had not been used before.
-pub(crate) async fn use_evidence(db: &mut Connection, hash: &[u8; 32], now: DateTime<Utc>) -> QueryResult<bool> {
+pub(crate) async fn use_evidence(
+    db: &mut Connection,
+    hash: &[u8; 32],
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
     let inserted = diesel::insert_into(used_evidence::table)
         .values((used_evidence::hash.eq(hash.as_slice()), used_evidence::used_at.eq(now)))
         .on_conflict_do_nothing()
@@ -60,7 +64,7 @@ pub(crate) async fn use_evidence(db: &mut Connection, hash: &[u8; 32], now: Date
 }
 
 /// True if the key was nobody's.
-pub(crate) async fn add_key(db: &mut Connection, key: &AssertionKey, jkt: &str) -> QueryResult<bool> {
+pub(crate) async fn add_key(db: &mut Connection, key: &AssertionKey, jkt: &str) -> Result<bool, StorageError> {
     let inserted = diesel::insert_into(app_attest_keys::table)
         .values((
             app_attest_keys::key_id.eq(key.id.as_slice()),
@@ -75,18 +79,18 @@ pub(crate) async fn add_key(db: &mut Connection, key: &AssertionKey, jkt: &str) 
 }
 
 /// The public key behind a key id, if it is this instance's.
-pub(crate) async fn key(db: &mut Connection, key_id: &[u8], jkt: &str) -> QueryResult<Option<Vec<u8>>> {
-    app_attest_keys::table
+pub(crate) async fn key(db: &mut Connection, key_id: &[u8], jkt: &str) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(app_attest_keys::table
         .find(key_id)
         .filter(app_attest_keys::jkt.eq(jkt))
         .select(app_attest_keys::public_key)
         .first(db)
         .await
-        .optional()
+        .optional()?)
 }
 
 /// Compare and set in one statement: true for the one request that raises the counter to this value.
-pub(crate) async fn raise_counter(db: &mut Connection, key_id: &[u8], counter: u32) -> QueryResult<bool> {
+pub(crate) async fn raise_counter(db: &mut Connection, key_id: &[u8], counter: u32) -> Result<bool, StorageError> {
     let counter = i64::from(counter);
     let raised = diesel::update(app_attest_keys::table.find(key_id).filter(app_attest_keys::counter.lt(counter)))
         .set(app_attest_keys::counter.eq(counter))

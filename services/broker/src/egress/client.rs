@@ -79,7 +79,10 @@ pub fn client(provider: &Provider, lookup: Arc<dyn Lookup>) -> Result<Client, Cl
         .http1_max_headers(MAX_HEADERS)
         .redirect(Policy::none())
         .no_proxy()
+        // Whether a request may be sent twice is the operation's to say.
+        .retry(reqwest::retry::never())
         .referer(false)
+        .tcp_nodelay(true)
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(provider.limits.concurrency.into())

@@ -135,3 +135,13 @@ async fn what_is_no_secret_is_not_sealed() {
     assert!(matches!(try_seal("hostile", "long enough\r\nX-Injected: 1").await, SealError::Weak));
     assert!(matches!(try_seal("../x", "long_enough_for_a_secret").await, SealError::Name));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migrations_can_be_undone_and_done_again() {
+    use runtime::Service as _;
+    let bench = Bench::start().await;
+    let url = SecretString::from(bench.database.migrator_url.clone());
+    let migrations = || broker::Broker::migrations().unwrap();
+    assert_eq!(storage::revert(&url, migrations()).await.unwrap(), 2);
+    assert_eq!(storage::migrate(&url, migrations()).await.unwrap(), 2);
+}

@@ -55,7 +55,10 @@ create trigger transfers_numbered after insert on transfers referencing new tabl
 
 -- Every entry belongs to a transfer, every transfer sums to zero in every currency, every line continues its account's line; and the
 -- accounts follow the lines, here and nowhere else. So whoever may only insert entries cannot make or lose money.
-create function entries_balance() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+-- The settings keep the planner on the primary keys: what it plans on an empty table it would use on a grown one until the next analyze.
+create function entries_balance() returns trigger language plpgsql security definer
+    set search_path = public, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
 declare
     whole boolean;
 begin

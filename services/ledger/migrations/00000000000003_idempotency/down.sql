@@ -1,1 +1,2 @@
+drop function recorded_outcomes(text[], text[], text[]);
 drop table idempotency;

@@ -25,3 +25,20 @@ create policy every_key_for_posting on idempotency to ledger_poster using (true)
 
 grant select on idempotency to ledger_app;
 grant select, insert on idempotency to ledger_poster;
+
+-- What became of these keys. Plans as in entries_balance: on the primary keys, from the first row on.
+create function recorded_outcomes(owners text[], operations text[], keys text[])
+    returns table (owner text, operation text, key text, fingerprint bytea, transfer_id uuid, rejection text, rejected_leg smallint,
+                   sequence bigint, posted_at timestamptz)
+    language plpgsql stable rows 10
+    set search_path = public, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+    return query
+        select i.owner, i.operation, i.key, i.fingerprint, i.transfer_id, i.rejection, i.rejected_leg, t.sequence, t.posted_at
+        from unnest(owners, operations, keys) as wanted (owner, operation, key)
+             join idempotency i on i.owner = wanted.owner and i.operation = wanted.operation and i.key = wanted.key
+             left join transfers t on t.id = i.transfer_id;
+end $$;
+revoke execute on function recorded_outcomes(text[], text[], text[]) from public;
+grant execute on function recorded_outcomes(text[], text[], text[]) to ledger_poster;

@@ -78,6 +78,12 @@ impl Kind {
         }
     }
 
+    /// Reads what [`Self::operation`] gave.
+    pub fn operation_from_text(text: &str) -> Option<&'static str> {
+        const CLOSING: &str = Kind::PayoutSettlement.operation();
+        if text == CLOSING { Some(CLOSING) } else { Self::from_text(text).map(Self::operation) }
+    }
+
     /// The house's accounts that a transfer of this kind may touch.
     pub const fn may_touch(self, purpose: Purpose) -> bool {
         match self {
@@ -158,6 +164,16 @@ impl Command {
     pub fn between(kind: Kind, actor: Actor, from: Uuid, to: Uuid, amount: Money) -> Result<Self, money::MoneyError> {
         let legs = vec![Leg { account: from, amount: amount.checked_neg()? }, Leg { account: to, amount }];
         Ok(Self { kind, actor, legs })
+    }
+
+    /// The leg that the money comes from.
+    pub fn from(&self) -> Option<&Leg> {
+        self.legs.first()
+    }
+
+    /// The leg that it goes to.
+    pub fn to(&self) -> Option<&Leg> {
+        self.legs.last()
     }
 }
 

@@ -3,8 +3,12 @@
 //! ```text
 //! sandbox pki --out DIR
 //!     certificates, keys and secrets of a development system (idempotent)
-//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--exit-with-parent true]
+//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--otlp-endpoint URL] [--exit-with-parent true]
 //!     the partner bank and the ECB, until stopped
+//! sandbox collector [--listen 127.0.0.1:4318] [--exit-with-parent true]
+//!     keeps the spans that the services send (OTLP/HTTP), until stopped
+//! sandbox provision --out DIR --services auth,ledger,…
+//!     roles, databases and the files with their URLs; the superuser's URL comes from REDOUBT_SUPERUSER_URL
 //! ```
 //!
 //! A stand-in that serves prints one line `ready <url>` once it can be called. With `--exit-with-parent true` it ends when its
@@ -15,11 +19,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use runtime::config::Telemetry;
+use runtime::telemetry;
+use testkit::collector;
+use testkit::database;
 use testkit::partner::{self, Partner};
 use testkit::pki::Pki;
 
 const USAGE: &str = "usage: sandbox pki --out DIR
-       sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--exit-with-parent true]";
+       sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
+                       [--exit-with-parent true]";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -29,6 +38,8 @@ async fn main() -> ExitCode {
     let result = match subcommand.as_str() {
         "pki" => pki(&options),
         "partner" => partner(&options).await,
+        "collector" => collector(&options).await,
+        "provision" => provision(&options).await,
         _ => Err(anyhow!(USAGE)),
     };
     match result {
@@ -52,9 +63,32 @@ async fn partner(options: &Options) -> Result<()> {
     let mut setup = partner::Options::of(&pki)?;
     setup.listen = options.get("--listen").unwrap_or("127.0.0.1:8500").parse().context("--listen is not an address")?;
     setup.webhook_url = options.get("--webhook-url").map(str::to_owned);
+    let telemetry = Telemetry {
+        otlp_endpoint: options.get("--otlp-endpoint").map(str::to_owned),
+        log: "warn,testkit=info,runtime=info".to_owned(),
+        ..Telemetry::default()
+    };
+    let telemetry = telemetry::init("partner", &telemetry)?;
     let partner = Partner::start(setup).await?;
     println!("ready {}", partner.url());
+    let stopped = until_stopped(options).await;
+    drop(partner);
+    telemetry.flush().await;
+    stopped
+}
+
+async fn collector(options: &Options) -> Result<()> {
+    let listen = options.get("--listen").unwrap_or("127.0.0.1:4318");
+    let listener = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let collector = collector::serve(listener)?;
+    println!("ready {}", collector.url());
     until_stopped(options).await
+}
+
+async fn provision(options: &Options) -> Result<()> {
+    let url = std::env::var("REDOUBT_SUPERUSER_URL").context("REDOUBT_SUPERUSER_URL is not set")?;
+    let services: Vec<&str> = options.required("--services")?.split(',').collect();
+    database::provision(&url, &services, &PathBuf::from(options.required("--out")?)).await
 }
 
 /// Waits for Ctrl-C, SIGTERM or, when asked, the end of standard input.

@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::Result;
 use serde_json::json;
+use tracing::Instrument as _;
 
-use super::{Payment, State, refusal, webhook};
+use super::{Payment, State, header, refusal, span, webhook};
 
 pub(super) async fn post_payment(
     state: web::Data<State>,
@@ -15,8 +16,9 @@ pub(super) async fn post_payment(
     if !is_loopback(&request) {
         return refusal(StatusCode::FORBIDDEN, "forbidden", "loopback only");
     }
-    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    match send(&state, &payment, traceparent).await {
+    let span = span(&request);
+    let traceparent = runtime::trace::traceparent(&span).or_else(|| header(&request, "traceparent").map(str::to_owned));
+    match send(&state, &payment, traceparent.as_deref()).instrument(span).await {
         Ok((event_id, status)) => {
             HttpResponse::Created().json(json!({ "event_id": event_id, "webhook_status": status }))
         }

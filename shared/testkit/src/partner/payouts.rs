@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{State, count, lock, refusal, webhook};
+use super::{State, count, header, lock, refusal, span, webhook};
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,13 +54,14 @@ impl Book {
 }
 
 pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: web::Json<Order>) -> HttpResponse {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let span = span(&request);
+    let _entered = span.enter();
+    let bearer = header(&request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if !crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
         count(&state.counters.unauthorized);
         return refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong");
     }
-    let Some(key) = header("idempotency-key") else {
+    let Some(key) = header(&request, "idempotency-key") else {
         return refusal(StatusCode::BAD_REQUEST, "idempotency_key_required", "send an Idempotency-Key");
     };
     count(&state.counters.payouts);
@@ -72,7 +73,7 @@ pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: w
         }
         Entry::Known(id) => accepted(&id),
         Entry::New(id) => {
-            let traceparent = header("traceparent").map(str::to_owned);
+            let traceparent = runtime::trace::current().or_else(|| header(&request, "traceparent").map(str::to_owned));
             let answer = accepted(&id);
             actix_web::rt::spawn(settle(state.into_inner(), order, id, traceparent));
             answer

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use chrono::DateTime;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::{State, count, lock};
 
@@ -26,6 +27,8 @@ pub(super) async fn send(state: &State, kind: &str, data: &Value, traceparent: O
     let id = format!("evt_{}", crypto::random::token(12));
     let occurred = DateTime::from_timestamp(now(), 0).context("time")?.to_rfc3339();
     let body = serde_json::to_vec(&json!({ "type": kind, "timestamp": occurred, "data": data }))?;
+    let span = tracing::info_span!("webhook.send", otel.name = format!("send {kind}"), otel.kind = "producer");
+    runtime::trace::continue_from(&span, traceparent);
     let mut last = String::new();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
@@ -42,10 +45,11 @@ pub(super) async fn send(state: &State, kind: &str, data: &Value, traceparent: O
             .header("webhook-signature", sign(&state.webhook_secret, &id, timestamp, &body)?)
             .body(body.clone());
         if let Some(traceparent) = traceparent {
+            // Without telemetry in this process the caller's own context is passed on.
             request = request.header("traceparent", traceparent);
         }
         count(&state.counters.webhooks_sent);
-        match request.send().await {
+        match runtime::http::send(request).instrument(span.clone()).await {
             Ok(answer) if answer.status().is_success() => {
                 count(&state.counters.webhooks_accepted);
                 return Ok((id, answer.status().as_u16()));

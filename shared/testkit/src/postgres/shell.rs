@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(20);
@@ -38,7 +39,7 @@ pub(super) fn path_directories() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Runs a command whose output is short; past the limit it is killed.
+/// Runs a command; past the limit it is killed.
 pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Output, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -47,13 +48,26 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Output, Stri
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| format!("{name} cannot be started ({e})"))?;
-    let ended = poll(limit, || child.try_wait().transpose());
-    if ended.is_none() {
+    // Read while it runs: a full pipe would stop it.
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let Some(ended) = poll(limit, || child.try_wait().transpose()) else {
         drop(child.kill());
         drop(child.wait());
         return Err(format!("{name} gave no answer within {} s", limit.as_secs()));
-    }
-    child.wait_with_output().map_err(|e| format!("{name}: {e}"))
+    };
+    let status = ended.map_err(|e| format!("{name} was lost ({e})"))?;
+    let text = |reader: JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
+    Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
+}
+
+fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            drop(stream.read_to_end(&mut bytes)); // what came is what there is
+        }
+        bytes
+    })
 }
 
 /// Runs a command and returns what it printed, or its last words as an error.
@@ -128,6 +142,12 @@ mod tests {
     fn a_command_that_hangs_is_ended() {
         let error = run(Command::new("sleep").arg("60"), Duration::from_millis(60)).unwrap_err();
         assert!(error.contains("no answer"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_says_a_lot_is_heard_out() {
+        let said = stdout("sh", &["-c", "yes | head -c 500000"], Duration::from_secs(10)).unwrap();
+        assert!(said.len() > 490_000);
     }
 
     #[test]

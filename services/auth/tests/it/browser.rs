@@ -1,0 +1,133 @@
+//! A browser as plain HTTP: one cookie, forms filled in from the page, redirects seen one by one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use url::Url;
+
+use crate::draft::{Client, Pushed, Reply};
+use crate::world::{ISSUER, World};
+
+pub(crate) const PASSWORD: &str = "blue tractor under the pier";
+
+/// An address that no other test has.
+pub(crate) fn address() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("person-{}@example.org", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[derive(Clone)]
+pub(crate) struct Browser<'w> {
+    world: &'w World,
+    pub(crate) cookie: Option<String>,
+    /// `Origin`, sent with forms.
+    pub(crate) origin: Option<String>,
+    /// The token of the last page.
+    pub(crate) csrf: String,
+}
+
+impl<'w> Browser<'w> {
+    pub(crate) fn new(world: &'w World) -> Self {
+        Self { world, cookie: None, origin: Some(ISSUER.to_owned()), csrf: String::new() }
+    }
+
+    /// A browser that has brought a request of that client as far as the login page.
+    pub(crate) async fn at_login(world: &'w World, client: &Client) -> (Self, Pushed) {
+        let pushed = client.push(world).await;
+        let mut browser = Self::new(world);
+        browser.open(client.id(), &pushed.request_uri).await;
+        (browser, pushed)
+    }
+
+    /// Brings a `request_uri` and follows to the login page.
+    pub(crate) async fn open(&mut self, client_id: &str, request_uri: &str) -> Reply {
+        let reply = self.authorize(client_id, request_uri).await;
+        assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/login")), "{}", reply.text);
+        self.get("/login").await
+    }
+
+    pub(crate) async fn authorize(&mut self, client_id: &str, request_uri: &str) -> Reply {
+        let query = serde_urlencoded::to_string([("client_id", client_id), ("request_uri", request_uri)]).unwrap();
+        self.get(&format!("/authorize?{query}")).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
+        let request = self.world.http.get(self.world.url(path));
+        self.send(request).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Reply {
+        let mut form = form.to_vec();
+        let csrf = self.csrf.clone();
+        form.push(("csrf", &csrf));
+        let mut request = self
+            .world
+            .http
+            .post(self.world.url(path))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(serde_urlencoded::to_string(form).unwrap());
+        if let Some(origin) = &self.origin {
+            request = request.header("origin", origin);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Reply {
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let reply = Reply::read(request.send().await.unwrap()).await;
+        if let Some(set) = reply.header("set-cookie") {
+            let pair = set.split(';').next().unwrap().to_owned();
+            self.cookie = if set.contains("Max-Age=0") { None } else { Some(pair) };
+        }
+        if let Some((_, rest)) = reply.text.split_once("name=\"csrf\" value=\"") {
+            rest.split('"').next().unwrap().clone_into(&mut self.csrf);
+        }
+        reply
+    }
+
+    pub(crate) async fn log_in(&mut self, email: &str, password: &str) -> Reply {
+        self.post("/login", &[("email", email), ("password", password)]).await
+    }
+
+    pub(crate) async fn register(&mut self, name: &str, email: &str, password: &str) -> Reply {
+        self.post("/register", &[("name", name), ("email", email), ("password", password)]).await
+    }
+
+    /// Registers a new person and goes to the consent page.
+    pub(crate) async fn register_anybody(&mut self) -> String {
+        let email = address();
+        let reply = self.register("Alice Adams", &email, PASSWORD).await;
+        assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/consent")), "{}", reply.text);
+        assert_eq!(self.get("/consent").await.status, 200);
+        email
+    }
+
+    /// Allows or denies; the redirect's target.
+    pub(crate) async fn decide(&mut self, decision: &str) -> Url {
+        let reply = self.post("/consent", &[("decision", decision)]).await;
+        assert_eq!(reply.status, 303, "{}", reply.text);
+        reply.header("location").unwrap().parse().unwrap()
+    }
+}
+
+/// A parameter of a redirect.
+pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// A code for that client, by a new person.
+pub(crate) async fn code(world: &World, client: &Client) -> (String, String) {
+    let (mut browser, pushed) = Browser::at_login(world, client).await;
+    browser.register_anybody().await;
+    let url = browser.decide("allow").await;
+    (parameter(&url, "code").unwrap(), pushed.verifier)
+}
+
+/// Tokens for that client, by a new person.
+pub(crate) async fn tokens(world: &World, client: &Client) -> Reply {
+    let (code, verifier) = code(world, client).await;
+    let reply = client.redemption(world, &code, &verifier).await.send(world).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    reply
+}

@@ -1,0 +1,23 @@
+//! The service from outside: real HTTPS, real PostgreSQL, a stand-in for attestation.
+//!
+//! Every negative test breaks one thing and names the check that must see it: the refusal's reason is read from the audit
+//! log, because what the client is told is the same for many.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod audit;
+mod browser;
+mod draft;
+mod world;
+
+mod client_authentication;
+mod database;
+mod discovery;
+mod flow;
+mod pages;
+mod par;
+mod races;
+mod refresh;
+mod throttling;
+mod token;
+mod userinfo;

@@ -1,0 +1,93 @@
+//! How often somebody may try, and what a flood of logins costs.
+
+use std::num::NonZeroUsize;
+
+use crypto::password::Params;
+
+use crate::browser::{Browser, PASSWORD, tokens};
+use crate::draft::{Client, Reply};
+use crate::world::World;
+
+async fn fail(world: &World, client: &Client, email: &str) -> Reply {
+    let (mut browser, _) = Browser::at_login(world, client).await;
+    browser.log_in(email, "not the right password").await
+}
+
+#[tokio::test]
+async fn five_failures_block_a_known_and_an_unknown_address_alike() {
+    let world = World::start().await;
+    let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
+    let known = browser.register_anybody().await;
+    for email in [known.as_str(), "nobody@example.org"] {
+        for _ in 0..5 {
+            assert_eq!(fail(&world, &Client::app(), email).await.status, 422);
+        }
+        let reply = fail(&world, &Client::app(), email).await;
+        assert_eq!((reply.status, reply.refusal().as_str()), (429, "login/blocked"), "{email}");
+        assert_eq!(reply.header("retry-after").as_deref(), Some("30"));
+        assert!(reply.text.contains("Try again in 30 seconds"));
+    }
+    // The right password is not even looked at, and not told from a wrong one.
+    let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
+    assert_eq!(browser.log_in(&known, PASSWORD).await.status, 429);
+    world.clock.advance(30);
+    let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
+    assert_eq!(browser.log_in(&known, PASSWORD).await.status, 303);
+    assert_eq!(fail(&world, &Client::app(), &known).await.status, 422, "a success begins a new count");
+}
+
+#[tokio::test]
+async fn many_tries_at_once_are_many_tries() {
+    let world = World::start().await;
+    let mut browsers = Vec::new();
+    for _ in 0..16 {
+        browsers.push(Browser::at_login(&world, &Client::app()).await.0);
+    }
+    let tries = browsers.iter_mut().map(|browser| browser.log_in("somebody@example.org", "not the right password"));
+    let replies = futures_util::future::join_all(tries).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 422).count(), 5);
+    assert_eq!(replies.iter().filter(|reply| reply.status == 429).count(), 11);
+}
+
+#[tokio::test]
+async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
+    let world = World::start().await;
+    let phone = Client::app();
+    let (mut browser, pushed) = Browser::at_login(&world, &phone).await;
+    let email = browser.register_anybody().await;
+    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
+    assert_eq!(phone.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    for _ in 0..6 {
+        fail(&world, &Client::app(), &email).await;
+    }
+    assert_eq!(fail(&world, &Client::app(), &email).await.status, 429);
+    let (mut browser, _) = Browser::at_login(&world, &phone).await;
+    assert_eq!(browser.log_in(&email, PASSWORD).await.status, 303);
+    // Whoever has only *a* phone that somebody uses is a stranger.
+    let other = Client::app();
+    tokens(&world, &other).await;
+    assert_eq!(fail(&world, &other, &email).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_flood_of_logins_waits_a_little_and_is_then_told_to_come_back() {
+    let world = World::start_with(|config| {
+        config.password.params = Params { memory_kib: 64 * 1024, iterations: 8, parallelism: 1 };
+        config.password.concurrency = NonZeroUsize::new(1);
+        config.password.max_wait_millis = 50;
+    })
+    .await;
+    let mut browsers = Vec::new();
+    for _ in 0..6 {
+        browsers.push(Browser::at_login(&world, &Client::app()).await.0);
+    }
+    let emails: Vec<_> = (0..6).map(|number| format!("flood-{number}@example.org")).collect();
+    let tries = browsers.iter_mut().zip(&emails).map(|(browser, email)| browser.log_in(email, PASSWORD));
+    let replies = futures_util::future::join_all(tries).await;
+    let busy: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
+    assert!(!busy.is_empty() && replies.iter().any(|reply| reply.status == 422));
+    for reply in busy {
+        assert_eq!((reply.header("retry-after").as_deref(), reply.refusal().as_str()), (Some("1"), "availability/password_queue_full"));
+        assert!(reply.text.contains("busy"));
+    }
+}

@@ -1,0 +1,206 @@
+//! A running service with a database of its own, a clock that the test sets, and a stand-in for attestation.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use auth::config::{AuthMethod, ClientMetadata, Config, Password};
+use auth::{Auth, MIGRATIONS};
+use crypto::p256::SigningKey;
+use crypto::password::Params;
+use identity::Jwk;
+use identity::attestation_token::{AudienceKey, AudienceKeys};
+use runtime::config::{Database, Internal, Listener, Telemetry};
+use runtime::{Clock as _, Common, Running};
+use serde_json::json;
+use testkit::clock::ManualClock;
+use testkit::database::TestDatabase;
+use testkit::pki::Pki;
+use testkit::server::{self, Server};
+
+use crate::audit;
+use crate::draft::Reply;
+
+/// What clients see. Requests go to the port that was free; host names are no matter of this service's.
+pub(crate) const ISSUER: &str = "https://auth.test";
+pub(crate) const APP: &str = "redoubt-mobile";
+pub(crate) const APP_REDIRECT: &str = "https://app.redoubt.example/callback";
+pub(crate) const PARTNER: &str = "partner-web";
+pub(crate) const PARTNER_REDIRECT: &str = "https://localhost:8400/callback";
+pub(crate) const SCOPES: &str =
+    "openid offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
+
+const MASTER: [u8; 32] = [7; 32];
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) database: TestDatabase,
+    pub(crate) partner_key: Arc<SigningKey>,
+    pub(crate) pki: Pki,
+    address: SocketAddr,
+    internal: SocketAddr,
+    attestation: Option<Server>,
+    _running: Running,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts with a configuration that the test changes.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        audit::listen();
+        let pki = Pki::create(Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/auth-pki"))).unwrap();
+        let clock = Arc::new(ManualClock::now());
+        let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
+        let attestation = attestation(&pki, clock.clone()).await;
+        let partner_key = Arc::new(SigningKey::generate());
+        let mut config = config(&pki, &database, &attestation.url(), &partner_key);
+        change(&mut config);
+        let running = runtime::start::<Auth>(config, clock.clone()).await.unwrap();
+        Self {
+            clock,
+            http: server::client(&pki.public_ca(), None).unwrap(),
+            partner_key,
+            address: running.public.unwrap(),
+            internal: running.internal,
+            attestation: Some(attestation),
+            _running: running,
+            database,
+            pki,
+        }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.unix()
+    }
+
+    /// Where a path really is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    /// Where a path of the internal listener is.
+    pub(crate) fn internal_url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.internal.port())
+    }
+
+    /// The key under which client attestations are made now.
+    pub(crate) fn attestation_key(&self) -> AudienceKey {
+        let now = self.now();
+        let keys = AudienceKeys::derive(&MASTER, "auth", now);
+        keys.get(identity::attestation_token::epoch_of(now), now).unwrap().clone()
+    }
+
+    /// Attestation goes away.
+    pub(crate) fn stop_attestation(&mut self) {
+        self.attestation = None;
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        Reply::read(self.http.get(self.url(path)).send().await.unwrap()).await
+    }
+
+    /// The server's current `DPoP` nonce; a request that is refused gives one as well.
+    pub(crate) async fn nonce(&self) -> String {
+        let reply = Reply::read(self.http.post(self.url("/token")).send().await.unwrap()).await;
+        reply.header("dpop-nonce").unwrap()
+    }
+}
+
+/// Serves the `auth` audience's keys, as attestation would.
+async fn attestation(pki: &Pki, clock: Arc<ManualClock>) -> Server {
+    let document = move || {
+        let keys = AudienceKeys::derive(&MASTER, "auth", clock.unix()).keys;
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let secret = crypto::b64::encode(key.secret.expose());
+                json!({ "epoch": key.epoch, "secret": secret, "not_after": key.not_after })
+            })
+            .collect();
+        json!({ "audience": "auth", "keys": keys })
+    };
+    let routes: server::Configure = Arc::new(move |config: &mut actix_web::web::ServiceConfig| {
+        let document = document.clone();
+        let route = actix_web::web::get().to(move || {
+            let answer = actix_web::HttpResponse::Ok().json(document());
+            async { answer }
+        });
+        config.route("/internal/v1/audience-keys", route);
+    });
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Server::start(free, &pki.internal("attestation"), Some(&pki.internal_ca()), routes).await.unwrap()
+}
+
+fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &SigningKey) -> Config {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (public, internal) = (pki.public("auth"), pki.internal("auth"));
+    let partner = Jwk::from(partner.public()).with_kid("partner-web-1");
+    Config {
+        common: Common {
+            public: Some(Listener {
+                listen: free,
+                url: ISSUER.into(),
+                certificate: public.certificate,
+                key: public.key,
+            }),
+            internal: Internal {
+                listen: free,
+                url: "https://localhost".into(),
+                certificate: internal.certificate,
+                key: internal.key,
+                ca: pki.internal_ca(),
+            },
+            database: Some(Database {
+                url_file: database.files.app.clone(),
+                migrator_url_file: None,
+                max_connections: 8,
+            }),
+            telemetry: Telemetry::default(),
+            exit_with_parent: false,
+            workers: Some(2),
+        },
+        attestation_url: attestation_url.into(),
+        signing_key_file: pki.secret("auth-signing.pk8"),
+        published_key_files: Vec::new(),
+        pepper_file: pki.secret("auth-pepper"),
+        kek_file: secret(pki, "auth-kek"),
+        lookup_key_file: secret(pki, "auth-lookup-key"),
+        password: Password {
+            params: Params { memory_kib: 64, iterations: 1, parallelism: 1 },
+            max_wait_millis: 5000,
+            ..Password::default()
+        },
+        clients: vec![
+            ClientMetadata {
+                client_id: APP.into(),
+                client_name: "Redoubt".into(),
+                redirect_uris: vec![APP_REDIRECT.into()],
+                scope: SCOPES.into(),
+                token_endpoint_auth_method: AuthMethod::AttestJwtClientAuthDpop,
+                jwks: None,
+            },
+            ClientMetadata {
+                client_id: PARTNER.into(),
+                client_name: "Partner Web".into(),
+                redirect_uris: vec![PARTNER_REDIRECT.into()],
+                scope: "openid offline_access accounts:read".into(),
+                token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
+                jwks: Some(json!({ "keys": [partner.to_value()] })),
+            },
+        ],
+    }
+}
+
+/// A key file of 32 bytes, made where the PKI does not make it.
+fn secret(pki: &Pki, name: &str) -> PathBuf {
+    let path = pki.secret(name);
+    if !path.exists() {
+        // Another test may have been faster; then its file is as good.
+        drop(crypto::files::write_new_secret(&path, &crypto::random::bytes::<32>()));
+    }
+    path
+}

@@ -1,0 +1,52 @@
+//! Opens an account. The id is made of the owner and the key, so that a repetition opens nothing.
+
+use api::accounts::OpenAccount;
+use chrono::DateTime;
+use money::Currency;
+use uuid::{Builder, Uuid};
+
+use super::store::{self, Account};
+use crate::error::Error;
+use crate::input;
+use crate::state::State;
+
+/// The account, and whether it was there before.
+pub async fn open(state: &State, owner: &str, key: &str, request: &OpenAccount) -> Result<(Account, bool), Error> {
+    let problem = "is not a supported ISO 4217 code";
+    let currency: Currency = request.currency.parse().map_err(|_| Error::Field { field: "currency", problem })?;
+    let name = input::text("name", &request.name, 1, 60)?;
+    let opened_at = DateTime::from_timestamp_millis(state.clock.unix_millis()).unwrap_or_default();
+    let account = store::NewAccount { id: id(owner, key), currency: currency.code(), owner, name, opened_at };
+    let (row, replayed) = storage::subject_transaction(&state.pool, "accounts.open", owner, async |db| {
+        let opened = store::insert(db, std::slice::from_ref(&account)).await?;
+        let row = store::find(db, owner, account.id).await?.ok_or(Error::KeyReused)?;
+        Ok::<_, Error>((row, opened == 0))
+    })
+    .await?;
+    // Compared with what was asked, not with what became of the account since.
+    if row.currency != currency.code() || row.name != name {
+        return Err(Error::KeyReused);
+    }
+    Ok((row, replayed))
+}
+
+/// RFC 9562 §5.8 (version 8): SHA-256 of both, each with its length.
+fn id(owner: &str, key: &str) -> Uuid {
+    let digest = crate::posting::Fingerprint::of(&[b"account", owner.as_bytes(), key.as_bytes()]).0;
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_owner_and_key_name_one_account() {
+        assert_eq!(id("alice", "k"), id("alice", "k"));
+        assert_ne!(id("alice", "k"), id("bob", "k"));
+        assert_ne!(id("alice", "k"), id("alic", "ek"));
+        assert_eq!(id("alice", "k").get_version_num(), 8);
+    }
+}

@@ -1,0 +1,136 @@
+//! Queries on `accounts` and `entries`, as `ledger_app`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use money::{Currency, Money};
+use storage::{Connection, StorageError};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::input::{time, wire};
+use crate::schema::{accounts, entries, transfers};
+
+/// An account as its owner sees it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub struct Account {
+    /// Its id.
+    pub id: Uuid,
+    /// The owner's name for it.
+    pub name: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Minor units.
+    pub balance: i64,
+    /// Entries so far.
+    pub version: i64,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+}
+
+impl Account {
+    /// Its currency as a type.
+    pub fn money(&self) -> Result<Money, Error> {
+        Ok(Money::new(self.balance, currency(&self.currency)?))
+    }
+
+    /// As it travels.
+    pub fn wire(self) -> Result<api::accounts::Account, Error> {
+        Ok(api::accounts::Account {
+            id: self.id,
+            balance: wire(self.money()?),
+            name: self.name,
+            version: self.version,
+            opened_at: time(self.opened_at),
+        })
+    }
+}
+
+/// An account to open. What is not here gets the table's defaults: the role may not set it.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = accounts)]
+pub(crate) struct NewAccount<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) currency: &'a str,
+    pub(crate) owner: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) opened_at: DateTime<Utc>,
+}
+
+/// One line of a statement.
+#[derive(Debug, Queryable)]
+pub(crate) struct Line {
+    pub(crate) version: i64,
+    transfer_id: Uuid,
+    amount: i64,
+    balance: i64,
+    currency: String,
+    kind: String,
+    reference: String,
+    posted_at: DateTime<Utc>,
+}
+
+impl Line {
+    pub(crate) fn wire(self) -> Result<api::accounts::Entry, Error> {
+        let currency = currency(&self.currency)?;
+        Ok(api::accounts::Entry {
+            version: self.version,
+            transfer_id: self.transfer_id,
+            kind: self.kind,
+            amount: wire(Money::new(self.amount, currency)),
+            balance: wire(Money::new(self.balance, currency)),
+            reference: self.reference,
+            posted_at: time(self.posted_at),
+        })
+    }
+}
+
+/// Opens accounts that are not there yet; tells how many.
+pub(crate) async fn insert(db: &mut Connection, rows: &[NewAccount<'_>]) -> Result<usize, StorageError> {
+    Ok(diesel::insert_into(accounts::table).values(rows).on_conflict_do_nothing().execute(db).await?)
+}
+
+/// One account of this owner.
+pub(crate) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<Option<Account>, StorageError> {
+    let query = accounts::table.filter(accounts::id.eq(id)).filter(accounts::owner.eq(owner));
+    Ok(query.select(Account::as_select()).first(db).await.optional()?)
+}
+
+/// All accounts of this owner, oldest first.
+pub(crate) async fn list(db: &mut Connection, owner: &str) -> Result<Vec<Account>, StorageError> {
+    let query = accounts::table.filter(accounts::owner.eq(owner)).order((accounts::opened_at, accounts::id));
+    Ok(query.select(Account::as_select()).load(db).await?)
+}
+
+/// The entries of an account before a version, newest first.
+pub(crate) async fn lines(
+    db: &mut Connection,
+    account: Uuid,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Line>, StorageError> {
+    let query = entries::table
+        .inner_join(transfers::table.on(transfers::id.eq(entries::transfer_id)))
+        .filter(entries::account_id.eq(account))
+        .filter(entries::version.lt(before.unwrap_or(i64::MAX)))
+        .order(entries::version.desc())
+        .limit(limit)
+        .select((
+            entries::version,
+            entries::transfer_id,
+            entries::amount,
+            entries::balance,
+            entries::currency,
+            transfers::kind,
+            transfers::reference,
+            transfers::posted_at,
+        ));
+    Ok(query.load(db).await?)
+}
+
+/// The database has only currencies that this code knows, or the deployment is older than its data.
+pub(crate) fn currency(code: &str) -> Result<Currency, Error> {
+    let unknown = diesel::result::Error::DeserializationError("a currency that this version does not know".into());
+    code.parse().map_err(|_| Error::Storage(unknown.into()))
+}

@@ -1,0 +1,55 @@
+//! The ledger's settings. A secret is only ever the path of a file.
+
+use std::path::PathBuf;
+
+use runtime::Common;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Listeners, database, telemetry.
+    pub common: Common,
+    /// Internal URL of auth, for its public keys.
+    pub auth_url: String,
+    /// Internal URL of attestation, for this service's audience keys.
+    pub attestation_url: String,
+    /// Internal URL of the broker, for rates and payouts.
+    pub broker_url: String,
+    /// `iss` of the access tokens that are accepted.
+    pub issuer: String,
+    /// File with the database URL of the role `ledger_poster` (mode 0600).
+    pub poster_url_file: PathBuf,
+    /// Sizes of the posting engine. Default: as below.
+    #[serde(default)]
+    pub posting: Posting,
+    /// How old reference rates may be, in days, to exchange at. Default: any age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate_age_days: Option<u32>,
+    /// How often payouts that are due are looked for without being told to, in milliseconds. Default: 1000.
+    #[serde(default = "one_second")]
+    pub payouts_poll_ms: u32,
+}
+
+/// The posting engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Posting {
+    /// Orders that may wait; one more is told to come back. Default: 4096.
+    pub queue: usize,
+    /// Orders in one transaction at most. Default: 500.
+    pub batch: usize,
+    /// Transactions at a time. Default: 2, so that one is prepared while the other is written to disk.
+    pub lanes: usize,
+}
+
+impl Default for Posting {
+    fn default() -> Self {
+        Self { queue: 4096, batch: 500, lanes: 2 }
+    }
+}
+
+fn one_second() -> u32 {
+    1_000
+}

@@ -1,0 +1,21 @@
+//! `/internal/v1/deposits`.
+
+use actix_web::{HttpResponse, web};
+use api::internal::Deposit;
+use api::service::Broker;
+use defense::Peer;
+use runtime::{ApiJson, Problem};
+
+use super::post;
+use crate::http::created;
+use crate::state::State;
+
+/// `POST /internal/v1/deposits`.
+pub async fn post(
+    _broker: Peer<Broker>,
+    ApiJson(deposit): ApiJson<Deposit>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (transfer, replayed) = post::post(&state, &deposit).await?;
+    Ok(created(&transfer, replayed))
+}

@@ -1,0 +1,205 @@
+//! What can go wrong in the ledger, and what its caller learns of it. The one table from errors to problems.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
+use api::header::IDEMPOTENT_REPLAYED;
+use api::problem::code;
+use identity::Principal;
+use money::MoneyError;
+use runtime::Problem;
+use runtime::audit::{self, Who};
+use storage::{Retry, StorageError};
+
+use crate::posting::{Kind, Reason, Rejection, Unanswered};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The committer has no answer.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// The rules of the ledger say no, now or under this key before.
+    #[error("rejected: {}", .rejection.reason)]
+    Rejected {
+        /// Why.
+        rejection: Rejection,
+        /// The kind of command.
+        kind: Kind,
+        /// It was said before.
+        replayed: bool,
+    },
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// Not a positive amount of its currency.
+    #[error("{field}: {cause}")]
+    Amount {
+        /// Where it stands in the request.
+        field: &'static str,
+        /// What is wrong with it.
+        cause: AmountError,
+    },
+    /// A field is not what it should be.
+    #[error("{field} {problem}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// No such thing, or not for this caller.
+    #[error("no such {0:?}")]
+    Missing(Resource),
+    /// The two accounts of an exchange have one currency, or the amount is not in the account's.
+    #[error("{0}: the currency does not fit")]
+    Currency(&'static str),
+    /// There is no usable rate for the pair.
+    #[error("no rate: {0}")]
+    NoRate(&'static str),
+    /// The broker could not say; nothing has happened.
+    #[error("the broker gave no rates: {0}")]
+    Broker(String),
+}
+
+/// What is wrong with an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] MoneyError),
+    /// Zero or less.
+    #[error("not more than zero")]
+    NotPositive,
+}
+
+/// What a path can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// An account.
+    Account,
+    /// A transfer.
+    Transfer,
+    /// A payout.
+    Payout,
+}
+
+impl Retry for Error {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_transient())
+    }
+}
+
+impl Error {
+    /// The problem for `caller`. Who reaches for what is not theirs is told that it does not exist, and stands in the audit log.
+    pub fn told(self, caller: &Principal) -> Problem {
+        if let Some(reason) = self.trespass() {
+            let (subject, support_id) = (Some(caller.subject.as_str()), Some(caller.support_id.as_str()));
+            audit::refused("authorization", reason, Who { subject, support_id, ..Who::default() });
+        }
+        self.into()
+    }
+
+    fn trespass(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing(_) => Some("not_visible"),
+            Self::Rejected { rejection, .. } => match rejection.reason {
+                Reason::NotOwner => Some("not_owner"),
+                Reason::NotFound => Some("not_found"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let unprocessable = |code, title: &str| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
+        match error {
+            Error::Storage(error) => error.into(),
+            Error::Unanswered(Unanswered::Busy) => Self::busy(1),
+            Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
+            Error::Unanswered(Unanswered::Fault) => Self::internal(&error),
+            Error::Rejected { rejection, kind, replayed } => {
+                let problem = rejected(rejection, kind);
+                if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
+            }
+            Error::KeyReused => {
+                unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request").field("Idempotency-Key")
+            }
+            Error::Amount { field, cause } => {
+                let title = "The amount is not a positive amount of its currency";
+                Self::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(cause.to_string()).field(field)
+            }
+            Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
+            Error::Missing(resource) => missing(resource),
+            Error::Currency(field) => currency_mismatch().field(field),
+            Error::NoRate(why) => unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why),
+            Error::Broker(cause) => {
+                tracing::warn!(cause, "no rates from the broker");
+                Self::busy(2)
+            }
+        }
+    }
+}
+
+fn rejected(rejection: Rejection, kind: Kind) -> Problem {
+    let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
+    let account = match kind {
+        Kind::Deposit => "account_id",
+        Kind::PayoutSettlement | Kind::PayoutReversal => "payout_id",
+        _ if rejection.leg == 0 => "from_account",
+        _ => "to_account",
+    };
+    match rejection.reason {
+        Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),
+        Reason::SameAccount => unprocessable(code::SAME_ACCOUNT, "From and to are the same account").field(account),
+        Reason::Closed => unprocessable(code::ACCOUNT_CLOSED, "The account takes no postings").field(account),
+        Reason::CurrencyMismatch => currency_mismatch().field(account),
+        Reason::InsufficientFunds => unprocessable(code::INSUFFICIENT_FUNDS, "There is not enough money on the account"),
+        Reason::LimitExceeded => {
+            unprocessable(code::LIMIT_EXCEEDED, "The account cannot hold that much").field(account)
+        }
+        Reason::Malformed => Problem::internal(&"a command was not a balanced set of legs"),
+    }
+}
+
+fn currency_mismatch() -> Problem {
+    let title = "The account's currency is not the amount's";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code::CURRENCY_MISMATCH, title)
+}
+
+fn missing(resource: Resource) -> Problem {
+    let (code, title) = match resource {
+        Resource::Account => (code::ACCOUNT_NOT_FOUND, "There is no such account"),
+        Resource::Transfer => (code::TRANSFER_NOT_FOUND, "There is no such transfer"),
+        Resource::Payout => (code::PAYOUT_NOT_FOUND, "There is no such payout"),
+    };
+    Problem::new(StatusCode::NOT_FOUND, code, title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(reason: Reason, leg: i16) -> Problem {
+        Error::Rejected { rejection: Rejection { reason, leg }, kind: Kind::Transfer, replayed: false }.into()
+    }
+
+    #[test]
+    fn somebody_elses_account_looks_like_no_account() {
+        let (others, none) = (problem(Reason::NotOwner, 0), problem(Reason::NotFound, 0));
+        assert_eq!(others.wire(), none.wire());
+        assert_eq!((others.status.as_u16(), others.code), (404, code::ACCOUNT_NOT_FOUND));
+    }
+
+    #[test]
+    fn what_may_have_happened_is_not_called_a_failure() {
+        let unknown = Problem::from(Error::from(Unanswered::Unknown));
+        assert_eq!((unknown.status.as_u16(), unknown.code), (503, code::OUTCOME_UNKNOWN));
+        assert!(unknown.headers.iter().any(|(name, _)| name == "retry-after"));
+    }
+}

@@ -1,0 +1,200 @@
+//! The queue in front of the database.
+//!
+//! What holds:
+//! - the queue is bounded: a full one refuses at once, and nothing has happened;
+//! - an order that was taken is decided even if its sender hangs up: the work is in tasks of its own;
+//! - what may have been committed is [`Unanswered::Unknown`], never a failure: the same key asks again and gets the truth;
+//! - one bad order does not spoil the batch that it came in: a batch that the database refuses is tried again in halves.
+
+use std::sync::Arc;
+
+use runtime::{Clock, Shutdown};
+use storage::Pool;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span};
+
+use super::batch::Answer;
+use super::model::Order;
+use super::store::{self, Failure};
+
+/// Why an order has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nothing has happened; come back.
+    #[error("the committer is busy")]
+    Busy,
+    /// It may have happened; ask again with the same key.
+    #[error("the outcome is not known yet")]
+    Unknown,
+    /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
+    #[error("the order could not be written")]
+    Fault,
+}
+
+/// Sizes.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Orders that may wait.
+    pub queue: usize,
+    /// Orders in one transaction.
+    pub batch: usize,
+    /// Transactions at a time. They overlap one's commit with the next one's reading.
+    pub lanes: usize,
+}
+
+/// Takes orders. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    order: Order,
+    reply: oneshot::Sender<Result<Answer, Unanswered>>,
+    span: Span,
+}
+
+impl Committer {
+    /// A committer, and the work behind it, which somebody has to run. `pool` is the poster's.
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>, sizes: Sizes) -> (Self, Work) {
+        let (queue, waiting) = mpsc::channel(sizes.queue.max(1));
+        let desk = Arc::new(Desk { waiting: Mutex::new(waiting), pool, clock, batch: sizes.batch.max(1) });
+        (Self { queue }, Work { desk, lanes: sizes.lanes.max(1) })
+    }
+
+    /// Hands an order over and waits for its outcome.
+    pub async fn submit(&self, order: Order) -> Result<Answer, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { order, reply, span: Span::current() };
+        self.queue.try_send(job).map_err(|_| Unanswered::Busy)?;
+        // A reply that was dropped is a lane that has died with the order in its hands.
+        answer.await.unwrap_or(Err(Unanswered::Unknown))
+    }
+}
+
+/// The tasks behind a [`Committer`].
+pub struct Work {
+    desk: Arc<Desk>,
+    lanes: usize,
+}
+
+impl Work {
+    /// Runs until the process goes down and the queue is empty.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut lanes = JoinSet::new();
+        for _ in 0..self.lanes {
+            let (desk, shutdown) = (Arc::clone(&self.desk), shutdown.clone());
+            lanes.spawn(async move { desk.lane(&shutdown).await });
+        }
+        while let Some(ended) = lanes.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+}
+
+struct Desk {
+    waiting: Mutex<mpsc::Receiver<Job>>,
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    batch: usize,
+}
+
+impl Desk {
+    async fn lane(&self, shutdown: &Shutdown) {
+        loop {
+            let jobs = self.take(shutdown).await;
+            if jobs.is_empty() {
+                return;
+            }
+            self.work_off(jobs).await;
+        }
+    }
+
+    /// What is waiting now, or the first that comes. Empty once the process goes down and nothing is left.
+    async fn take(&self, shutdown: &Shutdown) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let mut waiting = self.waiting.lock().await;
+        tokio::select! {
+            biased;
+            _ = waiting.recv_many(&mut jobs, self.batch) => (),
+            () = shutdown.requested() => {
+                waiting.close();
+                waiting.recv_many(&mut jobs, self.batch).await;
+            }
+        }
+        jobs
+    }
+
+    async fn work_off(&self, jobs: Vec<Job>) {
+        let mut batches = vec![jobs];
+        while let Some(mut jobs) = batches.pop() {
+            match self.post(&mut jobs).await {
+                Ok(()) => (),
+                Err(Failure::Unavailable(cause)) => {
+                    tracing::warn!(%cause, orders = jobs.len(), "a batch was not written");
+                    refuse(jobs, Unanswered::Busy);
+                }
+                Err(Failure::Unknown(cause)) => {
+                    tracing::error!(%cause, orders = jobs.len(), "the outcome of a batch is unknown");
+                    refuse(jobs, Unanswered::Unknown);
+                }
+                Err(cause) if jobs.len() > 1 => {
+                    tracing::error!(%cause, orders = jobs.len(), "a batch was refused; it is tried in halves");
+                    let second = jobs.split_off(jobs.len() / 2);
+                    batches.extend([second, jobs]);
+                }
+                Err(cause) => {
+                    tracing::error!(%cause, "an order was refused by the database");
+                    refuse(jobs, Unanswered::Fault);
+                }
+            }
+        }
+    }
+
+    /// One transaction. On success `jobs` is answered and empty.
+    async fn post(&self, jobs: &mut Vec<Job>) -> Result<(), Failure> {
+        let (mut orders, mut others) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+        for Job { order, reply, span } in jobs.drain(..) {
+            orders.push(order);
+            others.push((reply, span));
+        }
+        let span = batch_span(&others);
+        match store::post(&self.pool, &orders, self.clock.unix_millis()).instrument(span).await {
+            Ok(answers) => {
+                for ((reply, _), answer) in others.into_iter().zip(answers) {
+                    tell(reply, Ok(answer));
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                jobs.extend(orders.into_iter().zip(others).map(|(order, (reply, span))| Job { order, reply, span }));
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn tell(reply: oneshot::Sender<Result<Answer, Unanswered>>, answer: Result<Answer, Unanswered>) {
+    if reply.send(answer).is_err() {
+        tracing::debug!("a sender has hung up; it learns the outcome when it asks again");
+    }
+}
+
+fn refuse(jobs: Vec<Job>, why: Unanswered) {
+    for job in jobs {
+        tell(job.reply, Err(why));
+    }
+}
+
+/// In the trace of the first request, and linked to the others': a batch has one span, and that has one parent.
+fn batch_span(others: &[(oneshot::Sender<Result<Answer, Unanswered>>, Span)]) -> Span {
+    let first = others.first().and_then(|(_, span)| span.id());
+    let span = tracing::info_span!(parent: first, "posting.batch", orders = others.len());
+    for (_, other) in others.iter().skip(1) {
+        span.follows_from(other);
+    }
+    span
+}

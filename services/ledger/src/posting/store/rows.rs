@@ -1,0 +1,169 @@
+//! A plan as columns, which is how it is written: one statement per table, whatever the size of the batch.
+
+use chrono::{DateTime, Utc};
+use diesel::result::Error as DieselError;
+use diesel_async::RunQueryDsl as _;
+use storage::{Connection, StorageError};
+use uuid::Uuid;
+
+use super::Failure;
+use super::statements::{ClosePayouts, RecordOutcomes, WriteExchanges, WritePayouts, WritePostings};
+use crate::posting::batch::{Plan, Posting};
+use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
+
+/// Everything that a batch writes.
+pub(super) struct Rows<'a> {
+    postings: WritePostings<'a>,
+    outcomes: RecordOutcomes<'a>,
+    exchanges: WriteExchanges<'a>,
+    payouts: WritePayouts<'a>,
+    closings: ClosePayouts<'a>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Self {
+        let mut rows = Self::empty(at);
+        for posting in &plan.postings {
+            if let Some(order) = orders.get(posting.order) {
+                rows.add_transfer(posting, order);
+                rows.add_outcome(order, Some(posting.id), None);
+                rows.add_extra(posting.id, order);
+            }
+        }
+        for (order, rejection) in &plan.rejections {
+            if let Some(order) = orders.get(*order) {
+                rows.add_outcome(order, None, Some(*rejection));
+            }
+        }
+        rows.add_entries(&plan.postings);
+        rows
+    }
+
+    /// Writes them; answers the number before that of the first transfer.
+    pub(super) async fn write(self, db: &mut Connection) -> Result<i64, Failure> {
+        let base = write_main(self.postings, self.outcomes, db).await?;
+        if !self.exchanges.transfers.is_empty() {
+            self.exchanges.execute(db).await?;
+        }
+        if !self.payouts.ids.is_empty() {
+            self.payouts.execute(db).await?;
+        }
+        let closings = self.closings.ids.len();
+        if closings > 0 && self.closings.execute(db).await? != closings {
+            // Its key is free and yet the payout is closed: better no posting than a second one.
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        Ok(base)
+    }
+
+    fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
+        let rows = &mut self.postings;
+        if let (Some(from), Some(to)) = (order.command.from(), order.command.to()) {
+            rows.count += 1;
+            rows.ids.push(posting.id);
+            rows.amounts.push(from.amount.minor().saturating_neg());
+            rows.from_accounts.push(from.account);
+            rows.to_accounts.push(to.account);
+            rows.currencies.push(from.amount.currency().code());
+            rows.kinds.push(order.command.kind.as_str());
+            rows.references.push(&order.reference);
+            rows.counterparties.push(&order.counterparty);
+        }
+    }
+
+    /// In the order of the primary key, so that neighbors go to the same page of its index.
+    fn add_entries(&mut self, postings: &[Posting]) {
+        let mut entries: Vec<(Uuid, &Entry)> = postings
+            .iter()
+            .flat_map(|posting| posting.entries.iter().map(move |entry| (posting.id, entry)))
+            .collect();
+        entries.sort_unstable_by_key(|(_, entry)| (entry.account, entry.version));
+        let rows = &mut self.postings;
+        for (transfer, entry) in entries {
+            rows.entry_accounts.push(entry.account);
+            rows.entry_versions.push(entry.version);
+            rows.entry_transfers.push(transfer);
+            rows.entry_amounts.push(entry.amount.minor());
+            rows.entry_balances.push(entry.balance.minor());
+            rows.entry_currencies.push(entry.amount.currency().code());
+        }
+    }
+
+    fn add_outcome(&mut self, order: &'a Order, transfer: Option<Uuid>, rejection: Option<Rejection>) {
+        let rows = &mut self.outcomes;
+        rows.owners.push(&order.key.owner);
+        rows.operations.push(order.key.operation);
+        rows.keys.push(&order.key.key);
+        rows.fingerprints.push(&order.fingerprint.0);
+        rows.transfers.push(transfer);
+        rows.rejections.push(rejection.map(|rejection| rejection.reason.as_str()));
+        rows.rejected_legs.push(rejection.map(|rejection| rejection.leg));
+    }
+
+    fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
+        match &order.extra {
+            Extra::Nothing => (),
+            Extra::Exchange { bought, rate, rate_date, rate_source } => {
+                let rows = &mut self.exchanges;
+                rows.transfers.push(transfer);
+                rows.bought.push(bought.minor());
+                rows.bought_currencies.push(bought.currency().code());
+                rows.rates.push(rate.to_string());
+                rows.rate_dates.push(*rate_date);
+                rows.rate_sources.push(rate_source);
+            }
+            Extra::Payout { creditor_name, creditor_iban, traceparent } => {
+                if let (Actor::Customer(owner), Some(from)) = (&order.command.actor, order.command.from()) {
+                    let rows = &mut self.payouts;
+                    rows.ids.push(transfer);
+                    rows.accounts.push(from.account);
+                    rows.owners.push(owner);
+                    rows.amounts.push(from.amount.minor().saturating_neg());
+                    rows.currencies.push(from.amount.currency().code());
+                    rows.creditor_names.push(creditor_name);
+                    rows.creditor_ibans.push(creditor_iban);
+                    rows.references.push(&order.reference);
+                    rows.traceparents.push(traceparent.as_deref());
+                }
+            }
+            Extra::PayoutClosed { payout, paid } => {
+                self.closings.ids.push(*payout);
+                self.closings.statuses.push(if *paid { "paid" } else { "failed" });
+                self.closings.closed_by.push(transfer);
+            }
+        }
+    }
+
+    fn empty(at: DateTime<Utc>) -> Self {
+        Self {
+            postings: WritePostings { at, ..Default::default() },
+            outcomes: RecordOutcomes { at, ..Default::default() },
+            exchanges: WriteExchanges::default(),
+            payouts: WritePayouts { at, ..Default::default() },
+            closings: ClosePayouts::default(),
+        }
+    }
+}
+
+/// Both are on their way before the first answers.
+async fn write_main(
+    postings: WritePostings<'_>,
+    outcomes: RecordOutcomes<'_>,
+    db: &Connection,
+) -> Result<i64, DieselError> {
+    let (mut first, mut second) = (db, db);
+    let posting = async {
+        if postings.ids.is_empty() {
+            return Ok(0);
+        }
+        postings.get_result::<(i64,)>(&mut first).await.map(|(base,)| base)
+    };
+    let recording = async {
+        if outcomes.keys.is_empty() {
+            return Ok(0);
+        }
+        outcomes.execute(&mut second).await
+    };
+    let (base, _) = futures_util::try_join!(posting, recording)?;
+    Ok(base)
+}

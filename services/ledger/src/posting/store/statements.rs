@@ -1,0 +1,201 @@
+//! The statements of a posting. Types of their own rather than `sql_query`, so that diesel prepares each once per connection: preparing
+//! costs more than running them.
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Bytea, Date, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use money::Money;
+use uuid::Uuid;
+
+use crate::posting::batch::{Outcome, Posted, Recorded};
+use crate::posting::model::{Account, Fingerprint, Key, Kind, Purpose, Reason, Rejection};
+
+/// A statement as text with its binds in order, and the types of its rows.
+macro_rules! statement {
+    ($(#[$doc:meta])* $name:ident -> $row:ty { $($sql:literal $field:ident: $sql_type:ty = $type:ty,)* } $end:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name<'a> { $(pub(super) $field: $type,)* pub(super) borrowed: PhantomData<&'a ()> }
+
+        impl QueryFragment<Pg> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                $(out.push_sql($sql); out.push_bind_param::<$sql_type, _>(&self.$field)?;)*
+                out.push_sql($end);
+                Ok(())
+            }
+        }
+
+        impl QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl Query for $name<'_> {
+            type SqlType = $row;
+        }
+    };
+}
+
+statement! {
+    /// Locks accounts in the order of their ids, and reads them.
+    LockAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed from lock_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// What became of these keys, if they were used.
+    RecordedOutcomes -> (Text, Text, Text, Bytea, Nullable<SqlUuid>, Nullable<Text>, Nullable<SmallInt>, Nullable<BigInt>, Nullable<Timestamptz>) {
+        "select owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, sequence, posted_at from recorded_outcomes("
+        owners: Array<Text> = &'a [&'a str],
+        ", " operations: Array<Text> = &'a [&'a str],
+        ", " keys: Array<Text> = &'a [&'a str],
+    } ")"
+}
+
+statement! {
+    /// Takes numbers, writes transfers and entries, announces the range; answers the number before the first.
+    WritePostings -> (BigInt,) {
+        "with taken as (update head set sequence = sequence + " count: BigInt = i64,
+        " returning sequence - $1 as base), announced as ( \
+             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, " at: Timestamptz = DateTime<Utc>,
+        " from taken), posted as ( \
+             insert into transfers \
+                 (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
+             select t.id, taken.base + t.n, t.amount, $2, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
+             from taken, unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " amounts: Array<BigInt> = Vec<i64>,
+        ", " from_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " to_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " kinds: Array<Text> = Vec<&'static str>,
+        ", " references: Array<Text> = Vec<&'a str>,
+        ", " counterparties: Array<Text> = Vec<&'a str>,
+        ") with ordinality as t (id, amount, from_account, to_account, currency, kind, reference, counterparty, n)), booked as ( \
+             insert into entries (account_id, version, transfer_id, amount, balance, currency) \
+             select * from unnest(" entry_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " entry_versions: Array<BigInt> = Vec<i64>,
+        ", " entry_transfers: Array<SqlUuid> = Vec<Uuid>,
+        ", " entry_amounts: Array<BigInt> = Vec<i64>,
+        ", " entry_balances: Array<BigInt> = Vec<i64>,
+        ", " entry_currencies: Array<Text> = Vec<&'static str>,
+    } ")) select base from taken"
+}
+
+statement! {
+    /// Writes what became of keys.
+    RecordOutcomes -> () {
+        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) select "
+        at: Timestamptz = DateTime<Utc>,
+        ", o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
+        ", " operations: Array<Text> = Vec<&'static str>,
+        ", " keys: Array<Text> = Vec<&'a str>,
+        ", " fingerprints: Array<Bytea> = Vec<&'a [u8]>,
+        ", " transfers: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        ", " rejections: Array<Nullable<Text>> = Vec<Option<&'static str>>,
+        ", " rejected_legs: Array<Nullable<SmallInt>> = Vec<Option<i16>>,
+    } ") as o"
+}
+
+statement! {
+    /// Writes the quotes of exchanges.
+    WriteExchanges -> () {
+        "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
+         select e.transfer_id, e.bought, e.bought_currency, e.rate::numeric, e.rate_date, e.rate_source from unnest("
+        transfers: Array<SqlUuid> = Vec<Uuid>,
+        ", " bought: Array<BigInt> = Vec<i64>,
+        ", " bought_currencies: Array<Text> = Vec<&'static str>,
+        ", " rates: Array<Text> = Vec<String>,
+        ", " rate_dates: Array<Date> = Vec<NaiveDate>,
+        ", " rate_sources: Array<Text> = Vec<&'static str>,
+    } ") as e (transfer_id, bought, bought_currency, rate, rate_date, rate_source)"
+}
+
+statement! {
+    /// Writes payouts that are to be submitted.
+    WritePayouts -> () {
+        "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
+             reference, traceparent) select " at: Timestamptz = DateTime<Utc>,
+        ", $1, p.* from unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " owners: Array<Text> = Vec<&'a str>,
+        ", " amounts: Array<BigInt> = Vec<i64>,
+        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " creditor_names: Array<Text> = Vec<&'a str>,
+        ", " creditor_ibans: Array<Text> = Vec<&'a str>,
+        ", " references: Array<Text> = Vec<&'a str>,
+        ", " traceparents: Array<Nullable<Text>> = Vec<Option<&'a str>>,
+    } ") as p"
+}
+
+statement! {
+    /// Ends payouts.
+    ClosePayouts -> () {
+        "update payouts p set status = c.status, closed_by = c.closed_by from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " statuses: Array<Text> = Vec<&'static str>,
+        ", " closed_by: Array<SqlUuid> = Vec<Uuid>,
+    } ") as c (id, status, closed_by) where p.id = c.id and p.status in ('pending', 'submitted')"
+}
+
+/// A row of [`LockAccounts`].
+#[derive(Debug, Queryable)]
+pub(super) struct LockedRow {
+    id: Uuid,
+    owner: Option<String>,
+    purpose: String,
+    currency: String,
+    balance: i64,
+    floor: i64,
+    version: i64,
+    closed: bool,
+}
+
+impl LockedRow {
+    pub(super) fn account(self) -> Option<Account> {
+        Some(Account {
+            id: self.id,
+            owner: self.owner,
+            purpose: Purpose::from_text(&self.purpose)?,
+            balance: Money::new(self.balance, self.currency.parse().ok()?),
+            floor: self.floor,
+            version: self.version,
+            closed: self.closed,
+        })
+    }
+}
+
+/// A row of [`RecordedOutcomes`].
+#[derive(Debug, Queryable)]
+pub(super) struct KeyRow {
+    owner: String,
+    operation: String,
+    key: String,
+    fingerprint: Vec<u8>,
+    transfer_id: Option<Uuid>,
+    rejection: Option<String>,
+    rejected_leg: Option<i16>,
+    sequence: Option<i64>,
+    posted_at: Option<DateTime<Utc>>,
+}
+
+impl KeyRow {
+    pub(super) fn recorded(self) -> Option<(Key, Recorded)> {
+        let outcome = match (self.transfer_id, self.rejection) {
+            (Some(id), _) => Outcome::Posted(Posted { id, sequence: self.sequence?, at: self.posted_at? }),
+            (None, Some(reason)) => {
+                Outcome::Rejected(Rejection { reason: Reason::from_text(&reason)?, leg: self.rejected_leg? })
+            }
+            (None, None) => return None,
+        };
+        let key = Key { owner: self.owner, operation: Kind::operation_from_text(&self.operation)?, key: self.key };
+        Some((key, Recorded { fingerprint: Fingerprint(self.fingerprint.try_into().ok()?), outcome }))
+    }
+}

@@ -1,0 +1,88 @@
+//! The tables as diesel sees them. The migrations have the constraints, the triggers and who may do what.
+
+diesel::table! {
+    accounts (id) {
+        id -> Uuid,
+        balance -> BigInt,
+        version -> BigInt,
+        floor -> BigInt,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+        currency -> Text,
+        purpose -> Text,
+        owner -> Nullable<Text>,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    transfers (id) {
+        id -> Uuid,
+        sequence -> BigInt,
+        amount -> BigInt,
+        posted_at -> Timestamptz,
+        from_account -> Uuid,
+        to_account -> Uuid,
+        currency -> Text,
+        kind -> Text,
+        reference -> Text,
+        counterparty -> Text,
+    }
+}
+
+diesel::table! {
+    entries (account_id, version) {
+        account_id -> Uuid,
+        version -> BigInt,
+        transfer_id -> Uuid,
+        amount -> BigInt,
+        balance -> BigInt,
+        currency -> Text,
+    }
+}
+
+diesel::table! {
+    exchanges (transfer_id) {
+        transfer_id -> Uuid,
+        bought -> BigInt,
+        bought_currency -> Text,
+        rate -> Numeric,
+        rate_date -> Date,
+        rate_source -> Text,
+    }
+}
+
+diesel::table! {
+    payouts (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        owner -> Text,
+        amount -> BigInt,
+        currency -> Text,
+        creditor_name -> Text,
+        creditor_iban -> Text,
+        reference -> Text,
+        traceparent -> Nullable<Text>,
+        status -> Text,
+        partner_id -> Nullable<Text>,
+        attempts -> Integer,
+        next_attempt_at -> Timestamptz,
+        created_at -> Timestamptz,
+        closed_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    idempotency (owner, operation, key) {
+        owner -> Text,
+        operation -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        transfer_id -> Nullable<Uuid>,
+        rejection -> Nullable<Text>,
+        rejected_leg -> Nullable<SmallInt>,
+        decided_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(accounts, transfers, entries, exchanges, payouts, idempotency);

@@ -1,0 +1,40 @@
+//! `/v1/transfers`.
+
+use actix_web::{HttpResponse, web};
+use api::scope::{AccountsRead, TransfersWrite};
+use api::transfers::{PostTransfer, Transfer};
+use defense::{Caller, IdempotencyKey};
+use runtime::{ApiJson, Problem};
+use uuid::Uuid;
+
+use super::{post, store};
+use crate::error::{Error, Resource};
+use crate::http::created;
+use crate::state::State;
+
+/// `POST /v1/transfers`.
+pub async fn post(
+    caller: Caller<TransfersWrite>,
+    key: IdempotencyKey,
+    ApiJson(request): ApiJson<PostTransfer>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let posted = post::post(&state, &caller.subject, key.as_str(), request).await;
+    let (transfer, replayed) = posted.map_err(|error| error.told(&caller))?;
+    Ok(created(&transfer, replayed))
+}
+
+/// `GET /v1/transfers/{id}`.
+pub async fn get(
+    caller: Caller<AccountsRead>,
+    path: web::Path<Uuid>,
+    state: web::Data<State>,
+) -> Result<web::Json<Transfer>, Problem> {
+    let id = path.into_inner();
+    let row = storage::subject_transaction(&state.pool, "transfers.get", &caller.subject, async |db| {
+        store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
+    })
+    .await
+    .map_err(|error| error.told(&caller))?;
+    Ok(web::Json(row.wire()?))
+}

@@ -1,0 +1,44 @@
+//! Posts a transfer from the caller's account to any customer's account.
+
+use api::transfers::{PostTransfer, Transfer};
+
+use crate::error::Error;
+use crate::input::{self, time, wire};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order};
+use crate::state::State;
+
+/// The transfer, and whether it was there before.
+pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer) -> Result<(Transfer, bool), Error> {
+    let amount = input::positive(&request.amount)?;
+    let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
+    let (from, to) = (request.from_account, request.to_account);
+    let actor = Actor::Customer(subject.to_owned());
+    let command = Command::between(Kind::Transfer, actor, from, to, amount)
+        .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
+    let order = Order {
+        key: Key { owner: subject.to_owned(), operation: Kind::Transfer.operation(), key: key.to_owned() },
+        fingerprint: Fingerprint::of(&[
+            from.as_bytes(),
+            to.as_bytes(),
+            &amount.minor().to_be_bytes(),
+            amount.currency().code().as_bytes(),
+            reference.as_bytes(),
+        ]),
+        command,
+        reference: reference.to_owned(),
+        counterparty: String::new(),
+        extra: Extra::Nothing,
+    };
+    let receipt = state.post(order).await?;
+    // A repetition has the same fingerprint, so these are also the first one's.
+    let transfer = Transfer {
+        id: receipt.posted.id,
+        sequence: receipt.posted.sequence,
+        from_account: from,
+        to_account: to,
+        amount: wire(amount),
+        reference: request.reference,
+        posted_at: time(receipt.posted.at),
+    };
+    Ok((transfer, receipt.replayed))
+}

@@ -1,0 +1,45 @@
+//! Queries on `transfers`, as `ledger_app`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use money::Money;
+use storage::{Connection, StorageError};
+use uuid::Uuid;
+
+use crate::accounts::store::currency;
+use crate::error::Error;
+use crate::input::{time, wire};
+use crate::schema::transfers;
+
+/// A transfer as either side sees it.
+#[derive(Debug, Queryable, Selectable)]
+pub(crate) struct Transfer {
+    id: Uuid,
+    sequence: i64,
+    amount: i64,
+    posted_at: DateTime<Utc>,
+    from_account: Uuid,
+    to_account: Uuid,
+    currency: String,
+    reference: String,
+}
+
+impl Transfer {
+    pub(crate) fn wire(self) -> Result<api::transfers::Transfer, Error> {
+        Ok(api::transfers::Transfer {
+            id: self.id,
+            sequence: self.sequence,
+            from_account: self.from_account,
+            to_account: self.to_account,
+            amount: wire(Money::new(self.amount, currency(&self.currency)?)),
+            reference: self.reference,
+            posted_at: time(self.posted_at),
+        })
+    }
+}
+
+/// A transfer that the transaction's subject is part of: row-level security shows no other.
+pub(crate) async fn find(db: &mut Connection, id: Uuid) -> Result<Option<Transfer>, StorageError> {
+    Ok(transfers::table.find(id).select(Transfer::as_select()).first(db).await.optional()?)
+}
