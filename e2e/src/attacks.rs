@@ -120,9 +120,7 @@ async fn who_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let url = forged.url.to_string();
     let stolen = &loot.alice.access_token;
     let proof = loot.mallory.proof("GET", &url, Some(stolen), None)?;
-    let forged = forged
-        .with(api::header::AUTHORIZATION, format!("DPoP {stolen}"))
-        .with(api::header::DPOP, proof);
+    let forged = forged.with(api::header::AUTHORIZATION, format!("DPoP {stolen}")).with(api::header::DPOP, proof);
     let seen = loot.mallory.sign(forged)?.send(&loot.http).await?;
     report.stopped(22, "Alice's access token is used from Mallory's genuine phone", "ledger", 401, &seen).await?;
 
@@ -200,7 +198,13 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     };
     ensure!(!refused.is_timeout(), "the internal listener was not reached");
     let reason = "certificate required".to_owned();
-    report.tell(45, "The ledger's internal port, without a certificate", "a failed handshake".into(), "transport".into(), reason);
+    report.tell(
+        45,
+        "The ledger's internal port, without a certificate",
+        "a failed handshake".into(),
+        "transport".into(),
+        reason,
+    );
     Ok(())
 }
 

@@ -190,8 +190,7 @@ mod tests {
             <label>E-mail <input name="email" type="email"></label><input name="password" type="password" value="">
             <button name="go" value="1">Log in</button></form>"#;
         let form = Form::first(html).unwrap();
-        let person =
-            Person { email: "a@b.c".into(), password: "secret".into(), name: "A".into(), registers: false };
+        let person = Person { email: "a@b.c".into(), password: "secret".into(), name: "A".into(), registers: false };
         assert_eq!(form.action, "/login");
         let expected = [("csrf", "a&b"), ("email", "a@b.c"), ("password", "secret"), ("go", "1")];
         let filled = form.filled(&person);

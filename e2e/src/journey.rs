@@ -265,9 +265,18 @@ async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Res
     let page = alice.client.entries(eur.id, &EntryQuery::default()).await?;
     let account = alice.client.account(eur.id).await?;
     let newest = page.entries.first().context("the statement is empty")?;
-    ensure!(newest.balance == account.balance, "the statement ends at {}, the account has {}", newest.balance, account.balance);
-    let lines: Vec<String> =
-        page.entries.iter().rev().map(|entry| format!("{} {:>9} → {}", entry.kind, entry.amount.amount, entry.balance.amount)).collect();
+    ensure!(
+        newest.balance == account.balance,
+        "the statement ends at {}, the account has {}",
+        newest.balance,
+        account.balance
+    );
+    let lines: Vec<String> = page
+        .entries
+        .iter()
+        .rev()
+        .map(|entry| format!("{} {:>9} → {}", entry.kind, entry.amount.amount, entry.balance.amount))
+        .collect();
     narrator.end(
         began,
         Ended {

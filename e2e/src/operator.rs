@@ -30,7 +30,9 @@ impl Operator {
     /// The refusal that `service` logged for the request with this id.
     pub async fn refusal(&self, service: &str, request_id: &str) -> anyhow::Result<Refusal> {
         let line = self.find(service, |line| {
-            text(line, "request_id") == Some(request_id) && text(line, "target") == Some("audit") && text(line, "layer").is_some()
+            text(line, "request_id") == Some(request_id)
+                && text(line, "target") == Some("audit")
+                && text(line, "layer").is_some()
         });
         let line = line.await?;
         let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use api::attestation::App;
 use async_trait::async_trait;
-use mobile_sdk::{
-    CallRecord, Client, Config, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store,
-};
+use mobile_sdk::{CallRecord, Client, Config, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};

@@ -93,17 +93,20 @@ fn timeline(html: &mut String, steps: &[Step], total: f64) {
         }
         let left = step.start_ms / total * 100.0;
         let width = step.millis / total * 100.0;
-        let chips: String = step.checked.iter().map(|check| format!("<span>{}</span>", escape(check))).collect();
+        let chips: Vec<String> = step.checked.iter().map(|check| format!("<span>{}</span>", escape(check))).collect();
         let _ok = write!(
             html,
             "<details class=step><summary><span>{}</span><span class=bar><i style=\"left:{left:.2}%;width:{width:.2}%\"></i></span>\
-             <span class=ms>{:.0} ms</span></summary><dl><dt>asked</dt><dd>{}</dd><dt>checked</dt><dd class=chips>{chips}</dd>\
+             <span class=ms>{:.0} ms</span></summary><dl><dt>asked</dt><dd>{}</dd><dt>checked</dt><dd class=chips>{}</dd>\
              <dt>result</dt><dd>{}</dd>{}</dl></details>",
             escape(&step.title),
             step.millis,
             escape(&step.asked),
+            chips.join(" "),
             escape(&step.outcome),
-            step.trace_id.as_ref().map_or(String::new(), |id| format!("<dt>trace</dt><dd><code>{}</code></dd>", escape(id))),
+            step.trace_id
+                .as_ref()
+                .map_or(String::new(), |id| format!("<dt>trace</dt><dd><code>{}</code></dd>", escape(id))),
         );
     }
 }
@@ -154,7 +157,7 @@ fn waterfall(html: &mut String, trace: &Trace) {
             "<div class=span title=\"{}\"><span class=name style=\"padding-left:{}px\"><span class=svc style=\"color:{color}\">{}</span> {}</span>\
              <span class=lane><i style=\"left:{left:.2}%;width:{width:.2}%;background:{color}\"></i></span><span class=ms>{:.1} ms</span></div>",
             escape(&notes.join("\n")),
-            depth * 16,
+            depth * 13,
             escape(&span.service),
             escape(&span.name),
             nanos(length) / 1e6,

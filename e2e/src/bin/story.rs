@@ -44,7 +44,11 @@ async fn tell(narrator: &mut Narrator) -> Result<()> {
 
     let accounts = journey::live(narrator, &stack, &alice, &bob).await?;
 
-    narrator.chapter(3, "Attacks", "From outside, over HTTP. The attacker sees one generic answer; the log knows more.");
+    narrator.chapter(
+        3,
+        "Attacks",
+        "From outside, over HTTP. The attacker sees one generic answer; the log knows more.",
+    );
     let pki = Pki::create(&stack.pki)?;
     let http = testkit::server::client(&pki.public_ca(), None)?;
     let key = alice_device.device_key().context("Alice's phone has no device key")?;

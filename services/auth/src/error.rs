@@ -68,7 +68,9 @@ impl ErrorCode {
     /// The status at the authorization server's own endpoints.
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidClient | Self::InvalidClientAttestation | Self::UseFreshAttestation | Self::InvalidToken => 401,
+            Self::InvalidClient | Self::InvalidClientAttestation | Self::UseFreshAttestation | Self::InvalidToken => {
+                401
+            }
             Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
@@ -117,7 +119,12 @@ impl Refusal {
 
     /// A `DPoP` proof that does not hold.
     pub const fn proof(reason: &'static str) -> Self {
-        Self::new(ErrorCode::InvalidDpopProof, "dpop", reason, "the DPoP proof is missing or not valid for this request")
+        Self::new(
+            ErrorCode::InvalidDpopProof,
+            "dpop",
+            reason,
+            "the DPoP proof is missing or not valid for this request",
+        )
     }
 
     /// Something of ours is missing; nothing is said about the client.
@@ -223,7 +230,9 @@ impl PageRefusal {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Request => "This sign-in link is no longer valid. Go back to the app and start again.",
-            Self::Interaction => "This sign-in has expired or belongs to another browser. Go back to the app and start again.",
+            Self::Interaction => {
+                "This sign-in has expired or belongs to another browser. Go back to the app and start again."
+            }
             Self::Csrf | Self::Origin | Self::Form => {
                 "This form did not come from our page as it should. Go back to the app and start again."
             }

@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn only_forms_are_forms() {
-        assert!(is_form("application/x-www-form-urlencoded; charset=UTF-8") && is_form("Application/X-WWW-Form-UrlEncoded"));
+        assert!(
+            is_form("application/x-www-form-urlencoded; charset=UTF-8") && is_form("Application/X-WWW-Form-UrlEncoded")
+        );
         assert!(!is_form("application/json") && !is_form("multipart/form-data") && !is_form(""));
     }
 }

@@ -150,7 +150,13 @@ mod tests {
     fn the_issuer_is_an_https_origin() {
         assert_eq!(issuer("https://localhost:7001").unwrap(), "https://localhost:7001");
         assert_eq!(issuer("https://auth.redoubt.example/").unwrap(), "https://auth.redoubt.example");
-        for wrong in ["http://localhost:7001", "https://localhost:7001/auth", "https://localhost/?x", "localhost", "https://localhost:443"] {
+        for wrong in [
+            "http://localhost:7001",
+            "https://localhost:7001/auth",
+            "https://localhost/?x",
+            "localhost",
+            "https://localhost:443",
+        ] {
             assert!(issuer(wrong).is_err(), "{wrong}");
         }
     }

@@ -28,7 +28,12 @@ pub const CONSENT: &str = "/consent";
 pub fn public() -> Routes {
     Routes::public()
         .add(Method::GET, "/.well-known/openid-configuration", "Provider metadata.", discovery::http::get_metadata)
-        .add(Method::GET, "/.well-known/oauth-authorization-server", "The same (RFC 8414).", discovery::http::get_metadata)
+        .add(
+            Method::GET,
+            "/.well-known/oauth-authorization-server",
+            "The same (RFC 8414).",
+            discovery::http::get_metadata,
+        )
         .add(Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
         .add(Method::POST, PAR, "Pushes an authorization request.", par::http::post_par)
         .add(Method::GET, AUTHORIZE, "Begins in the browser.", authorize::http::get_authorize)

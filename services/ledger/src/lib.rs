@@ -1,3 +1,132 @@
-//! The ledger.
-//! (under construction)
+//! The ledger: accounts, transfers, exchanges, payouts and statements. The only place where money moves.
+//!
+//! Invariants, each kept by the code *and* by the database:
+//! - every transfer's entries sum to zero in each currency; entries are never changed or deleted;
+//! - an account's balance is the sum of its entries and never below its floor; its entries are numbered without a gap;
+//! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
+//! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
+//! - what may have happened is never reported as failed ([`error`]).
+//!
+//! Three roles in PostgreSQL: `ledger_migrator` owns, `ledger_app` reads under row-level security and opens accounts, `ledger_poster` appends
+//! postings. None of them can set a balance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use anyhow::Result;
+use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
+use defense::{AccessTokenLayer, AttestationLayer, AudienceKeySource, JwksSource, MessageSignatureLayer, Pipeline};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use runtime::{App, Common, Context, RouteDoc, Service};
+use tokio::sync::Notify;
+
+pub mod accounts;
+pub mod bench;
+pub mod config;
+pub mod deposits;
+pub mod error;
+pub mod exchanges;
+pub mod http;
+pub mod input;
+pub mod invariants;
+pub mod payouts;
 pub mod posting;
+pub mod routes;
+mod schema;
+pub mod state;
+pub mod transfers;
+
+use crate::config::Config;
+use crate::exchanges::Rates;
+use crate::payouts::courier::Courier;
+use crate::posting::Committer;
+use crate::posting::committer::Sizes;
+use crate::state::State;
+
+/// The database.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// Nonces that each replay memory holds.
+const MEMORY: usize = 1 << 20;
+/// Poster connections beside the committer's: the payouts' courier, the operator.
+const SPARE_CONNECTIONS: usize = 3;
+
+/// The service.
+pub struct Ledger;
+
+impl Service for Ledger {
+    const NAME: &'static str = "ledger";
+
+    type Config = Config;
+
+    fn common(config: &Config) -> &Common {
+        &config.common
+    }
+
+    fn migrations() -> Option<EmbeddedMigrations> {
+        Some(MIGRATIONS)
+    }
+
+    fn describe() -> Vec<RouteDoc> {
+        [routes::public().docs(), routes::internal().docs()].concat()
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App> {
+        let pipeline = pipeline(&config, &context)?;
+        let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
+        let poster = storage::pool(&poster_url, config.posting.lanes + SPARE_CONNECTIONS)?;
+        let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
+        let (committer, work) = Committer::new(poster.clone(), Arc::clone(&context.clock), sizes);
+        let broker = context.clients.internal("broker")?;
+        let state = Arc::new(State {
+            pool: context.database()?,
+            poster: poster.clone(),
+            committer,
+            rates: Rates::new(broker.clone(), &config.broker_url, config.max_rate_age_days),
+            payouts: Arc::new(Notify::new()),
+            clock: Arc::clone(&context.clock),
+        });
+        let courier = Courier {
+            state: Arc::clone(&state),
+            client: broker,
+            broker_url: config.broker_url,
+            poll: Duration::from_millis(config.payouts_poll_ms.max(10).into()),
+        };
+        let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
+        let app = App::internal(move |config| {
+            config.app_data(internal.clone());
+            routes::internal().configure(None, config);
+        });
+        let app = app.public(move |config| {
+            config.app_data(public.clone());
+            routes::public().configure(Some(&pipeline), config);
+        });
+        let app = app
+            .background("committer", work.run(context.shutdown.clone()))
+            .background("payout courier", courier.run(context.shutdown));
+        Ok(app.ready(Arc::new(move || {
+            let poster = poster.clone();
+            Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
+        })))
+    }
+}
+
+/// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.
+fn pipeline(config: &Config, context: &Context) -> Result<Pipeline> {
+    let public = config.common.public.as_ref();
+    let origin = public.map(|public| public.url.as_str()).unwrap_or_default();
+    let audience_keys = Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
+    let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
+    let access_token = AccessTokenLayer::new(config.issuer.clone(), LEDGER_RESOURCE, origin, jwks, MEMORY);
+    let signature = MessageSignatureLayer::new(MEMORY, context.clock.unix());
+    Ok(Pipeline::new(
+        vec![
+            Box::new(AttestationLayer::new(LEDGER_AUDIENCE, audience_keys)),
+            Box::new(signature),
+            Box::new(access_token),
+        ],
+        origin,
+        Arc::clone(&context.clock),
+    ))
+}

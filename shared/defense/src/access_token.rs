@@ -30,13 +30,7 @@ pub struct AccessTokenLayer {
 
 impl AccessTokenLayer {
     /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path.
-    pub fn new(
-        issuer: String,
-        audience: &'static str,
-        origin: &str,
-        keys: Arc<JwksSource>,
-        capacity: usize,
-    ) -> Self {
+    pub fn new(issuer: String, audience: &'static str, origin: &str, keys: Arc<JwksSource>, capacity: usize) -> Self {
         let origin = origin.trim_end_matches('/').to_owned();
         Self { issuer, audience, origin, keys, nonces: Nonces::new(), seen: ReplayMemory::new(capacity) }
     }
@@ -69,8 +63,7 @@ impl AccessTokenLayer {
         claims: &access_token::Claims,
     ) -> Result<(), Decision> {
         let htu = format!("{}{}", self.origin, request.path);
-        let expect =
-            dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
+        let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
         let verified = dpop::verify(proof, &expect).map_err(|error| Decision::refuse(error.reason()))?;
         if verified.jkt != claims.cnf.jkt {
             return Err(Decision::refuse("token_of_another_key"));

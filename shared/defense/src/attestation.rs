@@ -28,7 +28,8 @@ impl AttestationLayer {
             .single(api::header::ATTESTATION_TOKEN)
             .ok_or_else(|| Decision::refuse("attestation_token_missing"))?;
         let refuse = |error: TokenError| Decision::refuse(error.reason());
-        let kid = jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
+        let kid =
+            jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
         let epoch = kid.and_then(|kid| kid.parse().ok()).ok_or_else(|| refuse(TokenError::UnknownKey))?;
         let keys = self.keys.get(epoch, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
         let (claims, session_key) =

@@ -45,12 +45,10 @@ impl FromRequest for IdempotencyKey {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut values = request.headers().get_all(api::header::IDEMPOTENCY_KEY);
         ready(match (values.next(), values.next()) {
-            (None, _) => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                code::KEY_MISSING,
-                "This request needs an Idempotency-Key.",
-            )
-            .field("Idempotency-Key")),
+            (None, _) => {
+                Err(Problem::new(StatusCode::BAD_REQUEST, code::KEY_MISSING, "This request needs an Idempotency-Key.")
+                    .field("Idempotency-Key"))
+            }
             (Some(value), None) => Self::parse(value.to_str().unwrap_or_default()),
             (Some(_), Some(_)) => Self::parse(""),
         })

@@ -9,8 +9,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
-use identity::message_signature::{self, ResponseParts};
 use identity::Principal;
+use identity::message_signature::{self, ResponseParts};
 use runtime::audit::{self, Who};
 use runtime::{Clock, Problem, RequestId, metrics};
 
@@ -58,7 +58,14 @@ impl Pipeline {
                 Decision::Challenge { reason, problem } => {
                     metrics::decision(layer.name(), "challenge");
                     let Who { subject, support_id, .. } = who(&facts);
-                    runtime::audit!("challenged", layer = layer.name(), outcome = "challenged", reason, subject, support_id);
+                    runtime::audit!(
+                        "challenged",
+                        layer = layer.name(),
+                        outcome = "challenged",
+                        reason,
+                        subject,
+                        support_id
+                    );
                     return Ok(request.into_response(problem.error_response()).map_into_boxed_body());
                 }
             }

@@ -54,10 +54,7 @@ pub(super) async fn insert(
 /// Ends a grant and all that was issued under it. The first reason stays.
 pub(crate) async fn revoke(db: &mut Connection, id: Uuid, reason: &str, now: i64) -> Result<(), StorageError> {
     let live = grants::table.find(id).filter(grants::revoked_at.is_null());
-    diesel::update(live)
-        .set((grants::revoked_at.eq(at(now)), grants::revoked_reason.eq(reason)))
-        .execute(db)
-        .await?;
+    diesel::update(live).set((grants::revoked_at.eq(at(now)), grants::revoked_reason.eq(reason))).execute(db).await?;
     Ok(())
 }
 

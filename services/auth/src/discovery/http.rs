@@ -9,7 +9,5 @@ use crate::provider::Provider;
 
 /// Public: how to begin.
 pub async fn get_metadata(_: Public, provider: web::Data<Provider>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
-        .json(Metadata::of(&provider))
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=3600")).json(Metadata::of(&provider))
 }

@@ -1,7 +1,7 @@
 //! The style sheet.
 
-use actix_web::http::header;
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use defense::Public;
 
 use super::STYLE;

@@ -116,7 +116,9 @@ mod tests {
         assert!(is_ours(&one(ISSUER), &Field::Absent, ISSUER));
         assert!(is_ours(&Field::Absent, &one("same-origin"), ISSUER));
         assert!(is_ours(&Field::Absent, &Field::Absent, ISSUER));
-        for foreign in ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/"] {
+        for foreign in
+            ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/"]
+        {
             assert!(!is_ours(&one(foreign), &one("same-origin"), ISSUER), "{foreign}");
         }
         for site in ["cross-site", "same-site", "none"] {
@@ -139,7 +141,12 @@ mod tests {
         let pages = [
             render(&LoginPage { client: evil, csrf: "token", email: evil, error: Some(evil) }),
             render(&RegisterPage {
-                client: evil, csrf: "token", name: evil, email: evil, error: Some(evil), min_password: 15,
+                client: evil,
+                csrf: "token",
+                name: evil,
+                email: evil,
+                error: Some(evil),
+                min_password: 15,
             }),
             render(&ConsentPage { client: evil, destination: evil, csrf: "token", name: evil, permissions: &[evil] }),
             error(PageRefusal::Request),
@@ -152,9 +159,7 @@ mod tests {
 
     #[test]
     fn every_field_has_a_label() {
-        let page = render(&RegisterPage {
-            client: "c", csrf: "t", name: "", email: "", error: None, min_password: 15,
-        });
+        let page = render(&RegisterPage { client: "c", csrf: "t", name: "", email: "", error: None, min_password: 15 });
         for field in ["name", "email", "password"] {
             assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
         }

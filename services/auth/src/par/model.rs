@@ -113,7 +113,9 @@ fn code_challenge(parameters: &Parameters) -> Result<String, Refusal> {
         return refuse("code_challenge_method", "code_challenge_method must be S256");
     }
     match parameters.get("code_challenge") {
-        Some(challenge) if crypto::b64::decode(challenge).is_ok_and(|digest| digest.len() == 32) => Ok(challenge.to_owned()),
+        Some(challenge) if crypto::b64::decode(challenge).is_ok_and(|digest| digest.len() == 32) => {
+            Ok(challenge.to_owned())
+        }
         Some(_) => refuse("code_challenge_malformed", "code_challenge is not a base64url SHA-256"),
         None => refuse("code_challenge_missing", "code_challenge is missing"),
     }
@@ -168,12 +170,16 @@ mod tests {
         let request = outcome(&[]).unwrap();
         assert_eq!(request.redirect_uri, "https://app.redoubt.example/callback");
         assert_eq!((request.scope.as_str(), request.code_challenge.as_str()), ("openid accounts:read", CHALLENGE));
-        assert_eq!((request.state.as_deref(), request.nonce.as_deref(), request.silent), (Some("s1"), Some("n1"), false));
+        assert_eq!(
+            (request.state.as_deref(), request.nonce.as_deref(), request.silent),
+            (Some("s1"), Some("n1"), false)
+        );
     }
 
     #[test]
     fn what_is_optional_may_be_absent_and_what_is_unknown_is_ignored() {
-        let request = outcome(&[("state", None), ("nonce", None), ("display", Some("page")), ("ui_locales", Some("de"))]);
+        let request =
+            outcome(&[("state", None), ("nonce", None), ("display", Some("page")), ("ui_locales", Some("de"))]);
         assert_eq!(request.map(|request| (request.state, request.nonce)), Ok((None, None)));
         assert!(outcome(&[("nonce", Some(&"n".repeat(384)))]).is_ok());
         assert!(outcome(&[("state", Some(&"s".repeat(1024)))]).is_ok());
@@ -210,7 +216,12 @@ mod tests {
             ("resource", Some("urn:redoubt:broker"), "invalid_target", "resource_unknown"),
             ("state", Some(&long_state), "invalid_request", "parameter_too_long"),
             ("nonce", Some(&long_nonce), "invalid_request", "parameter_too_long"),
-            ("code_challenge", Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM="), "invalid_request", "code_challenge_malformed"),
+            (
+                "code_challenge",
+                Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM="),
+                "invalid_request",
+                "code_challenge_malformed",
+            ),
         ];
         for (name, value, error, reason) in cases {
             let refusal = outcome(&[(name, value)]).unwrap_err();

@@ -46,4 +46,3 @@ pub(super) fn issue(
     let header = Header::new("JWT").with_kid(provider.keys.kid());
     Ok(jose::sign_es256(provider.keys.signing(), &header, &claims)?)
 }
-

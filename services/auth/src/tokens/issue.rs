@@ -1,8 +1,8 @@
 //! Makes tokens for whoever is entitled to them.
 
 use crypto::random;
-use identity::access_token::{self, Claims};
 use identity::Cnf;
+use identity::access_token::{self, Claims};
 use serde::Serialize;
 use uuid::Uuid;
 

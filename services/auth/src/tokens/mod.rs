@@ -42,9 +42,13 @@ pub async fn exchange(
     // RFC 9449 §5: only sender-constrained tokens are issued here.
     let key = key.ok_or(Refusal::proof("dpop_missing"))?;
     match parameters.get("grant_type") {
-        Some(authorization_code::GRANT_TYPE) => authorization_code::redeem(provider, &client, &key, parameters, now).await,
+        Some(authorization_code::GRANT_TYPE) => {
+            authorization_code::redeem(provider, &client, &key, parameters, now).await
+        }
         Some(refresh_token::GRANT_TYPE) => refresh_token::refresh(provider, &client, &key, parameters, now).await,
-        Some(_) => Err(Refusal::new(ErrorCode::UnsupportedGrantType, "request", "grant_type_unknown", "unknown grant_type")),
+        Some(_) => {
+            Err(Refusal::new(ErrorCode::UnsupportedGrantType, "request", "grant_type_unknown", "unknown grant_type"))
+        }
         None => Err(Refusal::request("grant_type_missing", "grant_type is missing")),
     }
 }

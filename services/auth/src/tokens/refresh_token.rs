@@ -78,7 +78,12 @@ fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Refusal> {
     };
     let requested: Vec<&str> = scopes::split(requested).collect();
     if requested.is_empty() || !requested.iter().all(|scope| scopes::contains(granted, scope)) {
-        return Err(Refusal::new(ErrorCode::InvalidScope, "scope", "scope_not_granted", "scope is wider than what was granted"));
+        return Err(Refusal::new(
+            ErrorCode::InvalidScope,
+            "scope",
+            "scope_not_granted",
+            "scope is wider than what was granted",
+        ));
     }
     Ok(requested.join(" "))
 }
@@ -107,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_scope_is_narrowed_but_never_widened() {
-        let narrowed = |requested: &str| narrow("openid accounts:read", &Parameters::parse(requested.as_bytes()).unwrap());
+        let narrowed =
+            |requested: &str| narrow("openid accounts:read", &Parameters::parse(requested.as_bytes()).unwrap());
         assert_eq!(narrowed("").as_deref(), Ok("openid accounts:read"));
         assert_eq!(narrowed("scope=accounts%3Aread").as_deref(), Ok("accounts:read"));
         assert_eq!(narrowed("scope=payouts%3Awrite").unwrap_err().reason, "scope_not_granted");

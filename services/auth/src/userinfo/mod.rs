@@ -50,10 +50,7 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
 }
 
 /// A person's profile, opened.
-pub(crate) async fn profile(
-    provider: &Provider,
-    user: Uuid,
-) -> Result<Option<Profile>, crate::error::PageRefusal> {
+pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Profile>, crate::error::PageRefusal> {
     let Some(sealed) = crate::users::store::profile(&provider.pool, user).await? else {
         return Ok(None);
     };
@@ -87,5 +84,10 @@ fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, R
 }
 
 const fn invalid(reason: &'static str) -> Refusal {
-    Refusal::new(ErrorCode::InvalidToken, "access_token", reason, "the access token is missing, expired or not valid here")
+    Refusal::new(
+        ErrorCode::InvalidToken,
+        "access_token",
+        reason,
+        "the access token is missing, expired or not valid here",
+    )
 }

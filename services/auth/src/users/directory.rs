@@ -136,8 +136,21 @@ mod tests {
             assert!(is_address(good), "{good}");
         }
         let long = format!("{}@b.example", "a".repeat(250));
-        for bad in ["", "a", "a@b", "@b.example", "a@", "a@@b.example", "a b@c.example", "a@b..example", "ä@b.example",
-                    "a@-b.example", "a@b.example\r\nx: y", "<a@b.example>", &long] {
+        for bad in [
+            "",
+            "a",
+            "a@b",
+            "@b.example",
+            "a@",
+            "a@@b.example",
+            "a b@c.example",
+            "a@b..example",
+            "ä@b.example",
+            "a@-b.example",
+            "a@b.example\r\nx: y",
+            "<a@b.example>",
+            &long,
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn long_and_unguessed_is_enough() {
-        for good in ["blue tractor under the pier", "зелёный чайник на крыше", "aB3$aB3$kk!!zz??", "xkcd 936 but not that one"] {
+        for good in
+            ["blue tractor under the pier", "зелёный чайник на крыше", "aB3$aB3$kk!!zz??", "xkcd 936 but not that one"]
+        {
             assert_eq!(outcome(good), Ok(()), "{good}");
         }
     }

@@ -136,7 +136,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_of_other_parameters_is_replaced() {
-        let old = Hasher::new(Params { memory_kib: 128, iterations: 1, parallelism: 1 }, SecretBytes::from(&b"pepper"[..]));
+        let old =
+            Hasher::new(Params { memory_kib: 128, iterations: 1, parallelism: 1 }, SecretBytes::from(&b"pepper"[..]));
         let password = SecretString::from("a password of mine");
         let phc = old.unwrap().hash(&password).unwrap();
         let right = passwords(1).turn().await.unwrap().verify(&password, Some(phc)).await.unwrap().unwrap();

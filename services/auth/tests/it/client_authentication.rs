@@ -76,11 +76,7 @@ const ATTESTED: [Row; 12] = [
         },
         (401, "invalid_client", "client_authentication/method_not_registered"),
     ),
-    (
-        "no proof",
-        |_, draft| draft.proof = None,
-        (400, "invalid_dpop_proof", "dpop/dpop_missing"),
-    ),
+    ("no proof", |_, draft| draft.proof = None, (400, "invalid_dpop_proof", "dpop/dpop_missing")),
     (
         "a proof by another key than the attested one",
         |_, draft| draft.proof().key = Arc::new(SigningKey::generate()),
@@ -105,11 +101,7 @@ const PROOF: [Row; 9] = [
         },
         (400, "invalid_dpop_proof", "dpop/token_malformed"),
     ),
-    (
-        "another method",
-        |_, draft| draft.proof().htm = "GET".into(),
-        (400, "invalid_dpop_proof", "dpop/htm_mismatch"),
-    ),
+    ("another method", |_, draft| draft.proof().htm = "GET".into(), (400, "invalid_dpop_proof", "dpop/htm_mismatch")),
     (
         "another URL",
         |_, draft| draft.proof().htu = format!("{ISSUER}/token"),
@@ -125,11 +117,7 @@ const PROOF: [Row; 9] = [
         |world, draft| draft.proof().iat = world.now() + 11,
         (400, "invalid_dpop_proof", "dpop/iat_outside_window"),
     ),
-    (
-        "without identifier",
-        |_, draft| draft.proof().jti.clear(),
-        (400, "invalid_dpop_proof", "dpop/jti_invalid"),
-    ),
+    ("without identifier", |_, draft| draft.proof().jti.clear(), (400, "invalid_dpop_proof", "dpop/jti_invalid")),
     ("without nonce", |_, draft| draft.proof().nonce = None, (400, "use_dpop_nonce", "dpop/nonce_missing")),
     (
         "with a nonce of somebody else",

@@ -42,13 +42,15 @@ async fn what_lets_its_holder_in_and_who_people_are_cannot_be_read_from_the_data
     let (mut browser, pushed) = Browser::at_login(&world, &client).await;
     let email = browser.register_anybody().await;
     let cookie = browser.cookie.clone().unwrap();
-    let mut secrets = vec![pushed.request_uri, cookie.split_once('=').unwrap().1.to_owned(), email, "Alice Adams".into()];
+    let mut secrets =
+        vec![pushed.request_uri, cookie.split_once('=').unwrap().1.to_owned(), email, "Alice Adams".into()];
     secrets.push(tokens(&world, &client).await.member("refresh_token"));
     let mut database = connect(&world.database.superuser_url).await;
-    let tables: Vec<Line> = diesel::sql_query("select tablename::text as line from pg_tables where schemaname = 'public'")
-        .load(&mut database)
-        .await
-        .unwrap();
+    let tables: Vec<Line> =
+        diesel::sql_query("select tablename::text as line from pg_tables where schemaname = 'public'")
+            .load(&mut database)
+            .await
+            .unwrap();
     let mut rows = 0;
     for table in tables {
         // bytea as text is hexadecimal; so both spellings are looked for.

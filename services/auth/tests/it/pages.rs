@@ -23,7 +23,10 @@ async fn every_page_has_a_policy_under_which_nothing_foreign_runs() {
         assert_eq!(reply.header("x-content-type-options").as_deref(), Some("nosniff"));
         assert_eq!(reply.header("cache-control").as_deref(), Some("no-store"));
         assert_eq!(reply.header("referrer-policy").as_deref(), Some("same-origin"), "else browsers send Origin: null");
-        assert!(reply.header("strict-transport-security").is_some() && reply.header("access-control-allow-origin").is_none());
+        assert!(
+            reply.header("strict-transport-security").is_some()
+                && reply.header("access-control-allow-origin").is_none()
+        );
     }
     browser.register_anybody().await;
     let consent = browser.get("/consent").await;

@@ -20,7 +20,11 @@ async fn a_refused_parameter_is_named_in_oauths_own_form() {
     let world = World::start().await;
     let client = Client::app();
     let rows = [
-        ("redirect_uri", "https://evil.test/", refusal(400, "invalid_request", "redirect_uri/redirect_uri_unregistered")),
+        (
+            "redirect_uri",
+            "https://evil.test/",
+            refusal(400, "invalid_request", "redirect_uri/redirect_uri_unregistered"),
+        ),
         ("response_type", "token", refusal(400, "unsupported_response_type", "request/response_type")),
         ("response_type", "code id_token", refusal(400, "unsupported_response_type", "request/response_type")),
         ("code_challenge_method", "plain", refusal(400, "invalid_request", "pkce/code_challenge_method")),

@@ -21,7 +21,10 @@ async fn of_64_redemptions_of_one_code_exactly_one_wins() {
     let won: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
     assert_eq!(won.len(), 1, "{:?}", replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
     for reply in replies.iter().filter(|reply| reply.status != 200) {
-        assert_eq!((reply.member("error").as_str(), reply.refusal().as_str()), ("invalid_grant", "authorization_code/code_reused"));
+        assert_eq!(
+            (reply.member("error").as_str(), reply.refusal().as_str()),
+            ("invalid_grant", "authorization_code/code_reused")
+        );
     }
     // The losers have shown that the code was in two hands.
     let refreshed = client.refresh(&world, &won[0].member("refresh_token")).await.send(&world).await;

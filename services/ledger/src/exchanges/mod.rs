@@ -1,0 +1,13 @@
+//! Exchanges between two accounts of one owner, at the European Central Bank's reference rates.
+//!
+//! Four legs, zero in each currency: the customer's account and the house's position in the one currency, and both in the other. The rate
+//! is quoted by the broker, rounded down to [`quote::PLACES`] places, stored, and used exactly as stored, so that anyone can redo the
+//! sum. What is left over below the minor unit stays with the house.
+
+pub mod exchange;
+pub mod http;
+pub mod quote;
+pub mod rates;
+pub(crate) mod store;
+
+pub use rates::Rates;

@@ -1,0 +1,82 @@
+//! Queries on `exchanges` and on the outcomes of their keys, as `ledger_app`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use money::Money;
+use storage::{Connection, StorageError};
+use uuid::Uuid;
+
+use super::exchange::Deal;
+use crate::accounts::store::currency;
+use crate::error::Error;
+use crate::posting::{Kind, Posted, Reason};
+use crate::schema::{exchanges, idempotency, transfers};
+
+/// The outcome of a key.
+pub(super) struct Known {
+    pub(super) fingerprint: Vec<u8>,
+    pub(super) rejection: Option<(Reason, i16)>,
+    pub(super) deal: Option<(Deal, Posted)>,
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: Uuid,
+    sequence: i64,
+    posted_at: DateTime<Utc>,
+    amount: i64,
+    currency: String,
+    bought: i64,
+    bought_currency: String,
+    rate: String,
+    rate_date: NaiveDate,
+}
+
+/// What became of an exchange under this key, if there was one.
+pub(super) async fn known(db: &mut Connection, owner: &str, key: &str) -> Result<Option<Known>, Error> {
+    let outcome: Option<(Vec<u8>, Option<Uuid>, Option<String>, Option<i16>)> = idempotency::table
+        .find((owner, Kind::Exchange.operation(), key))
+        .select((idempotency::fingerprint, idempotency::transfer_id, idempotency::rejection, idempotency::rejected_leg))
+        .first(db)
+        .await
+        .optional()
+        .map_err(StorageError::from)?;
+    let Some((fingerprint, transfer, rejection, leg)) = outcome else { return Ok(None) };
+    let rejection = rejection.as_deref().and_then(Reason::from_text).zip(leg);
+    let deal = match transfer {
+        Some(transfer) => Some(deal(db, transfer).await?),
+        None => None,
+    };
+    Ok(Some(Known { fingerprint, rejection, deal }))
+}
+
+async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Error> {
+    let row: Row = exchanges::table
+        .inner_join(transfers::table.on(transfers::id.eq(exchanges::transfer_id)))
+        .filter(transfers::id.eq(transfer))
+        .select((
+            transfers::id,
+            transfers::sequence,
+            transfers::posted_at,
+            transfers::amount,
+            transfers::currency,
+            exchanges::bought,
+            exchanges::bought_currency,
+            sql::<Text>("exchanges.rate::text"),
+            exchanges::rate_date,
+        ))
+        .first(db)
+        .await
+        .map_err(StorageError::from)?;
+    let odd = diesel::result::Error::DeserializationError("a rate that is not a decimal".into());
+    let deal = Deal {
+        sold: Money::new(row.amount, currency(&row.currency)?),
+        bought: Money::new(row.bought, currency(&row.bought_currency)?),
+        rate: row.rate.parse().map_err(|_| StorageError::from(odd))?,
+        rate_date: row.rate_date,
+    };
+    Ok((deal, Posted { id: row.id, sequence: row.sequence, at: row.posted_at }))
+}

@@ -1,0 +1,55 @@
+//! `/v1/payouts`, and what the partner says of them.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use api::internal::PayoutEvent;
+use api::payouts::{Payout, PostPayout};
+use api::scope::{AccountsRead, PayoutsWrite};
+use api::service::Broker;
+use defense::{Caller, IdempotencyKey, Peer};
+use runtime::{ApiJson, Problem};
+use uuid::Uuid;
+
+use super::{close, order, store};
+use crate::deposits::post::event_id;
+use crate::error::{Error, Resource};
+use crate::http::{answer, created};
+use crate::state::State;
+
+/// `POST /v1/payouts`.
+pub async fn post(
+    caller: Caller<PayoutsWrite>,
+    key: IdempotencyKey,
+    ApiJson(request): ApiJson<PostPayout>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let ordered = order::order(&state, &caller.subject, key.as_str(), request).await;
+    let (payout, replayed) = ordered.map_err(|error| error.told(&caller))?;
+    Ok(created(&payout, replayed))
+}
+
+/// `GET /v1/payouts/{id}`.
+pub async fn get(
+    caller: Caller<AccountsRead>,
+    path: web::Path<Uuid>,
+    state: web::Data<State>,
+) -> Result<web::Json<Payout>, Problem> {
+    let (owner, id) = (caller.subject.as_str(), path.into_inner());
+    let row = storage::subject_transaction(&state.pool, "payouts.get", owner, async |db| {
+        store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
+    })
+    .await
+    .map_err(|error| error.told(&caller))?;
+    Ok(web::Json(row.wire()?))
+}
+
+/// `POST /internal/v1/payout-events`.
+pub async fn post_event(
+    _broker: Peer<Broker>,
+    ApiJson(event): ApiJson<PayoutEvent>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    event_id(&event.event_id)?;
+    let (payout, receipt) = close::close(&state, event.payout_id, event.status).await?;
+    Ok(answer(StatusCode::OK, &payout.wire()?, receipt.replayed))
+}

@@ -1,0 +1,55 @@
+//! Orders a payout: the money leaves the account now, the partner gets the order after.
+
+use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
+
+use super::iban;
+use crate::error::Error;
+use crate::input::{self, time, wire};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::state::State;
+
+/// The payout as it was when it was ordered, and whether it was there before.
+pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout) -> Result<(Payout, bool), Error> {
+    let amount = input::positive(&request.amount)?;
+    let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
+    let Creditor { name, iban } = &request.creditor;
+    input::text("creditor.name", name, 1, 70)?;
+    if !iban::is_valid(iban) {
+        return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
+    }
+    let clearing = system_account(Purpose::PayoutClearing, amount.currency());
+    let actor = Actor::Customer(subject.to_owned());
+    let command = Command::between(Kind::Payout, actor, request.from_account, clearing, amount)
+        .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
+    let order = Order {
+        key: Key { owner: subject.to_owned(), operation: Kind::Payout.operation(), key: key.to_owned() },
+        fingerprint: Fingerprint::of(&[
+            request.from_account.as_bytes(),
+            &amount.minor().to_be_bytes(),
+            amount.currency().code().as_bytes(),
+            name.as_bytes(),
+            iban.as_bytes(),
+            reference.as_bytes(),
+        ]),
+        command,
+        reference: reference.to_owned(),
+        counterparty: name.clone(),
+        extra: Extra::Payout {
+            creditor_name: name.clone(),
+            creditor_iban: iban.clone(),
+            traceparent: runtime::trace::current(),
+        },
+    };
+    let receipt = state.post(order).await?;
+    state.payouts.notify_one();
+    let payout = Payout {
+        id: receipt.posted.id,
+        from_account: request.from_account,
+        amount: wire(amount),
+        creditor: request.creditor,
+        reference: request.reference,
+        status: PayoutStatus::Pending,
+        created_at: time(receipt.posted.at),
+    };
+    Ok((payout, receipt.replayed))
+}

@@ -1,0 +1,28 @@
+//! The tables of routes. What a route demands is in its handler's type.
+
+use actix_web::http::Method;
+use defense::Routes;
+
+use crate::{accounts, deposits, exchanges, invariants, payouts, transfers};
+
+/// What phones reach, behind the layers.
+pub fn public() -> Routes {
+    Routes::public()
+        .add(Method::GET, "/v1/accounts", "List the caller's accounts", accounts::http::list)
+        .add(Method::POST, "/v1/accounts", "Open an account", accounts::http::post)
+        .add(Method::GET, "/v1/accounts/{id}", "Read one account", accounts::http::get)
+        .add(Method::GET, "/v1/accounts/{id}/entries", "Read an account's statement, newest first", accounts::http::entries)
+        .add(Method::POST, "/v1/transfers", "Move money to another account in the house", transfers::http::post)
+        .add(Method::GET, "/v1/transfers/{id}", "Read a transfer that the caller is part of", transfers::http::get)
+        .add(Method::POST, "/v1/exchanges", "Change one currency into another", exchanges::http::post)
+        .add(Method::POST, "/v1/payouts", "Pay money out to another bank", payouts::http::post)
+        .add(Method::GET, "/v1/payouts/{id}", "Read where a payout stands", payouts::http::get)
+}
+
+/// What the broker and the operator reach.
+pub fn internal() -> Routes {
+    Routes::internal()
+        .add(Method::POST, "/internal/v1/deposits", "Book money that a partner has received", deposits::http::post)
+        .add(Method::POST, "/internal/v1/payout-events", "Take a partner's word on a payout", payouts::http::post_event)
+        .add(Method::GET, "/internal/v1/invariants", "Count what must always hold", invariants::http::get)
+}
