@@ -97,13 +97,7 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
 
 async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account: &Account) -> Result<()> {
     let began = narrator.begin("A deposit arrives from the partner bank");
-    let pki = testkit::pki::Pki::create(&stack.pki)?;
-    let http = testkit::server::client(&pki.public_ca(), None)?;
-    let payment = json!({"account_id": account.id.to_string(), "amount": "2500.00", "currency": "EUR",
-        "debtor_name": "Employer GmbH", "reference": "Salary November"});
-    let url = format!("{}/simulate/payments", stack.partner_url);
-    http.post(url).json(&payment).send().await?.error_for_status().context("the partner bank's webhook")?;
-    let balance = wait_for_balance(alice, account, "2500.00").await?;
+    let balance = receive(stack, alice, account, "2500.00").await?;
     narrator.end(
         began,
         Ended {
@@ -120,6 +114,17 @@ async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account:
         },
     );
     Ok(())
+}
+
+/// The partner bank sends a payment; waits until it has arrived.
+pub async fn receive(stack: &Stack, phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {
+    let pki = testkit::pki::Pki::create(&stack.pki)?;
+    let http = testkit::server::client(&pki.public_ca(), None)?;
+    let payment = json!({"account_id": account.id.to_string(), "amount": amount, "currency": "EUR",
+        "debtor_name": "Employer GmbH", "reference": "Salary November"});
+    let url = format!("{}/simulate/payments", stack.partner_url);
+    http.post(url).json(&payment).send().await?.error_for_status().context("the partner bank's webhook")?;
+    wait_for_balance(phone, account, amount).await
 }
 
 async fn wait_for_balance(phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {

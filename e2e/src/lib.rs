@@ -11,4 +11,5 @@ pub mod narrator;
 pub mod operator;
 pub mod phone;
 pub mod report;
+pub mod seed;
 pub mod stack;

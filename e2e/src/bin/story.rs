@@ -1,4 +1,5 @@
-//! The story of the demonstration. Started by `cargo xtask demo`, which has the system running.
+//! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
+//! the users that `cargo xtask up` starts with.
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use e2e::journey;
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
 use e2e::report::{self, Span, Trace};
+use e2e::seed;
 use e2e::stack::Stack;
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
@@ -19,7 +21,12 @@ use testkit::pki::Pki;
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut narrator = Narrator::new();
-    match tell(&mut narrator).await {
+    let told = match std::env::args().nth(1).as_deref() {
+        None => tell(&mut narrator).await,
+        Some("seed") => seed::seed(&narrator).await,
+        Some(other) => Err(anyhow::anyhow!("there is no `{other}`: say nothing for the story, or `seed`")),
+    };
+    match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             narrator.line(&format!("\n  The story ended where it should not: {error:#}"));

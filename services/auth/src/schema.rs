@@ -19,6 +19,7 @@ table! {
         client_id -> Text,
         jkt -> Nullable<Text>,
         parameters -> Jsonb,
+        attempts -> Integer,
         expires_at -> Timestamptz,
         completed_at -> Nullable<Timestamptz>,
     }
@@ -30,7 +31,6 @@ table! {
         request_hash -> Bytea,
         user_id -> Nullable<Uuid>,
         authenticated_at -> Nullable<Timestamptz>,
-        attempts -> Integer,
         expires_at -> Timestamptz,
     }
 }

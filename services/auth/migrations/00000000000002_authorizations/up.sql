@@ -6,12 +6,14 @@ create table pushed_requests (
     client_id     text not null,
     jkt           text check (length(jkt) = 43),
     parameters    jsonb not null,
+    attempts      integer not null default 0 check (attempts >= 0),
     expires_at    timestamptz not null,
     completed_at  timestamptz
 );
 create index pushed_requests_expires_at on pushed_requests (expires_at);
 comment on table pushed_requests is
     'Authorization requests as pushed by authenticated clients (RFC 9126); usable for 90 seconds, completed once, deleted within the hour.';
+comment on column pushed_requests.attempts is 'Pages opened and forms sent for it, in all browsers together.';
 comment on column pushed_requests.jkt is 'Thumbprint of the key whose proof came with the request; the code is bound to it (RFC 9449 section 10.1).';
 
 create table interactions (
@@ -19,7 +21,6 @@ create table interactions (
     request_hash      bytea not null references pushed_requests on delete cascade,
     user_id           uuid references users,
     authenticated_at  timestamptz,
-    attempts          integer not null default 0 check (attempts >= 0),
     expires_at        timestamptz not null,
     constraint interactions_authenticated check ((user_id is null) = (authenticated_at is null))
 );
@@ -80,8 +81,7 @@ comment on table client_assertions is
 
 grant select, insert, delete on pushed_requests, interactions, authorization_codes, refresh_tokens, client_assertions to auth_app;
 grant select, insert on grants to auth_app;
-grant update (completed_at) on pushed_requests to auth_app;
-grant update (attempts) on interactions to auth_app;
+grant update (attempts, completed_at) on pushed_requests to auth_app;
 grant update (used_at) on authorization_codes to auth_app;
 grant update (last_used_at) on refresh_tokens to auth_app;
 grant update (jkt, revoked_at, revoked_reason) on grants to auth_app;

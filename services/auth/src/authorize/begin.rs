@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::interaction::attempt;
 use super::{Answer, LIFETIME, location, store};
 use crate::error::PageRefusal;
 use crate::opaque::{self, Digest};
@@ -21,6 +22,7 @@ pub async fn begin(provider: &Provider, client_id: &str, request_uri: &str, now:
     let digest = Digest::of(request_uri);
     let stored = par::store::usable(&provider.pool, &digest, client_id, now).await?;
     let stored = stored.ok_or(PageRefusal::Request)?;
+    attempt(provider, &digest).await?;
     if stored.request.silent {
         if !store::answer_silently(&provider.pool, &digest, now).await? {
             return Err(PageRefusal::Answered);

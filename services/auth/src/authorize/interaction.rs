@@ -10,15 +10,13 @@ use crate::clients::Client;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::opaque::Digest;
-use crate::par::AuthorizationRequest;
+use crate::par::{self, AuthorizationRequest};
 use crate::provider::Provider;
 
 /// The cookie's name. The prefix makes browsers insist on `Secure`, `Path=/` and this very host (RFC 6265bis §4.1.3.2).
 pub const COOKIE: &str = "__Host-redoubt-interaction";
 /// Seconds that a person has.
 pub const LIFETIME: i64 = 600;
-/// Forms that one interaction may send; each interaction costs an authenticated client one pushed request.
-pub(super) const MAX_ATTEMPTS: i32 = 20;
 
 /// A person who has shown who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +71,13 @@ impl Interaction {
         }
     }
 
-    /// Counts a try.
+    /// Counts a try of its request.
     pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
-        if store::attempt(&provider.pool, &self.digest).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
+        attempt(provider, &self.request_digest).await
     }
+}
+
+/// Counts a try of a request, or refuses it.
+pub(super) async fn attempt(provider: &Provider, request: &Digest) -> Result<(), PageRefusal> {
+    if par::store::attempt(&provider.pool, request).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
 }

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 use uuid::Uuid;
 
-use super::interaction::{Authenticated, MAX_ATTEMPTS};
+use super::interaction::Authenticated;
 use crate::opaque::Digest;
 use crate::par::store::{StoredRequest, complete, stored};
 use crate::schema::{interactions, pushed_requests};
@@ -56,19 +56,6 @@ pub(super) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
         .zip(authenticated_at)
         .map(|(user_id, authenticated_at)| Authenticated { user_id, at: authenticated_at.timestamp() });
     Ok(Some(Row { request_digest: Digest(request_hash), stored: stored(request)?, authenticated }))
-}
-
-/// Counts a try; false when there were too many.
-pub(super) async fn attempt(pool: &Pool, browser: &Digest) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let open = interactions::table
-        .filter(interactions::browser_hash.eq(&browser.0))
-        .filter(interactions::attempts.lt(MAX_ATTEMPTS));
-    let counted = diesel::update(open)
-        .set(interactions::attempts.eq(interactions::attempts + 1))
-        .execute(&mut connection)
-        .await?;
-    Ok(counted == 1)
 }
 
 /// Answers a request for which there is no interaction; false when it has been answered before.

@@ -9,6 +9,10 @@ use crate::opaque::Digest;
 use crate::schema::pushed_requests;
 use crate::store::at;
 
+/// Pages opened and forms sent for one request, however many browsers bring it. So guessing on the pages costs an
+/// authenticated client one pushed request for every so many guesses.
+const MAX_ATTEMPTS: i32 = 20;
+
 /// A request to be stored.
 pub(super) struct NewPushedRequest<'a> {
     pub(super) digest: Digest,
@@ -59,6 +63,17 @@ pub(crate) async fn usable(
         .await
         .optional()?;
     row.map(stored).transpose()
+}
+
+/// Counts a try; false when there were too many.
+pub(crate) async fn attempt(pool: &Pool, digest: &Digest) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let open = pushed_requests::table.find(&digest.0).filter(pushed_requests::attempts.lt(MAX_ATTEMPTS));
+    let counted = diesel::update(open)
+        .set(pushed_requests::attempts.eq(pushed_requests::attempts + 1))
+        .execute(&mut connection)
+        .await?;
+    Ok(counted == 1)
 }
 
 /// Answers a request, inside the transaction that writes the answer; false when it has been answered before.

@@ -1,12 +1,14 @@
 //! Log in with a password.
 //!
-//! The steps are the same for an address that nobody has: a turn, the look-up, the count, one hash.
+//! The steps are the same for an address that nobody has: the look-up, the count, a turn, one hash. The turn comes late, so
+//! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
 use runtime::audit::{self, Who};
 
 use super::store::{self, Login};
 use super::throttle::Blocked;
+use super::passwords::Turn;
 use super::{Busy, directory};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
@@ -33,13 +35,13 @@ pub async fn log_in(
 ) -> Result<LogIn, PageRefusal> {
     let identifier = directory::normalize(typed);
     let lookup = provider.directory.lookup(&identifier);
-    let turn = provider.passwords.turn().await?;
     let counter = counter(provider, interaction, &identifier, &lookup).await?;
     let login = store::find(&provider.pool, &lookup).await?;
     if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", login.as_ref());
         return Ok(LogIn::Blocked(seconds));
     }
+    let turn = turn(provider, &counter, now).await?;
     let stored = login.as_ref().map(|login| login.password_hash.clone());
     let right = turn.verify(password, stored).await.map_err(|error| internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
@@ -73,6 +75,17 @@ pub(super) async fn authenticate(
     })
     .await?;
     if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }
+}
+
+/// A turn to hash; a try that gets none has not been one.
+async fn turn(provider: &Provider, counter: &Digest, now: i64) -> Result<Turn, PageRefusal> {
+    match provider.passwords.turn().await {
+        Ok(turn) => Ok(turn),
+        Err(Busy) => {
+            store::take_back(&provider.pool, counter, now).await?;
+            Err(PageRefusal::Busy)
+        }
+    }
 }
 
 /// The counter of this identifier; on a device that its owner uses, that device's own.

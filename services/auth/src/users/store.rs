@@ -87,31 +87,50 @@ pub(crate) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfil
 
 /// Counts a try, one after the other for each identifier.
 pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
-    storage::transaction(pool, "login_throttles.attempt", async |db| count(db, counter, now).await).await
+    storage::transaction(pool, "login_throttles.attempt", async |db| {
+        diesel::insert_into(login_throttles::table)
+            .values((
+                login_throttles::identifier_hash.eq(&counter.0),
+                login_throttles::failures.eq(0),
+                login_throttles::blocked_until.eq(at(0)),
+                login_throttles::last_attempt_at.eq(at(now)),
+            ))
+            .on_conflict_do_nothing()
+            .execute(db)
+            .await?;
+        match lock(db, counter).await?.attempt(now) {
+            Ok(next) => set(db, counter, next, now).await.map(Ok),
+            Err(blocked) => Ok(Err(blocked)),
+        }
+    })
+    .await
 }
 
-async fn count(db: &mut Connection, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
-    diesel::insert_into(login_throttles::table)
-        .values((
-            login_throttles::identifier_hash.eq(&counter.0),
-            login_throttles::failures.eq(0),
-            login_throttles::blocked_until.eq(at(0)),
-            login_throttles::last_attempt_at.eq(at(now)),
-        ))
-        .on_conflict_do_nothing()
-        .execute(db)
-        .await?;
-    let (failures, blocked_until): (i32, DateTime<Utc>) = login_throttles::table
+/// Takes back a try that came to nothing because we were busy.
+pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result<(), StorageError> {
+    storage::transaction(pool, "login_throttles.take_back", async |db| {
+        let throttle = lock(db, counter).await?;
+        set(db, counter, throttle.take_back(now), now).await
+    })
+    .await
+}
+
+async fn lock(db: &mut Connection, counter: &Digest) -> Result<Throttle, StorageError> {
+    let row: Option<(i32, DateTime<Utc>)> = login_throttles::table
         .find(&counter.0)
         .select((login_throttles::failures, login_throttles::blocked_until))
         .for_update()
         .first(db)
-        .await?;
-    let failures = u32::try_from(failures).unwrap_or(u32::MAX);
-    let next = match (Throttle { failures, blocked_until: blocked_until.timestamp() }).attempt(now) {
-        Ok(next) => next,
-        Err(blocked) => return Ok(Err(blocked)),
-    };
+        .await
+        .optional()?;
+    // A success of another browser may just have ended the row.
+    Ok(row.map_or_else(Throttle::default, |(failures, blocked_until)| Throttle {
+        failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        blocked_until: blocked_until.timestamp(),
+    }))
+}
+
+async fn set(db: &mut Connection, counter: &Digest, next: Throttle, now: i64) -> Result<(), StorageError> {
     diesel::update(login_throttles::table.find(&counter.0))
         .set((
             login_throttles::failures.eq(i32::try_from(next.failures).unwrap_or(i32::MAX)),
@@ -120,7 +139,7 @@ async fn count(db: &mut Connection, counter: &Digest, now: i64) -> Result<Result
         ))
         .execute(db)
         .await?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// A success ends the row of failures.

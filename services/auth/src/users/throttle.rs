@@ -37,6 +37,12 @@ impl Throttle {
         let failures = self.failures.saturating_add(1);
         Ok(Self { failures, blocked_until: now.saturating_add(block(failures)) })
     }
+
+    /// Takes a try back that came to nothing because we were busy.
+    pub(super) fn take_back(self, now: i64) -> Self {
+        let failures = self.failures.saturating_sub(1);
+        Self { failures, blocked_until: now.saturating_add(block(failures)) }
+    }
 }
 
 /// Seconds to wait after so many failures in a row.
@@ -63,6 +69,13 @@ mod tests {
         assert_eq!(throttle.attempt(NOW), Err(Blocked { seconds: 30 }));
         assert_eq!(throttle.attempt(NOW + 29), Err(Blocked { seconds: 1 }));
         assert!(throttle.attempt(NOW + 30).is_ok());
+    }
+
+    #[test]
+    fn a_try_that_is_taken_back_does_not_count() {
+        let four = Throttle { failures: 4, blocked_until: NOW };
+        assert_eq!(four.attempt(NOW).unwrap().take_back(NOW), four);
+        assert_eq!(Throttle::default().take_back(NOW).failures, 0);
     }
 
     #[test]

@@ -80,7 +80,7 @@ async fn the_app_may_do_what_it_needs_and_no_more() {
         "update authorization_codes set jkt = null",
         "update authorization_codes set expires_at = expires_at",
         "update pushed_requests set parameters = parameters",
-        "update interactions set user_id = user_id",
+        "update interactions set expires_at = expires_at",
         "update refresh_tokens set expires_at = expires_at",
         "update client_assertions set expires_at = expires_at",
         "truncate users",

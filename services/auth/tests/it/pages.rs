@@ -205,12 +205,16 @@ async fn what_people_type_is_text_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn one_interaction_has_a_bounded_number_of_tries() {
+async fn one_request_has_a_bounded_number_of_tries_in_all_browsers_together() {
     let world = World::start().await;
-    let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
-    for _ in 0..20 {
+    let (mut browser, pushed) = Browser::at_login(&world, &Client::app()).await;
+    let mut other = Browser::new(&world);
+    other.open(APP, &pushed.request_uri).await;
+    for number in 2..20 {
+        let browser = if number % 2 == 0 { &mut browser } else { &mut other };
         assert_eq!(browser.register("", "", "").await.status, 422);
     }
-    let reply = browser.register("", "", "").await;
-    assert_eq!((reply.status, reply.refusal().as_str()), (429, "throttle/attempts_exhausted"));
+    for reply in [browser.register("", "", "").await, other.authorize(APP, &pushed.request_uri).await] {
+        assert_eq!((reply.status, reply.refusal().as_str()), (429, "throttle/attempts_exhausted"));
+    }
 }

@@ -1,0 +1,39 @@
+//! The users that `cargo xtask up` starts with: made as the story makes its people, through the phones and the login pages.
+
+use anyhow::Result;
+use testkit::phone::android::DeviceProfile;
+use testkit::phone::ios::IosProfile;
+
+use crate::browser::Person;
+use crate::journey;
+use crate::narrator::Narrator;
+use crate::phone::Phone;
+use crate::stack::Stack;
+
+/// Registers Alice and Bob, opens an account for each and gives Alice some money.
+pub async fn seed(narrator: &Narrator) -> Result<()> {
+    let stack = Stack::from_environment()?;
+    let (alice, _device) = Phone::android(&stack, DeviceProfile::genuine(), person("alice", "Alice Archer"))?;
+    let (bob, _device) = Phone::ios(&stack, IosProfile::genuine(), person("bob", "Bob Baker"))?;
+    narrator.line("");
+    for (phone, user) in [(&alice, "alice"), (&bob, "bob")] {
+        phone.client.enroll().await?;
+        phone.client.login().await?;
+        let account = journey::open(phone, "Everyday", "EUR").await?;
+        let balance =
+            if user == "alice" { journey::receive(&stack, phone, &account, "1000.00").await? } else { account.balance };
+        let who = person(user, "");
+        narrator.line(&format!("  {:<20} password {:<28} account {} {balance}", who.email, who.password, account.id));
+    }
+    Ok(())
+}
+
+/// Development only, and printed on purpose: the listeners are on loopback.
+fn person(user: &str, name: &str) -> Person {
+    Person {
+        email: format!("{user}@example.com"),
+        password: format!("{user} tends seven beehives"),
+        name: name.to_owned(),
+        registers: true,
+    }
+}
