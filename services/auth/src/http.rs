@@ -11,6 +11,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use api::header as name;
 use crypto::SecretString;
 use runtime::audit::{self, Who};
+use runtime::metrics;
 use serde::Serialize;
 use serde_json::json;
 
@@ -97,8 +98,15 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
     builder.json(json!({ "error": refusal.code.as_str(), "error_description": refusal.description }))
 }
 
-/// One line for one refusal.
+/// One line for one refusal; what an honest client can answer with its next request is a challenge.
 pub(crate) fn audit_refusal(refusal: &Refusal) {
+    if matches!(refusal.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
+        metrics::decision(refusal.layer, "challenge");
+        let (layer, reason, support_id) = (refusal.layer, refusal.reason, refusal.support_id.as_deref());
+        runtime::audit!("challenged", layer, outcome = "challenged", reason, support_id);
+        return;
+    }
+    metrics::decision(refusal.layer, "refuse");
     let who = Who { support_id: refusal.support_id.as_deref(), ..Who::default() };
     audit::refused(refusal.layer, refusal.reason, who);
 }
@@ -106,6 +114,7 @@ pub(crate) fn audit_refusal(refusal: &Refusal) {
 /// Sends the outcome of a page.
 pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
     work.await.unwrap_or_else(|refusal| {
+        metrics::decision(refusal.layer(), "refuse");
         audit::refused(refusal.layer(), &refusal.reason(), Who::default());
         let mut response = html(refusal.status(), &pages::error(refusal), None);
         if refusal.status() == 503 {

@@ -3,9 +3,8 @@
 //! The distinction that matters with money: *certainly nothing happened* (refused, unavailable) against *not known*. An order that
 //! may have arrived is never reported as failed; the caller repeats it with the same key and gets the truth.
 
-use actix_web::http::{StatusCode, header};
 use api::problem::code;
-use runtime::Problem;
+use runtime::{Problem, StatusCode, header};
 use thiserror::Error;
 
 use crate::operations::gate::Closed;

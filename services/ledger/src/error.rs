@@ -1,13 +1,12 @@
 //! What can go wrong in the ledger, and what its caller learns of it. The one table from errors to problems.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderName;
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
 use identity::Principal;
 use money::MoneyError;
-use runtime::Problem;
 use runtime::audit::{self, Who};
+use runtime::header::HeaderName;
+use runtime::{Problem, StatusCode};
 use storage::{Retry, StorageError};
 
 use crate::posting::{Kind, Reason, Rejection, Unanswered};

@@ -68,8 +68,11 @@ impl AccessTokenLayer {
         if verified.jkt != claims.cnf.jkt {
             return Err(Decision::refuse("token_of_another_key"));
         }
-        if facts.attestation.as_ref().is_none_or(|attested| attested.cnf.jkt != claims.cnf.jkt) {
+        let Some(attested) = facts.attestation.as_ref().filter(|attested| attested.cnf.jkt == claims.cnf.jkt) else {
             return Err(Decision::refuse("token_of_another_instance"));
+        };
+        if attested.client_id != claims.client_id {
+            return Err(Decision::refuse("token_of_another_client"));
         }
         let nonce_accepted = verified.nonce.as_deref().is_some_and(|nonce| self.nonces.accepts(nonce, request.now));
         if !nonce_accepted {

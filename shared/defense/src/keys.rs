@@ -1,19 +1,24 @@
 //! The keys that the token layers verify with: fetched over mTLS, cached, refreshed.
 //!
-//! What must hold: one fetch at a time; an unknown key id causes at most one fetch in [`PATIENCE`] seconds, so that
-//! forged tokens cannot make us hammer the issuer; what was fetched stays usable while a refresh fails, because each
-//! key carries its own end of life.
+//! What must hold:
+//! - a key that is in the cache is used at once; nobody waits for a refresh that is not needed for the request at hand;
+//! - one fetch at a time, in a task of its own: a client that goes away cannot cancel it;
+//! - an unknown key id causes at most one fetch in [`PATIENCE`] seconds, so that forged tokens cannot make us hammer the
+//!   issuer;
+//! - what was fetched stays usable while refreshing fails, but not beyond [`MAX_AGE`]: a withdrawn key ends at last.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use identity::access_token::KeySet;
 use identity::attestation_token::AudienceKeys;
 use tokio::sync::Mutex;
 
-/// Seconds between two fetches that an unknown key id can cause.
+/// Seconds between the end of one fetch and the next one that an unknown key id can cause.
 const PATIENCE: i64 = 2;
 /// Seconds after which keys are fetched again although none is missing.
 const REFRESH: i64 = 300;
+/// Seconds after which keys are not used any more, however long refreshing has failed.
+const MAX_AGE: i64 = 3600;
 
 /// The issuer cannot be reached and nothing usable is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,50 +26,66 @@ const REFRESH: i64 = 300;
 pub struct KeysUnavailable;
 
 struct Cached<T> {
+    source: Arc<Source<T>>,
+}
+
+struct Source<T> {
     client: reqwest::Client,
     url: String,
     parse: fn(&[u8]) -> Option<T>,
     value: RwLock<Option<(Arc<T>, i64)>>,
+    /// When the last fetch ended; locked while one is under way.
     last_attempt: Mutex<i64>,
 }
 
-impl<T> Cached<T> {
+impl<T: Send + Sync + 'static> Cached<T> {
     fn new(client: reqwest::Client, url: String, parse: fn(&[u8]) -> Option<T>) -> Self {
-        Self { client, url, parse, value: RwLock::new(None), last_attempt: Mutex::new(i64::MIN) }
+        let (value, last_attempt) = (RwLock::new(None), Mutex::new(i64::MIN));
+        Self { source: Arc::new(Source { client, url, parse, value, last_attempt }) }
     }
 
     /// Holds `value` as if it had been fetched at `now`.
     #[cfg(test)]
-    fn holding(value: T, now: i64) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "never used: the value is there")]
-        let client = reqwest::Client::new();
+    fn holding(client: reqwest::Client, value: T, now: i64) -> Self {
         let cached = Self::new(client, "https://localhost:1/".to_owned(), |_| None);
-        *cached.value.write().unwrap() = Some((Arc::new(value), now));
+        *cached.source.value.write().unwrap() = Some((Arc::new(value), now));
         cached
     }
 
-    fn cached(&self) -> Option<(Arc<T>, i64)> {
-        self.value.read().ok()?.clone()
+    /// The cached value if it has what is asked for; else a fresh one. A value that is merely old is refreshed aside.
+    async fn get(&self, now: i64, has: impl Fn(&T) -> bool) -> Result<Arc<T>, KeysUnavailable> {
+        if let Some((value, fetched)) = self.source.cached(now).filter(|cached| has(&cached.0)) {
+            if now - fetched >= REFRESH {
+                drop(tokio::spawn(Source::refresh(self.source.clone(), now)));
+            }
+            return Ok(value);
+        }
+        // In a task of its own: if the client hangs up, the fetch goes on for the others.
+        drop(tokio::spawn(Source::refresh(self.source.clone(), now)).await);
+        self.source.cached(now).map(|cached| cached.0).ok_or(KeysUnavailable)
+    }
+}
+
+impl<T> Source<T> {
+    fn cached(&self, now: i64) -> Option<(Arc<T>, i64)> {
+        let value = self.value.read().unwrap_or_else(PoisonError::into_inner);
+        value.clone().filter(|(_, fetched)| now - fetched < MAX_AGE)
     }
 
-    async fn get(&self, now: i64, has: impl Fn(&T) -> bool) -> Result<Arc<T>, KeysUnavailable> {
-        let usable = |cached: &(Arc<T>, i64)| has(&cached.0) && now - cached.1 < REFRESH;
-        if let Some(cached) = self.cached().filter(usable) {
-            return Ok(cached.0);
+    async fn refresh(self: Arc<Self>, now: i64) {
+        let Ok(mut last_attempt) = self.last_attempt.try_lock() else {
+            // Whoever waits for another one's fetch is content with it: a slow issuer must not be asked in a row.
+            drop(self.last_attempt.lock().await);
+            return;
+        };
+        if now.saturating_sub(*last_attempt) < PATIENCE {
+            return;
         }
-        let mut last_attempt = self.last_attempt.lock().await;
-        if let Some(cached) = self.cached().filter(usable) {
-            return Ok(cached.0);
+        let fresh = self.fetch().await;
+        *last_attempt = now;
+        if let Some(fresh) = fresh {
+            *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(fresh), now));
         }
-        if now.saturating_sub(*last_attempt) >= PATIENCE {
-            *last_attempt = now;
-            if let Some(fresh) = self.fetch().await
-                && let Ok(mut value) = self.value.write()
-            {
-                *value = Some((Arc::new(fresh), now));
-            }
-        }
-        self.cached().map(|cached| cached.0).ok_or(KeysUnavailable)
     }
 
     async fn fetch(&self) -> Option<T> {
@@ -84,8 +105,8 @@ impl AudienceKeySource {
     }
 
     #[cfg(test)]
-    pub(crate) fn holding(keys: AudienceKeys, now: i64) -> Self {
-        Self(Cached::holding(keys, now))
+    pub(crate) fn holding(client: reqwest::Client, keys: AudienceKeys, now: i64) -> Self {
+        Self(Cached::holding(client, keys, now))
     }
 
     /// The keys, with the one of `epoch` among them if the issuer has it.
@@ -110,12 +131,38 @@ impl JwksSource {
     }
 
     #[cfg(test)]
-    pub(crate) fn holding(keys: KeySet, now: i64) -> Self {
-        Self(Cached::holding(keys, now))
+    pub(crate) fn holding(client: reqwest::Client, keys: KeySet, now: i64) -> Self {
+        Self(Cached::holding(client, keys, now))
     }
 
     /// The keys, with `kid` among them if the issuer has it.
     pub async fn get(&self, kid: &str, now: i64) -> Result<Arc<KeySet>, KeysUnavailable> {
         self.0.get(now, |keys| keys.get(kid).is_some()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn held(age: i64) -> Cached<u8> {
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        #[expect(clippy::disallowed_methods, reason = "a test's client; nothing answers it")]
+        let client = reqwest::Client::new();
+        Cached::holding(client, 7, NOW - age)
+    }
+
+    #[actix_web::test]
+    async fn what_is_cached_is_used_while_the_issuer_is_away() {
+        assert_eq!(held(REFRESH + 1).get(NOW, |_| true).await.map(|value| *value), Ok(7));
+        // Not what was asked for, but the caller's own check says so, with its own reason.
+        assert_eq!(held(0).get(NOW, |_| false).await.map(|value| *value), Ok(7));
+    }
+
+    #[actix_web::test]
+    async fn a_key_is_not_used_for_ever_because_refreshing_fails() {
+        assert_eq!(held(MAX_AGE).get(NOW, |_| true).await, Err(KeysUnavailable));
     }
 }

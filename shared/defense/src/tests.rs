@@ -53,9 +53,14 @@ impl World {
         let mut keys = KeySet::default();
         keys.insert("k1", issuer.public());
         let audience_keys = AudienceKeys::derive(&master, "ledger", NOW);
-        let jwks = Arc::new(JwksSource::holding(keys, NOW));
+        #[expect(clippy::disallowed_methods, reason = "never used to send anything: the keys are there")]
+        let client = reqwest::Client::new();
+        let jwks = Arc::new(JwksSource::holding(client.clone(), keys, NOW));
         Self {
-            attestation: AttestationLayer::new("ledger", Arc::new(AudienceKeySource::holding(audience_keys, NOW))),
+            attestation: AttestationLayer::new(
+                "ledger",
+                Arc::new(AudienceKeySource::holding(client, audience_keys, NOW)),
+            ),
             signature: MessageSignatureLayer::new(1024, NOW - 1000),
             access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, 1024),
             device,
@@ -89,12 +94,12 @@ impl World {
         (attestation_token::issue(key, &claims).unwrap(), session, jti)
     }
 
-    fn access_token(&self, jkt: &identity::Thumbprint) -> String {
+    fn access_token(&self, jkt: &identity::Thumbprint, client_id: &str) -> String {
         let claims = access_token::Claims {
             iss: ISSUER.to_owned(),
             sub: "user-1".to_owned(),
             aud: RESOURCE.to_owned(),
-            client_id: "redoubt-mobile".to_owned(),
+            client_id: client_id.to_owned(),
             scope: "accounts:read".to_owned(),
             iat: NOW,
             exp: NOW + 300,
@@ -138,7 +143,7 @@ impl World {
             attestation_token,
             session_key,
             key_id,
-            access_token: self.access_token(&self.jkt()),
+            access_token: self.access_token(&self.jkt(), "redoubt-mobile"),
             proof: String::new(),
             body: b"{\"amount\":\"1.00\"}",
         };
@@ -306,6 +311,10 @@ async fn who_calls_is_checked() {
     let (token, session_key, key_id) = World::attestation_token(&world.master, &other_instance);
     let mixed = Draft { attestation_token: token, session_key, key_id, ..copy(&honest) };
     assert_eq!(world.refused(&mixed).await, "access_token: token_of_another_instance");
+
+    let mut other_client = Draft { access_token: world.access_token(&world.jkt(), "another-app"), ..copy(&honest) };
+    other_client.proof = World::proof(&world.device, &other_client, Some(&nonce));
+    assert_eq!(world.refused(&other_client).await, "access_token: token_of_another_client");
 
     let stale = Draft { proof: World::proof(&world.device, &honest, Some("an-old-nonce")), ..copy(&honest) };
     assert_eq!(world.refused(&stale).await, "access_token: nonce_stale");

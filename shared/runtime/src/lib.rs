@@ -44,5 +44,8 @@ pub use server::{Running, start};
 pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 
+/// HTTP vocabulary for a service's `error.rs`, which maps to statuses and knows nothing else of the web framework.
+pub use actix_web::http::{StatusCode, header};
+
 // For the macros, and so that a service names the versions that the runtime was built with.
 pub use tracing;

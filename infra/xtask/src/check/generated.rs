@@ -8,12 +8,11 @@ use anyhow::{Result, ensure};
 use super::Complaints;
 use crate::process::Run;
 use crate::stack::SERVICES;
-use crate::{compile, place};
+use crate::{compile, place, stack};
 
 pub(super) fn run(fix: bool) -> Result<Complaints> {
-    let arguments: Vec<&str> = SERVICES.iter().flat_map(|service| ["--package", service]).chain(["--bins"]).collect();
     let mut run = Run::of("check")?;
-    let programs = compile::build(&mut run, "the services, for what they generate", &arguments)?;
+    let programs = compile::build(&mut run, "the services, for what they generate", &stack::BUILD)?;
     let mut complaints = Vec::new();
     for service in SERVICES {
         let file = place::root().join("services").join(service).join("openapi.json");

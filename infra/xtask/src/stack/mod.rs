@@ -1,6 +1,6 @@
 //! The whole system on this machine: PostgreSQL, PKI, partner, collector and the services, each a process of its own.
 
-mod config;
+pub(crate) mod config;
 mod ports;
 
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ create table pushed_requests (
 create index pushed_requests_expires_at on pushed_requests (expires_at);
 comment on table pushed_requests is
     'Authorization requests as pushed by authenticated clients (RFC 9126); usable for 90 seconds, completed once, deleted within the hour.';
-comment on column pushed_requests.attempts is 'Pages opened and forms sent for it, in all browsers together.';
+comment on column pushed_requests.attempts is 'Interactions begun and passwords sent for it, in all browsers together.';
 comment on column pushed_requests.jkt is 'Thumbprint of the key whose proof came with the request; the code is bound to it (RFC 9449 section 10.1).';
 
 create table interactions (

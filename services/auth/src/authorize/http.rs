@@ -42,7 +42,7 @@ pub(crate) async fn interaction(provider: &Provider, request: &HttpRequest) -> R
     Interaction::load(provider, secret_cookie(request, COOKIE), provider.clock.unix()).await
 }
 
-/// A form that was sent from one of our pages by the browser that the interaction belongs to. Counts as a try.
+/// A form that was sent from one of our pages by the browser that the interaction belongs to.
 pub(crate) async fn submitted(
     provider: &Provider,
     request: &HttpRequest,
@@ -52,6 +52,5 @@ pub(crate) async fn submitted(
     let form = form(request, payload).await.map_err(|_| PageRefusal::Form)?;
     let interaction = interaction(provider, request).await?;
     interaction.check_csrf(&form)?;
-    interaction.attempt(provider).await?;
     Ok((interaction, form))
 }

@@ -9,8 +9,8 @@ use crate::opaque::Digest;
 use crate::schema::pushed_requests;
 use crate::store::at;
 
-/// Pages opened and forms sent for one request, however many browsers bring it. So guessing on the pages costs an
-/// authenticated client one pushed request for every so many guesses.
+/// Interactions begun and passwords sent for one request, however many browsers bring it. So guessing on the pages costs
+/// an authenticated client one pushed request for every so many guesses.
 const MAX_ATTEMPTS: i32 = 20;
 
 /// A request to be stored.

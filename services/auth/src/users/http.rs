@@ -30,6 +30,7 @@ pub async fn post_login(
 ) -> HttpResponse {
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
+        interaction.attempt(&provider).await?;
         let email = form.get("email").unwrap_or_default();
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
         Ok(match outcome {
@@ -55,6 +56,7 @@ pub async fn post_register(
 ) -> HttpResponse {
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
+        interaction.attempt(&provider).await?;
         let typed = Registration {
             name: form.get("name").unwrap_or_default(),
             email: form.get("email").unwrap_or_default(),

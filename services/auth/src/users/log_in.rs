@@ -6,9 +6,9 @@
 use crypto::SecretString;
 use runtime::audit::{self, Who};
 
+use super::passwords::Turn;
 use super::store::{self, Login};
 use super::throttle::Blocked;
-use super::passwords::Turn;
 use super::{Busy, directory};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
@@ -79,13 +79,11 @@ pub(super) async fn authenticate(
 
 /// A turn to hash; a try that gets none has not been one.
 async fn turn(provider: &Provider, counter: &Digest, now: i64) -> Result<Turn, PageRefusal> {
-    match provider.passwords.turn().await {
-        Ok(turn) => Ok(turn),
-        Err(Busy) => {
-            store::take_back(&provider.pool, counter, now).await?;
-            Err(PageRefusal::Busy)
-        }
+    let turn = provider.passwords.turn().await;
+    if turn.is_err() {
+        store::take_back(&provider.pool, counter, now).await?;
     }
+    Ok(turn?)
 }
 
 /// The counter of this identifier; on a device that its owner uses, that device's own.

@@ -88,18 +88,22 @@ pub(crate) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfil
 /// Counts a try, one after the other for each identifier.
 pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
     storage::transaction(pool, "login_throttles.attempt", async |db| {
-        diesel::insert_into(login_throttles::table)
+        // Makes the row or finds it, and locks it in both cases.
+        let row: Row = diesel::insert_into(login_throttles::table)
             .values((
                 login_throttles::identifier_hash.eq(&counter.0),
                 login_throttles::failures.eq(0),
                 login_throttles::blocked_until.eq(at(0)),
                 login_throttles::last_attempt_at.eq(at(now)),
             ))
-            .on_conflict_do_nothing()
-            .execute(db)
+            .on_conflict(login_throttles::identifier_hash)
+            .do_update()
+            .set(login_throttles::last_attempt_at.eq(at(now)))
+            .returning((login_throttles::failures, login_throttles::blocked_until))
+            .get_result(db)
             .await?;
-        match lock(db, counter).await?.attempt(now) {
-            Ok(next) => set(db, counter, next, now).await.map(Ok),
+        match throttle(row).attempt(now) {
+            Ok(next) => set(db, counter, next).await.map(Ok),
             Err(blocked) => Ok(Err(blocked)),
         }
     })
@@ -109,33 +113,34 @@ pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<R
 /// Takes back a try that came to nothing because we were busy.
 pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result<(), StorageError> {
     storage::transaction(pool, "login_throttles.take_back", async |db| {
-        let throttle = lock(db, counter).await?;
-        set(db, counter, throttle.take_back(now), now).await
+        let row: Option<Row> = login_throttles::table
+            .find(&counter.0)
+            .select((login_throttles::failures, login_throttles::blocked_until))
+            .for_update()
+            .first(db)
+            .await
+            .optional()?;
+        match row {
+            Some(row) => set(db, counter, throttle(row).take_back(now)).await,
+            // A success in another browser has ended the row meanwhile.
+            None => Ok(()),
+        }
     })
     .await
 }
 
-async fn lock(db: &mut Connection, counter: &Digest) -> Result<Throttle, StorageError> {
-    let row: Option<(i32, DateTime<Utc>)> = login_throttles::table
-        .find(&counter.0)
-        .select((login_throttles::failures, login_throttles::blocked_until))
-        .for_update()
-        .first(db)
-        .await
-        .optional()?;
-    // A success of another browser may just have ended the row.
-    Ok(row.map_or_else(Throttle::default, |(failures, blocked_until)| Throttle {
-        failures: u32::try_from(failures).unwrap_or(u32::MAX),
-        blocked_until: blocked_until.timestamp(),
-    }))
+type Row = (i32, DateTime<Utc>);
+
+fn throttle((failures, blocked_until): Row) -> Throttle {
+    let failures = u32::try_from(failures).unwrap_or(u32::MAX);
+    Throttle { failures, blocked_until: blocked_until.timestamp() }
 }
 
-async fn set(db: &mut Connection, counter: &Digest, next: Throttle, now: i64) -> Result<(), StorageError> {
+async fn set(db: &mut Connection, counter: &Digest, next: Throttle) -> Result<(), StorageError> {
     diesel::update(login_throttles::table.find(&counter.0))
         .set((
             login_throttles::failures.eq(i32::try_from(next.failures).unwrap_or(i32::MAX)),
             login_throttles::blocked_until.eq(at(next.blocked_until)),
-            login_throttles::last_attempt_at.eq(at(now)),
         ))
         .execute(db)
         .await?;

@@ -61,7 +61,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if event.metadata().target() != "audit" || fields.0.get("event").is_none_or(|event| event != "refused") {
+        if event.metadata().target() != "audit"
+            || fields.0.get("event").is_none_or(|event| event != "refused" && event != "challenged")
+        {
             return;
         }
         let line = format!("{}/{}", fields.0["layer"], fields.0["reason"]);

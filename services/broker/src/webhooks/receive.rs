@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use api::problem::code;
 use chrono::DateTime;
 use crypto::{SecretBytes, hash};
-use runtime::{Clock, Problem, audit, trace};
+use runtime::{Clock, Problem, StatusCode, audit, trace};
 use storage::{Pool, StorageError};
 use tokio::sync::Notify;
 

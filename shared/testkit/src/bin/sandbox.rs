@@ -9,6 +9,8 @@
 //!     keeps the spans that the services send (OTLP/HTTP), until stopped
 //! sandbox provision --out DIR --services auth,ledger,…
 //!     roles, databases and the files with their URLs; the superuser's URL comes from REDOUBT_SUPERUSER_URL
+//! sandbox remove --services auth,ledger,…
+//!     those roles and databases, from a server that goes on
 //! ```
 //!
 //! A stand-in that serves prints one line `ready <url>` once it can be called. With `--exit-with-parent true` it ends when its
@@ -30,7 +32,8 @@ const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
                        [--exit-with-parent true]
        sandbox collector [--listen ADDRESS] [--exit-with-parent true]
-       sandbox provision --out DIR --services auth,ledger,…";
+       sandbox provision --out DIR --services auth,ledger,…
+       sandbox remove --services auth,ledger,…";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -42,6 +45,7 @@ async fn main() -> ExitCode {
         "partner" => partner(&options).await,
         "collector" => collector(&options).await,
         "provision" => provision(&options).await,
+        "remove" => remove(&options).await,
         _ => Err(anyhow!(USAGE)),
     };
     match result {
@@ -91,6 +95,12 @@ async fn provision(options: &Options) -> Result<()> {
     let url = std::env::var("REDOUBT_SUPERUSER_URL").context("REDOUBT_SUPERUSER_URL is not set")?;
     let services: Vec<&str> = options.required("--services")?.split(',').collect();
     database::provision(&url, &services, &PathBuf::from(options.required("--out")?)).await
+}
+
+async fn remove(options: &Options) -> Result<()> {
+    let url = std::env::var("REDOUBT_SUPERUSER_URL").context("REDOUBT_SUPERUSER_URL is not set")?;
+    let services: Vec<&str> = options.required("--services")?.split(',').collect();
+    database::remove(&url, &services).await
 }
 
 /// Waits for Ctrl-C, SIGTERM or, when asked, the end of standard input.

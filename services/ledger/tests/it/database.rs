@@ -1,0 +1,233 @@
+//! What the database refuses by itself, whoever asks: a compromised service, a careless migration.
+
+use crypto::SecretString;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+use ledger::MIGRATIONS;
+use storage::{Pool, Pooled};
+use testkit::database::TestDatabase;
+
+const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
+const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
+const SETTLEMENT: &str = "00000000-0000-8000-8000-455552000001";
+
+/// Alice has EUR 5.00 by transfer 1; Bob has an account.
+struct Books {
+    database: TestDatabase,
+}
+
+impl Books {
+    async fn open() -> Self {
+        let books = Self { database: TestDatabase::create("ledger", MIGRATIONS).await.unwrap() };
+        let mut superuser = books.superuser().await;
+        for (id, owner) in [(ALICE, "alice"), (BOB, "bob")] {
+            let row = format!(
+                "insert into accounts (id, currency, owner, name, opened_at) values ('{id}', 'EUR', '{owner}', 'x', now())"
+            );
+            superuser.batch_execute(&row).await.unwrap();
+        }
+        let lines = [(SETTLEMENT, 1, -500, -500, "EUR"), (ALICE, 1, 500, 500, "EUR")];
+        books.poster().await.batch_execute(&posting(1, &lines)).await.unwrap();
+        books
+    }
+
+    async fn as_role(url: &str) -> Pooled {
+        let pool: Pool = storage::pool(&SecretString::from(url.to_owned()), 1).unwrap();
+        storage::connection(&pool).await.unwrap()
+    }
+
+    async fn poster(&self) -> Pooled {
+        Self::as_role(&self.database.poster_url).await
+    }
+
+    async fn app(&self) -> Pooled {
+        Self::as_role(&self.database.app_url).await
+    }
+
+    async fn superuser(&self) -> Pooled {
+        Self::as_role(&self.database.superuser_url).await
+    }
+}
+
+type Line = (&'static str, i64, i64, i64, &'static str);
+
+/// What the committer writes for one transfer, with these lines.
+fn posting(sequence: i64, lines: &[Line]) -> String {
+    format!(
+        "begin; update head set sequence = {sequence}; \
+         insert into transfers (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
+         values ('{id}', {sequence}, 500, now(), '{SETTLEMENT}', '{ALICE}', 'EUR', 'deposit', '', ''); {entries}; commit",
+        id = transfer(sequence),
+        entries = entries(sequence, lines),
+    )
+}
+
+fn transfer(sequence: i64) -> String {
+    format!("01890a5d-ac96-774b-bcce-b3020a{sequence:06}")
+}
+
+fn entries(sequence: i64, lines: &[Line]) -> String {
+    let rows: Vec<String> = lines
+        .iter()
+        .map(|(account, version, amount, balance, currency)| {
+            format!("('{account}', {version}, '{}', {amount}, {balance}, '{currency}')", transfer(sequence))
+        })
+        .collect();
+    format!("insert into entries (account_id, version, transfer_id, amount, balance, currency) values {}", rows.join(", "))
+}
+
+async fn refused(db: &mut Pooled, statement: &str) -> String {
+    let error = db.batch_execute(statement).await.expect_err(statement).to_string();
+    db.batch_execute("rollback").await.unwrap();
+    error
+}
+
+#[tokio::test]
+async fn the_poster_cannot_make_or_lose_money() {
+    let books = Books::open().await;
+    let mut poster = books.poster().await;
+    let cases: [(&str, &[Line], &str); 10] = [
+        ("unbalanced", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 501, 1001, "EUR")], "sum to zero"),
+        ("one-sided", &[(ALICE, 2, 500, 1000, "EUR")], "sum to zero"),
+        ("balanced across currencies only", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "USD")], "sum to zero"),
+        ("another currency", &[(SETTLEMENT, 2, -500, -1000, "USD"), (ALICE, 2, 500, 1000, "USD")], "continue"),
+        ("a false balance", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 9000, "EUR")], "continue"),
+        ("a skipped version", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 3, 500, 1000, "EUR")], "continue"),
+        ("a repeated version", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 1, 500, 1000, "EUR")], "duplicate key"),
+        ("an overdraft", &[(SETTLEMENT, 2, 600, 100, "EUR"), (ALICE, 2, -600, -100, "EUR")], "floor_holds"),
+        (
+            "an overdraft in between",
+            &[
+                (SETTLEMENT, 2, 600, 100, "EUR"),
+                (ALICE, 2, -600, -100, "EUR"),
+                (SETTLEMENT, 3, -600, -500, "EUR"),
+                (ALICE, 3, 600, 500, "EUR"),
+            ],
+            "continue",
+        ),
+        (
+            "no such account",
+            &[("01890a5d-ac96-774b-bcce-b302099a8009", 1, 500, 500, "EUR"), (SETTLEMENT, 2, -500, -1000, "EUR")],
+            "continue",
+        ),
+    ];
+    for (what, lines, says) in cases {
+        let error = refused(&mut poster, &posting(2, lines)).await;
+        assert!(error.contains(says), "{what}: {error}");
+    }
+    books.superuser().await.batch_execute(&format!("update accounts set closed_at = now() where id = '{ALICE}'")).await.unwrap();
+    let closed = [(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "EUR")];
+    assert!(refused(&mut poster, &posting(2, &closed)).await.contains("continue"));
+}
+
+#[tokio::test]
+async fn the_poster_cannot_rewrite_history_or_skip_a_number() {
+    let books = Books::open().await;
+    let mut poster = books.poster().await;
+    for statement in [
+        "update entries set amount = 1",
+        "delete from entries",
+        "truncate entries",
+        "update transfers set amount = 1",
+        "delete from transfers",
+        "update accounts set balance = 1",
+        "update accounts set floor = -1",
+        "update accounts set owner = 'mallory'",
+        "delete from accounts",
+        "update idempotency set transfer_id = null",
+        "delete from idempotency",
+        "delete from payouts",
+        "update payouts set creditor_iban = 'x'",
+        "update exchanges set rate = 1",
+        "alter table entries disable trigger all",
+        "alter table accounts disable row level security",
+        "insert into accounts (id, currency, name, opened_at, purpose) values (gen_random_uuid(), 'EUR', 'x', now(), 'fx')",
+    ] {
+        let error = refused(&mut poster, statement).await;
+        assert!(error.contains("permission denied") || error.contains("must be owner"), "{statement}: {error}");
+    }
+    let lines = [(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "EUR")];
+    assert!(refused(&mut poster, &posting(3, &lines)).await.contains("without a gap"));
+    // A line that would be added to a transfer of the past, balanced as it may be.
+    assert!(refused(&mut poster, &entries(1, &lines)).await.contains("without their transfer"));
+    assert!(refused(&mut poster, &entries(7, &lines)).await.contains("without their transfer"));
+}
+
+#[tokio::test]
+async fn even_the_owner_of_the_tables_cannot_rewrite_them() {
+    let books = Books::open().await;
+    let mut migrator = Books::as_role(&books.database.migrator_url).await;
+    for statement in [
+        "update entries set amount = 1",
+        "delete from entries",
+        "truncate entries",
+        "delete from transfers",
+        "truncate transfers",
+        "delete from accounts",
+        "update accounts set balance = 1000000",
+        "update accounts set owner = 'mallory'",
+        "update accounts set currency = 'JPY'",
+        "delete from head",
+        "truncate idempotency",
+        "truncate exchanges",
+        "delete from payouts",
+    ] {
+        let error = refused(&mut migrator, statement).await;
+        assert!(error.contains("is not allowed") || error.contains("by entries only"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_app_sees_its_subjects_rows_and_opens_accounts_for_nobody_else() {
+    let books = Books::open().await;
+    let mut app = books.app().await;
+    let tables = ["accounts", "entries", "transfers", "idempotency", "exchanges", "payouts"];
+    for (subject, visible) in [(None, 0), (Some("mallory"), 0), (Some(""), 0), (Some("alice"), 1)] {
+        app.batch_execute("begin").await.unwrap();
+        if let Some(subject) = subject {
+            app.batch_execute(&format!("select set_config('app.subject', '{subject}', true)")).await.unwrap();
+        }
+        for table in tables {
+            let seen = count(&mut app, table).await;
+            let expected = if tables.iter().position(|name| *name == table) < Some(3) { visible } else { 0 };
+            assert_eq!(seen, expected, "{subject:?} {table}");
+        }
+        app.batch_execute("rollback").await.unwrap();
+    }
+    let as_alice = "begin; select set_config('app.subject', 'alice', true);";
+    for statement in [
+        "insert into accounts (id, currency, owner, name, opened_at) values (gen_random_uuid(), 'EUR', 'bob', 'x', now())",
+        "insert into accounts (id, currency, owner, name, opened_at, balance) values (gen_random_uuid(), 'EUR', 'alice', 'x', now(), 5)",
+        "insert into accounts (id, currency, owner, name, opened_at, floor) values (gen_random_uuid(), 'EUR', 'alice', 'x', now(), -5)",
+        "update accounts set balance = 1000000",
+        "delete from accounts",
+        "insert into entries values (gen_random_uuid(), 1, gen_random_uuid(), 5, 5, 'EUR')",
+        "insert into payouts select * from payouts",
+        "update payouts set status = 'paid'",
+        "select * from lock_accounts(array[]::uuid[])",
+        "select sequence from head",
+        "select * from outbox",
+    ] {
+        let error = refused(&mut app, &format!("{as_alice} {statement}")).await;
+        assert!(error.contains("permission denied") || error.contains("row-level security"), "{statement}: {error}");
+    }
+    let own = "insert into accounts (id, currency, owner, name, opened_at) values (gen_random_uuid(), 'EUR', 'alice', 'x', now())";
+    app.batch_execute(&format!("{as_alice} {own}; commit")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_migrations_can_be_undone() {
+    let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
+    let url = SecretString::from(database.migrator_url.clone());
+    let undone = storage::revert(&url, MIGRATIONS).await.unwrap();
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), undone);
+}
+
+async fn count(db: &mut Pooled, table: &str) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let query = diesel::sql_query(format!("select count(*) as count from {table}"));
+    query.get_result::<Count>(db).await.unwrap().count
+}

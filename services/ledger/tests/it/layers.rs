@@ -1,0 +1,64 @@
+//! Every public route stands behind all layers, and what a handler demands is what its route says.
+
+use reqwest::Method;
+use runtime::Service as _;
+use serde_json::json;
+
+use crate::world::{World, transfer};
+
+#[tokio::test]
+async fn no_route_answers_somebody_without_tokens() {
+    let world = World::start().await;
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let routes = ledger::Ledger::describe();
+    assert_eq!(routes.len(), 12);
+    for route in routes.iter().filter(|route| route.listener == "public") {
+        assert!(route.guard.starts_with("Caller<"), "{route:?}");
+        let method: Method = route.method.parse().unwrap();
+        let request = world.public.request(method, world.url(&route.path.replace("{id}", id))).json(&json!({}));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{route:?}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    }
+    for route in routes.iter().filter(|route| route.listener == "internal") {
+        assert!(route.guard.starts_with("Peer<"), "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_opens_its_own_door_only() {
+    let world = World::start().await;
+    let alice = world.phone("alice").await;
+    let (from, to) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&alice, "EUR").await);
+    let reader = world.authority.phone("alice").with_scopes(&["accounts:read"]);
+    assert_eq!(world.get(&reader, "/v1/accounts").await.status, 200);
+    for (path, body) in [
+        ("/v1/transfers", transfer(&from, &to, "1.00")),
+        ("/v1/accounts", json!({ "currency": "EUR", "name": "x" })),
+        ("/v1/exchanges", json!({})),
+        ("/v1/payouts", json!({})),
+    ] {
+        let reply = world.post(&reader, path, &body).await;
+        assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{path}");
+    }
+    assert_eq!(world.balance(&alice, &from).await, "10.00");
+}
+
+#[tokio::test]
+async fn a_changed_body_or_a_missing_key_moves_nothing() {
+    let world = World::start().await;
+    let alice = world.phone("alice").await;
+    let (from, to) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&alice, "EUR").await);
+    let url = world.url("/v1/transfers");
+    let signed = alice.request(Method::POST, &url, Some(&transfer(&from, &to, "1.00")));
+    let tampered = signed.body(transfer(&from, &to, "9.00").to_string()).send().await.unwrap();
+    assert_eq!(tampered.status(), 401);
+    // A signature covers the key: without it, or with another one, it is no signature of this request.
+    let mut stripped = alice.request(Method::POST, &url, Some(&transfer(&from, &to, "1.00"))).build().unwrap();
+    stripped.headers_mut().remove("idempotency-key");
+    assert_eq!(world.public.execute(stripped).await.unwrap().status(), 401);
+    let long = "k".repeat(256);
+    let reply = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, "1.00"), &long).await;
+    assert_eq!((reply.status, reply.code()), (400, "idempotency.key_invalid"));
+    assert_eq!(world.balance(&alice, &from).await, "10.00");
+}

@@ -1,0 +1,252 @@
+//! The scene: what every test needs, started for it alone.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use crypto::SecretString;
+use ledger::config::{Config, Posting};
+use ledger::{Ledger, MIGRATIONS};
+use reqwest::Method;
+use runtime::config::{Common, Database, Internal, Listener, Telemetry};
+use runtime::{Clock, Running, SystemClock};
+use serde_json::{Value, json};
+use storage::Pool;
+use testkit::authority::{Authority, Reply, SyntheticPhone};
+use testkit::database::TestDatabase;
+use testkit::pki::Pki;
+use testkit::server::{self, Server};
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// A valid IBAN.
+pub(crate) const IBAN: &str = "DE89370400440532013000";
+
+/// What the broker was asked, and what it answers.
+pub(crate) struct Broker {
+    server: Server,
+    pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
+    pub(crate) answers: Arc<Mutex<Answers>>,
+}
+
+/// Status and body per operation.
+pub(crate) struct Answers {
+    pub(crate) rates: (u16, Value),
+    pub(crate) payout: (u16, Value),
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let rates = json!({ "USD": "1.1172", "JPY": "175.68", "CHF": "0.9234" });
+        Self {
+            rates: (200, json!({ "result": { "date": "2026-10-30", "base": "EUR", "rates": rates } })),
+            payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })),
+        }
+    }
+}
+
+impl Broker {
+    async fn start(pki: &Pki) -> Self {
+        let asked: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let answers: Arc<Mutex<Answers>> = Arc::default();
+        let (heard, said) = (Arc::clone(&asked), Arc::clone(&answers));
+        let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
+            let (heard, said) = (Arc::clone(&heard), Arc::clone(&said));
+            config.route(
+                "/internal/v1/operations/{provider}/{operation}",
+                web::post().to(move |path: web::Path<(String, String)>, body: web::Json<Value>| {
+                    let operation = path.into_inner().1;
+                    heard.lock().unwrap().push((operation.clone(), body.into_inner()));
+                    let said = said.lock().unwrap();
+                    let (status, body) = if operation == "reference_rates" { &said.rates } else { &said.payout };
+                    let status = StatusCode::from_u16(*status).unwrap();
+                    std::future::ready(HttpResponse::build(status).json(body))
+                }),
+            );
+        });
+        let server = Server::start(ANY, &pki.internal("broker"), Some(&pki.internal_ca()), routes).await.unwrap();
+        Self { server, asked, answers }
+    }
+
+    /// The bodies of the calls of one operation.
+    pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(name, _)| name == operation).map(|(_, body)| body.clone()).collect()
+    }
+}
+
+/// The scene.
+pub(crate) struct World {
+    pub(crate) ledger: Running,
+    pub(crate) authority: Authority,
+    pub(crate) broker: Broker,
+    pub(crate) database: TestDatabase,
+    pub(crate) superuser: Pool,
+    pub(crate) pki: Pki,
+    pub(crate) public: reqwest::Client,
+    as_broker: reqwest::Client,
+    as_operator: reqwest::Client,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Posting::default()).await
+    }
+
+    pub(crate) async fn start_with(posting: Posting) -> Self {
+        let pki = Pki::temporary().unwrap();
+        let (database, authority, broker) = tokio::join!(
+            TestDatabase::create("ledger", MIGRATIONS),
+            Authority::start(&pki),
+            Broker::start(&pki)
+        );
+        let (database, authority) = (database.unwrap(), authority.unwrap());
+        let config = configuration(&pki, &database, &authority, &broker, posting);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ledger = runtime::start::<Ledger>(config, clock).await.unwrap();
+        let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
+        let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
+        let (as_broker, as_operator) = (client("broker"), client("operator"));
+        let public = server::client(&pki.public_ca(), None).unwrap();
+        Self { ledger, authority, broker, database, superuser, pki, public, as_broker, as_operator }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.ledger.public.unwrap().port())
+    }
+
+    pub(crate) fn internal_url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.ledger.internal.port())
+    }
+
+    /// A user's phone, which knows the server's nonce.
+    pub(crate) async fn phone(&self, name: &str) -> SyntheticPhone {
+        let phone = self.authority.phone(name);
+        phone.learn_nonce(&self.url("/v1/accounts")).await;
+        phone
+    }
+
+    pub(crate) async fn get(&self, phone: &SyntheticPhone, path: &str) -> Reply {
+        phone.send(Method::GET, &self.url(path), None).await
+    }
+
+    pub(crate) async fn post(&self, phone: &SyntheticPhone, path: &str, body: &Value) -> Reply {
+        phone.send(Method::POST, &self.url(path), Some(body)).await
+    }
+
+    pub(crate) async fn post_with_key(&self, phone: &SyntheticPhone, path: &str, body: &Value, key: &str) -> Reply {
+        phone.send_with_key(Method::POST, &self.url(path), Some(body), key).await
+    }
+
+    /// Opens an account; answers its id.
+    pub(crate) async fn open(&self, phone: &SyntheticPhone, currency: &str) -> String {
+        let reply = self.post(phone, "/v1/accounts", &json!({ "currency": currency, "name": "Main" })).await;
+        assert_eq!(reply.status, 201, "{:?}", reply.body);
+        reply.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Opens an account with money on it.
+    pub(crate) async fn open_with(&self, phone: &SyntheticPhone, amount: &str, currency: &str) -> String {
+        let id = self.open(phone, currency).await;
+        let (status, body) = self.deposit(&crypto::random::token(8), &id, amount, currency).await;
+        assert_eq!(status, 201, "{body}");
+        id
+    }
+
+    pub(crate) async fn deposit(&self, event: &str, account: &str, amount: &str, currency: &str) -> (u16, Value) {
+        let body = json!({ "event_id": event, "account_id": account, "amount": amount, "currency": currency,
+            "debtor_name": "Employer GmbH", "reference": "Salary" });
+        self.as_broker("/internal/v1/deposits", &body).await
+    }
+
+    /// Posts as the broker.
+    pub(crate) async fn as_broker(&self, path: &str, body: &Value) -> (u16, Value) {
+        let response = self.as_broker.post(self.internal_url(path)).json(body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    pub(crate) async fn balance(&self, phone: &SyntheticPhone, account: &str) -> String {
+        let reply = self.get(phone, &format!("/v1/accounts/{account}")).await;
+        reply.body["balance"]["amount"].as_str().unwrap_or_else(|| panic!("{:?}", reply.body)).to_owned()
+    }
+
+    /// What must always hold, as the ledger counts it itself.
+    pub(crate) async fn invariants(&self) -> Value {
+        let response = self.as_operator.get(self.internal_url("/internal/v1/invariants")).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
+    /// Runs SQL as superuser.
+    pub(crate) async fn sql(&self, statement: &str) {
+        use diesel_async::SimpleAsyncConnection as _;
+        storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await.unwrap();
+    }
+
+    /// Counts with SQL, as superuser.
+    pub(crate) async fn count(&self, of: &str) -> i64 {
+        crate::engine::count(&self.superuser, of).await
+    }
+}
+
+/// A transfer's body.
+pub(crate) fn transfer(from: &str, to: &str, amount: &str) -> Value {
+    json!({ "from_account": from, "to_account": to, "amount": { "amount": amount, "currency": "EUR" }, "reference": "Dinner" })
+}
+
+/// Waits until `what` answers true.
+pub(crate) async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F) {
+    for _ in 0..500 {
+        if what().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not happen within ten seconds");
+}
+
+fn configuration(
+    pki: &Pki,
+    database: &TestDatabase,
+    authority: &Authority,
+    broker: &Broker,
+    posting: Posting,
+) -> Config {
+    let (public, internal) = (pki.public("ledger"), pki.internal("ledger"));
+    // Signatures cover the port, so it must be known before the service starts.
+    let listen = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
+    Config {
+        common: Common {
+            public: Some(Listener {
+                listen,
+                url: format!("https://localhost:{}", listen.port()),
+                certificate: public.certificate,
+                key: public.key,
+            }),
+            internal: Internal {
+                listen: ANY,
+                url: "https://localhost".to_owned(),
+                certificate: internal.certificate,
+                key: internal.key,
+                ca: pki.internal_ca(),
+            },
+            database: Some(Database {
+                url_file: database.files.app.clone(),
+                migrator_url_file: Some(database.files.migrator.clone()),
+                max_connections: 4,
+            }),
+            telemetry: Telemetry::default(),
+            exit_with_parent: false,
+            workers: Some(1),
+        },
+        auth_url: authority.auth_url(),
+        attestation_url: authority.attestation_url(),
+        broker_url: broker.server.url(),
+        issuer: authority.issuer().to_owned(),
+        poster_url_file: database.files.poster.clone(),
+        posting,
+        max_rate_age_days: None,
+        payouts_poll_ms: 50,
+    }
+}
