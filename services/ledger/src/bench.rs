@@ -76,7 +76,8 @@ pub async fn engine(app_url: &SecretString, poster_url: &SecretString, load: Loa
     ensure!(load.accounts >= 2 && load.in_flight >= 1, "a bench needs two accounts and one transfer in flight");
     let poster = storage::pool(poster_url, load.posting.lanes + 1)?;
     let accounts = Arc::new(open(&storage::pool(app_url, 1)?, load.accounts).await?);
-    let sizes = Sizes { queue: load.in_flight.max(load.posting.queue), batch: load.posting.batch, lanes: load.posting.lanes };
+    let sizes =
+        Sizes { queue: load.in_flight.max(load.posting.queue), batch: load.posting.batch, lanes: load.posting.lanes };
     let (committer, work) = Committer::new(poster.clone(), Arc::new(SystemClock), sizes);
     let (stop, shutdown) = Shutdown::channel();
     let working = tokio::spawn(work.run(shutdown));

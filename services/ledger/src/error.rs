@@ -126,9 +126,8 @@ impl From<Error> for Problem {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
             }
-            Error::KeyReused => {
-                unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request").field("Idempotency-Key")
-            }
+            Error::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
+                .field("Idempotency-Key"),
             Error::Amount { field, cause } => {
                 let title = "The amount is not a positive amount of its currency";
                 Self::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(cause.to_string()).field(field)
@@ -136,7 +135,9 @@ impl From<Error> for Problem {
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
             Error::Currency(field) => currency_mismatch().field(field),
-            Error::NoRate(why) => unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why),
+            Error::NoRate(why) => {
+                unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why)
+            }
             Error::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Self::busy(2)
@@ -158,7 +159,9 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Reason::SameAccount => unprocessable(code::SAME_ACCOUNT, "From and to are the same account").field(account),
         Reason::Closed => unprocessable(code::ACCOUNT_CLOSED, "The account takes no postings").field(account),
         Reason::CurrencyMismatch => currency_mismatch().field(account),
-        Reason::InsufficientFunds => unprocessable(code::INSUFFICIENT_FUNDS, "There is not enough money on the account"),
+        Reason::InsufficientFunds => {
+            unprocessable(code::INSUFFICIENT_FUNDS, "There is not enough money on the account")
+        }
         Reason::LimitExceeded => {
             unprocessable(code::LIMIT_EXCEEDED, "The account cannot hold that much").field(account)
         }

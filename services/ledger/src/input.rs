@@ -63,7 +63,9 @@ mod tests {
     #[test]
     fn only_positive_amounts_pass() {
         assert!(positive(&Amount::new("0.01", "EUR")).is_ok());
-        for (amount, currency) in [("0", "EUR"), ("0.00", "EUR"), ("-1", "EUR"), ("1.001", "EUR"), ("1", "eur"), ("", "EUR")] {
+        for (amount, currency) in
+            [("0", "EUR"), ("0.00", "EUR"), ("-1", "EUR"), ("1.001", "EUR"), ("1", "eur"), ("", "EUR")]
+        {
             assert!(positive(&Amount::new(amount, currency)).is_err(), "{amount} {currency}");
         }
     }

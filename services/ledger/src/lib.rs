@@ -116,7 +116,8 @@ impl Service for Ledger {
 fn pipeline(config: &Config, context: &Context) -> Result<Pipeline> {
     let public = config.common.public.as_ref();
     let origin = public.map(|public| public.url.as_str()).unwrap_or_default();
-    let audience_keys = Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
+    let audience_keys =
+        Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
     let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
     let access_token = AccessTokenLayer::new(config.issuer.clone(), LEDGER_RESOURCE, origin, jwks, MEMORY);
     let signature = MessageSignatureLayer::new(MEMORY, context.clock.unix());

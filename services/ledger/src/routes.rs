@@ -11,7 +11,12 @@ pub fn public() -> Routes {
         .add(Method::GET, "/v1/accounts", "List the caller's accounts", accounts::http::list)
         .add(Method::POST, "/v1/accounts", "Open an account", accounts::http::post)
         .add(Method::GET, "/v1/accounts/{id}", "Read one account", accounts::http::get)
-        .add(Method::GET, "/v1/accounts/{id}/entries", "Read an account's statement, newest first", accounts::http::entries)
+        .add(
+            Method::GET,
+            "/v1/accounts/{id}/entries",
+            "Read an account's statement, newest first",
+            accounts::http::entries,
+        )
         .add(Method::POST, "/v1/transfers", "Move money to another account in the house", transfers::http::post)
         .add(Method::GET, "/v1/transfers/{id}", "Read a transfer that the caller is part of", transfers::http::get)
         .add(Method::POST, "/v1/exchanges", "Change one currency into another", exchanges::http::post)

@@ -50,5 +50,9 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
 /// An event id that can be a key.
 pub fn event_id(id: &str) -> Result<String, Error> {
     let good = (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(id.to_owned()) } else { Err(Error::Field { field: "event_id", problem: "is not 1 to 255 printable characters" }) }
+    if good {
+        Ok(id.to_owned())
+    } else {
+        Err(Error::Field { field: "event_id", problem: "is not 1 to 255 printable characters" })
+    }
 }

@@ -40,7 +40,8 @@ fn per_euro(rates: &ReferenceRates, currency: Currency) -> Result<Decimal, Error
     if currency == Currency::EUR {
         return Ok(Decimal::ONE);
     }
-    let text = rates.rates.get(currency.code()).ok_or(Error::NoRate("no reference rate is published for a currency"))?;
+    let text =
+        rates.rates.get(currency.code()).ok_or(Error::NoRate("no reference rate is published for a currency"))?;
     let rate: Option<Decimal> = text.parse().ok().filter(|rate| *rate > Decimal::ZERO);
     rate.ok_or_else(|| Error::Broker("a rate is not a positive number".to_owned()))
 }

@@ -23,6 +23,14 @@ pub(super) struct Known {
 }
 
 #[derive(Queryable)]
+struct OutcomeRow {
+    fingerprint: Vec<u8>,
+    transfer_id: Option<Uuid>,
+    rejection: Option<String>,
+    rejected_leg: Option<i16>,
+}
+
+#[derive(Queryable)]
 struct Row {
     id: Uuid,
     sequence: i64,
@@ -37,20 +45,20 @@ struct Row {
 
 /// What became of an exchange under this key, if there was one.
 pub(super) async fn known(db: &mut Connection, owner: &str, key: &str) -> Result<Option<Known>, Error> {
-    let outcome: Option<(Vec<u8>, Option<Uuid>, Option<String>, Option<i16>)> = idempotency::table
+    let outcome: Option<OutcomeRow> = idempotency::table
         .find((owner, Kind::Exchange.operation(), key))
         .select((idempotency::fingerprint, idempotency::transfer_id, idempotency::rejection, idempotency::rejected_leg))
         .first(db)
         .await
         .optional()
         .map_err(StorageError::from)?;
-    let Some((fingerprint, transfer, rejection, leg)) = outcome else { return Ok(None) };
-    let rejection = rejection.as_deref().and_then(Reason::from_text).zip(leg);
-    let deal = match transfer {
+    let Some(outcome) = outcome else { return Ok(None) };
+    let rejection = outcome.rejection.as_deref().and_then(Reason::from_text).zip(outcome.rejected_leg);
+    let deal = match outcome.transfer_id {
         Some(transfer) => Some(deal(db, transfer).await?),
         None => None,
     };
-    Ok(Some(Known { fingerprint, rejection, deal }))
+    Ok(Some(Known { fingerprint: outcome.fingerprint, rejection, deal }))
 }
 
 async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Error> {

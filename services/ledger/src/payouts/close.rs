@@ -22,9 +22,7 @@ pub async fn close(state: &State, payout: Uuid, outcome: PayoutOutcome) -> Resul
     let amount = row.money()?;
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
     let (kind, to, paid) = match outcome {
-        PayoutOutcome::Paid => {
-            (Kind::PayoutSettlement, system_account(Purpose::Settlement, amount.currency()), true)
-        }
+        PayoutOutcome::Paid => (Kind::PayoutSettlement, system_account(Purpose::Settlement, amount.currency()), true),
         PayoutOutcome::Failed => (Kind::PayoutReversal, row.account_id, false),
     };
     let command = Command::between(kind, Actor::House, clearing, to, amount)

@@ -112,10 +112,8 @@ impl Courier {
     }
 
     async fn submit(&self, payout: &Payout) -> Result<Submission, Error> {
-        let url = format!(
-            "{}/internal/v1/operations/sandbox-bank/create_payout",
-            self.broker_url.trim_end_matches('/')
-        );
+        let url =
+            format!("{}/internal/v1/operations/sandbox-bank/create_payout", self.broker_url.trim_end_matches('/'));
         let Value::Object(params) = json!({
             "payout_id": payout.id,
             "amount": payout.money()?.to_string(),
@@ -134,7 +132,8 @@ impl Courier {
         let status = response.status();
         if status.is_success() {
             let answer = response.json::<Answer>().await.ok();
-            let order = answer.and_then(|answer| serde_json::from_value::<PayoutOrder>(Value::Object(answer.result)).ok());
+            let order =
+                answer.and_then(|answer| serde_json::from_value::<PayoutOrder>(Value::Object(answer.result)).ok());
             return Ok(match order {
                 Some(order) => Submission::Accepted(order.id),
                 None => Submission::Open("an answer that is not the agreed one".to_owned()),

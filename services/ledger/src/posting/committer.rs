@@ -6,7 +6,7 @@
 //! - what may have been committed is [`Unanswered::Unknown`], never a failure: the same key asks again and gets the truth;
 //! - one bad order does not spoil the batch that it came in: a batch that the database refuses is tried again in halves.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use runtime::{Clock, Shutdown};
 use storage::Pool;

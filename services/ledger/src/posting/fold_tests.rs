@@ -7,9 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::fold::{State, apply};
-use super::model::{
-    Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account,
-};
+use super::model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account};
 use Currency::{EUR, USD};
 
 fn id(number: u8) -> Uuid {
@@ -49,7 +47,9 @@ fn state() -> State {
         Account { closed: true, ..customer(4, "bob", EUR, 500) },
     ];
     for currency in [EUR, USD] {
-        accounts.extend([Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing].map(|purpose| house(purpose, currency)));
+        accounts.extend(
+            [Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing].map(|purpose| house(purpose, currency)),
+        );
     }
     State::new(accounts)
 }
@@ -159,10 +159,7 @@ fn a_negative_amount_does_not_pull_money_out_of_somebody_else() {
 
 #[test]
 fn a_balance_that_would_not_fit_is_refused() {
-    let mut full = State::new([
-        customer(1, "alice", EUR, i64::MAX),
-        customer(3, "bob", EUR, 1),
-    ]);
+    let mut full = State::new([customer(1, "alice", EUR, i64::MAX), customer(3, "bob", EUR, 1)]);
     let verdict = apply(&mut full, &transfer(1, 3, i64::MAX));
     assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
 }
@@ -179,7 +176,12 @@ fn command() -> impl Strategy<Value = Command> {
     let leg = (account, minor, prop_oneof![Just(EUR), Just(USD)])
         .prop_map(|(account, minor, currency)| Leg { account, amount: Money::new(minor, currency) });
     let kind = proptest::sample::select(vec![
-        Kind::Deposit, Kind::Transfer, Kind::Exchange, Kind::Payout, Kind::PayoutSettlement, Kind::PayoutReversal,
+        Kind::Deposit,
+        Kind::Transfer,
+        Kind::Exchange,
+        Kind::Payout,
+        Kind::PayoutSettlement,
+        Kind::PayoutReversal,
     ]);
     let actor = prop_oneof![Just(alice()), Just(Actor::Customer("bob".to_owned())), Just(Actor::House)];
     (kind, actor, proptest::collection::vec(leg, 0..5), 0_u8..10).prop_map(|(kind, actor, mut legs, repair)| {

@@ -22,5 +22,7 @@ mod fold_tests;
 
 pub use batch::{Answer, Outcome, Posted};
 pub use committer::{Committer, Unanswered};
-pub use model::{Account, Actor, Command, Entry, Extra, Fingerprint, Key, Kind, Leg, Order, Purpose, Reason, Rejection};
+pub use model::{
+    Account, Actor, Command, Entry, Extra, Fingerprint, Key, Kind, Leg, Order, Purpose, Reason, Rejection,
+};
 pub use model::{Verdict, system_account};

@@ -15,7 +15,8 @@ async fn an_account_is_opened_once_per_key() {
     let again = world.post_with_key(&alice, "/v1/accounts", &body, "k").await;
     assert_eq!((again.status, &again.body), (201, &first.body));
     assert_eq!(again.headers["idempotent-replayed"].to_str().unwrap(), "true");
-    let other = world.post_with_key(&alice, "/v1/accounts", &json!({ "currency": "USD", "name": "Rainy days" }), "k").await;
+    let other =
+        world.post_with_key(&alice, "/v1/accounts", &json!({ "currency": "USD", "name": "Rainy days" }), "k").await;
     assert_eq!((other.status, other.code()), (422, "idempotency.key_reused"));
     let list = world.get(&alice, "/v1/accounts").await;
     assert_eq!(list.body["accounts"], json!([first.body]));
@@ -31,13 +32,20 @@ async fn what_is_not_an_account_is_refused() {
         (json!({ "currency": "EUR", "name": "" }), "name"),
         (json!({ "currency": "EUR", "name": "x".repeat(61) }), "name"),
         (json!({ "currency": "EUR", "name": "a\nb" }), "name"),
-        (json!({ "currency": "EUR", "name": "x", "balance": { "amount": "1000000.00", "currency": "EUR" } }), "balance"),
+        (
+            json!({ "currency": "EUR", "name": "x", "balance": { "amount": "1000000.00", "currency": "EUR" } }),
+            "balance",
+        ),
         (json!({ "currency": "EUR", "name": "x", "floor": -100 }), "floor"),
         (json!({ "currency": "EUR", "name": "x", "owner": "bob" }), "owner"),
     ];
     for (body, field) in bad {
         let reply = world.post(&alice, "/v1/accounts", &body).await;
-        assert_eq!((reply.status, reply.code(), &reply.body["field"]), (400, "request.invalid", &json!(field)), "{body}");
+        assert_eq!(
+            (reply.status, reply.code(), &reply.body["field"]),
+            (400, "request.invalid", &json!(field)),
+            "{body}"
+        );
     }
     assert_eq!(world.count("accounts where purpose = 'customer'").await, 0);
 }
@@ -81,7 +89,8 @@ async fn a_statement_is_read_page_by_page_without_a_gap_or_an_overlap() {
         path = format!("/v1/accounts/{from}/entries?limit=3&before={next}");
     }
     assert_eq!(versions, [7, 6, 5, 4, 3, 2, 1]);
-    for (query, field) in [("limit=0", "limit"), ("limit=101", "limit"), ("before=x", "before"), ("offset=1", "offset")] {
+    for (query, field) in [("limit=0", "limit"), ("limit=101", "limit"), ("before=x", "before"), ("offset=1", "offset")]
+    {
         let reply = world.get(&alice, &format!("/v1/accounts/{from}/entries?{query}")).await;
         assert_eq!((reply.status, &reply.body["field"]), (400, &json!(field)), "{query}: {:?}", reply.body);
     }

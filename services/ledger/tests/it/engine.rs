@@ -60,7 +60,13 @@ impl Engine {
             db.batch_execute(&row).await.unwrap();
             let deposit = Order {
                 key: Key { owner: "broker".to_owned(), operation: "deposit", key: format!("fund-{id}") },
-                command: between(Kind::Deposit, Actor::House, system_account(Purpose::Settlement, Currency::EUR), *id, minor),
+                command: between(
+                    Kind::Deposit,
+                    Actor::House,
+                    system_account(Purpose::Settlement, Currency::EUR),
+                    *id,
+                    minor,
+                ),
                 ..order("", *id, *id, 0)
             };
             assert!(matches!(self.committer.submit(deposit).await, Ok(Answer::Decided(Outcome::Posted(_)))));
@@ -93,12 +99,13 @@ impl Engine {
         .load(&mut db)
         .await
         .unwrap();
-        let mut state = State::new(accounts.iter().map(|id| empty(*id, Some(OWNER), Purpose::Customer, 0)).chain([empty(
-            system_account(Purpose::Settlement, Currency::EUR),
-            None,
-            Purpose::Settlement,
-            i64::MIN,
-        )]));
+        let mut state =
+            State::new(accounts.iter().map(|id| empty(*id, Some(OWNER), Purpose::Customer, 0)).chain([empty(
+                system_account(Purpose::Settlement, Currency::EUR),
+                None,
+                Purpose::Settlement,
+                i64::MIN,
+            )]));
         for (position, pair) in (1_i64..).zip(lines.chunks(2)) {
             assert_eq!(pair[0].sequence, position, "the sequence has a gap");
             let kind = Kind::from_text(&pair[0].kind).unwrap();
@@ -111,9 +118,12 @@ impl Engine {
                 assert_eq!((entry.version, entry.balance), (line.version, euro(line.balance)));
             }
         }
-        let rows: Vec<AccountRow> =
-            diesel::sql_query("select id, balance, version from accounts where version > 0").load(&mut db).await.unwrap();
-        let stored: HashMap<Uuid, (i64, i64)> = rows.into_iter().map(|row| (row.id, (row.version, row.balance))).collect();
+        let rows: Vec<AccountRow> = diesel::sql_query("select id, balance, version from accounts where version > 0")
+            .load(&mut db)
+            .await
+            .unwrap();
+        let stored: HashMap<Uuid, (i64, i64)> =
+            rows.into_iter().map(|row| (row.id, (row.version, row.balance))).collect();
         for account in state.accounts().filter(|account| account.version > 0) {
             assert_eq!(stored[&account.id], (account.version, account.balance.minor()));
         }

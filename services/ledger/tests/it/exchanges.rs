@@ -18,7 +18,10 @@ async fn an_exchange_is_made_at_the_published_rate_and_rounded_down() {
     // 33.33 × 1.1172 = 37.236276
     assert_eq!(reply.body["bought"], json!({ "amount": "37.23", "currency": "USD" }));
     assert_eq!((&reply.body["rate"], &reply.body["rate_date"]), (&json!("1.1172"), &json!("2026-10-30")));
-    assert_eq!((world.balance(&alice, &euro).await, world.balance(&alice, &dollar).await), ("466.67".into(), "37.23".into()));
+    assert_eq!(
+        (world.balance(&alice, &euro).await, world.balance(&alice, &dollar).await),
+        ("466.67".into(), "37.23".into())
+    );
     // The same again the day after: the answer of then, at the rate of then, without asking anyone.
     world.broker.answers.lock().unwrap().rates = (503, json!({ "code": "broker.upstream_unavailable" }));
     let again = world.post_with_key(&alice, "/v1/exchanges", &exchange(&euro, &dollar, "33.33"), "k").await;
@@ -58,7 +61,11 @@ async fn without_the_broker_nothing_is_exchanged_and_the_client_may_come_back() 
     let alice = world.phone("alice").await;
     let (euro, dollar) = (world.open_with(&alice, "500.00", "EUR").await, world.open(&alice, "USD").await);
     let body = exchange(&euro, &dollar, "1.00");
-    for answer in [(503, json!({})), (200, json!({ "result": {} })), (200, json!({ "result": { "date": "x", "base": "EUR", "rates": {} } }))] {
+    for answer in [
+        (503, json!({})),
+        (200, json!({ "result": {} })),
+        (200, json!({ "result": { "date": "x", "base": "EUR", "rates": {} } })),
+    ] {
         world.broker.answers.lock().unwrap().rates = answer;
         let reply = world.post_with_key(&alice, "/v1/exchanges", &body, "k").await;
         assert_eq!((reply.status, reply.code()), (503, "server.busy"));

@@ -27,7 +27,7 @@ async fn connections_killed_in_mid_flight_lose_no_acknowledged_transfer_and_doub
             db.batch_execute(kill).await.unwrap();
             kills += 1;
             drop(db);
-            tokio::time::sleep(Duration::from_millis(7)).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
         }
         kills
     });

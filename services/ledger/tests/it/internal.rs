@@ -19,7 +19,10 @@ async fn a_deposit_is_booked_once_per_event() {
     let entry = world.get(&alice, &format!("/v1/accounts/{account}/entries")).await.body["entries"][0].clone();
     assert_eq!((&entry["kind"], &entry["reference"]), (&json!("deposit"), &json!("Salary")));
     let invariants = world.invariants().await;
-    assert_eq!((&invariants["hold"], &invariants["transfers"], &invariants["entries"]), (&json!(true), &json!(1), &json!(2)));
+    assert_eq!(
+        (&invariants["hold"], &invariants["transfers"], &invariants["entries"]),
+        (&json!(true), &json!(1), &json!(2))
+    );
 }
 
 #[tokio::test]

@@ -32,8 +32,11 @@ async fn a_payout_leaves_the_account_at_once_and_is_settled_on_the_partners_word
     until(|| async { world.payout_status(&alice, id).await == "submitted" }).await;
     let calls = world.broker.calls("create_payout");
     assert_eq!((calls.len(), &calls[0]["idempotency_key"]), (1, &json!(id)));
-    assert_eq!(calls[0]["params"], json!({ "payout_id": id, "amount": "700.00", "currency": "EUR",
-        "creditor_iban": IBAN, "creditor_name": "Landlord Ltd", "reference": "Rent" }));
+    assert_eq!(
+        calls[0]["params"],
+        json!({ "payout_id": id, "amount": "700.00", "currency": "EUR",
+        "creditor_iban": IBAN, "creditor_name": "Landlord Ltd", "reference": "Rent" })
+    );
     assert_eq!(world.event("e-1", id, "paid").await.0, 200);
     assert_eq!(world.payout_status(&alice, id).await, "paid");
     // Again, under any event id; and never the other way round.
@@ -59,9 +62,13 @@ async fn a_failed_payout_is_back_on_the_account_once() {
     let id = reply.body["id"].as_str().unwrap();
     let (first, second) = tokio::join!(world.event("e-1", id, "failed"), world.event("e-2", id, "failed"));
     assert_eq!((first.0, second.0), (200, 200));
-    assert_eq!((world.payout_status(&alice, id).await, world.balance(&alice, &account).await), ("failed".into(), "1000.00".into()));
+    assert_eq!(
+        (world.payout_status(&alice, id).await, world.balance(&alice, &account).await),
+        ("failed".into(), "1000.00".into())
+    );
     let entries = world.get(&alice, &format!("/v1/accounts/{account}/entries")).await.body;
-    let kinds: Vec<_> = entries["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<_> =
+        entries["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["payout_reversal", "payout", "deposit"]);
     assert_eq!(world.invariants().await["hold"], true);
 }
@@ -81,7 +88,8 @@ async fn an_order_is_sent_until_the_partner_has_it_and_a_refused_one_comes_back(
     let keys: Vec<_> = world.broker.calls("create_payout").iter().map(|call| call["idempotency_key"].clone()).collect();
     assert!(keys.iter().all(|key| key == id));
 
-    world.broker.answers.lock().unwrap().payout = (422, json!({ "type": "", "title": "", "status": 422, "code": "broker.upstream_refused" }));
+    world.broker.answers.lock().unwrap().payout =
+        (422, json!({ "type": "", "title": "", "status": 422, "code": "broker.upstream_refused" }));
     let refused = world.post(&alice, "/v1/payouts", &payout(&account, "5.00")).await;
     let id = refused.body["id"].as_str().unwrap();
     until(|| async { world.payout_status(&alice, id).await == "failed" }).await;

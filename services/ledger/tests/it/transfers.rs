@@ -19,7 +19,10 @@ async fn a_transfer_moves_money_once_and_both_statements_show_it() {
     }
     let statement = world.get(&bob, &format!("/v1/accounts/{to}/entries")).await;
     let entry = &statement.body["entries"][0];
-    assert_eq!((&entry["version"], &entry["kind"], &entry["reference"]), (&json!(1), &json!("transfer"), &json!("Dinner")));
+    assert_eq!(
+        (&entry["version"], &entry["kind"], &entry["reference"]),
+        (&json!(1), &json!("transfer"), &json!("Dinner"))
+    );
     assert_eq!((&entry["amount"], &entry["balance"]), (&reply.body["amount"], &reply.body["amount"]));
     assert_eq!(world.invariants().await["hold"], true);
 }
@@ -36,7 +39,10 @@ async fn a_replayed_key_returns_the_first_result() {
         let again = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, amount), key).await;
         assert_eq!((again.status, again.headers["idempotent-replayed"].to_str().unwrap()), (201, "true"));
         assert_eq!(again.body["id"], first.body["id"]);
-        assert_eq!((&again.body["sequence"], &again.body["posted_at"]), (&first.body["sequence"], &first.body["posted_at"]));
+        assert_eq!(
+            (&again.body["sequence"], &again.body["posted_at"]),
+            (&first.body["sequence"], &first.body["posted_at"])
+        );
     }
     let other = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, "1.51"), "k").await;
     assert_eq!((other.status, other.code()), (422, "idempotency.key_reused"));

@@ -81,7 +81,8 @@ pub(crate) struct World {
     pub(crate) ledger: Running,
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
-    pub(crate) database: TestDatabase,
+    /// Dropped with the world.
+    _database: TestDatabase,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -96,11 +97,8 @@ impl World {
 
     pub(crate) async fn start_with(posting: Posting) -> Self {
         let pki = Pki::temporary().unwrap();
-        let (database, authority, broker) = tokio::join!(
-            TestDatabase::create("ledger", MIGRATIONS),
-            Authority::start(&pki),
-            Broker::start(&pki)
-        );
+        let (database, authority, broker) =
+            tokio::join!(TestDatabase::create("ledger", MIGRATIONS), Authority::start(&pki), Broker::start(&pki));
         let (database, authority) = (database.unwrap(), authority.unwrap());
         let config = configuration(&pki, &database, &authority, &broker, posting);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -109,7 +107,7 @@ impl World {
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
         let public = server::client(&pki.public_ca(), None).unwrap();
-        Self { ledger, authority, broker, database, superuser, pki, public, as_broker, as_operator }
+        Self { ledger, authority, broker, _database: database, superuser, pki, public, as_broker, as_operator }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

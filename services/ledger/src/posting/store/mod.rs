@@ -115,11 +115,11 @@ async fn read(db: &Connection, orders: &[Order]) -> Result<(State, HashMap<Key, 
     let operations: Vec<&str> = orders.iter().map(|order| order.key.operation).collect();
     let keys: Vec<&str> = orders.iter().map(|order| order.key.key.as_str()).collect();
     let (mut first, mut second) = (db, db);
-    let locking = LockAccounts { ids: &ids, ..LockAccounts::default() }.load::<LockedRow>(&mut first);
-    let looking =
+    let accounts = LockAccounts { ids: &ids, ..LockAccounts::default() }.load::<LockedRow>(&mut first);
+    let outcomes =
         RecordedOutcomes { owners: &owners, operations: &operations, keys: &keys, ..RecordedOutcomes::default() }
             .load::<KeyRow>(&mut second);
-    let (accounts, outcomes) = futures_util::try_join!(locking, looking)?;
+    let (accounts, outcomes) = futures_util::try_join!(accounts, outcomes)?;
     let accounts: Vec<_> = accounts.into_iter().map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
     let outcomes = outcomes.into_iter().map(KeyRow::recorded).collect::<Option<_>>().ok_or(ODD_OUTCOME)?;
     Ok((State::new(accounts), outcomes))

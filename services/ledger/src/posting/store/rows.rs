@@ -73,10 +73,8 @@ impl<'a> Rows<'a> {
 
     /// In the order of the primary key, so that neighbors go to the same page of its index.
     fn add_entries(&mut self, postings: &[Posting]) {
-        let mut entries: Vec<(Uuid, &Entry)> = postings
-            .iter()
-            .flat_map(|posting| posting.entries.iter().map(move |entry| (posting.id, entry)))
-            .collect();
+        let mut entries: Vec<(Uuid, &Entry)> =
+            postings.iter().flat_map(|posting| posting.entries.iter().map(move |entry| (posting.id, entry))).collect();
         entries.sort_unstable_by_key(|(_, entry)| (entry.account, entry.version));
         let rows = &mut self.postings;
         for (transfer, entry) in entries {
