@@ -48,10 +48,8 @@ exec "$bin/postgres" -D "$data" -c 'listen_addresses=*' "$@"
 ENTRYPOINT
 chmod 755 "$root/usr/local/bin/docker-entrypoint.sh"
 
-# SIGINT is PostgreSQL's fast shutdown: `docker stop` waits for no client.
 tar -C "$root" -c . | docker import \
     --change 'ENTRYPOINT ["/usr/local/bin/docker-entrypoint.sh"]' \
     --change 'EXPOSE 5432' \
-    --change 'STOPSIGNAL SIGINT' \
     - "$tag"
 echo "built $tag"

@@ -80,7 +80,8 @@ impl Client {
         key: Option<&IdempotencyKey>,
     ) -> Result<T, Error> {
         let trace = Trace::start();
-        let call = self.call(method, path, body, key)?;
+        let mut call = self.call(method, path, body, key)?;
+        call.accepts = |body| serde_json::from_slice::<T>(body).is_ok();
         let response = self.record(name, &trace, self.execute(&trace, &call)).await?;
         serde_json::from_slice(&response.body).map_err(|_| Error::Malformed("not the JSON of this call"))
     }

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::config::{Config, Retry};
 use crate::enroll::Session;
 use crate::flight::Flight;
-use crate::login::{Metadata, Tokens};
+use crate::login::{Metadata, Tokens, Vault};
 use crate::platform::Platform;
 use crate::transport::{Answer, Failure, Transport};
 
@@ -26,6 +26,7 @@ pub struct Client {
     pub(crate) metadata: OnceCell<Metadata>,
     pub(crate) session: Flight<Session>,
     pub(crate) tokens: Flight<Tokens>,
+    pub(crate) vault: Vault,
     last_trace_id: Mutex<Option<String>>,
 }
 
@@ -42,6 +43,7 @@ impl Client {
             metadata: OnceCell::new(),
             session: Flight::new(),
             tokens: Flight::new(),
+            vault: Vault::default(),
             last_trace_id: Mutex::new(None),
         })
     }

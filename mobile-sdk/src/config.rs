@@ -32,7 +32,7 @@ pub struct Config {
     pub trust_anchors: Vec<CertificateDer<'static>>,
     /// Keys that must be on the verified path.
     pub pins: PinSet,
-    /// Refuse successful answers of the API that are not signed with the session key.
+    /// Refuse answers of the API's handlers, successes and refusals, that are not signed with the session key.
     pub require_signed_responses: bool,
     /// Retries.
     pub retry: Retry,

@@ -172,7 +172,13 @@ impl Client {
             Ok(request.header(api::header::TRACEPARENT, trace.traceparent()).json(body))
         };
         let answer = self.send_repeatedly(false, make).await?;
-        if answer.is_success() { answer.json() } else { Err(answer.into_refusal()) }
+        if answer.is_success() {
+            return answer.json();
+        }
+        match answer.into_refusal() {
+            Error::Refused(problem) if problem.code == api::problem::code::INSTANCE_UNKNOWN => Err(Error::NotEnrolled),
+            error => Err(error),
+        }
     }
 }
 

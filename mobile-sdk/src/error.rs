@@ -46,7 +46,7 @@ pub enum Error {
     /// The redirect back from the browser is not the answer to our request.
     #[error("the login's answer is not for this login: {0}")]
     LoginMismatch(&'static str),
-    /// [`crate::Client::enroll`] must come first.
+    /// [`crate::Client::enroll`] must come first, or again: the server does not know this instance.
     #[error("this instance is not enrolled")]
     NotEnrolled,
     /// [`crate::Client::login`] is needed.

@@ -5,10 +5,12 @@
 //! bound to the device key, so it lives in secure storage and is useless elsewhere; the access token lives in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::hash::{constant_time_eq, sha256};
 use crypto::{SecretString, b64, random};
 use serde::Deserialize;
+use tokio::sync::Mutex;
 use url::Url;
 
 use crate::Error;
@@ -25,6 +27,28 @@ const MARGIN: i64 = 30;
 pub(crate) struct Tokens {
     pub(crate) access_token: SecretString,
     renew_at: i64,
+    login: u64,
+}
+
+/// Guards the stored refresh token: a refresh takes time, and meanwhile somebody may log out or in.
+///
+/// Invariant: what belongs to another login than the present one is neither stored nor used.
+#[derive(Default)]
+pub(crate) struct Vault {
+    /// Held over every use of the stored token.
+    guard: Mutex<()>,
+    /// Counts logins and logouts; changed under the guard only.
+    login: AtomicU64,
+}
+
+impl Vault {
+    fn login(&self) -> u64 {
+        self.login.load(Ordering::Acquire)
+    }
+
+    fn next_login(&self) -> u64 {
+        self.login.fetch_add(1, Ordering::AcqRel) + 1
+    }
 }
 
 /// The authorization server's metadata (RFC 8414), as far as we use it.
@@ -123,9 +147,20 @@ impl Client {
         ];
         // A code is good for one request, so an unknown outcome is not repeated: the person logs in again.
         let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, false).await?;
-        let tokens = self.take_tokens(answer, metadata, Some(&attempt.nonce)).await?;
-        self.tokens.set(Some(tokens)).await;
+        let mut answer = self.token_answer(answer, metadata, Some(&attempt.nonce))?;
+        let login = self.keep_login(answer.refresh_token.take()).await?;
+        self.tokens.set(Some(self.tokens(answer, login))).await;
         Ok(())
+    }
+
+    /// Puts the refresh token of a new login, or none, in the place of a former one.
+    async fn keep_login(&self, refresh_token: Option<SecretString>) -> Result<u64, Error> {
+        let _guard = self.vault.guard.lock().await;
+        match refresh_token {
+            Some(refresh_token) => self.platform.store.set(REFRESH_TOKEN, refresh_token).await?,
+            None => self.platform.store.remove(REFRESH_TOKEN).await?,
+        }
+        Ok(self.vault.next_login())
     }
 
     async fn push(&self, trace: &Trace, metadata: &Metadata, attempt: &Attempt) -> Result<Pushed, Error> {
@@ -169,13 +204,16 @@ impl Client {
     pub(crate) async fn access(&self, trace: &Trace, refused: Option<&Arc<Tokens>>) -> Result<Arc<Tokens>, Error> {
         let usable = |tokens: &Tokens| {
             let is_refused = refused.is_some_and(|refused| std::ptr::eq(Arc::as_ptr(refused), tokens));
-            self.transport.now() < tokens.renew_at && !is_refused
+            tokens.login == self.vault.login() && self.transport.now() < tokens.renew_at && !is_refused
         };
         self.tokens.get(usable, |_| self.refresh(trace)).await
     }
 
     async fn refresh(&self, trace: &Trace) -> Result<Tokens, Error> {
-        let refresh_token = self.platform.store.get(REFRESH_TOKEN).await?.ok_or(Error::LoginRequired)?;
+        let (login, refresh_token) = {
+            let _guard = self.vault.guard.lock().await;
+            (self.vault.login(), self.platform.store.get(REFRESH_TOKEN).await?.ok_or(Error::LoginRequired)?)
+        };
         let metadata = self.metadata(trace).await?;
         let form = [
             ("grant_type", "refresh_token"),
@@ -183,16 +221,41 @@ impl Client {
             ("client_id", &self.config.client_id),
         ];
         let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, true).await?;
-        match self.take_tokens(answer, metadata, None).await {
+        let answer = self.token_answer(answer, metadata, None);
+        let _guard = self.vault.guard.lock().await;
+        if self.vault.login() != login {
+            return Err(Error::LoginRequired);
+        }
+        match answer {
+            Ok(mut answer) => {
+                if let Some(refresh_token) = answer.refresh_token.take() {
+                    self.platform.store.set(REFRESH_TOKEN, refresh_token).await?;
+                }
+                Ok(self.tokens(answer, login))
+            }
             Err(Error::OAuth(code)) if code == "invalid_grant" => {
-                self.platform.store.remove(REFRESH_TOKEN).await?;
+                self.remove_refused(&refresh_token).await?;
                 Err(Error::LoginRequired)
             }
-            result => result,
+            Err(error) => Err(error),
         }
     }
 
-    async fn take_tokens(&self, answer: Answer, metadata: &Metadata, nonce: Option<&str>) -> Result<Tokens, Error> {
+    /// Another process of the app may have stored a newer one, which was not refused.
+    async fn remove_refused(&self, refused: &SecretString) -> Result<(), Error> {
+        let stored = self.platform.store.get(REFRESH_TOKEN).await?;
+        if stored.is_some_and(|stored| constant_time_eq(stored.expose().as_bytes(), refused.expose().as_bytes())) {
+            self.platform.store.remove(REFRESH_TOKEN).await?;
+        }
+        Ok(())
+    }
+
+    fn tokens(&self, answer: TokenAnswer, login: u64) -> Tokens {
+        let renew_at = self.transport.now() + i64::from(answer.expires_in) - MARGIN;
+        Tokens { access_token: answer.access_token, renew_at, login }
+    }
+
+    fn token_answer(&self, answer: Answer, metadata: &Metadata, nonce: Option<&str>) -> Result<TokenAnswer, Error> {
         if !answer.is_success() {
             return Err(oauth_refusal(answer));
         }
@@ -204,11 +267,7 @@ impl Client {
         if let Some(nonce) = nonce {
             self.check_id_token(answer.id_token.as_deref(), metadata, nonce)?;
         }
-        if let Some(refresh_token) = answer.refresh_token {
-            self.platform.store.set(REFRESH_TOKEN, refresh_token).await?;
-        }
-        let renew_at = self.transport.now() + i64::from(answer.expires_in) - MARGIN;
-        Ok(Tokens { access_token: answer.access_token, renew_at })
+        Ok(answer)
     }
 
     /// Straight from the token endpoint over TLS, so the channel stands for the signature (OpenID Connect Core §3.1.3.7).
@@ -225,8 +284,10 @@ impl Client {
     }
 
     pub(crate) async fn forget_tokens(&self) -> Result<(), Error> {
+        // Storage first: memory may have to wait for a refresh, and an app that is killed meanwhile is logged out.
+        self.keep_login(None).await?;
         self.tokens.set(None).await;
-        Ok(self.platform.store.remove(REFRESH_TOKEN).await?)
+        Ok(())
     }
 
     /// The metadata, fetched once.

@@ -2,9 +2,13 @@
 //!
 //! Every attempt has its own `DPoP` proof and its own signature; every attempt of one intent has the same idempotency
 //! key. So a retry is safe, and a replay is not.
+//!
+//! Invariant: as long as an attempt to change something may have been carried out, the call does not end in a refusal, but
+//! in [`Error::OutcomeUnknown`] (DESIGN §7).
 
 use std::sync::Arc;
 
+use api::problem::code;
 use crypto::SecretString;
 use identity::message_signature::{RequestParts, ResponseParts, SignedHeaders, sign, verify_response};
 use identity::{DeviceSigner, dpop};
@@ -64,6 +68,8 @@ pub(crate) struct Call<'a> {
     pub(crate) url: Url,
     pub(crate) body: Vec<u8>,
     pub(crate) key: Option<&'a IdempotencyKey>,
+    /// Whether this is the body of a success.
+    pub(crate) accepts: fn(&[u8]) -> bool,
 }
 
 /// What one attempt is made with.
@@ -79,9 +85,26 @@ struct Chances {
     attempt: u32,
     nonce: bool,
     credentials: bool,
+    /// An attempt may have changed something.
+    uncertain: bool,
+}
+
+/// What an answer says about its request.
+enum Meaning {
+    Done(Response),
+    /// By the handler, so the last word.
+    Refused(Box<api::Problem>),
+    /// Before the handler: this attempt has changed nothing.
+    TurnedAway,
+    /// Nothing that can be relied on. The error is for a request that changes nothing anyway.
+    Unclear(Error),
 }
 
 impl Call<'_> {
+    fn is_change(&self) -> bool {
+        !self.method.is_safe()
+    }
+
     /// Whether it may be sent again when its outcome is unknown.
     fn is_repeatable(&self) -> bool {
         self.key.is_some() || self.method.is_safe()
@@ -117,11 +140,18 @@ impl Client {
             return Err(Error::Config("path"));
         }
         let body = body.map(serde_json::to_vec).transpose().map_err(|_| Error::Malformed("body"))?;
-        Ok(Call { method, url, body: body.unwrap_or_default(), key })
+        let accepts = |body: &[u8]| body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        Ok(Call { method, url, body: body.unwrap_or_default(), key, accepts })
     }
 
     pub(crate) async fn execute(&self, trace: &Trace, call: &Call<'_>) -> Result<Response, Error> {
         let mut chances = Chances::default();
+        let result = self.attempts(trace, call, &mut chances).await;
+        // Whatever ended the call, it does not undo an earlier attempt.
+        if chances.uncertain { result.map_err(|_| Error::OutcomeUnknown) } else { result }
+    }
+
+    async fn attempts(&self, trace: &Trace, call: &Call<'_>, chances: &mut Chances) -> Result<Response, Error> {
         let mut credentials = self.credentials(trace, None).await?;
         loop {
             chances.attempt += 1;
@@ -129,22 +159,49 @@ impl Client {
             let answer = match sent {
                 Ok(answer) => answer,
                 Err(failure) => {
-                    self.after_failure(call, &chances, failure).await?;
+                    chances.uncertain |= call.is_change() && failure == Failure::Unknown;
+                    self.after_failure(call, chances, failure).await?;
                     continue;
                 }
             };
             self.nonces.note(&call.url, &answer);
-            let signed = self.check_signature(&answer, &credentials.session, &signature)?;
-            match answer.status {
-                200..=299 => return Ok(response(&answer, signed)),
-                401 if wants_nonce(&answer) && !chances.nonce => chances.nonce = true,
-                401 if !chances.credentials => {
+            match self.meaning(call, &answer, &credentials.session, &signature) {
+                Meaning::Done(response) => return Ok(response),
+                Meaning::Refused(problem) => {
+                    // Under one key this is the answer to all attempts, unless it was given before the key was looked up.
+                    chances.uncertain &= problem.status == 403 || is_before_handlers(&problem);
+                    return Err(Error::Refused(problem));
+                }
+                Meaning::TurnedAway if wants_nonce(&answer) && !chances.nonce => chances.nonce = true,
+                Meaning::TurnedAway if answer.status == 401 && !chances.credentials => {
                     chances.credentials = true;
                     credentials = self.credentials(trace, Some(&credentials)).await?;
                 }
-                503 | 504 if call.is_repeatable() => self.after_busy(&chances, answer).await?,
-                _ => return Err(answer.into_refusal()),
+                Meaning::TurnedAway => return Err(answer.into_refusal()),
+                Meaning::Unclear(error) => {
+                    chances.uncertain |= call.is_change();
+                    self.after_unclear(call, chances, &answer, error).await?;
+                }
             }
+        }
+    }
+
+    /// The servers sign whatever a handler answers, refusals included; what stands before the handlers cannot sign.
+    fn meaning(&self, call: &Call<'_>, answer: &Answer, session: &Session, request_signature: &str) -> Meaning {
+        let Ok(signed) = self.check_signature(answer, session, request_signature) else {
+            return Meaning::Unclear(Error::ResponseSignature);
+        };
+        let is_authentic = signed || !self.config.require_signed_responses;
+        match (answer.status, answer.problem()) {
+            (200..=299, _) if !is_authentic => Meaning::Unclear(Error::ResponseSignature),
+            (200..=299, _) if (call.accepts)(answer.body.expose()) => Meaning::Done(response(answer, signed)),
+            (200..=299, _) => Meaning::Unclear(Error::Malformed("not the JSON of this call")),
+            (400..=499, Some(problem)) if !signed && is_before_handlers(&problem) => Meaning::TurnedAway,
+            (400..=499, Some(problem)) if is_authentic => Meaning::Refused(Box::new(problem)),
+            (400..=499, Some(_)) => Meaning::Unclear(Error::ResponseSignature),
+            (503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
+            (_, Some(problem)) => Meaning::Unclear(Error::Refused(Box::new(problem))),
+            (_, None) => Meaning::Unclear(Error::Malformed("a refusal without problem details")),
         }
     }
 
@@ -162,15 +219,19 @@ impl Client {
         Err(failure.into_error())
     }
 
-    async fn after_busy(&self, chances: &Chances, answer: Answer) -> Result<(), Error> {
-        if self.config.retry.wait(chances.attempt, answer.retry_after()).await {
+    async fn after_unclear(
+        &self,
+        call: &Call<'_>,
+        chances: &Chances,
+        answer: &Answer,
+        error: Error,
+    ) -> Result<(), Error> {
+        let may_help = call.is_change() || matches!(answer.status, 503 | 504);
+        let may_repeat = call.is_repeatable() && may_help;
+        if may_repeat && self.config.retry.wait(chances.attempt, answer.retry_after()).await {
             return Ok(());
         }
-        let problem = serde_json::from_slice::<api::Problem>(answer.body.expose()).ok();
-        match problem {
-            Some(problem) if problem.code == api::problem::code::OUTCOME_UNKNOWN => Err(Error::OutcomeUnknown),
-            _ => Err(answer.into_refusal()),
-        }
+        Err(error)
     }
 
     /// One attempt; also returns its `Signature`, which the answer is bound to.
@@ -239,11 +300,10 @@ impl Client {
             .map_err(|_| Error::Malformed("the request cannot be signed"))
     }
 
-    /// A signature that is there must be right, whatever the status; a success may have to have one.
+    /// Whether the answer is signed. A signature that is there must be right, whatever the status.
     fn check_signature(&self, answer: &Answer, session: &Session, request_signature: &str) -> Result<bool, Error> {
         if !answer.headers.contains_key(api::header::SIGNATURE) {
-            let is_missed = answer.is_success() && self.config.require_signed_responses;
-            return if is_missed { Err(Error::ResponseSignature) } else { Ok(false) };
+            return Ok(false);
         }
         let text = |name| answer.header(name).map(str::to_owned);
         let headers = SignedHeaders {
@@ -269,10 +329,20 @@ fn response(answer: &Answer, signed: bool) -> Response {
     }
 }
 
+/// What limits, routing and token layers answer: the request has not reached a handler.
+fn is_before_handlers(problem: &api::Problem) -> bool {
+    match problem.status {
+        400 => problem.code == code::REQUEST_INVALID,
+        404 => problem.code == code::NOT_FOUND,
+        status => matches!(status, 401 | 405 | 413 | 415 | 429 | 431),
+    }
+}
+
 /// RFC 9449 §9: the resource server's way to say that the nonce is missing or old. There may be several challenges.
 fn wants_nonce(answer: &Answer) -> bool {
     let mut challenges = answer.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
-    answer.header(api::header::DPOP_NONCE).is_some()
+    answer.status == 401
+        && answer.header(api::header::DPOP_NONCE).is_some()
         && challenges.any(|challenge| challenge.contains(r#"error="use_dpop_nonce""#))
 }
 

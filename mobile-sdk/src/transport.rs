@@ -73,14 +73,19 @@ impl Answer {
         serde_json::from_slice(self.body.expose()).map_err(|_| Error::Malformed("not the JSON of this call"))
     }
 
-    /// The refusal in this answer (RFC 9457).
+    /// The problem details in this answer (RFC 9457), if they are of this answer.
+    pub(crate) fn problem(&self) -> Option<api::Problem> {
+        serde_json::from_slice(self.body.expose()).ok().filter(|problem: &api::Problem| problem.status == self.status)
+    }
+
+    /// The refusal in this answer. Of a request that changes something it is the truth only if nothing was carried out.
     pub(crate) fn into_refusal(self) -> Error {
         if self.status == 503 {
             return Error::Busy(self.retry_after());
         }
-        match serde_json::from_slice::<api::Problem>(self.body.expose()) {
-            Ok(problem) if problem.status == self.status => Error::Refused(Box::new(problem)),
-            _ => Error::Malformed("a refusal without problem details"),
+        match self.problem() {
+            Some(problem) => Error::Refused(Box::new(problem)),
+            None => Error::Malformed("a refusal without problem details"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
 use crypto::{SecretBytes, b64, hpke, random};
@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) replayed_proofs: AtomicUsize,
     pub(crate) assertions: AtomicUsize,
     pub(crate) refreshes: AtomicUsize,
+    /// Refreshes are counted, but not answered before this is `false` again.
+    pub(crate) refreshes_wait: AtomicBool,
     /// Idempotency keys of posted transfers, with every attempt.
     pub(crate) attempts: Mutex<BTreeMap<String, usize>>,
     pub(crate) posted: Mutex<HashSet<String>>,
@@ -53,10 +55,12 @@ pub(crate) struct Switches {
     pub(crate) id_token_nonce: Option<&'static str>,
     pub(crate) metadata_issuer: Option<&'static str>,
     pub(crate) refresh_error: Option<&'static str>,
+    pub(crate) assertion_error: Option<&'static str>,
+    pub(crate) no_refresh_token: bool,
 }
 
 /// How API answers are signed.
-#[derive(Default, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(crate) enum Signed {
     #[default]
     Yes,
@@ -65,7 +69,7 @@ pub(crate) enum Signed {
     Forged,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
     /// Carry it out, and close the connection without an answer.
     HangAfter,
@@ -75,6 +79,16 @@ pub(crate) enum Fault {
     BusyForLong,
     /// The generic refusal.
     Unauthorized,
+    /// This problem, unsigned, and nothing carried out.
+    Problem(u16, &'static str),
+    /// This status with a text, unsigned.
+    Text(u16),
+    /// Carry it out, and sign this problem.
+    SignedProblem(u16, &'static str),
+    /// Carry it out, and sign a success that is not the JSON of any call.
+    SignedText,
+    /// Carry it out, and answer with another signature than the switches say.
+    Sign(Signed),
 }
 
 impl State {
@@ -137,6 +151,9 @@ impl State {
 
     fn assert(&self, request: &Assert) -> Reply {
         self.assertions.fetch_add(1, Ordering::SeqCst);
+        if let Some(code) = self.switches.assertion_error {
+            return Reply::problem(404, code);
+        }
         let jwk = Jwk::from_value(&request.device_key).unwrap();
         let session_key = b64::decode(&request.session_public_key).unwrap();
         let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
@@ -261,16 +278,21 @@ impl State {
         });
         if request.form("grant_type").as_deref() == Some("refresh_token") {
             self.refreshes.fetch_add(1, Ordering::SeqCst);
+            pause();
+            while self.refreshes_wait.load(Ordering::SeqCst) {
+                pause();
+            }
             if let Some(error) = self.switches.refresh_error {
                 return Reply::json(400, &json!({"error": error}));
             }
-            #[expect(clippy::disallowed_methods, reason = "a thread of the test server, slow on purpose")]
-            std::thread::sleep(std::time::Duration::from_millis(50));
         } else {
             let pushed = self.codes.lock().unwrap().remove(&request.form("code").unwrap()).unwrap();
             let verifier = request.form("code_verifier").unwrap();
             assert_eq!(pushed["code_challenge"], b64::encode(&crypto::hash::sha256(verifier.as_bytes())));
             answer["id_token"] = self.id_token(request, &pushed["nonce"]);
+        }
+        if self.switches.no_refresh_token {
+            answer.as_object_mut().unwrap().remove("refresh_token");
         }
         let token = answer["access_token"].as_str().unwrap().to_owned();
         *self.access_tokens.lock().unwrap() = HashSet::from([token]);
@@ -294,7 +316,9 @@ impl State {
             Some(Fault::Busy) => return Reply::problem(503, "server.busy").with("retry-after", "0"),
             Some(Fault::BusyForLong) => return Reply::problem(503, "server.busy").with("retry-after", "3600"),
             Some(Fault::Unauthorized) => return unauthorized(),
-            Some(Fault::HangAfter) | None => {}
+            Some(Fault::Problem(status, code)) => return Reply::problem(status, code),
+            Some(Fault::Text(status)) => return Reply::Answer(status, vec![], b"<html>".to_vec()),
+            _ => {}
         }
         let keys = AudienceKeys::derive(MASTER, "ledger", self.now());
         let attested =
@@ -327,7 +351,14 @@ impl State {
         };
         assert_eq!(proof.jkt, attested.cnf.jkt);
         let reply = self.operation(request);
-        if fault == Some(Fault::HangAfter) { Reply::Hang } else { self.signed(reply, key.expose(), request) }
+        let (reply, how) = match fault {
+            Some(Fault::HangAfter) => return Reply::Hang,
+            Some(Fault::SignedProblem(status, code)) => (Reply::problem(status, code), Signed::Yes),
+            Some(Fault::SignedText) => (Reply::Answer(201, vec![], b"<html>".to_vec()), Signed::Yes),
+            Some(Fault::Sign(how)) => (reply, how),
+            _ => (reply, self.switches.signed),
+        };
+        self.signed(reply, how, key.expose(), request)
     }
 
     fn operation(&self, request: &Request) -> Reply {
@@ -353,15 +384,15 @@ impl State {
         if is_new { reply } else { reply.with("idempotent-replayed", "true") }
     }
 
-    fn signed(&self, reply: Reply, key: &[u8], request: &Request) -> Reply {
+    fn signed(&self, reply: Reply, how: Signed, key: &[u8], request: &Request) -> Reply {
         let Reply::Answer(status, headers, mut body) = reply else { return reply };
-        if self.switches.signed == Signed::No {
+        if how == Signed::No {
             return Reply::Answer(status, headers, body);
         }
         let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
         let parts = ResponseParts { status, content_type, body: &body };
         let made = sign_response(key, &parts, request.header("signature").unwrap(), self.now()).unwrap();
-        if self.switches.signed == Signed::Forged {
+        if how == Signed::Forged {
             body.push(b' ');
         }
         Reply::Answer(status, headers, body)
@@ -369,6 +400,11 @@ impl State {
             .with("signature-input", &made.signature_input)
             .with("signature", &made.signature)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread of the test server, slow on purpose")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(50));
 }
 
 fn unauthorized() -> Reply {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::backend::{Fault, Signed, Switches};
 use super::world::Backend;
 
-fn transfer(amount: &str) -> PostTransfer {
+pub(crate) fn transfer(amount: &str) -> PostTransfer {
     PostTransfer {
         from_account: Uuid::nil(),
         to_account: Uuid::max(),
@@ -19,7 +19,7 @@ fn transfer(amount: &str) -> PostTransfer {
     }
 }
 
-async fn started(signed: Signed) -> (Backend, Arc<Client>) {
+pub(crate) async fn started(signed: Signed) -> (Backend, Arc<Client>) {
     let backend = Backend::start(Switches { signed, ..Switches::default() });
     let (_, client) = backend.logged_in().await;
     (backend, client)

@@ -162,6 +162,29 @@ async fn a_new_instance_forgets_who_was_logged_in() {
 }
 
 #[tokio::test]
+async fn a_login_without_a_refresh_token_leaves_no_former_one() {
+    let backend = Backend::start(Switches { no_refresh_token: true, ..Switches::default() });
+    let phone = Phone::new(backend.browser());
+    let client = Client::new(backend.config(), phone.platform()).unwrap();
+    client.enroll().await.unwrap();
+    phone.keep_refresh_token("of a former user");
+    client.login().await.unwrap();
+    assert!(phone.stored().is_empty());
+    client.accounts().await.unwrap();
+}
+
+/// RFC 6749 §6: the old refresh token stays good when the answer has no new one.
+#[tokio::test]
+async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
+    let backend = Backend::start(Switches { no_refresh_token: true, ..Switches::default() });
+    let (phone, client) = backend.logged_in().await;
+    phone.keep_refresh_token("the same");
+    backend.state.revoke();
+    client.accounts().await.unwrap();
+    assert_eq!(phone.refresh_token().as_deref(), Some("the same"));
+}
+
+#[tokio::test]
 async fn a_wrong_clock_is_corrected_by_the_servers_date() {
     let backend = Backend::start(Switches::default());
     for offset in [-3600, 3600] {

@@ -6,6 +6,7 @@
 mod backend;
 mod calls;
 mod login;
+mod outcome;
 mod phone;
 mod pins;
 mod server;

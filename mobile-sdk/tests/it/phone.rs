@@ -17,6 +17,8 @@ use url::Url;
 /// What the browser comes back with, given the authorization URL and the redirect URI.
 pub(crate) type Navigation = dyn Fn(&Url, &Url) -> Result<Url, PlatformError> + Send + Sync;
 
+const REFRESH_TOKEN: &str = "redoubt.refresh_token";
+
 pub(crate) struct Phone {
     key: Mutex<Option<Arc<SigningKey>>>,
     store: Mutex<HashMap<String, SecretString>>,
@@ -46,6 +48,16 @@ impl Phone {
             store: self.clone(),
             observer: Some(self.clone()),
         }
+    }
+
+    /// The refresh token in storage.
+    pub(crate) fn refresh_token(&self) -> Option<String> {
+        self.store.lock().unwrap().get(REFRESH_TOKEN).map(|token| token.expose().clone())
+    }
+
+    /// What another process of the app, or a former user, has left in storage.
+    pub(crate) fn keep_refresh_token(&self, token: &str) {
+        self.store.lock().unwrap().insert(REFRESH_TOKEN.to_owned(), token.to_owned().into());
     }
 
     pub(crate) fn stored(&self) -> Vec<String> {

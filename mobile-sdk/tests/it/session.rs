@@ -83,3 +83,71 @@ async fn logging_out_leaves_nothing_to_renew_with() {
     assert!(phone.stored().is_empty());
     assert_eq!(client.accounts().await, Err(Error::LoginRequired));
 }
+
+/// Starts a call that refreshes; returns when its refresh token is at the server, which does not answer yet.
+async fn refreshing(backend: &Backend, client: &Arc<Client>) -> tokio::task::JoinHandle<Result<(), Error>> {
+    backend.state.refreshes_wait.store(true, Ordering::SeqCst);
+    backend.state.revoke();
+    let client = client.clone();
+    let call = tokio::spawn(async move { client.accounts().await.map(|_| ()) });
+    until(|| backend.state.refreshes.load(Ordering::SeqCst) == 1).await;
+    call
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_under_way_does_not_undo_a_logout() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    let call = refreshing(&backend, &client).await;
+    let leaving = client.clone();
+    let logout = tokio::spawn(async move { leaving.logout().await });
+    until(|| phone.stored().is_empty()).await;
+    assert!(!logout.is_finished(), "storage is cleared at once, memory when the refresh has ended");
+    backend.state.refreshes_wait.store(false, Ordering::SeqCst);
+    logout.await.unwrap().unwrap();
+    assert_eq!(call.await.unwrap(), Err(Error::LoginRequired));
+    assert!(phone.stored().is_empty());
+    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_under_way_does_not_undo_a_login() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    let former = phone.refresh_token();
+    let call = refreshing(&backend, &client).await;
+    let entering = client.clone();
+    let login = tokio::spawn(async move { entering.login().await });
+    until(|| phone.refresh_token() != former).await;
+    let of_login = phone.refresh_token();
+    backend.state.refreshes_wait.store(false, Ordering::SeqCst);
+    login.await.unwrap().unwrap();
+    assert_eq!(call.await.unwrap(), Err(Error::LoginRequired), "a call of one person does not become another's");
+    assert_eq!(phone.refresh_token(), of_login);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_refresh_token_that_was_refused_is_forgotten() {
+    let backend = Backend::start(Switches { refresh_error: Some("invalid_grant"), ..Switches::default() });
+    let (phone, client) = backend.logged_in().await;
+    let call = refreshing(&backend, &client).await;
+    phone.keep_refresh_token("newer");
+    backend.state.refreshes_wait.store(false, Ordering::SeqCst);
+    assert_eq!(call.await.unwrap(), Err(Error::LoginRequired));
+    assert_eq!(phone.refresh_token().as_deref(), Some("newer"));
+}
+
+#[tokio::test]
+async fn an_instance_that_the_server_does_not_know_must_enrol() {
+    let unknown = Some(api::problem::code::INSTANCE_UNKNOWN);
+    let backend = Backend::start(Switches { assertion_error: unknown, ..Switches::default() });
+    let (phone, client) = backend.logged_in().await;
+    ten_minutes_later(&backend, &phone);
+    assert_eq!(client.accounts().await, Err(Error::NotEnrolled));
+}

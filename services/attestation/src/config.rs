@@ -104,7 +104,8 @@ pub enum Mode {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Revocation {
-    /// The list as Google publishes it; its modification time is when it was fetched. Required in production.
+    /// The list as Google publishes it. Required in production. Its modification time is taken for the time of fetching: that is
+    /// operations' word, for the list itself carries neither a date nor a signature. One more than a minute ahead counts as too old.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Hours after which an unrefreshed list stops Android attestation (503, never a silent pass). Default: 72.

@@ -1,7 +1,7 @@
 //! The examiner: the pure verifiers of [`crate::evidence`] with this deployment's trust, policy and revocation list.
 //!
 //! Invariants: production trusts the pinned keys of Google and Apple and nothing else, demands a revocation list, and does not judge
-//! Android evidence by one that is too old; a list that cannot be read never replaces one that could.
+//! Android evidence by one that is too old or from the future; a list that cannot be read never replaces one that could.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,10 +15,14 @@ use runtime::Shutdown;
 use crate::attestations::Presented;
 use crate::config::{Mode, Policy, Revocation};
 use crate::error::Error;
+use crate::evidence::apple::Asserted;
 use crate::evidence::chain::Anchors;
 use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use crate::evidence::revocation::StatusList;
-use crate::evidence::{Examination, Reason, android, apple};
+use crate::evidence::{Examination, Failed, Reason, android, apple};
+
+/// Seconds that the clock which dated the list may be ahead of ours.
+const LIST_AHEAD: i64 = 60;
 
 /// Evidence, decoded but not parsed.
 pub(crate) enum Given {
@@ -70,7 +74,8 @@ impl Examiner {
     /// Whether evidence of this platform can be judged now.
     pub(crate) fn ready(&self, platform: Platform, now: i64) -> Result<(), Error> {
         let limit = i64::from(self.revocation.maximum_age_hours) * 3600;
-        let stale = now.saturating_sub(self.revoked().fetched) > limit;
+        let age = now.saturating_sub(self.revoked().fetched);
+        let stale = age > limit || age < -LIST_AHEAD;
         if platform == Platform::Android && stale && self.mode == Mode::Production {
             return Err(Error::RevocationStale);
         }
@@ -101,22 +106,21 @@ impl Examiner {
         }
     }
 
-    /// Verifies an App Attest assertion about a request; the counter it carries.
-    pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<u32, Vec<Reason>> {
-        let policy = self.apple_policy.as_ref().ok_or(vec![Reason::PlatformUnsupported])?;
-        let build = Some(presented.app.build);
-        apple::verify_assertion(object, key, &presented.binding, build, policy).map(|asserted| asserted.counter)
+    /// Verifies an App Attest assertion about a request.
+    pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<Asserted, Failed> {
+        let policy = self.apple_policy.as_ref().ok_or(Reason::PlatformUnsupported)?;
+        apple::verify_assertion(object, key, &presented.binding, Some(presented.app.build), policy)
     }
 
     /// What today's policy says of a level and a build that were let in before.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: u32) -> Vec<Reason> {
-        let (minimum_level, minimum_build) = match (platform, &self.android_policy, &self.apple_policy) {
-            (Platform::Android, Some(policy), _) => (policy.minimum_level, policy.minimum_build),
-            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, policy.minimum_build),
-            _ => return vec![Reason::PlatformUnsupported],
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: u32) -> Failed {
+        let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
+            (Platform::Android, Some(policy), _) => (policy.minimum_level, policy.minimum_build, &policy.shadow),
+            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, policy.minimum_build, &policy.shadow),
+            _ => return Reason::PlatformUnsupported.into(),
         };
         let rules = [(level >= minimum_level, Reason::LevelTooLow), (build >= minimum_build, Reason::BuildRefused)];
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+        Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow)
     }
 
     /// Looks at the list's file until the process ends.
@@ -170,6 +174,11 @@ fn fit_for_production(policy: &Policy, revocation: &Revocation) -> anyhow::Resul
         && apple.environment != AppleEnvironment::Production
     {
         bail!("policy.mode = \"production\" needs policy.apple.environment = \"production\"");
+    }
+    let shadow = policy.android.iter().flat_map(|android| &android.shadow);
+    let mut shadow = shadow.chain(policy.apple.iter().flat_map(|apple| &apple.shadow));
+    if let Some(reason) = shadow.find(|reason| !reason.may_be_shadowed()) {
+        bail!("policy.mode = \"production\" does not put \"{}\" in shadow: remove it from the list", reason.code());
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! Invariants:
 //! - one challenge, one request; one piece of evidence, one instance; one counter value, one renewal;
 //! - an answer depends on the verdict in nothing but the secret it is made with;
-//! - an instance that got a decoy gets decoys for ever;
+//! - an instance that was not believed when it enrolled, or lied later, gets decoys for ever;
 //! - production trusts the pinned roots of Google and Apple only;
 //! - the decoy master never leaves this process, and nobody gets another audience's keys.
 

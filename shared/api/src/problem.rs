@@ -89,6 +89,8 @@ pub mod code {
     pub const CHALLENGE_INVALID: &str = "attestation.challenge_invalid";
     /// The evidence is not of a known format or too large to be looked at.
     pub const EVIDENCE_MALFORMED: &str = "attestation.evidence_malformed";
+    /// Renewal by an instance that is not known: it must attest first.
+    pub const INSTANCE_UNKNOWN: &str = "attestation.instance_unknown";
 
     /// No such operation, or not for this caller.
     pub const OPERATION_UNKNOWN: &str = "broker.operation_unknown";

@@ -1,8 +1,13 @@
 //! `POST /v1/assertions`: a known instance renews.
 //!
-//! Android: the device key's proof over a fresh challenge. iOS: that, and an App Attest assertion whose counter rises. An instance
-//! that sends two assertions with one counter has been copied or does not wait for its own answers; the first wins, and the
-//! other one is an integrity failure like any other.
+//! Android: the device key's proof over a fresh challenge. iOS: that, and an App Attest assertion whose counter rises.
+//!
+//! Whatever is refused is answered with a decoy. Only a lie ([`Reason::is_lie`]) makes the instance a decoyed one for ever: of two
+//! assertions with one counter the first wins and the other gets a decoy for itself, because anybody on the way can hold a request
+//! back until the next one has overtaken it; and a policy that changed accuses nobody.
+//!
+//! The build is the one that Android's evidence proved at enrolment; iOS 27 proves it again in each assertion; what an earlier iOS
+//! runs is the phone's word.
 
 use api::attestation::{Assert, Assertion, Attested, Platform, Purpose};
 use identity::Level;
@@ -13,7 +18,7 @@ use super::issue::Names;
 use super::presented::Fields;
 use crate::challenges::{self, time};
 use crate::error::Error;
-use crate::evidence::Reason;
+use crate::evidence::{Failed, Reason};
 use crate::instances::store::{self, Instance};
 use crate::state::State;
 use crate::verdicts::{self, Verdict};
@@ -27,13 +32,14 @@ struct Given {
 /// Renews an instance.
 pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, Error> {
     let now = state.clock.unix();
-    let presented = Presented::read(&fields(request), &state.tokens.clients, now)?;
+    let mut presented = Presented::read(&fields(request), &state.tokens.clients, now)?;
     let given = decode(request)?;
     challenges::take(state, &presented.challenge, request.platform, Purpose::Assertion).await?;
 
     let names = state.issuer.names();
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
     verdict.audit(&names.support_id, request.platform);
+    presented.app.build = verdict.build;
     state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
 }
 
@@ -71,15 +77,16 @@ async fn record(
 ) -> Result<Verdict, Error> {
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let known = store::find(db, presented.jkt.as_str()).await?.ok_or(Error::InstanceUnknown)?;
-        let level = level(&known)?;
-        let mut reasons = standing(state, presented, &known, level);
+        let (level, build) = (level(&known)?, build(&known, presented)?);
+        let mut failed = standing(state, presented, &known, level, build);
         if let Some(given) = given {
-            reasons.extend(asserted(state, db, presented, given).await?);
+            failed.merge(asserted(state, db, presented, given).await?);
         }
-        let verdict = Verdict { kind: "assertion", level, reasons, notes: Vec::new() };
+        let Failed { refusals: reasons, notes } = failed;
+        let verdict = Verdict { kind: "assertion", level, build, reasons, notes };
         let at = time(now)?;
-        let build = presented.app.build.into();
-        let instance = Instance { decoyed: !verdict.is_genuine(), renewed_at: at, app_build: build, ..known };
+        let decoyed = verdict.reasons.iter().any(|reason| reason.is_lie());
+        let instance = Instance { decoyed, renewed_at: at, app_build: build.into(), ..known };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
         verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
@@ -89,35 +96,47 @@ async fn record(
 }
 
 /// What the policy of today says of an instance that was let in under an earlier one.
-fn standing(state: &State, presented: &Presented, known: &Instance, level: Level) -> Vec<Reason> {
+fn standing(state: &State, presented: &Presented, known: &Instance, level: Level, build: u32) -> Failed {
     let same = known.platform == presented.app.platform.as_str()
         && known.app_id == presented.app.id
         && known.client_id == presented.client_id;
-    let mut reasons = state.examiner.standing(presented.app.platform, level, presented.app.build);
+    let mut failed = state.examiner.standing(presented.app.platform, level, build);
     if known.decoyed {
-        reasons.push(Reason::Sticky);
+        failed.refusals.push(Reason::Sticky);
     }
     if !same {
-        reasons.push(Reason::AppMismatch);
+        failed.refusals.push(Reason::AppMismatch);
     }
-    reasons
+    // An update that has not attested yet, or a phone that would like to pass the floor.
+    if build != presented.app.build {
+        failed.notes.push(Reason::BuildMismatch);
+    }
+    failed
 }
 
 /// The assertion is by this instance's App Attest key, about this request, and its counter is new.
-async fn asserted(
-    state: &State,
-    db: &mut Connection,
-    presented: &Presented,
-    given: &Given,
-) -> Result<Vec<Reason>, Error> {
+async fn asserted(state: &State, db: &mut Connection, presented: &Presented, given: &Given) -> Result<Failed, Error> {
     let key = store::key(db, &given.key_id, presented.jkt.as_str()).await?;
     let Some(key) = key.and_then(|key| <[u8; 65]>::try_from(key).ok()) else {
-        return Ok(vec![Reason::AssertionMissing]);
+        return Ok(Reason::AssertionMissing.into());
     };
     match state.examiner.assertion(&given.object, &key, presented) {
-        Err(reasons) => Ok(reasons),
-        Ok(counter) if store::raise_counter(db, &given.key_id, counter).await? => Ok(Vec::new()),
-        Ok(_) => Ok(vec![Reason::CounterReplayed]),
+        Err(failed) => Ok(failed),
+        Ok(asserted) => {
+            let raised = store::raise_counter(db, &given.key_id, asserted.counter).await?;
+            let refusals = if raised { Vec::new() } else { vec![Reason::CounterReplayed] };
+            Ok(Failed { refusals, notes: asserted.notes })
+        }
+    }
+}
+
+/// The build that evidence proves, where it does.
+fn build(known: &Instance, presented: &Presented) -> Result<u32, Error> {
+    match presented.app.platform {
+        Platform::Android => {
+            u32::try_from(known.app_build).map_err(|_| Error::Internal("an instance of impossible build"))
+        }
+        Platform::Ios => Ok(presented.app.build),
     }
 }
 

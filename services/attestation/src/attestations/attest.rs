@@ -69,7 +69,8 @@ async fn record(
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let at = time(now)?;
         let reasons = reasons(db, presented, found, now).await?;
-        let verdict = Verdict { kind: "attestation", level: found.level, reasons, notes: found.notes.clone() };
+        let (level, build) = (found.level, presented.app.build);
+        let verdict = Verdict { kind: "attestation", level, build, reasons, notes: found.notes.clone() };
         let instance = Instance {
             jkt: presented.jkt.as_str().to_owned(),
             platform: presented.app.platform.as_str().to_owned(),

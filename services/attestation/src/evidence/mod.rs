@@ -36,6 +36,40 @@ pub struct Examination {
     pub assertion_key: Option<AssertionKey>,
 }
 
+/// Rules that do not hold, by what comes of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// What must not be accepted.
+    pub refusals: Vec<Reason>,
+    /// What a rule in shadow mode would have refused.
+    pub notes: Vec<Reason>,
+}
+
+impl Failed {
+    /// Sorts by the policy's shadow rules.
+    pub fn sort(failed: Vec<Reason>, shadow: &[Reason]) -> Self {
+        let (notes, refusals) = failed.into_iter().partition(|reason| shadow.contains(reason));
+        Self { refusals, notes }
+    }
+
+    /// Adds what was found elsewhere, each reason once.
+    pub fn merge(&mut self, other: Self) {
+        for (ours, theirs) in [(&mut self.refusals, other.refusals), (&mut self.notes, other.notes)] {
+            for reason in theirs {
+                if !ours.contains(&reason) {
+                    ours.push(reason);
+                }
+            }
+        }
+    }
+}
+
+impl From<Reason> for Failed {
+    fn from(reason: Reason) -> Self {
+        Self { refusals: vec![reason], notes: Vec::new() }
+    }
+}
+
 /// An App Attest key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssertionKey {
@@ -62,13 +96,9 @@ impl Examination {
 
     /// Records failed rules, those in shadow mode as notes.
     fn apply(&mut self, failed: Vec<Reason>, shadow: &[Reason]) {
-        for reason in failed {
-            if shadow.contains(&reason) {
-                self.notes.push(reason);
-            } else {
-                self.refusals.push(reason);
-            }
-        }
+        let failed = Failed::sort(failed, shadow);
+        self.refusals.extend(failed.refusals);
+        self.notes.extend(failed.notes);
     }
 }
 

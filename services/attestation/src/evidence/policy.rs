@@ -42,7 +42,7 @@ pub struct AndroidPolicy {
     /// 2018 (POCOPHONE F1, AUM-L29) are made so; no signature rests on the name.
     #[serde(default)]
     pub accept_leaf_issuer_mismatch: bool,
-    /// Rules that are evaluated and logged but do not refuse.
+    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
     #[serde(default)]
     pub shadow: Vec<Reason>,
 }
@@ -63,7 +63,7 @@ pub struct ApplePolicy {
     /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
-    /// Rules that are evaluated and logged but do not refuse.
+    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
     #[serde(default)]
     pub shadow: Vec<Reason>,
 }

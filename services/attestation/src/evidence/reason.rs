@@ -55,11 +55,13 @@ reasons! {
     LevelTooLow = "evidence.level_too_low",
     /// Another app.
     AppMismatch = "evidence.app_mismatch",
-    /// A build that is no longer allowed, or not the one that the request names.
+    /// A build that is no longer allowed.
     BuildRefused = "evidence.build_refused",
+    /// The evidence proves another build than the request names.
+    BuildMismatch = "evidence.build_mismatch",
     /// This evidence, or the key in it, has been used before.
     Reused = "evidence.reused",
-    /// This instance was given a decoy before and is given decoys ever after.
+    /// This instance lied before ([`Reason::is_lie`]), or was never believed, and is given decoys ever after.
     Sticky = "instance.decoyed",
     /// The policy has nothing about this platform.
     PlatformUnsupported = "policy.platform_unsupported",
@@ -109,4 +111,35 @@ reasons! {
     CounterReplayed = "apple.counter_replayed",
     /// The assertion is missing, or of a key that this instance does not have.
     AssertionMissing = "apple.assertion_missing",
+}
+
+impl Reason {
+    /// Whether only a phone that lies gives this reason. The others come over an honest phone from outside: a network that holds a
+    /// request back until the next one has arrived (a counter that no longer rises), or a policy that changed after enrolment.
+    pub const fn is_lie(self) -> bool {
+        !matches!(
+            self,
+            Self::CounterReplayed
+                | Self::BuildRefused
+                | Self::LevelTooLow
+                | Self::ValidationCategory
+                | Self::PlatformUnsupported
+        )
+    }
+
+    /// Whether production may put the rule in shadow: thresholds and freshness only. All else is what the evidence's meaning rests
+    /// on: signatures and roots; challenge, key and app (and verified boot, without which the app is anybody's word); counters.
+    pub const fn may_be_shadowed(self) -> bool {
+        matches!(
+            self,
+            Self::LevelTooLow
+                | Self::BuildRefused
+                | Self::VersionTooOld
+                | Self::PatchTooOld
+                | Self::PatchInFuture
+                | Self::CreationTime
+                | Self::CertificateFarm
+                | Self::ValidationCategory
+        )
+    }
 }

@@ -15,6 +15,8 @@ use crate::evidence::Reason;
 pub(crate) struct Verdict {
     pub(crate) kind: &'static str,
     pub(crate) level: Level,
+    /// The build that tokens are issued with.
+    pub(crate) build: u32,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) notes: Vec<Reason>,
 }

@@ -150,8 +150,7 @@ fn a_description_that_is_wrong_in_one_thing_is_refused_for_it() {
         (software("/creationDateTime", made(NOW - YEAR)), Reason::CreationTime),
         (software("/creationDateTime", made(NOW + 3600)), Reason::CreationTime),
         (software("/attestationApplicationId/packages/0/name", json!("dev.redoubt.app.clone")), Reason::AppMismatch),
-        (software("/attestationApplicationId/packages/0/version", json!("9")), Reason::BuildRefused),
-        (software("/attestationApplicationId/packages/0/version", json!("13")), Reason::BuildRefused),
+        (software("/attestationApplicationId/packages/0/version", json!("13")), Reason::BuildMismatch),
         (software("/attestationApplicationId/signatures", json!([])), Reason::SignerMismatch),
         (software("/attestationApplicationId/signatures/0", json!("AAAA")), Reason::SignerMismatch),
     ];
@@ -220,13 +219,14 @@ fn strongbox_is_believed_only_under_a_strongbox_certificate() {
 }
 
 #[test]
-fn a_rule_in_shadow_mode_is_noted_and_does_not_refuse() {
+fn a_rule_in_shadow_mode_is_noted_and_does_not_refuse_as_the_others_do() {
     let mut forge = Forge::factory();
     forge.description["hardwareEnforced"]["osPatchLevel"] = json!("201901");
     forge.policy.shadow = vec![Reason::PatchTooOld];
+    forge.policy.minimum_build = 13;
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
-    assert_eq!((found.refusals, found.notes), (vec![], vec![Reason::PatchTooOld]));
+    assert_eq!((found.refusals, found.notes), (vec![Reason::BuildRefused], vec![Reason::PatchTooOld]));
 }
 
 #[test]

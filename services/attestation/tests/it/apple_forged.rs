@@ -2,7 +2,7 @@
 
 use attestation::evidence::apple::{self, Expected, Trust};
 use attestation::evidence::policy::{AppleEnvironment, ApplePolicy};
-use attestation::evidence::{Examination, Reason};
+use attestation::evidence::{Examination, Failed, Reason};
 use minicbor::Encoder;
 use rcgen::CustomExtension;
 
@@ -165,7 +165,7 @@ fn an_object_that_is_wrong_in_one_thing_is_refused_for_it() {
         ("a byte after the credential", |f| f.tail = vec![0], Reason::ObjectMalformed),
         ("sideloaded", |f| f.tail = ios_27("12", 5), Reason::ValidationCategory),
         ("from Xcode", |f| f.tail = ios_27("12", 3), Reason::ValidationCategory),
-        ("another build than the request's", |f| f.tail = ios_27("11", 4), Reason::BuildRefused),
+        ("another build than the request's", |f| f.tail = ios_27("11", 4), Reason::BuildMismatch),
         ("a byte after the map", |f| f.tail = [ios_27("12", 4), vec![0]].concat(), Reason::ObjectMalformed),
         ("a third key in the map", |f| f.tail = third_key(), Reason::ObjectMalformed),
         ("an unknown map", |f| f.tail = vec![0xa0], Reason::ObjectMalformed),
@@ -289,6 +289,7 @@ fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
     let app = policy.app_id();
     let verify =
         |object: &[u8]| apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(12), &policy);
+    let refused = |reason: Reason| Err(Failed::from(reason));
     let counter = |object: &[u8]| verify(object).map(|asserted| asserted.counter);
     assert_eq!(counter(&assertion(&key, &app, 1, &[], true)), Ok(1));
     assert_eq!(counter(&assertion(&key, &app, u32::MAX, &ios_27("12", 4), true)), Ok(u32::MAX));
@@ -300,7 +301,7 @@ fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
         ("sideloaded", assertion(&key, &app, 1, &ios_27("12", 5), true), Reason::ValidationCategory),
         ("a byte more", assertion(&key, &app, 1, &[0], true), Reason::ObjectMalformed),
     ] {
-        assert_eq!(verify(&object), Err(vec![reason]), "{name}");
+        assert_eq!(verify(&object), refused(reason), "{name}");
     }
     // r = s = 0 (CVE-2022-21449), and no numbers at all.
     for zero in [vec![0x30, 6, 2, 1, 0, 2, 1, 0], vec![0x30, 0]] {
@@ -308,6 +309,19 @@ fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
         let mut cbor = Encoder::new(Vec::new());
         cbor.map(2).unwrap().str("signature").unwrap().bytes(&zero).unwrap();
         cbor.str("authenticatorData").unwrap().bytes(&[app_hash.as_slice(), &[0x40, 0, 0, 0, 1]].concat()).unwrap();
-        assert_eq!(verify(&cbor.into_writer()), Err(vec![Reason::SignatureInvalid]));
+        assert_eq!(verify(&cbor.into_writer()), refused(Reason::SignatureInvalid));
     }
+}
+
+#[test]
+fn an_assertions_rule_in_shadow_mode_is_noted_whatever_else_is_wrong() {
+    let (key, other) = (crypto::p256::SigningKey::generate(), crypto::p256::SigningKey::generate());
+    let policy = ApplePolicy { shadow: vec![Reason::ValidationCategory], ..Forge::new().policy };
+    let verify = |key: &crypto::p256::SigningKey, object: &[u8]| {
+        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(12), &policy)
+    };
+    let object = assertion(&key, &policy.app_id(), 1, &ios_27("12", 5), true);
+    let notes = vec![Reason::ValidationCategory];
+    assert_eq!(verify(&key, &object), Ok(apple::Asserted { counter: 1, notes: notes.clone() }));
+    assert_eq!(verify(&other, &object), Err(Failed { refusals: vec![Reason::SignatureInvalid], notes }));
 }

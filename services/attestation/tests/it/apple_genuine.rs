@@ -150,7 +150,7 @@ fn assertions_verify_under_the_key_that_was_attested() {
 
 fn negatives(object: &[u8], public: &[u8; 65], hash: &[u8; 32], policy: &ApplePolicy) {
     let verify = |object: &[u8], hash: &[u8; 32], policy: &ApplePolicy| {
-        apple::verify_assertion(object, public, hash, None, policy)
+        apple::verify_assertion(object, public, hash, None, policy).map_err(|failed| failed.refusals)
     };
     assert_eq!(verify(object, &[7; 32], policy), Err(vec![Reason::SignatureInvalid]), "another request");
     let other = ApplePolicy { bundle: "other".to_owned(), ..policy.clone() };

@@ -1,7 +1,7 @@
 //! Where the genuine evidence is, and how its files are read.
 //!
 //! Nobody here made these files; they are not copied into the project. Without them the tests that need them say so, loudly, and
-//! prove nothing.
+//! prove nothing; where `CI` is `true` they fail, unless somebody has set `REDOUBT_VECTORS_WAIVED`.
 
 use std::fs;
 use std::io::Write as _;
@@ -18,11 +18,30 @@ pub(crate) fn root() -> Option<PathBuf> {
     if root.join("keyattestation").is_dir() {
         return Some(root);
     }
+    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment whether it may prove nothing")]
+    let (ci, waived) = (std::env::var("CI").ok(), std::env::var_os("REDOUBT_VECTORS_WAIVED").is_some());
+    assert!(
+        may_prove_nothing(ci.as_deref(), waived),
+        "no genuine device evidence at {} (set REDOUBT_VECTORS, or REDOUBT_VECTORS_WAIVED)",
+        root.display()
+    );
     // Not `eprintln!`, which a passing test keeps to itself.
     let complaint =
         format!("\n!!!!! NOT TESTED: no genuine device evidence at {} (set REDOUBT_VECTORS) !!!!!\n", root.display());
     std::io::stderr().write_all(complaint.as_bytes()).unwrap();
     None
+}
+
+/// A pipeline that is green without the evidence must have been told to be.
+fn may_prove_nothing(ci: Option<&str>, waived: bool) -> bool {
+    waived || ci != Some("true")
+}
+
+#[test]
+fn in_ci_the_evidence_is_there_or_waived() {
+    assert!(!may_prove_nothing(Some("true"), false));
+    assert!(may_prove_nothing(Some("true"), true) && may_prove_nothing(Some("false"), false));
+    assert!(may_prove_nothing(None, false));
 }
 
 /// The certificates of a PEM file, as DER, in the file's order.

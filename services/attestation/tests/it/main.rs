@@ -19,5 +19,6 @@ mod forge;
 mod no_panic;
 mod races;
 mod refusals;
+mod renewal;
 mod service;
 mod world;

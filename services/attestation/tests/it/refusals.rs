@@ -167,12 +167,18 @@ async fn production_believes_no_emulated_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_revocation_list_stops_android_and_says_so() {
+async fn a_revocation_list_that_is_too_old_or_from_the_future_stops_android_and_says_so() {
+    for fetched in [1_700_000_000, 4_000_000_000] {
+        stops_android(fetched).await;
+    }
+}
+
+async fn stops_android(fetched: u64) {
     let world = World::with(|config| {
         let file = config.keys.master_file.with_file_name("status.json");
         std::fs::write(&file, r#"{"entries":{}}"#).unwrap();
-        let old = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
+        let fetched = UNIX_EPOCH + Duration::from_secs(fetched);
+        File::options().write(true).open(&file).unwrap().set_modified(fetched).unwrap();
         config.revocation.file = Some(file);
         config.policy.mode = Mode::Production;
         config.policy.test_roots = TestRoots::default();
@@ -254,6 +260,16 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
     })
     .await;
     assert!(message.contains("environment"), "{message}");
+    let message = refusal(|config| {
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+        config.policy.android = None;
+        let apple = config.policy.apple.as_mut().unwrap();
+        apple.environment = AppleEnvironment::Production;
+        apple.shadow = vec![Reason::ValidationCategory, Reason::SignatureInvalid];
+    })
+    .await;
+    assert!(message.contains("does not put \"chain.signature_invalid\" in shadow"), "{message}");
     let message = refusal(|config| config.keys.decoy_master_file = config.keys.master_file.clone()).await;
     assert!(message.contains("decoys would be genuine"), "{message}");
     let message = refusal(|config| config.tokens.lifetime = 301).await;
@@ -300,4 +316,23 @@ async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
         );
         assert_eq!(diesel_async::RunQueryDsl::execute(diesel::sql_query(count), &mut db).await, Ok(tables));
     }
+}
+
+/// Everything that makes evidence be about this app, this key and this request.
+#[test]
+fn no_rule_that_binds_may_be_shadowed() {
+    use Reason::{
+        AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch,
+        CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch,
+        NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky,
+    };
+    let binding = [
+        [AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch],
+        [CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch],
+        [NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky],
+    ];
+    for reason in binding.concat() {
+        assert!(!reason.may_be_shadowed(), "{}", reason.code());
+    }
+    assert!(Reason::PatchTooOld.may_be_shadowed());
 }

@@ -12,7 +12,7 @@ use testkit::phone::ios::{IosAttack, IosProfile};
 use crate::world::{Phone, Reply, World};
 
 /// Whether the API's verifier and the authorization server accept what came, and everything in it fits together.
-async fn accepted(world: &World, phone: &Phone, reply: &Reply, session: Option<&KeyPair>) -> bool {
+pub(crate) async fn accepted(world: &World, phone: &Phone, reply: &Reply, session: Option<&KeyPair>) -> bool {
     assert_eq!(reply.status, 201, "{}", reply.body);
     let now = world.clock.unix();
     let ledger = attestation_token::AudienceKeys::try_from(&world.audience_keys("ledger").await.unwrap()).unwrap();
@@ -46,7 +46,7 @@ fn open(issued: &Value, session: &KeyPair) -> Vec<u8> {
 }
 
 /// The claims of a token as a phone reads them.
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     serde_json::from_slice(&b64::decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn whoever_is_not_believed_gets_decoys_for_a_reason_that_only_the_operator
 }
 
 /// Everything in an answer that is not random: members, types, lengths; of tokens the header and the claims.
-fn shape(value: &Value) -> Value {
+pub(crate) fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
         Value::Array(items) => items.iter().map(shape).collect(),

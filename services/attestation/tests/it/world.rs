@@ -88,21 +88,30 @@ impl World {
         if answer.status() == 200 { Ok(answer.json().await.unwrap()) } else { Err(answer.status().as_u16()) }
     }
 
-    /// What the operator finds under the support id of an answer.
+    /// Why the operator's table says that the evidence of an answer was refused.
     pub(crate) async fn verdict(&self, reply: &Reply) -> Vec<String> {
+        self.codes("reasons", reply).await
+    }
+
+    /// What it says besides.
+    pub(crate) async fn notes(&self, reply: &Reply) -> Vec<String> {
+        self.codes("notes", reply).await
+    }
+
+    async fn codes(&self, column: &str, reply: &Reply) -> Vec<String> {
         #[derive(diesel::QueryableByName)]
         struct Row {
             #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::Text>)]
-            reasons: Vec<String>,
+            codes: Vec<String>,
         }
         assert_eq!(reply.status, 201, "{}", reply.body);
         let mut db = AsyncPgConnection::establish(&self.database.app_url).await.unwrap();
-        let row: Row = diesel::sql_query("select reasons from verdicts where support_id = $1")
+        let row: Row = diesel::sql_query(format!("select {column} as codes from verdicts where support_id = $1"))
             .bind::<diesel::sql_types::Text, _>(reply.body["support_id"].as_str().unwrap())
             .get_result(&mut db)
             .await
             .unwrap();
-        row.reasons
+        row.codes
     }
 
     /// A statement as the app role.

@@ -194,6 +194,19 @@ impl Bench {
         found.count
     }
 
+    /// Waits until `of` counts `expected`, while the clock goes on: an attempt that was under way when something changed
+    /// puts the next one off by the clock's time.
+    pub(crate) async fn until_in_time(&self, of: &str, expected: i64) {
+        for _ in 0..100 {
+            if self.count(of).await == expected {
+                return;
+            }
+            self.clock.advance(60);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.until(of, expected).await;
+    }
+
     /// Waits until `of` counts `expected`.
     pub(crate) async fn until(&self, of: &str, expected: i64) {
         for _ in 0..500 {

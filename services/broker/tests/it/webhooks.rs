@@ -151,8 +151,7 @@ async fn a_broker_that_ends_leaves_the_message_to_the_next_one() {
     let next = runtime::start::<broker::Broker>(bench.config.clone(), clock).await.unwrap();
     std::mem::replace(&mut bench.broker, next).stop().await.unwrap();
     bench.ledger.answer.store(200, Ordering::SeqCst);
-    bench.clock.advance(1);
-    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    bench.until_in_time("webhook_inbox where state = 'delivered'", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,8 +182,7 @@ async fn a_stored_message_can_be_cleared_but_never_changed_or_reopened() {
     };
     assert!(run("update webhook_inbox set body = '\\x7b7d'").await.is_err());
     bench.ledger.answer.store(200, Ordering::SeqCst);
-    bench.clock.advance(60);
-    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    bench.until_in_time("webhook_inbox where state = 'delivered'", 1).await;
     assert!(run("update webhook_inbox set state = 'pending', body = '\\x7b7d', settled_at = null").await.is_err());
     run("select webhook_inbox_purge(now() - interval '1 day')").await.unwrap();
     assert_eq!(bench.count("webhook_inbox").await, 1, "too young to be deleted");

@@ -8,15 +8,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use runtime::{Clock, Shutdown};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram};
+use runtime::{Clock, Shutdown, metrics};
 use storage::Pool;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, Span};
 
-use super::batch::Answer;
+use super::batch::{Answer, Outcome};
 use super::model::Order;
 use super::store::{self, Failure};
+
+/// `ledger.batch.size`: orders per transaction. It grows with the load; at the limit the queue grows instead.
+static BATCH: LazyLock<Histogram<u64>> = LazyLock::new(|| metrics::meter().u64_histogram("ledger.batch.size").build());
+/// `ledger.orders{outcome}`.
+static ORDERS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("ledger.orders").build());
 
 /// Why an order has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,9 +75,13 @@ impl Committer {
     pub async fn submit(&self, order: Order) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let job = Job { order, reply, span: Span::current() };
-        self.queue.try_send(job).map_err(|_| Unanswered::Busy)?;
-        // A reply that was dropped is a lane that has died with the order in its hands.
-        answer.await.unwrap_or(Err(Unanswered::Unknown))
+        let answer = match self.queue.try_send(job) {
+            // A reply that was dropped is a lane that has died with the order in its hands.
+            Ok(()) => answer.await.unwrap_or(Err(Unanswered::Unknown)),
+            Err(_) => Err(Unanswered::Busy),
+        };
+        ORDERS.add(1, &[KeyValue::new("outcome", outcome(&answer))]);
+        answer
     }
 }
 
@@ -167,6 +178,7 @@ impl Desk {
                 for ((reply, _), answer) in others.into_iter().zip(answers) {
                     tell(reply, Ok(answer));
                 }
+                BATCH.record(orders.len() as u64, &[]);
                 Ok(())
             }
             Err(failure) => {
@@ -174,6 +186,18 @@ impl Desk {
                 Err(failure)
             }
         }
+    }
+}
+
+fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
+    match answer {
+        Ok(Answer::Decided(Outcome::Posted(_))) => "posted",
+        Ok(Answer::Decided(Outcome::Rejected(_))) => "rejected",
+        Ok(Answer::Replayed(_)) => "replayed",
+        Ok(Answer::KeyReused) => "key_reused",
+        Err(Unanswered::Busy) => "busy",
+        Err(Unanswered::Unknown) => "unknown",
+        Err(Unanswered::Fault) => "fault",
     }
 }
 

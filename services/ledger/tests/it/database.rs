@@ -79,7 +79,10 @@ fn entries(sequence: i64, lines: &[Line]) -> String {
 }
 
 async fn refused(db: &mut Pooled, statement: &str) -> String {
-    let error = db.batch_execute(statement).await.expect_err(statement).to_string();
+    let error = match db.batch_execute(statement).await {
+        Ok(()) => panic!("not refused: {statement}"),
+        Err(error) => error.to_string(),
+    };
     db.batch_execute("rollback").await.unwrap();
     error
 }

@@ -62,3 +62,22 @@ async fn a_changed_body_or_a_missing_key_moves_nothing() {
     assert_eq!((reply.status, reply.code()), (400, "idempotency.key_invalid"));
     assert_eq!(world.balance(&alice, &from).await, "10.00");
 }
+
+#[tokio::test]
+async fn reaching_for_somebody_elses_account_is_one_line_in_the_audit_log() {
+    let log = crate::world::logged();
+    let world = World::start().await;
+    let (alice, mallory) = (world.phone("alice").await, world.phone("mallory").await);
+    let (account, own) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&mallory, "EUR").await);
+    let read = world.get(&mallory, &format!("/v1/accounts/{account}")).await;
+    let theft = world.post(&mallory, "/v1/transfers", &transfer(&account, &own, "1.00")).await;
+    for (reply, reason) in [(read, "not_visible"), (theft, "not_owner")] {
+        assert_eq!((reply.status, reply.code()), (404, "ledger.account_not_found"));
+        let request_id = reply.headers["request-id"].to_str().unwrap();
+        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of_request = lines.iter().filter(|line| line["target"] == "audit" && line["request_id"] == request_id);
+        let audit: Vec<_> = of_request.map(|line| (&line["layer"], &line["reason"], &line["subject"])).collect();
+        assert_eq!(audit, [(&json!("authorization"), &json!(reason), &json!("sub-mallory"))]);
+    }
+}

@@ -1,7 +1,7 @@
 //! The scene: what every test needs, started for it alone.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,6 +11,7 @@ use ledger::config::{Config, Posting};
 use ledger::{Ledger, MIGRATIONS};
 use reqwest::Method;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
+use runtime::telemetry::{self, Sink};
 use runtime::{Clock, Running, SystemClock};
 use serde_json::{Value, json};
 use storage::Pool;
@@ -22,6 +23,17 @@ use testkit::server::{self, Server};
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A valid IBAN.
 pub(crate) const IBAN: &str = "DE89370400440532013000";
+
+/// Everything that was logged by anything in this process.
+pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
+    static LOGGED: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    LOGGED.get_or_init(|| {
+        let memory: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let sink = Sink::Memory(Arc::clone(&memory));
+        std::mem::forget(telemetry::init_with("ledger", &Telemetry::default(), sink).unwrap());
+        memory
+    })
+}
 
 /// What the broker was asked, and what it answers.
 pub(crate) struct Broker {
@@ -82,7 +94,7 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
-    _database: TestDatabase,
+    _database: DroppedAside,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -107,7 +119,7 @@ impl World {
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
         let public = server::client(&pki.public_ca(), None).unwrap();
-        Self { ledger, authority, broker, _database: database, superuser, pki, public, as_broker, as_operator }
+        Self { ledger, authority, broker, _database: DroppedAside(Some(database)), superuser, pki, public, as_broker, as_operator }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -185,6 +197,17 @@ impl World {
     /// Counts with SQL, as superuser.
     pub(crate) async fn count(&self, of: &str) -> i64 {
         crate::engine::count(&self.superuser, of).await
+    }
+}
+
+/// Drops its database on a thread that nobody waits for. Waiting would stop this runtime, and with it a connection of the service that is
+/// just authenticating; and PostgreSQL finishes no `drop database` before that one has answered or its 60 seconds are over.
+struct DroppedAside(Option<TestDatabase>);
+
+impl Drop for DroppedAside {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        std::thread::spawn(move || drop(database));
     }
 }
 

@@ -43,6 +43,10 @@ fn own() -> std::result::Result<String, String> {
         options.image = image;
     }
     options.url = std::env::var("REDOUBT_POSTGRES_URL").ok();
+    #[cfg(feature = "docker")]
+    if super::container::wanted(&options) {
+        return super::container::url(&options.image);
+    }
     let cluster = postgres::bring(&options).map_err(|error| error.to_string())?;
     Ok(HELD.get_or_init(|| cluster).url().to_owned())
 }

@@ -5,6 +5,8 @@
 //! `cargo xtask test` started (`REDOUBT_TEST_DATABASE_URL`), else this process brings its own by the ladder, once.
 
 mod cluster;
+#[cfg(feature = "docker")]
+mod container;
 mod provision;
 mod roles;
 mod session;

@@ -204,6 +204,11 @@ impl IosPhone {
         Ok(Some((sha256(key.public().as_uncompressed()), object.into_writer())))
     }
 
+    /// The next assertion repeats the counter of the last: what a copy of the key would send.
+    pub fn repeat_counter(&self) {
+        self.counter.store(self.counter.load(Ordering::SeqCst).saturating_sub(1), Ordering::SeqCst);
+    }
+
     fn hash<'a>(&'a self, asked: &'a [u8; 32]) -> &'a [u8] {
         match &self.profile.attack {
             Some(IosAttack::ReplayedChallenge(recorded)) => recorded,

@@ -79,8 +79,8 @@ impl Guard {
         Self::post(Command::new("sh").args(["-c", DIRECTORY, "redoubt-postgres-guard"]).arg(directory))
     }
 
-    /// For a container.
-    pub(super) fn over_container(docker: &Path, name: &str) -> Result<Self, String> {
+    /// Over a container.
+    pub(crate) fn over_container(docker: &Path, name: &str) -> Result<Self, String> {
         Self::post(Command::new("sh").args(["-c", CONTAINER, "redoubt-postgres-guard"]).arg(docker).arg(name))
     }
 

@@ -13,7 +13,7 @@ mod docker;
 mod embedded;
 mod guard;
 mod server;
-mod shell;
+pub(crate) mod shell;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -89,11 +89,8 @@ fn application(
     let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
     let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
     rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
-    rule(
-        package.version >= u64::from(policy.minimum_build)
-            && expected.build.is_none_or(|build| package.version == u64::from(build)),
-        Reason::BuildRefused,
-    );
+    rule(package.version >= u64::from(policy.minimum_build), Reason::BuildRefused);
+    rule(expected.build.is_none_or(|build| package.version == u64::from(build)), Reason::BuildMismatch);
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
     rule(same && !signatures.is_empty(), Reason::SignerMismatch);

@@ -3,8 +3,8 @@
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use minicbor::Decoder;
 
-use super::super::Reason;
 use super::super::policy::ApplePolicy;
+use super::super::{Failed, Reason};
 use super::attestation::build_rules;
 use super::auth_data;
 
@@ -12,10 +12,12 @@ use super::auth_data;
 const OBJECT_LIMIT: usize = 1024;
 
 /// A verified assertion. The caller must still raise the stored counter to this one, atomically, and refuse if it cannot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asserted {
     /// At least 1.
     pub counter: u32,
+    /// What a rule in shadow mode would have refused.
+    pub notes: Vec<Reason>,
 }
 
 /// Verifies an assertion under the key that was attested.
@@ -27,12 +29,12 @@ pub fn verify_assertion(
     client_data_hash: &[u8; 32],
     build: Option<u32>,
     policy: &ApplePolicy,
-) -> Result<Asserted, Vec<Reason>> {
-    let (signature, bytes) = parse(object).map_err(|reason| vec![reason])?;
-    let (header, told) = auth_data::without_credential(bytes).map_err(|reason| vec![reason])?;
+) -> Result<Asserted, Failed> {
+    let (signature, bytes) = parse(object)?;
+    let (header, told) = auth_data::without_credential(bytes)?;
     let mut failed = Vec::new();
     let mut rule = |holds: bool, reason: Reason| {
-        if !holds && !policy.shadow.contains(&reason) {
+        if !holds {
             failed.push(reason);
         }
     };
@@ -42,7 +44,8 @@ pub fn verify_assertion(
     rule(*header.rp_id_hash == crypto::hash::sha256(policy.app_id().as_bytes()), Reason::AppMismatch);
     rule(header.counter > 0, Reason::CounterReplayed);
     build_rules(told.as_ref(), build, policy, &mut rule);
-    if failed.is_empty() { Ok(Asserted { counter: header.counter }) } else { Err(failed) }
+    let failed = Failed::sort(failed, &policy.shadow);
+    if failed.refusals.is_empty() { Ok(Asserted { counter: header.counter, notes: failed.notes }) } else { Err(failed) }
 }
 
 /// `{signature: bytes, authenticatorData: bytes}`, nothing else.

@@ -96,7 +96,7 @@ pub(super) fn build_rules(
         policy.validation_categories.is_empty() || policy.validation_categories.contains(&told.category),
         Reason::ValidationCategory,
     );
-    rule(named.is_none_or(|build| told.bundle_version == build.to_string()), Reason::BuildRefused);
+    rule(named.is_none_or(|build| told.bundle_version == build.to_string()), Reason::BuildMismatch);
 }
 
 /// Two certificates, both within their time, the upper an authority signed by the anchor.
