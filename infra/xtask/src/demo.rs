@@ -15,7 +15,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let report = place::target().join("dev/report.html");
     let status = match stack.tell(&[], &report) {
         Ok(status) => status,
-        Err(error) if matches!(error.downcast_ref(), Some(Stop::Interrupted)) => return Err(error),
         Err(error) => return Err(stack.keep_logs(error)),
     };
     if !status.success() {

@@ -149,15 +149,18 @@ impl Run {
         running
     }
 
+    /// What was started first ends last: the others report to it (the collector of traces) until their own end.
     fn stop_all(&mut self) {
-        for process in &mut self.children {
-            drop(process.child.stdin.take()); // the request to finish, to all before any is waited for
+        let later = self.children.split_off(self.children.len().min(1));
+        for mut wave in [later, std::mem::take(&mut self.children)] {
+            for process in &mut wave {
+                drop(process.child.stdin.take()); // the request to finish, to all before any is waited for
+            }
+            for process in &mut wave {
+                process.stop();
+                self.guard.forget(&process.child);
+            }
         }
-        for process in &mut self.children {
-            process.stop();
-            self.guard.forget(&process.child);
-        }
-        self.children.clear();
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::server::{Reply, Request};
+pub(crate) use super::switches::{Fault, Signed, Switches};
 
 const MASTER: &[u8] = b"a master key of tests";
 
@@ -45,50 +46,6 @@ pub(crate) struct State {
     /// Seconds by which time has gone on.
     pub(crate) elapsed: AtomicI64,
     pub(crate) switches: Switches,
-}
-
-/// Fixed for a test.
-#[derive(Default, Clone)]
-pub(crate) struct Switches {
-    pub(crate) signed: Signed,
-    pub(crate) token_type: Option<&'static str>,
-    pub(crate) id_token_nonce: Option<&'static str>,
-    pub(crate) metadata_issuer: Option<&'static str>,
-    pub(crate) refresh_error: Option<&'static str>,
-    pub(crate) assertion_error: Option<&'static str>,
-    pub(crate) no_refresh_token: bool,
-}
-
-/// How API answers are signed.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub(crate) enum Signed {
-    #[default]
-    Yes,
-    No,
-    /// The body is changed after signing.
-    Forged,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Fault {
-    /// Carry it out, and close the connection without an answer.
-    HangAfter,
-    /// 503 with `Retry-After: 0`.
-    Busy,
-    /// 503 with `Retry-After` of an hour.
-    BusyForLong,
-    /// The generic refusal.
-    Unauthorized,
-    /// This problem, unsigned, and nothing carried out.
-    Problem(u16, &'static str),
-    /// This status with a text, unsigned.
-    Text(u16),
-    /// Carry it out, and sign this problem.
-    SignedProblem(u16, &'static str),
-    /// Carry it out, and sign a success that is not the JSON of any call.
-    SignedText,
-    /// Carry it out, and answer with another signature than the switches say.
-    Sign(Signed),
 }
 
 impl State {

@@ -11,4 +11,5 @@ mod phone;
 mod pins;
 mod server;
 mod session;
+mod switches;
 mod world;

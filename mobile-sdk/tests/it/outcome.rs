@@ -105,7 +105,8 @@ async fn a_credential_that_cannot_be_renewed_does_not_undo_an_earlier_attempt() 
     next(&backend, [Fault::HangAfter, Fault::Unauthorized].into_iter());
     let key = IdempotencyKey::new();
     assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::OutcomeUnknown));
-    assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::LoginRequired));
+    next(&backend, [Fault::Unauthorized].into_iter());
+    assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::LoginRequired), "this call sent nothing");
 }
 
 #[tokio::test]

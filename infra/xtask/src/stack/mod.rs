@@ -14,6 +14,7 @@ use testkit::postgres::{Cluster, Durability, Rung};
 use crate::compile::Programs;
 use crate::options::Options;
 use crate::process::{Run, Task};
+use crate::stop::Stop;
 use crate::{compile, database, interrupt, place};
 
 pub(crate) use ports::{LISTENERS, Ports};
@@ -230,6 +231,9 @@ impl Stack {
 
     /// Moves the logs out of the run's directory before it goes, and says where they are.
     pub(crate) fn keep_logs(self, error: anyhow::Error) -> anyhow::Error {
+        if matches!(error.downcast_ref(), Some(Stop::Interrupted)) {
+            return error; // nothing went wrong that a log could explain
+        }
         let kept = place::target().join("dev/failed-run");
         drop(std::fs::remove_dir_all(&kept));
         match std::fs::rename(self.logs(), &kept) {

@@ -119,7 +119,17 @@ impl World {
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
         let public = server::client(&pki.public_ca(), None).unwrap();
-        Self { ledger, authority, broker, _database: DroppedAside(Some(database)), superuser, pki, public, as_broker, as_operator }
+        Self {
+            ledger,
+            authority,
+            broker,
+            _database: DroppedAside(Some(database)),
+            superuser,
+            pki,
+            public,
+            as_broker,
+            as_operator,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
