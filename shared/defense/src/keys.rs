@@ -140,29 +140,3 @@ impl JwksSource {
         self.0.get(now, |keys| keys.get(kid).is_some()).await
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn held(age: i64) -> Cached<u8> {
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        #[expect(clippy::disallowed_methods, reason = "a test's client; nothing answers it")]
-        let client = reqwest::Client::new();
-        Cached::holding(client, 7, NOW - age)
-    }
-
-    #[actix_web::test]
-    async fn what_is_cached_is_used_while_the_issuer_is_away() {
-        assert_eq!(held(REFRESH + 1).get(NOW, |_| true).await.map(|value| *value), Ok(7));
-        // Not what was asked for, but the caller's own check says so, with its own reason.
-        assert_eq!(held(0).get(NOW, |_| false).await.map(|value| *value), Ok(7));
-    }
-
-    #[actix_web::test]
-    async fn a_key_is_not_used_for_ever_because_refreshing_fails() {
-        assert_eq!(held(MAX_AGE).get(NOW, |_| true).await, Err(KeysUnavailable));
-    }
-}
