@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let reason = match preflight::explain_build() {
         Some(reason) => reason,
-        None if sum.failed > 0 => format!("{} tests failed; each is explained above", sum.failed),
+        None if sum.failed > 0 => format!("failed tests: {}; each is explained above", sum.failed),
         None => "`cargo test` failed; its error is above".to_owned(),
     };
     Err(Stop::Failed(1, reason).into())

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn size_and_number_are_bounded() {
-        assert_eq!(Parameters::parse(&[b'a'; LIMIT + 1]).err(), Some(FormError::TooLarge));
+        assert_eq!(Parameters::parse(&vec![b'a'; LIMIT + 1]).err(), Some(FormError::TooLarge));
         let many: Vec<String> = (0..=MAX_PARAMETERS).map(|number| format!("p{number}=x")).collect();
         assert_eq!(Parameters::parse(many.join("&").as_bytes()).err(), Some(FormError::TooLarge));
     }

@@ -55,7 +55,8 @@ create trigger transfers_numbered after insert on transfers referencing new tabl
 
 -- Every entry belongs to a transfer, every transfer sums to zero in every currency, every line continues its account's line; and the
 -- accounts follow the lines, here and nowhere else. So whoever may only insert entries cannot make or lose money.
--- The settings keep the planner on the primary keys: what it plans on an empty table it would use on a grown one until the next analyze.
+-- Access is by primary key whatever the planner believes: what it plans on an empty table it would still use on a grown one. Hence the
+-- settings, and subqueries where a join could be turned round.
 create function entries_balance() returns trigger language plpgsql security definer
     set search_path = public, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
@@ -68,7 +69,7 @@ begin
     -- In the same transaction: nothing is added to a transfer later.
     if exists (
         select from inserted i
-        where not exists (select from transfers t where t.id = i.transfer_id and t.xmin = pg_current_xact_id()::xid)) then
+        where (select t.xmin from transfers t where t.id = i.transfer_id) is distinct from pg_current_xact_id()::xid) then
         raise exception 'entries without their transfer' using errcode = 'check_violation';
     end if;
     with lines as materialized (
@@ -78,8 +79,9 @@ begin
                min(balance) over line as lowest, lead(version) over line is null as is_last
         from inserted window line as (partition by account_id order by version)
     ), followed as (
-        update accounts a set balance = l.balance, version = l.version from lines l
-        where l.is_last and a.id = l.account_id and a.currency = l.currency and a.closed_at is null
+        update accounts a set balance = l.balance, version = l.version
+        from (select lines.*, (select x.ctid from accounts x where x.id = lines.account_id) as place from lines where is_last) l
+        where a.ctid = l.place and a.currency = l.currency and a.closed_at is null
           and a.version = l.first_version - 1 and a.balance = l.first_balance
           -- The CHECK on accounts sees the last balance only.
           and l.lowest >= a.floor

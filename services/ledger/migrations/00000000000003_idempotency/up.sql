@@ -26,7 +26,8 @@ create policy every_key_for_posting on idempotency to ledger_poster using (true)
 grant select on idempotency to ledger_app;
 grant select, insert on idempotency to ledger_poster;
 
--- What became of these keys. Plans as in entries_balance: on the primary keys, from the first row on.
+-- What became of these keys. Access is by primary key from the first row on, as in entries_balance: a subquery with a limit is not turned
+-- into a join.
 create function recorded_outcomes(owners text[], operations text[], keys text[])
     returns table (owner text, operation text, key text, fingerprint bytea, transfer_id uuid, rejection text, rejected_leg smallint,
                    sequence bigint, posted_at timestamptz)
@@ -37,8 +38,10 @@ begin
     return query
         select i.owner, i.operation, i.key, i.fingerprint, i.transfer_id, i.rejection, i.rejected_leg, t.sequence, t.posted_at
         from unnest(owners, operations, keys) as wanted (owner, operation, key)
-             join idempotency i on i.owner = wanted.owner and i.operation = wanted.operation and i.key = wanted.key
-             left join transfers t on t.id = i.transfer_id;
+             cross join lateral (
+                 select * from idempotency i
+                 where i.owner = wanted.owner and i.operation = wanted.operation and i.key = wanted.key limit 1) i
+             left join lateral (select * from transfers t where t.id = i.transfer_id limit 1) t on true;
 end $$;
 revoke execute on function recorded_outcomes(text[], text[], text[]) from public;
 grant execute on function recorded_outcomes(text[], text[], text[]) to ledger_poster;
