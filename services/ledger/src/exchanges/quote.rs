@@ -65,7 +65,7 @@ mod tests {
     fn a_published_rate_is_taken_as_it_is_and_others_are_rounded_down() {
         assert_eq!(rate(EUR, USD), "1.1172");
         assert_eq!(rate(USD, EUR), "0.895094880057");
-        assert_eq!(rate(JPY, CHF), "0.005256147540");
+        assert_eq!(rate(JPY, CHF), "0.00525614754");
         assert_eq!(quote(&rates(), EUR, USD).unwrap().date.to_string(), "2026-10-30");
     }
 
