@@ -10,7 +10,8 @@ set -euo pipefail
 
 tag=${1:-redoubt/postgres:test}
 suite=${DEBIAN_SUITE:-bookworm}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Empty: debootstrap's own default.
+mirror=${DEBIAN_MIRROR:-}
 
 for tool in debootstrap docker tar; do
     command -v "$tool" >/dev/null || { echo "$tool is not here: sudo apt-get install debootstrap docker.io" >&2; exit 1; }
@@ -20,7 +21,7 @@ docker version >/dev/null || { echo "Docker does not answer: start its daemon (s
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-debootstrap --variant=minbase --include=postgresql "$suite" "$root" "$mirror"
+debootstrap --variant=minbase --include=postgresql "$suite" "$root" ${mirror:+"$mirror"}
 # The package made a cluster of its own; the image starts without one. What is only needed to install goes too.
 rm -rf "$root"/var/lib/postgresql/* "$root"/etc/postgresql/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* \
     "$root"/usr/share/doc "$root"/usr/share/man "$root"/usr/share/locale
