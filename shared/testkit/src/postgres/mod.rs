@@ -106,7 +106,10 @@ impl Durability {
     fn settings(self) -> &'static [&'static str] {
         match self {
             Self::Durable => &[],
-            Self::Disposable => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+            // A database cannot be dropped while somebody is still authenticating to it; nobody needs a minute for that here.
+            Self::Disposable => {
+                &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "authentication_timeout=10s"]
+            }
         }
     }
 }
