@@ -41,11 +41,6 @@ struct Report<'a> {
     began: Instant,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a story measures real time")]
-fn instant() -> Instant {
-    Instant::now()
-}
-
 impl Report<'_> {
     /// The attack must have been refused with this status; the log of `service` must say by which layer.
     async fn stopped(&mut self, number: u32, title: &str, service: &str, status: u16, seen: &Seen) -> Result<()> {
@@ -58,14 +53,14 @@ impl Report<'_> {
     fn tell(&mut self, number: u32, title: &str, seen: String, layer: String, reason: String) {
         let millis = self.began.elapsed().as_secs_f64() * 1e3;
         self.narrator.stopped(Attack { number, title: title.to_owned(), seen, layer, reason, millis });
-        self.began = instant();
+        self.began = crate::instant();
     }
 }
 
 /// Runs them all. An attack that is not stopped ends the story with an error.
 pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     let operator = Operator::new(loot.stack.logs.clone());
-    let mut report = Report { narrator, operator, began: instant() };
+    let mut report = Report { narrator, operator, began: crate::instant() };
     what_calls(&mut report, loot).await?;
     unaltered_and_once(&mut report, loot).await?;
     who_calls(&mut report, loot).await?;

@@ -73,11 +73,6 @@ pub struct Ended<'a> {
     pub trace_id: Option<String>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a story measures real time")]
-fn instant() -> Instant {
-    Instant::now()
-}
-
 impl Default for Narrator {
     fn default() -> Self {
         Self::new()
@@ -88,7 +83,7 @@ impl Narrator {
     /// Begins the story.
     pub fn new() -> Self {
         let color = std::io::stdout().is_terminal();
-        Self { started: instant(), color, chapter: String::new(), steps: Vec::new(), attacks: Vec::new() }
+        Self { started: crate::instant(), color, chapter: String::new(), steps: Vec::new(), attacks: Vec::new() }
     }
 
     /// Milliseconds since the beginning.
@@ -122,7 +117,7 @@ impl Narrator {
 
     /// Begins a step.
     pub fn begin(&self, title: impl Into<String>) -> Began {
-        Began { title: title.into(), at: instant() }
+        Began { title: title.into(), at: crate::instant() }
     }
 
     /// Ends a step.

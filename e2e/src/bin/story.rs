@@ -1,5 +1,6 @@
 //! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
-//! the users that `cargo xtask up` starts with.
+//! the users that `cargo xtask up` starts with; with `load '{"in_flight":256,"seconds":5}'` transfers as fast as they go, for
+//! `cargo xtask bench ledger`.
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use e2e::attacks::{self, Loot};
 use e2e::browser::Person;
 use e2e::hooked::Hooked;
 use e2e::journey;
+use e2e::load;
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
 use e2e::report::{self, Span, Trace};
@@ -21,10 +23,14 @@ use testkit::pki::Pki;
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut narrator = Narrator::new();
-    let told = match std::env::args().nth(1).as_deref() {
-        None => tell(&mut narrator).await,
-        Some("seed") => seed::seed(&narrator).await,
-        Some(other) => Err(anyhow::anyhow!("there is no `{other}`: say nothing for the story, or `seed`")),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let told = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => tell(&mut narrator).await,
+        ["seed"] => seed::seed(&narrator).await,
+        ["load", load] => bear(&narrator, load).await,
+        other => {
+            Err(anyhow::anyhow!("there is no {other:?}: say nothing for the story, `seed`, or `load` and how much"))
+        }
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,6 +39,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints one line of JSON.
+async fn bear(narrator: &Narrator, load: &str) -> Result<()> {
+    let load = serde_json::from_str(load).context("the load")?;
+    narrator.line(&serde_json::to_string(&load::drive(&load).await?)?);
+    Ok(())
 }
 
 async fn tell(narrator: &mut Narrator) -> Result<()> {

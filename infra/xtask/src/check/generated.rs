@@ -12,7 +12,7 @@ use crate::{compile, place, stack};
 
 pub(super) fn run(fix: bool) -> Result<Complaints> {
     let mut run = Run::of("check")?;
-    let programs = compile::build(&mut run, "the services, for what they generate", &stack::BUILD)?;
+    let programs = compile::build(&mut run, "the services, for what they generate", &stack::PROGRAMS)?;
     let mut complaints = Vec::new();
     for service in SERVICES {
         let file = place::root().join("services").join(service).join("openapi.json");

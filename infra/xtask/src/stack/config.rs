@@ -13,6 +13,8 @@ pub(crate) struct Layout<'a> {
     /// What `sandbox provision` made.
     pub(crate) databases: &'a Path,
     pub(crate) ports: &'a Ports,
+    /// Threads that answer requests, for each service.
+    pub(crate) workers: usize,
 }
 
 /// The file's text for one service.
@@ -24,7 +26,8 @@ pub(crate) fn file(service: &str, layout: &Layout<'_>) -> String {
         _ => layout.broker(),
     };
     format!(
-        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = 1\n{own}\n{}",
+        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {}\n{own}\n{}",
+        layout.workers,
         layout.common(service)
     )
 }
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn top_level_keys_stand_before_the_first_section() {
         let ports = Ports::free().unwrap();
-        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports };
+        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1 };
         for service in ["auth", "attestation", "ledger", "broker"] {
             let text = file(service, &layout);
             let first_section = text.find("\n[").unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use testkit::postgres::{Cluster, Durability, Rung};
 
@@ -32,6 +32,29 @@ pub(crate) enum Kind {
     Demo,
     /// Fixed ports, a PKI that stays, so that whoever trusts it need not do so again.
     Up,
+    /// As a demonstration, built for release and with a thread for each core.
+    Bench,
+}
+
+impl Kind {
+    fn workers(self) -> usize {
+        match self {
+            Self::Demo | Self::Up => 1,
+            Self::Bench => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+
+    /// What is built and how: the services, `sandbox` and `story`.
+    fn build(self, run: &mut Run) -> Result<Programs> {
+        const RELEASE: [&str; 3] = ["--release", "--example", "bench"];
+        match self {
+            Self::Demo | Self::Up => compile::build(run, "the services and their stand-ins", &PROGRAMS),
+            Self::Bench => {
+                let arguments = [&PROGRAMS[..], &RELEASE].concat();
+                compile::build(run, "the services and their stand-ins for release", &arguments)
+            }
+        }
+    }
 }
 
 /// A running system.
@@ -42,6 +65,7 @@ pub(crate) struct Stack {
     cluster: Cluster,
     ports: Ports,
     pki: PathBuf,
+    kind: Kind,
     startup: Vec<(String, Duration)>,
 }
 
@@ -52,12 +76,12 @@ impl Stack {
         let mut watch = Watch::begin();
         let development = place::target().join("dev");
         let mut run = Run::of("run")?;
-        let programs = compile::build(&mut run, "the services and their stand-ins", &BUILD)?;
+        let programs = kind.build(&mut run)?;
         watch.step("built");
         let pki = if kind == Kind::Up { development.join("pki") } else { run.directory().join("pki") };
         let cluster = database::bring(options, Durability::Durable)?;
         watch.step("PostgreSQL ready");
-        let mut stack = Self { programs, run, cluster, ports, pki, startup: Vec::new() };
+        let mut stack = Self { programs, run, cluster, ports, pki, kind, startup: Vec::new() };
         let outcome = stack.fill(&mut watch);
         stack.startup = watch.steps;
         if let Err(error) = outcome {
@@ -74,7 +98,8 @@ impl Stack {
         let arguments = ["provision", "--out", &text(&databases), "--services", &SERVICES.join(",")].map(str::to_owned);
         let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
         self.run.task("provision", self.programs.path("sandbox")?, &arguments, &task)?;
-        let layout = config::Layout { pki: &self.pki, databases: &databases, ports: &self.ports };
+        let workers = self.kind.workers();
+        let layout = config::Layout { pki: &self.pki, databases: &databases, ports: &self.ports, workers };
         for service in SERVICES {
             std::fs::write(self.config(service), config::file(service, &layout))?;
         }
@@ -172,14 +197,27 @@ impl Stack {
 
     /// A program of the story (`story`, or `story seed`) with this system described to it, on our terminal.
     pub(crate) fn tell(&mut self, arguments: &[&str], report: &Path) -> Result<std::process::ExitStatus> {
-        let file = self.run.directory().join("stack.json");
-        std::fs::write(&file, self.describe(report).to_string())?;
-        let file = text(&file);
+        let file = self.write_description(report)?;
         let task =
             Task { directory: Some(&place::root()), environment: &[("REDOUBT_STACK", &file)], ..Task::default() };
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let number = self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)?;
         self.run.end_task(number)
+    }
+
+    /// A program that measures this system; the last line that it prints is its report.
+    pub(crate) fn measure(&mut self, program: &str, arguments: &[String]) -> Result<Value> {
+        let file = self.write_description(Path::new(""))?;
+        let task = Task { logged: true, environment: &[("REDOUBT_STACK", &file)], ..Task::default() };
+        self.run.task("measure", self.programs.path(program)?, arguments, &task)?;
+        let log = std::fs::read_to_string(self.run.log("measure"))?;
+        serde_json::from_str(log.lines().last().unwrap_or_default()).context("the report of what was measured")
+    }
+
+    fn write_description(&self, report: &Path) -> Result<String> {
+        let file = self.run.directory().join("stack.json");
+        std::fs::write(&file, self.describe(report).to_string())?;
+        Ok(text(&file))
     }
 
     /// As `e2e::stack::Stack` reads it.
@@ -214,6 +252,15 @@ impl Stack {
 
     pub(crate) fn pki(&self) -> &Path {
         &self.pki
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The file with a role's URL, e.g. `app.url` of `ledger`.
+    pub(crate) fn url_file(&self, service: &str, file: &str) -> PathBuf {
+        self.run.directory().join("databases").join(service).join(file)
     }
 
     pub(crate) fn database_url(&self) -> &str {
@@ -261,7 +308,8 @@ impl Stack {
         Ok(())
     }
 
-    fn config(&self, service: &str) -> PathBuf {
+    /// The file with a service's settings.
+    pub(crate) fn config(&self, service: &str) -> PathBuf {
         self.run.directory().join(format!("{service}.toml"))
     }
 
@@ -278,8 +326,8 @@ impl Stack {
     }
 }
 
-/// What is built: the services, `sandbox` and `story`.
-pub(crate) const BUILD: [&str; 13] = [
+/// The services, `sandbox` and `story`.
+pub(crate) const PROGRAMS: [&str; 13] = [
     "--package",
     "auth",
     "--package",
