@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::hooked::{Forged, Hooked, Seen};
 use crate::narrator::{Attack, Narrator};
-use crate::operator::Operator;
+use crate::operator::{Operator, Refusal};
 use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
 use crate::stack::Stack;
 
@@ -43,14 +43,15 @@ struct Report<'a> {
 
 impl Report<'_> {
     /// The attack must have been refused with this status; the log of `service` must say by which layer.
-    async fn stopped(&mut self, number: u32, title: &str, service: &str, status: u16, seen: &Seen) -> Result<()> {
+    async fn stopped(&mut self, number: u32, title: &str, service: &str, status: u16, seen: &Seen) -> Result<Refusal> {
         ensure!(seen.status == status, "attack {number} ({title}) was answered {seen}, not {status}: {}", seen.body);
         let refusal = self.operator.refusal(service, &seen.request_id).await.with_context(|| title.to_owned())?;
-        self.tell(number, title, seen.to_string(), refusal.layer, refusal.reason);
-        Ok(())
+        self.tell(number, title, seen.to_string(), &refusal.layer, &refusal.reason);
+        Ok(refusal)
     }
 
-    fn tell(&mut self, number: u32, title: &str, seen: String, layer: String, reason: String) {
+    fn tell(&mut self, number: u32, title: &str, seen: String, layer: &str, reason: &str) {
+        let (layer, reason) = (layer.to_owned(), reason.to_owned());
         let millis = self.began.elapsed().as_secs_f64() * 1e3;
         self.narrator.stopped(Attack { number, title: title.to_owned(), seen, layer, reason, millis });
         self.began = crate::instant();
@@ -78,15 +79,17 @@ async fn what_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let mut decoy = loot.alice.forge(Method::GET, "/v1/accounts", None, None).await?;
     decoy = decoy.with(api::header::ATTESTATION_TOKEN, loot.repackaged.attestation_token.clone());
     let seen = loot.repackaged.sign(decoy)?.send(&loot.http).await?;
-    report.stopped(41, "A repackaged app, with the token that it was given", "ledger", 401, &seen).await?;
-    let verdict = report.operator.verdict(&loot.repackaged.support_id).await?;
+    let refusal =
+        report.stopped(41, "A repackaged app, with the token that it was given", "ledger", 401, &seen).await?;
+    let named = refusal.claimed_support_id.context("the log does not say which support id the decoy names")?;
+    let verdict = report.operator.verdict(&named).await?;
     report.narrator.remark(&format!(
-        "  The phone cannot tell: it holds a decoy. Under support id {} the operator reads: {}.",
-        loot.repackaged.support_id, verdict.reason
+        "  The phone cannot tell: it holds a decoy. By the support id in it, {named}, the operator finds why: {verdict}."
     ));
     let form = [("response_type", "code"), ("client_id", CLIENT_ID), ("redirect_uri", REDIRECT_URI)];
     let seen = loot.repackaged.oauth(&format!("{}/par", loot.stack.auth_url), &form).await?;
-    report.stopped(41, "The same app asks for a login", "auth", 401, &seen).await
+    report.stopped(41, "The same app asks for a login", "auth", 401, &seen).await?;
+    Ok(())
 }
 
 /// Layer message signature.
@@ -106,7 +109,8 @@ async fn unaltered_and_once(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<
 
     // Whoever also has the session key signs anew, but the DPoP proof is still the old one.
     let seen = loot.alice.sign(read)?.send(&loot.http).await?;
-    report.stopped(29, "Its DPoP proof is used again under a fresh signature", "ledger", 401, &seen).await
+    report.stopped(29, "Its DPoP proof is used again under a fresh signature", "ledger", 401, &seen).await?;
+    Ok(())
 }
 
 /// Layer access token.
@@ -126,7 +130,8 @@ async fn who_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     report.stopped(24, "An access token with alg none", "ledger", 401, &seen).await?;
 
     let seen = bearer(loot, stolen).await?.send(&loot.http).await?;
-    report.stopped(22, "The DPoP-bound token is sent as a bearer token", "ledger", 401, &seen).await
+    report.stopped(22, "The DPoP-bound token is sent as a bearer token", "ledger", 401, &seen).await?;
+    Ok(())
 }
 
 /// Authorization and what follows it.
@@ -146,7 +151,7 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     ensure!(seen.status == 400 && seen.code == "request.invalid", "mass assignment was answered {seen}: {}", seen.body);
     let field = seen.body.get("field").and_then(Value::as_str).unwrap_or("unknown field").to_owned();
     let reason = format!("unknown field `{field}`, named in the answer");
-    report.tell(46, "An account is opened with a balance in the request", seen.to_string(), "schema".into(), reason);
+    report.tell(46, "An account is opened with a balance in the request", seen.to_string(), "schema", &reason);
 
     let accounts = loot.bob.client.accounts().await?;
     ensure!(!accounts.accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
@@ -192,14 +197,8 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
         Err(error) => error,
     };
     ensure!(!refused.is_timeout(), "the internal listener was not reached");
-    let reason = "certificate required".to_owned();
-    report.tell(
-        45,
-        "The ledger's internal port, without a certificate",
-        "a failed handshake".into(),
-        "transport".into(),
-        reason,
-    );
+    let seen = "a failed handshake".to_owned();
+    report.tell(45, "The ledger's internal port, without a certificate", seen, "transport", "certificate required");
     Ok(())
 }
 

@@ -33,8 +33,6 @@ pub struct Hooked {
     session_key: SecretBytes,
     /// Client attestation for the authorization server.
     pub client_attestation: String,
-    /// Under which the operator finds the verdict.
-    pub support_id: String,
     /// *Who*.
     pub access_token: String,
     nonce: Mutex<Option<String>>,
@@ -176,7 +174,6 @@ impl Hooked {
             token_id,
             session_key,
             client_attestation: attested.client_attestation,
-            support_id: attested.support_id,
             access_token: String::new(),
             nonce: Mutex::new(None),
         })

@@ -13,6 +13,8 @@ pub struct Refusal {
     pub layer: String,
     /// Why.
     pub reason: String,
+    /// The support id in a token that was refused.
+    pub claimed_support_id: Option<String>,
 }
 
 /// Reads the services' logs.
@@ -36,16 +38,18 @@ impl Operator {
         });
         let line = line.await?;
         let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();
-        Ok(Refusal { layer: field("layer"), reason: field("reason") })
+        let claimed_support_id = text(&line, "claimed_support_id").map(str::to_owned);
+        Ok(Refusal { layer: field("layer"), reason: field("reason"), claimed_support_id })
     }
 
-    /// The attestation service's true verdict under a support id.
-    pub async fn verdict(&self, support_id: &str) -> anyhow::Result<Refusal> {
-        let line = self
-            .find("attestation", |line| text(line, "support_id") == Some(support_id) && text(line, "reason").is_some())
-            .await?;
-        let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();
-        Ok(Refusal { layer: "attestation".to_owned(), reason: field("reason") })
+    /// Why the attestation service did not believe the instance to which it gave this support id: the first verdict on the same
+    /// device key that was not good.
+    pub async fn verdict(&self, support_id: &str) -> anyhow::Result<String> {
+        let answered = |line: &Value| text(line, "support_id") == Some(support_id);
+        let named = self.find("attestation", |line| answered(line) && text(line, "jkt").is_some()).await?;
+        let same_device = |line: &Value| text(line, "jkt") == text(&named, "jkt");
+        let line = self.find("attestation", |line| same_device(line) && text(line, "outcome") == Some("decoy")).await?;
+        Ok(text(&line, "reason").unwrap_or("(not given)").to_owned())
     }
 
     /// The first line that matches. A line is written before its answer is sent, but the file may lag a little.

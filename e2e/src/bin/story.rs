@@ -140,12 +140,7 @@ async fn repackaged_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hoo
     let (phone, device) = Phone::android(stack, DeviceProfile::repackaged(), person("mallory", "Mallory Moore"))?;
     phone.client.enroll().await.context("the repackaged app was told that it is not believed")?;
     let key = device.device_key().context("Mallory's phone has no device key")?;
-    let mut hooked = Hooked::renew(stack, http.clone(), key, device.app()).await?;
-    // The verdict on the evidence stands under the first answer's support id.
-    if let Some(first) = phone.client.support_id().await {
-        hooked.support_id = first;
-    }
-    Ok(hooked)
+    Hooked::renew(stack, http.clone(), key, device.app()).await
 }
 
 async fn books(narrator: &mut Narrator, stack: &Stack, pki: &Pki) -> Result<()> {

@@ -93,12 +93,14 @@ pub struct Refusal {
     pub reason: &'static str,
     /// For the audit log: under which the operator finds the verdict on the instance.
     pub support_id: Option<String>,
+    /// For the audit log: what a refused client attestation names as its support id, whoever made it.
+    pub claimed_support_id: Option<String>,
 }
 
 impl Refusal {
     /// A refusal by a layer.
     pub const fn new(code: ErrorCode, layer: &'static str, reason: &'static str, description: &'static str) -> Self {
-        Self { code, description, layer, reason, support_id: None }
+        Self { code, description, layer, reason, support_id: None, claimed_support_id: None }
     }
 
     /// A request that is not what the protocol asks for.

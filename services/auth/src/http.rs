@@ -107,7 +107,11 @@ pub(crate) fn audit_refusal(refusal: &Refusal) {
         return;
     }
     metrics::decision(refusal.layer, "refuse");
-    let who = Who { support_id: refusal.support_id.as_deref(), ..Who::default() };
+    let who = Who {
+        support_id: refusal.support_id.as_deref(),
+        claimed_support_id: refusal.claimed_support_id.as_deref(),
+        ..Who::default()
+    };
     audit::refused(refusal.layer, refusal.reason, who);
 }
 

@@ -24,9 +24,9 @@ pub struct Config {
     /// Sizes of the posting engine. Default: as below.
     #[serde(default)]
     pub posting: Posting,
-    /// How old reference rates may be, in days, to exchange at. Default: any age.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_rate_age_days: Option<u32>,
+    /// How old reference rates may be, in days, to exchange at. Default: 7 (they rest from Maundy Thursday to Easter Tuesday).
+    #[serde(default = "a_week")]
+    pub max_rate_age_days: u32,
     /// How often payouts that are due are looked for without being told to, in milliseconds. Default: 1000.
     #[serde(default = "one_second")]
     pub payouts_poll_ms: u32,
@@ -48,6 +48,10 @@ impl Default for Posting {
     fn default() -> Self {
         Self { queue: 4096, batch: 500, lanes: 1 }
     }
+}
+
+fn a_week() -> u32 {
+    7
 }
 
 fn one_second() -> u32 {

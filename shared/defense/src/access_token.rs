@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
-use identity::access_token::{self, Expect};
+use identity::access_token::{self, Expect, VerifiedTokens};
 use identity::nonce::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
 use identity::{TokenError, dpop, jose};
@@ -18,6 +18,9 @@ use runtime::Problem;
 use crate::keys::JwksSource;
 use crate::{Decision, Facts, Inbound, Layer};
 
+/// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
+const TOKENS: usize = 10_000;
+
 /// Verifies `Authorization: DPoP` and `DPoP` (RFC 9449 §4.3, §7.1; RFC 9068 §4).
 pub struct AccessTokenLayer {
     issuer: String,
@@ -25,6 +28,7 @@ pub struct AccessTokenLayer {
     origin: String,
     keys: Arc<JwksSource>,
     nonces: Nonces,
+    verified: VerifiedTokens,
     seen: ReplayMemory,
 }
 
@@ -32,7 +36,15 @@ impl AccessTokenLayer {
     /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path.
     pub fn new(issuer: String, audience: &'static str, origin: &str, keys: Arc<JwksSource>, capacity: usize) -> Self {
         let origin = origin.trim_end_matches('/').to_owned();
-        Self { issuer, audience, origin, keys, nonces: Nonces::new(), seen: ReplayMemory::new(capacity) }
+        Self {
+            issuer,
+            audience,
+            origin,
+            keys,
+            nonces: Nonces::new(),
+            verified: VerifiedTokens::new(TOKENS),
+            seen: ReplayMemory::new(capacity),
+        }
     }
 
     async fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
@@ -48,7 +60,7 @@ impl AccessTokenLayer {
         let kid = unverified.header().kid.clone().ok_or_else(|| refuse(TokenError::UnknownKey))?;
         let keys = self.keys.get(&kid, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
-        let claims = access_token::verify(token, &keys, &expect).map_err(refuse)?;
+        let claims = self.verified.verify(token, &keys, &expect).map_err(refuse)?;
         self.check_proof(request, facts, proof, token, &claims)?;
         facts.access = Some(claims);
         Ok(())

@@ -27,7 +27,10 @@ impl AttestationLayer {
         let token = request
             .single(api::header::ATTESTATION_TOKEN)
             .ok_or_else(|| Decision::refuse("attestation_token_missing"))?;
-        let refuse = |error: TokenError| Decision::refuse(error.reason());
+        let mut refuse = |error: TokenError| {
+            facts.claimed_support_id = identity::claimed_support_id(token, attestation_token::TYP);
+            Decision::refuse(error.reason())
+        };
         let kid =
             jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
         let epoch = kid.and_then(|kid| kid.parse().ok()).ok_or_else(|| refuse(TokenError::UnknownKey))?;

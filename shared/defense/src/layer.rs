@@ -54,6 +54,8 @@ pub trait Layer: Send + Sync + 'static {
 pub struct Facts {
     /// *What* calls.
     pub attestation: Option<attestation_token::Claims>,
+    /// The support id in an attestation token that was refused. For the audit log only.
+    pub claimed_support_id: Option<String>,
     /// The key that this instance signs messages with. Derived, never stored.
     pub session_key: Option<SecretBytes>,
     /// The request's signature, once verified; the answer's signature covers it.

@@ -98,6 +98,7 @@ fn who(facts: &Facts) -> Who<'_> {
     Who {
         subject: facts.access.as_ref().map(|claims| claims.sub.as_str()),
         support_id: facts.attestation.as_ref().map(|claims| claims.support_id.as_str()),
+        claimed_support_id: facts.claimed_support_id.as_deref(),
         peer: None,
     }
 }

@@ -11,7 +11,10 @@ use crate::jose::{self, Header};
 use crate::jwk::{Jwk, JwkError};
 use crate::{Cnf, TokenError, json, token};
 
+mod verified;
+
 pub use crate::token::MAX_LIFETIME;
+pub use verified::VerifiedTokens;
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
@@ -68,18 +71,28 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> Result<String, Tok
 
 /// Verifies an access token (RFC 9068 §4). The binding is checked by comparing `cnf.jkt` with the proof's key.
 pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
+    let (claims, _, _) = verify_signature(token, keys)?;
+    check_claims(&claims, expect)?;
+    Ok(claims)
+}
+
+/// What it says, and the name of its key and the key; whether it is for us and valid now is [`check_claims`]'s to say.
+fn verify_signature<'k>(token: &str, keys: &'k KeySet) -> Result<(Claims, String, &'k PublicKey), TokenError> {
     let token = jose::parse(token, TYP)?;
-    let kid = token.header().kid.as_deref();
-    let key = kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+    let kid = token.header().kid.clone().ok_or(TokenError::UnknownKey)?;
+    let key = keys.get(&kid).ok_or(TokenError::UnknownKey)?;
     let claims: Claims = token.verify_es256(key)?;
+    Ok((claims, kid, key))
+}
+
+fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> {
     if claims.iss != expect.issuer {
         return Err(TokenError::Issuer);
     }
     if claims.aud != expect.audience {
         return Err(TokenError::Audience);
     }
-    token::check_times(claims.iat, claims.exp, expect.now)?;
-    Ok(claims)
+    token::check_times(claims.iat, claims.exp, expect.now)
 }
 
 /// Public keys by name, as a JWKS document (RFC 7517 §5) gives them.

@@ -30,4 +30,4 @@ pub use api::attestation::{App, Platform};
 pub use jwk::{Jwk, Thumbprint};
 pub use principal::{Cnf, Level, Principal};
 pub use signer::{DeviceSigner, SignError};
-pub use token::TokenError;
+pub use token::{TokenError, claimed_support_id};

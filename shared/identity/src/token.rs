@@ -2,10 +2,12 @@
 
 use thiserror::Error;
 
-use crate::jose::JoseError;
+use crate::jose::{self, JoseError};
 
 /// How far the issuer's clock may be ahead of ours, in seconds.
 pub(crate) const MAX_AHEAD: i64 = 10;
+/// Bytes of a support id.
+const SUPPORT_ID_BYTES: usize = 16;
 /// No token of ours lives longer, in seconds.
 pub const MAX_LIFETIME: i64 = 300;
 
@@ -48,6 +50,18 @@ impl TokenError {
             Self::Lifetime => "lifetime_invalid",
         }
     }
+}
+
+/// The support id that a token of ours names, whoever made it: for the operator's log, to find the verdict on an instance that
+/// uses a decoy. Nothing may be decided by it.
+pub fn claimed_support_id(token: &str, typ: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Claimed {
+        support_id: String,
+    }
+    let Claimed { support_id } = jose::parse(token, typ).ok()?.unverified_claims().ok()?;
+    // What we issue: 16 random bytes in base64url. Nothing else gets into a log.
+    crypto::b64::decode(&support_id).is_ok_and(|bytes| bytes.len() == SUPPORT_ID_BYTES).then_some(support_id)
 }
 
 /// Checks that a token is valid now and was not issued for longer than allowed.
@@ -93,5 +107,21 @@ mod tests {
         for (iat, exp) in [(1000, 1301), (1000, 1000), (1000, 999), (i64::MIN, i64::MAX)] {
             assert_eq!(check_times(iat, exp, 1000), Err(TokenError::Lifetime));
         }
+    }
+
+    #[test]
+    fn only_what_looks_like_a_support_id_is_claimed() {
+        let claimed = |claims: serde_json::Value| {
+            let token = jose::sign_hs256(b"anybody's key", &jose::Header::new("some+jwt"), &claims).unwrap();
+            claimed_support_id(&token, "some+jwt")
+        };
+        let id = crypto::b64::encode(&[7; 16]);
+        assert_eq!(claimed(serde_json::json!({ "support_id": id })), Some(id.clone()));
+        for odd in ["", "a\nb", "AAAA", &format!("{id}A"), &"A".repeat(5_000)] {
+            assert_eq!(claimed(serde_json::json!({ "support_id": odd })), None, "{odd}");
+        }
+        assert_eq!(claimed(serde_json::json!({ "support_id": 7 })), None);
+        assert_eq!(claimed(serde_json::json!({})), None);
+        assert_eq!(claimed_support_id("no token", "some+jwt"), None);
     }
 }

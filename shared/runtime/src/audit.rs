@@ -11,6 +11,8 @@ pub struct Who<'a> {
     pub subject: Option<&'a str>,
     /// The support id that attestation gave the instance.
     pub support_id: Option<&'a str>,
+    /// The support id that a refused token named, whoever made it: how the operator finds the verdict on a decoy's user.
+    pub claimed_support_id: Option<&'a str>,
     /// The calling workload, on the internal listener.
     pub peer: Option<&'a str>,
 }
@@ -32,6 +34,7 @@ pub fn refused(layer: &str, reason: &str, who: Who<'_>) {
         reason,
         subject = who.subject,
         support_id = who.support_id,
+        claimed_support_id = who.claimed_support_id,
         peer = who.peer,
     );
 }

@@ -139,6 +139,8 @@ attestation_url = "{attestation}"
 broker_url = "{broker}"
 issuer = "https://localhost:{issuer}"
 poster_url_file = "{databases}/ledger/poster.url"
+# The sandbox partner's rates are real ones, of the days up to the end of October 2026.
+max_rate_age_days = 36500
 "#
         )
     }

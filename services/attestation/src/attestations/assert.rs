@@ -38,7 +38,7 @@ pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, 
 
     let names = state.issuer.names();
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
-    verdict.audit(&names.support_id, request.platform);
+    verdict.audit(&names.support_id, &presented.jkt, request.platform);
     presented.app.build = verdict.build;
     state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
 }

@@ -26,7 +26,7 @@ pub(crate) async fn attest(state: &State, request: &Attest) -> Result<Attested, 
         tracing::info_span!("evidence.examine").in_scope(|| state.examiner.examine(&given, &presented, now));
     let names = state.issuer.names();
     let verdict = record(state, &presented, &examination, &names, now).await?;
-    verdict.audit(&names.support_id, request.platform);
+    verdict.audit(&names.support_id, &presented.jkt, request.platform);
     state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
 }
 

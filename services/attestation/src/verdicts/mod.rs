@@ -6,7 +6,7 @@
 pub(crate) mod store;
 
 use api::attestation::Platform;
-use identity::Level;
+use identity::{Level, Thumbprint};
 
 use crate::evidence::Reason;
 
@@ -26,8 +26,8 @@ impl Verdict {
         self.reasons.is_empty()
     }
 
-    /// One line in the audit log, and one count.
-    pub(crate) fn audit(&self, support_id: &str, platform: Platform) {
+    /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.
+    pub(crate) fn audit(&self, support_id: &str, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };
         runtime::metrics::decision("evidence", outcome);
         runtime::audit!(
@@ -40,6 +40,7 @@ impl Verdict {
             platform = platform.as_str(),
             level = self.level.as_str(),
             support_id,
+            jkt = jkt.as_str(),
         );
     }
 }

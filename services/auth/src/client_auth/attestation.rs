@@ -28,10 +28,14 @@ pub(super) async fn verify(
         let kid = token.header().kid.as_deref().and_then(|kid| kid.parse().ok());
         kid.ok_or(TokenError::UnknownKey)
     });
-    let epoch: u32 = epoch.map_err(|error| refused(&error))?;
+    let refused = |error: TokenError| {
+        let claimed_support_id = identity::claimed_support_id(token, TYP);
+        Refusal { claimed_support_id, ..refused(&error) }
+    };
+    let epoch: u32 = epoch.map_err(refused)?;
     let keys = provider.audience_keys.get(epoch, request.now).await;
     let keys = keys.map_err(|_| Refusal::unavailable("audience_keys_unavailable"))?;
-    let claims = client_attestation::verify(token, &keys, request.now).map_err(|error| refused(&error))?;
+    let claims = client_attestation::verify(token, &keys, request.now).map_err(refused)?;
     let named = |refusal: Refusal| refusal.of_instance(&claims.support_id);
     let fits = |authentication: &Authentication| matches!(authentication, Authentication::Attested);
     let client = client_named(provider, request, &claims.sub, fits).map_err(named)?;

@@ -38,10 +38,9 @@ impl Throttle {
         Ok(Self { failures, blocked_until: now.saturating_add(block(failures)) })
     }
 
-    /// Takes a try back that came to nothing because we were busy.
+    /// Takes a try back that came to nothing because we were busy. It had passed the block before it, so there is none now.
     pub(super) fn take_back(self, now: i64) -> Self {
-        let failures = self.failures.saturating_sub(1);
-        Self { failures, blocked_until: now.saturating_add(block(failures)) }
+        Self { failures: self.failures.saturating_sub(1), blocked_until: now }
     }
 }
 
@@ -76,6 +75,10 @@ mod tests {
         let four = Throttle { failures: 4, blocked_until: NOW };
         assert_eq!(four.attempt(NOW).unwrap().take_back(NOW), four);
         assert_eq!(Throttle::default().take_back(NOW).failures, 0);
+        let eight = Throttle { failures: 8, blocked_until: NOW };
+        let busy = eight.attempt(NOW).unwrap().take_back(NOW + 1);
+        assert_eq!(busy.failures, 8);
+        assert_eq!(busy.attempt(NOW + 1).unwrap(), Throttle { failures: 9, blocked_until: NOW + 1 + 480 });
     }
 
     #[test]

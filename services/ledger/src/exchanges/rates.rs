@@ -12,12 +12,12 @@ pub const SOURCE: &str = "European Central Bank";
 pub struct Rates {
     client: reqwest::Client,
     url: String,
-    max_age_days: Option<u32>,
+    max_age_days: u32,
 }
 
 impl Rates {
     /// `client` must show this service's certificate and demand the broker's.
-    pub fn new(client: reqwest::Client, broker_url: &str, max_age_days: Option<u32>) -> Self {
+    pub fn new(client: reqwest::Client, broker_url: &str, max_age_days: u32) -> Self {
         let url = format!("{}/internal/v1/operations/ecb/reference_rates", broker_url.trim_end_matches('/'));
         Self { client, url, max_age_days }
     }
@@ -33,9 +33,29 @@ impl Rates {
 
     /// Days between the rates and now are not more than this house deals at.
     pub fn check_age(&self, date: chrono::NaiveDate, now: i64) -> Result<(), Error> {
-        let Some(limit) = self.max_age_days else { return Ok(()) };
-        let today = chrono::DateTime::from_timestamp(now, 0).unwrap_or_default().date_naive();
-        let age = today.signed_duration_since(date).num_days();
-        if age > i64::from(limit) { Err(Error::NoRate("the newest published rates are too old")) } else { Ok(()) }
+        if age(date, now) > i64::from(self.max_age_days) {
+            return Err(Error::NoRate("the newest published rates are too old"));
+        }
+        Ok(())
+    }
+}
+
+/// In days, by the calendar of UTC; negative if they are of tomorrow.
+fn age(date: chrono::NaiveDate, now: i64) -> i64 {
+    let today = chrono::DateTime::from_timestamp(now, 0).unwrap_or_default().date_naive();
+    today.signed_duration_since(date).num_days()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_is_counted_in_calendar_days() {
+        let friday = chrono::NaiveDate::from_ymd_opt(2026, 10, 30).unwrap();
+        let midnight = 1_793_318_400; // 2026-10-30T00:00:00Z
+        for (seconds, days) in [(-1, -1), (0, 0), (86_399, 0), (86_400, 1), (3 * 86_400 + 5, 3)] {
+            assert_eq!(age(friday, midnight + seconds), days, "{seconds}");
+        }
     }
 }

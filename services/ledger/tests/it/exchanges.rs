@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, day, rates_of};
 
 fn exchange(from: &str, to: &str, amount: &str) -> Value {
     json!({ "from_account": from, "to_account": to, "amount": { "amount": amount, "currency": "EUR" } })
@@ -17,7 +17,7 @@ async fn an_exchange_is_made_at_the_published_rate_and_rounded_down() {
     assert_eq!(reply.status, 201, "{:?}", reply.body);
     // 33.33 × 1.1172 = 37.236276
     assert_eq!(reply.body["bought"], json!({ "amount": "37.23", "currency": "USD" }));
-    assert_eq!((&reply.body["rate"], &reply.body["rate_date"]), (&json!("1.1172"), &json!("2026-10-30")));
+    assert_eq!((&reply.body["rate"], &reply.body["rate_date"]), (&json!("1.1172"), &json!(day(0))));
     assert_eq!(
         (world.balance(&alice, &euro).await, world.balance(&alice, &dollar).await),
         ("466.67".into(), "37.23".into())
@@ -53,6 +53,19 @@ async fn money_is_only_exchanged_between_accounts_of_one_owner() {
     let none = world.post(&alice, "/v1/exchanges", &exchange(&euro, &exotic, "1.00")).await;
     assert_eq!((none.status, none.code()), (422, "ledger.rate_unavailable"));
     assert_eq!(world.balance(&alice, &euro).await, "500.00");
+}
+
+#[tokio::test]
+async fn old_rates_are_not_dealt_at() {
+    let world = World::start().await;
+    let alice = world.phone("alice").await;
+    let (euro, dollar) = (world.open_with(&alice, "500.00", "EUR").await, world.open(&alice, "USD").await);
+    world.broker.answers.lock().unwrap().rates = rates_of(8);
+    let old = world.post_with_key(&alice, "/v1/exchanges", &exchange(&euro, &dollar, "1.00"), "k").await;
+    assert_eq!((old.status, old.code()), (422, "ledger.rate_unavailable"));
+    world.broker.answers.lock().unwrap().rates = rates_of(6);
+    let recent = world.post_with_key(&alice, "/v1/exchanges", &exchange(&euro, &dollar, "1.00"), "k").await;
+    assert_eq!((recent.status, &recent.body["rate_date"]), (201, &json!(day(6))));
 }
 
 #[tokio::test]

@@ -48,13 +48,21 @@ pub(crate) struct Answers {
     pub(crate) payout: (u16, Value),
 }
 
+/// Rates as they were published so many days ago.
+pub(crate) fn rates_of(days_ago: i64) -> (u16, Value) {
+    let rates = json!({ "USD": "1.1172", "JPY": "175.68", "CHF": "0.9234" });
+    (200, json!({ "result": { "date": day(days_ago), "base": "EUR", "rates": rates } }))
+}
+
+/// The date of so many days ago.
+pub(crate) fn day(days_ago: i64) -> String {
+    let at = chrono::DateTime::from_timestamp(SystemClock.unix() - days_ago * 86_400, 0).unwrap();
+    at.date_naive().to_string()
+}
+
 impl Default for Answers {
     fn default() -> Self {
-        let rates = json!({ "USD": "1.1172", "JPY": "175.68", "CHF": "0.9234" });
-        Self {
-            rates: (200, json!({ "result": { "date": "2026-10-30", "base": "EUR", "rates": rates } })),
-            payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })),
-        }
+        Self { rates: rates_of(0), payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })) }
     }
 }
 
@@ -277,7 +285,7 @@ fn configuration(
         issuer: authority.issuer().to_owned(),
         poster_url_file: database.files.poster.clone(),
         posting,
-        max_rate_age_days: None,
+        max_rate_age_days: 7,
         payouts_poll_ms: 50,
     }
 }
