@@ -15,10 +15,10 @@ const FULL_MB: u64 = 200;
 /// The oldest compiler that the workspace is written for, as `rust-version` in the root manifest says.
 pub(crate) const RUST: (u32, u32) = (1, 95);
 
-/// Before a build or a cluster.
+/// Before a build: it goes to the target directory.
 pub(crate) fn run() -> Result<()> {
     rust(&rustc_version())?;
-    disk(free_megabytes(&place::root()))
+    disk(free_megabytes(&place::target()))
 }
 
 /// What `rustc --version` prints, or nothing.
