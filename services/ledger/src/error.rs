@@ -150,7 +150,7 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
     let account = match kind {
         Kind::Deposit => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal => "payout_id",
+        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutReturn | Kind::PayoutPaidLate => "payout_id",
         _ if rejection.leg == 0 => "from_account",
         _ => "to_account",
     };

@@ -52,6 +52,7 @@ diesel::table! {
     }
 }
 
+// How a payout ended (closed_by, word, returned_by, paid_late_by) is written by the statements of a posting only.
 diesel::table! {
     payouts (id) {
         id -> Uuid,
@@ -68,7 +69,8 @@ diesel::table! {
         attempts -> Integer,
         next_attempt_at -> Timestamptz,
         created_at -> Timestamptz,
-        closed_by -> Nullable<Uuid>,
+        provider -> Text,
+        unsure_since -> Nullable<Timestamptz>,
     }
 }
 

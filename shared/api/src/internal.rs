@@ -27,7 +27,9 @@ pub struct AudienceKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deposit {
-    /// The partner's event id: the idempotency key.
+    /// Whose event it is: event ids belong to their provider.
+    pub provider: String,
+    /// The partner's event id: with the provider the idempotency key.
     pub event_id: String,
     /// The credited account.
     pub account_id: Uuid,
@@ -45,7 +47,9 @@ pub struct Deposit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PayoutEvent {
-    /// The partner's event id: the idempotency key.
+    /// Whose event it is: only the provider that carries the payout out has a word on it.
+    pub provider: String,
+    /// The partner's event id.
     pub event_id: String,
     /// Our payout.
     pub payout_id: Uuid,
@@ -61,6 +65,8 @@ pub enum PayoutOutcome {
     Paid,
     /// It has not and will not be paid.
     Failed,
+    /// It had been paid, and the creditor's bank has sent the money back.
+    Returned,
 }
 
 /// `GET /internal/v1/invariants` at `ledger`: what must always hold, counted now.

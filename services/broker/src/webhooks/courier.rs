@@ -124,7 +124,7 @@ impl Courier {
 
     async fn send(&self, message: &Due) -> Outcome {
         let body = message.body.as_deref().unwrap_or_default();
-        let Ok(Some(delivery)) = event::delivery(&message.event_id, body) else {
+        let Ok(Some(delivery)) = event::delivery(&message.provider, &message.event_id, body) else {
             return Outcome::Rejected("the event is not of the agreed form".to_owned());
         };
         let url = format!("{}{}", self.ledger_url.trim_end_matches('/'), delivery.path);

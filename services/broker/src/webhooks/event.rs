@@ -54,19 +54,23 @@ pub fn kind(body: &[u8]) -> Result<String, EventError> {
 }
 
 /// What an event asks of the ledger; `None` for a type that asks nothing.
-pub fn delivery(event_id: &str, body: &[u8]) -> Result<Option<Delivery>, EventError> {
+pub fn delivery(provider: &str, event_id: &str, body: &[u8]) -> Result<Option<Delivery>, EventError> {
     let Envelope { kind, data } = serde_json::from_slice(body).map_err(|_| EventError)?;
-    let event_id = event_id.to_owned();
+    let (provider, event_id) = (provider.to_owned(), event_id.to_owned());
     let (path, body) = match kind.as_str() {
         "payment.received" => {
             let PaymentReceived { account_id, amount, currency, debtor_name, reference } = read(data)?;
-            let deposit = Deposit { event_id, account_id, amount, currency, debtor_name, reference };
+            let deposit = Deposit { provider, event_id, account_id, amount, currency, debtor_name, reference };
             ("/internal/v1/deposits", serde_json::to_value(deposit))
         }
-        "payout.paid" | "payout.failed" => {
+        "payout.paid" | "payout.failed" | "payout.returned" => {
             let PayoutSettled { payout_id } = read(data)?;
-            let status = if kind == "payout.paid" { PayoutOutcome::Paid } else { PayoutOutcome::Failed };
-            ("/internal/v1/payout-events", serde_json::to_value(PayoutEvent { event_id, payout_id, status }))
+            let status = match kind.as_str() {
+                "payout.paid" => PayoutOutcome::Paid,
+                "payout.failed" => PayoutOutcome::Failed,
+                _ => PayoutOutcome::Returned,
+            };
+            ("/internal/v1/payout-events", serde_json::to_value(PayoutEvent { provider, event_id, payout_id, status }))
         }
         _ => return Ok(None),
     };
@@ -85,7 +89,7 @@ mod tests {
     const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
     fn run(event: &Value) -> Result<Option<Delivery>, EventError> {
-        delivery("evt_1", &serde_json::to_vec(event).unwrap())
+        delivery("bank", "evt_1", &serde_json::to_vec(event).unwrap())
     }
 
     #[test]
@@ -93,15 +97,18 @@ mod tests {
         let data = json!({ "account_id": ID, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent", "iban": "x" });
         let delivery = run(&json!({ "type": "payment.received", "timestamp": "t", "data": data })).unwrap().unwrap();
         assert_eq!(delivery.path, "/internal/v1/deposits");
-        let expected = json!({ "event_id": "evt_1", "account_id": ID, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
+        let expected = json!({ "provider": "bank", "event_id": "evt_1", "account_id": ID, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
         assert_eq!(delivery.body, expected);
     }
 
     #[test]
     fn the_end_of_a_payout_becomes_its_status() {
-        for (kind, status) in [("payout.paid", "paid"), ("payout.failed", "failed")] {
+        for (kind, status) in [("payout.paid", "paid"), ("payout.failed", "failed"), ("payout.returned", "returned")] {
             let delivery = run(&json!({ "type": kind, "data": { "payout_id": ID, "id": "po_1" } })).unwrap().unwrap();
-            assert_eq!(delivery.body, json!({ "event_id": "evt_1", "payout_id": ID, "status": status }));
+            assert_eq!(
+                delivery.body,
+                json!({ "provider": "bank", "event_id": "evt_1", "payout_id": ID, "status": status })
+            );
         }
     }
 

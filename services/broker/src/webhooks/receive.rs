@@ -79,7 +79,8 @@ impl Receiver {
         let malformed = |_| Problem::invalid("the event is not of the agreed form").field("data");
         let kind = event::kind(body).map_err(malformed)?;
         // Whether it can be acted on is found out now, while the sender still listens.
-        let wanted = terms.events.contains(&kind) && event::delivery(headers.id, body).map_err(malformed)?.is_some();
+        let wanted = terms.events.contains(&kind)
+            && event::delivery(&terms.provider.name, headers.id, body).map_err(malformed)?.is_some();
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default();
         let message = NewMessage {
             id: storage::ids::new(self.clock.unix_millis()),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::store::{self, Payout};
 use crate::error::{Error, Resource};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Word, system_account};
 use crate::state::Receipt;
 use crate::state::State;
 
@@ -15,13 +15,19 @@ use crate::state::State;
 const OWNER: &str = "house";
 
 /// Ends a payout. Tells whether it had this end before; the other end is [`Error::KeyReused`].
-pub async fn close(state: &State, payout: Uuid, outcome: PayoutOutcome) -> Result<(Payout, Receipt), Error> {
+pub async fn close(
+    state: &State,
+    payout: Uuid,
+    outcome: PayoutOutcome,
+    word: Word,
+) -> Result<(Payout, Receipt), Error> {
     let mut db = storage::connection(&state.poster).await?;
     let row = store::find_any(&mut db, payout).await?.ok_or(Error::Missing(Resource::Payout))?;
     drop(db);
     let amount = row.money()?;
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
     let (kind, to, paid) = match outcome {
+        PayoutOutcome::Returned => return Err(Error::KeyReused),
         PayoutOutcome::Paid => (Kind::PayoutSettlement, system_account(Purpose::Settlement, amount.currency()), true),
         PayoutOutcome::Failed => (Kind::PayoutReversal, row.account_id, false),
     };
@@ -33,7 +39,7 @@ pub async fn close(state: &State, payout: Uuid, outcome: PayoutOutcome) -> Resul
         command,
         reference: row.reference.clone(),
         counterparty: row.creditor_name.clone(),
-        extra: Extra::PayoutClosed { payout, paid },
+        extra: Extra::PayoutClosed { payout, paid, word },
     };
     let receipt = state.post(order).await?;
     Ok((row.closed(paid), receipt))

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use super::close::close;
 use super::store::{self, Payout};
 use crate::error::Error;
+use crate::posting::Word;
 use crate::state::State;
 
 /// Payouts that are taken at a time.
@@ -98,7 +99,7 @@ impl Courier {
                 }
                 Submission::Refused(reason) => {
                     runtime::audit!("payout", outcome = "refused", reason, payout = %payout.id);
-                    close(&self.state, payout.id, PayoutOutcome::Failed).await.map(|_| ())
+                    close(&self.state, payout.id, PayoutOutcome::Failed, Word::Refusal).await.map(|_| ())
                 }
                 Submission::Open(reason) => {
                     tracing::warn!(reason, "a payout was not submitted yet");

@@ -14,6 +14,7 @@ use super::{close, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
 use crate::http::{answer, created};
+use crate::posting::Word;
 use crate::state::State;
 
 /// `POST /v1/payouts`.
@@ -50,6 +51,6 @@ pub async fn post_event(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     event_id(&event.event_id)?;
-    let (payout, receipt) = close::close(&state, event.payout_id, event.status).await?;
+    let (payout, receipt) = close::close(&state, event.payout_id, event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &payout.wire()?, receipt.replayed))
 }

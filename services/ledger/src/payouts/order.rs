@@ -35,6 +35,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         reference: reference.to_owned(),
         counterparty: name.clone(),
         extra: Extra::Payout {
+            provider: super::PROVIDER.to_owned(),
             creditor_name: name.clone(),
             creditor_iban: iban.clone(),
             traceparent: runtime::trace::current(),

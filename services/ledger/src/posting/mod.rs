@@ -25,4 +25,4 @@ pub use committer::{Committer, Unanswered};
 pub use model::{
     Account, Actor, Command, Entry, Extra, Fingerprint, Key, Kind, Leg, Order, Purpose, Reason, Rejection,
 };
-pub use model::{Verdict, system_account};
+pub use model::{Verdict, Word, system_account};

@@ -17,6 +17,8 @@ pub enum Purpose {
     Fx,
     /// Money that has left a customer and not yet the house.
     PayoutClearing,
+    /// Money that arrived and could not be booked where it was meant to go, or that left although it had been given back. A person allocates it.
+    Suspense,
 }
 
 /// What a transfer is about.
@@ -34,6 +36,12 @@ pub enum Kind {
     PayoutSettlement,
     /// It could not be paid and is back.
     PayoutReversal,
+    /// It was paid, and the creditor's bank has sent it back.
+    PayoutReturn,
+    /// It was paid after all, although it had been given back to the customer.
+    PayoutPaidLate,
+    /// An operator has found out whose the money in suspense is.
+    Allocation,
 }
 
 macro_rules! texts {
@@ -58,11 +66,15 @@ macro_rules! texts {
     };
 }
 
-texts!(Purpose { Customer = "customer", Settlement = "settlement", Fx = "fx", PayoutClearing = "payout_clearing" });
+texts!(Purpose {
+    Customer = "customer", Settlement = "settlement", Fx = "fx", PayoutClearing = "payout_clearing", Suspense = "suspense",
+});
 texts!(Kind {
     Deposit = "deposit", Transfer = "transfer", Exchange = "exchange", Payout = "payout",
-    PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal",
+    PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal", PayoutReturn = "payout_return",
+    PayoutPaidLate = "payout_paid_late", Allocation = "allocation",
 });
+texts!(Word { Refusal = "refusal", Event = "event", Status = "status" });
 texts!(Reason {
     Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
     Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
@@ -88,10 +100,14 @@ impl Kind {
     pub const fn may_touch(self, purpose: Purpose) -> bool {
         match self {
             Self::Transfer => matches!(purpose, Purpose::Customer),
-            Self::Deposit => matches!(purpose, Purpose::Customer | Purpose::Settlement),
+            Self::Deposit | Self::PayoutReturn => {
+                matches!(purpose, Purpose::Customer | Purpose::Settlement | Purpose::Suspense)
+            }
             Self::Exchange => matches!(purpose, Purpose::Customer | Purpose::Fx),
             Self::Payout | Self::PayoutReversal => matches!(purpose, Purpose::Customer | Purpose::PayoutClearing),
             Self::PayoutSettlement => matches!(purpose, Purpose::PayoutClearing | Purpose::Settlement),
+            Self::PayoutPaidLate => matches!(purpose, Purpose::Suspense | Purpose::Settlement),
+            Self::Allocation => matches!(purpose, Purpose::Suspense | Purpose::Customer),
         }
     }
 }
@@ -103,6 +119,7 @@ pub fn system_account(purpose: Purpose, currency: Currency) -> Uuid {
         Purpose::Settlement => 1,
         Purpose::Fx => 2,
         Purpose::PayoutClearing => 3,
+        Purpose::Suspense => 4,
     };
     let mut id: [u8; 16] = [0, 0, 0, 0, 0, 0, 0x80, 0, 0x80, 0, 0, 0, 0, 0, 0, tag];
     for (byte, letter) in id.iter_mut().skip(10).zip(currency.code().bytes()) {
@@ -256,6 +273,17 @@ impl Fingerprint {
     }
 }
 
+/// Whose word ends a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// The partner refused the order, and certainly has no other copy of it.
+    Refusal,
+    /// The partner's event.
+    Event,
+    /// The partner's answer to the question where the payout stands.
+    Status,
+}
+
 /// What is written beside the posting, in the same transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Extra {
@@ -274,6 +302,8 @@ pub enum Extra {
     },
     /// A payout that is to be submitted.
     Payout {
+        /// Who carries it out.
+        provider: String,
         /// Who gets it.
         creditor_name: String,
         /// Without spaces.
@@ -287,6 +317,8 @@ pub enum Extra {
         payout: Uuid,
         /// Paid, or failed.
         paid: bool,
+        /// Whose word says so.
+        word: Word,
     },
 }
 

@@ -15,7 +15,7 @@ impl World {
     }
 
     async fn event(&self, event: &str, payout: &str, status: &str) -> (u16, Value) {
-        let body = json!({ "event_id": event, "payout_id": payout, "status": status });
+        let body = json!({ "provider": "sandbox-bank", "event_id": event, "payout_id": payout, "status": status });
         self.as_broker("/internal/v1/payout-events", &body).await
     }
 }

@@ -183,7 +183,7 @@ impl World {
     }
 
     pub(crate) async fn deposit(&self, event: &str, account: &str, amount: &str, currency: &str) -> (u16, Value) {
-        let body = json!({ "event_id": event, "account_id": account, "amount": amount, "currency": currency,
+        let body = json!({ "provider": "sandbox-bank", "event_id": event, "account_id": account, "amount": amount, "currency": currency,
             "debtor_name": "Employer GmbH", "reference": "Salary" });
         self.as_broker("/internal/v1/deposits", &body).await
     }

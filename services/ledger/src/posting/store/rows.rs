@@ -110,7 +110,7 @@ impl<'a> Rows<'a> {
                 rows.rate_dates.push(*rate_date);
                 rows.rate_sources.push(rate_source);
             }
-            Extra::Payout { creditor_name, creditor_iban, traceparent } => {
+            Extra::Payout { provider, creditor_name, creditor_iban, traceparent } => {
                 if let (Actor::Customer(owner), Some(from)) = (&order.command.actor, order.command.from()) {
                     let rows = &mut self.payouts;
                     rows.ids.push(transfer);
@@ -122,12 +122,14 @@ impl<'a> Rows<'a> {
                     rows.creditor_ibans.push(creditor_iban);
                     rows.references.push(&order.reference);
                     rows.traceparents.push(traceparent.as_deref());
+                    rows.providers.push(provider);
                 }
             }
-            Extra::PayoutClosed { payout, paid } => {
+            Extra::PayoutClosed { payout, paid, word } => {
                 self.closings.ids.push(*payout);
                 self.closings.statuses.push(if *paid { "paid" } else { "failed" });
                 self.closings.closed_by.push(transfer);
+                self.closings.words.push(word.as_str());
             }
         }
     }

@@ -120,7 +120,7 @@ statement! {
     /// Writes payouts that are to be submitted.
     WritePayouts -> () {
         "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
-             reference, traceparent) select " at: Timestamptz = DateTime<Utc>,
+             reference, traceparent, provider) select " at: Timestamptz = DateTime<Utc>,
         ", $1, p.* from unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
         ", " accounts: Array<SqlUuid> = Vec<Uuid>,
         ", " owners: Array<Text> = Vec<&'a str>,
@@ -130,17 +130,19 @@ statement! {
         ", " creditor_ibans: Array<Text> = Vec<&'a str>,
         ", " references: Array<Text> = Vec<&'a str>,
         ", " traceparents: Array<Nullable<Text>> = Vec<Option<&'a str>>,
+        ", " providers: Array<Text> = Vec<&'a str>,
     } ") as p"
 }
 
 statement! {
     /// Ends payouts.
     ClosePayouts -> () {
-        "update payouts p set status = c.status, closed_by = c.closed_by from unnest("
+        "update payouts p set status = c.status, closed_by = c.closed_by, word = c.word from unnest("
         ids: Array<SqlUuid> = Vec<Uuid>,
         ", " statuses: Array<Text> = Vec<&'static str>,
         ", " closed_by: Array<SqlUuid> = Vec<Uuid>,
-    } ") as c (id, status, closed_by) where p.id = c.id and p.status in ('pending', 'submitted')"
+        ", " words: Array<Text> = Vec<&'static str>,
+    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted')"
 }
 
 /// A row of [`LockAccounts`].
