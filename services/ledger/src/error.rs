@@ -58,6 +58,12 @@ pub enum Error {
     /// There is no usable rate for the pair.
     #[error("no rate: {0}")]
     NoRate(&'static str),
+    /// The partner says of a payout what contradicts its earlier word. Nothing was booked.
+    #[error("the partner contradicts its earlier word")]
+    Contradiction,
+    /// What cannot happen has happened. Nothing more was done.
+    #[error("invariant: {0}")]
+    Invariant(&'static str),
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
@@ -138,6 +144,11 @@ impl From<Error> for Problem {
             Error::NoRate(why) => {
                 unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why)
             }
+            Error::Contradiction => {
+                let title = "The payout has ended otherwise, on the partner's own word";
+                Self::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
+            }
+            Error::Invariant(_) => Self::internal(&error),
             Error::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Self::busy(2)

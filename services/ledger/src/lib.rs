@@ -11,7 +11,6 @@
 //! postings. None of them can set a balance.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web;
 use anyhow::Result;
@@ -22,6 +21,7 @@ use runtime::{App, Common, Context, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod accounts;
+pub mod alarm;
 pub mod bench;
 pub mod config;
 pub mod deposits;
@@ -40,6 +40,7 @@ pub mod transfers;
 use crate::config::Config;
 use crate::exchanges::Rates;
 use crate::payouts::courier::Courier;
+use crate::payouts::partner::Partner;
 use crate::posting::Committer;
 use crate::posting::committer::Sizes;
 use crate::state::State;
@@ -89,9 +90,8 @@ impl Service for Ledger {
         });
         let courier = Courier {
             state: Arc::clone(&state),
-            client: broker,
-            broker_url: config.broker_url,
-            poll: Duration::from_millis(config.payouts_poll_ms.max(10).into()),
+            partner: Partner { client: broker, broker_url: config.broker_url },
+            settings: config.payouts,
         };
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {

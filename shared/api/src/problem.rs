@@ -82,6 +82,8 @@ pub mod code {
     pub const RATE_UNAVAILABLE: &str = "ledger.rate_unavailable";
     /// No such transfer for this caller.
     pub const TRANSFER_NOT_FOUND: &str = "ledger.transfer_not_found";
+    /// The partner says of a payout what contradicts its earlier word.
+    pub const PAYOUT_CONTRADICTED: &str = "ledger.payout_contradicted";
     /// No such payout for this caller.
     pub const PAYOUT_NOT_FOUND: &str = "ledger.payout_not_found";
 

@@ -20,16 +20,19 @@ pub enum BodyError {
     MediaType,
 }
 
-/// Reads a body of at most `max` bytes whose media type is one of `types`.
-pub async fn read(mut response: Response, types: &[&str], max: usize) -> Result<Vec<u8>, EgressError> {
+/// Reads a body of at most `max` bytes. Beside it stands whether its media type is one of `types`: what is of another one is read to be
+/// searched, not to be used.
+pub async fn read(
+    mut response: Response,
+    types: &[&str],
+    max: usize,
+) -> Result<(Vec<u8>, Result<(), BodyError>), EgressError> {
     if response.headers().get_all(CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
         return Err(BodyError::Encoded.into());
     }
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !types.contains(&essence.as_str()) {
-        return Err(BodyError::MediaType.into());
-    }
+    let agreed = if types.contains(&essence.as_str()) { Ok(()) } else { Err(BodyError::MediaType) };
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > max) {
         return Err(BodyError::TooLarge.into());
@@ -41,7 +44,7 @@ pub async fn read(mut response: Response, types: &[&str], max: usize) -> Result<
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok((body, agreed))
 }
 
 /// Whether a JSON text nests at most `limit` deep. Looked at before parsing, because a parser recurses.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::parameter::Parameter;
+use super::word::{Shape, Standings};
 
 /// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -111,6 +112,28 @@ pub struct OperationManifest {
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
+    /// What it is for. Default: a GET is a query, a POST an order.
+    pub kind: Option<Kind>,
+    /// The answers by which the provider takes an order. Mandatory for an order; any other answer leaves its outcome unknown.
+    #[serde(default)]
+    pub accepted: Vec<Shape>,
+    /// The answers by which it refuses an order for good. Default: none, so nothing but silence is certain.
+    #[serde(default)]
+    pub refusals: Vec<Shape>,
+    /// What its texts mean. Mandatory for the kind `status`.
+    pub standings: Option<Standings>,
+}
+
+/// What an operation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Reads something.
+    Query,
+    /// Has an effect. It ends accepted, refused or unknown.
+    Order,
+    /// Asks where an order stands. The answer has a member `outcome`: `accepted`, `paid`, `failed` or `returned`.
+    Status,
 }
 
 /// Methods that an operation can use.

@@ -104,8 +104,22 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
         "not-json" => HttpResponse::Ok().content_type("application/json").body("{\"id\":"),
         "no-id" => HttpResponse::Ok().json(json!({ "note": "x" })),
         "object-id" => HttpResponse::Ok().json(json!({ "id": { "note": "x" } })),
-        "refuse" => HttpResponse::UnprocessableEntity().json(json!({ "error": "internal details" })),
+        "refuse" => HttpResponse::UnprocessableEntity().json(json!({ "error": "no such creditor" })),
+        "refuse-otherwise" => HttpResponse::UnprocessableEntity().json(json!({ "error": "internal details" })),
+        "refuse-by-firewall" => HttpResponse::Forbidden().content_type("text/html").body("<h1>Request blocked</h1>"),
+        "refuse-moved" => HttpResponse::NotFound().json(json!({ "error": "no such creditor" })),
+        "take-and-reject" => HttpResponse::Ok().json(json!({ "id": "", "error": "no such creditor" })),
+        "take-otherwise" => HttpResponse::Accepted().json(good),
+        // On the books, but the answer comes too late; a repetition of it is refused.
+        "late" if earlier == 0 => {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            HttpResponse::Ok().json(good)
+        }
+        "late" => HttpResponse::UnprocessableEntity().json(json!({ "error": "no such creditor" })),
+        "echo-refusing" => HttpResponse::UnprocessableEntity().json(json!({ "error": secret })),
         "busy" => HttpResponse::TooManyRequests().finish(),
+        "busy-a-second" if earlier == 0 => HttpResponse::TooManyRequests().insert_header(("retry-after", "1")).finish(),
+        "busy-a-minute" => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "60")).finish(),
         "fail" => HttpResponse::InternalServerError().finish(),
         "flaky" if earlier < 2 => HttpResponse::ServiceUnavailable().finish(),
         _ => HttpResponse::Ok().json(good),

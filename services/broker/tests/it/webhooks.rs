@@ -31,7 +31,7 @@ async fn a_payment_at_the_partner_becomes_a_deposit_and_the_message_is_forgotten
     bench.until("webhook_inbox where state = 'delivered' and body is null", 1).await;
     let told = bench.ledger.told();
     assert_eq!((told.len(), told[0].path.as_str()), (1, "/internal/v1/deposits"));
-    let expected = json!({ "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
+    let expected = json!({ "provider": "sandbox-bank", "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
     assert_eq!(told[0].body, expected);
 }
 

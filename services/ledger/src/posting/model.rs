@@ -320,6 +320,16 @@ pub enum Extra {
         /// Whose word says so.
         word: Word,
     },
+    /// A paid payout that came back.
+    PayoutReturned {
+        /// The payout.
+        payout: Uuid,
+    },
+    /// A payout that was paid although it had been given back.
+    PayoutPaidLate {
+        /// The payout.
+        payout: Uuid,
+    },
 }
 
 /// A command with its key and its texts: what the committer takes.

@@ -10,6 +10,7 @@ mod exchanges;
 mod faults;
 mod internal;
 mod layers;
+mod payout_histories;
 mod payouts;
 mod transfers;
 mod world;

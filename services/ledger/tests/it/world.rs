@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use crypto::SecretString;
-use ledger::config::{Config, Posting};
+use ledger::config::{Config, Payouts, Posting};
 use ledger::{Ledger, MIGRATIONS};
 use reqwest::Method;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
@@ -46,6 +46,15 @@ pub(crate) struct Broker {
 pub(crate) struct Answers {
     pub(crate) rates: (u16, Value),
     pub(crate) payout: (u16, Value),
+    /// To the question where a payout stands.
+    pub(crate) standing: (u16, Value),
+    /// If set, it answers for the bank instead.
+    pub(crate) bank: Option<Box<dyn FnMut(&str, &Value) -> (u16, Value) + Send>>,
+}
+
+/// A problem of the broker.
+pub(crate) fn problem(status: u16, code: &str) -> (u16, Value) {
+    (status, json!({ "type": "", "title": "", "status": status, "code": code }))
 }
 
 /// Rates as they were published so many days ago.
@@ -62,7 +71,12 @@ pub(crate) fn day(days_ago: i64) -> String {
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { rates: rates_of(0), payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })) }
+        Self {
+            rates: rates_of(0),
+            payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })),
+            standing: (200, json!({ "result": { "id": "po_1", "outcome": "accepted" } })),
+            bank: None,
+        }
     }
 }
 
@@ -77,10 +91,16 @@ impl Broker {
                 "/internal/v1/operations/{provider}/{operation}",
                 web::post().to(move |path: web::Path<(String, String)>, body: web::Json<Value>| {
                     let operation = path.into_inner().1;
-                    heard.lock().unwrap().push((operation.clone(), body.into_inner()));
-                    let said = said.lock().unwrap();
-                    let (status, body) = if operation == "reference_rates" { &said.rates } else { &said.payout };
-                    let status = StatusCode::from_u16(*status).unwrap();
+                    let body = body.into_inner();
+                    heard.lock().unwrap().push((operation.clone(), body.clone()));
+                    let mut said = said.lock().unwrap();
+                    let (status, body) = match (operation.as_str(), &mut said.bank) {
+                        ("reference_rates", _) => said.rates.clone(),
+                        (operation, Some(bank)) => bank(operation, &body),
+                        ("payout_status", None) => said.standing.clone(),
+                        (_, None) => said.payout.clone(),
+                    };
+                    let status = StatusCode::from_u16(status).unwrap();
                     std::future::ready(HttpResponse::build(status).json(body))
                 }),
             );
@@ -116,11 +136,15 @@ impl World {
     }
 
     pub(crate) async fn start_with(posting: Posting) -> Self {
+        Self::start_as(posting, Payouts { poll_ms: 50, ..Payouts::default() }).await
+    }
+
+    pub(crate) async fn start_as(posting: Posting, payouts: Payouts) -> Self {
         let pki = Pki::temporary().unwrap();
         let (database, authority, broker) =
             tokio::join!(TestDatabase::create("ledger", MIGRATIONS), Authority::start(&pki), Broker::start(&pki));
         let (database, authority) = (database.unwrap(), authority.unwrap());
-        let config = configuration(&pki, &database, &authority, &broker, posting);
+        let config = configuration(&pki, &database, &authority, &broker, posting, payouts);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger = runtime::start::<Ledger>(config, clock).await.unwrap();
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
@@ -212,6 +236,12 @@ impl World {
         storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await.unwrap();
     }
 
+    /// The same, where it may be refused.
+    pub(crate) async fn try_sql(&self, statement: &str) -> diesel::QueryResult<()> {
+        use diesel_async::SimpleAsyncConnection as _;
+        storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await
+    }
+
     /// Counts with SQL, as superuser.
     pub(crate) async fn count(&self, of: &str) -> i64 {
         crate::engine::count(&self.superuser, of).await
@@ -251,6 +281,7 @@ fn configuration(
     authority: &Authority,
     broker: &Broker,
     posting: Posting,
+    payouts: Payouts,
 ) -> Config {
     let (public, internal) = (pki.public("ledger"), pki.internal("ledger"));
     // Signatures cover the port, so it must be known before the service starts.
@@ -286,6 +317,6 @@ fn configuration(
         poster_url_file: database.files.poster.clone(),
         posting,
         max_rate_age_days: 7,
-        payouts_poll_ms: 50,
+        payouts,
     }
 }

@@ -7,7 +7,9 @@ use storage::{Connection, StorageError};
 use uuid::Uuid;
 
 use super::Failure;
-use super::statements::{ClosePayouts, RecordOutcomes, WriteExchanges, WritePayouts, WritePostings};
+use super::statements::{
+    ClosePayouts, PaidLatePayouts, RecordOutcomes, ReturnPayouts, WriteExchanges, WritePayouts, WritePostings,
+};
 use crate::posting::batch::{Plan, Posting};
 use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
 
@@ -18,6 +20,8 @@ pub(super) struct Rows<'a> {
     exchanges: WriteExchanges<'a>,
     payouts: WritePayouts<'a>,
     closings: ClosePayouts<'a>,
+    returns: ReturnPayouts<'a>,
+    late: PaidLatePayouts<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -48,9 +52,17 @@ impl<'a> Rows<'a> {
         if !self.payouts.ids.is_empty() {
             self.payouts.execute(db).await?;
         }
+        // A posting whose key is free although its payout has already gone that way: better no posting than a second one.
         let closings = self.closings.ids.len();
         if closings > 0 && self.closings.execute(db).await? != closings {
-            // Its key is free and yet the payout is closed: better no posting than a second one.
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        let late = self.late.ids.len();
+        if late > 0 && self.late.execute(db).await? != late {
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        let returns = self.returns.ids.len();
+        if returns > 0 && self.returns.execute(db).await? != returns {
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
         Ok(base)
@@ -131,6 +143,14 @@ impl<'a> Rows<'a> {
                 self.closings.closed_by.push(transfer);
                 self.closings.words.push(word.as_str());
             }
+            Extra::PayoutReturned { payout } => {
+                self.returns.ids.push(*payout);
+                self.returns.returned_by.push(transfer);
+            }
+            Extra::PayoutPaidLate { payout } => {
+                self.late.ids.push(*payout);
+                self.late.paid_late_by.push(transfer);
+            }
         }
     }
 
@@ -141,6 +161,8 @@ impl<'a> Rows<'a> {
             exchanges: WriteExchanges::default(),
             payouts: WritePayouts { at, ..Default::default() },
             closings: ClosePayouts::default(),
+            returns: ReturnPayouts::default(),
+            late: PaidLatePayouts::default(),
         }
     }
 }

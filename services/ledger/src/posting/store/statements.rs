@@ -142,7 +142,26 @@ statement! {
         ", " statuses: Array<Text> = Vec<&'static str>,
         ", " closed_by: Array<SqlUuid> = Vec<Uuid>,
         ", " words: Array<Text> = Vec<&'static str>,
-    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted')"
+    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted') \
+          and (c.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
+}
+
+statement! {
+    /// Notes that paid payouts came back; one that had been given back before only gets the note.
+    ReturnPayouts -> () {
+        "update payouts p set returned_by = c.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " returned_by: Array<SqlUuid> = Vec<Uuid>,
+    } ") as c (id, returned_by) where p.id = c.id and p.status in ('paid', 'failed') and p.returned_by is null"
+}
+
+statement! {
+    /// Notes that payouts were paid which had been given back.
+    PaidLatePayouts -> () {
+        "update payouts p set paid_late_by = c.paid_late_by from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " paid_late_by: Array<SqlUuid> = Vec<Uuid>,
+    } ") as c (id, paid_late_by) where p.id = c.id and p.status = 'failed' and p.paid_late_by is null"
 }
 
 /// A row of [`LockAccounts`].
