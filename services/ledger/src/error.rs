@@ -127,7 +127,7 @@ impl From<Error> for Problem {
             Error::Storage(error) => error.into(),
             Error::Unanswered(Unanswered::Busy) => Self::busy(1),
             Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault) => Self::internal(&error),
+            Error::Unanswered(Unanswered::Fault) | Error::Invariant(_) => Self::internal(&error),
             Error::Rejected { rejection, kind, replayed } => {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
@@ -148,7 +148,6 @@ impl From<Error> for Problem {
                 let title = "The payout has ended otherwise, on the partner's own word";
                 Self::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
             }
-            Error::Invariant(_) => Self::internal(&error),
             Error::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Self::busy(2)

@@ -89,15 +89,10 @@ impl Courier {
         async {
             match payout.standing()? {
                 Standing::Pending if !claimed.unsure_before => self.order(payout, false).await,
-                // It may be there: ask first, and repeat the order only if the partner has no word on it.
-                Standing::Pending => match self.ask(payout).await? {
-                    true => Ok(()),
-                    false => self.order(payout, true).await,
-                },
-                Standing::Submitted => match self.ask(payout).await? {
-                    true => Ok(()),
-                    false => self.postpone(payout, self.silence(payout)?).await,
-                },
+                // It may be there, so it is asked for first; that it may be nowhere is the reason to repeat the order.
+                Standing::Pending | Standing::Submitted if self.ask(payout).await? => Ok(()),
+                Standing::Pending => self.order(payout, true).await,
+                Standing::Submitted => self.postpone(payout, self.silence(payout)?).await,
                 Standing::Paid | Standing::Failed | Standing::Returned => Ok(()),
             }
         }
@@ -177,7 +172,7 @@ fn report(ended: Result<Result<(), Error>, tokio::task::JoinError>) {
     match ended {
         Ok(Ok(())) => (),
         Ok(Err(error)) => {
-            tracing::warn!(cause = %error, "a payout's outcome was not stored; it will be looked at again")
+            tracing::warn!(cause = %error, "a payout's outcome was not stored; it will be looked at again");
         }
         Err(error) => tracing::error!(cause = %error, "the work on a payout ended badly; it will be looked at again"),
     }

@@ -93,13 +93,13 @@ impl Book {
 /// `POST /v1/payouts`.
 pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: web::Json<Order>) -> HttpResponse {
     let span = span(&request);
-    let (key, order) = match admit(&state, &request) {
-        Err(refused) => return refused,
-        Ok(()) => match header(&request, "idempotency-key") {
-            Some(key) => (key, order.into_inner()),
-            None => return refusal(StatusCode::BAD_REQUEST, "idempotency_key_required", "send an Idempotency-Key"),
-        },
+    if let Some(refused) = stranger(&state, &request) {
+        return refused;
+    }
+    let Some(key) = header(&request, "idempotency-key") else {
+        return refusal(StatusCode::BAD_REQUEST, "idempotency_key_required", "send an Idempotency-Key");
     };
+    let order = order.into_inner();
     count(&state.counters.payouts);
     let entry = lock(&state.book).enter(key, &order);
     let traceparent = runtime::trace::traceparent(&span).or_else(|| header(&request, "traceparent").map(str::to_owned));
@@ -129,7 +129,7 @@ pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: w
 /// `GET /v1/payouts/{payout_id}`: where an order stands, by the orderer's own id for it.
 pub(super) async fn get(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> HttpResponse {
     let _span = span(&request).entered();
-    if let Err(refused) = admit(&state, &request) {
+    if let Some(refused) = stranger(&state, &request) {
         return refused;
     }
     count(&state.counters.questions);
@@ -139,13 +139,14 @@ pub(super) async fn get(state: web::Data<State>, request: HttpRequest, id: web::
     }
 }
 
-fn admit(state: &State, request: &HttpRequest) -> Result<(), HttpResponse> {
+/// The answer to a caller without the secret.
+fn stranger(state: &State, request: &HttpRequest) -> Option<HttpResponse> {
     let bearer = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
-        return Ok(());
+        return None;
     }
     count(&state.counters.unauthorized);
-    Err(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong"))
+    Some(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong"))
 }
 
 /// More than the broker asked for, as third parties do: what it lets through is its own decision.
