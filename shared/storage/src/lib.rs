@@ -8,15 +8,19 @@
 //!
 //! Queries themselves live in the services, beside the tables they own.
 
+mod connection;
 mod error;
 pub mod ids;
 mod migrate;
 mod pool;
+mod sqlstate;
 mod transaction;
+mod wire;
 
+pub use connection::Connection;
 pub use error::{Retry, StorageError};
 pub use migrate::{migrate, revert};
-pub use pool::{Connection, Pool, Pooled, connection, ping, pool};
-pub use transaction::{Attempt, span, subject_transaction, transaction};
+pub use pool::{Pool, Pooled, connection, ping, pool};
+pub use transaction::{Attempt, Limit, span, subject_transaction, transaction, transaction_within};
 
 pub use diesel_migrations::EmbeddedMigrations;
