@@ -56,7 +56,9 @@ pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Resu
     let clients = Clients::new(common.internal.clone());
     let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown };
     let app = S::build(config, context).await?;
-    let readiness = Arc::new(Readiness::new(pool, app.ready.clone()));
+    let version = S::migrations().as_ref().map(storage::newest).transpose()?.flatten();
+    let database = pool.map(|pool| health::Database { pool, version });
+    let readiness = Arc::new(Readiness::new(database, app.ready.clone()));
     let servers = listen::<S>(&common, &app, &readiness, &clock)?;
     let (background, ended) = spawn(app.background);
     let mut addresses = servers.iter().map(|server| server.address);

@@ -97,6 +97,11 @@ impl Connection {
         Ok(Self { inner, heard, limit })
     }
 
+    /// What the server said beside its answers.
+    pub(crate) fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
+    }
+
     /// True while nothing speaks against lending it again.
     pub(crate) fn is_fit(&mut self) -> bool {
         !self.heard.is_retired() && !self.inner.is_broken()

@@ -37,6 +37,11 @@ impl Heard {
         errors.iter().rev().find(|(_, text)| text == message).map(|(code, _)| code.clone())
     }
 
+    /// The code of the last error.
+    pub(crate) fn last_code(&self) -> Option<String> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).back().map(|(code, _)| code.clone())
+    }
+
     /// From now on the connection is not lent again.
     pub(crate) fn retire(&self) {
         self.unfit.store(true, Ordering::Relaxed);

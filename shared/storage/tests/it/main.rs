@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod limits;
+mod migrations;
 mod states;
 
 use std::sync::Arc;
