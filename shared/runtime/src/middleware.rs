@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -41,9 +41,10 @@ impl Side {
     }
 }
 
-/// The middleware function of a listener.
+/// The middleware function of a listener. `deadline` is how long a request may take.
 pub(crate) async fn surround(
     side: Side,
+    deadline: Duration,
     clock: Arc<dyn Clock>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -59,7 +60,7 @@ pub(crate) async fn surround(
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
-            call(request, next).instrument(span.clone()).await
+            call(request, deadline, next).instrument(span.clone()).await
         }
         Err((layer, reason, problem)) => {
             span.in_scope(|| audit::refused(layer, reason, audit::Who::default()));
@@ -83,17 +84,25 @@ pub(crate) async fn surround(
     }
 }
 
-/// Runs the inner services. A panic ends the request with a 500, not the connection without a word.
+/// Runs the inner services. A panic ends the request with a 500, not the connection without a word; a handler that does not come to an end
+/// is dropped.
 async fn call(
     request: ServiceRequest,
+    deadline: Duration,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
-        Err(panic) => {
+    let only_reads = request.method().is_safe();
+    match tokio::time::timeout(deadline, AssertUnwindSafe(next.call(request)).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome.map(ServiceResponse::map_into_boxed_body),
+        Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
             Err(Problem::internal(&format!("panic in a handler: {text}")).into())
+        }
+        Err(_) => {
+            tracing::error!(seconds = deadline.as_secs(), "a request was not answered in time");
+            // What it was doing may have happened.
+            Err(if only_reads { Problem::busy(1) } else { Problem::outcome_unknown() }.into())
         }
     }
 }

@@ -13,6 +13,7 @@ use anyhow::{Result, anyhow};
 use rustls::ServerConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
@@ -23,6 +24,10 @@ use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls};
 
 /// How long requests that are under way may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the listeners may take beyond that to end the rest.
+const CLOSE: Duration = Duration::from_secs(2);
+/// How long background work, all of it together, may take to end.
+const END: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub struct Running {
@@ -56,7 +61,9 @@ pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Resu
     let clients = Clients::new(common.internal.clone());
     let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown };
     let app = S::build(config, context).await?;
-    let readiness = Arc::new(Readiness::new(pool, app.ready.clone()));
+    let version = S::migrations().as_ref().map(storage::newest).transpose()?.flatten();
+    let database = pool.map(|pool| health::Database { pool, version });
+    let readiness = Arc::new(Readiness::new(database, app.ready.clone()));
     let servers = listen::<S>(&common, &app, &readiness, &clock)?;
     let (background, ended) = spawn(app.background);
     let mut addresses = servers.iter().map(|server| server.address);
@@ -73,7 +80,8 @@ impl Running {
         }
     }
 
-    /// Ends in order: not ready any more, requests drain, background work is told.
+    /// Ends in order: not ready any more, requests drain, background work is told. Within 22 s, whatever hangs: who stops a process
+    /// waits for 30 as a rule before it kills.
     pub async fn stop(mut self) -> Result<()> {
         self.readiness.drain();
         let servers = std::mem::take(&mut self.servers);
@@ -81,12 +89,17 @@ impl Running {
             // Queued here, awaited below: both listeners drain at the same time.
             drop(server.handle.stop(true));
         }
+        let listeners_end = Instant::now() + DRAIN + CLOSE;
         for server in servers {
-            server.task.await??;
+            match timeout_at(listeners_end, server.task).await {
+                Ok(ended) => ended??,
+                Err(_) => tracing::error!(listener = %server.address, "a listener did not end in time"),
+            }
         }
         self.trigger.request();
+        let background_ends = Instant::now() + END;
         for task in std::mem::take(&mut self.background) {
-            if tokio::time::timeout(DRAIN, task).await.is_err() {
+            if timeout_at(background_ends, task).await.is_err() {
                 tracing::warn!("background work did not end in time");
             }
         }
@@ -123,11 +136,23 @@ fn listen<S: Service>(
         health::configure(config, Arc::clone(&readiness));
         inner(config);
     });
-    let at = Place { service: S::NAME, side: Side::Internal, address: common.internal.listen, workers };
+    let at = Place {
+        service: S::NAME,
+        deadline: S::REQUEST_DEADLINE,
+        side: Side::Internal,
+        address: common.internal.listen,
+        workers,
+    };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
-            let at = Place { service: S::NAME, side: Side::Public, address: listener.listen, workers };
+            let at = Place {
+                service: S::NAME,
+                deadline: S::REQUEST_DEADLINE,
+                side: Side::Public,
+                address: listener.listen,
+                workers,
+            };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
@@ -142,17 +167,18 @@ fn listen<S: Service>(
 #[derive(Clone, Copy)]
 struct Place {
     service: &'static str,
+    deadline: Duration,
     side: Side,
     address: SocketAddr,
     workers: usize,
 }
 
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
-    let side = at.side;
+    let (side, deadline) = (at.side, at.deadline);
     let server = HttpServer::new(move || {
         let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
         ActixApp::new()
-            .wrap(from_fn(move |request, next| surround(side, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| surround(side, deadline, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config))
     })

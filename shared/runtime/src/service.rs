@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use diesel_migrations::EmbeddedMigrations;
@@ -20,6 +21,10 @@ pub trait Service: 'static {
     const NAME: &'static str;
     /// Its subcommands beside the common ones, with one line of help each.
     const COMMANDS: &'static [(&'static str, &'static str)] = &[];
+
+    /// How long a request may take, its body included. Then its caller is told that the outcome is unknown (or, of a read, to come back),
+    /// and the handler is dropped: what must be finished runs in a task of its own.
+    const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 
     /// Its configuration: a struct with `#[serde(deny_unknown_fields)]` and a field `common: Common`.
     type Config: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
