@@ -1,6 +1,7 @@
 //! The broker's settings. Secrets are never in here: the key-encryption key is a file, everything else is sealed in the database.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use runtime::Common;
@@ -49,6 +50,8 @@ pub struct ProviderSettings {
     pub root_certificates_file: Option<PathBuf>,
     /// The only networks that the provider's name may resolve to. Default: global unicast addresses.
     pub allowed_networks: Vec<Network>,
+    /// The name servers that know the provider, `address:port`. Default: the system's (`/etc/resolv.conf`), asked after the hosts file.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 /// Delivery of webhooks to the ledger.

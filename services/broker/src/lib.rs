@@ -32,7 +32,7 @@ pub mod secrets;
 pub mod webhooks;
 
 use crate::config::Config;
-use crate::egress::SystemLookup;
+use crate::egress::SystemNames;
 use crate::operations::Desk;
 use crate::providers::{Catalogue, catalogue};
 use crate::secrets::Vault;
@@ -68,8 +68,7 @@ impl Service for Broker {
         let kek = FileKek::from_file(&config.vault.kek_file)?;
         let vault =
             Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
-        let lookup: Arc<dyn egress::Lookup> = Arc::new(SystemLookup);
-        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &lookup)?;
+        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &SystemNames::read())?;
         let wake = Arc::new(Notify::new());
         let courier = Courier {
             pool: pool.clone(),

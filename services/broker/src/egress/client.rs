@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use thiserror::Error;
 
-use super::{AddressRefused, BodyError, Lookup, Resolver};
+use super::{AddressRefused, BodyError, Resolver, SystemNames};
 use crate::providers::Provider;
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -71,8 +71,9 @@ pub struct ClientError {
 
 /// Builds the client of one provider.
 #[expect(clippy::disallowed_methods, reason = "the one place that may build a client for a host outside the system")]
-pub fn client(provider: &Provider, lookup: Arc<dyn Lookup>) -> Result<Client, ClientError> {
+pub fn client(provider: &Provider, names: &SystemNames) -> Result<Client, ClientError> {
     let failed = |problem: String| ClientError { provider: provider.name.clone(), problem };
+    let names = names.lookup(&provider.name_servers).map_err(|error| failed(format!("name servers: {error}")))?;
     let mut builder = Client::builder()
         .https_only(true)
         .http1_only()
@@ -87,7 +88,7 @@ pub fn client(provider: &Provider, lookup: Arc<dyn Lookup>) -> Result<Client, Cl
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(provider.limits.concurrency.into())
         .user_agent("redoubt-broker")
-        .dns_resolver(Resolver::new(provider.addresses.clone(), lookup));
+        .dns_resolver(Resolver::new(provider.addresses.clone(), Arc::new(names)));
     if let Some(roots) = &provider.roots {
         // Only these: a certificate from any other authority, however public, is not this provider's.
         builder = builder.tls_certs_only(certificates(roots).map_err(failed)?);

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::cache::Cache;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{ClientError, Lookup, client};
+use crate::egress::{ClientError, SystemNames, client};
 use crate::error::OperationError;
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
@@ -41,12 +41,12 @@ impl Desk {
         catalogue: &Catalogue,
         vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
-        lookup: &Arc<dyn Lookup>,
+        names: &SystemNames,
     ) -> Result<Self, ClientError> {
         let mut counters = HashMap::new();
         for provider in catalogue.iter() {
             let counter = Counter {
-                client: client(provider, Arc::clone(lookup))?,
+                client: client(provider, names)?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),

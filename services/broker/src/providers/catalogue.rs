@@ -4,6 +4,7 @@
 //! configuration names it; the manifests inside the binary alone open nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Provider {
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it may tell us.
     pub webhook: Option<WebhookManifest>,
+    /// The name servers that know it; none: the system's.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 /// An operation, ready to be called.
@@ -170,6 +173,7 @@ impl Provider {
             roots: settings.root_certificates_file.clone(),
             operations,
             webhook: manifest.webhook,
+            name_servers: settings.name_servers.clone(),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! The way out: what an upstream sends that must not be followed, unpacked, awaited or believed.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::bench::Bench;
 
@@ -45,4 +48,24 @@ async fn a_certificate_of_another_authority_is_not_this_providers() {
     let (status, problem) = bench.call("impostor/good", json!({})).await;
     assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
     assert!(bench.hostile.seen().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_name_server_of_one_provider_holds_up_no_other() {
+    let bench = std::sync::Arc::new(Bench::start().await);
+    let lost: Vec<_> = (0..16)
+        .map(|_| {
+            let bench = std::sync::Arc::clone(&bench);
+            tokio::spawn(async move { bench.call("lost/good", json!({})).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = Instant::now();
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 200);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    for call in lost {
+        let (status, problem) = call.await.unwrap();
+        assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
