@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 
-use crate::egress::Network;
+use crate::egress::{Nat64Prefix, Network};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -52,6 +52,9 @@ pub struct ProviderSettings {
     pub allowed_networks: Vec<Network>,
     /// The name servers that know the provider, `address:port`. Default: the system's (`/etc/resolv.conf`), asked after the hosts file.
     pub name_servers: Vec<SocketAddr>,
+    /// The prefix under which this network's NAT64 reaches the provider; the IPv4 address behind it is judged. Default: none passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat64_prefix: Option<Nat64Prefix>,
 }
 
 /// Delivery of webhooks to the ledger.

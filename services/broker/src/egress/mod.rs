@@ -12,10 +12,12 @@ mod address;
 mod body;
 mod client;
 mod names;
+mod nat64;
 mod resolver;
 
 pub use address::{AddressPolicy, Network, NetworkError};
 pub use body::{BodyError, depth_within, read};
 pub use client::{ClientError, EgressError, client};
 pub use names::{Names, SystemNames};
+pub use nat64::Nat64Prefix;
 pub use resolver::{AddressRefused, Lookup, Resolver};

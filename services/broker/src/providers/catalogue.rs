@@ -169,7 +169,7 @@ impl Provider {
             auth: manifest.auth,
             limits: manifest.limits,
             breaker: manifest.breaker,
-            addresses: AddressPolicy::new(settings.allowed_networks.clone()),
+            addresses: AddressPolicy::new(settings.allowed_networks.clone(), settings.nat64_prefix),
             roots: settings.root_certificates_file.clone(),
             operations,
             webhook: manifest.webhook,
