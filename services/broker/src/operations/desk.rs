@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::cache::Cache;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{ClientError, SystemNames, client};
+use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
 use crate::error::OperationError;
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
@@ -140,9 +140,7 @@ impl Desk {
     fn note(&self, counter: &Counter, request: &Request<'_>, fault: &Fault) {
         let now = self.clock.unix_millis();
         let (provider, operation) = (request.provider.name.as_str(), request.operation.name.as_str());
-        let alarm = |reason: &str| {
-            runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
-        };
+        let alarm = |reason| egress::alarm(provider, operation, reason);
         match fault {
             Fault::Secret => {
                 alarm("secret_in_answer");
@@ -151,7 +149,9 @@ impl Desk {
             }
             Fault::Redirect => alarm("redirect"),
             Fault::Unauthenticated => alarm("secret_refused"),
-            Fault::Egress(crate::egress::EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),
+            Fault::Egress(EgressError::Body(BodyError::Framing)) => alarm("framing"),
             _ => (),
         }
         if fault.is_the_providers() {

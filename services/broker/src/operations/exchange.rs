@@ -62,7 +62,7 @@ impl Fault {
     /// Whether the same request may do better a moment later.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Egress(EgressError::Address(_) | EgressError::Body(_)) => false,
+            Self::Egress(EgressError::Address(_) | EgressError::Certificate(_) | EgressError::Body(_)) => false,
             Self::Egress(_) | Self::Busy(_) | Self::Status(_) => true,
             _ => false,
         }
@@ -99,6 +99,7 @@ pub(super) async fn exchange(
     live: Option<&Arc<[Live]>>,
 ) -> Result<Map<String, Value>, Fault> {
     let response = runtime::http::send(build(client, request, secret)?).await.map_err(EgressError::from)?;
+    egress::check_framing(&response).map_err(EgressError::from)?;
     let status = response.status();
     match status.as_u16() {
         200..=299 => read(request.operation, response, live).await,

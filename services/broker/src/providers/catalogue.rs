@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use super::fields::AllowList;
 use super::manifest::{
-    Auth, Breaker, Cache, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, WebhookManifest,
+    Auth, Breaker, Cache, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls, WebhookManifest,
 };
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
 use crate::config::ProviderSettings;
@@ -57,6 +57,8 @@ pub struct Provider {
     pub webhook: Option<WebhookManifest>,
     /// The name servers that know it; none: the system's.
     pub name_servers: Vec<SocketAddr>,
+    /// The oldest TLS that is spoken with it.
+    pub tls: Tls,
 }
 
 /// An operation, ready to be called.
@@ -174,6 +176,7 @@ impl Provider {
             operations,
             webhook: manifest.webhook,
             name_servers: settings.name_servers.clone(),
+            tls: manifest.tls,
         })
     }
 }

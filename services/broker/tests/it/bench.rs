@@ -166,6 +166,25 @@ impl Bench {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
+    /// A second broker, with one provider somewhere else.
+    pub(crate) async fn broker_with(&self, provider: &str, settings: ProviderSettings) -> Running {
+        let mut config = self.config.clone();
+        config.providers.insert(provider.to_owned(), settings);
+        runtime::start::<Broker>(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await.unwrap()
+    }
+
+    /// Calls an operation of that broker as the ledger.
+    pub(crate) async fn call_at(&self, broker: &Running, operation: &str, params: Value) -> (u16, Value) {
+        let url = format!("https://localhost:{}/internal/v1/operations/{operation}", broker.internal.port());
+        let response = self.as_ledger.post(url).json(&json!({ "params": params })).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// The settings of a provider on loopback under the development authority.
+    pub(crate) fn on_loopback(&self, url: String) -> ProviderSettings {
+        ProviderSettings { base_url: Some(url), ..self.config.providers["hostile"].clone() }
+    }
+
     /// Sends a webhook with these headers.
     pub(crate) async fn webhook(&self, provider: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
         let url = format!("https://localhost:{}/webhooks/{provider}", self.broker.public.unwrap().port());
@@ -308,5 +327,8 @@ fn configuration(
 
 fn manifests() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/manifests");
-    ["hostile", "outside", "impostor", "lost"].iter().map(|name| folder.join(format!("{name}.toml"))).collect()
+    ["hostile", "outside", "impostor", "lost", "raw", "old"]
+        .iter()
+        .map(|name| folder.join(format!("{name}.toml")))
+        .collect()
 }
