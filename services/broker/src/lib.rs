@@ -5,7 +5,7 @@
 //!   stands in a manifest ([`providers`]);
 //! - a secret is opened in this process only ([`secrets`]), put into a request only by this process, at a place that the
 //!   manifest names, and an answer that holds it never passes ([`operations::scrub`]);
-//! - every connection out goes to an address that was looked at, over TLS 1.3, without redirects or proxies ([`egress`]);
+//! - every connection out goes to an address that was looked at, over TLS 1.3 (1.2 where a manifest says so), without redirects or proxies ([`egress`]);
 //! - a webhook is verified over its raw bytes, stored before it is acknowledged, and has its effect once ([`webhooks`]);
 //! - what may have happened is never reported as failed ([`error`]).
 
@@ -32,7 +32,7 @@ pub mod secrets;
 pub mod webhooks;
 
 use crate::config::Config;
-use crate::egress::SystemLookup;
+use crate::egress::SystemNames;
 use crate::operations::Desk;
 use crate::providers::{Catalogue, catalogue};
 use crate::secrets::Vault;
@@ -68,8 +68,7 @@ impl Service for Broker {
         let kek = FileKek::from_file(&config.vault.kek_file)?;
         let vault =
             Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
-        let lookup: Arc<dyn egress::Lookup> = Arc::new(SystemLookup);
-        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &lookup)?;
+        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &SystemNames::read())?;
         let wake = Arc::new(Notify::new());
         let courier = Courier {
             pool: pool.clone(),

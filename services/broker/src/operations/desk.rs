@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::cache::Cache;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{ClientError, Lookup, client};
+use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
 use crate::error::OperationError;
 use crate::providers::catalogue::CALL_BUDGET;
 use crate::providers::{Catalogue, Operation, Provider};
@@ -45,12 +45,12 @@ impl Desk {
         catalogue: &Catalogue,
         vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
-        lookup: &Arc<dyn Lookup>,
+        names: &SystemNames,
     ) -> Result<Self, ClientError> {
         let mut counters = HashMap::new();
         for provider in catalogue.iter() {
             let counter = Counter {
-                client: client(provider, Arc::clone(lookup))?,
+                client: client(provider, names)?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),
@@ -167,9 +167,7 @@ impl Desk {
     fn note(&self, counter: &Counter, request: &Request<'_>, newest: u32, fault: &Fault) {
         let now = self.clock.unix_millis();
         let (provider, operation) = (request.provider.name.as_str(), request.operation.name.as_str());
-        let alarm = |reason: &str| {
-            runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
-        };
+        let alarm = |reason| egress::alarm(provider, operation, reason);
         match fault {
             Fault::Secret => {
                 alarm("secret_in_answer");
@@ -183,7 +181,9 @@ impl Desk {
                 return;
             }
             Fault::Busy(_, Some(pause)) => counter.gate.wait(*pause, now),
-            Fault::Egress(crate::egress::EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),
+            Fault::Egress(EgressError::Body(BodyError::Framing)) => alarm("framing"),
             _ => (),
         }
         if fault.is_the_providers() {

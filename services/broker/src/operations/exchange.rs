@@ -65,7 +65,7 @@ impl Fault {
     /// Whether the same request may do better a moment later.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Egress(EgressError::Address(_) | EgressError::Body(_)) => false,
+            Self::Egress(EgressError::Address(_) | EgressError::Certificate(_) | EgressError::Body(_)) => false,
             Self::Egress(_) | Self::Busy(..) | Self::Status(_) => true,
             _ => false,
         }
@@ -105,6 +105,7 @@ pub(super) async fn exchange(
 ) -> Result<Map<String, Value>, Fault> {
     let sent = build(client, request, secret)?.timeout(time.min(request.operation.timeout));
     let response = runtime::http::send(sent).await.map_err(EgressError::from)?;
+    egress::check_framing(&response).map_err(EgressError::from)?;
     let (status, pause) = (response.status(), pause(response.headers(), request.now));
     let operation = request.operation;
     let body = read(operation, response, live).await;

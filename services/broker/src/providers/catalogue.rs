@@ -4,6 +4,7 @@
 //! configuration names it; the manifests inside the binary alone open nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use url::{Host, Url};
 
 use super::fields::AllowList;
 use super::manifest::{
-    Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, WebhookManifest,
+    Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls, WebhookManifest,
 };
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
 use super::word::{Shape, Standings};
@@ -57,6 +58,10 @@ pub struct Provider {
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it may tell us.
     pub webhook: Option<WebhookManifest>,
+    /// The name servers that know it; none: the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// The oldest TLS that is spoken with it.
+    pub tls: Tls,
 }
 
 /// An operation, ready to be called.
@@ -177,10 +182,12 @@ impl Provider {
             auth: manifest.auth,
             limits: manifest.limits,
             breaker: manifest.breaker,
-            addresses: AddressPolicy::new(settings.allowed_networks.clone()),
+            addresses: AddressPolicy::new(settings.allowed_networks.clone(), settings.nat64_prefix),
             roots: settings.root_certificates_file.clone(),
             operations,
             webhook: manifest.webhook,
+            name_servers: settings.name_servers.clone(),
+            tls: manifest.tls,
         })
     }
 }

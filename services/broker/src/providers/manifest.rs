@@ -30,6 +30,21 @@ pub struct Manifest {
     pub operations: BTreeMap<String, OperationManifest>,
     /// What it may tell us; absent: its webhooks are refused.
     pub webhook: Option<WebhookManifest>,
+    /// The oldest TLS that is spoken with it. Default: 1.3.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+/// Versions of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Tls {
+    /// RFC 8446.
+    #[default]
+    #[serde(rename = "1.3")]
+    V13,
+    /// RFC 5246, for a provider that has nothing newer: still with forward secrecy and an AEAD, without encrypted certificates.
+    #[serde(rename = "1.2")]
+    V12,
 }
 
 /// Where a secret goes.

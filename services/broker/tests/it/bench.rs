@@ -1,7 +1,7 @@
 //! The scene: what every test needs, started for it alone.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -98,6 +98,8 @@ pub(crate) struct Bench {
     pub(crate) as_ledger: reqwest::Client,
     pub(crate) superuser: storage::Pool,
     pub(crate) config: Config,
+    /// Bound and never read: the name server of `lost`.
+    _silent: UdpSocket,
 }
 
 impl Bench {
@@ -111,15 +113,28 @@ impl Bench {
         let partner = Partner::start(partner_options).await.unwrap();
         let ledger = Ledger::start(&pki).await;
         let hostile = Hostile::start(&pki).await;
-        let config = configuration(&pki, &database, &partner, &ledger, &hostile);
+        let silent = UdpSocket::bind(ANY).unwrap();
+        let config = configuration(&pki, &database, &partner, &ledger, &hostile, silent.local_addr().unwrap());
         let clock = Arc::new(ManualClock::now());
         let broker = runtime::start::<Broker>(config.clone(), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         partner.send_webhooks_to(format!("https://localhost:{}/webhooks/sandbox-bank", broker.public.unwrap().port()));
         let public = server::client(&pki.public_ca(), None).unwrap();
         let as_ledger = server::client(&pki.internal_ca(), Some(&pki.internal("ledger"))).unwrap();
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
-        let bench =
-            Self { broker, pki, database, partner, ledger, hostile, clock, public, as_ledger, superuser, config };
+        let bench = Self {
+            broker,
+            pki,
+            database,
+            partner,
+            ledger,
+            hostile,
+            clock,
+            public,
+            as_ledger,
+            superuser,
+            config,
+            _silent: silent,
+        };
         bench.seal("sandbox-bank", "api", &bearer).await;
         bench.seal("sandbox-bank", "webhook", &whsec).await;
         bench.seal("hostile", "api", HOSTILE_SECRET).await;
@@ -149,6 +164,25 @@ impl Bench {
         let url = format!("https://localhost:{}/internal/v1/operations/{operation}", self.broker.internal.port());
         let response = client.post(url).json(&body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// A second broker, with one provider somewhere else.
+    pub(crate) async fn broker_with(&self, provider: &str, settings: ProviderSettings) -> Running {
+        let mut config = self.config.clone();
+        config.providers.insert(provider.to_owned(), settings);
+        runtime::start::<Broker>(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await.unwrap()
+    }
+
+    /// Calls an operation of that broker as the ledger.
+    pub(crate) async fn call_at(&self, broker: &Running, operation: &str, params: Value) -> (u16, Value) {
+        let url = format!("https://localhost:{}/internal/v1/operations/{operation}", broker.internal.port());
+        let response = self.as_ledger.post(url).json(&json!({ "params": params })).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// The settings of a provider on loopback under the development authority.
+    pub(crate) fn on_loopback(&self, url: String) -> ProviderSettings {
+        ProviderSettings { base_url: Some(url), ..self.config.providers["hostile"].clone() }
     }
 
     /// Sends a webhook with these headers.
@@ -230,13 +264,21 @@ impl NowOf for Utc {
     }
 }
 
-fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: &Ledger, hostile: &Hostile) -> Config {
+fn configuration(
+    pki: &Pki,
+    database: &TestDatabase,
+    partner: &Partner,
+    ledger: &Ledger,
+    hostile: &Hostile,
+    silent: SocketAddr,
+) -> Config {
     let (public, internal) = (pki.public("broker"), pki.internal("broker"));
     let loopback = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     let at = |url: String| ProviderSettings {
         base_url: Some(url),
         root_certificates_file: Some(pki.public_ca()),
         allowed_networks: loopback.clone(),
+        ..ProviderSettings::default()
     };
     let providers = BTreeMap::from([
         ("ecb".to_owned(), at(partner.url())),
@@ -249,6 +291,8 @@ fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: 
             "impostor".to_owned(),
             ProviderSettings { root_certificates_file: Some(pki.internal_ca()), ..at(hostile.url()) },
         ),
+        // A provider whose name server keeps silent.
+        ("lost".to_owned(), ProviderSettings { name_servers: vec![silent], ..at("https://lost.example".to_owned()) }),
     ]);
     Config {
         common: Common {
@@ -283,5 +327,8 @@ fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: 
 
 fn manifests() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/manifests");
-    ["hostile", "outside", "impostor"].iter().map(|name| folder.join(format!("{name}.toml"))).collect()
+    ["hostile", "outside", "impostor", "lost", "raw", "old"]
+        .iter()
+        .map(|name| folder.join(format!("{name}.toml")))
+        .collect()
 }

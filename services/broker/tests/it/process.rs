@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use broker::config::ProviderSettings;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -54,6 +55,25 @@ async fn secrets_are_sealed_by_a_subcommand_and_the_environment_changes_nothing(
     let answer = bench.as_ledger.post(url).json(&json!({ "params": {} })).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(!keys.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_makes_nobody_an_authority() {
+    let bench = Bench::start().await;
+    let mut config = bench.config.clone();
+    // Without authorities of its own: those of the system, to which the development authority does not belong.
+    let settings = ProviderSettings { root_certificates_file: None, ..bench.on_loopback(bench.hostile.url()) };
+    config.providers.insert("outside".to_owned(), settings);
+    let path = bench.pki.dir().join("broker.toml");
+    std::fs::write(&path, runtime::config::print(&config).unwrap()).unwrap();
+    let mut serving = broker(&path, &["serve"]);
+    serving.env("SSL_CERT_FILE", bench.pki.public_ca()).env("SSL_CERT_DIR", bench.pki.dir());
+    let mut process = Process(serving.stdout(Stdio::piped()).spawn().unwrap());
+    let port = internal_port(process.0.stdout.take().unwrap());
+    let url = format!("https://localhost:{port}/internal/v1/operations/outside/good");
+    let answer = bench.as_ledger.post(url).json(&json!({ "params": {} })).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(bench.hostile.seen().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
