@@ -41,9 +41,9 @@ impl Side {
     }
 }
 
-/// The middleware function of a listener.
+/// The middleware function of a listener: which one it is, and whether it continues its callers' traces.
 pub(crate) async fn surround(
-    side: Side,
+    (side, traces): (Side, bool),
     clock: Arc<dyn Clock>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -53,6 +53,7 @@ pub(crate) async fn surround(
     let method = method_name(request.method());
     let peer = request.conn_data::<PeerId>().cloned();
     let span = root_span(&request, side, method, &id, peer.as_ref());
+    begin_trace(&span, traces.then(|| request.headers().get(api::header::TRACEPARENT)).flatten());
     request.extensions_mut().insert(id.clone());
     let outcome = match admit(&request, side, peer.as_ref()) {
         Ok(()) => {
@@ -99,7 +100,7 @@ async fn call(
 }
 
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "http.server",
         otel.kind = "server",
         otel.status_code = field::Empty,
@@ -111,13 +112,14 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         redoubt.peer = peer.map(PeerId::name),
         request_id = id.0,
         trace_id = field::Empty,
-    );
-    let traceparent = request.headers().get(api::header::TRACEPARENT).and_then(|value| value.to_str().ok());
-    trace::continue_from(&span, traceparent);
-    if let Some(trace_id) = trace::trace_id(&span) {
+    )
+}
+
+fn begin_trace(span: &Span, traceparent: Option<&HeaderValue>) {
+    trace::continue_from(span, traceparent.and_then(|value| value.to_str().ok()));
+    if let Some(trace_id) = trace::trace_id(span) {
         span.record("trace_id", trace_id);
     }
-    span
 }
 
 /// A layer, its reason for the operator, and what the caller is told.

@@ -123,11 +123,11 @@ fn listen<S: Service>(
         health::configure(config, Arc::clone(&readiness));
         inner(config);
     });
-    let at = Place { service: S::NAME, side: Side::Internal, address: common.internal.listen, workers };
+    let at = Place { service: S::NAME, side: Side::Internal, traces: true, address: common.internal.listen, workers };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
-            let at = Place { service: S::NAME, side: Side::Public, address: listener.listen, workers };
+            let at = Place { service: S::NAME, side: Side::Public, traces: app.public_traces, address: listener.listen, workers };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
@@ -143,16 +143,17 @@ fn listen<S: Service>(
 struct Place {
     service: &'static str,
     side: Side,
+    traces: bool,
     address: SocketAddr,
     workers: usize,
 }
 
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
-    let side = at.side;
+    let Place { side, traces, .. } = at;
     let server = HttpServer::new(move || {
         let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
         ActixApp::new()
-            .wrap(from_fn(move |request, next| surround(side, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| surround((side, traces), Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config))
     })

@@ -98,7 +98,7 @@ pub(super) async fn exchange(
     secret: Option<&Live>,
     live: Option<&Arc<[Live]>>,
 ) -> Result<Map<String, Value>, Fault> {
-    let response = runtime::http::send(build(client, request, secret)?).await.map_err(EgressError::from)?;
+    let response = runtime::http::send_outside(build(client, request, secret)?).await.map_err(EgressError::from)?;
     let status = response.status();
     match status.as_u16() {
         200..=299 => read(request.operation, response, live).await,
