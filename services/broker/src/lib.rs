@@ -84,7 +84,7 @@ impl Service for Broker {
             config.app_data(desk.clone());
             routes::internal().configure(None, config);
         });
-        let app = app.public(move |config| {
+        let app = app.without_public_traces().public(move |config| {
             config.app_data(receiver.clone());
             routes::public().configure(None, config);
         });

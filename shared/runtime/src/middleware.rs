@@ -41,10 +41,19 @@ impl Side {
     }
 }
 
-/// The middleware function of a listener. `deadline` is how long a request may take.
+/// How one listener treats its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Treatment {
+    pub(crate) side: Side,
+    /// Whether it continues its callers' traces.
+    pub(crate) traces: bool,
+    /// How long a request may take.
+    pub(crate) deadline: Duration,
+}
+
+/// The middleware function of a listener.
 pub(crate) async fn surround(
-    side: Side,
-    deadline: Duration,
+    Treatment { side, traces, deadline }: Treatment,
     clock: Arc<dyn Clock>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -54,6 +63,7 @@ pub(crate) async fn surround(
     let method = method_name(request.method());
     let peer = request.conn_data::<PeerId>().cloned();
     let span = root_span(&request, side, method, &id, peer.as_ref());
+    begin_trace(&span, traces.then(|| request.headers().get(api::header::TRACEPARENT)).flatten());
     request.extensions_mut().insert(id.clone());
     let outcome = match admit(&request, side, peer.as_ref()) {
         Ok(()) => {
@@ -108,7 +118,7 @@ async fn call(
 }
 
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "http.server",
         otel.kind = "server",
         otel.status_code = field::Empty,
@@ -120,13 +130,14 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         redoubt.peer = peer.map(PeerId::name),
         request_id = id.0,
         trace_id = field::Empty,
-    );
-    let traceparent = request.headers().get(api::header::TRACEPARENT).and_then(|value| value.to_str().ok());
-    trace::continue_from(&span, traceparent);
-    if let Some(trace_id) = trace::trace_id(&span) {
+    )
+}
+
+fn begin_trace(span: &Span, traceparent: Option<&HeaderValue>) {
+    trace::continue_from(span, traceparent.and_then(|value| value.to_str().ok()));
+    if let Some(trace_id) = trace::trace_id(span) {
         span.record("trace_id", trace_id);
     }
-    span
 }
 
 /// A layer, its reason for the operator, and what the caller is told.

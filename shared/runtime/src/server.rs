@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
-use crate::middleware::{Side, surround};
+use crate::middleware::{Side, Treatment, surround};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
 use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls};
@@ -136,23 +136,14 @@ fn listen<S: Service>(
         health::configure(config, Arc::clone(&readiness));
         inner(config);
     });
-    let at = Place {
-        service: S::NAME,
-        deadline: S::REQUEST_DEADLINE,
-        side: Side::Internal,
-        address: common.internal.listen,
-        workers,
-    };
+    let deadline = S::REQUEST_DEADLINE;
+    let treatment = Treatment { side: Side::Internal, traces: true, deadline };
+    let at = Place { service: S::NAME, treatment, address: common.internal.listen, workers };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
-            let at = Place {
-                service: S::NAME,
-                deadline: S::REQUEST_DEADLINE,
-                side: Side::Public,
-                address: listener.listen,
-                workers,
-            };
+            let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
+            let at = Place { service: S::NAME, treatment, address: listener.listen, workers };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
@@ -167,18 +158,17 @@ fn listen<S: Service>(
 #[derive(Clone, Copy)]
 struct Place {
     service: &'static str,
-    deadline: Duration,
-    side: Side,
+    treatment: Treatment,
     address: SocketAddr,
     workers: usize,
 }
 
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
-    let (side, deadline) = (at.side, at.deadline);
+    let treatment = at.treatment;
     let server = HttpServer::new(move || {
         let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
         ActixApp::new()
-            .wrap(from_fn(move |request, next| surround(side, deadline, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config))
     })
@@ -201,7 +191,7 @@ fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>)
 }
 
 fn bind_error(at: Place, error: &std::io::Error) -> anyhow::Error {
-    let (port, section) = (at.address.port(), if at.side == Side::Public { "public" } else { "internal" });
+    let (port, section) = (at.address.port(), if at.treatment.side == Side::Public { "public" } else { "internal" });
     let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
     match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow!(

@@ -104,7 +104,7 @@ pub(super) async fn exchange(
     time: Duration,
 ) -> Result<Map<String, Value>, Fault> {
     let sent = build(client, request, secret)?.timeout(time.min(request.operation.timeout));
-    let response = runtime::http::send(sent).await.map_err(EgressError::from)?;
+    let response = runtime::http::send_outside(sent).await.map_err(EgressError::from)?;
     egress::check_framing(&response).map_err(EgressError::from)?;
     let (status, pause) = (response.status(), pause(response.headers(), request.now));
     let operation = request.operation;

@@ -99,7 +99,7 @@ impl Courier {
         Ok(count)
     }
 
-    /// One delivery, in the trace in which the message came.
+    /// One delivery, in the trace that the message began here.
     async fn deliver(&self, message: Due) -> Result<(), StorageError> {
         let span = tracing::info_span!(
             "webhook.deliver",

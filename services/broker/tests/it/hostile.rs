@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::body::{BodyStream, MessageBody};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
@@ -28,6 +29,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
     pub(crate) key: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 struct State {
@@ -66,6 +68,7 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
             path: request.path().to_owned(),
             authorization: authorization.clone(),
             key: header("idempotency-key"),
+            headers: headers(&request),
         });
         seen_before
     };
@@ -135,6 +138,11 @@ async fn refuse(how: &str, earlier: usize, secret: &str) -> Option<HttpResponse>
         "busy-a-minute" => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "60")).finish(),
         _ => return None,
     })
+}
+
+fn headers(request: &HttpRequest) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+    request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// The secret with every character as a JSON escape.

@@ -6,6 +6,7 @@ use testkit::server;
 use crate::bench::{Bench, HOSTILE_SECRET};
 
 const PAYOUT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn order() -> serde_json::Value {
     json!({
@@ -48,17 +49,15 @@ async fn a_payout_carries_the_secret_happens_once_and_says_only_what_is_listed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_trace_of_the_order_reaches_the_ledger_again_through_the_partner() {
+async fn a_third_party_learns_nothing_of_our_trace() {
     let bench = Bench::start().await;
-    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let url =
-        format!("https://localhost:{}/internal/v1/operations/sandbox-bank/create_payout", bench.broker.internal.port());
-    let request = bench.as_ledger.post(url).header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
-    let answer = request.json(&json!({ "params": order(), "idempotency_key": "k" })).send().await.unwrap();
+    let url = format!("https://localhost:{}/internal/v1/operations/hostile/good", bench.broker.internal.port());
+    let request = bench.as_ledger.post(url).header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    let answer = request.header("tracestate", "a=b").json(&json!({ "params": {} })).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    bench.until("webhook_inbox where state = 'delivered'", 1).await;
-    let carried = bench.ledger.told()[0].traceparent.clone().unwrap();
-    assert_eq!(carried.split('-').nth(1), Some(trace));
+    let seen = bench.hostile.seen();
+    let ours = |name: &String| ["traceparent", "tracestate", "baggage", "request-id"].contains(&name.as_str());
+    assert!(!seen[0].headers.iter().any(|(name, value)| ours(name) || value.contains(TRACE)), "{:?}", seen[0].headers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

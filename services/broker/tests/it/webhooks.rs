@@ -36,6 +36,21 @@ async fn a_payment_at_the_partner_becomes_a_deposit_and_the_message_is_forgotten
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_begins_a_trace_of_ours_whatever_its_sender_says() {
+    let bench = Bench::start().await;
+    let (now, body, trace) = (bench.clock.unix(), event(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    let signature = partner::webhook::sign(&bench.whsec(), "evt_1", now, &body).unwrap();
+    let (now, theirs) = (now.to_string(), format!("00-{trace}-00f067aa0ba902b7-01"));
+    let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", &*now), ("webhook-signature", &*signature)];
+    let headers = [&headers[..], &[("traceparent", &*theirs)]].concat();
+    assert_eq!(bench.webhook("sandbox-bank", &headers, &body).await, 202);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    let carried = bench.ledger.told()[0].traceparent.clone().unwrap();
+    assert!(carried.starts_with("00-") && !carried.contains(trace), "{carried}");
+    assert_eq!(bench.count(&format!("webhook_inbox where traceparent like '%{trace}%'")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_64_times_at_once_is_one_message() {
     let bench = Arc::new(Bench::start().await);
     let (secret, now) = (bench.whsec(), bench.clock.unix());
