@@ -52,21 +52,23 @@ pub enum Error {
     /// No such thing, or not for this caller.
     #[error("no such {0:?}")]
     Missing(Resource),
-    /// The two accounts of an exchange have one currency, or the amount is not in the account's.
-    #[error("{0}: the currency does not fit")]
-    Currency(&'static str),
-    /// There is no usable rate for the pair.
-    #[error("no rate: {0}")]
-    NoRate(&'static str),
     /// The partner says of a payout what contradicts its earlier word. Nothing was booked.
     #[error("the partner contradicts its earlier word")]
     Contradiction,
-    /// What cannot happen has happened. Nothing more was done.
-    #[error("invariant: {0}")]
-    Invariant(&'static str),
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
+    /// The broker's rates are not of a day that this house deals at; nothing has happened, and tomorrow it may.
+    #[error("no exchange at the rates of {date}: {why}")]
+    RateDate {
+        /// Their day.
+        date: chrono::NaiveDate,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
 }
 
 /// What is wrong with an amount.
@@ -134,15 +136,12 @@ impl From<Error> for Problem {
             }
             Error::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
                 .field("Idempotency-Key"),
-            Error::Amount { field, cause } => {
-                let title = "The amount is not a positive amount of its currency";
-                Self::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(cause.to_string()).field(field)
-            }
+            Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
-            Error::Currency(field) => currency_mismatch().field(field),
-            Error::NoRate(why) => {
-                unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why)
+            Error::RateDate { .. } => {
+                tracing::error!(cause = %error, "the reference rates are unusable");
+                Self::busy(600)
             }
             Error::Contradiction => {
                 let title = "The payout has ended otherwise, on the partner's own word";
@@ -175,8 +174,17 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Reason::LimitExceeded => {
             unprocessable(code::LIMIT_EXCEEDED, "The account cannot hold that much").field(account)
         }
+        Reason::NoRate => unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies"),
+        Reason::TooSmall => {
+            amount_invalid("it buys less than the smallest unit of the other currency", "amount.amount")
+        }
         Reason::Malformed => Problem::internal(&"a command was not a balanced set of legs"),
     }
+}
+
+fn amount_invalid(detail: &str, field: &'static str) -> Problem {
+    let title = "The amount is not a positive amount of its currency";
+    Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(detail).field(field)
 }
 
 fn currency_mismatch() -> Problem {

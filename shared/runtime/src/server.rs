@@ -186,7 +186,7 @@ fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>)
     let address = server.addrs().first().copied().ok_or_else(|| anyhow!("no address was bound"))?;
     let running = server.run();
     let handle = running.handle();
-    tracing::info!(listener = %address, internal = side == Side::Internal, "listening");
+    tracing::info!(listener = %address, internal = treatment.side == Side::Internal, "listening");
     Ok(Server { address, handle, task: tokio::spawn(running) })
 }
 

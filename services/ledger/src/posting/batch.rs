@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::fold::{State, apply};
-use super::model::{Entry, Fingerprint, Key, Order, Rejection, Verdict};
+use super::model::{Entry, Extra, Fingerprint, Key, Order, Rejection, Verdict};
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Plan {
                 Reply::Same(*earlier)
             } else {
                 first.insert(&order.key, index);
-                match apply(state, &order.command) {
+                match verdict(state, order) {
                     Verdict::Rejected(rejection) => {
                         plan.rejections.push((index, rejection));
                         Reply::Rejected(rejection)
@@ -144,12 +144,19 @@ impl Plan {
     }
 }
 
+fn verdict(state: &mut State, order: &Order) -> Verdict {
+    match order.extra {
+        Extra::Refused(rejection) => Verdict::Rejected(rejection),
+        _ => apply(state, &order.command),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use money::{Currency, Money};
 
     use super::*;
-    use crate::posting::model::{Account, Actor, Command, Extra, Kind, Purpose, Reason};
+    use crate::posting::model::{Account, Actor, Command, Kind, Purpose, Reason};
 
     fn account(number: u128, balance: i64) -> Account {
         Account {
@@ -214,6 +221,17 @@ mod tests {
         let refused = Outcome::Rejected(Rejection { reason: Reason::InsufficientFunds, leg: 0 });
         assert_eq!(answers, [Answer::Decided(refused), Answer::Replayed(refused)]);
         assert_eq!(plan.rejections.len(), 1);
+    }
+
+    #[test]
+    fn an_order_that_was_refused_before_it_came_here_is_recorded_and_moves_nothing() {
+        let rejection = Rejection { reason: Reason::NoRate, leg: 0 };
+        let refused = Order { extra: Extra::Refused(rejection), ..order("a", 60) };
+        let (plan, answers) = decide(&[refused.clone(), order("a", 60), refused], &HashMap::new());
+        let outcome = Outcome::Rejected(rejection);
+        assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
+        assert!(plan.postings.is_empty());
+        assert_eq!(plan.rejections, [(0, rejection)]);
     }
 
     #[test]

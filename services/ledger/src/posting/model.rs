@@ -78,7 +78,7 @@ texts!(Word { Refusal = "refusal", Event = "event", Status = "status" });
 texts!(Reason {
     Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
     Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
-    LimitExceeded = "limit_exceeded",
+    LimitExceeded = "limit_exceeded", NoRate = "no_rate", TooSmall = "too_small",
 });
 
 impl Kind {
@@ -226,6 +226,10 @@ pub enum Reason {
     InsufficientFunds,
     /// The balance would not fit.
     LimitExceeded,
+    /// No rate is published for the pair of currencies.
+    NoRate,
+    /// The amount buys less than the other currency's smallest unit.
+    TooSmall,
 }
 
 /// A refusal and the leg that caused it.
@@ -289,6 +293,9 @@ pub enum Word {
 pub enum Extra {
     /// Nothing.
     Nothing,
+    /// Nothing, and nothing is posted: the order was refused while its command was being made. What is left is to record that under
+    /// its key, so that the refusal is as final as one of the fold.
+    Refused(Rejection),
     /// The quote of an exchange.
     Exchange {
         /// What the customer gets.

@@ -8,6 +8,7 @@ mod database;
 mod engine;
 mod exchanges;
 mod faults;
+mod inputs;
 mod internal;
 mod layers;
 mod payout_histories;

@@ -112,7 +112,7 @@ impl<'a> Rows<'a> {
 
     fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
         match &order.extra {
-            Extra::Nothing => (),
+            Extra::Nothing | Extra::Refused(_) => (),
             Extra::Exchange { bought, rate, rate_date, rate_source } => {
                 let rows = &mut self.exchanges;
                 rows.transfers.push(transfer);
