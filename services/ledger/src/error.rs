@@ -52,6 +52,9 @@ pub enum Error {
     /// No such thing, or not for this caller.
     #[error("no such {0:?}")]
     Missing(Resource),
+    /// The item in suspense has another owner already.
+    #[error("the item is allocated to another account")]
+    Allocated,
     /// The two accounts of an exchange have one currency, or the amount is not in the account's.
     #[error("{0}: the currency does not fit")]
     Currency(&'static str),
@@ -83,6 +86,8 @@ pub enum Resource {
     Transfer,
     /// A payout.
     Payout,
+    /// Money in suspense.
+    SuspenseItem,
 }
 
 impl Retry for Error {
@@ -134,6 +139,9 @@ impl From<Error> for Problem {
             }
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
+            Error::Allocated => {
+                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
+            }
             Error::Currency(field) => currency_mismatch().field(field),
             Error::NoRate(why) => {
                 unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why)
@@ -149,8 +157,12 @@ impl From<Error> for Problem {
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
     let account = match kind {
-        Kind::Deposit => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutReturn | Kind::PayoutPaidLate => "payout_id",
+        // What the payee is to blame for went to suspense; what is left is about accounts of the house.
+        Kind::Deposit | Kind::PayoutReturn => {
+            return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason));
+        }
+        Kind::Allocation => "account_id",
+        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutPaidLate => "payout_id",
         _ if rejection.leg == 0 => "from_account",
         _ => "to_account",
     };
@@ -179,6 +191,7 @@ fn missing(resource: Resource) -> Problem {
         Resource::Account => (code::ACCOUNT_NOT_FOUND, "There is no such account"),
         Resource::Transfer => (code::TRANSFER_NOT_FOUND, "There is no such transfer"),
         Resource::Payout => (code::PAYOUT_NOT_FOUND, "There is no such payout"),
+        Resource::SuspenseItem => (code::SUSPENSE_ITEM_NOT_FOUND, "There is no such item in suspense"),
     };
     Problem::new(StatusCode::NOT_FOUND, code, title)
 }

@@ -289,6 +289,18 @@ pub enum Word {
 pub enum Extra {
     /// Nothing.
     Nothing,
+    /// The event that told of money that has arrived; kept with the money if it goes to suspense.
+    Arrival {
+        /// Whose event.
+        provider: String,
+        /// Its id.
+        event_id: String,
+    },
+    /// Money in suspense goes to its owner.
+    Allocation {
+        /// The item.
+        item: Uuid,
+    },
     /// The quote of an exchange.
     Exchange {
         /// What the customer gets.
@@ -320,6 +332,20 @@ pub enum Extra {
         /// Whose word says so.
         word: Word,
     },
+}
+
+impl Extra {
+    /// The provider and the id of the event that told of money that has arrived.
+    pub fn event(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Arrival { provider, event_id } => Some((provider, event_id)),
+            Self::Nothing
+            | Self::Allocation { .. }
+            | Self::Exchange { .. }
+            | Self::Payout { .. }
+            | Self::PayoutClosed { .. } => None,
+        }
+    }
 }
 
 /// A command with its key and its texts: what the committer takes.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+mod allocation;
 mod concurrency;
 mod database;
 mod engine;
@@ -11,5 +12,6 @@ mod faults;
 mod internal;
 mod layers;
 mod payouts;
+mod suspense;
 mod transfers;
 mod world;

@@ -7,9 +7,11 @@ use storage::{Connection, StorageError};
 use uuid::Uuid;
 
 use super::Failure;
-use super::statements::{ClosePayouts, RecordOutcomes, WriteExchanges, WritePayouts, WritePostings};
+use super::statements::{
+    AllocateItems, ClosePayouts, RecordOutcomes, WriteExchanges, WriteItems, WritePayouts, WritePostings,
+};
 use crate::posting::batch::{Plan, Posting};
-use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
+use crate::posting::model::{Actor, Entry, Extra, Order, Reason, Rejection};
 
 /// Everything that a batch writes.
 pub(super) struct Rows<'a> {
@@ -18,16 +20,21 @@ pub(super) struct Rows<'a> {
     exchanges: WriteExchanges<'a>,
     payouts: WritePayouts<'a>,
     closings: ClosePayouts<'a>,
+    items: WriteItems<'a>,
+    allocations: AllocateItems<'a>,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Self {
+    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Result<Self, Failure> {
         let mut rows = Self::empty(at);
         for posting in &plan.postings {
             if let Some(order) = orders.get(posting.order) {
                 rows.add_transfer(posting, order);
                 rows.add_outcome(order, Some(posting.id), None);
                 rows.add_extra(posting.id, order);
+                if let Some(reason) = posting.suspended {
+                    rows.add_item(posting.id, order, reason)?;
+                }
             }
         }
         for (order, rejection) in &plan.rejections {
@@ -36,7 +43,7 @@ impl<'a> Rows<'a> {
             }
         }
         rows.add_entries(&plan.postings);
-        rows
+        Ok(rows)
     }
 
     /// Writes them; answers the number before that of the first transfer.
@@ -53,12 +60,22 @@ impl<'a> Rows<'a> {
             // Its key is free and yet the payout is closed: better no posting than a second one.
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
+        let items = self.items.ids.len();
+        if items > 0 && self.items.execute(db).await? != items {
+            return Err(Failure::Unexpected("a transfer into suspense"));
+        }
+        let allocations = self.allocations.items.len();
+        if allocations > 0 && self.allocations.execute(db).await? != allocations {
+            // As above: its key is free and yet the item is allocated.
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
         Ok(base)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
         let rows = &mut self.postings;
-        if let (Some(from), Some(to)) = (order.command.from(), order.command.to()) {
+        // What was posted, which is not always what was ordered: a payee may have been replaced by suspense.
+        if let [from, .., to] = posting.entries.as_slice() {
             rows.count += 1;
             rows.ids.push(posting.id);
             rows.amounts.push(from.amount.minor().saturating_neg());
@@ -100,7 +117,12 @@ impl<'a> Rows<'a> {
 
     fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
         match &order.extra {
-            Extra::Nothing => (),
+            // An arrival is kept only if it goes to suspense.
+            Extra::Nothing | Extra::Arrival { .. } => (),
+            Extra::Allocation { item } => {
+                self.allocations.items.push(*item);
+                self.allocations.transfers.push(transfer);
+            }
             Extra::Exchange { bought, rate, rate_date, rate_source } => {
                 let rows = &mut self.exchanges;
                 rows.transfers.push(transfer);
@@ -134,6 +156,19 @@ impl<'a> Rows<'a> {
         }
     }
 
+    fn add_item(&mut self, transfer: Uuid, order: &'a Order, reason: Reason) -> Result<(), Failure> {
+        let (Some((provider, event_id)), Some(wanted)) = (order.extra.event(), order.command.to()) else {
+            return Err(Failure::Unexpected("money for suspense without the event that told of it"));
+        };
+        let rows = &mut self.items;
+        rows.ids.push(transfer);
+        rows.providers.push(provider);
+        rows.event_ids.push(event_id);
+        rows.wanted_accounts.push(wanted.account);
+        rows.reasons.push(reason.as_str());
+        Ok(())
+    }
+
     fn empty(at: DateTime<Utc>) -> Self {
         Self {
             postings: WritePostings { at, ..Default::default() },
@@ -141,6 +176,8 @@ impl<'a> Rows<'a> {
             exchanges: WriteExchanges::default(),
             payouts: WritePayouts { at, ..Default::default() },
             closings: ClosePayouts::default(),
+            items: WriteItems::default(),
+            allocations: AllocateItems::default(),
         }
     }
 }
