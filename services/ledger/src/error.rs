@@ -55,6 +55,9 @@ pub enum Error {
     /// The partner says of a payout what contradicts its earlier word. Nothing was booked.
     #[error("the partner contradicts its earlier word")]
     Contradiction,
+    /// The item in suspense has another owner already.
+    #[error("the item is allocated to another account")]
+    Allocated,
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
@@ -91,6 +94,8 @@ pub enum Resource {
     Transfer,
     /// A payout.
     Payout,
+    /// Money in suspense.
+    SuspenseItem,
 }
 
 impl Retry for Error {
@@ -143,6 +148,9 @@ impl From<Error> for Problem {
                 tracing::error!(cause = %error, "the reference rates are unusable");
                 Self::busy(600)
             }
+            Error::Allocated => {
+                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
+            }
             Error::Contradiction => {
                 let title = "The payout has ended otherwise, on the partner's own word";
                 Self::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
@@ -158,8 +166,12 @@ impl From<Error> for Problem {
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
     let account = match kind {
-        Kind::Deposit => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutReturn | Kind::PayoutPaidLate => "payout_id",
+        // What the payee is to blame for went to suspense; what is left is about accounts of the house.
+        Kind::Deposit | Kind::PayoutReturn => {
+            return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason));
+        }
+        Kind::Allocation => "account_id",
+        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutPaidLate => "payout_id",
         _ if rejection.leg == 0 => "from_account",
         _ => "to_account",
     };
@@ -197,6 +209,7 @@ fn missing(resource: Resource) -> Problem {
         Resource::Account => (code::ACCOUNT_NOT_FOUND, "There is no such account"),
         Resource::Transfer => (code::TRANSFER_NOT_FOUND, "There is no such transfer"),
         Resource::Payout => (code::PAYOUT_NOT_FOUND, "There is no such payout"),
+        Resource::SuspenseItem => (code::SUSPENSE_ITEM_NOT_FOUND, "There is no such item in suspense"),
     };
     Problem::new(StatusCode::NOT_FOUND, code, title)
 }

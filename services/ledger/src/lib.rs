@@ -4,6 +4,7 @@
 //! - every transfer's entries sum to zero in each currency; entries are never changed or deleted;
 //! - an account's balance is the sum of its entries and never below its floor; its entries are numbered without a gap;
 //! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
+//! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -35,6 +36,7 @@ pub mod posting;
 pub mod routes;
 mod schema;
 pub mod state;
+pub mod suspense;
 pub mod transfers;
 
 use crate::config::Config;
@@ -58,6 +60,7 @@ pub struct Ledger;
 
 impl Service for Ledger {
     const NAME: &'static str = "ledger";
+    const COMMANDS: &'static [(&'static str, &'static str)] = &[suspense::command::COMMAND];
 
     type Config = Config;
 
@@ -109,6 +112,10 @@ impl Service for Ledger {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
         })))
+    }
+
+    async fn command(config: Config, _suspense: &str, arguments: Vec<String>) -> Result<()> {
+        suspense::command::run(&config, &arguments).await
     }
 }
 

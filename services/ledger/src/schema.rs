@@ -75,6 +75,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    suspense_items (id) {
+        id -> Uuid,
+        provider -> Text,
+        event_id -> Text,
+        wanted_account -> Uuid,
+        reason -> Text,
+        amount -> BigInt,
+        currency -> Text,
+        received_at -> Timestamptz,
+        allocated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     idempotency (owner, operation, key) {
         owner -> Text,
         operation -> Text,
@@ -87,4 +101,12 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, transfers, entries, exchanges, payouts, idempotency);
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    transfers,
+    entries,
+    exchanges,
+    payouts,
+    suspense_items,
+    idempotency
+);

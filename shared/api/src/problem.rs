@@ -87,6 +87,11 @@ pub mod code {
     /// No such payout for this caller.
     pub const PAYOUT_NOT_FOUND: &str = "ledger.payout_not_found";
 
+    /// No such item in suspense.
+    pub const SUSPENSE_ITEM_NOT_FOUND: &str = "ledger.suspense_item_not_found";
+    /// The item in suspense went to another account.
+    pub const ALREADY_ALLOCATED: &str = "ledger.already_allocated";
+
     /// The challenge is unknown, used, expired or made for something else.
     pub const CHALLENGE_INVALID: &str = "attestation.challenge_invalid";
     /// The evidence is not of a known format or too large to be looked at.

@@ -8,18 +8,19 @@ insert into accounts (id, currency, purpose, floor, name, opened_at)
 select overlay(a.id::text placing '000004' from 31)::uuid, a.currency, 'suspense', -9223372036854775808, 'suspense', now()
 from accounts a where a.purpose = 'settlement';
 
--- deposit:          settlement → customer, or → suspense
--- allocation:       suspense   → customer, by an operator
--- payout_return:    settlement → customer, or → suspense: the creditor's bank sent a paid payout back
--- payout_paid_late: suspense   → settlement: the bank paid what had been given back to the customer
+-- deposit:            settlement → customer, or → suspense
+-- allocation:         suspense   → customer, by an operator
+-- payout_return:      settlement → customer, or → suspense: the creditor's bank sent a paid payout back
+-- payout_paid_late:   suspense   → settlement: the bank paid what had been given back to the customer
+-- payout_return_late: settlement → suspense: and got it back
 alter table transfers drop constraint transfers_kind_check;
 alter table transfers add constraint transfers_kind_check
     check (kind in ('deposit', 'transfer', 'exchange', 'payout', 'payout_settlement', 'payout_reversal',
-                    'payout_return', 'payout_paid_late', 'allocation'));
+                    'payout_return', 'payout_paid_late', 'payout_return_late', 'allocation'));
 alter table idempotency drop constraint idempotency_operation_check;
 alter table idempotency add constraint idempotency_operation_check
     check (operation in ('deposit', 'transfer', 'exchange', 'payout', 'payout_closing',
-                         'payout_return', 'payout_paid_late', 'allocation'));
+                         'payout_return', 'payout_paid_late', 'payout_return_late', 'allocation'));
 
 -- Who carries the payout out. Only this provider's word on it counts.
 alter table payouts add column provider text not null default 'sandbox-bank' check (provider ~ '^[a-z0-9_-]{1,64}$');

@@ -69,7 +69,9 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
     let amount = row.money()?;
     let house = |purpose| system_account(purpose, amount.currency());
     let payout = row.id;
-    let closed = |paid| Extra::PayoutClosed { payout, paid, word };
+    let (provider, event_id) = (row.provider.clone(), payout.to_string());
+    let closed =
+        |paid| Extra::PayoutClosed { payout, paid, word, provider: row.provider.clone(), event_id: payout.to_string() };
     let (kind, from, to, extra) = match step {
         Step::Settle => {
             (Kind::PayoutSettlement, house(Purpose::PayoutClearing), house(Purpose::Settlement), closed(true))
@@ -80,11 +82,12 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
             (Kind::PayoutPaidLate, house(Purpose::Suspense), house(Purpose::Settlement), extra)
         }
         Step::Return => {
-            (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id, Extra::PayoutReturned { payout })
+            let extra = Extra::PayoutReturned { payout, provider, event_id };
+            (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id, extra)
         }
         Step::ReturnLate => {
-            let extra = Extra::PayoutReturned { payout };
-            (Kind::PayoutReturn, house(Purpose::Settlement), house(Purpose::Suspense), extra)
+            let extra = Extra::PayoutReturnedLate { payout };
+            (Kind::PayoutReturnLate, house(Purpose::Settlement), house(Purpose::Suspense), extra)
         }
     };
     let command = Command::between(kind, Actor::House, from, to, amount)

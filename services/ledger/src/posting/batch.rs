@@ -2,15 +2,17 @@
 //! others, and the rows to write. Pure; [`super::store`] does the reading before and the writing after.
 //!
 //! What holds: of the orders with one key exactly one is decided, ever; a repetition gets that outcome, and a key that
-//! returns with another request gets nothing but the news that it does.
+//! returns with another request gets nothing but the news that it does. A refusal is an outcome for customers only: what is
+//! refused to the house is about money that is somewhere already, so it is judged anew.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::fold::{State, apply};
-use super::model::{Entry, Extra, Fingerprint, Key, Order, Rejection, Verdict};
+use super::arrival::book;
+use super::fold::State;
+use super::model::{Actor, Entry, Extra, Fingerprint, Key, Order, Reason, Rejection, Verdict};
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +25,12 @@ pub struct Posted {
     pub at: DateTime<Utc>,
 }
 
-/// What became of an order. It never changes again.
+/// What became of an order. It never changes again, but for a refusal to the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The money has moved.
     Posted(Posted),
-    /// It has not and, under this key, never will.
+    /// It has not and, under this key of a customer, never will.
     Rejected(Rejection),
 }
 
@@ -61,6 +63,8 @@ pub struct Posting {
     pub id: Uuid,
     /// Its lines.
     pub entries: Vec<Entry>,
+    /// Why the money went to suspense and not where the order says.
+    pub suspended: Option<Reason>,
 }
 
 /// What is to be written, and what is to be said once it is.
@@ -68,7 +72,7 @@ pub struct Posting {
 pub struct Plan {
     /// In the order in which they are numbered.
     pub postings: Vec<Posting>,
-    /// Index of the order, and why.
+    /// Index of the order, and why: refusals to customers, to be kept.
     pub rejections: Vec<(usize, Rejection)>,
     replies: Vec<Reply>,
 }
@@ -99,14 +103,19 @@ impl Plan {
             } else if let Some(earlier) = first.get(&order.key) {
                 Reply::Same(*earlier)
             } else {
-                first.insert(&order.key, index);
                 match verdict(state, order) {
-                    Verdict::Rejected(rejection) => {
+                    // Nothing is kept: the next order with this key is judged by itself.
+                    (Verdict::Rejected(rejection), _) if order.command.actor == Actor::House => {
+                        Reply::Rejected(rejection)
+                    }
+                    (Verdict::Rejected(rejection), _) => {
+                        first.insert(&order.key, index);
                         plan.rejections.push((index, rejection));
                         Reply::Rejected(rejection)
                     }
-                    Verdict::Posted(entries) => {
-                        plan.postings.push(Posting { order: index, id: ids(), entries });
+                    (Verdict::Posted(entries), suspended) => {
+                        first.insert(&order.key, index);
+                        plan.postings.push(Posting { order: index, id: ids(), entries, suspended });
                         Reply::Posted(plan.postings.len() - 1)
                     }
                 }
@@ -144,10 +153,11 @@ impl Plan {
     }
 }
 
-fn verdict(state: &mut State, order: &Order) -> Verdict {
+/// The verdict, and why the money went to suspense, if it did.
+fn verdict(state: &mut State, order: &Order) -> (Verdict, Option<Reason>) {
     match order.extra {
-        Extra::Refused(rejection) => Verdict::Rejected(rejection),
-        _ => apply(state, &order.command),
+        Extra::Refused(rejection) => (Verdict::Rejected(rejection), None),
+        _ => book(state, &order.command),
     }
 }
 
@@ -232,6 +242,20 @@ mod tests {
         assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
         assert!(plan.postings.is_empty());
         assert_eq!(plan.rejections, [(0, rejection)]);
+    }
+
+    #[test]
+    fn a_refusal_to_the_house_is_not_kept_and_spoils_no_later_order() {
+        let house = |minor| {
+            let amount = Money::new(minor, Currency::EUR);
+            let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let command = Command::between(Kind::Transfer, Actor::House, from, to, amount).unwrap();
+            Order { command, ..order("a", minor) }
+        };
+        let (plan, answers) = decide(&[house(5), house(6), order("a", 60)], &HashMap::new());
+        let refused = Outcome::Rejected(Rejection { reason: Reason::NotOwner, leg: 0 });
+        assert_eq!(answers, [refused, refused, posted(101, 8)].map(Answer::Decided));
+        assert!(plan.rejections.is_empty());
     }
 
     #[test]

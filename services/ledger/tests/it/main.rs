@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+mod allocation;
 mod concurrency;
 mod database;
 mod engine;
@@ -13,5 +14,6 @@ mod internal;
 mod layers;
 mod payout_histories;
 mod payouts;
+mod suspense;
 mod transfers;
 mod world;

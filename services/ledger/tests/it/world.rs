@@ -122,7 +122,8 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
-    _database: DroppedAside,
+    database: DroppedAside,
+    config: Config,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -146,7 +147,7 @@ impl World {
         let (database, authority) = (database.unwrap(), authority.unwrap());
         let config = configuration(&pki, &database, &authority, &broker, posting, payouts);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger = runtime::start::<Ledger>(config, clock).await.unwrap();
+        let ledger = runtime::start::<Ledger>(config.clone(), clock).await.unwrap();
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
@@ -155,7 +156,8 @@ impl World {
             ledger,
             authority,
             broker,
-            _database: DroppedAside(Some(database)),
+            database: DroppedAside(Some(database)),
+            config,
             superuser,
             pki,
             public,
@@ -228,6 +230,27 @@ impl World {
         let response = self.as_operator.get(self.internal_url("/internal/v1/invariants")).send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.json().await.unwrap()
+    }
+
+    /// The running ledger's configuration as a file, for its subcommands.
+    pub(crate) fn config_file(&self) -> std::path::PathBuf {
+        let mut config = self.config.clone();
+        config.common.internal.url = self.internal_url("");
+        let path = self.pki.dir().join("ledger.toml");
+        std::fs::write(&path, runtime::config::print(&config).unwrap()).unwrap();
+        path
+    }
+
+    /// The URL of the role that posts.
+    pub(crate) fn poster_url(&self) -> String {
+        self.database.0.as_ref().unwrap().poster_url.clone()
+    }
+
+    /// What SQL that is refused says, as superuser.
+    pub(crate) async fn sql_error(&self, statement: &str) -> String {
+        use diesel_async::SimpleAsyncConnection as _;
+        let mut db = storage::connection(&self.superuser).await.unwrap();
+        db.batch_execute(statement).await.unwrap_err().to_string()
     }
 
     /// Runs SQL as superuser.

@@ -100,7 +100,7 @@ async fn decide(db: &mut Connection, orders: &[Order], at: DateTime<Utc>) -> Res
     let (mut state, recorded) = read(db, orders).await?;
     let millis = at.timestamp_millis();
     let plan = Plan::make(orders, &mut state, &recorded, || storage::ids::new(millis));
-    let rows = Rows::of(&plan, orders, at);
+    let rows = Rows::of(&plan, orders, at)?;
     let base = rows.write(db).await?;
     Ok(plan.answers(orders, base, at))
 }
@@ -108,7 +108,7 @@ async fn decide(db: &mut Connection, orders: &[Order], at: DateTime<Utc>) -> Res
 async fn read(db: &Connection, orders: &[Order]) -> Result<(State, HashMap<Key, Recorded>), Failure> {
     use diesel_async::RunQueryDsl as _;
 
-    let mut ids: Vec<_> = orders.iter().flat_map(|order| &order.command.legs).map(|leg| leg.account).collect();
+    let mut ids: Vec<_> = orders.iter().flat_map(|order| order.command.accounts()).collect();
     ids.sort_unstable();
     ids.dedup();
     let owners: Vec<&str> = orders.iter().map(|order| order.key.owner.as_str()).collect();

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::statements::{
-    ClosePayouts, PaidLatePayouts, RecordOutcomes, ReturnPayouts, WriteExchanges, WritePayouts, WritePostings,
+    AllocateItems, ClosePayouts, PaidLatePayouts, RecordOutcomes, ReturnPayouts, WriteExchanges, WriteItems,
+    WritePayouts, WritePostings,
 };
 use crate::posting::batch::{Plan, Posting};
-use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
+use crate::posting::model::{Actor, Entry, Extra, Order, Reason, Rejection};
 
 /// Everything that a batch writes.
 pub(super) struct Rows<'a> {
@@ -22,16 +23,21 @@ pub(super) struct Rows<'a> {
     closings: ClosePayouts<'a>,
     returns: ReturnPayouts<'a>,
     late: PaidLatePayouts<'a>,
+    items: WriteItems<'a>,
+    allocations: AllocateItems<'a>,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Self {
+    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Result<Self, Failure> {
         let mut rows = Self::empty(at);
         for posting in &plan.postings {
             if let Some(order) = orders.get(posting.order) {
                 rows.add_transfer(posting, order);
                 rows.add_outcome(order, Some(posting.id), None);
                 rows.add_extra(posting.id, order);
+                if let Some(reason) = posting.suspended {
+                    rows.add_item(posting.id, order, reason)?;
+                }
             }
         }
         for (order, rejection) in &plan.rejections {
@@ -40,7 +46,7 @@ impl<'a> Rows<'a> {
             }
         }
         rows.add_entries(&plan.postings);
-        rows
+        Ok(rows)
     }
 
     /// Writes them; answers the number before that of the first transfer.
@@ -65,12 +71,22 @@ impl<'a> Rows<'a> {
         if returns > 0 && self.returns.execute(db).await? != returns {
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
+        let items = self.items.ids.len();
+        if items > 0 && self.items.execute(db).await? != items {
+            return Err(Failure::Unexpected("a transfer into suspense"));
+        }
+        let allocations = self.allocations.items.len();
+        if allocations > 0 && self.allocations.execute(db).await? != allocations {
+            // As above: its key is free and yet the item is allocated.
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
         Ok(base)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
         let rows = &mut self.postings;
-        if let (Some(from), Some(to)) = (order.command.from(), order.command.to()) {
+        // What was posted, which is not always what was ordered: a payee may have been replaced by suspense.
+        if let [from, .., to] = posting.entries.as_slice() {
             rows.count += 1;
             rows.ids.push(posting.id);
             rows.amounts.push(from.amount.minor().saturating_neg());
@@ -112,7 +128,12 @@ impl<'a> Rows<'a> {
 
     fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
         match &order.extra {
-            Extra::Nothing | Extra::Refused(_) => (),
+            // An arrival is kept only if it goes to suspense.
+            Extra::Nothing | Extra::Refused(_) | Extra::Arrival { .. } => (),
+            Extra::Allocation { item } => {
+                self.allocations.items.push(*item);
+                self.allocations.transfers.push(transfer);
+            }
             Extra::Exchange { bought, rate, rate_date, rate_source } => {
                 let rows = &mut self.exchanges;
                 rows.transfers.push(transfer);
@@ -137,13 +158,13 @@ impl<'a> Rows<'a> {
                     rows.providers.push(provider);
                 }
             }
-            Extra::PayoutClosed { payout, paid, word } => {
+            Extra::PayoutClosed { payout, paid, word, .. } => {
                 self.closings.ids.push(*payout);
                 self.closings.statuses.push(if *paid { "paid" } else { "failed" });
                 self.closings.closed_by.push(transfer);
                 self.closings.words.push(word.as_str());
             }
-            Extra::PayoutReturned { payout } => {
+            Extra::PayoutReturned { payout, .. } | Extra::PayoutReturnedLate { payout } => {
                 self.returns.ids.push(*payout);
                 self.returns.returned_by.push(transfer);
             }
@@ -152,6 +173,19 @@ impl<'a> Rows<'a> {
                 self.late.paid_late_by.push(transfer);
             }
         }
+    }
+
+    fn add_item(&mut self, transfer: Uuid, order: &'a Order, reason: Reason) -> Result<(), Failure> {
+        let (Some((provider, event_id)), Some(wanted)) = (order.extra.event(), order.command.to()) else {
+            return Err(Failure::Unexpected("money for suspense without the event that told of it"));
+        };
+        let rows = &mut self.items;
+        rows.ids.push(transfer);
+        rows.providers.push(provider);
+        rows.event_ids.push(event_id);
+        rows.wanted_accounts.push(wanted.account);
+        rows.reasons.push(reason.as_str());
+        Ok(())
     }
 
     fn empty(at: DateTime<Utc>) -> Self {
@@ -163,6 +197,8 @@ impl<'a> Rows<'a> {
             closings: ClosePayouts::default(),
             returns: ReturnPayouts::default(),
             late: PaidLatePayouts::default(),
+            items: WriteItems::default(),
+            allocations: AllocateItems::default(),
         }
     }
 }

@@ -164,6 +164,28 @@ statement! {
     } ") as c (id, paid_late_by) where p.id = c.id and p.status = 'failed' and p.paid_late_by is null"
 }
 
+statement! {
+    /// Writes why money is in suspense, beside the transfers that took it there.
+    WriteItems -> () {
+        "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
+         select t.id, i.provider, i.event_id, i.wanted_account, i.reason, t.amount, t.currency, t.posted_at from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " providers: Array<Text> = Vec<&'a str>,
+        ", " event_ids: Array<Text> = Vec<&'a str>,
+        ", " wanted_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " reasons: Array<Text> = Vec<&'static str>,
+    } ") as i (id, provider, event_id, wanted_account, reason) join transfers t on t.id = i.id"
+}
+
+statement! {
+    /// Says which transfers took money out of suspense.
+    AllocateItems -> () {
+        "update suspense_items i set allocated_by = a.transfer_id from unnest("
+        items: Array<SqlUuid> = Vec<Uuid>,
+        ", " transfers: Array<SqlUuid> = Vec<Uuid>,
+    } ") as a (id, transfer_id) where i.id = a.id and i.allocated_by is null"
+}
+
 /// A row of [`LockAccounts`].
 #[derive(Debug, Queryable)]
 pub(super) struct LockedRow {
