@@ -89,6 +89,16 @@ async fn a_large_message_is_refused_before_it_is_hashed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_message_that_is_only_announced_is_refused_at_once() {
+    let bench = Bench::start().await;
+    let url = format!("https://localhost:{}/webhooks/sandbox-bank", bench.broker.public.unwrap().port());
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+    let request = bench.public.post(url).header("content-length", "4294967296").body(reqwest::Body::wrap_stream(never));
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(3), request.send()).await;
+    assert_eq!(answer.expect("not only after the time for the body").unwrap().status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signed_nonsense_is_a_client_error_and_other_events_are_taken_and_dropped() {
     let bench = Bench::start().await;
     let (secret, now) = (bench.whsec(), bench.clock.unix());
