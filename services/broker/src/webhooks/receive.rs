@@ -51,6 +51,8 @@ pub enum Received {
     New,
     /// It was there.
     Again,
+    /// It was there, rejected, and is judged anew.
+    Reopened,
 }
 
 impl Receiver {
@@ -110,6 +112,11 @@ impl Receiver {
             Inserted::Same => {
                 log("duplicate");
                 Ok(Received::Again)
+            }
+            Inserted::Reopened => {
+                log("reopened");
+                self.wake.notify_one();
+                Ok(Received::Reopened)
             }
             Inserted::Different => {
                 // Signed, and yet another message under an id that was used: the provider's fault, and never ours to act on.
