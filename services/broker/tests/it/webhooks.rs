@@ -102,14 +102,34 @@ async fn a_large_message_that_is_only_announced_is_refused_at_once() {
 async fn signed_nonsense_is_a_client_error_and_other_events_are_taken_and_dropped() {
     let bench = Bench::start().await;
     let (secret, now) = (bench.whsec(), bench.clock.unix());
-    for (id, body) in
-        [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"payment.received\",\"data\":{\"amount\":1}}")]
-    {
+    for (id, body) in [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"a b\",\"data\":{}}")] {
         assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 400, "{body}");
     }
     assert_eq!(bench.count("webhook_inbox").await, 0);
     assert_eq!(bench.signed(&secret, "evt_4", now, b"{\"type\":\"invoice.sent\",\"data\":{}}").await, 202);
     assert_eq!(bench.count("webhook_inbox where state = 'ignored' and body is null").await, 1);
+    assert!(bench.ledger.told().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_payment_that_we_cannot_read_is_kept_for_a_person() {
+    let bench = Bench::start().await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    let readable = String::from_utf8(event()).unwrap();
+    for (id, body) in [
+        ("evt_1", "{\"type\":\"payment.received\",\"data\":{\"amount\":1}}".to_owned()),
+        ("evt_2", readable.replace(ACCOUNT, "DE89370400440532013000")),
+        ("evt_3", readable.replace("\"250.00\"", "250.00")),
+    ] {
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202, "{body}");
+        let kept = format!(
+            "webhook_inbox where event_id = '{id}' and state = 'rejected' and body is not null and last_error like '%agreed form'"
+        );
+        bench.until(&kept, 1).await;
+        // Again, and judged anew: it is still not readable, and stays.
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202);
+        bench.until(&format!("{kept} and reopened = 1"), 1).await;
+    }
     assert!(bench.ledger.told().is_empty());
 }
 
