@@ -46,7 +46,7 @@ pub struct Broker;
 
 impl Service for Broker {
     const NAME: &'static str = "broker";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &secrets::command::COMMANDS;
+    const COMMANDS: &'static [(&'static str, &'static str)] = &commands();
 
     type Config = Config;
 
@@ -92,8 +92,16 @@ impl Service for Broker {
     }
 
     async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
-        secrets::command::run(&config, name, &arguments).await
+        match name {
+            webhooks::command::NAME => webhooks::command::run(&config, &arguments).await,
+            _ => secrets::command::run(&config, name, &arguments).await,
+        }
     }
+}
+
+const fn commands() -> [(&'static str, &'static str); 3] {
+    let [seal, retire] = secrets::command::COMMANDS;
+    [seal, retire, (webhooks::command::NAME, webhooks::command::HELP)]
 }
 
 /// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.

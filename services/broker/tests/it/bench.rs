@@ -48,6 +48,7 @@ pub(crate) struct Ledger {
     server: Server,
     pub(crate) told: Arc<Mutex<Vec<Told>>>,
     pub(crate) answer: Arc<AtomicU16>,
+    pub(crate) says: Arc<Mutex<Value>>,
 }
 
 /// One request to the ledger.
@@ -62,9 +63,10 @@ impl Ledger {
     async fn start(pki: &Pki) -> Self {
         let told: Arc<Mutex<Vec<Told>>> = Arc::default();
         let answer = Arc::new(AtomicU16::new(200));
-        let (heard, status) = (Arc::clone(&told), Arc::clone(&answer));
+        let says = Arc::new(Mutex::new(json!({})));
+        let (heard, status, body_of) = (Arc::clone(&told), Arc::clone(&answer), Arc::clone(&says));
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
-            let (heard, status) = (Arc::clone(&heard), Arc::clone(&status));
+            let (heard, status, body_of) = (Arc::clone(&heard), Arc::clone(&status), Arc::clone(&body_of));
             config.default_service(web::to(move |request: HttpRequest, body: web::Json<Value>| {
                 let traceparent = request.headers().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
                 heard.lock().unwrap().push(Told {
@@ -73,11 +75,21 @@ impl Ledger {
                     traceparent,
                 });
                 let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).unwrap();
-                std::future::ready(HttpResponse::build(status).json(json!({})))
+                std::future::ready(HttpResponse::build(status).json(&*body_of.lock().unwrap()))
             }));
         });
         let server = Server::start(ANY, &pki.internal("ledger"), Some(&pki.internal_ca()), routes).await.unwrap();
-        Self { server, told, answer }
+        Self { server, told, answer, says }
+    }
+
+    /// Answers a problem from now on.
+    pub(crate) fn refuse(&self, status: u16, code: &str, field: Option<&str>) {
+        let mut problem = json!({ "type": "t", "title": "t", "status": status, "code": code });
+        if let Some(field) = field {
+            problem["field"] = json!(field);
+        }
+        *self.says.lock().unwrap() = problem;
+        self.answer.store(status, Ordering::SeqCst);
     }
 
     pub(crate) fn told(&self) -> Vec<Told> {

@@ -24,7 +24,7 @@ pub(super) struct Item {
     amount: i64,
     pub(super) currency: String,
     received_at: DateTime<Utc>,
-    allocated_by: Option<Uuid>,
+    pub(super) allocated_by: Option<Uuid>,
     pub(super) reference: String,
     pub(super) counterparty: String,
 }

@@ -60,6 +60,11 @@ async fn an_operator_finds_the_money_and_takes_it_to_its_owner() {
         ["\"audit\"", "\"allocated\"", "\"operator\"", &*item, &*account].iter().all(|part| line.contains(part))
     };
     assert_eq!(log.lines().filter(|line| audited(line)).count(), 1);
+    // The partner's event says what it said, and raises no alarm any more.
+    let (status, again) = world.deposit("evt-1", NOBODY, "25.00", "EUR").await;
+    assert_eq!((status, &again["id"], &again["to_account"]), (201, &json!(item), &json!(EUR_SUSPENSE)));
+    let log = String::from_utf8(logged().lock().unwrap().clone()).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains("\"suspended\"") && line.contains(&item)).count(), 1);
     assert_eq!(world.invariants().await["hold"], true);
 }
 

@@ -171,3 +171,13 @@ async fn a_handler_that_hangs_is_given_up_and_what_it_did_is_unknown() {
     let waited = started.elapsed();
     assert!(waited.as_secs() < 5, "{waited:?}");
 }
+
+#[tokio::test]
+async fn a_body_that_is_announced_above_the_limit_is_refused_before_it_comes() {
+    let setup = Setup::new().await;
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+    let request = setup.post(reqwest::Body::wrap_stream(never)).header("content-length", 64 * 1024 + 1);
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(3), refusal(request)).await;
+    let (status, code, _) = refused.expect("not only after the time for the body");
+    assert_eq!((status, code.as_str()), (413, "request.too_large"));
+}
