@@ -5,11 +5,14 @@
 mod accounts;
 mod concurrency;
 mod database;
+mod deadlines;
 mod engine;
 mod exchanges;
 mod faults;
 mod internal;
+mod lanes;
 mod layers;
 mod payouts;
+mod times;
 mod transfers;
 mod world;

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::statements::{ClosePayouts, RecordOutcomes, WriteExchanges, WritePayouts, WritePostings};
-use crate::posting::batch::{Plan, Posting};
+use crate::posting::batch::{Numbered, Plan, Posting};
 use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
 
 /// Everything that a batch writes.
+#[derive(Default)]
 pub(super) struct Rows<'a> {
     postings: WritePostings<'a>,
     outcomes: RecordOutcomes<'a>,
@@ -21,8 +22,8 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Self {
-        let mut rows = Self::empty(at);
+    pub(super) fn of(plan: &Plan, orders: &'a [Order]) -> Self {
+        let mut rows = Self::default();
         for posting in &plan.postings {
             if let Some(order) = orders.get(posting.order) {
                 rows.add_transfer(posting, order);
@@ -39,13 +40,14 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    /// Writes them; answers the number before that of the first transfer.
-    pub(super) async fn write(self, db: &mut Connection) -> Result<i64, Failure> {
-        let base = write_main(self.postings, self.outcomes, db).await?;
+    /// Writes them; answers what the postings were given, if there are any.
+    pub(super) async fn write(mut self, db: &mut Connection) -> Result<Option<Numbered>, Failure> {
+        let numbered = write_main(self.postings, self.outcomes, db).await?;
         if !self.exchanges.transfers.is_empty() {
             self.exchanges.execute(db).await?;
         }
-        if !self.payouts.ids.is_empty() {
+        if let Some(Numbered { at, .. }) = numbered.filter(|_| !self.payouts.ids.is_empty()) {
+            self.payouts.at = at;
             self.payouts.execute(db).await?;
         }
         let closings = self.closings.ids.len();
@@ -53,7 +55,7 @@ impl<'a> Rows<'a> {
             // Its key is free and yet the payout is closed: better no posting than a second one.
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
-        Ok(base)
+        Ok(numbered)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
@@ -133,30 +135,21 @@ impl<'a> Rows<'a> {
             }
         }
     }
-
-    fn empty(at: DateTime<Utc>) -> Self {
-        Self {
-            postings: WritePostings { at, ..Default::default() },
-            outcomes: RecordOutcomes { at, ..Default::default() },
-            exchanges: WriteExchanges::default(),
-            payouts: WritePayouts { at, ..Default::default() },
-            closings: ClosePayouts::default(),
-        }
-    }
 }
 
-/// Both are on their way before the first answers.
+/// Both are on their way before the first answers, and both answers are awaited: one that is left behind would cost the connection.
 async fn write_main(
     postings: WritePostings<'_>,
     outcomes: RecordOutcomes<'_>,
     db: &Connection,
-) -> Result<i64, DieselError> {
+) -> Result<Option<Numbered>, DieselError> {
     let (mut first, mut second) = (db, db);
     let posting = async {
         if postings.ids.is_empty() {
-            return Ok(0);
+            return Ok::<_, DieselError>(None);
         }
-        postings.get_result::<(i64,)>(&mut first).await.map(|(base,)| base)
+        let (base, at) = postings.get_result::<(i64, DateTime<Utc>)>(&mut first).await?;
+        Ok(Some(Numbered { base, at }))
     };
     let recording = async {
         if outcomes.keys.is_empty() {
@@ -164,6 +157,8 @@ async fn write_main(
         }
         outcomes.execute(&mut second).await
     };
-    let (base, _) = futures_util::try_join!(posting, recording)?;
-    Ok(base)
+    let (numbered, recorded) = futures_util::join!(posting, recording);
+    let numbered = numbered?;
+    recorded?;
+    Ok(numbered)
 }
