@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection as _;
+use futures_util::future::join_all;
 use ledger::MIGRATIONS;
 use ledger::posting::committer::Sizes;
 use ledger::posting::{Answer, Order, Outcome, Reason, Unanswered};
@@ -143,4 +144,26 @@ async fn a_stop_decides_what_waits_for_a_held_account() {
     };
     tokio::join!(releasing, engine.stop());
     assert!(is_posted(&waiting.await.unwrap()));
+}
+
+/// Two processes take the same account from each other all the time: to each of them it is held by somebody else every other moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_account_in_two_processes_starves_nobody() {
+    let (database, first, accounts) = engine(1).await;
+    let second = Engine::with(&database, Sizes { queue: 4096, batch: 50, lanes: 1 });
+    let senders = [&first, &second].into_iter().enumerate().flat_map(|(process, engine)| {
+        let accounts = &accounts;
+        (0..32).map(move |sender| async move {
+            for n in 0..15 {
+                let key = format!("k-{process}-{sender}-{n}");
+                let answer = engine.committer.submit(order(&key, accounts[0], accounts[sender % 3 + 1], 1)).await;
+                assert!(is_posted(&answer), "{key}: {answer:?}");
+            }
+        })
+    });
+    join_all(senders).await;
+    assert_eq!(first.balance(accounts[0]).await, 100_000 - 960);
+    first.check(&accounts).await;
+    first.stop().await;
+    second.stop().await;
 }
