@@ -44,7 +44,7 @@ use crate::exchanges::Rates;
 use crate::payouts::courier::Courier;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
-use crate::posting::committer::Sizes;
+use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::state::State;
 
 /// The database.
@@ -79,7 +79,7 @@ impl Service for Ledger {
     async fn build(config: Config, context: Context) -> Result<App> {
         let pipeline = pipeline(&config, &context)?;
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
-        let poster = storage::pool(&poster_url, config.posting.lanes + SPARE_CONNECTIONS)?;
+        let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS)?;
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
         let (committer, work) = Committer::new(poster.clone(), Arc::clone(&context.clock), sizes);
         let broker = context.clients.internal("broker")?;

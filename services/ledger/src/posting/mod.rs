@@ -5,7 +5,8 @@
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
 //! - [`arrival`]: where money goes that has arrived and cannot be refused. Pure.
 //! - [`batch`]: what a set of commands does to the locked accounts: duplicates of a key, verdicts, rows to write. Pure.
-//! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all.
+//! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all. What needs an account
+//!   that somebody else holds is set [`aside`].
 //! - [`store`]: that transaction.
 //!
 //! Why batches: a durable commit costs milliseconds, a row lock a microsecond. One transaction per transfer would make
@@ -13,6 +14,7 @@
 //! load a batch is one command, and its latency is one commit.
 
 pub mod arrival;
+mod aside;
 pub mod batch;
 pub mod committer;
 pub mod fold;

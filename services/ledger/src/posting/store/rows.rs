@@ -11,10 +11,11 @@ use super::statements::{
     AllocateItems, ClosePayouts, PaidLatePayouts, RecordOutcomes, ReturnPayouts, WriteExchanges, WriteItems,
     WritePayouts, WritePostings,
 };
-use crate::posting::batch::{Plan, Posting};
+use crate::posting::batch::{Numbered, Plan, Posting};
 use crate::posting::model::{Actor, Entry, Extra, Order, Reason, Rejection};
 
 /// Everything that a batch writes.
+#[derive(Default)]
 pub(super) struct Rows<'a> {
     postings: WritePostings<'a>,
     outcomes: RecordOutcomes<'a>,
@@ -28,8 +29,8 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Result<Self, Failure> {
-        let mut rows = Self::empty(at);
+    pub(super) fn of(plan: &Plan, orders: &'a [Order]) -> Result<Self, Failure> {
+        let mut rows = Self::default();
         for posting in &plan.postings {
             if let Some(order) = orders.get(posting.order) {
                 rows.add_transfer(posting, order);
@@ -49,13 +50,14 @@ impl<'a> Rows<'a> {
         Ok(rows)
     }
 
-    /// Writes them; answers the number before that of the first transfer.
-    pub(super) async fn write(self, db: &mut Connection) -> Result<i64, Failure> {
-        let base = write_main(self.postings, self.outcomes, db).await?;
+    /// Writes them; answers what the postings were given, if there are any.
+    pub(super) async fn write(mut self, db: &mut Connection) -> Result<Option<Numbered>, Failure> {
+        let numbered = write_main(self.postings, self.outcomes, db).await?;
         if !self.exchanges.transfers.is_empty() {
             self.exchanges.execute(db).await?;
         }
-        if !self.payouts.ids.is_empty() {
+        if let Some(Numbered { at, .. }) = numbered.filter(|_| !self.payouts.ids.is_empty()) {
+            self.payouts.at = at;
             self.payouts.execute(db).await?;
         }
         // A posting whose key is free although its payout has already gone that way: better no posting than a second one.
@@ -80,7 +82,7 @@ impl<'a> Rows<'a> {
             // As above: its key is free and yet the item is allocated.
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
-        Ok(base)
+        Ok(numbered)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
@@ -187,34 +189,21 @@ impl<'a> Rows<'a> {
         rows.reasons.push(reason.as_str());
         Ok(())
     }
-
-    fn empty(at: DateTime<Utc>) -> Self {
-        Self {
-            postings: WritePostings { at, ..Default::default() },
-            outcomes: RecordOutcomes { at, ..Default::default() },
-            exchanges: WriteExchanges::default(),
-            payouts: WritePayouts { at, ..Default::default() },
-            closings: ClosePayouts::default(),
-            returns: ReturnPayouts::default(),
-            late: PaidLatePayouts::default(),
-            items: WriteItems::default(),
-            allocations: AllocateItems::default(),
-        }
-    }
 }
 
-/// Both are on their way before the first answers.
+/// Both are on their way before the first answers, and both answers are awaited: one that is left behind would cost the connection.
 async fn write_main(
     postings: WritePostings<'_>,
     outcomes: RecordOutcomes<'_>,
     db: &Connection,
-) -> Result<i64, DieselError> {
+) -> Result<Option<Numbered>, DieselError> {
     let (mut first, mut second) = (db, db);
     let posting = async {
         if postings.ids.is_empty() {
-            return Ok(0);
+            return Ok::<_, DieselError>(None);
         }
-        postings.get_result::<(i64,)>(&mut first).await.map(|(base,)| base)
+        let (base, at) = postings.get_result::<(i64, DateTime<Utc>)>(&mut first).await?;
+        Ok(Some(Numbered { base, at }))
     };
     let recording = async {
         if outcomes.keys.is_empty() {
@@ -222,6 +211,8 @@ async fn write_main(
         }
         outcomes.execute(&mut second).await
     };
-    let (base, _) = futures_util::try_join!(posting, recording)?;
-    Ok(base)
+    let (numbered, recorded) = futures_util::join!(posting, recording);
+    let numbered = numbered?;
+    recorded?;
+    Ok(numbered)
 }

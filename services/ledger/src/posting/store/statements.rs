@@ -41,9 +41,17 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Locks accounts in the order of their ids, and reads them.
-    LockAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
-        "select id, owner, purpose, currency, balance, floor, version, closed from lock_accounts("
+    /// Locks accounts that nobody else holds, and reads them; the others come too, not `held`.
+    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed, held from lock_free_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// Waits for accounts, in the order of their ids, and locks them.
+    LockAccounts -> () {
+        "select from lock_accounts("
         ids: Array<SqlUuid> = &'a [Uuid],
     } ")"
 }
@@ -59,15 +67,14 @@ statement! {
 }
 
 statement! {
-    /// Takes numbers, writes transfers and entries, announces the range; answers the number before the first.
-    WritePostings -> (BigInt,) {
+    /// Takes numbers and the time, writes transfers and entries, announces the range; answers the number before the first, and the time.
+    WritePostings -> (BigInt, Timestamptz) {
         "with taken as (update head set sequence = sequence + " count: BigInt = i64,
-        " returning sequence - $1 as base), announced as ( \
-             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, " at: Timestamptz = DateTime<Utc>,
-        " from taken), posted as ( \
+        " returning sequence - $1 as base, posted_at), announced as ( \
+             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, posted_at from taken), posted as ( \
              insert into transfers \
                  (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
-             select t.id, taken.base + t.n, t.amount, $2, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
+             select t.id, taken.base + t.n, t.amount, taken.posted_at, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
              from taken, unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
         ", " amounts: Array<BigInt> = Vec<i64>,
         ", " from_accounts: Array<SqlUuid> = Vec<Uuid>,
@@ -84,15 +91,14 @@ statement! {
         ", " entry_amounts: Array<BigInt> = Vec<i64>,
         ", " entry_balances: Array<BigInt> = Vec<i64>,
         ", " entry_currencies: Array<Text> = Vec<&'static str>,
-    } ")) select base from taken"
+    } ")) select base, posted_at from taken"
 }
 
 statement! {
     /// Writes what became of keys.
     RecordOutcomes -> () {
-        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) select "
-        at: Timestamptz = DateTime<Utc>,
-        ", o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
+        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) \
+         select statement_timestamp(), o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
         ", " operations: Array<Text> = Vec<&'static str>,
         ", " keys: Array<Text> = Vec<&'a str>,
         ", " fingerprints: Array<Bytea> = Vec<&'a [u8]>,
@@ -186,7 +192,7 @@ statement! {
     } ") as a (id, transfer_id) where i.id = a.id and i.allocated_by is null"
 }
 
-/// A row of [`LockAccounts`].
+/// A row of [`LockFreeAccounts`].
 #[derive(Debug, Queryable)]
 pub(super) struct LockedRow {
     id: Uuid,
@@ -197,9 +203,15 @@ pub(super) struct LockedRow {
     floor: i64,
     version: i64,
     closed: bool,
+    held: bool,
 }
 
 impl LockedRow {
+    /// The id of an account that is there and that somebody else holds.
+    pub(super) fn held_by_others(&self) -> Option<Uuid> {
+        (!self.held).then_some(self.id)
+    }
+
     pub(super) fn account(self) -> Option<Account> {
         Some(Account {
             id: self.id,
