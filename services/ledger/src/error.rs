@@ -52,6 +52,9 @@ pub enum Error {
     /// No such thing, or not for this caller.
     #[error("no such {0:?}")]
     Missing(Resource),
+    /// The owner has as many open accounts as one may have.
+    #[error("the owner has as many open accounts as one may have")]
+    AccountLimit,
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
@@ -126,7 +129,7 @@ impl From<Error> for Problem {
             Error::Storage(error) => error.into(),
             Error::Unanswered(Unanswered::Busy) => Self::busy(1),
             Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault) => Self::internal(&error),
+            Error::Unanswered(Unanswered::Fault) | Error::Invariant(_) => Self::internal(&error),
             Error::Rejected { rejection, kind, replayed } => {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
@@ -136,7 +139,9 @@ impl From<Error> for Problem {
             Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
-            Error::Invariant(_) => Self::internal(&error),
+            Error::AccountLimit => {
+                unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
+            }
             Error::RateDate { .. } => {
                 tracing::error!(cause = %error, "the reference rates are unusable");
                 Self::busy(600)

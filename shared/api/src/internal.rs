@@ -1,7 +1,8 @@
 //! What services say to each other on the internal plane (mTLS, SPIFFE ids).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+
+use crate::Id;
 
 /// `GET /internal/v1/audience-keys` at `attestation`: the calling service's own keys.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ pub struct Deposit {
     /// The partner's event id: with the provider the idempotency key.
     pub event_id: String,
     /// The credited account.
-    pub account_id: Uuid,
+    pub account_id: Id,
     /// Decimal text.
     pub amount: String,
     /// ISO 4217.
@@ -52,7 +53,7 @@ pub struct PayoutEvent {
     /// The partner's event id.
     pub event_id: String,
     /// Our payout.
-    pub payout_id: Uuid,
+    pub payout_id: Id,
     /// What became of it.
     pub status: PayoutOutcome,
 }

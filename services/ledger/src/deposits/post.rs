@@ -16,7 +16,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;
     let key = event_id(&deposit.event_id)?;
     let from = system_account(Purpose::Settlement, amount.currency());
-    let to = deposit.account_id;
+    let to = deposit.account_id.uuid();
     let command = Command::between(Kind::Deposit, Actor::House, from, to, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
     let reference = input::fitted(&deposit.reference, input::REFERENCE);
@@ -36,10 +36,10 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
     };
     let receipt = state.post(order).await?;
     let transfer = Transfer {
-        id: receipt.posted.id,
+        id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
-        from_account: from,
-        to_account: to,
+        from_account: from.into(),
+        to_account: deposit.account_id,
         amount: wire(amount),
         reference,
         posted_at: time(receipt.posted.at),

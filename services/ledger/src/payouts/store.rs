@@ -55,8 +55,8 @@ impl Payout {
     /// As it travels.
     pub fn wire(self) -> Result<api::payouts::Payout, Error> {
         Ok(api::payouts::Payout {
-            id: self.id,
-            from_account: self.account_id,
+            id: self.id.into(),
+            from_account: self.account_id.into(),
             amount: wire(self.money()?),
             creditor: Creditor { name: self.creditor_name, iban: self.creditor_iban },
             reference: self.reference,
