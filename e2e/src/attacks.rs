@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use api::Id;
 use identity::jose;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::hooked::{Forged, Hooked, Seen};
 use crate::narrator::{Attack, Narrator};
@@ -30,9 +30,9 @@ pub struct Loot<'a> {
     /// Bob, an honest user who becomes curious.
     pub bob: &'a Phone,
     /// Alice's account.
-    pub alice_account: Uuid,
+    pub alice_account: Id,
     /// Bob's account.
-    pub bob_account: Uuid,
+    pub bob_account: Id,
 }
 
 struct Report<'a> {
@@ -154,7 +154,7 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     report.tell(46, "An account is opened with a balance in the request", seen.to_string(), "schema", &reason);
 
     let accounts = loot.bob.client.accounts().await?;
-    ensure!(!accounts.accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
+    ensure!(!accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
     Ok(())
 }
 
@@ -202,7 +202,7 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     Ok(())
 }
 
-fn transfer(from: Uuid, to: Uuid, amount: &str) -> Value {
+fn transfer(from: Id, to: Id, amount: &str) -> Value {
     json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
 }
 

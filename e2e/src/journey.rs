@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::Amount;
-use api::accounts::{Account, EntryQuery, OpenAccount};
+use api::accounts::{Account, OpenAccount};
 use api::exchanges::PostExchange;
+use api::page::PageQuery;
 use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use api::transfers::PostTransfer;
 use mobile_sdk::{Error, IdempotencyKey};
@@ -317,7 +318,7 @@ async fn calls(stack: &Stack) -> Result<Calls> {
 
 async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {
     let began = narrator.begin("Alice reads her statement");
-    let page = alice.client.entries(eur.id, &EntryQuery::default()).await?;
+    let page = alice.client.entries(eur.id, &PageQuery::default()).await?;
     let account = alice.client.account(eur.id).await?;
     let newest = page.entries.first().context("the statement is empty")?;
     ensure!(

@@ -1,35 +1,52 @@
 //! The API's operations with their types. One line each: whatever has a rule in it belongs to the server.
 
-use api::accounts::{Account, AccountList, EntryPage, EntryQuery, OpenAccount};
+use api::Id;
+use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::exchanges::{Exchange, PostExchange};
+use api::page::{MAX_LIMIT, PageQuery};
 use api::payouts::{Payout, PostPayout};
 use api::transfers::{PostTransfer, Transfer};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use crate::Error;
 use crate::client::Client;
 use crate::request::IdempotencyKey;
 use crate::trace::Trace;
 
+/// Pages that [`Client::accounts`] reads: as many accounts as a service may let one owner have.
+const MOST_PAGES: usize = 10;
+
 impl Client {
-    /// The caller's accounts.
-    pub async fn accounts(&self) -> Result<AccountList, Error> {
-        self.read("accounts", "/v1/accounts").await
+    /// All of the caller's accounts, oldest first: usually one page and one request. More than a thousand are
+    /// [`Error::Malformed`] rather than cut off; [`Self::account_page`] reads any number.
+    pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
+        let (mut accounts, mut query) = (Vec::new(), PageQuery { limit: Some(MAX_LIMIT), after: None });
+        for _ in 0..MOST_PAGES {
+            let page = self.account_page(&query).await?;
+            accounts.extend(page.accounts);
+            match page.next {
+                None => return Ok(accounts),
+                next => query.after = next,
+            }
+        }
+        Err(Error::Malformed("more accounts than an owner may have"))
+    }
+
+    /// A page of the caller's accounts, oldest first.
+    pub async fn account_page(&self, query: &PageQuery) -> Result<AccountPage, Error> {
+        self.page("accounts", "/v1/accounts", query).await
     }
 
     /// One of the caller's accounts.
-    pub async fn account(&self, id: Uuid) -> Result<Account, Error> {
+    pub async fn account(&self, id: Id) -> Result<Account, Error> {
         self.read("account", &format!("/v1/accounts/{id}")).await
     }
 
     /// A page of an account's statement, newest first.
-    pub async fn entries(&self, account: Uuid, query: &EntryQuery) -> Result<EntryPage, Error> {
-        let query = serde_urlencoded::to_string(query).map_err(|_| Error::Malformed("query"))?;
-        let separator = if query.is_empty() { "" } else { "?" };
-        self.read("entries", &format!("/v1/accounts/{account}/entries{separator}{query}")).await
+    pub async fn entries(&self, account: Id, query: &PageQuery) -> Result<EntryPage, Error> {
+        self.page("entries", &format!("/v1/accounts/{account}/entries"), query).await
     }
 
     /// Opens an account.
@@ -53,8 +70,14 @@ impl Client {
     }
 
     /// Where a payout stands.
-    pub async fn payout_status(&self, id: Uuid) -> Result<Payout, Error> {
+    pub async fn payout_status(&self, id: Id) -> Result<Payout, Error> {
         self.read("payout_status", &format!("/v1/payouts/{id}")).await
+    }
+
+    async fn page<T: DeserializeOwned>(&self, name: &'static str, path: &str, query: &PageQuery) -> Result<T, Error> {
+        let query = serde_urlencoded::to_string(query).map_err(|_| Error::Malformed("query"))?;
+        let separator = if query.is_empty() { "" } else { "?" };
+        self.read(name, &format!("{path}{separator}{query}")).await
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &'static str, path: &str) -> Result<T, Error> {

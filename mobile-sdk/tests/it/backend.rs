@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// Idempotency keys of posted transfers, with every attempt.
     pub(crate) attempts: Mutex<BTreeMap<String, usize>>,
     pub(crate) posted: Mutex<HashSet<String>>,
+    /// How many accounts the person has.
+    pub(crate) accounts: AtomicUsize,
     /// What happens to the next API requests instead of their answer.
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) traces: Mutex<Vec<String>>,
@@ -320,7 +322,7 @@ impl State {
 
     fn operation(&self, request: &Request) -> Reply {
         let Some(key) = request.header("idempotency-key") else {
-            return Reply::json(200, &api::accounts::AccountList { accounts: vec![] });
+            return Reply::json(200, &self.account_page(request));
         };
         *self.attempts.lock().unwrap().entry(key.to_owned()).or_default() += 1;
         let is_new = self.posted.lock().unwrap().insert(key.to_owned());
@@ -329,7 +331,7 @@ impl State {
             return Reply::problem(409, api::problem::code::INSUFFICIENT_FUNDS);
         }
         let transfer = api::transfers::Transfer {
-            id: uuid::Uuid::nil(),
+            id: uuid::Uuid::nil().into(),
             sequence: 1,
             from_account: body.from_account,
             to_account: body.to_account,
@@ -339,6 +341,21 @@ impl State {
         };
         let reply = Reply::json(201, &transfer);
         if is_new { reply } else { reply.with("idempotent-replayed", "true") }
+    }
+
+    /// Of so many accounts, at most 100 a page; the cursor is the number of the page.
+    fn account_page(&self, request: &Request) -> api::accounts::AccountPage {
+        let number = request.target.split_once("after=").map_or(0, |(_, cursor)| cursor.parse::<usize>().unwrap());
+        let left = self.accounts.load(Ordering::SeqCst).saturating_sub(number * 100);
+        let account = |n| api::accounts::Account {
+            id: uuid::Uuid::from_u128(n as u128).into(),
+            name: "Main".into(),
+            balance: api::Amount::new("0.00", "EUR"),
+            version: 0,
+            opened_at: "2026-11-23T12:00:00Z".into(),
+        };
+        let accounts = (number * 100..number * 100 + left.min(100)).map(account).collect();
+        api::accounts::AccountPage { accounts, next: (left > 100).then(|| (number + 1).to_string()) }
     }
 
     fn signed(&self, reply: Reply, how: Signed, key: &[u8], request: &Request) -> Reply {

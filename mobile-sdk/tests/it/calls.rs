@@ -12,8 +12,8 @@ use super::world::Backend;
 
 pub(crate) fn transfer(amount: &str) -> PostTransfer {
     PostTransfer {
-        from_account: Uuid::nil(),
-        to_account: Uuid::max(),
+        from_account: Uuid::nil().into(),
+        to_account: Uuid::max().into(),
         amount: api::Amount::new(amount, "EUR"),
         reference: "rent".into(),
     }
@@ -32,14 +32,32 @@ fn total_attempts(backend: &Backend) -> Vec<usize> {
 #[tokio::test]
 async fn reads_and_writes_pass_every_check_of_the_backend() {
     let (backend, client) = started(Signed::Yes).await;
-    assert!(client.accounts().await.unwrap().accounts.is_empty());
+    assert!(client.accounts().await.unwrap().is_empty());
     let posted = client.transfer(&transfer("12.34"), &IdempotencyKey::new()).await.unwrap();
     assert_eq!(posted.amount, api::Amount::new("12.34", "EUR"));
-    let query = api::accounts::EntryQuery { limit: Some(10), before: None };
+    let query = api::page::PageQuery { limit: Some(10), after: None };
     // The backend answers every read alike; that it arrives, signed with its query, is what counts here.
-    let entries = client.entries(Uuid::nil(), &query).await;
+    let entries = client.entries(Uuid::nil().into(), &query).await;
     assert_eq!(entries.unwrap_err().code(), "response.malformed");
     assert_eq!(backend.state.replayed_proofs.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn all_accounts_are_read_page_by_page_and_a_list_without_end_is_refused() {
+    let (backend, client) = started(Signed::Yes).await;
+    for (count, requests) in [(0, 1), (100, 1), (101, 2), (1000, 10)] {
+        backend.state.accounts.store(count, Ordering::SeqCst);
+        let before = backend.server.requests();
+        let accounts = client.accounts().await.unwrap();
+        let ids: Vec<u128> = accounts.iter().map(|account| account.id.uuid().as_u128()).collect();
+        assert_eq!(ids, (0..count as u128).collect::<Vec<_>>());
+        assert_eq!(backend.server.requests() - before, requests, "{count}");
+    }
+    backend.state.accounts.store(1001, Ordering::SeqCst);
+    assert_eq!(client.accounts().await.unwrap_err().code(), "response.malformed");
+    let query = api::page::PageQuery { limit: None, after: Some("10".into()) };
+    let last = client.account_page(&query).await.unwrap();
+    assert_eq!((last.accounts.len(), last.next), (1, None));
 }
 
 /// The contract with every other client and with the documentation, so written out.

@@ -120,7 +120,7 @@ async fn the_handlers_refusal_is_the_answer_to_all_attempts() {
 #[tokio::test]
 async fn a_handlers_refusal_of_a_read_must_be_signed() {
     let (backend, client) = started(Signed::Yes).await;
-    let read = || client.account(uuid::Uuid::nil());
+    let read = || client.account(uuid::Uuid::nil().into());
     next(&backend, [Fault::SignedProblem(404, "ledger.account_not_found")].into_iter());
     assert_eq!(read().await.unwrap_err().code(), "ledger.account_not_found");
     next(&backend, [Fault::Problem(404, "ledger.account_not_found")].into_iter());

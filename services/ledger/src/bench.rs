@@ -23,8 +23,8 @@ use crate::posting::{
     Actor, Answer, Command, Committer, Extra, Fingerprint, Key, Kind, Order, Outcome, Purpose, system_account,
 };
 
-/// Whose accounts these are.
-const OWNER: &str = "bench";
+/// Accounts of one owner: as many as the database lets one have.
+const PER_OWNER: usize = 1_000;
 /// What each account starts with, in cents.
 const START: i64 = 1_000_000_000;
 
@@ -117,7 +117,7 @@ impl Measured {
 }
 
 /// Closed loop: as many tasks as transfers in flight, each sends its next when it has its answer.
-async fn drive(committer: &Committer, accounts: &Arc<Vec<Uuid>>, load: &Load, time: Duration) -> Result<Measured> {
+async fn drive(committer: &Committer, accounts: &Arc<Vec<Account>>, load: &Load, time: Duration) -> Result<Measured> {
     let begin = now();
     let mut senders = JoinSet::new();
     for sender in 0..load.in_flight {
@@ -126,9 +126,9 @@ async fn drive(committer: &Committer, accounts: &Arc<Vec<Uuid>>, load: &Load, ti
             let mut micros = Vec::new();
             let mut random = Random::new(sender as u64);
             while begin.elapsed() < time {
-                let (from, to) = pair(&accounts, hot, &mut random);
+                let (Some(from), Some(to)) = pair(&accounts, hot, &mut random) else { bail!("there are no accounts") };
                 let sent = now();
-                post(&committer, Kind::Transfer, Actor::Customer(OWNER.to_owned()), from, to, 1).await?;
+                post(&committer, Kind::Transfer, Actor::Customer(from.owner.clone()), from.id, to.id, 1).await?;
                 micros.push(u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX));
             }
             Ok::<_, anyhow::Error>(micros)
@@ -141,18 +141,22 @@ async fn drive(committer: &Committer, accounts: &Arc<Vec<Uuid>>, load: &Load, ti
     Ok(Measured { seconds: begin.elapsed().as_secs_f64(), micros })
 }
 
-fn pair(accounts: &[Uuid], hot: bool, random: &mut Random) -> (Uuid, Uuid) {
+fn pair<'a>(accounts: &'a [Account], hot: bool, random: &mut Random) -> (Option<&'a Account>, Option<&'a Account>) {
     let count = accounts.len();
     let from = if hot { 0 } else { random.below(count) };
     let to = (from + 1 + random.below(count - 1)) % count;
-    (accounts.get(from).copied().unwrap_or_default(), accounts.get(to).copied().unwrap_or_default())
+    (accounts.get(from), accounts.get(to))
 }
 
 async fn post(committer: &Committer, kind: Kind, actor: Actor, from: Uuid, to: Uuid, minor: i64) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let key = format!("{}-{}", crypto::random::token(12), NEXT.fetch_add(1, Ordering::Relaxed));
+    let owner = match &actor {
+        Actor::Customer(owner) => owner.clone(),
+        Actor::House => "bench".to_owned(),
+    };
     let order = Order {
-        key: Key { owner: OWNER.to_owned(), operation: kind.operation(), key },
+        key: Key { owner, operation: kind.operation(), key },
         fingerprint: Fingerprint::of(&[from.as_bytes(), to.as_bytes()]),
         command: Command::between(kind, actor, from, to, Money::new(minor, Currency::EUR))?,
         reference: "bench".to_owned(),
@@ -165,24 +169,36 @@ async fn post(committer: &Committer, kind: Kind, actor: Actor, from: Uuid, to: U
     }
 }
 
-async fn open(pool: &Pool, count: usize) -> Result<Vec<Uuid>> {
+/// An account and whose it is.
+struct Account {
+    id: Uuid,
+    owner: String,
+}
+
+async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
     let opened_at = DateTime::from_timestamp_millis(SystemClock.unix_millis()).unwrap_or_default();
-    let ids: Vec<Uuid> = (0..count).map(|_| storage::ids::new(opened_at.timestamp_millis())).collect();
-    for ids in ids.chunks(1_000) {
-        storage::subject_transaction(pool, "bench.open", OWNER, async |db| {
-            let row = |id: &Uuid| NewAccount { id: *id, currency: "EUR", owner: OWNER, name: "bench", opened_at };
-            let rows: Vec<NewAccount<'_>> = ids.iter().map(row).collect();
+    let account = |number: usize| Account {
+        id: storage::ids::new(opened_at.timestamp_millis()),
+        owner: format!("bench-{}", number / PER_OWNER),
+    };
+    let accounts: Vec<Account> = (0..count).map(account).collect();
+    for accounts in accounts.chunks(PER_OWNER) {
+        let owner = accounts.first().map_or("", |account| &account.owner);
+        storage::subject_transaction(pool, "bench.open", owner, async |db| {
+            let row =
+                |account: &Account| NewAccount { id: account.id, currency: "EUR", owner, name: "bench", opened_at };
+            let rows: Vec<NewAccount<'_>> = accounts.iter().map(row).collect();
             Ok::<_, Error>(store::insert(db, &rows).await?)
         })
         .await?;
     }
-    Ok(ids)
+    Ok(accounts)
 }
 
-async fn fund(committer: &Committer, accounts: &[Uuid]) -> Result<()> {
+async fn fund(committer: &Committer, accounts: &[Account]) -> Result<()> {
     let settlement = system_account(Purpose::Settlement, Currency::EUR);
     for accounts in accounts.chunks(512) {
-        let deposits = accounts.iter().map(|to| post(committer, Kind::Deposit, Actor::House, settlement, *to, START));
+        let deposits = accounts.iter().map(|to| post(committer, Kind::Deposit, Actor::House, settlement, to.id, START));
         futures_util::future::try_join_all(deposits).await?;
     }
     Ok(())

@@ -27,6 +27,9 @@ pub struct Config {
     /// How old reference rates may be, in days, to exchange at. Default: 7 (they rest from Maundy Thursday to Easter Tuesday).
     #[serde(default = "a_week")]
     pub max_rate_age_days: u32,
+    /// Open accounts that one owner may have. Default: 100; above the database's own ceiling (1000) it changes nothing.
+    #[serde(default = "a_hundred")]
+    pub max_accounts_per_owner: u32,
     /// Payouts on their way. Default: as below.
     #[serde(default)]
     pub payouts: Payouts,
@@ -72,4 +75,8 @@ impl Default for Posting {
 
 fn a_week() -> u32 {
     7
+}
+
+fn a_hundred() -> u32 {
+    100
 }

@@ -58,6 +58,9 @@ pub enum Error {
     /// The item in suspense has another owner already.
     #[error("the item is allocated to another account")]
     Allocated,
+    /// The owner has as many open accounts as one may have.
+    #[error("the owner has as many open accounts as one may have")]
+    AccountLimit,
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
@@ -144,6 +147,9 @@ impl From<Error> for Problem {
             Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
+            Error::AccountLimit => {
+                unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
+            }
             Error::RateDate { .. } => {
                 tracing::error!(cause = %error, "the reference rates are unusable");
                 Self::busy(600)

@@ -31,6 +31,7 @@ pub mod exchanges;
 pub mod http;
 pub mod input;
 pub mod invariants;
+pub mod page;
 pub mod payouts;
 pub mod posting;
 pub mod routes;
@@ -88,6 +89,7 @@ impl Service for Ledger {
             poster: poster.clone(),
             committer,
             rates: Rates::new(broker.clone(), &config.broker_url, config.max_rate_age_days),
+            max_accounts: config.max_accounts_per_owner,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
         });

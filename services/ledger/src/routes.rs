@@ -8,13 +8,18 @@ use crate::{accounts, deposits, exchanges, invariants, payouts, suspense, transf
 /// What phones reach, behind the layers.
 pub fn public() -> Routes {
     Routes::public()
-        .add(Method::GET, "/v1/accounts", "List the caller's accounts", accounts::http::list)
+        .add(
+            Method::GET,
+            "/v1/accounts",
+            "List the caller's accounts, oldest first, a page at a time",
+            accounts::http::list,
+        )
         .add(Method::POST, "/v1/accounts", "Open an account", accounts::http::post)
         .add(Method::GET, "/v1/accounts/{id}", "Read one account", accounts::http::get)
         .add(
             Method::GET,
             "/v1/accounts/{id}/entries",
-            "Read an account's statement, newest first",
+            "Read an account's statement, newest first, a page at a time",
             accounts::http::entries,
         )
         .add(Method::POST, "/v1/transfers", "Move money to another account in the house", transfers::http::post)

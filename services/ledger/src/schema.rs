@@ -15,6 +15,14 @@ diesel::table! {
     }
 }
 
+// Counted by the trigger on accounts.
+diesel::table! {
+    owners (owner) {
+        owner -> Text,
+        accounts -> Integer,
+    }
+}
+
 diesel::table! {
     transfers (id) {
         id -> Uuid,

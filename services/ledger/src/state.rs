@@ -20,6 +20,8 @@ pub struct State {
     pub committer: Committer,
     /// Reference rates, through the broker.
     pub rates: Rates,
+    /// Open accounts that one owner may have.
+    pub max_accounts: u32,
     /// Rung when a payout waits to be submitted.
     pub payouts: Arc<Notify>,
     /// The time.

@@ -1,9 +1,8 @@
 //! Accounts and their entries (`ledger`).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::Amount;
+use crate::{Amount, Id};
 
 /// `POST /v1/accounts`: opens an account for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +18,7 @@ pub struct OpenAccount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The account's id.
-    pub id: Uuid,
+    pub id: Id,
     /// The owner's name for it.
     pub name: String,
     /// What is on it now.
@@ -30,23 +29,14 @@ pub struct Account {
     pub opened_at: String,
 }
 
-/// `GET /v1/accounts`.
+/// A page of `GET /v1/accounts`, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountList {
-    /// The caller's accounts, oldest first.
+pub struct AccountPage {
+    /// The caller's accounts.
     pub accounts: Vec<Account>,
-}
-
-/// Query of `GET /v1/accounts/{id}/entries`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EntryQuery {
-    /// At most this many entries, 1 to 100; 50 when absent.
+    /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    /// Cursor of the previous page (`next`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    pub next: Option<String>,
 }
 
 /// One line of a statement.
@@ -55,7 +45,7 @@ pub struct Entry {
     /// Position in the account, from 1 without a gap.
     pub version: i64,
     /// The transfer that made it.
-    pub transfer_id: Uuid,
+    pub transfer_id: Id,
     /// What kind of transfer: `deposit`, `allocation` (of money that had waited in suspense), `transfer`, `exchange`, `payout`, `payout_reversal`,
     /// `payout_return`.
     pub kind: String,
@@ -69,12 +59,12 @@ pub struct Entry {
     pub posted_at: String,
 }
 
-/// `GET /v1/accounts/{id}/entries`, newest first.
+/// A page of `GET /v1/accounts/{id}/entries`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryPage {
     /// The entries.
     pub entries: Vec<Entry>,
-    /// Give it as `before` for the next page; absent on the last.
+    /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

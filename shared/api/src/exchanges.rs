@@ -1,18 +1,17 @@
 //! Currency exchange between two accounts of one owner (`ledger`).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::Amount;
+use crate::{Amount, Id};
 
 /// `POST /v1/exchanges`: sells `amount` of one account's currency for the other's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostExchange {
     /// The caller's account that is debited.
-    pub from_account: Uuid,
+    pub from_account: Id,
     /// The caller's account that is credited.
-    pub to_account: Uuid,
+    pub to_account: Id,
     /// How much is sold, in the currency of `from_account`.
     pub amount: Amount,
 }
@@ -21,7 +20,7 @@ pub struct PostExchange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Id of the transfer with its four legs.
-    pub id: Uuid,
+    pub id: Id,
     /// Position in the ledger.
     pub sequence: i64,
     /// What was sold.

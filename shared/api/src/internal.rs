@@ -1,7 +1,8 @@
 //! What services say to each other on the internal plane (mTLS, SPIFFE ids).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+
+use crate::Id;
 
 use crate::Amount;
 
@@ -34,7 +35,7 @@ pub struct Deposit {
     /// The partner's event id: with the provider the idempotency key.
     pub event_id: String,
     /// The credited account.
-    pub account_id: Uuid,
+    pub account_id: Id,
     /// Decimal text.
     pub amount: String,
     /// ISO 4217.
@@ -54,7 +55,7 @@ pub struct PayoutEvent {
     /// The partner's event id.
     pub event_id: String,
     /// Our payout.
-    pub payout_id: Uuid,
+    pub payout_id: Id,
     /// What became of it.
     pub status: PayoutOutcome,
 }
@@ -78,12 +79,12 @@ pub struct SuspenseQuery {
     /// Which items; open ones when absent.
     #[serde(default)]
     pub state: SuspenseState,
-    /// At most this many items, 1 to 100; 50 when absent.
+    /// As in every list ([`crate::page::PageQuery`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// The last item of the previous page (`next`).
+    /// As in every list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Uuid>,
+    pub after: Option<String>,
 }
 
 /// Whether an item in suspense has found its owner.
@@ -101,13 +102,13 @@ pub enum SuspenseState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuspenseItem {
     /// The transfer that took it to suspense.
-    pub id: Uuid,
+    pub id: Id,
     /// Whose event told of it.
     pub provider: String,
     /// The event.
     pub event_id: String,
     /// Where it was meant to go.
-    pub wanted_account: Uuid,
+    pub wanted_account: Id,
     /// Why it did not: `not_found`, `same_account`, `closed`, `currency_mismatch`, `limit_exceeded`.
     pub reason: String,
     /// How much.
@@ -120,7 +121,7 @@ pub struct SuspenseItem {
     pub received_at: String,
     /// The transfer that took it to its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allocated_by: Option<Uuid>,
+    pub allocated_by: Option<Id>,
 }
 
 /// `GET /internal/v1/suspense`, oldest first.
@@ -130,7 +131,7 @@ pub struct SuspensePage {
     pub items: Vec<SuspenseItem>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<Uuid>,
+    pub next: Option<String>,
 }
 
 /// `POST /internal/v1/suspense/{id}/allocate` at `ledger`, by the operator: the item's whole amount goes to this account. Once; the same again is
@@ -139,7 +140,7 @@ pub struct SuspensePage {
 #[serde(deny_unknown_fields)]
 pub struct Allocate {
     /// A customer's account of the item's currency.
-    pub account_id: Uuid,
+    pub account_id: Id,
 }
 
 /// `GET /internal/v1/invariants` at `ledger`: what must always hold, counted now.

@@ -3,7 +3,8 @@
 //! Invariants:
 //! - serde only: no I/O, no framework, no database;
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
-//! - amounts travel as decimal strings beside their currency, never as floating point.
+//! - amounts travel as decimal strings beside their currency, never as floating point;
+//! - an id has one spelling ([`Id`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
 
 pub mod accounts;
 pub mod attestation;
@@ -11,6 +12,7 @@ pub mod broker;
 pub mod exchanges;
 pub mod header;
 pub mod internal;
+pub mod page;
 pub mod payouts;
 pub mod problem;
 pub mod scope;
@@ -19,6 +21,8 @@ pub mod text;
 pub mod transfers;
 
 mod amount;
+mod id;
 
 pub use amount::Amount;
+pub use id::{Id, NotAnId};
 pub use problem::Problem;

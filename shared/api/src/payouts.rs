@@ -1,16 +1,15 @@
 //! Payments out of the house through a partner bank (`ledger`, carried out by `broker`).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::Amount;
+use crate::{Amount, Id};
 
 /// `POST /v1/payouts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostPayout {
     /// The caller's account.
-    pub from_account: Uuid,
+    pub from_account: Id,
     /// How much; positive.
     pub amount: Amount,
     /// Who gets it.
@@ -52,9 +51,9 @@ pub enum PayoutStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payout {
     /// The payout's id.
-    pub id: Uuid,
+    pub id: Id,
     /// The debited account.
-    pub from_account: Uuid,
+    pub from_account: Id,
     /// How much.
     pub amount: Amount,
     /// Who gets it.

@@ -78,6 +78,8 @@ pub mod code {
     pub const ACCOUNT_CLOSED: &str = "ledger.account_closed";
     /// The posting would take the account above what it can hold.
     pub const LIMIT_EXCEEDED: &str = "ledger.limit_exceeded";
+    /// The owner has as many open accounts as one may have. Nothing is decided: after one is closed the same key may come back.
+    pub const ACCOUNT_LIMIT_REACHED: &str = "ledger.account_limit_reached";
     /// No rate for this pair of currencies.
     pub const RATE_UNAVAILABLE: &str = "ledger.rate_unavailable";
     /// No such transfer for this caller.

@@ -1,18 +1,17 @@
 //! Transfers between two accounts in the house (`ledger`).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::Amount;
+use crate::{Amount, Id};
 
 /// `POST /v1/transfers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostTransfer {
     /// The caller's account.
-    pub from_account: Uuid,
+    pub from_account: Id,
     /// Any customer's account of the same currency.
-    pub to_account: Uuid,
+    pub to_account: Id,
     /// How much; positive.
     pub amount: Amount,
     /// Shown on both statements, at most 140 characters.
@@ -24,13 +23,13 @@ pub struct PostTransfer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
     /// The transfer's id.
-    pub id: Uuid,
+    pub id: Id,
     /// Position in the ledger, from 1 without a gap.
     pub sequence: i64,
     /// The debited account.
-    pub from_account: Uuid,
+    pub from_account: Id,
     /// The credited account.
-    pub to_account: Uuid,
+    pub to_account: Id,
     /// How much.
     pub amount: Amount,
     /// As given.

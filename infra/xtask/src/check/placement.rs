@@ -1,12 +1,14 @@
-//! Which library may be used in which files: a handler holds no SQL, a store knows no HTTP, and only the broker's egress
-//! builds a client that may leave the system.
+//! Which library may be used in which files: a handler holds no SQL, a store knows no HTTP, only the broker's egress builds a
+//! client that may leave the system, and what is read from the wire is no bare `Uuid`.
 
 use super::Complaints;
 use super::sources::Source;
 
 struct Rule {
-    /// Crate names as they stand in code.
+    /// Names of crates, or of a type, as they stand in code.
     crates: &'static [&'static str],
+    /// If not empty, the rule is about files under these folders or of these names only.
+    about: &'static [&'static str],
     /// If not empty, the use counts only when the file also has one of these.
     when: &'static [&'static str],
     /// Folders in which it may be.
@@ -16,9 +18,10 @@ struct Rule {
     says: &'static str,
 }
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 4] = [
     Rule {
         crates: &["actix_web", "actix_service", "actix_tls", "actix_http", "actix_rt"],
+        about: &[],
         when: &[],
         folders: &["shared/runtime/", "shared/defense/", "shared/testkit/"],
         files: &["lib", "routes", "http"],
@@ -26,6 +29,7 @@ const RULES: [Rule; 3] = [
     },
     Rule {
         crates: &["diesel", "diesel_async"],
+        about: &[],
         when: &[],
         folders: &["shared/storage/", "shared/testkit/"],
         files: &["store", "schema"],
@@ -33,10 +37,19 @@ const RULES: [Rule; 3] = [
     },
     Rule {
         crates: &["reqwest"],
+        about: &[],
         when: &["Client::builder(", "Client::new(", "ClientBuilder::new("],
         folders: &["shared/runtime/", "shared/testkit/", "services/broker/src/egress/", "mobile-sdk/", "e2e/"],
         files: &[],
         says: "HTTP clients are built by runtime (for services) and the broker's egress (for the world)",
+    },
+    Rule {
+        crates: &["Uuid"],
+        about: &["shared/api/src/", "/http.rs", "/routes.rs"],
+        when: &[],
+        folders: &["shared/api/src/id.rs"],
+        files: &[],
+        says: "an id on the wire is an `api::Id`: `Uuid` reads other spellings too",
     },
 ];
 
@@ -53,7 +66,7 @@ fn is_test(path: &str) -> bool {
 
 impl Rule {
     fn complain(&self, file: &Source) -> Option<String> {
-        if self.allows(&file.path) {
+        if self.allows(&file.path) || !self.is_about(&file.path) {
             return None;
         }
         // A file's own tests stand at its end.
@@ -63,6 +76,10 @@ impl Rule {
         let used = |line: &str| self.crates.iter().any(|name| mentions(code(line), name));
         let at = text.lines().position(used).filter(|_| relevant)?;
         Some(format!("{}:{}: {}", file.path, at + 1, self.says))
+    }
+
+    fn is_about(&self, path: &str) -> bool {
+        self.about.is_empty() || self.about.iter().any(|place| path.starts_with(place) || path.ends_with(place))
     }
 
     fn allows(&self, path: &str) -> bool {
@@ -118,6 +135,16 @@ mod tests {
         assert_eq!(complaints("services/auth/src/login/mod.rs", text).len(), 1);
         assert!(complaints("services/broker/src/egress/client.rs", text).is_empty());
         assert!(complaints("services/auth/src/keys.rs", "fn fetch(client: &reqwest::Client) {}").is_empty());
+    }
+
+    #[test]
+    fn a_bare_uuid_on_the_wire_is_refused() {
+        let handler = "async fn get(path: web::Path<uuid::Uuid>) {}";
+        assert_eq!(complaints("services/ledger/src/transfers/http.rs", handler).len(), 1);
+        assert_eq!(complaints("shared/api/src/transfers.rs", "pub id: Uuid,").len(), 1);
+        assert!(complaints("shared/api/src/id.rs", "use uuid::Uuid;").is_empty());
+        assert!(complaints("services/ledger/src/transfers/http.rs", "let id = path.uuid();").is_empty());
+        assert!(complaints("services/ledger/src/transfers/post.rs", "use uuid::Uuid;").is_empty());
     }
 
     #[test]

@@ -88,5 +88,5 @@ impl TokenResponse {
 
 /// The grant under which an access token was issued: its `jti` begins with it.
 pub fn grant_of(jti: &str) -> Option<Uuid> {
-    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok())
+    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok()).map(api::Id::uuid)
 }

@@ -37,7 +37,7 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
         return Err(Refusal::new(ErrorCode::InsufficientScope, "authorization", "scope_missing", "openid is required"));
     }
     let grant = tokens::grant_of(&claims.jti).ok_or(invalid("jti_invalid"))?;
-    let user: Uuid = claims.sub.parse().map_err(|_| invalid("subject_invalid"))?;
+    let user = claims.sub.parse::<api::Id>().map_err(|_| invalid("subject_invalid"))?.uuid();
     let live = {
         let mut connection = storage::connection(&provider.pool).await?;
         crate::consent::store::is_live(&mut connection, grant).await?

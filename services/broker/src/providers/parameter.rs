@@ -118,10 +118,7 @@ pub fn check(declared: &BTreeMap<String, Parameter>, given: &Map<String, Value>)
 fn check_one(parameter: &Parameter, text: &str) -> Result<(), &'static str> {
     let ok = |good: bool, problem| if good { Ok(()) } else { Err(problem) };
     match parameter.kind {
-        Kind::Uuid => {
-            let parsed = uuid::Uuid::try_parse(text).map_err(|_| "is not a UUID")?;
-            ok(parsed.hyphenated().to_string() == text, "is not a UUID in lower case with hyphens")
-        }
+        Kind::Uuid => ok(text.parse::<api::Id>().is_ok(), "is not a UUID in lower case with hyphens"),
         Kind::Decimal => {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
             let value: Decimal = text.parse().map_err(|_| "is not a decimal number")?;

@@ -60,11 +60,13 @@ pub fn delivery(provider: &str, event_id: &str, body: &[u8]) -> Result<Option<De
     let (path, body) = match kind.as_str() {
         "payment.received" => {
             let PaymentReceived { account_id, amount, currency, debtor_name, reference } = read(data)?;
+            let account_id = account_id.into();
             let deposit = Deposit { provider, event_id, account_id, amount, currency, debtor_name, reference };
             ("/internal/v1/deposits", serde_json::to_value(deposit))
         }
         "payout.paid" | "payout.failed" | "payout.returned" => {
             let PayoutSettled { payout_id } = read(data)?;
+            let payout_id = payout_id.into();
             let status = match kind.as_str() {
                 "payout.paid" => PayoutOutcome::Paid,
                 "payout.failed" => PayoutOutcome::Failed,

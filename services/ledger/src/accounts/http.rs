@@ -1,13 +1,14 @@
 //! `/v1/accounts`.
 
 use actix_web::{HttpResponse, web};
-use api::accounts::{Account, AccountList, EntryPage, EntryQuery, OpenAccount};
+use api::Id;
+use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
+use api::page::PageQuery;
 use api::scope::{AccountsRead, AccountsWrite};
 use defense::{Caller, IdempotencyKey};
 use runtime::{ApiJson, Problem};
-use uuid::Uuid;
 
-use super::{open, statement, store};
+use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
 use crate::http::created;
 use crate::state::State;
@@ -25,23 +26,21 @@ pub async fn post(
 }
 
 /// `GET /v1/accounts`.
-pub async fn list(caller: Caller<AccountsRead>, state: web::Data<State>) -> Result<web::Json<AccountList>, Problem> {
-    let owner = caller.subject.as_str();
-    let rows: Vec<_> = storage::subject_transaction(&state.pool, "accounts.list", owner, async |db| {
-        Ok::<_, Error>(store::list(db, owner).await?)
-    })
-    .await?;
-    let accounts = rows.into_iter().map(store::Account::wire).collect::<Result<_, _>>()?;
-    Ok(web::Json(AccountList { accounts }))
+pub async fn list(
+    caller: Caller<AccountsRead>,
+    query: web::Query<PageQuery>,
+    state: web::Data<State>,
+) -> Result<web::Json<AccountPage>, Problem> {
+    Ok(web::Json(list::list(&state, &caller.subject, &query).await.map_err(|error| error.told(&caller))?))
 }
 
 /// `GET /v1/accounts/{id}`.
 pub async fn get(
     caller: Caller<AccountsRead>,
-    path: web::Path<Uuid>,
+    path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Account>, Problem> {
-    let (owner, id) = (caller.subject.as_str(), path.into_inner());
+    let (owner, id) = (caller.subject.as_str(), path.uuid());
     let row = storage::subject_transaction(&state.pool, "accounts.get", owner, async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Account))
     })
@@ -53,10 +52,10 @@ pub async fn get(
 /// `GET /v1/accounts/{id}/entries`.
 pub async fn entries(
     caller: Caller<AccountsRead>,
-    path: web::Path<Uuid>,
-    query: web::Query<EntryQuery>,
+    path: web::Path<Id>,
+    query: web::Query<PageQuery>,
     state: web::Data<State>,
 ) -> Result<web::Json<EntryPage>, Problem> {
-    let page = statement::page(&state, &caller.subject, path.into_inner(), &query);
+    let page = statement::page(&state, &caller.subject, path.uuid(), &query);
     Ok(web::Json(page.await.map_err(|error| error.told(&caller))?))
 }

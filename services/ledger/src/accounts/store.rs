@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::input::{time, wire};
-use crate::schema::{accounts, entries, transfers};
+use crate::schema::{accounts, entries, owners, transfers};
 
 /// An account as its owner sees it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -38,7 +38,7 @@ impl Account {
     /// As it travels.
     pub fn wire(self) -> Result<api::accounts::Account, Error> {
         Ok(api::accounts::Account {
-            id: self.id,
+            id: self.id.into(),
             balance: wire(self.money()?),
             name: self.name,
             version: self.version,
@@ -76,7 +76,7 @@ impl Line {
         let currency = currency(&self.currency)?;
         Ok(api::accounts::Entry {
             version: self.version,
-            transfer_id: self.transfer_id,
+            transfer_id: self.transfer_id.into(),
             kind: self.kind,
             amount: wire(Money::new(self.amount, currency)),
             balance: wire(Money::new(self.balance, currency)),
@@ -91,15 +91,32 @@ pub(crate) async fn insert(db: &mut Connection, rows: &[NewAccount<'_>]) -> Resu
     Ok(diesel::insert_into(accounts::table).values(rows).on_conflict_do_nothing().execute(db).await?)
 }
 
+/// How many open accounts this owner has, by the count that the database keeps.
+pub(crate) async fn count_open(db: &mut Connection, owner: &str) -> Result<i64, StorageError> {
+    let count: i32 = owners::table.find(owner).select(owners::accounts).first(db).await?;
+    Ok(i64::from(count))
+}
+
 /// One account of this owner.
 pub(crate) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<Option<Account>, StorageError> {
     let query = accounts::table.filter(accounts::id.eq(id)).filter(accounts::owner.eq(owner));
     Ok(query.select(Account::as_select()).first(db).await.optional()?)
 }
 
-/// All accounts of this owner, oldest first.
-pub(crate) async fn list(db: &mut Connection, owner: &str) -> Result<Vec<Account>, StorageError> {
-    let query = accounts::table.filter(accounts::owner.eq(owner)).order((accounts::opened_at, accounts::id));
+/// Accounts of this owner after a position in the order of their opening.
+pub(crate) async fn list(
+    db: &mut Connection,
+    owner: &str,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Account>, StorageError> {
+    let mut query = accounts::table.filter(accounts::owner.eq(owner)).into_boxed();
+    if let Some((at, id)) = after {
+        // The first condition is what the index is entered by.
+        let later = accounts::opened_at.gt(at).or(accounts::id.gt(id));
+        query = query.filter(accounts::opened_at.ge(at)).filter(later);
+    }
+    let query = query.order((accounts::opened_at, accounts::id)).limit(limit);
     Ok(query.select(Account::as_select()).load(db).await?)
 }
 

@@ -16,7 +16,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
     let event_id = event_id(&deposit.event_id)?;
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;
     let from = system_account(Purpose::Settlement, amount.currency());
-    let wanted = deposit.account_id;
+    let wanted = deposit.account_id.uuid();
     let command = Command::between(Kind::Deposit, Actor::House, from, wanted, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
     let reference = input::fitted(&deposit.reference, input::REFERENCE);
@@ -38,10 +38,10 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
     let receipt = state.post(order).await?;
     let suspended = alarm::raise(state, &receipt).await?;
     let transfer = Transfer {
-        id: receipt.posted.id,
+        id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
-        from_account: from,
-        to_account: if suspended { system_account(Purpose::Suspense, amount.currency()) } else { wanted },
+        from_account: from.into(),
+        to_account: if suspended { system_account(Purpose::Suspense, amount.currency()) } else { wanted }.into(),
         amount: wire(amount),
         reference,
         posted_at: time(receipt.posted.at),

@@ -50,7 +50,7 @@ pub async fn exchange(
     if let Some(known) = known(state, subject, key, fingerprint).await? {
         return Ok((known, true));
     }
-    let judged = judge(state, subject, request.to_account, sold).await?;
+    let judged = judge(state, subject, request.to_account.uuid(), sold).await?;
     let receipt = state.post(order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
         Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
@@ -131,10 +131,10 @@ fn legs(request: &PostExchange, deal: &Deal) -> Vec<Leg> {
     // Both amounts are positive, so neither negation can overflow.
     let (sold, bought) = (deal.sold, deal.bought);
     vec![
-        leg(request.from_account, -sold.minor(), sold),
+        leg(request.from_account.uuid(), -sold.minor(), sold),
         leg(fx(sold), sold.minor(), sold),
         leg(fx(bought), -bought.minor(), bought),
-        leg(request.to_account, bought.minor(), bought),
+        leg(request.to_account.uuid(), bought.minor(), bought),
     ]
 }
 
@@ -145,8 +145,8 @@ fn quoted(deal: &Deal) -> Extra {
 /// Of what was asked. The rate is not part of it: it is ours.
 fn fingerprint(request: &PostExchange, sold: Money) -> Fingerprint {
     Fingerprint::of(&[
-        request.from_account.as_bytes(),
-        request.to_account.as_bytes(),
+        request.from_account.uuid().as_bytes(),
+        request.to_account.uuid().as_bytes(),
         &sold.minor().to_be_bytes(),
         sold.currency().code().as_bytes(),
     ])
@@ -154,7 +154,7 @@ fn fingerprint(request: &PostExchange, sold: Money) -> Fingerprint {
 
 fn shown(deal: &Deal, posted: Posted) -> api::exchanges::Exchange {
     api::exchanges::Exchange {
-        id: posted.id,
+        id: posted.id.into(),
         sequence: posted.sequence,
         sold: wire(deal.sold),
         bought: wire(deal.bought),

@@ -2,13 +2,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use api::Id;
 use api::internal::PayoutEvent;
 use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
 use defense::{Caller, IdempotencyKey, Peer};
 use runtime::{ApiJson, Problem};
-use uuid::Uuid;
 
 use super::{events, order, store};
 use crate::deposits::post::event_id;
@@ -32,10 +32,10 @@ pub async fn post(
 /// `GET /v1/payouts/{id}`.
 pub async fn get(
     caller: Caller<AccountsRead>,
-    path: web::Path<Uuid>,
+    path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Payout>, Problem> {
-    let (owner, id) = (caller.subject.as_str(), path.into_inner());
+    let (owner, id) = (caller.subject.as_str(), path.uuid());
     let row = storage::subject_transaction(&state.pool, "payouts.get", owner, async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
     })
@@ -51,6 +51,7 @@ pub async fn post_event(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     event_id(&event.event_id)?;
-    let (payout, replayed) = events::take(&state, &event.provider, event.payout_id, event.status, Word::Event).await?;
+    let (payout, replayed) =
+        events::take(&state, &event.provider, event.payout_id.uuid(), event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &payout.wire()?, replayed))
 }

@@ -19,12 +19,12 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
     }
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
     let actor = Actor::Customer(subject.to_owned());
-    let command = Command::between(Kind::Payout, actor, request.from_account, clearing, amount)
+    let command = Command::between(Kind::Payout, actor, request.from_account.uuid(), clearing, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
     let order = Order {
         key: Key { owner: subject.to_owned(), operation: Kind::Payout.operation(), key: key.to_owned() },
         fingerprint: Fingerprint::of(&[
-            request.from_account.as_bytes(),
+            request.from_account.uuid().as_bytes(),
             &amount.minor().to_be_bytes(),
             amount.currency().code().as_bytes(),
             name.as_bytes(),
@@ -44,7 +44,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
     let receipt = state.post(order).await?;
     state.payouts.notify_one();
     let payout = Payout {
-        id: receipt.posted.id,
+        id: receipt.posted.id.into(),
         from_account: request.from_account,
         amount: wire(amount),
         creditor: request.creditor,

@@ -73,8 +73,8 @@ impl Payout {
             Standing::Returned => PayoutStatus::Returned,
         };
         Ok(api::payouts::Payout {
-            id: self.id,
-            from_account: self.account_id,
+            id: self.id.into(),
+            from_account: self.account_id.into(),
             amount: wire(self.money()?),
             creditor: Creditor { name: self.creditor_name, iban: self.creditor_iban },
             reference: self.reference,

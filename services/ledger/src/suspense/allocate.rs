@@ -48,10 +48,10 @@ async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, boo
         other => other,
     })?;
     let transfer = Transfer {
-        id: receipt.posted.id,
+        id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
-        from_account: from,
-        to_account: account,
+        from_account: from.into(),
+        to_account: account.into(),
         amount: wire(amount),
         reference: row.reference,
         posted_at: time(receipt.posted.at),

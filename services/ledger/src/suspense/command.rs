@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use api::Id;
 use api::internal::{Allocate, SuspensePage};
 use api::transfers::Transfer;
 use reqwest::{Client, RequestBuilder};
@@ -11,7 +12,6 @@ use runtime::config::Internal;
 use runtime::{Clients, option};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use crate::config::Config;
 
@@ -50,7 +50,7 @@ fn operator(internal: &Internal, options: &[String]) -> Result<(Client, String)>
     Ok((Clients::new(identity).internal("ledger")?, url))
 }
 
-fn id(options: &[String], name: &str) -> Result<Uuid> {
+fn id(options: &[String], name: &str) -> Result<Id> {
     let text = option(options, name).with_context(|| format!("{name} is missing"))?;
     text.parse().with_context(|| format!("{name} is not an id"))
 }

@@ -1,11 +1,11 @@
 //! `/internal/v1/suspense`, for the operator.
 
 use actix_web::{HttpResponse, web};
+use api::Id;
 use api::internal::{Allocate, SuspensePage, SuspenseQuery};
 use api::service::Operator;
 use defense::Peer;
 use runtime::{ApiJson, Problem};
-use uuid::Uuid;
 
 use super::{allocate, list};
 use crate::http::created;
@@ -23,10 +23,10 @@ pub async fn list(
 /// `POST /internal/v1/suspense/{id}/allocate`.
 pub async fn allocate(
     _operator: Peer<Operator>,
-    item: web::Path<Uuid>,
+    item: web::Path<Id>,
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (transfer, replayed) = allocate::allocate(&state, item.into_inner(), request.account_id).await?;
+    let (transfer, replayed) = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
     Ok(created(&transfer, replayed))
 }

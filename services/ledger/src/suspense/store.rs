@@ -38,16 +38,16 @@ impl Item {
     /// As it travels.
     pub(super) fn wire(self) -> Result<SuspenseItem, Error> {
         Ok(SuspenseItem {
-            id: self.id,
+            id: self.id.into(),
             amount: wire(self.money()?),
             provider: self.provider,
             event_id: self.event_id,
-            wanted_account: self.wanted_account,
+            wanted_account: self.wanted_account.into(),
             reason: self.reason,
             debtor_name: self.counterparty,
             reference: self.reference,
             received_at: time(self.received_at),
-            allocated_by: self.allocated_by,
+            allocated_by: self.allocated_by.map(Into::into),
         })
     }
 }

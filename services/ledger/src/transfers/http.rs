@@ -1,11 +1,11 @@
 //! `/v1/transfers`.
 
 use actix_web::{HttpResponse, web};
+use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
 use defense::{Caller, IdempotencyKey};
 use runtime::{ApiJson, Problem};
-use uuid::Uuid;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
@@ -27,10 +27,10 @@ pub async fn post(
 /// `GET /v1/transfers/{id}`.
 pub async fn get(
     caller: Caller<AccountsRead>,
-    path: web::Path<Uuid>,
+    path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Transfer>, Problem> {
-    let id = path.into_inner();
+    let id = path.uuid();
     let row = storage::subject_transaction(&state.pool, "transfers.get", &caller.subject, async |db| {
         store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
     })

@@ -11,7 +11,7 @@ use crate::state::State;
 pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer) -> Result<(Transfer, bool), Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
-    let (from, to) = (request.from_account, request.to_account);
+    let (from, to) = (request.from_account.uuid(), request.to_account.uuid());
     let actor = Actor::Customer(subject.to_owned());
     let command = Command::between(Kind::Transfer, actor, from, to, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
@@ -32,10 +32,10 @@ pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer
     let receipt = state.post(order).await?;
     // A repetition has the same fingerprint, so these are also the first one's.
     let transfer = Transfer {
-        id: receipt.posted.id,
+        id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
-        from_account: from,
-        to_account: to,
+        from_account: request.from_account,
+        to_account: request.to_account,
         amount: wire(amount),
         reference: request.reference,
         posted_at: time(receipt.posted.at),

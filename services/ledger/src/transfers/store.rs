@@ -28,10 +28,10 @@ pub(crate) struct Transfer {
 impl Transfer {
     pub(crate) fn wire(self) -> Result<api::transfers::Transfer, Error> {
         Ok(api::transfers::Transfer {
-            id: self.id,
+            id: self.id.into(),
             sequence: self.sequence,
-            from_account: self.from_account,
-            to_account: self.to_account,
+            from_account: self.from_account.into(),
+            to_account: self.to_account.into(),
             amount: wire(Money::new(self.amount, currency(&self.currency)?)),
             reference: self.reference,
             posted_at: time(self.posted_at),

@@ -1,4 +1,5 @@
-//! What no route takes, whatever else it is about: texts that read differently from what they are.
+//! What no route takes, whatever else it is about: texts that read differently from what they are, and ids
+//! in another spelling.
 
 use serde_json::{Value, json};
 
@@ -61,4 +62,52 @@ async fn money_that_arrived_is_booked_whatever_is_written_on_it() {
     assert_eq!(entries["entries"][0]["reference"], "Salary❤");
     let named = world.count("transfers where counterparty = 'Employer'").await;
     assert_eq!(named, 1);
+}
+
+/// The id in other spellings, each of which some parser of UUIDs takes.
+fn spellings(id: &str) -> [String; 4] {
+    [id.to_uppercase(), format!("{{{id}}}"), format!("urn:uuid:{id}"), id.replace('-', "")]
+}
+
+#[tokio::test]
+async fn an_id_has_one_spelling() {
+    let world = World::start().await;
+    let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
+    let (from, to) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&bob, "EUR").await);
+    let made = world.post(&alice, "/v1/transfers", &transfer(&from, &to, "1.00")).await;
+    let transfer_id = made.body["id"].as_str().unwrap();
+    for (path, id) in [
+        ("/v1/accounts/{id}", from.as_str()),
+        ("/v1/accounts/{id}/entries", &from),
+        ("/v1/transfers/{id}", transfer_id),
+        ("/v1/payouts/{id}", transfer_id),
+    ] {
+        for other in spellings(id) {
+            let reply = world.get(&alice, &path.replace("{id}", &other.replace('{', "%7B").replace('}', "%7D"))).await;
+            let refused = (reply.status, reply.code(), &reply.body["field"]);
+            assert_eq!(refused, (400, "request.invalid", &json!("id")), "{path} {other}");
+        }
+    }
+    let exchange = json!({ "from_account": from, "to_account": to, "amount": { "amount": "1.00", "currency": "EUR" } });
+    let payout = json!({ "from_account": from, "amount": { "amount": "1.00", "currency": "EUR" },
+        "creditor": { "name": "Carol", "iban": IBAN }, "reference": "Rent" });
+    for (path, body, field) in [
+        ("/v1/transfers", transfer(&from, &to, "1.00"), "from_account"),
+        ("/v1/transfers", transfer(&from, &to, "1.00"), "to_account"),
+        ("/v1/exchanges", exchange.clone(), "from_account"),
+        ("/v1/exchanges", exchange, "to_account"),
+        ("/v1/payouts", payout, "from_account"),
+    ] {
+        for other in spellings(body[field].as_str().unwrap()) {
+            let mut body = body.clone();
+            body[field] = json!(other);
+            let reply = world.post(&alice, path, &body).await;
+            let refused = (reply.status, reply.code(), &reply.body["field"]);
+            assert_eq!(refused, (400, "request.invalid", &json!(field)), "{path} {other}");
+        }
+    }
+    for other in spellings(&from) {
+        assert_eq!(world.deposit("evt-1", &other, "1.00", "EUR").await.0, 400, "{other}");
+    }
+    assert_eq!(world.balance(&alice, &from).await, "9.00");
 }

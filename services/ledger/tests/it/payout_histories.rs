@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use ledger::config::{Payouts, Posting};
+use ledger::config::Payouts;
 use serde_json::{Value, json};
 
 use crate::payouts::payout;
@@ -97,7 +97,7 @@ async fn in_the_end_the_books_agree_with_the_banks_or_the_payout_says_that_it_do
     let seed = u64::from_be_bytes(crypto::random::bytes::<8>());
     println!("seed {seed}, {PAYOUTS} payouts");
     let settings = Payouts { poll_ms: 20, ask_after_ms: 300, ..Payouts::default() };
-    let world = World::start_as(Posting::default(), settings).await;
+    let world = World::start_where(|config| config.payouts = settings).await;
     let bank: Arc<Mutex<Bank>> = Arc::default();
     let books = Arc::clone(&bank);
     world.broker.answers.lock().unwrap().bank = Some(Box::new(move |operation, body| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use ledger::config::{Payouts, Posting};
+use ledger::config::Payouts;
 use testkit::authority::SyntheticPhone;
 
 use crate::world::{IBAN, World, logged, problem, until};
@@ -111,8 +111,10 @@ async fn an_order_is_sent_until_the_partner_has_it_and_a_refused_one_comes_back(
 /// The order is on the bank's books, its answer was lost, and the repetition is refused.
 #[tokio::test]
 async fn a_refusal_after_an_attempt_that_may_have_arrived_gives_nothing_back() {
-    let world =
-        World::start_as(Posting::default(), Payouts { poll_ms: 50, alarm_after_ms: 400, ..Payouts::default() }).await;
+    let world = World::start_where(|config| {
+        config.payouts = Payouts { poll_ms: 50, alarm_after_ms: 400, ..Payouts::default() }
+    })
+    .await;
     logged();
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "1000.00", "EUR").await;

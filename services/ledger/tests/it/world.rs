@@ -137,15 +137,17 @@ impl World {
     }
 
     pub(crate) async fn start_with(posting: Posting) -> Self {
-        Self::start_as(posting, Payouts { poll_ms: 50, ..Payouts::default() }).await
+        Self::start_where(|config| config.posting = posting).await
     }
 
-    pub(crate) async fn start_as(posting: Posting, payouts: Payouts) -> Self {
+    /// With a configuration that is changed before the start.
+    pub(crate) async fn start_where(change: impl FnOnce(&mut Config)) -> Self {
         let pki = Pki::temporary().unwrap();
         let (database, authority, broker) =
             tokio::join!(TestDatabase::create("ledger", MIGRATIONS), Authority::start(&pki), Broker::start(&pki));
         let (database, authority) = (database.unwrap(), authority.unwrap());
-        let config = configuration(&pki, &database, &authority, &broker, posting, payouts);
+        let mut config = configuration(&pki, &database, &authority, &broker);
+        change(&mut config);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger = runtime::start::<Ledger>(config.clone(), clock).await.unwrap();
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
@@ -298,14 +300,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F)
     panic!("it did not happen within ten seconds");
 }
 
-fn configuration(
-    pki: &Pki,
-    database: &TestDatabase,
-    authority: &Authority,
-    broker: &Broker,
-    posting: Posting,
-    payouts: Payouts,
-) -> Config {
+fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, broker: &Broker) -> Config {
     let (public, internal) = (pki.public("ledger"), pki.internal("ledger"));
     // Signatures cover the port, so it must be known before the service starts.
     let listen = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
@@ -338,8 +333,9 @@ fn configuration(
         broker_url: broker.server.url(),
         issuer: authority.issuer().to_owned(),
         poster_url_file: database.files.poster.clone(),
-        posting,
+        posting: Posting::default(),
+        max_accounts_per_owner: 100,
         max_rate_age_days: 7,
-        payouts,
+        payouts: Payouts { poll_ms: 50, ..Payouts::default() },
     }
 }

@@ -1,0 +1,75 @@
+//! Pages of lists: read by their keys, so that a page costs the same wherever it stands, and without a gap or an overlap whatever
+//! is added meanwhile. A cursor is the sort key of the last line of the page before, as `N` bytes in base64url.
+
+use api::page::{DEFAULT_LIMIT, MAX_LIMIT, PageQuery};
+
+use crate::error::Error;
+
+/// Which page is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<const N: usize> {
+    limit: u32,
+    /// The sort key of the last line of the page before.
+    pub after: Option<[u8; N]>,
+}
+
+impl<const N: usize> Wanted<N> {
+    /// Reads a query.
+    pub fn read(query: &PageQuery) -> Result<Self, Error> {
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(Error::Field { field: "limit", problem: "is not between 1 and 100" });
+        }
+        let after = query.after.as_deref().map(|cursor| {
+            let bytes = crypto::b64::decode(cursor).ok();
+            bytes.and_then(|bytes| <[u8; N]>::try_from(bytes).ok()).ok_or(NOT_A_CURSOR)
+        });
+        Ok(Self { limit, after: after.transpose()? })
+    }
+
+    /// Rows to ask the database for: one more than fit tells whether there is a next page.
+    pub fn rows(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+
+    /// Cuts the rows to the page, and answers the cursor of the next one.
+    pub fn cut<R>(&self, rows: &mut Vec<R>, key: impl FnOnce(&R) -> [u8; N]) -> Option<String> {
+        let limit = self.limit as usize;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        rows.last().filter(|_| more).map(|last| crypto::b64::encode(&key(last)))
+    }
+}
+
+/// What stands in `after` was not made here.
+pub const NOT_A_CURSOR: Error = Error::Field { field: "after", problem: "is not a cursor of this list" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(limit: Option<u32>, after: Option<&str>) -> Result<Wanted<8>, Error> {
+        Wanted::read(&PageQuery { limit, after: after.map(str::to_owned) })
+    }
+
+    #[test]
+    fn a_page_has_at_most_as_many_lines_as_were_asked_for_and_says_where_the_next_begins() {
+        let page = wanted(Some(3), None).unwrap();
+        for (count, left, more) in [(0, 0, false), (2, 2, false), (3, 3, false), (4, 3, true)] {
+            let mut rows: Vec<i64> = (1..=count).collect();
+            let next = page.cut(&mut rows, |row| row.to_be_bytes());
+            assert_eq!((rows.len(), next.is_some()), (left, more), "{count}");
+            let after = next.map(|next| wanted(None, Some(&next)).unwrap().after.unwrap());
+            assert_eq!(after, more.then_some(3_i64.to_be_bytes()), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_limit_out_of_range_and_a_cursor_of_another_list_are_refused() {
+        assert_eq!((wanted(None, None).unwrap().rows(), wanted(Some(100), None).unwrap().rows()), (51, 101));
+        assert!(wanted(Some(0), None).is_err() && wanted(Some(101), None).is_err());
+        for bad in ["", "7", "AAAA", "AAAAAAAAAAA=", "' or 1=1", &crypto::b64::encode(&[0; 24])] {
+            assert!(wanted(None, Some(bad)).is_err(), "{bad}");
+        }
+    }
+}
