@@ -8,6 +8,7 @@ mod database;
 mod engine;
 mod exchanges;
 mod faults;
+mod guards;
 mod internal;
 mod layers;
 mod payouts;
