@@ -9,6 +9,16 @@ use crate::StorageError;
 /// Taken for the session, so that several replicas that start at once migrate once. Advisory locks are per database.
 const LOCK: &str = "set lock_timeout = '60s'; select pg_advisory_lock(7235414967202401)";
 
+/// Who owns a table can switch off every trigger and policy on it. So the owner is a role that nobody signs in as, not even the migrator,
+/// who only acts as it.
+const OWNER: &str = "do $$ begin
+    if (select rolcanlogin from pg_roles where rolname = current_user) then
+        raise exception 'the tables would belong to %, who can sign in: create role an_owner nologin; grant an_owner to %; '
+            'alter role % set role = an_owner; and make it the owner of the database', current_user, session_user, session_user
+            using errcode = 'insufficient_privilege';
+    end if;
+end $$";
+
 /// Applies what has not been applied yet and tells how many migrations that were.
 pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
     with_harness(url, move |harness| Ok(harness.run_pending_migrations(migrations)?.len())).await
@@ -29,6 +39,7 @@ async fn with_harness(
     let mut connection = AsyncPgConnection::establish(url.expose())
         .await
         .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+    connection.batch_execute(OWNER).await?;
     connection.batch_execute(LOCK).await?;
     // The lock ends with the connection, which ends with the harness.
     let blocking = tokio::task::spawn_blocking(move || work(&mut AsyncMigrationHarness::new(connection)));

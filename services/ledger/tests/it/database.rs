@@ -190,8 +190,33 @@ async fn the_poster_cannot_rewrite_history_or_skip_a_number() {
     }
 }
 
+/// Who owns a table can disable what guards it; so nobody who serves owns one, or can become who does.
 #[tokio::test]
-async fn even_the_owner_of_the_tables_cannot_rewrite_them() {
+async fn no_role_that_serves_can_switch_a_guard_off() {
+    let books = Books::open().await;
+    for url in [&books.database.app_url, &books.database.poster_url] {
+        let mut db = Books::as_role(url).await;
+        for statement in [
+            "set role ledger_owner",
+            "set role ledger_migrator",
+            "set session_replication_role = replica",
+            "alter table entries disable trigger all",
+            "alter table head disable trigger head_whole",
+            "alter table payouts no force row level security",
+            "drop trigger payouts_ending on payouts",
+            "create or replace function entries_balance() returns trigger language plpgsql as 'begin return null; end'",
+            "create trigger mine before update on head for each row execute function refuse_change()",
+            "create temp table inserted (id int)",
+            "select clothe(0, 0, 'x')",
+        ] {
+            let error = refused(&mut db, statement).await;
+            assert!(error.contains("permission denied") || error.contains("must be owner"), "{statement}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_careless_statement_of_the_owner_is_stopped() {
     let books = Books::open().await;
     let mut migrator = Books::as_role(&books.database.migrator_url).await;
     for statement in [

@@ -99,6 +99,7 @@ impl Broker {
 /// The scene.
 pub(crate) struct World {
     pub(crate) ledger: Running,
+    pub(crate) config: Config,
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
@@ -122,13 +123,14 @@ impl World {
         let (database, authority) = (database.unwrap(), authority.unwrap());
         let config = configuration(&pki, &database, &authority, &broker, posting);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger = runtime::start::<Ledger>(config, clock).await.unwrap();
+        let ledger = runtime::start::<Ledger>(config.clone(), clock).await.unwrap();
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
         let public = server::client(&pki.public_ca(), None).unwrap();
         Self {
             ledger,
+            config,
             authority,
             broker,
             _database: DroppedAside(Some(database)),
@@ -272,7 +274,7 @@ fn configuration(
             },
             database: Some(Database {
                 url_file: database.files.app.clone(),
-                migrator_url_file: Some(database.files.migrator.clone()),
+                migrator_url_file: None,
                 max_connections: 4,
             }),
             telemetry: Telemetry::default(),
