@@ -7,8 +7,8 @@
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
-//! Three roles in PostgreSQL: `ledger_migrator` owns, `ledger_app` reads under row-level security and opens accounts, `ledger_poster` appends
-//! postings. None of them can set a balance.
+//! Roles in PostgreSQL: `ledger_app` reads under row-level security and opens accounts, `ledger_poster` appends postings; neither can set a
+//! balance. `ledger_owner` owns, and nobody signs in as it; `ledger_migrator` acts as it while it migrates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,7 @@ pub struct Ledger;
 
 impl Service for Ledger {
     const NAME: &'static str = "ledger";
+    const COMMANDS: &'static [(&'static str, &'static str)] = &[invariants::command::COMMAND];
 
     type Config = Config;
 
@@ -109,6 +110,10 @@ impl Service for Ledger {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
         })))
+    }
+
+    async fn command(config: Config, _verify: &str, _arguments: Vec<String>) -> Result<()> {
+        invariants::command::run(&config).await
     }
 }
 

@@ -1,3 +1,7 @@
+drop function check_books(bigint), check_books_again();
+drop policy everything_for_checks on exchanges;
+drop table book_check_accounts;
+drop table book_check;
 drop trigger payouts_ending on payouts;
 drop trigger payouts_fitting on payouts;
 drop trigger exchanges_fitting on exchanges;
@@ -64,6 +68,5 @@ begin
 end $$;
 
 alter table head drop column booked, drop column keyed, drop column announced, drop column bare;
-alter table transfers drop constraint accounts_of_the_kind;
 alter table accounts drop constraint only_the_house_has_house_ids;
 drop function house_account(text, text), is_customers(uuid);

@@ -9,23 +9,10 @@ create function house_account(purpose text, currency text) returns uuid immutabl
 create function is_customers(account uuid) returns boolean immutable parallel safe
     return account not between '00000000-0000-8000-8000-000000000000'::uuid and '00000000-0000-8000-8000-ffffffffffff'::uuid;
 
-alter table accounts add constraint only_the_house_has_house_ids
-    check (case when purpose = 'customer' then is_customers(id) else id = house_account(purpose, currency) end);
-
-alter table transfers add constraint accounts_of_the_kind check (from_account <> to_account and case kind
-    when 'deposit' then from_account = house_account('settlement', currency)
-                        and (is_customers(to_account) or to_account = house_account('suspense', currency))
-    when 'transfer' then is_customers(from_account) and is_customers(to_account)
-    when 'exchange' then is_customers(from_account) and is_customers(to_account)
-    when 'payout' then is_customers(from_account) and to_account = house_account('payout_clearing', currency)
-    when 'payout_settlement' then from_account = house_account('payout_clearing', currency)
-                                  and to_account = house_account('settlement', currency)
-    when 'payout_reversal' then from_account = house_account('payout_clearing', currency) and is_customers(to_account)
-    when 'payout_return' then from_account = house_account('settlement', currency)
-                              and (is_customers(to_account) or to_account = house_account('suspense', currency))
-    when 'payout_paid_late' then from_account = house_account('suspense', currency) and to_account = house_account('settlement', currency)
-    when 'allocation' then from_account = house_account('suspense', currency) and is_customers(to_account)
-    else false end);
+-- Without a call of either: a constraint is planned anew in every statement.
+alter table accounts add constraint only_the_house_has_house_ids check (
+    (purpose <> 'customer')
+    = (id between '00000000-0000-8000-8000-000000000000'::uuid and '00000000-0000-8000-8000-ffffffffffff'::uuid));
 
 -- How far the rest has followed the number of the last transfer. Only triggers move these; the commit finds them where sequence is, and so
 -- everything behind them belongs to a transfer of a transaction that ended long ago, and everything before them to this one.
@@ -162,16 +149,35 @@ end $$;
 create trigger outbox_fitting after insert on outbox referencing new table as inserted
     for each statement execute function ranges_follow();
 
--- As before; and what a transfer of some kinds stands for is a row elsewhere, which comes later in the transaction.
+-- As before. New: a transfer is between the accounts of its kind; and what a transfer of some kinds stands for is a row elsewhere, which comes
+-- later in the transaction.
 create or replace function transfers_are_numbered() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    low bigint; high bigint; amount bigint; added integer;
+    low bigint; high bigint; amount bigint; added integer; fitting boolean;
 begin
-    select min(sequence), max(sequence), count(*), count(*) filter (where kind not in ('deposit', 'transfer', 'allocation'))
-    into low, high, amount, added from inserted;
+    select min(sequence), max(sequence), count(*), count(*) filter (where kind not in ('deposit', 'transfer', 'allocation')),
+           bool_and(from_account <> to_account and case kind
+               when 'transfer' then is_customers(from_account) and is_customers(to_account)
+               when 'exchange' then is_customers(from_account) and is_customers(to_account)
+               when 'deposit' then from_account = house_account('settlement', currency)
+                                   and (is_customers(to_account) or to_account = house_account('suspense', currency))
+               when 'payout' then is_customers(from_account) and to_account = house_account('payout_clearing', currency)
+               when 'payout_settlement' then from_account = house_account('payout_clearing', currency)
+                                             and to_account = house_account('settlement', currency)
+               when 'payout_reversal' then from_account = house_account('payout_clearing', currency) and is_customers(to_account)
+               when 'payout_return' then from_account = house_account('settlement', currency)
+                                         and (is_customers(to_account) or to_account = house_account('suspense', currency))
+               when 'payout_paid_late' then from_account = house_account('suspense', currency)
+                                            and to_account = house_account('settlement', currency)
+               when 'allocation' then from_account = house_account('suspense', currency) and is_customers(to_account)
+               else false end)
+    into low, high, amount, added, fitting from inserted;
     if amount > 0 and (high - low + 1 <> amount or high <> (select h.sequence from head h)
         or low > 1 and not exists (select from transfers t where t.sequence = low - 1)) then
         raise exception 'transfers are not numbered without a gap' using errcode = 'check_violation';
+    end if;
+    if not fitting then
+        raise exception 'a transfer between accounts that are not of its kind' using errcode = 'check_violation';
     end if;
     if added > 0 then
         update head set bare = bare + added where only_row;
@@ -254,3 +260,94 @@ grant insert (id, account_id, owner, amount, currency, creditor_name, creditor_i
 
 revoke execute on function head_is_whole(), keys_name_transfers(), ranges_follow(), clothe(bigint, bigint, text), exchanges_fit(),
     payouts_fit(), payouts_end() from public;
+
+-- A second look at all of it, from what is stored and not from what was written: in steps, so that asking often is cheap and asking for
+-- everything is many short questions. How far it has come is kept here, by check_books alone.
+create table book_check (
+    only_row boolean primary key default true check (only_row),
+    sequence bigint  not null check (sequence >= 0)
+);
+comment on table book_check is 'The transfers up to this one were found right, with their entries.';
+insert into book_check (sequence) values (0);
+create table book_check_accounts (
+    account_id uuid   primary key,
+    version    bigint not null check (version > 0),
+    balance    bigint not null
+);
+comment on table book_check_accounts is 'The last entry of each account that was found right. Made anew by a check from the beginning.';
+
+-- Not even the owner sees rows under forced row-level security.
+create policy everything_for_checks on exchanges for select to current_user using (true);
+
+-- Looks at up to that many transfers after the last that was found right, and at the entries that they must have: the next of each account, for
+-- per account numbers and versions run the same way. Goes no further than the first step with a fault.
+create function check_books(step bigint)
+    returns table (checked_transfers bigint, transfers_without_entries bigint, transfers_unlike_entries bigint, gapped_accounts bigint,
+                   unequal_accounts bigint)
+    language plpgsql security definer
+    set search_path = public, pg_temp set enable_seqscan = off set jit = off
+as $$
+declare
+    start bigint; finish bigint;
+begin
+    select c.sequence into start from book_check c where c.only_row for update;
+    select least(h.sequence, start + step) into finish from head h where h.only_row;
+    return query
+    with news as materialized (
+        select t.*, x.bought, x.bought_currency
+        from transfers t left join lateral (select * from exchanges x where t.kind = 'exchange' and x.transfer_id = t.id limit 1) x on true
+        where t.sequence > start and t.sequence <= finish
+    ), sides as materialized (
+        select n.id, s.account_id, s.amount, s.currency, case when n.kind = 'exchange' then 4 else 2 end as lines
+        from news n cross join lateral (
+            values (n.from_account, -n.amount, n.currency, true),
+                   (n.to_account, n.amount, n.currency, n.kind <> 'exchange'),
+                   (n.to_account, n.bought, n.bought_currency, n.kind = 'exchange'),
+                   (house_account('fx', n.currency), n.amount, n.currency, n.kind = 'exchange'),
+                   (house_account('fx', n.bought_currency), -n.bought, n.bought_currency, n.kind = 'exchange')
+        ) s (account_id, amount, currency, there) where s.there
+    ), counted as materialized (
+        select s.account_id, count(*) as lines from sides s where s.account_id is not null group by s.account_id
+    ), lines as materialized (
+        select c.account_id, e.transfer_id, e.amount, e.currency, e.balance, e.version, e.version = k.version + row_number() over line as numbered,
+               e.balance = k.balance + sum(e.amount) over line as continued, row_number() over line = c.lines as is_last
+        from counted c
+             cross join lateral (
+                 select coalesce(max(k.version), 0) as version, coalesce(max(k.balance), 0) as balance
+                 from book_check_accounts k where k.account_id = c.account_id) k
+             cross join lateral (
+                 select * from entries e where e.account_id = c.account_id and e.version > k.version order by e.version limit c.lines) e
+        window line as (partition by c.account_id order by e.version)
+    ), found as (
+        select s.id, s.lines, count(l.transfer_id) as there, count(*) as pairs,
+               count(*) filter (where l.amount = s.amount and l.currency = s.currency) as fitting
+        from sides s left join lines l on l.transfer_id = s.id and l.account_id = s.account_id
+        group by s.id, s.lines
+    ), verdict as materialized (
+        select (select count(*) from found f where f.there = 0) + (finish - start - (select count(*) from news)) as without_entries,
+               (select count(*) from found f where f.there > 0 and (f.fitting <> f.lines or f.pairs <> f.lines)) as unlike,
+               (select count(distinct l.account_id) from lines l where not l.numbered)
+               + (select count(*) from counted c where not exists (select from lines l where l.account_id = c.account_id and l.is_last)) as gapped,
+               (select count(distinct l.account_id) from lines l where not l.continued) as unequal
+    ), right_so_far as (
+        select v.* from verdict v where (v.without_entries, v.unlike, v.gapped, v.unequal) = (0, 0, 0, 0)
+    ), kept as (
+        insert into book_check_accounts (account_id, version, balance)
+        select l.account_id, l.version, l.balance from lines l where l.is_last and exists (select from right_so_far)
+        on conflict (account_id) do update set version = excluded.version, balance = excluded.balance
+    ), moved as (
+        update book_check c set sequence = finish where c.only_row and finish > start and exists (select from right_so_far)
+    )
+    select case when exists (select from right_so_far) then finish else start end, v.without_entries, v.unlike, v.gapped, v.unequal
+    from verdict v;
+end $$;
+
+-- From the beginning. Hides nothing: what was found right is looked at again.
+create function check_books_again() returns void language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    update book_check set sequence = 0 where only_row;
+    delete from book_check_accounts;
+end $$;
+
+revoke execute on function check_books(bigint), check_books_again() from public;
+grant execute on function check_books(bigint), check_books_again() to ledger_poster;

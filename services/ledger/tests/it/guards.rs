@@ -314,7 +314,7 @@ async fn a_kind_moves_money_between_its_accounts_only() {
         ("allocation", SETTLEMENT, ALICE),
         ("exchange", FX, ALICE),
     ]
-    .map(|(kind, from, to)| (kind, writing(2, kind, from, to, 100), "accounts_of_the_kind"));
+    .map(|(kind, from, to)| (kind, writing(2, kind, from, to, 100), "not of its kind"));
     refuses(&books, &falsehoods, honest).await;
     let mut app = books.app().await;
     // Nor can a customer's account take the place of one that the house will open.

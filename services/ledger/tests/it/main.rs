@@ -10,6 +10,7 @@ mod exchanges;
 mod faults;
 mod guards;
 mod internal;
+mod invariants;
 mod layers;
 mod payouts;
 mod transfers;
