@@ -8,8 +8,8 @@
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
-//! Three roles in PostgreSQL: `ledger_migrator` owns, `ledger_app` reads under row-level security and opens accounts, `ledger_poster` appends
-//! postings. None of them can set a balance.
+//! Roles in PostgreSQL: `ledger_app` reads under row-level security and opens accounts, `ledger_poster` appends postings; neither can set a
+//! balance. `ledger_owner` owns, and nobody signs in as it; `ledger_migrator` acts as it while it migrates.
 
 use std::sync::Arc;
 
@@ -61,7 +61,8 @@ pub struct Ledger;
 
 impl Service for Ledger {
     const NAME: &'static str = "ledger";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &[suspense::command::COMMAND];
+    const COMMANDS: &'static [(&'static str, &'static str)] =
+        &[invariants::command::COMMAND, suspense::command::COMMAND];
 
     type Config = Config;
 
@@ -116,7 +117,10 @@ impl Service for Ledger {
         })))
     }
 
-    async fn command(config: Config, _suspense: &str, arguments: Vec<String>) -> Result<()> {
+    async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
+        if name == invariants::command::COMMAND.0 {
+            return invariants::command::run(&config).await;
+        }
         suspense::command::run(&config, &arguments).await
     }
 }

@@ -143,18 +143,27 @@ pub struct Allocate {
     pub account_id: Id,
 }
 
-/// `GET /internal/v1/invariants` at `ledger`: what must always hold, counted now.
+/// `GET /internal/v1/invariants` at `ledger`: what must always hold. Balances are those of now; entries are read from where the check before
+/// this one ended, as far as a few seconds reach. `ledger verify` reads all of them from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invariants {
-    /// All of them hold.
+    /// All of them hold, as far as it was looked.
     pub hold: bool,
     /// Currencies whose balances do not sum to zero. Must be 0.
     pub unbalanced_currencies: i64,
-    /// Accounts whose balance is not the sum of their entries. Must be 0.
+    /// Accounts whose balance is not that of their last entry, or with an entry whose balance is not the one before plus its amount. Must be 0.
     pub unequal_accounts: i64,
     /// Accounts whose versions have a gap. Must be 0.
     pub gapped_accounts: i64,
-    /// Accounts.
+    /// Currencies whose payouts that have not ended are not what is in clearing. Must be 0.
+    pub unequal_clearings: i64,
+    /// Transfers without entries, or numbers without a transfer. Must be 0.
+    pub transfers_without_entries: i64,
+    /// Transfers that say something else than their entries do. Must be 0.
+    pub transfers_unlike_entries: i64,
+    /// The transfers up to this number have been looked at with their entries. Less than `transfers`: ask again. It stops before a fault.
+    pub checked_transfers: i64,
+    /// Customers' accounts.
     pub accounts: i64,
     /// Transfers.
     pub transfers: i64,

@@ -74,7 +74,8 @@ pub struct Internal {
 pub struct Database {
     /// File with the URL of the app role (mode 0600).
     pub url_file: PathBuf,
-    /// File with the URL of the migrator role, needed by `migrate` only (mode 0600).
+    /// File with the URL of the migrator role (mode 0600), for `migrate` and what else writes as the owner. `serve` refuses to start with
+    /// it: set it in the environment of those commands, `LEDGER__DATABASE__MIGRATOR_URL_FILE`, or in a file of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrator_url_file: Option<PathBuf>,
     /// Connections at most. Default: 8.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use rustls::ServerConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -54,7 +54,7 @@ pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Resu
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let common = S::common(&config).clone();
     let (trigger, shutdown) = Shutdown::channel();
-    let pool = common.database.as_ref().map(open_pool).transpose()?;
+    let pool = common.database.as_ref().map(open_pool::<S>).transpose()?;
     if let Some(pool) = &pool {
         metrics::observe_pool(pool.clone());
     }
@@ -117,7 +117,14 @@ impl Drop for Running {
     }
 }
 
-fn open_pool(database: &Database) -> Result<storage::Pool> {
+fn open_pool<S: Service>(database: &Database) -> Result<storage::Pool> {
+    if database.migrator_url_file.is_some() {
+        // Whoever takes this process over would own the tables, and with them every guard that stands on them.
+        let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", S::NAME.to_uppercase());
+        bail!(
+            "`serve` must not know database.migrator_url_file: name it to `migrate` only, by {variable} or a file of its own"
+        );
+    }
     let url = crypto::files::read_secret_text(&database.url_file)?;
     Ok(storage::pool(&url, database.max_connections)?)
 }

@@ -26,6 +26,16 @@ const ATTEMPTS: u32 = 12;
 /// Which versions there are is no secret within the database, and readiness asks for it as the app role.
 const SHOW_VERSIONS: &str = "grant select on __diesel_schema_migrations to public";
 
+/// Who owns a table can switch off every trigger and policy on it. So the owner is a role that nobody signs in as, not even the migrator,
+/// who only acts as it.
+const OWNER: &str = "do $$ begin
+    if (select rolcanlogin from pg_roles where rolname = current_user) then
+        raise exception 'the tables would belong to %, who can sign in: create role an_owner nologin; grant an_owner to %; '
+            'alter role % set role = an_owner; and make it the owner of the database', current_user, session_user, session_user
+            using errcode = 'insufficient_privilege';
+    end if;
+end $$";
+
 /// Applies what has not been applied yet and tells how many migrations that were.
 pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
     let work = move |harness: &mut Harness, heard: &Heard| {
@@ -86,6 +96,7 @@ async fn with_harness(
     // A migration may take as long as it needs.
     let opening = Connection::open(url.expose(), None).await;
     let mut connection = opening.map_err(|error| StorageError::Unavailable(error.to_string()))?;
+    connection.batch_execute(OWNER).await?;
     connection.batch_execute(LOCK).await?;
     let blocking = tokio::task::spawn_blocking(move || {
         let heard = connection.heard();

@@ -54,7 +54,6 @@ ca = "{pki}/internal-ca.pem"
 
 [database]
 url_file = "{databases}/{service}/app.url"
-migrator_url_file = "{databases}/{service}/migrator.url"
 
 [telemetry]
 otlp_endpoint = "http://127.0.0.1:{collector}"
@@ -198,6 +197,7 @@ mod tests {
             let first_section = text.find("\n[").unwrap();
             let last_plain = text.find("workers = 1").unwrap();
             assert!(last_plain < first_section, "{text}");
+            assert!(!text.contains("migrator"), "a service that serves would know the owner's URL: {text}");
             assert!(!text.contains(":0/") && !text.contains(":0\""), "a port is missing: {text}");
         }
     }

@@ -112,12 +112,15 @@ impl Stack {
         Ok(())
     }
 
+    /// What writes as the owner of the tables. Only these commands learn of the migrator's URL, and from their environment, so that the
+    /// configuration that `serve` reads has none.
     fn migrate(&mut self) -> Result<()> {
         let mut running = Vec::new();
         for service in SERVICES {
             let arguments = ["migrate".to_owned(), "--config".to_owned(), text(&self.config(service))];
             let name = format!("{service}-migrate");
-            let task = Task { logged: true, ..Task::default() };
+            let (variable, url_file) = self.migrator(service);
+            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
             let number = self.run.begin_task(&name, self.programs.path(service)?, &arguments, &task)?;
             running.push((name, number));
         }
@@ -129,9 +132,18 @@ impl Stack {
             let config = text(&self.config("broker"));
             let arguments =
                 ["seal-secret", "--config", &config, "--provider", "sandbox-bank", "--id", id, "--file", &file];
-            self.task(&format!("seal-{id}"), "broker", &arguments)?;
+            let (variable, url_file) = self.migrator("broker");
+            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+            let arguments = arguments.map(str::to_owned);
+            self.run.task(&format!("seal-{id}"), self.programs.path("broker")?, &arguments, &task)?;
         }
         Ok(())
+    }
+
+    /// The variable that names the file with the migrator's URL, and the file.
+    fn migrator(&self, service: &str) -> (String, String) {
+        let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
+        (variable, text(&self.url_file(service, "migrator.url")))
     }
 
     fn start_programs(&mut self) -> Result<()> {

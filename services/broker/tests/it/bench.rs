@@ -323,7 +323,7 @@ fn configuration(
             },
             database: Some(Database {
                 url_file: database.files.app.clone(),
-                migrator_url_file: Some(database.files.migrator.clone()),
+                migrator_url_file: None,
                 max_connections: 4,
             }),
             telemetry: Telemetry::default(),

@@ -27,6 +27,13 @@ fn broker(config: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// A command that writes secrets: as the migrator, whose URL only it is told.
+fn sealing(bench: &Bench, config: &Path, arguments: &[&str]) -> Command {
+    let mut command = broker(config, arguments);
+    command.env("BROKER__DATABASE__MIGRATOR_URL_FILE", &bench.database.files.migrator);
+    command
+}
+
 fn write_config(bench: &Bench) -> PathBuf {
     let path = bench.pki.dir().join("broker.toml");
     std::fs::write(&path, runtime::config::print(&bench.config).unwrap()).unwrap();
@@ -43,11 +50,13 @@ async fn secrets_are_sealed_by_a_subcommand_and_the_environment_changes_nothing(
     sealed.clone_into(&mut bench.hostile.accepts.lock().unwrap());
     let file = secret.to_str().unwrap();
     let arguments = ["seal-secret", "--provider", "hostile", "--id", "api", "--file", file];
-    let output = broker(&config, &arguments).output().unwrap();
+    let output = sealing(&bench, &config, &arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("hostile/api: version 2 is live"));
     assert!(!String::from_utf8_lossy(&output.stdout).contains(sealed));
 
+    let output = sealing(&bench, &config, &["serve"]).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("must not know"));
     let keys = bench.pki.dir().join("sslkeys");
     let mut serving = broker(&config, &["serve"]);
     serving.env("HTTPS_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1").env("SSLKEYLOGFILE", &keys);
@@ -89,8 +98,8 @@ async fn a_missing_option_and_an_exposed_secret_file_are_named() {
     std::fs::write(&exposed, "long_enough_for_a_secret").unwrap();
     std::fs::set_permissions(&exposed, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = exposed.to_str().unwrap();
-    let output =
-        broker(&config, &["seal-secret", "--provider", "hostile", "--id", "api", "--file", file]).output().unwrap();
+    let arguments = ["seal-secret", "--provider", "hostile", "--id", "api", "--file", file];
+    let output = sealing(&bench, &config, &arguments).output().unwrap();
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("chmod 600"));
 }
 

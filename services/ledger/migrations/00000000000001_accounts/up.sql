@@ -1,4 +1,5 @@
--- Refuses whatever it is attached to. Grants say the same; this also binds the owner of the tables.
+-- Refuses whatever it is attached to. Grants say the same to the roles that serve; this stops a careless statement of the owner, who could
+-- disable it. So nobody signs in as the owner: a role without login owns the tables, and only a migration acts as it.
 create function refuse_change() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
     raise exception '% on % is not allowed: the ledger only grows', tg_op, tg_table_name using errcode = 'insufficient_privilege';

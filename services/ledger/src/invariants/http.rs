@@ -1,5 +1,7 @@
 //! `/internal/v1/invariants`.
 
+use std::time::Duration;
+
 use actix_web::web;
 use api::internal::Invariants;
 use api::service::Operator;
@@ -9,8 +11,11 @@ use runtime::Problem;
 use super::store;
 use crate::state::State;
 
+/// How long an answer may go on through what is new.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// `GET /internal/v1/invariants`.
 pub async fn get(_operator: Peer<Operator>, state: web::Data<State>) -> Result<web::Json<Invariants>, Problem> {
     let mut db = storage::connection(&state.poster).await?;
-    Ok(web::Json(store::count(&mut db).await?))
+    Ok(web::Json(store::count(&mut db, PATIENCE).await?))
 }

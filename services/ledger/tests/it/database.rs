@@ -6,17 +6,19 @@ use ledger::MIGRATIONS;
 use storage::{Pool, Pooled};
 use testkit::database::TestDatabase;
 
-const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
-const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const SETTLEMENT: &str = "00000000-0000-8000-8000-455552000001";
+use crate::guards::{Writing, entries, transfer, writing};
+
+pub(crate) const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
+pub(crate) const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
+pub(crate) const SETTLEMENT: &str = "00000000-0000-8000-8000-455552000001";
 
 /// Alice has EUR 5.00 by transfer 1; Bob has an account.
-struct Books {
+pub(crate) struct Books {
     database: TestDatabase,
 }
 
 impl Books {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let books = Self { database: TestDatabase::create("ledger", MIGRATIONS).await.unwrap() };
         let mut superuser = books.superuser().await;
         for (id, owner) in [(ALICE, "alice"), (BOB, "bob")] {
@@ -25,8 +27,8 @@ impl Books {
             );
             superuser.batch_execute(&row).await.unwrap();
         }
-        let lines = [(SETTLEMENT, 1, -500, -500, "EUR"), (ALICE, 1, 500, 500, "EUR")];
-        books.poster().await.batch_execute(&posting(1, &lines)).await.unwrap();
+        let deposit = writing(1, "deposit", SETTLEMENT, ALICE, 500);
+        books.poster().await.batch_execute(&deposit.to_string()).await.unwrap();
         books
     }
 
@@ -35,50 +37,35 @@ impl Books {
         storage::connection(&pool).await.unwrap()
     }
 
-    async fn poster(&self) -> Pooled {
+    pub(crate) async fn poster(&self) -> Pooled {
         Self::as_role(&self.database.poster_url).await
     }
 
-    async fn app(&self) -> Pooled {
+    pub(crate) async fn app(&self) -> Pooled {
         Self::as_role(&self.database.app_url).await
     }
 
-    async fn superuser(&self) -> Pooled {
+    pub(crate) async fn superuser(&self) -> Pooled {
         Self::as_role(&self.database.superuser_url).await
     }
 }
 
-type Line = (&'static str, i64, i64, i64, &'static str);
-
-/// What the committer writes for one transfer, with these lines.
-fn posting(sequence: i64, lines: &[Line]) -> String {
-    format!(
-        "begin; update head set sequence = {sequence}; \
-         insert into transfers (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
-         values ('{id}', {sequence}, 500, now(), '{SETTLEMENT}', '{ALICE}', 'EUR', 'deposit', '', ''); {entries}; commit",
-        id = transfer(sequence),
-        entries = entries(sequence, lines),
-    )
-}
-
-fn transfer(sequence: i64) -> String {
-    format!("01890a5d-ac96-774b-bcce-b3020a{sequence:06}")
-}
-
-fn entries(sequence: i64, lines: &[Line]) -> String {
+/// The second transfer, of five euro, with these lines: account, version, amount, balance, currency.
+fn with_lines(transfer_of: Writing, lines: &[(&str, i64, i64, i64, &str)]) -> String {
     let rows: Vec<String> = lines
         .iter()
         .map(|(account, version, amount, balance, currency)| {
-            format!("('{account}', {version}, '{}', {amount}, {balance}, '{currency}')", transfer(sequence))
+            format!("('{account}', {version}, '{}', {amount}, {balance}, '{currency}')", transfer_of.id)
         })
         .collect();
-    format!(
+    let entries = format!(
         "insert into entries (account_id, version, transfer_id, amount, balance, currency) values {}",
         rows.join(", ")
-    )
+    );
+    Writing { entries, ..transfer_of }.to_string()
 }
 
-async fn refused(db: &mut Pooled, statement: &str) -> String {
+pub(crate) async fn refused(db: &mut Pooled, statement: &str) -> String {
     let error = match db.batch_execute(statement).await {
         Ok(()) => panic!("not refused: {statement}"),
         Err(error) => error.to_string(),
@@ -91,38 +78,41 @@ async fn refused(db: &mut Pooled, statement: &str) -> String {
 async fn the_poster_cannot_make_or_lose_money() {
     let books = Books::open().await;
     let mut poster = books.poster().await;
-    let cases: [(&str, &[Line], &str); 10] = [
-        ("unbalanced", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 501, 1001, "EUR")], "sum to zero"),
+    let deposit = || writing(2, "deposit", SETTLEMENT, ALICE, 500);
+    let in_dollars = |writing: Writing| Writing { transfer: writing.transfer.replace("'EUR'", "'USD'"), ..writing };
+    let nobody = "01890a5d-ac96-774b-bcce-b302099a8009";
+    for (what, lines, says) in [
+        ("unbalanced", [(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 501, 1001, "EUR")].as_slice(), "sum to zero"),
         ("one-sided", &[(ALICE, 2, 500, 1000, "EUR")], "sum to zero"),
         (
             "balanced across currencies only",
             &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "USD")],
             "sum to zero",
         ),
-        ("another currency", &[(SETTLEMENT, 2, -500, -1000, "USD"), (ALICE, 2, 500, 1000, "USD")], "continue"),
         ("a false balance", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 9000, "EUR")], "continue"),
         ("a skipped version", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 3, 500, 1000, "EUR")], "continue"),
         ("a repeated version", &[(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 1, 500, 1000, "EUR")], "duplicate key"),
-        ("an overdraft", &[(SETTLEMENT, 2, 600, 100, "EUR"), (ALICE, 2, -600, -100, "EUR")], "continue"),
+    ] {
+        let error = refused(&mut poster, &with_lines(deposit(), lines)).await;
+        assert!(error.contains(says), "{what}: {error}");
+    }
+    let between = |from, to, amount| writing(2, "transfer", from, to, amount);
+    let two = [(ALICE, 2, -600, -100, "EUR"), (BOB, 1, 600, 600, "EUR")];
+    let continued = [
         (
-            "an overdraft in between",
-            &[
-                (SETTLEMENT, 2, 600, 100, "EUR"),
-                (ALICE, 2, -600, -100, "EUR"),
-                (SETTLEMENT, 3, -600, -500, "EUR"),
-                (ALICE, 3, 600, 500, "EUR"),
-            ],
-            "continue",
+            "another currency",
+            with_lines(in_dollars(between(ALICE, BOB, 500)), &[(ALICE, 2, -500, 0, "USD"), (BOB, 1, 500, 500, "USD")]),
         ),
+        ("an overdraft", with_lines(between(ALICE, BOB, 600), &two)),
+        ("an overdraft in between", there_and_back()),
         (
             "no such account",
-            &[("01890a5d-ac96-774b-bcce-b302099a8009", 1, 500, 500, "EUR"), (SETTLEMENT, 2, -500, -1000, "EUR")],
-            "continue",
+            with_lines(between(ALICE, nobody, 500), &[(ALICE, 2, -500, 0, "EUR"), (nobody, 1, 500, 500, "EUR")]),
         ),
     ];
-    for (what, lines, says) in cases {
-        let error = refused(&mut poster, &posting(2, lines)).await;
-        assert!(error.contains(says), "{what}: {error}");
+    for (what, statements) in continued {
+        let error = refused(&mut poster, &statements).await;
+        assert!(error.contains("continue"), "{what}: {error}");
     }
     // Behind that stands the CHECK, for whoever gets past the triggers.
     let mut superuser = books.superuser().await;
@@ -135,8 +125,33 @@ async fn the_poster_cannot_make_or_lose_money() {
         .batch_execute(&format!("update accounts set closed_at = now() where id = '{ALICE}'"))
         .await
         .unwrap();
-    let closed = [(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "EUR")];
-    assert!(refused(&mut poster, &posting(2, &closed)).await.contains("continue"));
+    assert!(refused(&mut poster, &deposit().to_string()).await.contains("continue"));
+}
+
+/// Six euro from Alice, who has five, to Bob and back, in one statement.
+fn there_and_back() -> String {
+    let (there, back) = (writing(2, "transfer", ALICE, BOB, 600), writing(3, "transfer", BOB, ALICE, 600));
+    let lines = [
+        (ALICE, 2, &there.id, -600, -100),
+        (BOB, 1, &there.id, 600, 600),
+        (BOB, 2, &back.id, -600, 0),
+        (ALICE, 3, &back.id, 600, 500),
+    ]
+    .map(|(account, version, id, amount, balance)| {
+        format!("('{account}', {version}, '{id}', {amount}, {balance}, 'EUR')")
+    });
+    let entries = format!(
+        "insert into entries (account_id, version, transfer_id, amount, balance, currency) values {}",
+        lines.join(", ")
+    );
+    let nothing = String::new();
+    Writing {
+        transfer: format!("{}; {}; {}", there.transfer, back.head, back.transfer),
+        entries,
+        key: nothing,
+        ..there
+    }
+    .to_string()
 }
 
 #[tokio::test]
@@ -165,15 +180,43 @@ async fn the_poster_cannot_rewrite_history_or_skip_a_number() {
         let error = refused(&mut poster, statement).await;
         assert!(error.contains("permission denied") || error.contains("must be owner"), "{statement}: {error}");
     }
-    let lines = [(SETTLEMENT, 2, -500, -1000, "EUR"), (ALICE, 2, 500, 1000, "EUR")];
-    assert!(refused(&mut poster, &posting(3, &lines)).await.contains("without a gap"));
+    let deposit = writing(2, "deposit", SETTLEMENT, ALICE, 500);
+    let skipping = Writing { head: deposit.head.replace("+ 1", "+ 2"), ..deposit };
+    assert!(refused(&mut poster, &skipping.to_string()).await.contains("without a gap"));
     // A line that would be added to a transfer of the past, balanced as it may be.
-    assert!(refused(&mut poster, &entries(1, &lines)).await.contains("without their transfer"));
-    assert!(refused(&mut poster, &entries(7, &lines)).await.contains("without their transfer"));
+    for number in [1, 7] {
+        let added = entries(&transfer(number), &[(SETTLEMENT, -500, "EUR"), (ALICE, 500, "EUR")]);
+        assert!(refused(&mut poster, &added).await.contains("without their transfer"), "{number}");
+    }
+}
+
+/// Who owns a table can disable what guards it; so nobody who serves owns one, or can become who does.
+#[tokio::test]
+async fn no_role_that_serves_can_switch_a_guard_off() {
+    let books = Books::open().await;
+    for url in [&books.database.app_url, &books.database.poster_url] {
+        let mut db = Books::as_role(url).await;
+        for statement in [
+            "set role ledger_owner",
+            "set role ledger_migrator",
+            "set session_replication_role = replica",
+            "alter table entries disable trigger all",
+            "alter table head disable trigger head_whole",
+            "alter table payouts no force row level security",
+            "drop trigger payouts_ending on payouts",
+            "create or replace function entries_balance() returns trigger language plpgsql as 'begin return null; end'",
+            "create trigger mine before update on head for each row execute function refuse_change()",
+            "create temp table inserted (id int)",
+            "select clothe(0, 0, 'x')",
+        ] {
+            let error = refused(&mut db, statement).await;
+            assert!(error.contains("permission denied") || error.contains("must be owner"), "{statement}: {error}");
+        }
+    }
 }
 
 #[tokio::test]
-async fn even_the_owner_of_the_tables_cannot_rewrite_them() {
+async fn a_careless_statement_of_the_owner_is_stopped() {
     let books = Books::open().await;
     let mut migrator = Books::as_role(&books.database.migrator_url).await;
     for statement in [

@@ -119,6 +119,7 @@ impl Broker {
 /// The scene.
 pub(crate) struct World {
     pub(crate) ledger: Running,
+    pub(crate) config: Config,
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
@@ -156,6 +157,7 @@ impl World {
         let public = server::client(&pki.public_ca(), None).unwrap();
         Self {
             ledger,
+            config,
             authority,
             broker,
             database: DroppedAside(Some(database)),
@@ -321,7 +323,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
             },
             database: Some(Database {
                 url_file: database.files.app.clone(),
-                migrator_url_file: Some(database.files.migrator.clone()),
+                migrator_url_file: None,
                 max_connections: 4,
             }),
             telemetry: Telemetry::default(),

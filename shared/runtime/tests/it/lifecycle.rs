@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::SystemClock;
+use runtime::config::Database;
 
 use crate::pki::Pki;
 use crate::probe::{self, Probe};
@@ -63,4 +64,15 @@ async fn routes_and_listeners_must_match() {
     config.common.public = None;
     let message = format!("{:#}", runtime::start::<Probe>(config, Arc::new(SystemClock)).await.err().unwrap());
     assert_eq!(message, "probe needs a [public] section in its configuration");
+}
+
+#[tokio::test]
+async fn a_process_that_serves_must_not_know_the_owners_url() {
+    let pki = Pki::new();
+    let mut config = probe::config(&pki, "probe");
+    let (url_file, migrator_url_file) = ("app.url".into(), Some("migrator.url".into()));
+    config.common.database = Some(Database { url_file, migrator_url_file, max_connections: 1 });
+    let message = format!("{:#}", runtime::start::<Probe>(config, Arc::new(SystemClock)).await.err().unwrap());
+    assert!(message.contains("must not know database.migrator_url_file"), "{message}");
+    assert!(message.contains("PROBE__DATABASE__MIGRATOR_URL_FILE"), "{message}");
 }

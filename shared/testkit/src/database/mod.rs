@@ -1,7 +1,7 @@
 //! Databases with the roles of the house: one per test, or one per service for a development system.
 //!
 //! A test gets a clone of its service's template. The template is made and migrated once per server, under an advisory lock,
-//! by the service's own migrator role; the clone takes some 50 ms and is dropped with the value. The server is the one that
+//! by the service's own migrator role, which acts as the owner of all; the clone takes some 50 ms and is dropped with the value. The server is the one that
 //! `cargo xtask test` started (`REDOUBT_TEST_DATABASE_URL`), else this process brings its own by the ladder, once.
 
 mod cluster;
@@ -27,7 +27,7 @@ pub use provision::{provision, remove};
 pub struct TestDatabase {
     /// As the role that the service runs under.
     pub app_url: String,
-    /// As the role that owns and migrates.
+    /// As the role that migrates: it acts as the owner.
     pub migrator_url: String,
     /// As the role that posts to the ledger; the app role's for a service that has no such role.
     pub poster_url: String,
@@ -61,7 +61,7 @@ impl TestDatabase {
             .with_context(|| format!("cannot make the template database of {service}"))?;
         let name = format!("redoubt_test_{service}_{}", session::word());
         let mut session = Session::open(&server_url).await?;
-        let owner = Role::Migrator.name(service);
+        let owner = roles::owner(service);
         session.run(&format!("create database {name} template {template} owner {owner}")).await?;
         session.run(&roles::database_rights(service, &name)).await?;
         let url = |role: Role| session::url(&server_url, &role.name(service), &passwords.of(role), &name);
@@ -131,7 +131,7 @@ async fn template(
     }
     session.run(&roles::create(service, passwords)).await?;
     session.run(&format!("drop database if exists {name} with (force)")).await?;
-    session.run(&format!("create database {name} owner {}", Role::Migrator.name(service))).await?;
+    session.run(&format!("create database {name} owner {}", roles::owner(service))).await?;
     Session::open(&session::with_database(server_url, &name)).await?.run(&roles::schema_rights(service)).await?;
     let migrator_url = session::url(server_url, &Role::Migrator.name(service), &passwords.of(Role::Migrator), &name);
     storage::migrate(&migrator_url.into(), migrations).await?;

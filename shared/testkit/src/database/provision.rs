@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::roles::{self, Passwords, Role};
+use super::roles::{self, Passwords};
 use super::session::{self, Session};
 
 /// Stands on every database made here: only such a one is ever dropped.
@@ -17,7 +17,7 @@ pub async fn provision(superuser_url: &str, services: &[&str], out: &Path) -> Re
         let (database, passwords) = (name(service), Passwords::random());
         drop_ours(&mut session, &database).await?;
         session.run(&roles::create(service, &passwords)).await?;
-        session.run(&format!("create database {database} owner {}", Role::Migrator.name(service))).await?;
+        session.run(&format!("create database {database} owner {}", roles::owner(service))).await?;
         session.run(&format!("comment on database {database} is '{COMMENT}'")).await?;
         session.run(&roles::database_rights(service, &database)).await?;
         let inside = session::with_database(superuser_url, &database);
@@ -35,9 +35,7 @@ pub async fn remove(superuser_url: &str, services: &[&str]) -> Result<()> {
     let mut session = Session::open(superuser_url).await?;
     for service in services {
         drop_ours(&mut session, &name(service)).await?;
-        for role in roles::of(service) {
-            session.run(&format!("drop role if exists {}", role.name(service))).await?;
-        }
+        session.run(&roles::remove(service)).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crypto::hash::sha256;
 /// One role of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Owns the database and everything in it; used by `migrate` only.
+    /// Acts as the [`owner`] of the database and everything in it; used by `migrate` only.
     Migrator,
     /// What the service runs under: the rights that the migrations grant.
     App,
@@ -66,16 +66,29 @@ impl Passwords {
     }
 }
 
-/// Makes the roles or gives them these passwords.
+/// Who owns a service's database and everything in it. Nobody signs in as it: an owner can switch off every guard on its tables.
+pub(super) fn owner(service: &str) -> String {
+    format!("{service}_owner")
+}
+
+/// Makes the roles or gives them these passwords. The migrator has no rights but to become the owner, which it does as it signs in.
 pub(super) fn create(service: &str, passwords: &Passwords) -> String {
-    let one = |role: &Role| {
-        let (name, password) = (role.name(service), passwords.of(*role));
+    let one = |name: &str, how: &str| {
         format!(
             "do $$ begin if not exists (select from pg_roles where rolname = '{name}') then create role {name}; end if; end $$; \
-             alter role {name} with login nosuperuser nocreatedb nocreaterole nobypassrls password '{password}';"
+             alter role {name} with nosuperuser nocreatedb nocreaterole nobypassrls {how};"
         )
     };
-    of(service).iter().map(one).collect()
+    let with_password =
+        |role: &Role| one(&role.name(service), &format!("login noinherit password '{}'", passwords.of(*role)));
+    let (owner, migrator) = (owner(service), Role::Migrator.name(service));
+    let becomes = format!("grant {owner} to {migrator}; alter role {migrator} set role = {owner};");
+    one(&owner, "nologin") + &of(service).iter().map(with_password).collect::<String>() + &becomes
+}
+
+/// Removes them, once the database is gone.
+pub(super) fn remove(service: &str) -> String {
+    format!("drop role if exists {}, {};", names(service), owner(service))
 }
 
 /// Who may enter the database. PostgreSQL lets everybody, unless told otherwise; a clone starts with that default too.
@@ -86,7 +99,7 @@ pub(super) fn database_rights(service: &str, database: &str) -> String {
     )
 }
 
-/// Who may see the schema, said inside the database. The migrator comes by its rights as the database's owner.
+/// Who may see the schema, said inside the database. The owner comes by its rights as the database's.
 pub(super) fn schema_rights(service: &str) -> String {
     format!("revoke all on schema public from public; grant usage on schema public to {};", names(service))
 }
