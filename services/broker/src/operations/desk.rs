@@ -14,11 +14,9 @@ use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
 use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
 use crate::error::OperationError;
+use crate::providers::catalogue::PAUSE;
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
-
-/// The pause before a second attempt; it doubles.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves calls.
 pub struct Desk {

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::ecb;
 use super::scrub::Scrubber;
 use crate::egress::{self, EgressError};
+use crate::providers::answer::Answer;
 use crate::providers::manifest::{Method, ResponseKind};
 use crate::providers::parameter::Checked;
 use crate::providers::{Operation, Provider};
@@ -102,7 +103,8 @@ pub(super) async fn exchange(
     egress::check_framing(&response).map_err(EgressError::from)?;
     let status = response.status();
     match status.as_u16() {
-        200..=299 => read(request.operation, response, live).await,
+        status if request.operation.succeeds(status) => read(request.operation, response, live).await,
+        200..=299 => Err(Fault::Answer(format!("status {status} is not of the agreed answer"))),
         300..=399 => Err(Fault::Redirect),
         401 if secret.is_some() => Err(Fault::Unauthenticated),
         429 => Err(Fault::Busy(pause(response.headers()))),
@@ -153,19 +155,20 @@ async fn read(
     }
     let answer = match operation.kind {
         ResponseKind::Json => json(&body)?,
-        ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?,
+        ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?.into(),
     };
-    if scrubbers.iter().any(|scrubber| scrubber.found_in_json(&answer)) {
+    if answer.any_text(&|text| found(text.as_bytes())) {
         return Err(Fault::Secret);
     }
     operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
 }
 
-fn json(body: &[u8]) -> Result<Value, Fault> {
+fn json(body: &[u8]) -> Result<Answer, Fault> {
     if !egress::depth_within(body, MAX_DEPTH) {
         return Err(Fault::Answer("the answer is nested too deep".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|_| Fault::Answer("the answer is not JSON".to_owned()))
+    // The position, but nothing of the text.
+    Answer::parse(body).map_err(|error| Fault::Answer(format!("the answer is not JSON, each member once: {error}")))
 }
 
 fn accept(kind: ResponseKind) -> &'static str {

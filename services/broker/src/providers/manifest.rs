@@ -126,6 +126,9 @@ pub struct OperationManifest {
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
+    /// Statuses of the agreed answer. Default: 200 and 201. Another of the 2xx says that something happened, but not what.
+    #[serde(default = "ok_or_created")]
+    pub success: Vec<u16>,
 }
 
 /// Methods that an operation can use.
@@ -155,7 +158,7 @@ pub enum Retry {
 pub struct Response {
     /// How to read it.
     pub kind: ResponseKind,
-    /// Which fields pass (see [`super::fields`]).
+    /// Which fields pass and their types, `name:type` (see [`super::fields`]).
     pub fields: Vec<String>,
     /// Bytes that are read at most.
     #[serde(default = "sixty_four_kib")]
@@ -191,7 +194,7 @@ pub struct WebhookManifest {
     pub scheme: WebhookScheme,
     /// The id of the signing secret.
     pub secret: String,
-    /// Event types that are acted on; others are accepted and dropped.
+    /// Event types that are acted on, of those that the broker understands; others are accepted and dropped.
     pub events: Vec<String>,
     /// Bytes that are read at most. The standard advises 20 KiB.
     #[serde(default = "twenty_kib")]
@@ -204,6 +207,10 @@ pub struct WebhookManifest {
 pub enum WebhookScheme {
     /// Standard Webhooks, `v1` (HMAC-SHA-256).
     StandardWebhooks,
+}
+
+fn ok_or_created() -> Vec<u16> {
+    vec![200, 201]
 }
 
 fn one() -> u8 {

@@ -5,12 +5,16 @@
 //!
 //! - [`manifest`]: the file as written;
 //! - [`parameter`]: the types of parameters, and the check of one call;
-//! - [`fields`]: which fields of an answer pass;
+//! - [`answer`]: an answer as it was written;
+//! - [`fields`]: which fields of it pass, and as what;
 //! - [`catalogue`]: manifests and deployment settings, checked and compiled once at start.
 
+pub mod answer;
 pub mod catalogue;
 pub mod fields;
 pub mod manifest;
 pub mod parameter;
+mod strict;
+pub mod text;
 
 pub use catalogue::{Catalogue, CatalogueError, Operation, Provider};
