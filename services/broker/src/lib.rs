@@ -5,7 +5,8 @@
 //!   stands in a manifest ([`providers`]);
 //! - a secret is opened in this process only ([`secrets`]), put into a request only by this process, at a place that the
 //!   manifest names, and an answer that holds it never passes ([`operations::scrub`]);
-//! - every connection out goes to an address that was looked at, over TLS 1.3 (1.2 where a manifest says so), without redirects or proxies ([`egress`]);
+//! - every connection out goes to an address that was looked at, over TLS 1.3 (1.2 where a manifest says so), without redirects or
+//!   proxies ([`egress`]);
 //! - a webhook is verified over its raw bytes, stored before it is acknowledged, and has its effect once ([`webhooks`]);
 //! - what may have happened is never reported as failed ([`error`]).
 

@@ -166,9 +166,9 @@ const NOT_GLOBAL_V4: [Network; 20] = [
     Network::v4(224, 0, 0, 0, 3),
 ];
 
-/// What IANA has allocated of 2000::/3 to the regional registries (registry "IPv6 Global Unicast Address Assignments", with the
-/// addition of 2410::/12 in November 2024). The rest has no owner: 2001::/23 is IANA's own (Teredo, ORCHID, benchmarking), 2002::/16
-/// is 6to4, 3ffe::/16 was the 6bone's and went back, 3fff::/20 is for documentation.
+/// What IANA has allocated of `2000::/3` to the regional registries (registry "IPv6 Global Unicast Address Assignments", with the
+/// addition of `2410::/12` in November 2024). The rest has no owner: `2001::/23` is IANA's own (Teredo, ORCHID, benchmarking),
+/// `2002::/16` is 6to4, `3ffe::/16` was the 6bone's and went back, `3fff::/20` is for documentation.
 const ALLOCATED_V6: [Network; 34] = [
     Network::v6([0x2001, 0x0200, 0, 0], 23),
     Network::v6([0x2001, 0x0400, 0, 0], 23),

@@ -15,12 +15,10 @@ use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
 use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
 use crate::error::OperationError;
-use crate::providers::catalogue::CALL_BUDGET;
+use crate::providers::catalogue::{CALL_BUDGET, PAUSE};
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
 
-/// The pause before a second attempt; it doubles.
-const PAUSE: Duration = Duration::from_millis(50);
 /// A provider that asks for a longer pause is not waited for in the same call.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 

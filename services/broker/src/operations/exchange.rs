@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::ecb;
 use super::scrub::Scrubber;
 use crate::egress::{self, EgressError};
+use crate::providers::answer::Answer;
 use crate::providers::manifest::{Kind, Method, ResponseKind};
 use crate::providers::parameter::Checked;
 use crate::providers::{Operation, Provider};
@@ -126,7 +127,7 @@ fn order(
     status: StatusCode,
     pause: Option<Duration>,
     with_secret: bool,
-    body: Result<Value, Fault>,
+    body: Result<Answer, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
     let code = status.as_u16();
     if let Ok(value) = &body {
@@ -149,9 +150,12 @@ fn query(
     status: StatusCode,
     pause: Option<Duration>,
     with_secret: bool,
-    body: Result<Value, Fault>,
+    body: Result<Answer, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
     let code = status.as_u16();
+    if status.is_success() && !operation.succeeds(code) {
+        return Err(Fault::Answer(format!("status {code} is not of the agreed answer")));
+    }
     if !status.is_success() {
         return Err(judge(code, pause, with_secret).unwrap_or(Fault::Refused(code)));
     }
@@ -176,7 +180,7 @@ fn judge(status: u16, pause: Option<Duration>, with_secret: bool) -> Option<Faul
     }
 }
 
-fn fields(operation: &Operation, answer: Value) -> Result<Map<String, Value>, Fault> {
+fn fields(operation: &Operation, answer: Answer) -> Result<Map<String, Value>, Fault> {
     operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
 }
 
@@ -203,7 +207,7 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
 }
 
 /// The whole answer, whatever its status: what is not read cannot be searched for our secret.
-async fn read(operation: &Operation, response: Response, live: Option<&Arc<[Live]>>) -> Result<Value, Fault> {
+async fn read(operation: &Operation, response: Response, live: Option<&Arc<[Live]>>) -> Result<Answer, Fault> {
     let scrubbers: Vec<&Scrubber> = live.into_iter().flat_map(|live| live.iter()).map(|live| &live.scrubber).collect();
     let found = |raw: &[u8]| scrubbers.iter().any(|scrubber| scrubber.found_in(raw));
     if response.headers().values().any(|value| found(value.as_bytes())) {
@@ -216,19 +220,20 @@ async fn read(operation: &Operation, response: Response, live: Option<&Arc<[Live
     agreed.map_err(EgressError::from)?;
     let answer = match operation.kind {
         ResponseKind::Json => json(&body)?,
-        ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?,
+        ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?.into(),
     };
-    if scrubbers.iter().any(|scrubber| scrubber.found_in_json(&answer)) {
+    if answer.any_text(&|text| found(text.as_bytes())) {
         return Err(Fault::Secret);
     }
     Ok(answer)
 }
 
-fn json(body: &[u8]) -> Result<Value, Fault> {
+fn json(body: &[u8]) -> Result<Answer, Fault> {
     if !egress::depth_within(body, MAX_DEPTH) {
         return Err(Fault::Answer("the answer is nested too deep".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|_| Fault::Answer("the answer is not JSON".to_owned()))
+    // The position, but nothing of the text.
+    Answer::parse(body).map_err(|error| Fault::Answer(format!("the answer is not JSON, each member once: {error}")))
 }
 
 fn accept(kind: ResponseKind) -> &'static str {

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use super::fields::AllowList;
 use super::manifest::{
     Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls, WebhookManifest,
 };
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
+use super::strict::{self, MAX_BYTES, is_name};
 use super::word::{Shape, Standings};
 use crate::config::ProviderSettings;
 use crate::egress::AddressPolicy;
@@ -25,11 +26,13 @@ use crate::egress::AddressPolicy;
 pub const EMBEDDED: [&str; 2] =
     [include_str!("../../manifests/ecb.toml"), include_str!("../../manifests/sandbox-bank.toml")];
 
-/// The longest that a call takes with all its attempts and pauses. It is less than what the services of the house wait for the broker
-/// (ten seconds), so that they hear the broker's verdict and do not have to guess one.
+/// A call ends within this time, all its attempts and pauses included: the services wait 10 s for an answer of the broker, and one
+/// that comes after they have gone is an outcome that nobody knows.
 pub const CALL_BUDGET: Duration = Duration::from_secs(8);
+/// The pause before a second attempt. It doubles with each attempt, and up to as much again is added by chance.
+pub const PAUSE: Duration = Duration::from_millis(50);
+
 const MAX_ATTEMPTS: u8 = 5;
-const MAX_BYTES: u32 = 1024 * 1024;
 
 /// All providers, by name.
 #[derive(Debug, Default)]
@@ -96,6 +99,7 @@ pub struct Operation {
     callers: BTreeSet<String>,
     path: Vec<Segment>,
     params: BTreeMap<String, Parameter>,
+    success: Vec<u16>,
 }
 
 #[derive(Debug)]
@@ -148,8 +152,9 @@ impl Catalogue {
 
     /// Reads one manifest.
     pub fn parse(origin: &str, text: &str) -> Result<Manifest, CatalogueError> {
-        toml::from_str(text)
-            .map_err(|error| CatalogueError::Unreadable { origin: origin.to_owned(), problem: error.to_string() })
+        let unreadable = |problem: String| CatalogueError::Unreadable { origin: origin.to_owned(), problem };
+        strict::visible(text).map_err(unreadable)?;
+        toml::from_str(text).map_err(|error| unreadable(error.to_string()))
     }
 
     /// The provider of that name.
@@ -165,16 +170,13 @@ impl Catalogue {
 
 impl Provider {
     fn compile(manifest: Manifest, settings: &ProviderSettings) -> Result<Self, String> {
-        is_name(&manifest.name).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
-        let base = base_url(settings.base_url.as_deref().unwrap_or(&manifest.base_url))?;
+        strict::check(&manifest)?;
+        let base = strict::base_url(settings.base_url.as_deref().unwrap_or(&manifest.base_url))?;
         let mut operations = BTreeMap::new();
         for (name, operation) in manifest.operations {
             let compiled =
                 Operation::compile(&name, operation).map_err(|problem| format!("operation {name}: {problem}"))?;
             operations.insert(name, Arc::new(compiled));
-        }
-        if manifest.limits.concurrency == 0 || manifest.limits.calls_per_minute == 0 || manifest.breaker.failures == 0 {
-            return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
         }
         Ok(Self {
             name: manifest.name,
@@ -215,12 +217,18 @@ impl Operation {
             callers: manifest.callers.into_iter().collect(),
             path: path_template(&manifest.path, &manifest.params)?,
             params: manifest.params,
+            success: manifest.success,
         })
     }
 
     /// Whether the service of that name may call it.
     pub fn allows(&self, caller: &str) -> bool {
         self.callers.contains(caller)
+    }
+
+    /// Whether an answer of this status is the agreed one.
+    pub fn succeeds(&self, status: u16) -> bool {
+        self.success.contains(&status)
     }
 
     /// Whether it can change something at the provider.
@@ -261,13 +269,6 @@ impl Operation {
     }
 }
 
-/// All attempts time out, with the pauses between them.
-fn worst_case(manifest: &OperationManifest) -> Duration {
-    let attempts = u32::from(manifest.attempts);
-    Duration::from_millis(manifest.timeout_ms.into()) * attempts
-        + Duration::from_millis(200) * attempts.saturating_sub(1)
-}
-
 /// By the method, unless the manifest says more.
 fn purpose(manifest: &OperationManifest) -> Kind {
     manifest.kind.unwrap_or(if manifest.method == Method::Get { Kind::Query } else { Kind::Order })
@@ -292,10 +293,7 @@ fn check_words(manifest: &OperationManifest) -> Result<(), String> {
         (status && manifest.cache.is_some(), "cache: where an order stands is asked anew each time"),
         ((order || status) && manifest.response.kind != ResponseKind::Json, "response.kind: words are read from JSON"),
     ];
-    match rules.iter().find(|(broken, _)| *broken) {
-        Some((_, problem)) => Err((*problem).to_owned()),
-        None => Ok(()),
-    }
+    strict::first(&rules)
 }
 
 fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
@@ -303,17 +301,21 @@ fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
     let in_body = manifest.params.values().any(|parameter| parameter.place == Place::Body);
     let get = manifest.method == Method::Get;
     let key = manifest.idempotency_header.as_deref();
-    let bad_header = |name: &str| {
-        let reserved = ["authorization", "host", "content-type", "content-length", "connection", "transfer-encoding"];
-        reserved.contains(&name)
-            || name != name.to_ascii_lowercase()
-            || http::HeaderName::from_bytes(name.as_bytes()).is_err()
-    };
+    let timeout = Duration::from_millis(manifest.timeout_ms.into());
     let rules = [
         (manifest.callers.is_empty(), "callers: nobody may call it"),
+        (!manifest.callers.iter().all(|caller| is_name(caller)), "callers: not the name of a service"),
+        (strict::repeats(&manifest.callers), "callers: one is there twice"),
+        (
+            !manifest.params.iter().all(|(name, parameter)| strict::is_parameter(name) && parameter.max_length > 0),
+            "params: a name that is not plain, or no room for a value",
+        ),
         (get && in_body, "params: a GET has no body"),
         (get && key.is_some(), "idempotency_header: a GET needs none"),
-        (key.is_some_and(bad_header), "idempotency_header: not a header for this, in lower case"),
+        (
+            key.is_some_and(|name| !strict::is_key_header(name)),
+            "idempotency_header: not a header for this, in lower case, that ends in -key or -id",
+        ),
         (!get && manifest.retry == Retry::Idempotent && key.is_none(), "retry: a POST is idempotent by a key only"),
         (manifest.attempts == 0 || manifest.attempts > MAX_ATTEMPTS, "attempts: 1 to 5"),
         (
@@ -326,32 +328,26 @@ fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
             manifest.response.max_bytes == 0 || manifest.response.max_bytes > MAX_BYTES,
             "response.max_bytes: up to 1 MiB",
         ),
-        (manifest.timeout_ms == 0, "timeout_ms: more than nothing"),
-        (worst_case(manifest) > CALL_BUDGET, "timeout_ms: all attempts together take longer than a caller waits (8 s)"),
+        (timeout.is_zero(), "timeout_ms: no time at all"),
+        (
+            longest(manifest.attempts, timeout) > CALL_BUDGET,
+            "attempts x timeout_ms, with the pauses between, is more than the 8 s in which a call must end",
+        ),
+        (manifest.cache.is_some_and(|cache| cache.seconds == 0), "cache.seconds: nothing would be remembered"),
+        (
+            manifest.success.is_empty()
+                || strict::repeats(&manifest.success)
+                || !manifest.success.iter().all(|status| matches!(status, 200..=203 | 207..=299)),
+            "success: statuses from 200 to 299 that come with a whole answer, each once",
+        ),
     ];
-    match rules.iter().find(|(broken, _)| *broken) {
-        Some((_, problem)) => Err((*problem).to_owned()),
-        None => Ok(()),
-    }
+    strict::first(&rules)
 }
 
-/// A host by name on HTTPS and nothing else: an address would never be resolved, so it would never be checked.
-fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("base_url: {error}"))?;
-    let plain = |host: &str| {
-        host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte))
-            && !host.ends_with('.')
-    };
-    match url.host() {
-        Some(Host::Domain(host)) if plain(host) => (),
-        _ => return Err("base_url: the host must be a plain name, not an address".to_owned()),
-    }
-    let extras =
-        !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
-    if url.scheme() != "https" || extras {
-        return Err("base_url: https://host[:port][/prefix] and nothing more".to_owned());
-    }
-    Ok(url)
+/// How long a call takes if every attempt and every pause takes as long as it can.
+fn longest(attempts: u8, timeout: Duration) -> Duration {
+    let pauses: Duration = (1..u32::from(attempts)).map(|attempt| PAUSE * 2_u32.pow(attempt)).sum();
+    timeout * u32::from(attempts) + pauses
 }
 
 fn path_template(path: &str, params: &BTreeMap<String, Parameter>) -> Result<Vec<Segment>, String> {
@@ -376,16 +372,10 @@ fn segment(text: &str, params: &BTreeMap<String, Parameter>) -> Result<Segment, 
             _ => Err(format!("path: {{{name}}} is not a mandatory path parameter of a type that fits there")),
         };
     }
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
-    if plain && !matches!(text, "" | "." | "..") {
+    if strict::segment(text) {
         return Ok(Segment::Literal(text.to_owned()));
     }
     Err(format!("path: segment `{text}` is not plain"))
-}
-
-fn is_name(name: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(good)
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
-//! Which fields of a third party's answer pass to the caller. What is not listed does not pass.
+//! Which fields of a third party's answer pass to the caller, and as what. What is not listed does not pass.
 //!
-//! An entry is a dotted path to a *scalar*: `id`, `fee.amount`; `*` stands for every member of an object or every element of
-//! an array: `rates.*`, `items.*.id`. A trailing `?` makes the field optional; without it an answer that lacks the field is
-//! not the answer that was agreed and fails as a whole.
+//! An entry is a dotted path to a *scalar* and its type: `id:token`, `fee.amount:decimal`; `*` stands for every member of an
+//! object or every element of an array: `rates.*:decimal`, `items.*.id:uuid`. A trailing `?` makes the field optional
+//! (`note:text?`): it may be missing or null, and then it is left out. Without it, such an answer is not the answer that was agreed
+//! and fails as a whole, as does a value of another type.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::answer::Answer;
+use super::parameter::Kind;
+
 /// No scalar that passes is longer: a field cannot become a channel for whatever else the provider stores.
-const MAX_TEXT: usize = 1024;
+const MAX_TEXT: u16 = 1024;
+/// Characters of a decimal number.
+const MAX_DECIMAL: usize = 40;
+/// Characters of a member's name that passes under `*`.
+const MAX_NAME: u16 = 64;
 
 /// The compiled list.
 #[derive(Clone, Debug, Default)]
@@ -20,14 +28,32 @@ pub struct AllowList {
 
 #[derive(Clone, Debug)]
 enum Node {
-    Scalar { optional: bool },
+    Scalar { kind: Type, optional: bool },
     Members(BTreeMap<String, Node>),
+}
+
+/// Types of fields. One that is named like a type of parameters is the same, but for decimals: here they have any sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    /// A string that conforms to a type of parameters.
+    Text(Kind),
+    /// A number, or a string that holds one, in plain notation; it passes as a string with the digits as they came.
+    Decimal,
+    /// A whole number of at most 64 bits.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A day, `2026-10-30`.
+    Date,
 }
 
 /// An entry of the list that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("response field `{0}` is empty, repeated, or both a value and an object")]
-pub struct FieldError(String);
+#[error("response field `{entry}` {problem}")]
+pub struct FieldError {
+    entry: String,
+    problem: &'static str,
+}
 
 /// An answer that is not the agreed one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,130 +70,152 @@ impl AllowList {
     pub fn new(entries: &[String]) -> Result<Self, FieldError> {
         let mut root = BTreeMap::new();
         for entry in entries {
-            let (path, optional) = entry.strip_suffix('?').map_or((entry.as_str(), false), |path| (path, true));
-            let segments: Vec<&str> = path.split('.').collect();
-            insert(&mut root, &segments, optional).ok_or_else(|| FieldError(entry.clone()))?;
+            add(&mut root, entry).map_err(|problem| FieldError { entry: entry.clone(), problem })?;
         }
         Ok(Self { root })
     }
 
     /// The allowed part of `answer`.
-    pub fn apply(&self, answer: Value) -> Result<Map<String, Value>, AnswerError> {
-        match filter(answer, &self.root, "")? {
-            Value::Object(members) => Ok(members),
+    pub fn apply(&self, answer: Answer) -> Result<Map<String, Value>, AnswerError> {
+        match answer {
+            Answer::Object(members) => filter(members, &self.root, ""),
             _ => Err(AnswerError { path: String::new(), problem: "is not an object" }),
         }
     }
 }
 
-fn insert(members: &mut BTreeMap<String, Node>, path: &[&str], optional: bool) -> Option<()> {
-    let (first, rest) = path.split_first()?;
-    if first.is_empty() {
-        return None;
+fn add(root: &mut BTreeMap<String, Node>, entry: &str) -> Result<(), &'static str> {
+    let (path, kind) = entry.split_once(':').ok_or("has no type: write `name:type`")?;
+    let (kind, optional) = kind.strip_suffix('?').map_or((kind, false), |kind| (kind, true));
+    let kind = Type::of(kind).ok_or("has a type that is not known")?;
+    let segments: Vec<&str> = path.split('.').collect();
+    let plain = |segment: &&str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$@".contains(&byte);
+        *segment == "*" || (!segment.is_empty() && segment.bytes().all(good))
+    };
+    if !segments.iter().all(plain) {
+        return Err("is not a path of plain names and `*`");
     }
+    if segments.first() == Some(&"*") {
+        return Err("would let everything pass");
+    }
+    insert(root, &segments, Node::Scalar { kind, optional }).ok_or("is repeated, or both a value and an object")
+}
+
+fn insert(members: &mut BTreeMap<String, Node>, path: &[&str], node: Node) -> Option<()> {
+    let (first, rest) = path.split_first()?;
     if rest.is_empty() {
-        return members.insert((*first).to_owned(), Node::Scalar { optional }).is_none().then_some(());
+        return members.insert((*first).to_owned(), node).is_none().then_some(());
     }
     match members.entry((*first).to_owned()).or_insert_with(|| Node::Members(BTreeMap::new())) {
-        Node::Members(inner) => insert(inner, rest, optional),
+        Node::Members(inner) => insert(inner, rest, node),
         Node::Scalar { .. } => None,
     }
 }
 
-fn filter(value: Value, allowed: &BTreeMap<String, Node>, path: &str) -> Result<Value, AnswerError> {
-    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match value {
-        Value::Object(mut members) => {
-            let mut kept = Map::new();
-            for (name, node) in allowed.iter().filter(|(name, _)| *name != "*") {
-                match members.remove(name) {
-                    Some(value) => drop(kept.insert(name.clone(), pass(value, node, &join(name))?)),
-                    None if node.is_optional() => (),
-                    None => return Err(AnswerError { path: join(name), problem: "is missing" }),
-                }
-            }
-            if let Some(node) = allowed.get("*") {
-                for (name, value) in members {
-                    kept.insert(name, pass(value, node, &join("*"))?);
-                }
-            }
-            Ok(Value::Object(kept))
+fn filter(
+    mut members: BTreeMap<String, Answer>,
+    allowed: &BTreeMap<String, Node>,
+    path: &str,
+) -> Result<Map<String, Value>, AnswerError> {
+    let mut kept = Map::new();
+    for (name, node) in allowed.iter().filter(|(name, _)| *name != "*") {
+        let path = join(path, name);
+        match members.remove(name) {
+            None | Some(Answer::Null) if node.is_optional() => (),
+            None => return Err(AnswerError { path, problem: "is missing" }),
+            Some(value) => drop(kept.insert(name.clone(), pass(value, node, &path)?)),
         }
-        Value::Array(elements) => {
-            let node = allowed.get("*").ok_or(AnswerError { path: path.to_owned(), problem: "is an array" })?;
-            let kept: Result<Vec<_>, _> = elements.into_iter().map(|value| pass(value, node, &join("*"))).collect();
-            kept.map(Value::Array)
+    }
+    if let Some(node) = allowed.get("*") {
+        let path = join(path, "*");
+        for (name, value) in members {
+            if Kind::Token.check(&name, MAX_NAME).is_err() {
+                return Err(AnswerError { path, problem: "has a name that is not a token" });
+            }
+            if value != Answer::Null || !node.is_optional() {
+                kept.insert(name, pass(value, node, &path)?);
+            }
         }
-        _ => Err(AnswerError { path: path.to_owned(), problem: "is not an object" }),
+    }
+    Ok(kept)
+}
+
+fn pass(value: Answer, node: &Node, path: &str) -> Result<Value, AnswerError> {
+    let error = |problem| AnswerError { path: path.to_owned(), problem };
+    match (node, value) {
+        (Node::Members(allowed), Answer::Object(members)) => filter(members, allowed, path).map(Value::Object),
+        (Node::Members(allowed), Answer::List(elements)) => {
+            let node = allowed.get("*").ok_or_else(|| error("is an array"))?;
+            let path = join(path, "*");
+            elements.into_iter().map(|value| pass(value, node, &path)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        (Node::Members(_), _) => Err(error("is not an object")),
+        (Node::Scalar { kind, .. }, value) => kind.read(value).map_err(error),
     }
 }
 
-fn pass(value: Value, node: &Node, path: &str) -> Result<Value, AnswerError> {
-    let problem = match (node, &value) {
-        (Node::Members(allowed), _) => return filter(value, allowed, path),
-        (Node::Scalar { .. }, Value::Object(_) | Value::Array(_)) => "is not a single value",
-        (Node::Scalar { .. }, Value::String(text)) if text.len() > MAX_TEXT => "is too long",
-        (Node::Scalar { .. }, _) => return Ok(value),
-    };
-    Err(AnswerError { path: path.to_owned(), problem })
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 impl Node {
     fn is_optional(&self) -> bool {
         match self {
-            Self::Scalar { optional } => *optional,
+            Self::Scalar { optional, .. } => *optional,
             Self::Members(members) => members.values().all(Self::is_optional),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn apply(entries: &[&str], answer: Value) -> Result<Value, AnswerError> {
-        let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
-        AllowList::new(&entries).unwrap().apply(answer).map(Value::Object)
+impl Type {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "token" => Self::Text(Kind::Token),
+            "text" => Self::Text(Kind::Text),
+            "uuid" => Self::Text(Kind::Uuid),
+            "currency" => Self::Text(Kind::Currency),
+            "iban" => Self::Text(Kind::Iban),
+            "decimal" => Self::Decimal,
+            "integer" => Self::Integer,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            _ => return None,
+        })
     }
 
-    #[test]
-    fn what_is_not_listed_does_not_pass() {
-        let answer = json!({ "id": "po_1", "status": "accepted", "internal": { "note": "x" }, "secret": "s" });
-        assert_eq!(apply(&["id", "status"], answer).unwrap(), json!({ "id": "po_1", "status": "accepted" }));
-        assert_eq!(apply(&[], json!({ "id": 1 })).unwrap(), json!({}));
-    }
-
-    #[test]
-    fn nested_fields_and_every_member_can_be_listed() {
-        let answer = json!({ "fee": { "amount": "1", "note": "x" }, "rates": { "USD": "1.1", "JPY": "170" }, "list": [{ "id": 1, "x": 2 }] });
-        let expected =
-            json!({ "fee": { "amount": "1" }, "rates": { "USD": "1.1", "JPY": "170" }, "list": [{ "id": 1 }] });
-        assert_eq!(apply(&["fee.amount", "rates.*", "list.*.id"], answer).unwrap(), expected);
-    }
-
-    #[test]
-    fn an_answer_that_lacks_a_field_fails_unless_it_is_optional() {
-        assert_eq!(apply(&["id"], json!({})).unwrap_err().problem, "is missing");
-        assert_eq!(apply(&["fee.amount?"], json!({})).unwrap(), json!({}));
-    }
-
-    #[test]
-    fn a_value_cannot_smuggle_a_structure_or_a_novel() {
-        assert_eq!(apply(&["id"], json!({ "id": { "secret": 1 } })).unwrap_err().problem, "is not a single value");
-        assert_eq!(
-            apply(&["rates.*"], json!({ "rates": { "USD": [1] } })).unwrap_err().problem,
-            "is not a single value"
-        );
-        assert_eq!(apply(&["id"], json!({ "id": "x".repeat(1025) })).unwrap_err().problem, "is too long");
-        assert!(apply(&["id"], json!([1])).is_err() && apply(&["id"], json!("x")).is_err());
-    }
-
-    #[test]
-    fn a_list_that_contradicts_itself_is_refused() {
-        for entries in [&["a", "a"][..], &["a", "a.b"], &["a.b", "a"], &[""], &["a..b"]] {
-            let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
-            assert!(AllowList::new(&entries).is_err(), "{entries:?}");
+    /// The value as it passes. Nothing is converted that could lose something.
+    fn read(self, value: Answer) -> Result<Value, &'static str> {
+        match (self, value) {
+            (_, Answer::Object(_) | Answer::List(_)) => Err("is not a single value"),
+            (_, Answer::Null) => Err("is null"),
+            (Self::Text(kind), Answer::Text(text)) => kind.check(&text, MAX_TEXT).map(|()| Value::String(text)),
+            (Self::Decimal, Answer::Number(digits) | Answer::Text(digits)) if is_decimal(&digits) => {
+                Ok(Value::String(digits))
+            }
+            (Self::Decimal, _) => Err("is not a decimal number"),
+            (Self::Integer, Answer::Number(digits)) => {
+                digits.parse::<i64>().map(Value::from).map_err(|_| "is not a whole number of 64 bits")
+            }
+            (Self::Boolean, Answer::Boolean(value)) => Ok(Value::Bool(value)),
+            (Self::Date, Answer::Text(text)) if is_date(&text) => Ok(Value::String(text)),
+            (Self::Date, _) => Err("is not a day"),
+            _ => Err("is not of its type"),
         }
     }
 }
+
+/// A number in JSON's notation without an exponent.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= MAX_DECIMAL && all_digits(whole) && all_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok_and(|day| day.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests;

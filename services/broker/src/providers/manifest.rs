@@ -127,6 +127,9 @@ pub struct OperationManifest {
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
+    /// Statuses of the agreed answer to a question. Default: 200 and 201. Another of the 2xx says that something happened, but not what.
+    #[serde(default = "ok_or_created")]
+    pub success: Vec<u16>,
     /// What it is for. Default: a GET is a query, a POST an order.
     pub kind: Option<Kind>,
     /// The answers by which the provider takes an order. Mandatory for an order; any other answer leaves its outcome unknown.
@@ -178,7 +181,7 @@ pub enum Retry {
 pub struct Response {
     /// How to read it.
     pub kind: ResponseKind,
-    /// Which fields pass (see [`super::fields`]).
+    /// Which fields pass and their types, `name:type` (see [`super::fields`]).
     pub fields: Vec<String>,
     /// Bytes that are read at most.
     #[serde(default = "sixty_four_kib")]
@@ -214,7 +217,7 @@ pub struct WebhookManifest {
     pub scheme: WebhookScheme,
     /// The id of the signing secret.
     pub secret: String,
-    /// Event types that are acted on; others are accepted and dropped.
+    /// Event types that are acted on, of those that the broker understands; others are accepted and dropped.
     pub events: Vec<String>,
     /// Bytes that are read at most. The standard advises 20 KiB.
     #[serde(default = "twenty_kib")]
@@ -227,6 +230,10 @@ pub struct WebhookManifest {
 pub enum WebhookScheme {
     /// Standard Webhooks, `v1` (HMAC-SHA-256).
     StandardWebhooks,
+}
+
+fn ok_or_created() -> Vec<u16> {
+    vec![200, 201]
 }
 
 fn one() -> u8 {

@@ -5,14 +5,17 @@
 //!
 //! - [`manifest`]: the file as written;
 //! - [`parameter`]: the types of parameters, and the check of one call;
-//! - [`fields`]: which fields of an answer pass;
+//! - [`answer`]: an answer as it was written;
+//! - [`fields`]: which fields of it pass, and as what;
 //! - [`word`]: which answers count as the provider's word on an order;
 //! - [`catalogue`]: manifests and deployment settings, checked and compiled once at start.
 
+pub mod answer;
 pub mod catalogue;
 pub mod fields;
 pub mod manifest;
 pub mod parameter;
+mod strict;
 pub mod word;
 
 pub use catalogue::{Catalogue, CatalogueError, Operation, Provider};

@@ -1,10 +1,11 @@
 //! Parameters of an operation: what a caller may say, and where it goes in the request.
 //!
 //! A value that passes is safe where its type may stand: what goes into a path has no `/`, `.` segment or `%`; text for people
-//! has no control characters. So a request is built by concatenating checked parts, never by repairing bad ones.
+//! has visible characters only. So a request is built by concatenating checked parts, never by repairing bad ones.
 
 use std::collections::BTreeMap;
 
+use api::text::Flaw;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -54,7 +55,7 @@ pub enum Kind {
     Iban,
     /// Letters, digits, `-` and `_`.
     Token,
-    /// Text for people: no control characters.
+    /// Text for people: no control characters, nothing of no width, nothing that turns the direction of reading.
     Text,
 }
 
@@ -91,6 +92,31 @@ impl Kind {
     pub fn fits_a_path(self) -> bool {
         !matches!(self, Self::Text | Self::Decimal)
     }
+
+    /// Whether `text` is of this type and not longer than `max_length` characters (types `text` and `token`).
+    pub fn check(self, text: &str, max_length: u16) -> Result<(), &'static str> {
+        let ok = |good: bool, problem| if good { Ok(()) } else { Err(problem) };
+        match self {
+            Self::Uuid => ok(text.parse::<api::Id>().is_ok(), "is not a UUID in lower case with hyphens"),
+            Self::Decimal => {
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                let value: Decimal = text.parse().map_err(|_| "is not a decimal number")?;
+                ok(digits && text.len() <= 30 && value > Decimal::ZERO, "is not a positive decimal number")
+            }
+            Self::Currency => {
+                ok(text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()), "is not an ISO 4217 code")
+            }
+            Self::Iban => ok(is_iban(text), "is not an IBAN"),
+            Self::Token => {
+                let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+                ok(!text.is_empty() && fits(text, max_length) && text.bytes().all(good), "is not a token")
+            }
+            Self::Text => {
+                ok(fits(text, max_length), "is too long")?;
+                Flaw::of(text).map_or(Ok(()), |flaw| Err(flaw.as_str()))
+            }
+        }
+    }
 }
 
 /// Checks `given` against `declared`: all that is needed is there, nothing else is, and each is of its type.
@@ -109,34 +135,10 @@ pub fn check(declared: &BTreeMap<String, Parameter>, given: &Map<String, Value>)
             return Err(error(name, "is missing"));
         };
         let text = value.as_str().ok_or_else(|| error(name, "is not a string"))?;
-        check_one(parameter, text).map_err(|problem| error(name, problem))?;
+        parameter.kind.check(text, parameter.max_length).map_err(|problem| error(name, problem))?;
         values.insert(name.clone(), text.to_owned());
     }
     Ok(Checked { values })
-}
-
-fn check_one(parameter: &Parameter, text: &str) -> Result<(), &'static str> {
-    let ok = |good: bool, problem| if good { Ok(()) } else { Err(problem) };
-    match parameter.kind {
-        Kind::Uuid => ok(text.parse::<api::Id>().is_ok(), "is not a UUID in lower case with hyphens"),
-        Kind::Decimal => {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-            let value: Decimal = text.parse().map_err(|_| "is not a decimal number")?;
-            ok(digits && text.len() <= 30 && value > Decimal::ZERO, "is not a positive decimal number")
-        }
-        Kind::Currency => {
-            ok(text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()), "is not an ISO 4217 code")
-        }
-        Kind::Iban => ok(is_iban(text), "is not an IBAN"),
-        Kind::Token => {
-            let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-            ok(!text.is_empty() && fits(text, parameter.max_length) && text.bytes().all(good), "is not a token")
-        }
-        Kind::Text => {
-            ok(fits(text, parameter.max_length), "is too long")?;
-            ok(!text.chars().any(char::is_control), "has control characters")
-        }
-    }
 }
 
 fn fits(text: &str, max_length: u16) -> bool {
@@ -169,8 +171,7 @@ mod tests {
     use super::*;
 
     fn accepts(kind: Kind, text: &str) -> bool {
-        let parameter = Parameter { place: Place::Body, kind, optional: false, max_length: 10 };
-        check_one(&parameter, text).is_ok()
+        kind.check(text, 10).is_ok()
     }
 
     #[test]
@@ -196,7 +197,11 @@ mod tests {
                 ],
             ),
             (Kind::Token, &["a-B_9"], &["", "a/b", "..", "a.b", "a%2f", "a b", "elevenchars", "ä"]),
-            (Kind::Text, &["", "Grüße", "a/b?c#d"], &["line\nbreak", "\u{0}", "eleven char"]),
+            (
+                Kind::Text,
+                &["", "Grüße", "a/b?c#d"],
+                &["line\nbreak", "\u{0}", "a\u{202e}b", "a\u{200b}b", "eleven char"],
+            ),
         ] {
             for text in good {
                 assert!(accepts(kind, text), "{kind:?} takes {text}");

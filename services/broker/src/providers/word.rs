@@ -4,7 +4,8 @@
 //! order may be on the books. So what is not listed is not a word, and the outcome stays unknown.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use super::answer::Answer;
 
 /// One agreed answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -37,7 +38,7 @@ pub struct Standings {
 
 impl Shape {
     /// Whether an answer is this one.
-    pub fn fits(&self, status: u16, body: &Value) -> bool {
+    pub fn fits(&self, status: u16, body: &Answer) -> bool {
         self.status == status
             && text_at(body, &self.field).is_some_and(|text| self.values.iter().any(|value| value == text))
     }
@@ -57,7 +58,7 @@ impl Shape {
 
 impl Standings {
     /// The word of the house for what `body` says; `None` for a text that was not agreed.
-    pub fn outcome(&self, body: &Value) -> Option<&'static str> {
+    pub fn outcome(&self, body: &Answer) -> Option<&'static str> {
         let text = text_at(body, &self.field)?;
         self.lists().into_iter().find(|(_, values)| values.iter().any(|value| value == text)).map(|(word, _)| word)
     }
@@ -78,8 +79,15 @@ impl Standings {
     }
 }
 
-fn text_at<'a>(body: &'a Value, path: &str) -> Option<&'a str> {
-    path.split('.').try_fold(body, |value, name| value.as_object()?.get(name))?.as_str()
+fn text_at<'a>(body: &'a Answer, path: &str) -> Option<&'a str> {
+    let member = |value: &'a Answer, name: &str| match value {
+        Answer::Object(members) => members.get(name),
+        _ => None,
+    };
+    match path.split('.').try_fold(body, member)? {
+        Answer::Text(text) => Some(text),
+        _ => None,
+    }
 }
 
 fn is_path(path: &str) -> bool {
@@ -93,7 +101,11 @@ fn is_list(values: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn answer(value: Value) -> Answer {
+        value.into()
+    }
 
     fn shape() -> Shape {
         Shape { status: 422, field: "error.code".to_owned(), values: vec!["account_closed".to_owned()] }
@@ -101,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_a_status_and_a_text_and_neither_alone() {
-        assert!(shape().fits(422, &json!({ "error": { "code": "account_closed", "message": "x" } })));
+        assert!(shape().fits(422, &answer(json!({ "error": { "code": "account_closed", "message": "x" } }))));
         for (status, body) in [
             (403, json!({ "error": { "code": "account_closed" } })),
             (422, json!({ "error": { "code": "try_later" } })),
@@ -110,7 +122,7 @@ mod tests {
             (422, json!("account_closed")),
             (422, Value::Null),
         ] {
-            assert!(!shape().fits(status, &body), "{status} {body}");
+            assert!(!shape().fits(status, &answer(body.clone())), "{status} {body}");
         }
     }
 
@@ -125,10 +137,10 @@ mod tests {
             returned: Vec::new(),
         };
         assert!(standings.is_sound());
-        assert_eq!(standings.outcome(&json!({ "status": "pending" })), Some("accepted"));
-        assert_eq!(standings.outcome(&json!({ "status": "rejected" })), Some("failed"));
-        assert_eq!(standings.outcome(&json!({ "status": "PAID" })), None);
-        assert_eq!(standings.outcome(&json!({})), None);
+        assert_eq!(standings.outcome(&answer(json!({ "status": "pending" }))), Some("accepted"));
+        assert_eq!(standings.outcome(&answer(json!({ "status": "rejected" }))), Some("failed"));
+        assert_eq!(standings.outcome(&answer(json!({ "status": "PAID" }))), None);
+        assert_eq!(standings.outcome(&answer(json!({}))), None);
         assert!(!Standings { failed: texts(&["paid"]), ..standings }.is_sound(), "one text with two meanings");
     }
 }

@@ -8,6 +8,9 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
+/// The types of events that are understood; a manifest can name no other.
+pub const TYPES: [&str; 4] = ["payment.received", "payout.paid", "payout.failed", "payout.returned"];
+
 /// A request for the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -111,6 +114,13 @@ mod tests {
                 delivery.body,
                 json!({ "provider": "bank", "event_id": "evt_1", "payout_id": ID, "status": status })
             );
+        }
+    }
+
+    #[test]
+    fn every_type_that_a_manifest_can_name_is_acted_on() {
+        for kind in TYPES {
+            assert_eq!(run(&json!({ "type": kind, "data": {} })), Err(EventError), "{kind}: understood, and empty");
         }
     }
 

@@ -26,6 +26,13 @@ async fn an_answer_out_of_bounds_is_no_answer() {
         "not-json",
         "no-id",
         "object-id",
+        "number-id",
+        "null-id",
+        "turned-id",
+        "cut-id",
+        "two-ids",
+        "accepted",
+        "no-content",
     ] {
         let before = bench.hostile.seen().len();
         let (status, problem) = bench.call("hostile/ask", json!({ "how": how })).await;
@@ -34,6 +41,14 @@ async fn an_answer_out_of_bounds_is_no_answer() {
         assert_eq!(bench.hostile.seen().len(), before + 1, "{how}: asked once, followed nowhere");
     }
     assert_eq!(bench.call("hostile/good", json!({})).await.1["result"], json!({ "id": "1" }));
+    assert_eq!(bench.call("hostile/ask_accepted", json!({})).await.1["result"], json!({ "id": "1" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_amount_arrives_with_every_digit() {
+    let bench = Bench::start().await;
+    let expected = json!({ "id": "1", "amount": "12345678901234567890123.45" });
+    assert_eq!(bench.call("hostile/quote", json!({})).await.1["result"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,10 +109,27 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
             HttpResponse::Ok().content_type("application/json").body(format!("{}1{}", "[".repeat(40), "]".repeat(40)))
         }
         "not-json" => HttpResponse::Ok().content_type("application/json").body("{\"id\":"),
-        "no-id" => HttpResponse::Ok().json(json!({ "note": "x" })),
-        "object-id" => HttpResponse::Ok().json(json!({ "id": { "note": "x" } })),
         "fail" => HttpResponse::InternalServerError().finish(),
         "flaky" if earlier < 2 => HttpResponse::ServiceUnavailable().finish(),
+        how => unlike_the_manifest(how, good),
+    }
+}
+
+/// Answers of a well-behaved server, but not the agreed one; and the good one.
+fn unlike_the_manifest(how: &str, good: serde_json::Value) -> HttpResponse {
+    match how {
+        "no-id" => HttpResponse::Ok().json(json!({ "note": "x" })),
+        "number-id" => HttpResponse::Ok().json(json!({ "id": 1 })),
+        "null-id" => HttpResponse::Ok().json(json!({ "id": null })),
+        "turned-id" => HttpResponse::Ok().json(json!({ "id": "1\u{202e}" })),
+        "cut-id" => HttpResponse::Ok().json(json!({ "id": "1\u{0}" })),
+        "two-ids" => HttpResponse::Ok().content_type("application/json").body("{\"id\":\"1\",\"id\":\"2\"}"),
+        "accepted" => HttpResponse::Accepted().json(good),
+        "no-content" => HttpResponse::NoContent().finish(),
+        "quote" => HttpResponse::Ok()
+            .content_type("application/json")
+            .body("{\"id\":\"1\",\"amount\":12345678901234567890123.45,\"note\":null}"),
+        "object-id" => HttpResponse::Ok().json(json!({ "id": { "note": "x" } })),
         _ => HttpResponse::Ok().json(good),
     }
 }

@@ -140,6 +140,9 @@ async fn what_may_have_happened_is_unknown_and_what_cannot_have_happened_is_not(
         ("hostile/order", "silent", 503, "server.outcome_unknown", 1),
         ("hostile/order", "no-id", 503, "server.outcome_unknown", 1),
         ("hostile/order", "redirect", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "accepted", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "two-ids", 503, "server.outcome_unknown", 1),
+        ("hostile/order_by_key", "accepted", 503, "server.outcome_unknown", 1),
         ("hostile/order", "refuse", 422, "broker.upstream_refused", 1),
         // A no without the agreed words may come from anything in front of the books.
         ("hostile/order", "refuse-otherwise", 503, "server.outcome_unknown", 1),

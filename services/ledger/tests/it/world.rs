@@ -124,7 +124,6 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     /// Dropped with the world.
     database: DroppedAside,
-    config: Config,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -161,7 +160,6 @@ impl World {
             authority,
             broker,
             database: DroppedAside(Some(database)),
-            config,
             superuser,
             pki,
             public,

@@ -15,10 +15,16 @@ path = "/v1/payouts/{id}"
 retry = "idempotent"
 attempts = 3
 timeout_ms = 2000
-response = { kind = "json", fields = ["id"] }
+response = { kind = "json", fields = ["id:token"] }
 [operations.get_payout.params]
 id = { in = "path", type = "token" }
 note = { in = "query", type = "text", optional = true }
+
+[webhook]
+scheme = "standard-webhooks"
+secret = "webhook"
+events = ["payout.paid"]
+max_bytes = 20480
 "#;
 
 fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, CatalogueError> {
@@ -96,6 +102,32 @@ fn a_base_url_that_is_not_a_plain_https_name_is_refused() {
         "file:///etc/passwd",
         "bank.example",
         "https://",
+        // What the parser would repair.
+        "https:\\\\api.bank.example\\x",
+        "https://api.bank.example/a\\..\\b",
+        "https://api.bank.example\\@evil.example",
+        "https://api.ba\tnk.example",
+        "https://api.ba\nnk.example",
+        " https://api.bank.example ",
+        "https://api.ba\u{200b}nk.example",
+        "https://api.ba\u{ad}nk.example",
+        "https://api。bank.example",
+        "https://API.bank.example",
+        "HTTPS://api.bank.example",
+        "https://%61pi.bank.example",
+        "https://api.bank.example:443",
+        "https://api.bank.example:08443",
+        "https://api.bank.example/a/../b",
+        "https://api.bank.example/a/./b",
+        "https://api.bank.example/%2e%2e/b",
+        "https:api.bank.example",
+        "https:///api.bank.example",
+        // What it would leave, and others would not.
+        "https://api.bank.example//x",
+        "https://api.bank.example/x//y",
+        "https://api.bank.example/a%2fb",
+        "https://api.bank.example/a;b",
+        "https://api.bank.example/a//",
     ] {
         let settings = ProviderSettings { base_url: Some(base.to_owned()), ..ProviderSettings::default() };
         assert!(compile(BANK, settings).is_err(), "{base}");
@@ -120,8 +152,41 @@ fn a_manifest_that_contradicts_itself_is_refused() {
         ("/v1/payouts/{id}", "/v1/payouts?x=/{id}"),
         (r#"id = { in = "path", type = "token" }"#, r#"id = { in = "path", type = "text" }"#),
         (r#"id = { in = "path", type = "token" }"#, r#"id = { in = "path", type = "token", optional = true }"#),
-        (r#"fields = ["id"]"#, "fields = []"),
-        (r#"fields = ["id"]"#, r#"fields = ["id", "id.x"]"#),
+        (r#"fields = ["id:token"]"#, "fields = []"),
+        (r#"fields = ["id:token"]"#, r#"fields = ["id"]"#),
+        (r#"fields = ["id:token"]"#, r#"fields = ["*"]"#),
+        (r#"fields = ["id:token"]"#, r#"fields = ["*:token"]"#),
+        (r#"fields = ["id:token"]"#, r#"fields = ["id:token", "id.x:token"]"#),
+        (r#"fields = ["id:token"]"#, "fields = [\"i\\u200bd:token\"]"),
+        (r#"fields = ["id:token"]"#, "fields = [\"i\u{200b}d:token\"]"),
+        (r#"fields = ["id:token"]"#, r#"fields = ["id:token"], max_bytes = 0"#),
+        (r#"fields = ["id:token"]"#, r#"fields = ["id:token"], max_bytes = 1048577"#),
+        ("A bank.", "A \u{202e}bank."),
+        (r#"callers = ["ledger"]"#, r#"callers = ["ledger", "ledger"]"#),
+        (r#"callers = ["ledger"]"#, r#"callers = ["led\u200bger"]"#),
+        (r#"callers = ["ledger"]"#, r#"callers = ["Ledger"]"#),
+        ("timeout_ms = 2000", "timeout_ms = 0"),
+        ("timeout_ms = 2000", "timeout_ms = 2600"),
+        ("timeout_ms = 2000", "timeout_ms = 60000"),
+        ("timeout_ms = 2000", ""),
+        ("timeout_ms = 2000", "cache = { seconds = 0 }\ntimeout_ms = 2000"),
+        ("timeout_ms = 2000", "success = []\ntimeout_ms = 2000"),
+        ("timeout_ms = 2000", "success = [200, 200]\ntimeout_ms = 2000"),
+        ("timeout_ms = 2000", "success = [204]\ntimeout_ms = 2000"),
+        ("timeout_ms = 2000", "success = [302]\ntimeout_ms = 2000"),
+        ("timeout_ms = 2000", "success = [404]\ntimeout_ms = 2000"),
+        (r#"secret = "api""#, r#"secret = """#),
+        (r#"secret = "webhook""#, r#"secret = "web hook""#),
+        ("max_bytes = 20480", "max_bytes = 0"),
+        ("max_bytes = 20480", "max_bytes = 4294967295"),
+        (r#"["payout.paid"]"#, "[]"),
+        (r#"["payout.paid"]"#, r#"["payout.piad"]"#),
+        (r#"["payout.paid"]"#, r#"["payout.*"]"#),
+        (r#"["payout.paid"]"#, r#"["payout.paid", "payout.paid"]"#),
+        ("[operations.get_payout]", "breaker = { open_seconds = 0 }\n[operations.get_payout]"),
+        ("[operations.get_payout]", "tls = \"1.1\"\n[operations.get_payout]"),
+        ("optional = true", "optional = true, max_length = 0"),
+        ("note = {", "\"no te\" = {"),
         (r#"kind = "json""#, r#"kind = "yaml""#),
         (r#"name = "bank""#, r#"name = "../bank""#),
         ("description", "descryption"),
@@ -152,7 +217,7 @@ attempts = 3
 timeout_ms = 2000
 accepted = [{ status = 201, field = "status", values = ["accepted"] }]
 refusals = [{ status = 422, field = "error.code", values = ["rejected"] }]
-response = { kind = "json", fields = ["id"] }
+response = { kind = "json", fields = ["id:token"] }
 
 [operations.standing]
 kind = "status"
@@ -160,7 +225,7 @@ callers = ["ledger"]
 method = "GET"
 path = "/v1/payouts"
 standings = { field = "status", accepted = ["accepted"], paid = ["paid"], failed = ["failed"] }
-response = { kind = "json", fields = ["id"] }
+response = { kind = "json", fields = ["id:token"] }
 "#;
 
 #[test]
@@ -190,5 +255,57 @@ fn the_words_of_an_order_are_agreed_without_ambiguity() {
     ] {
         assert!(ORDER.contains(from), "{from}");
         assert!(compile(&ORDER.replacen(from, to, 1), ProviderSettings::default()).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_key_goes_into_a_header_that_is_named_for_it_and_into_no_other() {
+    let with = |header: &str| {
+        let key = format!("idempotency_header = \"{header}\"\nattempts = 3");
+        compile(&BANK.replace("\"GET\"", "\"POST\"").replace("attempts = 3", &key), ProviderSettings::default())
+    };
+    for header in ["idempotency-key", "x-idempotency-key", "x-request-id", "paypal-request-id"] {
+        with(header).unwrap();
+    }
+    for header in [
+        "cookie",
+        "set-cookie",
+        "authorization",
+        "proxy-authorization",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "connection",
+        "upgrade",
+        "expect",
+        "user-agent",
+        "accept-encoding",
+        "x-forwarded-for",
+        "x-http-method-override",
+        "traceparent",
+        "origin",
+        "range",
+        "Idempotency-Key",
+        "content-id",
+        "sec-websocket-key",
+        "x key-id",
+        "-id",
+        "",
+    ] {
+        assert!(with(header).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn a_call_ends_before_its_caller_has_gone() {
+    let second = Duration::from_secs(1);
+    assert_eq!(longest(1, second), second);
+    assert_eq!(longest(3, second), 3 * second + Duration::from_millis(100 + 200));
+    for text in EMBEDDED {
+        let catalogue = compile(text, ProviderSettings::default()).unwrap();
+        for operation in catalogue.iter().flat_map(|provider| provider.operations.values()) {
+            assert!(longest(operation.attempts, operation.timeout) <= CALL_BUDGET, "{}", operation.name);
+        }
     }
 }

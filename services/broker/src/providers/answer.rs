@@ -1,0 +1,184 @@
+//! A JSON answer exactly as it was written: a number by its digits, a member once.
+//!
+//! A general JSON value turns a number into a float and keeps the last of two members of one name: what we would pass on is then
+//! not what the provider said, or not what another reader of the same bytes takes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Error, Value};
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number as written.
+    Number(String),
+    /// A string, decoded.
+    Text(String),
+    /// An array.
+    List(Vec<Answer>),
+    /// An object.
+    Object(BTreeMap<String, Answer>),
+}
+
+impl Answer {
+    /// Reads a JSON text. The caller has bounded its size and its depth.
+    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        Self::read(serde_json::from_slice(json)?)
+    }
+
+    /// Whether `found` is true for a text in it: a string or the name of a member, decoded.
+    pub fn any_text(&self, found: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Text(text) => found(text),
+            Self::List(elements) => elements.iter().any(|element| element.any_text(found)),
+            Self::Object(members) => members.iter().any(|(name, member)| found(name) || member.any_text(found)),
+            Self::Null | Self::Boolean(_) | Self::Number(_) => false,
+        }
+    }
+
+    fn read(raw: &RawValue) -> Result<Self, Error> {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let Members(members) = serde_json::from_str(text)?;
+                let members = members.into_iter().map(|(name, member)| Ok((name, Self::read(member)?)));
+                Ok(Self::Object(members.collect::<Result<_, Error>>()?))
+            }
+            Some(b'[') => {
+                let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+                Ok(Self::List(elements.into_iter().map(Self::read).collect::<Result<_, _>>()?))
+            }
+            Some(b'"') => serde_json::from_str(text).map(Self::Text),
+            Some(b't' | b'f') => serde_json::from_str(text).map(Self::Boolean),
+            Some(b'n') => Ok(Self::Null),
+            Some(_) => Ok(Self::Number(text.to_owned())),
+            None => Err(Error::custom("nothing")),
+        }
+    }
+}
+
+/// Values that we made ourselves, of another format than JSON.
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Boolean(value),
+            Value::Number(number) => Self::Number(number.to_string()),
+            Value::String(text) => Self::Text(text),
+            Value::Array(elements) => Self::List(elements.into_iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                Self::Object(members.into_iter().map(|(name, member)| (name, Self::from(member))).collect())
+            }
+        }
+    }
+}
+
+/// The members of one object, each name once.
+struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = BTreeMap<String, &'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, member)) = map.next_entry()? {
+                    if members.insert(name, member).is_some() {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(Once).map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Answer, Error> {
+        Answer::parse(json.as_bytes())
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_and_everything_its_place() {
+        let answer = parse(
+            " { \"n\" : [ 12345678901234567890123.45, -0.10, 1E+2 ], \"t\" : \"a\\u0062\", \"o\":{},\"x\" : null, \"b\":true } ",
+        );
+        let number = |digits: &str| Answer::Number(digits.to_owned());
+        let numbers = Answer::List(vec![number("12345678901234567890123.45"), number("-0.10"), number("1E+2")]);
+        let expected = [
+            ("n", numbers),
+            ("t", Answer::Text("ab".to_owned())),
+            ("o", Answer::Object(BTreeMap::new())),
+            ("x", Answer::Null),
+            ("b", Answer::Boolean(true)),
+        ];
+        let expected = expected.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(answer.unwrap(), Answer::Object(expected));
+    }
+
+    #[test]
+    fn of_two_members_of_one_name_neither_passes() {
+        for json in [r#"{"id":"a","id":"a"}"#, r#"{"id":1,"i\u0064":2}"#, r#"{"x":[{"y":{"id":1,"id":2}}]}"#] {
+            assert!(parse(json).is_err(), "{json}");
+        }
+        assert!(parse(r#"{"id":1,"x":{"id":2},"ID":3}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_json_is_no_answer() {
+        for json in [
+            "",
+            "{",
+            "{}x",
+            "{} {}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "NaN",
+            "01",
+            "+1",
+            "1.",
+            ".5",
+            "0x1",
+            "tru",
+            "nul",
+            "\"\\ud800\"",
+            "\"\\x\"",
+            "\"a\nb\"",
+            "[1 2]",
+            "\u{feff}{}",
+        ] {
+            assert!(parse(json).is_err(), "{json:?}");
+        }
+        assert!(Answer::parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn every_text_is_looked_at() {
+        let answer = parse(r#"{"a":[{"n\u0061me":"value"}],"b":["x",1,null]}"#).unwrap();
+        for text in ["a", "name", "value", "b", "x"] {
+            assert!(answer.any_text(&|found| found == text), "{text}");
+        }
+        assert!(!answer.any_text(&|found| found == "1"));
+    }
+}
