@@ -91,9 +91,10 @@ impl Running {
         }
         let listeners_end = Instant::now() + DRAIN + CLOSE;
         for server in servers {
-            match timeout_at(listeners_end, server.task).await {
-                Ok(ended) => ended??,
-                Err(_) => tracing::error!(listener = %server.address, "a listener did not end in time"),
+            if let Ok(ended) = timeout_at(listeners_end, server.task).await {
+                ended??;
+            } else {
+                tracing::error!(listener = %server.address, "a listener did not end in time");
             }
         }
         self.trigger.request();

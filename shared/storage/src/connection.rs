@@ -108,23 +108,18 @@ impl Connection {
     }
 
     /// Runs one statement: with an end, and with the code of its error.
-    fn run<'a, R: Send + 'a>(
-        &'a self,
-        statement: impl Future<Output = QueryResult<R>> + Send + 'a,
-    ) -> impl Future<Output = QueryResult<R>> + Send + 'a {
-        async move {
-            let mut flight = Flight { heard: &self.heard, landed: false };
-            let outcome = match self.limit {
-                Some(limit) => match timeout_at(Instant::now() + limit, statement).await {
-                    Ok(outcome) => outcome,
-                    // The flight has not landed, so the connection is not lent again.
-                    Err(_) => return Err(silent(limit)),
-                },
-                None => statement.await,
-            };
-            flight.landed = true;
-            outcome.map_err(|error| with_code(error, flight.heard))
-        }
+    async fn run<R: Send>(&self, statement: impl Future<Output = QueryResult<R>> + Send) -> QueryResult<R> {
+        let mut flight = Flight { heard: &self.heard, landed: false };
+        let outcome = match self.limit {
+            Some(limit) => match timeout_at(Instant::now() + limit, statement).await {
+                Ok(outcome) => outcome,
+                // The flight has not landed, so the connection is not lent again.
+                Err(_) => return Err(silent(limit)),
+            },
+            None => statement.await,
+        };
+        flight.landed = true;
+        outcome.map_err(|error| with_code(error, &self.heard))
     }
 }
 
@@ -160,7 +155,7 @@ fn with_code(error: DieselError, heard: &Heard) -> DieselError {
     match error {
         DieselError::DatabaseError(kind @ DatabaseErrorKind::Unknown, information) => {
             match heard.code_of(information.message()) {
-                Some(code) => DieselError::DatabaseError(kind, Coded::new(information, &code)),
+                Some(code) => DieselError::DatabaseError(kind, Box::new(Coded::new(information, &code))),
                 None => DieselError::DatabaseError(kind, information),
             }
         }

@@ -101,7 +101,7 @@ mod tests {
     /// An error as it comes from a connection.
     fn coded(code: &str, message: &str) -> StorageError {
         let information = Coded::new(Box::new(message.to_owned()), code);
-        DieselError::DatabaseError(DatabaseErrorKind::Unknown, information).into()
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(information)).into()
     }
 
     fn of_kind(kind: DatabaseErrorKind) -> StorageError {

@@ -49,8 +49,8 @@ pub(crate) struct Coded {
 
 impl Coded {
     /// The same error, with its code.
-    pub(crate) fn new(inner: Box<dyn DatabaseErrorInformation + Send + Sync>, code: &str) -> Box<Self> {
-        Box::new(Self { inner, hint: format!("{MARK}{code}") })
+    pub(crate) fn new(inner: Box<dyn DatabaseErrorInformation + Send + Sync>, code: &str) -> Self {
+        Self { inner, hint: format!("{MARK}{code}") }
     }
 }
 

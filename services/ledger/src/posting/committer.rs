@@ -77,9 +77,15 @@ pub struct Committer {
 #[derive(Debug)]
 struct Job {
     order: Order,
+    sender: Sender,
+}
+
+/// Whose order it is.
+#[derive(Debug)]
+struct Sender {
     reply: oneshot::Sender<Result<Answer, Unanswered>>,
     span: Span,
-    /// Not to be taken after it.
+    /// The order is not taken after it.
     deadline: Instant,
 }
 
@@ -102,21 +108,26 @@ impl Committer {
     pub async fn submit(&self, order: Order) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + PATIENCE;
-        let job = Job { order, reply, span: Span::current(), deadline };
+        let job = Job { order, sender: Sender { reply, span: Span::current(), deadline } };
         let answer = match self.queue.try_send(job) {
-            Ok(()) => match timeout_at(deadline + store::LIMIT.work + store::LIMIT.commit + GRACE, answer).await {
-                // A reply that was dropped is a lane that has died with the order in its hands.
-                Ok(answer) => answer.unwrap_or(Err(Unanswered::Unknown)),
-                Err(_) => {
-                    tracing::error!("a lane does not answer");
-                    Err(Unanswered::Unknown)
-                }
-            },
+            Ok(()) => hear(answer, deadline + store::LIMIT.work + store::LIMIT.commit + GRACE).await,
             Err(_) => Err(Unanswered::Busy),
         };
         ORDERS.add(1, &[KeyValue::new("outcome", outcome(&answer))]);
         answer
     }
+}
+
+/// The answer, or that there is none.
+async fn hear(answer: oneshot::Receiver<Result<Answer, Unanswered>>, until: Instant) -> Result<Answer, Unanswered> {
+    // A reply that was dropped is a lane that has died with the order in its hands.
+    timeout_at(until, answer)
+        .await
+        .unwrap_or_else(|_| {
+            tracing::error!("a lane does not answer");
+            Ok(Err(Unanswered::Unknown))
+        })
+        .unwrap_or(Err(Unanswered::Unknown))
 }
 
 /// The tasks behind a [`Committer`].
@@ -223,22 +234,17 @@ impl Desk {
 
     /// One transaction. On success `jobs` is answered or set aside, and empty.
     async fn post(&self, jobs: &mut Vec<Job>, awaited: Option<Uuid>) -> Result<(), Failure> {
-        let (mut orders, mut others) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
-        for Job { order, reply, span, deadline } in jobs.drain(..) {
-            orders.push(order);
-            others.push((reply, span, deadline));
-        }
-        let span = batch_span(&others);
+        let (orders, senders): (Vec<Order>, Vec<Sender>) = jobs.drain(..).map(|job| (job.order, job.sender)).unzip();
+        let span = batch_span(&senders);
         let posting = store::post(&self.pool, &orders, awaited, self.clock.unix_millis()).instrument(span);
         let outcome = posting.await;
-        let whole = orders.into_iter().zip(others);
-        let whole = whole.map(|(order, (reply, span, deadline))| Job { order, reply, span, deadline });
+        let whole = orders.into_iter().zip(senders).map(|(order, sender)| Job { order, sender });
         match outcome {
             Ok(fates) => {
                 BATCH.record(fates.len() as u64, &[]);
                 for (job, fate) in whole.zip(fates) {
                     match fate {
-                        Fate::Answered(answer) => tell(job.reply, Ok(answer)),
+                        Fate::Answered(answer) => tell(job.sender.reply, Ok(answer)),
                         Fate::Waits(account) => self.set_aside(account, job),
                     }
                 }
@@ -254,7 +260,7 @@ impl Desk {
     fn set_aside(&self, account: Uuid, job: Job) {
         SET_ASIDE.add(1, &[]);
         if let Err(job) = self.aside.add(account, job) {
-            tell(job.reply, Err(Unanswered::Busy));
+            tell(job.sender.reply, Err(Unanswered::Busy));
         }
     }
 }
@@ -262,7 +268,7 @@ impl Desk {
 /// Those that have not waited for too long. The others are told that nothing has happened.
 fn in_time(jobs: Vec<Job>) -> Vec<Job> {
     let now = Instant::now();
-    let (jobs, late): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| now < job.deadline);
+    let (jobs, late): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| now < job.sender.deadline);
     if !late.is_empty() {
         tracing::warn!(orders = late.len(), "orders have waited for too long");
         refuse(late, Unanswered::Busy);
@@ -290,16 +296,16 @@ fn tell(reply: oneshot::Sender<Result<Answer, Unanswered>>, answer: Result<Answe
 
 fn refuse(jobs: Vec<Job>, why: Unanswered) {
     for job in jobs {
-        tell(job.reply, Err(why));
+        tell(job.sender.reply, Err(why));
     }
 }
 
 /// In the trace of the first request, and linked to the others': a batch has one span, and that has one parent.
-fn batch_span(others: &[(oneshot::Sender<Result<Answer, Unanswered>>, Span, Instant)]) -> Span {
-    let first = others.first().and_then(|(_, span, _)| span.id());
-    let span = tracing::info_span!(parent: first, "posting.batch", orders = others.len());
-    for (_, other, _) in others.iter().skip(1) {
-        span.follows_from(other);
+fn batch_span(senders: &[Sender]) -> Span {
+    let first = senders.first().and_then(|sender| sender.span.id());
+    let span = tracing::info_span!(parent: first, "posting.batch", orders = senders.len());
+    for other in senders.iter().skip(1) {
+        span.follows_from(&other.span);
     }
     span
 }

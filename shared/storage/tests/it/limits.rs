@@ -22,7 +22,7 @@ async fn behind_a_proxy(connections: usize) -> (TestDatabase, Proxy, Pool) {
 
 async fn notes(database: &TestDatabase) -> i64 {
     let pool = storage::pool(&SecretString::from(database.superuser_url.as_str()), 1).unwrap();
-    count(&mut *storage::connection(&pool).await.unwrap(), "select count(*) as n from notes").await
+    count(&mut storage::connection(&pool).await.unwrap(), "select count(*) as n from notes").await
 }
 
 #[tokio::test]

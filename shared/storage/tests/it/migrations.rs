@@ -52,7 +52,7 @@ async fn a_database_without_the_newest_migration_is_not_ready() {
     storage::ready(&pool, &first).await.unwrap();
     storage::ready(&pool, &second).await.unwrap();
     let admin = storage::pool(&SecretString::from(database.superuser_url.as_str()), 1).unwrap();
-    execute(&mut *storage::connection(&admin).await.unwrap(), "drop table __diesel_schema_migrations").await.unwrap();
+    execute(&mut storage::connection(&admin).await.unwrap(), "drop table __diesel_schema_migrations").await.unwrap();
     let error = storage::ready(&pool, &first).await.unwrap_err();
     assert!(error.to_string().contains("never migrated"), "{error}");
 }
