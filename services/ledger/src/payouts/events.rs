@@ -10,6 +10,7 @@ use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
 use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Word, system_account};
 use crate::state::State;
+use crate::suspense;
 use uuid::Uuid;
 
 /// Whose keys these are.
@@ -100,5 +101,10 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
         counterparty: row.creditor_name.clone(),
         extra,
     };
-    Ok(state.post(order).await?.replayed)
+    let receipt = state.post(order).await?;
+    if matches!(step, Step::GiveBack | Step::Return) {
+        // An account that cannot take its money back does not keep it from being booked.
+        suspense::alarm::raise(state, &receipt).await?;
+    }
+    Ok(receipt.replayed)
 }

@@ -254,6 +254,28 @@ async fn a_paid_payout_that_comes_back_is_back_on_the_account_once() {
 }
 
 #[tokio::test]
+async fn what_comes_back_for_a_closed_account_waits_in_suspense() {
+    let world = World::start().await;
+    let alice = world.phone("alice").await;
+    let account = world.open_with(&alice, "30.00", "EUR").await;
+    let (failed, returned) =
+        (world.order(&alice, &account, "10.00").await, world.order(&alice, &account, "20.00").await);
+    world.sql(&format!("update accounts set closed_at = now() where id = '{account}'")).await;
+    assert_eq!(world.event("e-1", &failed, "failed").await.0, 200);
+    assert_eq!(world.event("e-2", &returned, "returned").await.0, 200);
+    for (kind, amount) in [("payout_reversal", 1_000), ("payout_return", 2_000)] {
+        let waits = format!(
+            "suspense_items i join transfers t on t.id = i.id where t.kind = '{kind}' and i.amount = {amount} \
+             and i.wanted_account = '{account}' and i.reason = 'closed' and i.provider = 'sandbox-bank'"
+        );
+        assert_eq!(world.count(&waits).await, 1, "{kind}");
+    }
+    assert_eq!(world.payout_status(&alice, &failed).await, "failed");
+    assert_eq!(world.payout_status(&alice, &returned).await, "returned");
+    assert_eq!(world.invariants().await["hold"], true);
+}
+
+#[tokio::test]
 async fn only_the_provider_that_carries_a_payout_out_has_a_word_on_it() {
     let world = World::start().await;
     let alice = world.phone("alice").await;
