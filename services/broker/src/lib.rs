@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, Result};
-use crypto::envelope::FileKek;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -65,9 +64,7 @@ impl Service for Broker {
     async fn build(config: Config, context: Context) -> Result<App> {
         let pool = context.database()?;
         let catalogue = Arc::new(load_catalogue(&config)?);
-        let kek = FileKek::from_file(&config.vault.kek_file)?;
-        let vault =
-            Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
+        let vault = Arc::new(Vault::new(pool.clone(), &config.vault, Arc::clone(&context.clock))?);
         let lookup: Arc<dyn egress::Lookup> = Arc::new(SystemLookup);
         let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &lookup)?;
         let wake = Arc::new(Notify::new());
@@ -79,6 +76,7 @@ impl Service for Broker {
             wake: Arc::clone(&wake),
             poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
         };
+        let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
         let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
         let app = App::internal(move |config| {
@@ -89,6 +87,7 @@ impl Service for Broker {
             config.app_data(receiver.clone());
             routes::public().configure(None, config);
         });
+        let app = app.background("forgetting secrets", forgetting);
         Ok(app.background("webhook courier", courier.run(context.shutdown)))
     }
 
@@ -98,7 +97,7 @@ impl Service for Broker {
 }
 
 /// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.
-fn load_catalogue(config: &Config) -> Result<Catalogue> {
+pub(crate) fn load_catalogue(config: &Config) -> Result<Catalogue> {
     let mut manifests = BTreeMap::new();
     for text in catalogue::EMBEDDED {
         let manifest = Catalogue::parse("(embedded)", text)?;

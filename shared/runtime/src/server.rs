@@ -127,7 +127,13 @@ fn listen<S: Service>(
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
-            let at = Place { service: S::NAME, side: Side::Public, traces: app.public_traces, address: listener.listen, workers };
+            let at = Place {
+                service: S::NAME,
+                side: Side::Public,
+                traces: app.public_traces,
+                address: listener.listen,
+                workers,
+            };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),

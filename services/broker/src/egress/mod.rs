@@ -13,6 +13,6 @@ mod client;
 mod resolver;
 
 pub use address::{AddressPolicy, Network, NetworkError};
-pub use body::{BodyError, depth_within, read};
+pub use body::{BodyError, Taken, check, depth_within, take};
 pub use client::{ClientError, EgressError, client};
 pub use resolver::{AddressRefused, Lookup, Resolver, SystemLookup};

@@ -10,9 +10,10 @@ use runtime::{Clock, audit};
 use serde_json::{Map, Value};
 
 use super::cache::Cache;
+use super::connections::Connections;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{ClientError, Lookup, client};
+use crate::egress::{ClientError, Lookup};
 use crate::error::OperationError;
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
@@ -30,9 +31,15 @@ pub struct Desk {
 /// What belongs to one provider.
 struct Counter {
     provider: Arc<Provider>,
-    client: Client,
+    connections: Connections,
     gate: Gate,
     caches: HashMap<String, Cache>,
+}
+
+impl Counter {
+    fn client(&self, live: &[Live]) -> Result<Client, OperationError> {
+        self.connections.while_live(live).map_err(|error| OperationError::NotTaken(error.to_string()))
+    }
 }
 
 impl Desk {
@@ -46,7 +53,7 @@ impl Desk {
         let mut counters = HashMap::new();
         for provider in catalogue.iter() {
             let counter = Counter {
-                client: client(provider, Arc::clone(lookup))?,
+                connections: Connections::new(Arc::clone(provider), Arc::clone(lookup))?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),
@@ -117,21 +124,26 @@ impl Desk {
         counter: &Counter,
         request: &Request<'_>,
     ) -> Result<Result<Map<String, Value>, Fault>, OperationError> {
-        let Some(auth) = &request.provider.auth else {
-            return Ok(exchange(&counter.client, request, None, None).await);
+        let provider = request.provider;
+        if provider.auth.is_none() && provider.webhook.is_none() {
+            return Ok(exchange(&counter.client(&[])?, request, None, None).await);
+        }
+        let mut keys = self.vault.keys(provider).await?;
+        let Some(auth) = &provider.auth else {
+            return Ok(exchange(&counter.client(&[])?, request, None, Some(&keys)).await);
         };
-        let (provider, id) = (request.provider.name.as_str(), auth.secret());
-        let mut live = self.vault.live(provider, id).await?;
         let mut tried: Vec<u32> = Vec::new();
-        while let Some(secret) = next_version(&live, &tried) {
-            match exchange(&counter.client, request, Some(secret), Some(&live)).await {
+        while let Some(secret) = next_version(keys.of(auth.secret())?, &tried) {
+            let client = counter.client(keys.of(auth.secret())?)?;
+            match exchange(&client, request, Some(secret), Some(&keys)).await {
                 Err(Fault::Unauthenticated) => {
                     tried.push(secret.version);
-                    tracing::warn!(provider, secret = id, version = secret.version, "the provider refused the secret");
+                    let (provider, secret, version) = (provider.name.as_str(), auth.secret(), secret.version);
+                    tracing::warn!(provider, secret, version, "the provider refused the secret");
                 }
                 outcome => return Ok(outcome),
             }
-            live = self.vault.reloaded(provider, id).await?;
+            keys = self.vault.reloaded(provider).await?;
         }
         Ok(Err(Fault::Unauthenticated))
     }

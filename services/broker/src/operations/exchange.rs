@@ -1,20 +1,18 @@
 //! One request to a provider and its answer, judged.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::ecb;
-use super::scrub::Scrubber;
-use crate::egress::{self, EgressError};
+use crate::egress::{self, EgressError, Taken};
 use crate::providers::manifest::{Method, ResponseKind};
 use crate::providers::parameter::Checked;
 use crate::providers::{Operation, Provider};
-use crate::secrets::Live;
+use crate::secrets::{Keys, Live};
 
 /// Levels of nesting in an answer.
 const MAX_DEPTH: usize = 32;
@@ -91,24 +89,28 @@ impl Fault {
     }
 }
 
-/// Sends the request with one version of the secret and reads the answer; `live` are all versions that must not come back.
+/// Sends the request with one version of the secret and reads the answer; none of `keys` may come back in it.
 pub(super) async fn exchange(
     client: &Client,
     request: &Request<'_>,
     secret: Option<&Live>,
-    live: Option<&Arc<[Live]>>,
+    keys: Option<&Keys>,
 ) -> Result<Map<String, Value>, Fault> {
     let response = runtime::http::send_outside(build(client, request, secret)?).await.map_err(EgressError::from)?;
-    let status = response.status();
-    match status.as_u16() {
-        200..=299 => read(request.operation, response, live).await,
+    let status = response.status().as_u16();
+    // Looked through before it is judged: a refusal, too, can say our secret.
+    let answer = egress::take(response, request.operation.max_bytes).await;
+    if keys.is_some_and(|keys| keys.scrubber.found_in(&answer.headers, &answer.body)) {
+        return Err(Fault::Secret);
+    }
+    match status {
+        200..=299 => read(request.operation, answer),
         300..=399 => Err(Fault::Redirect),
         401 if secret.is_some() => Err(Fault::Unauthenticated),
-        429 => Err(Fault::Busy(pause(response.headers()))),
+        429 => Err(Fault::Busy(pause(&answer.headers))),
         // Timed out over there, or another request with this key is under way, or too early.
-        408 | 409 | 425 => Err(Fault::Status(status.as_u16())),
-        400..=499 => Err(Fault::Refused(status.as_u16())),
-        _ if status == StatusCode::SERVICE_UNAVAILABLE => Err(Fault::Status(503)),
+        408 | 409 | 425 => Err(Fault::Status(status)),
+        400..=499 => Err(Fault::Refused(status)),
         other => Err(Fault::Status(other)),
     }
 }
@@ -126,7 +128,10 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
         builder = builder.header(name, *key);
     }
     if let Some(secret) = secret {
-        let text = crypto::SecretString::from(format!("Bearer {}", secret.value.expose()));
+        // Room for all of it at once: a text that grows leaves a copy behind.
+        let mut text = crypto::SecretString::new(String::with_capacity(7 + secret.value.expose().len()));
+        text.expose_mut().push_str("Bearer ");
+        text.expose_mut().push_str(secret.value.expose());
         let mut value =
             HeaderValue::from_str(text.expose()).map_err(|_| Fault::Answer("the secret fits no header".to_owned()))?;
         // Neither reqwest nor hyper prints a sensitive value.
@@ -136,27 +141,14 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     Ok(builder)
 }
 
-async fn read(
-    operation: &Operation,
-    response: Response,
-    live: Option<&Arc<[Live]>>,
-) -> Result<Map<String, Value>, Fault> {
-    let scrubbers: Vec<&Scrubber> = live.into_iter().flat_map(|live| live.iter()).map(|live| &live.scrubber).collect();
-    let found = |raw: &[u8]| scrubbers.iter().any(|scrubber| scrubber.found_in(raw));
-    if response.headers().values().any(|value| found(value.as_bytes())) {
-        return Err(Fault::Secret);
-    }
-    let body = egress::read(response, media_types(operation.kind), operation.max_bytes).await?;
-    if found(&body) {
-        return Err(Fault::Secret);
-    }
+fn read(operation: &Operation, answer: Taken) -> Result<Map<String, Value>, Fault> {
+    let Taken { headers, body, end } = answer;
+    egress::check(&headers, media_types(operation.kind)).map_err(EgressError::from)?;
+    end?;
     let answer = match operation.kind {
         ResponseKind::Json => json(&body)?,
         ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?,
     };
-    if scrubbers.iter().any(|scrubber| scrubber.found_in_json(&answer)) {
-        return Err(Fault::Secret);
-    }
     operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
 }
 

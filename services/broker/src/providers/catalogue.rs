@@ -160,6 +160,10 @@ impl Provider {
         if manifest.limits.concurrency == 0 || manifest.limits.calls_per_minute == 0 || manifest.breaker.failures == 0 {
             return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
         }
+        let signing = manifest.webhook.as_ref().map(|webhook| webhook.secret.as_str());
+        if manifest.auth.as_ref().map(Auth::secret).is_some_and(|secret| signing == Some(secret)) {
+            return Err("auth and webhook name the same secret; a secret has one place".to_owned());
+        }
         Ok(Self {
             name: manifest.name,
             base,
