@@ -16,6 +16,8 @@ pub(crate) fn run(options: &Options) {
     for tool in ["git", "docker", "npm", "pip3"] {
         report(tool, version(tool));
     }
+    let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
+    report("gdb", gdb);
     report("ports of `up`", ports());
     println!("\nPostgreSQL, in the order in which it would be tried:");
     let outlooks = postgres::survey(&database::ladder(options, Durability::Durable));

@@ -33,6 +33,9 @@ pub struct Config {
 pub struct Vault {
     /// File with the key-encryption key: 32 bytes, raw or base64url (mode 0600).
     pub kek_file: PathBuf,
+    /// File with the lowest version of each secret that may be used; `seal-secret` and `retire-secret` write it, sealed under the
+    /// key-encryption key (mode 0600). It must not lie where the database's backups are restored from.
+    pub floor_file: PathBuf,
     /// How long an opened secret stays in memory before the database is asked again. Default: 30.
     #[serde(default = "thirty")]
     pub cache_seconds: u32,

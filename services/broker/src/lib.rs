@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, Result};
-use crypto::envelope::FileKek;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -66,10 +65,9 @@ impl Service for Broker {
     async fn build(config: Config, context: Context) -> Result<App> {
         let pool = context.database()?;
         let catalogue = Arc::new(load_catalogue(&config)?);
-        let kek = FileKek::from_file(&config.vault.kek_file)?;
-        let vault =
-            Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
-        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &SystemNames::read())?;
+        let vault = Arc::new(Vault::new(pool.clone(), &config.vault, Arc::clone(&context.clock))?);
+        let names = Arc::new(SystemNames::read());
+        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &names)?;
         let wake = Arc::new(Notify::new());
         let courier = Courier {
             pool: pool.clone(),
@@ -79,6 +77,7 @@ impl Service for Broker {
             wake: Arc::clone(&wake),
             poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
         };
+        let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
         let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
         let app = App::internal(move |config| {
@@ -89,6 +88,7 @@ impl Service for Broker {
             config.app_data(receiver.clone());
             routes::public().configure(None, config);
         });
+        let app = app.background("forgetting secrets", forgetting);
         Ok(app.background("webhook courier", courier.run(context.shutdown)))
     }
 
@@ -106,7 +106,7 @@ const fn commands() -> [(&'static str, &'static str); 3] {
 }
 
 /// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.
-fn load_catalogue(config: &Config) -> Result<Catalogue> {
+pub(crate) fn load_catalogue(config: &Config) -> Result<Catalogue> {
     let mut manifests = BTreeMap::new();
     for text in catalogue::EMBEDDED {
         let manifest = Catalogue::parse("(embedded)", text)?;

@@ -1,14 +1,14 @@
 //! Envelope encryption at rest: AES-256-GCM under a data key (DEK) of its own per record, the data key wrapped by a
 //! key-encryption key (KEK) that a [`KekProvider`] keeps.
 //!
-//! Record, version 1 (lengths big endian):
+//! Record (lengths big endian); the format is 01, or 02 when the context is bound to a place:
 //! ```text
-//! 01 | len8 kek_id | len16 wrapped_dek | salt 32 | commitment 32 | nonce 12 | ciphertext | tag 16
+//! format | len8 kek_id | len16 wrapped_dek | salt 32 | commitment 32 | nonce 12 | ciphertext | tag 16
 //! ```
 //! Invariants:
 //! - every record has a fresh DEK, so nonces cannot collide and no counter has to be kept (SP 800-38D §8.3);
-//! - the context (purpose, id, version) is authenticated twice, by the wrapping and by the record, as a
-//!   length-prefixed encoding: a record moved to another row, or an old version put over a new one, does not open;
+//! - the context (format, purpose, id, version, place) is authenticated twice, by the wrapping and by the record, as a
+//!   length-prefixed encoding: a record moved to another row or place, or an old version put over a new one, does not open;
 //! - the DEK is committed to. GCM alone is not committing: a ciphertext can be made that opens under two keys. Encryption
 //!   key and commitment are both derived from DEK and salt, and the commitment is compared before decrypting;
 //! - rotating the KEK rewraps the DEK and leaves the data untouched ([`rewrap`]).
@@ -23,7 +23,9 @@ use thiserror::Error;
 use crate::files::FileError;
 use crate::{Secret, SecretBytes, b64, files, hash, random};
 
-const VERSION: u8 = 1;
+/// The format of a record that is bound to no place, and of one that is.
+const PLAIN: u8 = 1;
+const BOUND: u8 = 2;
 const FORMAT: &[u8] = b"redoubt-envelope";
 const SALT: usize = 32;
 const COMMITMENT: usize = 32;
@@ -39,14 +41,25 @@ pub struct Context<'a> {
     pub id: &'a str,
     /// Which version of the row.
     pub version: u32,
+    /// Where the plaintext may be used, such as the origin that a key is for and its place in a request; empty: not said.
+    pub bound_to: &'a [&'a str],
+}
+
+impl Context<'_> {
+    fn format(&self) -> u8 {
+        if self.bound_to.is_empty() { PLAIN } else { BOUND }
+    }
 }
 
 /// Why a record cannot be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EnvelopeError {
-    /// Not a record of version 1.
-    #[error("not an envelope record of a known version")]
+    /// Not a record of the format that the context needs.
+    #[error("not an envelope record of a known format")]
     Malformed,
+    /// The record says nothing about where its plaintext may be used.
+    #[error("the record is of format 1, which is bound to no place; seal the secret again")]
+    Unbound,
     /// The key-encryption key does not open the data key.
     #[error(transparent)]
     Kek(#[from] KekError),
@@ -66,6 +79,7 @@ impl EnvelopeError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Malformed => "record_malformed",
+            Self::Unbound => "record_unbound",
             Self::Kek(error) => error.reason(),
             Self::Commitment => "commitment_mismatch",
             Self::Open => "record_unauthentic",
@@ -167,7 +181,7 @@ pub fn seal(kek: &dyn KekProvider, context: &Context<'_>, plaintext: &[u8]) -> R
     let nonce = random::bytes::<NONCE>();
     let (key, commitment) = derive(&dek, &salt, &aad);
     let sealed = encrypt(key.expose(), &nonce, plaintext, &aad).ok_or(EnvelopeError::TooLong)?;
-    let mut record = head(kek, &dek, &aad)?;
+    let mut record = head(kek, &dek, context.format(), &aad)?;
     for part in [&salt[..], &commitment, &nonce, &sealed] {
         record.extend_from_slice(part);
     }
@@ -177,7 +191,7 @@ pub fn seal(kek: &dyn KekProvider, context: &Context<'_>, plaintext: &[u8]) -> R
 /// Opens a record that was sealed for the same `context`.
 pub fn open(kek: &dyn KekProvider, context: &Context<'_>, record: &[u8]) -> Result<SecretBytes, EnvelopeError> {
     let aad = context_aad(context);
-    let record = Record::parse(record)?;
+    let record = Record::of(context, record)?;
     let dek = kek.unwrap(record.kek_id, record.wrapped, &wrap_aad(record.kek_id, &aad))?;
     let (key, commitment) = derive(&dek, record.salt, &aad);
     if !hash::constant_time_eq(&commitment, record.commitment) {
@@ -194,9 +208,9 @@ pub fn rewrap(
     record: &[u8],
 ) -> Result<Vec<u8>, EnvelopeError> {
     let aad = context_aad(context);
-    let parsed = Record::parse(record)?;
+    let parsed = Record::of(context, record)?;
     let dek = from.unwrap(parsed.kek_id, parsed.wrapped, &wrap_aad(parsed.kek_id, &aad))?;
-    let mut out = head(to, &dek, &aad)?;
+    let mut out = head(to, &dek, parsed.format, &aad)?;
     out.extend_from_slice(parsed.body);
     Ok(out)
 }
@@ -207,6 +221,7 @@ pub fn kek_id(record: &[u8]) -> Result<&str, EnvelopeError> {
 }
 
 struct Record<'a> {
+    format: u8,
     kek_id: &'a str,
     wrapped: &'a [u8],
     /// Everything after the wrapped key.
@@ -222,9 +237,18 @@ impl<'a> Record<'a> {
         Self::read(record).ok_or(EnvelopeError::Malformed)
     }
 
+    /// A record in the format that the context needs.
+    fn of(context: &Context<'_>, record: &'a [u8]) -> Result<Self, EnvelopeError> {
+        let parsed = Self::parse(record)?;
+        match (parsed.format, context.format()) {
+            (has, needs) if has == needs => Ok(parsed),
+            (PLAIN, BOUND) => Err(EnvelopeError::Unbound),
+            _ => Err(EnvelopeError::Malformed),
+        }
+    }
+
     fn read(record: &'a [u8]) -> Option<Self> {
-        let rest = record.strip_prefix(&[VERSION])?;
-        let (&length, rest) = rest.split_first()?;
+        let (&[format @ (PLAIN | BOUND), length], rest) = record.split_first_chunk()? else { return None };
         let (kek_id, rest) = rest.split_at_checked(usize::from(length))?;
         let (length, rest) = rest.split_first_chunk::<2>()?;
         let (wrapped, body) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
@@ -235,16 +259,16 @@ impl<'a> Record<'a> {
             return None;
         }
         let kek_id = std::str::from_utf8(kek_id).ok()?;
-        Some(Self { kek_id, wrapped, body, salt, commitment, nonce, sealed })
+        Some(Self { format, kek_id, wrapped, body, salt, commitment, nonce, sealed })
     }
 }
 
-fn head(kek: &dyn KekProvider, dek: &Secret<[u8; 32]>, aad: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+fn head(kek: &dyn KekProvider, dek: &Secret<[u8; 32]>, format: u8, aad: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
     let id = kek.id();
     let wrapped = kek.wrap(dek.expose(), &wrap_aad(id, aad))?;
     let id_length = u8::try_from(id.len()).map_err(|_| EnvelopeError::TooLong)?;
     let wrapped_length = u16::try_from(wrapped.len()).map_err(|_| EnvelopeError::TooLong)?;
-    let mut out = vec![VERSION, id_length];
+    let mut out = vec![format, id_length];
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(&wrapped_length.to_be_bytes());
     out.extend_from_slice(&wrapped);
@@ -262,7 +286,10 @@ fn derive(dek: &Secret<[u8; 32]>, salt: &[u8; SALT], aad: &[u8]) -> (Secret<[u8;
 }
 
 fn context_aad(context: &Context<'_>) -> Vec<u8> {
-    fields(&[FORMAT, &[VERSION], context.purpose.as_bytes(), context.id.as_bytes(), &context.version.to_be_bytes()])
+    let (format, version) = ([context.format()], context.version.to_be_bytes());
+    let mut parts = vec![FORMAT, &format, context.purpose.as_bytes(), context.id.as_bytes(), &version];
+    parts.extend(context.bound_to.iter().map(|place| place.as_bytes()));
+    fields(&parts)
 }
 
 fn wrap_aad(kek_id: &str, context: &[u8]) -> Vec<u8> {

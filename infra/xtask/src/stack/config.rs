@@ -150,6 +150,7 @@ max_rate_age_days = 36500
             r#"
 [vault]
 kek_file = "{pki}/secrets/broker-kek"
+floor_file = "{databases}/broker/secrets-floor"
 
 [delivery]
 ledger_url = "{ledger}"

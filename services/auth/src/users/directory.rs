@@ -111,7 +111,7 @@ const NAME: &str = "auth.users.name";
 const EMAIL: &str = "auth.users.email";
 
 fn context<'a>(purpose: &'a str, id: &'a str) -> Context<'a> {
-    Context { purpose, id, version: 1 }
+    Context { purpose, id, version: 1, bound_to: &[] }
 }
 
 #[cfg(test)]

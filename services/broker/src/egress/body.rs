@@ -1,7 +1,7 @@
 //! Reading an answer within bounds.
 
 use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use thiserror::Error;
 
 use super::EgressError;
@@ -37,31 +37,45 @@ pub fn check_framing(response: &Response) -> Result<(), BodyError> {
     if plain { Ok(()) } else { Err(BodyError::Framing) }
 }
 
-/// Reads a body of at most `max` bytes. Beside it stands whether its media type is one of `types`: what is of another one is read to be
-/// searched, not to be used.
-pub async fn read(
-    mut response: Response,
-    types: &[&str],
-    max: usize,
-) -> Result<(Vec<u8>, Result<(), BodyError>), EgressError> {
-    if response.headers().get_all(CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
-        return Err(BodyError::Encoded.into());
-    }
-    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let agreed = if types.contains(&essence.as_str()) { Ok(()) } else { Err(BodyError::MediaType) };
+/// What came of an answer.
+pub struct Taken {
+    /// Its head.
+    pub headers: HeaderMap,
+    /// The beginning of its body, or all of it.
+    pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub end: Result<(), EgressError>,
+}
+
+/// Reads an answer, whatever it is, up to `max` bytes of its body.
+pub async fn take(mut response: Response, max: usize) -> Taken {
+    let headers = std::mem::take(response.headers_mut());
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-    if announced.is_some_and(|length| length > max) {
-        return Err(BodyError::TooLarge.into());
-    }
-    let mut body = Vec::with_capacity(announced.unwrap_or(1024));
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > max - body.len() {
-            return Err(BodyError::TooLarge.into());
+    let mut body = Vec::with_capacity(announced.unwrap_or(1024).min(max));
+    let end = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = max - body.len();
+                body.extend(chunk.iter().take(room));
+                if chunk.len() > room {
+                    break Err(BodyError::TooLarge.into());
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
         }
-        body.extend_from_slice(&chunk);
+    };
+    Taken { headers, body, end }
+}
+
+/// Checks that an answer is not compressed and of one of the media types.
+pub fn check(headers: &HeaderMap, types: &[&str]) -> Result<(), BodyError> {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
+        return Err(BodyError::Encoded);
     }
-    Ok((body, agreed))
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if types.contains(&essence.as_str()) { Ok(()) } else { Err(BodyError::MediaType) }
 }
 
 /// Whether a JSON text nests at most `limit` deep. Looked at before parsing, because a parser recurses.

@@ -21,7 +21,7 @@ mod tls;
 
 pub use address::{AddressPolicy, Network, NetworkError};
 pub use alarm::alarm;
-pub use body::{BodyError, check_framing, depth_within, read};
+pub use body::{BodyError, Taken, check, check_framing, depth_within, take};
 pub use client::{ClientError, EgressError, client};
 pub use names::{Names, SystemNames};
 pub use nat64::Nat64Prefix;

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::cache::Cache;
+use super::connections::Connections;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
+use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames};
 use crate::error::OperationError;
 use crate::providers::catalogue::{CALL_BUDGET, PAUSE};
 use crate::providers::{Catalogue, Operation, Provider};
@@ -32,9 +33,15 @@ pub struct Desk {
 /// What belongs to one provider.
 struct Counter {
     provider: Arc<Provider>,
-    client: Client,
+    connections: Connections,
     gate: Gate,
     caches: HashMap<String, Cache>,
+}
+
+impl Counter {
+    fn client(&self, live: &[Live]) -> Result<Client, OperationError> {
+        self.connections.while_live(live).map_err(|error| OperationError::NotTaken(error.to_string()))
+    }
 }
 
 impl Desk {
@@ -43,12 +50,12 @@ impl Desk {
         catalogue: &Catalogue,
         vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
-        names: &SystemNames,
+        names: &Arc<SystemNames>,
     ) -> Result<Self, ClientError> {
         let mut counters = HashMap::new();
         for provider in catalogue.iter() {
             let counter = Counter {
-                client: client(provider, names)?,
+                connections: Connections::new(Arc::clone(provider), Arc::clone(names))?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),
@@ -131,17 +138,22 @@ impl Desk {
         end: Instant,
     ) -> Result<Result<Map<String, Value>, Fault>, OperationError> {
         let left = || end.saturating_duration_since(Instant::now());
-        let Some(auth) = &request.provider.auth else {
-            return Ok(exchange(&counter.client, request, None, None, left()).await);
+        let provider = request.provider;
+        if provider.auth.is_none() && provider.webhook.is_none() {
+            return Ok(exchange(&counter.client(&[])?, request, None, None, left()).await);
+        }
+        let mut keys = self.vault.keys(provider).await?;
+        let Some(auth) = &provider.auth else {
+            return Ok(exchange(&counter.client(&[])?, request, None, Some(&keys), left()).await);
         };
-        let (provider, id) = (request.provider.name.as_str(), auth.secret());
-        let mut live = self.vault.live(provider, id).await?;
         let mut tried: Vec<u32> = Vec::new();
-        while let Some(secret) = next_version(&live, &tried) {
-            match exchange(&counter.client, request, Some(secret), Some(&live), left()).await {
+        while let Some(secret) = next_version(keys.of(auth.secret())?, &tried) {
+            let client = counter.client(keys.of(auth.secret())?)?;
+            match exchange(&client, request, Some(secret), Some(&keys), left()).await {
                 Err(Fault::Unauthenticated) => {
                     tried.push(secret.version);
-                    tracing::warn!(provider, secret = id, version = secret.version, "the provider refused the secret");
+                    let (provider, secret, version) = (provider.name.as_str(), auth.secret(), secret.version);
+                    tracing::warn!(provider, secret, version, "the provider refused the secret");
                 }
                 outcome => return Ok(outcome),
             }
@@ -149,7 +161,7 @@ impl Desk {
                 // Without a key that the provider honours nothing is sent twice.
                 break;
             }
-            live = self.vault.reloaded(provider, id).await?;
+            keys = self.vault.reloaded(provider).await?;
         }
         Ok(Err(Fault::Unauthenticated))
     }
@@ -157,8 +169,8 @@ impl Desk {
     /// The newest live version of the provider's secret: a gate that is closed because older ones were refused opens for it.
     async fn newest_secret(&self, provider: &Provider) -> Result<u32, OperationError> {
         let Some(auth) = &provider.auth else { return Ok(0) };
-        let live = self.vault.live(&provider.name, auth.secret()).await?;
-        Ok(live.iter().map(|secret| secret.version).max().unwrap_or(0))
+        let keys = self.vault.keys(provider).await?;
+        Ok(keys.of(auth.secret())?.iter().map(|secret| secret.version).max().unwrap_or(0))
     }
 
     /// Tells gate and audit log.

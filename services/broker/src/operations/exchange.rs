@@ -1,21 +1,19 @@
 //! One request to a provider and its answer, judged.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::ecb;
-use super::scrub::Scrubber;
-use crate::egress::{self, EgressError};
+use crate::egress::{self, EgressError, Taken};
 use crate::providers::answer::Answer;
 use crate::providers::manifest::{Kind, Method, ResponseKind};
 use crate::providers::parameter::Checked;
 use crate::providers::{Operation, Provider};
-use crate::secrets::Live;
+use crate::secrets::{Keys, Live};
 
 /// Levels of nesting in an answer.
 const MAX_DEPTH: usize = 32;
@@ -96,25 +94,25 @@ impl Fault {
     }
 }
 
-/// Sends the request with one version of the secret, within `time`, and reads the answer; `live` are all versions that must not come back.
+/// Sends the request with one version of the secret, within `time`, and reads the answer; none of `keys` may come back in it.
 pub(super) async fn exchange(
     client: &Client,
     request: &Request<'_>,
     secret: Option<&Live>,
-    live: Option<&Arc<[Live]>>,
+    keys: Option<&Keys>,
     time: Duration,
 ) -> Result<Map<String, Value>, Fault> {
     let sent = build(client, request, secret)?.timeout(time.min(request.operation.timeout));
     let response = runtime::http::send_outside(sent).await.map_err(EgressError::from)?;
     egress::check_framing(&response).map_err(EgressError::from)?;
-    let (status, pause) = (response.status(), pause(response.headers(), request.now));
-    let operation = request.operation;
-    let body = read(operation, response, live).await;
-    // What a secret was found in is nothing but that.
-    let body = match body {
-        Err(Fault::Secret) => return Err(Fault::Secret),
-        body => body,
-    };
+    let status = response.status();
+    // Looked through before it is judged: a refusal, too, can say our secret.
+    let answer = egress::take(response, request.operation.max_bytes).await;
+    if keys.is_some_and(|keys| keys.scrubber.found_in(&answer.headers, &answer.body)) {
+        return Err(Fault::Secret);
+    }
+    let (operation, pause) = (request.operation, pause(&answer.headers, request.now));
+    let body = read(operation, answer);
     match operation.purpose {
         Kind::Order => order(operation, status, pause, secret.is_some(), body),
         Kind::Query | Kind::Status => query(operation, status, pause, secret.is_some(), body),
@@ -196,7 +194,10 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
         builder = builder.header(name, *key);
     }
     if let Some(secret) = secret {
-        let text = crypto::SecretString::from(format!("Bearer {}", secret.value.expose()));
+        // Room for all of it at once: a text that grows leaves a copy behind.
+        let mut text = crypto::SecretString::new(String::with_capacity(7 + secret.value.expose().len()));
+        text.expose_mut().push_str("Bearer ");
+        text.expose_mut().push_str(secret.value.expose());
         let mut value =
             HeaderValue::from_str(text.expose()).map_err(|_| Fault::Answer("the secret fits no header".to_owned()))?;
         // Neither reqwest nor hyper prints a sensitive value.
@@ -206,25 +207,14 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     Ok(builder)
 }
 
-/// The whole answer, whatever its status: what is not read cannot be searched for our secret.
-async fn read(operation: &Operation, response: Response, live: Option<&Arc<[Live]>>) -> Result<Answer, Fault> {
-    let scrubbers: Vec<&Scrubber> = live.into_iter().flat_map(|live| live.iter()).map(|live| &live.scrubber).collect();
-    let found = |raw: &[u8]| scrubbers.iter().any(|scrubber| scrubber.found_in(raw));
-    if response.headers().values().any(|value| found(value.as_bytes())) {
-        return Err(Fault::Secret);
-    }
-    let (body, agreed) = egress::read(response, media_types(operation.kind), operation.max_bytes).await?;
-    if found(&body) {
-        return Err(Fault::Secret);
-    }
-    agreed.map_err(EgressError::from)?;
+fn read(operation: &Operation, answer: Taken) -> Result<Answer, Fault> {
+    let Taken { headers, body, end } = answer;
+    egress::check(&headers, media_types(operation.kind)).map_err(EgressError::from)?;
+    end?;
     let answer = match operation.kind {
         ResponseKind::Json => json(&body)?,
         ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?.into(),
     };
-    if answer.any_text(&|text| found(text.as_bytes())) {
-        return Err(Fault::Secret);
-    }
     Ok(answer)
 }
 

@@ -6,9 +6,10 @@
 //!
 //! - [`desk`]: one call from beginning to end, with its retries;
 //! - [`exchange`]: one request and its answer;
-//! - [`cache`], [`gate`], [`scrub`], [`ecb`]: the parts.
+//! - [`connections`], [`cache`], [`gate`], [`scrub`], [`ecb`]: the parts.
 
 pub mod cache;
+mod connections;
 pub mod desk;
 pub mod ecb;
 mod exchange;

@@ -1,124 +1,169 @@
 //! Finds a secret that comes back: an upstream that echoes its request must not hand our key to the caller.
 //!
-//! Searched for in the raw answer (head and body): the secret as it is, percent-encoded, in hexadecimal and in base64 at each
-//! of the three alignments it can have inside a longer text; and, for JSON, in every decoded string, so that escapes hide
-//! nothing. A secret has at least [`MIN_SECRET`] bytes, so a match is never chance.
+//! All live secrets of the provider are searched for at once, in the head and the body of every answer, whatever its status:
+//! - in every *form*: the text as it is, what is visible of it, and what percent-encoding, backslash escapes, HTML
+//!   references, base64 and hexadecimal make of it, layer by layer until nothing is left to undo ([`forms`]). The secrets go
+//!   through the same, so both meet wherever one of them was encoded;
+//! - by *windows*: [`WINDOW`] bytes of a secret in a row are a hit, so a truncated echo is one too. Shorter would accuse answers
+//!   that name a key by its first eight and last four characters, as is customary, and 16 minus 11 characters are no key. What
+//!   a provider puts before all of its keys is shorter (`sk_live_`, `whsec_`); a key that begins with more than that is found by it.
+//!
+//! An answer that takes more than [`EFFORT`] times its length to undo counts as a hit: no honest one does.
 
-use std::fmt::Write as _;
+use crypto::{Secret, SecretBytes};
+use reqwest::header::HeaderMap;
 
-use crypto::b64;
-use memchr::memmem::Finder;
-use serde_json::Value;
+mod forms;
 
 /// The shortest secret that can be searched for.
 pub const MIN_SECRET: usize = 16;
+/// The longest; no header is longer, and every position in its forms fits 16 bits.
+pub const MAX_SECRET: usize = 4096;
+/// How much of a secret is a hit.
+pub const WINDOW: usize = 12;
+/// Bytes that are looked up; a window holds one that begins at a multiple of [`STRIDE`], wherever it begins itself.
+const GRAM: usize = 4;
+const STRIDE: usize = WINDOW - GRAM + 1;
+/// Bytes of forms per byte of an answer. Prose taken for base64 costs 3; each further real layer less than the one before.
+const EFFORT: usize = 16;
+/// Bytes of forms for any answer, however short.
+const BASE_EFFORT: usize = 4096;
+const FILTER_WORDS: usize = 1024;
 
-/// Searches for one secret. It holds copies of it, so it lives and dies with the secret's cache entry and never prints.
+/// Searches for secrets. What it holds of them is cleared when it is dropped; it lives with their cache entry and never prints.
 pub struct Scrubber {
-    plain: Finder<'static>,
-    encoded: Vec<Finder<'static>>,
+    /// Forms of the secrets.
+    needles: Vec<SecretBytes>,
+    /// Every gram of the needles, sorted: gram, needle and position in one number.
+    index: Secret<Vec<u64>>,
+    /// A bit for the hash of each gram; most positions of an innocent answer end here.
+    filter: Secret<Vec<u64>>,
 }
 
 impl Scrubber {
-    /// Prepares the search.
-    pub fn new(secret: &str) -> Self {
-        let bytes = secret.as_bytes();
-        let mut needles = vec![hex(bytes, false), hex(bytes, true), percent(bytes, false), percent(bytes, true)];
-        for lead in 0..3 {
-            let aligned = base64_core(bytes, lead);
-            needles.push(aligned.replace('+', "-").replace('/', "_"));
-            needles.push(aligned);
+    /// Prepares the search for `secrets`; none is allowed and finds nothing.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut needles: Vec<SecretBytes> = Vec::new();
+        for secret in secrets {
+            any_form(secret, &mut |form| {
+                if form.len() >= WINDOW {
+                    needles.push(SecretBytes::from(form));
+                }
+                false
+            });
         }
-        needles.sort_unstable();
-        needles.dedup();
-        needles.retain(|needle| needle != secret);
-        let finder = |needle: &str| Finder::new(needle.as_bytes()).into_owned();
-        Self { plain: finder(secret), encoded: needles.iter().map(|needle| finder(needle)).collect() }
-    }
-
-    /// Whether the raw bytes hold the secret in any of its forms.
-    pub fn found_in(&self, raw: &[u8]) -> bool {
-        self.plain.find(raw).is_some() || self.encoded.iter().any(|needle| needle.find(raw).is_some())
-    }
-
-    /// Whether a decoded string (a member's name or a value) of `answer` holds it.
-    pub fn found_in_json(&self, answer: &Value) -> bool {
-        match answer {
-            Value::String(text) => self.found_in(text.as_bytes()),
-            Value::Array(elements) => elements.iter().any(|element| self.found_in_json(element)),
-            Value::Object(members) => {
-                members.iter().any(|(name, value)| self.found_in(name.as_bytes()) || self.found_in_json(value))
+        let size = needles.iter().map(|needle| needle.expose().len()).sum();
+        let mut index = Secret::new(Vec::with_capacity(size));
+        let mut filter = Secret::new(vec![0; FILTER_WORDS]);
+        for (number, needle) in (0_u64..).zip(&needles) {
+            for (position, gram) in (0_u64..).zip(needle.expose().windows(GRAM)) {
+                let gram = gram_of(gram);
+                index.expose_mut().push(u64::from(gram) << 32 | (number & 0xffff) << 16 | position & 0xffff);
+                let (word, bit) = slot(gram);
+                if let Some(word) = filter.expose_mut().get_mut(word) {
+                    *word |= bit;
+                }
             }
-            _ => false,
+        }
+        index.expose_mut().sort_unstable();
+        Self { needles, index, filter }
+    }
+
+    /// Whether an answer holds one of the secrets, in any of its forms.
+    pub fn found_in(&self, headers: &HeaderMap, body: &[u8]) -> bool {
+        if self.needles.is_empty() {
+            return false;
+        }
+        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2).sum();
+        let mut head = SecretBytes::new(Vec::with_capacity(size));
+        for (name, value) in headers {
+            for part in [name.as_str().as_bytes(), b":", value.as_bytes(), b"\n"] {
+                head.expose_mut().extend_from_slice(part);
+            }
+        }
+        self.found_in_text(head.expose()) || self.found_in_text(body)
+    }
+
+    /// The same for one text.
+    pub fn found_in_text(&self, text: &[u8]) -> bool {
+        any_form(text, &mut |form| self.holds_window(form))
+    }
+
+    /// Whether `text`, as it is, holds a window of a needle.
+    fn holds_window(&self, text: &[u8]) -> bool {
+        let mut grams = (0..).step_by(STRIDE).zip(text.windows(GRAM).step_by(STRIDE));
+        grams.any(|(at, gram)| {
+            let gram = gram_of(gram);
+            let (word, bit) = slot(gram);
+            self.filter.expose().get(word).is_some_and(|word| word & bit != 0) && self.window_at(text, at, gram)
+        })
+    }
+
+    /// Whether the gram at `at` is part of a window.
+    fn window_at(&self, text: &[u8], at: usize, gram: u32) -> bool {
+        let first = self.index.expose().partition_point(|entry| entry >> 32 < u64::from(gram));
+        let same = self.index.expose().iter().skip(first).take_while(|entry| *entry >> 32 == u64::from(gram));
+        same.into_iter().any(|entry| {
+            let (number, position) = (entry >> 16 & 0xffff, entry & 0xffff);
+            let needle = usize::try_from(number).ok().and_then(|number| self.needles.get(number));
+            let split = needle.zip(usize::try_from(position).ok());
+            let split = split.and_then(|(needle, position)| needle.expose().split_at_checked(position));
+            let (Some((left, right)), Some((before, from))) = (split, text.split_at_checked(at)) else {
+                return false;
+            };
+            let equal = |(one, other): &(&u8, &u8)| one == other;
+            let backward = left.iter().rev().zip(before.iter().rev()).take_while(equal).count();
+            let forward = right.iter().zip(from).take_while(equal).count();
+            backward + forward >= WINDOW
+        })
+    }
+}
+
+/// Shows `visit` every form of `text`, until it says yes or there are no more; whether it did, or there were too many.
+fn any_form(text: &[u8], visit: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let mut effort = text.len() * EFFORT + BASE_EFFORT;
+    let mut pending: Vec<SecretBytes> = Vec::new();
+    let mut current: Option<SecretBytes> = None;
+    loop {
+        let form = current.as_ref().map_or(text, |form| form.expose());
+        if visit(form) {
+            return true;
+        }
+        // Whatever can be dropped or unescaped first, because digits of base64 stay digits meanwhile.
+        let mut charge = |form: &SecretBytes| {
+            let left = effort.checked_sub(form.expose().len());
+            effort = left.unwrap_or_default();
+            left.is_some()
+        };
+        if let Some(simpler) = forms::visible(form).or_else(|| forms::unescaped(form)) {
+            if !charge(&simpler) {
+                return true;
+            }
+            pending.push(simpler);
+        } else {
+            for decoded in [forms::base64(form), forms::hex(form)].into_iter().flatten() {
+                if !charge(&decoded) || visit(decoded.expose()) {
+                    return true;
+                }
+                pending.extend(forms::readable(decoded.expose()));
+            }
+        }
+        current = pending.pop();
+        if current.is_none() {
+            return false;
         }
     }
 }
 
-fn hex(bytes: &[u8], upper: bool) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let written = if upper { write!(text, "{byte:02X}") } else { write!(text, "{byte:02x}") };
-        written.map_or_else(|_| String::new(), |()| text)
-    })
+fn gram_of(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |gram, &byte| gram << 8 | u32::from(byte))
 }
 
-fn percent(bytes: &[u8], upper: bool) -> String {
-    bytes.iter().fold(String::new(), |mut text, &byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-            return text;
-        }
-        let written = if upper { write!(text, "%{byte:02X}") } else { write!(text, "%{byte:02x}") };
-        written.map_or_else(|_| String::new(), |()| text)
-    })
-}
-
-/// The characters of base64 that depend on the secret alone when `lead` other bytes stand before it.
-fn base64_core(secret: &[u8], lead: usize) -> String {
-    let mut padded = vec![0; lead];
-    padded.extend_from_slice(secret);
-    let text = b64::encode_standard(&padded);
-    // Each character carries six bits: drop those that share bits with what stands before or after.
-    let first = (lead * 8).div_ceil(6);
-    let last = padded.len() * 8 / 6;
-    text.get(first..last).unwrap_or_default().to_owned()
+/// Where the filter has the bit of a gram: 16 bits of a multiplicative hash.
+fn slot(gram: u32) -> (usize, u64) {
+    let hash = gram.wrapping_mul(0x9e37_79b1) >> 16;
+    (usize::try_from(hash >> 6).unwrap_or(FILTER_WORDS), 1 << (hash & 63))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    const SECRET: &str = "sandbox_k3y/with+odd=chars";
-
-    #[test]
-    fn every_form_of_the_secret_is_found() {
-        let scrubber = Scrubber::new(SECRET);
-        for lead in ["", "a", "ab", "abc", "Bearer "] {
-            let text = format!("{lead}{SECRET} tail");
-            assert!(scrubber.found_in(b64::encode_standard(text.as_bytes()).as_bytes()), "{lead}");
-            assert!(scrubber.found_in(b64::encode(text.as_bytes()).as_bytes()), "{lead}");
-            assert!(scrubber.found_in(text.as_bytes()));
-        }
-        assert!(scrubber.found_in(hex(SECRET.as_bytes(), true).as_bytes()));
-        assert!(scrubber.found_in(hex(SECRET.as_bytes(), false).as_bytes()));
-        assert!(scrubber.found_in(b"x=sandbox_k3y%2Fwith%2Bodd%3Dchars&y"));
-        assert!(scrubber.found_in(b"x=sandbox_k3y%2fwith%2bodd%3dchars&y"));
-    }
-
-    #[test]
-    fn json_escapes_do_not_hide_it() {
-        let scrubber = Scrubber::new(SECRET);
-        let raw = r#"{"a":{"b":["\u0073andbox_k3y\/with+odd=chars"]}}"#;
-        assert!(!scrubber.found_in(raw.as_bytes()));
-        assert!(scrubber.found_in_json(&serde_json::from_str(raw).unwrap()));
-        assert!(scrubber.found_in_json(&json!({ SECRET: 1 })));
-    }
-
-    #[test]
-    fn an_innocent_answer_is_not_accused() {
-        let scrubber = Scrubber::new(SECRET);
-        assert!(!scrubber.found_in(b"{\"id\":\"po_1\",\"status\":\"accepted\"}"));
-        assert!(!scrubber.found_in(b""));
-        assert!(!scrubber.found_in_json(&json!({ "id": "sandbox_", "n": 1 })));
-    }
-}
+mod tests;

@@ -178,6 +178,10 @@ impl Provider {
                 Operation::compile(&name, operation).map_err(|problem| format!("operation {name}: {problem}"))?;
             operations.insert(name, Arc::new(compiled));
         }
+        let signing = manifest.webhook.as_ref().map(|webhook| webhook.secret.as_str());
+        if manifest.auth.as_ref().map(Auth::secret).is_some_and(|secret| signing == Some(secret)) {
+            return Err("auth and webhook name the same secret; a secret has one place".to_owned());
+        }
         Ok(Self {
             name: manifest.name,
             base,

@@ -6,7 +6,8 @@ use crypto::envelope::FileKek;
 use runtime::{Clock as _, SystemClock};
 use storage::Pool;
 
-use super::seal::{self, Name};
+use super::place::Place;
+use super::seal::{self, Writer};
 use crate::config::Config;
 
 /// Names and help.
@@ -18,27 +19,35 @@ pub const COMMANDS: [(&str, &str); 2] = [
 /// Runs one of them.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 pub async fn run(config: &Config, command: &str, arguments: &[String]) -> Result<()> {
-    let name = Name { provider: option(arguments, "--provider")?, id: option(arguments, "--id")? };
+    let place = place(config, option(arguments, "--provider")?, option(arguments, "--id")?)?;
     let now = DateTime::from_timestamp_millis(SystemClock.unix_millis()).context("the clock")?;
+    let kek = FileKek::from_file(&config.vault.kek_file)?;
     let pool = migrator(config)?;
+    let writer = Writer { pool: &pool, kek: &kek, floor_file: &config.vault.floor_file, now };
+    let Place { provider, id, origin, .. } = &place;
     match command {
         "seal-secret" => {
             let secret = crypto::files::read_secret_text(option(arguments, "--file")?)?;
-            let kek = FileKek::from_file(&config.vault.kek_file)?;
-            let version = seal::seal(&pool, &kek, name, &secret, now).await?;
-            println!(
-                "{}/{}: version {version} is live; the one before it too, older ones are destroyed",
-                name.provider, name.id
-            );
+            let version = seal::seal(writer, &place, &secret).await?;
+            println!("{provider}/{id}: version {version} is live for {origin}");
+            println!("the one before it stays live if it opens for this place; older ones are destroyed");
         }
         "retire-secret" => {
             let version = option(arguments, "--version")?.parse().context("--version is not a number")?;
-            let count = seal::retire(&pool, name, version, now).await?;
-            println!("{}/{}: {count} versions destroyed", name.provider, name.id);
+            let count = seal::retire(writer, &place, version).await?;
+            println!("{provider}/{id}: {count} versions destroyed");
         }
         other => bail!("there is no subcommand `{other}`"),
     }
     Ok(())
+}
+
+/// What the secret is for in this deployment.
+fn place(config: &Config, provider: &str, id: &str) -> Result<Place> {
+    let catalogue = crate::load_catalogue(config)?;
+    let served = catalogue.provider(provider);
+    let served = served.with_context(|| format!("`{provider}` is not served: there is no [providers.{provider}]"))?;
+    Place::of(served, id).with_context(|| format!("the manifest of `{provider}` names no secret `{id}`"))
 }
 
 fn migrator(config: &Config) -> Result<Pool> {

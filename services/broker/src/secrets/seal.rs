@@ -1,35 +1,61 @@
 //! Writing secrets: `broker seal-secret` and `broker retire-secret`.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use crypto::SecretString;
-use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
+use crypto::envelope::{self, EnvelopeError, KekError, KekProvider};
 use storage::{Pool, Retry, StorageError};
 use thiserror::Error;
 
-use super::{purpose, store};
-use crate::operations::scrub::MIN_SECRET;
+use super::floor::{Bounds, FloorError, Raising};
+use super::place::{Place, Placement};
+use super::store;
+use crate::operations::scrub::{MAX_SECRET, MIN_SECRET};
+use crate::webhooks::signature;
 
-/// Which secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name<'a> {
-    /// The provider.
-    pub provider: &'a str,
-    /// The id that its manifest names.
-    pub id: &'a str,
+/// What secrets are written with.
+#[derive(Clone, Copy)]
+pub struct Writer<'a> {
+    /// The table, as the migrator.
+    pub pool: &'a Pool,
+    /// Seals records and the floor.
+    pub kek: &'a dyn KekProvider,
+    /// The file of the floors.
+    pub floor_file: &'a Path,
+    /// The time.
+    pub now: DateTime<Utc>,
 }
 
-/// Why a secret was not sealed.
+/// Why a secret was not sealed or retired.
 #[derive(Debug, Error)]
 pub enum SealError {
     /// Names are lower-case letters, digits, `-` and `_`.
     #[error("provider and id are 1 to 64 lower-case letters, digits, - and _")]
     Name,
-    /// Too short to be a secret, and to be searched for in answers.
-    #[error("a secret has at least {MIN_SECRET} bytes of visible ASCII")]
+    /// Too short to be a secret, and to be searched for in answers, or too long for a header.
+    #[error("a secret has {MIN_SECRET} to {MAX_SECRET} bytes of visible ASCII")]
     Weak,
+    /// No webhook could be verified with it.
+    #[error("a secret of Standard Webhooks is whsec_ and base64 of 24 to 64 bytes")]
+    Webhook,
+    /// A version that never was.
+    #[error("there is no version {asked} to retire: the newest is {newest}")]
+    Version {
+        /// What was to be retired.
+        asked: i32,
+        /// The newest version.
+        newest: i32,
+    },
+    /// There are no more numbers.
+    #[error("the secret has had too many versions")]
+    Exhausted,
     /// The envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The floor.
+    #[error(transparent)]
+    Floor(#[from] FloorError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -41,41 +67,78 @@ impl Retry for SealError {
     }
 }
 
-/// Seals a new version and retires what is older than the one before; answers the version.
-pub async fn seal(
-    pool: &Pool,
-    kek: &dyn KekProvider,
-    name: Name<'_>,
-    secret: &SecretString,
-    now: DateTime<Utc>,
-) -> Result<u32, SealError> {
-    let Name { provider, id } = name;
+/// Seals a new version; answers it. What is older than the one before is destroyed, and that one, too, if it does not open for
+/// this place.
+///
+/// The floor rises after the table has changed. If that fails, brokers refuse the secret until `retire-secret` is run again.
+pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> Result<u32, SealError> {
+    let Writer { pool, kek, floor_file, now } = writer;
+    let (provider, id, text) = (place.provider.as_str(), place.id.as_str(), secret.expose().as_bytes());
     if !is_name(provider) || !is_name(id) {
         return Err(SealError::Name);
     }
-    let text = secret.expose().as_bytes();
     // It becomes part of a header, where anything else would be an injection.
-    if text.len() < MIN_SECRET || !text.iter().all(u8::is_ascii_graphic) {
+    if !(MIN_SECRET..=MAX_SECRET).contains(&text.len()) || !text.iter().all(u8::is_ascii_graphic) {
         return Err(SealError::Weak);
     }
-    storage::transaction(pool, "secrets.seal", async |db| {
-        let newest = store::newest(db, provider, id).await?;
-        let version = newest + 1;
-        store::retire(db, (provider, id, newest - 1), now).await?;
-        let number = version.unsigned_abs();
-        let record = envelope::seal(kek, &Context { purpose: &purpose(provider), id, version: number }, text)?;
+    if place.placement == Placement::StandardWebhooks && signature::parse_secret(secret.expose()).is_none() {
+        return Err(SealError::Webhook);
+    }
+    let raising = Raising::begin(floor_file, kek).await?;
+    let known = raising.bounds(place);
+    let (version, destroyed) = storage::transaction(pool, "secrets.seal", async |db| {
+        let newest = store::newest(db, provider, id).await?.max(known.newest);
+        let version = newest.checked_add(1).ok_or(SealError::Exhausted)?;
+        let live = store::live(db, provider, id).await?;
+        let destroyed = if opens(kek, place, version - 1, &live)? { version - 2 } else { version - 1 };
+        let destroyed = destroyed.max(known.lowest - 1);
+        store::retire(db, (provider, id, destroyed), now).await?;
+        let record = place.context(version.unsigned_abs(), |context| envelope::seal(kek, context, text))?;
         store::insert(db, (provider, id, version), &record, now).await?;
-        Ok(number)
+        Ok::<_, SealError>((version, destroyed))
     })
-    .await
+    .await?;
+    raising.raise(place, Bounds { lowest: destroyed + 1, newest: version })?;
+    Ok(version.unsigned_abs())
 }
 
-/// Retires every live version up to and including `version` and destroys their records; tells how many.
-pub async fn retire(pool: &Pool, name: Name<'_>, version: u32, now: DateTime<Utc>) -> Result<usize, SealError> {
-    let Name { provider, id } = name;
-    let version = i32::try_from(version).unwrap_or(i32::MAX);
-    storage::transaction(pool, "secrets.retire", async |db| Ok(store::retire(db, (provider, id, version), now).await?))
-        .await
+/// Whether the version, if it is live, opens for this place. One that does not (another origin, an old format) would stop the use of
+/// the new one, too. Whether it does is not guessed when the key cannot be had.
+fn opens(
+    kek: &dyn KekProvider,
+    place: &Place,
+    version: i32,
+    live: &[(i32, Option<Vec<u8>>)],
+) -> Result<bool, SealError> {
+    let Some((_, record)) = live.iter().find(|(number, _)| *number == version) else {
+        return Ok(true);
+    };
+    let record = record.as_deref().unwrap_or_default();
+    match place.context(version.unsigned_abs(), |context| envelope::open(kek, context, record)) {
+        Ok(_) => Ok(true),
+        Err(error @ EnvelopeError::Kek(KekError::Unknown { .. } | KekError::Unavailable(_))) => Err(error.into()),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Retires every live version up to and including `version`, destroys their records and raises the floor above it; tells how many
+/// were live. Running it again repairs a floor that was left behind.
+pub async fn retire(writer: Writer<'_>, place: &Place, version: u32) -> Result<usize, SealError> {
+    let Writer { pool, kek, floor_file, now } = writer;
+    let (provider, id) = (place.provider.as_str(), place.id.as_str());
+    let asked = i32::try_from(version).unwrap_or(i32::MAX);
+    let raising = Raising::begin(floor_file, kek).await?;
+    let (retired, newest) = storage::transaction(pool, "secrets.retire", async |db| {
+        let newest = store::newest(db, provider, id).await?;
+        if asked > newest {
+            // The floor would rise above versions that are yet to come.
+            return Err(SealError::Version { asked, newest });
+        }
+        Ok((store::retire(db, (provider, id, asked), now).await?, newest))
+    })
+    .await?;
+    raising.raise(place, Bounds { lowest: asked.checked_add(1).ok_or(SealError::Exhausted)?, newest })?;
+    Ok(retired)
 }
 
 fn is_name(name: &str) -> bool {

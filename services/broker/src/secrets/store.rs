@@ -22,6 +22,16 @@ pub(super) async fn live(
     Ok(rows)
 }
 
+/// The newest version that is retired.
+pub(super) async fn newest_retired(db: &mut Connection, provider: &str, id: &str) -> Result<Option<i32>, StorageError> {
+    let newest = secrets::table
+        .filter(secrets::provider.eq(provider).and(secrets::id.eq(id)).and(secrets::retired_at.is_not_null()))
+        .select(diesel::dsl::max(secrets::version))
+        .first(db)
+        .await?;
+    Ok(newest)
+}
+
 /// The newest version ever, live or not. Locks the secret's rows, so that two sealers take different numbers.
 pub(super) async fn newest(db: &mut Connection, provider: &str, id: &str) -> Result<i32, StorageError> {
     let versions: Vec<i32> = secrets::table

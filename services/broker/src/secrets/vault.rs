@@ -3,20 +3,30 @@
 //! The cache lives for seconds (time to live, not idle time), so that a hot secret still notices a rotation; it is asked to
 //! look again at once when a provider refuses a secret, but at most once a second, so that refusals cannot hammer the database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
-use crypto::{Secret, SecretString};
-use runtime::Clock;
+use crypto::SecretString;
+use crypto::envelope::{self, EnvelopeError, FileKek, KekProvider};
+use crypto::files::FileError;
+use runtime::{Clock, Shutdown};
 use storage::{Pool, StorageError};
 use thiserror::Error;
 
-use super::{purpose, store};
+use super::floor::{FloorError, Floors};
+use super::{Place, store};
+use crate::config::Vault as Settings;
 use crate::operations::scrub::Scrubber;
+use crate::providers::Provider;
 
 /// How soon after a look at the database another one may be asked for.
 const RELOAD_MILLIS: i64 = 1_000;
+/// How often what is too old is dropped.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait for a floor that is just being raised.
+const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
 
 /// One live version of a secret.
 pub struct Live {
@@ -24,8 +34,24 @@ pub struct Live {
     pub version: u32,
     /// The secret.
     pub value: SecretString,
-    /// Finds it in answers.
+}
+
+/// All live secrets of one provider.
+pub struct Keys {
+    provider: String,
+    /// The live versions by the secret's id, newest first.
+    secrets: BTreeMap<String, Vec<Live>>,
+    /// Finds any of them in the provider's answers.
     pub scrubber: Scrubber,
+}
+
+impl Keys {
+    /// The live versions of one secret, newest first; at least one.
+    pub fn of(&self, id: &str) -> Result<&[Live], VaultError> {
+        let live = self.secrets.get(id).filter(|live| !live.is_empty());
+        live.map(Vec::as_slice)
+            .ok_or_else(|| VaultError::Missing { provider: self.provider.clone(), id: id.to_owned() })
+    }
 }
 
 /// Why a secret cannot be had. None of it goes to a caller.
@@ -41,8 +67,8 @@ pub enum VaultError {
         /// The id.
         id: String,
     },
-    /// A record does not open: another key, or the row was changed.
-    #[error("secret {provider}/{id} version {version}: {source}")]
+    /// A record does not open: another key, another place, or the row was changed.
+    #[error("secret {provider}/{id} version {version} for {origin}: {source}")]
     Sealed {
         /// The provider.
         provider: String,
@@ -50,90 +76,207 @@ pub enum VaultError {
         id: String,
         /// The version.
         version: u32,
+        /// The origin that it is needed for.
+        origin: String,
         /// Why.
         source: EnvelopeError,
     },
+    /// A version is live that was retired before: the row was brought back.
+    #[error(
+        "secret {provider}/{id}: version {version} is live, but {floor} is the lowest that may be; seal the secret anew"
+    )]
+    BelowFloor {
+        /// The provider.
+        provider: String,
+        /// The id.
+        id: String,
+        /// The version.
+        version: i32,
+        /// The lowest that may be used.
+        floor: i32,
+    },
+    /// The floor is missing, or lower than the table says it was raised to: it was lost, or an old copy was brought back.
+    #[error(
+        "secret {provider}/{id}: the floor is behind version {retired}, which is retired; raise it: \
+         broker retire-secret --provider {provider} --id {id} --version {retired}"
+    )]
+    FloorBehind {
+        /// The provider.
+        provider: String,
+        /// The id.
+        id: String,
+        /// The newest version that is retired; 0 if there is none.
+        retired: i32,
+    },
+    /// The floor.
+    #[error(transparent)]
+    Floor(#[from] FloorError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl VaultError {
+    /// A stable word for the audit log, for what looks like somebody's doing.
+    fn alarm(&self) -> Option<&'static str> {
+        match self {
+            Self::Sealed { source, .. } => Some(source.reason()),
+            Self::BelowFloor { .. } => Some("version_below_floor"),
+            Self::FloorBehind { .. } => Some("floor_behind"),
+            Self::Floor(FloorError::Missing(_)) => Some("floor_missing"),
+            Self::Floor(_) => Some("floor_unreadable"),
+            Self::Missing { .. } | Self::Storage(_) => None,
+        }
+    }
 }
 
 /// Opens secrets.
 pub struct Vault {
     pool: Pool,
     kek: Box<dyn KekProvider>,
+    floor_file: PathBuf,
     clock: Arc<dyn Clock>,
     ttl_millis: i64,
-    cache: Mutex<HashMap<(String, String), Entry>>,
+    cache: Mutex<HashMap<String, Entry>>,
 }
 
 #[derive(Clone)]
 struct Entry {
     loaded: i64,
-    live: Arc<[Live]>,
+    keys: Arc<Keys>,
 }
 
 impl Vault {
-    /// A vault over `pool` that opens with `kek` and remembers for `ttl_seconds`.
-    pub fn new(pool: Pool, kek: Box<dyn KekProvider>, clock: Arc<dyn Clock>, ttl_seconds: u32) -> Self {
-        Self { pool, kek, clock, ttl_millis: i64::from(ttl_seconds) * 1000, cache: Mutex::default() }
+    /// A vault over `pool` that opens with the keys that `settings` name.
+    pub fn new(pool: Pool, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+        Ok(Self {
+            pool,
+            kek: Box::new(FileKek::from_file(&settings.kek_file)?),
+            floor_file: settings.floor_file.clone(),
+            clock,
+            ttl_millis: i64::from(settings.cache_seconds) * 1000,
+            cache: Mutex::default(),
+        })
     }
 
-    /// The live versions, newest first; at least one.
-    pub async fn live(&self, provider: &str, id: &str) -> Result<Arc<[Live]>, VaultError> {
-        self.younger_than(self.ttl_millis, provider, id).await
+    /// Drops what is older than its time, until the process goes down: a provider that nobody calls any more must not keep a
+    /// retired secret in memory.
+    pub async fn forget(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
+        while !shutdown.is_requested() {
+            tokio::select! {
+                () = shutdown.requested() => (),
+                () = tokio::time::sleep(FORGET_EVERY) => (),
+            }
+            let now = self.clock.unix_millis();
+            self.lock().retain(|_, entry| now - entry.loaded < self.ttl_millis);
+        }
+        Ok(())
+    }
+
+    /// All live secrets of a provider.
+    pub async fn keys(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
+        self.younger_than(self.ttl_millis, provider).await
     }
 
     /// The same, looked up again unless that has just been done: for when the versions at hand were refused.
-    pub async fn reloaded(&self, provider: &str, id: &str) -> Result<Arc<[Live]>, VaultError> {
-        self.younger_than(RELOAD_MILLIS.min(self.ttl_millis), provider, id).await
+    pub async fn reloaded(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
+        self.younger_than(RELOAD_MILLIS.min(self.ttl_millis), provider).await
     }
 
-    async fn younger_than(&self, age: i64, provider: &str, id: &str) -> Result<Arc<[Live]>, VaultError> {
-        let key = (provider.to_owned(), id.to_owned());
+    async fn younger_than(&self, age: i64, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
         let now = self.clock.unix_millis();
-        if let Some(entry) = self.lock().get(&key).filter(|entry| now - entry.loaded < age) {
-            return Ok(Arc::clone(&entry.live));
+        if let Some(entry) = self.lock().get(&provider.name).filter(|entry| now - entry.loaded < age) {
+            return Ok(Arc::clone(&entry.keys));
         }
-        let loaded = self.load(provider, id).await;
-        match loaded {
-            Ok(live) => {
-                self.lock().insert(key, Entry { loaded: now, live: Arc::clone(&live) });
-                Ok(live)
+        match self.load(provider).await {
+            Ok(keys) => {
+                self.lock().insert(provider.name.clone(), Entry { loaded: now, keys: Arc::clone(&keys) });
+                Ok(keys)
             }
             Err(error) => {
                 // A secret that is gone or does not open must not live on in memory. A database that does not answer changes
                 // nothing about it, but it is not used beyond its time either.
-                self.lock().remove(&key);
+                self.lock().remove(&provider.name);
                 Err(error)
             }
         }
     }
 
-    async fn load(&self, provider: &str, id: &str) -> Result<Arc<[Live]>, VaultError> {
-        let mut db = storage::connection(&self.pool).await?;
-        let rows = store::live(&mut db, provider, id).await?;
-        drop(db);
-        let live: Result<Vec<Live>, VaultError> =
-            rows.into_iter().map(|(version, record)| self.open(provider, id, version, record.as_deref())).collect();
-        let live = live?;
-        if live.is_empty() {
-            return Err(VaultError::Missing { provider: provider.to_owned(), id: id.to_owned() });
+    /// Looks again when floor and table disagree: `seal-secret` may be between the two just now.
+    async fn load(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
+        let mut pauses = BETWEEN_LOOKS.into_iter();
+        loop {
+            let outcome = self.look(provider).await;
+            match (&outcome, pauses.next()) {
+                (Err(VaultError::BelowFloor { .. } | VaultError::FloorBehind { .. }), Some(pause)) => {
+                    tokio::time::sleep(pause).await;
+                }
+                (Err(error), _) => {
+                    if let Some(reason) = error.alarm() {
+                        let provider = provider.name.as_str();
+                        runtime::audit!("refused", layer = "vault", outcome = "refused", reason, provider);
+                    }
+                    return outcome;
+                }
+                (Ok(_), _) => return outcome,
+            }
         }
-        Ok(live.into())
     }
 
-    /// One row that does not open fails the whole secret: the vault does not quietly fall back to what an attacker left.
-    fn open(&self, provider: &str, id: &str, version: i32, record: Option<&[u8]>) -> Result<Live, VaultError> {
+    /// One row that does not open fails all secrets of the provider: the vault does not quietly fall back to what an attacker
+    /// left, and a live secret that is not known could not be found in an answer.
+    async fn look(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
+        let mut secrets = BTreeMap::new();
+        let mut db = storage::connection(&self.pool).await?;
+        for place in Place::all(provider) {
+            let rows = store::live(&mut db, &place.provider, &place.id).await?;
+            let retired = store::newest_retired(&mut db, &place.provider, &place.id).await?;
+            let versions: Vec<i32> = rows.iter().map(|(version, _)| *version).collect();
+            self.check_floor(&place, &versions, retired)?;
+            let live: Result<Vec<Live>, VaultError> =
+                rows.into_iter().map(|(version, record)| self.open(&place, version, record.as_deref())).collect();
+            secrets.insert(place.id, live?);
+        }
+        let values = secrets.values().flatten().map(|live: &Live| live.value.expose().as_bytes());
+        let scrubber = Scrubber::new(values);
+        Ok(Arc::new(Keys { provider: provider.name.clone(), secrets, scrubber }))
+    }
+
+    /// Live versions are not below the floor, retired ones are, and none is newer than the floor knows. A secret that never was has
+    /// none.
+    fn check_floor(&self, place: &Place, live: &[i32], retired: Option<i32>) -> Result<(), VaultError> {
+        let Some(newest) = live.iter().copied().chain(retired).max() else {
+            return Ok(());
+        };
+        let bounds = Floors::read(&self.floor_file, self.kek.as_ref())?.of(place);
+        let (provider, id) = (place.provider.clone(), place.id.clone());
+        let Some(bounds) = bounds.filter(|it| newest <= it.newest && retired.is_none_or(|retired| retired < it.lowest))
+        else {
+            return Err(VaultError::FloorBehind { provider, id, retired: retired.unwrap_or(0) });
+        };
+        match live.iter().find(|version| **version < bounds.lowest) {
+            Some(&version) => Err(VaultError::BelowFloor { provider, id, version, floor: bounds.lowest }),
+            None => Ok(()),
+        }
+    }
+
+    fn open(&self, place: &Place, version: i32, record: Option<&[u8]>) -> Result<Live, VaultError> {
         let version = version.unsigned_abs();
-        let sealed = |source| VaultError::Sealed { provider: provider.to_owned(), id: id.to_owned(), version, source };
-        let context = Context { purpose: &purpose(provider), id, version };
-        let bytes = envelope::open(self.kek.as_ref(), &context, record.unwrap_or_default()).map_err(sealed)?;
+        let sealed = |source| VaultError::Sealed {
+            provider: place.provider.clone(),
+            id: place.id.clone(),
+            version,
+            origin: place.origin.clone(),
+            source,
+        };
+        let record = record.unwrap_or_default();
+        let opened = place.context(version, |context| envelope::open(self.kek.as_ref(), context, record));
+        let bytes = opened.map_err(sealed)?;
         let text = std::str::from_utf8(bytes.expose()).map_err(|_| sealed(EnvelopeError::Malformed))?;
-        Ok(Live { version, value: Secret::new(text.to_owned()), scrubber: Scrubber::new(text) })
+        Ok(Live { version, value: SecretString::from(text) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use super::signature::{self, Headers, Refused};
 use super::store::{self, NewMessage};
 use super::{event, store::Inserted};
 use crate::providers::{Catalogue, Provider};
-use crate::secrets::{Live, Vault};
+use crate::secrets::{Keys, Vault};
 
 /// Receives webhooks of all providers.
 pub struct Receiver {
@@ -128,14 +128,20 @@ impl Receiver {
 
     /// Verifies under the secrets at hand and, if none fits, once more under what the database has: a rotation may have happened.
     async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Problem> {
-        let (provider, id, now) = (terms.provider.name.as_str(), terms.secret.as_str(), self.clock.unix());
-        let live = self.vault.live(provider, id).await.map_err(|error| self.no_secret(&error))?;
-        let mut outcome = signature::verify(headers, body, &keys(&live), now);
+        let (provider, id, now) = (&terms.provider, terms.secret.as_str(), self.clock.unix());
+        let known = self.vault.keys(provider).await.map_err(|error| self.no_secret(&error))?;
+        let mut outcome = signature::verify(headers, body, &self.verifying(&known, id)?, now);
         if outcome == Err(Refused::Signature) {
-            let live = self.vault.reloaded(provider, id).await.map_err(|error| self.no_secret(&error))?;
-            outcome = signature::verify(headers, body, &keys(&live), now);
+            let known = self.vault.reloaded(provider).await.map_err(|error| self.no_secret(&error))?;
+            outcome = signature::verify(headers, body, &self.verifying(&known, id)?, now);
         }
         outcome.map_err(|reason| self.refuse(&reason.to_string()))
+    }
+
+    /// The keys to verify with.
+    fn verifying(&self, known: &Keys, id: &str) -> Result<Vec<SecretBytes>, Problem> {
+        let live = known.of(id).map_err(|error| self.no_secret(&error))?;
+        Ok(live.iter().filter_map(|secret| signature::parse_secret(secret.value.expose())).collect())
     }
 
     /// Without a secret nothing can be believed. When the database is down the sender is told to come back instead.
@@ -148,10 +154,6 @@ impl Receiver {
             _ => self.refuse("secret_unavailable"),
         }
     }
-}
-
-fn keys(live: &[Live]) -> Vec<SecretBytes> {
-    live.iter().filter_map(|secret| signature::parse_secret(secret.value.expose())).collect()
 }
 
 fn refused(status: StatusCode) -> Problem {

@@ -11,7 +11,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use broker::Broker;
 use broker::config::{Config, Delivery, ProviderSettings, Vault};
-use broker::secrets::seal::{self, Name};
+use broker::secrets::Place;
+use broker::secrets::place::Placement;
+use broker::secrets::seal::{self, Writer};
 use chrono::Utc;
 use crypto::SecretString;
 use crypto::envelope::FileKek;
@@ -30,6 +32,8 @@ use crate::hostile::Hostile;
 pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// The secret that the broker keeps for the hostile upstream.
 pub(crate) const HOSTILE_SECRET: &str = "hostile_s3cret/with+odd=chars_0123456789";
+/// The secret of its webhooks.
+pub(crate) const HOSTILE_WHSEC: &str = "whsec_hFi1h0QcJ+/eE0LS+Vb8ZqkXwTjNcMuYfB3sGd7Kp2A=";
 
 /// Everything that was logged by anything in this process.
 pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
@@ -41,6 +45,11 @@ pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
         std::mem::forget(guard);
         memory
     })
+}
+
+/// Hexadecimal, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What the ledger was told, and what it answers.
@@ -150,6 +159,7 @@ impl Bench {
         bench.seal("sandbox-bank", "api", &bearer).await;
         bench.seal("sandbox-bank", "webhook", &whsec).await;
         bench.seal("hostile", "api", HOSTILE_SECRET).await;
+        bench.seal("hostile", "webhook", HOSTILE_WHSEC).await;
         bench
     }
 
@@ -157,9 +167,20 @@ impl Bench {
     pub(crate) async fn seal(&self, provider: &str, id: &str, secret: &str) -> u32 {
         let pool = storage::pool(&SecretString::from(self.database.migrator_url.clone()), 1).unwrap();
         let kek = FileKek::from_file(self.pki.secret("broker-kek")).unwrap();
-        seal::seal(&pool, &kek, Name { provider, id }, &SecretString::from(secret), Utc::now_of(&self.clock))
-            .await
-            .unwrap()
+        let place = self.place(provider, id);
+        seal::seal(self.writer(&pool, &kek), &place, &SecretString::from(secret)).await.unwrap()
+    }
+
+    /// What a secret is sealed with.
+    pub(crate) fn writer<'a>(&'a self, pool: &'a storage::Pool, kek: &'a FileKek) -> Writer<'a> {
+        Writer { pool, kek, floor_file: &self.config.vault.floor_file, now: Utc::now_of(&self.clock) }
+    }
+
+    /// The place of a secret, as the configuration says.
+    pub(crate) fn place(&self, provider: &str, id: &str) -> Place {
+        let origin = self.config.providers[provider].base_url.clone().unwrap();
+        let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
+        Place { provider: provider.to_owned(), id: id.to_owned(), origin, placement }
     }
 
     /// Calls an operation as the ledger.
@@ -330,7 +351,11 @@ fn configuration(
             exit_with_parent: false,
             workers: Some(1),
         },
-        vault: Vault { kek_file: pki.secret("broker-kek"), cache_seconds: 30 },
+        vault: Vault {
+            kek_file: pki.secret("broker-kek"),
+            floor_file: pki.dir().join("broker-floor"),
+            cache_seconds: 30,
+        },
         manifests: manifests(),
         providers,
         delivery: Delivery { ledger_url: ledger.server.url(), poll_ms: 50 },

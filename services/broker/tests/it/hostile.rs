@@ -7,13 +7,13 @@ use std::time::Duration;
 use actix_web::body::{BodyStream, MessageBody};
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use futures_util::stream;
 use serde_json::json;
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
 
-use crate::bench::{ANY, HOSTILE_SECRET};
+use crate::bench::{ANY, HOSTILE_SECRET, HOSTILE_WHSEC, hex};
 
 /// The upstream.
 pub(crate) struct Hostile {
@@ -79,23 +79,18 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
     let secret = authorization.unwrap_or_default().replace("Bearer ", "");
     let good = json!({ "id": "1", "note": "not for you" });
     let how = request.path().rsplit('/').next().unwrap();
-    if let Some(answer) = refuse(how, earlier, &secret).await {
+    if let Some(how) = how.strip_prefix("echo") {
+        return echo(how.trim_start_matches('-'), &secret);
+    }
+    if let Some(answer) = refuse(how, earlier).await {
         return answer;
     }
     match how {
-        "echo" => HttpResponse::Ok().json(json!({ "id": "1", "request": { "authorization": secret } })),
-        "echo-in-key" => HttpResponse::Ok().json(json!({ "id": "1", secret: 1 })),
-        "echo-base64" => {
-            HttpResponse::Ok().json(json!({ "id": crypto::b64::encode_standard(format!("x:{secret}").as_bytes()) }))
-        }
-        "echo-escaped" => HttpResponse::Ok().content_type("application/json").body(escaped(&secret)),
-        "echo-header" => HttpResponse::Ok().insert_header(("x-debug", secret)).json(good),
         "redirect" => HttpResponse::Found().insert_header(("location", "/good")).finish(),
         "redirect-307" => {
             HttpResponse::TemporaryRedirect().insert_header(("location", "http://169.254.169.254/")).finish()
         }
         "huge" => HttpResponse::Ok().json(json!({ "id": "x".repeat(5000) })),
-        "echo-broken" => HttpResponse::Ok().content_type("application/json").body(format!("{{\"id\":\"{secret}")),
         "huge-in-chunks" => HttpResponse::Ok().content_type("application/json").body(padded()),
         "endless" => HttpResponse::Ok().content_type("application/json").body(endless()),
         "drip" => HttpResponse::Ok().content_type("application/json").body(drip()),
@@ -135,7 +130,7 @@ fn unlike_the_manifest(how: &str, good: serde_json::Value) -> HttpResponse {
 }
 
 /// The ways to say no, and a yes in other words than those that were agreed.
-async fn refuse(how: &str, earlier: usize, secret: &str) -> Option<HttpResponse> {
+async fn refuse(how: &str, earlier: usize) -> Option<HttpResponse> {
     let agreed = json!({ "error": "no such creditor" });
     Some(match how {
         // On the books, but the answer comes too late; a repetition of it is refused.
@@ -149,7 +144,6 @@ async fn refuse(how: &str, earlier: usize, secret: &str) -> Option<HttpResponse>
         "refuse-moved" => HttpResponse::NotFound().json(agreed),
         "take-and-reject" => HttpResponse::Ok().json(json!({ "id": "", "error": "no such creditor" })),
         "take-otherwise" => HttpResponse::Accepted().json(json!({ "id": "1" })),
-        "echo-refusing" => HttpResponse::UnprocessableEntity().json(json!({ "error": secret })),
         "busy" => HttpResponse::TooManyRequests().finish(),
         "busy-a-second" if earlier == 0 => HttpResponse::TooManyRequests().insert_header(("retry-after", "1")).finish(),
         "busy-a-minute" => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "60")).finish(),
@@ -160,6 +154,63 @@ async fn refuse(how: &str, earlier: usize, secret: &str) -> Option<HttpResponse>
 fn headers(request: &HttpRequest) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
     request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+/// Every way in which the secret comes back.
+pub(crate) const ECHOES: [&str; 20] = [
+    "echo",
+    "echo-in-key",
+    "echo-base64",
+    "echo-escaped",
+    "echo-header",
+    "echo-broken",
+    "echo-percent-twice",
+    "echo-html",
+    "echo-wrapped",
+    "echo-base64-of-json",
+    "echo-hex",
+    "echo-cut",
+    "echo-webhook",
+    "echo-webhook-key",
+    "echo-unprocessable",
+    "echo-failed",
+    "echo-unauthorized",
+    "echo-redirect",
+    "echo-html-page",
+    "echo-huge",
+];
+
+fn echo(how: &str, secret: &str) -> HttpResponse {
+    use crypto::b64::encode_standard as base64;
+    let id = |text: String| HttpResponse::Ok().json(json!({ "id": text }));
+    let each = |format: fn(u8) -> String| secret.bytes().map(format).collect::<String>();
+    let debug = |mut answer: HttpResponseBuilder| answer.body(format!("<pre>authorization: {secret}</pre>"));
+    match how {
+        "" => HttpResponse::Ok().json(json!({ "id": "1", "request": { "authorization": secret } })),
+        "in-key" => HttpResponse::Ok().json(json!({ "id": "1", secret: 1 })),
+        "base64" => id(base64(format!("x:{secret}").as_bytes())),
+        "escaped" => HttpResponse::Ok().content_type("application/json").body(escaped(secret)),
+        "header" => HttpResponse::Ok().insert_header(("x-debug", secret)).json(json!({ "id": "1" })),
+        "broken" => HttpResponse::Ok().content_type("application/json").body(format!("{{\"id\":\"{secret}")),
+        "percent-twice" => id(each(|byte| format!("%25{byte:02x}"))),
+        "html" => id(each(|byte| format!("&#{byte};"))),
+        "wrapped" => id(each(|byte| format!("{} ", char::from(byte)))),
+        "base64-of-json" => id(base64(escaped(secret).as_bytes())),
+        "hex" => id(each(|byte| format!("{byte:02x}"))),
+        "cut" => id(secret[10..30].to_owned()),
+        "webhook" => id(HOSTILE_WHSEC.to_owned()),
+        "webhook-key" => {
+            let key = crypto::b64::decode_standard(HOSTILE_WHSEC.strip_prefix("whsec_").unwrap()).unwrap();
+            id(hex(&key).to_uppercase())
+        }
+        "html-page" => debug(HttpResponse::Ok()),
+        "huge" => id(format!("{secret}{}", "x".repeat(5000))),
+        "unprocessable" => debug(HttpResponse::UnprocessableEntity()),
+        "failed" => debug(HttpResponse::InternalServerError()),
+        "unauthorized" => debug(HttpResponse::Unauthorized()),
+        "redirect" => HttpResponse::Found().insert_header(("location", format!("/login?key={secret}"))).finish(),
+        other => panic!("no echo {other}"),
+    }
 }
 
 /// The secret with every character as a JSON escape.

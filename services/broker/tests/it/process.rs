@@ -1,11 +1,13 @@
 //! The broker as a process: its subcommands, and what it does not read from its environment.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use broker::config::ProviderSettings;
+use broker::config::{Config, ProviderSettings};
 use runtime::Clock as _;
 use serde_json::{Value, json};
 
@@ -35,9 +37,20 @@ fn sealing(bench: &Bench, config: &Path, arguments: &[&str]) -> Command {
 }
 
 fn write_config(bench: &Bench) -> PathBuf {
+    write(bench, &bench.config)
+}
+
+fn write(bench: &Bench, config: &Config) -> PathBuf {
     let path = bench.pki.dir().join("broker.toml");
-    std::fs::write(&path, runtime::config::print(&bench.config).unwrap()).unwrap();
+    std::fs::write(&path, runtime::config::print(config).unwrap()).unwrap();
     path
+}
+
+/// Starts the process and waits until it listens; answers the address of operations.
+fn serve(command: &mut Command) -> (Process, String) {
+    let mut process = Process(command.stdout(Stdio::piped()).spawn().unwrap());
+    let port = internal_port(process.0.stdout.take().unwrap());
+    (process, format!("https://localhost:{port}/internal/v1/operations"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,10 +73,9 @@ async fn secrets_are_sealed_by_a_subcommand_and_the_environment_changes_nothing(
     let keys = bench.pki.dir().join("sslkeys");
     let mut serving = broker(&config, &["serve"]);
     serving.env("HTTPS_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1").env("SSLKEYLOGFILE", &keys);
-    let mut process = Process(serving.stdout(Stdio::piped()).spawn().unwrap());
-    let port = internal_port(process.0.stdout.take().unwrap());
-    let url = format!("https://localhost:{port}/internal/v1/operations/hostile/good");
-    let answer = bench.as_ledger.post(url).json(&json!({ "params": {} })).send().await.unwrap();
+    let (_process, url) = serve(&mut serving);
+    let answer =
+        bench.as_ledger.post(format!("{url}/hostile/good")).json(&json!({ "params": {} })).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(!keys.exists());
 }
@@ -94,6 +106,12 @@ async fn a_missing_option_and_an_exposed_secret_file_are_named() {
     let config = write_config(&bench);
     let output = broker(&config, &["seal-secret", "--provider", "hostile"]).output().unwrap();
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--id is missing"));
+    for (provider, id, cause) in
+        [("acme", "api", "there is no [providers.acme]"), ("ecb", "api", "names no secret `api`")]
+    {
+        let output = broker(&config, &["retire-secret", "--provider", provider, "--id", id]).output().unwrap();
+        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains(cause), "{provider}");
+    }
     let exposed = bench.pki.dir().join("exposed");
     std::fs::write(&exposed, "long_enough_for_a_secret").unwrap();
     std::fs::set_permissions(&exposed, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -158,6 +176,113 @@ async fn rejected_messages_are_listed_and_redelivered_by_a_subcommand() {
     ] {
         let (good, text) = run(arguments).await;
         assert!(!good && text.contains(says), "{arguments:?}: {text}");
+    }
+}
+
+/// The process's memory as a core dump, without the pages that hold nothing (most of it).
+fn core(process: &Process, folder: &Path) -> Vec<u8> {
+    let dump = Command::new("gcore").arg("-o").arg(folder.join("core")).arg(process.0.id().to_string()).output();
+    let Ok(dump) = dump else { panic!("gcore is needed to look through the broker's memory: apt-get install gdb") };
+    assert!(dump.status.success(), "gcore: {}", String::from_utf8_lossy(&dump.stderr));
+    let path = folder.join(format!("core.{}", process.0.id()));
+    let (mut file, mut page, mut memory) = (File::open(&path).unwrap(), vec![0; 4096], Vec::new());
+    let empty = page.clone();
+    loop {
+        let read = file.read(&mut page).unwrap();
+        if read == 0 {
+            break;
+        }
+        if page[..read] != empty[..read] {
+            memory.extend_from_slice(&page[..read]);
+        }
+    }
+    std::fs::remove_file(path).unwrap();
+    memory
+}
+
+/// The forms of a secret that are in `memory`: as it is, its halves, percent-encoded, hexadecimal and base64 at each alignment.
+fn forms_in(memory: &[u8], secret: &[u8]) -> Vec<String> {
+    let base64 = |lead: usize| {
+        let text = crypto::b64::encode_standard(&[&b"xxx"[..lead], secret].concat());
+        text[4 * lead.min(1)..text.len() - 4].to_owned().into_bytes()
+    };
+    let hex = |format: fn(u8) -> String| secret.iter().map(|byte| format(*byte)).collect::<String>().into_bytes();
+    let (left, right) = secret.split_at(secret.len() / 2);
+    let forms = [
+        ("plain", secret.to_vec()),
+        ("left half", left.to_vec()),
+        ("right half", right.to_vec()),
+        (
+            "percent",
+            secret
+                .iter()
+                .flat_map(|byte| match byte {
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => vec![*byte],
+                    other => format!("%{other:02X}").into_bytes(),
+                })
+                .collect(),
+        ),
+        ("hex", hex(|byte| format!("{byte:02x}"))),
+        ("HEX", hex(|byte| format!("{byte:02X}"))),
+        ("base64, 0", base64(0)),
+        ("base64, 1", base64(1)),
+        ("base64, 2", base64(2)),
+    ];
+    let count = |form: &[u8]| memchr::memmem::find_iter(memory, form).count();
+    forms
+        .iter()
+        .map(|(name, form)| (name, count(form)))
+        .filter(|(_, count)| *count > 0)
+        .map(|found| format!("{found:?}"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroyed_secret_is_nowhere_in_the_memory_of_the_process() {
+    let bench = Bench::start().await;
+    let mut settings = bench.config.clone();
+    settings.vault.cache_seconds = 1;
+    let config = write(&bench, &settings);
+    let (api, next) =
+        (format!("key/one+{}", crypto::random::token(24)), format!("key/two+{}", crypto::random::token(24)));
+    let whsec = || format!("whsec_{}", crypto::b64::encode_standard(&crypto::random::bytes::<32>()));
+    let (webhook, later) = (whsec(), whsec());
+    let key = crypto::b64::decode_standard(&webhook["whsec_".len()..]).unwrap();
+    bench.seal("hostile", "api", &api).await;
+    bench.seal("hostile", "webhook", &webhook).await;
+    api.clone_into(&mut bench.hostile.accepts.lock().unwrap());
+    let (process, url) = serve(&mut broker(&config, &["serve"]));
+    let ask = async |path: &str, body: Value| {
+        for _ in 0..3 {
+            let answer = bench.as_ledger.post(format!("{url}/hostile/{path}")).json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+    };
+    let how = json!({ "params": { "how": "good" }, "idempotency_key": "a-long-key-so-that-requests-differ-in-length" });
+    ask("good", json!({ "params": {} })).await;
+    ask("order_by_key", how).await;
+    let memory = core(&process, bench.pki.dir());
+    for secret in [api.as_bytes(), webhook.as_bytes(), key.as_slice()] {
+        assert!(!forms_in(&memory, secret).is_empty(), "while it is live it is there, so the search can find it");
+    }
+
+    for (id, new) in [("api", &next), ("webhook", &later)] {
+        assert_eq!(bench.seal("hostile", id, new).await, 3);
+        let retire = ["retire-secret", "--provider", "hostile", "--id", id, "--version", "2"];
+        assert!(sealing(&bench, &config, &retire).output().unwrap().status.success());
+    }
+    next.clone_into(&mut bench.hostile.accepts.lock().unwrap());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let memory = core(&process, bench.pki.dir());
+    for secret in [webhook.as_bytes(), key.as_slice()] {
+        assert_eq!(forms_in(&memory, secret), [""; 0], "nobody calls, and it is forgotten all the same");
+    }
+    ask("good", json!({ "params": {} })).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let memory = core(&process, bench.pki.dir());
+    assert!(!forms_in(&memory, next.as_bytes()).is_empty());
+    for secret in [api.as_bytes(), webhook.as_bytes(), key.as_slice()] {
+        assert_eq!(forms_in(&memory, secret), [""; 0]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CONTEXT: Context<'static> = Context { purpose: "provider/ecb", id: "secret-1", version: 3 };
+const CONTEXT: Context<'static> = Context { purpose: "provider/ecb", id: "secret-1", version: 3, bound_to: &[] };
 
 fn kek() -> FileKek {
     FileKek::from_key(Secret::new(random::bytes()))
@@ -62,8 +62,42 @@ fn the_record_itself_is_bound_to_its_context() {
 #[test]
 fn fields_do_not_run_into_each_other() {
     let kek = kek();
-    let record = seal(&kek, &Context { purpose: "ab", id: "c", version: 1 }, b"x").unwrap();
-    assert!(open(&kek, &Context { purpose: "a", id: "bc", version: 1 }, &record).is_err());
+    let record = seal(&kek, &Context { purpose: "ab", id: "c", version: 1, bound_to: &[] }, b"x").unwrap();
+    assert!(open(&kek, &Context { purpose: "a", id: "bc", version: 1, bound_to: &[] }, &record).is_err());
+}
+
+#[test]
+fn another_place_is_refused_and_so_is_none() {
+    let kek = kek();
+    let bound = Context { bound_to: &["https://api.example:443", "bearer"], ..CONTEXT };
+    let record = seal(&kek, &bound, b"x").unwrap();
+    assert_eq!(open(&kek, &bound, &record).unwrap().expose(), b"x");
+    for bound_to in [
+        &["https://api.example:8443", "bearer"][..],
+        &["https://api.example:443", "webhook"],
+        &["https://api.example:443"],
+        &["bearer", "https://api.example:443"],
+        &["https://api.example:443bearer"],
+        &["https://api.example:443", "bearer", ""],
+    ] {
+        let other = Context { bound_to, ..CONTEXT };
+        assert_eq!(open(&kek, &other, &record).unwrap_err(), EnvelopeError::Kek(KekError::Refused), "{bound_to:?}");
+    }
+    assert_eq!(open(&kek, &CONTEXT, &record).unwrap_err(), EnvelopeError::Malformed);
+    let rotated = rewrap(&kek, &kek, &bound, &record).unwrap();
+    assert!(open(&kek, &bound, &rotated).is_ok() && rewrap(&kek, &kek, &CONTEXT, &record).is_err());
+}
+
+#[test]
+fn a_record_bound_to_no_place_says_so_and_cannot_pass_for_a_bound_one() {
+    let kek = kek();
+    let bound = Context { bound_to: &["https://api.example:443", "bearer"], ..CONTEXT };
+    let mut record = seal(&kek, &CONTEXT, b"x").unwrap();
+    let error = open(&kek, &bound, &record).unwrap_err();
+    assert_eq!((&error, error.reason()), (&EnvelopeError::Unbound, "record_unbound"));
+    assert!(error.to_string().contains("seal the secret again"));
+    record[0] = BOUND;
+    assert_eq!(open(&kek, &bound, &record).unwrap_err(), EnvelopeError::Kek(KekError::Refused));
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! Where a secret may be used: authenticated with its record, so that it opens for that place only.
+
+use crypto::envelope::Context;
+
+use crate::providers::Provider;
+use crate::providers::manifest::{Auth, WebhookScheme};
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// `Authorization: Bearer …` of requests.
+    Bearer,
+    /// The key of webhooks' signatures.
+    StandardWebhooks,
+}
+
+impl Placement {
+    /// As it is authenticated. Never changes: records are sealed with it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::StandardWebhooks => "webhook/standard-webhooks",
+        }
+    }
+}
+
+/// One secret of a provider and the only place for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The provider's name.
+    pub provider: String,
+    /// The secret's id in the manifest.
+    pub id: String,
+    /// The origin (RFC 6454) of the provider in this deployment.
+    pub origin: String,
+    /// What it is for.
+    pub placement: Placement,
+}
+
+impl Place {
+    /// The places of all secrets that the provider's manifest names.
+    pub fn all(provider: &Provider) -> impl Iterator<Item = Self> {
+        let auth = provider.auth.as_ref().map(|auth| match auth {
+            Auth::Bearer { secret } => (secret, Placement::Bearer),
+        });
+        let webhook = provider.webhook.as_ref().map(|webhook| match webhook.scheme {
+            WebhookScheme::StandardWebhooks => (&webhook.secret, Placement::StandardWebhooks),
+        });
+        auth.into_iter().chain(webhook).map(|(id, placement)| Self {
+            provider: provider.name.clone(),
+            id: id.clone(),
+            origin: provider.base.origin().ascii_serialization(),
+            placement,
+        })
+    }
+
+    /// The place of the secret `id`.
+    pub fn of(provider: &Provider, id: &str) -> Option<Self> {
+        Self::all(provider).find(|place| place.id == id)
+    }
+
+    /// Runs `with` in the authenticated context of one version.
+    pub(super) fn context<T>(&self, version: u32, with: impl FnOnce(&Context<'_>) -> T) -> T {
+        let purpose = format!("provider/{}", self.provider);
+        let bound_to = [self.origin.as_str(), self.placement.name()];
+        with(&Context { purpose: &purpose, id: &self.id, version, bound_to: &bound_to })
+    }
+}
