@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::{AddressRefused, BodyError, Resolver, SystemNames, tls};
 use crate::providers::Provider;
 
+/// Name, connection and handshake together take no longer.
 const CONNECT: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_mins(1);
 const MAX_HEADERS: usize = 64;
@@ -85,6 +86,12 @@ pub struct ClientError {
     problem: String,
 }
 
+/// Less than the time of any operation: when the time runs out without a connection, it must be certain that nothing was sent.
+fn connect_within(provider: &Provider) -> Duration {
+    let shortest = provider.operations.values().map(|operation| operation.timeout).min();
+    shortest.map_or(CONNECT, |timeout| CONNECT.min(timeout * 3 / 4))
+}
+
 /// Builds the client of one provider.
 #[expect(clippy::disallowed_methods, reason = "the one place that may build a client for a host outside the system")]
 pub fn client(provider: &Provider, names: &SystemNames) -> Result<Client, ClientError> {
@@ -101,7 +108,7 @@ pub fn client(provider: &Provider, names: &SystemNames) -> Result<Client, Client
         .retry(reqwest::retry::never())
         .referer(false)
         .tcp_nodelay(true)
-        .connect_timeout(CONNECT)
+        .connect_timeout(connect_within(provider))
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(provider.limits.concurrency.into())
         .user_agent("redoubt-broker")

@@ -212,11 +212,11 @@ mod tests {
         let begun = Instant::now();
         let bank = machine.lookup(&[server]).unwrap();
         bank.addresses("bank.example".to_owned()).await.unwrap();
-        assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", begun.elapsed());
         for lookup in waiting {
             assert!(lookup.await.unwrap().is_err());
         }
-        assert!(begun.elapsed() < DEADLINE + Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < DEADLINE + Duration::from_secs(3), "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

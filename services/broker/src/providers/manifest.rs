@@ -120,7 +120,7 @@ pub struct OperationManifest {
     pub attempts: u8,
     /// The header that carries the idempotency key; it makes the key mandatory.
     pub idempotency_header: Option<String>,
-    /// Time for one attempt, connection and body included.
+    /// Time for one attempt, connection and body included. No more than three quarters of it go into finding and making a connection.
     #[serde(default = "five_seconds")]
     pub timeout_ms: u32,
     /// What comes back.

@@ -76,6 +76,13 @@ async fn a_certificate_of_another_authority_is_an_alarm_and_asked_for_once() {
     assert!(audited("raw", "certificate"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_found_no_connection_in_its_time_was_certainly_not_sent() {
+    let bench = Bench::start().await;
+    let (status, problem) = bench.call("lost/order", json!({})).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
+}
+
 /// Whether an alarm of that provider is in the audit log.
 fn audited(provider: &str, reason: &str) -> bool {
     let log = String::from_utf8_lossy(&logged().lock().unwrap()).into_owned();
@@ -147,12 +154,13 @@ async fn a_silent_name_server_of_one_provider_holds_up_no_other() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let begun = Instant::now();
     assert_eq!(bench.call("hostile/good", json!({})).await.0, 200);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // Generous for a busy machine, and still less than one silent name server costs a blocking look-up.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     for call in lost {
         let (status, problem) = call.await.unwrap();
         assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
     }
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
