@@ -22,10 +22,9 @@ pub type Pooled = deadpool::Object<Connection>;
 /// How long a request waits for a free connection before it is told to come back.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// No statement, lock or forgotten transaction may hold a connection for longer than a client waits; and a client that is gone is noticed
-/// while its statement runs.
+/// No statement, lock or forgotten transaction may hold a connection for longer than a client waits.
 const SESSION: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
-                       set idle_in_transaction_session_timeout = '10s'; set client_connection_check_interval = '2s'";
+                       set idle_in_transaction_session_timeout = '10s'";
 
 /// Makes a pool of at most `max` connections; opens none yet. Call it inside the runtime that outlives the pool.
 ///

@@ -1,8 +1,9 @@
 -- Locks those of the accounts that nobody else holds, without waiting, and tells them from those that somebody does: a row that is not
--- `held` is there and locked by another. An id without a row does not exist. While all come, the second half costs a count.
+-- `held` is there and locked by another. An id without a row does not exist. While all come, the second half costs a count. By primary key
+-- whatever the planner believes, as in entries_balance.
 create function lock_free_accounts(wanted uuid[])
     returns table (id uuid, owner text, purpose text, currency text, balance bigint, floor bigint, version bigint, closed boolean, held boolean)
-    language plpgsql security definer set search_path = public, pg_temp rows 100
+    language plpgsql security definer rows 100 set search_path = public, pg_temp set enable_seqscan = off
 as $$
 begin
     return query

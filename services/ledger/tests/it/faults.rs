@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use ledger::MIGRATIONS;
-use ledger::posting::{Answer, Outcome, Unanswered};
+use ledger::posting::{Answer, Order, Outcome, Unanswered};
 use testkit::database::TestDatabase;
 
 use crate::engine::{Engine, order};
@@ -20,14 +20,15 @@ async fn connections_killed_in_mid_flight_lose_no_acknowledged_transfer_and_doub
     let stop = Arc::new(AtomicBool::new(false));
     let (pool, ending) = (engine.superuser.clone(), Arc::clone(&stop));
     let killer = tokio::spawn(async move {
-        let mut kills = 0;
+        let mut kills = 0_u64;
         while !ending.load(Ordering::SeqCst) {
             let mut db = storage::connection(&pool).await.unwrap();
             let kill = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ledger_poster' and datname = current_database()";
             db.batch_execute(kill).await.unwrap();
             kills += 1;
             drop(db);
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            // Ever more time in between: on a slow machine a transaction takes longer than the first pauses.
+            tokio::time::sleep(Duration::from_millis(30 + 2 * kills)).await;
         }
         kills
     });
@@ -75,7 +76,14 @@ async fn one_poisoned_order_does_not_spoil_its_batch() {
     // The reference is longer than the database takes: a fault that the domain's checks would have caught.
     let mut orders: Vec<_> = (0..20).map(|n| order(&format!("k-{n}"), accounts[0], accounts[1], 1)).collect();
     orders[7].reference = "x".repeat(141);
-    let answers = join_all(orders.iter().map(|order| engine.committer.submit(order.clone()))).await;
+    // As senders do, each repeats what was not taken in time.
+    let send = async |order: &Order| loop {
+        match engine.committer.submit(order.clone()).await {
+            Err(Unanswered::Busy) => (),
+            answer => return answer,
+        }
+    };
+    let answers = join_all(orders.iter().map(send)).await;
     for (n, answer) in answers.iter().enumerate() {
         match answer {
             Err(Unanswered::Fault) => assert_eq!(n, 7),
