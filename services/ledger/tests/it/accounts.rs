@@ -228,3 +228,32 @@ async fn nobody_counts_accounts_but_the_database() {
         app.batch_execute(&seen).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn who_had_more_accounts_than_the_ceiling_keeps_them_and_gets_no_further() {
+    let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
+    let pool = |url: &str| storage::pool(&crypto::SecretString::from(url.to_owned()), 2).unwrap();
+    let (migrator, superuser, app) =
+        (pool(&database.migrator_url), pool(&database.superuser_url), pool(&database.app_url));
+    // Back to the days before there was a count.
+    let mut db = storage::connection(&migrator).await.unwrap();
+    db.batch_execute(include_str!("../../migrations/00000000000007_limits/down.sql")).await.unwrap();
+    db.batch_execute("delete from __diesel_schema_migrations where version = '00000000000007'").await.unwrap();
+    let columns = "accounts (id, currency, owner, name, opened_at, closed_at)";
+    let rows = "select gen_random_uuid(), 'EUR', 'alice', 'x', now(), case when n = 0 then now() end from generate_series(0, 1200) n";
+    let mut db = storage::connection(&superuser).await.unwrap();
+    db.batch_execute(&format!("insert into {columns} {rows}")).await.unwrap();
+    let url = crypto::SecretString::from(database.migrator_url.clone());
+    storage::migrate(&url, MIGRATIONS).await.unwrap();
+    assert_eq!(crate::engine::count(&superuser, "owners where accounts = 1200 and ceiling = 1200").await, 1);
+    let open = "begin; select set_config('app.subject', 'alice', true); \
+        insert into accounts (id, currency, owner, name, opened_at) values (gen_random_uuid(), 'EUR', 'alice', 'x', now()); commit";
+    let mut app = storage::connection(&app).await.unwrap();
+    let error = app.batch_execute(open).await.unwrap_err().to_string();
+    assert!(error.contains("accounts_within_the_ceiling"), "{error}");
+    app.batch_execute("rollback").await.unwrap();
+    let close = "update accounts set closed_at = now() where id = (select id from accounts where closed_at is null and owner is not null limit 1)";
+    db.batch_execute(close).await.unwrap();
+    app.batch_execute(open).await.unwrap();
+    assert_eq!(crate::engine::count(&superuser, "owners where accounts = 1200").await, 1);
+}
