@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     pub(crate) authorization: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// The other end of the connection.
+    pub(crate) from: Option<std::net::SocketAddr>,
 }
 
 struct State {
@@ -69,6 +71,7 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
             authorization: authorization.clone(),
             key: header("idempotency-key"),
             headers: headers(&request),
+            from: request.peer_addr(),
         });
         seen_before
     };

@@ -252,15 +252,16 @@ async fn a_destroyed_secret_is_nowhere_in_the_memory_of_the_process() {
     bench.seal("hostile", "webhook", &webhook).await;
     api.clone_into(&mut bench.hostile.accepts.lock().unwrap());
     let (process, url) = serve(&mut broker(&config, &["serve"]));
-    let ask = async |path: &str, body: Value| {
-        for _ in 0..3 {
-            let answer = bench.as_ledger.post(format!("{url}/hostile/{path}")).json(&body).send().await.unwrap();
-            assert_eq!(answer.status(), 200);
+    // At the same time, so that there are many connections and many copies.
+    let ask = async |path: &str, body: Value, times: usize| {
+        let calls = (0..times).map(|_| bench.as_ledger.post(format!("{url}/hostile/{path}")).json(&body).send());
+        for answer in futures_util::future::join_all(calls).await {
+            assert_eq!(answer.unwrap().status(), 200);
         }
     };
     let how = json!({ "params": { "how": "good" }, "idempotency_key": "a-long-key-so-that-requests-differ-in-length" });
-    ask("good", json!({ "params": {} })).await;
-    ask("order_by_key", how).await;
+    ask("good", json!({ "params": {} }), 24).await;
+    ask("order_by_key", how, 24).await;
     let memory = core(&process, bench.pki.dir());
     for secret in [api.as_bytes(), webhook.as_bytes(), key.as_slice()] {
         assert!(!forms_in(&memory, secret).is_empty(), "while it is live it is there, so the search can find it");
@@ -277,7 +278,7 @@ async fn a_destroyed_secret_is_nowhere_in_the_memory_of_the_process() {
     for secret in [webhook.as_bytes(), key.as_slice()] {
         assert_eq!(forms_in(&memory, secret), [""; 0], "nobody calls, and it is forgotten all the same");
     }
-    ask("good", json!({ "params": {} })).await;
+    ask("good", json!({ "params": {} }), 3).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let memory = core(&process, bench.pki.dir());
     assert!(!forms_in(&memory, next.as_bytes()).is_empty());

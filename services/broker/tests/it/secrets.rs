@@ -226,6 +226,23 @@ async fn sealers_at_the_same_time_lose_no_floor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_with_the_secret_that_it_carried() {
+    let bench = Bench::start().await;
+    let mut connections = Vec::new();
+    for secret in [None, Some("hostile_second_secret_0123456789"), Some(HOSTILE_SECRET)] {
+        if let Some(secret) = secret {
+            bench.seal("hostile", "api", secret).await;
+            secret.clone_into(&mut bench.hostile.accepts.lock().unwrap());
+            bench.clock.advance(31);
+        }
+        assert_eq!(ask(&bench).await.0, 200);
+        connections.push(bench.hostile.seen().last().unwrap().from.unwrap());
+    }
+    assert_eq!(connections[0], connections[1], "both versions are live: the connection is used again");
+    assert_ne!(connections[1], connections[2], "the first version is destroyed, and with it what carried it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_the_provider_refuses_is_not_the_callers_fault() {
     let bench = Bench::start().await;
     "something_else_entirely".clone_into(&mut bench.hostile.accepts.lock().unwrap());
