@@ -6,10 +6,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use api::Amount;
 use api::accounts::{Account, EntryQuery, OpenAccount};
 use api::exchanges::PostExchange;
-use api::payouts::{Creditor, PayoutStatus, PostPayout};
+use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use api::transfers::PostTransfer;
 use mobile_sdk::{Error, IdempotencyKey};
 use serde_json::json;
+use testkit::partner::Calls;
 
 use crate::narrator::{Ended, Narrator};
 use crate::phone::Phone;
@@ -91,6 +92,7 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
     pay(narrator, alice, bob, &alice_eur, &bob_eur).await?;
     exchange(narrator, alice, &alice_eur, &alice_usd).await?;
     let payout_trace = payout(narrator, alice, &alice_eur).await?;
+    lost_payout(narrator, stack, alice, &alice_eur).await?;
     statement(narrator, alice, &alice_eur).await?;
     Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_trace })
 }
@@ -228,24 +230,9 @@ async fn exchange(narrator: &mut Narrator, alice: &Phone, eur: &Account, usd: &A
 
 async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<Option<String>> {
     let began = narrator.begin("Alice pays her rent to another bank");
-    let request = PostPayout {
-        from_account: eur.id,
-        amount: Amount::new("1200.00", "EUR"),
-        creditor: Creditor { name: "Landlord Ltd".to_owned(), iban: "DE89370400440532013000".to_owned() },
-        reference: "Rent November".to_owned(),
-    };
-    let payout = alice.client.payout(&request, &IdempotencyKey::new()).await?;
+    let payout = alice.client.payout(&order(eur, "1200.00", "Landlord Ltd"), &IdempotencyKey::new()).await?;
     let trace_id = alice.client.last_trace_id();
-    let mut status = payout.status;
-    for _ in 0..200 {
-        if status == PayoutStatus::Paid {
-            break;
-        }
-        ensure!(status != PayoutStatus::Failed, "the partner bank says that the payout failed");
-        tokio::time::sleep(Duration::from_millis(25)).await;
-        status = alice.client.payout_status(payout.id).await?.status;
-    }
-    ensure!(status == PayoutStatus::Paid, "the payout is still {status:?}");
+    paid(alice, &payout).await?;
     narrator.end(
         began,
         Ended {
@@ -263,6 +250,69 @@ async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result
         },
     );
     Ok(trace_id)
+}
+
+/// The bank has the order and pays it, and all that comes back is a firewall's 403 page.
+async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur: &Account) -> Result<()> {
+    let began = narrator.begin("The bank's answer to an order is lost");
+    let before = calls(stack).await?;
+    let payout = alice.client.payout(&order(eur, "80.00", "LOST Removals Ltd"), &IdempotencyKey::new()).await?;
+    let trace_id = alice.client.last_trace_id();
+    let seen = paid(alice, &payout).await?;
+    let after = calls(stack).await?;
+    let (orders, questions) = (after.payouts_created - before.payouts_created, after.questions - before.questions);
+    ensure!(orders == 1, "the bank has {orders} orders of this payout");
+    ensure!(questions > 0, "the bank was not asked where the payout stands");
+    let seen: Vec<String> = seen.iter().map(|status| format!("{status:?}").to_lowercase()).collect();
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/payouts → the bank books the order, a firewall in front of it answers 403 → GET /v1/payouts/{id} at the bank",
+            checked: &[
+                "a refusal counts in the agreed words only",
+                "nothing is given back while it may be paid",
+                "the bank is asked where it stands",
+                "one order at the bank",
+            ],
+            outcome: format!("{}, on the bank's word; Alice never got the money back", seen.join(" → ")),
+            trace_id,
+        },
+    );
+    Ok(())
+}
+
+fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
+    PostPayout {
+        from_account: from.id,
+        amount: Amount::new(amount, "EUR"),
+        creditor: Creditor { name: creditor.to_owned(), iban: "DE89370400440532013000".to_owned() },
+        reference: "November".to_owned(),
+    }
+}
+
+/// Waits until a payout is paid; answers what it was called on the way.
+async fn paid(alice: &Phone, payout: &Payout) -> Result<Vec<PayoutStatus>> {
+    let mut seen = vec![payout.status];
+    for _ in 0..200 {
+        let status = alice.client.payout_status(payout.id).await?.status;
+        if seen.last() != Some(&status) {
+            seen.push(status);
+        }
+        match status {
+            PayoutStatus::Paid => return Ok(seen),
+            PayoutStatus::Failed | PayoutStatus::Returned => bail!("the partner bank says that the payout {status:?}"),
+            PayoutStatus::Pending | PayoutStatus::Unknown | PayoutStatus::Submitted => {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        }
+    }
+    bail!("the payout went {seen:?} and no further")
+}
+
+/// What the partner bank has been asked so far.
+async fn calls(stack: &Stack) -> Result<Calls> {
+    let http = testkit::server::client(&testkit::pki::Pki::create(&stack.pki)?.public_ca(), None)?;
+    Ok(http.get(format!("{}/simulate/calls", stack.partner_url)).send().await?.error_for_status()?.json().await?)
 }
 
 async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {

@@ -41,7 +41,7 @@ pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result
     if !form::is_form(request.content_type()) {
         return Err(Unreadable("the body is not application/x-www-form-urlencoded"));
     }
-    let body = runtime::extract::read_body(&mut payload.into_inner(), form::LIMIT).await;
+    let body = runtime::extract::read_body(request, &mut payload.into_inner(), form::LIMIT).await;
     let body = body.map_err(|_| Unreadable("the body broke off or is too large"))?;
     Parameters::parse(&body).map_err(|error| match error {
         FormError::Duplicate => Unreadable("a parameter appears more than once"),

@@ -1,12 +1,13 @@
 //! The broker's settings. Secrets are never in here: the key-encryption key is a file, everything else is sealed in the database.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 
-use crate::egress::Network;
+use crate::egress::{Nat64Prefix, Network};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -49,6 +50,11 @@ pub struct ProviderSettings {
     pub root_certificates_file: Option<PathBuf>,
     /// The only networks that the provider's name may resolve to. Default: global unicast addresses.
     pub allowed_networks: Vec<Network>,
+    /// The name servers that know the provider, `address:port`. Default: the system's (`/etc/resolv.conf`), asked after the hosts file.
+    pub name_servers: Vec<SocketAddr>,
+    /// The prefix under which this network's NAT64 reaches the provider; the IPv4 address behind it is judged. Default: none passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat64_prefix: Option<Nat64Prefix>,
 }
 
 /// Delivery of webhooks to the ledger.

@@ -5,7 +5,7 @@
 //!   stands in a manifest ([`providers`]);
 //! - a secret is opened in this process only ([`secrets`]), put into a request only by this process, at a place that the
 //!   manifest names, and an answer that holds it never passes ([`operations::scrub`]);
-//! - every connection out goes to an address that was looked at, over TLS 1.3, without redirects or proxies ([`egress`]);
+//! - every connection out goes to an address that was looked at, over TLS 1.3 (1.2 where a manifest says so), without redirects or proxies ([`egress`]);
 //! - a webhook is verified over its raw bytes, stored before it is acknowledged, and has its effect once ([`webhooks`]);
 //! - what may have happened is never reported as failed ([`error`]).
 
@@ -32,7 +32,7 @@ pub mod secrets;
 pub mod webhooks;
 
 use crate::config::Config;
-use crate::egress::SystemLookup;
+use crate::egress::SystemNames;
 use crate::operations::Desk;
 use crate::providers::{Catalogue, catalogue};
 use crate::secrets::Vault;
@@ -46,7 +46,7 @@ pub struct Broker;
 
 impl Service for Broker {
     const NAME: &'static str = "broker";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &secrets::command::COMMANDS;
+    const COMMANDS: &'static [(&'static str, &'static str)] = &commands();
 
     type Config = Config;
 
@@ -68,8 +68,7 @@ impl Service for Broker {
         let kek = FileKek::from_file(&config.vault.kek_file)?;
         let vault =
             Arc::new(Vault::new(pool.clone(), Box::new(kek), Arc::clone(&context.clock), config.vault.cache_seconds));
-        let lookup: Arc<dyn egress::Lookup> = Arc::new(SystemLookup);
-        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &lookup)?;
+        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &SystemNames::read())?;
         let wake = Arc::new(Notify::new());
         let courier = Courier {
             pool: pool.clone(),
@@ -85,7 +84,7 @@ impl Service for Broker {
             config.app_data(desk.clone());
             routes::internal().configure(None, config);
         });
-        let app = app.public(move |config| {
+        let app = app.without_public_traces().public(move |config| {
             config.app_data(receiver.clone());
             routes::public().configure(None, config);
         });
@@ -93,8 +92,16 @@ impl Service for Broker {
     }
 
     async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
-        secrets::command::run(&config, name, &arguments).await
+        match name {
+            webhooks::command::NAME => webhooks::command::run(&config, &arguments).await,
+            _ => secrets::command::run(&config, name, &arguments).await,
+        }
     }
+}
+
+const fn commands() -> [(&'static str, &'static str); 3] {
+    let [seal, retire] = secrets::command::COMMANDS;
+    [seal, retire, (webhooks::command::NAME, webhooks::command::HELP)]
 }
 
 /// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.

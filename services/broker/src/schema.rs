@@ -26,5 +26,6 @@ diesel::table! {
         next_attempt_at -> Timestamptz,
         settled_at -> Nullable<Timestamptz>,
         last_error -> Nullable<Text>,
+        reopened -> Integer,
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::accounts::store::{self, NewAccount};
 use crate::config::Posting;
 use crate::error::Error;
-use crate::posting::committer::Sizes;
+use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::posting::{
     Actor, Answer, Command, Committer, Extra, Fingerprint, Key, Kind, Order, Outcome, Purpose, system_account,
 };
@@ -74,7 +74,7 @@ pub struct Report {
 /// Drives the engine against a migrated database and reports. `app_url` opens the accounts, `poster_url` posts.
 pub async fn engine(app_url: &SecretString, poster_url: &SecretString, load: Load) -> Result<Report> {
     ensure!(load.accounts >= 2 && load.in_flight >= 1, "a bench needs two accounts and one transfer in flight");
-    let poster = storage::pool(poster_url, load.posting.lanes + 1)?;
+    let poster = storage::pool(poster_url, load.posting.lanes + SIDE_LANES + 1)?;
     let accounts = Arc::new(open(&storage::pool(app_url, 1)?, load.accounts).await?);
     let sizes =
         Sizes { queue: load.in_flight.max(load.posting.queue), batch: load.posting.batch, lanes: load.posting.lanes };

@@ -27,9 +27,29 @@ pub struct Config {
     /// How old reference rates may be, in days, to exchange at. Default: 7 (they rest from Maundy Thursday to Easter Tuesday).
     #[serde(default = "a_week")]
     pub max_rate_age_days: u32,
-    /// How often payouts that are due are looked for without being told to, in milliseconds. Default: 1000.
-    #[serde(default = "one_second")]
-    pub payouts_poll_ms: u32,
+    /// Payouts on their way. Default: as below.
+    #[serde(default)]
+    pub payouts: Payouts,
+}
+
+/// Payouts on their way. Times in milliseconds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Payouts {
+    /// How often those that are due are looked for without being told to. Default: 1000.
+    pub poll_ms: u32,
+    /// How long after its order the partner is first asked where a payout stands, if no webhook says so. Default: one minute.
+    pub ask_after_ms: u32,
+    /// How long a payout may be pending or unknown before an alarm is raised. Default: 15 minutes.
+    pub alarm_after_ms: u32,
+    /// How long the partner may have a payout without an end before an alarm is raised. Default: three days.
+    pub overdue_after_ms: u32,
+}
+
+impl Default for Payouts {
+    fn default() -> Self {
+        Self { poll_ms: 1_000, ask_after_ms: 60_000, alarm_after_ms: 15 * 60_000, overdue_after_ms: 3 * 24 * 3_600_000 }
+    }
 }
 
 /// The posting engine.
@@ -52,8 +72,4 @@ impl Default for Posting {
 
 fn a_week() -> u32 {
     7
-}
-
-fn one_second() -> u32 {
-    1_000
 }

@@ -52,15 +52,26 @@ pub enum Error {
     /// No such thing, or not for this caller.
     #[error("no such {0:?}")]
     Missing(Resource),
-    /// The two accounts of an exchange have one currency, or the amount is not in the account's.
-    #[error("{0}: the currency does not fit")]
-    Currency(&'static str),
-    /// There is no usable rate for the pair.
-    #[error("no rate: {0}")]
-    NoRate(&'static str),
+    /// The partner says of a payout what contradicts its earlier word. Nothing was booked.
+    #[error("the partner contradicts its earlier word")]
+    Contradiction,
+    /// The item in suspense has another owner already.
+    #[error("the item is allocated to another account")]
+    Allocated,
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
+    /// The broker's rates are not of a day that this house deals at; nothing has happened, and tomorrow it may.
+    #[error("no exchange at the rates of {date}: {why}")]
+    RateDate {
+        /// Their day.
+        date: chrono::NaiveDate,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
 }
 
 /// What is wrong with an amount.
@@ -83,6 +94,8 @@ pub enum Resource {
     Transfer,
     /// A payout.
     Payout,
+    /// Money in suspense.
+    SuspenseItem,
 }
 
 impl Retry for Error {
@@ -121,22 +134,26 @@ impl From<Error> for Problem {
             Error::Storage(error) => error.into(),
             Error::Unanswered(Unanswered::Busy) => Self::busy(1),
             Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault) => Self::internal(&error),
+            Error::Unanswered(Unanswered::Fault) | Error::Invariant(_) => Self::internal(&error),
             Error::Rejected { rejection, kind, replayed } => {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
             }
             Error::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
                 .field("Idempotency-Key"),
-            Error::Amount { field, cause } => {
-                let title = "The amount is not a positive amount of its currency";
-                Self::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(cause.to_string()).field(field)
-            }
+            Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
-            Error::Currency(field) => currency_mismatch().field(field),
-            Error::NoRate(why) => {
-                unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies").detail(why)
+            Error::RateDate { .. } => {
+                tracing::error!(cause = %error, "the reference rates are unusable");
+                Self::busy(600)
+            }
+            Error::Allocated => {
+                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
+            }
+            Error::Contradiction => {
+                let title = "The payout has ended otherwise, on the partner's own word";
+                Self::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
             }
             Error::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
@@ -149,8 +166,12 @@ impl From<Error> for Problem {
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
     let account = match kind {
-        Kind::Deposit => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutReturn | Kind::PayoutPaidLate => "payout_id",
+        // What the payee is to blame for went to suspense; what is left is about accounts of the house.
+        Kind::Deposit | Kind::PayoutReturn => {
+            return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason));
+        }
+        Kind::Allocation => "account_id",
+        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutPaidLate => "payout_id",
         _ if rejection.leg == 0 => "from_account",
         _ => "to_account",
     };
@@ -165,8 +186,17 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Reason::LimitExceeded => {
             unprocessable(code::LIMIT_EXCEEDED, "The account cannot hold that much").field(account)
         }
+        Reason::NoRate => unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies"),
+        Reason::TooSmall => {
+            amount_invalid("it buys less than the smallest unit of the other currency", "amount.amount")
+        }
         Reason::Malformed => Problem::internal(&"a command was not a balanced set of legs"),
     }
+}
+
+fn amount_invalid(detail: &str, field: &'static str) -> Problem {
+    let title = "The amount is not a positive amount of its currency";
+    Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(detail).field(field)
 }
 
 fn currency_mismatch() -> Problem {
@@ -179,6 +209,7 @@ fn missing(resource: Resource) -> Problem {
         Resource::Account => (code::ACCOUNT_NOT_FOUND, "There is no such account"),
         Resource::Transfer => (code::TRANSFER_NOT_FOUND, "There is no such transfer"),
         Resource::Payout => (code::PAYOUT_NOT_FOUND, "There is no such payout"),
+        Resource::SuspenseItem => (code::SUSPENSE_ITEM_NOT_FOUND, "There is no such item in suspense"),
     };
     Problem::new(StatusCode::NOT_FOUND, code, title)
 }

@@ -1,6 +1,7 @@
 //! From the wire's texts to the domain's types. What passes here is what the rules are about; nothing of it is repaired.
 
 use api::Amount;
+use api::text::Flaw;
 use chrono::{DateTime, SecondsFormat, Utc};
 use money::Money;
 
@@ -28,11 +29,11 @@ pub fn positive_parts(
     if money.is_positive() { Ok(money) } else { Err(wrong(AmountError::NotPositive)) }
 }
 
-/// Text for people: `min` to `max` characters, none of them a control character.
+/// Text for people: `min` to `max` characters, each of them seen ([`api::text`]).
 pub fn text<'a>(field: &'static str, text: &'a str, min: usize, max: usize) -> Result<&'a str, Error> {
     let wrong = |problem| Err(Error::Field { field, problem });
-    if text.chars().any(char::is_control) {
-        return wrong("has control characters");
+    if let Some(flaw) = Flaw::of(text) {
+        return wrong(flaw.as_str());
     }
     match text.chars().take(max + 1).count() {
         length if length > max => wrong("is too long"),
@@ -43,7 +44,7 @@ pub fn text<'a>(field: &'static str, text: &'a str, min: usize, max: usize) -> R
 
 /// The text of a partner, made fit: money that has arrived is not refused for what is written on it.
 pub fn fitted(text: &str, max: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(max).collect()
+    api::text::seen(text).take(max).collect()
 }
 
 /// An amount as it travels.
@@ -71,11 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn text_is_counted_in_characters_and_has_no_control_characters() {
+    fn text_is_counted_in_characters_and_all_of_it_is_seen() {
         assert!(text("f", &"é".repeat(140), 0, 140).is_ok());
         assert!(text("f", &"é".repeat(141), 0, 140).is_err());
         assert!(text("f", "a\u{0}b", 0, 140).is_err() && text("f", "a\r\nSet-Cookie: x", 0, 140).is_err());
+        assert!(text("f", "a\u{202e}b", 0, 140).is_err() && text("f", "\u{200b}", 1, 5).is_err());
         assert!(text("f", "", 0, 5).is_ok() && text("f", "", 1, 5).is_err() && text("f", "  ", 1, 5).is_err());
-        assert_eq!(fitted("a\nb\u{7}cd", 3), "abc");
+        assert_eq!(fitted("a\nb\u{7}\u{202e}cd", 3), "abc");
     }
 }

@@ -4,6 +4,7 @@
 //! - every transfer's entries sum to zero in each currency; entries are never changed or deleted;
 //! - an account's balance is the sum of its entries and never below its floor; its entries are numbered without a gap;
 //! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
+//! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -11,7 +12,6 @@
 //! balance. `ledger_owner` owns, and nobody signs in as it; `ledger_migrator` acts as it while it migrates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web;
 use anyhow::Result;
@@ -22,6 +22,7 @@ use runtime::{App, Common, Context, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod accounts;
+pub mod alarm;
 pub mod bench;
 pub mod config;
 pub mod deposits;
@@ -35,13 +36,15 @@ pub mod posting;
 pub mod routes;
 mod schema;
 pub mod state;
+pub mod suspense;
 pub mod transfers;
 
 use crate::config::Config;
 use crate::exchanges::Rates;
 use crate::payouts::courier::Courier;
+use crate::payouts::partner::Partner;
 use crate::posting::Committer;
-use crate::posting::committer::Sizes;
+use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::state::State;
 
 /// The database.
@@ -57,7 +60,8 @@ pub struct Ledger;
 
 impl Service for Ledger {
     const NAME: &'static str = "ledger";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &[invariants::command::COMMAND];
+    const COMMANDS: &'static [(&'static str, &'static str)] =
+        &[suspense::command::COMMAND, invariants::command::COMMAND];
 
     type Config = Config;
 
@@ -76,7 +80,7 @@ impl Service for Ledger {
     async fn build(config: Config, context: Context) -> Result<App> {
         let pipeline = pipeline(&config, &context)?;
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
-        let poster = storage::pool(&poster_url, config.posting.lanes + SPARE_CONNECTIONS)?;
+        let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS)?;
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
         let (committer, work) = Committer::new(poster.clone(), Arc::clone(&context.clock), sizes);
         let broker = context.clients.internal("broker")?;
@@ -90,9 +94,8 @@ impl Service for Ledger {
         });
         let courier = Courier {
             state: Arc::clone(&state),
-            client: broker,
-            broker_url: config.broker_url,
-            poll: Duration::from_millis(config.payouts_poll_ms.max(10).into()),
+            partner: Partner { client: broker, broker_url: config.broker_url },
+            settings: config.payouts,
         };
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {
@@ -112,8 +115,11 @@ impl Service for Ledger {
         })))
     }
 
-    async fn command(config: Config, _verify: &str, _arguments: Vec<String>) -> Result<()> {
-        invariants::command::run(&config).await
+    async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
+        if name == invariants::command::COMMAND.0 {
+            return invariants::command::run(&config).await;
+        }
+        suspense::command::run(&config, &arguments).await
     }
 }
 

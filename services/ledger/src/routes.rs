@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use defense::Routes;
 
-use crate::{accounts, deposits, exchanges, invariants, payouts, transfers};
+use crate::{accounts, deposits, exchanges, invariants, payouts, suspense, transfers};
 
 /// What phones reach, behind the layers.
 pub fn public() -> Routes {
@@ -29,5 +29,12 @@ pub fn internal() -> Routes {
     Routes::internal()
         .add(Method::POST, "/internal/v1/deposits", "Book money that a partner has received", deposits::http::post)
         .add(Method::POST, "/internal/v1/payout-events", "Take a partner's word on a payout", payouts::http::post_event)
+        .add(Method::GET, "/internal/v1/suspense", "List money that could not be credited", suspense::http::list)
+        .add(
+            Method::POST,
+            "/internal/v1/suspense/{id}/allocate",
+            "Take money out of suspense to its owner",
+            suspense::http::allocate,
+        )
         .add(Method::GET, "/internal/v1/invariants", "Count what must always hold", invariants::http::get)
 }

@@ -52,7 +52,7 @@ diesel::table! {
     }
 }
 
-// How a payout ended (closed_by, word, returned_by, paid_late_by) is written by the statements of a posting only.
+// The columns that are read. How an attempt went and how a payout ended is written by statements of their own (payouts::store, posting::store).
 diesel::table! {
     payouts (id) {
         id -> Uuid,
@@ -65,12 +65,26 @@ diesel::table! {
         reference -> Text,
         traceparent -> Nullable<Text>,
         status -> Text,
-        partner_id -> Nullable<Text>,
         attempts -> Integer,
-        next_attempt_at -> Timestamptz,
         created_at -> Timestamptz,
         provider -> Text,
         unsure_since -> Nullable<Timestamptz>,
+        returned_by -> Nullable<Uuid>,
+        paid_late_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    suspense_items (id) {
+        id -> Uuid,
+        provider -> Text,
+        event_id -> Text,
+        wanted_account -> Uuid,
+        reason -> Text,
+        amount -> BigInt,
+        currency -> Text,
+        received_at -> Timestamptz,
+        allocated_by -> Nullable<Uuid>,
     }
 }
 
@@ -87,4 +101,12 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, transfers, entries, exchanges, payouts, idempotency);
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    transfers,
+    entries,
+    exchanges,
+    payouts,
+    suspense_items,
+    idempotency
+);

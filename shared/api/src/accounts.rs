@@ -56,7 +56,8 @@ pub struct Entry {
     pub version: i64,
     /// The transfer that made it.
     pub transfer_id: Uuid,
-    /// What kind of transfer: `deposit`, `transfer`, `exchange`, `payout`, `payout_reversal`.
+    /// What kind of transfer: `deposit`, `allocation` (of money that had waited in suspense), `transfer`, `exchange`, `payout`, `payout_reversal`,
+    /// `payout_return`.
     pub kind: String,
     /// Signed: positive is money in.
     pub amount: Amount,

@@ -34,6 +34,29 @@ pub struct ReferenceRates {
     pub rates: BTreeMap<String, String>,
 }
 
+/// Result of an operation of the kind `status`, such as `sandbox-bank/payout_status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderStatus {
+    /// The partner's id.
+    pub id: String,
+    /// Where the order stands.
+    pub outcome: OrderOutcome,
+}
+
+/// Where an order stands, on the partner's positive word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderOutcome {
+    /// On its books, not at its end.
+    Accepted,
+    /// Paid.
+    Paid,
+    /// Not paid, and never will be.
+    Failed,
+    /// Paid, and the money came back.
+    Returned,
+}
+
 /// Result of `sandbox-bank/create_payout`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayoutOrder {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::Amount;
+
 /// `GET /internal/v1/audience-keys` at `attestation`: the calling service's own keys.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AudienceKeys {
@@ -69,6 +71,77 @@ pub enum PayoutOutcome {
     Returned,
 }
 
+/// Query of `GET /internal/v1/suspense` at `ledger`, by the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspenseQuery {
+    /// Which items; open ones when absent.
+    #[serde(default)]
+    pub state: SuspenseState,
+    /// At most this many items, 1 to 100; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The last item of the previous page (`next`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Uuid>,
+}
+
+/// Whether an item in suspense has found its owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspenseState {
+    /// It waits.
+    #[default]
+    Open,
+    /// It is on an account.
+    Allocated,
+}
+
+/// Money that arrived and could not be credited where it was meant to go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspenseItem {
+    /// The transfer that took it to suspense.
+    pub id: Uuid,
+    /// Whose event told of it.
+    pub provider: String,
+    /// The event.
+    pub event_id: String,
+    /// Where it was meant to go.
+    pub wanted_account: Uuid,
+    /// Why it did not: `not_found`, `same_account`, `closed`, `currency_mismatch`, `limit_exceeded`.
+    pub reason: String,
+    /// How much.
+    pub amount: Amount,
+    /// Who sent it.
+    pub debtor_name: String,
+    /// As given by the sender.
+    pub reference: String,
+    /// RFC 3339.
+    pub received_at: String,
+    /// The transfer that took it to its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_by: Option<Uuid>,
+}
+
+/// `GET /internal/v1/suspense`, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensePage {
+    /// The items.
+    pub items: Vec<SuspenseItem>,
+    /// Give it as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Uuid>,
+}
+
+/// `POST /internal/v1/suspense/{id}/allocate` at `ledger`, by the operator: the item's whole amount goes to this account. Once; the same again is
+/// answered with the same transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allocate {
+    /// A customer's account of the item's currency.
+    pub account_id: Uuid,
+}
+
 /// `GET /internal/v1/invariants` at `ledger`: what must always hold. Balances are those of now; entries are read from where the check before
 /// this one ended, as far as a few seconds reach. `ledger verify` reads all of them from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +164,7 @@ pub struct Invariants {
     pub checked_transfers: i64,
     /// Customers' accounts.
     pub accounts: i64,
-    /// Transfers.
+    /// Transfers when the check began.
     pub transfers: i64,
     /// Entries.
     pub entries: i64,

@@ -15,6 +15,7 @@ pub mod payouts;
 pub mod problem;
 pub mod scope;
 pub mod service;
+pub mod text;
 pub mod transfers;
 
 mod amount;

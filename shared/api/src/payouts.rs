@@ -36,12 +36,16 @@ pub struct Creditor {
 pub enum PayoutStatus {
     /// The money has left the account; the partner has not confirmed that it has the order.
     Pending,
+    /// The partner may have the order or not, and is being asked. The money stays off the account until it has said which.
+    Unknown,
     /// The partner has the order.
     Submitted,
     /// The partner says that it has been paid.
     Paid,
     /// The partner says that it failed; the money is back on the account.
     Failed,
+    /// It was paid and the creditor's bank sent it back; the money is back on the account.
+    Returned,
 }
 
 /// A payout.

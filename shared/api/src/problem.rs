@@ -82,8 +82,15 @@ pub mod code {
     pub const RATE_UNAVAILABLE: &str = "ledger.rate_unavailable";
     /// No such transfer for this caller.
     pub const TRANSFER_NOT_FOUND: &str = "ledger.transfer_not_found";
+    /// The partner says of a payout what contradicts its earlier word.
+    pub const PAYOUT_CONTRADICTED: &str = "ledger.payout_contradicted";
     /// No such payout for this caller.
     pub const PAYOUT_NOT_FOUND: &str = "ledger.payout_not_found";
+
+    /// No such item in suspense.
+    pub const SUSPENSE_ITEM_NOT_FOUND: &str = "ledger.suspense_item_not_found";
+    /// The item in suspense went to another account.
+    pub const ALREADY_ALLOCATED: &str = "ledger.already_allocated";
 
     /// The challenge is unknown, used, expired or made for something else.
     pub const CHALLENGE_INVALID: &str = "attestation.challenge_invalid";

@@ -1,7 +1,8 @@
 //! Strict extractors: a body, path or query that is not exactly what the route takes is a problem that names the field.
 //!
-//! Limits: 64 KiB of JSON ([`JsonLimit`] changes it per route), 32 levels deep, 10 s to arrive. The messages name fields
-//! and expected types and never repeat a value: what was sent may be a password in the wrong place.
+//! Limits: 64 KiB of JSON ([`JsonLimit`] changes it per route), 32 levels deep, 10 s to arrive; a body that is announced
+//! above its limit is refused before it comes. The messages name fields and expected types and never repeat a value:
+//! what was sent may be a password in the wrong place.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
@@ -39,25 +40,31 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limit = request.app_data::<JsonLimit>().map_or(JSON_LIMIT, |limit| limit.0);
         let media_type = is_json(request.content_type());
-        let mut payload = payload.take();
+        let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !media_type {
                 return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                     .detail("send `Content-Type: application/json`"));
             }
-            Ok(Self(json(&read_body(&mut payload, limit).await?)?))
+            Ok(Self(json(&read_body(&request, &mut payload, limit).await?)?))
         })
     }
 }
 
 /// Reads a whole body of at most `limit` bytes.
-pub async fn read_body(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
+pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes"));
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    // What is not a length was refused before it came here.
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
     let reading = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::invalid("the body broke off"))?;
             if body.len() + chunk.len() > limit {
-                return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes")));
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }

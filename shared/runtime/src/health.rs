@@ -18,13 +18,19 @@ pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>>
 /// What "ready" means for this process.
 pub(crate) struct Readiness {
     draining: AtomicBool,
-    pool: Option<Pool>,
+    database: Option<Database>,
     check: Option<Check>,
 }
 
+/// The pool, and the version that the database must have.
+pub(crate) struct Database {
+    pub(crate) pool: Pool,
+    pub(crate) version: Option<String>,
+}
+
 impl Readiness {
-    pub(crate) fn new(pool: Option<Pool>, check: Option<Check>) -> Self {
-        Self { draining: AtomicBool::new(false), pool, check }
+    pub(crate) fn new(database: Option<Database>, check: Option<Check>) -> Self {
+        Self { draining: AtomicBool::new(false), database, check }
     }
 
     /// From now on this process wants no new requests.
@@ -36,8 +42,12 @@ impl Readiness {
         if self.draining.load(Ordering::Relaxed) {
             return Err("the process is stopping".to_owned());
         }
-        if let Some(pool) = &self.pool {
-            storage::ping(pool).await.map_err(|error| error.to_string())?;
+        if let Some(Database { pool, version }) = &self.database {
+            let asked = match version {
+                Some(version) => storage::ready(pool, version).await,
+                None => storage::ping(pool).await,
+            };
+            asked.map_err(|error| error.to_string())?;
         }
         match &self.check {
             Some(check) => check().await,

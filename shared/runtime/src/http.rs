@@ -1,4 +1,4 @@
-//! Outgoing calls: a client span around each, and the W3C trace context in its headers.
+//! Outgoing calls: a client span around each, and inside the house the W3C trace context in its headers.
 
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Error, RequestBuilder, Response};
@@ -12,6 +12,16 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 ///
 /// The span names method, host and path; never the query, which may hold personal data.
 pub async fn send(request: RequestBuilder) -> Result<Response, Error> {
+    execute(request, true).await
+}
+
+/// The same to a third party: the span stays with us, and nothing of the trace is sent. Its id would let outsiders join what
+/// the system does for one person, and recognize it wherever else the id appears.
+pub async fn send_outside(request: RequestBuilder) -> Result<Response, Error> {
+    execute(request, false).await
+}
+
+async fn execute(request: RequestBuilder, pass_trace_on: bool) -> Result<Response, Error> {
     let (client, request) = request.build_split();
     let mut request = request?;
     let url = request.url();
@@ -27,7 +37,8 @@ pub async fn send(request: RequestBuilder) -> Result<Response, Error> {
         http.response.status_code = tracing::field::Empty,
         error.message = tracing::field::Empty,
     );
-    if let Some(value) = traceparent(&span).and_then(|value| HeaderValue::try_from(value).ok()) {
+    let context = traceparent(&span).filter(|_| pass_trace_on);
+    if let Some(value) = context.and_then(|value| HeaderValue::try_from(value).ok()) {
         request.headers_mut().insert(TRACEPARENT, value);
     }
     let outcome = client.execute(request).instrument(span.clone()).await;

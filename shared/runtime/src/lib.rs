@@ -39,7 +39,7 @@ pub use health::Check;
 pub use middleware::{RequestId, complete_problem};
 pub use peer::PeerId;
 pub use problem::Problem;
-pub use run::run;
+pub use run::{option, run};
 pub use server::{Running, start};
 pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -41,9 +41,19 @@ impl Side {
     }
 }
 
+/// How one listener treats its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Treatment {
+    pub(crate) side: Side,
+    /// Whether it continues its callers' traces.
+    pub(crate) traces: bool,
+    /// How long a request may take.
+    pub(crate) deadline: Duration,
+}
+
 /// The middleware function of a listener.
 pub(crate) async fn surround(
-    side: Side,
+    Treatment { side, traces, deadline }: Treatment,
     clock: Arc<dyn Clock>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -53,13 +63,14 @@ pub(crate) async fn surround(
     let method = method_name(request.method());
     let peer = request.conn_data::<PeerId>().cloned();
     let span = root_span(&request, side, method, &id, peer.as_ref());
+    begin_trace(&span, traces.then(|| request.headers().get(api::header::TRACEPARENT)).flatten());
     request.extensions_mut().insert(id.clone());
     let outcome = match admit(&request, side, peer.as_ref()) {
         Ok(()) => {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
-            call(request, next).instrument(span.clone()).await
+            call(request, deadline, next).instrument(span.clone()).await
         }
         Err((layer, reason, problem)) => {
             span.in_scope(|| audit::refused(layer, reason, audit::Who::default()));
@@ -83,23 +94,31 @@ pub(crate) async fn surround(
     }
 }
 
-/// Runs the inner services. A panic ends the request with a 500, not the connection without a word.
+/// Runs the inner services. A panic ends the request with a 500, not the connection without a word; a handler that does not come to an end
+/// is dropped.
 async fn call(
     request: ServiceRequest,
+    deadline: Duration,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
-        Err(panic) => {
+    let only_reads = request.method().is_safe();
+    match tokio::time::timeout(deadline, AssertUnwindSafe(next.call(request)).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome.map(ServiceResponse::map_into_boxed_body),
+        Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
             Err(Problem::internal(&format!("panic in a handler: {text}")).into())
+        }
+        Err(_) => {
+            tracing::error!(seconds = deadline.as_secs(), "a request was not answered in time");
+            // What it was doing may have happened.
+            Err(if only_reads { Problem::busy(1) } else { Problem::outcome_unknown() }.into())
         }
     }
 }
 
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "http.server",
         otel.kind = "server",
         otel.status_code = field::Empty,
@@ -111,13 +130,14 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         redoubt.peer = peer.map(PeerId::name),
         request_id = id.0,
         trace_id = field::Empty,
-    );
-    let traceparent = request.headers().get(api::header::TRACEPARENT).and_then(|value| value.to_str().ok());
-    trace::continue_from(&span, traceparent);
-    if let Some(trace_id) = trace::trace_id(&span) {
+    )
+}
+
+fn begin_trace(span: &Span, traceparent: Option<&HeaderValue>) {
+    trace::continue_from(span, traceparent.and_then(|value| value.to_str().ok()));
+    if let Some(trace_id) = trace::trace_id(span) {
         span.record("trace_id", trace_id);
     }
-    span
 }
 
 /// A layer, its reason for the operator, and what the caller is told.

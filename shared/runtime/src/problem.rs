@@ -10,7 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use api::problem::{MEDIA_TYPE, code};
-use storage::StorageError;
+use storage::{Retry as _, StorageError};
 
 /// A refusal: status, stable code, title, and what may be said beyond that.
 #[derive(Debug, Clone)]
@@ -168,6 +168,11 @@ impl From<StorageError> for Problem {
             StorageError::OutcomeUnknown(_) => {
                 tracing::error!(cause = %error, "commit outcome unknown");
                 Self::outcome_unknown()
+            }
+            // It lost against others five times; nothing was written.
+            StorageError::Query(_) if error.is_transient() => {
+                tracing::warn!(cause = %error, "a transaction found no gap");
+                Self::busy(1)
             }
             StorageError::Query(_) | StorageError::Migration(_) => Self::internal(&error),
         }

@@ -57,6 +57,14 @@ fn arguments() -> Result<Command> {
     Ok(command)
 }
 
+/// The value after `--name` among a subcommand's arguments, which are pairs.
+pub fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
+    arguments.chunks(2).find_map(|pair| match pair {
+        [key, value] if key == name => Some(value.as_str()),
+        _ => None,
+    })
+}
+
 #[expect(clippy::print_stdout, reason = "the output of subcommands")]
 async fn execute<S: Service>(command: Command) -> Result<()> {
     match command.name.as_str() {

@@ -13,16 +13,21 @@ use anyhow::{Result, anyhow, bail};
 use rustls::ServerConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
-use crate::middleware::{Side, surround};
+use crate::middleware::{Side, Treatment, surround};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
 use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls};
 
 /// How long requests that are under way may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the listeners may take beyond that to end the rest.
+const CLOSE: Duration = Duration::from_secs(2);
+/// How long background work, all of it together, may take to end.
+const END: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub struct Running {
@@ -56,7 +61,9 @@ pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Resu
     let clients = Clients::new(common.internal.clone());
     let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown };
     let app = S::build(config, context).await?;
-    let readiness = Arc::new(Readiness::new(pool, app.ready.clone()));
+    let version = S::migrations().as_ref().map(storage::newest).transpose()?.flatten();
+    let database = pool.map(|pool| health::Database { pool, version });
+    let readiness = Arc::new(Readiness::new(database, app.ready.clone()));
     let servers = listen::<S>(&common, &app, &readiness, &clock)?;
     let (background, ended) = spawn(app.background);
     let mut addresses = servers.iter().map(|server| server.address);
@@ -73,7 +80,8 @@ impl Running {
         }
     }
 
-    /// Ends in order: not ready any more, requests drain, background work is told.
+    /// Ends in order: not ready any more, requests drain, background work is told. Within 22 s, whatever hangs: who stops a process
+    /// waits for 30 as a rule before it kills.
     pub async fn stop(mut self) -> Result<()> {
         self.readiness.drain();
         let servers = std::mem::take(&mut self.servers);
@@ -81,12 +89,17 @@ impl Running {
             // Queued here, awaited below: both listeners drain at the same time.
             drop(server.handle.stop(true));
         }
+        let listeners_end = Instant::now() + DRAIN + CLOSE;
         for server in servers {
-            server.task.await??;
+            match timeout_at(listeners_end, server.task).await {
+                Ok(ended) => ended??,
+                Err(_) => tracing::error!(listener = %server.address, "a listener did not end in time"),
+            }
         }
         self.trigger.request();
+        let background_ends = Instant::now() + END;
         for task in std::mem::take(&mut self.background) {
-            if tokio::time::timeout(DRAIN, task).await.is_err() {
+            if timeout_at(background_ends, task).await.is_err() {
                 tracing::warn!("background work did not end in time");
             }
         }
@@ -130,11 +143,14 @@ fn listen<S: Service>(
         health::configure(config, Arc::clone(&readiness));
         inner(config);
     });
-    let at = Place { service: S::NAME, side: Side::Internal, address: common.internal.listen, workers };
+    let deadline = S::REQUEST_DEADLINE;
+    let treatment = Treatment { side: Side::Internal, traces: true, deadline };
+    let at = Place { service: S::NAME, treatment, address: common.internal.listen, workers };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
-            let at = Place { service: S::NAME, side: Side::Public, address: listener.listen, workers };
+            let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
+            let at = Place { service: S::NAME, treatment, address: listener.listen, workers };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
@@ -149,17 +165,17 @@ fn listen<S: Service>(
 #[derive(Clone, Copy)]
 struct Place {
     service: &'static str,
-    side: Side,
+    treatment: Treatment,
     address: SocketAddr,
     workers: usize,
 }
 
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
-    let side = at.side;
+    let treatment = at.treatment;
     let server = HttpServer::new(move || {
         let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
         ActixApp::new()
-            .wrap(from_fn(move |request, next| surround(side, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config))
     })
@@ -177,12 +193,12 @@ fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>)
     let address = server.addrs().first().copied().ok_or_else(|| anyhow!("no address was bound"))?;
     let running = server.run();
     let handle = running.handle();
-    tracing::info!(listener = %address, internal = side == Side::Internal, "listening");
+    tracing::info!(listener = %address, internal = treatment.side == Side::Internal, "listening");
     Ok(Server { address, handle, task: tokio::spawn(running) })
 }
 
 fn bind_error(at: Place, error: &std::io::Error) -> anyhow::Error {
-    let (port, section) = (at.address.port(), if at.side == Side::Public { "public" } else { "internal" });
+    let (port, section) = (at.address.port(), if at.treatment.side == Side::Public { "public" } else { "internal" });
     let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
     match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow!(

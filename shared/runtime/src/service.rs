@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use diesel_migrations::EmbeddedMigrations;
@@ -20,6 +21,10 @@ pub trait Service: 'static {
     const NAME: &'static str;
     /// Its subcommands beside the common ones, with one line of help each.
     const COMMANDS: &'static [(&'static str, &'static str)] = &[];
+
+    /// How long a request may take, its body included. Then its caller is told that the outcome is unknown (or, of a read, to come back),
+    /// and the handler is dropped: what must be finished runs in a task of its own.
+    const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 
     /// Its configuration: a struct with `#[serde(deny_unknown_fields)]` and a field `common: Common`.
     type Config: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
@@ -76,6 +81,8 @@ pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 pub struct App {
     /// Routes of the public listener; needs `[public]` in the configuration.
     pub public: Option<Configure>,
+    /// Whether a `traceparent` on the public listener is continued.
+    pub public_traces: bool,
     /// Routes of the internal listener, beside health.
     pub internal: Configure,
     /// Work beside the requests. Each ends when [`Context::shutdown`] says so; one that ends earlier ends the process.
@@ -87,13 +94,20 @@ pub struct App {
 impl App {
     /// An app without background work and with nothing public.
     pub fn internal(configure: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static) -> Self {
-        Self { public: None, internal: Arc::new(configure), background: Vec::new(), ready: None }
+        Self { public: None, public_traces: true, internal: Arc::new(configure), background: Vec::new(), ready: None }
     }
 
     /// Adds the public routes.
     #[must_use]
     pub fn public(mut self, configure: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static) -> Self {
         self.public = Some(Arc::new(configure));
+        self
+    }
+
+    /// The public callers are third parties: each of their requests begins a trace of ours, whatever `traceparent` it has.
+    #[must_use]
+    pub fn without_public_traces(mut self) -> Self {
+        self.public_traces = false;
         self
     }
 

@@ -1,4 +1,5 @@
-//! W3C Trace Context, in and out: one trace from the phone to the database and the partner.
+//! W3C Trace Context, in and out: one trace from the phone to the database and the broker. Third parties neither get it nor
+//! add to it.
 //!
 //! A `traceparent` from outside decides the trace's id and nothing else: not whether we record (we always do), and no
 //! `tracestate` or baggage is read or passed on.
@@ -18,6 +19,18 @@ pub fn continue_from(span: &Span, traceparent: Option<&str>) {
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Only(traceparent));
         // Fails only where no tracing subscriber is installed (tests); there is no trace to continue then.
         drop(span.set_parent(parent));
+    }
+}
+
+/// Links `span` to the remote span that `traceparent` names: two traces that tell of the same thing and stay two, such as an
+/// order and the message about it that arrives from outside days later.
+pub fn link(span: &Span, traceparent: Option<&str>) {
+    if let Some(traceparent) = traceparent {
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Only(traceparent));
+        let other = context.span().span_context().clone();
+        if other.is_valid() {
+            span.add_link(other);
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::sqlstate;
+
 /// Why the database did not do what was asked.
 ///
 /// The text never holds row values: PostgreSQL puts those in the *detail*, which is not printed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// PostgreSQL cannot be reached, or it closed the connection before the commit: nothing was written.
+    /// PostgreSQL cannot do it at the moment, and nothing was written: it cannot be reached, it does not answer in time, it closed the
+    /// connection before the commit, it only reads, it has no disk or memory left, a lock was not free.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
     /// All connections were in use for longer than the pool waits.
@@ -35,12 +38,17 @@ pub trait Retry {
 
 impl From<DieselError> for StorageError {
     fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(
-                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
-                information,
+        let passing = sqlstate::of(&error).filter(|code| sqlstate::is_passing(code)).map(str::to_owned);
+        match (error, passing) {
+            (
+                DieselError::DatabaseError(
+                    DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+                    information,
+                ),
+                _,
             ) => Self::Unavailable(information.message().to_owned()),
-            other => Self::Query(other),
+            (error, Some(code)) => Self::Unavailable(format!("{error} ({code})")),
+            (error, None) => Self::Query(error),
         }
     }
 }
@@ -50,6 +58,14 @@ impl StorageError {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Query(DieselError::DatabaseError(_, information)) => information.constraint_name(),
+            _ => None,
+        }
+    }
+
+    /// The server's code for the refusal of a statement, if it is known.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Query(error) => sqlstate::of(error),
             _ => None,
         }
     }
@@ -73,36 +89,50 @@ impl Retry for StorageError {
 
 impl Retry for DieselError {
     fn is_transient(&self) -> bool {
-        match self {
-            Self::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-            // diesel has no kind for 40P01 and drops the code, so the text decides; `lc_messages` is C wherever we
-            // make the cluster, and a server in another language only loses the retry.
-            Self::DatabaseError(DatabaseErrorKind::Unknown, information) => {
-                information.message() == "deadlock detected"
-            }
-            _ => false,
-        }
+        sqlstate::of(self).is_some_and(sqlstate::is_conflict)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlstate::Coded;
 
-    fn database(kind: DatabaseErrorKind, message: &str) -> StorageError {
-        DieselError::DatabaseError(kind, Box::new(message.to_owned())).into()
+    /// An error as it comes from a connection.
+    fn coded(code: &str, message: &str) -> StorageError {
+        let information = Coded::new(Box::new(message.to_owned()), code);
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, information).into()
+    }
+
+    fn of_kind(kind: DatabaseErrorKind) -> StorageError {
+        DieselError::DatabaseError(kind, Box::new("in any language".to_owned())).into()
     }
 
     #[test]
-    fn serialization_failures_and_deadlocks_are_transient() {
-        assert!(database(DatabaseErrorKind::SerializationFailure, "could not serialize").is_transient());
-        assert!(database(DatabaseErrorKind::Unknown, "deadlock detected").is_transient());
-        assert!(!database(DatabaseErrorKind::UniqueViolation, "duplicate key").is_transient());
+    fn serialization_failures_and_deadlocks_are_transient_in_every_language() {
+        assert!(of_kind(DatabaseErrorKind::SerializationFailure).is_transient());
+        assert!(coded("40P01", "Verklemmung (Deadlock) entdeckt").is_transient());
+        assert!(!coded("42601", "deadlock detected").is_transient());
+        assert!(!of_kind(DatabaseErrorKind::UniqueViolation).is_transient());
+    }
+
+    #[test]
+    fn what_passes_is_unavailable_and_what_does_not_is_refused() {
+        for code in ["08006", "25006", "25P03", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P03", "58030"]
+        {
+            let error = coded(code, "in any language");
+            assert!(matches!(&error, StorageError::Unavailable(text) if text.contains(code)), "{code}: {error:?}");
+        }
+        assert!(matches!(of_kind(DatabaseErrorKind::ReadOnlyTransaction), StorageError::Unavailable(_)));
+        for code in ["22001", "23000", "40P01", "42501", "42P01", "P0001", "XX000"] {
+            let error = coded(code, "canceling statement due to statement timeout");
+            assert!(matches!(error, StorageError::Query(_)), "{code}: {error:?}");
+            assert_eq!(error.sqlstate(), Some(code));
+        }
     }
 
     #[test]
     fn a_lost_connection_is_unavailable() {
-        let error = database(DatabaseErrorKind::UnableToSendCommand, "connection closed");
-        assert!(matches!(error, StorageError::Unavailable(_)));
+        assert!(matches!(of_kind(DatabaseErrorKind::UnableToSendCommand), StorageError::Unavailable(_)));
     }
 }

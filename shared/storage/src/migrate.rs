@@ -1,13 +1,30 @@
 //! Migrations: embedded in the service's binary, run as its migrator role, one process at a time.
+//!
+//! A migration that waits for a lock makes everybody wait who comes after it. So it gives up after two seconds, lets the others pass and
+//! tries again; each migration is a transaction of its own, so what has been applied stays.
+
+use std::time::Duration;
 
 use crypto::SecretString;
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use diesel::QueryableByName;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::sql_types::{Bool, Text};
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use tokio::runtime::Handle;
 
-use crate::StorageError;
+use crate::wire::Heard;
+use crate::{Connection, Pool, StorageError, connection};
 
 /// Taken for the session, so that several replicas that start at once migrate once. Advisory locks are per database.
-const LOCK: &str = "set lock_timeout = '60s'; select pg_advisory_lock(7235414967202401)";
+const LOCK: &str = "set lock_timeout = '60s'; select pg_advisory_lock(7235414967202401); set lock_timeout = '2s'";
+/// SQLSTATE of a lock that was not free in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// Times that one migration is tried; with the pauses between them, a minute.
+const ATTEMPTS: u32 = 12;
+/// Which versions there are is no secret within the database, and readiness asks for it as the app role.
+const SHOW_VERSIONS: &str = "grant select on __diesel_schema_migrations to public";
 
 /// Who owns a table can switch off every trigger and policy on it. So the owner is a role that nobody signs in as, not even the migrator,
 /// who only acts as it.
@@ -21,30 +38,89 @@ end $$";
 
 /// Applies what has not been applied yet and tells how many migrations that were.
 pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    with_harness(url, move |harness| Ok(harness.run_pending_migrations(migrations)?.len())).await
+    let work = move |harness: &mut Harness, heard: &Heard| {
+        let applied = patiently(heard, || harness.applied_migrations())?;
+        let mut pending = migrations.migrations()?;
+        pending.retain(|migration| !applied.contains(&migration.name().version().as_owned()));
+        pending.sort_unstable_by(|one, other| one.name().version().cmp(&other.name().version()));
+        for migration in &pending {
+            patiently(heard, || harness.run_migration(migration))?;
+        }
+        Ok(pending.len())
+    };
+    let (count, mut db) = with_harness(url, work).await?;
+    db.batch_execute(SHOW_VERSIONS).await?;
+    Ok(count)
 }
 
 /// Undoes all migrations, newest first: what the tests use to show that every `down.sql` works.
 pub async fn revert(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    with_harness(url, move |harness| Ok(harness.revert_all_migrations(migrations)?.len())).await
+    let work = move |harness: &mut Harness, _: &Heard| Ok(harness.revert_all_migrations(migrations)?.len());
+    Ok(with_harness(url, work).await?.0)
 }
 
-type Outcome = Result<usize, Box<dyn std::error::Error + Send + Sync>>;
+/// The version of the newest of them, for [`ready`].
+pub fn newest(migrations: &EmbeddedMigrations) -> Result<Option<String>, StorageError> {
+    let source: &dyn MigrationSource<Pg> = migrations;
+    let all = source.migrations().map_err(|error| StorageError::Migration(error.to_string()))?;
+    Ok(all.iter().map(|migration| migration.name().version().to_string()).max())
+}
 
-/// diesel's migration machinery is synchronous; it blocks a thread that may block.
+/// Asks the database for a sign of life, and whether it was brought to this version (or a later one).
+pub async fn ready(pool: &Pool, version: &str) -> Result<(), StorageError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        there: bool,
+    }
+    let mut db = connection(pool).await?;
+    let query = diesel::sql_query("select exists (select from __diesel_schema_migrations where version = $1) as there");
+    match query.bind::<Text, _>(version).get_result::<Row>(&mut db).await.map_err(StorageError::from) {
+        Ok(row) if row.there => Ok(()),
+        Ok(_) => Err(StorageError::Migration(format!("the database lacks version {version}: run `migrate`"))),
+        Err(error) if error.sqlstate() == Some("42P01") => {
+            Err(StorageError::Migration("the database was never migrated: run `migrate`".to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+type Harness = AsyncMigrationHarness<Connection>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// diesel's migration machinery is synchronous; it blocks a thread that may block. The lock ends with the connection.
 async fn with_harness(
     url: &SecretString,
-    work: impl FnOnce(&mut AsyncMigrationHarness<AsyncPgConnection>) -> Outcome + Send + 'static,
-) -> Result<usize, StorageError> {
-    let mut connection = AsyncPgConnection::establish(url.expose())
-        .await
-        .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+    work: impl FnOnce(&mut Harness, &Heard) -> Outcome<usize> + Send + 'static,
+) -> Result<(usize, Connection), StorageError> {
+    // A migration may take as long as it needs.
+    let opening = Connection::open(url.expose(), None).await;
+    let mut connection = opening.map_err(|error| StorageError::Unavailable(error.to_string()))?;
     connection.batch_execute(OWNER).await?;
     connection.batch_execute(LOCK).await?;
-    // The lock ends with the connection, which ends with the harness.
-    let blocking = tokio::task::spawn_blocking(move || work(&mut AsyncMigrationHarness::new(connection)));
+    let blocking = tokio::task::spawn_blocking(move || {
+        let heard = connection.heard();
+        let mut harness = AsyncMigrationHarness::new(connection);
+        work(&mut harness, &heard).map(|count| (count, harness.into_inner()))
+    });
     match blocking.await {
         Ok(outcome) => outcome.map_err(|error| StorageError::Migration(error.to_string())),
         Err(error) => Err(StorageError::Migration(error.to_string())),
     }
+}
+
+/// Runs `step` again while all that is wrong is a lock that was not free. Blocks; the pauses grow from 0.2 to 5 s.
+fn patiently<T>(heard: &Heard, mut step: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    let mut pause = Duration::from_millis(200);
+    for _ in 1..ATTEMPTS {
+        match step() {
+            Err(error) if heard.last_code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                tracing::warn!(cause = %error, "a migration waits for a lock that others hold");
+                Handle::current().block_on(tokio::time::sleep(pause));
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            outcome => return outcome,
+        }
+    }
+    step()
 }

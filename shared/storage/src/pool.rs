@@ -7,27 +7,25 @@ use crypto::SecretString;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod};
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-use crate::StorageError;
+use crate::connection::CONNECT;
+use crate::{Connection, StorageError};
 
-/// A connection to PostgreSQL.
-pub type Connection = AsyncPgConnection;
 /// The pool of a service's connections as its app role.
-pub type Pool = deadpool::Pool<AsyncPgConnection>;
+pub type Pool = deadpool::Pool<Connection>;
 /// A connection on loan from the pool.
-pub type Pooled = deadpool::Object<AsyncPgConnection>;
+pub type Pooled = deadpool::Object<Connection>;
 
 /// How long a request waits for a free connection before it is told to come back.
 const WAIT: Duration = Duration::from_secs(5);
-/// How long PostgreSQL may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 
-/// No statement, lock or forgotten transaction may hold a connection for longer than a client waits.
+/// No statement, lock or forgotten transaction may hold a connection for longer than a client waits; and a client that is gone is noticed
+/// while its statement runs.
 const SESSION: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
-                       set idle_in_transaction_session_timeout = '10s'";
+                       set idle_in_transaction_session_timeout = '10s'; set client_connection_check_interval = '2s'";
 
 /// Makes a pool of at most `max` connections; opens none yet. Call it inside the runtime that outlives the pool.
 ///
@@ -37,7 +35,7 @@ const SESSION: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
 pub fn pool(url: &SecretString, max: usize) -> Result<Pool, StorageError> {
     let url: Arc<SecretString> = Arc::new(SecretString::from(url.expose().clone()));
     let home = Handle::try_current().map_err(|error| StorageError::Unavailable(error.to_string()))?;
-    let mut config = ManagerConfig::<AsyncPgConnection>::default();
+    let mut config = ManagerConfig::<Connection>::default();
     // A closed socket and an open transaction are noticed without asking; a test query per loan would double the
     // round trips of a short request.
     config.recycling_method = RecyclingMethod::Fast;
@@ -69,9 +67,9 @@ pub async fn ping(pool: &Pool) -> Result<(), StorageError> {
     Ok(connection(pool).await?.batch_execute("select 1").await?)
 }
 
-async fn open(url: Arc<SecretString>) -> ConnectionResult<AsyncPgConnection> {
+async fn open(url: Arc<SecretString>) -> ConnectionResult<Connection> {
     let opening = async {
-        let mut connection = AsyncPgConnection::establish(url.expose()).await?;
+        let mut connection = Connection::establish(url.expose()).await?;
         connection.batch_execute(SESSION).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     };

@@ -6,6 +6,9 @@
 //! once, and PostgreSQL rolls back. A caller who needs to know the outcome of a commit must not be cancelled: run
 //! it in a task of its own.
 //!
+//! Time: a transaction has a [`Limit`]. Past it before the commit was sent, nothing was written and nothing will be: the connection is
+//! closed with the transaction open. Past it after that, nobody knows yet: [`StorageError::OutcomeUnknown`].
+//!
 //! Isolation is the database's default (READ COMMITTED). A body that needs more starts with
 //! `set transaction isolation level serializable`.
 
@@ -14,13 +17,32 @@ use std::time::Duration;
 
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, Span};
 
-use crate::pool::{Connection, Pool, Pooled, connection};
-use crate::{Retry, StorageError};
+use crate::pool::{Pool, Pooled, connection};
+use crate::{Connection, Retry, StorageError};
 
 /// Attempts before a serialization failure or deadlock is passed on.
 const ATTEMPTS: u32 = 5;
+/// How long a rollback may take. A connection that does not even manage that is closed, which rolls back as well.
+const ROLLBACK: Duration = Duration::from_secs(2);
+
+/// How long a transaction may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Until the commit is sent: the wait for a connection and all attempts together.
+    pub work: Duration,
+    /// From then to the answer.
+    pub commit: Duration,
+}
+
+impl Default for Limit {
+    /// 10 s and 5 s: a request that waits for it still has time to say so.
+    fn default() -> Self {
+        Self { work: Duration::from_secs(10), commit: Duration::from_secs(5) }
+    }
+}
 
 type Manager = <Connection as AsyncConnection>::TransactionManager;
 
@@ -72,7 +94,16 @@ where
     E: From<StorageError> + Retry,
     F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E> + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
-    attempts(pool, name, None, body).await
+    attempts(pool, name, None, Limit::default(), body).await
+}
+
+/// Like [`transaction`], within a limit of its own.
+pub async fn transaction_within<T, E, F>(pool: &Pool, name: &str, limit: Limit, body: F) -> Result<T, E>
+where
+    E: From<StorageError> + Retry,
+    F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E> + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
+{
+    attempts(pool, name, None, limit, body).await
 }
 
 /// Like [`transaction`], with `app.subject` set for it, by which row-level security decides what can be seen.
@@ -81,21 +112,22 @@ where
     E: From<StorageError> + Retry,
     F: for<'c> AsyncFn(&'c mut Connection) -> Result<T, E> + for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
-    attempts(pool, name, Some(subject), body).await
+    attempts(pool, name, Some(subject), Limit::default(), body).await
 }
 
-async fn attempts<T, E, F>(pool: &Pool, name: &str, subject: Option<&str>, body: F) -> Result<T, E>
+async fn attempts<T, E, F>(pool: &Pool, name: &str, subject: Option<&str>, limit: Limit, body: F) -> Result<T, E>
 where
     E: From<StorageError> + Retry,
     F: for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
     let span = span(name);
+    let deadline = Instant::now() + limit.work;
     let run = async {
         let mut attempt = 1;
         loop {
-            let outcome = once(pool, subject, &body).await;
+            let outcome = once(pool, subject, limit, deadline, &body).await;
             match &outcome {
-                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS && Instant::now() < deadline => {
                     tokio::time::sleep(backoff(attempt)).await;
                     attempt += 1;
                 }
@@ -110,41 +142,51 @@ where
     run.instrument(span).await
 }
 
-async fn once<T, E, F>(pool: &Pool, subject: Option<&str>, body: &F) -> Result<T, E>
+async fn once<T, E, F>(pool: &Pool, subject: Option<&str>, limit: Limit, deadline: Instant, body: &F) -> Result<T, E>
 where
     E: From<StorageError> + Retry,
     F: for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
-    let mut loan = Loan(Some(connection(pool).await?));
-    let db = loan.connection()?;
-    Manager::begin_transaction(db).await.map_err(StorageError::from)?;
-    if let Some(subject) = subject {
-        diesel::sql_query("select set_config('app.subject', $1, true)")
-            .bind::<Text, _>(subject)
-            .execute(db)
-            .await
-            .map_err(StorageError::from)?;
-    }
-    match body.start(db).await {
-        Ok(value) => {
-            commit(db).await?;
+    let mut loan = Loan(None);
+    let worked = timeout_at(deadline, async {
+        let db = loan.take(connection(pool).await?)?;
+        begin(db, subject).await?;
+        body.start(db).await
+    });
+    match worked.await {
+        Ok(Ok(value)) => {
+            commit(loan.connection()?, limit.commit).await?;
             loan.end();
             Ok(value)
         }
-        Err(error) => {
-            // If even the rollback fails, the loan is not ended and the connection is closed: a rollback all the same.
-            if Manager::rollback_transaction(loan.connection()?).await.is_ok() {
-                loan.end();
-            }
+        Ok(Err(error)) => {
+            loan.roll_back().await;
             Err(error)
+        }
+        // The loan is not ended: the connection is closed, the transaction with it.
+        Err(_) => {
+            let limit = limit.work.as_secs_f32();
+            Err(StorageError::Unavailable(format!("a transaction was not ready to commit within {limit} s")).into())
         }
     }
 }
 
-async fn commit(db: &mut Connection) -> Result<(), StorageError> {
-    match Manager::commit_transaction(db).await.map_err(StorageError::from) {
-        Err(StorageError::Unavailable(reason)) => Err(StorageError::OutcomeUnknown(reason)),
-        other => other,
+async fn begin(db: &mut Connection, subject: Option<&str>) -> Result<(), StorageError> {
+    Manager::begin_transaction(db).await?;
+    if let Some(subject) = subject {
+        let set = diesel::sql_query("select set_config('app.subject', $1, true)").bind::<Text, _>(subject);
+        set.execute(db).await?;
+    }
+    Ok(())
+}
+
+async fn commit(db: &mut Connection, limit: Duration) -> Result<(), StorageError> {
+    match timeout(limit, Manager::commit_transaction(db)).await {
+        Ok(outcome) => match outcome.map_err(StorageError::from) {
+            Err(StorageError::Unavailable(reason)) => Err(StorageError::OutcomeUnknown(reason)),
+            other => other,
+        },
+        Err(_) => Err(StorageError::OutcomeUnknown(format!("no answer within {} s", limit.as_secs_f32()))),
     }
 }
 
@@ -159,10 +201,24 @@ fn backoff(attempt: u32) -> Duration {
 struct Loan(Option<Pooled>);
 
 impl Loan {
+    fn take(&mut self, pooled: Pooled) -> Result<&mut Connection, StorageError> {
+        self.0 = Some(pooled);
+        self.connection()
+    }
+
     fn connection(&mut self) -> Result<&mut Connection, StorageError> {
         match &mut self.0 {
             Some(pooled) => Ok(pooled),
             None => Err(StorageError::Unavailable("the transaction has ended".to_owned())),
+        }
+    }
+
+    /// Without an answer to the rollback the loan is not ended and the connection is closed: a rollback all the same.
+    async fn roll_back(mut self) {
+        let Some(pooled) = &mut self.0 else { return };
+        let db: &mut Connection = pooled;
+        if db.is_fit() && matches!(timeout(ROLLBACK, Manager::rollback_transaction(db)).await, Ok(Ok(()))) {
+            self.end();
         }
     }
 

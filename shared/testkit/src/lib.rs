@@ -19,4 +19,6 @@ pub mod phone;
 pub mod pki;
 pub mod postgres;
 #[cfg(feature = "full")]
+pub mod proxy;
+#[cfg(feature = "full")]
 pub mod server;

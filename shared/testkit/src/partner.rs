@@ -2,7 +2,7 @@
 //!
 //! - `GET /stats/eurofxref/eurofxref-daily.xml`: the ECB's reference rates in the ECB's own form, from real rows ([`ecb`]).
 //! - `POST /v1/payouts`: a payout API with a bearer secret and an idempotency key ([`payouts`]); it later tells the outcome
-//!   by a signed webhook ([`webhook`], Standard Webhooks v1).
+//!   by a signed webhook ([`webhook`], Standard Webhooks v1), and at any time when asked (`GET /v1/payouts/{payout_id}`).
 //! - `/simulate/…`: the buttons of the demonstration, for loopback callers only.
 //!
 //! It knows nothing of the system: it shares no wire type with it, holds two secrets (its API's and its webhooks') and counts
@@ -73,6 +73,8 @@ pub struct Calls {
     pub payouts: u64,
     /// Different payouts among them: what money would have moved.
     pub payouts_created: u64,
+    /// Questions where a payout stands.
+    pub questions: u64,
     /// Requests with no or a wrong secret.
     pub unauthorized: u64,
     /// Webhook deliveries tried.
@@ -102,6 +104,7 @@ struct State {
 struct Counters {
     rates: AtomicU64,
     payouts: AtomicU64,
+    questions: AtomicU64,
     unauthorized: AtomicU64,
     webhooks_sent: AtomicU64,
     webhooks_accepted: AtomicU64,
@@ -130,6 +133,7 @@ impl Partner {
                 }))
                 .service(web::resource(ecb::PATH).get(rates))
                 .service(web::resource("/v1/payouts").post(payouts::post))
+                .service(web::resource("/v1/payouts/{payout_id}").get(payouts::get))
                 .service(web::resource("/simulate/payments").post(control::post_payment))
                 .service(web::resource("/simulate/calls").get(control::get_calls));
         });
@@ -181,6 +185,7 @@ impl State {
             rates: read(&self.counters.rates),
             payouts: read(&self.counters.payouts),
             payouts_created: lock(&self.book).len(),
+            questions: read(&self.counters.questions),
             unauthorized: read(&self.counters.unauthorized),
             webhooks_sent: read(&self.counters.webhooks_sent),
             webhooks_accepted: read(&self.counters.webhooks_accepted),

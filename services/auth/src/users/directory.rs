@@ -1,5 +1,6 @@
 //! Personal data: how an address is spelled, found and sealed.
 
+use api::text::Flaw;
 use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
 use crypto::{Secret, hash};
 use uuid::Uuid;
@@ -36,7 +37,7 @@ pub(super) fn is_address(identifier: &str) -> bool {
 /// A name as people write theirs; `None` for what is none.
 pub(super) fn name(typed: &str) -> Option<&str> {
     let name = typed.trim();
-    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && Flaw::of(name).is_none();
     fits.then_some(name)
 }
 
@@ -160,6 +161,7 @@ mod tests {
         assert_eq!(name(" Zoë O’Hara "), Some("Zoë O’Hara"));
         assert_eq!((name("  "), name("a\u{0}b"), name("a\nb")), (None, None, None));
         assert!(name(&"x".repeat(101)).is_none());
+        assert_eq!((name("Al\u{200b}ice"), name("\u{202e}ecilA"), name("\u{3164}")), (None, None, None));
     }
 
     #[test]

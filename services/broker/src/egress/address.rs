@@ -1,9 +1,10 @@
 //! Which addresses the broker may connect to.
 //!
-//! Not a deny-list of known bad ranges but the opposite: an address passes when it is *global unicast* by the IANA
-//! special-purpose registries (RFC 6890 and its successors), or when the deployment names its network for this one provider
-//! (a bank's leased line; the sandbox on loopback). Addresses that embed another address (IPv4-mapped, NAT64, 6to4, Teredo,
-//! ISATAP, IPv4-compatible) never pass as global: they are ways to say 169.254.169.254 that a filter forgets.
+//! Not a deny-list of known bad ranges but the opposite: an address passes when it is *global unicast* by the IANA registries
+//! (allocated, and not special-purpose: RFC 6890 and its successors), or when the deployment names its network for this one
+//! provider (a bank's leased line; the sandbox on loopback). Addresses that embed another address (6to4, Teredo, ISATAP,
+//! IPv4-compatible, NAT64 but for the deployment's own prefix) never pass as global: they are ways to say 169.254.169.254 that a
+//! filter forgets.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,6 +12,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::Nat64Prefix;
 
 /// A network in CIDR notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -20,26 +23,39 @@ pub struct Network {
     prefix: u8,
 }
 
-/// Not `address/prefix`, or bits set behind the prefix.
+/// Text that is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not a network such as 10.1.0.0/16")]
-pub struct NetworkError(String);
+pub enum NetworkError {
+    /// Not `address/prefix`, or bits set behind the prefix.
+    #[error("`{0}` is not a network such as 10.1.0.0/16")]
+    Malformed(String),
+    /// Not a prefix of RFC 6052.
+    #[error("`{0}` is not a NAT64 prefix of 32, 40, 48, 56, 64 or 96 bits such as 64:ff9b::/96")]
+    NotNat64(String),
+}
 
 /// What one provider's connections may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressPolicy {
     networks: Vec<Network>,
+    nat64: Option<Nat64Prefix>,
 }
 
 impl AddressPolicy {
-    /// Only these networks; none given means the global unicast internet.
-    pub fn new(networks: Vec<Network>) -> Self {
-        Self { networks }
+    /// Only these networks; none given means the global unicast internet. What is under `nat64` is the IPv4 address behind it.
+    pub fn new(networks: Vec<Network>, nat64: Option<Nat64Prefix>) -> Self {
+        Self { networks, nat64 }
     }
 
     /// Whether a connection to `address` may be made.
     pub fn permits(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let address = match (address.to_canonical(), self.nat64) {
+            (IpAddr::V6(v6), Some(prefix)) if prefix.contains(v6) => match prefix.embedded(v6) {
+                Some(v4) => IpAddr::V4(v4),
+                None => return false,
+            },
+            (address, _) => address,
+        };
         if self.networks.is_empty() {
             return is_global_unicast(address);
         }
@@ -55,6 +71,16 @@ impl Network {
     const fn v6(head: [u16; 4], prefix: u8) -> Self {
         let [a, b, c, d] = head;
         Self { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)), prefix }
+    }
+
+    /// Its first address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The length of its prefix in bits.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
     }
 
     /// Whether `address` is in it. The families never match each other.
@@ -77,7 +103,7 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let error = || NetworkError(text.to_owned());
+        let error = || NetworkError::Malformed(text.to_owned());
         let (address, prefix) = text.split_once('/').ok_or_else(error)?;
         let address: IpAddr = address.parse().map_err(|_| error())?;
         let prefix: u8 = prefix.parse().map_err(|_| error())?;
@@ -115,12 +141,15 @@ impl fmt::Display for Network {
 }
 
 /// The IANA IPv4 special-purpose registry, multicast and class E.
-const NOT_GLOBAL_V4: [Network; 18] = [
+const NOT_GLOBAL_V4: [Network; 20] = [
     Network::v4(0, 0, 0, 0, 8),
     Network::v4(10, 0, 0, 0, 8),
     Network::v4(100, 64, 0, 0, 10),
     Network::v4(127, 0, 0, 0, 8),
-    // Azure's host agent: global by the registry, reachable from every virtual machine there.
+    // IBM Cloud's service networks: global by the registry, reachable from every virtual machine there (metadata, databases).
+    Network::v4(161, 26, 0, 0, 16),
+    Network::v4(166, 8, 0, 0, 14),
+    // Azure's host agent: the same.
     Network::v4(168, 63, 129, 16, 32),
     Network::v4(169, 254, 0, 0, 16),
     Network::v4(172, 16, 0, 0, 12),
@@ -137,24 +166,56 @@ const NOT_GLOBAL_V4: [Network; 18] = [
     Network::v4(224, 0, 0, 0, 3),
 ];
 
-/// Global unicast as IANA assigns it today.
-const GLOBAL_V6: Network = Network::v6([0x2000, 0, 0, 0], 3);
-
-/// Inside it: protocol assignments (with Teredo, ORCHID, benchmarking), documentation, 6to4, AS112.
-const NOT_GLOBAL_V6: [Network; 5] = [
-    Network::v6([0x2001, 0, 0, 0], 23),
-    Network::v6([0x2001, 0x0db8, 0, 0], 32),
-    Network::v6([0x2002, 0, 0, 0], 16),
-    Network::v6([0x2620, 0x004f, 0x8000, 0], 48),
-    Network::v6([0x3fff, 0, 0, 0], 20),
+/// What IANA has allocated of 2000::/3 to the regional registries (registry "IPv6 Global Unicast Address Assignments", with the
+/// addition of 2410::/12 in November 2024). The rest has no owner: 2001::/23 is IANA's own (Teredo, ORCHID, benchmarking), 2002::/16
+/// is 6to4, 3ffe::/16 was the 6bone's and went back, 3fff::/20 is for documentation.
+const ALLOCATED_V6: [Network; 34] = [
+    Network::v6([0x2001, 0x0200, 0, 0], 23),
+    Network::v6([0x2001, 0x0400, 0, 0], 23),
+    Network::v6([0x2001, 0x0600, 0, 0], 23),
+    Network::v6([0x2001, 0x0800, 0, 0], 22),
+    Network::v6([0x2001, 0x0c00, 0, 0], 23),
+    Network::v6([0x2001, 0x0e00, 0, 0], 23),
+    Network::v6([0x2001, 0x1200, 0, 0], 23),
+    Network::v6([0x2001, 0x1400, 0, 0], 22),
+    Network::v6([0x2001, 0x1800, 0, 0], 23),
+    Network::v6([0x2001, 0x1a00, 0, 0], 23),
+    Network::v6([0x2001, 0x1c00, 0, 0], 22),
+    Network::v6([0x2001, 0x2000, 0, 0], 19),
+    Network::v6([0x2001, 0x4000, 0, 0], 23),
+    Network::v6([0x2001, 0x4200, 0, 0], 23),
+    Network::v6([0x2001, 0x4400, 0, 0], 23),
+    Network::v6([0x2001, 0x4600, 0, 0], 23),
+    Network::v6([0x2001, 0x4800, 0, 0], 23),
+    Network::v6([0x2001, 0x4a00, 0, 0], 23),
+    Network::v6([0x2001, 0x4c00, 0, 0], 23),
+    Network::v6([0x2001, 0x5000, 0, 0], 20),
+    Network::v6([0x2001, 0x8000, 0, 0], 19),
+    Network::v6([0x2001, 0xa000, 0, 0], 20),
+    Network::v6([0x2001, 0xb000, 0, 0], 20),
+    Network::v6([0x2003, 0, 0, 0], 18),
+    Network::v6([0x2400, 0, 0, 0], 12),
+    Network::v6([0x2410, 0, 0, 0], 12),
+    Network::v6([0x2600, 0, 0, 0], 12),
+    Network::v6([0x2610, 0, 0, 0], 23),
+    Network::v6([0x2620, 0, 0, 0], 23),
+    Network::v6([0x2630, 0, 0, 0], 12),
+    Network::v6([0x2800, 0, 0, 0], 12),
+    Network::v6([0x2a00, 0, 0, 0], 12),
+    Network::v6([0x2a10, 0, 0, 0], 12),
+    Network::v6([0x2c00, 0, 0, 0], 12),
 ];
+
+/// Inside what is allocated: documentation, AS112.
+const NOT_GLOBAL_V6: [Network; 2] =
+    [Network::v6([0x2001, 0x0db8, 0, 0], 32), Network::v6([0x2620, 0x004f, 0x8000, 0], 48)];
 
 /// Whether `address` is one of the public internet's. Expects the canonical form.
 fn is_global_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => !NOT_GLOBAL_V4.iter().any(|network| network.contains(address)),
         IpAddr::V6(v6) => {
-            GLOBAL_V6.contains(address)
+            ALLOCATED_V6.iter().any(|network| network.contains(address))
                 && !NOT_GLOBAL_V6.iter().any(|network| network.contains(address))
                 && !is_isatap(v6)
         }
@@ -223,6 +284,29 @@ mod tests {
         "2001:db8::1",
         "ff02::1",
         "4000::1",
+        "161.26.0.10",
+        "161.26.255.255",
+        "166.8.0.1",
+        "166.11.255.255",
+        "3ffe::1",
+        "2000::1",
+        "2001:1000::1",
+        "2001:1100::1",
+        "2001:4e00::1",
+        "2001:6000::1",
+        "2001:c000::1",
+        "2003:4000::1",
+        "2004::1",
+        "2420::1",
+        "2611::1",
+        "2620:200::1",
+        "2620:4f:8000::1",
+        "2640::1",
+        "2810::1",
+        "2a20::1",
+        "2c10::1",
+        "2d00::1",
+        "3000::1",
     ];
 
     const PERMITTED: &[&str] = &[
@@ -240,6 +324,26 @@ mod tests {
         "2606:4700:4700::1111",
         "2a00:1450:4001:80e::200e",
         "2001:4860:4860::8888",
+        "161.25.255.255",
+        "161.27.0.1",
+        "166.7.255.255",
+        "166.12.0.1",
+        "2001:200::1",
+        "2001:bff:ffff::1",
+        "2001:dff::1",
+        "2001:1fff::1",
+        "2001:3fff::1",
+        "2001:5fff::1",
+        "2001:bfff::1",
+        "2003:3fff::1",
+        "240f::1",
+        "2410::1",
+        "2610::1",
+        "2620:1ff::1",
+        "263f::1",
+        "280f::1",
+        "2a1f::1",
+        "2c0f::1",
     ];
 
     #[test]
@@ -255,7 +359,7 @@ mod tests {
 
     #[test]
     fn named_networks_are_the_only_ones() {
-        let policy = AddressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        let policy = AddressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()], None);
         assert!(policy.permits("127.0.0.1".parse().unwrap()));
         assert!(policy.permits("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!policy.permits("8.8.8.8".parse().unwrap()));

@@ -1,15 +1,15 @@
 //! The HTTP client of one provider.
 
-use std::error::Error as _;
-use std::path::Path;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Client;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client};
 use thiserror::Error;
 
-use super::{AddressRefused, BodyError, Lookup, Resolver};
+use super::{AddressRefused, BodyError, Resolver, SystemNames, tls};
 use crate::providers::Provider;
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -22,7 +22,10 @@ pub enum EgressError {
     /// The name resolved to an address that it may not have. Nothing was sent.
     #[error(transparent)]
     Address(#[from] AddressRefused),
-    /// No connection (name, network, certificate). Nothing was sent.
+    /// Whoever answers cannot prove to be the provider. Nothing was sent.
+    #[error("not the provider's certificate: {0}")]
+    Certificate(String),
+    /// No connection (name, network, TLS version). Nothing was sent.
     #[error("no connection: {0}")]
     Connect(String),
     /// The time ran out. The request may have arrived.
@@ -39,7 +42,7 @@ pub enum EgressError {
 impl EgressError {
     /// Whether it is certain that the provider has not seen the request.
     pub fn before_sending(&self) -> bool {
-        matches!(self, Self::Address(_) | Self::Connect(_))
+        matches!(self, Self::Address(_) | Self::Certificate(_) | Self::Connect(_))
     }
 }
 
@@ -51,13 +54,26 @@ impl From<reqwest::Error> for EgressError {
             if let Some(refused) = inner.downcast_ref::<AddressRefused>() {
                 return Self::Address(refused.clone());
             }
+            if let Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) =
+                inner.downcast_ref()
+            {
+                return Self::Certificate(inner.to_string());
+            }
             innermost = inner.to_string();
-            cause = inner.source();
+            cause = below(inner);
         }
         if error.is_connect() {
             return Self::Connect(innermost);
         }
         if error.is_timeout() { Self::Timeout } else { Self::Broken(innermost) }
+    }
+}
+
+/// The cause of an error. `io::Error` passes over the very error that it wraps, and that is where TLS puts its own.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 
@@ -71,9 +87,11 @@ pub struct ClientError {
 
 /// Builds the client of one provider.
 #[expect(clippy::disallowed_methods, reason = "the one place that may build a client for a host outside the system")]
-pub fn client(provider: &Provider, lookup: Arc<dyn Lookup>) -> Result<Client, ClientError> {
+pub fn client(provider: &Provider, names: &SystemNames) -> Result<Client, ClientError> {
     let failed = |problem: String| ClientError { provider: provider.name.clone(), problem };
-    let mut builder = Client::builder()
+    let names = names.lookup(&provider.name_servers).map_err(|error| failed(format!("name servers: {error}")))?;
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls::config(provider).map_err(failed)?)
         .https_only(true)
         .http1_only()
         .http1_max_headers(MAX_HEADERS)
@@ -87,18 +105,6 @@ pub fn client(provider: &Provider, lookup: Arc<dyn Lookup>) -> Result<Client, Cl
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(provider.limits.concurrency.into())
         .user_agent("redoubt-broker")
-        .dns_resolver(Resolver::new(provider.addresses.clone(), lookup));
-    if let Some(roots) = &provider.roots {
-        // Only these: a certificate from any other authority, however public, is not this provider's.
-        builder = builder.tls_certs_only(certificates(roots).map_err(failed)?);
-    }
+        .dns_resolver(Resolver::new(provider.addresses.clone(), Arc::new(names)));
     builder.build().map_err(|error| failed(format!("{error:?}")))
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(format!("{}: no PEM certificate in it", path.display())),
-    }
 }

@@ -20,19 +20,6 @@ pub trait Lookup: Send + Sync + 'static {
     fn addresses(&self, host: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 }
 
-/// The system's resolver.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemLookup;
-
-impl Lookup for SystemLookup {
-    fn addresses(&self, host: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
-    }
-}
-
 /// A name resolved to an address that the provider's policy does not permit. It travels inside reqwest's error to
 /// [`EgressError`](super::EgressError), which finds it by its type.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

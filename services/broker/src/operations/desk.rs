@@ -8,17 +8,21 @@ use api::broker::Call;
 use reqwest::Client;
 use runtime::{Clock, audit};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::cache::Cache;
 use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
-use crate::egress::{ClientError, Lookup, client};
+use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames, client};
 use crate::error::OperationError;
+use crate::providers::catalogue::CALL_BUDGET;
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault};
 
 /// The pause before a second attempt; it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
+/// A provider that asks for a longer pause is not waited for in the same call.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Serves calls.
 pub struct Desk {
@@ -41,12 +45,12 @@ impl Desk {
         catalogue: &Catalogue,
         vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
-        lookup: &Arc<dyn Lookup>,
+        names: &SystemNames,
     ) -> Result<Self, ClientError> {
         let mut counters = HashMap::new();
         for provider in catalogue.iter() {
             let counter = Counter {
-                client: client(provider, Arc::clone(lookup))?,
+                client: client(provider, names)?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),
@@ -75,7 +79,8 @@ impl Desk {
         };
         let params = operation.check(&call.params)?;
         let key = key(caller, operation, call)?;
-        let request = Request { provider: &counter.provider, operation, params: &params, key: key.as_deref() };
+        let (provider, now) = (&*counter.provider, self.clock.unix());
+        let request = Request { provider, operation, params: &params, key: key.as_deref(), now };
         match (operation.cache, counter.caches.get(&operation.name)) {
             (Some(rules), Some(cache)) => {
                 cache.get(rules, &params, self.clock.unix_millis(), self.send(counter, caller, &request)).await
@@ -84,65 +89,85 @@ impl Desk {
         }
     }
 
-    /// Sends until it works, cannot work, or the attempts are used up.
+    /// Sends until it works, cannot work, or attempts or time are used up.
     async fn send(
         &self,
         counter: &Counter,
         caller: &str,
         request: &Request<'_>,
     ) -> Result<Map<String, Value>, OperationError> {
-        let _slot = counter.gate.enter(caller, self.clock.unix_millis())?;
+        let end = Instant::now() + CALL_BUDGET;
+        let newest = self.newest_secret(request.provider).await?;
+        let _slot = counter.gate.enter(caller, newest, self.clock.unix_millis())?;
+        let mut history = History::default();
         let mut attempt = 1;
         loop {
-            let fault = match self.attempt(counter, request).await? {
+            let fault = match self.attempt(counter, request, end).await? {
                 Ok(answer) => {
                     counter.gate.succeeded();
                     return Ok(answer);
                 }
                 Err(fault) => fault,
             };
-            self.note(counter, request, &fault);
-            if !fault.is_transient() || attempt >= request.operation.attempts {
-                return Err(verdict(request.operation, fault));
+            self.note(counter, request, newest, &fault);
+            history.note(&fault);
+            let pause = fault.pause().unwrap_or_else(|| backoff(attempt));
+            let again = fault.is_transient()
+                && attempt < request.operation.attempts
+                && pause <= MAX_PAUSE
+                && Instant::now() + pause < end;
+            if !again {
+                return Err(history.verdict(request.operation.has_effect(), &fault));
             }
-            tokio::time::sleep(fault.pause().unwrap_or_else(|| backoff(attempt))).await;
+            tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
 
     /// One attempt. A secret that is refused is looked up again, and the other live version is tried: in a rotation either side
-    /// may be ahead. A request that was refused as unauthenticated has had no effect, so this is safe for every operation.
+    /// may be ahead. An order keeps its key, so this is as safe as any other repetition of it.
     async fn attempt(
         &self,
         counter: &Counter,
         request: &Request<'_>,
+        end: Instant,
     ) -> Result<Result<Map<String, Value>, Fault>, OperationError> {
+        let left = || end.saturating_duration_since(Instant::now());
         let Some(auth) = &request.provider.auth else {
-            return Ok(exchange(&counter.client, request, None, None).await);
+            return Ok(exchange(&counter.client, request, None, None, left()).await);
         };
         let (provider, id) = (request.provider.name.as_str(), auth.secret());
         let mut live = self.vault.live(provider, id).await?;
         let mut tried: Vec<u32> = Vec::new();
         while let Some(secret) = next_version(&live, &tried) {
-            match exchange(&counter.client, request, Some(secret), Some(&live)).await {
+            match exchange(&counter.client, request, Some(secret), Some(&live), left()).await {
                 Err(Fault::Unauthenticated) => {
                     tried.push(secret.version);
                     tracing::warn!(provider, secret = id, version = secret.version, "the provider refused the secret");
                 }
                 outcome => return Ok(outcome),
             }
+            if request.operation.has_effect() && request.operation.idempotency_header.is_none() {
+                // Without a key that the provider honours nothing is sent twice.
+                break;
+            }
             live = self.vault.reloaded(provider, id).await?;
         }
         Ok(Err(Fault::Unauthenticated))
     }
 
+    /// The newest live version of the provider's secret: a gate that is closed because older ones were refused opens for it.
+    async fn newest_secret(&self, provider: &Provider) -> Result<u32, OperationError> {
+        let Some(auth) = &provider.auth else { return Ok(0) };
+        let live = self.vault.live(&provider.name, auth.secret()).await?;
+        Ok(live.iter().map(|secret| secret.version).max().unwrap_or(0))
+    }
+
     /// Tells gate and audit log.
-    fn note(&self, counter: &Counter, request: &Request<'_>, fault: &Fault) {
+    fn note(&self, counter: &Counter, request: &Request<'_>, newest: u32, fault: &Fault) {
         let now = self.clock.unix_millis();
         let (provider, operation) = (request.provider.name.as_str(), request.operation.name.as_str());
-        let alarm = |reason: &str| {
-            runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
-        };
+        let alarm = |reason| egress::alarm(provider, operation, reason);
         match fault {
             Fault::Secret => {
                 alarm("secret_in_answer");
@@ -150,8 +175,15 @@ impl Desk {
                 return;
             }
             Fault::Redirect => alarm("redirect"),
-            Fault::Unauthenticated => alarm("secret_refused"),
-            Fault::Egress(crate::egress::EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Unauthenticated => {
+                alarm("secret_refused");
+                counter.gate.secret_refused(newest, now);
+                return;
+            }
+            Fault::Busy(_, Some(pause)) => counter.gate.wait(*pause, now),
+            Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
+            Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),
+            Fault::Egress(EgressError::Body(BodyError::Framing)) => alarm("framing"),
             _ => (),
         }
         if fault.is_the_providers() {
@@ -178,12 +210,27 @@ fn key(caller: &str, operation: &Operation, call: &Call) -> Result<Option<String
     }
 }
 
-fn verdict(operation: &Operation, fault: Fault) -> OperationError {
-    match fault {
-        Fault::Refused(status) => OperationError::Refused(status),
-        fault if fault.without_effect() => OperationError::NotTaken(fault.to_string()),
-        fault if operation.has_effect() => OperationError::OutcomeUnknown(fault.to_string()),
-        fault => OperationError::Failed(fault.to_string()),
+/// What the attempts of one call leave certain. Uncertainty stays: once an order may have arrived, no later refusal of it proves that it has
+/// not, for the refusal may be that of a repetition.
+#[derive(Default)]
+struct History {
+    may_have_arrived: bool,
+}
+
+impl History {
+    fn note(&mut self, fault: &Fault) {
+        self.may_have_arrived |= !fault.without_effect();
+    }
+
+    fn verdict(&self, has_effect: bool, last: &Fault) -> OperationError {
+        match last {
+            fault if has_effect && self.may_have_arrived => OperationError::OutcomeUnknown(fault.to_string()),
+            Fault::Refused(status) => OperationError::Refused(*status),
+            fault if fault.without_effect() || matches!(fault, Fault::Unauthenticated | Fault::Busy(..)) => {
+                OperationError::NotTaken(fault.to_string())
+            }
+            fault => OperationError::Failed(fault.to_string()),
+        }
     }
 }
 
@@ -192,4 +239,53 @@ fn backoff(attempt: u8) -> Duration {
     let base = PAUSE * 2_u32.pow(u32::from(attempt.saturating_sub(1)).min(6));
     let [jitter] = crypto::random::bytes::<1>();
     base + base * u32::from(jitter) / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::{BodyError, EgressError};
+
+    /// Every way in which an attempt at an order can end, and whether it is certain then that the order is not on the books.
+    fn endings() -> Vec<(Fault, bool)> {
+        vec![
+            (EgressError::Connect("refused".to_owned()).into(), true),
+            (Fault::Refused(422), true),
+            (EgressError::Timeout.into(), false),
+            (EgressError::Broken("reset".to_owned()).into(), false),
+            (EgressError::Body(BodyError::TooLarge).into(), false),
+            (Fault::Unlisted(403), false),
+            (Fault::Unlisted(201), false),
+            (Fault::Unauthenticated, false),
+            (Fault::Busy(429, None), false),
+            (Fault::Status(500), false),
+            (Fault::Redirect, false),
+            (Fault::Answer("no id".to_owned()), false),
+            (Fault::Secret, false),
+        ]
+    }
+
+    /// All histories of up to three attempts.
+    #[test]
+    fn an_order_is_certain_only_if_every_attempt_at_it_was() {
+        let mut histories: Vec<Vec<usize>> = vec![vec![]];
+        for _ in 0..3 {
+            let longer = histories
+                .iter()
+                .flat_map(|earlier| (0..endings().len()).map(move |next| [earlier.as_slice(), &[next]].concat()));
+            histories = histories.iter().cloned().chain(longer).collect();
+        }
+        histories.retain(|history| !history.is_empty());
+        assert!(histories.len() > 2_000);
+        for order in histories {
+            let endings = endings();
+            let mut history = History::default();
+            order.iter().for_each(|index| history.note(&endings[*index].0));
+            let (last, _) = &endings[*order.last().unwrap()];
+            let certain = order.iter().all(|index| endings[*index].1);
+            let verdict = history.verdict(true, last);
+            let unknown = matches!(verdict, OperationError::OutcomeUnknown(_));
+            assert_eq!(unknown, !certain, "{order:?} ends as {verdict}");
+        }
+    }
 }

@@ -11,15 +11,13 @@ use thiserror::Error;
 use super::ecb;
 use super::scrub::Scrubber;
 use crate::egress::{self, EgressError};
-use crate::providers::manifest::{Method, ResponseKind};
+use crate::providers::manifest::{Kind, Method, ResponseKind};
 use crate::providers::parameter::Checked;
 use crate::providers::{Operation, Provider};
 use crate::secrets::Live;
 
 /// Levels of nesting in an answer.
 const MAX_DEPTH: usize = 32;
-/// A provider that asks for a longer pause is not waited for.
-const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is to be sent.
 pub(super) struct Request<'a> {
@@ -27,6 +25,8 @@ pub(super) struct Request<'a> {
     pub(super) operation: &'a Operation,
     pub(super) params: &'a Checked,
     pub(super) key: Option<&'a str>,
+    /// Unix seconds.
+    pub(super) now: i64,
 }
 
 /// How an exchange ended, if not well.
@@ -38,12 +38,15 @@ pub(super) enum Fault {
     /// The secret was not accepted.
     #[error("the provider does not accept the secret")]
     Unauthenticated,
-    /// Too much at the moment.
-    #[error("the provider is busy")]
-    Busy(Option<Duration>),
-    /// A no to this request.
+    /// Too much at the moment (429, 503), and for how long, if it says so.
+    #[error("the provider is busy (status {0})")]
+    Busy(u16, Option<Duration>),
+    /// A no to this request: for an order one that the manifest lists, for anything else any 4xx.
     #[error("refused with status {0}")]
     Refused(u16),
+    /// An answer that was not agreed for an order: it says nothing about what is on the books.
+    #[error("status {0} without the agreed words")]
+    Unlisted(u16),
     /// An error over there, or a state in which the request is still worked on.
     #[error("status {0}")]
     Status(u16),
@@ -62,17 +65,18 @@ impl Fault {
     /// Whether the same request may do better a moment later.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Egress(EgressError::Address(_) | EgressError::Body(_)) => false,
-            Self::Egress(_) | Self::Busy(_) | Self::Status(_) => true,
+            Self::Egress(EgressError::Address(_) | EgressError::Certificate(_) | EgressError::Body(_)) => false,
+            Self::Egress(_) | Self::Busy(..) | Self::Status(_) => true,
             _ => false,
         }
     }
 
-    /// Whether it is certain that the request had no effect.
+    /// Whether it is certain that an order has not reached the provider's books: no byte of it was sent, or the provider said so in the
+    /// words that were agreed. Every other answer may come from something that stands in front of the books.
     pub(super) fn without_effect(&self) -> bool {
         match self {
             Self::Egress(error) => error.before_sending(),
-            Self::Unauthenticated | Self::Busy(_) | Self::Refused(_) => true,
+            Self::Refused(_) => true,
             _ => false,
         }
     }
@@ -82,46 +86,108 @@ impl Fault {
         !matches!(self, Self::Refused(_))
     }
 
-    /// A pause that the provider asked for, when it is one that we grant.
+    /// A pause that the provider asked for.
     pub(super) fn pause(&self) -> Option<Duration> {
         match self {
-            Self::Busy(pause) => pause.filter(|pause| *pause <= MAX_PAUSE),
+            Self::Busy(_, pause) => *pause,
             _ => None,
         }
     }
 }
 
-/// Sends the request with one version of the secret and reads the answer; `live` are all versions that must not come back.
+/// Sends the request with one version of the secret, within `time`, and reads the answer; `live` are all versions that must not come back.
 pub(super) async fn exchange(
     client: &Client,
     request: &Request<'_>,
     secret: Option<&Live>,
     live: Option<&Arc<[Live]>>,
+    time: Duration,
 ) -> Result<Map<String, Value>, Fault> {
-    let response = runtime::http::send(build(client, request, secret)?).await.map_err(EgressError::from)?;
-    let status = response.status();
-    match status.as_u16() {
-        200..=299 => read(request.operation, response, live).await,
-        300..=399 => Err(Fault::Redirect),
-        401 if secret.is_some() => Err(Fault::Unauthenticated),
-        429 => Err(Fault::Busy(pause(response.headers()))),
-        // Timed out over there, or another request with this key is under way, or too early.
-        408 | 409 | 425 => Err(Fault::Status(status.as_u16())),
-        400..=499 => Err(Fault::Refused(status.as_u16())),
-        _ if status == StatusCode::SERVICE_UNAVAILABLE => Err(Fault::Status(503)),
-        other => Err(Fault::Status(other)),
+    let sent = build(client, request, secret)?.timeout(time.min(request.operation.timeout));
+    let response = runtime::http::send_outside(sent).await.map_err(EgressError::from)?;
+    egress::check_framing(&response).map_err(EgressError::from)?;
+    let (status, pause) = (response.status(), pause(response.headers(), request.now));
+    let operation = request.operation;
+    let body = read(operation, response, live).await;
+    // What a secret was found in is nothing but that.
+    let body = match body {
+        Err(Fault::Secret) => return Err(Fault::Secret),
+        body => body,
+    };
+    match operation.purpose {
+        Kind::Order => order(operation, status, pause, secret.is_some(), body),
+        Kind::Query | Kind::Status => query(operation, status, pause, secret.is_some(), body),
     }
 }
 
+/// The answer to an order. Only the agreed words count; whatever else comes, the order may be on the books.
+fn order(
+    operation: &Operation,
+    status: StatusCode,
+    pause: Option<Duration>,
+    with_secret: bool,
+    body: Result<Value, Fault>,
+) -> Result<Map<String, Value>, Fault> {
+    let code = status.as_u16();
+    if let Ok(value) = &body {
+        if operation.accepted.iter().any(|shape| shape.fits(code, value)) {
+            return fields(operation, body?);
+        }
+        if operation.refusals.iter().any(|shape| shape.fits(code, value)) {
+            return Err(Fault::Refused(code));
+        }
+    }
+    match code {
+        200..=299 => Err(body.err().unwrap_or(Fault::Unlisted(code))),
+        other => Err(judge(other, pause, with_secret).unwrap_or(Fault::Unlisted(other))),
+    }
+}
+
+/// The answer to a question. Nothing has happened whatever it is.
+fn query(
+    operation: &Operation,
+    status: StatusCode,
+    pause: Option<Duration>,
+    with_secret: bool,
+    body: Result<Value, Fault>,
+) -> Result<Map<String, Value>, Fault> {
+    let code = status.as_u16();
+    if !status.is_success() {
+        return Err(judge(code, pause, with_secret).unwrap_or(Fault::Refused(code)));
+    }
+    let body = body?;
+    let Some(standings) = &operation.standings else { return fields(operation, body) };
+    let outcome = standings.outcome(&body).ok_or_else(|| Fault::Answer("a standing that was not agreed".to_owned()))?;
+    let mut answer = fields(operation, body)?;
+    answer.insert("outcome".to_owned(), outcome.into());
+    Ok(answer)
+}
+
+/// What a status other than success means for any request; `None` for a no to this one.
+fn judge(status: u16, pause: Option<Duration>, with_secret: bool) -> Option<Fault> {
+    match status {
+        300..=399 => Some(Fault::Redirect),
+        401 if with_secret => Some(Fault::Unauthenticated),
+        429 | 503 => Some(Fault::Busy(status, pause)),
+        // Timed out over there, or another request with this key is under way, or too early.
+        408 | 409 | 425 => Some(Fault::Status(status)),
+        400..=499 => None,
+        other => Some(Fault::Status(other)),
+    }
+}
+
+fn fields(operation: &Operation, answer: Value) -> Result<Map<String, Value>, Fault> {
+    operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
+}
+
 fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Result<RequestBuilder, Fault> {
-    let Request { provider, operation, params, key } = request;
+    let Request { provider, operation, params, key, .. } = request;
     let url = operation.url(&provider.base, params);
     let mut builder = match operation.method {
         Method::Get => client.get(url),
         Method::Post => client.post(url).json(&operation.body(params)),
     };
-    builder =
-        builder.timeout(operation.timeout).header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(operation.kind));
+    builder = builder.header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(operation.kind));
     if let (Some(name), Some(key)) = (&operation.idempotency_header, key) {
         builder = builder.header(name, *key);
     }
@@ -136,20 +202,18 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     Ok(builder)
 }
 
-async fn read(
-    operation: &Operation,
-    response: Response,
-    live: Option<&Arc<[Live]>>,
-) -> Result<Map<String, Value>, Fault> {
+/// The whole answer, whatever its status: what is not read cannot be searched for our secret.
+async fn read(operation: &Operation, response: Response, live: Option<&Arc<[Live]>>) -> Result<Value, Fault> {
     let scrubbers: Vec<&Scrubber> = live.into_iter().flat_map(|live| live.iter()).map(|live| &live.scrubber).collect();
     let found = |raw: &[u8]| scrubbers.iter().any(|scrubber| scrubber.found_in(raw));
     if response.headers().values().any(|value| found(value.as_bytes())) {
         return Err(Fault::Secret);
     }
-    let body = egress::read(response, media_types(operation.kind), operation.max_bytes).await?;
+    let (body, agreed) = egress::read(response, media_types(operation.kind), operation.max_bytes).await?;
     if found(&body) {
         return Err(Fault::Secret);
     }
+    agreed.map_err(EgressError::from)?;
     let answer = match operation.kind {
         ResponseKind::Json => json(&body)?,
         ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?,
@@ -157,7 +221,7 @@ async fn read(
     if scrubbers.iter().any(|scrubber| scrubber.found_in_json(&answer)) {
         return Err(Fault::Secret);
     }
-    operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
+    Ok(answer)
 }
 
 fn json(body: &[u8]) -> Result<Value, Fault> {
@@ -181,7 +245,34 @@ fn media_types(kind: ResponseKind) -> &'static [&'static str] {
     }
 }
 
-/// `Retry-After` in seconds; dates are not waited for.
-fn pause(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+/// `Retry-After` (RFC 9110 §10.2.3), in seconds or as a date.
+fn pause(headers: &HeaderMap, now: i64) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // An HTTP date is one of RFC 5322's forms (RFC 9110 §5.6.7).
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp();
+    Some(Duration::from_secs(u64::try_from(date.saturating_sub(now)).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &str) -> Option<u64> {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
+        pause(&headers, 784_111_777).map(|pause| pause.as_secs())
+    }
+
+    #[test]
+    fn a_pause_is_read_as_seconds_or_as_a_date() {
+        assert_eq!(asked("120"), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+        assert_eq!(asked("Sat, 05 Nov 1994 08:49:37 GMT"), Some(0), "in the past");
+        for nothing in ["", "-1", "soon", "1.5", "99999999999999999999999"] {
+            assert_eq!(asked(nothing), None, "{nothing}");
+        }
+    }
 }

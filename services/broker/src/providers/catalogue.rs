@@ -4,6 +4,7 @@
 //! configuration names it; the manifests inside the binary alone open nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,10 @@ use url::{Host, Url};
 
 use super::fields::AllowList;
 use super::manifest::{
-    Auth, Breaker, Cache, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, WebhookManifest,
+    Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls, WebhookManifest,
 };
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
+use super::word::{Shape, Standings};
 use crate::config::ProviderSettings;
 use crate::egress::AddressPolicy;
 
@@ -23,8 +25,10 @@ use crate::egress::AddressPolicy;
 pub const EMBEDDED: [&str; 2] =
     [include_str!("../../manifests/ecb.toml"), include_str!("../../manifests/sandbox-bank.toml")];
 
+/// The longest that a call takes with all its attempts and pauses. It is less than what the services of the house wait for the broker
+/// (ten seconds), so that they hear the broker's verdict and do not have to guess one.
+pub const CALL_BUDGET: Duration = Duration::from_secs(8);
 const MAX_ATTEMPTS: u8 = 5;
-const MAX_TIMEOUT_MS: u32 = 60_000;
 const MAX_BYTES: u32 = 1024 * 1024;
 
 /// All providers, by name.
@@ -54,6 +58,10 @@ pub struct Provider {
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it may tell us.
     pub webhook: Option<WebhookManifest>,
+    /// The name servers that know it; none: the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// The oldest TLS that is spoken with it.
+    pub tls: Tls,
 }
 
 /// An operation, ready to be called.
@@ -69,6 +77,14 @@ pub struct Operation {
     pub idempotency_header: Option<String>,
     /// Time for one attempt.
     pub timeout: Duration,
+    /// What it is for.
+    pub purpose: Kind,
+    /// The answers by which an order is taken.
+    pub accepted: Vec<Shape>,
+    /// The answers by which it is refused.
+    pub refusals: Vec<Shape>,
+    /// What the texts of a status mean.
+    pub standings: Option<Standings>,
     /// How to read the answer.
     pub kind: ResponseKind,
     /// Bytes of the answer that are read at most.
@@ -166,10 +182,12 @@ impl Provider {
             auth: manifest.auth,
             limits: manifest.limits,
             breaker: manifest.breaker,
-            addresses: AddressPolicy::new(settings.allowed_networks.clone()),
+            addresses: AddressPolicy::new(settings.allowed_networks.clone(), settings.nat64_prefix),
             roots: settings.root_certificates_file.clone(),
             operations,
             webhook: manifest.webhook,
+            name_servers: settings.name_servers.clone(),
+            tls: manifest.tls,
         })
     }
 }
@@ -179,12 +197,17 @@ impl Operation {
         is_name(name).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
         check_operation(&manifest)?;
         let fields = AllowList::new(&manifest.response.fields).map_err(|error| error.to_string())?;
+        let purpose = purpose(&manifest);
         Ok(Self {
             name: name.to_owned(),
             method: manifest.method,
             attempts: manifest.attempts,
             idempotency_header: manifest.idempotency_header,
             timeout: Duration::from_millis(manifest.timeout_ms.into()),
+            purpose,
+            accepted: manifest.accepted,
+            refusals: manifest.refusals,
+            standings: manifest.standings,
             kind: manifest.response.kind,
             max_bytes: usize::try_from(manifest.response.max_bytes).map_err(|error| error.to_string())?,
             fields,
@@ -202,7 +225,7 @@ impl Operation {
 
     /// Whether it can change something at the provider.
     pub fn has_effect(&self) -> bool {
-        self.method == Method::Post
+        self.purpose == Kind::Order
     }
 
     /// Checks the parameters of a call.
@@ -238,7 +261,45 @@ impl Operation {
     }
 }
 
+/// All attempts time out, with the pauses between them.
+fn worst_case(manifest: &OperationManifest) -> Duration {
+    let attempts = u32::from(manifest.attempts);
+    Duration::from_millis(manifest.timeout_ms.into()) * attempts
+        + Duration::from_millis(200) * attempts.saturating_sub(1)
+}
+
+/// By the method, unless the manifest says more.
+fn purpose(manifest: &OperationManifest) -> Kind {
+    manifest.kind.unwrap_or(if manifest.method == Method::Get { Kind::Query } else { Kind::Order })
+}
+
+/// What is wrong with the words that an operation agrees on with its provider.
+fn check_words(manifest: &OperationManifest) -> Result<(), String> {
+    let (order, status) = (purpose(manifest) == Kind::Order, purpose(manifest) == Kind::Status);
+    let mut shapes = manifest.accepted.iter().chain(&manifest.refusals);
+    let both = manifest.accepted.iter().any(|yes| manifest.refusals.iter().any(|no| no.overlaps(yes)));
+    let rules = [
+        (order != (manifest.method == Method::Post), "kind: an order is a POST, and nothing else is"),
+        (order && manifest.accepted.is_empty(), "accepted: an order needs the answer by which it is taken"),
+        (!order && shapes.clone().next().is_some(), "accepted, refusals: for orders only"),
+        (!shapes.all(Shape::is_sound), "accepted, refusals: a status, a path and texts"),
+        (both, "accepted, refusals: one answer would be both"),
+        (status != manifest.standings.is_some(), "standings: for the kind status, and mandatory there"),
+        (
+            manifest.standings.as_ref().is_some_and(|standings| !standings.is_sound()),
+            "standings: a path, and each text with one meaning",
+        ),
+        (status && manifest.cache.is_some(), "cache: where an order stands is asked anew each time"),
+        ((order || status) && manifest.response.kind != ResponseKind::Json, "response.kind: words are read from JSON"),
+    ];
+    match rules.iter().find(|(broken, _)| *broken) {
+        Some((_, problem)) => Err((*problem).to_owned()),
+        None => Ok(()),
+    }
+}
+
 fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
+    check_words(manifest)?;
     let in_body = manifest.params.values().any(|parameter| parameter.place == Place::Body);
     let get = manifest.method == Method::Get;
     let key = manifest.idempotency_header.as_deref();
@@ -265,7 +326,8 @@ fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
             manifest.response.max_bytes == 0 || manifest.response.max_bytes > MAX_BYTES,
             "response.max_bytes: up to 1 MiB",
         ),
-        (manifest.timeout_ms == 0 || manifest.timeout_ms > MAX_TIMEOUT_MS, "timeout_ms: up to 60000"),
+        (manifest.timeout_ms == 0, "timeout_ms: more than nothing"),
+        (worst_case(manifest) > CALL_BUDGET, "timeout_ms: all attempts together take longer than a caller waits (8 s)"),
     ];
     match rules.iter().find(|(broken, _)| *broken) {
         Some((_, problem)) => Err((*problem).to_owned()),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::parameter::Parameter;
+use super::word::{Shape, Standings};
 
 /// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,6 +30,21 @@ pub struct Manifest {
     pub operations: BTreeMap<String, OperationManifest>,
     /// What it may tell us; absent: its webhooks are refused.
     pub webhook: Option<WebhookManifest>,
+    /// The oldest TLS that is spoken with it. Default: 1.3.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+/// Versions of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Tls {
+    /// RFC 8446.
+    #[default]
+    #[serde(rename = "1.3")]
+    V13,
+    /// RFC 5246, for a provider that has nothing newer: still with forward secrecy and an AEAD, without encrypted certificates.
+    #[serde(rename = "1.2")]
+    V12,
 }
 
 /// Where a secret goes.
@@ -111,6 +127,28 @@ pub struct OperationManifest {
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
+    /// What it is for. Default: a GET is a query, a POST an order.
+    pub kind: Option<Kind>,
+    /// The answers by which the provider takes an order. Mandatory for an order; any other answer leaves its outcome unknown.
+    #[serde(default)]
+    pub accepted: Vec<Shape>,
+    /// The answers by which it refuses an order for good. Default: none, so nothing but silence is certain.
+    #[serde(default)]
+    pub refusals: Vec<Shape>,
+    /// What its texts mean. Mandatory for the kind `status`.
+    pub standings: Option<Standings>,
+}
+
+/// What an operation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Reads something.
+    Query,
+    /// Has an effect. It ends accepted, refused or unknown.
+    Order,
+    /// Asks where an order stands. The answer has a member `outcome`: `accepted`, `paid`, `failed` or `returned`.
+    Status,
 }
 
 /// Methods that an operation can use.

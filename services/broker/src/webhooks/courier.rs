@@ -2,12 +2,15 @@
 //!
 //! At least once, with the event's id as idempotency key: a message is marked as delivered only after the ledger has said so, and
 //! a broker that dies in between (or two brokers that share the inbox) is harmless, because a claim is a lease that runs out.
-//! What the ledger refuses for good is kept for a person; everything else is tried again, ever more slowly, without end.
+//! What the ledger refuses in words that we know to be about the event itself is kept for a person ([`super::command`]) and for the provider, who may
+//! send it again; everything else is tried again, ever more slowly, without end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::problem::code;
 use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::StatusCode;
 use runtime::{Clock, Shutdown, trace};
 use storage::{Pool, StorageError};
 use tokio::sync::Notify;
@@ -25,6 +28,15 @@ const LEASE: TimeDelta = TimeDelta::seconds(30);
 const MAX_PAUSE: TimeDelta = TimeDelta::minutes(5);
 /// How long ids are remembered against replays; the signature window is five minutes.
 const MEMORY: TimeDelta = TimeDelta::days(30);
+/// What the ledger says about an event that will not be right the next time either: status, code and, where the code is about any request, the
+/// field. Whatever is not in here is about something else: a proxy, a ledger of another version, a fault.
+const FINAL: [(u16, &str, Option<&str>); 5] = [
+    (400, code::AMOUNT_INVALID, None),
+    (400, code::REQUEST_INVALID, Some("currency")),
+    (400, code::REQUEST_INVALID, Some("event_id")),
+    (404, code::PAYOUT_NOT_FOUND, None),
+    (422, code::KEY_REUSED, None),
+];
 /// How often old ones are deleted.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
@@ -92,14 +104,18 @@ impl Courier {
             deliveries.spawn(async move { courier.deliver(message).await });
         }
         while let Some(ended) = deliveries.join_next().await {
-            if let Ok(Err(error)) = ended {
-                tracing::warn!(cause = %error, "the outcome of a delivery was not stored; it will be delivered again");
+            match ended {
+                Ok(Ok(())) => (),
+                Ok(Err(error)) => {
+                    tracing::warn!(cause = %error, "the outcome of a delivery was not stored; it will be delivered again");
+                }
+                Err(error) => tracing::error!(cause = %error, "a delivery broke off; it will be made again"),
             }
         }
         Ok(count)
     }
 
-    /// One delivery, in the trace in which the message came.
+    /// One delivery, in the trace that the message began here.
     async fn deliver(&self, message: Due) -> Result<(), StorageError> {
         let span = tracing::info_span!(
             "webhook.deliver",
@@ -123,7 +139,9 @@ impl Courier {
     }
 
     async fn send(&self, message: &Due) -> Outcome {
-        let body = message.body.as_deref().unwrap_or_default();
+        let Some(body) = message.body.as_deref() else {
+            return Outcome::Postponed("the message is gone, which the database should not allow".to_owned());
+        };
         let Ok(Some(delivery)) = event::delivery(&message.provider, &message.event_id, body) else {
             return Outcome::Rejected("the event is not of the agreed form".to_owned());
         };
@@ -136,11 +154,16 @@ impl Courier {
         if status.is_success() {
             return Outcome::Delivered;
         }
-        let code = response.json::<api::Problem>().await.map_or_else(|_| String::new(), |problem| problem.code);
-        let said = format!("{} {code}", status.as_u16());
-        // An unknown *route* is a ledger of another version, not a refusal.
-        let refused = matches!(status.as_u16(), 400 | 404 | 409 | 410 | 422) && code != api::problem::code::NOT_FOUND;
-        if refused { Outcome::Rejected(said) } else { Outcome::Postponed(said) }
+        match response.json::<api::Problem>().await {
+            Ok(problem) => {
+                let said = format!("{} {}", status.as_u16(), problem.code);
+                if is_final(status, &problem) { Outcome::Rejected(said) } else { Outcome::Postponed(said) }
+            }
+            Err(error) => {
+                let why = runtime::http::cause(&error);
+                Outcome::Postponed(format!("{} without a problem: {why}", status.as_u16()))
+            }
+        }
     }
 
     async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), StorageError> {
@@ -175,6 +198,12 @@ impl Courier {
     fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default()
     }
+}
+
+fn is_final(status: StatusCode, problem: &api::Problem) -> bool {
+    FINAL.iter().any(|(known, code, field)| {
+        status.as_u16() == *known && problem.code == *code && (field.is_none() || problem.field.as_deref() == *field)
+    })
 }
 
 /// 0.25, 0.5, 1 … seconds, at most five minutes, and up to a quarter more.

@@ -17,10 +17,10 @@ pub async fn post(
     receiver: web::Data<Receiver>,
 ) -> Result<HttpResponse, Problem> {
     let terms = receiver.terms(&provider)?;
-    let body = extract::read_body(&mut payload.into_inner(), terms.max_bytes()).await?;
+    let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await?;
     let headers = headers(request.headers()).ok_or_else(|| receiver.refuse("headers_missing_or_doubled"))?;
     match receiver.receive(&terms, &headers, &body).await? {
-        Received::New | Received::Again => Ok(HttpResponse::Accepted().finish()),
+        Received::New | Received::Again | Received::Reopened => Ok(HttpResponse::Accepted().finish()),
     }
 }
 

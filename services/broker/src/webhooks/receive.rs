@@ -51,6 +51,8 @@ pub enum Received {
     New,
     /// It was there.
     Again,
+    /// It was there, rejected, and is judged anew.
+    Reopened,
 }
 
 impl Receiver {
@@ -76,11 +78,11 @@ impl Receiver {
     pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Problem> {
         self.verify(terms, headers, body).await?;
         let provider = terms.provider.name.as_str();
-        let malformed = |_| Problem::invalid("the event is not of the agreed form").field("data");
+        let malformed = |_| Problem::invalid("the event is not of the agreed form").field("type");
         let kind = event::kind(body).map_err(malformed)?;
-        // Whether it can be acted on is found out now, while the sender still listens.
-        let wanted = terms.events.contains(&kind)
-            && event::delivery(&terms.provider.name, headers.id, body).map_err(malformed)?.is_some();
+        // What is about money and cannot be read is kept as well: the courier rejects it, and a person sees it. Refused, it would be seen by nobody.
+        let asks_nothing = matches!(event::delivery(provider, headers.id, body), Ok(None));
+        let wanted = terms.events.contains(&kind) && !asks_nothing;
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default();
         let message = NewMessage {
             id: storage::ids::new(self.clock.unix_millis()),
@@ -110,6 +112,11 @@ impl Receiver {
             Inserted::Same => {
                 log("duplicate");
                 Ok(Received::Again)
+            }
+            Inserted::Reopened => {
+                log("reopened");
+                self.wake.notify_one();
+                Ok(Received::Reopened)
             }
             Inserted::Different => {
                 // Signed, and yet another message under an id that was used: the provider's fault, and never ours to act on.

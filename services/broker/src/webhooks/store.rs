@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::schema::webhook_inbox as inbox;
 
+/// How often a provider can have a rejected message judged anew by sending it again. After that a person has to.
+const REOPENED_BY_PROVIDER: i32 = 10;
+
 /// A verified message.
 pub(super) struct NewMessage<'a> {
     pub(super) id: Uuid,
@@ -28,6 +31,8 @@ pub(super) enum Inserted {
     New,
     /// The same message was there.
     Same,
+    /// The same message was there, rejected, and waits for another judgement now.
+    Reopened,
     /// Another message with this id was there.
     Different,
 }
@@ -44,7 +49,22 @@ pub(super) struct Due {
     pub(super) attempts: i32,
 }
 
-/// Stores a message unless its id is known.
+/// A message as an operator sees it: everything but the message itself, which can name a payer.
+#[derive(Queryable)]
+pub(super) struct Listed {
+    pub(super) id: Uuid,
+    pub(super) provider: String,
+    pub(super) event_id: String,
+    pub(super) kind: String,
+    pub(super) state: String,
+    pub(super) attempts: i32,
+    pub(super) reopened: i32,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) settled_at: Option<DateTime<Utc>>,
+    pub(super) last_error: Option<String>,
+}
+
+/// Stores a message unless its id is known. A rejected one that comes again is judged anew, a limited number of times.
 pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Result<Inserted, StorageError> {
     let settled = message.body.is_none().then_some(message.now);
     let inserted = diesel::insert_into(inbox::table)
@@ -68,12 +88,65 @@ pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Res
     if inserted == 1 {
         return Ok(Inserted::New);
     }
-    let known: Vec<u8> = inbox::table
+    let (id, known): (Uuid, Vec<u8>) = inbox::table
         .filter(inbox::provider.eq(message.provider).and(inbox::event_id.eq(message.event_id)))
-        .select(inbox::digest)
+        .select((inbox::id, inbox::digest))
         .first(db)
         .await?;
-    Ok(if known == message.digest { Inserted::Same } else { Inserted::Different })
+    if known != message.digest {
+        return Ok(Inserted::Different);
+    }
+    let reopened = reopen(db, id, REOPENED_BY_PROVIDER, message.now).await?;
+    Ok(if reopened { Inserted::Reopened } else { Inserted::Same })
+}
+
+/// Puts a rejected message back into the queue unless that was done `limit` times before; tells whether it is there now.
+pub(super) async fn reopen(
+    db: &mut Connection,
+    id: Uuid,
+    limit: i32,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let rejected = inbox::id.eq(id).and(inbox::state.eq("rejected")).and(inbox::reopened.lt(limit));
+    let reopened = diesel::update(inbox::table.filter(rejected))
+        .set((
+            inbox::state.eq("pending"),
+            inbox::reopened.eq(inbox::reopened + 1),
+            inbox::attempts.eq(0),
+            inbox::next_attempt_at.eq(now),
+            inbox::settled_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(db)
+        .await?;
+    Ok(reopened == 1)
+}
+
+/// Messages in a state after one, oldest first: ids sort by time.
+pub(super) async fn list(
+    db: &mut Connection,
+    state: &str,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Listed>, StorageError> {
+    let listed = inbox::table
+        .filter(inbox::state.eq(state).and(inbox::id.gt(after)))
+        .order(inbox::id)
+        .limit(limit)
+        .select((
+            inbox::id,
+            inbox::provider,
+            inbox::event_id,
+            inbox::kind,
+            inbox::state,
+            inbox::attempts,
+            inbox::reopened,
+            inbox::received_at,
+            inbox::settled_at,
+            inbox::last_error,
+        ))
+        .load(db)
+        .await?;
+    Ok(listed)
 }
 
 /// Takes up to `limit` due messages for `lease`: until then nobody else sees them, after it anybody does.

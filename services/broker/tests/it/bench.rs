@@ -1,7 +1,7 @@
 //! The scene: what every test needs, started for it alone.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -48,6 +48,7 @@ pub(crate) struct Ledger {
     server: Server,
     pub(crate) told: Arc<Mutex<Vec<Told>>>,
     pub(crate) answer: Arc<AtomicU16>,
+    pub(crate) says: Arc<Mutex<Value>>,
 }
 
 /// One request to the ledger.
@@ -62,9 +63,10 @@ impl Ledger {
     async fn start(pki: &Pki) -> Self {
         let told: Arc<Mutex<Vec<Told>>> = Arc::default();
         let answer = Arc::new(AtomicU16::new(200));
-        let (heard, status) = (Arc::clone(&told), Arc::clone(&answer));
+        let says = Arc::new(Mutex::new(json!({})));
+        let (heard, status, body_of) = (Arc::clone(&told), Arc::clone(&answer), Arc::clone(&says));
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
-            let (heard, status) = (Arc::clone(&heard), Arc::clone(&status));
+            let (heard, status, body_of) = (Arc::clone(&heard), Arc::clone(&status), Arc::clone(&body_of));
             config.default_service(web::to(move |request: HttpRequest, body: web::Json<Value>| {
                 let traceparent = request.headers().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
                 heard.lock().unwrap().push(Told {
@@ -73,11 +75,21 @@ impl Ledger {
                     traceparent,
                 });
                 let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).unwrap();
-                std::future::ready(HttpResponse::build(status).json(json!({})))
+                std::future::ready(HttpResponse::build(status).json(&*body_of.lock().unwrap()))
             }));
         });
         let server = Server::start(ANY, &pki.internal("ledger"), Some(&pki.internal_ca()), routes).await.unwrap();
-        Self { server, told, answer }
+        Self { server, told, answer, says }
+    }
+
+    /// Answers a problem from now on.
+    pub(crate) fn refuse(&self, status: u16, code: &str, field: Option<&str>) {
+        let mut problem = json!({ "type": "t", "title": "t", "status": status, "code": code });
+        if let Some(field) = field {
+            problem["field"] = json!(field);
+        }
+        *self.says.lock().unwrap() = problem;
+        self.answer.store(status, Ordering::SeqCst);
     }
 
     pub(crate) fn told(&self) -> Vec<Told> {
@@ -98,6 +110,8 @@ pub(crate) struct Bench {
     pub(crate) as_ledger: reqwest::Client,
     pub(crate) superuser: storage::Pool,
     pub(crate) config: Config,
+    /// Bound and never read: the name server of `lost`.
+    _silent: UdpSocket,
 }
 
 impl Bench {
@@ -111,15 +125,28 @@ impl Bench {
         let partner = Partner::start(partner_options).await.unwrap();
         let ledger = Ledger::start(&pki).await;
         let hostile = Hostile::start(&pki).await;
-        let config = configuration(&pki, &database, &partner, &ledger, &hostile);
+        let silent = UdpSocket::bind(ANY).unwrap();
+        let config = configuration(&pki, &database, &partner, &ledger, &hostile, silent.local_addr().unwrap());
         let clock = Arc::new(ManualClock::now());
         let broker = runtime::start::<Broker>(config.clone(), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         partner.send_webhooks_to(format!("https://localhost:{}/webhooks/sandbox-bank", broker.public.unwrap().port()));
         let public = server::client(&pki.public_ca(), None).unwrap();
         let as_ledger = server::client(&pki.internal_ca(), Some(&pki.internal("ledger"))).unwrap();
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
-        let bench =
-            Self { broker, pki, database, partner, ledger, hostile, clock, public, as_ledger, superuser, config };
+        let bench = Self {
+            broker,
+            pki,
+            database,
+            partner,
+            ledger,
+            hostile,
+            clock,
+            public,
+            as_ledger,
+            superuser,
+            config,
+            _silent: silent,
+        };
         bench.seal("sandbox-bank", "api", &bearer).await;
         bench.seal("sandbox-bank", "webhook", &whsec).await;
         bench.seal("hostile", "api", HOSTILE_SECRET).await;
@@ -149,6 +176,25 @@ impl Bench {
         let url = format!("https://localhost:{}/internal/v1/operations/{operation}", self.broker.internal.port());
         let response = client.post(url).json(&body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// A second broker, with one provider somewhere else.
+    pub(crate) async fn broker_with(&self, provider: &str, settings: ProviderSettings) -> Running {
+        let mut config = self.config.clone();
+        config.providers.insert(provider.to_owned(), settings);
+        runtime::start::<Broker>(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await.unwrap()
+    }
+
+    /// Calls an operation of that broker as the ledger.
+    pub(crate) async fn call_at(&self, broker: &Running, operation: &str, params: Value) -> (u16, Value) {
+        let url = format!("https://localhost:{}/internal/v1/operations/{operation}", broker.internal.port());
+        let response = self.as_ledger.post(url).json(&json!({ "params": params })).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// The settings of a provider on loopback under the development authority.
+    pub(crate) fn on_loopback(&self, url: String) -> ProviderSettings {
+        ProviderSettings { base_url: Some(url), ..self.config.providers["hostile"].clone() }
     }
 
     /// Sends a webhook with these headers.
@@ -230,13 +276,21 @@ impl NowOf for Utc {
     }
 }
 
-fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: &Ledger, hostile: &Hostile) -> Config {
+fn configuration(
+    pki: &Pki,
+    database: &TestDatabase,
+    partner: &Partner,
+    ledger: &Ledger,
+    hostile: &Hostile,
+    silent: SocketAddr,
+) -> Config {
     let (public, internal) = (pki.public("broker"), pki.internal("broker"));
     let loopback = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     let at = |url: String| ProviderSettings {
         base_url: Some(url),
         root_certificates_file: Some(pki.public_ca()),
         allowed_networks: loopback.clone(),
+        ..ProviderSettings::default()
     };
     let providers = BTreeMap::from([
         ("ecb".to_owned(), at(partner.url())),
@@ -249,6 +303,8 @@ fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: 
             "impostor".to_owned(),
             ProviderSettings { root_certificates_file: Some(pki.internal_ca()), ..at(hostile.url()) },
         ),
+        // A provider whose name server keeps silent.
+        ("lost".to_owned(), ProviderSettings { name_servers: vec![silent], ..at("https://lost.example".to_owned()) }),
     ]);
     Config {
         common: Common {
@@ -283,5 +339,8 @@ fn configuration(pki: &Pki, database: &TestDatabase, partner: &Partner, ledger: 
 
 fn manifests() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/manifests");
-    ["hostile", "outside", "impostor"].iter().map(|name| folder.join(format!("{name}.toml"))).collect()
+    ["hostile", "outside", "impostor", "lost", "raw", "old"]
+        .iter()
+        .map(|name| folder.join(format!("{name}.toml")))
+        .collect()
 }

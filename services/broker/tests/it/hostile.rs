@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::body::{BodyStream, MessageBody};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
@@ -28,6 +29,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
     pub(crate) key: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 struct State {
@@ -66,6 +68,7 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
             path: request.path().to_owned(),
             authorization: authorization.clone(),
             key: header("idempotency-key"),
+            headers: headers(&request),
         });
         seen_before
     };
@@ -75,7 +78,11 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
     }
     let secret = authorization.unwrap_or_default().replace("Bearer ", "");
     let good = json!({ "id": "1", "note": "not for you" });
-    match request.path().rsplit('/').next().unwrap() {
+    let how = request.path().rsplit('/').next().unwrap();
+    if let Some(answer) = refuse(how, earlier, &secret).await {
+        return answer;
+    }
+    match how {
         "echo" => HttpResponse::Ok().json(json!({ "id": "1", "request": { "authorization": secret } })),
         "echo-in-key" => HttpResponse::Ok().json(json!({ "id": "1", secret: 1 })),
         "echo-base64" => {
@@ -104,12 +111,38 @@ async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpRespons
         "not-json" => HttpResponse::Ok().content_type("application/json").body("{\"id\":"),
         "no-id" => HttpResponse::Ok().json(json!({ "note": "x" })),
         "object-id" => HttpResponse::Ok().json(json!({ "id": { "note": "x" } })),
-        "refuse" => HttpResponse::UnprocessableEntity().json(json!({ "error": "internal details" })),
-        "busy" => HttpResponse::TooManyRequests().finish(),
         "fail" => HttpResponse::InternalServerError().finish(),
         "flaky" if earlier < 2 => HttpResponse::ServiceUnavailable().finish(),
         _ => HttpResponse::Ok().json(good),
     }
+}
+
+/// The ways to say no, and a yes in other words than those that were agreed.
+async fn refuse(how: &str, earlier: usize, secret: &str) -> Option<HttpResponse> {
+    let agreed = json!({ "error": "no such creditor" });
+    Some(match how {
+        // On the books, but the answer comes too late; a repetition of it is refused.
+        "late" if earlier == 0 => {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            HttpResponse::Ok().json(json!({ "id": "1" }))
+        }
+        "refuse" | "late" => HttpResponse::UnprocessableEntity().json(agreed),
+        "refuse-otherwise" => HttpResponse::UnprocessableEntity().json(json!({ "error": "internal details" })),
+        "refuse-by-firewall" => HttpResponse::Forbidden().content_type("text/html").body("<h1>Request blocked</h1>"),
+        "refuse-moved" => HttpResponse::NotFound().json(agreed),
+        "take-and-reject" => HttpResponse::Ok().json(json!({ "id": "", "error": "no such creditor" })),
+        "take-otherwise" => HttpResponse::Accepted().json(json!({ "id": "1" })),
+        "echo-refusing" => HttpResponse::UnprocessableEntity().json(json!({ "error": secret })),
+        "busy" => HttpResponse::TooManyRequests().finish(),
+        "busy-a-second" if earlier == 0 => HttpResponse::TooManyRequests().insert_header(("retry-after", "1")).finish(),
+        "busy-a-minute" => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "60")).finish(),
+        _ => return None,
+    })
+}
+
+fn headers(request: &HttpRequest) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+    request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// The secret with every character as a JSON escape.

@@ -7,5 +7,6 @@ mod egress;
 mod hostile;
 mod operations;
 mod process;
+mod raw;
 mod secrets;
 mod webhooks;

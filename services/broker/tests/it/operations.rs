@@ -6,6 +6,7 @@ use testkit::server;
 use crate::bench::{Bench, HOSTILE_SECRET};
 
 const PAYOUT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn order() -> serde_json::Value {
     json!({
@@ -48,17 +49,15 @@ async fn a_payout_carries_the_secret_happens_once_and_says_only_what_is_listed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_trace_of_the_order_reaches_the_ledger_again_through_the_partner() {
+async fn a_third_party_learns_nothing_of_our_trace() {
     let bench = Bench::start().await;
-    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let url =
-        format!("https://localhost:{}/internal/v1/operations/sandbox-bank/create_payout", bench.broker.internal.port());
-    let request = bench.as_ledger.post(url).header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
-    let answer = request.json(&json!({ "params": order(), "idempotency_key": "k" })).send().await.unwrap();
+    let url = format!("https://localhost:{}/internal/v1/operations/hostile/good", bench.broker.internal.port());
+    let request = bench.as_ledger.post(url).header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    let answer = request.header("tracestate", "a=b").json(&json!({ "params": {} })).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    bench.until("webhook_inbox where state = 'delivered'", 1).await;
-    let carried = bench.ledger.told()[0].traceparent.clone().unwrap();
-    assert_eq!(carried.split('-').nth(1), Some(trace));
+    let seen = bench.hostile.seen();
+    let ours = |name: &String| ["traceparent", "tracestate", "baggage", "request-id"].contains(&name.as_str());
+    assert!(!seen[0].headers.iter().any(|(name, value)| ours(name) || value.contains(TRACE)), "{:?}", seen[0].headers);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +119,7 @@ async fn a_bad_parameter_is_named_and_nothing_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_holds_our_secret_never_passes_and_trips_the_breaker() {
-    for how in ["echo", "echo-in-key", "echo-base64", "echo-escaped", "echo-header", "echo-broken"] {
+    for how in ["echo", "echo-in-key", "echo-base64", "echo-escaped", "echo-header", "echo-broken", "echo-refusing"] {
         let bench = Bench::start().await;
         let (status, problem) = bench.call("hostile/ask", json!({ "how": how })).await;
         assert_eq!((status, problem["code"].as_str()), (502, Some("broker.upstream_failed")), "{how}");
@@ -142,13 +141,23 @@ async fn what_may_have_happened_is_unknown_and_what_cannot_have_happened_is_not(
         ("hostile/order", "no-id", 503, "server.outcome_unknown", 1),
         ("hostile/order", "redirect", 503, "server.outcome_unknown", 1),
         ("hostile/order", "refuse", 422, "broker.upstream_refused", 1),
-        ("hostile/order", "busy", 503, "broker.upstream_unavailable", 1),
+        // A no without the agreed words may come from anything in front of the books.
+        ("hostile/order", "refuse-otherwise", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "refuse-by-firewall", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "refuse-moved", 503, "server.outcome_unknown", 1),
+        // So may a yes.
+        ("hostile/order", "take-and-reject", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "take-otherwise", 503, "server.outcome_unknown", 1),
+        ("hostile/order", "busy", 503, "server.outcome_unknown", 1),
         ("hostile/order_by_key", "fail", 503, "server.outcome_unknown", 3),
         ("hostile/order_by_key", "refuse", 422, "broker.upstream_refused", 1),
+        ("hostile/order_by_key", "late", 503, "server.outcome_unknown", 2),
         ("hostile/order_by_key", "flaky", 200, "", 3),
         ("hostile/ask", "fail", 502, "broker.upstream_failed", 1),
         ("hostile/ask_again", "fail", 502, "broker.upstream_failed", 3),
         ("hostile/ask_again", "refuse", 422, "broker.upstream_refused", 1),
+        ("hostile/ask_again", "refuse-by-firewall", 422, "broker.upstream_refused", 1),
+        ("hostile/ask_again", "busy-a-second", 200, "", 2),
     ] {
         let before = bench.hostile.seen().len();
         let (got, problem) = bench.call_with_key(operation, json!({ "how": how }), "key-1").await;
@@ -200,4 +209,74 @@ async fn bodies_that_are_not_a_call_are_refused_as_problems() {
         assert_eq!(answer.status(), status, "{body}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json", "{body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_asks_for_a_pause_gets_it_from_every_call() {
+    let bench = Bench::start().await;
+    let (status, problem) = bench.call("hostile/ask_again", json!({ "how": "busy-a-minute" })).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("broker.upstream_unavailable")));
+    assert_eq!(bench.hostile.seen().len(), 1, "a long pause ends the attempts");
+    bench.clock.advance(59);
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 503);
+    assert_eq!(bench.hostile.seen().len(), 1, "nothing is sent in the meantime");
+    bench.clock.advance(1);
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_secret_is_left_alone_until_another_is_sealed() {
+    let bench = Bench::start().await;
+    let next = "hostile_next_secret_0123456789";
+    next.clone_into(&mut bench.hostile.accepts.lock().unwrap());
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 503);
+    let asked = bench.hostile.seen().len();
+    bench.clock.advance(29);
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 503);
+    assert_eq!(bench.hostile.seen().len(), asked);
+    bench.clock.advance(1);
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 503);
+    assert!(bench.hostile.seen().len() > asked, "half a minute later it is tried again");
+    assert_eq!(bench.seal("hostile", "api", next).await, 2);
+    bench.clock.advance(31);
+    assert_eq!(bench.call("hostile/good", json!({})).await.0, 200, "long before the second pause is over");
+}
+
+/// The words of the sandbox bank, over its real API.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_lost_or_late_is_unknown_and_the_bank_knows_where_it_stands() {
+    let bench = Bench::start().await;
+    for (creditor, payout, code, standing) in [
+        ("LOST Ltd", "01890a5d-ac96-774b-bcce-b302099a8101", (503, "server.outcome_unknown"), json!("paid")),
+        ("SLOW Ltd", "01890a5d-ac96-774b-bcce-b302099a8102", (503, "server.outcome_unknown"), json!("paid")),
+        ("REJECT Ltd", "01890a5d-ac96-774b-bcce-b302099a8103", (422, "broker.upstream_refused"), json!("failed")),
+        ("Carol", "01890a5d-ac96-774b-bcce-b302099a8104", (200, ""), json!("paid")),
+    ] {
+        let mut params = order();
+        params["creditor_name"] = json!(creditor);
+        params["payout_id"] = json!(payout);
+        let (status, answer) = bench.call_with_key("sandbox-bank/create_payout", params, payout).await;
+        assert_eq!((status, answer["code"].as_str().unwrap_or_default()), code, "{creditor}");
+        let (status, answer) = bench.call("sandbox-bank/payout_status", json!({ "payout_id": payout })).await;
+        assert_eq!((status, &answer["result"]["outcome"]), (200, &standing), "{creditor}: {answer}");
+        assert_eq!(answer["result"].as_object().unwrap().len(), 2, "{creditor}: the id and the outcome, no more");
+    }
+    assert_eq!(bench.partner.calls().payouts_created, 3);
+    let (status, problem) = bench.call("sandbox-bank/payout_status", json!({ "payout_id": PAYOUT })).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (422, Some("broker.upstream_refused")),
+        "the bank knows no such order"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verdict_on_an_order_comes_before_its_caller_gives_up() {
+    let bench = Bench::start().await;
+    let mut params = order();
+    params["creditor_name"] = json!("SLOW Ltd");
+    let asked = tokio::time::Instant::now();
+    let (_, problem) = bench.call_with_key("sandbox-bank/create_payout", params, PAYOUT).await;
+    assert_eq!(problem["code"], "server.outcome_unknown");
+    assert!(asked.elapsed() < broker::providers::catalogue::CALL_BUDGET, "{:?}", asked.elapsed());
 }

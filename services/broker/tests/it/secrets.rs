@@ -142,6 +142,7 @@ async fn the_migrations_can_be_undone_and_done_again() {
     let bench = Bench::start().await;
     let url = SecretString::from(bench.database.migrator_url.clone());
     let migrations = || broker::Broker::migrations().unwrap();
-    assert_eq!(storage::revert(&url, migrations()).await.unwrap(), 2);
-    assert_eq!(storage::migrate(&url, migrations()).await.unwrap(), 2);
+    let undone = storage::revert(&url, migrations()).await.unwrap();
+    assert!(undone > 0);
+    assert_eq!(storage::migrate(&url, migrations()).await.unwrap(), undone);
 }

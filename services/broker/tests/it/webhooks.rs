@@ -31,8 +31,23 @@ async fn a_payment_at_the_partner_becomes_a_deposit_and_the_message_is_forgotten
     bench.until("webhook_inbox where state = 'delivered' and body is null", 1).await;
     let told = bench.ledger.told();
     assert_eq!((told.len(), told[0].path.as_str()), (1, "/internal/v1/deposits"));
-    let expected = json!({ "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
+    let expected = json!({ "provider": "sandbox-bank", "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
     assert_eq!(told[0].body, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_begins_a_trace_of_ours_whatever_its_sender_says() {
+    let bench = Bench::start().await;
+    let (now, body, trace) = (bench.clock.unix(), event(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    let signature = partner::webhook::sign(&bench.whsec(), "evt_1", now, &body).unwrap();
+    let (now, theirs) = (now.to_string(), format!("00-{trace}-00f067aa0ba902b7-01"));
+    let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", &*now), ("webhook-signature", &*signature)];
+    let headers = [&headers[..], &[("traceparent", &*theirs)]].concat();
+    assert_eq!(bench.webhook("sandbox-bank", &headers, &body).await, 202);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    let carried = bench.ledger.told()[0].traceparent.clone().unwrap();
+    assert!(carried.starts_with("00-") && !carried.contains(trace), "{carried}");
+    assert_eq!(bench.count(&format!("webhook_inbox where traceparent like '%{trace}%'")).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,17 +104,47 @@ async fn a_large_message_is_refused_before_it_is_hashed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_message_that_is_only_announced_is_refused_at_once() {
+    let bench = Bench::start().await;
+    let url = format!("https://localhost:{}/webhooks/sandbox-bank", bench.broker.public.unwrap().port());
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+    let request = bench.public.post(url).header("content-length", "4294967296").body(reqwest::Body::wrap_stream(never));
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(3), request.send()).await;
+    assert_eq!(answer.expect("not only after the time for the body").unwrap().status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signed_nonsense_is_a_client_error_and_other_events_are_taken_and_dropped() {
     let bench = Bench::start().await;
     let (secret, now) = (bench.whsec(), bench.clock.unix());
-    for (id, body) in
-        [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"payment.received\",\"data\":{\"amount\":1}}")]
-    {
+    for (id, body) in [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"a b\",\"data\":{}}")] {
         assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 400, "{body}");
     }
     assert_eq!(bench.count("webhook_inbox").await, 0);
     assert_eq!(bench.signed(&secret, "evt_4", now, b"{\"type\":\"invoice.sent\",\"data\":{}}").await, 202);
     assert_eq!(bench.count("webhook_inbox where state = 'ignored' and body is null").await, 1);
+    assert!(bench.ledger.told().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_payment_that_we_cannot_read_is_kept_for_a_person() {
+    let bench = Bench::start().await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    let readable = String::from_utf8(event()).unwrap();
+    for (id, body) in [
+        ("evt_1", "{\"type\":\"payment.received\",\"data\":{\"amount\":1}}".to_owned()),
+        ("evt_2", readable.replace(ACCOUNT, "DE89370400440532013000")),
+        ("evt_3", readable.replace("\"250.00\"", "250.00")),
+    ] {
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202, "{body}");
+        let kept = format!(
+            "webhook_inbox where event_id = '{id}' and state = 'rejected' and body is not null and last_error like '%agreed form'"
+        );
+        bench.until(&kept, 1).await;
+        // Again, and judged anew: it is still not readable, and stays.
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202);
+        bench.until(&format!("{kept} and reopened = 1"), 1).await;
+    }
     assert!(bench.ledger.told().is_empty());
 }
 
@@ -133,12 +178,109 @@ async fn what_the_ledger_cannot_take_now_it_gets_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_ledger_refuses_is_kept_for_a_person() {
     let bench = Bench::start().await;
-    bench.ledger.answer.store(422, Ordering::SeqCst);
+    bench.ledger.refuse(422, "idempotency.key_reused", None);
     assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await, 202);
     bench.until("webhook_inbox where state = 'rejected' and body is not null", 1).await;
     bench.clock.advance(3600);
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(bench.ledger.told().len(), 1, "not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_ledger_says_in_so_many_words_is_final() {
+    let bench = Bench::start().await;
+    assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &event()).await, 202);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    // A path that has moved, a proxy in between, a ledger of another version, a code for others: none of them is about this money.
+    let answers = [
+        (404, None, None),
+        (422, None, None),
+        (404, Some("request.not_found"), None),
+        (400, Some("request.invalid"), Some("provider")),
+        (400, Some("request.invalid"), None),
+        (403, Some("auth.forbidden"), None),
+        (409, Some("idempotency.key_reused"), None),
+        (422, Some("ledger.insufficient_funds"), None),
+        (404, Some("ledger.account_not_found"), None),
+        (500, Some("idempotency.key_reused"), None),
+    ];
+    for (number, (status, code, field)) in answers.into_iter().enumerate() {
+        if let Some(code) = code {
+            bench.ledger.refuse(status, code, field);
+        } else {
+            *bench.ledger.says.lock().unwrap() = json!("<html>not here</html>");
+            bench.ledger.answer.store(status, Ordering::SeqCst);
+        }
+        let event_id = format!("evt_no_{number}");
+        assert_eq!(bench.signed(&bench.whsec(), &event_id, bench.clock.unix(), &event()).await, 202);
+        let tried = format!("webhook_inbox where event_id = '{event_id}' and last_error like '{status}%'");
+        bench.until(&tried, 1).await;
+        assert_eq!(bench.count(&format!("{tried} and state = 'pending'")).await, 1, "{status} {code:?}");
+    }
+    bench.ledger.answer.store(200, Ordering::SeqCst);
+    bench.until_in_time("webhook_inbox where state = 'delivered'", 11).await;
+    // And what is final.
+    for (number, (status, code, field)) in [
+        (400, "ledger.amount_invalid", Some("amount")),
+        (400, "request.invalid", Some("currency")),
+        (404, "ledger.payout_not_found", None),
+        (422, "idempotency.key_reused", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        bench.ledger.refuse(status, code, field);
+        let event_id = format!("evt_final_{number}");
+        assert_eq!(bench.signed(&bench.whsec(), &event_id, bench.clock.unix(), &event()).await, 202);
+        bench.until(&format!("webhook_inbox where event_id = '{event_id}' and state = 'rejected'"), 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_message_that_the_provider_sends_again_is_judged_anew() {
+    let bench = Bench::start().await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    bench.ledger.refuse(400, "request.invalid", Some("currency"));
+    assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
+    bench.until("webhook_inbox where state = 'rejected'", 1).await;
+    let other = String::from_utf8(event()).unwrap().replace("250.00", "950.00");
+    assert_eq!(bench.signed(&secret, "evt_1", now, other.as_bytes()).await, 409, "the same message, that is");
+    // In vain, and bounded: a provider that sends it for ever does not make us ask for ever.
+    for times in 1..=10 {
+        assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
+        bench.until(&format!("webhook_inbox where state = 'rejected' and reopened = {times}"), 1).await;
+    }
+    assert_eq!(bench.ledger.told().len(), 11);
+    assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!((bench.ledger.told().len(), bench.count("webhook_inbox where state = 'rejected'").await), (11, 1));
+
+    bench.ledger.refuse(400, "request.invalid", Some("currency"));
+    assert_eq!(bench.signed(&secret, "evt_2", now, &event()).await, 202);
+    bench.until("webhook_inbox where event_id = 'evt_2' and state = 'rejected'", 1).await;
+    bench.ledger.answer.store(201, Ordering::SeqCst);
+    assert_eq!(bench.signed(&secret, "evt_2", now, &event()).await, 202);
+    bench.until("webhook_inbox where event_id = 'evt_2' and state = 'delivered' and body is null", 1).await;
+    assert_eq!(bench.signed(&secret, "evt_2", now, &event()).await, 202, "and once delivered never again");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(bench.ledger.told().iter().filter(|told| told.body["event_id"] == "evt_2").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_providers_one_event_id_two_messages() {
+    let bench = Bench::start().await;
+    let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    bench.seal("outside", "webhook", other).await;
+    let (secret, now) = (bench.whsec(), bench.clock.unix());
+    assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
+    let signature = partner::webhook::sign(other, "evt_1", now, &event()).unwrap();
+    let time = now.to_string();
+    let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", &*time), ("webhook-signature", &*signature)];
+    assert_eq!(bench.webhook("outside", &headers, &event()).await, 202);
+    bench.until("webhook_inbox where state = 'delivered'", 2).await;
+    let mut providers: Vec<_> = bench.ledger.told().iter().map(|told| told.body["provider"].to_string()).collect();
+    providers.sort();
+    assert_eq!(providers, ["\"outside\"", "\"sandbox-bank\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,6 +326,24 @@ async fn a_stored_message_can_be_cleared_but_never_changed_or_reopened() {
     bench.ledger.answer.store(200, Ordering::SeqCst);
     bench.until_in_time("webhook_inbox where state = 'delivered'", 1).await;
     assert!(run("update webhook_inbox set state = 'pending', body = '\\x7b7d', settled_at = null").await.is_err());
+    // A rejected one goes back to the queue and nowhere else, and each time is counted.
+    bench.ledger.refuse(422, "idempotency.key_reused", None);
+    assert_eq!(bench.signed(&bench.whsec(), "evt_2", bench.clock.unix(), &event()).await, 202);
+    bench.until("webhook_inbox where state = 'rejected'", 1).await;
+    for change in [
+        "state = 'delivered', body = null",
+        "state = 'ignored', body = null",
+        "state = 'pending', settled_at = null",
+        "state = 'pending', settled_at = null, reopened = reopened + 2",
+        "reopened = reopened + 1",
+        "body = null",
+    ] {
+        let statement: &'static str =
+            Box::leak(format!("update webhook_inbox set {change} where state = 'rejected'").into_boxed_str());
+        assert!(run(statement).await.is_err(), "{change}");
+    }
+    assert!(run("delete from webhook_inbox").await.is_err());
+    bench.sql("delete from webhook_inbox where state = 'rejected'").await;
     run("select webhook_inbox_purge(now() - interval '1 day')").await.unwrap();
     assert_eq!(bench.count("webhook_inbox").await, 1, "too young to be deleted");
     run("select webhook_inbox_purge(now() + interval '1 day')").await.unwrap();

@@ -1,4 +1,5 @@
-//! Books a deposit. The partner's event id is the key: an event that is delivered again books nothing.
+//! Books a deposit. The partner's event id is the key, and it belongs to the partner: an event that is delivered again books nothing, another
+//! partner's event of the same id is other money.
 
 use api::internal::Deposit;
 use api::transfers::Transfer;
@@ -7,23 +8,23 @@ use crate::error::Error;
 use crate::input::{self, time, wire};
 use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
+use crate::suspense::alarm;
 
-/// Whose keys these are.
-const OWNER: &str = "broker";
-
-/// The transfer, and whether it was there before.
+/// The transfer, and whether it was there before. It is to the suspense account if the wanted one cannot take it.
 pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), Error> {
+    let provider = provider(&deposit.provider)?;
+    let event_id = event_id(&deposit.event_id)?;
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;
-    let key = event_id(&deposit.event_id)?;
     let from = system_account(Purpose::Settlement, amount.currency());
-    let to = deposit.account_id;
-    let command = Command::between(Kind::Deposit, Actor::House, from, to, amount)
+    let wanted = deposit.account_id;
+    let command = Command::between(Kind::Deposit, Actor::House, from, wanted, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
     let reference = input::fitted(&deposit.reference, input::REFERENCE);
     let order = Order {
-        key: Key { owner: OWNER.to_owned(), operation: Kind::Deposit.operation(), key },
+        key: Key { owner: format!("broker:{provider}"), operation: Kind::Deposit.operation(), key: event_id.clone() },
         fingerprint: Fingerprint::of(&[
-            to.as_bytes(),
+            provider.as_bytes(),
+            wanted.as_bytes(),
             &amount.minor().to_be_bytes(),
             amount.currency().code().as_bytes(),
             deposit.debtor_name.as_bytes(),
@@ -32,14 +33,15 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
         command,
         reference: reference.clone(),
         counterparty: input::fitted(&deposit.debtor_name, input::REFERENCE),
-        extra: Extra::Nothing,
+        extra: Extra::Arrival { provider, event_id },
     };
     let receipt = state.post(order).await?;
+    let suspended = alarm::raise(state, &receipt).await?;
     let transfer = Transfer {
         id: receipt.posted.id,
         sequence: receipt.posted.sequence,
         from_account: from,
-        to_account: to,
+        to_account: if suspended { system_account(Purpose::Suspense, amount.currency()) } else { wanted },
         amount: wire(amount),
         reference,
         posted_at: time(receipt.posted.at),
@@ -54,5 +56,15 @@ pub fn event_id(id: &str) -> Result<String, Error> {
         Ok(id.to_owned())
     } else {
         Err(Error::Field { field: "event_id", problem: "is not 1 to 255 printable characters" })
+    }
+}
+
+/// A provider's name, as manifests have them.
+pub fn provider(name: &str) -> Result<String, Error> {
+    let byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(byte) {
+        Ok(name.to_owned())
+    } else {
+        Err(Error::Field { field: "provider", problem: "is not the name of a provider" })
     }
 }

@@ -2,19 +2,24 @@
 
 use api::exchanges::PostExchange;
 use chrono::NaiveDate;
-use money::{Currency, Decimal, Money, Rounding};
+use money::{Currency, Decimal, Money, MoneyError, Rounding};
 use uuid::Uuid;
 
 use super::quote::quote;
 use super::rates::SOURCE;
 use super::store::{self, Known};
 use crate::accounts;
-use crate::error::{AmountError, Error, Resource};
+use crate::error::Error;
 use crate::input::{self, time, wire};
 use crate::posting::{
-    Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Rejection, system_account,
+    Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
+    system_account,
 };
 use crate::state::State;
+
+/// Indexes of the legs that a refusal can be about.
+const FROM: i16 = 0;
+const TO: i16 = 3;
 
 /// What was agreed: stored with the transfer and never computed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +35,9 @@ pub struct Deal {
 }
 
 /// The exchange, and whether it was there before.
+///
+/// What is refused for what was asked or for what the books say is recorded under the key, like a rejection of the fold, and never judged
+/// again. What could not be judged (no rates, or none of a usable day) is not decided: the same key may come back.
 pub async fn exchange(
     state: &State,
     subject: &str,
@@ -42,15 +50,16 @@ pub async fn exchange(
     if let Some(known) = known(state, subject, key, fingerprint).await? {
         return Ok((known, true));
     }
-    let deal = deal(state, subject, request.to_account, sold).await?;
-    let order = order(subject, key, fingerprint, request, &deal);
-    let receipt = state.post(order).await?;
-    if receipt.replayed {
+    let judged = judge(state, subject, request.to_account, sold).await?;
+    let receipt = state.post(order(subject, key, fingerprint, request, &judged)).await?;
+    match judged {
+        Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
         // The other one was faster, at the rate that it was given.
-        let known = known(state, subject, key, fingerprint).await?;
-        return Ok((known.ok_or(Error::KeyReused)?, true));
+        _ => match known(state, subject, key, fingerprint).await? {
+            Some(known) => Ok((known, true)),
+            None => Err(Unanswered::Unknown.into()),
+        },
     }
-    Ok((shown(&deal, receipt.posted), false))
 }
 
 async fn known(
@@ -65,52 +74,72 @@ async fn known(
     match known.await? {
         None => Ok(None),
         Some(known) if known.fingerprint != fingerprint.0 => Err(Error::KeyReused),
-        Some(Known { rejection: Some((reason, leg)), .. }) => {
-            let rejection = Rejection { reason, leg };
+        Some(Known { outcome: Err(rejection), .. }) => {
             Err(Error::Rejected { rejection, kind: Kind::Exchange, replayed: true })
         }
-        Some(Known { deal, .. }) => Ok(deal.map(|(deal, posted)| shown(&deal, posted))),
+        Some(Known { outcome: Ok((deal, posted)), .. }) => Ok(Some(shown(&deal, posted))),
     }
 }
 
-async fn deal(state: &State, subject: &str, to: Uuid, sold: Money) -> Result<Deal, Error> {
+/// What the customer gets, or why never anything under this key.
+async fn judge(state: &State, subject: &str, to: Uuid, sold: Money) -> Result<Result<Deal, Rejection>, Error> {
+    let refused = |reason, leg| Ok(Err(Rejection { reason, leg }));
     let account = storage::subject_transaction(&state.pool, "exchanges.account", subject, async |db| {
-        accounts::store::find(db, subject, to).await?.ok_or(Error::Missing(Resource::Account))
-    })
-    .await?;
+        Ok::<_, Error>(accounts::store::find(db, subject, to).await?)
+    });
+    let Some(account) = account.await? else { return refused(Reason::NotFound, TO) };
     let target: Currency = account.money()?.currency();
     if target == sold.currency() {
-        return Err(Error::Currency("to_account"));
+        return refused(Reason::CurrencyMismatch, TO);
     }
-    let quote = quote(&state.rates.latest().await?, sold.currency(), target)?;
-    state.rates.check_age(quote.date, state.clock.unix())?;
-    let wrong = |cause| Error::Amount { field: "amount.amount", cause };
-    let bought = sold.convert(quote.rate, target, Rounding::Down).map_err(|cause| wrong(cause.into()))?;
-    if !bought.is_positive() {
-        return Err(wrong(AmountError::NotPositive));
+    let rates = state.rates.latest().await?;
+    let rate_date = state.rates.day(&rates, state.clock.unix())?;
+    let Some(rate) = quote(&rates, sold.currency(), target)? else { return refused(Reason::NoRate, TO) };
+    match sold.convert(rate, target, Rounding::Down) {
+        Ok(bought) if bought.is_positive() => Ok(Ok(Deal { sold, bought, rate, rate_date })),
+        Ok(_) => refused(Reason::TooSmall, FROM),
+        Err(MoneyError::Overflow) => refused(Reason::LimitExceeded, TO),
+        Err(cause) => Err(Error::Broker(format!("the rate of {target}: {cause}"))),
     }
-    Ok(Deal { sold, bought, rate: quote.rate, rate_date: quote.date })
 }
 
-fn order(subject: &str, key: &str, fingerprint: Fingerprint, request: &PostExchange, deal: &Deal) -> Order {
-    let fx = |money: Money| system_account(Purpose::Fx, money.currency());
-    let leg = |account, minor, of: Money| Leg { account, amount: Money::new(minor, of.currency()) };
-    // Both amounts are positive, so neither negation can overflow.
-    let (sold, bought) = (deal.sold, deal.bought);
-    let legs = vec![
-        leg(request.from_account, -sold.minor(), sold),
-        leg(fx(sold), sold.minor(), sold),
-        leg(fx(bought), -bought.minor(), bought),
-        leg(request.to_account, bought.minor(), bought),
-    ];
+fn order(
+    subject: &str,
+    key: &str,
+    fingerprint: Fingerprint,
+    request: &PostExchange,
+    judged: &Result<Deal, Rejection>,
+) -> Order {
+    let (legs, extra) = match judged {
+        Ok(deal) => (legs(request, deal), quoted(deal)),
+        Err(rejection) => (Vec::new(), Extra::Refused(*rejection)),
+    };
     Order {
         key: Key { owner: subject.to_owned(), operation: Kind::Exchange.operation(), key: key.to_owned() },
         fingerprint,
         command: Command { kind: Kind::Exchange, actor: Actor::Customer(subject.to_owned()), legs },
         reference: String::new(),
         counterparty: String::new(),
-        extra: Extra::Exchange { bought, rate: deal.rate, rate_date: deal.rate_date, rate_source: SOURCE },
+        extra,
     }
+}
+
+/// The first is the debited account ([`FROM`]), the last the credited one ([`TO`]).
+fn legs(request: &PostExchange, deal: &Deal) -> Vec<Leg> {
+    let fx = |money: Money| system_account(Purpose::Fx, money.currency());
+    let leg = |account, minor, of: Money| Leg { account, amount: Money::new(minor, of.currency()) };
+    // Both amounts are positive, so neither negation can overflow.
+    let (sold, bought) = (deal.sold, deal.bought);
+    vec![
+        leg(request.from_account, -sold.minor(), sold),
+        leg(fx(sold), sold.minor(), sold),
+        leg(fx(bought), -bought.minor(), bought),
+        leg(request.to_account, bought.minor(), bought),
+    ]
+}
+
+fn quoted(deal: &Deal) -> Extra {
+    Extra::Exchange { bought: deal.bought, rate: deal.rate, rate_date: deal.rate_date, rate_source: SOURCE }
 }
 
 /// Of what was asked. The rate is not part of it: it is ours.

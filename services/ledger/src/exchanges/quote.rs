@@ -1,7 +1,6 @@
 //! The rate between two currencies, from rates that all are against the euro. Pure.
 
 use api::broker::ReferenceRates;
-use chrono::NaiveDate;
 use money::{Currency, Decimal};
 use rust_decimal::RoundingStrategy;
 
@@ -10,40 +9,28 @@ use crate::error::Error;
 /// Fraction digits of a rate that had to be computed. A published one is taken as it is.
 pub const PLACES: u32 = 12;
 
-/// A rate with its origin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quote {
-    /// Units of the bought currency for one of the sold.
-    pub rate: Decimal,
-    /// The day it was published.
-    pub date: NaiveDate,
-}
-
-/// The rate for selling `from` and buying `to`.
-pub fn quote(rates: &ReferenceRates, from: Currency, to: Currency) -> Result<Quote, Error> {
+/// Units of `to` for one of `from`; `None` if none is published for the pair.
+pub fn quote(rates: &ReferenceRates, from: Currency, to: Currency) -> Result<Option<Decimal>, Error> {
     if rates.base != Currency::EUR.code() {
         return Err(Error::Broker("the rates are not against the euro".to_owned()));
     }
-    let date = rates.date.parse().map_err(|_| Error::Broker("the rates have no date".to_owned()))?;
-    let rate = match (from, to) {
-        (Currency::EUR, to) => per_euro(rates, to)?,
-        (from, to) => per_euro(rates, to)?
-            .checked_div(per_euro(rates, from)?)
-            .map(|rate| rate.round_dp_with_strategy(PLACES, RoundingStrategy::ToZero).normalize())
-            .filter(|rate| *rate > Decimal::ZERO)
-            .ok_or(Error::NoRate("the rate is out of range"))?,
-    };
-    Ok(Quote { rate, date })
+    let (Some(sold), Some(bought)) = (per_euro(rates, from)?, per_euro(rates, to)?) else { return Ok(None) };
+    if from == Currency::EUR {
+        return Ok(Some(bought));
+    }
+    let rate = bought.checked_div(sold);
+    let rate = rate.map(|rate| rate.round_dp_with_strategy(PLACES, RoundingStrategy::ToZero).normalize());
+    Ok(rate.filter(|rate| *rate > Decimal::ZERO))
 }
 
-fn per_euro(rates: &ReferenceRates, currency: Currency) -> Result<Decimal, Error> {
+fn per_euro(rates: &ReferenceRates, currency: Currency) -> Result<Option<Decimal>, Error> {
     if currency == Currency::EUR {
-        return Ok(Decimal::ONE);
+        return Ok(Some(Decimal::ONE));
     }
-    let text =
-        rates.rates.get(currency.code()).ok_or(Error::NoRate("no reference rate is published for a currency"))?;
-    let rate: Option<Decimal> = text.parse().ok().filter(|rate| *rate > Decimal::ZERO);
-    rate.ok_or_else(|| Error::Broker("a rate is not a positive number".to_owned()))
+    let Some(text) = rates.rates.get(currency.code()) else { return Ok(None) };
+    let wrong = || Error::Broker(format!("the rate of {currency} is not a positive number"));
+    let rate: Decimal = text.parse().map_err(|_| wrong())?;
+    if rate > Decimal::ZERO { Ok(Some(rate)) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
@@ -58,7 +45,7 @@ mod tests {
     }
 
     fn rate(from: Currency, to: Currency) -> String {
-        quote(&rates(), from, to).unwrap().rate.to_string()
+        quote(&rates(), from, to).unwrap().unwrap().to_string()
     }
 
     #[test]
@@ -66,12 +53,12 @@ mod tests {
         assert_eq!(rate(EUR, USD), "1.1172");
         assert_eq!(rate(USD, EUR), "0.895094880057");
         assert_eq!(rate(JPY, CHF), "0.00525614754");
-        assert_eq!(quote(&rates(), EUR, USD).unwrap().date.to_string(), "2026-10-30");
     }
 
     #[test]
     fn what_is_not_published_or_makes_no_sense_is_no_rate() {
-        assert!(matches!(quote(&rates(), EUR, KWD), Err(Error::NoRate(_))));
+        assert_eq!(quote(&rates(), EUR, KWD).unwrap(), None);
+        assert_eq!(quote(&rates(), KWD, USD).unwrap(), None);
         assert!(matches!(quote(&rates(), EUR, Currency::SEK), Err(Error::Broker(_))));
         let dollar = ReferenceRates { base: "USD".to_owned(), ..rates() };
         assert!(matches!(quote(&dollar, EUR, USD), Err(Error::Broker(_))));

@@ -1,6 +1,7 @@
 //! Reference rates, from the broker. It keeps them for a while; the ledger asks each time.
 
 use api::broker::{Answer, Call, ReferenceRates};
+use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -31,19 +32,22 @@ impl Rates {
         serde_json::from_value(Value::Object(answer.result)).map_err(|error| Error::Broker(error.to_string()))
     }
 
-    /// Days between the rates and now are not more than this house deals at.
-    pub fn check_age(&self, date: chrono::NaiveDate, now: i64) -> Result<(), Error> {
-        if age(date, now) > i64::from(self.max_age_days) {
-            return Err(Error::NoRate("the newest published rates are too old"));
+    /// The day of `rates`: no older than this house deals at, and not of the future, by the calendar of UTC. (They are published in
+    /// the afternoon of Frankfurt, so their day is never ahead of UTC's.)
+    pub fn day(&self, rates: &ReferenceRates, now: i64) -> Result<NaiveDate, Error> {
+        let date: NaiveDate = rates.date.parse().map_err(|_| Error::Broker("the rates have no date".to_owned()))?;
+        match age(date, now)? {
+            ..0 => Err(Error::RateDate { date, why: "that is in the future" }),
+            days if days > i64::from(self.max_age_days) => Err(Error::RateDate { date, why: "that is too old" }),
+            _ => Ok(date),
         }
-        Ok(())
     }
 }
 
-/// In days, by the calendar of UTC; negative if they are of tomorrow.
-fn age(date: chrono::NaiveDate, now: i64) -> i64 {
-    let today = chrono::DateTime::from_timestamp(now, 0).unwrap_or_default().date_naive();
-    today.signed_duration_since(date).num_days()
+/// In days; negative if it is yet to come.
+fn age(date: NaiveDate, now: i64) -> Result<i64, Error> {
+    let today = DateTime::from_timestamp(now, 0).ok_or(Error::Invariant("a clock beyond the calendar"))?.date_naive();
+    Ok(today.signed_duration_since(date).num_days())
 }
 
 #[cfg(test)]
@@ -52,10 +56,10 @@ mod tests {
 
     #[test]
     fn age_is_counted_in_calendar_days() {
-        let friday = chrono::NaiveDate::from_ymd_opt(2026, 10, 30).unwrap();
+        let friday = NaiveDate::from_ymd_opt(2026, 10, 30).unwrap();
         let midnight = 1_793_318_400; // 2026-10-30T00:00:00Z
         for (seconds, days) in [(-1, -1), (0, 0), (86_399, 0), (86_400, 1), (3 * 86_400 + 5, 3)] {
-            assert_eq!(age(friday, midnight + seconds), days, "{seconds}");
+            assert_eq!(age(friday, midnight + seconds).unwrap(), days, "{seconds}");
         }
     }
 }

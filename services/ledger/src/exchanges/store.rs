@@ -12,14 +12,13 @@ use uuid::Uuid;
 use super::exchange::Deal;
 use crate::accounts::store::currency;
 use crate::error::Error;
-use crate::posting::{Kind, Posted, Reason};
+use crate::posting::{Kind, Posted, Reason, Rejection};
 use crate::schema::{exchanges, idempotency, transfers};
 
 /// The outcome of a key.
 pub(super) struct Known {
     pub(super) fingerprint: Vec<u8>,
-    pub(super) rejection: Option<(Reason, i16)>,
-    pub(super) deal: Option<(Deal, Posted)>,
+    pub(super) outcome: Result<(Deal, Posted), Rejection>,
 }
 
 #[derive(Queryable)]
@@ -53,12 +52,20 @@ pub(super) async fn known(db: &mut Connection, owner: &str, key: &str) -> Result
         .optional()
         .map_err(StorageError::from)?;
     let Some(outcome) = outcome else { return Ok(None) };
-    let rejection = outcome.rejection.as_deref().and_then(Reason::from_text).zip(outcome.rejected_leg);
-    let deal = match outcome.transfer_id {
-        Some(transfer) => Some(deal(db, transfer).await?),
-        None => None,
+    let decided = match (outcome.transfer_id, outcome.rejection, outcome.rejected_leg) {
+        (Some(transfer), None, _) => Ok(deal(db, transfer).await?),
+        (None, Some(reason), Some(leg)) => {
+            let reason =
+                Reason::from_text(&reason).ok_or_else(|| odd("a rejection that this version does not know"))?;
+            Err(Rejection { reason, leg })
+        }
+        _ => return Err(odd("a key without an outcome").into()),
     };
-    Ok(Some(Known { fingerprint: outcome.fingerprint, rejection, deal }))
+    Ok(Some(Known { fingerprint: outcome.fingerprint, outcome: decided }))
+}
+
+fn odd(what: &'static str) -> StorageError {
+    diesel::result::Error::DeserializationError(what.into()).into()
 }
 
 async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Error> {
@@ -79,11 +86,10 @@ async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Err
         .first(db)
         .await
         .map_err(StorageError::from)?;
-    let odd = diesel::result::Error::DeserializationError("a rate that is not a decimal".into());
     let deal = Deal {
         sold: Money::new(row.amount, currency(&row.currency)?),
         bought: Money::new(row.bought, currency(&row.bought_currency)?),
-        rate: row.rate.parse().map_err(|_| StorageError::from(odd))?,
+        rate: row.rate.parse().map_err(|_| odd("a rate that is not a decimal"))?,
         rate_date: row.rate_date,
     };
     Ok((deal, Posted { id: row.id, sequence: row.sequence, at: row.posted_at }))

@@ -1,152 +1,180 @@
-//! Takes pending payouts to the broker.
+//! Takes payouts to the broker, and asks where they stand.
 //!
 //! A claim is a lease: it is committed before the broker is asked, no transaction is open meanwhile, and a process that dies in between
-//! leaves the order to the next one. Sending an order twice is harmless, because the partner knows it by the payout's id.
+//! leaves the payout to the next one, as one that the partner may have ([`super::history`]). One that is slow holds up nobody else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::broker::{Answer, Call, PayoutOrder};
+use api::broker::OrderOutcome;
 use api::internal::PayoutOutcome;
-use api::problem::code;
 use chrono::{DateTime, TimeDelta, Utc};
 use runtime::{Shutdown, trace};
-use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::close::close;
-use super::store::{self, Payout};
+use super::history::{Conclusion, Standing, conclude};
+use super::partner::Partner;
+use super::store::{self, Claimed, Payout};
+use super::{events, watch};
+use crate::config;
 use crate::error::Error;
 use crate::posting::Word;
 use crate::state::State;
 
-/// Payouts that are taken at a time.
-const BATCH: i64 = 16;
-/// How long a claim holds: longer than the broker takes.
+/// Payouts that are worked on at a time.
+const AT_ONCE: usize = 16;
+/// How long a claim holds: longer than the broker may take for a question and an order.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// The longest pause between two attempts.
+/// The longest pause between two attempts to order.
 const MAX_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// The longest pause between two questions.
+const MAX_SILENCE: TimeDelta = TimeDelta::hours(1);
 
 /// Submits payouts.
 pub struct Courier {
     /// The ledger.
     pub state: Arc<State>,
-    /// A client that shows our certificate and demands the broker's.
-    pub client: reqwest::Client,
-    /// The broker's internal URL.
-    pub broker_url: String,
-    /// How often to look without being told.
-    pub poll: Duration,
-}
-
-enum Submission {
-    Accepted(String),
-    /// For good: nothing was ordered, and it never will be.
-    Refused(String),
-    /// It may have been ordered. Ask again.
-    Open(String),
+    /// The partner bank.
+    pub partner: Partner,
+    /// How often to look, to ask, to alarm.
+    pub settings: config::Payouts,
 }
 
 impl Courier {
-    /// Works until the process goes down.
+    /// Works until the process goes down; what is under way then is left to its lease.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let bell = Arc::clone(&self.state.payouts);
+        let courier = Arc::new(self);
+        let bell = Arc::clone(&courier.state.payouts);
+        let poll = Duration::from_millis(courier.settings.poll_ms.max(10).into());
+        let mut under_way = JoinSet::new();
+        let mut watch = watch::Watch::default();
         while !shutdown.is_requested() {
-            let busy = match self.round().await {
-                Ok(count) => count > 0,
-                Err(error) => {
-                    tracing::warn!(cause = %error, "pending payouts cannot be read");
-                    false
+            watch.look(&courier.state, &courier.settings, courier.now()?).await;
+            let mut found = 0;
+            match courier.claim(AT_ONCE.saturating_sub(under_way.len())).await {
+                Ok(claimed) => {
+                    found = claimed.len();
+                    for payout in claimed {
+                        let courier = Arc::clone(&courier);
+                        under_way.spawn(async move { courier.deliver(payout).await });
+                    }
                 }
-            };
-            if !busy {
-                tokio::select! {
-                    () = shutdown.requested() => (),
-                    () = bell.notified() => (),
-                    () = tokio::time::sleep(self.poll) => (),
-                }
+                Err(error) => tracing::warn!(cause = %error, "due payouts cannot be read"),
+            }
+            tokio::select! {
+                () = shutdown.requested() => (),
+                Some(ended) = under_way.join_next() => report(ended),
+                () = bell.notified(), if found == 0 => (),
+                () = tokio::time::sleep(poll) => (),
             }
         }
         Ok(())
     }
 
-    /// Submits what is due; tells how many payouts that were.
-    async fn round(&self) -> Result<usize, Error> {
-        let now = self.now();
-        let due: Vec<Payout> = storage::transaction(&self.state.poster, "payouts.claim", async |db| {
-            Ok::<_, Error>(store::claim(db, BATCH, now, LEASE).await?)
+    async fn claim(&self, limit: usize) -> Result<Vec<Claimed>, Error> {
+        let Ok(limit @ 1..) = i64::try_from(limit) else { return Ok(Vec::new()) };
+        let now = self.now()?;
+        storage::transaction(&self.state.poster, "payouts.claim", async |db| {
+            Ok(store::claim(db, limit, now, LEASE).await?)
         })
-        .await?;
-        let count = due.len();
-        let deliveries = due.into_iter().map(|payout| self.deliver(payout));
-        for outcome in futures_util::future::join_all(deliveries).await {
-            if let Err(error) = outcome {
-                tracing::warn!(cause = %error, "a payout's outcome was not stored; it will be submitted again");
-            }
-        }
-        Ok(count)
+        .await
     }
 
-    /// One submission, in the trace of the request that ordered the payout.
-    async fn deliver(&self, payout: Payout) -> Result<(), Error> {
+    /// One attempt, in the trace of the request that ordered the payout.
+    async fn deliver(&self, claimed: Claimed) -> Result<(), Error> {
+        let payout = &claimed.payout;
         let span = tracing::info_span!("payout.submit", otel.kind = "consumer", payout = %payout.id, attempt = payout.attempts);
         trace::continue_from(&span, payout.traceparent.as_deref());
         async {
-            match self.submit(&payout).await? {
-                Submission::Accepted(partner_id) => {
-                    let mut db = storage::connection(&self.state.poster).await?;
-                    Ok(store::submitted(&mut db, payout.id, &partner_id).await?)
-                }
-                Submission::Refused(reason) => {
-                    runtime::audit!("payout", outcome = "refused", reason, payout = %payout.id);
-                    close(&self.state, payout.id, PayoutOutcome::Failed, Word::Refusal).await.map(|_| ())
-                }
-                Submission::Open(reason) => {
-                    tracing::warn!(reason, "a payout was not submitted yet");
-                    let mut db = storage::connection(&self.state.poster).await?;
-                    Ok(store::postpone(&mut db, payout.id, self.now() + pause(payout.attempts)).await?)
-                }
+            match payout.standing()? {
+                Standing::Pending if !claimed.unsure_before => self.order(payout, false).await,
+                // It may be there, so it is asked for first; that it may be nowhere is the reason to repeat the order.
+                Standing::Pending | Standing::Submitted if self.ask(payout).await? => Ok(()),
+                Standing::Pending => self.order(payout, true).await,
+                Standing::Submitted => self.postpone(payout, self.silence(payout)?).await,
+                Standing::Paid | Standing::Failed | Standing::Returned => Ok(()),
             }
         }
         .instrument(span)
         .await
     }
 
-    async fn submit(&self, payout: &Payout) -> Result<Submission, Error> {
-        let url =
-            format!("{}/internal/v1/operations/sandbox-bank/create_payout", self.broker_url.trim_end_matches('/'));
-        let Value::Object(params) = json!({
-            "payout_id": payout.id,
-            "amount": payout.money()?.to_string(),
-            "currency": payout.currency,
-            "creditor_iban": payout.creditor_iban,
-            "creditor_name": payout.creditor_name,
-            "reference": payout.reference,
-        }) else {
-            return Ok(Submission::Open("an object is an object".to_owned()));
-        };
-        let call = Call { params, idempotency_key: Some(payout.id.to_string()) };
-        let response = match runtime::http::send(self.client.post(url).json(&call)).await {
-            Ok(response) => response,
-            Err(error) => return Ok(Submission::Open(runtime::http::cause(&error))),
-        };
-        let status = response.status();
-        if status.is_success() {
-            let answer = response.json::<Answer>().await.ok();
-            let order =
-                answer.and_then(|answer| serde_json::from_value::<PayoutOrder>(Value::Object(answer.result)).ok());
-            return Ok(match order {
-                Some(order) => Submission::Accepted(order.id),
-                None => Submission::Open("an answer that is not the agreed one".to_owned()),
-            });
+    async fn order(&self, payout: &Payout, unsure_before: bool) -> Result<(), Error> {
+        match conclude(unsure_before, self.partner.order(payout).await?) {
+            Conclusion::Submitted(partner_id) => self.submitted(payout, &partner_id).await,
+            Conclusion::Refused(said) => {
+                runtime::audit!("payout", outcome = "refused", reason = said, payout = %payout.id);
+                events::refuse(&self.state, payout.id).await
+            }
+            Conclusion::Untouched(said) => {
+                tracing::warn!(reason = said, "a payout was not sent yet");
+                let mut db = storage::connection(&self.state.poster).await?;
+                store::untouched(&mut db, payout.id, payout.attempts).await?;
+                drop(db);
+                self.postpone(payout, pause(payout.attempts)).await
+            }
+            Conclusion::Unsure(said) => {
+                tracing::warn!(reason = said, "whether the partner has a payout is not known; it will be asked");
+                self.postpone(payout, pause(payout.attempts)).await
+            }
         }
-        let problem = response.json::<api::Problem>().await.map_or_else(|_| String::new(), |problem| problem.code);
-        let said = format!("{} {problem}", status.as_u16());
-        Ok(if problem == code::UPSTREAM_REFUSED { Submission::Refused(said) } else { Submission::Open(said) })
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.state.clock.unix_millis()).unwrap_or_default()
+    /// Asks where it stands; true if the partner has said so and it is done.
+    async fn ask(&self, payout: &Payout) -> Result<bool, Error> {
+        let (outcome, partner_id) = match self.partner.ask(payout).await? {
+            Ok(word) => word,
+            Err(said) => {
+                tracing::info!(reason = said, "the partner has no word on a payout");
+                return Ok(false);
+            }
+        };
+        let end = match outcome {
+            OrderOutcome::Accepted if payout.standing()? == Standing::Pending => {
+                self.submitted(payout, &partner_id).await?;
+                return Ok(true);
+            }
+            OrderOutcome::Accepted => return Ok(false),
+            OrderOutcome::Paid => PayoutOutcome::Paid,
+            OrderOutcome::Failed => PayoutOutcome::Failed,
+            OrderOutcome::Returned => PayoutOutcome::Returned,
+        };
+        runtime::audit!("payout", outcome = "asked", standing = ?outcome, payout = %payout.id);
+        events::take(&self.state, &payout.provider, payout.id, end, Word::Status).await?;
+        Ok(true)
+    }
+
+    async fn submitted(&self, payout: &Payout, partner_id: &str) -> Result<(), Error> {
+        let ask_at = self.now()? + self.silence(payout)?;
+        let mut db = storage::connection(&self.state.poster).await?;
+        Ok(store::submitted(&mut db, payout.id, partner_id, ask_at).await?)
+    }
+
+    async fn postpone(&self, payout: &Payout, pause: TimeDelta) -> Result<(), Error> {
+        let at = self.now()? + pause;
+        let mut db = storage::connection(&self.state.poster).await?;
+        Ok(store::postpone(&mut db, payout.id, at).await?)
+    }
+
+    /// How long to wait for a webhook before asking: half of the payout's age, so that questions become rarer.
+    fn silence(&self, payout: &Payout) -> Result<TimeDelta, Error> {
+        let least = TimeDelta::milliseconds(self.settings.ask_after_ms.into());
+        Ok(((self.now()? - payout.created_at) / 2).clamp(least, MAX_SILENCE.max(least)))
+    }
+
+    fn now(&self) -> Result<DateTime<Utc>, Error> {
+        DateTime::from_timestamp_millis(self.state.clock.unix_millis()).ok_or(Error::Invariant("the clock"))
+    }
+}
+
+fn report(ended: Result<Result<(), Error>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => (),
+        Ok(Err(error)) => {
+            tracing::warn!(cause = %error, "a payout's outcome was not stored; it will be looked at again");
+        }
+        Err(error) => tracing::error!(cause = %error, "the work on a payout ended badly; it will be looked at again"),
     }
 }
 

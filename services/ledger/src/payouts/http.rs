@@ -10,7 +10,7 @@ use defense::{Caller, IdempotencyKey, Peer};
 use runtime::{ApiJson, Problem};
 use uuid::Uuid;
 
-use super::{close, order, store};
+use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
 use crate::http::{answer, created};
@@ -51,6 +51,6 @@ pub async fn post_event(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     event_id(&event.event_id)?;
-    let (payout, receipt) = close::close(&state, event.payout_id, event.status, Word::Event).await?;
-    Ok(answer(StatusCode::OK, &payout.wire()?, receipt.replayed))
+    let (payout, replayed) = events::take(&state, &event.provider, event.payout_id, event.status, Word::Event).await?;
+    Ok(answer(StatusCode::OK, &payout.wire()?, replayed))
 }

@@ -3,18 +3,21 @@
 use api::payouts::{Creditor, PayoutStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, StorageError};
 use uuid::Uuid;
 
+use super::history::Standing;
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::input::{time, wire};
 use crate::schema::payouts;
 
 /// A row of `payouts`.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, Selectable, QueryableByName)]
+#[diesel(table_name = payouts)]
 pub struct Payout {
     /// Also the id of the transfer that took the money.
     pub id: Uuid,
@@ -32,12 +35,20 @@ pub struct Payout {
     pub reference: String,
     /// The trace of the request.
     pub traceparent: Option<String>,
-    /// Where it stands.
-    pub status: String,
-    /// Submissions so far.
+    /// Where it stands, as text.
+    status: String,
+    /// Attempts so far: orders and questions.
     pub attempts: i32,
     /// When it was ordered.
     pub created_at: DateTime<Utc>,
+    /// Who carries it out.
+    pub provider: String,
+    /// Since when the partner may have it without our knowing.
+    pub unsure_since: Option<DateTime<Utc>>,
+    /// The transfer by which it came back.
+    pub returned_by: Option<Uuid>,
+    /// The transfer by which it was paid after it had been given back.
+    pub paid_late_by: Option<Uuid>,
 }
 
 impl Payout {
@@ -46,29 +57,41 @@ impl Payout {
         Ok(Money::new(self.amount, currency(&self.currency)?))
     }
 
-    /// The same, ended.
-    pub fn closed(mut self, paid: bool) -> Self {
-        (if paid { "paid" } else { "failed" }).clone_into(&mut self.status);
-        self
+    /// Where it stands.
+    pub fn standing(&self) -> Result<Standing, Error> {
+        Standing::from_text(&self.status).ok_or(Error::Invariant("a payout's status is none that this version knows"))
     }
 
-    /// As it travels.
+    /// As it travels. From the second attempt on, what may have reached the partner is called unknown.
     pub fn wire(self) -> Result<api::payouts::Payout, Error> {
+        let status = match self.standing()? {
+            Standing::Pending if self.unsure_since.is_some() && self.attempts > 1 => PayoutStatus::Unknown,
+            Standing::Pending => PayoutStatus::Pending,
+            Standing::Submitted => PayoutStatus::Submitted,
+            Standing::Paid => PayoutStatus::Paid,
+            Standing::Failed => PayoutStatus::Failed,
+            Standing::Returned => PayoutStatus::Returned,
+        };
         Ok(api::payouts::Payout {
             id: self.id,
             from_account: self.account_id,
             amount: wire(self.money()?),
             creditor: Creditor { name: self.creditor_name, iban: self.creditor_iban },
             reference: self.reference,
-            status: match self.status.as_str() {
-                "submitted" => PayoutStatus::Submitted,
-                "paid" => PayoutStatus::Paid,
-                "failed" => PayoutStatus::Failed,
-                _ => PayoutStatus::Pending,
-            },
+            status,
             created_at: time(self.created_at),
         })
     }
+}
+
+/// A payout that was taken to be worked on.
+#[derive(Debug, QueryableByName)]
+pub(super) struct Claimed {
+    #[diesel(embed)]
+    pub(super) payout: Payout,
+    /// Whether an earlier attempt may have reached the partner.
+    #[diesel(sql_type = Bool)]
+    pub(super) unsure_before: bool,
 }
 
 /// One payout of this owner.
@@ -82,46 +105,99 @@ pub(super) async fn find_any(db: &mut Connection, id: Uuid) -> Result<Option<Pay
     Ok(payouts::table.find(id).select(Payout::as_select()).first(db).await.optional()?)
 }
 
-/// Takes payouts that are due, for the length of a lease. Two processes take different ones.
+/// What is due is taken for the length of a lease; two processes take different ones. An order counts as one that the partner may have from here
+/// on, before its first byte leaves: if this process dies, the next one must not take a refusal for the whole truth.
+const CLAIM: &str = "
+    with due as (
+        select id, unsure_since from payouts
+        where status in ('pending', 'submitted') and next_attempt_at <= $1 order by next_attempt_at limit $2
+        for update skip locked
+    )
+    update payouts p
+    set attempts = p.attempts + 1, next_attempt_at = $3,
+        unsure_since = case p.status when 'pending' then coalesce(p.unsure_since, $1) else p.unsure_since end,
+        unsure_by = case p.status when 'pending' then coalesce(p.unsure_by, p.attempts + 1) else p.unsure_by end
+    from due where p.id = due.id
+    returning p.*, due.unsure_since is not null as unsure_before";
+
+/// Takes payouts that are due.
 pub(super) async fn claim(
     db: &mut Connection,
     limit: i64,
     now: DateTime<Utc>,
     lease: TimeDelta,
-) -> Result<Vec<Payout>, StorageError> {
-    let due: Vec<Uuid> = payouts::table
-        .filter(payouts::status.eq("pending"))
-        .filter(payouts::next_attempt_at.le(now))
-        .order(payouts::next_attempt_at)
-        .limit(limit)
-        .select(payouts::id)
-        .for_update()
-        .skip_locked()
-        .load(db)
-        .await?;
-    if due.is_empty() {
-        return Ok(Vec::new());
-    }
-    let claimed = diesel::update(payouts::table.filter(payouts::id.eq_any(due)))
-        .set((payouts::attempts.eq(payouts::attempts + 1), payouts::next_attempt_at.eq(now + lease)))
-        .returning(Payout::as_select());
-    Ok(claimed.get_results(db).await?)
+) -> Result<Vec<Claimed>, StorageError> {
+    let claim = diesel::sql_query(CLAIM).bind::<Timestamptz, _>(now).bind::<BigInt, _>(limit);
+    Ok(claim.bind::<Timestamptz, _>(now + lease).load(db).await?)
 }
 
 /// The partner has the order. It may have said more in the meantime, so only a pending payout moves.
-pub(super) async fn submitted(db: &mut Connection, id: Uuid, partner_id: &str) -> Result<(), StorageError> {
-    diesel::update(payouts::table.find(id).filter(payouts::status.eq("pending")))
-        .set((payouts::status.eq("submitted"), payouts::partner_id.eq(partner_id)))
+pub(super) async fn submitted(
+    db: &mut Connection,
+    id: Uuid,
+    partner_id: &str,
+    ask_at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    diesel::sql_query(
+        "update payouts set status = 'submitted', partner_id = $2, next_attempt_at = $3 where id = $1 and status = 'pending'",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Text, _>(partner_id)
+    .bind::<Timestamptz, _>(ask_at)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Certainly no attempt so far has reached the partner. Nothing changes if another attempt was begun in the meantime.
+pub(super) async fn untouched(db: &mut Connection, id: Uuid, attempt: i32) -> Result<(), StorageError> {
+    diesel::sql_query(
+        "update payouts set unsure_since = null, unsure_by = null \
+         where id = $1 and status = 'pending' and attempts = $2 and unsure_by = $2",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Integer, _>(attempt)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// To be looked at again then, unless it has ended.
+pub(super) async fn postpone(db: &mut Connection, id: Uuid, at: DateTime<Utc>) -> Result<(), StorageError> {
+    diesel::sql_query("update payouts set next_attempt_at = $2 where id = $1 and status in ('pending', 'submitted')")
+        .bind::<SqlUuid, _>(id)
+        .bind::<Timestamptz, _>(at)
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// To be tried again then.
-pub(super) async fn postpone(db: &mut Connection, id: Uuid, at: DateTime<Utc>) -> Result<(), StorageError> {
-    diesel::update(payouts::table.find(id).filter(payouts::status.eq("pending")))
-        .set(payouts::next_attempt_at.eq(at))
-        .execute(db)
-        .await?;
-    Ok(())
+/// Payouts that need a person.
+#[derive(Debug, QueryableByName)]
+pub(super) struct Stuck {
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub(super) provider: String,
+    #[diesel(sql_type = Text)]
+    pub(super) currency: String,
+    #[diesel(sql_type = BigInt)]
+    pub(super) amount: i64,
+}
+
+const STUCK: &str = "
+    select id, provider, currency, amount from payouts
+    where status = 'pending' and (unsure_since < $1 or created_at < $1)
+       or status = 'submitted' and created_at < $2
+    order by created_at limit $3";
+
+/// At most `limit` of them: pending or unknown since before `unknown`, or submitted and without an end since before `open`.
+pub(super) async fn stuck(
+    db: &mut Connection,
+    unknown: DateTime<Utc>,
+    open: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Stuck>, StorageError> {
+    let query = diesel::sql_query(STUCK).bind::<Timestamptz, _>(unknown).bind::<Timestamptz, _>(open);
+    Ok(query.bind::<BigInt, _>(limit).load(db).await?)
 }

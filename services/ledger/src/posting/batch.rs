@@ -2,15 +2,17 @@
 //! others, and the rows to write. Pure; [`super::store`] does the reading before and the writing after.
 //!
 //! What holds: of the orders with one key exactly one is decided, ever; a repetition gets that outcome, and a key that
-//! returns with another request gets nothing but the news that it does.
+//! returns with another request gets nothing but the news that it does. A refusal is an outcome for customers only: what is
+//! refused to the house is about money that is somewhere already, so it is judged anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::fold::{State, apply};
-use super::model::{Entry, Fingerprint, Key, Order, Rejection, Verdict};
+use super::arrival::book;
+use super::fold::State;
+use super::model::{Actor, Entry, Extra, Fingerprint, Key, Order, Reason, Rejection, Verdict};
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +25,12 @@ pub struct Posted {
     pub at: DateTime<Utc>,
 }
 
-/// What became of an order. It never changes again.
+/// What became of an order. It never changes again, but for a refusal to the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The money has moved.
     Posted(Posted),
-    /// It has not and, under this key, never will.
+    /// It has not and, under this key of a customer, never will.
     Rejected(Rejection),
 }
 
@@ -42,6 +44,28 @@ pub enum Answer {
     /// The key was used for another request.
     KeyReused,
 }
+
+/// What became of an order in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It has its answer.
+    Answered(Answer),
+    /// Nothing: somebody else holds this account.
+    Waits(Uuid),
+}
+
+/// What the database gave to the postings of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// The number before that of the first.
+    pub base: i64,
+    /// When they were posted.
+    pub at: DateTime<Utc>,
+}
+
+/// The answers do not follow from the plan: a fault in this module, and no reason to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken(pub &'static str);
 
 /// A key's outcome as it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +85,8 @@ pub struct Posting {
     pub id: Uuid,
     /// Its lines.
     pub entries: Vec<Entry>,
+    /// Why the money went to suspense and not where the order says.
+    pub suspended: Option<Reason>,
 }
 
 /// What is to be written, and what is to be said once it is.
@@ -68,7 +94,7 @@ pub struct Posting {
 pub struct Plan {
     /// In the order in which they are numbered.
     pub postings: Vec<Posting>,
-    /// Index of the order, and why.
+    /// Index of the order, and why: refusals to customers, to be kept.
     pub rejections: Vec<(usize, Rejection)>,
     replies: Vec<Reply>,
 }
@@ -81,14 +107,18 @@ enum Reply {
     Recorded(Recorded),
     /// The same as the order of this index, which comes earlier.
     Same(usize),
+    /// Not decided: this account is held.
+    Waits(Uuid),
 }
 
 impl Plan {
-    /// Decides `orders` in their order. `recorded` has the outcomes of keys that were used before; `ids` makes ids.
+    /// Decides `orders` in their order. `recorded` has the outcomes of keys that were used before; what needs one of the `held` accounts is
+    /// not decided (and a key that was used before needs none); `ids` makes ids.
     pub fn make(
         orders: &[Order],
         state: &mut State,
         recorded: &HashMap<Key, Recorded>,
+        held: &HashSet<Uuid>,
         mut ids: impl FnMut() -> Uuid,
     ) -> Self {
         let mut plan = Self::default();
@@ -98,15 +128,22 @@ impl Plan {
                 Reply::Recorded(*recorded)
             } else if let Some(earlier) = first.get(&order.key) {
                 Reply::Same(*earlier)
+            } else if let Some(account) = held_by_others(order, held) {
+                Reply::Waits(account)
             } else {
-                first.insert(&order.key, index);
-                match apply(state, &order.command) {
-                    Verdict::Rejected(rejection) => {
+                match verdict(state, order) {
+                    // Nothing is kept: the next order with this key is judged by itself.
+                    (Verdict::Rejected(rejection), _) if order.command.actor == Actor::House => {
+                        Reply::Rejected(rejection)
+                    }
+                    (Verdict::Rejected(rejection), _) => {
+                        first.insert(&order.key, index);
                         plan.rejections.push((index, rejection));
                         Reply::Rejected(rejection)
                     }
-                    Verdict::Posted(entries) => {
-                        plan.postings.push(Posting { order: index, id: ids(), entries });
+                    (Verdict::Posted(entries), suspended) => {
+                        first.insert(&order.key, index);
+                        plan.postings.push(Posting { order: index, id: ids(), entries, suspended });
                         Reply::Posted(plan.postings.len() - 1)
                     }
                 }
@@ -116,31 +153,56 @@ impl Plan {
         plan
     }
 
-    /// The answers, in the order of the orders, once the postings are numbered from `base + 1` and committed.
-    pub fn answers(&self, orders: &[Order], base: i64, at: DateTime<Utc>) -> Vec<Answer> {
-        let outcome = |reply: &Reply| match reply {
+    /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
+    pub fn fates(&self, orders: &[Order], numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
+        self.replies.iter().zip(orders).map(|(reply, order)| self.fate(reply, order, orders, numbered)).collect()
+    }
+
+    fn fate(&self, reply: &Reply, order: &Order, orders: &[Order], numbered: Option<Numbered>) -> Result<Fate, Broken> {
+        let (fingerprint, outcome) = match reply {
+            Reply::Waits(account) => return Ok(Fate::Waits(*account)),
+            Reply::Posted(_) | Reply::Rejected(_) => {
+                return Ok(Fate::Answered(Answer::Decided(self.outcome(reply, numbered)?)));
+            }
+            Reply::Recorded(recorded) => (recorded.fingerprint, recorded.outcome),
+            Reply::Same(earlier) => {
+                let first = orders.get(*earlier).zip(self.replies.get(*earlier));
+                let (first, reply) = first.ok_or(Broken("an earlier order that is not there"))?;
+                (first.fingerprint, self.outcome(reply, numbered)?)
+            }
+        };
+        let is_same = fingerprint == order.fingerprint;
+        Ok(Fate::Answered(if is_same { Answer::Replayed(outcome) } else { Answer::KeyReused }))
+    }
+
+    fn outcome(&self, reply: &Reply, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
+        match reply {
+            Reply::Rejected(rejection) => Ok(Outcome::Rejected(*rejection)),
             Reply::Posted(index) => {
-                let id = self.postings.get(*index).map_or(Uuid::nil(), |posting| posting.id);
-                Some(Outcome::Posted(Posted { id, sequence: base + 1 + i64::try_from(*index).unwrap_or(0), at }))
+                let posting = self.postings.get(*index).ok_or(Broken("a posting that is not there"))?;
+                let Numbered { base, at } = numbered.ok_or(Broken("postings without numbers"))?;
+                let place = i64::try_from(*index).ok().and_then(|index| base.checked_add(index)?.checked_add(1));
+                let sequence = place.ok_or(Broken("no number is left"))?;
+                Ok(Outcome::Posted(Posted { id: posting.id, sequence, at }))
             }
-            Reply::Rejected(rejection) => Some(Outcome::Rejected(*rejection)),
-            Reply::Recorded(_) | Reply::Same(_) => None,
-        };
-        let answer = |(reply, order): (&Reply, &Order)| {
-            let (fingerprint, recorded) = match reply {
-                Reply::Recorded(recorded) => (recorded.fingerprint, Some(recorded.outcome)),
-                Reply::Same(earlier) => {
-                    let fingerprint = orders.get(*earlier).map_or(order.fingerprint, |earlier| earlier.fingerprint);
-                    (fingerprint, self.replies.get(*earlier).and_then(outcome))
-                }
-                decided => return outcome(decided).map_or(Answer::KeyReused, Answer::Decided),
-            };
-            match recorded {
-                Some(outcome) if fingerprint == order.fingerprint => Answer::Replayed(outcome),
-                _ => Answer::KeyReused,
-            }
-        };
-        self.replies.iter().zip(orders).map(answer).collect()
+            Reply::Recorded(_) | Reply::Same(_) | Reply::Waits(_) => Err(Broken("an order that decides nothing")),
+        }
+    }
+}
+
+/// The first account of the order that somebody else holds. While nobody holds any, this is one look at a number.
+fn held_by_others(order: &Order, held: &HashSet<Uuid>) -> Option<Uuid> {
+    if held.is_empty() {
+        return None;
+    }
+    order.command.accounts().find(|account| held.contains(account))
+}
+
+/// The verdict, and why the money went to suspense, if it did.
+fn verdict(state: &mut State, order: &Order) -> (Verdict, Option<Reason>) {
+    match order.extra {
+        Extra::Refused(rejection) => (Verdict::Rejected(rejection), None),
+        _ => book(state, &order.command),
     }
 }
 
@@ -149,7 +211,7 @@ mod tests {
     use money::{Currency, Money};
 
     use super::*;
-    use crate::posting::model::{Account, Actor, Command, Extra, Kind, Purpose, Reason};
+    use crate::posting::model::{Account, Actor, Command, Kind, Purpose, Reason};
 
     fn account(number: u128, balance: i64) -> Account {
         Account {
@@ -177,14 +239,25 @@ mod tests {
         }
     }
 
-    fn decide(orders: &[Order], recorded: &HashMap<Key, Recorded>) -> (Plan, Vec<Answer>) {
+    const NUMBERED: Numbered = Numbered { base: 7, at: DateTime::UNIX_EPOCH };
+
+    fn plan(orders: &[Order], recorded: &HashMap<Key, Recorded>, held: &[u128]) -> Plan {
         let mut state = State::new([account(1, 100), account(2, 0)]);
         let mut next = 100;
-        let plan = Plan::make(orders, &mut state, recorded, || {
+        let held = held.iter().map(|number| Uuid::from_u128(*number)).collect();
+        Plan::make(orders, &mut state, recorded, &held, || {
             next += 1;
             Uuid::from_u128(next)
-        });
-        let answers = plan.answers(orders, 7, DateTime::UNIX_EPOCH);
+        })
+    }
+
+    fn decide(orders: &[Order], recorded: &HashMap<Key, Recorded>) -> (Plan, Vec<Answer>) {
+        let plan = plan(orders, recorded, &[]);
+        let answer = |fate| match fate {
+            Fate::Answered(answer) => answer,
+            Fate::Waits(account) => panic!("{account}"),
+        };
+        let answers = plan.fates(orders, Some(NUMBERED)).unwrap().into_iter().map(answer).collect();
         (plan, answers)
     }
 
@@ -217,6 +290,31 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_was_refused_before_it_came_here_is_recorded_and_moves_nothing() {
+        let rejection = Rejection { reason: Reason::NoRate, leg: 0 };
+        let refused = Order { extra: Extra::Refused(rejection), ..order("a", 60) };
+        let (plan, answers) = decide(&[refused.clone(), order("a", 60), refused], &HashMap::new());
+        let outcome = Outcome::Rejected(rejection);
+        assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
+        assert!(plan.postings.is_empty());
+        assert_eq!(plan.rejections, [(0, rejection)]);
+    }
+
+    #[test]
+    fn a_refusal_to_the_house_is_not_kept_and_spoils_no_later_order() {
+        let house = |minor| {
+            let amount = Money::new(minor, Currency::EUR);
+            let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let command = Command::between(Kind::Transfer, Actor::House, from, to, amount).unwrap();
+            Order { command, ..order("a", minor) }
+        };
+        let (plan, answers) = decide(&[house(5), house(6), order("a", 60)], &HashMap::new());
+        let refused = Outcome::Rejected(Rejection { reason: Reason::NotOwner, leg: 0 });
+        assert_eq!(answers, [refused, refused, posted(101, 8)].map(Answer::Decided));
+        assert!(plan.rejections.is_empty());
+    }
+
+    #[test]
     fn what_was_recorded_before_is_answered_and_not_decided_again() {
         let known = order("a", 60);
         let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
@@ -224,5 +322,24 @@ mod tests {
         let (plan, answers) = decide(&[order("a", 60), order("a", 1)], &recorded);
         assert_eq!(answers, [Answer::Replayed(posted(5, 1)), Answer::KeyReused]);
         assert!(plan.postings.is_empty() && plan.rejections.is_empty());
+    }
+
+    #[test]
+    fn what_needs_a_held_account_waits_and_is_neither_posted_nor_refused() {
+        let known = order("known", 60);
+        let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
+        let recorded = HashMap::from([(known.key.clone(), recorded)]);
+        let orders = [order("a", 60), known, order("a", 60)];
+        let plan = plan(&orders, &recorded, &[2, 9]);
+        let waits = Fate::Waits(Uuid::from_u128(2));
+        let replayed = Fate::Answered(Answer::Replayed(posted(5, 1)));
+        assert_eq!(plan.fates(&orders, None), Ok(vec![waits, replayed, waits]));
+        assert!(plan.postings.is_empty() && plan.rejections.is_empty());
+    }
+
+    #[test]
+    fn a_posting_without_a_number_is_a_fault_and_not_an_answer() {
+        let orders = [order("a", 60)];
+        assert!(plan(&orders, &HashMap::new(), &[]).fates(&orders, None).is_err());
     }
 }

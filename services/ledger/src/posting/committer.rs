@@ -3,10 +3,14 @@
 //! What holds:
 //! - the queue is bounded: a full one refuses at once, and nothing has happened;
 //! - an order that was taken is decided even if its sender hangs up: the work is in tasks of its own;
+//! - an order that has waited for longer than [`PATIENCE`] is not taken any more: it is [`Unanswered::Busy`], and nothing has happened.
+//!   A transaction has its limit too, so every sender has an answer within nine seconds, whatever the database does;
+//! - an account that somebody else holds holds up only those who need it: their orders are set aside, to lanes of their own;
 //! - what may have been committed is [`Unanswered::Unknown`], never a failure: the same key asks again and gets the truth;
 //! - one bad order does not spoil the batch that it came in: a batch that the database refuses is tried again in halves.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
@@ -14,9 +18,12 @@ use runtime::{Clock, Shutdown, metrics};
 use storage::Pool;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
-use super::batch::{Answer, Outcome};
+use super::aside::Aside;
+use super::batch::{Answer, Fate, Outcome};
 use super::model::Order;
 use super::store::{self, Failure};
 
@@ -24,6 +31,17 @@ use super::store::{self, Failure};
 static BATCH: LazyLock<Histogram<u64>> = LazyLock::new(|| metrics::meter().u64_histogram("ledger.batch.size").build());
 /// `ledger.orders{outcome}`.
 static ORDERS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("ledger.orders").build());
+
+/// `ledger.orders.set_aside`: their accounts were held by somebody else.
+static SET_ASIDE: LazyLock<Counter<u64>> =
+    LazyLock::new(|| metrics::meter().u64_counter("ledger.orders.set_aside").build());
+
+/// How long an order waits for its transaction to begin. Its sender would not hear the answer of a later one.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// Lanes for orders whose accounts others hold, each with a connection of its own. So many accounts can be waited for at a time.
+pub const SIDE_LANES: usize = 2;
+/// A sender that has no answer when its order and a transaction have had all their time has met a fault of ours.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Why an order has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,23 +79,39 @@ struct Job {
     order: Order,
     reply: oneshot::Sender<Result<Answer, Unanswered>>,
     span: Span,
+    /// Not to be taken after it.
+    deadline: Instant,
 }
 
 impl Committer {
     /// A committer, and the work behind it, which somebody has to run. `pool` is the poster's.
     pub fn new(pool: Pool, clock: Arc<dyn Clock>, sizes: Sizes) -> (Self, Work) {
         let (queue, waiting) = mpsc::channel(sizes.queue.max(1));
-        let desk = Arc::new(Desk { waiting: Mutex::new(waiting), pool, clock, batch: sizes.batch.max(1) });
+        let desk = Desk {
+            waiting: Mutex::new(waiting),
+            aside: Aside::new(sizes.queue.max(1)),
+            pool,
+            clock,
+            batch: sizes.batch.max(1),
+        };
+        let desk = Arc::new(desk);
         (Self { queue }, Work { desk, lanes: sizes.lanes.max(1) })
     }
 
     /// Hands an order over and waits for its outcome.
     pub async fn submit(&self, order: Order) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { order, reply, span: Span::current() };
+        let deadline = Instant::now() + PATIENCE;
+        let job = Job { order, reply, span: Span::current(), deadline };
         let answer = match self.queue.try_send(job) {
-            // A reply that was dropped is a lane that has died with the order in its hands.
-            Ok(()) => answer.await.unwrap_or(Err(Unanswered::Unknown)),
+            Ok(()) => match timeout_at(deadline + store::LIMIT.work + store::LIMIT.commit + GRACE, answer).await {
+                // A reply that was dropped is a lane that has died with the order in its hands.
+                Ok(answer) => answer.unwrap_or(Err(Unanswered::Unknown)),
+                Err(_) => {
+                    tracing::error!("a lane does not answer");
+                    Err(Unanswered::Unknown)
+                }
+            },
             Err(_) => Err(Unanswered::Busy),
         };
         ORDERS.add(1, &[KeyValue::new("outcome", outcome(&answer))]);
@@ -94,12 +128,21 @@ pub struct Work {
 impl Work {
     /// Runs until the process goes down and the queue is empty.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let mut lanes = JoinSet::new();
+        let (mut lanes, mut side_lanes) = (JoinSet::new(), JoinSet::new());
         for _ in 0..self.lanes {
             let (desk, shutdown) = (Arc::clone(&self.desk), shutdown.clone());
             lanes.spawn(async move { desk.lane(&shutdown).await });
         }
+        for _ in 0..SIDE_LANES {
+            let desk = Arc::clone(&self.desk);
+            side_lanes.spawn(async move { desk.side_lane().await });
+        }
         while let Some(ended) = lanes.join_next().await {
+            ended?;
+        }
+        // Nothing more is set aside but by the side lanes themselves.
+        self.desk.aside.close();
+        while let Some(ended) = side_lanes.join_next().await {
             ended?;
         }
         Ok(())
@@ -108,6 +151,7 @@ impl Work {
 
 struct Desk {
     waiting: Mutex<mpsc::Receiver<Job>>,
+    aside: Aside<Job>,
     pool: Pool,
     clock: Arc<dyn Clock>,
     batch: usize,
@@ -120,7 +164,15 @@ impl Desk {
             if jobs.is_empty() {
                 return;
             }
-            self.work_off(jobs).await;
+            self.work_off(jobs, None).await;
+        }
+    }
+
+    /// Waits for accounts that others hold, one after the other, each with all the orders that need it.
+    async fn side_lane(&self) {
+        while let Some((account, jobs)) = self.aside.next(self.batch).await {
+            self.work_off(jobs, Some(account)).await;
+            self.aside.done(account);
         }
     }
 
@@ -139,10 +191,14 @@ impl Desk {
         jobs
     }
 
-    async fn work_off(&self, jobs: Vec<Job>) {
+    async fn work_off(&self, jobs: Vec<Job>, awaited: Option<Uuid>) {
         let mut batches = vec![jobs];
-        while let Some(mut jobs) = batches.pop() {
-            match self.post(&mut jobs).await {
+        while let Some(jobs) = batches.pop() {
+            let mut jobs = in_time(jobs);
+            if jobs.is_empty() {
+                continue;
+            }
+            match self.post(&mut jobs, awaited).await {
                 Ok(()) => (),
                 Err(Failure::Unavailable(cause)) => {
                     tracing::warn!(%cause, orders = jobs.len(), "a batch was not written");
@@ -165,28 +221,53 @@ impl Desk {
         }
     }
 
-    /// One transaction. On success `jobs` is answered and empty.
-    async fn post(&self, jobs: &mut Vec<Job>) -> Result<(), Failure> {
+    /// One transaction. On success `jobs` is answered or set aside, and empty.
+    async fn post(&self, jobs: &mut Vec<Job>, awaited: Option<Uuid>) -> Result<(), Failure> {
         let (mut orders, mut others) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
-        for Job { order, reply, span } in jobs.drain(..) {
+        for Job { order, reply, span, deadline } in jobs.drain(..) {
             orders.push(order);
-            others.push((reply, span));
+            others.push((reply, span, deadline));
         }
         let span = batch_span(&others);
-        match store::post(&self.pool, &orders, self.clock.unix_millis()).instrument(span).await {
-            Ok(answers) => {
-                for ((reply, _), answer) in others.into_iter().zip(answers) {
-                    tell(reply, Ok(answer));
+        let posting = store::post(&self.pool, &orders, awaited, self.clock.unix_millis()).instrument(span);
+        let outcome = posting.await;
+        let whole = orders.into_iter().zip(others);
+        let whole = whole.map(|(order, (reply, span, deadline))| Job { order, reply, span, deadline });
+        match outcome {
+            Ok(fates) => {
+                BATCH.record(fates.len() as u64, &[]);
+                for (job, fate) in whole.zip(fates) {
+                    match fate {
+                        Fate::Answered(answer) => tell(job.reply, Ok(answer)),
+                        Fate::Waits(account) => self.set_aside(account, job),
+                    }
                 }
-                BATCH.record(orders.len() as u64, &[]);
                 Ok(())
             }
             Err(failure) => {
-                jobs.extend(orders.into_iter().zip(others).map(|(order, (reply, span))| Job { order, reply, span }));
+                jobs.extend(whole);
                 Err(failure)
             }
         }
     }
+
+    fn set_aside(&self, account: Uuid, job: Job) {
+        SET_ASIDE.add(1, &[]);
+        if let Err(job) = self.aside.add(account, job) {
+            tell(job.reply, Err(Unanswered::Busy));
+        }
+    }
+}
+
+/// Those that have not waited for too long. The others are told that nothing has happened.
+fn in_time(jobs: Vec<Job>) -> Vec<Job> {
+    let now = Instant::now();
+    let (jobs, late): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| now < job.deadline);
+    if !late.is_empty() {
+        tracing::warn!(orders = late.len(), "orders have waited for too long");
+        refuse(late, Unanswered::Busy);
+    }
+    jobs
 }
 
 fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
@@ -214,10 +295,10 @@ fn refuse(jobs: Vec<Job>, why: Unanswered) {
 }
 
 /// In the trace of the first request, and linked to the others': a batch has one span, and that has one parent.
-fn batch_span(others: &[(oneshot::Sender<Result<Answer, Unanswered>>, Span)]) -> Span {
-    let first = others.first().and_then(|(_, span)| span.id());
+fn batch_span(others: &[(oneshot::Sender<Result<Answer, Unanswered>>, Span, Instant)]) -> Span {
+    let first = others.first().and_then(|(_, span, _)| span.id());
     let span = tracing::info_span!(parent: first, "posting.batch", orders = others.len());
-    for (_, other) in others.iter().skip(1) {
+    for (_, other, _) in others.iter().skip(1) {
         span.follows_from(other);
     }
     span

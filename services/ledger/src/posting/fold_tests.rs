@@ -6,6 +6,7 @@ use money::{Currency, Money};
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::arrival::book;
 use super::fold::{State, apply};
 use super::model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account};
 use Currency::{EUR, USD};
@@ -48,7 +49,8 @@ fn state() -> State {
     ];
     for currency in [EUR, USD] {
         accounts.extend(
-            [Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing].map(|purpose| house(purpose, currency)),
+            [Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing, Purpose::Suspense]
+                .map(|purpose| house(purpose, currency)),
         );
     }
     State::new(accounts)
@@ -164,12 +166,79 @@ fn a_balance_that_would_not_fit_is_refused() {
     assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
 }
 
+fn arrival(kind: Kind, to: Uuid, minor: i64, currency: Currency) -> Command {
+    let settlement = system_account(Purpose::Settlement, currency);
+    Command::between(kind, Actor::House, settlement, to, Money::new(minor, currency)).unwrap()
+}
+
+#[test]
+fn money_that_has_arrived_is_booked_whatever_is_wrong_with_its_payee() {
+    let cases = [
+        (id(1), EUR, None),
+        (id(9), EUR, Some(Reason::NotFound)),
+        (id(4), EUR, Some(Reason::Closed)),
+        (id(1), USD, Some(Reason::CurrencyMismatch)),
+        (system_account(Purpose::Settlement, EUR), EUR, Some(Reason::SameAccount)),
+        (system_account(Purpose::Fx, EUR), EUR, Some(Reason::NotFound)),
+        (system_account(Purpose::Suspense, EUR), EUR, Some(Reason::NotFound)),
+        (system_account(Purpose::Suspense, USD), EUR, Some(Reason::CurrencyMismatch)),
+    ];
+    for kind in [Kind::Deposit, Kind::PayoutReturn] {
+        for (wanted, currency, expected) in cases {
+            let mut state = state();
+            let (verdict, why) = book(&mut state, &arrival(kind, wanted, 500, currency));
+            let Verdict::Posted(entries) = verdict else { panic!("{kind} to {wanted}: {verdict:?}") };
+            let suspense = system_account(Purpose::Suspense, currency);
+            assert_eq!(why, expected, "{kind} to {wanted}");
+            assert_eq!(entries[1].account, if expected.is_some() { suspense } else { wanted });
+            assert_eq!(entries[1].amount, Money::new(500, currency));
+        }
+    }
+    let mut full = State::new([
+        customer(1, "alice", EUR, i64::MAX),
+        house(Purpose::Settlement, EUR),
+        house(Purpose::Suspense, EUR),
+    ]);
+    let (verdict, why) = book(&mut full, &arrival(Kind::Deposit, id(1), 1, EUR));
+    assert!(matches!(verdict, Verdict::Posted(_)));
+    assert_eq!(why, Some(Reason::LimitExceeded));
+}
+
+#[test]
+fn what_no_payee_can_cure_is_refused_and_changes_nothing() {
+    let lowest = Account { balance: Money::new(i64::MIN, EUR), ..house(Purpose::Settlement, EUR) };
+    let low = State::new(state().accounts().filter(|account| account.id != lowest.id).cloned().chain([lowest.clone()]));
+    let by_alice = Command { actor: alice(), ..arrival(Kind::Deposit, id(9), 1, EUR) };
+    for (state, command, expected) in [
+        // Not there and not in suspense either: the settlement account cannot go lower.
+        (low, arrival(Kind::Deposit, id(4), 1, EUR), (Reason::LimitExceeded, 0)),
+        (state(), arrival(Kind::Deposit, id(1), 0, EUR), (Reason::Malformed, 0)),
+        // Nothing but money that has arrived goes to suspense.
+        (state(), transfer(1, 4, 5), (Reason::Closed, 1)),
+        (state(), by_alice, (Reason::NotFound, 1)),
+    ] {
+        let mut after = state.clone();
+        let (verdict, _) = book(&mut after, &command);
+        assert_eq!(verdict, Verdict::Rejected(Rejection { reason: expected.0, leg: expected.1 }));
+        assert_eq!(after, state);
+    }
+}
+
+#[test]
+fn everything_that_a_booking_may_touch_is_named_before() {
+    let suspense = system_account(Purpose::Suspense, EUR);
+    let deposit = arrival(Kind::Deposit, id(4), 1, EUR);
+    assert!(deposit.accounts().any(|account| account == suspense));
+    assert_eq!(transfer(1, 3, 1).accounts().collect::<Vec<_>>(), [id(1), id(3)]);
+}
+
 /// Commands that are often right, often nearly right, and now and then nonsense.
 fn command() -> impl Strategy<Value = Command> {
     let account = prop_oneof![
         8 => (1_u8..=5).prop_map(id),
-        3 => (0_usize..3, prop_oneof![Just(EUR), Just(USD)]).prop_map(|(purpose, currency)| {
-            system_account([Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing][purpose], currency)
+        3 => (0_usize..4, prop_oneof![Just(EUR), Just(USD)]).prop_map(|(purpose, currency)| {
+            let purposes = [Purpose::Settlement, Purpose::Fx, Purpose::PayoutClearing, Purpose::Suspense];
+            system_account(purposes[purpose], currency)
         }),
     ];
     let minor = prop_oneof![20 => -9_000_i64..9_000, 1 => any::<i64>()];
@@ -182,6 +251,9 @@ fn command() -> impl Strategy<Value = Command> {
         Kind::Payout,
         Kind::PayoutSettlement,
         Kind::PayoutReversal,
+        Kind::PayoutReturn,
+        Kind::PayoutPaidLate,
+        Kind::Allocation,
     ]);
     let actor = prop_oneof![Just(alice()), Just(Actor::Customer("bob".to_owned())), Just(Actor::House)];
     (kind, actor, proptest::collection::vec(leg, 0..5), 0_u8..10).prop_map(|(kind, actor, mut legs, repair)| {
@@ -209,7 +281,7 @@ proptest! {
             start.accounts().map(|account| (account.id, (0, account.balance.minor()))).collect();
         for command in &commands {
             let before = state.clone();
-            match apply(&mut state, command) {
+            match book(&mut state, command).0 {
                 Verdict::Rejected(_) => prop_assert_eq!(&state, &before),
                 Verdict::Posted(entries) => {
                     let mut sums: HashMap<Currency, i128> = HashMap::new();
@@ -242,7 +314,7 @@ proptest! {
     fn only_its_owner_ever_takes_money_off_a_customers_account(commands in proptest::collection::vec(command(), 1..40)) {
         let mut state = state();
         for command in &commands {
-            if let Verdict::Posted(entries) = apply(&mut state, command) {
+            if let Verdict::Posted(entries) = book(&mut state, command).0 {
                 for entry in entries.iter().filter(|entry| entry.amount.minor() < 0) {
                     if let Some(owner) = &state.account(entry.account).unwrap().owner {
                         prop_assert_eq!(&command.actor, &Actor::Customer(owner.clone()));

@@ -40,6 +40,8 @@ pub enum Kind {
     PayoutReturn,
     /// It was paid after all, although it had been given back to the customer.
     PayoutPaidLate,
+    /// And then the creditor's bank has sent it back.
+    PayoutReturnLate,
     /// An operator has found out whose the money in suspense is.
     Allocation,
 }
@@ -72,13 +74,13 @@ texts!(Purpose {
 texts!(Kind {
     Deposit = "deposit", Transfer = "transfer", Exchange = "exchange", Payout = "payout",
     PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal", PayoutReturn = "payout_return",
-    PayoutPaidLate = "payout_paid_late", Allocation = "allocation",
+    PayoutPaidLate = "payout_paid_late", PayoutReturnLate = "payout_return_late", Allocation = "allocation",
 });
 texts!(Word { Refusal = "refusal", Event = "event", Status = "status" });
 texts!(Reason {
     Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
     Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
-    LimitExceeded = "limit_exceeded",
+    LimitExceeded = "limit_exceeded", NoRate = "no_rate", TooSmall = "too_small",
 });
 
 impl Kind {
@@ -104,9 +106,14 @@ impl Kind {
                 matches!(purpose, Purpose::Customer | Purpose::Settlement | Purpose::Suspense)
             }
             Self::Exchange => matches!(purpose, Purpose::Customer | Purpose::Fx),
-            Self::Payout | Self::PayoutReversal => matches!(purpose, Purpose::Customer | Purpose::PayoutClearing),
+            Self::Payout => matches!(purpose, Purpose::Customer | Purpose::PayoutClearing),
+            Self::PayoutReversal => {
+                matches!(purpose, Purpose::Customer | Purpose::PayoutClearing | Purpose::Suspense)
+            }
             Self::PayoutSettlement => matches!(purpose, Purpose::PayoutClearing | Purpose::Settlement),
-            Self::PayoutPaidLate => matches!(purpose, Purpose::Suspense | Purpose::Settlement),
+            Self::PayoutPaidLate | Self::PayoutReturnLate => {
+                matches!(purpose, Purpose::Suspense | Purpose::Settlement)
+            }
             Self::Allocation => matches!(purpose, Purpose::Suspense | Purpose::Customer),
         }
     }
@@ -226,6 +233,10 @@ pub enum Reason {
     InsufficientFunds,
     /// The balance would not fit.
     LimitExceeded,
+    /// No rate is published for the pair of currencies.
+    NoRate,
+    /// The amount buys less than the other currency's smallest unit.
+    TooSmall,
 }
 
 /// A refusal and the leg that caused it.
@@ -289,6 +300,21 @@ pub enum Word {
 pub enum Extra {
     /// Nothing.
     Nothing,
+    /// Nothing, and nothing is posted: the order was refused while its command was being made. What is left is to record that under
+    /// its key, so that the refusal is as final as one of the fold.
+    Refused(Rejection),
+    /// The event that told of money that has arrived; kept with the money if it goes to suspense.
+    Arrival {
+        /// Whose event.
+        provider: String,
+        /// Its id.
+        event_id: String,
+    },
+    /// Money in suspense goes to its owner.
+    Allocation {
+        /// The item.
+        item: Uuid,
+    },
     /// The quote of an exchange.
     Exchange {
         /// What the customer gets.
@@ -319,7 +345,48 @@ pub enum Extra {
         paid: bool,
         /// Whose word says so.
         word: Word,
+        /// The provider; with the money if it goes to suspense.
+        provider: String,
+        /// The payout's id as text, likewise.
+        event_id: String,
     },
+    /// A paid payout that came back.
+    PayoutReturned {
+        /// The payout.
+        payout: Uuid,
+        /// The provider; with the money if it goes to suspense.
+        provider: String,
+        /// The payout's id as text, likewise.
+        event_id: String,
+    },
+    /// A payout that was paid after it had been given back, and came back.
+    PayoutReturnedLate {
+        /// The payout.
+        payout: Uuid,
+    },
+    /// A payout that was paid although it had been given back.
+    PayoutPaidLate {
+        /// The payout.
+        payout: Uuid,
+    },
+}
+
+impl Extra {
+    /// The provider and the id of the event that told of money that has arrived.
+    pub fn event(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Arrival { provider, event_id }
+            | Self::PayoutClosed { provider, event_id, .. }
+            | Self::PayoutReturned { provider, event_id, .. } => Some((provider, event_id)),
+            Self::Nothing
+            | Self::Refused(_)
+            | Self::Allocation { .. }
+            | Self::Exchange { .. }
+            | Self::Payout { .. }
+            | Self::PayoutReturnedLate { .. }
+            | Self::PayoutPaidLate { .. } => None,
+        }
+    }
 }
 
 /// A command with its key and its texts: what the committer takes.

@@ -14,7 +14,7 @@ use ledger::posting::{
     system_account,
 };
 use money::{Currency, Money};
-use runtime::{Shutdown, ShutdownTrigger, SystemClock};
+use runtime::{Clock, Shutdown, ShutdownTrigger, SystemClock};
 use storage::Pool;
 use testkit::database::TestDatabase;
 use tokio::task::JoinHandle;
@@ -37,8 +37,13 @@ impl Engine {
     }
 
     pub(crate) fn with(database: &TestDatabase, sizes: Sizes) -> Self {
-        let pool = |url: &str| storage::pool(&SecretString::from(url.to_owned()), 3).unwrap();
-        let (committer, work) = Committer::new(pool(&database.poster_url), Arc::new(SystemClock), sizes);
+        Self::made_of(database, &database.poster_url, Arc::new(SystemClock), sizes)
+    }
+
+    /// With another way to the database, or another clock.
+    pub(crate) fn made_of(database: &TestDatabase, poster_url: &str, clock: Arc<dyn Clock>, sizes: Sizes) -> Self {
+        let pool = |url: &str| storage::pool(&SecretString::from(url.to_owned()), 5).unwrap();
+        let (committer, work) = Committer::new(pool(poster_url), clock, sizes);
         let (stop, shutdown) = Shutdown::channel();
         let work = tokio::spawn(work.run(shutdown));
         Self { committer, superuser: pool(&database.superuser_url), stop, work }
@@ -83,6 +88,11 @@ impl Engine {
         let mut db = storage::connection(&self.superuser).await.unwrap();
         let query = diesel::sql_query("select balance from accounts where id = $1").bind::<SqlUuid, _>(account);
         query.get_result::<Row>(&mut db).await.unwrap().balance
+    }
+
+    /// Runs SQL as superuser.
+    pub(crate) async fn sql(&self, statement: &str) {
+        storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await.unwrap();
     }
 
     pub(crate) async fn count(&self, of: &str) -> i64 {

@@ -11,7 +11,7 @@ async fn no_route_answers_somebody_without_tokens() {
     let world = World::start().await;
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let routes = ledger::Ledger::describe();
-    assert_eq!(routes.len(), 12);
+    assert_eq!(routes.len(), 14);
     for route in routes.iter().filter(|route| route.listener == "public") {
         assert!(route.guard.starts_with("Caller<"), "{route:?}");
         let method: Method = route.method.parse().unwrap();

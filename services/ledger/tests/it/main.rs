@@ -3,15 +3,22 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+mod allocation;
 mod concurrency;
 mod database;
+mod deadlines;
 mod engine;
 mod exchanges;
 mod faults;
 mod guards;
+mod inputs;
 mod internal;
 mod invariants;
+mod lanes;
 mod layers;
+mod payout_histories;
 mod payouts;
+mod suspense;
+mod times;
 mod transfers;
 mod world;

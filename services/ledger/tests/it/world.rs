@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use crypto::SecretString;
-use ledger::config::{Config, Posting};
+use ledger::config::{Config, Payouts, Posting};
 use ledger::{Ledger, MIGRATIONS};
 use reqwest::Method;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
@@ -46,6 +46,15 @@ pub(crate) struct Broker {
 pub(crate) struct Answers {
     pub(crate) rates: (u16, Value),
     pub(crate) payout: (u16, Value),
+    /// To the question where a payout stands.
+    pub(crate) standing: (u16, Value),
+    /// If set, it answers for the bank instead.
+    pub(crate) bank: Option<Box<dyn FnMut(&str, &Value) -> (u16, Value) + Send>>,
+}
+
+/// A problem of the broker.
+pub(crate) fn problem(status: u16, code: &str) -> (u16, Value) {
+    (status, json!({ "type": "", "title": "", "status": status, "code": code }))
 }
 
 /// Rates as they were published so many days ago.
@@ -62,7 +71,12 @@ pub(crate) fn day(days_ago: i64) -> String {
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { rates: rates_of(0), payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })) }
+        Self {
+            rates: rates_of(0),
+            payout: (200, json!({ "result": { "id": "po_1", "status": "accepted" } })),
+            standing: (200, json!({ "result": { "id": "po_1", "outcome": "accepted" } })),
+            bank: None,
+        }
     }
 }
 
@@ -77,10 +91,16 @@ impl Broker {
                 "/internal/v1/operations/{provider}/{operation}",
                 web::post().to(move |path: web::Path<(String, String)>, body: web::Json<Value>| {
                     let operation = path.into_inner().1;
-                    heard.lock().unwrap().push((operation.clone(), body.into_inner()));
-                    let said = said.lock().unwrap();
-                    let (status, body) = if operation == "reference_rates" { &said.rates } else { &said.payout };
-                    let status = StatusCode::from_u16(*status).unwrap();
+                    let body = body.into_inner();
+                    heard.lock().unwrap().push((operation.clone(), body.clone()));
+                    let mut said = said.lock().unwrap();
+                    let (status, body) = match (operation.as_str(), &mut said.bank) {
+                        ("reference_rates", _) => said.rates.clone(),
+                        (operation, Some(bank)) => bank(operation, &body),
+                        ("payout_status", None) => said.standing.clone(),
+                        (_, None) => said.payout.clone(),
+                    };
+                    let status = StatusCode::from_u16(status).unwrap();
                     std::future::ready(HttpResponse::build(status).json(body))
                 }),
             );
@@ -99,11 +119,11 @@ impl Broker {
 /// The scene.
 pub(crate) struct World {
     pub(crate) ledger: Running,
-    pub(crate) config: Config,
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
-    _database: DroppedAside,
+    database: DroppedAside,
+    pub(crate) config: Config,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -117,11 +137,15 @@ impl World {
     }
 
     pub(crate) async fn start_with(posting: Posting) -> Self {
+        Self::start_as(posting, Payouts { poll_ms: 50, ..Payouts::default() }).await
+    }
+
+    pub(crate) async fn start_as(posting: Posting, payouts: Payouts) -> Self {
         let pki = Pki::temporary().unwrap();
         let (database, authority, broker) =
             tokio::join!(TestDatabase::create("ledger", MIGRATIONS), Authority::start(&pki), Broker::start(&pki));
         let (database, authority) = (database.unwrap(), authority.unwrap());
-        let config = configuration(&pki, &database, &authority, &broker, posting);
+        let config = configuration(&pki, &database, &authority, &broker, posting, payouts);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger = runtime::start::<Ledger>(config.clone(), clock).await.unwrap();
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
@@ -130,10 +154,10 @@ impl World {
         let public = server::client(&pki.public_ca(), None).unwrap();
         Self {
             ledger,
-            config,
             authority,
             broker,
-            _database: DroppedAside(Some(database)),
+            database: DroppedAside(Some(database)),
+            config,
             superuser,
             pki,
             public,
@@ -208,10 +232,37 @@ impl World {
         response.json().await.unwrap()
     }
 
+    /// The running ledger's configuration as a file, for its subcommands.
+    pub(crate) fn config_file(&self) -> std::path::PathBuf {
+        let mut config = self.config.clone();
+        config.common.internal.url = self.internal_url("");
+        let path = self.pki.dir().join("ledger.toml");
+        std::fs::write(&path, runtime::config::print(&config).unwrap()).unwrap();
+        path
+    }
+
+    /// The URL of the role that posts.
+    pub(crate) fn poster_url(&self) -> String {
+        self.database.0.as_ref().unwrap().poster_url.clone()
+    }
+
+    /// What SQL that is refused says, as superuser.
+    pub(crate) async fn sql_error(&self, statement: &str) -> String {
+        use diesel_async::SimpleAsyncConnection as _;
+        let mut db = storage::connection(&self.superuser).await.unwrap();
+        db.batch_execute(statement).await.unwrap_err().to_string()
+    }
+
     /// Runs SQL as superuser.
     pub(crate) async fn sql(&self, statement: &str) {
         use diesel_async::SimpleAsyncConnection as _;
         storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await.unwrap();
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) async fn try_sql(&self, statement: &str) -> diesel::QueryResult<()> {
+        use diesel_async::SimpleAsyncConnection as _;
+        storage::connection(&self.superuser).await.unwrap().batch_execute(statement).await
     }
 
     /// Counts with SQL, as superuser.
@@ -253,6 +304,7 @@ fn configuration(
     authority: &Authority,
     broker: &Broker,
     posting: Posting,
+    payouts: Payouts,
 ) -> Config {
     let (public, internal) = (pki.public("ledger"), pki.internal("ledger"));
     // Signatures cover the port, so it must be known before the service starts.
@@ -288,6 +340,6 @@ fn configuration(
         poster_url_file: database.files.poster.clone(),
         posting,
         max_rate_age_days: 7,
-        payouts_poll_ms: 50,
+        payouts,
     }
 }

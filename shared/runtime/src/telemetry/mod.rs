@@ -25,6 +25,9 @@ pub use json::{JsonLines, Sink};
 const TRACE_DELAY: Duration = Duration::from_secs(1);
 const METRIC_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long the last telemetry may take on its way.
+const FLUSH: Duration = Duration::from_secs(5);
+
 /// Holds the exporters; flush them with [`Guard::flush`] before the process ends.
 pub struct Guard {
     tracer: SdkTracerProvider,
@@ -70,7 +73,8 @@ impl Guard {
         let flushing = tokio::task::spawn_blocking(move || {
             (self.tracer.shutdown_with_timeout(Duration::from_secs(3)), self.meter.shutdown())
         });
-        drop(flushing.await);
+        // A receiver that hangs does not keep the process.
+        drop(tokio::time::timeout(FLUSH, flushing).await);
     }
 }
 

@@ -33,6 +33,19 @@ async fn a_request_under_way_is_finished_before_the_end() {
     assert!(client.get(&url).send().await.is_err(), "it still listens");
 }
 
+/// 22 s in all, and there are three that do not listen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_comes_in_time_whatever_hangs() {
+    let pki = Pki::new();
+    let mut config = probe::config(&pki, "probe");
+    config.deaf = 3;
+    let running = probe::start(config).await;
+    let stuck = tokio::spawn(probe::outside(&pki).get(probe::url(running.public.unwrap(), "/stuck")).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::timeout(Duration::from_secs(22), running.stop()).await.expect("it does not end").unwrap();
+    assert_eq!(stuck.await.unwrap().unwrap().status(), 503);
+}
+
 #[tokio::test]
 async fn background_work_that_ends_by_itself_is_noticed() {
     let pki = Pki::new();

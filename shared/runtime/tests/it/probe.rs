@@ -25,6 +25,9 @@ pub(crate) struct Config {
     /// Background work ends at once with an error.
     #[serde(default)]
     pub(crate) doomed: bool,
+    /// Further background work that does not listen.
+    #[serde(default)]
+    pub(crate) deaf: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +49,7 @@ struct State {
 
 impl Service for Probe {
     const NAME: &'static str = "probe";
+    const REQUEST_DEADLINE: Duration = Duration::from_secs(2);
     type Config = Config;
 
     fn common(config: &Config) -> &Common {
@@ -63,7 +67,7 @@ impl Service for Probe {
         };
         let state = web::Data::new(State { client });
         let (doomed, shutdown) = (config.doomed, context.shutdown);
-        Ok(App::internal(|routes| {
+        let app = App::internal(|routes| {
             routes.route("/whoami", web::get().to(whoami)).route("/traceparent", web::get().to(traceparent));
         })
         .public(move |routes| {
@@ -77,6 +81,7 @@ impl Service for Probe {
                 .route("/page", web::get().to(page))
                 .route("/oauth", web::get().to(oauth_error))
                 .route("/slow", web::get().to(slow))
+                .service(web::resource("/stuck").route(web::get().to(stuck)).route(web::post().to(stuck)))
                 .route("/secret", web::get().to(secret))
                 .route("/call", web::get().to(call));
         })
@@ -84,7 +89,8 @@ impl Service for Probe {
             anyhow::ensure!(!doomed, "told to fail");
             shutdown.requested().await;
             Ok(())
-        }))
+        });
+        Ok((0..config.deaf).fold(app, |app, _| app.background("deaf work", std::future::pending())))
     }
 }
 
@@ -137,6 +143,10 @@ async fn slow() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
+async fn stuck() -> HttpResponse {
+    std::future::pending().await
+}
+
 async fn secret() -> HttpResponse {
     let password = SecretString::from("hunter2");
     runtime::tracing::info!(?password, "a careless line");
@@ -171,7 +181,7 @@ pub(crate) fn config(pki: &Pki, name: &str) -> Config {
         exit_with_parent: false,
         workers: Some(1),
     };
-    Config { common, target: None, doomed: false }
+    Config { common, target: None, doomed: false, deaf: 0 }
 }
 
 pub(crate) async fn start(config: Config) -> Running {

@@ -160,3 +160,24 @@ async fn pages_and_protocol_errors_of_a_service_stay_as_they_are() {
     let oauth = setup.get("/oauth").send().await.unwrap();
     assert_eq!(oauth.text().await.unwrap(), r#"{"error":"invalid_grant"}"#);
 }
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_given_up_and_what_it_did_is_unknown() {
+    let setup = Setup::new().await;
+    let started = tokio::time::Instant::now();
+    let (read, write) = tokio::join!(refusal(setup.get("/stuck")), refusal(setup.client.post(setup.url("/stuck"))));
+    assert_eq!((read.0, read.1.as_str()), (503, "server.busy"));
+    assert_eq!((write.0, write.1.as_str()), (503, "server.outcome_unknown"));
+    let waited = started.elapsed();
+    assert!(waited.as_secs() < 5, "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_above_the_limit_is_refused_before_it_comes() {
+    let setup = Setup::new().await;
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+    let request = setup.post(reqwest::Body::wrap_stream(never)).header("content-length", 64 * 1024 + 1);
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(3), refusal(request)).await;
+    let (status, code, _) = refused.expect("not only after the time for the body");
+    assert_eq!((status, code.as_str()), (413, "request.too_large"));
+}

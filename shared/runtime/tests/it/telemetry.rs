@@ -38,6 +38,8 @@ fn lines(request_id: &str) -> Vec<Value> {
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+const OWN: &str = "6df92f3577b34da6a3ce929d0e0e4738";
+
 #[test]
 fn a_trace_from_outside_goes_on_to_the_next_service_and_nothing_else_does() {
     INSTALLED.runtime.block_on(async {
@@ -77,6 +79,23 @@ fn a_trace_from_outside_goes_on_to_the_next_service_and_nothing_else_does() {
         assert_eq!(attribute(first, "http.response.status_code"), "200");
         assert_eq!(attribute(second, "redoubt.peer"), "probe");
         assert!(spans.iter().all(|span| span["traceState"] == ""), "{spans:?}");
+    });
+}
+
+#[test]
+fn a_link_names_the_other_trace_and_joins_nothing() {
+    INSTALLED.runtime.block_on(async {
+        let (other, parent) = ("5cf92f3577b34da6a3ce929d0e0e4737", format!("00-{OWN}-00f067aa0ba902b7-01"));
+        let span = runtime::tracing::info_span!("linked");
+        runtime::trace::continue_from(&span, Some(&parent));
+        runtime::trace::link(&span, Some(&format!("00-{other}-00f067aa0ba902b8-01")));
+        runtime::trace::link(&span, Some("garbage"));
+        runtime::trace::link(&span, None);
+        drop(span);
+        let spans = INSTALLED.receiver.spans(OWN, 1).await;
+        let links = spans[0]["links"].as_array().unwrap();
+        assert_eq!((links.len(), links[0]["traceId"].as_str()), (1, Some(other)), "{spans:?}");
+        assert_eq!(links[0]["spanId"], "00f067aa0ba902b8");
     });
 }
 

@@ -1,6 +1,10 @@
 //! storage against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod limits;
+mod migrations;
+mod states;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -1,7 +1,16 @@
-//! The partner's payout API: a bearer secret, an idempotency key, and an outcome told later.
+//! The partner's payout API: a bearer secret, an idempotency key, an outcome told later, and the question where an order stands.
+//!
+//! How an order fares is in the creditor's name, so that a story can ask for it:
+//!
+//! | the name has | the bank |
+//! | --- | --- |
+//! | `FAIL` | takes the order and later says `payout.failed` |
+//! | `REJECT` | refuses the order, and remembers that it did |
+//! | `LOST` | books and pays the order; a firewall in front answers each time with a page of its own and 403; no webhook comes |
+//! | `SLOW` | books the order, answers after four seconds, and refuses every repetition as already seen |
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{State, count, header, lock, refusal, span, webhook};
+
+/// Longer than any manifest of ours waits.
+const SLOW: Duration = Duration::from_secs(4);
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,62 +35,118 @@ pub(super) struct Order {
     reference: String,
 }
 
+impl Order {
+    fn is_to(&self, word: &str) -> bool {
+        self.creditor_name.contains(word)
+    }
+}
+
 /// Orders by idempotency key.
 #[derive(Default)]
 pub(super) struct Book {
-    orders: HashMap<String, (Order, String)>,
+    orders: HashMap<String, Line>,
+}
+
+#[derive(Clone)]
+struct Line {
+    order: Order,
+    id: String,
+    status: &'static str,
 }
 
 enum Entry {
-    New(String),
-    Known(String),
+    New(Line),
+    Known(Line),
     Other,
 }
 
 impl Book {
+    /// Orders that money moves for.
     pub(super) fn len(&self) -> u64 {
-        self.orders.len().try_into().unwrap_or(u64::MAX)
+        self.orders.values().filter(|line| line.status != "rejected").count().try_into().unwrap_or(u64::MAX)
     }
 
     fn enter(&mut self, key: &str, order: &Order) -> Entry {
         match self.orders.get(key) {
-            Some((known, id)) if known == order => Entry::Known(id.clone()),
+            Some(line) if line.order == *order => Entry::Known(line.clone()),
             Some(_) => Entry::Other,
             None => {
-                let id = format!("po_{}", crypto::random::token(12));
-                self.orders.insert(key.to_owned(), (order.clone(), id.clone()));
-                Entry::New(id)
+                let status = if order.is_to("REJECT") { "rejected" } else { "accepted" };
+                let line = Line { order: order.clone(), id: format!("po_{}", crypto::random::token(12)), status };
+                self.orders.insert(key.to_owned(), line.clone());
+                Entry::New(line)
             }
         }
     }
+
+    fn settle(&mut self, id: &str, status: &'static str) {
+        if let Some(line) = self.orders.values_mut().find(|line| line.id == id) {
+            line.status = status;
+        }
+    }
+
+    fn find(&self, payout_id: &str) -> Option<&Line> {
+        self.orders.values().find(|line| line.order.payout_id == payout_id)
+    }
 }
 
+/// `POST /v1/payouts`.
 pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: web::Json<Order>) -> HttpResponse {
     let span = span(&request);
-    let _entered = span.enter();
-    let bearer = header(&request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if !crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
-        count(&state.counters.unauthorized);
-        return refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong");
+    if let Some(refused) = stranger(&state, &request) {
+        return refused;
     }
     let Some(key) = header(&request, "idempotency-key") else {
         return refusal(StatusCode::BAD_REQUEST, "idempotency_key_required", "send an Idempotency-Key");
     };
-    count(&state.counters.payouts);
     let order = order.into_inner();
+    count(&state.counters.payouts);
     let entry = lock(&state.book).enter(key, &order);
-    match entry {
+    let traceparent = runtime::trace::traceparent(&span).or_else(|| header(&request, "traceparent").map(str::to_owned));
+    let (line, is_new) = match entry {
         Entry::Other => {
-            refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "this key came with another order")
+            let title = "this key came with another order";
+            return refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", title);
         }
-        Entry::Known(id) => accepted(&id),
-        Entry::New(id) => {
-            let traceparent = runtime::trace::current().or_else(|| header(&request, "traceparent").map(str::to_owned));
-            let answer = accepted(&id);
-            actix_web::rt::spawn(settle(state.into_inner(), order, id, traceparent));
-            answer
-        }
+        Entry::Known(line) => (line, false),
+        Entry::New(line) => (line, true),
+    };
+    if line.status == "rejected" || order.is_to("SLOW") && !is_new {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, "payout_rejected", "the order is not taken");
     }
+    if is_new {
+        actix_web::rt::spawn(settle(state.clone(), line.clone(), traceparent));
+    }
+    if order.is_to("LOST") {
+        return HttpResponse::Forbidden().content_type("text/html").body("<html><h1>Request blocked</h1></html>");
+    }
+    if order.is_to("SLOW") {
+        tokio::time::sleep(SLOW).await;
+    }
+    accepted(&line.id)
+}
+
+/// `GET /v1/payouts/{payout_id}`: where an order stands, by the orderer's own id for it.
+pub(super) async fn get(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> HttpResponse {
+    let _span = span(&request).entered();
+    if let Some(refused) = stranger(&state, &request) {
+        return refused;
+    }
+    count(&state.counters.questions);
+    match lock(&state.book).find(&id) {
+        Some(line) => HttpResponse::Ok().json(json!({ "id": line.id, "status": line.status, "desk": "SBX-7" })),
+        None => refusal(StatusCode::NOT_FOUND, "payout_unknown", "no order of that id"),
+    }
+}
+
+/// The answer to a caller without the secret.
+fn stranger(state: &State, request: &HttpRequest) -> Option<HttpResponse> {
+    let bearer = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
+        return None;
+    }
+    count(&state.counters.unauthorized);
+    Some(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong"))
 }
 
 /// More than the broker asked for, as third parties do: what it lets through is its own decision.
@@ -91,11 +159,15 @@ fn accepted(id: &str) -> HttpResponse {
     }))
 }
 
-/// Tells the outcome once the payout is settled. A creditor called FAIL fails.
-async fn settle(state: Arc<State>, order: Order, id: String, traceparent: Option<String>) {
+/// Settles the payout after a while and tells the outcome.
+async fn settle(state: web::Data<State>, line: Line, traceparent: Option<String>) {
     tokio::time::sleep(state.settle).await;
-    let kind = if order.creditor_name.contains("FAIL") { "payout.failed" } else { "payout.paid" };
-    let data = json!({ "payout_id": order.payout_id, "id": id });
+    let (status, kind) = if line.order.is_to("FAIL") { ("failed", "payout.failed") } else { ("paid", "payout.paid") };
+    lock(&state.book).settle(&line.id, status);
+    if line.order.is_to("LOST") {
+        return;
+    }
+    let data = json!({ "payout_id": line.order.payout_id, "id": line.id });
     if let Err(error) = webhook::send(&state, kind, &data, traceparent.as_deref()).await {
         tracing::warn!(%error, kind, "webhook not delivered");
     }

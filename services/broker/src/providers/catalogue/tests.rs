@@ -14,6 +14,7 @@ method = "GET"
 path = "/v1/payouts/{id}"
 retry = "idempotent"
 attempts = 3
+timeout_ms = 2000
 response = { kind = "json", fields = ["id"] }
 [operations.get_payout.params]
 id = { in = "path", type = "token" }
@@ -134,4 +135,60 @@ fn a_manifest_that_contradicts_itself_is_refused() {
 fn settings_without_a_manifest_stop_the_broker() {
     let settings = BTreeMap::from([("nobody".to_owned(), ProviderSettings::default())]);
     assert!(matches!(Catalogue::new(Vec::new(), &settings), Err(CatalogueError::Unknown(_))));
+}
+
+const ORDER: &str = r#"
+name = "bank"
+description = "A bank."
+base_url = "https://api.bank.example/open"
+
+[operations.order]
+callers = ["ledger"]
+method = "POST"
+path = "/v1/payouts"
+idempotency_header = "idempotency-key"
+retry = "idempotent"
+attempts = 3
+timeout_ms = 2000
+accepted = [{ status = 201, field = "status", values = ["accepted"] }]
+refusals = [{ status = 422, field = "error.code", values = ["rejected"] }]
+response = { kind = "json", fields = ["id"] }
+
+[operations.standing]
+kind = "status"
+callers = ["ledger"]
+method = "GET"
+path = "/v1/payouts"
+standings = { field = "status", accepted = ["accepted"], paid = ["paid"], failed = ["failed"] }
+response = { kind = "json", fields = ["id"] }
+"#;
+
+#[test]
+fn the_words_of_an_order_are_agreed_without_ambiguity() {
+    compile(ORDER, ProviderSettings::default()).unwrap();
+    for (from, to) in [
+        // An order that any answer, or none, would take.
+        ("accepted = [{ status = 201, field = \"status\", values = [\"accepted\"] }]", ""),
+        ("accepted = [{", "accepted = [] #"),
+        ("values = [\"accepted\"] }", "values = [] }"),
+        ("values = [\"accepted\"] }", "values = [\"\"] }"),
+        ("field = \"error.code\"", "field = \"error.*\""),
+        ("field = \"error.code\"", "field = \"\""),
+        (
+            "status = 422, field = \"error.code\", values = [\"rejected\"]",
+            "status = 201, field = \"status\", values = [\"accepted\"]",
+        ),
+        ("status = 422", "status = 42"),
+        ("method = \"POST\"", "method = \"POST\"\nkind = \"query\""),
+        ("kind = \"status\"", "kind = \"order\""),
+        ("kind = \"status\"", ""),
+        ("failed = [\"failed\"]", "failed = [\"paid\"]"),
+        ("failed = [\"failed\"]", "failed = []"),
+        // Three attempts of three seconds: the caller has left by then.
+        ("timeout_ms = 2000", "timeout_ms = 3000"),
+        ("timeout_ms = 2000", "timeout_ms = 0"),
+    ] {
+        assert!(ORDER.contains(from), "{from}");
+        assert!(compile(&ORDER.replacen(from, to, 1), ProviderSettings::default()).is_err(), "{from} -> {to}");
+    }
 }

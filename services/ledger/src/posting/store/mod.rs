@@ -3,24 +3,32 @@
 //! Round trips, whatever the size of the batch: begin; lock the accounts and read the keys (pipelined); write; commit. An exchange or a
 //! payout in the batch adds one statement each.
 //!
+//! Nobody waits for an account with another one in hand: accounts that others hold are passed over, and what needs them waits elsewhere
+//! ([`super::aside`]). Whoever comes back for such an account waits for it first, with nothing else in hand; so no two batches wait for each
+//! other, and one held account holds up no other. Only `head` is waited for with locks in hand, and whoever holds it waits for no account.
+//!
 //! Never to be merged: the locks and the key look-up are two statements, because under READ COMMITTED a statement sees what was
-//! committed before *it* began, and a lock may have waited for exactly the commit that used a key.
+//! committed before *it* began, and a lock may have come free by exactly the commit that used a key.
 
 mod rows;
 mod statements;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use storage::{Connection, Pool, Retry, StorageError};
+use diesel::result::Error as DieselError;
+use storage::{Connection, Limit, Pool, Retry, StorageError};
+use uuid::Uuid;
 
 use self::rows::Rows;
-use self::statements::{KeyRow, LockAccounts, LockedRow, RecordedOutcomes};
-use super::batch::{Answer, Plan, Recorded};
+use self::statements::{KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
+use super::batch::{Broken, Fate, Plan, Recorded};
 use super::fold::State;
 use super::model::{Key, Order};
+
+/// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
+pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
 
 /// Why a batch has no answers.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +52,6 @@ impl From<StorageError> for Failure {
         match error {
             StorageError::Unavailable(_) | StorageError::Busy(_) => Self::Unavailable(error),
             StorageError::OutcomeUnknown(_) => Self::Unknown(error),
-            StorageError::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, ref information))
-                if is_passing(information.message()) =>
-            {
-                Self::Unavailable(error)
-            }
             StorageError::Query(_) | StorageError::Migration(_) => Self::Refused(error),
         }
     }
@@ -68,61 +71,86 @@ impl Retry for Failure {
     }
 }
 
-/// A timeout or a server that goes down, and not a fault of any row. diesel has no kinds for them, so the text decides; in another
-/// language the batch is only tried in halves before it fails.
-fn is_passing(message: &str) -> bool {
-    ["canceling statement", "terminating connection", "the database system is", "sorry, too many clients"]
-        .iter()
-        .any(|start| message.starts_with(start))
+impl From<Broken> for Failure {
+    fn from(Broken(what): Broken) -> Self {
+        Self::Unexpected(what)
+    }
 }
 
-/// Decides and writes a batch, in one transaction.
-pub(crate) async fn post(pool: &Pool, orders: &[Order], now_millis: i64) -> Result<Vec<Answer>, Failure> {
-    let at = DateTime::from_timestamp_millis(now_millis).ok_or(Failure::Unexpected("the clock"))?;
+/// Decides and writes a batch, in one transaction. `awaited` is an account that it waits for before anything else.
+pub(crate) async fn post(
+    pool: &Pool,
+    orders: &[Order],
+    awaited: Option<Uuid>,
+    now_millis: i64,
+) -> Result<Vec<Fate>, Failure> {
     let committing = AtomicBool::new(false);
-    let outcome = storage::transaction(pool, "posting.batch", async |db| {
+    let outcome = storage::transaction_within(pool, "posting.batch", LIMIT, async |db| {
         committing.store(false, Ordering::Relaxed);
-        let answers = decide(db, orders, at).await?;
+        let fates = decide(db, orders, awaited, now_millis).await?;
         committing.store(true, Ordering::Relaxed);
-        Ok::<_, Failure>(answers)
+        Ok::<_, Failure>(fates)
     })
     .await;
-    // Whatever goes wrong after the commit was sent, it may have arrived.
+    let lost = outcome.as_ref().is_err_and(Retry::is_transient);
     outcome.map_err(|failure| match failure {
+        // Whatever goes wrong after the commit was sent, it may have arrived.
         Failure::Unavailable(error) | Failure::Refused(error) if committing.load(Ordering::Relaxed) => {
             Failure::Unknown(error)
         }
+        // Five times it lost against others: that is no fault of any row.
+        Failure::Refused(error) if lost => Failure::Unavailable(error),
         other => other,
     })
 }
 
-async fn decide(db: &mut Connection, orders: &[Order], at: DateTime<Utc>) -> Result<Vec<Answer>, Failure> {
-    let (mut state, recorded) = read(db, orders).await?;
-    let millis = at.timestamp_millis();
-    let plan = Plan::make(orders, &mut state, &recorded, || storage::ids::new(millis));
-    let rows = Rows::of(&plan, orders, at);
-    let base = rows.write(db).await?;
-    Ok(plan.answers(orders, base, at))
+async fn decide(
+    db: &mut Connection,
+    orders: &[Order],
+    awaited: Option<Uuid>,
+    now_millis: i64,
+) -> Result<Vec<Fate>, Failure> {
+    if let Some(account) = awaited {
+        use diesel_async::RunQueryDsl as _;
+        LockAccounts { ids: &[account], ..LockAccounts::default() }.execute(db).await?;
+    }
+    let Read { mut state, recorded, held } = read(db, orders).await?;
+    let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis));
+    let numbered = Rows::of(&plan, orders)?.write(db).await?;
+    Ok(plan.fates(orders, numbered)?)
 }
 
-async fn read(db: &Connection, orders: &[Order]) -> Result<(State, HashMap<Key, Recorded>), Failure> {
+/// What a batch is decided on.
+struct Read {
+    /// The accounts that are locked now.
+    state: State,
+    recorded: HashMap<Key, Recorded>,
+    /// The accounts that are there and that others hold.
+    held: HashSet<Uuid>,
+}
+
+async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
     use diesel_async::RunQueryDsl as _;
 
-    let mut ids: Vec<_> = orders.iter().flat_map(|order| &order.command.legs).map(|leg| leg.account).collect();
+    let mut ids: Vec<_> = orders.iter().flat_map(|order| order.command.accounts()).collect();
     ids.sort_unstable();
     ids.dedup();
     let owners: Vec<&str> = orders.iter().map(|order| order.key.owner.as_str()).collect();
     let operations: Vec<&str> = orders.iter().map(|order| order.key.operation).collect();
     let keys: Vec<&str> = orders.iter().map(|order| order.key.key.as_str()).collect();
     let (mut first, mut second) = (db, db);
-    let accounts = LockAccounts { ids: &ids, ..LockAccounts::default() }.load::<LockedRow>(&mut first);
+    let accounts = LockFreeAccounts { ids: &ids, ..LockFreeAccounts::default() }.load::<LockedRow>(&mut first);
     let outcomes =
         RecordedOutcomes { owners: &owners, operations: &operations, keys: &keys, ..RecordedOutcomes::default() }
             .load::<KeyRow>(&mut second);
-    let (accounts, outcomes) = futures_util::try_join!(accounts, outcomes)?;
-    let accounts: Vec<_> = accounts.into_iter().map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
-    let outcomes = outcomes.into_iter().map(KeyRow::recorded).collect::<Option<_>>().ok_or(ODD_OUTCOME)?;
-    Ok((State::new(accounts), outcomes))
+    // Both answers are awaited: one that is left behind would cost the connection.
+    let (accounts, outcomes) = futures_util::join!(accounts, outcomes);
+    let (accounts, outcomes) = (accounts?, outcomes?);
+    let held: HashSet<Uuid> = accounts.iter().filter_map(LockedRow::held_by_others).collect();
+    let free = accounts.into_iter().filter(|row| row.held_by_others().is_none());
+    let accounts: Vec<_> = free.map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
+    let recorded = outcomes.into_iter().map(KeyRow::recorded).collect::<Option<_>>().ok_or(ODD_OUTCOME)?;
+    Ok(Read { state: State::new(accounts), recorded, held })
 }
 
 const ODD_ACCOUNT: Failure = Failure::Unexpected("accounts");

@@ -7,27 +7,38 @@ use storage::{Connection, StorageError};
 use uuid::Uuid;
 
 use super::Failure;
-use super::statements::{ClosePayouts, RecordOutcomes, WriteExchanges, WritePayouts, WritePostings};
-use crate::posting::batch::{Plan, Posting};
-use crate::posting::model::{Actor, Entry, Extra, Order, Rejection};
+use super::statements::{
+    AllocateItems, ClosePayouts, PaidLatePayouts, RecordOutcomes, ReturnPayouts, WriteExchanges, WriteItems,
+    WritePayouts, WritePostings,
+};
+use crate::posting::batch::{Numbered, Plan, Posting};
+use crate::posting::model::{Actor, Entry, Extra, Order, Reason, Rejection};
 
 /// Everything that a batch writes.
+#[derive(Default)]
 pub(super) struct Rows<'a> {
     postings: WritePostings<'a>,
     outcomes: RecordOutcomes<'a>,
     exchanges: WriteExchanges<'a>,
     payouts: WritePayouts<'a>,
     closings: ClosePayouts<'a>,
+    returns: ReturnPayouts<'a>,
+    late: PaidLatePayouts<'a>,
+    items: WriteItems<'a>,
+    allocations: AllocateItems<'a>,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(plan: &Plan, orders: &'a [Order], at: DateTime<Utc>) -> Self {
-        let mut rows = Self::empty(at);
+    pub(super) fn of(plan: &Plan, orders: &'a [Order]) -> Result<Self, Failure> {
+        let mut rows = Self::default();
         for posting in &plan.postings {
             if let Some(order) = orders.get(posting.order) {
                 rows.add_transfer(posting, order);
                 rows.add_outcome(order, Some(posting.id), None);
                 rows.add_extra(posting.id, order);
+                if let Some(reason) = posting.suspended {
+                    rows.add_item(posting.id, order, reason)?;
+                }
             }
         }
         for (order, rejection) in &plan.rejections {
@@ -36,29 +47,48 @@ impl<'a> Rows<'a> {
             }
         }
         rows.add_entries(&plan.postings);
-        rows
+        Ok(rows)
     }
 
-    /// Writes them; answers the number before that of the first transfer.
-    pub(super) async fn write(self, db: &mut Connection) -> Result<i64, Failure> {
-        let base = write_main(self.postings, self.outcomes, db).await?;
+    /// Writes them; answers what the postings were given, if there are any.
+    pub(super) async fn write(mut self, db: &mut Connection) -> Result<Option<Numbered>, Failure> {
+        let numbered = write_main(self.postings, self.outcomes, db).await?;
         if !self.exchanges.transfers.is_empty() {
             self.exchanges.execute(db).await?;
         }
-        if !self.payouts.ids.is_empty() {
+        if let Some(Numbered { at, .. }) = numbered.filter(|_| !self.payouts.ids.is_empty()) {
+            self.payouts.at = at;
             self.payouts.execute(db).await?;
         }
+        // A posting whose key is free although its payout has already gone that way: better no posting than a second one.
         let closings = self.closings.ids.len();
         if closings > 0 && self.closings.execute(db).await? != closings {
-            // Its key is free and yet the payout is closed: better no posting than a second one.
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
-        Ok(base)
+        let late = self.late.ids.len();
+        if late > 0 && self.late.execute(db).await? != late {
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        let returns = self.returns.ids.len();
+        if returns > 0 && self.returns.execute(db).await? != returns {
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        let items = self.items.ids.len();
+        if items > 0 && self.items.execute(db).await? != items {
+            return Err(Failure::Unexpected("a transfer into suspense"));
+        }
+        let allocations = self.allocations.items.len();
+        if allocations > 0 && self.allocations.execute(db).await? != allocations {
+            // As above: its key is free and yet the item is allocated.
+            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        }
+        Ok(numbered)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
         let rows = &mut self.postings;
-        if let (Some(from), Some(to)) = (order.command.from(), order.command.to()) {
+        // What was posted, which is not always what was ordered: a payee may have been replaced by suspense.
+        if let [from, .., to] = posting.entries.as_slice() {
             rows.count += 1;
             rows.ids.push(posting.id);
             rows.amounts.push(from.amount.minor().saturating_neg());
@@ -100,7 +130,12 @@ impl<'a> Rows<'a> {
 
     fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
         match &order.extra {
-            Extra::Nothing => (),
+            // An arrival is kept only if it goes to suspense.
+            Extra::Nothing | Extra::Refused(_) | Extra::Arrival { .. } => (),
+            Extra::Allocation { item } => {
+                self.allocations.items.push(*item);
+                self.allocations.transfers.push(transfer);
+            }
             Extra::Exchange { bought, rate, rate_date, rate_source } => {
                 let rows = &mut self.exchanges;
                 rows.transfers.push(transfer);
@@ -125,38 +160,50 @@ impl<'a> Rows<'a> {
                     rows.providers.push(provider);
                 }
             }
-            Extra::PayoutClosed { payout, paid, word } => {
+            Extra::PayoutClosed { payout, paid, word, .. } => {
                 self.closings.ids.push(*payout);
                 self.closings.statuses.push(if *paid { "paid" } else { "failed" });
                 self.closings.closed_by.push(transfer);
                 self.closings.words.push(word.as_str());
             }
+            Extra::PayoutReturned { payout, .. } | Extra::PayoutReturnedLate { payout } => {
+                self.returns.ids.push(*payout);
+                self.returns.returned_by.push(transfer);
+            }
+            Extra::PayoutPaidLate { payout } => {
+                self.late.ids.push(*payout);
+                self.late.paid_late_by.push(transfer);
+            }
         }
     }
 
-    fn empty(at: DateTime<Utc>) -> Self {
-        Self {
-            postings: WritePostings { at, ..Default::default() },
-            outcomes: RecordOutcomes { at, ..Default::default() },
-            exchanges: WriteExchanges::default(),
-            payouts: WritePayouts { at, ..Default::default() },
-            closings: ClosePayouts::default(),
-        }
+    fn add_item(&mut self, transfer: Uuid, order: &'a Order, reason: Reason) -> Result<(), Failure> {
+        let (Some((provider, event_id)), Some(wanted)) = (order.extra.event(), order.command.to()) else {
+            return Err(Failure::Unexpected("money for suspense without the event that told of it"));
+        };
+        let rows = &mut self.items;
+        rows.ids.push(transfer);
+        rows.providers.push(provider);
+        rows.event_ids.push(event_id);
+        rows.wanted_accounts.push(wanted.account);
+        rows.reasons.push(reason.as_str());
+        Ok(())
     }
 }
 
-/// Both are on their way before the first answers.
+/// Both are on their way before the first answers, and both answers are awaited: one that is left behind would cost the connection.
 async fn write_main(
     postings: WritePostings<'_>,
     outcomes: RecordOutcomes<'_>,
     db: &Connection,
-) -> Result<i64, DieselError> {
+) -> Result<Option<Numbered>, DieselError> {
     let (mut first, mut second) = (db, db);
     let posting = async {
         if postings.ids.is_empty() {
-            return Ok(0);
+            return Ok::<_, DieselError>(None);
         }
-        postings.get_result::<(i64,)>(&mut first).await.map(|(base,)| base)
+        let (base, at) = postings.get_result::<(i64, DateTime<Utc>)>(&mut first).await?;
+        Ok(Some(Numbered { base, at }))
     };
     let recording = async {
         if outcomes.keys.is_empty() {
@@ -164,6 +211,8 @@ async fn write_main(
         }
         outcomes.execute(&mut second).await
     };
-    let (base, _) = futures_util::try_join!(posting, recording)?;
-    Ok(base)
+    let (numbered, recorded) = futures_util::join!(posting, recording);
+    let numbered = numbered?;
+    recorded?;
+    Ok(numbered)
 }

@@ -41,9 +41,17 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Locks accounts in the order of their ids, and reads them.
-    LockAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
-        "select id, owner, purpose, currency, balance, floor, version, closed from lock_accounts("
+    /// Locks accounts that nobody else holds, and reads them; the others come too, not `held`.
+    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed, held from lock_free_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// Waits for accounts, in the order of their ids, and locks them.
+    LockAccounts -> () {
+        "select from lock_accounts("
         ids: Array<SqlUuid> = &'a [Uuid],
     } ")"
 }
@@ -59,15 +67,14 @@ statement! {
 }
 
 statement! {
-    /// Takes numbers, writes transfers and entries, announces the range; answers the number before the first.
-    WritePostings -> (BigInt,) {
+    /// Takes numbers and the time, writes transfers and entries, announces the range; answers the number before the first, and the time.
+    WritePostings -> (BigInt, Timestamptz) {
         "with taken as (update head set sequence = sequence + " count: BigInt = i64,
-        " returning sequence - $1 as base), announced as ( \
-             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, " at: Timestamptz = DateTime<Utc>,
-        " from taken), posted as ( \
+        " returning sequence - $1 as base, posted_at), announced as ( \
+             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, posted_at from taken), posted as ( \
              insert into transfers \
                  (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
-             select t.id, taken.base + t.n, t.amount, $2, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
+             select t.id, taken.base + t.n, t.amount, taken.posted_at, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
              from taken, unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
         ", " amounts: Array<BigInt> = Vec<i64>,
         ", " from_accounts: Array<SqlUuid> = Vec<Uuid>,
@@ -84,15 +91,14 @@ statement! {
         ", " entry_amounts: Array<BigInt> = Vec<i64>,
         ", " entry_balances: Array<BigInt> = Vec<i64>,
         ", " entry_currencies: Array<Text> = Vec<&'static str>,
-    } ")) select base from taken"
+    } ")) select base, posted_at from taken"
 }
 
 statement! {
     /// Writes what became of keys.
     RecordOutcomes -> () {
-        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) select "
-        at: Timestamptz = DateTime<Utc>,
-        ", o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
+        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) \
+         select statement_timestamp(), o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
         ", " operations: Array<Text> = Vec<&'static str>,
         ", " keys: Array<Text> = Vec<&'a str>,
         ", " fingerprints: Array<Bytea> = Vec<&'a [u8]>,
@@ -142,10 +148,51 @@ statement! {
         ", " statuses: Array<Text> = Vec<&'static str>,
         ", " closed_by: Array<SqlUuid> = Vec<Uuid>,
         ", " words: Array<Text> = Vec<&'static str>,
-    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted')"
+    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted') \
+          and (c.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
 }
 
-/// A row of [`LockAccounts`].
+statement! {
+    /// Notes that paid payouts came back; one that had been given back before only gets the note.
+    ReturnPayouts -> () {
+        "update payouts p set returned_by = c.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " returned_by: Array<SqlUuid> = Vec<Uuid>,
+    } ") as c (id, returned_by) where p.id = c.id and p.status in ('paid', 'failed') and p.returned_by is null"
+}
+
+statement! {
+    /// Notes that payouts were paid which had been given back.
+    PaidLatePayouts -> () {
+        "update payouts p set paid_late_by = c.paid_late_by from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " paid_late_by: Array<SqlUuid> = Vec<Uuid>,
+    } ") as c (id, paid_late_by) where p.id = c.id and p.status = 'failed' and p.paid_late_by is null"
+}
+
+statement! {
+    /// Writes why money is in suspense, beside the transfers that took it there.
+    WriteItems -> () {
+        "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
+         select t.id, i.provider, i.event_id, i.wanted_account, i.reason, t.amount, t.currency, t.posted_at from unnest("
+        ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " providers: Array<Text> = Vec<&'a str>,
+        ", " event_ids: Array<Text> = Vec<&'a str>,
+        ", " wanted_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " reasons: Array<Text> = Vec<&'static str>,
+    } ") as i (id, provider, event_id, wanted_account, reason) join transfers t on t.id = i.id"
+}
+
+statement! {
+    /// Says which transfers took money out of suspense.
+    AllocateItems -> () {
+        "update suspense_items i set allocated_by = a.transfer_id from unnest("
+        items: Array<SqlUuid> = Vec<Uuid>,
+        ", " transfers: Array<SqlUuid> = Vec<Uuid>,
+    } ") as a (id, transfer_id) where i.id = a.id and i.allocated_by is null"
+}
+
+/// A row of [`LockFreeAccounts`].
 #[derive(Debug, Queryable)]
 pub(super) struct LockedRow {
     id: Uuid,
@@ -156,9 +203,15 @@ pub(super) struct LockedRow {
     floor: i64,
     version: i64,
     closed: bool,
+    held: bool,
 }
 
 impl LockedRow {
+    /// The id of an account that is there and that somebody else holds.
+    pub(super) fn held_by_others(&self) -> Option<Uuid> {
+        (!self.held).then_some(self.id)
+    }
+
     pub(super) fn account(self) -> Option<Account> {
         Some(Account {
             id: self.id,

@@ -1,0 +1,16 @@
+//! What an operator must look at: something at the other end that is not as agreed and that no retry mends.
+
+use std::sync::LazyLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+use runtime::metrics;
+
+static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("broker.egress.alarms").build());
+
+/// One line in the audit log, and `broker.egress.alarms{provider,reason}`.
+pub fn alarm(provider: &str, operation: &str, reason: &'static str) {
+    runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
+    // Providers are those of the configuration and reasons those of the code: few.
+    ALARMS.add(1, &[KeyValue::new("provider", provider.to_owned()), KeyValue::new("reason", reason)]);
+}

@@ -1,0 +1,33 @@
+-- Locks those of the accounts that nobody else holds, without waiting, and tells them from those that somebody does: a row that is not
+-- `held` is there and locked by another. An id without a row does not exist. While all come, the second half costs a count.
+create function lock_free_accounts(wanted uuid[])
+    returns table (id uuid, owner text, purpose text, currency text, balance bigint, floor bigint, version bigint, closed boolean, held boolean)
+    language plpgsql security definer set search_path = public, pg_temp rows 100
+as $$
+begin
+    return query
+        with mine as materialized (
+            select a.id, a.owner, a.purpose, a.currency, a.balance, a.floor, a.version, a.closed_at is not null as closed
+            from accounts a where a.id = any (wanted) order by a.id for no key update skip locked)
+        select m.*, true from mine m
+        union all
+        select a.id, a.owner, a.purpose, a.currency, a.balance, a.floor, a.version, a.closed_at is not null, false
+        from accounts a
+        where cardinality(wanted) > (select count(*) from mine) and a.id = any (wanted)
+          and not exists (select from mine m where m.id = a.id);
+end $$;
+revoke execute on function lock_free_accounts(uuid[]) from public;
+grant execute on function lock_free_accounts(uuid[]) to ledger_poster;
+
+-- The time of the last transfer, by the database's clock. The row is held until the commit, so times follow the numbers; a server with an
+-- earlier clock goes on from there. Nobody sets it: the trigger does.
+alter table head add column posted_at timestamptz not null default '-infinity';
+update head set posted_at = coalesce((select t.posted_at from transfers t order by t.sequence desc limit 1), '-infinity');
+create function head_tells_the_time() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+    new.posted_at := greatest(old.posted_at, date_trunc('milliseconds', clock_timestamp()));
+    return new;
+end $$;
+revoke execute on function head_tells_the_time() from public;
+create trigger head_time before update of sequence on head for each row execute function head_tells_the_time();
+comment on column head.posted_at is 'When the last transfer was posted; never earlier than the one before it.';

@@ -1,0 +1,104 @@
+//! What the partner's word does to a payout: settled, back on the account, or, when it comes too late, into suspense.
+//!
+//! The keys are the payout's, not the event's: whatever the partner says, and however often, each step happens once.
+
+use api::internal::PayoutOutcome;
+
+use super::history::{Step, next_step};
+use super::store::{self, Payout};
+use crate::alarm::{self, Alarm};
+use crate::error::{Error, Resource};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Word, system_account};
+use crate::state::State;
+use uuid::Uuid;
+
+/// Whose keys these are.
+const OWNER: &str = "house";
+/// Settling, paying late and returning are the longest way; a word that raced with another one starts again.
+const MAX_STEPS: usize = 8;
+
+/// Takes the word of `provider` on a payout. Tells whether the books had said the same before.
+pub async fn take(
+    state: &State,
+    provider: &str,
+    payout: Uuid,
+    outcome: PayoutOutcome,
+    word: Word,
+) -> Result<(Payout, bool), Error> {
+    let mut replayed = true;
+    for _ in 0..MAX_STEPS {
+        let row = read(state, payout).await?;
+        if row.provider != provider {
+            alarm::raise(Alarm::ForeignProvider, payout, provider);
+            return Err(Error::Missing(Resource::Payout));
+        }
+        let step = match next_step(row.standing()?, row.paid_late_by.is_some(), row.returned_by.is_some(), outcome) {
+            Ok(Some(step)) => step,
+            Ok(None) => return Ok((row, replayed)),
+            Err(_) => {
+                alarm::raise(Alarm::Contradiction, payout, provider);
+                return Err(Error::Contradiction);
+            }
+        };
+        match post(state, &row, step, word).await {
+            Ok(was_there) => replayed &= was_there,
+            // Another word was faster: see where the payout stands now.
+            Err(Error::KeyReused) => (),
+            Err(error) => return Err(error),
+        }
+        if step == Step::PayLate {
+            alarm::raise(Alarm::PaidAfterReversal, payout, provider);
+        }
+    }
+    Err(Error::Invariant("a payout did not come to rest"))
+}
+
+/// The money goes back, because the partner has refused the order and certainly has no other copy of it.
+pub async fn refuse(state: &State, payout: Uuid) -> Result<(), Error> {
+    let row = read(state, payout).await?;
+    post(state, &row, Step::GiveBack, Word::Refusal).await.map(|_| ())
+}
+
+async fn read(state: &State, payout: Uuid) -> Result<Payout, Error> {
+    let mut db = storage::connection(&state.poster).await?;
+    store::find_any(&mut db, payout).await?.ok_or(Error::Missing(Resource::Payout))
+}
+
+/// Posts one step; tells whether it had been posted before.
+async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<bool, Error> {
+    let amount = row.money()?;
+    let house = |purpose| system_account(purpose, amount.currency());
+    let payout = row.id;
+    let (provider, event_id) = (row.provider.clone(), payout.to_string());
+    let closed =
+        |paid| Extra::PayoutClosed { payout, paid, word, provider: row.provider.clone(), event_id: payout.to_string() };
+    let (kind, from, to, extra) = match step {
+        Step::Settle => {
+            (Kind::PayoutSettlement, house(Purpose::PayoutClearing), house(Purpose::Settlement), closed(true))
+        }
+        Step::GiveBack => (Kind::PayoutReversal, house(Purpose::PayoutClearing), row.account_id, closed(false)),
+        Step::PayLate => {
+            let extra = Extra::PayoutPaidLate { payout };
+            (Kind::PayoutPaidLate, house(Purpose::Suspense), house(Purpose::Settlement), extra)
+        }
+        Step::Return => {
+            let extra = Extra::PayoutReturned { payout, provider, event_id };
+            (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id, extra)
+        }
+        Step::ReturnLate => {
+            let extra = Extra::PayoutReturnedLate { payout };
+            (Kind::PayoutReturnLate, house(Purpose::Settlement), house(Purpose::Suspense), extra)
+        }
+    };
+    let command = Command::between(kind, Actor::House, from, to, amount)
+        .map_err(|cause| Error::Amount { field: "payout_id", cause: cause.into() })?;
+    let order = Order {
+        key: Key { owner: OWNER.to_owned(), operation: kind.operation(), key: payout.to_string() },
+        fingerprint: Fingerprint::of(&[kind.as_str().as_bytes()]),
+        command,
+        reference: row.reference.clone(),
+        counterparty: row.creditor_name.clone(),
+        extra,
+    };
+    Ok(state.post(order).await?.replayed)
+}

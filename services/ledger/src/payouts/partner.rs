@@ -1,0 +1,103 @@
+//! The two things that the ledger says to the partner bank, through the broker: an order, and the question where it stands.
+
+use api::broker::{Answer, Call, OrderOutcome, OrderStatus, PayoutOrder};
+use api::problem::code;
+use serde_json::{Map, Value, json};
+
+use super::history::Submission;
+use super::store::Payout;
+use crate::error::Error;
+
+/// The partner bank, as the broker knows it.
+pub struct Partner {
+    /// A client that shows our certificate and demands the broker's.
+    pub client: reqwest::Client,
+    /// The broker's internal URL.
+    pub broker_url: String,
+}
+
+/// How the broker answered.
+enum Reply {
+    Result(Map<String, Value>),
+    /// A problem's status and code.
+    Problem(u16, String),
+    /// Not even the broker has seen it.
+    NotSent(String),
+    /// No answer, or none that is understood.
+    Lost(String),
+}
+
+impl Partner {
+    /// Orders a payout. Sending an order twice is harmless, because the partner knows it by the payout's id.
+    pub async fn order(&self, payout: &Payout) -> Result<Submission, Error> {
+        let params = json!({
+            "payout_id": payout.id,
+            "amount": payout.money()?.to_string(),
+            "currency": payout.currency,
+            "creditor_iban": payout.creditor_iban,
+            "creditor_name": payout.creditor_name,
+            "reference": payout.reference,
+        });
+        Ok(match self.call(payout, "create_payout", params, Some(payout.id.to_string())).await? {
+            Reply::Result(result) => match serde_json::from_value::<PayoutOrder>(Value::Object(result)) {
+                Ok(order) => Submission::Taken(order.id),
+                Err(error) => Submission::Unknown(format!("an answer that is not the agreed one: {error}")),
+            },
+            Reply::Problem(status, said) if said == code::UPSTREAM_REFUSED => {
+                Submission::Refused(format!("{status} {said}"))
+            }
+            // The broker says so only if not a byte of any attempt has left it.
+            Reply::Problem(status, said) if said == code::UPSTREAM_UNAVAILABLE => {
+                Submission::NotSent(format!("{status} {said}"))
+            }
+            Reply::Problem(status, said) => Submission::Unknown(format!("{status} {said}")),
+            Reply::NotSent(cause) => Submission::NotSent(cause),
+            Reply::Lost(cause) => Submission::Unknown(cause),
+        })
+    }
+
+    /// Asks where a payout stands. An error says why there is no word of the partner; that the partner knows no such order is none either, for
+    /// the order may still be on its way.
+    pub async fn ask(&self, payout: &Payout) -> Result<Result<(OrderOutcome, String), String>, Error> {
+        let params = json!({ "payout_id": payout.id });
+        Ok(match self.call(payout, "payout_status", params, None).await? {
+            Reply::Result(result) => match serde_json::from_value::<OrderStatus>(Value::Object(result)) {
+                Ok(status) => Ok((status.outcome, status.id)),
+                Err(error) => Err(format!("an answer that is not the agreed one: {error}")),
+            },
+            Reply::Problem(status, said) => Err(format!("{status} {said}")),
+            Reply::NotSent(cause) | Reply::Lost(cause) => Err(cause),
+        })
+    }
+
+    async fn call(
+        &self,
+        payout: &Payout,
+        operation: &str,
+        params: Value,
+        idempotency_key: Option<String>,
+    ) -> Result<Reply, Error> {
+        let Value::Object(params) = params else {
+            return Err(Error::Invariant("the parameters of a call are not an object"));
+        };
+        let base = self.broker_url.trim_end_matches('/');
+        let url = format!("{base}/internal/v1/operations/{}/{operation}", payout.provider);
+        let request = self.client.post(url).json(&Call { params, idempotency_key });
+        let response = match runtime::http::send(request).await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Ok(Reply::NotSent(runtime::http::cause(&error))),
+            Err(error) => return Ok(Reply::Lost(runtime::http::cause(&error))),
+        };
+        let status = response.status();
+        if status.is_success() {
+            return Ok(match response.json::<Answer>().await {
+                Ok(answer) => Reply::Result(answer.result),
+                Err(error) => Reply::Lost(runtime::http::cause(&error)),
+            });
+        }
+        Ok(match response.json::<api::Problem>().await {
+            Ok(problem) => Reply::Problem(status.as_u16(), problem.code),
+            Err(error) => Reply::Lost(format!("{status}: {}", runtime::http::cause(&error))),
+        })
+    }
+}

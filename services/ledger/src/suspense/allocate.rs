@@ -1,0 +1,60 @@
+//! Takes an item out of suspense to its owner. The item is the key: it is allocated once, whoever asks, and however often.
+
+use api::transfers::Transfer;
+use uuid::Uuid;
+
+use super::store;
+use crate::error::{Error, Resource};
+use crate::input::{time, wire};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::state::State;
+
+/// Whose keys these are.
+const OWNER: &str = "operator";
+
+/// The transfer, and whether it was there before. A refusal stands in the audit log and is judged anew the next time.
+pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+    let outcome = post(state, item, account).await;
+    match &outcome {
+        Ok((transfer, replayed)) => {
+            let (outcome, transfer) = ("allocated", transfer.id);
+            runtime::audit!("suspense", outcome, peer = OWNER, %item, %account, %transfer, replayed);
+        }
+        Err(error) => {
+            runtime::audit!("suspense", outcome = "not_allocated", peer = OWNER, reason = %error, %item, %account);
+        }
+    }
+    outcome
+}
+
+async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+    let mut db = storage::connection(&state.poster).await?;
+    let row = store::find(&mut db, item).await?.ok_or(Error::Missing(Resource::SuspenseItem))?;
+    drop(db);
+    let amount = row.money()?;
+    let from = system_account(Purpose::Suspense, amount.currency());
+    let command = Command::between(Kind::Allocation, Actor::House, from, account, amount)
+        .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
+    let order = Order {
+        key: Key { owner: OWNER.to_owned(), operation: Kind::Allocation.operation(), key: item.to_string() },
+        fingerprint: Fingerprint::of(&[account.as_bytes()]),
+        command,
+        reference: row.reference.clone(),
+        counterparty: row.counterparty,
+        extra: Extra::Allocation { item },
+    };
+    let receipt = state.post(order).await.map_err(|error| match error {
+        Error::KeyReused => Error::Allocated,
+        other => other,
+    })?;
+    let transfer = Transfer {
+        id: receipt.posted.id,
+        sequence: receipt.posted.sequence,
+        from_account: from,
+        to_account: account,
+        amount: wire(amount),
+        reference: row.reference,
+        posted_at: time(receipt.posted.at),
+    };
+    Ok((transfer, receipt.replayed))
+}

@@ -1,0 +1,32 @@
+//! `/internal/v1/suspense`, for the operator.
+
+use actix_web::{HttpResponse, web};
+use api::internal::{Allocate, SuspensePage, SuspenseQuery};
+use api::service::Operator;
+use defense::Peer;
+use runtime::{ApiJson, Problem};
+use uuid::Uuid;
+
+use super::{allocate, list};
+use crate::http::created;
+use crate::state::State;
+
+/// `GET /internal/v1/suspense`.
+pub async fn list(
+    _operator: Peer<Operator>,
+    query: web::Query<SuspenseQuery>,
+    state: web::Data<State>,
+) -> Result<web::Json<SuspensePage>, Problem> {
+    Ok(web::Json(list::page(&state, &query).await?))
+}
+
+/// `POST /internal/v1/suspense/{id}/allocate`.
+pub async fn allocate(
+    _operator: Peer<Operator>,
+    item: web::Path<Uuid>,
+    ApiJson(request): ApiJson<Allocate>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (transfer, replayed) = allocate::allocate(&state, item.into_inner(), request.account_id).await?;
+    Ok(created(&transfer, replayed))
+}

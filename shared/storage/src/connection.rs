@@ -1,0 +1,281 @@
+//! A connection on which no wait is without end, and whose errors have their SQLSTATE.
+//!
+//! A server that hangs keeps its sockets open: nothing comes, nothing fails. `statement_timeout` is the server's and does not help then, so
+//! the same limit is kept here too. A connection that was silent for longer, or on which a caller gave up in the middle of a statement, is
+//! not lent again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::{CacheSize, Instrumentation};
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::{ConnectionError, ConnectionResult, QueryResult};
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection,
+};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::{Config, NoTls};
+
+use crate::sqlstate::Coded;
+use crate::wire::{Heard, Listening, Overheard};
+
+/// How long PostgreSQL may take to accept a connection.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+/// How long a statement may take to be answered: `statement_timeout`, and time for its answer.
+pub(crate) const STATEMENT: Duration = Duration::from_secs(12);
+
+/// A peer that is gone without a word is noticed by the kernel: while nothing is sent, after 10 + 3 × 5 s; with bytes on the way, after 15 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+
+/// A connection to PostgreSQL.
+pub struct Connection {
+    inner: AsyncPgConnection,
+    heard: Arc<Heard>,
+    limit: Option<Duration>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Opens one. `limit` is the longest that a statement may take; without one, as long as it likes (migrations).
+    pub(crate) async fn open(url: &str, limit: Option<Duration>) -> ConnectionResult<Self> {
+        match tokio::time::timeout(CONNECT, Self::connect(url, limit)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                Err(ConnectionError::BadConnection(format!("PostgreSQL did not answer within {} s", CONNECT.as_secs())))
+            }
+        }
+    }
+
+    async fn connect(url: &str, limit: Option<Duration>) -> ConnectionResult<Self> {
+        let mut config: Config = url.parse().map_err(|error| bad(&error))?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(ConnectionError::BadConnection(
+                "sslmode=require: there is no TLS to PostgreSQL yet".to_owned(),
+            ));
+        }
+        config
+            .connect_timeout(CONNECT)
+            .keepalives(true)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(KEEPALIVE_INTERVAL)
+            .keepalives_retries(KEEPALIVE_RETRIES)
+            .tcp_user_timeout(UNACKNOWLEDGED);
+        let heard = Arc::new(Heard::default());
+        let inner = match config.get_hosts().first() {
+            #[cfg(unix)]
+            Some(Host::Unix(directory)) => {
+                let port = config.get_ports().first().copied().unwrap_or(5432);
+                let socket = tokio::net::UnixStream::connect(directory.join(format!(".s.PGSQL.{port}"))).await;
+                let stream = Overheard::new(socket.map_err(|error| bad(&error))?, Arc::clone(&heard));
+                let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|error| bad(&error))?;
+                tokio::spawn(connection);
+                AsyncPgConnection::try_from(client).await?
+            }
+            _ => {
+                // Not TLS, but where it would be: the stream goes through `Listening` from the first byte on.
+                config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+                let (client, connection) =
+                    config.connect(Listening(Arc::clone(&heard))).await.map_err(|error| bad(&error))?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+        };
+        Ok(Self { inner, heard, limit })
+    }
+
+    /// What the server said beside its answers.
+    pub(crate) fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
+    }
+
+    /// True while nothing speaks against lending it again.
+    pub(crate) fn is_fit(&mut self) -> bool {
+        !self.heard.is_retired() && !self.inner.is_broken()
+    }
+
+    /// Runs one statement: with an end, and with the code of its error.
+    fn run<'a, R: Send + 'a>(
+        &'a self,
+        statement: impl Future<Output = QueryResult<R>> + Send + 'a,
+    ) -> impl Future<Output = QueryResult<R>> + Send + 'a {
+        async move {
+            let mut flight = Flight { heard: &self.heard, landed: false };
+            let outcome = match self.limit {
+                Some(limit) => match timeout_at(Instant::now() + limit, statement).await {
+                    Ok(outcome) => outcome,
+                    // The flight has not landed, so the connection is not lent again.
+                    Err(_) => return Err(silent(limit)),
+                },
+                None => statement.await,
+            };
+            flight.landed = true;
+            outcome.map_err(|error| with_code(error, flight.heard))
+        }
+    }
+}
+
+/// One statement under way. Dropped before its end (its caller was), it leaves an answer that nobody waits for on the connection.
+struct Flight<'a> {
+    heard: &'a Heard,
+    landed: bool,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.heard.retire();
+        }
+    }
+}
+
+fn bad(error: &dyn std::error::Error) -> ConnectionError {
+    // The innermost cause says most: "connection refused" rather than "error connecting to server".
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    ConnectionError::BadConnection(cause.to_string())
+}
+
+fn silent(limit: Duration) -> DieselError {
+    let text = format!("PostgreSQL has not answered within {} s", limit.as_secs());
+    DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(text))
+}
+
+fn with_code(error: DieselError, heard: &Heard) -> DieselError {
+    match error {
+        DieselError::DatabaseError(kind @ DatabaseErrorKind::Unknown, information) => {
+            match heard.code_of(information.message()) {
+                Some(code) => DieselError::DatabaseError(kind, Coded::new(information, &code)),
+                None => DieselError::DatabaseError(kind, information),
+            }
+        }
+        other => other,
+    }
+}
+
+type Rows = BoxStream<'static, QueryResult<<AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>>>;
+
+/// The rows of a statement: they too come within the limit, or the connection is done.
+fn bounded(mut rows: Rows, heard: Arc<Heard>, limit: Option<Duration>) -> Rows {
+    let mut end = limit.map(|limit| (limit, Box::pin(sleep_until(Instant::now() + limit))));
+    stream::poll_fn(move |cx| match (rows.poll_next_unpin(cx), &mut end) {
+        (std::task::Poll::Pending, Some((limit, end))) => end.poll_unpin(cx).map(|()| {
+            heard.retire();
+            Some(Err(silent(*limit)))
+        }),
+        (row, _) => row.map(|row| row.map(|row| row.map_err(|error| with_code(error, &heard)))),
+    })
+    .boxed()
+}
+
+impl SimpleAsyncConnection for Connection {
+    async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        SimpleAsyncConnection::batch_execute(&mut &*self, query).await
+    }
+}
+
+impl SimpleAsyncConnection for &Connection {
+    async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        let mut inner = &self.inner;
+        self.run(SimpleAsyncConnection::batch_execute(&mut inner, query)).await
+    }
+}
+
+impl AsyncConnectionCore for Connection {
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Self::Stream<'conn, 'query>>>;
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
+    type Stream<'conn, 'query> = Rows;
+    type Row<'conn, 'query> = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Backend = Pg;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        AsyncConnectionCore::load(&mut &*self, source)
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(&'conn mut self, source: T) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        AsyncConnectionCore::execute_returning_count(&mut &*self, source)
+    }
+}
+
+/// Through a shared reference, so that statements can be sent together (pipelining).
+impl<'a> AsyncConnectionCore for &'a Connection {
+    type LoadFuture<'conn, 'query> = BoxFuture<'a, QueryResult<Self::Stream<'conn, 'query>>>;
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'a, QueryResult<usize>>;
+    type Stream<'conn, 'query> = Rows;
+    type Row<'conn, 'query> = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Backend = Pg;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let this: &'a Connection = self;
+        let mut inner = &this.inner;
+        let statement = AsyncConnectionCore::load(&mut inner, source);
+        let rows = this.run(statement);
+        async move { Ok(bounded(rows.await?, Arc::clone(&this.heard), this.limit)) }.boxed()
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(&'conn mut self, source: T) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let this: &'a Connection = self;
+        let mut inner = &this.inner;
+        let statement = AsyncConnectionCore::execute_returning_count(&mut inner, source);
+        this.run(statement).boxed()
+    }
+}
+
+impl AsyncConnection for Connection {
+    type TransactionManager = AnsiTransactionManager;
+
+    async fn establish(url: &str) -> ConnectionResult<Self> {
+        Self::open(url, Some(STATEMENT)).await
+    }
+
+    fn transaction_state(&mut self) -> &mut AnsiTransactionManager {
+        self.inner.transaction_state()
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.inner.instrumentation()
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        self.inner.set_instrumentation(instrumentation);
+    }
+
+    fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
+        self.inner.set_prepared_statement_cache_size(size);
+    }
+}
+
+impl PoolableConnection for Connection {
+    fn is_broken(&mut self) -> bool {
+        !self.is_fit()
+    }
+}
