@@ -165,7 +165,7 @@ pub struct Invariants {
     pub checked_transfers: i64,
     /// Customers' accounts.
     pub accounts: i64,
-    /// Transfers.
+    /// Transfers when the check began.
     pub transfers: i64,
     /// Entries.
     pub entries: i64,

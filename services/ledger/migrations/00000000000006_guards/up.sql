@@ -242,8 +242,8 @@ begin
         and case e.step
             when 'paid' then t.kind = 'payout_settlement'
             when 'failed' then t.kind = 'payout_reversal' and t.to_account in (e.account_id, house_account('suspense', e.currency))
-            when 'returned' then t.kind = case e.status when 'returned' then 'payout_return' else 'payout_return_late' end
-                                 and t.to_account in (e.account_id, house_account('suspense', e.currency))
+            when 'returned' then t.to_account in (e.account_id, house_account('suspense', e.currency))
+                                 and t.kind = case when e.status = 'returned' then 'payout_return' else 'payout_return_late' end
             when 'paid_late' then t.kind = 'payout_paid_late' end), 'the end of a payout')
     from (
         select n.account_id, n.amount, n.currency, n.status, s.step, s.transfer
@@ -331,7 +331,10 @@ begin
         select (select count(*) from found f where f.there = 0) + (finish - start - (select count(*) from news)) as without_entries,
                (select count(*) from found f where f.there > 0 and (f.fitting <> f.lines or f.pairs <> f.lines)) as unlike,
                (select count(distinct l.account_id) from lines l where not l.numbered)
-               + (select count(*) from counted c where not exists (select from lines l where l.account_id = c.account_id and l.is_last)) as gapped,
+               + (select count(*) from counted c where not exists (select from lines l where l.account_id = c.account_id and l.is_last))
+               -- One after the last that the account knows of.
+               + (select count(*) from lines l where l.is_last and (select a.version from accounts a where a.id = l.account_id) = l.version
+                  and exists (select from entries e where e.account_id = l.account_id and e.version = l.version + 1)) as gapped,
                (select count(distinct l.account_id) from lines l where not l.continued) as unequal
     ), right_so_far as (
         select v.* from verdict v where (v.without_entries, v.unlike, v.gapped, v.unequal) = (0, 0, 0, 0)
@@ -355,3 +358,4 @@ end $$;
 
 revoke execute on function check_books(bigint), check_books_again() from public;
 grant execute on function check_books(bigint), check_books_again() to ledger_poster;
+grant select on book_check_accounts to ledger_poster;

@@ -12,13 +12,18 @@ use tokio::time::Instant;
 /// Transfers in one step of the check: well under a second.
 const STEP: i64 = 5_000;
 
-/// One statement, so that all of it is of one moment. Reads all accounts, the last entry of each, and the payouts that have not ended.
+/// One statement, so that all of it is of one moment. An account that has not moved since its last entry was found right is compared with
+/// that; the last entry of the others is looked up.
 const NOW: &str = "
     with of_accounts as materialized (
-        select a.purpose, a.currency, a.balance, a.version, a.balance <> coalesce(e.balance, 0) as unequal,
-               a.version <> coalesce(e.version, 0) as gapped
-        from accounts a left join lateral (
-            select e.version, e.balance from entries e where e.account_id = a.id order by e.version desc limit 1) e on true
+        select a.purpose, a.currency, a.balance, a.version,
+               a.balance <> case when k.version = a.version then k.balance else coalesce(e.balance, 0) end as unequal,
+               k.version is distinct from a.version and a.version <> coalesce(e.version, 0) as gapped
+        from accounts a
+             left join book_check_accounts k on k.account_id = a.id
+             left join lateral (
+                 select e.version, e.balance from entries e
+                 where k.version is distinct from a.version and e.account_id = a.id order by e.version desc limit 1) e on true
     ), open as (
         select p.currency, sum(p.amount) as amount from payouts p where p.status in ('pending', 'submitted') group by p.currency
     )
@@ -28,7 +33,6 @@ const NOW: &str = "
            (select count(*) from (select currency, balance from of_accounts where purpose = 'payout_clearing') a
             full join open using (currency) where coalesce(a.balance, 0) <> coalesce(open.amount, 0)) as unequal_clearings,
            (select count(*) from of_accounts where purpose = 'customer') as accounts,
-           (select sequence from head) as transfers,
            (select coalesce(sum(version), 0)::bigint from of_accounts) as entries";
 
 #[derive(QueryableByName)]
@@ -44,9 +48,13 @@ struct Now {
     #[diesel(sql_type = BigInt)]
     accounts: i64,
     #[diesel(sql_type = BigInt)]
-    transfers: i64,
-    #[diesel(sql_type = BigInt)]
     entries: i64,
+}
+
+#[derive(QueryableByName)]
+struct Head {
+    #[diesel(sql_type = BigInt)]
+    sequence: i64,
 }
 
 /// What a step found in the transfers after the last that was found right.
@@ -76,14 +84,10 @@ impl Step {
     }
 }
 
-/// Counts, as `ledger_poster`; goes on through the transfers until the last, a fault, or `patience` is over.
+/// Counts, as `ledger_poster`, after going on through the transfers until the last, a fault, or `patience` is over.
 pub(crate) async fn count(db: &mut Connection, patience: Duration) -> Result<Invariants, StorageError> {
-    let began = Instant::now();
+    let (transfers, step) = go_on(db, patience).await?;
     let now: Now = diesel::sql_query(NOW).get_result(db).await?;
-    let mut step = advance(db).await?;
-    while step.is_right() && step.checked_transfers < now.transfers && began.elapsed() < patience {
-        step = advance(db).await?;
-    }
     let balanced =
         [now.unbalanced_currencies, now.unequal_accounts, now.gapped_accounts, now.unequal_clearings] == [0; 4];
     Ok(Invariants {
@@ -97,15 +101,28 @@ pub(crate) async fn count(db: &mut Connection, patience: Duration) -> Result<Inv
         transfers_unlike_entries: step.transfers_unlike_entries,
         checked_transfers: step.checked_transfers,
         accounts: now.accounts,
-        transfers: now.transfers,
+        transfers,
         entries: now.entries,
     })
 }
 
-/// Forgets what was found right: the next steps begin at the first transfer.
-pub(crate) async fn begin_again(db: &mut Connection) -> Result<(), StorageError> {
+/// Everything, from the first transfer on.
+pub(crate) async fn count_again(db: &mut Connection) -> Result<Invariants, StorageError> {
     diesel::sql_query("select check_books_again()").execute(db).await?;
-    Ok(())
+    go_on(db, Duration::MAX).await?;
+    count(db, Duration::ZERO).await
+}
+
+/// The number of the last transfer when it began, and the last step.
+async fn go_on(db: &mut Connection, patience: Duration) -> Result<(i64, Step), StorageError> {
+    let began = Instant::now();
+    let head: Head = diesel::sql_query("select sequence from head").get_result(db).await?;
+    loop {
+        let step = advance(db).await?;
+        if !step.is_right() || step.checked_transfers >= head.sequence || began.elapsed() >= patience {
+            return Ok((head.sequence, step));
+        }
+    }
 }
 
 async fn advance(db: &mut Connection) -> Result<Step, StorageError> {

@@ -161,7 +161,10 @@ async fn the_database_lets_no_money_into_suspense_or_out_of_it_without_an_item()
         format!(
             "begin; update head set sequence = sequence + 1; \
              insert into transfers (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
-             select '{id}', sequence, 100, now(), '{from}', '{to}', 'EUR', '{kind}', '', '' from head; {both} {more}; commit"
+             select '{id}', sequence, 100, now(), '{from}', '{to}', 'EUR', '{kind}', '', '' from head; {both} \
+             insert into outbox (first_sequence, last_sequence, committed_at) select sequence, sequence, now() from head; \
+             insert into idempotency (owner, operation, key, fingerprint, transfer_id, decided_at) \
+             values ('x', '{kind}', 'k', sha256(''), '{id}', now()); {more}; commit"
         )
     };
     let new = |id: &str, amount: i64| {

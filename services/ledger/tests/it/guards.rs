@@ -146,6 +146,15 @@ async fn books() -> Books {
     books
 }
 
+/// Why that transfer went to suspense.
+fn item(number: u32, amount: i64) -> String {
+    format!(
+        "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
+         values ('{}', 'sandbox-bank', 'e-{number}', '{ALICE}', 'closed', {amount}, 'EUR', now())",
+        transfer(number)
+    )
+}
+
 /// Each is refused with these words, and leaves no trace: the honest transaction passes after all of them.
 async fn refuses(books: &Books, falsehoods: &[(&str, Writing, &str)], honest: Writing) {
     let mut poster = books.poster().await;
@@ -163,6 +172,9 @@ async fn what_the_committer_writes_passes_for_every_kind() {
     let returned = writing(7, "payout_return", SETTLEMENT, ALICE, 100);
     let kept = writing(9, "payout_return", SETTLEMENT, SUSPENSE, 100);
     let late = writing(11, "payout_paid_late", SUSPENSE, SETTLEMENT, 100);
+    let late_return = writing(16, "payout_return_late", SETTLEMENT, SUSPENSE, 100);
+    let late_return_by = late_return.id.clone();
+    let allocate = format!("update suspense_items set allocated_by = '{}' where id = '{}'", transfer(14), transfer(13));
     let (returned_by, kept_by, late_by) = (returned.id.clone(), kept.id.clone(), late.id.clone());
     for step in [
         writing(2, "transfer", ALICE, BOB, 50),
@@ -172,19 +184,18 @@ async fn what_the_committer_writes_passes_for_every_kind() {
         paid(6, 4),
         returned.with(end(4, &format!("status = 'returned', returned_by = '{returned_by}'"))),
         paid(8, 5),
-        kept.with(end(5, &format!("status = 'returned', returned_by = '{kept_by}'"))),
+        kept.with(format!("{}; {}", end(5, &format!("status = 'returned', returned_by = '{kept_by}'")), item(9, 100))),
         payout(12),
         failed(10, 12),
         late.with(end(12, &format!("paid_late_by = '{late_by}'"))),
-        writing(13, "deposit", SETTLEMENT, SUSPENSE, 70),
-        writing(14, "allocation", SUSPENSE, BOB, 70),
+        late_return.with(end(12, &format!("returned_by = '{late_return_by}'"))),
+        writing(13, "deposit", SETTLEMENT, SUSPENSE, 70).with(item(13, 70)),
+        writing(14, "allocation", SUSPENSE, BOB, 70).with(allocate),
     ] {
         poster.batch_execute(&step.to_string()).await.unwrap_or_else(|error| panic!("{step}: {error}"));
     }
     // Whatever else a payout's row is told on its way.
-    let claim =
-        "update payouts set attempts = attempts + 1, next_attempt_at = now(), unsure_since = now(), partner_id = 'p'";
-    poster.batch_execute(&format!("{claim} where id = '{}'", transfer(12))).await.unwrap_err();
+    let claim = "update payouts set attempts = attempts + 1, next_attempt_at = now(), unsure_since = now(), unsure_by = attempts + 1, partner_id = 'p'";
     poster.batch_execute(&payout(15).to_string()).await.unwrap();
     poster.batch_execute(&format!("{claim} where id = '{}'", transfer(15))).await.unwrap();
 }
@@ -310,6 +321,7 @@ async fn a_kind_moves_money_between_its_accounts_only() {
         ("payout_settlement", ALICE, SETTLEMENT),
         ("payout_reversal", SETTLEMENT, ALICE),
         ("payout_return", SUSPENSE, ALICE),
+        ("payout_return_late", SETTLEMENT, ALICE),
         ("payout_paid_late", ALICE, SETTLEMENT),
         ("allocation", SETTLEMENT, ALICE),
         ("exchange", FX, ALICE),

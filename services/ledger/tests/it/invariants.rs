@@ -74,6 +74,13 @@ async fn every_kind_of_rewritten_row_is_found() {
             format!("update entries set version = 9 where {alice} and version = 2"),
             format!("update entries set version = 2 where {alice} and version = 9"),
         ),
+        (
+            "gapped_accounts",
+            format!(
+                "insert into entries select account_id, 4, transfer_id, amount, balance, currency from entries where {alice} and version = 3"
+            ),
+            format!("delete from entries where {alice} and version = 4"),
+        ),
     ] {
         // These stand in old rows, which are read again from the beginning only.
         world.rewrite(&format!("{rewritten}; select check_books_again()")).await;

@@ -119,7 +119,6 @@ impl Broker {
 /// The scene.
 pub(crate) struct World {
     pub(crate) ledger: Running,
-    pub(crate) config: Config,
     pub(crate) authority: Authority,
     pub(crate) broker: Broker,
     /// Dropped with the world.
@@ -156,7 +155,6 @@ impl World {
         let public = server::client(&pki.public_ca(), None).unwrap();
         Self {
             ledger,
-            config,
             authority,
             broker,
             database: DroppedAside(Some(database)),
