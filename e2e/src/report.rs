@@ -134,7 +134,7 @@ fn attacks(html: &mut String, attacks: &[Attack]) {
 fn waterfall(html: &mut String, trace: &Trace) {
     let _ok = write!(
         html,
-        "<h2>One trace, from the phone to PostgreSQL and to the partner</h2><p class=lead>{} · <code>{}</code></p><div class=trace>",
+        "<h2>One trace, from the phone to PostgreSQL and to the broker</h2><p class=lead>{} · <code>{}</code></p><div class=trace>",
         escape(&trace.title),
         escape(&trace.id)
     );

@@ -158,7 +158,7 @@ async fn books(narrator: &mut Narrator, stack: &Stack, pki: &Pki) -> Result<()> 
     Ok(())
 }
 
-/// The trace of the payout: phone, ledger, PostgreSQL, broker, partner.
+/// The trace of the payout: phone, ledger, PostgreSQL, broker. It ends there: third parties learn nothing of our traces.
 async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> {
     let id = id.context("the payout has no trace")?.to_owned();
     let http = testkit::server::client(&Pki::create(&stack.pki)?.public_ca(), None)?;
@@ -166,7 +166,7 @@ async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> 
     let mut spans: Vec<Span> = Vec::new();
     for _ in 0..60 {
         spans = http.get(&url).send().await?.json().await.unwrap_or_default();
-        if ["ledger", "broker", "partner"].iter().all(|service| spans.iter().any(|span| span.service == *service)) {
+        if ["ledger", "broker"].iter().all(|service| spans.iter().any(|span| span.service == *service)) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

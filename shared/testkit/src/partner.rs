@@ -202,7 +202,7 @@ async fn rates(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// The partner's part of the caller's trace (W3C Trace Context crosses company borders); it is recorded when the process has
+/// The partner's own trace, or its part of a caller's that sends one (ours does not: traces end at the broker); it is recorded when the process has
 /// telemetry, as `sandbox partner --otlp-endpoint` does.
 fn span(request: &HttpRequest) -> Span {
     let span = tracing::info_span!(

@@ -146,6 +146,7 @@ max_rate_age_days = 36500
 
     fn broker(&self) -> String {
         let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger"), self.ports.of("partner"));
+        let databases = self.databases.display();
         format!(
             r#"
 [vault]

@@ -4,6 +4,9 @@
 
 use api::internal::PayoutOutcome;
 
+use runtime::trace;
+use tracing::Span;
+
 use super::history::{Step, next_step};
 use super::store::{self, Payout};
 use crate::alarm::{self, Alarm};
@@ -27,8 +30,12 @@ pub async fn take(
     word: Word,
 ) -> Result<(Payout, bool), Error> {
     let mut replayed = true;
-    for _ in 0..MAX_STEPS {
+    for attempt in 0..MAX_STEPS {
         let row = read(state, payout).await?;
+        if attempt == 0 && word == Word::Event {
+            // The partner carries no trace of ours, so its word begins one: this says which one it belongs to.
+            trace::link(&Span::current(), row.traceparent.as_deref());
+        }
         if row.provider != provider {
             alarm::raise(Alarm::ForeignProvider, payout, provider);
             return Err(Error::Missing(Resource::Payout));

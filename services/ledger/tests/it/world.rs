@@ -123,6 +123,7 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     /// Dropped with the world.
     database: DroppedAside,
+    pub(crate) config: Config,
     pub(crate) superuser: Pool,
     pub(crate) pki: Pki,
     pub(crate) public: reqwest::Client,
@@ -158,6 +159,7 @@ impl World {
             authority,
             broker,
             database: DroppedAside(Some(database)),
+            config,
             superuser,
             pki,
             public,
