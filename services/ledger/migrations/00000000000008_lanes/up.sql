@@ -30,5 +30,5 @@ begin
     return new;
 end $$;
 revoke execute on function head_tells_the_time() from public;
-create trigger head_time before update of sequence on head for each row execute function head_tells_the_time();
+create trigger head_time before update of sequence, posted_at on head for each row execute function head_tells_the_time();
 comment on column head.posted_at is 'When the last transfer was posted; never earlier than the one before it.';

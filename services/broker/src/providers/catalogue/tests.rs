@@ -261,8 +261,9 @@ fn the_words_of_an_order_are_agreed_without_ambiguity() {
 #[test]
 fn a_key_goes_into_a_header_that_is_named_for_it_and_into_no_other() {
     let with = |header: &str| {
-        let key = format!("idempotency_header = \"{header}\"\nattempts = 3");
-        compile(&BANK.replace("\"GET\"", "\"POST\"").replace("attempts = 3", &key), ProviderSettings::default())
+        let ours = "idempotency_header = \"idempotency-key\"";
+        assert!(ORDER.contains(ours));
+        compile(&ORDER.replace(ours, &format!("idempotency_header = \"{header}\"")), ProviderSettings::default())
     };
     for header in ["idempotency-key", "x-idempotency-key", "x-request-id", "paypal-request-id"] {
         with(header).unwrap();
