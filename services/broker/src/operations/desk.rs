@@ -290,7 +290,9 @@ mod tests {
         for order in histories {
             let endings = endings();
             let mut history = History::default();
-            order.iter().for_each(|index| history.note(&endings[*index].0));
+            for index in &order {
+                history.note(&endings[*index].0);
+            }
             let (last, _) = &endings[*order.last().unwrap()];
             let certain = order.iter().all(|index| endings[*index].1);
             let verdict = history.verdict(true, last);

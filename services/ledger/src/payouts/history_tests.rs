@@ -168,11 +168,10 @@ impl World {
 
     fn ask(&mut self) {
         match self.bank {
-            Bank::Unheard => (),
             Bank::Rejected | Bank::Failed => self.hear(PayoutOutcome::Failed),
             Bank::Paid => self.hear(PayoutOutcome::Paid),
             Bank::Accepted if self.standing == Standing::Pending => self.standing = Standing::Submitted,
-            Bank::Accepted => (),
+            Bank::Accepted | Bank::Unheard => (),
         }
     }
 

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::arrival::book;
 use super::fold::State;
-use super::model::{Actor, Entry, Extra, Fingerprint, Key, Order, Reason, Rejection, Verdict};
+use super::model::{Actor, Entry, Reason, Rejection, Verdict};
+use super::order::{Extra, Fingerprint, Key, Order};
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::aside::Aside;
 use super::batch::{Answer, Fate, Outcome};
-use super::model::Order;
+use super::order::Order;
 use super::store::{self, Failure};
 
 /// `ledger.batch.size`: orders per transaction. It grows with the load; at the limit the queue grows instead.

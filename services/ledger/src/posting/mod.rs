@@ -1,6 +1,6 @@
 //! Posting: how money moves. Everything that moves money is a [`Command`] that goes through here.
 //!
-//! - [`model`]: accounts, commands, verdicts. No I/O.
+//! - [`model`]: accounts, commands, verdicts; [`order`]: a command with its key and what is written beside it. No I/O.
 //! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
 //! - [`arrival`]: where money goes that has arrived and cannot be refused. Pure.
@@ -19,6 +19,7 @@ pub mod batch;
 pub mod committer;
 pub mod fold;
 pub mod model;
+pub mod order;
 pub(crate) mod store;
 
 #[cfg(test)]
@@ -26,7 +27,6 @@ mod fold_tests;
 
 pub use batch::{Answer, Outcome, Posted};
 pub use committer::{Committer, Unanswered};
-pub use model::{
-    Account, Actor, Command, Entry, Extra, Fingerprint, Key, Kind, Leg, Order, Purpose, Reason, Rejection,
-};
+pub use model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
 pub use model::{Verdict, Word, system_account};
+pub use order::{Extra, Fingerprint, Key, Order};

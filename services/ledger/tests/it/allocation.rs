@@ -1,5 +1,6 @@
 //! What waits in suspense, who may take it from there, and how often.
 
+use diesel_async::SimpleAsyncConnection as _;
 use serde_json::{Value, json};
 use testkit::server;
 
@@ -141,7 +142,6 @@ async fn what_waits_is_read_page_by_page() {
 
 #[tokio::test]
 async fn the_database_lets_no_money_into_suspense_or_out_of_it_without_an_item() {
-    use diesel_async::SimpleAsyncConnection as _;
     let world = World::start().await;
     let alice = world.phone("alice").await;
     let account = world.open(&alice, "EUR").await;

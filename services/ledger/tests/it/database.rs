@@ -6,7 +6,7 @@ use ledger::MIGRATIONS;
 use storage::{Pool, Pooled};
 use testkit::database::TestDatabase;
 
-use crate::guards::{Writing, entries, transfer, writing};
+use crate::writing::{Writing, entries, transfer, writing};
 
 pub(crate) const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 pub(crate) const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";

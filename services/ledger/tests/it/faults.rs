@@ -68,14 +68,29 @@ async fn connections_killed_in_mid_flight_lose_no_acknowledged_transfer_and_doub
     engine.stop().await;
 }
 
+/// The reference is longer than the database takes: a fault that the domain's checks would have caught.
 #[tokio::test]
 async fn one_poisoned_order_does_not_spoil_its_batch() {
+    spoils_nothing("", "x".repeat(141)).await;
+}
+
+/// Some of the database's checks wait for the commit. That it refuses then is as certain as before: nothing was written.
+#[tokio::test]
+async fn an_order_that_is_refused_at_the_commit_does_not_spoil_its_batch_and_is_not_unknown() {
+    let late = "create function late() returns trigger language plpgsql as $$ begin
+            if new.reference = 'poison' then raise exception 'late' using errcode = 'check_violation'; end if; return null;
+        end $$;
+        create constraint trigger late after insert on transfers deferrable initially deferred for each row execute function late()";
+    spoils_nothing(late, "poison".to_owned()).await;
+}
+
+async fn spoils_nothing(prepared: &str, poison: String) {
     let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
     let engine = Engine::start(&database);
+    storage::connection(&engine.superuser).await.unwrap().batch_execute(prepared).await.unwrap();
     let accounts = engine.open(2, 1_000).await;
-    // The reference is longer than the database takes: a fault that the domain's checks would have caught.
     let mut orders: Vec<_> = (0..20).map(|n| order(&format!("k-{n}"), accounts[0], accounts[1], 1)).collect();
-    orders[7].reference = "x".repeat(141);
+    orders[7].reference = poison;
     // As senders do, each repeats what was not taken in time.
     let send = async |order: &Order| loop {
         match engine.committer.submit(order.clone()).await {

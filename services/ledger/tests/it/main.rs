@@ -22,3 +22,4 @@ mod suspense;
 mod times;
 mod transfers;
 mod world;
+mod writing;

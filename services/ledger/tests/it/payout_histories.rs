@@ -144,8 +144,8 @@ async fn in_the_end_the_books_agree_with_the_banks_or_the_payout_says_that_it_do
         *ends.entry(status).or_default() += 1;
     }
     println!("{ends:?}");
-    let back = ends.get("failed").copied().unwrap_or(0);
-    let balance = 100_000 - PAYOUTS + back;
+    let returned = ends.get("failed").copied().unwrap_or(0);
+    let balance = 100_000 - PAYOUTS + returned;
     assert_eq!(world.balance(&alice, &account).await, format!("{balance}.00"), "seed {seed}");
     assert_eq!(world.count("accounts where purpose = 'suspense' and balance <> 0").await, 0, "seed {seed}");
     assert_eq!(world.invariants().await["hold"], true);

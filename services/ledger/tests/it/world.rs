@@ -49,8 +49,11 @@ pub(crate) struct Answers {
     /// To the question where a payout stands.
     pub(crate) standing: (u16, Value),
     /// If set, it answers for the bank instead.
-    pub(crate) bank: Option<Box<dyn FnMut(&str, &Value) -> (u16, Value) + Send>>,
+    pub(crate) bank: Option<Bank>,
 }
+
+/// Answers an operation with its body.
+type Bank = Box<dyn FnMut(&str, &Value) -> (u16, Value) + Send>;
 
 /// A problem of the broker.
 pub(crate) fn problem(status: u16, code: &str) -> (u16, Value) {

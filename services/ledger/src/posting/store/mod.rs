@@ -25,7 +25,7 @@ use self::rows::Rows;
 use self::statements::{KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
 use super::batch::{Broken, Fate, Plan, Recorded};
 use super::fold::State;
-use super::model::{Key, Order};
+use super::order::{Key, Order};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
@@ -94,14 +94,19 @@ pub(crate) async fn post(
     .await;
     let lost = outcome.as_ref().is_err_and(Retry::is_transient);
     outcome.map_err(|failure| match failure {
-        // Whatever goes wrong after the commit was sent, it may have arrived.
-        Failure::Unavailable(error) | Failure::Refused(error) if committing.load(Ordering::Relaxed) => {
-            Failure::Unknown(error)
-        }
+        // Whatever goes wrong after the commit was sent, it may have arrived; unless the answer to it was that a row is not as it must be.
+        Failure::Unavailable(error) if committing.load(Ordering::Relaxed) => Failure::Unknown(error),
+        Failure::Refused(error) if committing.load(Ordering::Relaxed) && !rolls_back(&error) => Failure::Unknown(error),
         // Five times it lost against others: that is no fault of any row.
         Failure::Refused(error) if lost => Failure::Unavailable(error),
         other => other,
     })
+}
+
+/// Errors after which PostgreSQL has rolled back for certain, also as the answer to a commit: a constraint that was looked at only then (class 23),
+/// a conflict with another transaction (class 40).
+fn rolls_back(error: &StorageError) -> bool {
+    error.sqlstate().is_some_and(|code| code.starts_with("23") || code.starts_with("40"))
 }
 
 async fn decide(

@@ -12,7 +12,8 @@ use super::statements::{
     WritePayouts, WritePostings,
 };
 use crate::posting::batch::{Numbered, Plan, Posting};
-use crate::posting::model::{Actor, Entry, Extra, Order, Reason, Rejection};
+use crate::posting::model::{Actor, Entry, Reason, Rejection};
+use crate::posting::order::{Extra, Order};
 
 /// Everything that a batch writes.
 #[derive(Default)]

@@ -12,7 +12,8 @@ use money::Money;
 use uuid::Uuid;
 
 use crate::posting::batch::{Outcome, Posted, Recorded};
-use crate::posting::model::{Account, Fingerprint, Key, Kind, Purpose, Reason, Rejection};
+use crate::posting::model::{Account, Kind, Purpose, Reason, Rejection};
+use crate::posting::order::{Fingerprint, Key};
 
 /// A statement as text with its binds in order, and the types of its rows.
 macro_rules! statement {
