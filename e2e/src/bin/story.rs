@@ -164,9 +164,14 @@ async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> 
     let http = testkit::server::client(&Pki::create(&stack.pki)?.public_ca(), None)?;
     let url = format!("{}/traces/{id}", stack.collector_url);
     let mut spans: Vec<Span> = Vec::new();
-    for _ in 0..60 {
-        spans = http.get(&url).send().await?.json().await.unwrap_or_default();
-        if ["ledger", "broker"].iter().all(|service| spans.iter().any(|span| span.service == *service)) {
+    // Each process sends its spans when it likes: they are all there once both have sent some and nothing more comes for a while.
+    let mut quiet = 0;
+    for _ in 0..100 {
+        let now: Vec<Span> = http.get(&url).send().await?.error_for_status()?.json().await?;
+        let both = ["ledger", "broker"].iter().all(|service| now.iter().any(|span| span.service == *service));
+        quiet = if both && now.len() == spans.len() { quiet + 1 } else { 0 };
+        spans = now;
+        if quiet == 8 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
