@@ -147,6 +147,9 @@ impl From<Error> for Problem {
             Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
+            Error::Unanswered(Unanswered::PayoutLimit) => {
+                unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
+            }
             Error::AccountLimit => {
                 unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
             }

@@ -84,6 +84,8 @@ pub mod code {
     pub const RATE_UNAVAILABLE: &str = "ledger.rate_unavailable";
     /// No such transfer for this caller.
     pub const TRANSFER_NOT_FOUND: &str = "ledger.transfer_not_found";
+    /// The owner has as many payouts on their way as one may have; one that ends makes room.
+    pub const PAYOUT_LIMIT_REACHED: &str = "ledger.payout_limit_reached";
     /// The partner says of a payout what contradicts its earlier word.
     pub const PAYOUT_CONTRADICTED: &str = "ledger.payout_contradicted";
     /// No such payout for this caller.

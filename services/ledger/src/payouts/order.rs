@@ -2,10 +2,10 @@
 
 use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 
-use super::iban;
+use super::{iban, store};
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
 /// The payout as it was when it was ordered, and whether it was there before.
@@ -41,6 +41,12 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
             traceparent: runtime::trace::current(),
         },
     };
+    let room = storage::subject_transaction(&state.pool, "payouts.room", subject, async |db| {
+        store::has_room(db, subject, key).await
+    });
+    if !room.await? {
+        return Err(Unanswered::PayoutLimit.into());
+    }
     let receipt = state.post(order).await?;
     state.payouts.notify_one();
     let payout = Payout {

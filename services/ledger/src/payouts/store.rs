@@ -100,6 +100,22 @@ pub(super) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<O
     Ok(query.select(Payout::as_select()).first(db).await.optional()?)
 }
 
+const ROOM: &str = "
+    select coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true)
+        or exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as room";
+
+#[derive(QueryableByName)]
+struct Room {
+    #[diesel(sql_type = Bool)]
+    room: bool,
+}
+
+/// Whether this owner may order one more, or has ordered this one already. The database counts again when it is written.
+pub(super) async fn has_room(db: &mut Connection, owner: &str, key: &str) -> Result<bool, StorageError> {
+    let query = diesel::sql_query(ROOM).bind::<Text, _>(owner).bind::<Text, _>(key);
+    Ok(query.get_result::<Room>(db).await?.room)
+}
+
 /// One payout, whosever it is. For the house itself.
 pub(super) async fn find_any(db: &mut Connection, id: Uuid) -> Result<Option<Payout>, StorageError> {
     Ok(payouts::table.find(id).select(Payout::as_select()).first(db).await.optional()?)

@@ -55,6 +55,9 @@ pub enum Unanswered {
     /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
     #[error("the order could not be written")]
     Fault,
+    /// Nothing has happened: the owner has as many open payouts as one may have. It may have fewer later, so this is no outcome of the key.
+    #[error("as many payouts are open as one owner may have")]
+    PayoutLimit,
 }
 
 /// Sizes.
@@ -224,6 +227,7 @@ impl Desk {
                     let second = jobs.split_off(jobs.len() / 2);
                     batches.extend([second, jobs]);
                 }
+                Err(cause) if cause.is_payout_limit() => refuse(jobs, Unanswered::PayoutLimit),
                 Err(cause) => {
                     tracing::error!(%cause, "an order was refused by the database");
                     refuse(jobs, Unanswered::Fault);
@@ -285,6 +289,7 @@ fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
         Err(Unanswered::Busy) => "busy",
         Err(Unanswered::Unknown) => "unknown",
         Err(Unanswered::Fault) => "fault",
+        Err(Unanswered::PayoutLimit) => "payout_limit",
     }
 }
 

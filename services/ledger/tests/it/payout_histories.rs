@@ -106,6 +106,7 @@ async fn in_the_end_the_books_agree_with_the_banks_or_the_payout_says_that_it_do
     }));
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "100000.00", "EUR").await;
+    world.sql("update owners set payout_ceiling = 1000").await;
     let mut ids = Vec::new();
     for index in 0..PAYOUTS {
         let mut order = payout(&account, "1.00");

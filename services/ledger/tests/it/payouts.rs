@@ -310,3 +310,36 @@ async fn what_is_not_a_payout_is_refused_and_others_payouts_are_not_there() {
     assert_eq!((status, &problem["code"]), (404, &json!("ledger.payout_not_found")));
     assert_eq!(world.count("payouts").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_payouts_reach_the_limit_exactly_and_go_no_further() {
+    let world = World::start().await;
+    let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
+    let account = world.open_with(&alice, "100.00", "EUR").await;
+    let other = world.open_with(&alice, "100.00", "EUR").await;
+    world.sql("update owners set payout_ceiling = 5 where owner = 'sub-alice'").await;
+    let keys: Vec<String> = (0..24).map(|n| format!("k-{n}")).collect();
+    let orders = [payout(&account, "1.00"), payout(&other, "1.00")];
+    let all = keys.iter().enumerate().map(|(n, key)| world.post_with_key(&alice, "/v1/payouts", &orders[n % 2], key));
+    let replies = futures_util::future::join_all(all).await;
+    let (ordered, refused): (Vec<_>, Vec<_>) = replies.iter().enumerate().partition(|(_, reply)| reply.status == 201);
+    assert_eq!((ordered.len(), refused.len()), (5, 19));
+    for (_, reply) in &refused {
+        assert_eq!((reply.status, reply.code()), (422, "ledger.payout_limit_reached"), "{:?}", reply.body);
+    }
+    assert_eq!(world.count("payouts").await, 5);
+    // One that was ordered is told so again; the limit is each owner's own.
+    let (n, first) = ordered[0];
+    let again = world.post_with_key(&alice, "/v1/payouts", &orders[n % 2], &keys[n]).await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    let bobs = world.open_with(&bob, "1.00", "EUR").await;
+    world.order(&bob, &bobs, "1.00").await;
+    // One that ends makes room, and a refusal was no outcome of its key.
+    assert_eq!(world.event("e-1", first.body["id"].as_str().unwrap(), "paid").await.0, 200);
+    let (n, _) = refused[0];
+    assert_eq!(world.post_with_key(&alice, "/v1/payouts", &orders[n % 2], &keys[n]).await.status, 201);
+    assert_eq!(world.count("owners where owner = 'sub-alice' and open_payouts = 5").await, 1);
+    // And the count moves in no other way.
+    assert!(world.try_sql("update owners set open_payouts = 0").await.is_err());
+    assert_eq!(world.invariants().await["hold"], true);
+}

@@ -47,6 +47,13 @@ pub(crate) enum Failure {
     Unexpected(&'static str),
 }
 
+impl Failure {
+    /// Whether it was the ceiling of an owner's open payouts.
+    pub(crate) fn is_payout_limit(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.constraint() == Some("open_payouts_within_the_ceiling"))
+    }
+}
+
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         match error {
