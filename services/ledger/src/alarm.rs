@@ -19,6 +19,8 @@ pub enum Alarm {
     PayoutStuck,
     /// The partner has paid what the customer had got back.
     PaidAfterReversal,
+    /// Money waits in suspense for a person to allocate it.
+    Suspense,
     /// The partner says that a payout failed which it had said is paid.
     Contradiction,
     /// A provider has a word on a payout that another one carries out.
@@ -31,16 +33,17 @@ impl Alarm {
         match self {
             Self::PayoutStuck => "payout_stuck",
             Self::PaidAfterReversal => "payout_paid_after_reversal",
+            Self::Suspense => "money_in_suspense",
             Self::Contradiction => "payout_contradicted",
             Self::ForeignProvider => "payout_event_of_another_provider",
         }
     }
 }
 
-/// Raises an alarm about a payout.
-pub fn raise(alarm: Alarm, payout: Uuid, provider: &str) {
+/// Raises an alarm about a payout, or about an item in suspense.
+pub fn raise(alarm: Alarm, id: Uuid, provider: &str) {
     let reason = alarm.as_str();
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);
-    runtime::audit!("alarm", reason, payout = %payout, provider);
-    tracing::error!(reason, %payout, provider, "an alarm about money");
+    runtime::audit!("alarm", reason, %id, provider);
+    tracing::error!(reason, %id, provider, "an alarm about money");
 }

@@ -161,7 +161,7 @@ pub(crate) fn body(wire: &api::Problem) -> Vec<u8> {
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Busy(_) | StorageError::Unavailable(_) => {
+            StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_) => {
                 tracing::error!(cause = %error, "database not available");
                 Self::busy(1)
             }

@@ -13,6 +13,9 @@ pub enum StorageError {
     /// connection before the commit, it only reads, it has no disk or memory left, a lock was not free.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Somebody else holds a row, and did not let go of it in time: nothing was written.
+    #[error("a row is held by others: {0}")]
+    Held(String),
     /// All connections were in use for longer than the pool waits.
     #[error("no database connection became free within {0} s")]
     Busy(u64),
@@ -47,6 +50,7 @@ impl From<DieselError> for StorageError {
                 ),
                 _,
             ) => Self::Unavailable(information.message().to_owned()),
+            (error, Some(code)) if code == "55P03" => Self::Held(format!("{error} ({code})")),
             (error, Some(code)) => Self::Unavailable(format!("{error} ({code})")),
             (error, None) => Self::Query(error),
         }
@@ -118,11 +122,11 @@ mod tests {
 
     #[test]
     fn what_passes_is_unavailable_and_what_does_not_is_refused() {
-        for code in ["08006", "25006", "25P03", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P03", "58030"]
-        {
+        for code in ["08006", "25006", "25P03", "53100", "53200", "53300", "57014", "57P01", "57P03", "58030"] {
             let error = coded(code, "in any language");
             assert!(matches!(&error, StorageError::Unavailable(text) if text.contains(code)), "{code}: {error:?}");
         }
+        assert!(matches!(coded("55P03", "in any language"), StorageError::Held(_)));
         assert!(matches!(of_kind(DatabaseErrorKind::ReadOnlyTransaction), StorageError::Unavailable(_)));
         for code in ["22001", "23000", "40P01", "42501", "42P01", "P0001", "XX000"] {
             let error = coded(code, "canceling statement due to statement timeout");

@@ -102,17 +102,19 @@ impl Desk {
         request: &Request<'_>,
     ) -> Result<Map<String, Value>, OperationError> {
         let end = Instant::now() + CALL_BUDGET;
-        let newest = self.newest_secret(request.provider).await?;
+        let newest = in_time(end, self.newest_secret(request.provider)).await?;
         let _slot = counter.gate.enter(caller, newest, self.clock.unix_millis())?;
         let mut history = History::default();
         let mut attempt = 1;
         loop {
-            let fault = match self.attempt(counter, request, end).await? {
-                Ok(answer) => {
+            let fault = match self.attempt(counter, request, &mut history, end).await {
+                Ok(Ok(answer)) => {
                     counter.gate.succeeded();
                     return Ok(answer);
                 }
-                Err(fault) => fault,
+                Ok(Err(fault)) => fault,
+                // What keeps this attempt from being made says nothing of those before it.
+                Err(error) => return Err(history.cut_short(request.operation.has_effect(), error)),
             };
             self.note(counter, request, newest, &fault);
             history.note(&fault);
@@ -135,6 +137,7 @@ impl Desk {
         &self,
         counter: &Counter,
         request: &Request<'_>,
+        history: &mut History,
         end: Instant,
     ) -> Result<Result<Map<String, Value>, Fault>, OperationError> {
         let left = || end.saturating_duration_since(Instant::now());
@@ -142,7 +145,7 @@ impl Desk {
         if provider.auth.is_none() && provider.webhook.is_none() {
             return Ok(exchange(&counter.client(&[])?, request, None, None, left()).await);
         }
-        let mut keys = self.vault.keys(provider).await?;
+        let mut keys = in_time(end, async { Ok(self.vault.keys(provider).await?) }).await?;
         let Some(auth) = &provider.auth else {
             return Ok(exchange(&counter.client(&[])?, request, None, Some(&keys), left()).await);
         };
@@ -154,6 +157,7 @@ impl Desk {
                     tried.push(secret.version);
                     let (provider, secret, version) = (provider.name.as_str(), auth.secret(), secret.version);
                     tracing::warn!(provider, secret, version, "the provider refused the secret");
+                    history.note(&Fault::Unauthenticated);
                 }
                 outcome => return Ok(outcome),
             }
@@ -161,7 +165,7 @@ impl Desk {
                 // Without a key that the provider honours nothing is sent twice.
                 break;
             }
-            keys = self.vault.reloaded(provider).await?;
+            keys = in_time(end, async { Ok(self.vault.reloaded(provider).await?) }).await?;
         }
         Ok(Err(Fault::Unauthenticated))
     }
@@ -220,6 +224,14 @@ fn key(caller: &str, operation: &Operation, call: &Call) -> Result<Option<String
     }
 }
 
+/// Waits for the vault for no longer than the call may take.
+async fn in_time<T>(end: Instant, work: impl Future<Output = Result<T, OperationError>>) -> Result<T, OperationError> {
+    match tokio::time::timeout_at(end, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(OperationError::NotTaken("the secret could not be had in time".to_owned())),
+    }
+}
+
 /// What the attempts of one call leave certain. Uncertainty stays: once an order may have arrived, no later refusal of it proves that it has
 /// not, for the refusal may be that of a repetition.
 #[derive(Default)]
@@ -230,6 +242,11 @@ struct History {
 impl History {
     fn note(&mut self, fault: &Fault) {
         self.may_have_arrived |= !fault.without_effect();
+    }
+
+    /// The verdict when something of ours keeps the next attempt from being made.
+    fn cut_short(&self, has_effect: bool, error: OperationError) -> OperationError {
+        if has_effect && self.may_have_arrived { OperationError::OutcomeUnknown(error.to_string()) } else { error }
     }
 
     fn verdict(&self, has_effect: bool, last: &Fault) -> OperationError {
@@ -295,9 +312,12 @@ mod tests {
             }
             let (last, _) = &endings[*order.last().unwrap()];
             let certain = order.iter().all(|index| endings[*index].1);
-            let verdict = history.verdict(true, last);
-            let unknown = matches!(verdict, OperationError::OutcomeUnknown(_));
-            assert_eq!(unknown, !certain, "{order:?} ends as {verdict}");
+            // The last attempt may be the last, or the next one cannot be made: without a secret, without a client.
+            let without_secret = OperationError::NotTaken("no secret".to_owned());
+            for verdict in [history.verdict(true, last), history.cut_short(true, without_secret)] {
+                let unknown = matches!(verdict, OperationError::OutcomeUnknown(_));
+                assert_eq!(unknown, !certain, "{order:?} ends as {verdict}");
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ struct State {
     failures: u32,
     /// Closed while `None`. At that time one request may try.
     open_until: Option<i64>,
+    /// It did what it must never do. No success of a call that was under way shortens this.
+    tripped_until: i64,
     /// The provider has asked to be left alone until then.
     asked_until: i64,
     refused: Option<RefusedSecret>,
@@ -113,6 +115,9 @@ impl Gate {
     pub fn enter(&self, caller: &str, newest: u32, now: i64) -> Result<Slot, Closed> {
         let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Closed::Full)?;
         let mut state = self.lock();
+        if now < state.tripped_until {
+            return Err(Closed::Open { retry_after: seconds(state.tripped_until - now) });
+        }
         if now < state.asked_until {
             return Err(Closed::Asked { retry_after: seconds(state.asked_until - now) });
         }
@@ -167,7 +172,8 @@ impl Gate {
     pub fn trip(&self, now: i64) {
         let mut state = self.lock();
         state.failures = self.breaker.failures;
-        state.open_until = Some(now + i64::from(self.breaker.open_seconds) * 1000);
+        state.tripped_until = now + i64::from(self.breaker.open_seconds) * 1000;
+        state.open_until = Some(state.tripped_until);
     }
 
     fn charge(&self, state: &mut State, caller: &str, now: i64) -> Result<(), Closed> {
@@ -227,6 +233,9 @@ mod tests {
         let gate = gate(8, 600);
         gate.trip(0);
         assert!(gate.enter("ledger", 1, 0).is_err());
+        gate.succeeded();
+        assert!(gate.enter("ledger", 1, 9_999).is_err(), "not opened by what was under way");
+        assert!(gate.enter("ledger", 1, 10_000).is_ok());
     }
 
     #[test]

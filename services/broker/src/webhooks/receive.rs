@@ -148,9 +148,9 @@ impl Receiver {
     fn no_secret(&self, error: &crate::secrets::VaultError) -> Problem {
         tracing::error!(cause = %error, "the secret of a webhook cannot be had");
         match error {
-            crate::secrets::VaultError::Storage(StorageError::Busy(_) | StorageError::Unavailable(_)) => {
-                Problem::busy(1)
-            }
+            crate::secrets::VaultError::Storage(
+                StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_),
+            ) => Problem::busy(1),
             _ => self.refuse("secret_unavailable"),
         }
     }

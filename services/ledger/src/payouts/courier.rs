@@ -24,8 +24,8 @@ use crate::state::State;
 
 /// Payouts that are worked on at a time.
 const AT_ONCE: usize = 16;
-/// How long a claim holds: longer than the broker may take for a question and an order.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// How long a claim holds: longer than the claim itself, a question and an order may take (15, 10 and 10 seconds).
+const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// The longest pause between two attempts to order.
 const MAX_PAUSE: TimeDelta = TimeDelta::minutes(5);
 /// The longest pause between two questions.

@@ -197,15 +197,17 @@ pub(super) struct Stuck {
     pub(super) provider: String,
     #[diesel(sql_type = Text)]
     pub(super) currency: String,
+    /// Of all that are stuck in this currency, in minor units.
     #[diesel(sql_type = BigInt)]
-    pub(super) amount: i64,
+    pub(super) sum: i64,
 }
 
+/// Each with the sum of all in its currency, so that a limit hides none of the money; those that may be paid twice or never come first.
 const STUCK: &str = "
-    select id, provider, currency, amount from payouts
+    select id, provider, currency, (sum(amount) over (partition by currency))::bigint as sum from payouts
     where status = 'pending' and (unsure_since < $1 or created_at < $1)
        or status = 'submitted' and created_at < $2
-    order by created_at limit $3";
+    order by status = 'submitted', created_at limit $3";
 
 /// At most `limit` of them: pending or unknown since before `unknown`, or submitted and without an end since before `open`.
 pub(super) async fn stuck(
@@ -216,4 +218,26 @@ pub(super) async fn stuck(
 ) -> Result<Vec<Stuck>, StorageError> {
     let query = diesel::sql_query(STUCK).bind::<Timestamptz, _>(unknown).bind::<Timestamptz, _>(open);
     Ok(query.bind::<BigInt, _>(limit).load(db).await?)
+}
+
+/// Money that waits for a person.
+#[derive(Debug, QueryableByName)]
+pub(super) struct Suspended {
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub(super) provider: String,
+    /// The house's loss, and not somebody's money.
+    #[diesel(sql_type = Bool)]
+    pub(super) lost: bool,
+}
+
+const SUSPENDED: &str = "
+    (select id, provider, true as lost from payouts where paid_late_by is not null and returned_by is null order by id limit $1)
+    union all
+    (select id, provider, false from suspense_items where allocated_by is null order by id limit $1)";
+
+/// At most `limit` payouts that were paid after they had been given back, and as many items in suspense that nobody has allocated.
+pub(super) async fn suspended(db: &mut Connection, limit: i64) -> Result<Vec<Suspended>, StorageError> {
+    Ok(diesel::sql_query(SUSPENDED).bind::<BigInt, _>(limit).load(db).await?)
 }

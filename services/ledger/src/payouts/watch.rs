@@ -1,4 +1,5 @@
-//! Looks every now and then for money that is stuck: payouts whose outcome has been unknown, or which have had no end, for too long.
+//! Looks every now and then for money that is stuck: payouts whose outcome has been unknown, or which have had no end, for too long; what the
+//! partner paid although it had been given back; and what waits in suspense. So no alarm is lost with the process that should have raised it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,7 +9,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
 use runtime::metrics;
 
-use super::store::{self, Stuck};
+use super::store::{self, Stuck, Suspended};
 use crate::alarm::{self, Alarm};
 use crate::config;
 use crate::error::Error;
@@ -39,7 +40,13 @@ impl Watch {
         }
         self.last = Some(now);
         match find(state, settings, now).await {
-            Ok(stuck) => self.tell(&stuck),
+            Ok((stuck, suspended)) => {
+                self.tell(&stuck);
+                for money in suspended {
+                    let alarm = if money.lost { Alarm::PaidAfterReversal } else { Alarm::Suspense };
+                    alarm::raise(alarm, money.id, &money.provider);
+                }
+            }
             Err(error) => tracing::warn!(cause = %error, "stuck payouts cannot be looked for"),
         }
     }
@@ -48,8 +55,7 @@ impl Watch {
         // What was seen and is gone is set to nothing, once.
         let mut sums: BTreeMap<String, i64> = self.seen.keys().map(|currency| (currency.clone(), 0)).collect();
         for payout in stuck {
-            let sum = sums.entry(payout.currency.clone()).or_default();
-            *sum = sum.saturating_add(payout.amount);
+            sums.insert(payout.currency.clone(), payout.sum);
             alarm::raise(Alarm::PayoutStuck, payout.id, &payout.provider);
         }
         for (currency, sum) in &sums {
@@ -60,8 +66,13 @@ impl Watch {
     }
 }
 
-async fn find(state: &State, settings: &config::Payouts, now: DateTime<Utc>) -> Result<Vec<Stuck>, Error> {
+async fn find(
+    state: &State,
+    settings: &config::Payouts,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Stuck>, Vec<Suspended>), Error> {
     let ago = |millis: u32| now - TimeDelta::milliseconds(millis.into());
     let mut db = storage::connection(&state.poster).await?;
-    Ok(store::stuck(&mut db, ago(settings.alarm_after_ms), ago(settings.overdue_after_ms), LIMIT).await?)
+    let stuck = store::stuck(&mut db, ago(settings.alarm_after_ms), ago(settings.overdue_after_ms), LIMIT).await?;
+    Ok((stuck, store::suspended(&mut db, LIMIT).await?))
 }

@@ -227,6 +227,10 @@ impl Desk {
                     let second = jobs.split_off(jobs.len() / 2);
                     batches.extend([second, jobs]);
                 }
+                Err(Failure::Held(cause)) => {
+                    tracing::warn!(%cause, "an order needs a row that others hold");
+                    refuse(jobs, Unanswered::Busy);
+                }
                 Err(cause) if cause.is_payout_limit() => refuse(jobs, Unanswered::PayoutLimit),
                 Err(cause) => {
                     tracing::error!(%cause, "an order was refused by the database");

@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     /// Nothing was written; the database cannot be had at the moment.
     #[error("{0}")]
     Unavailable(StorageError),
+    /// Nothing was written: a row that one of the orders needs is held by others.
+    #[error("{0}")]
+    Held(StorageError),
     /// It may have been committed.
     #[error("{0}")]
     Unknown(StorageError),
@@ -58,6 +61,7 @@ impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Unavailable(_) | StorageError::Busy(_) => Self::Unavailable(error),
+            StorageError::Held(_) => Self::Held(error),
             StorageError::OutcomeUnknown(_) => Self::Unknown(error),
             StorageError::Query(_) | StorageError::Migration(_) => Self::Refused(error),
         }
@@ -102,7 +106,9 @@ pub(crate) async fn post(
     let lost = outcome.as_ref().is_err_and(Retry::is_transient);
     outcome.map_err(|failure| match failure {
         // Whatever goes wrong after the commit was sent, it may have arrived; unless the answer to it was that a row is not as it must be.
-        Failure::Unavailable(error) if committing.load(Ordering::Relaxed) => Failure::Unknown(error),
+        Failure::Unavailable(error) | Failure::Held(error) if committing.load(Ordering::Relaxed) => {
+            Failure::Unknown(error)
+        }
         Failure::Refused(error) if committing.load(Ordering::Relaxed) && !rolls_back(&error) => Failure::Unknown(error),
         // Five times it lost against others: that is no fault of any row.
         Failure::Refused(error) if lost => Failure::Unavailable(error),

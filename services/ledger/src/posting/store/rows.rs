@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use storage::{Connection, StorageError};
 use uuid::Uuid;
 
@@ -14,6 +14,10 @@ use super::statements::{
 use crate::posting::batch::{Numbered, Plan, Posting};
 use crate::posting::model::{Actor, Entry, Reason, Rejection};
 use crate::posting::order::{Extra, Order};
+
+/// These rows are waited for with every account of the batch and the head in hand, so not for long: then the batch is tried in halves, and only the
+/// order whose row is held is told to come back.
+const PATIENCE: &str = "set local lock_timeout = '200ms'";
 
 /// Everything that a batch writes.
 #[derive(Default)]
@@ -53,9 +57,13 @@ impl<'a> Rows<'a> {
 
     /// Writes them; answers what the postings were given, if there are any.
     pub(super) async fn write(mut self, db: &mut Connection) -> Result<Option<Numbered>, Failure> {
+        let waits_for_rows = self.waits_for_rows();
         let numbered = write_main(self.postings, self.outcomes, db).await?;
         if !self.exchanges.transfers.is_empty() {
             self.exchanges.execute(db).await?;
+        }
+        if waits_for_rows {
+            db.batch_execute(PATIENCE).await?;
         }
         if let Some(Numbered { at, .. }) = numbered.filter(|_| !self.payouts.ids.is_empty()) {
             self.payouts.at = at;
@@ -84,6 +92,20 @@ impl<'a> Rows<'a> {
             return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
         }
         Ok(numbered)
+    }
+
+    /// Whether it writes to rows that others may hold: those of payouts, of their owners, of items in suspense.
+    fn waits_for_rows(&self) -> bool {
+        let Self { payouts, closings, returns, late, items, allocations, .. } = self;
+        let counts = [
+            payouts.ids.len(),
+            closings.ids.len(),
+            returns.ids.len(),
+            late.ids.len(),
+            items.ids.len(),
+            allocations.items.len(),
+        ];
+        counts.iter().any(|count| *count > 0)
     }
 
     fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
