@@ -180,9 +180,11 @@ struct Account {
 
 async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
     let opened_at = DateTime::from_timestamp_millis(SystemClock.unix_millis()).unwrap_or_default();
+    // Owners of this run's own: those of the one before have as many accounts as one may have.
+    let run = crypto::random::token(8);
     let account = |number: usize| Account {
         id: storage::ids::new(opened_at.timestamp_millis()),
-        owner: format!("bench-{}", number / PER_OWNER),
+        owner: format!("bench-{run}-{}", number / PER_OWNER),
     };
     let accounts: Vec<Account> = (0..count).map(account).collect();
     for accounts in accounts.chunks(PER_OWNER) {
