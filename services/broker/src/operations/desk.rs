@@ -88,7 +88,12 @@ impl Desk {
         let request = Request { provider, operation, params: &params, key: key.as_deref(), now };
         match (operation.cache, counter.caches.get(&operation.name)) {
             (Some(rules), Some(cache)) => {
-                cache.get(rules, &params, self.clock.unix_millis(), self.send(counter, caller, &request)).await
+                let answer = cache.get(rules, &params, self.clock.unix_millis(), self.send(counter, caller, &request));
+                // The wait for others who ask the same is bounded as well.
+                match tokio::time::timeout(CALL_BUDGET, answer).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(OperationError::Failed("others have asked for too long".to_owned())),
+                }
             }
             _ => self.send(counter, caller, &request).await.map(Arc::new),
         }
@@ -118,12 +123,17 @@ impl Desk {
             };
             self.note(counter, request, newest, &fault);
             history.note(&fault);
-            let pause = fault.pause().unwrap_or_else(|| backoff(attempt));
+            let pause = fault.pause().unwrap_or_default().max(backoff(attempt));
             let again = fault.is_transient()
                 && attempt < request.operation.attempts
                 && pause <= MAX_PAUSE
                 && Instant::now() + pause < end;
             if !again {
+                return Err(history.verdict(request.operation.has_effect(), &fault));
+            }
+            // By two clocks: the pause is slept, and the gate may be closed to this call by what another one has met.
+            let asked = self.clock.unix_millis().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+            if !counter.gate.admits_again(asked) {
                 return Err(history.verdict(request.operation.has_effect(), &fault));
             }
             tokio::time::sleep(pause).await;

@@ -12,6 +12,7 @@ use crate::egress::{self, EgressError, Taken};
 use crate::providers::answer::Answer;
 use crate::providers::manifest::{Kind, Method, ResponseKind};
 use crate::providers::parameter::Checked;
+use crate::providers::word::Shape;
 use crate::providers::{Operation, Provider};
 use crate::secrets::{Keys, Live};
 
@@ -129,11 +130,13 @@ fn order(
 ) -> Result<Map<String, Value>, Fault> {
     let code = status.as_u16();
     if let Ok(value) = &body {
-        if operation.accepted.iter().any(|shape| shape.fits(code, value)) {
-            return fields(operation, body?);
-        }
-        if operation.refusals.iter().any(|shape| shape.fits(code, value)) {
-            return Err(Fault::Refused(code));
+        let fits = |shapes: &[Shape]| shapes.iter().any(|shape| shape.fits(code, value));
+        match (fits(&operation.accepted), fits(&operation.refusals)) {
+            (true, false) => return fields(operation, body?),
+            (false, true) => return Err(Fault::Refused(code)),
+            // A yes and a no in one answer are neither.
+            (true, true) => return Err(Fault::Unlisted(code)),
+            (false, false) => (),
         }
     }
     match code {

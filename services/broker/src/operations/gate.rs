@@ -143,6 +143,12 @@ impl Gate {
         state.refused = None;
     }
 
+    /// Whether a call that is under way may send again at `now`.
+    pub fn admits_again(&self, now: i64) -> bool {
+        let state = self.lock();
+        now >= state.tripped_until && now >= state.asked_until
+    }
+
     /// It asked for a pause. What is under way may use the pause that it granted itself; nobody new comes in.
     pub fn wait(&self, pause: Duration, now: i64) {
         let until = now.saturating_add(millis(pause.min(LONGEST_WAIT)));
@@ -153,6 +159,13 @@ impl Gate {
     /// It does not accept any live version of our secret, of which `newest` is the newest. A newer one may try at once.
     pub fn secret_refused(&self, newest: u32, now: i64) {
         let mut state = self.lock();
+        // One burst of calls is one refusal; and a late answer to an older version says nothing of the newer one.
+        let known = |refused: RefusedSecret| {
+            newest < refused.newest_version || newest == refused.newest_version && now < refused.until
+        };
+        if state.refused.is_some_and(known) {
+            return;
+        }
         let times = state.refused.filter(|refused| refused.newest_version == newest).map_or(0, |refused| refused.times);
         let pause = AFTER_REFUSAL.saturating_mul(2_u32.saturating_pow(times)).min(AFTER_REFUSALS);
         let until = now.saturating_add(millis(pause));
@@ -283,7 +296,15 @@ mod tests {
         gate.secret_refused(3, now);
         assert!(gate.enter("ledger", 4, now).is_ok(), "a newer version");
         gate.succeeded();
-        gate.secret_refused(4, now);
-        assert_eq!(gate.enter("ledger", 4, now).unwrap_err(), Closed::Secret { retry_after: 30 });
+        for _ in 0..32 {
+            gate.secret_refused(4, now);
+        }
+        assert_eq!(
+            gate.enter("ledger", 4, now).unwrap_err(),
+            Closed::Secret { retry_after: 30 },
+            "a burst is one refusal"
+        );
+        gate.secret_refused(3, now);
+        assert!(gate.enter("ledger", 4, now).is_err(), "a late answer to an older version opens nothing");
     }
 }

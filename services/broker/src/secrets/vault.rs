@@ -194,9 +194,13 @@ impl Vault {
                 Ok(keys)
             }
             Err(error) => {
-                // A secret that is gone or does not open must not live on in memory. A database that does not answer changes
-                // nothing about it, but it is not used beyond its time either.
-                self.lock().remove(&provider.name);
+                // A secret that is gone or does not open must not live on in memory. A database that does not answer changes nothing about it: it
+                // serves for the rest of its time, and not beyond.
+                let mut cache = self.lock();
+                let in_time = cache.get(&provider.name).is_some_and(|entry| now - entry.loaded < self.ttl_millis);
+                if !(in_time && matches!(error, VaultError::Storage(_))) {
+                    cache.remove(&provider.name);
+                }
                 Err(error)
             }
         }

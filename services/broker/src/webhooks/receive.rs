@@ -15,6 +15,9 @@ use super::{event, store::Inserted};
 use crate::providers::{Catalogue, Provider};
 use crate::secrets::{Keys, Vault};
 
+/// The kind of an event whose type cannot be read.
+const UNREADABLE: &str = "unreadable";
+
 /// Receives webhooks of all providers.
 pub struct Receiver {
     /// The providers.
@@ -78,11 +81,15 @@ impl Receiver {
     pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Problem> {
         self.verify(terms, headers, body).await?;
         let provider = terms.provider.name.as_str();
-        let malformed = |_| Problem::invalid("the event is not of the agreed form").field("type");
-        let kind = event::kind(body).map_err(malformed)?;
-        // What is about money and cannot be read is kept as well: the courier rejects it, and a person sees it. Refused, it would be seen by nobody.
+        // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
+        // seen by nobody.
+        let kind = event::kind(body).unwrap_or_else(|_| UNREADABLE.to_owned());
         let asks_nothing = matches!(event::delivery(provider, headers.id, body), Ok(None));
-        let wanted = terms.events.contains(&kind) && !asks_nothing;
+        let listed = terms.events.contains(&kind);
+        let unlisted =
+            (!listed && event::TYPES.contains(&kind.as_str())).then_some("the manifest does not list this type");
+        let rejected = if kind == UNREADABLE { Some("the event is not of the agreed form") } else { unlisted };
+        let wanted = rejected.is_some() || listed && !asks_nothing;
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default();
         let message = NewMessage {
             id: storage::ids::new(self.clock.unix_millis()),
@@ -91,6 +98,7 @@ impl Receiver {
             kind: &kind,
             digest: hash::sha256(body),
             body: wanted.then_some(body),
+            rejected,
             traceparent: trace::current(),
             now,
         };
@@ -104,6 +112,10 @@ impl Receiver {
         let NewMessage { provider, event_id, kind, .. } = message;
         let log = |outcome: &str| runtime::audit!("webhook", outcome, provider, event_id, kind);
         match inserted {
+            Inserted::New if message.rejected.is_some() => {
+                log("rejected");
+                Ok(Received::New)
+            }
             Inserted::New => {
                 log("accepted");
                 self.wake.notify_one();

@@ -21,6 +21,8 @@ pub(super) struct NewMessage<'a> {
     pub(super) digest: [u8; 32],
     /// `None` for a message that asks nothing of us.
     pub(super) body: Option<&'a [u8]>,
+    /// Why it is for a person from the beginning.
+    pub(super) rejected: Option<&'static str>,
     pub(super) traceparent: Option<String>,
     pub(super) now: DateTime<Utc>,
 }
@@ -66,7 +68,12 @@ pub(super) struct Listed {
 
 /// Stores a message unless its id is known. A rejected one that comes again is judged anew, a limited number of times.
 pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Result<Inserted, StorageError> {
-    let settled = message.body.is_none().then_some(message.now);
+    let state = match (message.body, message.rejected) {
+        (None, _) => "ignored",
+        (Some(_), Some(_)) => "rejected",
+        (Some(_), None) => "pending",
+    };
+    let settled = (state != "pending").then_some(message.now);
     let inserted = diesel::insert_into(inbox::table)
         .values((
             inbox::id.eq(message.id),
@@ -76,7 +83,8 @@ pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Res
             inbox::digest.eq(&message.digest[..]),
             inbox::body.eq(message.body),
             inbox::traceparent.eq(&message.traceparent),
-            inbox::state.eq(if settled.is_some() { "ignored" } else { "pending" }),
+            inbox::state.eq(state),
+            inbox::last_error.eq(message.rejected),
             inbox::received_at.eq(message.now),
             inbox::next_attempt_at.eq(message.now),
             inbox::settled_at.eq(settled),

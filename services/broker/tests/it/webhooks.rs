@@ -114,13 +114,16 @@ async fn a_large_message_that_is_only_announced_is_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signed_nonsense_is_a_client_error_and_other_events_are_taken_and_dropped() {
+async fn signed_nonsense_is_kept_for_a_person_and_other_events_are_taken_and_dropped() {
     let bench = Bench::start().await;
     let (secret, now) = (bench.whsec(), bench.clock.unix());
     for (id, body) in [("evt_1", "not json"), ("evt_2", "{}"), ("evt_3", "{\"type\":\"a b\",\"data\":{}}")] {
-        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 400, "{body}");
+        assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202, "{body}");
     }
-    assert_eq!(bench.count("webhook_inbox").await, 0);
+    assert_eq!(
+        bench.count("webhook_inbox where state = 'rejected' and kind = 'unreadable' and body is not null").await,
+        3
+    );
     assert_eq!(bench.signed(&secret, "evt_4", now, b"{\"type\":\"invoice.sent\",\"data\":{}}").await, 202);
     assert_eq!(bench.count("webhook_inbox where state = 'ignored' and body is null").await, 1);
     assert!(bench.ledger.told().is_empty());
@@ -278,6 +281,15 @@ async fn two_providers_one_event_id_two_messages() {
     let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", &*time), ("webhook-signature", &*signature)];
     assert_eq!(bench.webhook("outside", &headers, &event()).await, 202);
     bench.until("webhook_inbox where state = 'delivered'", 2).await;
+    // This provider's manifest lists payments only: what else may be about money is not acted on, and not lost.
+    let returned = format!("{{\"type\":\"payout.returned\",\"data\":{{\"payout_id\":\"{ACCOUNT}\"}}}}");
+    let signature = partner::webhook::sign(other, "evt_2", now, returned.as_bytes()).unwrap();
+    let headers = [("webhook-id", "evt_2"), ("webhook-timestamp", &*time), ("webhook-signature", &*signature)];
+    assert_eq!(bench.webhook("outside", &headers, returned.as_bytes()).await, 202);
+    assert_eq!(
+        bench.count("webhook_inbox where event_id = 'evt_2' and state = 'rejected' and body is not null").await,
+        1
+    );
     let mut providers: Vec<_> = bench.ledger.told().iter().map(|told| told.body["provider"].to_string()).collect();
     providers.sort();
     assert_eq!(providers, ["\"outside\"", "\"sandbox-bank\""]);

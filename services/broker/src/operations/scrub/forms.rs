@@ -124,7 +124,12 @@ fn escape(text: &[u8]) -> Option<(usize, Option<u8>)> {
             let digits = rest.iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
             (rest.get(digits) == Some(&b'}')).then_some((digits + 4, byte_of(number(rest, digits, 16)?)))
         }
-        [b'\\', b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0', ..] => Some((2, None)),
+        [b'\\', b'U', rest @ ..] if let Some(code) = number(rest, 8, 16) => Some((10, byte_of(code))),
+        [b'\\', rest @ ..] if matches!(rest.first(), Some(b'0'..=b'7')) => {
+            let digits = rest.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+            Some((digits + 1, byte_of(number(rest, digits, 8)?)))
+        }
+        [b'\\', b'n' | b'r' | b't' | b'b' | b'f' | b'v', ..] => Some((2, None)),
         [b'\\', character, ..] => Some((2, Some(*character))),
         [b'&', b'#', b'x' | b'X', rest @ ..] => numeric(3, rest, 16),
         [b'&', b'#', rest @ ..] => numeric(2, rest, 10),

@@ -28,7 +28,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// One layer of disguise.
 fn disguised(layer: u8, text: &str) -> String {
-    match layer % 12 {
+    match layer % 14 {
         0 => each(text, |byte, out| write!(out, "%{byte:02X}").unwrap()),
         1 => each(text, |byte, out| {
             if byte.is_ascii_alphanumeric() { out.push(byte.into()) } else { write!(out, "%{byte:02x}").unwrap() }
@@ -42,6 +42,8 @@ fn disguised(layer: u8, text: &str) -> String {
         8 => b64::encode(format!("user:{text}").as_bytes()),
         9 => hex(text.as_bytes()),
         10 => each(text, |byte, out| write!(out, "{}\r\n ", char::from(byte)).unwrap()),
+        11 => each(text, |byte, out| write!(out, "\\{byte:03o}").unwrap()),
+        12 => each(text, |byte, out| write!(out, "\\U{byte:08x}").unwrap()),
         _ => each(text, |byte, out| write!(out, "\\x{byte:02x}").unwrap()),
     }
 }
