@@ -18,7 +18,7 @@ use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames};
 use crate::error::OperationError;
 use crate::providers::catalogue::{CALL_BUDGET, PAUSE};
 use crate::providers::{Catalogue, Operation, Provider};
-use crate::secrets::{Live, Vault};
+use crate::secrets::{Live, Vault, VaultError};
 
 /// A provider that asks for a longer pause is not waited for in the same call.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
@@ -127,13 +127,10 @@ impl Desk {
             let again = fault.is_transient()
                 && attempt < request.operation.attempts
                 && pause <= MAX_PAUSE
-                && Instant::now() + pause < end;
+                && Instant::now() + pause < end
+                // Another call may have met what closes the gate to this one as well.
+                && counter.gate.admits_again(self.clock.unix_millis(), pause);
             if !again {
-                return Err(history.verdict(request.operation.has_effect(), &fault));
-            }
-            // By two clocks: the pause is slept, and the gate may be closed to this call by what another one has met.
-            let asked = self.clock.unix_millis().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            if !counter.gate.admits_again(asked) {
                 return Err(history.verdict(request.operation.has_effect(), &fault));
             }
             tokio::time::sleep(pause).await;
@@ -155,7 +152,7 @@ impl Desk {
         if provider.auth.is_none() && provider.webhook.is_none() {
             return Ok(exchange(&counter.client(&[])?, request, None, None, left()).await);
         }
-        let mut keys = in_time(end, async { Ok(self.vault.keys(provider).await?) }).await?;
+        let mut keys = in_time(end, self.vault.keys(provider)).await?;
         let Some(auth) = &provider.auth else {
             return Ok(exchange(&counter.client(&[])?, request, None, Some(&keys), left()).await);
         };
@@ -175,13 +172,13 @@ impl Desk {
                 // Without a key that the provider honours nothing is sent twice.
                 break;
             }
-            keys = in_time(end, async { Ok(self.vault.reloaded(provider).await?) }).await?;
+            keys = in_time(end, self.vault.reloaded(provider)).await?;
         }
         Ok(Err(Fault::Unauthenticated))
     }
 
     /// The newest live version of the provider's secret: a gate that is closed because older ones were refused opens for it.
-    async fn newest_secret(&self, provider: &Provider) -> Result<u32, OperationError> {
+    async fn newest_secret(&self, provider: &Provider) -> Result<u32, VaultError> {
         let Some(auth) = &provider.auth else { return Ok(0) };
         let keys = self.vault.keys(provider).await?;
         Ok(keys.of(auth.secret())?.iter().map(|secret| secret.version).max().unwrap_or(0))
@@ -235,9 +232,12 @@ fn key(caller: &str, operation: &Operation, call: &Call) -> Result<Option<String
 }
 
 /// Waits for the vault for no longer than the call may take.
-async fn in_time<T>(end: Instant, work: impl Future<Output = Result<T, OperationError>>) -> Result<T, OperationError> {
+async fn in_time<T, E>(end: Instant, work: impl Future<Output = Result<T, E>>) -> Result<T, OperationError>
+where
+    OperationError: From<E>,
+{
     match tokio::time::timeout_at(end, work).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => Ok(outcome?),
         Err(_) => Err(OperationError::NotTaken("the secret could not be had in time".to_owned())),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -112,23 +112,22 @@ pub(super) async fn exchange(
     if keys.is_some_and(|keys| keys.scrubber.found_in(&answer.headers, &answer.body)) {
         return Err(Fault::Secret);
     }
-    let (operation, pause) = (request.operation, pause(&answer.headers, request.now));
+    let (operation, code) = (request.operation, status.as_u16());
+    let fault = judge(code, pause(&answer.headers, request.now), secret.is_some());
     let body = read(operation, answer);
     match operation.purpose {
-        Kind::Order => order(operation, status, pause, secret.is_some(), body),
-        Kind::Query | Kind::Status => query(operation, status, pause, secret.is_some(), body),
+        Kind::Order => order(operation, code, fault, body),
+        Kind::Query | Kind::Status => query(operation, code, fault, body),
     }
 }
 
 /// The answer to an order. Only the agreed words count; whatever else comes, the order may be on the books.
 fn order(
     operation: &Operation,
-    status: StatusCode,
-    pause: Option<Duration>,
-    with_secret: bool,
+    code: u16,
+    fault: Option<Fault>,
     body: Result<Answer, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
-    let code = status.as_u16();
     if let Ok(value) = &body {
         let fits = |shapes: &[Shape]| shapes.iter().any(|shape| shape.fits(code, value));
         match (fits(&operation.accepted), fits(&operation.refusals)) {
@@ -141,24 +140,21 @@ fn order(
     }
     match code {
         200..=299 => Err(body.err().unwrap_or(Fault::Unlisted(code))),
-        other => Err(judge(other, pause, with_secret).unwrap_or(Fault::Unlisted(other))),
+        _ => Err(fault.unwrap_or(Fault::Unlisted(code))),
     }
 }
 
 /// The answer to a question. Nothing has happened whatever it is.
 fn query(
     operation: &Operation,
-    status: StatusCode,
-    pause: Option<Duration>,
-    with_secret: bool,
+    code: u16,
+    fault: Option<Fault>,
     body: Result<Answer, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
-    let code = status.as_u16();
-    if status.is_success() && !operation.succeeds(code) {
-        return Err(Fault::Answer(format!("status {code} is not of the agreed answer")));
-    }
-    if !status.is_success() {
-        return Err(judge(code, pause, with_secret).unwrap_or(Fault::Refused(code)));
+    match code {
+        200..=299 if operation.succeeds(code) => (),
+        200..=299 => return Err(Fault::Answer(format!("status {code} is not of the agreed answer"))),
+        _ => return Err(fault.unwrap_or(Fault::Refused(code))),
     }
     let body = body?;
     let Some(standings) = &operation.standings else { return fields(operation, body) };
@@ -168,7 +164,7 @@ fn query(
     Ok(answer)
 }
 
-/// What a status other than success means for any request; `None` for a no to this one.
+/// What a status means for any request; `None` where that depends on what was asked: for a success, and for a no to this one.
 fn judge(status: u16, pause: Option<Duration>, with_secret: bool) -> Option<Fault> {
     match status {
         300..=399 => Some(Fault::Redirect),
@@ -176,7 +172,7 @@ fn judge(status: u16, pause: Option<Duration>, with_secret: bool) -> Option<Faul
         429 | 503 => Some(Fault::Busy(status, pause)),
         // Timed out over there, or another request with this key is under way, or too early.
         408 | 409 | 425 => Some(Fault::Status(status)),
-        400..=499 => None,
+        200..=299 | 400..=499 => None,
         other => Some(Fault::Status(other)),
     }
 }

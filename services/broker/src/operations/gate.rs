@@ -143,10 +143,10 @@ impl Gate {
         state.refused = None;
     }
 
-    /// Whether a call that is under way may send again at `now`.
-    pub fn admits_again(&self, now: i64) -> bool {
-        let state = self.lock();
-        now >= state.tripped_until && now >= state.asked_until
+    /// Whether a call that is under way may send again after this pause.
+    pub fn admits_again(&self, now: i64, pause: Duration) -> bool {
+        let (state, then) = (self.lock(), now.saturating_add(millis(pause)));
+        then >= state.tripped_until && then >= state.asked_until
     }
 
     /// It asked for a pause. What is under way may use the pause that it granted itself; nobody new comes in.

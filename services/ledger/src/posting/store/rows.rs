@@ -69,27 +69,21 @@ impl<'a> Rows<'a> {
             self.payouts.at = at;
             self.payouts.execute(db).await?;
         }
-        // A posting whose key is free although its payout has already gone that way: better no posting than a second one.
-        let closings = self.closings.ids.len();
-        if closings > 0 && self.closings.execute(db).await? != closings {
-            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        if !self.closings.ids.is_empty() {
+            all(self.closings.ids.len(), self.closings.execute(db).await?)?;
         }
-        let late = self.late.ids.len();
-        if late > 0 && self.late.execute(db).await? != late {
-            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        if !self.late.ids.is_empty() {
+            all(self.late.ids.len(), self.late.execute(db).await?)?;
         }
-        let returns = self.returns.ids.len();
-        if returns > 0 && self.returns.execute(db).await? != returns {
-            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        if !self.returns.ids.is_empty() {
+            all(self.returns.ids.len(), self.returns.execute(db).await?)?;
         }
         let items = self.items.ids.len();
         if items > 0 && self.items.execute(db).await? != items {
             return Err(Failure::Unexpected("a transfer into suspense"));
         }
-        let allocations = self.allocations.items.len();
-        if allocations > 0 && self.allocations.execute(db).await? != allocations {
-            // As above: its key is free and yet the item is allocated.
-            return Err(Failure::Refused(StorageError::Query(DieselError::NotFound)));
+        if !self.allocations.items.is_empty() {
+            all(self.allocations.items.len(), self.allocations.execute(db).await?)?;
         }
         Ok(numbered)
     }
@@ -212,6 +206,11 @@ impl<'a> Rows<'a> {
         rows.reasons.push(reason.as_str());
         Ok(())
     }
+}
+
+/// A posting whose key is free although its payout, or its item in suspense, has already gone that way: better no posting than a second one.
+fn all(named: usize, changed: usize) -> Result<(), Failure> {
+    if changed == named { Ok(()) } else { Err(Failure::Refused(StorageError::Query(DieselError::NotFound))) }
 }
 
 /// Both are on their way before the first answers, and both answers are awaited: one that is left behind would cost the connection.
