@@ -1,6 +1,8 @@
 //! Calls of operations.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use testkit::server;
 
 use crate::bench::{Bench, HOSTILE_SECRET};
@@ -9,7 +11,7 @@ use crate::hostile::ECHOES;
 const PAYOUT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-fn order() -> serde_json::Value {
+fn order() -> Value {
     json!({
         "payout_id": PAYOUT, "amount": "12.34", "currency": "EUR",
         "creditor_iban": "AT611904300234573201", "creditor_name": "Carol", "reference": "rent",
@@ -247,6 +249,18 @@ async fn a_refused_secret_is_left_alone_until_another_is_sealed() {
     assert_eq!(bench.call("hostile/good", json!({})).await.0, 200, "long before the second pause is over");
 }
 
+/// Where the sandbox bank says an order stands, once it has dealt with it: it does so beside its answer, not before.
+async fn standing_of(bench: &Bench, payout: &str) -> (u16, Value) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let (status, answer) = bench.call("sandbox-bank/payout_status", json!({ "payout_id": payout })).await;
+        if answer["result"]["outcome"] != "accepted" || tokio::time::Instant::now() > deadline {
+            return (status, answer);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The words of the sandbox bank, over its real API.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_is_lost_or_late_is_unknown_and_the_bank_knows_where_it_stands() {
@@ -262,7 +276,7 @@ async fn an_order_that_is_lost_or_late_is_unknown_and_the_bank_knows_where_it_st
         params["payout_id"] = json!(payout);
         let (status, answer) = bench.call_with_key("sandbox-bank/create_payout", params, payout).await;
         assert_eq!((status, answer["code"].as_str().unwrap_or_default()), code, "{creditor}");
-        let (status, answer) = bench.call("sandbox-bank/payout_status", json!({ "payout_id": payout })).await;
+        let (status, answer) = standing_of(&bench, payout).await;
         assert_eq!((status, &answer["result"]["outcome"]), (200, &standing), "{creditor}: {answer}");
         assert_eq!(answer["result"].as_object().unwrap().len(), 2, "{creditor}: the id and the outcome, no more");
     }
