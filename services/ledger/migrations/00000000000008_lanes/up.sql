@@ -1,21 +1,12 @@
--- Locks those of the accounts that nobody else holds, without waiting, and tells them from those that somebody does: a row that is not
--- `held` is there and locked by another. An id without a row does not exist. While all come, the second half costs a count. By primary key
--- whatever the planner believes, as in entries_balance.
+-- Locks those of the accounts that nobody else holds, without waiting. Of the others nothing comes: they are held, or not there.
 create function lock_free_accounts(wanted uuid[])
-    returns table (id uuid, owner text, purpose text, currency text, balance bigint, floor bigint, version bigint, closed boolean, held boolean)
+    returns table (id uuid, owner text, purpose text, currency text, balance bigint, floor bigint, version bigint, closed boolean)
     language plpgsql security definer rows 100 set search_path = public, pg_temp set enable_seqscan = off
 as $$
 begin
     return query
-        with mine as materialized (
-            select a.id, a.owner, a.purpose, a.currency, a.balance, a.floor, a.version, a.closed_at is not null as closed
-            from accounts a where a.id = any (wanted) order by a.id for no key update skip locked)
-        select m.*, true from mine m
-        union all
-        select a.id, a.owner, a.purpose, a.currency, a.balance, a.floor, a.version, a.closed_at is not null, false
-        from accounts a
-        where cardinality(wanted) > (select count(*) from mine) and a.id = any (wanted)
-          and not exists (select from mine m where m.id = a.id);
+        select a.id, a.owner, a.purpose, a.currency, a.balance, a.floor, a.version, a.closed_at is not null
+        from accounts a where a.id = any (wanted) for no key update skip locked;
 end $$;
 revoke execute on function lock_free_accounts(uuid[]) from public;
 grant execute on function lock_free_accounts(uuid[]) to ledger_poster;

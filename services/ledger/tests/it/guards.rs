@@ -160,6 +160,11 @@ async fn entries_are_what_their_transfer_says() {
     let unlike = "unlike their transfer";
     let falsehoods = [
         ("none", Writing { entries: String::new(), ..honest.clone() }, "whole transfers only"),
+        (
+            "an insert of none",
+            Writing { entries: "insert into entries select * from entries where false".to_owned(), ..honest.clone() },
+            "whole transfers only",
+        ),
         ("another amount", lines(&[(ALICE, -500, "EUR"), (BOB, 500, "EUR")]), unlike),
         ("the other way", lines(&[(ALICE, 100, "EUR"), (BOB, -100, "EUR")]), unlike),
         ("from elsewhere", lines(&[(SETTLEMENT, -100, "EUR"), (BOB, 100, "EUR")]), unlike),
@@ -175,6 +180,53 @@ async fn entries_are_what_their_transfer_says() {
         ("twice", Writing { extra: honest.entries.clone(), ..honest.clone() }, "without their transfer"),
     ];
     refuses(&books, &falsehoods, honest.clone()).await;
+}
+
+#[tokio::test]
+async fn lines_stand_under_their_own_transfer() {
+    let books = books().await;
+    // EUR 1.00 and EUR 0.50 from Alice to Bob.
+    let lines = |first: &str, second: &str| {
+        format!(
+            "insert into entries (transfer_id, account_id, version, amount, balance, currency) values \
+             ('{first}', '{ALICE}', 2, -100, 400, 'EUR'), ('{first}', '{BOB}', 1, 100, 100, 'EUR'), \
+             ('{second}', '{ALICE}', 3, -50, 350, 'EUR'), ('{second}', '{BOB}', 2, 50, 150, 'EUR')"
+        )
+    };
+    let (one, other) = (header(2, "transfer", ALICE, BOB, 100), header(3, "transfer", ALICE, BOB, 50));
+    let second_key = format!(", now()), ('x', 'transfer', 'k-3', sha256(''), '{}', now())", transfer(3));
+    let both = key(2, "transfer", &transfer(2)).replace(", now())", &second_key);
+    let honest = Writing {
+        head: "update head set sequence = sequence + 1".to_owned(),
+        transfer: format!("{one}; update head set sequence = sequence + 1; {other}"),
+        entries: lines(&transfer(2), &transfer(3)),
+        outbox: "insert into outbox (first_sequence, last_sequence, committed_at) select sequence - 1, sequence, now() from head".to_owned(),
+        key: both.clone(),
+        ..Writing::default()
+    };
+    let falsehoods = [
+        (
+            "each under the other's",
+            Writing { entries: lines(&transfer(3), &transfer(2)), ..honest.clone() },
+            "unlike their transfer",
+        ),
+        (
+            "all under one",
+            Writing { entries: lines(&transfer(2), &transfer(2)), ..honest.clone() },
+            "unlike their transfer",
+        ),
+        (
+            "one key for both",
+            Writing { key: key(2, "transfer", &transfer(2)), ..honest.clone() },
+            "not those of the new transfers",
+        ),
+        (
+            "two keys for one",
+            Writing { key: both.replace(&transfer(3), &transfer(2)), ..honest.clone() },
+            "not those of the new transfers",
+        ),
+    ];
+    refuses(&books, &falsehoods, honest).await;
 }
 
 #[tokio::test]
@@ -256,6 +308,14 @@ async fn a_key_names_its_transfer() {
         ("another operation", Writing { key: key(2, "payout", &transfer(2)), ..honest.clone() }, not_new),
         ("a transfer that has one", Writing { extra: key(3, "transfer", &transfer(2)), ..honest.clone() }, not_new),
         ("no key", Writing { key: String::new(), ..honest.clone() }, "whole transfers only"),
+        (
+            "an insert of none",
+            Writing {
+                key: "insert into idempotency select * from idempotency where false".to_owned(),
+                ..honest.clone()
+            },
+            "whole transfers only",
+        ),
     ];
     refuses(&books, &falsehoods, honest.clone()).await;
     // A refusal names none.
@@ -284,6 +344,32 @@ async fn an_exchange_is_what_its_entries_are() {
             unlike,
         ),
         ("nothing sold", lines(&[(FX_USD, -110, "USD"), (DOLLARS, 110, "USD")]), unlike),
+        (
+            "the other way",
+            lines(&[(ALICE, -100, "EUR"), (FX, 100, "EUR"), (FX_USD, 110, "USD"), (DOLLARS, -110, "USD")]),
+            unlike,
+        ),
+        (
+            "for somebody else",
+            lines(&[(ALICE, -100, "EUR"), (FX, 100, "EUR"), (FX_USD, -110, "USD"), (BOB, 110, "USD")]),
+            unlike,
+        ),
+        (
+            "from another position",
+            lines(&[(ALICE, -100, "EUR"), (FX, 100, "EUR"), (SUSPENSE, -110, "USD"), (DOLLARS, 110, "USD")]),
+            unlike,
+        ),
+        (
+            "bought from two",
+            lines(&[
+                (ALICE, -100, "EUR"),
+                (FX, 100, "EUR"),
+                (FX_USD, -100, "USD"),
+                (SUSPENSE, -10, "USD"),
+                (DOLLARS, 110, "USD"),
+            ]),
+            unlike,
+        ),
     ];
     refuses(&books, &falsehoods, honest).await;
 }

@@ -22,9 +22,10 @@ use storage::{Connection, Limit, Pool, Retry, StorageError};
 use uuid::Uuid;
 
 use self::rows::Rows;
-use self::statements::{KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
+use self::statements::{AccountsThere, KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
 use super::batch::{Broken, Fate, Plan, Recorded};
 use super::fold::State;
+use super::model::Account;
 use super::order::{Key, Order};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
@@ -164,11 +165,23 @@ async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
     // Both answers are awaited: one that is left behind would cost the connection.
     let (accounts, outcomes) = futures_util::join!(accounts, outcomes);
     let (accounts, outcomes) = (accounts?, outcomes?);
-    let held: HashSet<Uuid> = accounts.iter().filter_map(LockedRow::held_by_others).collect();
-    let free = accounts.into_iter().filter(|row| row.held_by_others().is_none());
-    let accounts: Vec<_> = free.map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
+    let accounts: Vec<_> = accounts.into_iter().map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
     let recorded = outcomes.into_iter().map(KeyRow::recorded).collect::<Option<_>>().ok_or(ODD_OUTCOME)?;
+    let held = held_by_others(db, &ids, &accounts).await?;
     Ok(Read { state: State::new(accounts), recorded, held })
+}
+
+/// Those of the accounts that are there, and did not come when all that are free were locked.
+async fn held_by_others(mut db: &Connection, ids: &[Uuid], locked: &[Account]) -> Result<HashSet<Uuid>, Failure> {
+    use diesel_async::RunQueryDsl as _;
+
+    if locked.len() == ids.len() {
+        return Ok(HashSet::new());
+    }
+    let locked: HashSet<Uuid> = locked.iter().map(|account| account.id).collect();
+    let missing: Vec<Uuid> = ids.iter().filter(|id| !locked.contains(id)).copied().collect();
+    let there = AccountsThere { ids: &missing, ..AccountsThere::default() }.load::<Uuid>(&mut db).await?;
+    Ok(there.into_iter().collect())
 }
 
 const ODD_ACCOUNT: Failure = Failure::Unexpected("accounts");

@@ -42,9 +42,17 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Locks accounts that nobody else holds, and reads them; the others come too, not `held`.
-    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool, Bool) {
-        "select id, owner, purpose, currency, balance, floor, version, closed, held from lock_free_accounts("
+    /// Locks accounts that nobody else holds, and reads them.
+    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed from lock_free_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// Which of these accounts there are, whoever holds them.
+    AccountsThere -> SqlUuid {
+        "select id from accounts where id = any ("
         ids: Array<SqlUuid> = &'a [Uuid],
     } ")"
 }
@@ -204,15 +212,9 @@ pub(super) struct LockedRow {
     floor: i64,
     version: i64,
     closed: bool,
-    held: bool,
 }
 
 impl LockedRow {
-    /// The id of an account that is there and that somebody else holds.
-    pub(super) fn held_by_others(&self) -> Option<Uuid> {
-        (!self.held).then_some(self.id)
-    }
-
     pub(super) fn account(self) -> Option<Account> {
         Some(Account {
             id: self.id,
