@@ -76,7 +76,7 @@ async fn an_unlisted_operation_and_an_unlisted_caller_look_the_same() {
     for (status, mut problem) in answers {
         problem.as_object_mut().unwrap().remove("request_id");
         assert_eq!((status, problem["code"].as_str()), (404, Some("broker.operation_unknown")));
-        assert_eq!(problem["detail"], serde_json::Value::Null);
+        assert_eq!(problem["detail"], Value::Null);
     }
     assert_eq!(bench.call_as(&as_auth, "hostile/for_auth", body).await.0, 200);
     assert_eq!(bench.partner.calls().rates, 0);
