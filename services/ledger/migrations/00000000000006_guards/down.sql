@@ -14,6 +14,7 @@ revoke insert (id, account_id, owner, amount, currency, creditor_name, creditor_
                created_at) on payouts from ledger_poster;
 grant insert on payouts to ledger_poster;
 
+alter table transfers drop constraint numbered_from_one;
 -- Both as they were in 2_postings.
 create or replace function transfers_are_numbered() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 declare

@@ -11,6 +11,16 @@ end $$;
 revoke execute on function lock_free_accounts(uuid[]) from public;
 grant execute on function lock_free_accounts(uuid[]) to ledger_poster;
 
+-- Which of these there are, whoever holds them; by primary key whatever the planner believes.
+create function accounts_there(wanted uuid[]) returns setof uuid
+    language plpgsql stable security definer rows 10 set search_path = public, pg_temp set enable_seqscan = off
+as $$
+begin
+    return query select a.id from accounts a where a.id = any (wanted);
+end $$;
+revoke execute on function accounts_there(uuid[]) from public;
+grant execute on function accounts_there(uuid[]) to ledger_poster;
+
 -- The time of the last transfer, by the database's clock. The row is held until the commit, so times follow the numbers; a server with an
 -- earlier clock goes on from there. Nobody sets it: the trigger does.
 alter table head add column posted_at timestamptz not null default '-infinity';

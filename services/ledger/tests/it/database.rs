@@ -19,6 +19,14 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) async fn open() -> Self {
+        let books = Self::empty().await;
+        let deposit = writing(1, "deposit", SETTLEMENT, ALICE, 500);
+        books.poster().await.batch_execute(&deposit.to_string()).await.unwrap();
+        books
+    }
+
+    /// Both have an account, and nothing has happened yet.
+    pub(crate) async fn empty() -> Self {
         let books = Self { database: TestDatabase::create("ledger", MIGRATIONS).await.unwrap() };
         let mut superuser = books.superuser().await;
         for (id, owner) in [(ALICE, "alice"), (BOB, "bob")] {
@@ -27,8 +35,6 @@ impl Books {
             );
             superuser.batch_execute(&row).await.unwrap();
         }
-        let deposit = writing(1, "deposit", SETTLEMENT, ALICE, 500);
-        books.poster().await.batch_execute(&deposit.to_string()).await.unwrap();
         books
     }
 

@@ -258,6 +258,18 @@ async fn a_kind_moves_money_between_its_accounts_only() {
 }
 
 #[tokio::test]
+async fn nothing_comes_before_the_first_transfer() {
+    let books = Books::empty().await;
+    let numbered =
+        |number: i64| header(2, "payout", ALICE, CLEARING, 100).replacen("', sequence,", &format!("', {number},"), 1);
+    let order = order(&transfer(2), ALICE, "alice", 100, "EUR");
+    let falsehoods =
+        [0, -1].map(|number| Writing { transfer: numbered(number), ..Writing::default() }.with(order.clone()));
+    let [zero, below] = falsehoods.map(|writing| ("numbered before one", writing, "numbered_from_one"));
+    refuses(&books, &[zero, below], writing(1, "deposit", SETTLEMENT, ALICE, 100)).await;
+}
+
+#[tokio::test]
 async fn the_head_moves_with_whole_transfers_only() {
     let books = books().await;
     let honest = writing(2, "transfer", ALICE, BOB, 100);

@@ -187,7 +187,11 @@ async fn only_the_poster_locks_and_nobody_sets_the_time() {
         let pool = storage::pool(&SecretString::from(url.to_owned()), 1).unwrap();
         storage::connection(&pool).await.unwrap().batch_execute(sql).await.map_err(StorageError::from)
     };
-    for call in ["select * from lock_free_accounts(array[]::uuid[])", "select * from lock_accounts(array[]::uuid[])"] {
+    for call in [
+        "select * from lock_free_accounts(array[]::uuid[])",
+        "select * from lock_accounts(array[]::uuid[])",
+        "select accounts_there(array[]::uuid[])",
+    ] {
         assert_eq!(run(&database.app_url, call).await.unwrap_err().sqlstate(), Some("42501"), "{call}");
         run(&database.poster_url, call).await.unwrap();
     }

@@ -52,7 +52,7 @@ statement! {
 statement! {
     /// Which of these accounts there are, whoever holds them.
     AccountsThere -> SqlUuid {
-        "select id from accounts where id = any ("
+        "select accounts_there("
         ids: Array<SqlUuid> = &'a [Uuid],
     } ")"
 }
