@@ -16,7 +16,7 @@ use identity::{TokenError, dpop, jose};
 use runtime::Problem;
 
 use crate::keys::JwksSource;
-use crate::{Decision, Facts, Inbound, Layer};
+use crate::{Decision, Facts, Inbound, Layer, Needs};
 
 /// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
 const TOKENS: usize = 10_000;
@@ -106,6 +106,10 @@ impl AccessTokenLayer {
 impl Layer for AccessTokenLayer {
     fn name(&self) -> &'static str {
         "access_token"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Body
     }
 
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use identity::{TokenError, attestation_token, jose};
 
 use crate::keys::AudienceKeySource;
-use crate::{Decision, Facts, Inbound, Layer};
+use crate::{Decision, Facts, Inbound, Layer, Needs};
 
 /// Verifies `Attestation-Token`.
 pub struct AttestationLayer {
@@ -46,6 +46,10 @@ impl AttestationLayer {
 impl Layer for AttestationLayer {
     fn name(&self) -> &'static str {
         "attestation"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Head
     }
 
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {

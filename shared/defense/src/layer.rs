@@ -40,10 +40,22 @@ impl Decision {
     }
 }
 
+/// What a layer looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The head of the request: it decides before one byte of the body is read.
+    Head,
+    /// The body too.
+    Body,
+}
+
 /// A defense layer.
 pub trait Layer: Send + Sync + 'static {
     /// Its name in metrics, in the audit log and in the documentation.
     fn name(&self) -> &'static str;
+
+    /// What it looks at. All layers that need the head come before all that need the body.
+    fn needs(&self) -> Needs;
 
     /// Decides, and adds what it learned to `facts` when it passes.
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision>;

@@ -27,7 +27,7 @@ pub use attestation::AttestationLayer;
 pub use guard::{Access, Caller, Guard, Guarded, Peer, Public};
 pub use idempotency::IdempotencyKey;
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
-pub use layer::{Decision, Facts, Layer, unauthorized};
+pub use layer::{Decision, Facts, Layer, Needs, unauthorized};
 pub use message_signature::MessageSignatureLayer;
 pub use pipeline::Pipeline;
 pub use request::Inbound;

@@ -6,7 +6,7 @@ use futures_util::future::LocalBoxFuture;
 use identity::message_signature::{self, RequestParts};
 use identity::replay::{Outcome, ReplayMemory};
 
-use crate::{Decision, Facts, Inbound, Layer};
+use crate::{Decision, Facts, Inbound, Layer, Needs};
 
 /// Verifies `Signature-Input`, `Signature` and `Content-Digest`.
 pub struct MessageSignatureLayer {
@@ -58,6 +58,10 @@ impl MessageSignatureLayer {
 impl Layer for MessageSignatureLayer {
     fn name(&self) -> &'static str {
         "message_signature"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Body
     }
 
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {

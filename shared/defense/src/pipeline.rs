@@ -12,9 +12,9 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use identity::Principal;
 use identity::message_signature::{self, ResponseParts};
 use runtime::audit::{self, Who};
-use runtime::{Clock, Problem, RequestId, metrics};
+use runtime::{Clock, Problem, RequestId, extract, metrics};
 
-use crate::{Decision, Facts, Inbound, Layer};
+use crate::{Decision, Facts, Inbound, Layer, Needs};
 
 /// An answer larger than this is not signed but refused: it is a fault of ours.
 const MAX_RESPONSE: usize = 1024 * 1024;
@@ -40,24 +40,46 @@ impl Pipeline {
         mut request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        // The size limit stands before everything else: the extractor refuses a body above it.
-        let body = match request.extract::<Bytes>().await {
-            Ok(body) => body,
-            Err(error) => return Ok(request.error_response(error).map_into_boxed_body()),
-        };
-        let inbound = Inbound::new(&request, &self.authority, body.clone(), self.clock.unix());
+        let mut inbound = Inbound::new(&request, &self.authority, self.clock.unix());
         let mut facts = Facts::default();
-        for layer in self.layers.iter() {
-            match layer.decide(&inbound, &mut facts).await {
+        let body = match self.admit(&mut request, &mut inbound, &mut facts).await {
+            Ok(body) => body,
+            Err(problem) => return Ok(request.into_response(problem.error_response()).map_into_boxed_body()),
+        };
+        if let Some(principal) = principal(&facts) {
+            request.extensions_mut().insert(Rc::new(principal));
+        }
+        request.set_payload(Payload::from(body));
+        let response = next.call(request).await?;
+        sign(response, &inbound, &facts).await
+    }
+
+    /// Whoever is refused by what the head shows has sent the body for nothing: it is not read.
+    async fn admit(
+        &self,
+        request: &mut ServiceRequest,
+        inbound: &mut Inbound,
+        facts: &mut Facts,
+    ) -> Result<Bytes, Box<Problem>> {
+        self.judge(Needs::Head, inbound, facts).await?;
+        let (head, payload) = request.parts_mut();
+        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
+        self.judge(Needs::Body, inbound, facts).await?;
+        Ok(inbound.body.clone())
+    }
+
+    async fn judge(&self, needs: Needs, inbound: &Inbound, facts: &mut Facts) -> Result<(), Box<Problem>> {
+        for layer in self.layers.iter().filter(|layer| layer.needs() == needs) {
+            match layer.decide(inbound, facts).await {
                 Decision::Pass => metrics::decision(layer.name(), "pass"),
                 Decision::Refuse { reason, problem } => {
                     metrics::decision(layer.name(), "refuse");
-                    audit::refused(layer.name(), reason, who(&facts));
-                    return Ok(request.into_response(problem.error_response()).map_into_boxed_body());
+                    audit::refused(layer.name(), reason, who(facts));
+                    return Err(problem);
                 }
                 Decision::Challenge { reason, problem } => {
                     metrics::decision(layer.name(), "challenge");
-                    let Who { subject, support_id, .. } = who(&facts);
+                    let Who { subject, support_id, .. } = who(facts);
                     runtime::audit!(
                         "challenged",
                         layer = layer.name(),
@@ -66,16 +88,11 @@ impl Pipeline {
                         subject,
                         support_id
                     );
-                    return Ok(request.into_response(problem.error_response()).map_into_boxed_body());
+                    return Err(problem);
                 }
             }
         }
-        if let Some(principal) = principal(&facts) {
-            request.extensions_mut().insert(Rc::new(principal));
-        }
-        request.set_payload(Payload::from(body));
-        let response = next.call(request).await?;
-        sign(response, &inbound, &facts).await
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use identity::message_signature::COVERED_HEADERS;
 
-/// A buffered request. The body is what came over the wire, never re-serialized: digests are of these bytes.
+/// A request. The body is what came over the wire, never re-serialized: digests are of these bytes.
 pub struct Inbound {
     /// Upper-case method.
     pub method: String,
@@ -18,7 +18,7 @@ pub struct Inbound {
     pub query: Option<String>,
     /// All header fields.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body; empty for layers that need the head only.
     pub body: Bytes,
     /// Unix seconds when it arrived; every layer uses this one time.
     pub now: i64,
@@ -26,7 +26,7 @@ pub struct Inbound {
 
 impl Inbound {
     /// Takes the head from actix.
-    pub fn new(request: &ServiceRequest, authority: &str, body: Bytes, now: i64) -> Self {
+    pub fn new(request: &ServiceRequest, authority: &str, now: i64) -> Self {
         let uri = request.uri();
         Self {
             method: request.method().as_str().to_owned(),
@@ -34,7 +34,7 @@ impl Inbound {
             path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),
             headers: request.headers().clone(),
-            body,
+            body: Bytes::new(),
             now,
         }
     }

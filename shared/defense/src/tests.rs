@@ -204,7 +204,8 @@ fn inbound(draft: &Draft, more: &[(&'static str, String)]) -> Inbound {
     for (name, value) in headers(draft).iter().chain(more) {
         request = request.append_header((*name, value.as_str()));
     }
-    Inbound::new(&request.to_srv_request(), "api.example:7003", Bytes::from_static(draft.body), NOW)
+    let body = Bytes::from_static(draft.body);
+    Inbound { body, ..Inbound::new(&request.to_srv_request(), "api.example:7003", NOW) }
 }
 
 /// The draft with a signature over all of it.

@@ -36,6 +36,9 @@ pub struct Common {
     /// Worker threads per listener. Default: one per core, at most four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
+    /// Connections at a time per listener; more wait until one ends. One takes some 50 KiB, whoever opened it. Default: 2048.
+    #[serde(default = "default_listener_connections")]
+    pub connections: usize,
 }
 
 /// The public listener (TLS 1.3).
@@ -116,6 +119,10 @@ fn default_connections() -> usize {
     8
 }
 
+fn default_listener_connections() -> usize {
+    2048
+}
+
 /// Why a configuration cannot be used, with the next thing to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -152,7 +159,7 @@ pub enum ConfigError {
 }
 
 /// Sections of [`Common`], which the file keeps at its top level.
-const COMMON: [&str; 6] = ["public", "internal", "database", "telemetry", "exit_with_parent", "workers"];
+const COMMON: [&str; 7] = ["public", "internal", "database", "telemetry", "exit_with_parent", "workers", "connections"];
 
 /// Reads the configuration of `service` from `file` (or the one that `REDOUBT_CONFIG` names; or none) and the environment.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]

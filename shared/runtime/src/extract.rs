@@ -1,20 +1,21 @@
 //! Strict extractors: a body, path or query that is not exactly what the route takes is a problem that names the field.
 //!
-//! Limits: 64 KiB of JSON ([`JsonLimit`] changes it per route), 32 levels deep, 10 s to arrive; a body that is announced
-//! above its limit is refused before it comes. The messages name fields and expected types and never repeat a value:
+//! Limits: 64 KiB of JSON ([`JsonLimit`] changes it per route), 32 levels deep, 10 s to arrive (see `incoming`), and 32 MiB of bodies that
+//! are being read at a time in the whole process; a body that is announced above its limit is refused before it comes. The messages name fields and expected types and never repeat a value:
 //! what was sent may be a password in the wrong place.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::pin::Pin;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
+use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError, UrlencodedError};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::Problem;
 
@@ -22,8 +23,8 @@ use crate::Problem;
 pub const JSON_LIMIT: usize = 64 * 1024;
 /// Levels of nesting of a JSON body.
 const DEPTH_LIMIT: usize = 32;
-/// Time for a body to arrive; a client that drips bytes is let go.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of bodies that are being read at a time, in the whole process: most of them are of callers that nobody knows yet.
+static ROOM: Semaphore = Semaphore::const_new(32 * 1024 * 1024);
 
 /// Put into a route's `app_data` to take larger (or only smaller) bodies there.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
     }
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes. The one way to read one; a route that takes no body needs none.
 pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes"));
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -59,20 +60,26 @@ pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usiz
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    let reading = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::invalid("the body broke off"))?;
-            if body.len() + chunk.len() > limit {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
+    let mut body = BytesMut::new();
+    let mut taken = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| broken_off(&error))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
         }
-        Ok(body.freeze())
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
+        let size = u32::try_from(chunk.len()).map_err(|_| too_large())?;
+        taken.push(ROOM.try_acquire_many(size).map_err(|_| Problem::busy(1))?);
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn broken_off(error: &PayloadError) -> Problem {
+    match error {
+        PayloadError::Io(cause) if cause.kind() == ErrorKind::TimedOut => {
+            Problem::of_status(StatusCode::REQUEST_TIMEOUT)
+        }
+        _ => Problem::invalid("the body broke off"),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod config;
 pub mod extract;
 mod health;
 pub mod http;
+mod incoming;
 pub mod metrics;
 mod middleware;
 mod openapi;

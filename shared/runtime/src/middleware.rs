@@ -15,7 +15,7 @@ use api::problem::MEDIA_TYPE;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
-use crate::{Clock, PeerId, Problem, audit, metrics, problem, trace};
+use crate::{Clock, PeerId, Problem, audit, incoming, metrics, problem, trace};
 
 /// Names and values of all headers of a request together.
 const HEADER_LIMIT: usize = 32 * 1024;
@@ -55,10 +55,11 @@ pub(crate) struct Treatment {
 pub(crate) async fn surround(
     Treatment { side, traces, deadline }: Treatment,
     clock: Arc<dyn Clock>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = now();
+    let held = incoming::bound(&mut request);
     let id = RequestId(storage::ids::new(clock.unix_millis()).to_string());
     let method = method_name(request.method());
     let peer = request.conn_data::<PeerId>().cloned();
@@ -88,9 +89,12 @@ pub(crate) async fn surround(
     };
     report(&span, side, method, route, status, started);
     match outcome {
-        Ok(response) => Ok(response),
+        Ok(response) => Ok(response.map_body(|_, body| held.by(body))),
         // There is no request left to attach the answer to; actix sends the response that the error carries.
-        Err(response) => Err(InternalError::from_response("refused", response).into()),
+        Err(response) => {
+            let response = response.map_body(|_, body| held.by(body));
+            Err(InternalError::from_response("refused", response).into())
+        }
     }
 }
 

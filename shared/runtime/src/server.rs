@@ -146,12 +146,13 @@ fn listen<S: Service>(
     });
     let deadline = S::REQUEST_DEADLINE;
     let treatment = Treatment { side: Side::Internal, traces: true, deadline };
-    let at = Place { service: S::NAME, treatment, address: common.internal.listen, workers };
+    let connections = common.connections;
+    let at = Place { service: S::NAME, treatment, address: common.internal.listen, workers, connections };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
             let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
-            let at = Place { service: S::NAME, treatment, address: listener.listen, workers };
+            let at = Place { service: S::NAME, treatment, address: listener.listen, workers, connections };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
@@ -169,6 +170,7 @@ struct Place {
     treatment: Treatment,
     address: SocketAddr,
     workers: usize,
+    connections: usize,
 }
 
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
@@ -182,6 +184,7 @@ fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>)
     })
     .workers(at.workers)
     .worker_max_blocking_threads(4)
+    .max_connections(at.connections.div_ceil(at.workers.max(1)))
     .disable_signals()
     .shutdown_timeout(DRAIN.as_secs())
     .client_request_timeout(Duration::from_secs(5))

@@ -12,6 +12,8 @@ pub mod collector;
 #[cfg(feature = "full")]
 pub mod database;
 #[cfg(feature = "full")]
+pub mod drip;
+#[cfg(feature = "full")]
 pub mod partner;
 #[cfg(feature = "full")]
 pub mod phone;

@@ -85,18 +85,22 @@ impl Drop for Server {
 /// An HTTPS client for tests: it trusts exactly the authority in `roots` and, with an identity, presents it (mTLS).
 #[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(Arc::new(root_store(roots)?));
-    let tls = match identity {
-        Some(identity) => builder.with_client_auth_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?,
-        None => builder.with_no_client_auth(),
-    };
     Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(client_tls(roots, identity)?)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?)
+}
+
+/// TLS of [`client`].
+pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::ClientConfig> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(Arc::new(root_store(roots)?));
+    Ok(match identity {
+        Some(identity) => builder.with_client_auth_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?,
+        None => builder.with_no_client_auth(),
+    })
 }
 
 fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {

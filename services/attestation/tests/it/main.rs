@@ -15,6 +15,7 @@ mod apple_genuine;
 mod corpus;
 mod der;
 mod description;
+mod drip;
 mod forge;
 mod no_panic;
 mod races;

@@ -49,6 +49,18 @@ impl Reply {
 }
 
 impl World {
+    /// For a client whose bodies drip.
+    pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
+        let (public, internal) = (self.running.public, self.running.internal);
+        testkit::drip::Target {
+            public,
+            internal,
+            pki: &self.pki,
+            peer: "ledger",
+            id: "01890a5d-ac96-774b-bcce-b302099a8057",
+        }
+    }
+
     /// A service that trusts emulated phones.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
@@ -148,6 +160,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
             }),
             telemetry: Telemetry::default(),
             exit_with_parent: false,
+            connections: 2048,
             workers: Some(1),
         },
         keys: Keys {

@@ -13,6 +13,7 @@ mod world;
 mod client_authentication;
 mod database;
 mod discovery;
+mod drip;
 mod flow;
 mod pages;
 mod par;

@@ -45,6 +45,18 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// For a client whose bodies drip.
+    pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
+        let (public, internal) = (Some(self.address), self.internal);
+        testkit::drip::Target {
+            public,
+            internal,
+            pki: &self.pki,
+            peer: "ledger",
+            id: "01890a5d-ac96-774b-bcce-b302099a8057",
+        }
+    }
+
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
@@ -161,6 +173,7 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
             }),
             telemetry: Telemetry::default(),
             exit_with_parent: false,
+            connections: 2048,
             workers: Some(2),
         },
         attestation_url: attestation_url.into(),

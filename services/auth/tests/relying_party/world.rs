@@ -138,6 +138,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         database: Some(Database { url_file: database.files.app.clone(), migrator_url_file: None, max_connections: 4 }),
         telemetry: Telemetry::default(),
         exit_with_parent: false,
+        connections: 2048,
         workers: Some(1),
     };
     Config {

@@ -124,6 +124,12 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// For a client whose bodies drip.
+    pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
+        let (public, internal) = (self.broker.public, self.broker.internal);
+        testkit::drip::Target { public, internal, pki: &self.pki, peer: "ledger", id: "sandbox-bank" }
+    }
+
     /// Everything up, all secrets sealed as version 1.
     pub(crate) async fn start() -> Self {
         logged();
@@ -349,6 +355,7 @@ fn configuration(
             }),
             telemetry: Telemetry::default(),
             exit_with_parent: false,
+            connections: 2048,
             workers: Some(1),
         },
         vault: Vault {

@@ -7,6 +7,7 @@ mod allocation;
 mod concurrency;
 mod database;
 mod deadlines;
+mod drip;
 mod engine;
 mod exchanges;
 mod faults;

@@ -135,6 +135,18 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// For a client whose bodies drip.
+    pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
+        let (public, internal) = (self.ledger.public, self.ledger.internal);
+        testkit::drip::Target {
+            public,
+            internal,
+            pki: &self.pki,
+            peer: "broker",
+            id: "01890a5d-ac96-774b-bcce-b302099a8057",
+        }
+    }
+
     pub(crate) async fn start() -> Self {
         Self::start_with(Posting::default()).await
     }
@@ -329,6 +341,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
             }),
             telemetry: Telemetry::default(),
             exit_with_parent: false,
+            connections: 2048,
             workers: Some(1),
         },
         auth_url: authority.auth_url(),

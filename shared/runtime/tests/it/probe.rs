@@ -179,6 +179,7 @@ pub(crate) fn config(pki: &Pki, name: &str) -> Config {
         database: None,
         telemetry: Telemetry::default(),
         exit_with_parent: false,
+        connections: 2048,
         workers: Some(1),
     };
     Config { common, target: None, doomed: false, deaf: 0 }

@@ -134,3 +134,21 @@ async fn a_key_that_others_can_read_is_refused_with_the_fix() {
     let message = format!("{:#}", started.err().unwrap());
     assert!(message.contains("chmod 600"), "{message}");
 }
+
+/// Silent connections fill the listener; the next caller waits until they are let go, and is served.
+#[tokio::test]
+async fn more_connections_than_are_taken_at_a_time_wait_for_one_to_end() {
+    let pki = Pki::new();
+    let mut config = probe::config(&pki, "probe");
+    (config.common.workers, config.common.connections) = (Some(1), 4);
+    let running = probe::start(config).await;
+    let address = running.public.unwrap();
+    let silent: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let client = probe::outside(&pki);
+    let get = || client.get(probe::url(address, "/notes/1")).send();
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), get()).await;
+    assert!(early.is_err(), "the listener takes more than it should");
+    let later = tokio::time::timeout(std::time::Duration::from_secs(10), get()).await;
+    assert_eq!(later.expect("nobody was let go").unwrap().status(), 200);
+    drop(silent);
+}

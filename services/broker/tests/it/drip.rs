@@ -1,0 +1,18 @@
+//! A client that sends a byte now and then holds no route for long.
+
+use runtime::Service as _;
+use testkit::drip::{LONGEST_DRIP, walk};
+
+use crate::bench::Bench;
+
+#[tokio::test]
+async fn no_route_waits_for_a_body_that_drips() {
+    let bench = Bench::start().await;
+    let routes = broker::Broker::describe();
+    let all = routes.len() * 4;
+    let drips = walk(routes, &bench.drips()).await.unwrap();
+    assert_eq!(drips.len(), all);
+    for drip in drips {
+        assert!(drip.closed.is_some_and(|after| after < LONGEST_DRIP), "{drip:?}");
+    }
+}

@@ -1,0 +1,22 @@
+//! A client that sends a byte now and then holds no route for long.
+
+use runtime::Service as _;
+use testkit::drip::{LONGEST_DRIP, walk};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn no_route_waits_for_a_body_that_drips() {
+    let world = World::start().await;
+    let routes = ledger::Ledger::describe();
+    let all = routes.len() * 4;
+    let drips = walk(routes, &world.drips()).await.unwrap();
+    assert_eq!(drips.len(), all);
+    for drip in drips {
+        assert!(drip.closed.is_some_and(|after| after < LONGEST_DRIP), "{drip:?}");
+        // Who shows no token is refused by the head.
+        if drip.route.guard.starts_with("Caller<") {
+            assert!(drip.answer.is_some_and(|(status, after)| status == 401 && after.as_secs() < 4), "{drip:?}");
+        }
+    }
+}
