@@ -4,7 +4,8 @@
 //! key. So a retry is safe, and a replay is not.
 //!
 //! Invariant: as long as an attempt to change something may have been carried out, the call does not end in a refusal, but
-//! in [`Error::OutcomeUnknown`] (DESIGN §7).
+//! in [`Error::OutcomeUnknown`] (DESIGN §7). Whoever stands between the phone and the server may pass a request on and answer it himself: only a
+//! signed answer says that nothing has happened.
 
 use std::sync::Arc;
 
@@ -94,8 +95,12 @@ enum Meaning {
     Done(Response),
     /// By the handler, so the last word.
     Refused(Box<api::Problem>),
-    /// Before the handler: this attempt has changed nothing.
-    TurnedAway,
+    /// Before the handler. `certain`: this attempt has changed nothing.
+    TurnedAway {
+        certain: bool,
+    },
+    /// Nothing has happened, and the server says when to come back.
+    Busy,
     /// Nothing that can be relied on. The error is for a request that changes nothing anyway.
     Unclear(Error),
 }
@@ -172,12 +177,24 @@ impl Client {
                     chances.uncertain &= problem.status == 403 || is_before_handlers(&problem);
                     return Err(Error::Refused(problem));
                 }
-                Meaning::TurnedAway if wants_nonce(&answer) && !chances.nonce => chances.nonce = true,
-                Meaning::TurnedAway if answer.status == 401 && !chances.credentials => {
-                    chances.credentials = true;
-                    credentials = self.credentials(trace, Some(&credentials)).await?;
+                Meaning::TurnedAway { certain } => {
+                    chances.uncertain |= !certain;
+                    if !certain && !call.is_repeatable() {
+                        return Err(answer.into_refusal());
+                    } else if wants_nonce(&answer) && !chances.nonce {
+                        chances.nonce = true;
+                    } else if answer.status == 401 && !chances.credentials {
+                        chances.credentials = true;
+                        credentials = self.credentials(trace, Some(&credentials)).await?;
+                    } else {
+                        return Err(answer.into_refusal());
+                    }
                 }
-                Meaning::TurnedAway => return Err(answer.into_refusal()),
+                Meaning::Busy => {
+                    if !self.config.retry.wait(chances.attempt, answer.retry_after()).await {
+                        return Err(Error::Busy(answer.retry_after()));
+                    }
+                }
                 Meaning::Unclear(error) => {
                     chances.uncertain |= call.is_change();
                     self.after_unclear(call, chances, &answer, error).await?;
@@ -186,7 +203,8 @@ impl Client {
         }
     }
 
-    /// The servers sign whatever a handler answers, refusals included; what stands before the handlers cannot sign.
+    /// The servers sign whatever is answered once the request's own signature has been verified, refusals included; what stands before that
+    /// cannot sign.
     fn meaning(&self, call: &Call<'_>, answer: &Answer, session: &Session, request_signature: &str) -> Meaning {
         let Ok(signed) = self.check_signature(answer, session, request_signature) else {
             return Meaning::Unclear(Error::ResponseSignature);
@@ -196,10 +214,14 @@ impl Client {
             (200..=299, _) if !is_authentic => Meaning::Unclear(Error::ResponseSignature),
             (200..=299, _) if (call.accepts)(answer.body.expose()) => Meaning::Done(response(answer, signed)),
             (200..=299, _) => Meaning::Unclear(Error::Malformed("not the JSON of this call")),
-            (400..=499, Some(problem)) if !signed && is_before_handlers(&problem) => Meaning::TurnedAway,
+            (401, _) => Meaning::TurnedAway { certain: is_authentic || !call.is_change() },
+            (429 | 503, Some(problem)) if signed && problem.code == code::BUSY => Meaning::Busy,
+            (429 | 503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
             (400..=499, Some(problem)) if is_authentic => Meaning::Refused(Box::new(problem)),
+            (400..=499, Some(problem)) if !call.is_change() && is_before_handlers(&problem) => {
+                Meaning::TurnedAway { certain: true }
+            }
             (400..=499, Some(_)) => Meaning::Unclear(Error::ResponseSignature),
-            (503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
             (_, Some(problem)) => Meaning::Unclear(Error::Refused(Box::new(problem))),
             (_, None) => Meaning::Unclear(Error::Malformed("a refusal without problem details")),
         }
@@ -226,7 +248,7 @@ impl Client {
         answer: &Answer,
         error: Error,
     ) -> Result<(), Error> {
-        let may_help = call.is_change() || matches!(answer.status, 503 | 504);
+        let may_help = call.is_change() || matches!(answer.status, 429 | 503 | 504);
         let may_repeat = call.is_repeatable() && may_help;
         if may_repeat && self.config.retry.wait(chances.attempt, answer.retry_after()).await {
             return Ok(());
@@ -329,7 +351,7 @@ fn response(answer: &Answer, signed: bool) -> Response {
     }
 }
 
-/// What limits, routing and token layers answer: the request has not reached a handler.
+/// What limits, routing and token layers answer: the request has not reached a handler, if the answer is the server's.
 fn is_before_handlers(problem: &api::Problem) -> bool {
     match problem.status {
         400 => problem.code == code::REQUEST_INVALID,

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature};
 use rustls::time_provider::TimeProvider;
@@ -43,6 +44,8 @@ pub(crate) fn client_config(
     let mut config =
         builder(provider, clock)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A resumed session shows no certificate, so nobody would look at the pins and their expiry.
+    config.resumption = Resumption::disabled();
     // Early data can be replayed by the network (RFC 8446 §8).
     config.enable_early_data = false;
     Ok(config)

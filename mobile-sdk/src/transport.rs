@@ -24,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Clocks that differ by less are left as they are (`Date` has whole seconds).
 const MIN_SKEW: i64 = 3;
+/// A server that is further off than this is not followed: proofs made for days ahead could be kept for then.
+const MAX_SKEW: i64 = 86_400;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,9 +161,14 @@ impl Transport {
         let date = answer.header("date").and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         if let Some(date) = date {
             let ahead = date.timestamp().saturating_sub(self.clock.unix());
-            self.skew.store(if ahead.abs() < MIN_SKEW { 0 } else { ahead }, Ordering::Relaxed);
+            self.skew.store(skew(ahead), Ordering::Relaxed);
         }
     }
+}
+
+/// What is made of a server that is `ahead` seconds ahead.
+fn skew(ahead: i64) -> i64 {
+    if (MIN_SKEW..=MAX_SKEW).contains(&ahead.saturating_abs()) { ahead } else { 0 }
 }
 
 fn classify(error: &reqwest::Error) -> Failure {
@@ -195,4 +202,15 @@ fn tls_error(error: &reqwest::Error) -> Option<rustls::Error> {
         next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_days_off_is_not_followed() {
+        let followed = [0, 2, -2, 3, -3, 86_400, -86_400, 86_401, -86_401, i64::MAX, i64::MIN].map(skew);
+        assert_eq!(followed, [0, 0, 0, 3, -3, 86_400, -86_400, 0, 0, 0, 0]);
+    }
 }

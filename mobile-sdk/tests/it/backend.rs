@@ -297,16 +297,25 @@ impl State {
             body: &request.body,
         };
         parsed.verify(key.expose(), &parts, self.now()).unwrap();
+        let sign = |reply| self.signed(reply, self.switches.signed, key.expose(), request);
+        match fault {
+            Some(Fault::SignedUnauthorized) => return sign(unauthorized()),
+            Some(Fault::SignedBusy(seconds)) => {
+                return sign(Reply::problem(503, "server.busy").with("retry-after", seconds));
+            }
+            _ => {}
+        }
         let token = request.header("authorization").unwrap().strip_prefix("DPoP ").unwrap();
         if !self.access_tokens.lock().unwrap().contains(token) {
-            return unauthorized();
+            return sign(unauthorized());
         }
         let Some(proof) = self.proof(request, Some(token)) else {
             let nonce = self.nonce.lock().unwrap().clone().unwrap();
-            return unauthorized()
+            let challenge = unauthorized()
                 .with("www-authenticate", r#"DPoP algs="ES256""#)
                 .with("dpop-nonce", &nonce)
                 .with("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
+            return sign(challenge);
         };
         assert_eq!(proof.jkt, attested.cnf.jkt);
         let reply = self.operation(request);

@@ -120,6 +120,24 @@ async fn an_expired_pin_set_never_means_no_pins() {
     assert_eq!(case.outcome().await, (Error::PinsExpired, 0));
 }
 
+/// A session that is resumed shows no certificate: with it the pins would be looked at once and never again.
+#[tokio::test]
+async fn a_pin_set_that_expires_between_two_connections_stops_the_second() {
+    let ours = Authority::new("ours");
+    let closing = |_: &_| Reply::problem(404, "request.not_found").with("connection", "close");
+    let server = Server::start(ours.issue("localhost"), Arc::new(closing));
+    let mut config = config(&server.url, &ours);
+    let pins = HostPins { current: vec![pin(&ours.certificate)], backup: vec![Pin::of_key(b"spare")] };
+    let phone = Phone::new(Box::new(|url, _| Ok(url.clone())));
+    config.pins = PinSet::for_hosts(&["localhost"], &pins, mobile_sdk::Clock::unix(&*phone) + 1000).unwrap();
+    let client = Client::new(config, phone.platform()).unwrap();
+    assert_eq!(client.enroll().await.unwrap_err().code(), "request.not_found");
+    let heard = server.requests();
+    phone.offset.store(2000, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(client.enroll().await.unwrap_err(), Error::PinsExpired);
+    assert_eq!(server.requests(), heard);
+}
+
 #[tokio::test]
 async fn a_host_without_pins_and_plain_http_are_refused_before_anything_is_sent() {
     let ours = Authority::new("ours");

@@ -30,8 +30,12 @@ pub(crate) enum Fault {
     Busy,
     /// 503 with `Retry-After` of an hour.
     BusyForLong,
-    /// The generic refusal.
+    /// The generic refusal, unsigned, and nothing carried out.
     Unauthorized,
+    /// The generic refusal, signed, and nothing carried out.
+    SignedUnauthorized,
+    /// 503 with `Retry-After` of so many seconds, signed, and nothing carried out.
+    SignedBusy(&'static str),
     /// This problem, unsigned, and nothing carried out.
     Problem(u16, &'static str),
     /// This status with a text, unsigned.
