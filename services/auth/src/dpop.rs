@@ -88,7 +88,7 @@ impl Proofs {
     /// Uses the proof up.
     pub fn claim(&self, proof: Proof, now: i64) -> Result<ProvenKey, Refusal> {
         self.check_nonce(&proof, now)?;
-        match self.seen.insert(proof.0.replay_key(), proof.0.replay_until(), now) {
+        match self.seen.insert(proof.0.jkt.as_str(), proof.0.replay_key(), proof.0.replay_until(), now) {
             Outcome::Fresh => Ok(ProvenKey(proof.0.jkt)),
             Outcome::Replayed => Err(Refusal::proof("dpop_replayed")),
             Outcome::Full => Err(Refusal::unavailable("replay_memory_full")),

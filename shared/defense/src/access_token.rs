@@ -95,7 +95,7 @@ impl AccessTokenLayer {
                 .header(HeaderName::from_static(api::header::DPOP_NONCE), &nonce);
             return Err(Decision::Challenge { reason, problem: Box::new(problem) });
         }
-        match self.seen.insert(verified.replay_key(), verified.replay_until(), request.now) {
+        match self.seen.insert(verified.jkt.as_str(), verified.replay_key(), verified.replay_until(), request.now) {
             Outcome::Fresh => Ok(()),
             Outcome::Replayed => Err(Decision::refuse("dpop_replayed")),
             Outcome::Full => Err(Decision::unavailable("replay_memory_full")),

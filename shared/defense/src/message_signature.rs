@@ -45,7 +45,7 @@ impl MessageSignatureLayer {
         if parsed.created() < self.started {
             return Err(Decision::refuse("created_before_start"));
         }
-        match self.seen.insert(parsed.replay_key(), parsed.replay_until(), request.now) {
+        match self.seen.insert(attested.cnf.jkt.as_str(), parsed.replay_key(), parsed.replay_until(), request.now) {
             Outcome::Fresh => {}
             Outcome::Replayed => return Err(Decision::refuse("signature_replayed")),
             Outcome::Full => return Err(Decision::unavailable("replay_memory_full")),

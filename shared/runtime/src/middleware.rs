@@ -19,6 +19,8 @@ use crate::{Clock, PeerId, Problem, audit, incoming, metrics, problem, trace};
 
 /// Names and values of all headers of a request together.
 const HEADER_LIMIT: usize = 32 * 1024;
+/// Bytes of a path that go into a span.
+const PATH_LOGGED: usize = 256;
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Our name for the request, in the answer (`Request-Id`), in every log line and in the request's extensions.
@@ -128,13 +130,18 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         otel.status_code = field::Empty,
         http.request.method = method,
         http.route = field::Empty,
-        url.path = request.path(),
+        url.path = cut(request.path()),
         http.response.status_code = field::Empty,
         redoubt.listener = side.name(),
         redoubt.peer = peer.map(PeerId::name),
         request_id = id.0,
         trace_id = field::Empty,
     )
+}
+
+/// What a stranger writes into our logs is no longer than this.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(PATH_LOGGED)).unwrap_or_default()
 }
 
 fn begin_trace(span: &Span, traceparent: Option<&HeaderValue>) {
