@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
+use api::Build;
 use api::attestation::Platform;
 use identity::Level;
 use runtime::Shutdown;
@@ -56,6 +57,10 @@ impl Examiner {
         if policy.mode == Mode::Production {
             fit_for_production(policy, revocation)?;
         }
+        if let Some(android) = &policy.android {
+            let floor = &android.minimum_build;
+            ensure!(floor.is_version_code(), "policy.android.minimum_build = \"{floor}\" is no longVersionCode");
+        }
         let revoked = match &revocation.file {
             Some(file) => read_list(file)?,
             None => Revoked::default(),
@@ -84,7 +89,7 @@ impl Examiner {
 
     /// Examines evidence about a request.
     pub(crate) fn examine(&self, given: &Given, presented: &Presented, now: i64) -> Examination {
-        let build = Some(presented.app.build);
+        let build = Some(&presented.app.build);
         match (given, &self.android_policy, &self.apple_policy) {
             (Given::Android { chain }, Some(policy), _) => {
                 let device_key = presented.device_key.public_key().as_uncompressed();
@@ -109,17 +114,18 @@ impl Examiner {
     /// Verifies an App Attest assertion about a request.
     pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<Asserted, Failed> {
         let policy = self.apple_policy.as_ref().ok_or(Reason::PlatformUnsupported)?;
-        apple::verify_assertion(object, key, &presented.binding, Some(presented.app.build), policy)
+        apple::verify_assertion(object, key, &presented.binding, Some(&presented.app.build), policy)
     }
 
     /// What today's policy says of a level and a build that were let in before.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: u32) -> Failed {
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
-            (Platform::Android, Some(policy), _) => (policy.minimum_level, policy.minimum_build, &policy.shadow),
-            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, policy.minimum_build, &policy.shadow),
+            (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
+            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
             _ => return Reason::PlatformUnsupported.into(),
         };
-        let rules = [(level >= minimum_level, Reason::LevelTooLow), (build >= minimum_build, Reason::BuildRefused)];
+        let rules =
+            [(level >= minimum_level, Reason::LevelTooLow), (build.at_least(minimum_build), Reason::BuildRefused)];
         Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow)
     }
 

@@ -1,5 +1,6 @@
 //! What the operator asks of evidence, as data: read from configuration, named by an id that every token carries.
 
+use api::Build;
 pub use identity::Level;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,9 @@ pub struct AndroidPolicy {
     /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
     #[serde(with = "hex_digests")]
     pub signer_digests: Vec<[u8; 32]>,
-    /// Lowest `versionCode` that is let in.
-    #[serde(default)]
-    pub minimum_build: u32,
+    /// Lowest `longVersionCode` that is let in.
+    #[serde(default = "defaults::build")]
+    pub minimum_build: Build,
     /// Lowest level.
     #[serde(default = "defaults::level")]
     pub minimum_level: Level,
@@ -57,9 +58,9 @@ pub struct ApplePolicy {
     pub bundle: String,
     /// Which App Attest environment, and only that.
     pub environment: AppleEnvironment,
-    /// Lowest build that is let in.
-    #[serde(default)]
-    pub minimum_build: u32,
+    /// Lowest `CFBundleVersion` that is let in: an integer, or a text such as `"1.4.10"`, compared component by component.
+    #[serde(default = "defaults::build")]
+    pub minimum_build: Build,
     /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
@@ -96,8 +97,11 @@ impl AppleEnvironment {
 }
 
 mod defaults {
-    use super::Level;
+    use super::{Build, Level};
 
+    pub(super) fn build() -> Build {
+        Build::from(0)
+    }
     pub(super) const fn level() -> Level {
         Level::Tee
     }

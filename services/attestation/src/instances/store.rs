@@ -17,7 +17,7 @@ pub(crate) struct Instance {
     pub(crate) platform: String,
     pub(crate) client_id: String,
     pub(crate) app_id: String,
-    pub(crate) app_build: i64,
+    pub(crate) app_build: String,
     pub(crate) level: String,
     pub(crate) decoyed: bool,
     pub(crate) attested_at: DateTime<Utc>,

@@ -5,6 +5,7 @@
 
 pub(crate) mod store;
 
+use api::Build;
 use api::attestation::Platform;
 use identity::{Level, Thumbprint};
 
@@ -16,7 +17,7 @@ pub(crate) struct Verdict {
     pub(crate) kind: &'static str,
     pub(crate) level: Level,
     /// The build that tokens are issued with.
-    pub(crate) build: u32,
+    pub(crate) build: Build,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) notes: Vec<Reason>,
 }

@@ -90,7 +90,7 @@ impl Forge {
 
     fn examine(&self, chain: &[Vec<u8>], device_key: &[u8; 65]) -> Examination {
         let anchors = forge::anchors(self.specs.last().unwrap());
-        let expected = Expected { challenge: CHALLENGE, device_key, build: Some(12) };
+        let expected = Expected { challenge: CHALLENGE, device_key, build: Some(&12.into()) };
         android::examine(
             chain,
             &expected,
@@ -183,6 +183,26 @@ fn another_package_or_signer_beside_ours_is_refused() {
     assert_eq!(forge.refusals(), [Reason::SignerMismatch]);
 }
 
+/// `versionCodeMajor` 3 and `versionCode` 12, and the floor in the middle of it.
+#[test]
+fn a_build_above_32_bits_is_compared_whole() {
+    let long = (3_u64 << 32) + 12;
+    let examined = |named: u64, floor: u64| {
+        let mut forge = Forge::factory();
+        let version = json!(long.to_string());
+        set(&mut forge.description, "/softwareEnforced/attestationApplicationId/packages/0/version", version);
+        forge.policy.minimum_build = floor.into();
+        let (chain, anchors) = (forge.chain(), forge::anchors(forge.specs.last().unwrap()));
+        let (device_key, build) = (forge.specs[0].point(), named.into());
+        let expected = Expected { challenge: CHALLENGE, device_key: &device_key, build: Some(&build) };
+        let trust = Trust { anchors: &anchors, revoked: &forge.revoked, policy: &forge.policy };
+        android::examine(&chain, &expected, &trust, NOW).refusals
+    };
+    assert_eq!(examined(long, long), []);
+    assert_eq!(examined(long, long + 1), [Reason::BuildRefused]);
+    assert_eq!(examined(12, 0), [Reason::BuildMismatch], "the lower half alone");
+}
+
 #[test]
 fn what_only_the_system_says_of_the_boot_does_not_count() {
     let mut forge = Forge::factory();
@@ -223,7 +243,7 @@ fn a_rule_in_shadow_mode_is_noted_and_does_not_refuse_as_the_others_do() {
     let mut forge = Forge::factory();
     forge.description["hardwareEnforced"]["osPatchLevel"] = json!("201901");
     forge.policy.shadow = vec![Reason::PatchTooOld];
-    forge.policy.minimum_build = 13;
+    forge.policy.minimum_build = 13.into();
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
     assert_eq!((found.refusals, found.notes), (vec![Reason::BuildRefused], vec![Reason::PatchTooOld]));

@@ -24,7 +24,7 @@ fn policy_for(key: &KeyDescription) -> AndroidPolicy {
         signer_digests: id
             .map(|id| id.signatures.iter().map(|s| s.as_slice().try_into().unwrap()).collect())
             .unwrap_or_default(),
-        minimum_build: 0,
+        minimum_build: 0.into(),
         minimum_level: Level::Tee,
         minimum_attestation_version: 1,
         minimum_patch: 0,

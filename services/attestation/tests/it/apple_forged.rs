@@ -1,5 +1,6 @@
 //! App Attest objects that are wrong in exactly one thing, and are refused for exactly that.
 
+use api::Build;
 use attestation::evidence::apple::{self, Expected, Trust};
 use attestation::evidence::policy::{AppleEnvironment, ApplePolicy};
 use attestation::evidence::{Examination, Failed, Reason};
@@ -27,6 +28,8 @@ struct Forge {
     /// What the nonce is made over instead of the authenticator data and the binding.
     nonce: Option<[u8; 32]>,
     key_id: [u8; 32],
+    /// What the request names.
+    build: Build,
     policy: ApplePolicy,
     now: i64,
 }
@@ -50,11 +53,12 @@ impl Forge {
             tail: Vec::new(),
             nonce: None,
             key_id: id,
+            build: 12.into(),
             policy: ApplePolicy {
                 team: "REDOUBT001".to_owned(),
                 bundle: "dev.redoubt.app".to_owned(),
                 environment: AppleEnvironment::Production,
-                minimum_build: 10,
+                minimum_build: 10.into(),
                 validation_categories: vec![4],
                 shadow: Vec::new(),
             },
@@ -116,7 +120,7 @@ impl Forge {
 
     fn examine(&self, object: &[u8]) -> Examination {
         let anchors = forge::anchors(&self.root);
-        let expected = Expected { client_data_hash: &BINDING, key_id: &self.key_id, build: Some(12) };
+        let expected = Expected { client_data_hash: &BINDING, key_id: &self.key_id, build: Some(&self.build) };
         apple::examine(object, &expected, &Trust { anchors: &anchors, policy: &self.policy }, self.now)
     }
 
@@ -169,7 +173,7 @@ fn an_object_that_is_wrong_in_one_thing_is_refused_for_it() {
         ("a byte after the map", |f| f.tail = [ios_27("12", 4), vec![0]].concat(), Reason::ObjectMalformed),
         ("a third key in the map", |f| f.tail = third_key(), Reason::ObjectMalformed),
         ("an unknown map", |f| f.tail = vec![0xa0], Reason::ObjectMalformed),
-        ("a build below the floor", |f| f.policy.minimum_build = 13, Reason::BuildRefused),
+        ("a build below the floor", |f| f.policy.minimum_build = 13.into(), Reason::BuildRefused),
     ];
     assert_eq!(Forge::new().refusals(), []);
     for (name, change, reason) in cases {
@@ -194,6 +198,35 @@ fn the_map_of_ios_27_is_accepted_from_the_app_store() {
     // 164 bytes, and 62 more for a build number of one digit (here two).
     assert_eq!(forge.auth_data().len(), 164 + 63);
     assert_eq!(forge.refusals(), []);
+}
+
+/// What iOS attests is a string, and what the operator sets is an order.
+#[test]
+fn a_build_is_the_text_that_ios_27_attests_and_has_the_order_of_its_components() {
+    for (named, told, floor, refusals) in [
+        ("1.4.2", "1.4.2", "1.4.2", vec![]),
+        ("01", "01", "1", vec![]),
+        ("1.4.10", "1.4.10", "1.4.9", vec![]),
+        ("2026.11.26.1432.1", "2026.11.26.1432.1", "2026.11", vec![]),
+        ("1.4.9", "1.4.9", "1.4.10", vec![Reason::BuildRefused]),
+        ("9", "9", "10", vec![Reason::BuildRefused]),
+        // A number more or less, another spelling, a stage of development.
+        ("1", "01", "0", vec![Reason::BuildMismatch]),
+        ("1.4.2", "1.4", "0", vec![Reason::BuildMismatch]),
+        ("1.4.2", "1.4.2.0", "0", vec![Reason::BuildMismatch]),
+        ("1.4.2", "1.4.2b3", "0", vec![Reason::BuildMismatch]),
+        ("1.4.2", "", "0", vec![Reason::BuildMismatch]),
+    ] {
+        let mut forge = Forge::new();
+        (forge.build, forge.tail) = (named.parse().unwrap(), ios_27(told, 4));
+        forge.policy.minimum_build = floor.parse().unwrap();
+        assert_eq!(forge.refusals(), refusals, "{named} {told} {floor}");
+        let key = crypto::p256::SigningKey::generate();
+        let object = assertion(&key, &forge.policy.app_id(), 1, &forge.tail, true);
+        let (public, build) = (key.public(), Some(&forge.build));
+        let found = apple::verify_assertion(&object, public.as_uncompressed(), &BINDING, build, &forge.policy);
+        assert_eq!(found.map_or_else(|failed| failed.refusals, |_| vec![]), refusals, "{named} {told} {floor}");
+    }
 }
 
 #[test]
@@ -287,8 +320,9 @@ fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
     let key = crypto::p256::SigningKey::generate();
     let policy = Forge::new().policy;
     let app = policy.app_id();
-    let verify =
-        |object: &[u8]| apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(12), &policy);
+    let verify = |object: &[u8]| {
+        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(&12.into()), &policy)
+    };
     let refused = |reason: Reason| Err(Failed::from(reason));
     let counter = |object: &[u8]| verify(object).map(|asserted| asserted.counter);
     assert_eq!(counter(&assertion(&key, &app, 1, &[], true)), Ok(1));
@@ -318,7 +352,7 @@ fn an_assertions_rule_in_shadow_mode_is_noted_whatever_else_is_wrong() {
     let (key, other) = (crypto::p256::SigningKey::generate(), crypto::p256::SigningKey::generate());
     let policy = ApplePolicy { shadow: vec![Reason::ValidationCategory], ..Forge::new().policy };
     let verify = |key: &crypto::p256::SigningKey, object: &[u8]| {
-        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(12), &policy)
+        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(&12.into()), &policy)
     };
     let object = assertion(&key, &policy.app_id(), 1, &ios_27("12", 5), true);
     let notes = vec![Reason::ValidationCategory];

@@ -13,7 +13,7 @@ fn apple_policy() -> ApplePolicy {
         team,
         bundle,
         environment: AppleEnvironment::Production,
-        minimum_build: 0,
+        minimum_build: 0.into(),
         validation_categories: vec![],
         shadow: vec![],
     }

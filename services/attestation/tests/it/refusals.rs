@@ -71,6 +71,10 @@ async fn a_malformed_request_names_its_field_and_uses_nothing_up() {
         ("app", json!({"id": "", "version": "1", "build": 1, "platform": "android"}), "app.id"),
         ("app", json!({"id": "a", "version": "1\n", "build": 1, "platform": "android"}), "app.version"),
         ("app", json!({"id": "a", "version": "1", "build": -1, "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1.4.2", "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "01", "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1.4b", "platform": "ios"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1".repeat(33), "platform": "ios"}), "app.build"),
         ("device_key", json!({}), "device_key"),
         ("device_key", private, "device_key"),
         ("session_public_key", json!("AAAA"), "session_public_key"),
@@ -272,6 +276,9 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
     assert!(message.contains("does not put \"chain.signature_invalid\" in shadow"), "{message}");
     let message = refusal(|config| config.keys.decoy_master_file = config.keys.master_file.clone()).await;
     assert!(message.contains("decoys would be genuine"), "{message}");
+    let floor = |config: &mut Config| config.policy.android.as_mut().unwrap().minimum_build = "1.4".parse().unwrap();
+    let message = refusal(floor).await;
+    assert!(message.contains("policy.android.minimum_build"), "{message}");
     let message = refusal(|config| config.tokens.lifetime = 301).await;
     assert!(message.contains("tokens.lifetime"), "{message}");
     let message = refusal(|config| config.policy.test_roots.apple = vec!["/nonexistent.pem".into()]).await;
@@ -304,8 +311,8 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
 async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
     let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
     let url = database.migrator_url.clone().into();
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 1);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 1);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 2);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 2);
     let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
         .await
         .unwrap();

@@ -178,7 +178,7 @@ fn apple_policy() -> ApplePolicy {
         team: ios::TEAM.to_owned(),
         bundle: ios::BUNDLE.to_owned(),
         environment: AppleEnvironment::Development,
-        minimum_build: 0,
+        minimum_build: 0.into(),
         validation_categories: vec![],
         shadow: vec![],
     }

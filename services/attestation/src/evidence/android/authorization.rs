@@ -97,7 +97,7 @@ pub struct ApplicationId {
 pub struct Package {
     /// Its name, as bytes.
     pub name: Vec<u8>,
-    /// Its `versionCode`.
+    /// Its `longVersionCode`: `versionCodeMajor` in the upper half, `versionCode` in the lower.
     pub version: u64,
 }
 

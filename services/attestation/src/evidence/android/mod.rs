@@ -12,6 +12,8 @@ pub use authorization::{ApplicationId, AuthorizationList, BootState, Package, Ro
 pub use key_description::KeyDescription;
 pub use path::{Path, Provisioning};
 
+use api::Build;
+
 use super::chain::{Anchors, Certificate, Key};
 use super::policy::{AndroidPolicy, Level};
 use super::revocation::StatusList;
@@ -25,7 +27,7 @@ pub struct Expected<'a> {
     /// The device key, an uncompressed P-256 point.
     pub device_key: &'a [u8; 65],
     /// The build that the request names; `None` leaves it to the floor.
-    pub build: Option<u32>,
+    pub build: Option<&'a Build>,
 }
 
 /// What chains are measured against.

@@ -3,6 +3,8 @@
 //! Whatever decides about the key itself is read from the *hardware* list: the software list is what the system says, and the
 //! system is what is in question.
 
+use api::Build;
+
 use super::super::Reason;
 use super::super::policy::{AndroidPolicy, Level};
 use super::authorization::{ApplicationId, AuthorizationList, BootState};
@@ -89,8 +91,9 @@ fn application(
     let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
     let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
     rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
-    rule(package.version >= u64::from(policy.minimum_build), Reason::BuildRefused);
-    rule(expected.build.is_none_or(|build| package.version == u64::from(build)), Reason::BuildMismatch);
+    let build = Build::from(package.version);
+    rule(build.at_least(&policy.minimum_build), Reason::BuildRefused);
+    rule(expected.build.is_none_or(|named| *named == build), Reason::BuildMismatch);
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
     rule(same && !signatures.is_empty(), Reason::SignerMismatch);

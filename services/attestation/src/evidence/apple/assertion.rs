@@ -1,5 +1,6 @@
 //! An assertion: the App Attest key signs that it stands behind this request.
 
+use api::Build;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use minicbor::Decoder;
 
@@ -27,7 +28,7 @@ pub fn verify_assertion(
     object: &[u8],
     public: &[u8; 65],
     client_data_hash: &[u8; 32],
-    build: Option<u32>,
+    build: Option<&Build>,
     policy: &ApplePolicy,
 ) -> Result<Asserted, Failed> {
     let (signature, bytes) = parse(object)?;

@@ -3,6 +3,7 @@
 //! Not asked for, on purpose: an extended key usage (Apple changed it in January 2026 and every verifier that had asked for TLS
 //! usages refused genuine phones). Not done yet: the receipt's CMS signature; it must be there and is kept out of all decisions.
 
+use api::Build;
 use minicbor::Decoder;
 use x509_parser::der_parser::oid;
 use x509_parser::der_parser::oid::Oid;
@@ -26,7 +27,7 @@ pub struct Expected<'a> {
     /// The key id of the request.
     pub key_id: &'a [u8],
     /// The build that the request names; compared where iOS tells it.
-    pub build: Option<u32>,
+    pub build: Option<&'a Build>,
 }
 
 /// What objects are measured against.
@@ -86,17 +87,17 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
 /// What iOS 27 tells of the build; earlier systems tell nothing, and then the request's own word has only the floor to pass.
 pub(super) fn build_rules(
     told: Option<&BuildInfo>,
-    named: Option<u32>,
+    named: Option<&Build>,
     policy: &ApplePolicy,
     rule: &mut impl FnMut(bool, Reason),
 ) {
-    rule(named.is_none_or(|build| build >= policy.minimum_build), Reason::BuildRefused);
+    rule(named.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused);
     let Some(told) = told else { return };
     rule(
         policy.validation_categories.is_empty() || policy.validation_categories.contains(&told.category),
         Reason::ValidationCategory,
     );
-    rule(named.is_none_or(|build| told.bundle_version == build.to_string()), Reason::BuildMismatch);
+    rule(named.is_none_or(|build| told.bundle_version == build.as_str()), Reason::BuildMismatch);
 }
 
 /// Two certificates, both within their time, the upper an authority signed by the anchor.
