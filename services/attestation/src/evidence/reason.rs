@@ -95,8 +95,12 @@ reasons! {
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",
 
-    /// The object is not the CBOR of App Attest, to the byte.
+    /// The object is not the CBOR of App Attest. Nobody has signed its frame.
     ObjectMalformed = "apple.object_malformed",
+    /// Nonce or signature are good, but the authenticator data that they cover cannot be read: not understood, and no lie.
+    AuthDataUnreadable = "apple.auth_data_unreadable",
+    /// There are fields that this version does not know (a note): it may be time to learn what a new iOS tells.
+    UnknownField = "apple.unknown_field",
     /// The nonce extension is missing or not made from this object and challenge.
     NonceMismatch = "apple.nonce_mismatch",
     /// Key id, credential id and public key do not belong together.
@@ -115,7 +119,7 @@ reasons! {
 
 impl Reason {
     /// Whether only a phone that lies gives this reason. The others come over an honest phone from outside: a network that holds a
-    /// request back until the next one has arrived (a counter that no longer rises), or a policy that changed after enrolment.
+    /// request back until the next one has arrived (a counter that no longer rises), a policy that changed after enrolment, or a system that is newer than this reader.
     pub const fn is_lie(self) -> bool {
         !matches!(
             self,
@@ -124,6 +128,7 @@ impl Reason {
                 | Self::LevelTooLow
                 | Self::ValidationCategory
                 | Self::PlatformUnsupported
+                | Self::AuthDataUnreadable
         )
     }
 

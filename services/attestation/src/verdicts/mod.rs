@@ -5,11 +5,19 @@
 
 pub(crate) mod store;
 
+use std::sync::LazyLock;
+
 use api::Build;
 use api::attestation::Platform;
 use identity::{Level, Thumbprint};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
 
 use crate::evidence::Reason;
+
+/// `attestation.notes{reason}`: what was odd and did not refuse. A new kind is worth a look: phones may have begun to tell more.
+static NOTES: LazyLock<Counter<u64>> =
+    LazyLock::new(|| runtime::metrics::meter().u64_counter("attestation.notes").build());
 
 /// What is thought of one request.
 #[derive(Debug, Clone)]
@@ -31,6 +39,9 @@ impl Verdict {
     pub(crate) fn audit(&self, support_id: &str, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };
         runtime::metrics::decision("evidence", outcome);
+        for note in codes(&self.notes) {
+            NOTES.add(1, &[KeyValue::new("reason", note)]);
+        }
         runtime::audit!(
             "attested",
             layer = "evidence",

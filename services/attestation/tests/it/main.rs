@@ -12,6 +12,7 @@ mod android_forged;
 mod android_genuine;
 mod apple_forged;
 mod apple_genuine;
+mod apple_unknown;
 mod corpus;
 mod der;
 mod description;
