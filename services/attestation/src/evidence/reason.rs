@@ -43,8 +43,12 @@ reasons! {
 
     /// The attestation extension is missing, doubled, or present above the leaf.
     ExtensionMisplaced = "android.extension_misplaced",
-    /// The attestation extension is not strict DER of a key description.
+    /// The attestation extension is not a key description that can be read.
     ExtensionMalformed = "android.extension_malformed",
+    /// A BOOLEAN in it is true by another octet than FF (some genuine devices; a note).
+    BooleanNotDer = "android.boolean_not_der",
+    /// Its tags do not ascend (some genuine devices; a note).
+    TagsUnordered = "android.tags_unordered",
     /// The challenge is not ours.
     ChallengeMismatch = "evidence.challenge_mismatch",
     /// The attested key is not the device key of the request.

@@ -71,14 +71,14 @@ impl StatusList {
         self.serials.is_empty()
     }
 
-    /// Whether the certificate with this serial (the content octets of the INTEGER) and this `serialNumber` in its subject is listed.
-    pub fn lists(&self, serial: &[u8], subject_serial: Option<&str>) -> bool {
+    /// Whether the certificate with this serial (the content octets of the INTEGER) and these `serialNumber`s in its subject is listed.
+    pub fn lists<'s>(&self, serial: &[u8], subject_serials: impl IntoIterator<Item = &'s str>) -> bool {
         if self.serials.is_empty() || serial.len() > SERIAL_LIMIT {
             return serial.len() > SERIAL_LIMIT;
         }
         self.serials.contains(&canonical(&hex(serial)))
             || self.serials.contains(&decimal(serial))
-            || subject_serial.is_some_and(|name| self.serials.contains(&canonical(name)))
+            || subject_serials.into_iter().any(|name| self.serials.contains(&canonical(name)))
     }
 }
 

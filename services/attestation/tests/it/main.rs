@@ -10,6 +10,7 @@
 
 mod android_forged;
 mod android_genuine;
+mod android_odd;
 mod apple_forged;
 mod apple_genuine;
 mod apple_unknown;

@@ -1,6 +1,6 @@
 //! Android Key Attestation: a certificate chain whose leaf is the attested key and carries its description.
 //!
-//! In this order: the chain ([`path`]) → the description, strictly ([`key_description`]) → the policy's rules ([`rules`]).
+//! In this order: the chain ([`path`]) → the description ([`key_description`]) → the policy's rules ([`rules`]).
 //! What is wrong with the chain or the encoding ends the examination; of the rules all that fail are reported.
 
 mod authorization;
@@ -67,6 +67,7 @@ fn try_examine(
     if description.hardware.root_of_trust.as_ref().is_some_and(RootOfTrust::has_zero_key) {
         examination.notes.push(Reason::BootKeyZero);
     }
+    examination.notes.extend(description.oddities());
     Ok(examination)
 }
 
