@@ -30,7 +30,7 @@ pub struct AndroidPolicy {
     /// How many months a patch level may be ahead of `now`. A genuine Pixel 9 Pro on a beta is two months ahead.
     #[serde(default = "defaults::patch_lead")]
     pub patch_lead_months: u32,
-    /// Seconds between the making of the key and `now`.
+    /// Seconds between the making of the key, by the device's clock, and `now`.
     #[serde(default = "defaults::creation_age")]
     pub creation_age: i64,
     /// Seconds that the phone's clock may be ahead.
@@ -43,8 +43,10 @@ pub struct AndroidPolicy {
     /// 2018 (POCOPHONE F1, AUM-L29) are made so; no signature rests on the name.
     #[serde(default)]
     pub accept_leaf_issuer_mismatch: bool,
-    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
-    #[serde(default)]
+    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`]. Default:
+    /// `["android.creation_time"]`, because a clock that is wrong is no lie, and the single-use challenge proves freshness. A list of your
+    /// own replaces it.
+    #[serde(default = "defaults::shadow")]
     pub shadow: Vec<Reason>,
 }
 
@@ -97,7 +99,7 @@ impl AppleEnvironment {
 }
 
 mod defaults {
-    use super::{Build, Level};
+    use super::{Build, Level, Reason};
 
     pub(super) fn build() -> Build {
         Build::from(0)
@@ -116,6 +118,9 @@ mod defaults {
     }
     pub(super) const fn creation_skew() -> i64 {
         120
+    }
+    pub(super) fn shadow() -> Vec<Reason> {
+        vec![Reason::CreationTime]
     }
     pub(super) fn categories() -> Vec<u32> {
         vec![4]

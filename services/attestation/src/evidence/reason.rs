@@ -94,7 +94,7 @@ reasons! {
     PatchTooOld = "android.patch_too_old",
     /// A patch level that does not exist yet.
     PatchInFuture = "android.patch_in_future",
-    /// The key was not made for this challenge, just now.
+    /// By the device's clock, the key was not made just now. In shadow by default: the challenge proves that it was.
     CreationTime = "android.creation_time",
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",

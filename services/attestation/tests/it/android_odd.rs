@@ -1,12 +1,15 @@
 //! What genuine hardware writes although DER has it otherwise is noted; what could be read in two ways is refused.
 
 use attestation::evidence::android::KeyDescription;
+use attestation::evidence::policy::AndroidPolicy;
 use attestation::evidence::revocation::StatusList;
 use attestation::evidence::{Examination, Reason};
 use rcgen::{CustomExtension, SigningKey as _};
+use serde_json::json;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::android_forged::{CHALLENGE, Forge, KEY_DESCRIPTION, locked_tee};
+use crate::forge::{NOW, YEAR};
 use crate::{corpus, der, description, forge};
 
 /// The value of the extension with these properties of the hardware.
@@ -93,6 +96,29 @@ fn descriptions_that_are_not_der_are_refused() {
     // A tag of a future KeyMint is not read, whatever is in it.
     let future = with_hardware(&[fields(), vec![der::explicit(720, &[1, 1, 1])]].concat());
     assert!(KeyDescription::parse(&future).is_ok_and(|key| key.hardware.unknown == [720]));
+}
+
+/// The single-use challenge proves that the key is new; when it was made is the word of a clock that anybody sets.
+#[test]
+fn a_wrong_clock_is_noted_and_refused_only_by_who_asks_for_it() {
+    let by_default = json!({"package": "dev.redoubt.app", "signer_digests": ["07".repeat(32)]});
+    let by_default: AndroidPolicy = serde_json::from_value(by_default).unwrap();
+    // A StrongBox that counts from its boot, a day behind, a year ahead, microseconds for milliseconds, and no word at all.
+    for made in [Some(48), Some(NOW - 86_400), Some(NOW + YEAR), Some(NOW * 1000), None] {
+        let mut forge = Forge::factory();
+        let software = forge.description["softwareEnforced"].as_object_mut().unwrap();
+        software.remove("creationDateTime");
+        if let Some(made) = made {
+            software.insert("creationDateTime".to_owned(), json!((made * 1000).to_string()));
+        }
+        assert_eq!(forge.refusals(), [Reason::CreationTime], "{made:?}");
+        forge.policy = by_default.clone();
+        let chain = forge.chain();
+        let found = forge.examine(&chain, &forge.specs[0].point());
+        assert_eq!((found.refusals, found.notes), (vec![], vec![Reason::CreationTime]), "{made:?}");
+        forge.description["attestationChallenge"] = json!("dGhlIGJpbmRpbmc=");
+        assert_eq!(forge.refusals(), [Reason::ChallengeMismatch], "and still the challenge must be ours");
+    }
 }
 
 /// A stricter reader refuses this phone: its StrongBox writes true as 01.

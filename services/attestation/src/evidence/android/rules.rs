@@ -119,8 +119,8 @@ const fn months(now: i64) -> i64 {
     1970 * 12 + 1 + now / MONTH
 }
 
-/// The challenge already proves that the key was made after it; this finds clocks that are wrong, and some genuine ones are (put
-/// the rule in shadow for those models).
+/// The challenge already proves that the key was made after it; this finds clocks that are wrong, and some genuine ones are (so the rule
+/// is in shadow by default).
 fn made_just_now(key: &KeyDescription, policy: &AndroidPolicy, now: i64) -> bool {
     let made = key.hardware.creation_date_time.or(key.software.creation_date_time);
     made.and_then(|millis| i64::try_from(millis / 1000).ok()).is_some_and(|made| {
