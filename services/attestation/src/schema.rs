@@ -18,6 +18,7 @@ diesel::table! {
         app_build -> Text,
         level -> Text,
         decoyed -> Bool,
+        believed -> Bool,
         attested_at -> Timestamptz,
         renewed_at -> Timestamptz,
     }

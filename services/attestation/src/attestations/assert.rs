@@ -2,9 +2,11 @@
 //!
 //! Android: the device key's proof over a fresh challenge. iOS: that, and an App Attest assertion whose counter rises.
 //!
-//! Whatever is refused is answered with a decoy. Only a lie ([`Reason::is_lie`]) makes the instance a decoyed one for ever: of two
+//! Whatever is refused is answered with a decoy. Only a lie ([`Reason::is_lie`]) makes the instance a decoyed one: of two
 //! assertions with one counter the first wins and the other gets a decoy for itself, because anybody on the way can hold a request
 //! back until the next one has overtaken it; and a policy that changed accuses nobody.
+//!
+//! A renewal is of what was shown before: an instance whose last evidence was not accepted renews nothing, whatever it proves here.
 //!
 //! The build is the one that Android's evidence proved at enrolment; iOS 27 proves it again in each assertion; what an earlier iOS
 //! runs is the phone's word.
@@ -81,13 +83,16 @@ async fn record(
         let (level, build) = (level(&known)?, build(&known, presented)?);
         let mut failed = standing(state, presented, &known, level, &build);
         if let Some(given) = given {
-            failed.merge(asserted(state, db, presented, given).await?);
+            let mut found = asserted(state, db, presented, given).await?;
+            // A key of evidence that was refused was not kept, and that the phone goes on using it is no lie.
+            found.refusals.retain(|reason| known.believed || *reason != Reason::AssertionMissing);
+            failed.merge(found);
         }
         let Failed { refusals: reasons, notes } = failed;
         let verdict = Verdict { kind: "assertion", level, build, reasons, notes };
         let at = time(now)?;
-        let decoyed = verdict.reasons.iter().any(|reason| reason.is_lie());
-        let instance = Instance { decoyed, renewed_at: at, app_build: verdict.build.to_string(), ..known };
+        let instance =
+            Instance { decoyed: verdict.has_lie(), renewed_at: at, app_build: verdict.build.to_string(), ..known };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
         verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
@@ -104,6 +109,9 @@ fn standing(state: &State, presented: &Presented, known: &Instance, level: Level
     let mut failed = state.examiner.standing(presented.app.platform, level, build);
     if known.decoyed {
         failed.refusals.push(Reason::Sticky);
+    }
+    if !known.believed {
+        failed.refusals.push(Reason::NotBelieved);
     }
     if !same {
         failed.refusals.push(Reason::AppMismatch);

@@ -78,7 +78,9 @@ async fn record(
             app_id: presented.app.id.clone(),
             app_build: presented.app.build.to_string(),
             level: verdict.level.as_str().to_owned(),
-            decoyed: !verdict.is_genuine(),
+            // A lie sticks; what a policy refuses is judged anew, and is not believed until then.
+            decoyed: verdict.has_lie(),
+            believed: verdict.is_genuine(),
             attested_at: at,
             renewed_at: at,
         };

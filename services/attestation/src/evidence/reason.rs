@@ -65,8 +65,10 @@ reasons! {
     BuildMismatch = "evidence.build_mismatch",
     /// This evidence, or the key in it, has been used before.
     Reused = "evidence.reused",
-    /// This instance lied before ([`Reason::is_lie`]), or was never believed, and is given decoys ever after.
+    /// This instance lied before ([`Reason::is_lie`]), and is given decoys until an operator pardons it.
     Sticky = "instance.decoyed",
+    /// The last evidence of this instance was refused: there is nothing to renew until it attests anew.
+    NotBelieved = "instance.not_believed",
     /// The policy has nothing about this platform.
     PlatformUnsupported = "policy.platform_unsupported",
 
@@ -122,17 +124,32 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether only a phone that lies gives this reason. The others come over an honest phone from outside: a network that holds a
-    /// request back until the next one has arrived (a counter that no longer rises), a policy that changed after enrolment, or a system that is newer than this reader.
+    /// Whether only a phone that lies gives this reason: it shows what is forged, foreign or contradicts itself. A lie sticks. The others
+    /// are judged anew next time, at enrolment as at renewal: thresholds, builds, clocks and times, which another day or another policy
+    /// settles; what is signed and not understood; what was refused before; and what comes over an honest phone from outside, such as a
+    /// network that holds a request back until the next one has arrived (a counter that no longer rises).
+    ///
+    /// A build that differs from the request's is none: the app names it, the system proves it, and an app that is built wrong would make a
+    /// liar of every phone.
     pub const fn is_lie(self) -> bool {
         !matches!(
             self,
-            Self::CounterReplayed
-                | Self::BuildRefused
-                | Self::LevelTooLow
-                | Self::ValidationCategory
-                | Self::PlatformUnsupported
+            Self::NotYetValid
+                | Self::Expired
+                | Self::ExtensionMalformed
                 | Self::AuthDataUnreadable
+                | Self::LevelTooLow
+                | Self::BuildRefused
+                | Self::BuildMismatch
+                | Self::VersionTooOld
+                | Self::PatchTooOld
+                | Self::PatchInFuture
+                | Self::CreationTime
+                | Self::CertificateFarm
+                | Self::ValidationCategory
+                | Self::CounterReplayed
+                | Self::PlatformUnsupported
+                | Self::NotBelieved
         )
     }
 

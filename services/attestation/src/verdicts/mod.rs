@@ -35,6 +35,11 @@ impl Verdict {
         self.reasons.is_empty()
     }
 
+    /// It makes a liar of the instance.
+    pub(crate) fn has_lie(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.is_lie())
+    }
+
     /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.
     pub(crate) fn audit(&self, support_id: &str, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };

@@ -11,6 +11,7 @@
 mod android_forged;
 mod android_genuine;
 mod android_odd;
+mod anew;
 mod apple_forged;
 mod apple_genuine;
 mod apple_unknown;

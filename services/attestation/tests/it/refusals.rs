@@ -311,12 +311,12 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
 async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
     let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
     let url = database.migrator_url.clone().into();
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 2);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 2);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 3);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 3);
     let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
         .await
         .unwrap();
-    for (condition, tables) in [("is null", 0), ("is not null", 5)] {
+    for (condition, tables) in [("is null", 0), ("is not null", 6)] {
         let count = format!(
             "select 1 from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' \
              and relname not like '\\_\\_%' and obj_description(oid) {condition}"
@@ -331,12 +331,13 @@ fn no_rule_that_binds_may_be_shadowed() {
     use Reason::{
         AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch,
         CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch,
-        NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky,
+        NonceMismatch, NotBelieved, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky,
     };
     let binding = [
         [AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch],
         [CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch],
         [NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky],
+        [NotBelieved; 6],
     ];
     for reason in binding.concat() {
         assert!(!reason.may_be_shadowed(), "{}", reason.code());

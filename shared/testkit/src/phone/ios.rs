@@ -127,7 +127,7 @@ impl IosProfile {
 /// A phone. It serves one app; share it in an [`Arc`].
 pub struct IosPhone {
     profile: IosProfile,
-    authority: Authority,
+    authority: Arc<Authority>,
     clock: Arc<dyn Clock>,
     device_key: Mutex<Option<Arc<SigningKey>>>,
     app_attest: Mutex<Option<Arc<SigningKey>>>,
@@ -148,9 +148,24 @@ impl IosPhone {
 
     /// The same with a clock of its own.
     pub fn with_clock(root: &TestRoot, profile: IosProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
-        let authority = Authority::make(root, clock.unix())?;
+        let authority = Arc::new(Authority::make(root, clock.unix())?);
         let (device_key, app_attest) = (Mutex::new(None), Mutex::new(None));
         Ok(Arc::new(Self { profile, authority, clock, device_key, app_attest, counter: AtomicU32::new(0) }))
+    }
+
+    /// The same phone, its keys and its counter, with something else on it.
+    pub fn with_profile(&self, change: impl FnOnce(&mut IosProfile)) -> Arc<Self> {
+        let mut profile = self.profile.clone();
+        change(&mut profile);
+        let app_attest = self.app_attest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Arc::new(Self {
+            profile,
+            authority: self.authority.clone(),
+            clock: self.clock.clone(),
+            device_key: Mutex::new(self.device_key()),
+            app_attest: Mutex::new(app_attest),
+            counter: AtomicU32::new(self.counter.load(Ordering::SeqCst)),
+        })
     }
 
     /// What [`mobile_sdk::Client`] needs of this phone.
