@@ -16,6 +16,7 @@ pub mod config;
 pub mod error;
 pub mod evidence;
 
+mod alarm;
 mod attestations;
 mod audience_keys;
 mod challenges;

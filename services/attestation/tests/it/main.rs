@@ -19,6 +19,7 @@ mod corpus;
 mod der;
 mod description;
 mod forge;
+mod lists;
 mod no_panic;
 mod races;
 mod refusals;

@@ -1,8 +1,6 @@
 //! What is refused honestly, and what the service refuses to start with.
 
-use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use api::attestation::Platform;
 use attestation::config::{Config, Mode, TestRoots};
@@ -149,90 +147,6 @@ async fn evidence_enrols_once() {
     let reply = world.post("/v1/attestations", &again).await;
     assert_eq!(world.verdict(&reply).await, ["evidence.reused"]);
     world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn production_believes_no_emulated_phone() {
-    let list = r#"{"entries":{}}"#;
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, list).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
-    })
-    .await;
-    for phone in [Phone::android(&world, DeviceProfile::genuine()), Phone::ios(&world, IosProfile::genuine())] {
-        let (reply, _) = phone.enroll(&world).await;
-        assert_eq!(world.verdict(&reply).await, ["chain.root_untrusted"]);
-    }
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_list_that_is_too_old_or_from_the_future_stops_android_and_says_so() {
-    for fetched in [1_700_000_000, 4_000_000_000] {
-        stops_android(fetched).await;
-    }
-}
-
-async fn stops_android(fetched: u64) {
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{}}"#).unwrap();
-        let fetched = UNIX_EPOCH + Duration::from_secs(fetched);
-        File::options().write(true).open(&file).unwrap().set_modified(fetched).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
-    })
-    .await;
-    let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
-    assert_eq!(reply.problem(), (503, "server.busy", ""));
-    assert!(reply.headers.contains_key("retry-after"));
-    assert_eq!(Phone::ios(&world, IosProfile::genuine()).enroll(&world).await.0.status, 201);
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refreshed_list_takes_effect_and_a_broken_one_does_not() {
-    let mut path = None;
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"f92009e853b6b045":{"status":"SUSPENDED"}}}"#).unwrap();
-        File::options().write(true).open(&file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
-        config.revocation.file = Some(file.clone());
-        config.revocation.reload_seconds = 1;
-        path = Some(file);
-    })
-    .await;
-    let root = pem_subject_serial(&world.pki);
-    let list = |serial: &str| format!(r#"{{"entries":{{"{serial}":{{"status":"REVOKED"}}}}}}"#);
-    let enrolled = async || {
-        let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
-        world.verdict(&reply).await
-    };
-    let (path, before) = (path.unwrap(), enrolled().await);
-    std::fs::write(&path, list(&root)).unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!((before, enrolled().await), (vec![], vec!["chain.revoked".to_owned()]), "{root}");
-    std::fs::write(&path, r#"{"entries":{"#).unwrap();
-    File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(2)).unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!(enrolled().await, ["chain.revoked"], "the last good list stays");
-    world.stop().await;
-}
-
-/// The test root's serial number as the list would spell it.
-fn pem_subject_serial(pki: &Pki) -> String {
-    let root = pki.google_test_root().unwrap().certificate_pem;
-    let der: String = root.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = crypto::b64::decode_standard(&der).unwrap();
-    let certificate = attestation::evidence::chain::Certificate::parse(&der).unwrap();
-    let hex: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.trim_start_matches('0').to_owned()
 }
 
 /// Why the service does not start.
