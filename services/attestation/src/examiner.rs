@@ -5,20 +5,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
+use api::Build;
 use api::attestation::Platform;
 use identity::Level;
 use runtime::Shutdown;
 
+use crate::alarm::{self, Alarm};
 use crate::attestations::Presented;
 use crate::config::{Mode, Policy, Revocation};
 use crate::error::Error;
 use crate::evidence::apple::Asserted;
 use crate::evidence::chain::Anchors;
 use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
-use crate::evidence::revocation::StatusList;
+use crate::evidence::revocation::{LIST_LIMIT, StatusList};
 use crate::evidence::{Examination, Failed, Reason, android, apple};
 
 /// Seconds that the clock which dated the list may be ahead of ours.
@@ -48,6 +50,14 @@ pub(crate) struct Examiner {
 struct Revoked {
     list: Arc<StatusList>,
     fetched: i64,
+    stamp: Option<Stamp>,
+}
+
+/// By what one file is told from the next: to the last digit that the file system keeps, for two lists may come within a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    size: u64,
 }
 
 impl Examiner {
@@ -55,6 +65,10 @@ impl Examiner {
     pub(crate) fn load(policy: &Policy, revocation: &Revocation) -> anyhow::Result<Self> {
         if policy.mode == Mode::Production {
             fit_for_production(policy, revocation)?;
+        }
+        if let Some(android) = &policy.android {
+            let floor = &android.minimum_build;
+            ensure!(floor.is_version_code(), "policy.android.minimum_build = \"{floor}\" is no longVersionCode");
         }
         let revoked = match &revocation.file {
             Some(file) => read_list(file)?,
@@ -84,7 +98,7 @@ impl Examiner {
 
     /// Examines evidence about a request.
     pub(crate) fn examine(&self, given: &Given, presented: &Presented, now: i64) -> Examination {
-        let build = Some(presented.app.build);
+        let build = Some(&presented.app.build);
         match (given, &self.android_policy, &self.apple_policy) {
             (Given::Android { chain }, Some(policy), _) => {
                 let device_key = presented.device_key.public_key().as_uncompressed();
@@ -109,34 +123,39 @@ impl Examiner {
     /// Verifies an App Attest assertion about a request.
     pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<Asserted, Failed> {
         let policy = self.apple_policy.as_ref().ok_or(Reason::PlatformUnsupported)?;
-        apple::verify_assertion(object, key, &presented.binding, Some(presented.app.build), policy)
+        apple::verify_assertion(object, key, &presented.binding, Some(&presented.app.build), policy)
     }
 
     /// What today's policy says of a level and a build that were let in before.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: u32) -> Failed {
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
-            (Platform::Android, Some(policy), _) => (policy.minimum_level, policy.minimum_build, &policy.shadow),
-            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, policy.minimum_build, &policy.shadow),
+            (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
+            (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
             _ => return Reason::PlatformUnsupported.into(),
         };
-        let rules = [(level >= minimum_level, Reason::LevelTooLow), (build >= minimum_build, Reason::BuildRefused)];
+        let rules =
+            [(level >= minimum_level, Reason::LevelTooLow), (build.at_least(minimum_build), Reason::BuildRefused)];
         Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow)
     }
 
-    /// Looks at the list's file until the process ends.
+    /// Looks at the list's file until the process ends; on a thread that may block, for a list is large and files are slow.
     pub(crate) async fn keep_fresh(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
         let pause = Duration::from_secs(u64::from(self.revocation.reload_seconds.max(1)));
         loop {
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),
-                () = tokio::time::sleep(pause) => self.reload(),
+                () = tokio::time::sleep(pause) => {}
+            }
+            let examiner = Arc::clone(&self);
+            if let Err(error) = tokio::task::spawn_blocking(move || examiner.reload()).await {
+                alarm::raise(Alarm::ListUnreadable, &error.to_string());
             }
         }
     }
 
     fn reload(&self) {
         let Some(file) = &self.revocation.file else { return };
-        if modified(file).is_ok_and(|modified| modified == self.revoked().fetched) {
+        if stamp(file).is_ok_and(|stamp| Some(stamp) == self.revoked().stamp) {
             return;
         }
         match read_list(file) {
@@ -144,7 +163,7 @@ impl Examiner {
                 tracing::info!(entries = fresh.list.len(), "revocation list read");
                 *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = fresh;
             }
-            Err(error) => tracing::error!(cause = format!("{error:#}"), "the last good revocation list stays"),
+            Err(error) => alarm::raise(Alarm::ListUnreadable, &format!("the last good one stays: {error:#}")),
         }
     }
 
@@ -193,12 +212,21 @@ fn with_test_roots(anchors: Anchors, files: &[PathBuf]) -> anyhow::Result<Anchor
 
 fn read_list(file: &Path) -> anyhow::Result<Revoked> {
     let context = || format!("revocation.file {}", file.display());
-    let fetched = modified(file).with_context(context)?;
+    // Before the content: if the file changes in between, the next look finds another stamp.
+    let stamp = stamp(file).with_context(context)?;
+    ensure!(stamp.size <= LIST_LIMIT as u64, "{}: larger than {LIST_LIMIT} bytes", context());
+    let fetched = i64::try_from(stamp.modified.duration_since(UNIX_EPOCH).with_context(context)?.as_secs())?;
     let list = StatusList::parse(&std::fs::read(file).with_context(context)?).with_context(context)?;
-    Ok(Revoked { list: Arc::new(list), fetched })
+    if list.odd() > 0 {
+        alarm::raise(
+            Alarm::ListOdd,
+            &format!("{} of {} entries are not understood and refuse", list.odd(), list.len()),
+        );
+    }
+    Ok(Revoked { list: Arc::new(list), fetched, stamp: Some(stamp) })
 }
 
-fn modified(file: &Path) -> anyhow::Result<i64> {
-    let modified = std::fs::metadata(file)?.modified()?;
-    Ok(i64::try_from(modified.duration_since(UNIX_EPOCH)?.as_secs())?)
+fn stamp(file: &Path) -> anyhow::Result<Stamp> {
+    let metadata = std::fs::metadata(file)?;
+    Ok(Stamp { modified: metadata.modified()?, size: metadata.len() })
 }

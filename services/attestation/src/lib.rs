@@ -7,7 +7,8 @@
 //! Invariants:
 //! - one challenge, one request; one piece of evidence, one instance; one counter value, one renewal;
 //! - an answer depends on the verdict in nothing but the secret it is made with;
-//! - an instance that was not believed when it enrolled, or lied later, gets decoys for ever;
+//! - an instance that lied gets decoys until an operator pardons it; one whose evidence was refused otherwise renews nothing until it shows
+//!   better;
 //! - production trusts the pinned roots of Google and Apple only;
 //! - the decoy master never leaves this process, and nobody gets another audience's keys.
 
@@ -15,6 +16,7 @@ pub mod config;
 pub mod error;
 pub mod evidence;
 
+mod alarm;
 mod attestations;
 mod audience_keys;
 mod challenges;
@@ -42,6 +44,7 @@ pub struct Attestation;
 
 impl Service for Attestation {
     const NAME: &'static str = "attestation";
+    const COMMANDS: &'static [(&'static str, &'static str)] = &[instances::pardon::COMMAND];
     type Config = Config;
 
     fn common(config: &Config) -> &Common {
@@ -54,6 +57,10 @@ impl Service for Attestation {
 
     fn describe() -> Vec<RouteDoc> {
         [routes::public().docs(), routes::internal().docs()].concat()
+    }
+
+    async fn command(config: Config, _name: &str, arguments: Vec<String>) -> anyhow::Result<()> {
+        instances::pardon::run(&config, &arguments).await
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

@@ -1,4 +1,4 @@
-//! `attestation serve | migrate | healthcheck | config | openapi`.
+//! `attestation serve | migrate | healthcheck | config | openapi | pardon`.
 
 use std::process::ExitCode;
 

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Build;
+
 /// Operating system of the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,8 +74,8 @@ pub struct App {
     pub id: String,
     /// Version shown to people.
     pub version: String,
-    /// Build number.
-    pub build: u32,
+    /// Which build: `longVersionCode` or `CFBundleVersion`.
+    pub build: Build,
     /// Operating system.
     pub platform: Platform,
 }

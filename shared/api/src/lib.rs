@@ -4,7 +4,7 @@
 //! - serde only: no I/O, no framework, no database;
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
 //! - amounts travel as decimal strings beside their currency, never as floating point;
-//! - an id has one spelling ([`Id`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
+//! - an id has one spelling ([`Id`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
 
 pub mod accounts;
 pub mod attestation;
@@ -21,8 +21,10 @@ pub mod text;
 pub mod transfers;
 
 mod amount;
+mod build;
 mod id;
 
 pub use amount::Amount;
+pub use build::{Build, NotABuild};
 pub use id::{Id, NotAnId};
 pub use problem::Problem;

@@ -82,7 +82,12 @@ impl World {
             jti: jti.clone(),
             cnf: Cnf { jkt: jkt.clone() },
             client_id: "redoubt-mobile".to_owned(),
-            app: App { id: "app".to_owned(), version: "1".to_owned(), build: 1, platform: Platform::Android },
+            app: App {
+                id: "app".to_owned(),
+                version: "1".to_owned(),
+                build: 1_u64.into(),
+                platform: Platform::Android,
+            },
             level: Level::Tee,
             policy: "test".to_owned(),
             support_id: "support".to_owned(),

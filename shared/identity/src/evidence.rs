@@ -19,7 +19,6 @@ pub fn binding(
         Platform::Android => "",
         Platform::Ios => device_jkt.as_str(),
     };
-    let build = app.build.to_string();
     let fields = [
         platform.as_str().as_bytes(),
         challenge,
@@ -27,7 +26,7 @@ pub fn binding(
         session_public_key,
         app.id.as_bytes(),
         app.version.as_bytes(),
-        build.as_bytes(),
+        app.build.as_str().as_bytes(),
         app.platform.as_str().as_bytes(),
     ];
     let mut message = b"redoubt-evidence-v1".to_vec();
@@ -47,7 +46,7 @@ mod tests {
     use crate::Jwk;
 
     fn app() -> App {
-        App { id: "dev.redoubt.app".into(), version: "1.2.3".into(), build: 42, platform: Platform::Ios }
+        App { id: "dev.redoubt.app".into(), version: "1.2.3".into(), build: 42_u64.into(), platform: Platform::Ios }
     }
 
     fn jkt() -> Thumbprint {
@@ -65,7 +64,7 @@ mod tests {
             binding(Platform::Ios, b"challenge", &jkt, b"sessiom", &app()),
             binding(Platform::Ios, b"challenge", &jkt, b"session", &App { id: "x".into(), ..app() }),
             binding(Platform::Ios, b"challenge", &jkt, b"session", &App { version: "1.2.4".into(), ..app() }),
-            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { build: 43, ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { build: 43_u64.into(), ..app() }),
             binding(Platform::Ios, b"challenge", &jkt, b"session", &App { platform: Platform::Android, ..app() }),
         ];
         assert!(others.iter().all(|other| *other != base));

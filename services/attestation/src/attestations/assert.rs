@@ -2,13 +2,16 @@
 //!
 //! Android: the device key's proof over a fresh challenge. iOS: that, and an App Attest assertion whose counter rises.
 //!
-//! Whatever is refused is answered with a decoy. Only a lie ([`Reason::is_lie`]) makes the instance a decoyed one for ever: of two
+//! Whatever is refused is answered with a decoy. Only a lie ([`Reason::is_lie`]) makes the instance a decoyed one: of two
 //! assertions with one counter the first wins and the other gets a decoy for itself, because anybody on the way can hold a request
 //! back until the next one has overtaken it; and a policy that changed accuses nobody.
+//!
+//! A renewal is of what was shown before: an instance whose last evidence was not accepted renews nothing, whatever it proves here.
 //!
 //! The build is the one that Android's evidence proved at enrolment; iOS 27 proves it again in each assertion; what an earlier iOS
 //! runs is the phone's word.
 
+use api::Build;
 use api::attestation::{Assert, Assertion, Attested, Platform, Purpose};
 use identity::Level;
 use storage::{Connection, transaction};
@@ -39,7 +42,7 @@ pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, 
     let names = state.issuer.names();
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
     verdict.audit(&names.support_id, &presented.jkt, request.platform);
-    presented.app.build = verdict.build;
+    presented.app.build.clone_from(&verdict.build);
     state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
 }
 
@@ -78,15 +81,18 @@ async fn record(
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let known = store::find(db, presented.jkt.as_str()).await?.ok_or(Error::InstanceUnknown)?;
         let (level, build) = (level(&known)?, build(&known, presented)?);
-        let mut failed = standing(state, presented, &known, level, build);
+        let mut failed = standing(state, presented, &known, level, &build);
         if let Some(given) = given {
-            failed.merge(asserted(state, db, presented, given).await?);
+            let mut found = asserted(state, db, presented, given).await?;
+            // A key of evidence that was refused was not kept, and that the phone goes on using it is no lie.
+            found.refusals.retain(|reason| known.believed || *reason != Reason::AssertionMissing);
+            failed.merge(found);
         }
         let Failed { refusals: reasons, notes } = failed;
         let verdict = Verdict { kind: "assertion", level, build, reasons, notes };
         let at = time(now)?;
-        let decoyed = verdict.reasons.iter().any(|reason| reason.is_lie());
-        let instance = Instance { decoyed, renewed_at: at, app_build: build.into(), ..known };
+        let instance =
+            Instance { decoyed: verdict.has_lie(), renewed_at: at, app_build: verdict.build.to_string(), ..known };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
         verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
@@ -96,7 +102,7 @@ async fn record(
 }
 
 /// What the policy of today says of an instance that was let in under an earlier one.
-fn standing(state: &State, presented: &Presented, known: &Instance, level: Level, build: u32) -> Failed {
+fn standing(state: &State, presented: &Presented, known: &Instance, level: Level, build: &Build) -> Failed {
     let same = known.platform == presented.app.platform.as_str()
         && known.app_id == presented.app.id
         && known.client_id == presented.client_id;
@@ -104,11 +110,14 @@ fn standing(state: &State, presented: &Presented, known: &Instance, level: Level
     if known.decoyed {
         failed.refusals.push(Reason::Sticky);
     }
+    if !known.believed {
+        failed.refusals.push(Reason::NotBelieved);
+    }
     if !same {
         failed.refusals.push(Reason::AppMismatch);
     }
     // An update that has not attested yet, or a phone that would like to pass the floor.
-    if build != presented.app.build {
+    if *build != presented.app.build {
         failed.notes.push(Reason::BuildMismatch);
     }
     failed
@@ -131,12 +140,10 @@ async fn asserted(state: &State, db: &mut Connection, presented: &Presented, giv
 }
 
 /// The build that evidence proves, where it does.
-fn build(known: &Instance, presented: &Presented) -> Result<u32, Error> {
+fn build(known: &Instance, presented: &Presented) -> Result<Build, Error> {
     match presented.app.platform {
-        Platform::Android => {
-            u32::try_from(known.app_build).map_err(|_| Error::Internal("an instance of impossible build"))
-        }
-        Platform::Ios => Ok(presented.app.build),
+        Platform::Android => known.app_build.parse().map_err(|_| Error::Internal("an instance of impossible build")),
+        Platform::Ios => Ok(presented.app.build.clone()),
     }
 }
 

@@ -69,16 +69,18 @@ async fn record(
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let at = time(now)?;
         let reasons = reasons(db, presented, found, now).await?;
-        let (level, build) = (found.level, presented.app.build);
+        let (level, build) = (found.level, presented.app.build.clone());
         let verdict = Verdict { kind: "attestation", level, build, reasons, notes: found.notes.clone() };
         let instance = Instance {
             jkt: presented.jkt.as_str().to_owned(),
             platform: presented.app.platform.as_str().to_owned(),
             client_id: presented.client_id.clone(),
             app_id: presented.app.id.clone(),
-            app_build: presented.app.build.into(),
+            app_build: presented.app.build.to_string(),
             level: verdict.level.as_str().to_owned(),
-            decoyed: !verdict.is_genuine(),
+            // A lie sticks; what a policy refuses is judged anew, and is not believed until then.
+            decoyed: verdict.has_lie(),
+            believed: verdict.is_genuine(),
             attested_at: at,
             renewed_at: at,
         };

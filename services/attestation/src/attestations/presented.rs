@@ -91,6 +91,10 @@ fn check_app(app: &App, platform: Platform) -> Result<(), Error> {
     if !name(&app.id, NAME_LIMIT) {
         return Err(Error::Invalid { field: "app.id", detail: "expected a package name or bundle id" });
     }
+    // iOS writes its builds as texts, and the type admits no other: nothing more to ask there.
+    if platform == Platform::Android && !app.build.is_version_code() {
+        return Err(Error::Invalid { field: "app.build", detail: "expected a longVersionCode" });
+    }
     if !name(&app.version, 64) {
         return Err(Error::Invalid { field: "app.version", detail: "expected at most 64 printable characters" });
     }

@@ -3,6 +3,8 @@
 //! An anchor is a *public key* with its name, not a certificate: Google has three root certificates on one key (one expired
 //! 2026-05-24, and most genuine phones send that one), and some chains leave the root out. Names are compared byte for byte.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::signature as alg;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::oid::Oid;
@@ -167,12 +169,19 @@ impl<'a> Certificate<'a> {
         if ml_dsa.contains(&algorithm.algorithm.to_id_string().as_str()) { Key::MlDsa } else { Key::Other }
     }
 
-    /// First value of an attribute of the subject.
-    pub fn attribute(&self, oid: &Oid<'static>) -> Option<&str> {
+    /// All values of an attribute of the subject. One in a string type that is not read as text is given by its bytes, for a value must
+    /// not be overlooked because of its type.
+    pub fn attributes(&self, oid: &Oid<'static>) -> Vec<Cow<'_, str>> {
         let name: &X509Name<'_> = &self.x509.tbs_certificate.subject;
-        name.iter_attributes()
-            .find(|attribute| attribute.attr_type() == oid)
-            .and_then(|attribute| attribute.as_str().ok())
+        let found = name.iter_attributes().filter(|attribute| attribute.attr_type() == oid);
+        found.map(|attribute| String::from_utf8_lossy(attribute.attr_value().data)).collect()
+    }
+
+    /// The value of an attribute that the subject has once. Of several, none is the one.
+    pub fn attribute(&self, oid: &Oid<'static>) -> Option<Cow<'_, str>> {
+        let mut values = self.attributes(oid).into_iter();
+        let first = values.next();
+        if values.next().is_none() { first } else { None }
     }
 
     /// How often an extension stands in the certificate, and its first value.

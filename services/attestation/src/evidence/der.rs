@@ -1,7 +1,8 @@
-//! A strict DER reader: definite, minimal lengths, minimal tags and integers, BOOLEAN 00 or FF, nothing left over.
+//! A strict DER reader: definite, minimal lengths, minimal tags and integers, nothing left over.
 //!
-//! Own and small because a lenient reader is where two verifiers start to disagree about one certificate (a `BOOLEAN` of 01 is
-//! `true` for one and an error for the other), and because Android's key description uses context tags above 30.
+//! Own and small because a lenient reader is where two verifiers start to disagree about one certificate, and because Android's key
+//! description uses context tags above 30. Lenient in one thing, and it says so: genuine hardware (the StrongBox of Pixel 3 and 3 XL, a
+//! TEE of July 2026) writes a `BOOLEAN` that is true as 01, which nobody reads as false.
 //! Every function borrows from the input, allocates nothing and cannot panic.
 
 /// The bytes are not DER, or not the DER that was expected here.
@@ -99,11 +100,10 @@ impl<'a> Reader<'a> {
         self.expect(ENUMERATED).and_then(unsigned)
     }
 
-    /// The next value as a `BOOLEAN`; DER knows two encodings, not 255 (X.690 §11.1).
-    pub fn boolean(&mut self) -> Result<bool, DerError> {
+    /// The next value as a `BOOLEAN`, and whether it is one of DER's two encodings of 256 (X.690 §8.2.2, §11.1).
+    pub fn boolean(&mut self) -> Result<(bool, bool), DerError> {
         match self.expect(BOOLEAN)? {
-            [0x00] => Ok(false),
-            [0xff] => Ok(true),
+            [octet] => Ok((*octet != 0, matches!(octet, 0x00 | 0xff))),
             _ => Err(DerError),
         }
     }
@@ -197,7 +197,9 @@ mod tests {
         assert_eq!(Reader::new(&[2, 1, 0]).integer(), Ok(0));
         assert_eq!(Reader::new(&[2, 2, 0, 0x80]).integer(), Ok(128));
         assert_eq!(Reader::new(&[2, 9, 0, 255, 255, 255, 255, 255, 255, 255, 255]).integer(), Ok(u64::MAX));
-        assert_eq!(Reader::new(&[1, 1, 0xff]).boolean(), Ok(true));
+        assert_eq!(Reader::new(&[1, 1, 0xff]).boolean(), Ok((true, true)));
+        assert_eq!(Reader::new(&[1, 1, 0]).boolean(), Ok((false, true)));
+        assert_eq!(Reader::new(&[1, 1, 1]).boolean(), Ok((true, false)));
         // [704] EXPLICIT: BF 85 40
         assert_eq!(Reader::new(&[0xbf, 0x85, 0x40, 0]).read(), Ok((Tag::Context(704), &[][..])));
     }
@@ -205,7 +207,7 @@ mod tests {
     #[test]
     fn values_that_only_ber_allows_are_refused() {
         let cases: [(&str, &[u8]); 9] = [
-            ("true as 01", &[1, 1, 1]),
+            ("long boolean", &[1, 2, 0xff, 0xff]),
             ("empty boolean", &[1, 0]),
             ("padded integer", &[2, 2, 0, 1]),
             ("negative integer", &[2, 1, 0x80]),

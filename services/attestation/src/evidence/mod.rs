@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! - sizes, counts and depths are limited before anything is parsed; no input panics;
-//! - anything not understood refuses; every refusal has a [`Reason`], for operators only, never for the phone;
+//! - what a decision rests on and is not understood refuses; what no decision rests on is noted, if a signature covers it. Each has a
+//!   [`Reason`], for operators only, never for the phone;
 //! - trust anchors are public keys compiled in or given by a development policy, never taken from evidence.
 
 pub mod android;

@@ -1,5 +1,6 @@
 //! What the operator asks of evidence, as data: read from configuration, named by an id that every token carries.
 
+use api::Build;
 pub use identity::Level;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,9 @@ pub struct AndroidPolicy {
     /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
     #[serde(with = "hex_digests")]
     pub signer_digests: Vec<[u8; 32]>,
-    /// Lowest `versionCode` that is let in.
-    #[serde(default)]
-    pub minimum_build: u32,
+    /// Lowest `longVersionCode` that is let in.
+    #[serde(default = "defaults::build")]
+    pub minimum_build: Build,
     /// Lowest level.
     #[serde(default = "defaults::level")]
     pub minimum_level: Level,
@@ -29,7 +30,7 @@ pub struct AndroidPolicy {
     /// How many months a patch level may be ahead of `now`. A genuine Pixel 9 Pro on a beta is two months ahead.
     #[serde(default = "defaults::patch_lead")]
     pub patch_lead_months: u32,
-    /// Seconds between the making of the key and `now`.
+    /// Seconds between the making of the key, by the device's clock, and `now`.
     #[serde(default = "defaults::creation_age")]
     pub creation_age: i64,
     /// Seconds that the phone's clock may be ahead.
@@ -42,8 +43,10 @@ pub struct AndroidPolicy {
     /// 2018 (POCOPHONE F1, AUM-L29) are made so; no signature rests on the name.
     #[serde(default)]
     pub accept_leaf_issuer_mismatch: bool,
-    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
-    #[serde(default)]
+    /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`]. Default:
+    /// `["android.creation_time"]`, because a clock that is wrong is no lie, and the single-use challenge proves freshness. A list of your
+    /// own replaces it.
+    #[serde(default = "defaults::shadow")]
     pub shadow: Vec<Reason>,
 }
 
@@ -57,9 +60,9 @@ pub struct ApplePolicy {
     pub bundle: String,
     /// Which App Attest environment, and only that.
     pub environment: AppleEnvironment,
-    /// Lowest build that is let in.
-    #[serde(default)]
-    pub minimum_build: u32,
+    /// Lowest `CFBundleVersion` that is let in: an integer, or a text such as `"1.4.10"`, compared component by component.
+    #[serde(default = "defaults::build")]
+    pub minimum_build: Build,
     /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
@@ -96,8 +99,11 @@ impl AppleEnvironment {
 }
 
 mod defaults {
-    use super::Level;
+    use super::{Build, Level, Reason};
 
+    pub(super) fn build() -> Build {
+        Build::from(0)
+    }
     pub(super) const fn level() -> Level {
         Level::Tee
     }
@@ -112,6 +118,9 @@ mod defaults {
     }
     pub(super) const fn creation_skew() -> i64 {
         120
+    }
+    pub(super) fn shadow() -> Vec<Reason> {
+        vec![Reason::CreationTime]
     }
     pub(super) fn categories() -> Vec<u32> {
         vec![4]

@@ -43,8 +43,12 @@ reasons! {
 
     /// The attestation extension is missing, doubled, or present above the leaf.
     ExtensionMisplaced = "android.extension_misplaced",
-    /// The attestation extension is not strict DER of a key description.
+    /// The attestation extension is not a key description that can be read.
     ExtensionMalformed = "android.extension_malformed",
+    /// A BOOLEAN in it is true by another octet than FF (some genuine devices; a note).
+    BooleanNotDer = "android.boolean_not_der",
+    /// Its tags do not ascend (some genuine devices; a note).
+    TagsUnordered = "android.tags_unordered",
     /// The challenge is not ours.
     ChallengeMismatch = "evidence.challenge_mismatch",
     /// The attested key is not the device key of the request.
@@ -61,8 +65,10 @@ reasons! {
     BuildMismatch = "evidence.build_mismatch",
     /// This evidence, or the key in it, has been used before.
     Reused = "evidence.reused",
-    /// This instance lied before ([`Reason::is_lie`]), or was never believed, and is given decoys ever after.
+    /// This instance lied before ([`Reason::is_lie`]), and is given decoys until an operator pardons it.
     Sticky = "instance.decoyed",
+    /// The last evidence of this instance was refused: there is nothing to renew until it attests anew.
+    NotBelieved = "instance.not_believed",
     /// The policy has nothing about this platform.
     PlatformUnsupported = "policy.platform_unsupported",
 
@@ -90,13 +96,17 @@ reasons! {
     PatchTooOld = "android.patch_too_old",
     /// A patch level that does not exist yet.
     PatchInFuture = "android.patch_in_future",
-    /// The key was not made for this challenge, just now.
+    /// By the device's clock, the key was not made just now. In shadow by default: the challenge proves that it was.
     CreationTime = "android.creation_time",
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",
 
-    /// The object is not the CBOR of App Attest, to the byte.
+    /// The object is not the CBOR of App Attest. Nobody has signed its frame.
     ObjectMalformed = "apple.object_malformed",
+    /// Nonce or signature are good, but the authenticator data that they cover cannot be read: not understood, and no lie.
+    AuthDataUnreadable = "apple.auth_data_unreadable",
+    /// There are fields that this version does not know (a note): it may be time to learn what a new iOS tells.
+    UnknownField = "apple.unknown_field",
     /// The nonce extension is missing or not made from this object and challenge.
     NonceMismatch = "apple.nonce_mismatch",
     /// Key id, credential id and public key do not belong together.
@@ -114,16 +124,32 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether only a phone that lies gives this reason. The others come over an honest phone from outside: a network that holds a
-    /// request back until the next one has arrived (a counter that no longer rises), or a policy that changed after enrolment.
+    /// Whether only a phone that lies gives this reason: it shows what is forged, foreign or contradicts itself. A lie sticks. The others
+    /// are judged anew next time, at enrolment as at renewal: thresholds, builds, clocks and times, which another day or another policy
+    /// settles; what is signed and not understood; what was refused before; and what comes over an honest phone from outside, such as a
+    /// network that holds a request back until the next one has arrived (a counter that no longer rises).
+    ///
+    /// A build that differs from the request's is none: the app names it, the system proves it, and an app that is built wrong would make a
+    /// liar of every phone.
     pub const fn is_lie(self) -> bool {
         !matches!(
             self,
-            Self::CounterReplayed
-                | Self::BuildRefused
+            Self::NotYetValid
+                | Self::Expired
+                | Self::ExtensionMalformed
+                | Self::AuthDataUnreadable
                 | Self::LevelTooLow
+                | Self::BuildRefused
+                | Self::BuildMismatch
+                | Self::VersionTooOld
+                | Self::PatchTooOld
+                | Self::PatchInFuture
+                | Self::CreationTime
+                | Self::CertificateFarm
                 | Self::ValidationCategory
+                | Self::CounterReplayed
                 | Self::PlatformUnsupported
+                | Self::NotBelieved
         )
     }
 

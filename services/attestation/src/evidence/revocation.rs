@@ -2,11 +2,13 @@
 //!
 //! The list names a certificate in any of four ways (minimal hexadecimal, hexadecimal padded to whole bytes, decimal, or the
 //! `serialNumber` attribute of the subject), so a certificate is looked up under all of them. Any entry refuses: `SUSPENDED` is an
-//! open question about a key, and money does not wait for the answer.
+//! open question about a key, and money does not wait for the answer. So does an entry that is not understood, which is counted besides: to
+//! drop the whole list because of it would let in all the others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::hex;
 
@@ -26,29 +28,21 @@ pub enum ListError {
     Malformed(#[from] serde_json::Error),
 }
 
+/// What RFC 8259 §8.1 forbids to write and allows to ignore.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Serial numbers that are not to be trusted.
 #[derive(Debug, Clone, Default)]
 pub struct StatusList {
     /// Lower case, without leading zeros; hexadecimal and decimal spellings live in one set, as in the list itself.
     serials: HashSet<String>,
+    /// Entries that were not understood.
+    odd: usize,
 }
 
 #[derive(Deserialize)]
 struct Document {
-    entries: std::collections::HashMap<String, Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[expect(dead_code, reason = "must be one of the two; both refuse")]
-    status: Status,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Status {
-    Revoked,
-    Suspended,
+    entries: HashMap<String, Value>,
 }
 
 impl StatusList {
@@ -57,8 +51,14 @@ impl StatusList {
         if json.len() > LIST_LIMIT {
             return Err(ListError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(json)?;
-        Ok(Self { serials: document.entries.keys().map(|serial| canonical(serial)).collect() })
+        let Document { entries } = serde_json::from_slice(json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json))?;
+        let odd = entries.iter().filter(|(serial, entry)| !is_understood(serial, entry)).count();
+        Ok(Self { serials: entries.keys().map(|serial| canonical(serial)).collect(), odd })
+    }
+
+    /// Number of entries that were not understood. They are listed as all others are.
+    pub fn odd(&self) -> usize {
+        self.odd
     }
 
     /// Number of entries.
@@ -71,20 +71,28 @@ impl StatusList {
         self.serials.is_empty()
     }
 
-    /// Whether the certificate with this serial (the content octets of the INTEGER) and this `serialNumber` in its subject is listed.
-    pub fn lists(&self, serial: &[u8], subject_serial: Option<&str>) -> bool {
+    /// Whether the certificate with this serial (the content octets of the INTEGER) and these `serialNumber`s in its subject is listed.
+    pub fn lists<'s>(&self, serial: &[u8], subject_serials: impl IntoIterator<Item = &'s str>) -> bool {
         if self.serials.is_empty() || serial.len() > SERIAL_LIMIT {
             return serial.len() > SERIAL_LIMIT;
         }
         self.serials.contains(&canonical(&hex(serial)))
             || self.serials.contains(&decimal(serial))
-            || subject_serial.is_some_and(|name| self.serials.contains(&canonical(name)))
+            || subject_serials.into_iter().any(|name| self.serials.contains(&canonical(name)))
     }
 }
 
-/// One form for the minimal, the padded and the upper-case spelling.
+/// A serial number with one of the two statuses.
+fn is_understood(serial: &str, entry: &Value) -> bool {
+    let status = entry.get("status").and_then(Value::as_str).unwrap_or_default();
+    let known = ["REVOKED", "SUSPENDED"].iter().any(|known| status.eq_ignore_ascii_case(known));
+    known && canonical(serial).bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One form for the minimal, the padded and the upper-case spelling, and for what people add: `0x`, colons, spaces around it.
 fn canonical(serial: &str) -> String {
-    serial.trim_start_matches('0').to_ascii_lowercase()
+    let digits = serial.trim().to_ascii_lowercase().replace(':', "");
+    digits.strip_prefix("0x").unwrap_or(&digits).trim_start_matches('0').to_owned()
 }
 
 /// Big-endian bytes as decimal digits, by repeated multiplication of the digits (least significant first).
@@ -137,14 +145,43 @@ mod tests {
         assert_eq!(decimal(&[0, 1]), "1");
     }
 
+    /// Whoever is on the list is refused, whatever is said of it; the rest of the list goes on being read.
     #[test]
-    fn a_cut_or_unknown_list_is_an_error_not_an_empty_list() {
+    fn an_entry_that_is_not_understood_is_listed_and_counted() {
+        let entries = [
+            (r#""0a":{"status":"REVOKED"}"#, 0),
+            (r#""0a":{"status":"SUSPENDED","reason":"KEY_COMPROMISE"}"#, 0),
+            (r#""0a":{"status":"revoked"}"#, 0),
+            (r#""0A":{"status":"FINE"}"#, 1),
+            (r#""0a":{"status":7}"#, 1),
+            (r#""0a":{}"#, 1),
+            (r#""0a":null"#, 1),
+            (r#""0a":"REVOKED""#, 1),
+            (r#""0x0A":{"status":"REVOKED"}"#, 0),
+            (r#"" 0A ":{"status":"REVOKED"}"#, 0),
+            (r#""00:0a":{"status":"REVOKED"}"#, 0),
+            (r#""what":{"status":"REVOKED"},"0a":{"status":"REVOKED"}"#, 1),
+        ];
+        for (entry, odd) in entries {
+            for mark in ["", "\u{feff}"] {
+                let json = format!(r#"{mark}{{"entries":{{{entry},"0b":{{"status":"REVOKED"}}}},"more":1}}"#);
+                let list = StatusList::parse(json.as_bytes()).unwrap();
+                assert!(list.lists(&[0x0a], None) && list.lists(&[0x0b], None) && !list.lists(&[0x0c], None), "{json}");
+                assert_eq!(list.odd(), odd, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_list_is_an_error_not_an_empty_list() {
         for json in [
             r#"{"entries":{"1":{"status":"REVO"#,
             "{}",
             "",
-            r#"{"entries":{"1":{"status":"FINE"}}}"#,
-            r#"{"entries":{"1":{}}}"#,
+            "\u{feff}",
+            r#"{"entries":[]}"#,
+            r#"{"entries":null}"#,
+            r#"{"entries":{}}{"entries":{}}"#,
         ] {
             assert!(StatusList::parse(json.as_bytes()).is_err(), "{json}");
         }

@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use identity::Thumbprint;
 use storage::{Connection, StorageError};
 
 use crate::evidence::AssertionKey;
@@ -17,9 +19,10 @@ pub(crate) struct Instance {
     pub(crate) platform: String,
     pub(crate) client_id: String,
     pub(crate) app_id: String,
-    pub(crate) app_build: i64,
+    pub(crate) app_build: String,
     pub(crate) level: String,
     pub(crate) decoyed: bool,
+    pub(crate) believed: bool,
     pub(crate) attested_at: DateTime<Utc>,
     pub(crate) renewed_at: DateTime<Utc>,
 }
@@ -42,11 +45,24 @@ pub(crate) async fn save(db: &mut Connection, instance: &Instance) -> Result<usi
             instances::app_build.eq(excluded(instances::app_build)),
             instances::level.eq(excluded(instances::level)),
             instances::decoyed.eq(instances::decoyed.or(excluded(instances::decoyed))),
+            instances::believed.eq(excluded(instances::believed)),
             instances::attested_at.eq(excluded(instances::attested_at)),
             instances::renewed_at.eq(excluded(instances::renewed_at)),
         ))
         .execute(db)
         .await?)
+}
+
+/// True if the instance was decoyed and is no more. The database lets only its owner do so, and writes down why.
+pub(crate) async fn pardon(db: &mut Connection, jkt: &Thumbprint, reason: &str) -> Result<bool, StorageError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        pardoned: bool,
+    }
+    let query = diesel::sql_query("select pardon($1, $2) as pardoned");
+    let row: Row = query.bind::<Text, _>(jkt.as_str()).bind::<Text, _>(reason).get_result(db).await?;
+    Ok(row.pardoned)
 }
 
 /// True if this evidence had not been used before.

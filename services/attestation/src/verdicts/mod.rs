@@ -5,10 +5,19 @@
 
 pub(crate) mod store;
 
+use std::sync::LazyLock;
+
+use api::Build;
 use api::attestation::Platform;
 use identity::{Level, Thumbprint};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
 
 use crate::evidence::Reason;
+
+/// `attestation.notes{reason}`: what was odd and did not refuse. A new kind is worth a look: phones may have begun to tell more.
+static NOTES: LazyLock<Counter<u64>> =
+    LazyLock::new(|| runtime::metrics::meter().u64_counter("attestation.notes").build());
 
 /// What is thought of one request.
 #[derive(Debug, Clone)]
@@ -16,7 +25,7 @@ pub(crate) struct Verdict {
     pub(crate) kind: &'static str,
     pub(crate) level: Level,
     /// The build that tokens are issued with.
-    pub(crate) build: u32,
+    pub(crate) build: Build,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) notes: Vec<Reason>,
 }
@@ -26,10 +35,18 @@ impl Verdict {
         self.reasons.is_empty()
     }
 
+    /// It makes a liar of the instance.
+    pub(crate) fn has_lie(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.is_lie())
+    }
+
     /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.
     pub(crate) fn audit(&self, support_id: &str, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };
         runtime::metrics::decision("evidence", outcome);
+        for note in codes(&self.notes) {
+            NOTES.add(1, &[KeyValue::new("reason", note)]);
+        }
         runtime::audit!(
             "attested",
             layer = "evidence",

@@ -31,7 +31,7 @@ pub(crate) async fn insert(
             verdicts::platform.eq(presented.app.platform.as_str()),
             verdicts::client_id.eq(&presented.client_id),
             verdicts::app_id.eq(&presented.app.id),
-            verdicts::app_build.eq(i64::from(verdict.build)),
+            verdicts::app_build.eq(verdict.build.as_str()),
             verdicts::level.eq(verdict.level.as_str()),
             verdicts::policy.eq(policy),
             verdicts::token_ids.eq(token_ids),

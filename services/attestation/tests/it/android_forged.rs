@@ -7,30 +7,31 @@ use attestation::evidence::{Examination, Reason};
 use rcgen::CustomExtension;
 use serde_json::{Value, json};
 
+use crate::description;
 use crate::forge::{self, COMMON_NAME, NOW, ORGANIZATION, SERIAL, Spec, TITLE, YEAR};
-use crate::{der, description};
 
-const KEY_DESCRIPTION: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 1, 17];
-const CHALLENGE: &[u8] = b"the binding of this request";
+pub(crate) const KEY_DESCRIPTION: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 1, 17];
+pub(crate) const CHALLENGE: &[u8] = b"the binding of this request";
 const SIGNER: [u8; 32] = [7; 32];
 
 /// Evidence in parts, to be changed and put together.
-struct Forge {
-    description: Value,
+pub(crate) struct Forge {
+    pub(crate) description: Value,
     /// Leaf first, root last.
-    specs: Vec<Spec>,
-    policy: AndroidPolicy,
-    revoked: StatusList,
+    pub(crate) specs: Vec<Spec>,
+    pub(crate) policy: AndroidPolicy,
+    pub(crate) revoked: StatusList,
 }
 
 fn policy() -> AndroidPolicy {
     serde_json::from_value(json!({
         "package": "dev.redoubt.app", "signer_digests": ["07".repeat(32)], "minimum_build": 10, "minimum_patch": 202_501,
+        "shadow": [],
     }))
     .unwrap()
 }
 
-fn locked_tee() -> Value {
+pub(crate) fn locked_tee() -> Value {
     use base64::Engine as _;
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     json!({
@@ -54,7 +55,7 @@ fn locked_tee() -> Value {
 
 impl Forge {
     /// A factory-provisioned phone.
-    fn factory() -> Self {
+    pub(crate) fn factory() -> Self {
         let specs = vec![
             Spec::leaf("Android Keystore Key", CustomExtension::from_oid_content(KEY_DESCRIPTION, Vec::new())),
             Spec::p256(&[(TITLE, "TEE"), (SERIAL, "5ee8e1017e57dfe8")]),
@@ -65,7 +66,7 @@ impl Forge {
     }
 
     /// A remotely provisioned one.
-    fn remote() -> Self {
+    pub(crate) fn remote() -> Self {
         let mut forge = Self::factory();
         forge.specs.splice(
             1..3,
@@ -83,14 +84,14 @@ impl Forge {
         CustomExtension::from_oid_content(KEY_DESCRIPTION, description::encode(&self.description))
     }
 
-    fn chain(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn chain(&mut self) -> Vec<Vec<u8>> {
         self.specs[0].extensions = vec![self.extension()];
         forge::chain(&self.specs)
     }
 
-    fn examine(&self, chain: &[Vec<u8>], device_key: &[u8; 65]) -> Examination {
+    pub(crate) fn examine(&self, chain: &[Vec<u8>], device_key: &[u8; 65]) -> Examination {
         let anchors = forge::anchors(self.specs.last().unwrap());
-        let expected = Expected { challenge: CHALLENGE, device_key, build: Some(12) };
+        let expected = Expected { challenge: CHALLENGE, device_key, build: Some(&12.into()) };
         android::examine(
             chain,
             &expected,
@@ -99,7 +100,7 @@ impl Forge {
         )
     }
 
-    fn refusals(&mut self) -> Vec<Reason> {
+    pub(crate) fn refusals(&mut self) -> Vec<Reason> {
         let chain = self.chain();
         self.examine(&chain, &self.specs[0].point()).refusals
     }
@@ -183,6 +184,26 @@ fn another_package_or_signer_beside_ours_is_refused() {
     assert_eq!(forge.refusals(), [Reason::SignerMismatch]);
 }
 
+/// `versionCodeMajor` 3 and `versionCode` 12, and the floor in the middle of it.
+#[test]
+fn a_build_above_32_bits_is_compared_whole() {
+    let long = (3_u64 << 32) + 12;
+    let examined = |named: u64, floor: u64| {
+        let mut forge = Forge::factory();
+        let version = json!(long.to_string());
+        set(&mut forge.description, "/softwareEnforced/attestationApplicationId/packages/0/version", version);
+        forge.policy.minimum_build = floor.into();
+        let (chain, anchors) = (forge.chain(), forge::anchors(forge.specs.last().unwrap()));
+        let (device_key, build) = (forge.specs[0].point(), named.into());
+        let expected = Expected { challenge: CHALLENGE, device_key: &device_key, build: Some(&build) };
+        let trust = Trust { anchors: &anchors, revoked: &forge.revoked, policy: &forge.policy };
+        android::examine(&chain, &expected, &trust, NOW).refusals
+    };
+    assert_eq!(examined(long, long), []);
+    assert_eq!(examined(long, long + 1), [Reason::BuildRefused]);
+    assert_eq!(examined(12, 0), [Reason::BuildMismatch], "the lower half alone");
+}
+
 #[test]
 fn what_only_the_system_says_of_the_boot_does_not_count() {
     let mut forge = Forge::factory();
@@ -223,7 +244,7 @@ fn a_rule_in_shadow_mode_is_noted_and_does_not_refuse_as_the_others_do() {
     let mut forge = Forge::factory();
     forge.description["hardwareEnforced"]["osPatchLevel"] = json!("201901");
     forge.policy.shadow = vec![Reason::PatchTooOld];
-    forge.policy.minimum_build = 13;
+    forge.policy.minimum_build = 13.into();
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
     assert_eq!((found.refusals, found.notes), (vec![Reason::BuildRefused], vec![Reason::PatchTooOld]));
@@ -367,32 +388,4 @@ fn a_listed_serial_refuses_the_chain_in_every_spelling() {
             assert_eq!(forge.refusals(), [Reason::Revoked], "{spelling} {status}");
         }
     }
-}
-
-#[test]
-fn descriptions_that_are_not_strict_der_are_refused() {
-    let good = description::encode(&locked_tee());
-    let fields = description::fields(&locked_tee()["hardwareEnforced"]);
-    let with_hardware = |fields: &[Vec<u8>]| {
-        let mut outer = vec![der::integer(300), der::enumerated(1), der::integer(300), der::enumerated(1)];
-        outer.extend([der::octets(CHALLENGE), der::octets(&[]), der::sequence(&[]), der::sequence(fields)]);
-        der::sequence(&outer)
-    };
-    let swapped: Vec<_> = fields.iter().rev().cloned().collect();
-    let doubled: Vec<_> = [&fields[..1], &fields[..]].concat();
-    let truthy = [fields.clone(), vec![der::explicit(720, &[1, 1, 1])]].concat();
-    for (name, bytes) in [
-        ("tags out of order", with_hardware(&swapped)),
-        ("tag twice", with_hardware(&doubled)),
-        ("a byte more", [good.clone(), vec![0]].concat()),
-        ("a byte less", good[..good.len() - 1].to_vec()),
-        ("empty", Vec::new()),
-    ] {
-        let mut forge = Forge::factory();
-        forge.specs[0].extensions = vec![CustomExtension::from_oid_content(KEY_DESCRIPTION, bytes)];
-        let chain = forge::chain(&forge.specs);
-        assert_eq!(forge.examine(&chain, &forge.specs[0].point()).refusals, [Reason::ExtensionMalformed], "{name}");
-    }
-    // A tag of a future KeyMint is not read, whatever is in it.
-    assert!(android::KeyDescription::parse(&with_hardware(&truthy)).is_ok_and(|key| key.hardware.unknown == [720]));
 }

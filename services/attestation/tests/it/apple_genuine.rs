@@ -25,7 +25,14 @@ struct Genuine {
 
 fn policy(team: &str, bundle: &str, environment: AppleEnvironment) -> ApplePolicy {
     let (team, bundle) = (team.to_owned(), bundle.to_owned());
-    ApplePolicy { team, bundle, environment, minimum_build: 0, validation_categories: vec![4], shadow: Vec::new() }
+    ApplePolicy {
+        team,
+        bundle,
+        environment,
+        minimum_build: 0.into(),
+        validation_categories: vec![4],
+        shadow: Vec::new(),
+    }
 }
 
 fn examine(genuine: &Genuine, policy: &ApplePolicy, now: i64) -> Examination {

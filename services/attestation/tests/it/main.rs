@@ -10,13 +10,17 @@
 
 mod android_forged;
 mod android_genuine;
+mod android_odd;
+mod anew;
 mod apple_forged;
 mod apple_genuine;
+mod apple_unknown;
 mod corpus;
 mod der;
 mod description;
 mod drip;
 mod forge;
+mod lists;
 mod no_panic;
 mod races;
 mod refusals;

@@ -1,11 +1,13 @@
 //! Whatever comes, the parsers answer and do not panic.
 
 use attestation::evidence::android::{self, Expected, KeyDescription, Trust};
-use attestation::evidence::apple;
 use attestation::evidence::chain::{Anchors, Certificate};
 use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use attestation::evidence::revocation::StatusList;
+use attestation::evidence::{Reason, apple};
 use proptest::prelude::*;
+
+use crate::apple_forged::{BINDING, assertion};
 
 fn apple_policy() -> ApplePolicy {
     let (team, bundle) = ("T".to_owned(), "b".to_owned());
@@ -13,7 +15,7 @@ fn apple_policy() -> ApplePolicy {
         team,
         bundle,
         environment: AppleEnvironment::Production,
-        minimum_build: 0,
+        minimum_build: 0.into(),
         validation_categories: vec![],
         shadow: vec![],
     }
@@ -33,6 +35,24 @@ fn nearly_der() -> impl Strategy<Value = Vec<u8>> {
         any::<u8>(),
     ];
     prop::collection::vec(byte, 0..300)
+}
+
+/// Bytes that look like CBOR for a while: heads of maps, texts, bytes, arrays and tags, definite and not, and the names that are known.
+fn nearly_cbor() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        prop::sample::select(vec![
+            0xa0_u8, 0xa1, 0xa2, 0xa4, 0xbf, 0xff, 0x61, 0x7f, 0x5f, 0x44, 0x82, 0x9f, 0xc1, 0xd8, 0xf6, 0xfb
+        ])
+        .prop_map(|head| vec![head]),
+        prop::sample::select(vec!["apple_bundle_version_01", "apple_validation_category_01", "a"]).prop_map(|name| {
+            let mut cbor = minicbor::Encoder::new(Vec::new());
+            cbor.str(name).unwrap();
+            cbor.into_writer()
+        }),
+        Just(vec![0x44, 4, 0, 0, 0]),
+        prop::collection::vec(any::<u8>(), 0..4),
+    ];
+    prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
 }
 
 proptest! {
@@ -59,6 +79,17 @@ proptest! {
         let trust = apple::Trust { anchors: &anchors, policy: &policy };
         prop_assert!(!apple::examine(&bytes, &expected, &trust, now).is_genuine());
         prop_assert!(apple::verify_assertion(&bytes, &[4; 65], &[0; 32], None, &policy).is_err());
+    }
+
+    /// Under a good signature, so that all that stands behind it is read.
+    #[test]
+    fn signed_authenticator_data(tail in nearly_cbor()) {
+        let (key, policy) = (crypto::p256::SigningKey::generate(), apple_policy());
+        let public = key.public();
+        let verify = |object: &[u8]| apple::verify_assertion(object, public.as_uncompressed(), &BINDING, None, &policy);
+        let asserted = verify(&assertion(&key, &policy.app_id(), 1, &tail, true));
+        let readable = asserted.map_or_else(|failed| failed.refusals == [Reason::AuthDataUnreadable], |_| true);
+        prop_assert!(readable);
     }
 
     #[test]

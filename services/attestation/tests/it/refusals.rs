@@ -1,8 +1,6 @@
 //! What is refused honestly, and what the service refuses to start with.
 
-use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use api::attestation::Platform;
 use attestation::config::{Config, Mode, TestRoots};
@@ -71,6 +69,10 @@ async fn a_malformed_request_names_its_field_and_uses_nothing_up() {
         ("app", json!({"id": "", "version": "1", "build": 1, "platform": "android"}), "app.id"),
         ("app", json!({"id": "a", "version": "1\n", "build": 1, "platform": "android"}), "app.version"),
         ("app", json!({"id": "a", "version": "1", "build": -1, "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1.4.2", "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "01", "platform": "android"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1.4b", "platform": "ios"}), "app.build"),
+        ("app", json!({"id": "a", "version": "1", "build": "1".repeat(33), "platform": "ios"}), "app.build"),
         ("device_key", json!({}), "device_key"),
         ("device_key", private, "device_key"),
         ("session_public_key", json!("AAAA"), "session_public_key"),
@@ -147,90 +149,6 @@ async fn evidence_enrols_once() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn production_believes_no_emulated_phone() {
-    let list = r#"{"entries":{}}"#;
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, list).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
-    })
-    .await;
-    for phone in [Phone::android(&world, DeviceProfile::genuine()), Phone::ios(&world, IosProfile::genuine())] {
-        let (reply, _) = phone.enroll(&world).await;
-        assert_eq!(world.verdict(&reply).await, ["chain.root_untrusted"]);
-    }
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_list_that_is_too_old_or_from_the_future_stops_android_and_says_so() {
-    for fetched in [1_700_000_000, 4_000_000_000] {
-        stops_android(fetched).await;
-    }
-}
-
-async fn stops_android(fetched: u64) {
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{}}"#).unwrap();
-        let fetched = UNIX_EPOCH + Duration::from_secs(fetched);
-        File::options().write(true).open(&file).unwrap().set_modified(fetched).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
-    })
-    .await;
-    let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
-    assert_eq!(reply.problem(), (503, "server.busy", ""));
-    assert!(reply.headers.contains_key("retry-after"));
-    assert_eq!(Phone::ios(&world, IosProfile::genuine()).enroll(&world).await.0.status, 201);
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refreshed_list_takes_effect_and_a_broken_one_does_not() {
-    let mut path = None;
-    let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"f92009e853b6b045":{"status":"SUSPENDED"}}}"#).unwrap();
-        File::options().write(true).open(&file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
-        config.revocation.file = Some(file.clone());
-        config.revocation.reload_seconds = 1;
-        path = Some(file);
-    })
-    .await;
-    let root = pem_subject_serial(&world.pki);
-    let list = |serial: &str| format!(r#"{{"entries":{{"{serial}":{{"status":"REVOKED"}}}}}}"#);
-    let enrolled = async || {
-        let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
-        world.verdict(&reply).await
-    };
-    let (path, before) = (path.unwrap(), enrolled().await);
-    std::fs::write(&path, list(&root)).unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!((before, enrolled().await), (vec![], vec!["chain.revoked".to_owned()]), "{root}");
-    std::fs::write(&path, r#"{"entries":{"#).unwrap();
-    File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(2)).unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!(enrolled().await, ["chain.revoked"], "the last good list stays");
-    world.stop().await;
-}
-
-/// The test root's serial number as the list would spell it.
-fn pem_subject_serial(pki: &Pki) -> String {
-    let root = pki.google_test_root().unwrap().certificate_pem;
-    let der: String = root.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = crypto::b64::decode_standard(&der).unwrap();
-    let certificate = attestation::evidence::chain::Certificate::parse(&der).unwrap();
-    let hex: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.trim_start_matches('0').to_owned()
-}
-
 /// Why the service does not start.
 async fn refusal(change: impl FnOnce(&mut Config)) -> String {
     let pki = Pki::temporary().unwrap();
@@ -272,6 +190,9 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
     assert!(message.contains("does not put \"chain.signature_invalid\" in shadow"), "{message}");
     let message = refusal(|config| config.keys.decoy_master_file = config.keys.master_file.clone()).await;
     assert!(message.contains("decoys would be genuine"), "{message}");
+    let floor = |config: &mut Config| config.policy.android.as_mut().unwrap().minimum_build = "1.4".parse().unwrap();
+    let message = refusal(floor).await;
+    assert!(message.contains("policy.android.minimum_build"), "{message}");
     let message = refusal(|config| config.tokens.lifetime = 301).await;
     assert!(message.contains("tokens.lifetime"), "{message}");
     let message = refusal(|config| config.policy.test_roots.apple = vec!["/nonexistent.pem".into()]).await;
@@ -304,12 +225,12 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
 async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
     let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
     let url = database.migrator_url.clone().into();
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 1);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 1);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 3);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 3);
     let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
         .await
         .unwrap();
-    for (condition, tables) in [("is null", 0), ("is not null", 5)] {
+    for (condition, tables) in [("is null", 0), ("is not null", 6)] {
         let count = format!(
             "select 1 from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' \
              and relname not like '\\_\\_%' and obj_description(oid) {condition}"
@@ -324,12 +245,13 @@ fn no_rule_that_binds_may_be_shadowed() {
     use Reason::{
         AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch,
         CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch,
-        NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky,
+        NonceMismatch, NotBelieved, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky,
     };
     let binding = [
         [AllApplications, AppMismatch, AssertionMissing, BootUnverified, BuildMismatch, ChallengeMismatch],
         [CounterReplayed, DeviceUnlocked, EnvironmentMismatch, IssuerMismatch, KeyIdMismatch, KeyMismatch],
         [NonceMismatch, Revoked, RootUntrusted, SignatureInvalid, SignerMismatch, Sticky],
+        [NotBelieved; 6],
     ];
     for reason in binding.concat() {
         assert!(!reason.may_be_shadowed(), "{}", reason.code());

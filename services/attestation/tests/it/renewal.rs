@@ -46,13 +46,13 @@ async fn a_forged_assertion_costs_all_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_the_instance_no_longer_meets_costs_answers_while_it_does_not() {
-    let world = World::with(|config| config.policy.android.as_mut().unwrap().minimum_build = 1).await;
+    let world = World::with(|config| config.policy.android.as_mut().unwrap().minimum_build = 1.into()).await;
     let phone = Phone::android(&world, DeviceProfile::genuine());
     phone.enroll(&world).await;
     // As if it had enrolled under a policy that asked less.
     for (less, again, reason) in [
         ("level = 'software'", "level = 'tee'", "evidence.level_too_low"),
-        ("app_build = 0", "app_build = 1", "evidence.build_refused"),
+        ("app_build = '0'", "app_build = '1'", "evidence.build_refused"),
     ] {
         world.sql(&format!("update instances set {less}")).await.unwrap();
         let reply = phone.renew(&world).await;
@@ -76,13 +76,44 @@ async fn a_rule_in_shadow_mode_is_noted_on_renewal_too() {
     world.stop().await;
 }
 
+/// iOS 27 attests `CFBundleVersion`, a text; the tokens carry it as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_is_no_number_is_attested_renewed_and_held_to_the_floor() {
+    let world = World::with(|config| {
+        let apple = config.policy.apple.as_mut().unwrap();
+        (apple.minimum_build, apple.validation_categories) = ("1.4.2".parse().unwrap(), vec![4]);
+    })
+    .await;
+    for (build, floor_holds) in [("1.4.2", true), ("1.4.10", true), ("02", true), ("1.4.1", false)] {
+        let phone = Phone::ios(&world, IosProfile::ios_27(build.parse().unwrap()).unwrap());
+        for reply in [phone.enroll(&world).await.0, phone.renew(&world).await] {
+            assert_eq!(accepted(&world, &phone, &reply, None).await, floor_holds, "{build}");
+            assert_eq!(claims(reply.body["tokens"][0]["token"].as_str().unwrap())["app"]["build"], build);
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_version_code_is_attested_and_renewed() {
+    let world =
+        World::with(|config| config.policy.android.as_mut().unwrap().minimum_build = (3_u64 << 32).into()).await;
+    for (version, floor_holds) in [((3_u64 << 32) + 12, true), ((2_u64 << 32) + 12, false), (12, false)] {
+        let phone = Phone::android(&world, DeviceProfile { package_version: version, ..DeviceProfile::genuine() });
+        for reply in [phone.enroll(&world).await.0, phone.renew(&world).await] {
+            assert_eq!(accepted(&world, &phone, &reply, None).await, floor_holds, "{version}");
+        }
+    }
+    world.stop().await;
+}
+
 /// Android's evidence proved build 7; the phone says 1, and the other way round is the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn renewed_tokens_carry_the_build_that_was_proved_and_not_the_one_that_is_claimed() {
     let world = World::new().await;
     let phone = Phone::android(&world, DeviceProfile::genuine());
     phone.enroll(&world).await;
-    world.sql("update instances set app_build = 7").await.unwrap();
+    world.sql("update instances set app_build = '7'").await.unwrap();
     for _ in 0..2 {
         let reply = phone.renew(&world).await;
         assert_eq!(world.verdict(&reply).await, Vec::<String>::new());

@@ -132,6 +132,16 @@ impl World {
         diesel::sql_query(statement).execute(&mut db).await.map_err(|error| error.to_string())
     }
 
+    /// Statements as the superuser.
+    pub(crate) async fn sql_as_owner(&self, statements: &str) -> usize {
+        let mut db = AsyncPgConnection::establish(&self.database.superuser_url).await.unwrap();
+        let mut rows = 0;
+        for statement in statements.split(';') {
+            rows = diesel::sql_query(statement).execute(&mut db).await.unwrap();
+        }
+        rows
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
@@ -191,7 +201,7 @@ fn apple_policy() -> ApplePolicy {
         team: ios::TEAM.to_owned(),
         bundle: ios::BUNDLE.to_owned(),
         environment: AppleEnvironment::Development,
-        minimum_build: 0,
+        minimum_build: 0.into(),
         validation_categories: vec![],
         shadow: vec![],
     }

@@ -141,7 +141,12 @@ impl Client {
                 exp: now + 300,
                 jti: crypto::random::token(16),
                 cnf: Confirmation { jwk: Jwk::from(self.key.public()) },
-                app: App { id: "dev.redoubt".into(), version: "1.0".into(), build: 1, platform: Platform::Android },
+                app: App {
+                    id: "dev.redoubt".into(),
+                    version: "1.0".into(),
+                    build: 1_u64.into(),
+                    platform: Platform::Android,
+                },
                 level: Level::StrongBox,
                 support_id: "support-1".into(),
             },

@@ -19,7 +19,12 @@ fn claims() -> Claims {
         jti: "jti".into(),
         cnf: Cnf { jkt: Jwk::from(SigningKey::generate().public()).thumbprint() },
         client_id: "redoubt-mobile".into(),
-        app: App { id: "dev.redoubt.app".into(), version: "1".into(), build: 1, platform: Platform::Android },
+        app: App {
+            id: "dev.redoubt.app".into(),
+            version: "1".into(),
+            build: 1_u64.into(),
+            platform: Platform::Android,
+        },
         level: Level::Tee,
         policy: "2026-11".into(),
         support_id: "s".into(),

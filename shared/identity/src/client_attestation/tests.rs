@@ -17,7 +17,7 @@ fn claims() -> Claims {
         exp: NOW + 300,
         jti: "jti".into(),
         cnf: Confirmation { jwk: SigningKey::generate().public().into() },
-        app: App { id: "dev.redoubt.app".into(), version: "1".into(), build: 1, platform: Platform::Ios },
+        app: App { id: "dev.redoubt.app".into(), version: "1".into(), build: 1_u64.into(), platform: Platform::Ios },
         level: Level::SecureEnclave,
         support_id: "s".into(),
     }

@@ -209,7 +209,7 @@ impl SyntheticPhone {
             app: App {
                 id: "dev.redoubt.app".to_owned(),
                 version: "1.0.0".to_owned(),
-                build: 1,
+                build: 1_u64.into(),
                 platform: Platform::Android,
             },
             level: Level::StrongBox,

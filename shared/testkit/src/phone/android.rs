@@ -41,8 +41,8 @@ pub fn genuine_signer() -> [u8; 32] {
 pub struct DeviceProfile {
     /// Package that asks for the key.
     pub package: String,
-    /// Its `versionCode`.
-    pub package_version: u32,
+    /// Its `longVersionCode`.
+    pub package_version: u64,
     /// Its `versionName`.
     pub version_name: String,
     /// SHA-256 of the certificate that signed it. Another one: a repackaged app.
@@ -151,7 +151,7 @@ impl AndroidPhone {
         api::attestation::App {
             id: self.profile.package.clone(),
             version: self.profile.version_name.clone(),
-            build: self.profile.package_version,
+            build: self.profile.package_version.into(),
             platform: api::attestation::Platform::Android,
         }
     }
@@ -205,7 +205,7 @@ impl AndroidPhone {
             challenge,
             created_millis: u64::try_from(now)? * 1000,
             package: &self.profile.package,
-            package_version: self.profile.package_version.into(),
+            package_version: self.profile.package_version,
             signer_digest: &self.profile.signer_digest,
             boot,
             boot_key: self.hardware.boot_key,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+use api::Build;
 use async_trait::async_trait;
 use crypto::b64;
 use crypto::hash::sha256;
@@ -34,6 +35,17 @@ const APPLE: &[u64] = &[1, 2, 840, 113_635, 100, 8];
 /// Flag AT: attested credential data. Genuine assertions carry it too, without such data.
 const FLAGS: u8 = 0x40;
 const DAY: i64 = 86_400;
+
+/// Validation category of what came from the App Store.
+pub const APP_STORE: u32 = 4;
+
+/// The map that iOS 27 appends to authenticator data: `CFBundleVersion`, and how the build came to the device.
+pub fn build_info(bundle_version: &str, category: u32) -> Result<Vec<u8>> {
+    let mut cbor = Encoder::new(Vec::new());
+    cbor.map(2)?.str("apple_bundle_version_01")?.str(bundle_version)?;
+    cbor.str("apple_validation_category_01")?.bytes(&category.to_le_bytes())?;
+    Ok(cbor.into_writer())
+}
 
 /// Which App Attest environment a build was signed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +75,13 @@ pub struct IosProfile {
     /// `CFBundleShortVersionString`.
     pub version: String,
     /// `CFBundleVersion`.
-    pub build: u32,
+    pub build: Build,
     /// App Attest environment.
     pub environment: Environment,
     /// Version of iOS.
     pub os_version: String,
+    /// What iOS appends to authenticator data: nothing before 27, then a map such as [`build_info`].
+    pub appended: Vec<u8>,
     /// How the evidence lies, if it does.
     pub attack: Option<IosAttack>,
 }
@@ -90,11 +104,18 @@ impl IosProfile {
             team: TEAM.to_owned(),
             bundle: BUNDLE.to_owned(),
             version: "1.0.0".to_owned(),
-            build: 1,
+            build: 1_u64.into(),
             environment: Environment::Development,
             os_version: "26.1".to_owned(),
+            appended: Vec::new(),
             attack: None,
         }
+    }
+
+    /// A genuine build on iOS 27, from the App Store.
+    pub fn ios_27(build: Build) -> Result<Self> {
+        let appended = build_info(build.as_str(), APP_STORE)?;
+        Ok(Self { build, os_version: "27.0".to_owned(), appended, ..Self::genuine() })
     }
 
     /// Another app of the same team.
@@ -106,7 +127,7 @@ impl IosProfile {
 /// A phone. It serves one app; share it in an [`Arc`].
 pub struct IosPhone {
     profile: IosProfile,
-    authority: Authority,
+    authority: Arc<Authority>,
     clock: Arc<dyn Clock>,
     device_key: Mutex<Option<Arc<SigningKey>>>,
     app_attest: Mutex<Option<Arc<SigningKey>>>,
@@ -127,9 +148,24 @@ impl IosPhone {
 
     /// The same with a clock of its own.
     pub fn with_clock(root: &TestRoot, profile: IosProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
-        let authority = Authority::make(root, clock.unix())?;
+        let authority = Arc::new(Authority::make(root, clock.unix())?);
         let (device_key, app_attest) = (Mutex::new(None), Mutex::new(None));
         Ok(Arc::new(Self { profile, authority, clock, device_key, app_attest, counter: AtomicU32::new(0) }))
+    }
+
+    /// The same phone, its keys and its counter, with something else on it.
+    pub fn with_profile(&self, change: impl FnOnce(&mut IosProfile)) -> Arc<Self> {
+        let mut profile = self.profile.clone();
+        change(&mut profile);
+        let app_attest = self.app_attest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Arc::new(Self {
+            profile,
+            authority: self.authority.clone(),
+            clock: self.clock.clone(),
+            device_key: Mutex::new(self.device_key()),
+            app_attest: Mutex::new(app_attest),
+            counter: AtomicU32::new(self.counter.load(Ordering::SeqCst)),
+        })
     }
 
     /// What [`mobile_sdk::Client`] needs of this phone.
@@ -149,7 +185,7 @@ impl IosPhone {
         api::attestation::App {
             id: self.profile.bundle.clone(),
             version: self.profile.version.clone(),
-            build: self.profile.build,
+            build: self.profile.build.clone(),
             platform: api::attestation::Platform::Ios,
         }
     }
@@ -195,7 +231,8 @@ impl IosPhone {
             Some(IosAttack::StuckCounter) => 1,
             _ => self.counter.fetch_add(1, Ordering::SeqCst) + 1,
         };
-        let data = [sha256(self.app_id().as_bytes()).as_slice(), &[FLAGS], &counter.to_be_bytes()].concat();
+        let app = sha256(self.app_id().as_bytes());
+        let data = [app.as_slice(), &[FLAGS], &counter.to_be_bytes(), &self.profile.appended].concat();
         let nonce = sha256(&[data.as_slice(), self.hash(client_data_hash)].concat());
         let mut object = Encoder::new(Vec::new());
         // The signature is over the nonce as a message, so the nonce is hashed once more.
@@ -226,7 +263,8 @@ impl IosPhone {
         let app = sha256(self.app_id().as_bytes());
         let (counter, length) = ([0; 4], [0, 32]);
         let aaguid = self.profile.environment.aaguid();
-        let parts: [&[u8]; 7] = [&app, &[FLAGS], &counter, aaguid, &length, id, &cose.into_writer()];
+        let parts: [&[u8]; 8] =
+            [&app, &[FLAGS], &counter, aaguid, &length, id, &cose.into_writer(), &self.profile.appended];
         Ok(parts.concat())
     }
 

@@ -1,9 +1,14 @@
-//! `AuthorizationList`: the tagged properties of a key. Tags ascend, none twice; unknown ones are remembered, not read.
+//! `AuthorizationList`: the tagged properties of a key. No tag stands twice; unknown ones are remembered, not read.
+//!
+//! Tags should ascend, and a genuine phone (Motorola edge 2022) has them otherwise. What is read does not depend on the order, so it is only
+//! remembered.
 
 use super::super::der::{DerError, Reader, Tag};
 
 /// Most values in any set.
 const SET_LIMIT: usize = 64;
+/// Most tags of a list; the schema has some fifty.
+const TAG_LIMIT: usize = 128;
 
 /// Properties of a key; the names are those of the attestation schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct AuthorizationList {
     pub module_hash: Option<Vec<u8>>,
     /// Tags that this reader does not know.
     pub unknown: Vec<u32>,
+    /// The tags do not ascend.
+    pub unordered: bool,
 }
 
 /// How the device booted.
@@ -64,6 +71,8 @@ pub struct RootOfTrust {
     pub verified_boot_key: Vec<u8>,
     /// The bootloader is locked.
     pub device_locked: bool,
+    /// It says so by a `BOOLEAN` that is not one of DER's.
+    pub odd_boolean: bool,
     /// What the bootloader found.
     pub verified_boot_state: BootState,
     /// Digest of what was verified (since version 3).
@@ -97,7 +106,7 @@ pub struct ApplicationId {
 pub struct Package {
     /// Its name, as bytes.
     pub name: Vec<u8>,
-    /// Its `versionCode`.
+    /// Its `longVersionCode`: `versionCodeMajor` in the upper half, `versionCode` in the lower.
     pub version: u64,
 }
 
@@ -110,9 +119,12 @@ impl RootOfTrust {
     fn parse(mut value: Reader<'_>) -> Result<Self, DerError> {
         let mut fields = value.sequence()?;
         value.finish()?;
+        let verified_boot_key = fields.octets()?.to_vec();
+        let (device_locked, der) = fields.boolean()?;
         let root = Self {
-            verified_boot_key: fields.octets()?.to_vec(),
-            device_locked: fields.boolean()?,
+            verified_boot_key,
+            device_locked,
+            odd_boolean: !der,
             verified_boot_state: match fields.enumerated()? {
                 0 => BootState::Verified,
                 1 => BootState::SelfSigned,
@@ -155,13 +167,14 @@ impl AuthorizationList {
     /// Reads the content of the sequence.
     pub fn parse(mut fields: Reader<'_>) -> Result<Self, DerError> {
         let mut list = Self::default();
-        let mut previous = 0;
+        let mut seen: Vec<u32> = Vec::new();
         while !fields.is_empty() {
             let (Tag::Context(number), value) = fields.read()? else { return Err(DerError) };
-            if number <= previous {
+            if seen.contains(&number) || seen.len() == TAG_LIMIT {
                 return Err(DerError);
             }
-            previous = number;
+            list.unordered |= seen.last().is_some_and(|previous| number < *previous);
+            seen.push(number);
             list.set(number, Reader::new(value))?;
         }
         Ok(list)

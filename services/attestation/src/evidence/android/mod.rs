@@ -1,6 +1,6 @@
 //! Android Key Attestation: a certificate chain whose leaf is the attested key and carries its description.
 //!
-//! In this order: the chain ([`path`]) → the description, strictly ([`key_description`]) → the policy's rules ([`rules`]).
+//! In this order: the chain ([`path`]) → the description ([`key_description`]) → the policy's rules ([`rules`]).
 //! What is wrong with the chain or the encoding ends the examination; of the rules all that fail are reported.
 
 mod authorization;
@@ -11,6 +11,8 @@ mod rules;
 pub use authorization::{ApplicationId, AuthorizationList, BootState, Package, RootOfTrust};
 pub use key_description::KeyDescription;
 pub use path::{Path, Provisioning};
+
+use api::Build;
 
 use super::chain::{Anchors, Certificate, Key};
 use super::policy::{AndroidPolicy, Level};
@@ -25,7 +27,7 @@ pub struct Expected<'a> {
     /// The device key, an uncompressed P-256 point.
     pub device_key: &'a [u8; 65],
     /// The build that the request names; `None` leaves it to the floor.
-    pub build: Option<u32>,
+    pub build: Option<&'a Build>,
 }
 
 /// What chains are measured against.
@@ -65,6 +67,7 @@ fn try_examine(
     if description.hardware.root_of_trust.as_ref().is_some_and(RootOfTrust::has_zero_key) {
         examination.notes.push(Reason::BootKeyZero);
     }
+    examination.notes.extend(description.oddities());
     Ok(examination)
 }
 

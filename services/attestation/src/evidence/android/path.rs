@@ -73,7 +73,7 @@ impl<'c, 'd> Path<'c, 'd> {
         }
         let provisioning = shape(attesting, intermediates)?;
         times(below_root, provisioning, now)?;
-        if certificates.iter().any(|c| trust.revoked.lists(c.serial(), c.attribute(&OID_X509_SERIALNUMBER))) {
+        if certificates.iter().any(|certificate| is_listed(certificate, trust)) {
             return Err(Reason::Revoked);
         }
         Ok(Self { leaf, attesting, provisioning })
@@ -83,12 +83,18 @@ impl<'c, 'd> Path<'c, 'd> {
     pub fn attesting_level(&self) -> Option<Level> {
         let named =
             self.attesting.attribute(&OID_X509_ORGANIZATION_NAME).or_else(|| self.attesting.attribute(&OID_TITLE));
-        match named {
+        match named.as_deref() {
             Some("StrongBox") => Some(Level::StrongBox),
             Some("TEE") => Some(Level::Tee),
             _ => None,
         }
     }
+}
+
+/// A name may hold several serial numbers, and the list any of them.
+fn is_listed(certificate: &Certificate<'_>, trust: &Trust<'_>) -> bool {
+    let names = certificate.attributes(&OID_X509_SERIALNUMBER);
+    trust.revoked.lists(certificate.serial(), names.iter().map(AsRef::as_ref))
 }
 
 /// Splits off the root if it was sent; what remains ends with a certificate that an anchor has signed.
@@ -120,10 +126,11 @@ fn links(chain: &[Certificate<'_>], accept_leaf_issuer: bool) -> Result<(), Reas
 }
 
 fn shape(attesting: &Certificate<'_>, intermediates: &[Certificate<'_>]) -> Result<Provisioning, Reason> {
-    let numbered = |certificate: &Certificate<'_>| certificate.attribute(&OID_X509_SERIALNUMBER).is_some();
-    let googles =
-        |certificate: &Certificate<'_>| certificate.attribute(&OID_X509_ORGANIZATION_NAME) == Some("Google LLC");
-    let hardware = matches!(attesting.attribute(&OID_X509_ORGANIZATION_NAME), Some("TEE" | "StrongBox"));
+    let numbered = |certificate: &Certificate<'_>| !certificate.attributes(&OID_X509_SERIALNUMBER).is_empty();
+    let googles = |certificate: &Certificate<'_>| {
+        certificate.attribute(&OID_X509_ORGANIZATION_NAME).as_deref() == Some("Google LLC")
+    };
+    let hardware = matches!(attesting.attribute(&OID_X509_ORGANIZATION_NAME).as_deref(), Some("TEE" | "StrongBox"));
     match intermediates.len() {
         1..=3 if numbered(attesting) && intermediates.iter().all(numbered) => Ok(Provisioning::Factory),
         2..=3 if hardware && intermediates.iter().all(googles) => Ok(Provisioning::Remote),

@@ -3,6 +3,8 @@
 //! Whatever decides about the key itself is read from the *hardware* list: the software list is what the system says, and the
 //! system is what is in question.
 
+use api::Build;
+
 use super::super::Reason;
 use super::super::policy::{AndroidPolicy, Level};
 use super::authorization::{ApplicationId, AuthorizationList, BootState};
@@ -89,8 +91,9 @@ fn application(
     let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
     let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
     rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
-    rule(package.version >= u64::from(policy.minimum_build), Reason::BuildRefused);
-    rule(expected.build.is_none_or(|build| package.version == u64::from(build)), Reason::BuildMismatch);
+    let build = Build::from(package.version);
+    rule(build.at_least(&policy.minimum_build), Reason::BuildRefused);
+    rule(expected.build.is_none_or(|named| *named == build), Reason::BuildMismatch);
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
     rule(same && !signatures.is_empty(), Reason::SignerMismatch);
@@ -116,8 +119,8 @@ const fn months(now: i64) -> i64 {
     1970 * 12 + 1 + now / MONTH
 }
 
-/// The challenge already proves that the key was made after it; this finds clocks that are wrong, and some genuine ones are (put
-/// the rule in shadow for those models).
+/// The challenge already proves that the key was made after it; this finds clocks that are wrong, and some genuine ones are (so the rule
+/// is in shadow by default).
 fn made_just_now(key: &KeyDescription, policy: &AndroidPolicy, now: i64) -> bool {
     let made = key.hardware.creation_date_time.or(key.software.creation_date_time);
     made.and_then(|millis| i64::try_from(millis / 1000).ok()).is_some_and(|made| {

@@ -3,7 +3,9 @@
 //! Not asked for, on purpose: an extended key usage (Apple changed it in January 2026 and every verifier that had asked for TLS
 //! usages refused genuine phones). Not done yet: the receipt's CMS signature; it must be there and is kept out of all decisions.
 
+use api::Build;
 use minicbor::Decoder;
+use minicbor::decode::Error;
 use x509_parser::der_parser::oid;
 use x509_parser::der_parser::oid::Oid;
 
@@ -12,6 +14,7 @@ use super::super::der::{DerError, OCTET_STRING, Reader, Tag};
 use super::super::policy::{ApplePolicy, Level};
 use super::super::{AssertionKey, Examination, Reason};
 use super::auth_data::{self, BuildInfo, Credential};
+use super::map;
 
 /// Largest object that is looked at; genuine ones have about 6 KiB.
 const OBJECT_LIMIT: usize = 16 * 1024;
@@ -26,7 +29,7 @@ pub struct Expected<'a> {
     /// The key id of the request.
     pub key_id: &'a [u8],
     /// The build that the request names; compared where iOS tells it.
-    pub build: Option<u32>,
+    pub build: Option<&'a Build>,
 }
 
 /// What objects are measured against.
@@ -41,8 +44,16 @@ pub struct Trust<'a> {
 struct Object<'a> {
     leaf: &'a [u8],
     intermediate: &'a [u8],
-    receipt: &'a [u8],
     auth_data: &'a [u8],
+    /// There are fields that are not known here. Nobody has signed them, and nothing is read from them.
+    unknown: bool,
+}
+
+/// `attStmt`.
+struct Statement<'a> {
+    leaf: &'a [u8],
+    intermediate: &'a [u8],
+    unknown: bool,
 }
 
 /// Examines an attestation object.
@@ -60,9 +71,17 @@ pub fn examine(object: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i
 fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i64) -> Result<Examination, Reason> {
     let object = Object::parse(bytes)?;
     let leaf = Certificate::parse(object.leaf)?;
-    chain(&leaf, &Certificate::parse(object.intermediate)?, trust.anchors, now)?;
-    let (header, credential, build) = auth_data::with_credential(object.auth_data)?;
+    let intermediate = Certificate::parse(object.intermediate)?;
+    chain(&leaf, &intermediate, trust.anchors)?;
+    let nonce = crypto::hash::sha256(&[object.auth_data, expected.client_data_hash].concat());
+    if !leaf_nonce(&leaf).is_some_and(|found| crypto::hash::constant_time_eq(found, &nonce)) {
+        return Err(Reason::NonceMismatch);
+    }
+    // From here on Apple has signed for all that is read.
+    leaf.time(now)?;
+    intermediate.time(now)?;
     let key = leaf_key(&leaf)?;
+    let (header, credential, told) = auth_data::with_credential(object.auth_data)?;
 
     let mut examination = Examination::new(Level::SecureEnclave, crypto::hash::sha256(leaf.tbs()));
     let mut failed = Vec::new();
@@ -71,36 +90,36 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
             failed.push(reason);
         }
     };
-    let nonce = crypto::hash::sha256(&[object.auth_data, expected.client_data_hash].concat());
-    rule(leaf_nonce(&leaf).is_some_and(|found| crypto::hash::constant_time_eq(found, &nonce)), Reason::NonceMismatch);
     rule(belongs(&key, &credential, expected.key_id), Reason::KeyIdMismatch);
     rule(*header.rp_id_hash == crypto::hash::sha256(trust.policy.app_id().as_bytes()), Reason::AppMismatch);
     rule(header.counter == 0, Reason::CounterNotZero);
     rule(credential.aaguid == trust.policy.environment.aaguid(), Reason::EnvironmentMismatch);
-    build_rules(build.as_ref(), expected.build, trust.policy, &mut rule);
+    build_rules(&told, expected.build, trust.policy, &mut rule);
     examination.apply(failed, &trust.policy.shadow);
+    if object.unknown || told.unknown {
+        examination.notes.push(Reason::UnknownField);
+    }
     examination.assertion_key = Some(key);
     Ok(examination)
 }
 
 /// What iOS 27 tells of the build; earlier systems tell nothing, and then the request's own word has only the floor to pass.
 pub(super) fn build_rules(
-    told: Option<&BuildInfo>,
-    named: Option<u32>,
+    told: &BuildInfo,
+    named: Option<&Build>,
     policy: &ApplePolicy,
     rule: &mut impl FnMut(bool, Reason),
 ) {
-    rule(named.is_none_or(|build| build >= policy.minimum_build), Reason::BuildRefused);
-    let Some(told) = told else { return };
-    rule(
-        policy.validation_categories.is_empty() || policy.validation_categories.contains(&told.category),
-        Reason::ValidationCategory,
-    );
-    rule(named.is_none_or(|build| told.bundle_version == build.to_string()), Reason::BuildMismatch);
+    rule(named.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused);
+    let allowed = &policy.validation_categories;
+    let category = told.category.is_none_or(|category| allowed.is_empty() || allowed.contains(&category));
+    rule(category, Reason::ValidationCategory);
+    let same = |build: &Build| told.bundle_version.as_deref().is_none_or(|version| version == build.as_str());
+    rule(named.is_none_or(same), Reason::BuildMismatch);
 }
 
-/// Two certificates, both within their time, the upper an authority signed by the anchor.
-fn chain(leaf: &Certificate<'_>, intermediate: &Certificate<'_>, anchors: &Anchors, now: i64) -> Result<(), Reason> {
+/// Two certificates, the upper an authority signed by the anchor. Their time is the caller's question.
+fn chain(leaf: &Certificate<'_>, intermediate: &Certificate<'_>, anchors: &Anchors) -> Result<(), Reason> {
     leaf.issued_by(intermediate)?;
     if intermediate.is_self_issued() {
         return Err(Reason::RootUntrusted);
@@ -109,8 +128,7 @@ fn chain(leaf: &Certificate<'_>, intermediate: &Certificate<'_>, anchors: &Ancho
     if !intermediate.is_authority() || leaf.is_authority() {
         return Err(Reason::NotAuthority);
     }
-    leaf.time(now)?;
-    intermediate.time(now)
+    Ok(())
 }
 
 fn leaf_key(leaf: &Certificate<'_>) -> Result<AssertionKey, Reason> {
@@ -142,40 +160,53 @@ fn leaf_nonce<'a>(leaf: &Certificate<'a>) -> Option<&'a [u8]> {
 }
 
 impl<'a> Object<'a> {
-    /// `{fmt: "apple-appattest", attStmt: {x5c: [leaf, intermediate], receipt}, authData}`, definite lengths, nothing else.
+    /// `{fmt: "apple-appattest", attStmt: {x5c: [leaf, intermediate], receipt}, authData}` and whatever else, definite lengths.
     fn parse(bytes: &'a [u8]) -> Result<Self, Reason> {
         if bytes.len() > OBJECT_LIMIT {
             return Err(Reason::ChainSize);
         }
         let mut cbor = Decoder::new(bytes);
-        let object = Self::read(&mut cbor).map_err(|_| Reason::ObjectMalformed)?;
-        if cbor.position() == bytes.len() && !object.receipt.is_empty() {
-            Ok(object)
-        } else {
-            Err(Reason::ObjectMalformed)
+        match Self::read(&mut cbor) {
+            Ok(object) if cbor.position() == bytes.len() => Ok(object),
+            _ => Err(Reason::ObjectMalformed),
         }
     }
 
-    fn read(cbor: &mut Decoder<'a>) -> Result<Self, minicbor::decode::Error> {
-        let malformed = || minicbor::decode::Error::message("not an App Attest object");
-        let key = |cbor: &mut Decoder<'a>, name: &str| if cbor.str()? == name { Ok(()) } else { Err(malformed()) };
-        if cbor.map()? != Some(3) {
-            return Err(malformed());
+    fn read(cbor: &mut Decoder<'a>) -> Result<Self, Error> {
+        let (mut format, mut statement, mut auth_data) = (None, None, None);
+        let unknown = map::read(cbor, |name, cbor| {
+            match name {
+                "fmt" => format = Some(cbor.str()?),
+                "attStmt" => statement = Some(Statement::read(cbor)?),
+                "authData" => auth_data = Some(cbor.bytes()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        match (format, statement, auth_data) {
+            (Some("apple-appattest"), Some(Statement { leaf, intermediate, unknown: more }), Some(auth_data)) => {
+                Ok(Self { leaf, intermediate, auth_data, unknown: unknown || more })
+            }
+            _ => Err(Error::message("not an App Attest object")),
         }
-        key(cbor, "fmt")?;
-        key(cbor, "apple-appattest")?;
-        key(cbor, "attStmt")?;
-        if cbor.map()? != Some(2) {
-            return Err(malformed());
+    }
+}
+
+impl<'a> Statement<'a> {
+    fn read(cbor: &mut Decoder<'a>) -> Result<Self, Error> {
+        let (mut certificates, mut receipt) = (None, None);
+        let unknown = map::read(cbor, |name, cbor| {
+            match name {
+                "x5c" if cbor.array()? == Some(2) => certificates = Some((cbor.bytes()?, cbor.bytes()?)),
+                "x5c" => return Err(Error::message("not two certificates")),
+                "receipt" => receipt = Some(cbor.bytes()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        match (certificates, receipt) {
+            (Some((leaf, intermediate)), Some([_, ..])) => Ok(Self { leaf, intermediate, unknown }),
+            _ => Err(Error::message("certificates or receipt are missing")),
         }
-        key(cbor, "x5c")?;
-        if cbor.array()? != Some(2) {
-            return Err(malformed());
-        }
-        let (leaf, intermediate) = (cbor.bytes()?, cbor.bytes()?);
-        key(cbor, "receipt")?;
-        let receipt = cbor.bytes()?;
-        key(cbor, "authData")?;
-        Ok(Self { leaf, intermediate, receipt, auth_data: cbor.bytes()? })
     }
 }

@@ -5,17 +5,28 @@
 //! The flags are not trustworthy as a description of what follows: genuine assertions set "attested data included" without any, and
 //! iOS 27 appends its map without setting "extension data included". So the caller says which form it expects.
 
+//!
+//! Nobody but the phone's system writes it: callers have verified nonce or signature over it before they read it here, so what cannot
+//! be read is not understood, and no lie ([`Reason::AuthDataUnreadable`]).
+
 use minicbor::Decoder;
+use minicbor::decode::Error;
 
 use super::super::Reason;
+use super::map;
 
-/// The fields that iOS 27 adds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Longest `CFBundleVersion` that is read, in bytes.
+const VERSION: usize = 64;
+
+/// The fields that iOS 27 adds, each where it is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct BuildInfo {
     /// `CFBundleVersion`.
-    pub(super) bundle_version: String,
+    pub(super) bundle_version: Option<String>,
     /// How the build came to the device (4 is the App Store).
-    pub(super) category: u32,
+    pub(super) category: Option<u32>,
+    /// There are fields that are not known here.
+    pub(super) unknown: bool,
 }
 
 /// What stands in front of either form.
@@ -35,12 +46,12 @@ pub(super) struct Credential<'a> {
 }
 
 /// The form that attestations have.
-pub(super) fn with_credential(bytes: &[u8]) -> Result<(Header<'_>, Credential<'_>, Option<BuildInfo>), Reason> {
+pub(super) fn with_credential(bytes: &[u8]) -> Result<(Header<'_>, Credential<'_>, BuildInfo), Reason> {
     let mut rest = bytes;
     let header = header(&mut rest)?;
     let aaguid = take::<16>(&mut rest)?;
     if take::<2>(&mut rest)? != &[0, 32] {
-        return Err(Reason::ObjectMalformed);
+        return Err(Reason::AuthDataUnreadable);
     }
     let id = take::<32>(&mut rest)?;
     let public = cose_key(&mut rest)?;
@@ -48,7 +59,7 @@ pub(super) fn with_credential(bytes: &[u8]) -> Result<(Header<'_>, Credential<'_
 }
 
 /// The form that assertions have.
-pub(super) fn without_credential(bytes: &[u8]) -> Result<(Header<'_>, Option<BuildInfo>), Reason> {
+pub(super) fn without_credential(bytes: &[u8]) -> Result<(Header<'_>, BuildInfo), Reason> {
     let mut rest = bytes;
     let header = header(&mut rest)?;
     Ok((header, build_info(rest)?))
@@ -64,9 +75,9 @@ fn header<'a>(rest: &mut &'a [u8]) -> Result<Header<'a>, Reason> {
 /// A COSE key in the one encoding that Apple's have: `{1: 2, 3: -7, -1: 1, -2: x, -3: y}` (EC2, ES256, P-256).
 fn cose_key(rest: &mut &[u8]) -> Result<[u8; 65], Reason> {
     let constant = |rest: &mut &[u8], expected: &[u8]| {
-        let (found, after) = rest.split_at_checked(expected.len()).ok_or(Reason::ObjectMalformed)?;
+        let (found, after) = rest.split_at_checked(expected.len()).ok_or(Reason::AuthDataUnreadable)?;
         *rest = after;
-        if found == expected { Ok(()) } else { Err(Reason::ObjectMalformed) }
+        if found == expected { Ok(()) } else { Err(Reason::AuthDataUnreadable) }
     };
     constant(rest, &[0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20])?;
     let x = take::<32>(rest)?;
@@ -79,32 +90,39 @@ fn cose_key(rest: &mut &[u8]) -> Result<[u8; 65], Reason> {
     Ok(point)
 }
 
-/// Nothing, or `{"apple_bundle_version_01": text, "apple_validation_category_01": 4 bytes, little endian}` in this order.
-fn build_info(rest: &[u8]) -> Result<Option<BuildInfo>, Reason> {
+/// Nothing, or a map with `"apple_bundle_version_01": text`, `"apple_validation_category_01": 4 bytes, little endian` and whatever else.
+fn build_info(rest: &[u8]) -> Result<BuildInfo, Reason> {
+    let mut info = BuildInfo::default();
     if rest.is_empty() {
-        return Ok(None);
+        return Ok(info);
     }
-    let read = || -> Result<BuildInfo, minicbor::decode::Error> {
-        let mut cbor = Decoder::new(rest);
-        let malformed = || minicbor::decode::Error::message("not the known map");
-        if cbor.map()? != Some(2) || cbor.str()? != "apple_bundle_version_01" {
-            return Err(malformed());
+    let mut cbor = Decoder::new(rest);
+    let read = map::read(&mut cbor, |name, cbor| {
+        match name {
+            "apple_bundle_version_01" => info.bundle_version = Some(bundle_version(cbor)?),
+            "apple_validation_category_01" => info.category = Some(category(cbor)?),
+            _ => return Ok(false),
         }
-        let bundle_version = cbor.str()?.to_owned();
-        if cbor.str()? != "apple_validation_category_01" {
-            return Err(malformed());
-        }
-        let category = <[u8; 4]>::try_from(cbor.bytes()?).map_err(|_| malformed())?;
-        if cbor.position() != rest.len() || bundle_version.len() > 64 {
-            return Err(malformed());
-        }
-        Ok(BuildInfo { bundle_version, category: u32::from_le_bytes(category) })
-    };
-    read().map(Some).map_err(|_| Reason::ObjectMalformed)
+        Ok(true)
+    });
+    match read {
+        Ok(unknown) if cbor.position() == rest.len() => Ok(BuildInfo { unknown, ..info }),
+        _ => Err(Reason::AuthDataUnreadable),
+    }
+}
+
+fn bundle_version(cbor: &mut Decoder<'_>) -> Result<String, Error> {
+    let text = cbor.str()?;
+    if text.len() <= VERSION { Ok(text.to_owned()) } else { Err(Error::message("a version that is too long")) }
+}
+
+fn category(cbor: &mut Decoder<'_>) -> Result<u32, Error> {
+    let bytes = <[u8; 4]>::try_from(cbor.bytes()?).map_err(|_| Error::message("a category of another size"))?;
+    Ok(u32::from_le_bytes(bytes))
 }
 
 fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], Reason> {
-    let (found, after) = rest.split_first_chunk().ok_or(Reason::ObjectMalformed)?;
+    let (found, after) = rest.split_first_chunk().ok_or(Reason::AuthDataUnreadable)?;
     *rest = after;
     Ok(found)
 }

@@ -1,11 +1,13 @@
 //! Apple App Attest: the attestation of a new key, and the assertions that it signs afterwards.
 //!
-//! Both are CBOR of fixed form, compared to the byte. The only bytes that may follow are the map that iOS 27 appends
-//! ([`auth_data`]); anything else is refused, so nothing can be smuggled past two different parsers.
+//! Nonce or signature come first; only what they cover is read further. Then fields that are not known are tolerated and noted ([`map`]),
+//! so that the next iOS is not refused for telling more; a name that stands twice is refused, so nothing can be smuggled past two
+//! different parsers.
 
 mod assertion;
 mod attestation;
 mod auth_data;
+mod map;
 
 pub use assertion::{Asserted, verify_assertion};
 pub use attestation::{Expected, Trust, examine};

@@ -1,0 +1,31 @@
+//! Alarms: what a person has to look at today, because evidence is judged by less than it should be, or by more.
+//!
+//! Each is a line in the audit log and counts in `attestation.alarms{reason}`, which is what to page on.
+
+use std::sync::LazyLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+
+static ALARMS: LazyLock<Counter<u64>> =
+    LazyLock::new(|| runtime::metrics::meter().u64_counter("attestation.alarms").build());
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// The revocation list has entries that are not understood. They refuse as all others do.
+    ListOdd,
+    /// The revocation list cannot be read; the last good one stays. Raised again with every look at it.
+    ListUnreadable,
+}
+
+/// Raises an alarm.
+pub(crate) fn raise(alarm: Alarm, detail: &str) {
+    let reason = match alarm {
+        Alarm::ListOdd => "revocation_list_odd",
+        Alarm::ListUnreadable => "revocation_list_unreadable",
+    };
+    ALARMS.add(1, &[KeyValue::new("reason", reason)]);
+    runtime::audit!("alarm", layer = "evidence", reason, detail);
+    tracing::error!(reason, detail, "an alarm about evidence");
+}
