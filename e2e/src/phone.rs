@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use api::attestation::App;
 use async_trait::async_trait;
+use crypto::p256::{PublicKey, SigningKey};
 use mobile_sdk::{CallRecord, Client, Config, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -113,6 +114,12 @@ impl Phone {
     }
 }
 
+/// The public half of the key that signs answers to evidence.
+fn answer_key(pki: &Pki) -> Result<PublicKey> {
+    let key = crypto::files::read_secret(pki.secret("attestation-answer.pk8"))?;
+    Ok(SigningKey::from_pkcs8(key.expose())?.public())
+}
+
 /// What a build of the app is shipped with: public things only.
 pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
     let anchor = CertificateDer::from_pem_file(pki.public_ca()).context("the public authority's certificate")?;
@@ -133,6 +140,7 @@ pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
         app,
         trust_anchors: vec![anchor],
         pins,
+        attestation_keys: vec![answer_key(pki)?],
         require_signed_responses: true,
         retry: Retry::default(),
     })

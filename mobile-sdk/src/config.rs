@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::attestation::App;
+use crypto::p256::PublicKey;
 use rustls_pki_types::CertificateDer;
 use url::Url;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub trust_anchors: Vec<CertificateDer<'static>>,
     /// Keys that must be on the verified path.
     pub pins: PinSet,
+    /// Keys of the attestation service that may sign its answers: the one in use and its successor.
+    pub attestation_keys: Vec<PublicKey>,
     /// Refuse answers of the API's handlers, successes and refusals, that are not signed with the session key.
     pub require_signed_responses: bool,
     /// Retries.
@@ -57,6 +60,9 @@ impl Config {
         }
         if self.redirect_uri.fragment().is_some() || self.redirect_uri.query().is_some() {
             return Err(Error::Config("redirect_uri has no query and no fragment"));
+        }
+        if self.attestation_keys.is_empty() {
+            return Err(Error::Config("attestation_keys has at least one key"));
         }
         if self.retry.attempts == 0 {
             return Err(Error::Config("retry.attempts is at least 1"));

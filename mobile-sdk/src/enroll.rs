@@ -7,14 +7,15 @@
 use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
 use crypto::hpke::{KeyPair, Sealed};
 use crypto::{SecretBytes, SecretString, b64};
+use identity::attested_answer::{self, Asked};
 use identity::{DeviceSigner, Jwk, Thumbprint, evidence, jose};
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::client::Client;
 use crate::trace::Trace;
+use crate::transport::Answer;
 
 /// `typ` of the proof of possession that goes with evidence.
 const PROOF_TYP: &str = "redoubt-instance-proof+jwt";
@@ -83,8 +84,8 @@ impl Client {
             evidence: self.platform.attestor.attest(&binding).await?,
             proof: self.proof(&*signer, &exchange, &binding)?,
         };
-        let attested = self.post_json(trace, "/v1/attestations", &request).await?;
-        let session = self.open(&exchange, attested)?;
+        let answer = self.post_json(trace, "/v1/attestations", &request).await?;
+        let session = self.open(&exchange, &answer)?;
         self.session.set(Some(session)).await;
         Ok(())
     }
@@ -112,13 +113,13 @@ impl Client {
             assertion: self.platform.attestor.assert(&binding).await?,
             proof: self.proof(&*signer, &exchange, &binding)?,
         };
-        let attested = self.post_json(trace, "/v1/assertions", &request).await?;
-        self.open(&exchange, attested)
+        let answer = self.post_json(trace, "/v1/assertions", &request).await?;
+        self.open(&exchange, &answer)
     }
 
     async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Exchange, Error> {
         let request = RequestChallenge { platform: self.config.app.platform, purpose };
-        let challenge: Challenge = self.post_json(trace, "/v1/challenges", &request).await?;
+        let challenge: Challenge = self.post_json(trace, "/v1/challenges", &request).await?.json()?;
         let challenge_bytes = b64::decode(&challenge.challenge).map_err(|_| Error::Malformed("challenge"))?;
         Ok(Exchange { challenge, challenge_bytes, session_keys: KeyPair::generate() })
     }
@@ -137,7 +138,15 @@ impl Client {
         Ok(jose::sign_es256(signer, &jose::Header::new(PROOF_TYP), &claims)?)
     }
 
-    fn open(&self, exchange: &Exchange, attested: Attested) -> Result<Session, Error> {
+    /// Only what the server has signed is opened: anybody could have sealed a session key to us.
+    fn open(&self, exchange: &Exchange, answer: &Answer) -> Result<Session, Error> {
+        let session_public_key = b64::encode(&exchange.session_keys.public());
+        let asked = Asked { challenge: &exchange.challenge.challenge, session_public_key: &session_public_key };
+        let signature = answer.header(api::header::ATTESTED_SIGNATURE).unwrap_or_default();
+        if !attested_answer::verify(signature, &self.config.attestation_keys, asked, answer.body.expose()) {
+            return Err(Error::ResponseSignature);
+        }
+        let attested: Attested = answer.json()?;
         let mut tokens = attested.tokens.into_iter();
         let issued: AudienceToken = tokens
             .find(|token| token.audience == self.config.api_audience)
@@ -160,12 +169,7 @@ impl Client {
     }
 
     /// Sent again only when nothing was sent: a challenge is good for one request.
-    async fn post_json<T: DeserializeOwned>(
-        &self,
-        trace: &Trace,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
+    async fn post_json(&self, trace: &Trace, path: &str, body: &impl Serialize) -> Result<Answer, Error> {
         let url = self.config.attestation_url.join(path).map_err(|_| Error::Config("attestation_url"))?;
         let make = || {
             let request = self.transport.request(Method::POST, url.clone());
@@ -173,7 +177,7 @@ impl Client {
         };
         let answer = self.send_repeatedly(false, make).await?;
         if answer.is_success() {
-            return answer.json();
+            return Ok(answer);
         }
         match answer.into_refusal() {
             Error::Refused(problem) if problem.code == api::problem::code::INSTANCE_UNKNOWN => Err(Error::NotEnrolled),

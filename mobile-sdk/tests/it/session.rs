@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use mobile_sdk::{Client, Error};
 
-use super::backend::{Fault, Switches};
+use super::backend::{Fault, OnTheWay, Switches};
 use super::phone::Phone;
 use super::world::Backend;
 
@@ -150,4 +150,16 @@ async fn an_instance_that_the_server_does_not_know_must_enrol() {
     let (phone, client) = backend.logged_in().await;
     ten_minutes_later(&backend, &phone);
     assert_eq!(client.accounts().await, Err(Error::NotEnrolled));
+}
+
+/// With the session key of somebody on the way, every answer that he forges would be rightly signed.
+#[tokio::test]
+async fn an_answer_to_evidence_that_our_server_has_not_signed_opens_no_session() {
+    for on_the_way in [OnTheWay::Reseals, OnTheWay::Strips, OnTheWay::SignsItself] {
+        let backend = Backend::start(Switches { on_the_way, ..Switches::default() });
+        let phone = Phone::new(backend.browser());
+        let client = Client::new(backend.config(), phone.platform()).unwrap();
+        assert_eq!(client.enroll().await, Err(Error::ResponseSignature), "{on_the_way:?}");
+        assert_eq!(client.support_id().await, None);
+    }
 }

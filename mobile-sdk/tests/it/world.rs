@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use api::attestation::{App, Platform as Os};
+use crypto::p256::SigningKey;
 use mobile_sdk::{Client, Config, HostPins, Pin, PinSet, PlatformError, Retry};
 use url::Url;
 
-use super::backend::{State, Switches};
+use super::backend::{ANSWER_KEY, State, Switches};
 use super::phone::{Navigation, Phone};
 use super::server::{Authority, Server};
 
@@ -69,6 +70,7 @@ pub(crate) fn config(url: &Url, authority: &Authority) -> Config {
         app: App { id: "dev.redoubt.app".into(), version: "1.0.0".into(), build: 1_u64.into(), platform: Os::Android },
         trust_anchors: vec![authority.certificate.clone()],
         pins: PinSet::for_hosts(&["localhost"], &pins, i64::MAX).unwrap(),
+        attestation_keys: vec![SigningKey::generate().public(), ANSWER_KEY.public()],
         require_signed_responses: true,
         retry: Retry { base: std::time::Duration::from_millis(1), ..Retry::default() },
     }

@@ -26,7 +26,7 @@ pub struct Config {
     pub revocation: Revocation,
 }
 
-/// Two masters that have nothing to do with each other.
+/// Two masters that have nothing to do with each other, and the key that every answer is signed with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
@@ -34,6 +34,9 @@ pub struct Keys {
     pub master_file: PathBuf,
     /// File with the master of decoys, at least 32 bytes (mode 0600). No other process may have it.
     pub decoy_master_file: PathBuf,
+    /// File with the P-256 key (PKCS#8 DER, mode 0600) that signs the answers to evidence, genuine and decoy alike. Its public half is pinned in
+    /// the app, beside that of a successor that is kept offline.
+    pub answer_key_file: PathBuf,
 }
 
 /// What is issued.

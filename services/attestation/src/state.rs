@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use crypto::p256::SigningKey;
 use identity::attestation_token::MAX_LIFETIME;
 use runtime::{Clock, Context};
 use storage::Pool;
@@ -23,6 +24,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) examiner: Arc<Examiner>,
     pub(crate) issuer: Issuer,
+    /// Signs every answer to evidence.
+    pub(crate) answer_key: SigningKey,
 }
 
 impl State {
@@ -44,7 +47,11 @@ impl State {
             !crypto::hash::constant_time_eq(master.expose(), decoy_master.expose()),
             "keys.master_file and keys.decoy_master_file hold the same bytes: decoys would be genuine"
         );
+        let answer_key = crypto::files::read_secret(&config.keys.answer_key_file).context("keys.answer_key_file")?;
+        let answer_key =
+            SigningKey::from_pkcs8(answer_key.expose()).context("keys.answer_key_file is no PKCS#8 P-256 key")?;
         Ok(Self {
+            answer_key,
             pool: context.database()?,
             clock: Arc::clone(&context.clock),
             examiner: Arc::new(Examiner::load(&config.policy, &config.revocation)?),

@@ -8,6 +8,8 @@ pub const AUTHORIZATION: &str = "authorization";
 pub const DPOP: &str = "dpop";
 /// A fresh `DPoP` nonce from the server (RFC 9449 §8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
+/// Over an answer to evidence: a compact JWS by a key that the app has pinned.
+pub const ATTESTED_SIGNATURE: &str = "attested-signature";
 /// RFC 9421 §4.1.
 pub const SIGNATURE_INPUT: &str = "signature-input";
 /// RFC 9421 §4.2.

@@ -13,6 +13,7 @@
 
 pub mod access_token;
 pub mod attestation_token;
+pub mod attested_answer;
 pub mod client_attestation;
 pub mod dpop;
 pub mod evidence;

@@ -210,7 +210,9 @@ impl Pki {
         ] {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;
         }
-        self.secret_once("auth-signing.pk8", || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;
+        for name in ["auth-signing.pk8", "attestation-answer.pk8"] {
+            self.secret_once(name, || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;
+        }
         self.secret_once("partner-bearer", || {
             Ok(format!("sandbox_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)).into_bytes())
         })?;

@@ -105,6 +105,7 @@ jwks = {{ keys = [{public_key}] }}
 [keys]
 master_file = "{pki}/secrets/attestation-master"
 decoy_master_file = "{pki}/secrets/attestation-decoy-master"
+answer_key_file = "{pki}/secrets/attestation-answer.pk8"
 
 [policy]
 mode = "development"

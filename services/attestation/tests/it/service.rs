@@ -113,7 +113,7 @@ pub(crate) fn shape(value: &Value) -> Value {
 }
 
 fn header_names(reply: &Reply) -> Vec<(String, String)> {
-    let varies = ["request-id", "date", "traceparent"];
+    let varies = ["request-id", "date", "traceparent", "attested-signature"];
     let of = |name: &str, value: &str| {
         (name.to_owned(), if varies.contains(&name) { value.len().to_string() } else { value.to_owned() })
     };

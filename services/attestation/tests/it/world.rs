@@ -12,6 +12,7 @@ use crypto::b64;
 use crypto::hpke::KeyPair;
 use crypto::p256::SigningKey;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use identity::attested_answer::{self, Asked};
 use identity::{Jwk, evidence, jose};
 use reqwest::header::HeaderMap;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
@@ -82,7 +83,21 @@ impl World {
         let url = format!("https://localhost:{}{path}", self.running.public.unwrap().port());
         let answer = self.client.post(url).json(body).send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Reply { status, headers, body: answer.json().await.unwrap() }
+        let bytes = answer.bytes().await.unwrap();
+        if status == 201 && body["session_public_key"].is_string() {
+            self.look_at_the_signature(body, &headers, &bytes);
+        }
+        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap() }
+    }
+
+    /// Genuine or decoy, the answer to evidence is signed by the key that the app has pinned.
+    fn look_at_the_signature(&self, asked: &Value, headers: &HeaderMap, answer: &[u8]) {
+        let key = crypto::files::read_secret(self.pki.secret("attestation-answer.pk8")).unwrap();
+        let keys = [SigningKey::from_pkcs8(key.expose()).unwrap().public()];
+        let text = |name: &str| asked[name].as_str().unwrap();
+        let asked = Asked { challenge: text("challenge"), session_public_key: text("session_public_key") };
+        let signature = headers["attested-signature"].to_str().unwrap();
+        assert!(attested_answer::verify(signature, &keys, asked, answer), "{signature}");
     }
 
     pub(crate) async fn challenge(&self, platform: Platform, purpose: &str) -> String {
@@ -176,6 +191,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
         keys: Keys {
             master_file: pki.secret("attestation-master"),
             decoy_master_file: pki.secret("attestation-decoy-master"),
+            answer_key_file: pki.secret("attestation-answer.pk8"),
         },
         tokens: Tokens::default(),
         policy: Policy {
