@@ -20,6 +20,7 @@ mod der;
 mod description;
 mod forge;
 mod lists;
+mod migrations;
 mod no_panic;
 mod races;
 mod refusals;
