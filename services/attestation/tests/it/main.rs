@@ -21,6 +21,7 @@ mod description;
 mod drip;
 mod forge;
 mod lists;
+mod migrations;
 mod no_panic;
 mod races;
 mod refusals;

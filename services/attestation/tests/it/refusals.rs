@@ -221,24 +221,6 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
-    let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
-    let url = database.migrator_url.clone().into();
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 3);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 3);
-    let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
-        .await
-        .unwrap();
-    for (condition, tables) in [("is null", 0), ("is not null", 6)] {
-        let count = format!(
-            "select 1 from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' \
-             and relname not like '\\_\\_%' and obj_description(oid) {condition}"
-        );
-        assert_eq!(diesel_async::RunQueryDsl::execute(diesel::sql_query(count), &mut db).await, Ok(tables));
-    }
-}
-
 /// Everything that makes evidence be about this app, this key and this request.
 #[test]
 fn no_rule_that_binds_may_be_shadowed() {
