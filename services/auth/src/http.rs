@@ -9,13 +9,12 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
-use crypto::SecretString;
 use runtime::audit::{self, Who};
 use runtime::metrics;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authorize::{COOKIE, LIFETIME};
+use crate::authorize::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
 use crate::error::{ErrorCode, PageRefusal, Refusal};
@@ -47,6 +46,11 @@ pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result
         FormError::Duplicate => Unreadable("a parameter appears more than once"),
         FormError::TooLarge | FormError::MediaType => Unreadable("the form is too large"),
     })
+}
+
+/// The parameters in a page's address.
+pub(crate) fn query(request: &HttpRequest) -> Result<Parameters, PageRefusal> {
+    Parameters::parse(request.query_string().as_bytes()).map_err(|_| PageRefusal::Form)
 }
 
 /// A request to a protocol endpoint.
@@ -140,38 +144,39 @@ pub(crate) fn html(status: u16, body: &str, form_target: Option<&str>) -> HttpRe
         .body(body.to_owned())
 }
 
-/// What happens to the browser's cookie.
+/// What happens to a cookie of the browser's.
 #[derive(Clone, Copy)]
 pub(crate) enum SetCookie<'a> {
-    /// Nothing.
-    Unchanged,
-    /// It names another interaction.
-    Interaction(&'a str),
+    /// It has this value from now on.
+    Keep(&'a Handle, &'a str),
     /// It goes.
-    Remove,
+    Remove(&'a Handle),
+}
+
+impl SetCookie<'_> {
+    fn build(self) -> Cookie<'static> {
+        let (handle, value, seconds) = match self {
+            Self::Keep(handle, value) => (handle, value, LIFETIME),
+            Self::Remove(handle) => (handle, "", 0),
+        };
+        Cookie::build(handle.cookie_name(), value.to_owned())
+            .path("/")
+            .secure(true)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(actix_web::cookie::time::Duration::seconds(seconds))
+            .finish()
+    }
 }
 
 /// 303: the next request is a GET, and no form travels along (FAPI 2.0 §5.3.2.2, item 11).
-pub(crate) fn see_other(location: &str, cookie: SetCookie<'_>) -> HttpResponse {
+pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpResponse {
     let mut builder = HttpResponse::SeeOther();
     builder.insert_header((header::LOCATION, location)).insert_header((header::REFERRER_POLICY, "no-referrer"));
-    let (value, seconds) = match cookie {
-        SetCookie::Unchanged => return builder.finish(),
-        SetCookie::Interaction(value) => (value, LIFETIME),
-        SetCookie::Remove => ("", 0),
-    };
-    let cookie = Cookie::build(COOKIE, value)
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .max_age(actix_web::cookie::time::Duration::seconds(seconds));
-    builder.cookie(cookie.finish()).finish()
-}
-
-/// A cookie's value.
-pub(crate) fn secret_cookie(request: &HttpRequest, name: &str) -> Option<SecretString> {
-    request.cookie(name).map(|cookie| SecretString::from(cookie.value()))
+    for cookie in cookies {
+        builder.cookie(cookie.build());
+    }
+    builder.finish()
 }
 
 /// Refuses a form that another site sent.

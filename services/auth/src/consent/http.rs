@@ -18,7 +18,7 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: Http
         let interaction = interaction(&provider, &request).await?;
         match interaction.authenticated {
             Some(person) => consent_page(&provider, &interaction, person).await,
-            None => Ok(see_other(routes::LOGIN, SetCookie::Unchanged)),
+            None => Ok(see_other(&interaction.handle.page(routes::LOGIN), &[])),
         }
     })
     .await
@@ -34,7 +34,7 @@ pub async fn post_consent(
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
         let Some(person) = interaction.authenticated else {
-            return Ok(see_other(routes::LOGIN, SetCookie::Unchanged));
+            return Ok(see_other(&interaction.handle.page(routes::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
             Some("allow") => Decision::Allow,
@@ -42,7 +42,7 @@ pub async fn post_consent(
             _ => return Err(PageRefusal::Form),
         };
         let url = decide(&provider, &interaction, person, decision, provider.clock.unix()).await?;
-        Ok(see_other(url.as_str(), SetCookie::Remove))
+        Ok(see_other(url.as_str(), &[SetCookie::Remove(&interaction.handle)]))
     })
     .await
 }
@@ -57,6 +57,7 @@ async fn consent_page(
     let permissions: Vec<&str> = scopes::split(&interaction.request.scope).filter_map(scopes::describe).collect();
     let page = ConsentPage {
         client: &interaction.client.name,
+        action: &interaction.handle.page(routes::CONSENT),
         destination: &pages::origin(target).unwrap_or_default(),
         csrf: &interaction.csrf(),
         name: &profile.name,

@@ -20,6 +20,10 @@ pub(crate) const STYLE: &str = include_str!("../../assets/style.css");
 pub struct LoginPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The other way to log in.
+    pub other: &'a str,
     /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
@@ -34,6 +38,10 @@ pub struct LoginPage<'a> {
 pub struct RegisterPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The other way to log in.
+    pub other: &'a str,
     /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
@@ -52,6 +60,8 @@ pub struct RegisterPage<'a> {
 pub struct ConsentPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
     /// Where the answer goes.
     pub destination: &'a str,
     /// The form's token.
@@ -139,16 +149,32 @@ mod tests {
     fn every_page_renders_escapes_and_has_no_script() {
         let evil = "<script>alert(1)</script>\"'";
         let pages = [
-            render(&LoginPage { client: evil, csrf: "token", email: evil, error: Some(evil) }),
+            render(&LoginPage {
+                client: evil,
+                action: evil,
+                other: evil,
+                csrf: "token",
+                email: evil,
+                error: Some(evil),
+            }),
             render(&RegisterPage {
                 client: evil,
+                action: evil,
+                other: evil,
                 csrf: "token",
                 name: evil,
                 email: evil,
                 error: Some(evil),
                 min_password: 15,
             }),
-            render(&ConsentPage { client: evil, destination: evil, csrf: "token", name: evil, permissions: &[evil] }),
+            render(&ConsentPage {
+                client: evil,
+                action: evil,
+                destination: evil,
+                csrf: "token",
+                name: evil,
+                permissions: &[evil],
+            }),
             error(PageRefusal::Request),
         ];
         for page in pages {
@@ -159,7 +185,16 @@ mod tests {
 
     #[test]
     fn every_field_has_a_label() {
-        let page = render(&RegisterPage { client: "c", csrf: "t", name: "", email: "", error: None, min_password: 15 });
+        let page = render(&RegisterPage {
+            client: "c",
+            action: "",
+            other: "",
+            csrf: "t",
+            name: "",
+            email: "",
+            error: None,
+            min_password: 15,
+        });
         for field in ["name", "email", "password"] {
             assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
         }

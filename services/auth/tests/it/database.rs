@@ -41,9 +41,8 @@ async fn what_lets_its_holder_in_and_who_people_are_cannot_be_read_from_the_data
     let client = Client::app();
     let (mut browser, pushed) = Browser::at_login(&world, &client).await;
     let email = browser.register_anybody().await;
-    let cookie = browser.cookie.clone().unwrap();
-    let mut secrets =
-        vec![pushed.request_uri, cookie.split_once('=').unwrap().1.to_owned(), email, "Alice Adams".into()];
+    let cookie = browser.cookies[0].1.clone();
+    let mut secrets = vec![pushed.request_uri, cookie, email, "Alice Adams".into()];
     secrets.push(tokens(&world, &client).await.member("refresh_token"));
     let mut database = connect(&world.database.superuser_url).await;
     let tables: Vec<Line> =

@@ -29,6 +29,11 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 
+    /// The path that a redirect leads to.
+    pub(crate) fn leads_to(&self) -> Option<String> {
+        self.header("location").map(|location| location.split('?').next().unwrap().to_owned())
+    }
+
     pub(crate) fn headers(&self) -> &reqwest::header::HeaderMap {
         &self.headers
     }

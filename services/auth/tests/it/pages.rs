@@ -4,9 +4,9 @@ use crate::browser::{Browser, PASSWORD, address};
 use crate::draft::{Client, Reply};
 use crate::world::{APP, PARTNER_REDIRECT, World};
 
-/// The token of a form is hidden in it; the rest of two pages can be compared.
+/// The token of a form is hidden in it, and the interaction is in its address; the rest of two pages can be compared.
 fn without_token(reply: &Reply, browser: &Browser<'_>) -> String {
-    reply.text.replace(&browser.csrf, "TOKEN")
+    reply.text.replace(&browser.csrf, "TOKEN").replace(&browser.tab, "TAB")
 }
 
 #[tokio::test]
@@ -87,13 +87,13 @@ async fn without_the_cookie_or_after_its_time_there_is_no_page() {
     let world = World::start().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let mut stranger = browser.clone();
-    stranger.cookie = None;
+    stranger.cookies.clear();
     for path in ["/login", "/register", "/consent"] {
         let reply = stranger.get(path).await;
         assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{path}");
         assert!(reply.text.contains("start again"));
     }
-    stranger.cookie = Some("__Host-redoubt-interaction=guess".into());
+    stranger.cookies = vec![(browser.cookies[0].0.clone(), crypto::random::token(32))];
     assert_eq!(stranger.log_in("a@b.example", PASSWORD).await.refusal(), "interaction/interaction_unknown");
     world.clock.advance(600);
     assert_eq!(browser.get("/login").await.refusal(), "interaction/interaction_unknown");
@@ -105,7 +105,8 @@ async fn the_cookie_changes_at_login_and_the_old_one_is_dead() {
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let mut fixed = browser.clone();
     browser.register_anybody().await;
-    assert_ne!(browser.cookie, fixed.cookie);
+    assert_eq!(browser.cookies[0].0, fixed.cookies[0].0);
+    assert_ne!(browser.cookies[0].1, fixed.cookies[0].1);
     assert_eq!(fixed.get("/consent").await.refusal(), "interaction/interaction_unknown");
 }
 
@@ -113,9 +114,9 @@ async fn the_cookie_changes_at_login_and_the_old_one_is_dead() {
 async fn nobody_consents_before_logging_in() {
     let world = World::start().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
-    assert_eq!(browser.get("/consent").await.header("location").as_deref(), Some("/login"));
+    assert_eq!(browser.get("/consent").await.leads_to().as_deref(), Some("/login"));
     let reply = browser.post("/consent", &[("decision", "allow")]).await;
-    assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/login")));
+    assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/login")));
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn the_browser_is_sent_nowhere_but_to_the_registered_uri() {
     let mut form = vec![("name", "A"), ("email", "open-redirect@example.org"), ("password", PASSWORD)];
     form.extend(extra.map(|name| (name, evil)));
     let reply = browser.post("/register?redirect_uri=https://evil.test/", &form).await;
-    assert_eq!(reply.header("location").as_deref(), Some("/consent"));
+    assert_eq!(reply.leads_to().as_deref(), Some("/consent"));
     browser.get("/consent?redirect_uri=https://evil.test/").await;
     let mut form = vec![("decision", "allow")];
     form.extend(extra.map(|name| (name, evil)));

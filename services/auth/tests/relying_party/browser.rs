@@ -37,7 +37,9 @@ impl Browser {
             assert_eq!(response.status(), StatusCode::OK, "{url}");
             let html = response.text().await.unwrap();
             let tags = || html.split('<').map(str::trim);
-            if let Some(register) = tags().filter_map(|tag| attribute(tag, "href")).find(|href| *href == "/register") {
+            if let Some(register) =
+                tags().filter_map(|tag| attribute(tag, "href")).find(|href| href.starts_with("/register"))
+            {
                 url = url.join(register).unwrap();
                 response = self.open(Method::GET, &url, String::new()).await;
                 continue;
@@ -57,8 +59,10 @@ impl Browser {
         }
         let response = request.send().await.unwrap();
         for cookie in response.headers().get_all(SET_COOKIE) {
-            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            let cookie = cookie.to_str().unwrap();
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
+            self.cookies.retain(|known, _| known != name || !cookie.contains("Max-Age=0"));
         }
         response
     }
