@@ -162,6 +162,9 @@ impl From<StorageError> for Refusal {
     }
 }
 
+/// The stable word for a parameter that is no text ([`crate::form`]), at every endpoint.
+pub(crate) const NOT_TEXT: &str = "parameter_not_text";
+
 /// A refusal that a person sees as a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageRefusal {
@@ -186,6 +189,9 @@ pub enum PageRefusal {
     /// The form is not one of ours.
     #[error("form_malformed")]
     Form,
+    /// A parameter in the form or the address is no text.
+    #[error("{NOT_TEXT}")]
+    NotText,
     /// Too many tries in one interaction.
     #[error("attempts_exhausted")]
     Attempts,
@@ -207,7 +213,12 @@ impl PageRefusal {
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Request | Self::Interaction | Self::CookieDoubled | Self::CookiesTooMany | Self::Form => 400,
+            Self::Request
+            | Self::Interaction
+            | Self::CookieDoubled
+            | Self::CookiesTooMany
+            | Self::Form
+            | Self::NotText => 400,
             Self::Csrf | Self::Origin => 403,
             Self::Answered => 409,
             Self::Attempts => 429,
@@ -224,7 +235,7 @@ impl PageRefusal {
             Self::CookieDoubled | Self::CookiesTooMany => "cookie",
             Self::Csrf => "csrf",
             Self::Origin => "origin",
-            Self::Form => "request",
+            Self::Form | Self::NotText => "request",
             Self::Attempts => "throttle",
             Self::Busy | Self::Unavailable => "availability",
             Self::Internal => "internal",
@@ -246,6 +257,7 @@ impl PageRefusal {
             Self::CookieDoubled | Self::CookiesTooMany => {
                 "Your browser sends cookies that cannot be ours. Delete the cookies of this site and start again."
             }
+            Self::NotText => "Something in this form or address is not text. Go back to the app and start again.",
             Self::Csrf | Self::Origin | Self::Form => {
                 "This form did not come from our page as it should. Go back to the app and start again."
             }

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::authorize::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
-use crate::error::{ErrorCode, PageRefusal, Refusal};
+use crate::error::{self, ErrorCode, PageRefusal, Refusal};
 use crate::form::{self, FormError, Parameters};
 use crate::pages;
 use crate::provider::Provider;
@@ -32,25 +32,50 @@ pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
     }
 }
 
-/// Why a form could not be read: it broke off, it is too large, or it is none.
-pub(crate) struct Unreadable(pub(crate) &'static str);
+/// Why a form could not be read: what the operator and what the client is told.
+pub(crate) struct Unreadable(&'static str, &'static str);
+
+impl Unreadable {
+    const fn form(description: &'static str) -> Self {
+        Self("form_unreadable", description)
+    }
+}
+
+impl From<FormError> for Unreadable {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::Duplicate => Self::form("a parameter appears more than once"),
+            FormError::NotText => Self(error::NOT_TEXT, "a parameter is not text"),
+            FormError::TooLarge | FormError::MediaType => Self::form("the form is too large"),
+        }
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(Unreadable(reason, description): Unreadable) -> Self {
+        Self::request(reason, description)
+    }
+}
+
+impl From<Unreadable> for PageRefusal {
+    fn from(Unreadable(reason, _): Unreadable) -> Self {
+        if reason == error::NOT_TEXT { Self::NotText } else { Self::Form }
+    }
+}
 
 /// Reads a form from a body.
 pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Parameters, Unreadable> {
     if !form::is_form(request.content_type()) {
-        return Err(Unreadable("the body is not application/x-www-form-urlencoded"));
+        return Err(Unreadable::form("the body is not application/x-www-form-urlencoded"));
     }
     let body = runtime::extract::read_body(request, &mut payload.into_inner(), form::LIMIT).await;
-    let body = body.map_err(|_| Unreadable("the body broke off or is too large"))?;
-    Parameters::parse(&body).map_err(|error| match error {
-        FormError::Duplicate => Unreadable("a parameter appears more than once"),
-        FormError::TooLarge | FormError::MediaType => Unreadable("the form is too large"),
-    })
+    let body = body.map_err(|_| Unreadable::form("the body broke off or is too large"))?;
+    Ok(Parameters::parse(&body)?)
 }
 
 /// The parameters in a page's address.
 pub(crate) fn query(request: &HttpRequest) -> Result<Parameters, PageRefusal> {
-    Parameters::parse(request.query_string().as_bytes()).map_err(|_| PageRefusal::Form)
+    Ok(Parameters::parse(request.query_string().as_bytes()).map_err(Unreadable::from)?)
 }
 
 /// A request to a protocol endpoint.
@@ -60,8 +85,7 @@ pub(crate) async fn protocol_request(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<ProtocolRequest, Refusal> {
-    let parameters = form(request, payload).await;
-    let parameters = parameters.map_err(|Unreadable(why)| Refusal::request("form_unreadable", why))?;
+    let parameters = form(request, payload).await?;
     Ok(ProtocolRequest {
         path,
         dpop: field(request, name::DPOP),

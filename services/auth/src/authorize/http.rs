@@ -23,8 +23,7 @@ pub async fn post_authorize(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    page(async { answer(&provider, &request, &form(&request, payload).await.map_err(|_| PageRefusal::Form)?).await })
-        .await
+    page(async { answer(&provider, &request, &form(&request, payload).await?).await }).await
 }
 
 /// Only `client_id` and `request_uri` count; whatever else is in the URL was not pushed (RFC 9126 §4).
@@ -60,7 +59,7 @@ pub(crate) async fn submitted(
     payload: web::Payload,
 ) -> Result<(Interaction, Parameters), PageRefusal> {
     from_our_page(provider, request)?;
-    let form = form(request, payload).await.map_err(|_| PageRefusal::Form)?;
+    let form = form(request, payload).await?;
     let interaction = interaction(provider, request).await?;
     interaction.check_csrf(&form)?;
     Ok((interaction, form))

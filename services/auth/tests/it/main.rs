@@ -17,6 +17,7 @@ mod discovery;
 mod flow;
 mod pages;
 mod par;
+mod parameters;
 mod races;
 mod refresh;
 mod throttling;
