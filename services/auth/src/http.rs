@@ -90,6 +90,8 @@ pub(crate) async fn protocol_request(
         path,
         dpop: field(request, name::DPOP),
         attestation: field(request, name::CLIENT_ATTESTATION),
+        attestation_pop: field(request, name::CLIENT_ATTESTATION_POP),
+        authorization: field(request, name::AUTHORIZATION),
         parameters,
         now: provider.clock.unix(),
     })

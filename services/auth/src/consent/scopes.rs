@@ -28,6 +28,17 @@ pub fn split(scope: &str) -> impl Iterator<Item = &str> {
     scope.split(' ').filter(|name| !name.is_empty())
 }
 
+/// A `scope` value of these, each once, in the order in which they came (RFC 6749 §3.3: a set).
+pub fn fold<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    let mut unique: Vec<&str> = Vec::new();
+    for scope in scopes {
+        if !unique.contains(&scope) {
+            unique.push(scope);
+        }
+    }
+    unique.join(" ")
+}
+
 /// Whether a `scope` value has that scope.
 pub fn contains(scope: &str, name: &str) -> bool {
     split(scope).any(|held| held == name)
@@ -42,6 +53,12 @@ mod tests {
         for name in scope::ALL {
             assert!(describe(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_doubled_scope_is_there_once() {
+        assert_eq!(fold(split("openid  accounts:read openid accounts:read")), "openid accounts:read");
+        assert_eq!(fold(split("")), "");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod draft;
 mod world;
 
 mod client_authentication;
+mod conforming;
 mod cookies;
 mod database;
 mod discovery;

@@ -236,6 +236,22 @@ fn the_order_of_components_is_free() {
     assert_eq!(request.verify(), Ok(()));
 }
 
+/// The parser keeps the last of two, in the place of the first: what it writes again is what was signed.
+#[test]
+fn a_doubled_parameter_is_refused_although_the_mac_is_right() {
+    for (name, first) in
+        [("created", "1"), ("nonce", "\"AAAAAAAAAAAAAAAAAAAAAA;\""), ("tag", "\"x\\\";\""), ("alg", "tok")]
+    {
+        let error = changed(|r| r.input = r.input.replace(&format!(";{name}="), &format!(";{name}={first};{name}=")));
+        assert_eq!(error, SignatureError::Parameter, "{name}");
+    }
+    let error = changed(|r| {
+        let created = r.input.split(";created=").nth(1).unwrap().split(';').next().unwrap().to_owned();
+        r.input = format!("{};created={created}", r.input);
+    });
+    assert_eq!(error, SignatureError::Parameter, "even when both say the same");
+}
+
 #[test]
 fn a_doubled_covered_header_is_refused() {
     for name in ["authorization", "DPOP", "Content-Digest"] {
