@@ -4,12 +4,18 @@ use api::scope::{self, Scope as _};
 
 /// The scope without which there is no ID token and no userinfo.
 pub const OPENID: &str = "openid";
+/// The scope that gives the name (OpenID Connect Core §5.4).
+pub const PROFILE: &str = "profile";
+/// The scope that gives the address.
+pub const EMAIL: &str = "email";
 /// The scope without which there is no refresh token (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Every scope, in the order of the documentation, in words.
-pub const ALL: [(&str, &str); 7] = [
-    (OPENID, "Know who you are: your name and e-mail address"),
+pub const ALL: [(&str, &str); 9] = [
+    (OPENID, "Know that it is you, under a number that is not your name"),
+    (PROFILE, "Know your name"),
+    (EMAIL, "Know your e-mail address"),
     (OFFLINE_ACCESS, "Stay signed in on this device, for 90 days at most"),
     (scope::AccountsRead::NAME, "See your accounts, their entries and your payments"),
     (scope::AccountsWrite::NAME, "Open accounts for you"),
