@@ -19,7 +19,7 @@ use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
 use crate::error::{self, ErrorCode, PageRefusal, Refusal};
 use crate::form::{self, FormError, Parameters};
-use crate::pages;
+use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
 
 /// A header field, if it is there exactly once.
@@ -150,7 +150,7 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     work.await.unwrap_or_else(|refusal| {
         metrics::decision(refusal.layer(), "refuse");
         audit::refused(refusal.layer(), &refusal.reason(), Who::default());
-        let mut response = html(refusal.status(), &pages::error(refusal), None);
+        let mut response = html(refusal.status(), &pages::error(refusal));
         if refusal.status() == 503 {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
@@ -158,11 +158,11 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     })
 }
 
-/// A page under its policy. `form_target` is where a form's answer may redirect to, beside ourselves.
-pub(crate) fn html(status: u16, body: &str, form_target: Option<&str>) -> HttpResponse {
+/// A page under the policy of all pages.
+pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, pages::policy(form_target)))
+        .insert_header((header::CONTENT_SECURITY_POLICY, pages::POLICY))
         // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
@@ -203,6 +203,14 @@ pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpRespon
         builder.cookie(cookie.build());
     }
     builder.finish()
+}
+
+/// The end of an interaction: its cookie goes, and the browser goes on to the client by way of a page.
+pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpResponse, PageRefusal> {
+    let mut response = html(200, &pages::render(page));
+    let removed = response.add_cookie(&SetCookie::Remove(handle).build());
+    removed.map_err(|_| PageRefusal::Internal)?;
+    Ok(response)
 }
 
 /// Refuses a form that another site sent.

@@ -89,7 +89,7 @@ fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option
         email,
         error,
     };
-    html(status, &render(&page), None)
+    html(status, &render(&page))
 }
 
 fn register_page(interaction: &Interaction, status: u16, form: &Parameters, error: Option<&str>) -> HttpResponse {
@@ -103,7 +103,7 @@ fn register_page(interaction: &Interaction, status: u16, form: &Parameters, erro
         error,
         min_password: MIN_CHARACTERS,
     };
-    html(status, &render(&page), None)
+    html(status, &render(&page))
 }
 
 fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> HttpResponse {

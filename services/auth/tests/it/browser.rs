@@ -135,11 +135,11 @@ impl<'w> Browser<'w> {
         email
     }
 
-    /// Allows or denies; the redirect's target.
+    /// Allows or denies; where the page goes on to.
     pub(crate) async fn decide(&mut self, decision: &str) -> Url {
         let reply = self.post("/consent", &[("decision", decision)]).await;
-        assert_eq!(reply.status, 303, "{}", reply.text);
-        reply.header("location").unwrap().parse().unwrap()
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.goes_on_to().parse().unwrap()
     }
 }
 

@@ -34,6 +34,12 @@ impl Reply {
         self.header("location").map(|location| location.split('?').next().unwrap().to_owned())
     }
 
+    /// The URL that a page goes on to by itself.
+    pub(crate) fn goes_on_to(&self) -> String {
+        let refresh = self.text.split_once("<meta http-equiv=\"refresh\" content=\"0; url=").expect(&self.text).1;
+        refresh.split('"').next().unwrap().replace("&#38;", "&")
+    }
+
     pub(crate) fn headers(&self) -> &reqwest::header::HeaderMap {
         &self.headers
     }
