@@ -21,7 +21,7 @@ const state = client.randomState()
 const nonce = client.randomNonce()
 const url = await client.buildAuthorizationUrlWithPAR(config, {
   redirect_uri: 'https://localhost:8400/callback',
-  scope: 'openid offline_access accounts:read',
+  scope: 'openid profile email offline_access accounts:read',
   code_challenge: await client.calculatePKCECodeChallenge(verifier),
   code_challenge_method: 'S256',
   state,

@@ -41,7 +41,8 @@ impl Browser {
         Self { client, person, cookies: BTreeMap::new(), pages: Vec::new() }
     }
 
-    /// Opens `start` and goes on until the server redirects to `return_to`; gives that URL.
+    /// Opens `start` and goes on until the server sends the browser to `return_to`, by a redirect or by a page that goes on by
+    /// itself; gives that URL.
     pub async fn visit(&mut self, start: &str, return_to: &str) -> anyhow::Result<String> {
         let mut url = Url::parse(start)?;
         let mut response = self.send(Method::GET, &url, None).await?;
@@ -60,6 +61,9 @@ impl Browser {
             self.pages.push(between(&html, "<title>", "</title>").unwrap_or("(no title)").trim().to_owned());
             if !status.is_success() {
                 bail!("{url} answered {status}: {}", text_of(&html));
+            }
+            if let Some(onward) = refresh(&html).filter(|onward| onward.starts_with(return_to)) {
+                return Ok(onward);
             }
             if self.person.registers
                 && let Some(link) = link_to(&html, "/register")
@@ -146,6 +150,12 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     Some(unescape(value))
 }
 
+/// Where a page goes by itself.
+fn refresh(html: &str) -> Option<String> {
+    let tag = html.split('<').find(|tag| tag.starts_with("meta http-equiv=\"refresh\""))?;
+    attribute(tag, "content")?.split_once("url=").map(|(_, url)| url.to_owned())
+}
+
 fn link_to(html: &str, path: &str) -> Option<String> {
     html.split('<')
         .filter(|tag| tag.starts_with("a "))
@@ -183,6 +193,13 @@ fn text_of(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_goes_on_by_itself_is_followed() {
+        let html = r#"<meta charset="utf-8"><meta http-equiv="refresh" content="0; url=https://a.b/c?d=1&#38;url=2">"#;
+        assert_eq!(refresh(html).as_deref(), Some("https://a.b/c?d=1&url=2"));
+        assert_eq!(refresh("<meta charset=\"utf-8\">"), None);
+    }
 
     #[test]
     fn a_form_is_read_and_filled_as_a_person_would() {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: all reasons for which a code or a refresh token is refused look the same from outside.
 
+use runtime::CookieError;
 use storage::StorageError;
 
 /// Error codes of OAuth and its extensions.
@@ -161,6 +162,9 @@ impl From<StorageError> for Refusal {
     }
 }
 
+/// The stable word for a parameter that is no text ([`crate::form`]), at every endpoint.
+pub(crate) const NOT_TEXT: &str = "parameter_not_text";
+
 /// A refusal that a person sees as a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageRefusal {
@@ -170,6 +174,12 @@ pub enum PageRefusal {
     /// No interaction belongs to this browser any more.
     #[error("interaction_unknown")]
     Interaction,
+    /// The browser sends two cookies of one name of ours.
+    #[error("cookie_doubled")]
+    CookieDoubled,
+    /// The browser sends more cookies than are read.
+    #[error("cookies_too_many")]
+    CookiesTooMany,
     /// The form does not carry the token of the page it came from.
     #[error("csrf_mismatch")]
     Csrf,
@@ -179,6 +189,9 @@ pub enum PageRefusal {
     /// The form is not one of ours.
     #[error("form_malformed")]
     Form,
+    /// A parameter in the form or the address is no text.
+    #[error("{NOT_TEXT}")]
+    NotText,
     /// Too many tries in one interaction.
     #[error("attempts_exhausted")]
     Attempts,
@@ -200,7 +213,12 @@ impl PageRefusal {
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Request | Self::Interaction | Self::Form => 400,
+            Self::Request
+            | Self::Interaction
+            | Self::CookieDoubled
+            | Self::CookiesTooMany
+            | Self::Form
+            | Self::NotText => 400,
             Self::Csrf | Self::Origin => 403,
             Self::Answered => 409,
             Self::Attempts => 429,
@@ -214,9 +232,10 @@ impl PageRefusal {
         match self {
             Self::Request | Self::Answered => "request_uri",
             Self::Interaction => "interaction",
+            Self::CookieDoubled | Self::CookiesTooMany => "cookie",
             Self::Csrf => "csrf",
             Self::Origin => "origin",
-            Self::Form => "request",
+            Self::Form | Self::NotText => "request",
             Self::Attempts => "throttle",
             Self::Busy | Self::Unavailable => "availability",
             Self::Internal => "internal",
@@ -235,6 +254,10 @@ impl PageRefusal {
             Self::Interaction => {
                 "This sign-in has expired or belongs to another browser. Go back to the app and start again."
             }
+            Self::CookieDoubled | Self::CookiesTooMany => {
+                "Your browser sends cookies that cannot be ours. Delete the cookies of this site and start again."
+            }
+            Self::NotText => "Something in this form or address is not text. Go back to the app and start again.",
             Self::Csrf | Self::Origin | Self::Form => {
                 "This form did not come from our page as it should. Go back to the app and start again."
             }
@@ -242,6 +265,15 @@ impl PageRefusal {
             Self::Answered => "This sign-in has already been answered. Go back to the app.",
             Self::Busy | Self::Unavailable => "We are busy just now. Please try again in a moment.",
             Self::Internal => "Something went wrong on our side. Please try again later.",
+        }
+    }
+}
+
+impl From<CookieError> for PageRefusal {
+    fn from(error: CookieError) -> Self {
+        match error {
+            CookieError::Doubled => Self::CookieDoubled,
+            CookieError::TooMany => Self::CookiesTooMany,
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `application/x-www-form-urlencoded`, strictly: no parameter twice (RFC 6749 §3.1), a bounded number of them.
+//! `application/x-www-form-urlencoded`, strictly: no parameter twice (RFC 6749 §3.1), a bounded number of them, and each of
+//! them text. What is no UTF-8 has no one reading, and control characters end strings in one place (NUL in PostgreSQL) and lines
+//! in another (CR and LF in a header or a log); no parameter of ours has any.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,9 @@ pub enum FormError {
     /// More parameters or bytes than any request of ours has.
     #[error("the form is too large")]
     TooLarge,
+    /// A name or value that is no UTF-8, has a control character, or an escape that is none.
+    #[error("a parameter is not text")]
+    NotText,
     /// A parameter appears twice.
     #[error("a parameter appears more than once")]
     Duplicate,
@@ -37,8 +42,11 @@ impl Parameters {
             return Err(FormError::TooLarge);
         }
         let mut parameters = BTreeMap::new();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
-            if parameters.insert(name.into_owned(), SecretString::new(value.into_owned())).is_some() {
+        for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let mut half = || text(halves.next().unwrap_or_default());
+            let (name, value) = (half()?, half()?);
+            if parameters.insert(name, SecretString::new(value)).is_some() {
                 return Err(FormError::Duplicate);
             }
             if parameters.len() > MAX_PARAMETERS {
@@ -57,6 +65,25 @@ impl Parameters {
     pub fn secret(&self, name: &str) -> Option<&SecretString> {
         self.0.get(name).filter(|value| !value.expose().is_empty())
     }
+}
+
+/// One name or value (WHATWG URL §5.1, without its leniency: there every sequence of bytes means something).
+fn text(encoded: &[u8]) -> Result<String, FormError> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.iter();
+    while let Some(&byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || rest.next().and_then(|digit| char::from(*digit).to_digit(16));
+                let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+                value.ok_or(FormError::NotText)?
+            }
+            byte => byte,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| FormError::NotText)?;
+    if text.chars().any(char::is_control) { Err(FormError::NotText) } else { Ok(text) }
 }
 
 /// Whether a `Content-Type` names a form.
@@ -80,6 +107,45 @@ mod tests {
     fn a_doubled_parameter_is_refused_whatever_its_spelling() {
         for text in ["a=1&a=1", "a=1&b=2&%61=3", "a=&a="] {
             assert_eq!(Parameters::parse(text.as_bytes()).err(), Some(FormError::Duplicate), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_text() {
+        let bad: [&[u8]; 16] = [
+            b"a=%00",
+            b"a=\0",
+            b"%00=a",
+            b"a=b%0Dc",
+            b"a=b%0Ac",
+            b"a=b\r\n",
+            b"a=%7F",
+            b"a=%09",
+            b"a=%C2%85",
+            b"a=%FF",
+            b"a=\xff",
+            b"%C3%28=a",
+            b"a=%ED%A0%80",
+            b"a=%",
+            b"a=%4",
+            b"a=%+1",
+        ];
+        for bytes in bad {
+            assert_eq!(Parameters::parse(bytes).err(), Some(FormError::NotText), "{}", String::from_utf8_lossy(bytes));
+        }
+        let form = Parameters::parse("a=%E7%8E%8B+%F0%9F%8F%A6&b=\u{e4}%25&c==&&d".as_bytes()).unwrap();
+        assert_eq!((form.get("a"), form.get("b")), (Some("\u{738b} \u{1f3e6}"), Some("\u{e4}%")));
+        assert_eq!((form.get("c"), form.get("d")), (Some("="), None));
+    }
+
+    /// Where both read something, it is the same.
+    #[test]
+    fn what_is_text_is_read_as_browsers_write_it() {
+        for text in ["a=1&b=%2B+%26", "%61=%3D", "a", "=x", "a=b=c"] {
+            let strict = Parameters::parse(text.as_bytes()).unwrap().0;
+            let strict: Vec<_> = strict.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect();
+            let lenient: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+            assert_eq!(strict, lenient, "{text}");
         }
     }
 

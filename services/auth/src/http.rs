@@ -9,18 +9,17 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
-use crypto::SecretString;
 use runtime::audit::{self, Who};
 use runtime::metrics;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authorize::{COOKIE, LIFETIME};
+use crate::authorize::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
-use crate::error::{ErrorCode, PageRefusal, Refusal};
+use crate::error::{self, ErrorCode, PageRefusal, Refusal};
 use crate::form::{self, FormError, Parameters};
-use crate::pages;
+use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
 
 /// A header field, if it is there exactly once.
@@ -33,20 +32,50 @@ pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
     }
 }
 
-/// Why a form could not be read: it broke off, it is too large, or it is none.
-pub(crate) struct Unreadable(pub(crate) &'static str);
+/// Why a form could not be read: what the operator and what the client is told.
+pub(crate) struct Unreadable(&'static str, &'static str);
+
+impl Unreadable {
+    const fn form(description: &'static str) -> Self {
+        Self("form_unreadable", description)
+    }
+}
+
+impl From<FormError> for Unreadable {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::Duplicate => Self::form("a parameter appears more than once"),
+            FormError::NotText => Self(error::NOT_TEXT, "a parameter is not text"),
+            FormError::TooLarge | FormError::MediaType => Self::form("the form is too large"),
+        }
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(Unreadable(reason, description): Unreadable) -> Self {
+        Self::request(reason, description)
+    }
+}
+
+impl From<Unreadable> for PageRefusal {
+    fn from(Unreadable(reason, _): Unreadable) -> Self {
+        if reason == error::NOT_TEXT { Self::NotText } else { Self::Form }
+    }
+}
 
 /// Reads a form from a body.
 pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Parameters, Unreadable> {
     if !form::is_form(request.content_type()) {
-        return Err(Unreadable("the body is not application/x-www-form-urlencoded"));
+        return Err(Unreadable::form("the body is not application/x-www-form-urlencoded"));
     }
     let body = runtime::extract::read_body(request, &mut payload.into_inner(), form::LIMIT).await;
-    let body = body.map_err(|_| Unreadable("the body broke off or is too large"))?;
-    Parameters::parse(&body).map_err(|error| match error {
-        FormError::Duplicate => Unreadable("a parameter appears more than once"),
-        FormError::TooLarge | FormError::MediaType => Unreadable("the form is too large"),
-    })
+    let body = body.map_err(|_| Unreadable::form("the body broke off or is too large"))?;
+    Ok(Parameters::parse(&body)?)
+}
+
+/// The parameters in a page's address.
+pub(crate) fn query(request: &HttpRequest) -> Result<Parameters, PageRefusal> {
+    Ok(Parameters::parse(request.query_string().as_bytes()).map_err(Unreadable::from)?)
 }
 
 /// A request to a protocol endpoint.
@@ -56,12 +85,13 @@ pub(crate) async fn protocol_request(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<ProtocolRequest, Refusal> {
-    let parameters = form(request, payload).await;
-    let parameters = parameters.map_err(|Unreadable(why)| Refusal::request("form_unreadable", why))?;
+    let parameters = form(request, payload).await?;
     Ok(ProtocolRequest {
         path,
         dpop: field(request, name::DPOP),
         attestation: field(request, name::CLIENT_ATTESTATION),
+        attestation_pop: field(request, name::CLIENT_ATTESTATION_POP),
+        authorization: field(request, name::AUTHORIZATION),
         parameters,
         now: provider.clock.unix(),
     })
@@ -120,7 +150,7 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     work.await.unwrap_or_else(|refusal| {
         metrics::decision(refusal.layer(), "refuse");
         audit::refused(refusal.layer(), &refusal.reason(), Who::default());
-        let mut response = html(refusal.status(), &pages::error(refusal), None);
+        let mut response = html(refusal.status(), &pages::error(refusal));
         if refusal.status() == 503 {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
@@ -128,11 +158,11 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     })
 }
 
-/// A page under its policy. `form_target` is where a form's answer may redirect to, beside ourselves.
-pub(crate) fn html(status: u16, body: &str, form_target: Option<&str>) -> HttpResponse {
+/// A page under the policy of all pages.
+pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, pages::policy(form_target)))
+        .insert_header((header::CONTENT_SECURITY_POLICY, pages::POLICY))
         // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
@@ -140,38 +170,47 @@ pub(crate) fn html(status: u16, body: &str, form_target: Option<&str>) -> HttpRe
         .body(body.to_owned())
 }
 
-/// What happens to the browser's cookie.
+/// What happens to a cookie of the browser's.
 #[derive(Clone, Copy)]
 pub(crate) enum SetCookie<'a> {
-    /// Nothing.
-    Unchanged,
-    /// It names another interaction.
-    Interaction(&'a str),
+    /// It has this value from now on.
+    Keep(&'a Handle, &'a str),
     /// It goes.
-    Remove,
+    Remove(&'a Handle),
+}
+
+impl SetCookie<'_> {
+    fn build(self) -> Cookie<'static> {
+        let (handle, value, seconds) = match self {
+            Self::Keep(handle, value) => (handle, value, LIFETIME),
+            Self::Remove(handle) => (handle, "", 0),
+        };
+        Cookie::build(handle.cookie_name(), value.to_owned())
+            .path("/")
+            .secure(true)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(actix_web::cookie::time::Duration::seconds(seconds))
+            .finish()
+    }
 }
 
 /// 303: the next request is a GET, and no form travels along (FAPI 2.0 §5.3.2.2, item 11).
-pub(crate) fn see_other(location: &str, cookie: SetCookie<'_>) -> HttpResponse {
+pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpResponse {
     let mut builder = HttpResponse::SeeOther();
     builder.insert_header((header::LOCATION, location)).insert_header((header::REFERRER_POLICY, "no-referrer"));
-    let (value, seconds) = match cookie {
-        SetCookie::Unchanged => return builder.finish(),
-        SetCookie::Interaction(value) => (value, LIFETIME),
-        SetCookie::Remove => ("", 0),
-    };
-    let cookie = Cookie::build(COOKIE, value)
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .max_age(actix_web::cookie::time::Duration::seconds(seconds));
-    builder.cookie(cookie.finish()).finish()
+    for cookie in cookies {
+        builder.cookie(cookie.build());
+    }
+    builder.finish()
 }
 
-/// A cookie's value.
-pub(crate) fn secret_cookie(request: &HttpRequest, name: &str) -> Option<SecretString> {
-    request.cookie(name).map(|cookie| SecretString::from(cookie.value()))
+/// The end of an interaction: its cookie goes, and the browser goes on to the client by way of a page.
+pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpResponse, PageRefusal> {
+    let mut response = html(200, &pages::render(page));
+    let removed = response.add_cookie(&SetCookie::Remove(handle).build());
+    removed.map_err(|_| PageRefusal::Internal)?;
+    Ok(response)
 }
 
 /// Refuses a form that another site sent.

@@ -6,7 +6,7 @@
 //! Invariants:
 //! - confidential clients only (FAPI 2.0 §5.3.2.1): the attested app, or a server with a key ([`client_auth`]);
 //! - nothing about a request travels through the browser but its name;
-//! - every token is bound to a key; whatever lets its holder in is stored as a hash;
+//! - every token is bound to a key, a server's refresh token to that server's own; whatever lets its holder in is stored as a hash;
 //! - what is single use is used up by one conditional statement: request, code, client assertion, `DPoP` proof;
 //! - a refusal says the same for all reasons that a thief could learn from; the audit log has the reason.
 

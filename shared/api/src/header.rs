@@ -26,6 +26,8 @@ pub const REQUEST_ID: &str = "request-id";
 pub const TRACEPARENT: &str = "traceparent";
 /// Attestation-based client authentication (draft-ietf-oauth-attestation-based-client-auth).
 pub const CLIENT_ATTESTATION: &str = "oauth-client-attestation";
+/// The proof of that draft's other mode, which is not ours: a request with it is refused.
+pub const CLIENT_ATTESTATION_POP: &str = "oauth-client-attestation-pop";
 /// Standard Webhooks: id of the event, its idempotency key.
 pub const WEBHOOK_ID: &str = "webhook-id";
 /// Standard Webhooks: seconds since the epoch.

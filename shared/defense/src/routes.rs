@@ -11,7 +11,7 @@ use runtime::RouteDoc;
 
 use crate::{Access, Guard, Guarded, Pipeline};
 
-type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
+type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
 struct Row {
     method: Method,
@@ -46,17 +46,17 @@ impl Routes {
         F::Output: Responder + 'static,
         Args: FromRequest + Guarded + 'static,
     {
-        let verb = method.clone();
-        let make: MakeRoute = Arc::new(move || web::method(verb.clone()).to(handler.clone()));
+        let make: MakeRoute = Arc::new(move |method| web::method(method).to(handler.clone()));
         self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), make });
         self
     }
 
-    /// Registers every route; those that ask for a scope stand behind `pipeline`.
+    /// Registers every route, for HEAD too where there is a GET; those that ask for a scope stand behind `pipeline`.
     pub fn configure(&self, pipeline: Option<&Pipeline>, config: &mut ServiceConfig) {
         let mut resources: BTreeMap<&'static str, actix_web::Resource> = BTreeMap::new();
-        for row in &self.rows {
-            let mut route = (row.make)();
+        let routes = self.rows.iter().flat_map(|row| methods(&row.method).map(move |method| (row, method)));
+        for (row, method) in routes {
+            let mut route = (row.make)(method);
             if let (Access::Scope(_), Some(pipeline)) = (row.access, pipeline) {
                 let pipeline = pipeline.clone();
                 route = route.wrap(from_fn(move |request, next| {
@@ -89,4 +89,10 @@ impl Routes {
             })
             .collect()
     }
+}
+
+/// HEAD is GET without the content (RFC 9110 §9.3.2): the same handler behind the same guard; the server leaves the body out.
+fn methods(method: &Method) -> impl Iterator<Item = Method> {
+    let head = (*method == Method::GET).then_some(Method::HEAD);
+    std::iter::once(method.clone()).chain(head)
 }

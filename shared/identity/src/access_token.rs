@@ -34,12 +34,15 @@ pub struct Claims {
     /// Space-separated scopes.
     pub scope: String,
     /// Issued at.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub iat: i64,
     /// Not accepted from here on.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub exp: i64,
     /// Identifier.
     pub jti: String,
     /// When the user last authenticated.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub auth_time: i64,
     /// The device key it is bound to.
     pub cnf: Cnf,

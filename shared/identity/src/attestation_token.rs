@@ -30,8 +30,10 @@ pub struct Claims {
     /// The API it is for, such as `ledger`.
     pub aud: String,
     /// Issued at.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub iat: i64,
     /// Not accepted from here on.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub exp: i64,
     /// Identifier; also names the session key.
     pub jti: String,

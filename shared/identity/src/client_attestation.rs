@@ -28,8 +28,10 @@ pub struct Claims {
     /// The `client_id` that this instance is.
     pub sub: String,
     /// Issued at.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub iat: i64,
     /// Not accepted from here on.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub exp: i64,
     /// Identifier.
     pub jti: String,

@@ -2,7 +2,7 @@
 //!
 //! Invariants (RFC 8725, JWT best current practice):
 //! - the token is measured before it is decoded;
-//! - `alg` and `typ` are exactly what the caller expects; the key decides the algorithm, never the token;
+//! - `alg` and `typ` are what the caller expects (`typ` as the media type that it is); the key decides the algorithm, never the token;
 //! - `crit`, `b64`, `zip` and `enc` are refused: an extension that is not understood must not be skipped;
 //! - no member twice, base64url in its one spelling, three parts;
 //! - claims are reachable only through a verification.
@@ -168,15 +168,24 @@ pub struct Unverified<'a> {
     signature: Vec<u8>,
 }
 
-/// Takes a compact JWS apart. `typ` must be exactly the given one.
+/// Takes a compact JWS apart. `typ` must be the given media type.
 pub fn parse<'a>(token: &'a str, typ: &str) -> Result<Unverified<'a>, JoseError> {
-    parse_where(token, |actual| actual == Some(typ))
+    parse_where(token, |actual| actual.is_some_and(|actual| is_type(actual, typ)))
 }
 
 /// Takes a client's assertion apart (RFC 7523 §2.2), for which no `typ` was defined for long: absent, `JWT` or
 /// `client-authentication+jwt` (draft-ietf-oauth-rfc7523bis).
 pub fn parse_client_assertion(token: &str) -> Result<Unverified<'_>, JoseError> {
-    parse_where(token, |typ| matches!(typ, None | Some("JWT" | "client-authentication+jwt")))
+    let types = ["JWT", "client-authentication+jwt"];
+    parse_where(token, |typ| typ.is_none_or(|typ| types.iter().any(|known| is_type(typ, known))))
+}
+
+/// Whether `typ` names that type (RFC 7515 §4.1.9): media types have no case, and `application/` may be left out before a name
+/// that has no other slash.
+fn is_type(typ: &str, expected: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let prefixed = typ.split_at_checked(PREFIX.len()).filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
+    prefixed.map_or(typ, |(_, name)| name).eq_ignore_ascii_case(expected)
 }
 
 fn parse_where(token: &str, expected: impl Fn(Option<&str>) -> bool) -> Result<Unverified<'_>, JoseError> {

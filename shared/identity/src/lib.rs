@@ -22,6 +22,7 @@ mod json;
 pub mod jwk;
 pub mod message_signature;
 pub mod nonce;
+pub mod numeric_date;
 mod principal;
 pub mod replay;
 mod signer;

@@ -64,8 +64,8 @@ struct Health {
 pub(crate) fn configure(config: &mut web::ServiceConfig, readiness: Arc<Readiness>) {
     config
         .app_data(web::Data::from(readiness))
-        .service(web::resource("/health/live").route(web::get().to(live)))
-        .service(web::resource("/health/ready").route(web::get().to(ready)));
+        .service(web::resource("/health/live").route(web::get().to(live)).route(web::head().to(live)))
+        .service(web::resource("/health/ready").route(web::get().to(ready)).route(web::head().to(ready)));
 }
 
 async fn live() -> HttpResponse {

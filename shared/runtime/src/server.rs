@@ -173,6 +173,9 @@ struct Place {
     connections: usize,
 }
 
+/// Not refused here: a head whose lines end with LF alone. RFC 9112 §2.2 lets a server take it; httparse does, and neither actix
+/// nor `HttpServer` shows the bytes of a head, or of the stream under it, to anybody else. What it could smuggle past a proxy
+/// is bounded by the proxy's own connection: no listener of ours trusts what another hop says of a request.
 fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
     let treatment = at.treatment;
     let server = HttpServer::new(move || {

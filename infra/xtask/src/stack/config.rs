@@ -67,7 +67,7 @@ otlp_endpoint = "http://127.0.0.1:{collector}"
 
     fn auth(&self) -> String {
         let (pki, attestation) = (self.pki.display(), self.internal("attestation"));
-        let scope = "openid offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
+        let scope = "openid profile email offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
         let public_key = std::fs::read_to_string(self.pki.join("secrets/partner-web.jwk"))
             .ok()
             .and_then(|jwk| public_part(&jwk))
@@ -91,7 +91,7 @@ token_endpoint_auth_method = "attest_jwt_client_auth_dpop"
 client_id = "partner-web"
 client_name = "Partner on the web"
 redirect_uris = ["https://localhost:8400/callback"]
-scope = "openid offline_access accounts:read"
+scope = "openid profile email offline_access accounts:read"
 token_endpoint_auth_method = "private_key_jwt"
 jwks = {{ keys = [{public_key}] }}
 "#

@@ -47,6 +47,7 @@ pub(crate) struct Presented {
 struct ProofClaims {
     challenge: String,
     evidence_hash: String,
+    #[serde(deserialize_with = "identity::numeric_date::deserialize")]
     iat: i64,
 }
 

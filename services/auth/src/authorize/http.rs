@@ -2,18 +2,18 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
+use runtime::Cookies;
 
-use super::{Begun, COOKIE, Interaction, begin};
+use super::{Begun, Handle, Interaction, begin};
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{SetCookie, form, from_our_page, page, secret_cookie, see_other};
+use crate::http::{SetCookie, form, from_our_page, page, query, see_other};
 use crate::provider::Provider;
 use crate::routes;
 
 /// Public: the request was pushed by an authenticated client, and the person has yet to log in.
 pub async fn get_authorize(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    let query = request.query_string().as_bytes();
-    page(async { answer(&provider, &Parameters::parse(query).map_err(|_| PageRefusal::Form)?).await }).await
+    page(async { answer(&provider, &request, &query(&request)?).await }).await
 }
 
 /// Public: as with GET (OpenID Connect Core §3.1.2.1 wants both).
@@ -23,23 +23,33 @@ pub async fn post_authorize(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    page(async { answer(&provider, &form(&request, payload).await.map_err(|_| PageRefusal::Form)?).await }).await
+    page(async { answer(&provider, &request, &form(&request, payload).await?).await }).await
 }
 
 /// Only `client_id` and `request_uri` count; whatever else is in the URL was not pushed (RFC 9126 §4).
-async fn answer(provider: &Provider, parameters: &Parameters) -> Result<HttpResponse, PageRefusal> {
+async fn answer(
+    provider: &Provider,
+    request: &HttpRequest,
+    parameters: &Parameters,
+) -> Result<HttpResponse, PageRefusal> {
     let (Some(client_id), Some(request_uri)) = (parameters.get("client_id"), parameters.get("request_uri")) else {
         return Err(PageRefusal::Request);
     };
+    let too_many = Handle::too_many(&Cookies::of(request)?);
     Ok(match begin(provider, client_id, request_uri, provider.clock.unix()).await? {
-        Begun::Interaction(cookie) => see_other(routes::LOGIN, SetCookie::Interaction(&cookie)),
-        Begun::Answer(url) => see_other(url.as_str(), SetCookie::Unchanged),
+        Begun::Interaction(cookie) => {
+            let handle = Handle::mint();
+            let mut cookies: Vec<_> = too_many.iter().map(SetCookie::Remove).collect();
+            cookies.push(SetCookie::Keep(&handle, &cookie));
+            see_other(&handle.page(routes::LOGIN), &cookies)
+        }
+        Begun::Answer(url) => see_other(url.as_str(), &[]),
     })
 }
 
-/// The interaction that the browser's cookie names.
+/// The interaction that a page's address and the browser's cookie name.
 pub(crate) async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
-    Interaction::load(provider, secret_cookie(request, COOKIE), provider.clock.unix()).await
+    Interaction::load(provider, &query(request)?, &Cookies::of(request)?, provider.clock.unix()).await
 }
 
 /// A form that was sent from one of our pages by the browser that the interaction belongs to.
@@ -49,7 +59,7 @@ pub(crate) async fn submitted(
     payload: web::Payload,
 ) -> Result<(Interaction, Parameters), PageRefusal> {
     from_our_page(provider, request)?;
-    let form = form(request, payload).await.map_err(|_| PageRefusal::Form)?;
+    let form = form(request, payload).await?;
     let interaction = interaction(provider, request).await?;
     interaction.check_csrf(&form)?;
     Ok((interaction, form))

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crypto::{SecretString, b64, hash};
+use runtime::Cookies;
 use uuid::Uuid;
 
+use super::handle::{Handle, PARAMETER};
 use super::store;
 use crate::clients::Client;
 use crate::error::PageRefusal;
@@ -13,8 +15,6 @@ use crate::opaque::Digest;
 use crate::par::{self, AuthorizationRequest};
 use crate::provider::Provider;
 
-/// The cookie's name. The prefix makes browsers insist on `Secure`, `Path=/` and this very host (RFC 6265bis §4.1.3.2).
-pub const COOKIE: &str = "__Host-redoubt-interaction";
 /// Seconds that a person has.
 pub const LIFETIME: i64 = 600;
 
@@ -30,6 +30,7 @@ pub struct Authenticated {
 /// An interaction that is under way.
 pub struct Interaction {
     cookie: SecretString,
+    pub(crate) handle: Handle,
     pub(crate) digest: Digest,
     pub(crate) request_digest: Digest,
     pub(crate) client: Arc<Client>,
@@ -39,15 +40,22 @@ pub struct Interaction {
 }
 
 impl Interaction {
-    /// The interaction that a cookie names.
-    pub async fn load(provider: &Provider, cookie: Option<SecretString>, now: i64) -> Result<Self, PageRefusal> {
-        let cookie = cookie.ok_or(PageRefusal::Interaction)?;
+    /// The interaction that a page's address names, for the browser that holds its cookie.
+    pub async fn load(
+        provider: &Provider,
+        address: &Parameters,
+        cookies: &Cookies<'_>,
+        now: i64,
+    ) -> Result<Self, PageRefusal> {
+        let handle = address.get(PARAMETER).and_then(Handle::parse).ok_or(PageRefusal::Interaction)?;
+        let cookie = SecretString::from(handle.cookie(cookies)?.ok_or(PageRefusal::Interaction)?);
         let digest = Digest::of(cookie.expose());
         let row = store::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;
         // A client can leave the configuration while somebody logs in.
         let client = provider.clients.get(&row.stored.client_id).ok_or(PageRefusal::Interaction)?;
         Ok(Self {
             cookie,
+            handle,
             digest,
             request_digest: row.request_digest,
             client: Arc::clone(client),

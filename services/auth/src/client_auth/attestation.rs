@@ -21,9 +21,6 @@ pub(super) async fn verify(
     token: &str,
     proof: Option<&Proof>,
 ) -> Result<AuthenticatedClient, Refusal> {
-    if request.parameters.get("client_assertion").is_some() {
-        return Err(Refusal::request("two_client_authentications", "authenticate the client in one way"));
-    }
     let epoch = jose::parse(token, TYP).map_err(TokenError::from).and_then(|token| {
         let kid = token.header().kid.as_deref().and_then(|kid| kid.parse().ok());
         kid.ok_or(TokenError::UnknownKey)

@@ -25,6 +25,10 @@ pub struct ProtocolRequest {
     pub dpop: Field,
     /// `OAuth-Client-Attestation`.
     pub attestation: Field,
+    /// `OAuth-Client-Attestation-PoP`.
+    pub attestation_pop: Field,
+    /// `Authorization`.
+    pub authorization: Field,
     /// The form.
     pub parameters: Parameters,
     /// Unix seconds when it arrived: the one time of this request.
@@ -66,6 +70,7 @@ impl Admitted {
 
 /// Authenticates the client and checks the proof, everything that is used up last.
 pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Admitted, Refusal> {
+    one_method(request)?;
     let htu = provider.endpoint(request.path);
     let expect = Expect { htm: "POST", htu: &htu, access_token: None, now: request.now };
     let proof = provider.proofs.verify(&request.dpop, &expect)?;
@@ -84,6 +89,21 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
     }
     let key = proof.map(|proof| provider.proofs.claim(proof, request.now)).transpose()?;
     Ok(Admitted { client, key })
+}
+
+/// RFC 6749 §2.3: one way to authenticate in each request. Of two, one would be looked at and the other believed by whoever logs
+/// or forwards the request.
+fn one_method(request: &ProtocolRequest) -> Result<(), Refusal> {
+    if request.attestation_pop != Field::Absent {
+        // The combined mode has no proof but the `DPoP` proof; what is not verified must not be there.
+        return Err(attestation::refusal("pop_beside_dpop"));
+    }
+    let headers = [&request.attestation, &request.authorization].map(|field| *field != Field::Absent);
+    let parameters = ["client_assertion", "client_secret"].map(|name| request.parameters.get(name).is_some());
+    if headers.into_iter().chain(parameters).filter(|shown| *shown).count() > 1 {
+        return Err(Refusal::request("two_client_authentications", "authenticate the client in one way"));
+    }
+    Ok(())
 }
 
 /// The client of that id, if it may authenticate in this way; and `client_id`, where it is sent, must name it too.

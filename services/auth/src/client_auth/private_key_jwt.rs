@@ -11,7 +11,9 @@ use crate::opaque::Digest;
 use crate::provider::Provider;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Seconds that an assertion may still have to live.
+/// Seconds that an assertion may still have to live. No standard names a number; one that lives for an hour is a password for
+/// an hour to whoever reads a log, and its identifier must be remembered as long. The audit log names the limit, because
+/// clients of other makes often set an hour.
 const MAX_LIFETIME: i64 = 300;
 /// FAPI 2.0 §5.3.2.1: up to 10 s ahead must be accepted.
 const MAX_AHEAD: i64 = 10;
@@ -24,11 +26,12 @@ struct Claims {
     iss: String,
     sub: String,
     aud: String,
+    #[serde(deserialize_with = "identity::numeric_date::deserialize")]
     exp: i64,
     jti: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "identity::numeric_date::deserialize_option")]
     nbf: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "identity::numeric_date::deserialize_option")]
     iat: Option<i64>,
 }
 
@@ -78,7 +81,7 @@ fn check(claims: &Claims, issuer: &str, now: i64) -> Result<(), &'static str> {
         return Err("assertion_expired");
     }
     if claims.exp > now.saturating_add(MAX_LIFETIME + MAX_AHEAD) {
-        return Err("lifetime_invalid");
+        return Err("lifetime_over_300_seconds");
     }
     let latest = now.saturating_add(MAX_AHEAD);
     if claims.nbf.is_some_and(|nbf| nbf > latest) || claims.iat.is_some_and(|iat| iat > latest) {
@@ -122,7 +125,7 @@ mod tests {
         assert_eq!(outcome(|claims| claims.aud = format!("{ISSUER}/")), Err("audience_mismatch"));
         assert_eq!(outcome(|claims| claims.jti.clear()), Err("jti_invalid"));
         assert_eq!(outcome(|claims| claims.exp = NOW), Err("assertion_expired"));
-        assert_eq!(outcome(|claims| claims.exp = NOW + 311), Err("lifetime_invalid"));
+        assert_eq!(outcome(|claims| claims.exp = NOW + 311), Err("lifetime_over_300_seconds"));
         assert_eq!(outcome(|claims| claims.nbf = Some(NOW + 11)), Err("assertion_not_yet_valid"));
         assert_eq!(outcome(|claims| claims.iat = Some(NOW + 61)), Err("assertion_not_yet_valid"));
     }

@@ -64,6 +64,11 @@ impl Client {
         })
     }
 
+    /// Whether it proves to be itself by the attestation of one of its installations, so that a proven key is one device.
+    pub fn is_attested(&self) -> bool {
+        matches!(self.authentication, Authentication::Attested)
+    }
+
     /// Whether answers may go there: character by character (RFC 9700 §2.1).
     pub fn may_redirect_to(&self, uri: &str) -> bool {
         self.redirect_uris.iter().any(|registered| registered == uri)

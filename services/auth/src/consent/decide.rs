@@ -1,4 +1,4 @@
-//! Writes the answer and makes the redirect.
+//! Writes the answer and says where it goes.
 
 use url::Url;
 

@@ -7,8 +7,8 @@ use super::{Decision, decide, scopes};
 use crate::authorize::http::{interaction, submitted};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
-use crate::http::{SetCookie, html, page, see_other};
-use crate::pages::{self, ConsentPage, render};
+use crate::http::{html, onward, page, see_other};
+use crate::pages::{self, ConsentPage, OnwardPage, render};
 use crate::provider::Provider;
 use crate::routes;
 
@@ -18,7 +18,7 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: Http
         let interaction = interaction(&provider, &request).await?;
         match interaction.authenticated {
             Some(person) => consent_page(&provider, &interaction, person).await,
-            None => Ok(see_other(routes::LOGIN, SetCookie::Unchanged)),
+            None => Ok(see_other(&interaction.handle.page(routes::LOGIN), &[])),
         }
     })
     .await
@@ -34,7 +34,7 @@ pub async fn post_consent(
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
         let Some(person) = interaction.authenticated else {
-            return Ok(see_other(routes::LOGIN, SetCookie::Unchanged));
+            return Ok(see_other(&interaction.handle.page(routes::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
             Some("allow") => Decision::Allow,
@@ -42,7 +42,12 @@ pub async fn post_consent(
             _ => return Err(PageRefusal::Form),
         };
         let url = decide(&provider, &interaction, person, decision, provider.clock.unix()).await?;
-        Ok(see_other(url.as_str(), SetCookie::Remove))
+        let page = OnwardPage {
+            client: &interaction.client.name,
+            destination: &url.origin().ascii_serialization(),
+            location: url.as_str(),
+        };
+        onward(&page, &interaction.handle)
     })
     .await
 }
@@ -53,14 +58,14 @@ async fn consent_page(
     person: Authenticated,
 ) -> Result<HttpResponse, PageRefusal> {
     let profile = crate::userinfo::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
-    let target = &interaction.request.redirect_uri;
     let permissions: Vec<&str> = scopes::split(&interaction.request.scope).filter_map(scopes::describe).collect();
     let page = ConsentPage {
         client: &interaction.client.name,
-        destination: &pages::origin(target).unwrap_or_default(),
+        action: &interaction.handle.page(routes::CONSENT),
+        destination: &pages::origin(&interaction.request.redirect_uri).unwrap_or_default(),
         csrf: &interaction.csrf(),
         name: &profile.name,
         permissions: &permissions,
     };
-    Ok(html(200, &render(&page), Some(target)))
+    Ok(html(200, &render(&page)))
 }

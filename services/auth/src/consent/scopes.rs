@@ -4,12 +4,18 @@ use api::scope::{self, Scope as _};
 
 /// The scope without which there is no ID token and no userinfo.
 pub const OPENID: &str = "openid";
+/// The scope that gives the name (OpenID Connect Core §5.4).
+pub const PROFILE: &str = "profile";
+/// The scope that gives the address.
+pub const EMAIL: &str = "email";
 /// The scope without which there is no refresh token (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Every scope, in the order of the documentation, in words.
-pub const ALL: [(&str, &str); 7] = [
-    (OPENID, "Know who you are: your name and e-mail address"),
+pub const ALL: [(&str, &str); 9] = [
+    (OPENID, "Know that it is you, under a number that is not your name"),
+    (PROFILE, "Know your name"),
+    (EMAIL, "Know your e-mail address"),
     (OFFLINE_ACCESS, "Stay signed in on this device, for 90 days at most"),
     (scope::AccountsRead::NAME, "See your accounts, their entries and your payments"),
     (scope::AccountsWrite::NAME, "Open accounts for you"),
@@ -28,6 +34,17 @@ pub fn split(scope: &str) -> impl Iterator<Item = &str> {
     scope.split(' ').filter(|name| !name.is_empty())
 }
 
+/// A `scope` value of these, each once, in the order in which they came (RFC 6749 §3.3: a set).
+pub fn fold<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    let mut unique: Vec<&str> = Vec::new();
+    for scope in scopes {
+        if !unique.contains(&scope) {
+            unique.push(scope);
+        }
+    }
+    unique.join(" ")
+}
+
 /// Whether a `scope` value has that scope.
 pub fn contains(scope: &str, name: &str) -> bool {
     split(scope).any(|held| held == name)
@@ -42,6 +59,12 @@ mod tests {
         for name in scope::ALL {
             assert!(describe(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_doubled_scope_is_there_once() {
+        assert_eq!(fold(split("openid  accounts:read openid accounts:read")), "openid accounts:read");
+        assert_eq!(fold(split("")), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The pages: plain HTML, no scripts, no third party, one style sheet.
 //!
-//! Templates are compiled and escape by default. Every page has a policy under which nothing but our style sheet loads and
-//! forms go only to us, and on from us only to the client that asked.
+//! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet loads and
+//! forms go only to us. On to the client leads no redirect but a page ([`OnwardPage`]).
 
 pub mod http;
 
@@ -20,6 +20,10 @@ pub(crate) const STYLE: &str = include_str!("../../assets/style.css");
 pub struct LoginPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The other way to log in.
+    pub other: &'a str,
     /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
@@ -34,6 +38,10 @@ pub struct LoginPage<'a> {
 pub struct RegisterPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The other way to log in.
+    pub other: &'a str,
     /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
@@ -52,6 +60,8 @@ pub struct RegisterPage<'a> {
 pub struct ConsentPage<'a> {
     /// The client's name.
     pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
     /// Where the answer goes.
     pub destination: &'a str,
     /// The form's token.
@@ -60,6 +70,21 @@ pub struct ConsentPage<'a> {
     pub name: &'a str,
     /// What is asked for, in words.
     pub permissions: &'a [&'a str],
+}
+
+/// On to the client with the answer: by itself where the browser does that (meta refresh), else by a link.
+///
+/// Not a redirect, because browsers (Chromium) apply the `form-action` of the page with the form to the whole chain of redirects that
+/// its answer begins. The client's callback may send the browser on to wherever it likes, and nobody can list that in a policy.
+#[derive(Template)]
+#[template(path = "onward.html")]
+pub struct OnwardPage<'a> {
+    /// The client's name.
+    pub client: &'a str,
+    /// The client's origin, for the person to see.
+    pub destination: &'a str,
+    /// The client's redirect URI with the answer in it.
+    pub location: &'a str,
 }
 
 #[derive(Template)]
@@ -78,12 +103,9 @@ pub fn error(refusal: PageRefusal) -> String {
     render(&ErrorPage { message: refusal.message() })
 }
 
-/// The `Content-Security-Policy` of a page. Browsers apply `form-action` to the redirect that answers a form as well, so
-/// the page whose form ends at the client names the client.
-pub fn policy(form_target: Option<&str>) -> String {
-    let target = form_target.and_then(origin).map(|origin| format!(" {origin}")).unwrap_or_default();
-    format!("default-src 'none'; style-src 'self'; form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'")
-}
+/// The `Content-Security-Policy` of every page.
+pub const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Scheme, host and port of a URL.
 pub fn origin(url: &str) -> Option<String> {
@@ -128,27 +150,45 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_names_the_client_by_its_origin_only() {
-        let policy = policy(Some("https://localhost:8400/callback?x=1;script-src *"));
-        assert!(policy.contains("form-action 'self' https://localhost:8400; frame-ancestors 'none'"), "{policy}");
-        assert!(!policy.contains("script-src"));
-        assert!(super::policy(None).starts_with("default-src 'none'; style-src 'self'; form-action 'self';"));
+    fn the_way_on_is_one_attribute_whatever_is_in_the_answer() {
+        let location = "https://app.test/cb?code=x&state=a%22%3E;url=b&iss=c";
+        let page = render(&OnwardPage { client: "c", destination: "https://app.test", location });
+        let escaped = location.replace('&', "&#38;");
+        assert!(page.contains(&format!("<meta http-equiv=\"refresh\" content=\"0; url={escaped}\">")), "{page}");
+        assert!(page.contains(&format!("href=\"{escaped}\"")), "{page}");
     }
 
     #[test]
     fn every_page_renders_escapes_and_has_no_script() {
         let evil = "<script>alert(1)</script>\"'";
         let pages = [
-            render(&LoginPage { client: evil, csrf: "token", email: evil, error: Some(evil) }),
+            render(&LoginPage {
+                client: evil,
+                action: evil,
+                other: evil,
+                csrf: "token",
+                email: evil,
+                error: Some(evil),
+            }),
             render(&RegisterPage {
                 client: evil,
+                action: evil,
+                other: evil,
                 csrf: "token",
                 name: evil,
                 email: evil,
                 error: Some(evil),
                 min_password: 15,
             }),
-            render(&ConsentPage { client: evil, destination: evil, csrf: "token", name: evil, permissions: &[evil] }),
+            render(&ConsentPage {
+                client: evil,
+                action: evil,
+                destination: evil,
+                csrf: "token",
+                name: evil,
+                permissions: &[evil],
+            }),
+            render(&OnwardPage { client: evil, destination: evil, location: evil }),
             error(PageRefusal::Request),
         ];
         for page in pages {
@@ -159,7 +199,16 @@ mod tests {
 
     #[test]
     fn every_field_has_a_label() {
-        let page = render(&RegisterPage { client: "c", csrf: "t", name: "", email: "", error: None, min_password: 15 });
+        let page = render(&RegisterPage {
+            client: "c",
+            action: "",
+            other: "",
+            csrf: "t",
+            name: "",
+            email: "",
+            error: None,
+            min_password: 15,
+        });
         for field in ["name", "email", "password"] {
             assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
         }

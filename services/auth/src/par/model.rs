@@ -96,13 +96,7 @@ fn scope(client: &Client, parameters: &Parameters) -> Result<String, Refusal> {
     if !requested.iter().all(|scope| client.may_ask_for(scope)) {
         return invalid("scope_not_allowed", "a scope is unknown or not allowed to this client");
     }
-    let mut unique: Vec<&str> = Vec::new();
-    for scope in requested {
-        if !unique.contains(&scope) {
-            unique.push(scope);
-        }
-    }
-    Ok(unique.join(" "))
+    Ok(scopes::fold(requested.into_iter()))
 }
 
 /// A challenge is the base64url of a SHA-256: 43 characters.

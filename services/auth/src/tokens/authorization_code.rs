@@ -13,6 +13,7 @@ use crate::error::Refusal;
 use crate::form::Parameters;
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::userinfo::Released;
 
 pub(super) const GRANT_TYPE: &str = "authorization_code";
 const LAYER: &str = "authorization_code";
@@ -58,7 +59,10 @@ pub(super) async fn redeem(
     );
     let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh);
     if scopes::contains(&entitlement.scope, scopes::OPENID) {
-        return response.with_id_token(provider, &entitlement, client, nonce, now);
+        let released = Released::of(provider, entitlement.user_id, &entitlement.scope).await;
+        // The code is used up, so this cannot be repeated; the person logs in anew.
+        let released = released.ok().flatten().ok_or_else(|| Refusal::internal(&"a profile cannot be read"))?;
+        return response.with_id_token(provider, &entitlement, released, client, nonce, now);
     }
     Ok(response)
 }

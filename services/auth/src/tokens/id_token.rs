@@ -2,14 +2,16 @@
 //! signs no ES256.
 
 use identity::jose::{self, Header};
-use openidconnect::core::CoreIdTokenClaims;
+use openidconnect::core::{CoreGenderClaim, CoreIdTokenClaims};
 use openidconnect::{
-    Audience, AuthenticationMethodReference, EmptyAdditionalClaims, IssuerUrl, Nonce, StandardClaims, SubjectIdentifier,
+    Audience, AuthenticationMethodReference, EmptyAdditionalClaims, EndUserEmail, EndUserName, IssuerUrl,
+    LocalizedClaim, Nonce, StandardClaims, SubjectIdentifier,
 };
 
 use super::Entitlement;
 use crate::provider::Provider;
 use crate::store::at;
+use crate::userinfo::Released;
 
 /// Seconds within which a client looks at it.
 const LIFETIME: i64 = 300;
@@ -28,6 +30,7 @@ pub(super) enum IdTokenError {
 pub(super) fn issue(
     provider: &Provider,
     entitlement: &Entitlement,
+    released: Released,
     client_id: &str,
     nonce: Option<String>,
     now: i64,
@@ -37,7 +40,7 @@ pub(super) fn issue(
         vec![Audience::new(client_id.to_owned())],
         at(now + LIFETIME),
         at(now),
-        StandardClaims::new(SubjectIdentifier::new(entitlement.user_id.to_string())),
+        person(released),
         EmptyAdditionalClaims {},
     )
     .set_auth_time(Some(at(entitlement.authenticated_at)))
@@ -45,4 +48,13 @@ pub(super) fn issue(
     .set_nonce(nonce.map(Nonce::new));
     let header = Header::new("JWT").with_kid(provider.keys.kid());
     Ok(jose::sign_es256(provider.keys.signing(), &header, &claims)?)
+}
+
+/// The same as userinfo says.
+fn person(released: Released) -> StandardClaims<CoreGenderClaim> {
+    let Released { sub, name, email, email_verified } = released;
+    StandardClaims::new(SubjectIdentifier::new(sub.to_string()))
+        .set_name(name.map(|name| LocalizedClaim::from(EndUserName::new(name))))
+        .set_email(email.map(EndUserEmail::new))
+        .set_email_verified(email_verified)
 }

@@ -11,6 +11,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::provider::Provider;
+use crate::userinfo::Released;
 
 /// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
 #[derive(Debug)]
@@ -76,11 +77,12 @@ impl TokenResponse {
         mut self,
         provider: &Provider,
         entitlement: &Entitlement,
+        released: Released,
         client: &AuthenticatedClient,
         nonce: Option<String>,
         now: i64,
     ) -> Result<Self, Refusal> {
-        let token = id_token::issue(provider, entitlement, &client.client().id, nonce, now);
+        let token = id_token::issue(provider, entitlement, released, &client.client().id, nonce, now);
         self.id_token = Some(token.map_err(|error| Refusal::internal(&error))?);
         Ok(self)
     }

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - a token is made from an [`Entitlement`] and a proven key, and both are made only by the checks that they stand for;
 //! - a code is used up by one UPDATE, so of many uses at once one wins; a second use revokes the grant;
-//! - a refresh token works for its client and its device key only; it is not rotated (FAPI 2.0 §5.3.2.1, item 11), because
+//! - a refresh token works for its client only, and on a phone for its device key only; it is not rotated (FAPI 2.0 §5.3.2.1, item 11), because
 //!   a lost answer must not log anybody out and a stolen token is of no use without the key;
 //! - access tokens live five minutes.
 

@@ -1,4 +1,9 @@
 //! `grant_type=refresh_token` (RFC 6749 §6), for tokens that are bound and therefore stay.
+//!
+//! Bound to what: that of an attested client to the key of its instance (draft-ietf-oauth-attestation-based-client-auth), because
+//! the attestation says which app asks and the key alone says which phone. That of a client with a key of its own to that client
+//! and its key; its `DPoP` key may be another one after a restart or on another of its machines (RFC 9449 §5). The new access
+//! token is bound to the key of the new proof in both cases.
 
 use crypto::{b64, hash};
 
@@ -59,7 +64,8 @@ pub(super) async fn refresh(
     if !is_well_formed(token) {
         return Err(refuse("refresh_token_malformed"));
     }
-    let bearer = store::Bearer { client_id: &client.client().id, jkt: key.jkt().as_str() };
+    let jkt = client.client().is_attested().then(|| key.jkt().as_str());
+    let bearer = store::Bearer { client_id: &client.client().id, jkt };
     let found = store::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
     let scope = narrow(&entitlement.scope, parameters)?;
@@ -85,7 +91,7 @@ fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Refusal> {
             "scope is wider than what was granted",
         ));
     }
-    Ok(requested.join(" "))
+    Ok(scopes::fold(requested.into_iter()))
 }
 
 #[cfg(test)]

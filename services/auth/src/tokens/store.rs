@@ -108,7 +108,8 @@ pub(super) async fn bind(
 /// Who brings a refresh token.
 pub(super) struct Bearer<'a> {
     pub(super) client_id: &'a str,
-    pub(super) jkt: &'a str,
+    /// The key of the instance, where the client has instances.
+    pub(super) jkt: Option<&'a str>,
 }
 
 #[derive(QueryableByName)]
@@ -126,7 +127,7 @@ struct Granted {
 /// diesel has no UPDATE … FROM; binds are typed all the same.
 const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 from grants \
     where token_hash = $2 and refresh_tokens.grant_id = grants.id \
-    and grants.client_id = $3 and grants.jkt = $4 and grants.revoked_at is null \
+    and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null \
     and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
     returning grants.id, grants.user_id, grants.scope, grants.authenticated_at";
 
@@ -142,7 +143,7 @@ pub(super) async fn use_refresh_token(
         .bind::<sql_types::Timestamptz, _>(at(now))
         .bind::<sql_types::Binary, _>(&digest.0)
         .bind::<sql_types::Text, _>(bearer.client_id)
-        .bind::<sql_types::Text, _>(bearer.jkt)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt)
         .bind::<sql_types::Timestamptz, _>(at(now - IDLE))
         .get_result(&mut connection)
         .await
@@ -174,7 +175,9 @@ async fn why_not_refreshed(
     Ok(match row {
         None => "refresh_token_unknown",
         Some((client_id, ..)) if client_id != bearer.client_id => "refresh_token_of_another_client",
-        Some((_, jkt, _)) if jkt.as_deref() != Some(bearer.jkt) => "refresh_token_of_another_key",
+        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_deref() != Some(own)) => {
+            "refresh_token_of_another_key"
+        }
         Some((_, _, Some(_))) => "grant_revoked",
         Some((_, _, None)) => "refresh_token_expired",
     })

@@ -3,7 +3,6 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
-use serde_json::json;
 
 use super::{ResourceRequest, userinfo};
 use crate::error::{ErrorCode, Refusal};
@@ -22,9 +21,7 @@ pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request
         now: provider.clock.unix(),
     };
     match userinfo(&provider, &request).await {
-        Ok((subject, profile)) => {
-            builder(&provider, 200).json(json!({ "sub": subject, "name": profile.name, "email": profile.email }))
-        }
+        Ok(released) => builder(&provider, 200).json(released),
         Err(refusal) => challenge(&provider, &refusal),
     }
 }

@@ -1,5 +1,8 @@
 //! Userinfo (OpenID Connect Core §5.3): who the person is, for a client that they have told so.
 //!
+//! [`Released`] is all that a client learns of a person, here and in the ID token: what the scopes that the person has consented
+//! to name (§5.4), and no more. What is not released is not even opened.
+//!
 //! A resource like any other: access token in the `Authorization` header under the scheme `DPoP`, proof with `ath`, one key in
 //! both (RFC 9449 §7). Beyond that it sees what a resource server cannot: whether the grant has been revoked since.
 
@@ -7,11 +10,12 @@ pub mod http;
 
 use identity::access_token::{self, Claims, Expect};
 use identity::dpop;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::consent::scopes;
 use crate::dpop::Field;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, PageRefusal, Refusal};
 use crate::provider::Provider;
 use crate::tokens;
 use crate::users::Profile;
@@ -30,8 +34,42 @@ pub struct ResourceRequest {
     pub now: i64,
 }
 
-/// Who the access token stands for, and what they told us.
-pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<(Uuid, Profile), Refusal> {
+/// What a client may know of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// The pseudonymous subject.
+    pub sub: Uuid,
+    /// Under the scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Under the scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// With the address: whether its owner has shown that mail to it reaches them. There is no such proof yet, so nobody has, and
+    /// no client may find an account by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+}
+
+impl Released {
+    /// What `scope` releases of a person; `None` when there is no such person.
+    pub(crate) async fn of(provider: &Provider, sub: Uuid, scope: &str) -> Result<Option<Self>, PageRefusal> {
+        let has = |name| scopes::contains(scope, name);
+        if !has(scopes::PROFILE) && !has(scopes::EMAIL) {
+            return Ok(Some(Self { sub, name: None, email: None, email_verified: None }));
+        }
+        let profile = profile(provider, sub).await?;
+        Ok(profile.map(|Profile { name, email }| Self {
+            sub,
+            name: has(scopes::PROFILE).then_some(name),
+            email: has(scopes::EMAIL).then_some(email),
+            email_verified: has(scopes::EMAIL).then_some(false),
+        }))
+    }
+}
+
+/// Who the access token stands for, as far as it says that they told so.
+pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<Released, Refusal> {
     let claims = authorize(provider, request)?;
     if !scopes::contains(&claims.scope, scopes::OPENID) {
         return Err(Refusal::new(ErrorCode::InsufficientScope, "authorization", "scope_missing", "openid is required"));
@@ -45,12 +83,12 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
     if !live {
         return Err(invalid("grant_revoked"));
     }
-    let profile = profile(provider, user).await.map_err(|_| Refusal::unavailable("profile_unavailable"))?;
-    Ok((user, profile.ok_or(invalid("subject_unknown"))?))
+    let released = Released::of(provider, user, &claims.scope).await;
+    released.map_err(|_| Refusal::unavailable("profile_unavailable"))?.ok_or(invalid("subject_unknown"))
 }
 
 /// A person's profile, opened.
-pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Profile>, crate::error::PageRefusal> {
+pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Profile>, PageRefusal> {
     let Some(sealed) = crate::users::store::profile(&provider.pool, user).await? else {
         return Ok(None);
     };
@@ -58,7 +96,7 @@ pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Pr
         Ok(profile) => Ok(Some(profile)),
         Err(error) => {
             tracing::error!(cause = %error, reason = error.reason(), subject = %user, "a profile does not open");
-            Err(crate::error::PageRefusal::Internal)
+            Err(PageRefusal::Internal)
         }
     }
 }

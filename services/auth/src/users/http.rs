@@ -34,7 +34,7 @@ pub async fn post_login(
         let email = form.get("email").unwrap_or_default();
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
         Ok(match outcome {
-            LogIn::Done(cookie) => see_other(routes::CONSENT, SetCookie::Interaction(&cookie)),
+            LogIn::Done(cookie) => to_consent(&interaction, &cookie),
             LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG)),
             LogIn::Blocked(seconds) => blocked(&interaction, email, seconds),
         })
@@ -63,7 +63,7 @@ pub async fn post_register(
             password: &password(&form),
         };
         Ok(match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
-            Ok(cookie) => see_other(routes::CONSENT, SetCookie::Interaction(&cookie)),
+            Ok(cookie) => to_consent(&interaction, &cookie),
             Err(message) => register_page(&interaction, 422, &form, Some(message)),
         })
     })
@@ -74,21 +74,36 @@ fn password(form: &Parameters) -> SecretString {
     form.secret("password").cloned().unwrap_or_else(|| SecretString::from(""))
 }
 
+/// Who has logged in goes on under a new cookie of the same name.
+fn to_consent(interaction: &Interaction, cookie: &str) -> HttpResponse {
+    let handle = &interaction.handle;
+    see_other(&handle.page(routes::CONSENT), &[SetCookie::Keep(handle, cookie)])
+}
+
 fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option<&str>) -> HttpResponse {
-    let page = LoginPage { client: &interaction.client.name, csrf: &interaction.csrf(), email, error };
-    html(status, &render(&page), None)
+    let page = LoginPage {
+        client: &interaction.client.name,
+        action: &interaction.handle.page(routes::LOGIN),
+        other: &interaction.handle.page(routes::REGISTER),
+        csrf: &interaction.csrf(),
+        email,
+        error,
+    };
+    html(status, &render(&page))
 }
 
 fn register_page(interaction: &Interaction, status: u16, form: &Parameters, error: Option<&str>) -> HttpResponse {
     let page = RegisterPage {
         client: &interaction.client.name,
+        action: &interaction.handle.page(routes::REGISTER),
+        other: &interaction.handle.page(routes::LOGIN),
         csrf: &interaction.csrf(),
         name: form.get("name").unwrap_or_default(),
         email: form.get("email").unwrap_or_default(),
         error,
         min_password: MIN_CHARACTERS,
     };
-    html(status, &render(&page), None)
+    html(status, &render(&page))
 }
 
 fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> HttpResponse {

@@ -87,14 +87,19 @@ async fn turn(provider: &Provider, counter: &Digest, now: i64) -> Result<Turn, P
 }
 
 /// The counter of this identifier; on a device that its owner uses, that device's own.
+///
+/// A device is the key of an attested instance, which came with a proof when the request was pushed. Neither the key of a
+/// server, which is everybody's who uses that server, nor one that a server has only named (`dpop_jkt`): either would tell an
+/// address that somebody has from one that nobody has, and let strangers use up the tries of the owner's phone.
 async fn counter(
     provider: &Provider,
     interaction: &Interaction,
     identifier: &str,
     lookup: &Digest,
 ) -> Result<Digest, PageRefusal> {
-    let known = match &interaction.jkt {
-        Some(jkt) if store::knows_device(&provider.pool, lookup, jkt).await? => Some(jkt.as_str()),
+    let client = &interaction.client;
+    let known = match interaction.jkt.as_deref().filter(|_| client.is_attested()) {
+        Some(jkt) if store::knows_device(&provider.pool, lookup, &client.id, jkt).await? => Some(jkt),
         _ => None,
     };
     Ok(provider.directory.throttle(identifier, known))

@@ -30,12 +30,18 @@ pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, 
     Ok(row.map(|(id, password_hash)| Login { id, password_hash }))
 }
 
-/// Whether that device has been granted something by that person, and still is.
-pub(super) async fn knows_device(pool: &Pool, lookup: &Digest, jkt: &str) -> Result<bool, StorageError> {
+/// Whether that instance of an attested client has been granted something by that person, and still is.
+pub(super) async fn knows_device(
+    pool: &Pool,
+    lookup: &Digest,
+    client_id: &str,
+    jkt: &str,
+) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let known = grants::table
         .inner_join(users::table)
         .filter(users::email_lookup.eq(&lookup.0))
+        .filter(grants::client_id.eq(client_id))
         .filter(grants::jkt.eq(jkt))
         .filter(grants::revoked_at.is_null());
     Ok(diesel::select(exists(known)).get_result(&mut connection).await?)

@@ -2,7 +2,7 @@
 //!
 //! PSD2 RTS Art. 4(3)(b): at most five failures in a row, then a block; NIST SP 800-63B-4 §3.2.2: at most 100, growing
 //! delays. A counter stands for an identifier whether or not anybody has it. A try counts as failed until it has succeeded.
-//! A device that has logged in as that user has a counter of its own, so a stranger cannot shut the owner out.
+//! An attested device that has logged in as that user has a counter of its own, so a stranger cannot shut the owner out.
 
 /// Failures before the first block.
 const FREE: u32 = 5;

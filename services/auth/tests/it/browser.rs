@@ -1,4 +1,4 @@
-//! A browser as plain HTTP: one cookie, forms filled in from the page, redirects seen one by one.
+//! A browser as plain HTTP: a cookie jar, forms filled in from the page, redirects seen one by one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,12 @@ pub(crate) fn address() -> String {
 #[derive(Clone)]
 pub(crate) struct Browser<'w> {
     world: &'w World,
-    pub(crate) cookie: Option<String>,
+    /// Names and values, the oldest first, as browsers send them.
+    pub(crate) cookies: Vec<(String, String)>,
+    /// What somebody else has put before them in `Cookie`, byte for byte.
+    pub(crate) planted: Vec<u8>,
+    /// The query of the page that is shown, which says which interaction it belongs to.
+    pub(crate) tab: String,
     /// `Origin`, sent with forms.
     pub(crate) origin: Option<String>,
     /// The token of the last page.
@@ -27,7 +32,8 @@ pub(crate) struct Browser<'w> {
 
 impl<'w> Browser<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, cookie: None, origin: Some(ISSUER.to_owned()), csrf: String::new() }
+        let (cookies, planted, tab) = (Vec::new(), Vec::new(), String::new());
+        Self { world, cookies, planted, tab, origin: Some(ISSUER.to_owned()), csrf: String::new() }
     }
 
     /// A browser that has brought a request of that client as far as the login page.
@@ -41,7 +47,7 @@ impl<'w> Browser<'w> {
     /// Brings a `request_uri` and follows to the login page.
     pub(crate) async fn open(&mut self, client_id: &str, request_uri: &str) -> Reply {
         let reply = self.authorize(client_id, request_uri).await;
-        assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/login")), "{}", reply.text);
+        assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/login")), "{}", reply.text);
         self.get("/login").await
     }
 
@@ -51,8 +57,17 @@ impl<'w> Browser<'w> {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Reply {
-        let request = self.world.http.get(self.world.url(path));
+        let request = self.world.http.get(self.world.url(&self.address(path)));
         self.send(request).await
+    }
+
+    /// The path in the tab that is open.
+    fn address(&self, path: &str) -> String {
+        let page = ["/login", "/register", "/consent"].iter().any(|page| path.starts_with(page));
+        if !page || self.tab.is_empty() {
+            return path.to_owned();
+        }
+        format!("{path}{}{}", if path.contains('?') { '&' } else { '?' }, self.tab)
     }
 
     pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Reply {
@@ -62,7 +77,7 @@ impl<'w> Browser<'w> {
         let mut request = self
             .world
             .http
-            .post(self.world.url(path))
+            .post(self.world.url(&self.address(path)))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(serde_urlencoded::to_string(form).unwrap());
         if let Some(origin) = &self.origin {
@@ -72,18 +87,35 @@ impl<'w> Browser<'w> {
     }
 
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Reply {
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        let own: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let header = [self.planted.as_slice(), own.join("; ").as_bytes()].concat();
+        if !header.is_empty() {
+            request = request.header("cookie", reqwest::header::HeaderValue::from_bytes(&header).unwrap());
         }
         let reply = Reply::read(request.send().await.unwrap()).await;
-        if let Some(set) = reply.header("set-cookie") {
-            let pair = set.split(';').next().unwrap().to_owned();
-            self.cookie = if set.contains("Max-Age=0") { None } else { Some(pair) };
+        for set in reply.headers().get_all("set-cookie") {
+            let set = set.to_str().unwrap();
+            let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
+            self.keep(name, (!set.contains("Max-Age=0")).then_some(value));
+        }
+        if let Some((_, query)) = reply.header("location").as_deref().and_then(|location| location.split_once('?')) {
+            query.clone_into(&mut self.tab);
         }
         if let Some((_, rest)) = reply.text.split_once("name=\"csrf\" value=\"") {
             rest.split('"').next().unwrap().clone_into(&mut self.csrf);
         }
         reply
+    }
+
+    /// Keeps a cookie in the place of one of the same name, or forgets it.
+    fn keep(&mut self, name: &str, value: Option<&str>) {
+        let there = self.cookies.iter().position(|(known, _)| known == name);
+        match (there, value) {
+            (Some(at), Some(value)) => value.clone_into(&mut self.cookies[at].1),
+            (Some(at), None) => drop(self.cookies.remove(at)),
+            (None, Some(value)) => self.cookies.push((name.to_owned(), value.to_owned())),
+            (None, None) => (),
+        }
     }
 
     pub(crate) async fn log_in(&mut self, email: &str, password: &str) -> Reply {
@@ -98,16 +130,16 @@ impl<'w> Browser<'w> {
     pub(crate) async fn register_anybody(&mut self) -> String {
         let email = address();
         let reply = self.register("Alice Adams", &email, PASSWORD).await;
-        assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/consent")), "{}", reply.text);
+        assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/consent")), "{}", reply.text);
         assert_eq!(self.get("/consent").await.status, 200);
         email
     }
 
-    /// Allows or denies; the redirect's target.
+    /// Allows or denies; where the page goes on to.
     pub(crate) async fn decide(&mut self, decision: &str) -> Url {
         let reply = self.post("/consent", &[("decision", decision)]).await;
-        assert_eq!(reply.status, 303, "{}", reply.text);
-        reply.header("location").unwrap().parse().unwrap()
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.goes_on_to().parse().unwrap()
     }
 }
 

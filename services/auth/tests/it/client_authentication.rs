@@ -10,10 +10,13 @@ use serde_json::json;
 use crate::draft::{Client, Draft, refusal};
 use crate::world::{APP, ISSUER, PARTNER, World};
 
+/// The proof of the mode that we do not have.
+const POP: (&str, &str) = ("oauth-client-attestation-pop", "ey");
+
 /// What is broken, how, and what must come of it.
 type Row = (&'static str, fn(&World, &mut Draft), (u16, &'static str, &'static str));
 
-const ATTESTED: [Row; 12] = [
+const ATTESTED: [Row; 15] = [
     (
         "no attestation",
         |_, draft| draft.attestation = None,
@@ -28,6 +31,21 @@ const ATTESTED: [Row; 12] = [
         "attestation and assertion",
         |_, draft| draft.set("client_assertion", "ey"),
         (400, "invalid_request", "request/two_client_authentications"),
+    ),
+    (
+        "attestation and HTTP Basic",
+        |_, draft| draft.extra.push(("authorization", "Basic cmVkb3VidC1tb2JpbGU6eA".into())),
+        (400, "invalid_request", "request/two_client_authentications"),
+    ),
+    (
+        "a PoP of its own beside the proof",
+        |_, draft| draft.extra.push(("oauth-client-attestation-pop", "ey".into())),
+        (401, "invalid_client_attestation", "client_attestation/pop_beside_dpop"),
+    ),
+    (
+        "two PoPs",
+        |_, draft| draft.extra.extend([POP, POP].map(|(name, value)| (name, value.to_owned()))),
+        (401, "invalid_client_attestation", "client_attestation/pop_beside_dpop"),
     ),
     (
         "a decoy",
@@ -126,8 +144,28 @@ const PROOF: [Row; 9] = [
     ),
 ];
 
-const ASSERTION: [Row; 17] = [
+const ASSERTION: [Row; 21] = [
     ("none", |_, draft| draft.assertion = None, client("client_authentication/client_assertion_missing")),
+    (
+        "beside HTTP Basic",
+        |_, draft| draft.extra.push(("authorization", "Basic cGFydG5lci13ZWI6c2VjcmV0".into())),
+        (400, "invalid_request", "request/two_client_authentications"),
+    ),
+    (
+        "beside another Authorization",
+        |_, draft| draft.extra.extend(["Bearer x", "DPoP x"].map(|value| ("authorization", value.to_owned()))),
+        (400, "invalid_request", "request/two_client_authentications"),
+    ),
+    (
+        "beside a secret",
+        |_, draft| draft.set("client_secret", "secret"),
+        (400, "invalid_request", "request/two_client_authentications"),
+    ),
+    (
+        "beside a PoP without attestation",
+        |_, draft| draft.extra.push((POP.0, POP.1.to_owned())),
+        (401, "invalid_client_attestation", "client_attestation/pop_beside_dpop"),
+    ),
     (
         "of another type",
         |_, draft| draft.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"),
@@ -187,7 +225,7 @@ const ASSERTION: [Row; 17] = [
     (
         "that lives too long",
         |world, draft| draft.assertion().claims["exp"] = json!(world.now() + 311),
-        client("client_authentication/lifetime_invalid"),
+        client("client_authentication/lifetime_over_300_seconds"),
     ),
     (
         "from over a minute ahead",

@@ -20,6 +20,13 @@ async fn the_metadata_is_what_fapi_2_asks_for() {
         "userinfo_endpoint": "https://auth.test/userinfo",
         "require_pushed_authorization_requests": true,
         "authorization_response_iss_parameter_supported": true,
+        "scopes_supported": [
+            "openid", "profile", "email", "offline_access", "accounts:read", "accounts:write", "transfers:write",
+            "exchanges:write", "payouts:write",
+        ],
+        "claims_supported": [
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "name", "email", "email_verified",
+        ],
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],

@@ -29,6 +29,17 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 
+    /// The path that a redirect leads to.
+    pub(crate) fn leads_to(&self) -> Option<String> {
+        self.header("location").map(|location| location.split('?').next().unwrap().to_owned())
+    }
+
+    /// The URL that a page goes on to by itself.
+    pub(crate) fn goes_on_to(&self) -> String {
+        let refresh = self.text.split_once("<meta http-equiv=\"refresh\" content=\"0; url=").expect(&self.text).1;
+        refresh.split('"').next().unwrap().replace("&#38;", "&")
+    }
+
     pub(crate) fn headers(&self) -> &reqwest::header::HeaderMap {
         &self.headers
     }

@@ -15,7 +15,7 @@ async fn log_in_and_check(world: &World, client: &Client) {
     assert!(url.as_str().starts_with(client.redirect_uri()));
     assert_eq!(parameter(&url, "state").as_deref(), Some("state-1"));
     assert_eq!(parameter(&url, "iss").as_deref(), Some(ISSUER));
-    assert_eq!(browser.cookie, None, "the interaction is over");
+    assert_eq!(browser.cookies, [], "the interaction is over");
 
     let code = parameter(&url, "code").unwrap();
     let reply = client.redemption(world, &code, &pushed.verifier).await.send(world).await;
@@ -41,7 +41,7 @@ async fn log_in_and_check(world: &World, client: &Client) {
     // Somebody who has a login uses it the next time.
     let (mut browser, _) = Browser::at_login(world, client).await;
     let reply = browser.log_in(&format!(" {}", email.to_uppercase()), PASSWORD).await;
-    assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/consent")), "{}", reply.text);
+    assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/consent")), "{}", reply.text);
 }
 
 /// With the verifier that relying parties use.
@@ -143,7 +143,7 @@ async fn both_methods_begin_an_authorization_and_what_was_not_pushed_is_ignored(
         ("scope", "everything"),
     ];
     let reply = browser.post("/authorize", &form).await;
-    assert_eq!(reply.header("location").as_deref(), Some("/login"));
+    assert_eq!(reply.leads_to().as_deref(), Some("/login"));
     browser.get("/login").await;
     browser.register_anybody().await;
     let page = browser.get("/consent").await;

@@ -11,12 +11,15 @@ mod draft;
 mod world;
 
 mod client_authentication;
+mod conforming;
+mod cookies;
 mod database;
 mod discovery;
 mod drip;
 mod flow;
 mod pages;
 mod par;
+mod parameters;
 mod races;
 mod refresh;
 mod throttling;

@@ -4,9 +4,9 @@ use crate::browser::{Browser, PASSWORD, address};
 use crate::draft::{Client, Reply};
 use crate::world::{APP, PARTNER_REDIRECT, World};
 
-/// The token of a form is hidden in it; the rest of two pages can be compared.
+/// The token of a form is hidden in it, and the interaction is in its address; the rest of two pages can be compared.
 fn without_token(reply: &Reply, browser: &Browser<'_>) -> String {
-    reply.text.replace(&browser.csrf, "TOKEN")
+    reply.text.replace(&browser.csrf, "TOKEN").replace(&browser.tab, "TAB")
 }
 
 #[tokio::test]
@@ -30,8 +30,6 @@ async fn every_page_has_a_policy_under_which_nothing_foreign_runs() {
     }
     browser.register_anybody().await;
     let consent = browser.get("/consent").await;
-    let policy = consent.header("content-security-policy").unwrap();
-    assert!(policy.contains("form-action 'self' https://localhost:8400;"), "{policy}");
     assert!(consent.text.contains("Partner Web") && consent.text.contains("https://localhost:8400"));
     let style = browser.get("/style.css").await;
     assert_eq!(style.header("content-type").as_deref(), Some("text/css; charset=utf-8"));
@@ -87,13 +85,13 @@ async fn without_the_cookie_or_after_its_time_there_is_no_page() {
     let world = World::start().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let mut stranger = browser.clone();
-    stranger.cookie = None;
+    stranger.cookies.clear();
     for path in ["/login", "/register", "/consent"] {
         let reply = stranger.get(path).await;
         assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{path}");
         assert!(reply.text.contains("start again"));
     }
-    stranger.cookie = Some("__Host-redoubt-interaction=guess".into());
+    stranger.cookies = vec![(browser.cookies[0].0.clone(), crypto::random::token(32))];
     assert_eq!(stranger.log_in("a@b.example", PASSWORD).await.refusal(), "interaction/interaction_unknown");
     world.clock.advance(600);
     assert_eq!(browser.get("/login").await.refusal(), "interaction/interaction_unknown");
@@ -105,7 +103,8 @@ async fn the_cookie_changes_at_login_and_the_old_one_is_dead() {
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let mut fixed = browser.clone();
     browser.register_anybody().await;
-    assert_ne!(browser.cookie, fixed.cookie);
+    assert_eq!(browser.cookies[0].0, fixed.cookies[0].0);
+    assert_ne!(browser.cookies[0].1, fixed.cookies[0].1);
     assert_eq!(fixed.get("/consent").await.refusal(), "interaction/interaction_unknown");
 }
 
@@ -113,9 +112,41 @@ async fn the_cookie_changes_at_login_and_the_old_one_is_dead() {
 async fn nobody_consents_before_logging_in() {
     let world = World::start().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
-    assert_eq!(browser.get("/consent").await.header("location").as_deref(), Some("/login"));
+    assert_eq!(browser.get("/consent").await.leads_to().as_deref(), Some("/login"));
     let reply = browser.post("/consent", &[("decision", "allow")]).await;
-    assert_eq!((reply.status, reply.header("location").as_deref()), (303, Some("/login")));
+    assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/login")));
+}
+
+/// Browsers apply `form-action` to every redirect that a form's answer leads to, also to the client's own, which we do not know.
+/// So the answer is no redirect but a page that goes on by itself.
+#[tokio::test]
+async fn the_answer_is_a_page_that_goes_on_to_the_client_under_a_policy_that_names_nobody() {
+    let world = World::start().await;
+    for (client, decision, says) in
+        [(Client::partner(&world), "allow", "code="), (Client::app(), "deny", "error=access_denied")]
+    {
+        let (mut browser, _) = Browser::at_login(&world, &client).await;
+        browser.register_anybody().await;
+        let consent = browser.get("/consent").await;
+        let reply = browser.post("/consent", &[("decision", decision)]).await;
+        assert_eq!((reply.status, reply.header("location")), (200, None), "{}", reply.text);
+        for page in [&consent, &reply] {
+            let policy =
+                "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+            assert_eq!(page.header("content-security-policy").as_deref(), Some(policy));
+        }
+        assert_eq!(reply.header("cache-control").as_deref(), Some("no-store"), "there is a code in it");
+        assert_eq!(reply.header("content-type").as_deref(), Some("text/html; charset=utf-8"));
+        let url = reply.goes_on_to();
+        let link = reply.text.split_once("<a rel=\"noreferrer\" href=\"").unwrap().1.split('"').next().unwrap();
+        assert!(
+            url.starts_with(&format!("{}?{says}", client.redirect_uri())) && url.contains("&state=state-1&iss="),
+            "{url}"
+        );
+        assert_eq!(url, link.replace("&#38;", "&"), "for browsers that do not go on by themselves");
+        assert!(!reply.text.contains("<script") && !reply.text.contains("<form"));
+        assert_eq!(browser.cookies, [], "the interaction is over");
+    }
 }
 
 #[tokio::test]
@@ -143,12 +174,12 @@ async fn the_browser_is_sent_nowhere_but_to_the_registered_uri() {
     let mut form = vec![("name", "A"), ("email", "open-redirect@example.org"), ("password", PASSWORD)];
     form.extend(extra.map(|name| (name, evil)));
     let reply = browser.post("/register?redirect_uri=https://evil.test/", &form).await;
-    assert_eq!(reply.header("location").as_deref(), Some("/consent"));
+    assert_eq!(reply.leads_to().as_deref(), Some("/consent"));
     browser.get("/consent?redirect_uri=https://evil.test/").await;
     let mut form = vec![("decision", "allow")];
     form.extend(extra.map(|name| (name, evil)));
     let reply = browser.post("/consent", &form).await;
-    assert!(reply.header("location").unwrap().starts_with(PARTNER_REDIRECT));
+    assert!(reply.goes_on_to().starts_with(PARTNER_REDIRECT) && !reply.text.contains("evil.test"));
 }
 
 #[tokio::test]

@@ -22,6 +22,11 @@ async fn the_same_token_works_again_and_again_and_may_ask_for_less() {
     let mut draft = client.refresh(&world, &token).await;
     draft.set("scope", "accounts:read");
     assert_eq!(draft.send(&world).await.member("scope"), "accounts:read");
+    draft.set("scope", "accounts:read openid accounts:read  openid");
+    draft.proof().jti = "another".into();
+    let jti = crypto::random::token(16);
+    draft.assertion().claims["jti"] = jti.into();
+    assert_eq!(draft.send(&world).await.member("scope"), "accounts:read openid", "each once");
     draft = client.refresh(&world, &token).await;
     draft.set("scope", "accounts:read payouts:write");
     assert_eq!(draft.send(&world).await.refused(), refusal(400, "invalid_scope", "scope/scope_not_granted"));
@@ -39,6 +44,27 @@ async fn a_stolen_token_is_of_no_use_on_another_phone_and_the_owner_keeps_it() {
     let stolen = mallory.refresh(&world, &token).await.send(&world).await;
     assert_eq!(stolen.refused(), refused("refresh_token_of_another_key"));
     assert_eq!(alice.refresh(&world, &token).await.send(&world).await.status, 200);
+}
+
+/// RFC 9449 §5: a client with a key of its own is held to that key; the proof's may be another one after a restart.
+#[tokio::test]
+async fn a_confidential_client_may_refresh_with_another_proof_key_and_the_new_token_is_bound_to_that() {
+    let world = World::start().await;
+    let (before, after) = (Client::partner(&world), Client::partner(&world));
+    assert_ne!(before.jkt(), after.jkt());
+    let token = tokens(&world, &before).await.member("refresh_token");
+    for client in [&after, &before, &after] {
+        let reply = client.refresh(&world, &token).await.send(&world).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let payload = reply.member("access_token").split('.').nth(1).unwrap().to_owned();
+        let claims: serde_json::Value = serde_json::from_slice(&crypto::b64::decode(&payload).unwrap()).unwrap();
+        assert_eq!(claims["cnf"]["jkt"], client.jkt());
+    }
+    // Its own key is what it cannot be without.
+    let mut stolen = after.refresh(&world, &token).await;
+    stolen.assertion().key = std::sync::Arc::new(crypto::p256::SigningKey::generate());
+    let expected = refusal(401, "invalid_client", "client_authentication/signature_invalid");
+    assert_eq!(stolen.send(&world).await.refused(), expected);
 }
 
 #[tokio::test]

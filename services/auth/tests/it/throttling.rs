@@ -69,6 +69,46 @@ async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
     assert_eq!(fail(&world, &other, &email).await.status, 429);
 }
 
+/// One key of a server stands for all the people who use it, so it is nobody's device.
+#[tokio::test]
+async fn a_web_clients_key_makes_no_device_known() {
+    let world = World::start().await;
+    let web = Client::partner(&world);
+    let (mut browser, pushed) = Browser::at_login(&world, &web).await;
+    let known = browser.register_anybody().await;
+    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
+    assert_eq!(web.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    for email in [known.as_str(), "nobody-on-the-web@example.org"] {
+        for _ in 0..5 {
+            fail(&world, &Client::app(), email).await;
+        }
+        assert_eq!(fail(&world, &web, email).await.status, 429, "{email}: known and unknown alike");
+    }
+}
+
+/// A thumbprint is no secret; whoever names one has not shown the key.
+#[tokio::test]
+async fn a_device_that_is_only_named_does_not_lock_its_owner_out() {
+    let world = World::start().await;
+    let phone = Client::app();
+    let (mut browser, pushed) = Browser::at_login(&world, &phone).await;
+    let email = browser.register_anybody().await;
+    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
+    assert_eq!(phone.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    let web = Client::partner(&world);
+    for _ in 0..6 {
+        let (mut draft, _) = web.par(&world).await;
+        draft.proof = None;
+        draft.set("dpop_jkt", &phone.jkt());
+        let request_uri = draft.send(&world).await.member("request_uri");
+        let mut stranger = Browser::new(&world);
+        stranger.open(web.id(), &request_uri).await;
+        stranger.log_in(&email, "not the right password").await;
+    }
+    let (mut browser, _) = Browser::at_login(&world, &phone).await;
+    assert_eq!(browser.log_in(&email, PASSWORD).await.status, 303, "the owner's own phone");
+}
+
 #[tokio::test]
 async fn a_flood_of_logins_waits_a_little_and_is_then_told_to_come_back() {
     let world = World::start_with(|config| {

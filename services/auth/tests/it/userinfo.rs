@@ -47,10 +47,7 @@ impl Request {
 async fn the_person_is_named_by_both_methods() {
     let world = World::start().await;
     let client = Client::app();
-    let (mut browser, pushed) = Browser::at_login(&world, &client).await;
-    let email = browser.register_anybody().await;
-    let code = parameter(&browser.decide("allow").await, "code").unwrap();
-    let token = client.redemption(&world, &code, &pushed.verifier).await.send(&world).await.member("access_token");
+    let Released { email, token, .. } = log_in(&world, &client, "openid profile email").await;
     for method in [reqwest::Method::GET, reqwest::Method::POST] {
         let mut request = Request::new(&world, &client, &token).await;
         request.proof.as_mut().unwrap().htm = method.to_string();
@@ -60,7 +57,65 @@ async fn the_person_is_named_by_both_methods() {
         let person = reply.json();
         assert_eq!((&person["name"], &person["email"]), (&"Alice Adams".into(), &email.as_str().into()));
         assert_eq!(person["sub"].as_str().unwrap().len(), 36);
-        assert_eq!(person.as_object().unwrap().len(), 3);
+        // Nobody has shown yet that mail to it reaches them.
+        assert_eq!(person["email_verified"], false);
+        assert_eq!(person.as_object().unwrap().len(), 4);
+    }
+}
+
+/// What a login under a scope gives.
+struct Released {
+    email: String,
+    consent: String,
+    id_token: serde_json::Value,
+    token: String,
+}
+
+async fn log_in(world: &World, client: &Client, scope: &str) -> Released {
+    let (mut draft, verifier) = client.par(world).await;
+    draft.set("scope", scope);
+    let request_uri = draft.send(world).await.member("request_uri");
+    let mut browser = Browser::new(world);
+    browser.open(client.id(), &request_uri).await;
+    let email = browser.register_anybody().await;
+    let consent = browser.get("/consent").await.text;
+    let code = parameter(&browser.decide("allow").await, "code").unwrap();
+    let reply = client.redemption(world, &code, &verifier).await.send(world).await;
+    let id_token = reply.member("id_token").split('.').nth(1).unwrap().to_owned();
+    let id_token = serde_json::from_slice(&crypto::b64::decode(&id_token).unwrap()).unwrap();
+    Released { email, consent, id_token, token: reply.member("access_token") }
+}
+
+#[tokio::test]
+async fn each_scope_releases_what_it_says_in_userinfo_and_id_token_alike() {
+    let world = World::start().await;
+    let (name, email) = ("Know your name", "Know your e-mail address");
+    for client in [Client::app(), Client::partner(&world)] {
+        for (scope, claims, asked) in [
+            ("openid", &[][..], &[][..]),
+            ("openid profile", &["name"][..], &[name][..]),
+            ("openid email", &["email", "email_verified"], &[email]),
+            ("email openid profile", &["email", "email_verified", "name"], &[name, email]),
+        ] {
+            let released = log_in(&world, &client, scope).await;
+            let reply = Request::new(&world, &client, &released.token).await.send(&world).await;
+            for told in [&reply.json(), &released.id_token] {
+                for claim in ["name", "email", "email_verified"] {
+                    assert_eq!(told.get(claim).is_some(), claims.contains(&claim), "{scope}: {claim} in {told}");
+                }
+                if claims.contains(&"email") {
+                    assert_eq!(
+                        (&told["email"], &told["email_verified"]),
+                        (&released.email.as_str().into(), &false.into())
+                    );
+                }
+            }
+            assert_eq!(reply.json()["sub"], released.id_token["sub"]);
+            for words in [name, email] {
+                let words_asked = released.consent.contains(&format!("<li>{words}</li>"));
+                assert_eq!(words_asked, asked.contains(&words), "{scope}: {words}");
+            }
+        }
     }
 }
 

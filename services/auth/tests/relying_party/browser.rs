@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::world::REDIRECT;
 
-/// Follows redirects, keeps cookies, fills in what the page asks for.
+/// Follows redirects and pages that go on by themselves, keeps cookies, fills in what the page asks for.
 pub(crate) struct Browser {
     http: reqwest::Client,
     cookies: BTreeMap<String, String>,
@@ -27,17 +27,21 @@ impl Browser {
         for _ in 0..10 {
             if response.status() == StatusCode::SEE_OTHER {
                 let location = response.headers()[LOCATION].to_str().unwrap();
-                if location.starts_with(REDIRECT) {
-                    return location.to_owned();
-                }
                 url = url.join(location).unwrap();
                 response = self.open(Method::GET, &url, String::new()).await;
                 continue;
             }
             assert_eq!(response.status(), StatusCode::OK, "{url}");
             let html = response.text().await.unwrap();
+            if let Some((_, refresh)) = html.split_once("http-equiv=\"refresh\" content=\"0; url=") {
+                let target = refresh.split('"').next().unwrap().replace("&#38;", "&");
+                assert!(target.starts_with(REDIRECT), "{target}");
+                return target;
+            }
             let tags = || html.split('<').map(str::trim);
-            if let Some(register) = tags().filter_map(|tag| attribute(tag, "href")).find(|href| *href == "/register") {
+            if let Some(register) =
+                tags().filter_map(|tag| attribute(tag, "href")).find(|href| href.starts_with("/register"))
+            {
                 url = url.join(register).unwrap();
                 response = self.open(Method::GET, &url, String::new()).await;
                 continue;
@@ -57,8 +61,10 @@ impl Browser {
         }
         let response = request.send().await.unwrap();
         for cookie in response.headers().get_all(SET_COOKIE) {
-            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            let cookie = cookie.to_str().unwrap();
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
+            self.cookies.retain(|known, _| known != name || !cookie.contains("Max-Age=0"));
         }
         response
     }

@@ -80,9 +80,26 @@ fn other_algorithms_are_refused() {
 
 #[test]
 fn another_typ_is_refused() {
-    for typ in [r#","typ":"JWT""#, r#","typ":"TEST+JWT""#, r#","typ":"application/test+jwt""#, ""] {
+    for typ in [
+        r#","typ":"JWT""#,
+        r#","typ":"test+jwt ""#,
+        r#","typ":"application/application/test+jwt""#,
+        r#","typ":"text/test+jwt""#,
+        r#","typ":"/test+jwt""#,
+        r#","typ":"application/""#,
+        r#","typ":"""#,
+        "",
+    ] {
         let header = format!(r#"{{"alg":"HS256"{typ}}}"#);
         assert_eq!(verify(&token(&header, "{}", b"k"), b"k"), Err(JoseError::Typ), "{header}");
+    }
+}
+
+#[test]
+fn a_typ_is_a_media_type() {
+    for typ in ["test+jwt", "TEST+JWT", "application/test+jwt", "Application/Test+JWT"] {
+        let header = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
+        assert!(verify(&token(&header, "{}", b"k"), b"k").is_ok(), "{typ}");
     }
 }
 
@@ -157,6 +174,8 @@ fn a_client_assertion_may_have_the_types_of_its_history_and_no_other() {
     for (typ, accepted) in [
         ("", true),
         (r#","typ":"JWT""#, true),
+        (r#","typ":"jwt""#, true),
+        (r#","typ":"application/JWT""#, true),
         (r#","typ":"client-authentication+jwt""#, true),
         (r#","typ":"at+jwt""#, false),
         (r#","typ":"dpop+jwt""#, false),

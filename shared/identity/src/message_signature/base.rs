@@ -28,8 +28,28 @@ pub(super) fn parse(signature_input: &str, signature: &str) -> Result<Covered, S
     let ListEntry::InnerList(params) = only_member(signature_input, LABEL)? else {
         return Err(SignatureError::Malformed);
     };
+    // Of two parameters of one name the parser keeps the last (RFC 9651 §4.2.3.2); another reader may have taken the first.
+    let read = params.params.len() + params.items.iter().map(|item| item.params.len()).sum::<usize>();
+    if read != written_parameters(signature_input) {
+        return Err(SignatureError::Parameter);
+    }
     let mac = only_bytes(signature, LABEL)?;
     Ok(Covered { params, mac })
+}
+
+/// How many parameters a well-formed field has: each begins with the only semicolon that stands outside of a string.
+fn written_parameters(field: &str) -> usize {
+    let (mut count, mut in_string, mut escaped) = (0, false, false);
+    for byte in field.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b';' if !in_string => count += 1,
+            _ => (),
+        }
+    }
+    count
 }
 
 /// The member `name` of a dictionary that has no other.

@@ -236,6 +236,16 @@ fn the_order_of_components_is_free() {
     assert_eq!(request.verify(), Ok(()));
 }
 
+/// The parser keeps the last of two, in the place of the first: what it writes again is what was signed.
+#[test]
+fn a_doubled_parameter_is_refused_although_the_mac_is_right() {
+    let rows = [("created", "1"), ("tag", "\"x\\\";\""), ("nonce", "tok"), ("alg", "\"hmac-sha256\"")];
+    for (name, first) in rows {
+        let error = changed(|r| r.input = r.input.replace(&format!(";{name}="), &format!(";{name}={first};{name}=")));
+        assert_eq!(error, SignatureError::Parameter, "{name}={first}");
+    }
+}
+
 #[test]
 fn a_doubled_covered_header_is_refused() {
     for name in ["authorization", "DPOP", "Content-Digest"] {
