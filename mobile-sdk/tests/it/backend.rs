@@ -1,14 +1,14 @@
 //! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
 
 use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, hpke, random};
 use identity::attestation_token::{self, AudienceKeys};
-use identity::attested_answer::{self, Asked};
+use identity::attested_answer::Asked;
 use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
 use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
 use mobile_sdk::{Clock as _, SystemClock};
@@ -16,10 +16,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::server::{Reply, Request};
-pub(crate) use super::switches::{Fault, OnTheWay, Signed, Switches};
+pub(crate) use super::switches::{Fault, Signed, Switches};
 
-/// Signs answers to evidence; its public half is pinned in the app.
-pub(crate) static ANSWER_KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::generate);
 const MASTER: &[u8] = b"a master key of tests";
 
 /// What the backend knows and how it shall behave.
@@ -110,7 +108,7 @@ impl State {
         );
         self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
         let asked = Asked { challenge: &request.challenge, session_public_key: &request.session_public_key };
-        self.answer(self.issue(&jwk, &session_key, &request.app), asked)
+        self.switches.on_the_way.pass(self.issue(&jwk, &session_key, &request.app), asked)
     }
 
     fn assert(&self, request: &Assert) -> Reply {
@@ -123,30 +121,7 @@ impl State {
         let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
         self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
         let asked = Asked { challenge: &request.challenge, session_public_key: &request.session_public_key };
-        self.answer(self.issue(&jwk, &session_key, &request.app), asked)
-    }
-
-    /// Signed, and then changed by somebody on the way, if there is one.
-    fn answer(&self, mut attested: Attested, asked: Asked<'_>) -> Reply {
-        let honest = serde_json::to_vec(&attested).unwrap();
-        let signature = attested_answer::sign(&ANSWER_KEY, asked, &honest).unwrap();
-        match self.switches.on_the_way {
-            OnTheWay::Nobody => Reply::json(201, &attested).with("attested-signature", &signature),
-            OnTheWay::Strips => Reply::json(201, &attested),
-            OnTheWay::SignsItself => {
-                let signature = attested_answer::sign(&SigningKey::generate(), asked, &honest).unwrap();
-                Reply::json(201, &attested).with("attested-signature", &signature)
-            }
-            OnTheWay::Reseals => {
-                let token = &mut attested.tokens[0];
-                let claims = jose::parse(&token.token, attestation_token::TYP).unwrap().unverified_claims::<Value>();
-                let (claims, phone) = (claims.unwrap(), b64::decode(asked.session_public_key).unwrap());
-                let jti = claims["jti"].as_str().unwrap().as_bytes();
-                let own = hpke::seal(&phone, b"redoubt-session-key-v1", jti, &[7; 32]).unwrap();
-                token.session_key = SealedKey { enc: b64::encode(&own.enc), ciphertext: b64::encode(&own.ct) };
-                Reply::json(201, &attested).with("attested-signature", &signature)
-            }
-        }
+        self.switches.on_the_way.pass(self.issue(&jwk, &session_key, &request.app), asked)
     }
 
     fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, binding: &[u8; 32]) {

@@ -6,6 +6,7 @@
 mod backend;
 mod calls;
 mod login;
+mod on_the_way;
 mod outcome;
 mod phone;
 mod pins;

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use mobile_sdk::{Client, Error};
 
-use super::backend::{Fault, OnTheWay, Switches};
+use super::backend::{Fault, Switches};
+use super::on_the_way::OnTheWay;
 use super::phone::Phone;
 use super::world::Backend;
 

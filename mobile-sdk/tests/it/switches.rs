@@ -1,5 +1,7 @@
 //! How the test backend shall behave.
 
+use super::on_the_way::OnTheWay;
+
 /// Fixed for a test.
 #[derive(Default, Clone)]
 pub(crate) struct Switches {
@@ -11,19 +13,6 @@ pub(crate) struct Switches {
     pub(crate) assertion_error: Option<&'static str>,
     pub(crate) no_refresh_token: bool,
     pub(crate) on_the_way: OnTheWay,
-}
-
-/// Who stands between the phone and the attestation service, with a certificate that the phone accepts.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub(crate) enum OnTheWay {
-    #[default]
-    Nobody,
-    /// Puts a session key of its own in the place of the server's.
-    Reseals,
-    /// Takes the signature away.
-    Strips,
-    /// Signs with a key of its own.
-    SignsItself,
 }
 
 /// How API answers are signed.

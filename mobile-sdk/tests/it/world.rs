@@ -7,7 +7,8 @@ use crypto::p256::SigningKey;
 use mobile_sdk::{Client, Config, HostPins, Pin, PinSet, PlatformError, Retry};
 use url::Url;
 
-use super::backend::{ANSWER_KEY, State, Switches};
+use super::backend::{State, Switches};
+use super::on_the_way::ANSWER_KEY;
 use super::phone::{Navigation, Phone};
 use super::server::{Authority, Server};
 
