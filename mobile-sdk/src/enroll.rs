@@ -7,8 +7,7 @@
 use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
 use crypto::hpke::{KeyPair, Sealed};
 use crypto::{SecretBytes, SecretString, b64};
-use identity::attested_answer::{self, Asked};
-use identity::{DeviceSigner, Jwk, Thumbprint, evidence, jose};
+use identity::{DeviceSigner, Jwk, Thumbprint, attested_answer, evidence, jose};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +84,7 @@ impl Client {
             proof: self.proof(&*signer, &exchange, &binding)?,
         };
         let answer = self.post_json(trace, "/v1/attestations", &request).await?;
-        let session = self.open(&exchange, &answer)?;
+        let session = self.open(&exchange, &request.proof, &answer)?;
         self.session.set(Some(session)).await;
         Ok(())
     }
@@ -114,7 +113,7 @@ impl Client {
             proof: self.proof(&*signer, &exchange, &binding)?,
         };
         let answer = self.post_json(trace, "/v1/assertions", &request).await?;
-        self.open(&exchange, &answer)
+        self.open(&exchange, &request.proof, &answer)
     }
 
     async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Exchange, Error> {
@@ -139,11 +138,9 @@ impl Client {
     }
 
     /// Only what the server has signed is opened: anybody could have sealed a session key to us.
-    fn open(&self, exchange: &Exchange, answer: &Answer) -> Result<Session, Error> {
-        let session_public_key = b64::encode(&exchange.session_keys.public());
-        let asked = Asked { challenge: &exchange.challenge.challenge, session_public_key: &session_public_key };
+    fn open(&self, exchange: &Exchange, proof: &str, answer: &Answer) -> Result<Session, Error> {
         let signature = answer.header(api::header::ATTESTED_SIGNATURE).unwrap_or_default();
-        if !attested_answer::verify(signature, &self.config.attestation_keys, asked, answer.body.expose()) {
+        if !attested_answer::verify(signature, &self.config.attestation_keys, proof, answer.body.expose()) {
             return Err(Error::ResponseSignature);
         }
         let attested: Attested = answer.json()?;

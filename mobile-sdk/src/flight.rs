@@ -65,6 +65,12 @@ impl<T> Flight<T> {
         self.slot.lock().await.value.clone()
     }
 
+    /// Takes the value away if it is that one.
+    pub(crate) async fn forget(&self, is_it: impl Fn(&T) -> bool) {
+        let mut slot = self.slot.lock().await;
+        slot.value = slot.value.take().filter(|value| !is_it(value));
+    }
+
     /// Puts a value in place, or takes it away.
     pub(crate) async fn set(&self, value: Option<T>) {
         *self.slot.lock().await = Slot { value: value.map(Arc::new), failure: None };

@@ -21,6 +21,7 @@ mod enroll;
 mod error;
 mod flight;
 mod login;
+mod meaning;
 mod oauth;
 pub mod pins;
 pub mod platform;

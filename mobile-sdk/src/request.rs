@@ -9,9 +9,8 @@
 
 use std::sync::Arc;
 
-use api::problem::code;
 use crypto::SecretString;
-use identity::message_signature::{RequestParts, ResponseParts, SignedHeaders, sign, verify_response};
+use identity::message_signature::{RequestParts, SignedHeaders, sign};
 use identity::{DeviceSigner, dpop};
 use reqwest::Method;
 use url::Url;
@@ -20,6 +19,7 @@ use crate::Error;
 use crate::client::{Client, may_repeat};
 use crate::enroll::Session;
 use crate::login::Tokens;
+use crate::meaning::{Meaning, is_before_handlers, is_no_outcome, wants_nonce};
 use crate::trace::Trace;
 use crate::transport::{Answer, Failure, secret_header};
 
@@ -90,23 +90,8 @@ struct Chances {
     uncertain: bool,
 }
 
-/// What an answer says about its request.
-enum Meaning {
-    Done(Response),
-    /// By the handler, so the last word.
-    Refused(Box<api::Problem>),
-    /// Before the handler. `certain`: this attempt has changed nothing.
-    TurnedAway {
-        certain: bool,
-    },
-    /// Nothing has happened, and the server says when to come back.
-    Busy,
-    /// Nothing that can be relied on. The error is for a request that changes nothing anyway.
-    Unclear(Error),
-}
-
 impl Call<'_> {
-    fn is_change(&self) -> bool {
+    pub(crate) fn is_change(&self) -> bool {
         !self.method.is_safe()
     }
 
@@ -160,7 +145,8 @@ impl Client {
         let mut credentials = self.credentials(trace, None).await?;
         loop {
             chances.attempt += 1;
-            let (sent, signature) = self.attempt(trace, call, &credentials).await?;
+            let nonce = self.nonces.get(&call.url);
+            let (sent, signature) = self.attempt(trace, call, &credentials, nonce.as_deref()).await?;
             let answer = match sent {
                 Ok(answer) => answer,
                 Err(failure) => {
@@ -170,11 +156,12 @@ impl Client {
                 }
             };
             self.nonces.note(&call.url, &answer);
-            match self.meaning(call, &answer, &credentials.session, &signature) {
+            match self.meaning(call, &answer, &credentials.session, (&signature, nonce.is_some())) {
                 Meaning::Done(response) => return Ok(response),
                 Meaning::Refused(problem) => {
-                    // Under one key this is the answer to all attempts, unless it was given before the key was looked up.
-                    chances.uncertain &= problem.status == 403 || is_before_handlers(&problem);
+                    // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
+                    chances.uncertain &=
+                        problem.status == 403 || is_before_handlers(&problem) || is_no_outcome(&problem);
                     return Err(Error::Refused(problem));
                 }
                 Meaning::TurnedAway { certain } => {
@@ -203,34 +190,27 @@ impl Client {
         }
     }
 
-    /// The servers sign whatever is answered once the request's own signature has been verified, refusals included; what stands before that
-    /// cannot sign.
-    fn meaning(&self, call: &Call<'_>, answer: &Answer, session: &Session, request_signature: &str) -> Meaning {
-        let Ok(signed) = self.check_signature(answer, session, request_signature) else {
-            return Meaning::Unclear(Error::ResponseSignature);
-        };
-        let is_authentic = signed || !self.config.require_signed_responses;
-        match (answer.status, answer.problem()) {
-            (200..=299, _) if !is_authentic => Meaning::Unclear(Error::ResponseSignature),
-            (200..=299, _) if (call.accepts)(answer.body.expose()) => Meaning::Done(response(answer, signed)),
-            (200..=299, _) => Meaning::Unclear(Error::Malformed("not the JSON of this call")),
-            (401, _) => Meaning::TurnedAway { certain: is_authentic || !call.is_change() },
-            (429 | 503, Some(problem)) if signed && problem.code == code::BUSY => Meaning::Busy,
-            (429 | 503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
-            (400..=499, Some(problem)) if is_authentic => Meaning::Refused(Box::new(problem)),
-            (400..=499, Some(problem)) if !call.is_change() && is_before_handlers(&problem) => {
-                Meaning::TurnedAway { certain: true }
-            }
-            (400..=499, Some(_)) => Meaning::Unclear(Error::ResponseSignature),
-            (_, Some(problem)) => Meaning::Unclear(Error::Refused(Box::new(problem))),
-            (_, None) => Meaning::Unclear(Error::Malformed("a refusal without problem details")),
-        }
-    }
-
     /// Credentials that are fresh and, of each kind, not the refused ones: the servers do not say which it was.
     async fn credentials(&self, trace: &Trace, refused: Option<&Credentials>) -> Result<Credentials, Error> {
-        let session = self.session(trace, refused.map(|refused| refused.session.token_id.as_str())).await?;
-        let tokens = self.access(trace, refused.map(|refused| &refused.tokens)).await?;
+        let refused_session = refused.map(|refused| refused.session.token_id.as_str());
+        let session = match self.session(trace, refused_session).await {
+            // What was refused is not used again, or the next call would not come to see why there is nothing better.
+            Err(error) => {
+                self.session.forget(|session| refused_session == Some(session.token_id.as_str())).await;
+                return Err(error);
+            }
+            session => session?,
+        };
+        let refused_tokens = refused.map(|refused| &refused.tokens);
+        let tokens = match self.access(trace, refused_tokens).await {
+            Err(error) => {
+                let is_refused =
+                    |tokens: &Tokens| refused_tokens.is_some_and(|refused| std::ptr::eq(&raw const **refused, tokens));
+                self.tokens.forget(is_refused).await;
+                return Err(error);
+            }
+            tokens => tokens?,
+        };
         Ok(Credentials { session, tokens, signer: self.signer().await? })
     }
 
@@ -262,8 +242,9 @@ impl Client {
         trace: &Trace,
         call: &Call<'_>,
         credentials: &Credentials,
+        nonce: Option<&str>,
     ) -> Result<(Result<Answer, Failure>, String), Error> {
-        let headers = self.headers(call, credentials)?;
+        let headers = self.headers(call, credentials, nonce)?;
         let signed = self.sign(call, &credentials.session, &headers)?;
         let mut request = self.transport.request(call.method.clone(), call.url.clone());
         for (name, value) in &headers {
@@ -283,11 +264,16 @@ impl Client {
     }
 
     /// The headers that the signature covers.
-    fn headers(&self, call: &Call<'_>, with: &Credentials) -> Result<Vec<(&'static str, SecretString)>, Error> {
+    fn headers(
+        &self,
+        call: &Call<'_>,
+        with: &Credentials,
+        nonce: Option<&str>,
+    ) -> Result<Vec<(&'static str, SecretString)>, Error> {
         let access_token = with.tokens.access_token.expose();
-        let (now, jti, nonce) = (self.transport.now(), crypto::random::token(16), self.nonces.get(&call.url));
+        let (now, jti) = (self.transport.now(), crypto::random::token(16));
         let (htm, htu) = (call.method.as_str(), without_query(&call.url));
-        let proof = dpop::create(&*with.signer, htm, htu.as_str(), now, &jti, Some(access_token), nonce.as_deref())?;
+        let proof = dpop::create(&*with.signer, htm, htu.as_str(), now, &jti, Some(access_token), nonce)?;
         let mut headers = vec![
             (api::header::AUTHORIZATION, format!("DPoP {access_token}").into()),
             (api::header::DPOP, proof.into()),
@@ -321,51 +307,6 @@ impl Client {
         sign(session.key.expose(), &parts, self.transport.now(), &nonce, &session.token_id)
             .map_err(|_| Error::Malformed("the request cannot be signed"))
     }
-
-    /// Whether the answer is signed. A signature that is there must be right, whatever the status.
-    fn check_signature(&self, answer: &Answer, session: &Session, request_signature: &str) -> Result<bool, Error> {
-        if !answer.headers.contains_key(api::header::SIGNATURE) {
-            return Ok(false);
-        }
-        let text = |name| answer.header(name).map(str::to_owned);
-        let headers = SignedHeaders {
-            content_digest: text(api::header::CONTENT_DIGEST),
-            signature_input: text(api::header::SIGNATURE_INPUT).ok_or(Error::ResponseSignature)?,
-            signature: text(api::header::SIGNATURE).ok_or(Error::ResponseSignature)?,
-        };
-        let content_type = answer.header("content-type");
-        let parts = ResponseParts { status: answer.status, content_type, body: answer.body.expose() };
-        verify_response(session.key.expose(), &parts, &headers, request_signature, self.transport.now())
-            .map_err(|_| Error::ResponseSignature)?;
-        Ok(true)
-    }
-}
-
-fn response(answer: &Answer, signed: bool) -> Response {
-    Response {
-        status: answer.status,
-        replayed: answer.header(api::header::IDEMPOTENT_REPLAYED) == Some("true"),
-        request_id: answer.header(api::header::REQUEST_ID).map(str::to_owned),
-        body: answer.body.expose().clone(),
-        signed,
-    }
-}
-
-/// What limits, routing and token layers answer: the request has not reached a handler, if the answer is the server's.
-fn is_before_handlers(problem: &api::Problem) -> bool {
-    match problem.status {
-        400 => problem.code == code::REQUEST_INVALID,
-        404 => problem.code == code::NOT_FOUND,
-        status => matches!(status, 401 | 405 | 413 | 415 | 429 | 431),
-    }
-}
-
-/// RFC 9449 §9: the resource server's way to say that the nonce is missing or old. There may be several challenges.
-fn wants_nonce(answer: &Answer) -> bool {
-    let mut challenges = answer.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
-    answer.status == 401
-        && answer.header(api::header::DPOP_NONCE).is_some()
-        && challenges.any(|challenge| challenge.contains(r#"error="use_dpop_nonce""#))
 }
 
 /// `htu` has no query and no fragment (RFC 9449 §4.2).

@@ -8,7 +8,6 @@ use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, 
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, hpke, random};
 use identity::attestation_token::{self, AudienceKeys};
-use identity::attested_answer::Asked;
 use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
 use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
 use mobile_sdk::{Clock as _, SystemClock};
@@ -107,8 +106,8 @@ impl State {
             api::attestation::Evidence::AndroidKey { certificates: vec![b64::encode_standard(&binding)] }
         );
         self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
-        let asked = Asked { challenge: &request.challenge, session_public_key: &request.session_public_key };
-        self.switches.on_the_way.pass(self.issue(&jwk, &session_key, &request.app), asked)
+        let issued = self.issue(&jwk, &session_key, &request.app);
+        self.switches.on_the_way.pass(issued, &request.proof, &session_key)
     }
 
     fn assert(&self, request: &Assert) -> Reply {
@@ -120,8 +119,8 @@ impl State {
         let session_key = b64::decode(&request.session_public_key).unwrap();
         let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
         self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
-        let asked = Asked { challenge: &request.challenge, session_public_key: &request.session_public_key };
-        self.switches.on_the_way.pass(self.issue(&jwk, &session_key, &request.app), asked)
+        let issued = self.issue(&jwk, &session_key, &request.app);
+        self.switches.on_the_way.pass(issued, &request.proof, &session_key)
     }
 
     fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, binding: &[u8; 32]) {
@@ -302,24 +301,19 @@ impl State {
         };
         parsed.verify(key.expose(), &parts, self.now()).unwrap();
         let sign = |reply| self.signed(reply, self.switches.signed, key.expose(), request);
-        match fault {
-            Some(Fault::SignedUnauthorized) => return sign(unauthorized()),
-            Some(Fault::SignedBusy(seconds)) => {
-                return sign(Reply::problem(503, "server.busy").with("retry-after", seconds));
-            }
-            _ => {}
+        if let Some(Fault::SignedBusy(seconds)) = fault {
+            return sign(Reply::problem(503, "server.busy").with("retry-after", seconds));
         }
         let token = request.header("authorization").unwrap().strip_prefix("DPoP ").unwrap();
         if !self.access_tokens.lock().unwrap().contains(token) {
-            return sign(unauthorized());
+            return unauthorized();
         }
         let Some(proof) = self.proof(request, Some(token)) else {
             let nonce = self.nonce.lock().unwrap().clone().unwrap();
-            let challenge = unauthorized()
+            return unauthorized()
                 .with("www-authenticate", r#"DPoP algs="ES256""#)
                 .with("dpop-nonce", &nonce)
                 .with("www-authenticate", r#"DPoP error="use_dpop_nonce", algs="ES256""#);
-            return sign(challenge);
         };
         assert_eq!(proof.jkt, attested.cnf.jkt);
         let reply = self.operation(request);

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use api::attestation::{Attested, SealedKey};
 use crypto::p256::SigningKey;
 use crypto::{b64, hpke};
-use identity::attested_answer::{self, Asked};
-use identity::{attestation_token, jose};
+use identity::{attestation_token, attested_answer, jose};
 use serde_json::Value;
 
 use super::server::Reply;
@@ -28,9 +27,9 @@ pub(crate) enum OnTheWay {
 
 impl OnTheWay {
     /// The server signs, and what arrives is this.
-    pub(crate) fn pass(self, mut attested: Attested, asked: Asked<'_>) -> Reply {
+    pub(crate) fn pass(self, mut attested: Attested, proof: &str, session_public_key: &[u8]) -> Reply {
         let honest = serde_json::to_vec(&attested).unwrap();
-        let signed = |key| attested_answer::sign(key, asked, &honest).unwrap();
+        let signed = |key| attested_answer::sign(key, proof, &honest).unwrap();
         let signature = match self {
             Self::Strips => return Reply::json(201, &attested),
             Self::SignsItself => signed(&SigningKey::generate()),
@@ -39,9 +38,9 @@ impl OnTheWay {
         if self == Self::Reseals {
             let token = &mut attested.tokens[0];
             let claims = jose::parse(&token.token, attestation_token::TYP).unwrap().unverified_claims::<Value>();
-            let (claims, phone) = (claims.unwrap(), b64::decode(asked.session_public_key).unwrap());
+            let claims = claims.unwrap();
             let jti = claims["jti"].as_str().unwrap().as_bytes();
-            let own = hpke::seal(&phone, b"redoubt-session-key-v1", jti, &[7; 32]).unwrap();
+            let own = hpke::seal(session_public_key, b"redoubt-session-key-v1", jti, &[7; 32]).unwrap();
             token.session_key = SealedKey { enc: b64::encode(&own.enc), ciphertext: b64::encode(&own.ct) };
         }
         Reply::json(201, &attested).with("attested-signature", &signature)

@@ -70,10 +70,17 @@ async fn a_write_without_a_key_is_not_sent_again_and_as_unknown() {
     }
 }
 
+/// From now on an attempt carries a nonce, without which no server carries anything out.
+async fn with_nonce(backend: &Backend, client: &Client) {
+    *backend.state.nonce.lock().unwrap() = Some("nonce".to_owned());
+    client.accounts().await.unwrap();
+}
+
 /// Somebody on the way may have passed the write on and answered it himself.
 #[tokio::test]
 async fn an_unsigned_refusal_before_the_handlers_is_believed_of_a_read_only() {
     let (backend, client) = started(Signed::Yes).await;
+    with_nonce(&backend, &client).await;
     for (status, code) in BEFORE_HANDLERS {
         next(&backend, [Fault::Problem(status, code); 4].into_iter());
         let key = IdempotencyKey::new();
@@ -90,6 +97,7 @@ async fn an_unsigned_refusal_before_the_handlers_is_believed_of_a_read_only() {
 #[tokio::test]
 async fn a_write_without_a_key_is_not_sent_again_after_an_unsigned_refusal() {
     let (backend, client) = started(Signed::Yes).await;
+    with_nonce(&backend, &client).await;
     let body = serde_json::to_value(transfer("1.00")).unwrap();
     let write = || client.request(mobile_sdk::Method::POST, "/v1/transfers", Some(&body), None);
     let before = backend.server.requests();
@@ -133,8 +141,34 @@ async fn a_credential_that_cannot_be_renewed_does_not_undo_an_earlier_attempt() 
     next(&backend, [Fault::HangAfter, Fault::Unauthorized].into_iter());
     let key = IdempotencyKey::new();
     assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::OutcomeUnknown));
-    next(&backend, [Fault::SignedUnauthorized].into_iter());
+    next(&backend, [Fault::Unauthorized].into_iter());
     assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::LoginRequired), "this call sent nothing");
+}
+
+/// Unknown once, and then the reason: what was refused is not used again.
+#[tokio::test]
+async fn whoever_has_to_log_in_again_learns_it_from_the_next_call() {
+    let backend = Backend::start(Switches { refresh_error: Some("invalid_grant"), ..Switches::default() });
+    let (_phone, client) = backend.logged_in().await;
+    with_nonce(&backend, &client).await;
+    next(&backend, [Fault::Unauthorized].into_iter());
+    let key = IdempotencyKey::new();
+    assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::OutcomeUnknown));
+    assert_eq!(client.transfer(&transfer("1.00"), &key).await, Err(Error::LoginRequired));
+}
+
+/// A limit that was reached is no outcome of the key: there may be room when the attempt that nobody knows about arrives.
+#[tokio::test]
+async fn a_limit_that_was_reached_does_not_undo_an_earlier_attempt() {
+    let (backend, client) = started(Signed::Yes).await;
+    for code in ["ledger.payout_limit_reached", "ledger.account_limit_reached"] {
+        next(&backend, [Fault::HangAfter, Fault::SignedProblem(422, code)].into_iter());
+        let result = client.transfer(&transfer("1.00"), &IdempotencyKey::new()).await;
+        assert_eq!(result, Err(Error::OutcomeUnknown));
+        next(&backend, [Fault::SignedProblem(422, code)].into_iter());
+        let error = client.transfer(&transfer("1.00"), &IdempotencyKey::new()).await.unwrap_err();
+        assert_eq!(error.code(), code);
+    }
 }
 
 #[tokio::test]

@@ -35,8 +35,6 @@ pub(crate) enum Fault {
     BusyForLong,
     /// The generic refusal, unsigned, and nothing carried out.
     Unauthorized,
-    /// The generic refusal, signed, and nothing carried out.
-    SignedUnauthorized,
     /// 503 with `Retry-After` of so many seconds, signed, and nothing carried out.
     SignedBusy(&'static str),
     /// This problem, unsigned, and nothing carried out.

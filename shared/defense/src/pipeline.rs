@@ -44,9 +44,9 @@ impl Pipeline {
         let mut facts = Facts::default();
         let body = match self.admit(&mut request, &mut inbound, &mut facts).await {
             Ok(body) => body,
-            // Signed as soon as the request's own signature has been verified, and not before: a refusal that is bound to a signature which
-            // somebody has only copied would tell the phone that its request, passed on by the same hand, was refused.
-            Err(problem) => return sign(request.into_response(problem.error_response()), &inbound, &facts).await,
+            // Not signed, whatever the layer: somebody on the way may have passed the request on, and have shown a copy of it to another process,
+            // whose memories and nonces are its own. Signed, that refusal would be the phone's proof that nothing has happened.
+            Err(problem) => return Ok(request.into_response(problem.error_response()).map_into_boxed_body()),
         };
         if let Some(principal) = principal(&facts) {
             request.extensions_mut().insert(Rc::new(principal));

@@ -58,8 +58,8 @@ impl World {
                 "ledger",
                 Arc::new(AudienceKeySource::holding(client, audience_keys, NOW)),
             ),
-            signature: MessageSignatureLayer::new(1024, NOW - 1000),
-            access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, 1024),
+            signature: MessageSignatureLayer::new(1 << 16, NOW - 1000),
+            access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, 1 << 16),
             device,
             issuer,
             master,
@@ -298,7 +298,7 @@ async fn the_message_is_unaltered_and_fresh() {
 #[actix_web::test]
 async fn signatures_from_before_the_start_are_refused() {
     let mut world = World::new();
-    world.signature = MessageSignatureLayer::new(1024, NOW);
+    world.signature = MessageSignatureLayer::new(1 << 16, NOW);
     let honest = world.honest().await;
     let verdict = world.verdict(&signed_at(&honest, NOW - 1)).await;
     assert_eq!(verdict, "message_signature: created_before_start");

@@ -14,45 +14,38 @@ use crate::jose::{self, Header, JoseError};
 /// `typ` of the signature.
 const TYP: &str = "redoubt-attested+jwt";
 
-/// What an answer is bound to: the one request that it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked<'a> {
-    /// The challenge of the request, base64url.
-    pub challenge: &'a str,
-    /// The key that the session key is sealed to, base64url.
-    pub session_public_key: &'a str,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Claims {
-    challenge: String,
-    session_public_key: String,
+    /// SHA-256 of the proof that came with the request, base64url. The device key has signed it over the challenge (good for one request, of one
+    /// kind) and over all that the evidence is about, the key that the session key is sealed to among it.
+    proof: String,
     /// SHA-256 of the answer's body, base64url.
     body: String,
 }
 
-/// Signs the body of an answer.
+impl Claims {
+    fn of(proof: &str, body: &[u8]) -> Self {
+        Self { proof: b64::encode(&sha256(proof.as_bytes())), body: b64::encode(&sha256(body)) }
+    }
+}
+
+/// Signs the body of the answer to the request that came with this proof of possession.
 ///
 /// # Errors
 ///
 /// The signature cannot be made.
-pub fn sign(key: &SigningKey, asked: Asked<'_>, body: &[u8]) -> Result<String, JoseError> {
-    let claims = Claims {
-        challenge: asked.challenge.to_owned(),
-        session_public_key: asked.session_public_key.to_owned(),
-        body: b64::encode(&sha256(body)),
-    };
-    jose::sign_es256(key, &Header::new(TYP), &claims)
+pub fn sign(key: &SigningKey, proof: &str, body: &[u8]) -> Result<String, JoseError> {
+    jose::sign_es256(key, &Header::new(TYP), &Claims::of(proof, body))
 }
 
-/// Whether one of `keys` has signed this body as the answer to what was asked.
-pub fn verify(signature: &str, keys: &[PublicKey], asked: Asked<'_>, body: &[u8]) -> bool {
+/// Whether one of `keys` has signed this body as the answer to the request with this proof.
+pub fn verify(signature: &str, keys: &[PublicKey], proof: &str, body: &[u8]) -> bool {
     let Ok(unverified) = jose::parse(signature, TYP) else { return false };
+    let expected = Claims::of(proof, body);
     let fits = |claims: Claims| {
-        claims.challenge == asked.challenge
-            && claims.session_public_key == asked.session_public_key
-            && hash::constant_time_eq(claims.body.as_bytes(), b64::encode(&sha256(body)).as_bytes())
+        hash::constant_time_eq(claims.proof.as_bytes(), expected.proof.as_bytes())
+            && hash::constant_time_eq(claims.body.as_bytes(), expected.body.as_bytes())
     };
     keys.iter().any(|key| unverified.verify_es256::<Claims>(key).is_ok_and(fits))
 }
@@ -61,27 +54,23 @@ pub fn verify(signature: &str, keys: &[PublicKey], asked: Asked<'_>, body: &[u8]
 mod tests {
     use super::*;
 
-    const ASKED: Asked<'_> = Asked { challenge: "challenge", session_public_key: "key" };
-
     #[test]
     fn an_answer_is_of_one_request_one_key_and_to_the_byte() {
         let (key, other) = (SigningKey::generate(), SigningKey::generate());
-        let (keys, signature) = ([other.public(), key.public()], sign(&key, ASKED, b"body").unwrap());
-        assert!(verify(&signature, &keys, ASKED, b"body"));
+        let (keys, signature) = ([other.public(), key.public()], sign(&key, "proof", b"body").unwrap());
+        assert!(verify(&signature, &keys, "proof", b"body"));
         let falsehoods = [
-            ("another body", verify(&signature, &keys, ASKED, b"bodY")),
-            ("another challenge", verify(&signature, &keys, Asked { challenge: "x", ..ASKED }, b"body")),
-            ("another session", verify(&signature, &keys, Asked { session_public_key: "x", ..ASKED }, b"body")),
-            ("another key", verify(&signature, &[other.public()], ASKED, b"body")),
-            ("no key", verify(&signature, &[], ASKED, b"body")),
-            ("no signature", verify("", &keys, ASKED, b"body")),
-            ("a signature cut off", verify(&signature[..signature.len() - 1], &keys, ASKED, b"body")),
+            ("another body", verify(&signature, &keys, "proof", b"bodY")),
+            ("another request", verify(&signature, &keys, "prooF", b"body")),
+            ("another key", verify(&signature, &[other.public()], "proof", b"body")),
+            ("no key", verify(&signature, &[], "proof", b"body")),
+            ("no signature", verify("", &keys, "proof", b"body")),
+            ("a signature cut off", verify(&signature[..signature.len() - 1], &keys, "proof", b"body")),
         ];
         for (what, accepted) in falsehoods {
             assert!(!accepted, "{what}");
         }
-        let claims = serde_json::json!({"challenge": "challenge", "session_public_key": "key", "body": b64::encode(&sha256(b"body"))});
-        let foreign = jose::sign_es256(&key, &Header::new("JWT"), &claims).unwrap();
-        assert!(!verify(&foreign, &keys, ASKED, b"body"), "a token of another kind");
+        let foreign = jose::sign_es256(&key, &Header::new("JWT"), &Claims::of("proof", b"body")).unwrap();
+        assert!(!verify(&foreign, &keys, "proof", b"body"), "a token of another kind");
     }
 }

@@ -23,7 +23,9 @@ use crate::Problem;
 pub const JSON_LIMIT: usize = 64 * 1024;
 /// Levels of nesting of a JSON body.
 const DEPTH_LIMIT: usize = 32;
-/// Bytes of bodies that are being read at a time, in the whole process: most of them are of callers that nobody knows yet.
+/// So much of a body is always read: no flood of large bodies stops the small ones, which are all that honest callers send.
+const SMALL: usize = 8 * 1024;
+/// Bytes beyond that of bodies that are being read at a time, in the whole process: most are of callers that nobody knows yet.
 static ROOM: Semaphore = Semaphore::const_new(32 * 1024 * 1024);
 
 /// Put into a route's `app_data` to take larger (or only smaller) bodies there.
@@ -67,9 +69,12 @@ pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usiz
         if body.len() + chunk.len() > limit {
             return Err(too_large());
         }
-        let size = u32::try_from(chunk.len()).map_err(|_| too_large())?;
-        taken.push(ROOM.try_acquire_many(size).map_err(|_| Problem::busy(1))?);
         body.extend_from_slice(&chunk);
+        let beyond = chunk.len().min(body.len().saturating_sub(SMALL));
+        if beyond > 0 {
+            let beyond = u32::try_from(beyond).map_err(|_| too_large())?;
+            taken.push(ROOM.try_acquire_many(beyond).map_err(|_| Problem::busy(1))?);
+        }
     }
     Ok(body.freeze())
 }

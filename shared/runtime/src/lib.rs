@@ -32,6 +32,7 @@ mod shutdown;
 pub mod telemetry;
 pub mod tls;
 pub mod trace;
+mod watch;
 
 pub use clients::Clients;
 pub use clock::{Clock, SystemClock};

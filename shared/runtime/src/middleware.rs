@@ -15,7 +15,7 @@ use api::problem::MEDIA_TYPE;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
-use crate::{Clock, PeerId, Problem, audit, incoming, metrics, problem, trace};
+use crate::{Clock, PeerId, Problem, audit, incoming, metrics, problem, trace, watch};
 
 /// Names and values of all headers of a request together.
 const HEADER_LIMIT: usize = 32 * 1024;
@@ -61,6 +61,7 @@ pub(crate) async fn surround(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = now();
+    let _under_way = watch::begin(&request);
     let held = incoming::bound(&mut request);
     let id = RequestId(storage::ids::new(clock.unix_millis()).to_string());
     let method = method_name(request.method());

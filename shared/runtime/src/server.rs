@@ -20,7 +20,7 @@ use crate::health::{self, Readiness};
 use crate::middleware::{Side, Treatment, surround};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
-use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls};
+use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls, watch};
 
 /// How long requests that are under way may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -194,7 +194,10 @@ fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>)
     .client_disconnect_timeout(Duration::from_secs(2))
     .keep_alive(Duration::from_secs(30))
     .tcp_nodelay(true)
-    .on_connect(peer::on_connect)
+    .on_connect(|connection, data| {
+        peer::on_connect(connection, data);
+        watch::on_connect(connection, data);
+    })
     .bind_rustls_0_23(at.address, tls)
     .map_err(|error| bind_error(at, &error))?;
     let address = server.addrs().first().copied().ok_or_else(|| anyhow!("no address was bound"))?;

@@ -81,6 +81,7 @@ async fn record(
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let known = store::find(db, presented.jkt.as_str()).await?.ok_or(Error::InstanceUnknown)?;
         let (level, build) = (level(&known)?, build(&known, presented)?);
+        let app_build = known.app_build.clone();
         let mut failed = standing(state, presented, &known, level, &build);
         if let Some(given) = given {
             let mut found = asserted(state, db, presented, given).await?;
@@ -91,8 +92,12 @@ async fn record(
         let Failed { refusals: reasons, notes } = failed;
         let verdict = Verdict { kind: "assertion", level, build, reasons, notes };
         let at = time(now)?;
-        let instance =
-            Instance { decoyed: verdict.has_lie(), renewed_at: at, app_build: verdict.build.to_string(), ..known };
+        let instance = Instance {
+            decoyed: verdict.has_lie(),
+            renewed_at: at,
+            app_build: if verdict.is_genuine() { verdict.build.to_string() } else { app_build },
+            ..known
+        };
         store::save(db, &instance).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
         verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
@@ -141,9 +146,11 @@ async fn asserted(state: &State, db: &mut Connection, presented: &Presented, giv
 
 /// The build that evidence proves, where it does.
 fn build(known: &Instance, presented: &Presented) -> Result<Build, Error> {
-    match presented.app.platform {
-        Platform::Android => known.app_build.parse().map_err(|_| Error::Internal("an instance of impossible build")),
-        Platform::Ios => Ok(presented.app.build.clone()),
+    // By what it enrolled as: the request's platform is the phone's word.
+    if known.platform == Platform::Android.as_str() {
+        known.app_build.parse().map_err(|_| Error::Internal("an instance of impossible build"))
+    } else {
+        Ok(presented.app.build.clone())
     }
 }
 

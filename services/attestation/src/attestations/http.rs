@@ -3,26 +3,24 @@
 use actix_web::{HttpResponse, web};
 use api::attestation::{Assert, Attest, Attested};
 use defense::Public;
-use identity::attested_answer::{self, Asked};
+use identity::attested_answer;
 use runtime::{ApiJson, Problem};
 
 use crate::state::State;
 
 pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Attest>) -> Result<HttpResponse, Problem> {
-    let asked = Asked { challenge: &body.0.challenge, session_public_key: &body.0.session_public_key };
-    signed(&state, asked, &super::attest(&state, &body.0).await?)
+    signed(&state, &body.0.proof, &super::attest(&state, &body.0).await?)
 }
 
 pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Problem> {
-    let asked = Asked { challenge: &body.0.challenge, session_public_key: &body.0.session_public_key };
-    signed(&state, asked, &super::assert(&state, &body.0).await?)
+    signed(&state, &body.0.proof, &super::assert(&state, &body.0).await?)
 }
 
 /// The answer with the server's signature, whatever is in it.
-fn signed(state: &State, asked: Asked<'_>, attested: &Attested) -> Result<HttpResponse, Problem> {
+fn signed(state: &State, proof: &str, attested: &Attested) -> Result<HttpResponse, Problem> {
     let body = serde_json::to_vec(attested).map_err(|error| Problem::internal(&error))?;
     let signature =
-        attested_answer::sign(&state.answer_key, asked, &body).map_err(|error| Problem::internal(&error))?;
+        attested_answer::sign(&state.answer_key, proof, &body).map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Created()
         .insert_header((api::header::ATTESTED_SIGNATURE, signature))
         .content_type("application/json")

@@ -136,6 +136,8 @@ impl Reason {
             self,
             Self::NotYetValid
                 | Self::Expired
+                | Self::ShapeUnknown
+                | Self::KeyType
                 | Self::ExtensionMalformed
                 | Self::AuthDataUnreadable
                 | Self::LevelTooLow

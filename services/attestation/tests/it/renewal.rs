@@ -1,7 +1,10 @@
 //! Renewal: what costs an instance one answer, what costs it all of them, and whose word the build is.
 
+use api::attestation::{App, Platform};
 use attestation::evidence::Reason;
 use crypto::b64;
+use crypto::hpke::KeyPair;
+use identity::{Jwk, evidence, jose};
 use runtime::Clock as _;
 use serde_json::{Value, json};
 use testkit::phone::android::DeviceProfile;
@@ -122,5 +125,37 @@ async fn renewed_tokens_carry_the_build_that_was_proved_and_not_the_one_that_is_
         assert_eq!(build(&reply.body["tokens"][0]["token"]), 7);
         assert_eq!(build(&reply.body["client_attestation"]), 7);
     }
+    world.stop().await;
+}
+
+/// The request's platform is the phone's word: it must not choose whose word the build is, nor change what was proved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_cannot_write_its_build_by_asserting_as_another_platform() {
+    let world = World::new().await;
+    let phone = Phone::android(&world, DeviceProfile::genuine());
+    phone.enroll(&world).await;
+    let jkt = Jwk::from(phone.device_key().public()).thumbprint();
+    let proved =
+        format!("select 1 from instances where jkt = '{}' and app_build = '{}'", jkt.as_str(), phone.app().build);
+    let of_this_build = || async { world.sql(&proved).await.unwrap() };
+    assert_eq!(of_this_build().await, 1);
+    let challenge = world.challenge(Platform::Ios, "assertion").await;
+    let app = App { platform: Platform::Ios, build: 999_999.into(), ..phone.app() };
+    let (key, session) = (phone.device_key(), KeyPair::generate());
+    let (jwk, bytes) = (Jwk::from(key.public()), b64::decode(&challenge).unwrap());
+    let binding = evidence::binding(Platform::Ios, &bytes, &jwk.thumbprint(), &session.public(), &app);
+    let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": world.clock.unix()});
+    let object = b64::encode_standard(&[0; 32]);
+    let body = json!({
+        "challenge": challenge, "platform": "ios", "client_id": "redoubt-mobile", "app": app,
+        "device_key": jwk.to_value(), "session_public_key": b64::encode(&session.public()),
+        "assertion": {"format": "apple-app-attest", "key_id": object, "assertion_object": object},
+        "proof": jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims).unwrap(),
+    });
+    let reply = world.post("/v1/assertions", &body).await;
+    let reasons = world.verdict(&reply).await;
+    assert!(reasons.contains(&"evidence.app_mismatch".to_owned()), "{reasons:?}");
+    assert!(!accepted(&world, &phone, &reply, None).await);
+    assert_eq!(of_this_build().await, 1, "the build is the one that was proved");
     world.stop().await;
 }

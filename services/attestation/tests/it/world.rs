@@ -12,8 +12,7 @@ use crypto::b64;
 use crypto::hpke::KeyPair;
 use crypto::p256::SigningKey;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
-use identity::attested_answer::{self, Asked};
-use identity::{Jwk, evidence, jose};
+use identity::{Jwk, attested_answer, evidence, jose};
 use reqwest::header::HeaderMap;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Running};
@@ -94,10 +93,8 @@ impl World {
     fn look_at_the_signature(&self, asked: &Value, headers: &HeaderMap, answer: &[u8]) {
         let key = crypto::files::read_secret(self.pki.secret("attestation-answer.pk8")).unwrap();
         let keys = [SigningKey::from_pkcs8(key.expose()).unwrap().public()];
-        let text = |name: &str| asked[name].as_str().unwrap();
-        let asked = Asked { challenge: text("challenge"), session_public_key: text("session_public_key") };
-        let signature = headers["attested-signature"].to_str().unwrap();
-        assert!(attested_answer::verify(signature, &keys, asked, answer), "{signature}");
+        let (proof, signature) = (asked["proof"].as_str().unwrap(), headers["attested-signature"].to_str().unwrap());
+        assert!(attested_answer::verify(signature, &keys, proof, answer), "{signature}");
     }
 
     pub(crate) async fn challenge(&self, platform: Platform, purpose: &str) -> String {

@@ -59,15 +59,15 @@ async fn two_cookies_of_our_name_are_as_good_as_none() {
 }
 
 #[tokio::test]
-async fn more_cookies_than_any_browser_keeps_are_refused_before_they_are_read() {
+async fn longer_cookies_than_are_read_are_refused_and_many_short_ones_shut_nobody_out() {
     let world = World::start().await;
     let (mut browser, pushed) = Browser::at_login(&world, &Client::app()).await;
-    for planted in ["a=b; ".repeat(200), format!("a={}; ", "b".repeat(17 * 1024))] {
-        browser.planted = planted.into_bytes();
-        for reply in [browser.get("/login").await, browser.authorize(APP, &pushed.request_uri).await] {
-            assert_eq!((reply.status, reply.refusal().as_str()), (400, "cookie/cookies_too_many"));
-        }
+    browser.planted = format!("a={}; ", "b".repeat(17 * 1024)).into_bytes();
+    for reply in [browser.get("/login").await, browser.authorize(APP, &pushed.request_uri).await] {
+        assert_eq!((reply.status, reply.refusal().as_str()), (400, "cookie/cookies_too_many"));
     }
+    browser.planted = "a=b; ".repeat(200).into_bytes();
+    assert_eq!(browser.get("/login").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,92 @@
+//! Ends connections on which nothing goes on.
+//!
+//! The web framework's own limits are on a connection's first head and on the pause between two requests. Half a head after the first answer, or an
+//! answer that nobody takes, has none: some thousand such connections would close a listener until it is started anew. So every
+//! connection is looked at from outside: with no request under way for [`IDLE`], its socket is shut.
+
+use std::any::Any;
+use std::net::{Shutdown, TcpStream as Socket};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{Extensions, ServiceRequest};
+use actix_web::rt::net::TcpStream;
+use tokio::time::Instant;
+
+/// Longer than the pause that is allowed between two requests.
+const IDLE: Duration = Duration::from_secs(35);
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What is known of a connection. It goes with the connection, and so does its hold on the socket.
+struct Connection {
+    socket: Socket,
+    under_way: AtomicUsize,
+    /// Milliseconds from `opened` to the end of the last request.
+    last_end: AtomicUsize,
+    opened: Instant,
+}
+
+impl Connection {
+    fn now(&self) -> usize {
+        usize::try_from(self.opened.elapsed().as_millis()).unwrap_or(usize::MAX)
+    }
+
+    fn is_idle(&self) -> bool {
+        let idle = self.now().saturating_sub(self.last_end.load(Ordering::Relaxed));
+        self.under_way.load(Ordering::Relaxed) == 0 && u128::try_from(idle).is_ok_and(|idle| idle > IDLE.as_millis())
+    }
+}
+
+/// A connection's, in its data.
+#[derive(Clone)]
+struct Watched(Arc<Connection>);
+
+/// A request that is under way.
+pub(crate) struct UnderWay(Option<Watched>);
+
+/// actix's `on_connect`.
+pub(crate) fn on_connect(connection: &dyn Any, data: &mut Extensions) {
+    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
+    let socket = match stream.get_ref().0.as_fd().try_clone_to_owned() {
+        Ok(socket) => Socket::from(socket),
+        Err(error) => return tracing::error!(%error, "a connection cannot be watched"),
+    };
+    let opened = Instant::now();
+    let connection =
+        Arc::new(Connection { socket, under_way: AtomicUsize::new(0), last_end: AtomicUsize::new(0), opened });
+    let weak = Arc::downgrade(&connection);
+    data.insert(Watched(connection));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(connection) = weak.upgrade() else { return };
+            if connection.is_idle() {
+                if let Err(error) = connection.socket.shutdown(Shutdown::Both) {
+                    tracing::debug!(%error, "a connection had ended before it was shut");
+                }
+                return;
+            }
+        }
+    });
+}
+
+/// Notes that a request has begun.
+pub(crate) fn begin(request: &ServiceRequest) -> UnderWay {
+    let watched = request.conn_data::<Watched>().cloned();
+    if let Some(Watched(connection)) = &watched {
+        connection.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+    UnderWay(watched)
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(Watched(connection)) = &self.0 {
+            connection.last_end.store(connection.now(), Ordering::Relaxed);
+            connection.under_way.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
