@@ -124,8 +124,9 @@ impl Client {
     }
 
     fn binding(&self, exchange: &Exchange, jkt: &Thumbprint) -> [u8; 32] {
-        let app = &self.config.app;
-        evidence::binding(app.platform, &exchange.challenge_bytes, jkt, &exchange.session_keys.public(), app)
+        let (app, client_id) = (&self.config.app, &self.config.client_id);
+        let session_key = exchange.session_keys.public();
+        evidence::binding(app.platform, &exchange.challenge_bytes, jkt, &session_key, client_id, app)
     }
 
     fn proof(&self, signer: &dyn DeviceSigner, exchange: &Exchange, binding: &[u8; 32]) -> Result<String, Error> {

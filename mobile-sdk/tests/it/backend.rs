@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, hpke, random};
-use identity::attestation_token::{self, AudienceKeys};
+use identity::attestation_token::{self, AudienceKeys, Master};
 use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
 use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
 use mobile_sdk::{Clock as _, SystemClock};
@@ -18,8 +18,13 @@ use super::server::{Reply, Request};
 pub(crate) use super::switches::{Fault, Signed, Switches};
 
 const MASTER: &[u8] = b"a master key of tests";
+const CLIENT: &str = "redoubt-mobile";
 
 /// What the backend knows and how it shall behave.
+fn master() -> Master {
+    Master::new(1, SecretBytes::new(MASTER.to_vec()))
+}
+
 #[derive(Default)]
 pub(crate) struct State {
     challenges: Mutex<HashSet<String>>,
@@ -134,13 +139,12 @@ impl State {
     fn binding(&self, challenge: &str, jwk: &Jwk, session_key: &[u8], app: &App) -> [u8; 32] {
         assert!(self.challenges.lock().unwrap().remove(challenge), "a challenge is used once");
         let bytes = b64::decode(challenge).unwrap();
-        evidence::binding(app.platform, &bytes, &jwk.thumbprint(), session_key, app)
+        evidence::binding(app.platform, &bytes, &jwk.thumbprint(), session_key, CLIENT, app)
     }
 
     fn issue(&self, jwk: &Jwk, session_key: &[u8], app: &App) -> Attested {
         let (now, jti, support_id) = (self.now(), random::token(16), random::token(8));
-        let keys = AudienceKeys::derive(MASTER, "ledger", now);
-        let key = keys.get(attestation_token::epoch_of(now), now).unwrap();
+        let key = &master().key("ledger", attestation_token::epoch_of(now));
         let claims = attestation_token::Claims {
             iss: attestation_token::ISSUER.into(),
             aud: "ledger".into(),
@@ -148,7 +152,7 @@ impl State {
             exp: now + 300,
             jti: jti.clone(),
             cnf: Cnf { jkt: jwk.thumbprint() },
-            client_id: "redoubt-mobile".into(),
+            client_id: CLIENT.into(),
             app: app.clone(),
             level: Level::Software,
             policy: "test".into(),
@@ -158,7 +162,7 @@ impl State {
         let sealed = hpke::seal(session_key, b"redoubt-session-key-v1", jti.as_bytes(), secret.expose()).unwrap();
         self.session_keys.lock().unwrap().insert(jti, secret);
         let client = client_attestation::Claims {
-            sub: "redoubt-mobile".into(),
+            sub: CLIENT.into(),
             iat: now,
             exp: now + 300,
             jti: random::token(16),
@@ -181,7 +185,7 @@ impl State {
 
     /// Client attestation, proof and nonce; then what the endpoint does.
     fn oauth(&self, request: &Request, then: impl FnOnce(Thumbprint) -> Reply) -> Reply {
-        let keys = AudienceKeys::derive(MASTER, "ledger", self.now());
+        let keys = AudienceKeys::derive(&[master()], "ledger", self.now());
         let attested =
             client_attestation::verify(request.header("oauth-client-attestation").unwrap(), &keys, self.now());
         let Some(proof) = self.proof(request, None) else {
@@ -264,8 +268,7 @@ impl State {
     fn id_token(&self, request: &Request, nonce: &str) -> Value {
         let issuer = format!("https://{}", request.header("host").unwrap());
         let nonce = self.switches.id_token_nonce.unwrap_or(nonce);
-        let claims =
-            json!({"iss": issuer, "sub": "alice", "aud": "redoubt-mobile", "exp": self.now() + 60, "nonce": nonce});
+        let claims = json!({"iss": issuer, "sub": "alice", "aud": CLIENT, "exp": self.now() + 60, "nonce": nonce});
         let key = SigningKey::generate();
         jose::sign_es256(&key, &jose::Header::new("JWT"), &claims).unwrap().into()
     }
@@ -282,7 +285,7 @@ impl State {
             Some(Fault::Text(status)) => return Reply::Answer(status, vec![], b"<html>".to_vec()),
             _ => {}
         }
-        let keys = AudienceKeys::derive(MASTER, "ledger", self.now());
+        let keys = AudienceKeys::derive(&[master()], "ledger", self.now());
         let attested =
             attestation_token::verify(request.header("attestation-token").unwrap(), &keys, "ledger", self.now());
         let attested = attested.unwrap();

@@ -30,13 +30,33 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// File with the master that audience secrets are derived from, at least 32 bytes (mode 0600).
+    /// File with the master that audience secrets and challenges are derived from, at least 32 bytes (mode 0600).
     pub master_file: PathBuf,
+    /// The master's number, one more for each new master; it stands in the `kid` of every token. Default: 1.
+    #[serde(default = "first")]
+    pub generation: u32,
+    /// While a master is replaced: the next one, then the former one. Its tokens and challenges are accepted; none is made with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherMaster>,
     /// File with the master of decoys, at least 32 bytes (mode 0600). No other process may have it.
     pub decoy_master_file: PathBuf,
     /// File with the P-256 key (PKCS#8 DER, mode 0600) that signs the answers to evidence, genuine and decoy alike. Its public half is pinned in
     /// the app, beside that of a successor that is kept offline.
     pub answer_key_file: PathBuf,
+}
+
+/// A master beside the one that tokens are made with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherMaster {
+    /// Its file, as [`Keys::master_file`].
+    pub master_file: PathBuf,
+    /// Its number.
+    pub generation: u32,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 /// What is issued.
@@ -45,8 +65,6 @@ pub struct Keys {
 pub struct Tokens {
     /// APIs that an instance gets an attestation token for. Default: `["ledger"]`.
     pub audiences: Vec<String>,
-    /// OAuth clients that are apps. Default: `["redoubt-mobile"]`.
-    pub clients: Vec<String>,
     /// Seconds that tokens live, 300 at most. Default: 300.
     pub lifetime: i64,
     /// Seconds that a challenge lives, 120 at most. Default: 120.
@@ -57,7 +75,6 @@ impl Default for Tokens {
     fn default() -> Self {
         Self {
             audiences: vec![api::service::LEDGER_AUDIENCE.to_owned()],
-            clients: vec!["redoubt-mobile".to_owned()],
             lifetime: MAX_LIFETIME,
             challenge_lifetime: 120,
         }

@@ -85,6 +85,12 @@ impl Examiner {
         })
     }
 
+    /// The OAuth clients that are apps.
+    pub(crate) fn clients(&self) -> Vec<&str> {
+        let android = self.android_policy.iter().map(|policy| policy.client_id.as_str());
+        android.chain(self.apple_policy.iter().map(|policy| policy.client_id.as_str())).collect()
+    }
+
     /// Whether evidence of this platform can be judged now.
     pub(crate) fn ready(&self, platform: Platform, now: i64) -> Result<(), Error> {
         let limit = i64::from(self.revocation.maximum_age_hours) * 3600;
@@ -106,13 +112,13 @@ impl Examiner {
                 let revoked = self.revoked().list;
                 let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
                 let mut found = android::examine(chain, &expected, &trust, now);
-                same_app(&mut found, presented, &policy.package);
+                same_app(&mut found, presented, &policy.package, &policy.client_id);
                 found
             }
             (Given::Apple { key_id, object }, _, Some(policy)) => {
                 let expected = apple::Expected { client_data_hash: &presented.binding, key_id, build };
                 let mut found = apple::examine(object, &expected, &apple::Trust { anchors: &self.apple, policy }, now);
-                same_app(&mut found, presented, &policy.bundle);
+                same_app(&mut found, presented, &policy.bundle, &policy.client_id);
                 found
             }
             (Given::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
@@ -172,9 +178,10 @@ impl Examiner {
     }
 }
 
-/// The app that the request names is the one that the policy (and so the evidence) is about.
-fn same_app(found: &mut Examination, presented: &Presented, app_id: &str) {
-    if presented.app.id != app_id && !found.refusals.contains(&Reason::AppMismatch) {
+/// App and client that the request names are those that the policy (and so the evidence) is about.
+fn same_app(found: &mut Examination, presented: &Presented, app_id: &str, client_id: &str) {
+    let same = presented.app.id == app_id && presented.client_id == client_id;
+    if !same && !found.refusals.contains(&Reason::AppMismatch) {
         found.refusals.push(Reason::AppMismatch);
     }
 }

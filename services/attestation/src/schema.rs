@@ -1,10 +1,8 @@
 //! The tables, as `migrations/` makes them.
 
 diesel::table! {
-    challenges (hash) {
+    used_challenges (hash) {
         hash -> Bytea,
-        platform -> Text,
-        purpose -> Text,
         expires_at -> Timestamptz,
     }
 }
@@ -30,6 +28,7 @@ diesel::table! {
         jkt -> Text,
         public_key -> Bytea,
         counter -> BigInt,
+        tells_build -> Bool,
     }
 }
 
@@ -37,6 +36,16 @@ diesel::table! {
     used_evidence (hash) {
         hash -> Bytea,
         used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    evidence (jkt) {
+        jkt -> Text,
+        at -> Timestamptz,
+        parts -> Array<Bytea>,
+        attesting -> Nullable<Bytea>,
+        patch_level -> Nullable<Integer>,
     }
 }
 

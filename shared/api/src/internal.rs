@@ -11,14 +11,16 @@ use crate::Amount;
 pub struct AudienceKeys {
     /// The audience; always the caller's own.
     pub audience: String,
-    /// Previous, current and next epoch.
+    /// Previous, current and next epoch; while the master is being replaced, of both masters.
     pub keys: Vec<AudienceKey>,
 }
 
 /// One epoch's key. No `Debug`: the secret must not be printed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AudienceKey {
-    /// The epoch; `kid` of tokens.
+    /// The master's generation: what stands before the period of a token's `kid`.
+    pub generation: u32,
+    /// The epoch: what stands behind it.
     pub epoch: u32,
     /// base64url.
     pub secret: String,

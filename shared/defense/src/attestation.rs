@@ -33,8 +33,8 @@ impl AttestationLayer {
         };
         let kid =
             jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
-        let epoch = kid.and_then(|kid| kid.parse().ok()).ok_or_else(|| refuse(TokenError::UnknownKey))?;
-        let keys = self.keys.get(epoch, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
+        let id = kid.ok_or(TokenError::UnknownKey).and_then(|kid| kid.parse()).map_err(&mut refuse)?;
+        let keys = self.keys.get(id, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
         let (claims, session_key) =
             attestation_token::verify_with_session_key(token, &keys, self.audience, request.now).map_err(refuse)?;
         facts.session_key = Some(session_key);

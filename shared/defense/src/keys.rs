@@ -10,7 +10,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use identity::access_token::KeySet;
-use identity::attestation_token::AudienceKeys;
+use identity::attestation_token::{AudienceKeys, KeyId};
 use tokio::sync::Mutex;
 
 /// Seconds between the end of one fetch and the next one that an unknown key id can cause.
@@ -109,9 +109,9 @@ impl AudienceKeySource {
         Self(Cached::holding(client, keys, now))
     }
 
-    /// The keys, with the one of `epoch` among them if the issuer has it.
-    pub async fn get(&self, epoch: u32, now: i64) -> Result<Arc<AudienceKeys>, KeysUnavailable> {
-        self.0.get(now, |keys| keys.keys.iter().any(|key| key.epoch == epoch)).await
+    /// The keys, with the one of this name among them if the issuer has it.
+    pub async fn get(&self, id: KeyId, now: i64) -> Result<Arc<AudienceKeys>, KeysUnavailable> {
+        self.0.get(now, |keys| keys.keys.iter().any(|key| key.id == id)).await
     }
 }
 

@@ -8,7 +8,7 @@ use api::attestation::{App, Platform};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, hash, random};
 use identity::access_token::{self, KeySet};
-use identity::attestation_token::{self, AudienceKeys};
+use identity::attestation_token::{self, AudienceKeys, Master};
 use identity::message_signature::{self, RequestParts};
 use identity::{Cnf, Jwk, Level, dpop};
 
@@ -44,13 +44,17 @@ struct Draft {
     body: &'static [u8],
 }
 
+fn of_master(bytes: &[u8]) -> Master {
+    Master::new(1, SecretBytes::new(bytes.to_vec()))
+}
+
 impl World {
     fn new() -> Self {
         let (device, issuer) = (SigningKey::generate(), SigningKey::generate());
         let master = random::bytes::<32>().to_vec();
         let mut keys = KeySet::default();
         keys.insert("k1", issuer.public());
-        let audience_keys = AudienceKeys::derive(&master, "ledger", NOW);
+        let audience_keys = AudienceKeys::derive(&[of_master(&master)], "ledger", NOW);
         let client = unused_client();
         let jwks = Arc::new(JwksSource::holding(client.clone(), keys, NOW));
         Self {
@@ -71,8 +75,7 @@ impl World {
     }
 
     fn attestation_token(master: &[u8], jkt: &identity::Thumbprint) -> (String, SecretBytes, String) {
-        let keys = AudienceKeys::derive(master, "ledger", NOW);
-        let key = keys.get(attestation_token::epoch_of(NOW), NOW).unwrap();
+        let key = of_master(master).key("ledger", attestation_token::epoch_of(NOW));
         let jti = random::token(16);
         let claims = attestation_token::Claims {
             iss: attestation_token::ISSUER.to_owned(),
@@ -93,7 +96,7 @@ impl World {
             support_id: "support".to_owned(),
         };
         let session = attestation_token::session_key(key.secret.expose(), &jti);
-        (attestation_token::issue(key, &claims).unwrap(), session, jti)
+        (attestation_token::issue(&key, &claims).unwrap(), session, jti)
     }
 
     fn access_token(&self, jkt: &identity::Thumbprint, client_id: &str) -> String {

@@ -1,9 +1,12 @@
-//! Attestation tokens: *what* calls. HS256, `typ` `redoubt-attestation+jwt`, five minutes at most, `kid` = epoch.
+//! Attestation tokens: *what* calls. HS256, `typ` `redoubt-attestation+jwt`, five minutes at most, `kid` = [`KeyId`].
 //!
 //! A MAC and not a signature, because a phone must not be able to tell a genuine token from a decoy. Only the
 //! attestation service and the API of the audience know the audience's secret, which changes every epoch (an hour) and
 //! is derived from a master key by [`audience_secret`]. The session key of a token is derived from its `jti` by
 //! [`session_key`], so that an API finds it without a look-up.
+
+use std::fmt;
+use std::str::FromStr;
 
 use crypto::{SecretBytes, b64, hash};
 use serde::{Deserialize, Serialize};
@@ -51,18 +54,78 @@ pub struct Claims {
     pub support_id: String,
 }
 
+/// What names a key: the generation of the master that it is derived from, and its epoch. As `kid`: both in decimal, a period between them.
+///
+/// With the generation in it a master can be replaced while tokens under the old one are still out: `7.495833` and `8.495833` are two keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyId {
+    /// The master's generation.
+    pub generation: u32,
+    /// The epoch ([`epoch_of`]).
+    pub epoch: u32,
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.generation, self.epoch)
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = TokenError;
+
+    /// Only the canonical spelling names a key: no sign, no leading zero.
+    fn from_str(kid: &str) -> Result<Self, TokenError> {
+        let parse = || {
+            let (generation, epoch) = kid.split_once('.')?;
+            Some(Self { generation: generation.parse().ok()?, epoch: epoch.parse().ok()? })
+        };
+        parse().filter(|id| id.to_string() == kid).ok_or(TokenError::UnknownKey)
+    }
+}
+
+/// What audience secrets are derived from. A new one has a new generation.
+#[derive(Debug, Clone)]
+pub struct Master {
+    generation: u32,
+    secret: SecretBytes,
+}
+
+impl Master {
+    /// Of at least 32 random bytes.
+    pub const fn new(generation: u32, secret: SecretBytes) -> Self {
+        Self { generation, secret }
+    }
+
+    /// The number that key ids show.
+    pub const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// The bytes, for other keys that are derived from it.
+    pub const fn secret(&self) -> &SecretBytes {
+        &self.secret
+    }
+
+    /// The key of `audience` in an epoch.
+    pub fn key(&self, audience: &str, epoch: u32) -> AudienceKey {
+        let id = KeyId { generation: self.generation, epoch };
+        AudienceKey { id, secret: audience_secret(self.secret.expose(), audience, epoch), not_after: not_after(epoch) }
+    }
+}
+
 /// The key of one epoch.
 #[derive(Debug, Clone)]
 pub struct AudienceKey {
-    /// The epoch; `kid` of tokens.
-    pub epoch: u32,
+    /// `kid` of tokens.
+    pub id: KeyId,
     /// The secret.
     pub secret: SecretBytes,
     /// Unix seconds after which no token under it is accepted.
     pub not_after: i64,
 }
 
-/// The keys of one audience: the previous, the current and the next epoch.
+/// The keys of one audience: of each master the previous, the current and the next epoch.
 #[derive(Debug, Clone, Default)]
 pub struct AudienceKeys {
     /// In no particular order.
@@ -70,28 +133,34 @@ pub struct AudienceKeys {
 }
 
 impl AudienceKeys {
-    /// The three keys of `audience` around `now`, derived from the master key.
-    pub fn derive(master: &[u8], audience: &str, now: i64) -> Self {
+    /// The three keys of `audience` around `now`, from each master.
+    pub fn derive(masters: &[Master], audience: &str, now: i64) -> Self {
         let current = epoch_of(now);
         let epochs = current.saturating_sub(1)..=current.saturating_add(1);
-        let keys = epochs.map(|epoch| AudienceKey {
-            epoch,
-            secret: audience_secret(master, audience, epoch),
-            not_after: not_after(epoch),
-        });
+        let keys = masters.iter().flat_map(|master| epochs.clone().map(|epoch| master.key(audience, epoch)));
         Self { keys: keys.collect() }
     }
 
-    /// The key of an epoch, unless its time is over.
-    pub fn get(&self, epoch: u32, now: i64) -> Option<&AudienceKey> {
-        self.keys.iter().find(|key| key.epoch == epoch && now <= key.not_after)
+    /// As the verifier of `audience` gets them.
+    pub fn to_wire(&self, audience: &str) -> api::internal::AudienceKeys {
+        let key = |key: &AudienceKey| api::internal::AudienceKey {
+            generation: key.id.generation,
+            epoch: key.id.epoch,
+            secret: b64::encode(key.secret.expose()),
+            not_after: key.not_after,
+        };
+        api::internal::AudienceKeys { audience: audience.to_owned(), keys: self.keys.iter().map(key).collect() }
     }
 
-    /// The key that a `kid` names. Only the canonical decimal spelling names an epoch.
+    /// The key of this name, unless its time is over.
+    pub fn get(&self, id: KeyId, now: i64) -> Option<&AudienceKey> {
+        self.keys.iter().find(|key| key.id == id && now <= key.not_after)
+    }
+
+    /// The key that a `kid` names.
     pub(crate) fn by_kid(&self, kid: Option<&str>, now: i64) -> Result<&AudienceKey, TokenError> {
-        kid.and_then(|kid| kid.parse().ok().filter(|epoch: &u32| epoch.to_string() == kid))
-            .and_then(|epoch| self.get(epoch, now))
-            .ok_or(TokenError::UnknownKey)
+        let id = kid.ok_or(TokenError::UnknownKey)?.parse()?;
+        self.get(id, now).ok_or(TokenError::UnknownKey)
     }
 }
 
@@ -101,7 +170,8 @@ impl TryFrom<&api::internal::AudienceKeys> for AudienceKeys {
     fn try_from(wire: &api::internal::AudienceKeys) -> Result<Self, Self::Error> {
         let key = |key: &api::internal::AudienceKey| {
             let secret = SecretBytes::new(b64::decode(&key.secret)?);
-            Ok(AudienceKey { epoch: key.epoch, secret, not_after: key.not_after })
+            let id = KeyId { generation: key.generation, epoch: key.epoch };
+            Ok(AudienceKey { id, secret, not_after: key.not_after })
         };
         Ok(Self { keys: wire.keys.iter().map(key).collect::<Result<_, _>>()? })
     }
@@ -110,7 +180,7 @@ impl TryFrom<&api::internal::AudienceKeys> for AudienceKeys {
 /// Issues an attestation token under the key of an epoch.
 pub fn issue(key: &AudienceKey, claims: &Claims) -> Result<String, TokenError> {
     token::check_lifetime(claims.iat, claims.exp)?;
-    let header = Header::new(TYP).with_kid(key.epoch.to_string());
+    let header = Header::new(TYP).with_kid(key.id.to_string());
     Ok(jose::sign_hs256(key.secret.expose(), &header, claims)?)
 }
 

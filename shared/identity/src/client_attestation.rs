@@ -48,7 +48,7 @@ pub struct Claims {
 /// Issues a client attestation under the `auth` key of an epoch.
 pub fn issue(key: &AudienceKey, claims: &Claims) -> Result<String, TokenError> {
     token::check_lifetime(claims.iat, claims.exp)?;
-    let header = Header::new(TYP).with_kid(key.epoch.to_string());
+    let header = Header::new(TYP).with_kid(key.id.to_string());
     Ok(jose::sign_hs256(key.secret.expose(), &header, claims)?)
 }
 

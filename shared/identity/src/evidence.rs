@@ -13,6 +13,7 @@ pub fn binding(
     challenge: &[u8],
     device_jkt: &Thumbprint,
     session_public_key: &[u8],
+    client_id: &str,
     app: &App,
 ) -> [u8; 32] {
     let jkt = match platform {
@@ -24,12 +25,13 @@ pub fn binding(
         challenge,
         jkt.as_bytes(),
         session_public_key,
+        client_id.as_bytes(),
         app.id.as_bytes(),
         app.version.as_bytes(),
         app.build.as_str().as_bytes(),
         app.platform.as_str().as_bytes(),
     ];
-    let mut message = b"redoubt-evidence-v1".to_vec();
+    let mut message = b"redoubt-evidence-v2".to_vec();
     for field in fields {
         // Length-prefixed: no two different lists of fields have the same encoding.
         message.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -45,6 +47,8 @@ mod tests {
     use super::*;
     use crate::Jwk;
 
+    const CLIENT: &str = "redoubt-mobile";
+
     fn app() -> App {
         App { id: "dev.redoubt.app".into(), version: "1.2.3".into(), build: 42_u64.into(), platform: Platform::Ios }
     }
@@ -56,16 +60,24 @@ mod tests {
     #[test]
     fn every_field_changes_the_binding() {
         let jkt = jkt();
-        let base = binding(Platform::Ios, b"challenge", &jkt, b"session", &app());
+        let base = binding(Platform::Ios, b"challenge", &jkt, b"session", CLIENT, &app());
         let others = [
-            binding(Platform::Android, b"challenge", &jkt, b"session", &app()),
-            binding(Platform::Ios, b"challengf", &jkt, b"session", &app()),
-            binding(Platform::Ios, b"challenge", &self::jkt(), b"session", &app()),
-            binding(Platform::Ios, b"challenge", &jkt, b"sessiom", &app()),
-            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { id: "x".into(), ..app() }),
-            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { version: "1.2.4".into(), ..app() }),
-            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { build: 43_u64.into(), ..app() }),
-            binding(Platform::Ios, b"challenge", &jkt, b"session", &App { platform: Platform::Android, ..app() }),
+            binding(Platform::Android, b"challenge", &jkt, b"session", CLIENT, &app()),
+            binding(Platform::Ios, b"challengf", &jkt, b"session", CLIENT, &app()),
+            binding(Platform::Ios, b"challenge", &self::jkt(), b"session", CLIENT, &app()),
+            binding(Platform::Ios, b"challenge", &jkt, b"sessiom", CLIENT, &app()),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", "redoubt-mobilf", &app()),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", CLIENT, &App { id: "x".into(), ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", CLIENT, &App { version: "1.2.4".into(), ..app() }),
+            binding(Platform::Ios, b"challenge", &jkt, b"session", CLIENT, &App { build: 43_u64.into(), ..app() }),
+            binding(
+                Platform::Ios,
+                b"challenge",
+                &jkt,
+                b"session",
+                CLIENT,
+                &App { platform: Platform::Android, ..app() },
+            ),
         ];
         assert!(others.iter().all(|other| *other != base));
     }
@@ -74,14 +86,14 @@ mod tests {
     fn fields_do_not_run_into_each_other() {
         let (jkt, app) = (jkt(), app());
         assert_ne!(
-            binding(Platform::Android, b"ab", &jkt, b"c", &app),
-            binding(Platform::Android, b"a", &jkt, b"bc", &app)
+            binding(Platform::Android, b"ab", &jkt, b"c", CLIENT, &app),
+            binding(Platform::Android, b"a", &jkt, b"bc", CLIENT, &app)
         );
     }
 
     #[test]
     fn on_android_the_device_key_is_left_out() {
-        let make = |jkt: &Thumbprint| binding(Platform::Android, b"challenge", jkt, b"session", &app());
+        let make = |jkt: &Thumbprint| binding(Platform::Android, b"challenge", jkt, b"session", CLIENT, &app());
         assert_eq!(make(&jkt()), make(&jkt()));
     }
 }

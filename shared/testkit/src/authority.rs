@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use anyhow::Result;
+use crypto::SecretBytes;
 use crypto::p256::SigningKey;
 use identity::access_token::KeySet;
-use identity::attestation_token::AudienceKeys;
+use identity::attestation_token::{AudienceKeys, Master};
 use runtime::{Clock, SystemClock};
 
 use crate::pki::Pki;
@@ -44,7 +45,7 @@ pub struct Authority {
 /// What signs, and when.
 pub(crate) struct Keys {
     pub(crate) signing: SigningKey,
-    pub(crate) master: [u8; 32],
+    pub(crate) master: Master,
     pub(crate) audience: &'static str,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -59,7 +60,7 @@ impl Authority {
     pub async fn start_at(pki: &Pki, clock: Arc<dyn Clock>) -> Result<Self> {
         let keys = Arc::new(Keys {
             signing: SigningKey::generate(),
-            master: crypto::random::bytes(),
+            master: Master::new(1, SecretBytes::new(crypto::random::bytes::<32>().to_vec())),
             audience: api::service::LEDGER_AUDIENCE,
             clock,
         });
@@ -100,14 +101,8 @@ impl Keys {
     }
 
     fn audience_keys(&self) -> serde_json::Value {
-        let derived = AudienceKeys::derive(&self.master, self.audience, self.clock.unix());
-        let keys = derived.keys.into_iter().map(|key| api::internal::AudienceKey {
-            epoch: key.epoch,
-            secret: crypto::b64::encode(key.secret.expose()),
-            not_after: key.not_after,
-        });
-        let keys = api::internal::AudienceKeys { audience: self.audience.to_owned(), keys: keys.collect() };
-        serde_json::to_value(keys).unwrap_or_default()
+        let keys = AudienceKeys::derive(std::slice::from_ref(&self.master), self.audience, self.clock.unix());
+        serde_json::to_value(keys.to_wire(self.audience)).unwrap_or_default()
     }
 }
 

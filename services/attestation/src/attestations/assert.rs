@@ -35,9 +35,10 @@ struct Given {
 /// Renews an instance.
 pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, Error> {
     let now = state.clock.unix();
-    let mut presented = Presented::read(&fields(request), &state.tokens.clients, now)?;
+    let challenge = state.challenges.read(&request.challenge, request.platform, Purpose::Assertion, now)?;
+    let mut presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     let given = decode(request)?;
-    challenges::take(state, &presented.challenge, request.platform, Purpose::Assertion).await?;
+    challenges::spend(&state.pool, &challenge).await?;
 
     let names = state.issuer.names();
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;

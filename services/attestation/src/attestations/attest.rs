@@ -17,10 +17,11 @@ use crate::verdicts::{self, Verdict};
 /// Takes evidence for what it is.
 pub(crate) async fn attest(state: &State, request: &Attest) -> Result<Attested, Error> {
     let now = state.clock.unix();
-    let presented = Presented::read(&fields(request), &state.tokens.clients, now)?;
+    let challenge = state.challenges.read(&request.challenge, request.platform, Purpose::Attestation, now)?;
+    let presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     let given = decode(&request.evidence, request.platform)?;
     state.examiner.ready(request.platform, now)?;
-    challenges::take(state, &presented.challenge, request.platform, Purpose::Attestation).await?;
+    challenges::spend(&state.pool, &challenge).await?;
 
     let examination =
         tracing::info_span!("evidence.examine").in_scope(|| state.examiner.examine(&given, &presented, now));

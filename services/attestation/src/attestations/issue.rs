@@ -3,10 +3,11 @@
 //! The decoy master is known to this process only; no verifier has it or can derive anything from it. A decoy's session key comes
 //! from the decoy secret, so everything that a phone can compute fits together.
 
+use anyhow::Context as _;
 use api::attestation::{Attested, AudienceToken, SealedKey};
 use api::service::AUTH_AUDIENCE;
 use crypto::{SecretBytes, b64, hpke};
-use identity::attestation_token::{self, AudienceKey, AudienceKeys, ISSUER};
+use identity::attestation_token::{self, AudienceKey, AudienceKeys, ISSUER, Master};
 use identity::client_attestation::{self, Confirmation};
 use identity::{Cnf, Level};
 
@@ -19,10 +20,13 @@ const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
 /// Bytes of a `jti` or support id.
 const ID_BYTES: usize = 16;
 
-/// Both masters, and what is issued under them.
+/// The masters, and what is issued under them.
 pub(crate) struct Issuer {
-    master: SecretBytes,
-    decoy_master: SecretBytes,
+    /// Whose tokens verify; the first one makes them.
+    masters: Vec<Master>,
+    genuine: Master,
+    /// Under the generation of the genuine one: a key id tells nothing.
+    decoy: Master,
     audiences: Vec<String>,
     lifetime: i64,
     policy: String,
@@ -36,14 +40,21 @@ pub(crate) struct Names {
 }
 
 impl Issuer {
-    pub(crate) fn new(master: SecretBytes, decoy_master: SecretBytes, tokens: &Tokens, policy: &str) -> Self {
-        Self {
-            master,
-            decoy_master,
+    pub(crate) fn new(
+        masters: Vec<Master>,
+        decoy_master: SecretBytes,
+        tokens: &Tokens,
+        policy: &str,
+    ) -> anyhow::Result<Self> {
+        let genuine = masters.first().context("no master")?.clone();
+        Ok(Self {
+            masters,
+            decoy: Master::new(genuine.generation(), decoy_master),
+            genuine,
             audiences: tokens.audiences.clone(),
             lifetime: tokens.lifetime,
             policy: policy.to_owned(),
-        }
+        })
     }
 
     /// The policy's name.
@@ -58,7 +69,7 @@ impl Issuer {
 
     /// The secrets that an audience verifies with. Never the decoys'.
     pub(crate) fn audience_keys(&self, audience: &str, now: i64) -> AudienceKeys {
-        AudienceKeys::derive(self.master.expose(), audience, now)
+        AudienceKeys::derive(&self.masters, audience, now)
     }
 
     pub(crate) fn names(&self) -> Names {
@@ -75,11 +86,12 @@ impl Issuer {
         names: &Names,
         now: i64,
     ) -> Result<Attested, Error> {
-        let master = if genuine { &self.master } else { &self.decoy_master };
+        let master = if genuine { &self.genuine } else { &self.decoy };
+        let epoch = attestation_token::epoch_of(now);
         let mut ids = names.token_ids.iter();
         let mut id = || ids.next().cloned().ok_or(Error::Internal("fewer token ids than tokens"));
         let client_attestation = client_attestation::issue(
-            &key(master, AUTH_AUDIENCE, now),
+            &master.key(AUTH_AUDIENCE, epoch),
             &client_attestation::Claims {
                 sub: presented.client_id.clone(),
                 iat: now,
@@ -93,7 +105,7 @@ impl Issuer {
         )
         .map_err(|_| Error::Internal("the client attestation cannot be issued"))?;
         let tokens = self.audiences.iter().map(|audience| {
-            let key = key(master, audience, now);
+            let key = master.key(audience, epoch);
             self.token(&key, audience, presented, level, (id()?, &names.support_id), now)
         });
         Ok(Attested {
@@ -134,10 +146,4 @@ impl Issuer {
         let expires_in = u32::try_from(self.lifetime).map_err(|_| Error::Internal("the lifetime is out of range"))?;
         Ok(AudienceToken { audience: audience.to_owned(), token, expires_in, session_key })
     }
-}
-
-fn key(master: &SecretBytes, audience: &str, now: i64) -> AudienceKey {
-    let epoch = attestation_token::epoch_of(now);
-    let secret = attestation_token::audience_secret(master.expose(), audience, epoch);
-    AudienceKey { epoch, secret, not_after: attestation_token::not_after(epoch) }
 }

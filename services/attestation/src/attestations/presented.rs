@@ -32,7 +32,6 @@ pub(crate) struct Fields<'a> {
 /// An instance that has proven possession of its device key for this very request.
 #[derive(Debug)]
 pub(crate) struct Presented {
-    pub(crate) challenge: Vec<u8>,
     pub(crate) client_id: String,
     pub(crate) app: App,
     pub(crate) device_key: Jwk,
@@ -53,10 +52,10 @@ struct ProofClaims {
 
 impl Presented {
     /// Reads and checks. No effects.
-    pub(crate) fn read(fields: &Fields<'_>, clients: &[String], now: i64) -> Result<Self, Error> {
+    pub(crate) fn read(fields: &Fields<'_>, challenge: &[u8], clients: &[&str], now: i64) -> Result<Self, Error> {
         let invalid = |field, detail| Error::Invalid { field, detail };
-        let challenge = b64::decode(fields.challenge).ok().filter(|bytes| bytes.len() == 32).ok_or(Error::Challenge)?;
-        if !clients.iter().any(|client| client == fields.client_id) {
+        let client_id = fields.client_id;
+        if !clients.contains(&client_id) {
             return Err(invalid("client_id", "not an app that is known here"));
         }
         check_app(fields.app, fields.platform)?;
@@ -69,11 +68,10 @@ impl Presented {
             .filter(|bytes| PublicKey::from_uncompressed(bytes).is_ok())
             .ok_or(invalid("session_public_key", "expected an uncompressed P-256 point in base64url"))?;
         let jkt = device_key.thumbprint();
-        let binding = evidence::binding(fields.platform, &challenge, &jkt, &session_public_key, fields.app);
+        let binding = evidence::binding(fields.platform, challenge, &jkt, &session_public_key, client_id, fields.app);
         check_proof(fields, device_key.public_key(), &binding, now)?;
         Ok(Self {
-            challenge,
-            client_id: fields.client_id.to_owned(),
+            client_id: client_id.to_owned(),
             app: fields.app.clone(),
             device_key,
             jkt,
@@ -84,19 +82,19 @@ impl Presented {
 }
 
 fn check_app(app: &App, platform: Platform) -> Result<(), Error> {
-    let name =
+    let is_name =
         |text: &str, limit| !text.is_empty() && text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic());
     if app.platform != platform {
         return Err(Error::Invalid { field: "app.platform", detail: "not the platform of the request" });
     }
-    if !name(&app.id, NAME_LIMIT) {
+    if !is_name(&app.id, NAME_LIMIT) {
         return Err(Error::Invalid { field: "app.id", detail: "expected a package name or bundle id" });
     }
     // iOS writes its builds as texts, and the type admits no other: nothing more to ask there.
     if platform == Platform::Android && !app.build.is_version_code() {
         return Err(Error::Invalid { field: "app.build", detail: "expected a longVersionCode" });
     }
-    if !name(&app.version, 64) {
+    if !is_name(&app.version, 64) {
         return Err(Error::Invalid { field: "app.version", detail: "expected at most 64 printable characters" });
     }
     Ok(())

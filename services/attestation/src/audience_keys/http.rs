@@ -4,7 +4,6 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use api::internal::{AudienceKey, AudienceKeys};
 use defense::{Access, Guard};
 use runtime::audit::{self, Who};
 use runtime::{PeerId, Problem};
@@ -39,11 +38,6 @@ impl FromRequest for Verifier {
 }
 
 pub(crate) async fn list(verifier: Verifier, state: web::Data<State>) -> HttpResponse {
-    let keys = state.issuer.audience_keys(&verifier.0, state.clock.unix()).keys;
-    let wire = |key: &identity::attestation_token::AudienceKey| AudienceKey {
-        epoch: key.epoch,
-        secret: crypto::b64::encode(key.secret.expose()),
-        not_after: key.not_after,
-    };
-    HttpResponse::Ok().json(AudienceKeys { keys: keys.iter().map(wire).collect(), audience: verifier.0 })
+    let keys = state.issuer.audience_keys(&verifier.0, state.clock.unix());
+    HttpResponse::Ok().json(keys.to_wire(&verifier.0))
 }

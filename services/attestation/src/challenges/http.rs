@@ -12,6 +12,6 @@ pub(crate) async fn create(
     state: web::Data<State>,
     body: ApiJson<RequestChallenge>,
 ) -> Result<HttpResponse, Problem> {
-    let challenge = super::issue(&state, body.0.platform, body.0.purpose).await?;
+    let challenge = state.challenges.issue(body.0.platform, body.0.purpose, state.clock.unix())?;
     Ok(HttpResponse::Created().json(challenge))
 }

@@ -1,48 +1,26 @@
-//! Queries on `challenges`.
+//! Queries on `used_challenges`.
 
-use api::attestation::{Platform, Purpose};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError};
 
-use crate::schema::challenges;
+use crate::schema::used_challenges;
 
-/// What a taken challenge was made for.
-#[derive(Queryable)]
-pub(crate) struct Taken {
-    pub(crate) platform: String,
-    pub(crate) purpose: String,
-    pub(crate) expires_at: DateTime<Utc>,
-}
-
-pub(crate) async fn insert(
+/// True for the one request that uses it: the primary key decides who.
+pub(crate) async fn spend(
     db: &mut Connection,
     hash: &[u8; 32],
-    platform: Platform,
-    purpose: Purpose,
     expires_at: DateTime<Utc>,
-) -> Result<usize, StorageError> {
-    Ok(diesel::insert_into(challenges::table)
-        .values((
-            challenges::hash.eq(hash.as_slice()),
-            challenges::platform.eq(platform.as_str()),
-            challenges::purpose.eq(purpose.as_str()),
-            challenges::expires_at.eq(expires_at),
-        ))
+) -> Result<bool, StorageError> {
+    let inserted = diesel::insert_into(used_challenges::table)
+        .values((used_challenges::hash.eq(hash.as_slice()), used_challenges::expires_at.eq(expires_at)))
+        .on_conflict_do_nothing()
         .execute(db)
-        .await?)
+        .await?;
+    Ok(inserted == 1)
 }
 
-/// One statement: the row lock decides who gets it.
-pub(crate) async fn take(db: &mut Connection, hash: &[u8; 32]) -> Result<Option<Taken>, StorageError> {
-    Ok(diesel::delete(challenges::table.find(hash.as_slice()))
-        .returning((challenges::platform, challenges::purpose, challenges::expires_at))
-        .get_result(db)
-        .await
-        .optional()?)
-}
-
-pub(crate) async fn delete_expired(db: &mut Connection, now: DateTime<Utc>) -> Result<usize, StorageError> {
-    Ok(diesel::delete(challenges::table.filter(challenges::expires_at.le(now))).execute(db).await?)
+pub(crate) async fn delete_expired(db: &mut Connection, before: DateTime<Utc>) -> Result<usize, StorageError> {
+    Ok(diesel::delete(used_challenges::table.filter(used_challenges::expires_at.le(before))).execute(db).await?)
 }

@@ -10,6 +10,9 @@ use super::Reason;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AndroidPolicy {
+    /// The OAuth client that this app is. Default: `redoubt-mobile`.
+    #[serde(default = "defaults::client_id")]
+    pub client_id: String,
     /// The package name.
     pub package: String,
     /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
@@ -54,6 +57,9 @@ pub struct AndroidPolicy {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplePolicy {
+    /// The OAuth client that this app is. Default: `redoubt-mobile`.
+    #[serde(default = "defaults::client_id")]
+    pub client_id: String,
     /// The team id, ten characters.
     pub team: String,
     /// The bundle id.
@@ -101,6 +107,9 @@ impl AppleEnvironment {
 mod defaults {
     use super::{Build, Level, Reason};
 
+    pub(super) fn client_id() -> String {
+        "redoubt-mobile".to_owned()
+    }
     pub(super) fn build() -> Build {
         Build::from(0)
     }

@@ -18,6 +18,7 @@ use crate::{corpus, description};
 fn policy_for(key: &KeyDescription) -> AndroidPolicy {
     let id = key.software.attestation_application_id.as_ref();
     AndroidPolicy {
+        client_id: "redoubt-mobile".to_owned(),
         package: id
             .and_then(|id| id.packages.first())
             .map_or_else(String::new, |p| String::from_utf8_lossy(&p.name).into_owned()),

@@ -55,6 +55,7 @@ impl Forge {
             key_id: id,
             build: 12.into(),
             policy: ApplePolicy {
+                client_id: "redoubt-mobile".to_owned(),
                 team: "REDOUBT001".to_owned(),
                 bundle: "dev.redoubt.app".to_owned(),
                 environment: AppleEnvironment::Production,

@@ -26,6 +26,7 @@ struct Genuine {
 fn policy(team: &str, bundle: &str, environment: AppleEnvironment) -> ApplePolicy {
     let (team, bundle) = (team.to_owned(), bundle.to_owned());
     ApplePolicy {
+        client_id: "redoubt-mobile".to_owned(),
         team,
         bundle,
         environment,

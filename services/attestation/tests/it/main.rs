@@ -26,5 +26,6 @@ mod no_panic;
 mod races;
 mod refusals;
 mod renewal;
+mod rotation;
 mod service;
 mod world;

@@ -12,6 +12,7 @@ use crate::apple_forged::{BINDING, assertion};
 fn apple_policy() -> ApplePolicy {
     let (team, bundle) = ("T".to_owned(), "b".to_owned());
     ApplePolicy {
+        client_id: "redoubt-mobile".to_owned(),
         team,
         bundle,
         environment: AppleEnvironment::Production,

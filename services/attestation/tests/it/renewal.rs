@@ -143,7 +143,8 @@ async fn a_phone_cannot_write_its_build_by_asserting_as_another_platform() {
     let app = App { platform: Platform::Ios, build: 999_999.into(), ..phone.app() };
     let (key, session) = (phone.device_key(), KeyPair::generate());
     let (jwk, bytes) = (Jwk::from(key.public()), b64::decode(&challenge).unwrap());
-    let binding = evidence::binding(Platform::Ios, &bytes, &jwk.thumbprint(), &session.public(), &app);
+    let binding =
+        evidence::binding(Platform::Ios, &bytes, &jwk.thumbprint(), &session.public(), "redoubt-mobile", &app);
     let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": world.clock.unix()});
     let object = b64::encode_standard(&[0; 32]);
     let body = json!({

@@ -24,11 +24,14 @@ use testkit::phone::ios::{self, IosPhone, IosProfile};
 use testkit::pki::Pki;
 use testkit::server;
 
+/// The OAuth client that the emulated app is.
+pub(crate) const CLIENT: &str = "redoubt-mobile";
+
 /// A running service and what surrounds it.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) pki: Pki,
-    pub(crate) database: TestDatabase,
+    pub(crate) pki: Arc<Pki>,
+    pub(crate) database: Arc<TestDatabase>,
     pub(crate) client: reqwest::Client,
     running: Running,
 }
@@ -68,11 +71,24 @@ impl World {
 
     /// The same with another configuration.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let pki = Pki::temporary().unwrap();
-        let database = TestDatabase::create("attestation", MIGRATIONS).await.unwrap();
+        let pki = Arc::new(Pki::temporary().unwrap());
+        let database = Arc::new(TestDatabase::create("attestation", MIGRATIONS).await.unwrap());
+        Self::at(pki, database, Arc::new(ManualClock::now()), change).await
+    }
+
+    /// One more process of the service, with its own configuration.
+    pub(crate) async fn replica(&self, change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(self.pki.clone(), self.database.clone(), self.clock.clone(), change).await
+    }
+
+    async fn at(
+        pki: Arc<Pki>,
+        database: Arc<TestDatabase>,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = config(&pki, &database);
         change(&mut config);
-        let clock = Arc::new(ManualClock::now());
         let running = runtime::start::<Attestation>(config, clock.clone()).await.unwrap();
         let client = server::client(&pki.public_ca(), None).unwrap();
         Self { clock, pki, database, client, running }
@@ -187,6 +203,8 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
         },
         keys: Keys {
             master_file: pki.secret("attestation-master"),
+            generation: 1,
+            other: None,
             decoy_master_file: pki.secret("attestation-decoy-master"),
             answer_key_file: pki.secret("attestation-answer.pk8"),
         },
@@ -211,6 +229,7 @@ fn android_policy() -> AndroidPolicy {
 
 fn apple_policy() -> ApplePolicy {
     ApplePolicy {
+        client_id: CLIENT.to_owned(),
         team: ios::TEAM.to_owned(),
         bundle: ios::BUNDLE.to_owned(),
         environment: AppleEnvironment::Development,
@@ -311,7 +330,14 @@ impl Phone {
     }
 
     fn binding(&self, challenge: &str, jkt: &identity::Thumbprint, session: &KeyPair) -> [u8; 32] {
-        evidence::binding(self.platform(), &b64::decode(challenge).unwrap(), jkt, &session.public(), &self.app())
+        evidence::binding(
+            self.platform(),
+            &b64::decode(challenge).unwrap(),
+            jkt,
+            &session.public(),
+            CLIENT,
+            &self.app(),
+        )
     }
 
     fn common(&self, challenge: &str, session: &KeyPair, now: i64) -> Value {
@@ -320,7 +346,7 @@ impl Phone {
         let binding = self.binding(challenge, &jwk.thumbprint(), session);
         let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": now});
         json!({
-            "challenge": challenge, "platform": self.platform(), "client_id": "redoubt-mobile", "app": self.app(),
+            "challenge": challenge, "platform": self.platform(), "client_id": CLIENT, "app": self.app(),
             "device_key": jwk.to_value(), "session_public_key": b64::encode(&session.public()),
             "proof": jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims).unwrap(),
         })

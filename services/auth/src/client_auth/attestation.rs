@@ -4,6 +4,7 @@
 //!
 //! A decoy fails here like any forged token: nothing tells the phone why.
 
+use identity::attestation_token::KeyId;
 use identity::client_attestation::{self, TYP};
 use identity::{TokenError, jose};
 
@@ -21,16 +22,14 @@ pub(super) async fn verify(
     token: &str,
     proof: Option<&Proof>,
 ) -> Result<AuthenticatedClient, Refusal> {
-    let epoch = jose::parse(token, TYP).map_err(TokenError::from).and_then(|token| {
-        let kid = token.header().kid.as_deref().and_then(|kid| kid.parse().ok());
-        kid.ok_or(TokenError::UnknownKey)
-    });
+    let id = jose::parse(token, TYP)
+        .map_err(TokenError::from)
+        .and_then(|token| token.header().kid.as_deref().ok_or(TokenError::UnknownKey)?.parse::<KeyId>());
     let refused = |error: TokenError| {
         let claimed_support_id = identity::claimed_support_id(token, TYP);
         Refusal { claimed_support_id, ..refused(&error) }
     };
-    let epoch: u32 = epoch.map_err(refused)?;
-    let keys = provider.audience_keys.get(epoch, request.now).await;
+    let keys = provider.audience_keys.get(id.map_err(refused)?, request.now).await;
     let keys = keys.map_err(|_| Refusal::unavailable("audience_keys_unavailable"))?;
     let claims = client_attestation::verify(token, &keys, request.now).map_err(refused)?;
     let named = |refusal: Refusal| refusal.of_instance(&claims.support_id);

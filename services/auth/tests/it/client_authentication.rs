@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crypto::p256::SigningKey;
 use identity::Jwk;
-use identity::attestation_token::{AudienceKey, AudienceKeys, epoch_of};
+use identity::attestation_token::{AudienceKey, KeyId, epoch_of};
 use serde_json::json;
 
 use crate::draft::{Client, Draft, refusal};
-use crate::world::{APP, ISSUER, PARTNER, World};
+use crate::world::{APP, ISSUER, PARTNER, World, master};
 
 /// The proof of the mode that we do not have.
 const POP: (&str, &str) = ("oauth-client-attestation-pop", "ey");
@@ -50,16 +50,14 @@ const ATTESTED: [Row; 15] = [
     (
         "a decoy",
         |world, draft| {
-            let decoys = AudienceKeys::derive(&[8; 32], "auth", world.now());
-            draft.attestation().secret = decoys.get(epoch_of(world.now()), world.now()).unwrap().clone();
+            draft.attestation().secret = master(&[8; 32]).key("auth", epoch_of(world.now()));
         },
         (401, "invalid_client_attestation", "client_attestation/signature_invalid"),
     ),
     (
         "made for the ledger",
         |world, draft| {
-            let keys = AudienceKeys::derive(&[7; 32], "ledger", world.now());
-            draft.attestation().secret = keys.get(epoch_of(world.now()), world.now()).unwrap().clone();
+            draft.attestation().secret = master(&[7; 32]).key("ledger", epoch_of(world.now()));
         },
         (401, "invalid_client_attestation", "client_attestation/signature_invalid"),
     ),
@@ -67,7 +65,8 @@ const ATTESTED: [Row; 15] = [
         "an epoch that nobody knows",
         |_, draft| {
             let known = draft.attestation().secret.clone();
-            draft.attestation().secret = AudienceKey { epoch: known.epoch + 5, ..known };
+            let id = KeyId { epoch: known.id.epoch + 5, ..known.id };
+            draft.attestation().secret = AudienceKey { id, ..known };
         },
         (401, "invalid_client_attestation", "client_attestation/key_unknown"),
     ),

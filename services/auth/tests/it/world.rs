@@ -9,7 +9,7 @@ use auth::{Auth, MIGRATIONS};
 use crypto::p256::SigningKey;
 use crypto::password::Params;
 use identity::Jwk;
-use identity::attestation_token::{AudienceKey, AudienceKeys};
+use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
 use runtime::config::{Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Common, Running};
 use serde_json::json;
@@ -102,8 +102,7 @@ impl World {
     /// The key under which client attestations are made now.
     pub(crate) fn attestation_key(&self) -> AudienceKey {
         let now = self.now();
-        let keys = AudienceKeys::derive(&MASTER, "auth", now);
-        keys.get(identity::attestation_token::epoch_of(now), now).unwrap().clone()
+        master(&MASTER).key("auth", epoch_of(now))
     }
 
     /// Attestation goes away.
@@ -122,18 +121,15 @@ impl World {
     }
 }
 
+/// What audience keys are derived from.
+pub(crate) fn master(bytes: &[u8; 32]) -> Master {
+    Master::new(1, crypto::SecretBytes::new(bytes.to_vec()))
+}
+
 /// Serves the `auth` audience's keys, as attestation would.
 async fn attestation(pki: &Pki, clock: Arc<ManualClock>) -> Server {
     let document = move || {
-        let keys = AudienceKeys::derive(&MASTER, "auth", clock.unix()).keys;
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                let secret = crypto::b64::encode(key.secret.expose());
-                json!({ "epoch": key.epoch, "secret": secret, "not_after": key.not_after })
-            })
-            .collect();
-        json!({ "audience": "auth", "keys": keys })
+        serde_json::to_value(AudienceKeys::derive(&[master(&MASTER)], "auth", clock.unix()).to_wire("auth")).unwrap()
     };
     let routes: server::Configure = Arc::new(move |config: &mut actix_web::web::ServiceConfig| {
         let document = document.clone();

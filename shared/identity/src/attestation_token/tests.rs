@@ -32,27 +32,29 @@ fn claims() -> Claims {
 }
 
 fn keys() -> AudienceKeys {
-    AudienceKeys::derive(MASTER, "ledger", NOW)
+    AudienceKeys::derive(&[master(7, MASTER)], "ledger", NOW)
 }
 
-fn current(keys: &AudienceKeys) -> &AudienceKey {
-    keys.get(epoch_of(NOW), NOW).unwrap()
+fn master(generation: u32, bytes: &[u8]) -> Master {
+    Master::new(generation, SecretBytes::new(bytes.to_vec()))
+}
+
+/// The key of now.
+fn current() -> AudienceKey {
+    master(7, MASTER).key("ledger", epoch_of(NOW))
 }
 
 fn check(claims: &Claims) -> Result<Claims, TokenError> {
     let keys = keys();
-    let token = jose::sign_hs256(
-        current(&keys).secret.expose(),
-        &Header::new(TYP).with_kid(epoch_of(NOW).to_string()),
-        claims,
-    )?;
+    let token =
+        jose::sign_hs256(current().secret.expose(), &Header::new(TYP).with_kid(current().id.to_string()), claims)?;
     verify(&token, &keys, "ledger", NOW)
 }
 
 #[test]
 fn an_issued_token_verifies_and_yields_its_session_key() {
     let (keys, claims) = (keys(), claims());
-    let token = issue(current(&keys), &claims).unwrap();
+    let token = issue(&current(), &claims).unwrap();
     let (verified, session) = verify_with_session_key(&token, &keys, "ledger", NOW).unwrap();
     assert_eq!(verified, claims);
     let secret = audience_secret(MASTER, "ledger", epoch_of(NOW));
@@ -62,16 +64,15 @@ fn an_issued_token_verifies_and_yields_its_session_key() {
 
 #[test]
 fn a_decoy_is_refused() {
-    let decoys = AudienceKeys::derive(b"another master of thirty-two byte", "ledger", NOW);
-    let token = issue(current(&decoys), &claims()).unwrap();
+    let decoy = master(7, b"another master of thirty-two byte").key("ledger", epoch_of(NOW));
+    let token = issue(&decoy, &claims()).unwrap();
     assert_eq!(verify(&token, &keys(), "ledger", NOW), Err(TokenError::Jose(JoseError::Signature)));
 }
 
 #[test]
 fn the_token_of_another_audience_is_refused() {
     assert_eq!(check(&Claims { aud: "auth".into(), ..claims() }), Err(TokenError::Audience));
-    let others = AudienceKeys::derive(MASTER, "auth", NOW);
-    let token = issue(current(&others), &claims()).unwrap();
+    let token = issue(&master(7, MASTER).key("auth", epoch_of(NOW)), &claims()).unwrap();
     assert_eq!(verify(&token, &keys(), "ledger", NOW), Err(TokenError::Jose(JoseError::Signature)));
 }
 
@@ -85,13 +86,13 @@ fn a_token_outside_its_time_is_refused() {
     assert_eq!(check(&Claims { iat: NOW - 300, exp: NOW, ..claims() }), Err(TokenError::Expired));
     assert_eq!(check(&Claims { iat: NOW + 11, ..claims() }), Err(TokenError::NotYetValid));
     assert_eq!(check(&Claims { exp: NOW + 301, ..claims() }), Err(TokenError::Lifetime));
-    assert_eq!(issue(current(&keys()), &Claims { exp: NOW + 301, ..claims() }), Err(TokenError::Lifetime));
+    assert_eq!(issue(&current(), &Claims { exp: NOW + 301, ..claims() }), Err(TokenError::Lifetime));
 }
 
 #[test]
 fn an_epoch_is_accepted_until_its_last_token_has_expired() {
     let keys = keys();
-    let previous = keys.get(epoch_of(NOW) - 1, NOW).unwrap();
+    let previous = &master(7, MASTER).key("ledger", epoch_of(NOW) - 1);
     let token = issue(previous, &Claims { iat: NOW - 1, exp: NOW + 299, ..claims() }).unwrap();
     assert!(verify(&token, &keys, "ledger", NOW + 298).is_ok());
     let token = issue(previous, &Claims { iat: NOW + 361, exp: NOW + 600, ..claims() }).unwrap();
@@ -99,27 +100,49 @@ fn an_epoch_is_accepted_until_its_last_token_has_expired() {
 }
 
 #[test]
-fn an_unknown_missing_or_oddly_spelled_epoch_is_refused() {
+fn an_unknown_missing_or_oddly_spelled_key_is_refused() {
     let keys = keys();
-    let key = current(&keys);
-    let kid = epoch_of(NOW);
-    for header in [
-        Header::new(TYP),
-        Header::new(TYP).with_kid(format!("+{kid}")),
-        Header::new(TYP).with_kid(format!("0{kid}")),
-        Header::new(TYP).with_kid((kid + 2).to_string()),
-        Header::new(TYP).with_kid(""),
+    let epoch = epoch_of(NOW);
+    for kid in [
+        format!("+7.{epoch}"),
+        format!("7.+{epoch}"),
+        format!("07.{epoch}"),
+        format!("7.0{epoch}"),
+        format!("7.{}", epoch + 2),
+        format!("8.{epoch}"),
+        format!("7.{epoch}.0"),
+        epoch.to_string(),
+        "7.".to_owned(),
+        String::new(),
     ] {
-        let token = jose::sign_hs256(key.secret.expose(), &header, &claims()).unwrap();
-        assert_eq!(verify(&token, &keys, "ledger", NOW), Err(TokenError::UnknownKey));
+        let token = jose::sign_hs256(current().secret.expose(), &Header::new(TYP).with_kid(&*kid), &claims()).unwrap();
+        assert_eq!(verify(&token, &keys, "ledger", NOW), Err(TokenError::UnknownKey), "{kid}");
     }
+    let token = jose::sign_hs256(current().secret.expose(), &Header::new(TYP), &claims()).unwrap();
+    assert_eq!(verify(&token, &keys, "ledger", NOW), Err(TokenError::UnknownKey));
+}
+
+#[test]
+fn while_a_master_is_replaced_tokens_under_both_verify_and_each_under_its_own() {
+    let (old, new) = (master(7, MASTER), master(8, b"the next master of thirty-two byt"));
+    let both = AudienceKeys::derive(&[new.clone(), old.clone()], "ledger", NOW);
+    for master in [&old, &new] {
+        let key = master.key("ledger", epoch_of(NOW));
+        let token = issue(&key, &claims()).unwrap();
+        let (_, session) = verify_with_session_key(&token, &both, "ledger", NOW).unwrap();
+        assert_eq!(session.expose(), session_key(key.secret.expose(), "jti").expose());
+    }
+    // The name of one with the secret of the other.
+    let mixed = AudienceKey { id: KeyId { generation: 8, epoch: epoch_of(NOW) }, ..current() };
+    let token = issue(&mixed, &claims()).unwrap();
+    assert_eq!(verify(&token, &both, "ledger", NOW), Err(TokenError::Jose(JoseError::Signature)));
 }
 
 #[test]
 fn another_typ_is_refused() {
     let keys = keys();
-    let header = Header::new("oauth-client-attestation+jwt").with_kid(epoch_of(NOW).to_string());
-    let token = jose::sign_hs256(current(&keys).secret.expose(), &header, &claims()).unwrap();
+    let header = Header::new("oauth-client-attestation+jwt").with_kid(current().id.to_string());
+    let token = jose::sign_hs256(current().secret.expose(), &header, &claims()).unwrap();
     assert_eq!(verify(&token, &keys, "ledger", NOW), Err(TokenError::Jose(JoseError::Typ)));
 }
 
@@ -143,15 +166,9 @@ fn epochs_are_hours() {
 #[test]
 fn keys_arrive_over_the_wire() {
     let derived = keys();
-    let key = |key: &AudienceKey| api::internal::AudienceKey {
-        epoch: key.epoch,
-        secret: b64::encode(key.secret.expose()),
-        not_after: key.not_after,
-    };
-    let mut wire =
-        api::internal::AudienceKeys { audience: "ledger".into(), keys: derived.keys.iter().map(key).collect() };
+    let mut wire = derived.to_wire("ledger");
     let received = AudienceKeys::try_from(&wire).unwrap();
-    let token = issue(current(&derived), &claims()).unwrap();
+    let token = issue(&current(), &claims()).unwrap();
     assert!(verify(&token, &received, "ledger", NOW).is_ok());
     wire.keys[0].secret = "!".into();
     assert!(AudienceKeys::try_from(&wire).is_err());

@@ -1,11 +1,12 @@
 //! Each check by breaking one thing.
 
+use crypto::SecretBytes;
 use crypto::p256::SigningKey;
 use serde_json::Value;
 
 use super::*;
 use crate::Platform;
-use crate::attestation_token::{self, epoch_of};
+use crate::attestation_token::{self, Master, epoch_of};
 use crate::jose::JoseError;
 
 const NOW: i64 = 1_800_000_000;
@@ -24,13 +25,19 @@ fn claims() -> Claims {
 }
 
 fn keys() -> AudienceKeys {
-    AudienceKeys::derive(b"master", "auth", NOW)
+    AudienceKeys::derive(&[master(b"master")], "auth", NOW)
+}
+
+fn master(bytes: &[u8]) -> Master {
+    Master::new(1, SecretBytes::new(bytes.to_vec()))
+}
+
+fn key() -> AudienceKey {
+    master(b"master").key("auth", epoch_of(NOW))
 }
 
 fn sign(typ: &str, claims: &Value) -> String {
-    let (keys, kid) = (keys(), epoch_of(NOW));
-    let key = keys.get(kid, NOW).unwrap();
-    jose::sign_hs256(key.secret.expose(), &Header::new(typ).with_kid(kid.to_string()), claims).unwrap()
+    jose::sign_hs256(key().secret.expose(), &Header::new(typ).with_kid(key().id.to_string()), claims).unwrap()
 }
 
 fn check(change: impl Fn(&mut Value)) -> Result<Claims, TokenError> {
@@ -42,14 +49,13 @@ fn check(change: impl Fn(&mut Value)) -> Result<Claims, TokenError> {
 #[test]
 fn an_issued_attestation_verifies() {
     let (keys, claims) = (keys(), claims());
-    let token = issue(keys.get(epoch_of(NOW), NOW).unwrap(), &claims).unwrap();
+    let token = issue(&key(), &claims).unwrap();
     assert_eq!(verify(&token, &keys, NOW), Ok(claims));
 }
 
 #[test]
 fn a_decoy_is_refused() {
-    let decoys = AudienceKeys::derive(b"decoy", "auth", NOW);
-    let token = issue(decoys.get(epoch_of(NOW), NOW).unwrap(), &claims()).unwrap();
+    let token = issue(&master(b"decoy").key("auth", epoch_of(NOW)), &claims()).unwrap();
     assert_eq!(verify(&token, &keys(), NOW), Err(TokenError::Jose(JoseError::Signature)));
 }
 

@@ -195,8 +195,7 @@ impl SyntheticPhone {
 
     /// The token, its id and its session key.
     fn attestation_token(&self, now: i64) -> (String, String, SecretBytes) {
-        let keys = attestation_token::AudienceKeys::derive(&self.keys.master, self.keys.audience, now);
-        let key = keys.get(attestation_token::epoch_of(now), now).expect("the key of this epoch");
+        let key = self.keys.master.key(self.keys.audience, attestation_token::epoch_of(now));
         let jti = random::token(16);
         let claims = attestation_token::Claims {
             iss: attestation_token::ISSUER.to_owned(),
@@ -217,7 +216,7 @@ impl SyntheticPhone {
             support_id: format!("support-{}", self.subject),
         };
         let session_key = attestation_token::session_key(key.secret.expose(), &jti);
-        (attestation_token::issue(key, &claims).expect("an attestation token"), jti, session_key)
+        (attestation_token::issue(&key, &claims).expect("an attestation token"), jti, session_key)
     }
 
     fn cnf(&self) -> Cnf {
