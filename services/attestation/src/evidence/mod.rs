@@ -33,6 +33,9 @@ pub struct Examination {
     pub notes: Vec<Reason>,
     /// Names this evidence, so that it is used once.
     pub evidence_hash: [u8; 32],
+    /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
+    /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
+    pub attesting: Option<[u8; 32]>,
     /// The key that later assertions are checked against (App Attest).
     pub assertion_key: Option<AssertionKey>,
 }
@@ -92,7 +95,7 @@ impl Examination {
     }
 
     fn new(level: Level, evidence_hash: [u8; 32]) -> Self {
-        Self { level, refusals: Vec::new(), notes: Vec::new(), evidence_hash, assertion_key: None }
+        Self { level, refusals: Vec::new(), notes: Vec::new(), evidence_hash, attesting: None, assertion_key: None }
     }
 
     /// Records failed rules, those in shadow mode as notes.

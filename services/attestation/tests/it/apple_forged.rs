@@ -15,9 +15,9 @@ pub(crate) const BINDING: [u8; 32] = [9; 32];
 
 /// An object in parts.
 pub(crate) struct Forge {
-    leaf: Spec,
+    pub(crate) leaf: Spec,
     intermediate: Spec,
-    root: Spec,
+    pub(crate) root: Spec,
     pub(crate) app_id: String,
     counter: u32,
     aaguid: [u8; 16],
@@ -124,6 +124,12 @@ impl Forge {
         apple::examine(object, &expected, &Trust { anchors: &anchors, policy: &self.policy }, self.now)
     }
 
+    /// What is said of an object that was let in before.
+    pub(crate) fn standing(&self, object: &[u8]) -> Failed {
+        let anchors = forge::anchors(&self.root);
+        apple::standing(object, &Trust { anchors: &anchors, policy: &self.policy })
+    }
+
     pub(crate) fn refusals(&mut self) -> Vec<Reason> {
         let object = self.object();
         self.examine(&object).refusals
@@ -142,7 +148,7 @@ fn object(certificates: &[Vec<u8>], auth_data: &[u8]) -> Vec<u8> {
 }
 
 /// The map that iOS 27 appends.
-fn ios_27(version: &str, category: u32) -> Vec<u8> {
+pub(crate) fn ios_27(version: &str, category: u32) -> Vec<u8> {
     let mut cbor = Encoder::new(Vec::new());
     cbor.map(2).unwrap().str("apple_bundle_version_01").unwrap().str(version).unwrap();
     cbor.str("apple_validation_category_01").unwrap().bytes(&category.to_le_bytes()).unwrap();

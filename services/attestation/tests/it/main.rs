@@ -27,4 +27,5 @@ mod races;
 mod refusals;
 mod renewal;
 mod service;
+mod standing;
 mod world;

@@ -10,4 +10,4 @@ mod auth_data;
 mod map;
 
 pub use assertion::{Asserted, verify_assertion};
-pub use attestation::{Expected, Trust, examine};
+pub use attestation::{Expected, Trust, examine, standing};
