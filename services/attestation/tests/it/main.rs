@@ -14,6 +14,7 @@ mod android_odd;
 mod anew;
 mod apple_forged;
 mod apple_genuine;
+mod apple_map;
 mod apple_unknown;
 mod corpus;
 mod der;

@@ -121,6 +121,7 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     if object.unknown || told.unknown {
         examination.notes.push(Reason::UnknownField);
     }
+    examination.has_map = told.is_whole();
     examination.assertion_key = Some(key);
     Ok(examination)
 }
