@@ -129,7 +129,12 @@ impl Examiner {
     /// Verifies an App Attest assertion about a request.
     pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<Asserted, Failed> {
         let policy = self.apple_policy.as_ref().ok_or(Reason::PlatformUnsupported)?;
-        apple::verify_assertion(object, key, &presented.binding, Some(&presented.app.build), policy)
+        let expected = apple::ExpectedAssertion {
+            client_data_hash: &presented.binding,
+            build: Some(&presented.app.build),
+            has_shown_map: false,
+        };
+        apple::verify_assertion(object, key, &expected, policy)
     }
 
     /// What today's policy says of a level and a build that were let in before.

@@ -33,6 +33,11 @@ pub struct Examination {
     pub notes: Vec<Reason>,
     /// Names this evidence, so that it is used once.
     pub evidence_hash: [u8; 32],
+    /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
+    /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
+    pub attesting: Option<[u8; 32]>,
+    /// iOS told build and way to the device, as iOS 27 does, and from now on must ([`apple::ExpectedAssertion::has_shown_map`]).
+    pub has_map: bool,
     /// The key that later assertions are checked against (App Attest).
     pub assertion_key: Option<AssertionKey>,
 }
@@ -92,7 +97,15 @@ impl Examination {
     }
 
     fn new(level: Level, evidence_hash: [u8; 32]) -> Self {
-        Self { level, refusals: Vec::new(), notes: Vec::new(), evidence_hash, assertion_key: None }
+        Self {
+            level,
+            refusals: Vec::new(),
+            notes: Vec::new(),
+            evidence_hash,
+            attesting: None,
+            has_map: false,
+            assertion_key: None,
+        }
     }
 
     /// Records failed rules, those in shadow mode as notes.

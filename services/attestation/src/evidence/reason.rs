@@ -117,6 +117,8 @@ reasons! {
     EnvironmentMismatch = "apple.environment_mismatch",
     /// The build came to the device by a way that the policy does not allow (iOS 27).
     ValidationCategory = "apple.validation_category",
+    /// iOS no longer tells of the build, and has told before.
+    MapMissing = "apple.map_missing",
     /// The assertion's counter has been seen.
     CounterReplayed = "apple.counter_replayed",
     /// The assertion is missing, or of a key that this instance does not have.
@@ -149,6 +151,7 @@ impl Reason {
                 | Self::CreationTime
                 | Self::CertificateFarm
                 | Self::ValidationCategory
+                | Self::MapMissing
                 | Self::CounterReplayed
                 | Self::PlatformUnsupported
                 | Self::NotBelieved
@@ -168,6 +171,7 @@ impl Reason {
                 | Self::CreationTime
                 | Self::CertificateFarm
                 | Self::ValidationCategory
+                | Self::MapMissing
         )
     }
 }

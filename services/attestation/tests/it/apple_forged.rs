@@ -1,7 +1,7 @@
 //! App Attest objects that are wrong in exactly one thing, and are refused for exactly that.
 
 use api::Build;
-use attestation::evidence::apple::{self, Expected, Trust};
+use attestation::evidence::apple::{self, Asserted, Expected, ExpectedAssertion, Trust};
 use attestation::evidence::policy::{AppleEnvironment, ApplePolicy};
 use attestation::evidence::{Examination, Failed, Reason};
 use minicbor::Encoder;
@@ -15,9 +15,9 @@ pub(crate) const BINDING: [u8; 32] = [9; 32];
 
 /// An object in parts.
 pub(crate) struct Forge {
-    leaf: Spec,
+    pub(crate) leaf: Spec,
     intermediate: Spec,
-    root: Spec,
+    pub(crate) root: Spec,
     pub(crate) app_id: String,
     counter: u32,
     aaguid: [u8; 16],
@@ -125,6 +125,12 @@ impl Forge {
         apple::examine(object, &expected, &Trust { anchors: &anchors, policy: &self.policy }, self.now)
     }
 
+    /// What is said of an object that was let in before.
+    pub(crate) fn standing(&self, object: &[u8]) -> Failed {
+        let anchors = forge::anchors(&self.root);
+        apple::standing(object, &Trust { anchors: &anchors, policy: &self.policy })
+    }
+
     pub(crate) fn refusals(&mut self) -> Vec<Reason> {
         let object = self.object();
         self.examine(&object).refusals
@@ -143,7 +149,7 @@ fn object(certificates: &[Vec<u8>], auth_data: &[u8]) -> Vec<u8> {
 }
 
 /// The map that iOS 27 appends.
-fn ios_27(version: &str, category: u32) -> Vec<u8> {
+pub(crate) fn ios_27(version: &str, category: u32) -> Vec<u8> {
     let mut cbor = Encoder::new(Vec::new());
     cbor.map(2).unwrap().str("apple_bundle_version_01").unwrap().str(version).unwrap();
     cbor.str("apple_validation_category_01").unwrap().bytes(&category.to_le_bytes()).unwrap();
@@ -214,8 +220,7 @@ fn a_build_is_the_text_that_ios_27_attests_and_has_the_order_of_its_components()
         assert_eq!(forge.refusals(), refusals, "{named} {told} {floor}");
         let key = crypto::p256::SigningKey::generate();
         let object = assertion(&key, &forge.policy.app_id(), 1, &forge.tail, true);
-        let (public, build) = (key.public(), Some(&forge.build));
-        let found = apple::verify_assertion(&object, public.as_uncompressed(), &BINDING, build, &forge.policy);
+        let found = verify(&object, &key.public(), &forge.build, &forge.policy);
         assert_eq!(found.map_or_else(|failed| failed.refusals, |_| vec![]), refusals, "{named} {told} {floor}");
     }
 }
@@ -315,14 +320,23 @@ pub(crate) fn sign(
     (der::sequence(&[part(&signature[..32]), part(&signature[32..])]), data)
 }
 
+/// Verifies the assertion of an instance that has shown no map yet.
+pub(crate) fn verify(
+    object: &[u8],
+    key: &crypto::p256::PublicKey,
+    build: &Build,
+    policy: &ApplePolicy,
+) -> Result<Asserted, Failed> {
+    let expected = ExpectedAssertion { client_data_hash: &BINDING, build: Some(build), has_shown_map: false };
+    apple::verify_assertion(object, key.as_uncompressed(), &expected, policy)
+}
+
 #[test]
 fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
     let key = crypto::p256::SigningKey::generate();
     let policy = Forge::new().policy;
     let app = policy.app_id();
-    let verify = |object: &[u8]| {
-        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(&12.into()), &policy)
-    };
+    let verify = |object: &[u8]| verify(object, &key.public(), &12.into(), &policy);
     let refused = |reason: Reason| Err(Failed::from(reason));
     let counter = |object: &[u8]| verify(object).map(|asserted| asserted.counter);
     assert_eq!(counter(&assertion(&key, &app, 1, &[], true)), Ok(1));
@@ -351,12 +365,10 @@ fn assertions_are_refused_for_the_one_thing_that_is_wrong() {
 fn an_assertions_rule_in_shadow_mode_is_noted_whatever_else_is_wrong() {
     let key = crypto::p256::SigningKey::generate();
     let policy = ApplePolicy { shadow: vec![Reason::ValidationCategory], ..Forge::new().policy };
-    let verify = |object: &[u8]| {
-        apple::verify_assertion(object, key.public().as_uncompressed(), &BINDING, Some(&12.into()), &policy)
-    };
+    let verify = |object: &[u8]| verify(object, &key.public(), &12.into(), &policy);
     let object = assertion(&key, &policy.app_id(), 1, &ios_27("12", 5), true);
     let notes = vec![Reason::ValidationCategory];
-    assert_eq!(verify(&object), Ok(apple::Asserted { counter: 1, notes: notes.clone() }));
+    assert_eq!(verify(&object), Ok(Asserted { counter: 1, has_map: true, notes: notes.clone() }));
     let object = assertion(&key, "REDOUBT001.other", 1, &ios_27("12", 5), true);
     assert_eq!(verify(&object), Err(Failed { refusals: vec![Reason::AppMismatch], notes }));
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use attestation::evidence::apple::{self, Expected, Trust};
+use attestation::evidence::apple::{self, Expected, ExpectedAssertion, Trust};
 use attestation::evidence::chain::Anchors;
 use attestation::evidence::policy::{AppleEnvironment, ApplePolicy};
 use attestation::evidence::{Examination, Reason};
@@ -146,7 +146,7 @@ fn assertions_verify_under_the_key_that_was_attested() {
             let genuine = attested.iter().find(|genuine| genuine.key_id == key_id).unwrap();
             let public = examine(genuine, &genuine.policy, genuine.now).assertion_key.unwrap().public;
             let hash = crypto::hash::sha256(&STANDARD.decode(&document["clientDataBase64"]).unwrap());
-            let asserted = apple::verify_assertion(&object, &public, &hash, None, &genuine.policy).unwrap();
+            let asserted = apple::verify_assertion(&object, &public, &about(&hash), &genuine.policy).unwrap();
             assert_eq!(asserted.counter.to_string(), document["counter"]);
             negatives(&object, &public, &hash, &genuine.policy);
             verified += 1;
@@ -156,9 +156,13 @@ fn assertions_verify_under_the_key_that_was_attested() {
     assert!(attested.is_empty() || verified == 7);
 }
 
+fn about(client_data_hash: &[u8; 32]) -> ExpectedAssertion<'_> {
+    ExpectedAssertion { client_data_hash, build: None, has_shown_map: false }
+}
+
 fn negatives(object: &[u8], public: &[u8; 65], hash: &[u8; 32], policy: &ApplePolicy) {
     let verify = |object: &[u8], hash: &[u8; 32], policy: &ApplePolicy| {
-        apple::verify_assertion(object, public, hash, None, policy).map_err(|failed| failed.refusals)
+        apple::verify_assertion(object, public, &about(hash), policy).map_err(|failed| failed.refusals)
     };
     assert_eq!(verify(object, &[7; 32], policy), Err(vec![Reason::SignatureInvalid]), "another request");
     let other = ApplePolicy { bundle: "other".to_owned(), ..policy.clone() };

@@ -2,10 +2,9 @@
 //! cannot be read at all is refused without calling it one.
 
 use attestation::evidence::Reason;
-use attestation::evidence::apple;
 use minicbor::Encoder;
 
-use crate::apple_forged::{BINDING, Forge, assertion, sign};
+use crate::apple_forged::{Forge, assertion, sign, verify};
 
 const VERSION: &str = "apple_bundle_version_01";
 const CATEGORY: &str = "apple_validation_category_01";
@@ -57,8 +56,7 @@ fn found(tail: &[u8]) -> [(Vec<&'static str>, Vec<&'static str>); 2] {
     let examined = forge.examine(&object);
     let key = crypto::p256::SigningKey::generate();
     let object = assertion(&key, &forge.policy.app_id(), 1, tail, true);
-    let (public, build) = (key.public(), Some(&forge.build));
-    let asserted = match apple::verify_assertion(&object, public.as_uncompressed(), &BINDING, build, &forge.policy) {
+    let asserted = match verify(&object, &key.public(), &forge.build, &forge.policy) {
         Ok(asserted) => (vec![], codes(&asserted.notes)),
         Err(failed) => (codes(&failed.refusals), codes(&failed.notes)),
     };
@@ -131,8 +129,7 @@ fn nothing_is_tolerated_without_a_signature() {
         assert_eq!(forge.refusals(), [Reason::NonceMismatch]);
         let (key, other) = (crypto::p256::SigningKey::generate(), crypto::p256::SigningKey::generate());
         let object = assertion(&key, &forge.policy.app_id(), 1, &tail, true);
-        let (public, build) = (other.public(), Some(&forge.build));
-        let failed = apple::verify_assertion(&object, public.as_uncompressed(), &BINDING, build, &forge.policy);
+        let failed = verify(&object, &other.public(), &forge.build, &forge.policy);
         assert_eq!(failed.unwrap_err(), Reason::SignatureInvalid.into());
     }
     let mut forge = Forge::new();
@@ -188,9 +185,7 @@ fn outer_fields_are_noted_in_any_order_and_none_stands_twice() {
             };
             cbor.str(name).unwrap().bytes(value).unwrap();
         }
-        let (public, build) = (key.public(), Some(&forge.build));
-        let object = cbor.into_writer();
-        apple::verify_assertion(&object, public.as_uncompressed(), &BINDING, build, &forge.policy)
+        verify(&cbor.into_writer(), &key.public(), &forge.build, &forge.policy)
             .map(|asserted| asserted.notes.iter().map(|note| note.code()).collect::<Vec<_>>())
             .map_err(|failed| failed.refusals)
     };

@@ -79,7 +79,8 @@ proptest! {
         let expected = apple::Expected { client_data_hash: &[0; 32], key_id: &[0; 32], build: None };
         let trust = apple::Trust { anchors: &anchors, policy: &policy };
         prop_assert!(!apple::examine(&bytes, &expected, &trust, now).is_genuine());
-        prop_assert!(apple::verify_assertion(&bytes, &[4; 65], &[0; 32], None, &policy).is_err());
+        let expected = apple::ExpectedAssertion { client_data_hash: &[0; 32], build: None, has_shown_map: false };
+        prop_assert!(apple::verify_assertion(&bytes, &[4; 65], &expected, &policy).is_err());
     }
 
     /// Under a good signature, so that all that stands behind it is read.
@@ -87,7 +88,8 @@ proptest! {
     fn signed_authenticator_data(tail in nearly_cbor()) {
         let (key, policy) = (crypto::p256::SigningKey::generate(), apple_policy());
         let public = key.public();
-        let verify = |object: &[u8]| apple::verify_assertion(object, public.as_uncompressed(), &BINDING, None, &policy);
+        let expected = apple::ExpectedAssertion { client_data_hash: &BINDING, build: None, has_shown_map: false };
+        let verify = |object: &[u8]| apple::verify_assertion(object, public.as_uncompressed(), &expected, &policy);
         let asserted = verify(&assertion(&key, &policy.app_id(), 1, &tail, true));
         let readable = asserted.map_or_else(|failed| failed.refusals == [Reason::AuthDataUnreadable], |_| true);
         prop_assert!(readable);

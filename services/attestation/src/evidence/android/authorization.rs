@@ -3,6 +3,8 @@
 //! Tags should ascend, and a genuine phone (Motorola edge 2022) has them otherwise. What is read does not depend on the order, so it is only
 //! remembered.
 
+use api::Build;
+
 use super::super::der::{DerError, Reader, Tag};
 
 /// Most values in any set.
@@ -140,6 +142,14 @@ impl RootOfTrust {
 }
 
 impl ApplicationId {
+    /// The build of the one package. Packages under one user id share keys, and then there is none.
+    pub fn build(&self) -> Option<Build> {
+        match self.packages.as_slice() {
+            [package] => Some(Build::from(package.version)),
+            _ => None,
+        }
+    }
+
     fn parse(mut value: Reader<'_>) -> Result<Self, DerError> {
         let mut inner = Reader::new(value.octets()?);
         value.finish()?;

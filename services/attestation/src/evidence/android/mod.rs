@@ -17,7 +17,7 @@ use api::Build;
 use super::chain::{Anchors, Certificate, Key};
 use super::policy::{AndroidPolicy, Level};
 use super::revocation::StatusList;
-use super::{Examination, Reason};
+use super::{Examination, Failed, Reason};
 
 /// What this very request must be about.
 #[derive(Debug, Clone, Copy)]
@@ -63,12 +63,30 @@ fn try_examine(
     let path = Path::verify(&parsed, trust, now)?;
     let description = KeyDescription::of(path.leaf)?;
     let mut examination = Examination::new(description.attestation_level, crypto::hash::sha256(path.leaf.tbs()));
+    examination.attesting = Some(path.attesting.digest());
     examination.apply(rules::failed(&path, &description, expected, trust.policy, now), &trust.policy.shadow);
     if description.hardware.root_of_trust.as_ref().is_some_and(RootOfTrust::has_zero_key) {
         examination.notes.push(Reason::BootKeyZero);
     }
     examination.notes.extend(description.oddities());
     Ok(examination)
+}
+
+/// What today's anchors, status list and policy say of a chain that was let in before, for instance because the list has grown or a
+/// floor was raised. Pure and cheap enough for every renewal.
+///
+/// Judged anew is what an operator (or Google) changes: anchors, revocation, floors. Not judged anew is what was about that request and that
+/// moment: challenge, key, app, times of certificates and of the key. **Nothing that comes out of it is a lie**, whatever
+/// [`Reason::is_lie`] says of the same reason in new evidence: the instance has not said anything since it was believed.
+pub fn standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Failed {
+    try_standing(certificates, trust).unwrap_or_else(Failed::from)
+}
+
+fn try_standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Result<Failed, Reason> {
+    let parsed = path::parse(certificates)?;
+    let path = Path::recall(&parsed, trust)?;
+    let description = KeyDescription::of(path.leaf)?;
+    Ok(Failed::sort(rules::floors(&path, &description, trust.policy), &trust.policy.shadow))
 }
 
 /// The level that the evidence claims, believed or not: a decoy repeats it, because the phone knows what it sent.

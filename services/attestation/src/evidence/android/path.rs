@@ -39,7 +39,7 @@ pub enum Provisioning {
     Remote,
 }
 
-/// A verified chain.
+/// A chain whose order, names, signatures, anchor and shape are good.
 #[derive(Debug)]
 pub struct Path<'c, 'd> {
     /// The attested key.
@@ -48,6 +48,10 @@ pub struct Path<'c, 'd> {
     pub attesting: &'c Certificate<'d>,
     /// How it got there.
     pub provisioning: Provisioning,
+    /// All that were sent, the root too if it was.
+    sent: &'c [Certificate<'d>],
+    /// Those between the leaf and the root.
+    above_leaf: &'c [Certificate<'d>],
 }
 
 /// Reads the certificates, none if there are too few, too many or too large ones.
@@ -61,10 +65,26 @@ pub(super) fn parse(certificates: &[Vec<u8>]) -> Result<Vec<Certificate<'_>>, Re
 impl<'c, 'd> Path<'c, 'd> {
     /// Verifies a chain, leaf first.
     pub(super) fn verify(certificates: &'c [Certificate<'d>], trust: &Trust<'_>, now: i64) -> Result<Self, Reason> {
-        let below_root = anchored(certificates, trust)?;
-        let [leaf, attesting, intermediates @ ..] = below_root else { return Err(Reason::ShapeUnknown) };
-        links(below_root, trust.policy.accept_leaf_issuer_mismatch)?;
-        if certificates.iter().skip(1).any(|certificate| certificate.extension(&EXTENSION).0 > 0) {
+        let path = Self::walk(certificates, trust, trust.policy.accept_leaf_issuer_mismatch)?;
+        path.times(now)?;
+        path.unlisted(trust)?;
+        Ok(path)
+    }
+
+    /// Verifies a chain that was good when it was new: today's anchors and today's list, but no time, for a chain is not renewed while
+    /// its key lives. A leaf's issuer name was accepted then and decides nothing now.
+    pub(super) fn recall(certificates: &'c [Certificate<'d>], trust: &Trust<'_>) -> Result<Self, Reason> {
+        let path = Self::walk(certificates, trust, true)?;
+        path.unlisted(trust)?;
+        Ok(path)
+    }
+
+    fn walk(sent: &'c [Certificate<'d>], trust: &Trust<'_>, accept_leaf_issuer: bool) -> Result<Self, Reason> {
+        let below_root = anchored(sent, trust)?;
+        let [leaf, above_leaf @ ..] = below_root else { return Err(Reason::ShapeUnknown) };
+        let [attesting, intermediates @ ..] = above_leaf else { return Err(Reason::ShapeUnknown) };
+        links(below_root, accept_leaf_issuer)?;
+        if sent.iter().skip(1).any(|certificate| certificate.extension(&EXTENSION).0 > 0) {
             return Err(Reason::ExtensionMisplaced);
         }
         // The attesting certificate itself is exempt: genuine Sony ones say that they are no authority.
@@ -72,11 +92,23 @@ impl<'c, 'd> Path<'c, 'd> {
             return Err(Reason::NotAuthority);
         }
         let provisioning = shape(attesting, intermediates)?;
-        times(below_root, provisioning, now)?;
-        if certificates.iter().any(|certificate| is_listed(certificate, trust)) {
-            return Err(Reason::Revoked);
+        Ok(Self { leaf, attesting, provisioning, sent, above_leaf })
+    }
+
+    /// The leaf's dates are set by the device and say nothing. Above it nothing may be from the future, and a remotely
+    /// provisioned chain must be within its time; a factory chain lives as long as the phone.
+    fn times(&self, now: i64) -> Result<(), Reason> {
+        for certificate in self.above_leaf {
+            match certificate.time(now) {
+                Err(Reason::Expired) if self.provisioning == Provisioning::Factory => {}
+                outcome => outcome?,
+            }
         }
-        Ok(Self { leaf, attesting, provisioning })
+        Ok(())
+    }
+
+    fn unlisted(&self, trust: &Trust<'_>) -> Result<(), Reason> {
+        if self.sent.iter().any(|certificate| is_listed(certificate, trust)) { Err(Reason::Revoked) } else { Ok(()) }
     }
 
     /// The level that the attesting certificate's subject names; certificates before 2018 name none.
@@ -136,16 +168,4 @@ fn shape(attesting: &Certificate<'_>, intermediates: &[Certificate<'_>]) -> Resu
         2..=3 if hardware && intermediates.iter().all(googles) => Ok(Provisioning::Remote),
         _ => Err(Reason::ShapeUnknown),
     }
-}
-
-/// The leaf's dates are set by the device and say nothing. Above it nothing may be from the future, and a remotely
-/// provisioned chain must be within its time; a factory chain lives as long as the phone.
-fn times(chain: &[Certificate<'_>], provisioning: Provisioning, now: i64) -> Result<(), Reason> {
-    for certificate in chain.iter().skip(1) {
-        match certificate.time(now) {
-            Err(Reason::Expired) if provisioning == Provisioning::Factory => {}
-            outcome => outcome?,
-        }
-    }
-    Ok(())
 }

@@ -3,8 +3,6 @@
 //! Whatever decides about the key itself is read from the *hardware* list: the software list is what the system says, and the
 //! system is what is in question.
 
-use api::Build;
-
 use super::super::Reason;
 use super::super::policy::{AndroidPolicy, Level};
 use super::authorization::{ApplicationId, AuthorizationList, BootState};
@@ -39,8 +37,6 @@ pub(super) fn failed(
         Err(reason) => rule(false, reason),
     }
     rule(levels_agree(path, key), Reason::LevelInconsistent);
-    rule(key.attestation_level >= policy.minimum_level, Reason::LevelTooLow);
-    rule(key.attestation_version >= policy.minimum_attestation_version, Reason::VersionTooOld);
     rule(key.hardware.origin == Some(ORIGIN_GENERATED), Reason::OriginNotGenerated);
     rule(signs_only(&key.hardware), Reason::KeyUse);
     rule(!key.hardware.all_applications && !key.software.all_applications, Reason::AllApplications);
@@ -52,11 +48,26 @@ pub(super) fn failed(
         }
     }
     application(key.software.attestation_application_id.as_ref(), expected, policy, &mut rule);
-    patches(&key.hardware, policy, now, &mut rule);
+    rule(no_patch_from_the_future(&key.hardware, policy, now), Reason::PatchInFuture);
     rule(made_just_now(key, policy, now), Reason::CreationTime);
-    let issued = certificates_issued(path.attesting).unwrap_or_default();
-    rule(policy.maximum_issued == 0 || issued <= policy.maximum_issued, Reason::CertificateFarm);
+    failed.extend(floors(path, key, policy));
     failed
+}
+
+/// The rules that an operator raises or lowers, and that the same evidence may hold today and fail tomorrow.
+pub(super) fn floors(path: &Path<'_, '_>, key: &KeyDescription, policy: &AndroidPolicy) -> Vec<Reason> {
+    let build = key.software.attestation_application_id.as_ref().and_then(ApplicationId::build);
+    let system = key.hardware.os_patch_level;
+    let issued = certificates_issued(path.attesting).unwrap_or_default();
+    let rules = [
+        (key.attestation_level >= policy.minimum_level, Reason::LevelTooLow),
+        (key.attestation_version >= policy.minimum_attestation_version, Reason::VersionTooOld),
+        // Another app's build is nothing to compare.
+        (build.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused),
+        (system.is_some_and(|level| level >= u64::from(policy.minimum_patch)), Reason::PatchTooOld),
+        (policy.maximum_issued == 0 || issued <= policy.maximum_issued, Reason::CertificateFarm),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
 }
 
 /// Attestation and key live at the same level, and the chain is of that level too.
@@ -88,23 +99,21 @@ fn application(
     policy: &AndroidPolicy,
     rule: &mut impl FnMut(bool, Reason),
 ) {
-    let Some(ApplicationId { packages, signatures }) = id else { return rule(false, Reason::AppMismatch) };
-    let [package] = packages.as_slice() else { return rule(false, Reason::AppMismatch) };
+    let Some(id) = id else { return rule(false, Reason::AppMismatch) };
+    let ApplicationId { packages, signatures } = id;
+    let ([package], Some(build)) = (packages.as_slice(), id.build()) else { return rule(false, Reason::AppMismatch) };
     rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
-    let build = Build::from(package.version);
-    rule(build.at_least(&policy.minimum_build), Reason::BuildRefused);
     rule(expected.build.is_none_or(|named| *named == build), Reason::BuildMismatch);
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
     rule(same && !signatures.is_empty(), Reason::SignerMismatch);
 }
 
-/// The system's patch level is above the floor; none of the three lies further ahead than makers ship.
-fn patches(list: &AuthorizationList, policy: &AndroidPolicy, now: i64, rule: &mut impl FnMut(bool, Reason)) {
+/// No patch level lies further ahead than makers ship.
+fn no_patch_from_the_future(list: &AuthorizationList, policy: &AndroidPolicy, now: i64) -> bool {
     let latest = months(now) + i64::from(policy.patch_lead_months);
-    rule(list.os_patch_level.is_some_and(|patch| patch >= u64::from(policy.minimum_patch)), Reason::PatchTooOld);
     let levels = [list.os_patch_level, list.vendor_patch_level, list.boot_patch_level];
-    rule(levels.into_iter().flatten().all(|level| month_number(level) <= latest), Reason::PatchInFuture);
+    levels.into_iter().flatten().all(|level| month_number(level) <= latest)
 }
 
 /// `YYYYMM` or `YYYYMMDD` (vendor and boot levels come in both) as a count of months.

@@ -12,11 +12,24 @@ use super::{auth_data, map};
 /// Largest object that is looked at; genuine ones have 150 to 400 bytes.
 const OBJECT_LIMIT: usize = 4 * 1024;
 
+/// What this very request must be about.
+#[derive(Debug, Clone, Copy)]
+pub struct ExpectedAssertion<'a> {
+    /// What the app passed as `clientDataHash`: the evidence binding of the request.
+    pub client_data_hash: &'a [u8; 32],
+    /// The build that the request names; compared where iOS tells it.
+    pub build: Option<&'a Build>,
+    /// The key, or the instance that holds it, has shown the map of iOS 27 before.
+    pub has_shown_map: bool,
+}
+
 /// A verified assertion. The caller must still raise the stored counter to this one, atomically, and refuse if it cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asserted {
     /// At least 1.
     pub counter: u32,
+    /// iOS told all that iOS 27 tells, and from now on must ([`ExpectedAssertion::has_shown_map`]).
+    pub has_map: bool,
     /// What a rule in shadow mode would have refused, or what is merely odd.
     pub notes: Vec<Reason>,
 }
@@ -27,12 +40,11 @@ pub struct Asserted {
 pub fn verify_assertion(
     object: &[u8],
     public: &[u8; 65],
-    client_data_hash: &[u8; 32],
-    build: Option<&Build>,
+    expected: &ExpectedAssertion<'_>,
     policy: &ApplePolicy,
 ) -> Result<Asserted, Failed> {
     let Object { signature, auth_data: bytes, unknown } = Object::parse(object)?;
-    let nonce = crypto::hash::sha256(&[bytes, client_data_hash].concat());
+    let nonce = crypto::hash::sha256(&[bytes, expected.client_data_hash].concat());
     if UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, public).verify(&nonce, signature).is_err() {
         return Err(Reason::SignatureInvalid.into());
     }
@@ -45,12 +57,17 @@ pub fn verify_assertion(
     };
     rule(*header.rp_id_hash == crypto::hash::sha256(policy.app_id().as_bytes()), Reason::AppMismatch);
     rule(header.counter > 0, Reason::CounterReplayed);
-    build_rules(&told, build, policy, &mut rule);
+    // No phone goes back to an earlier iOS and keeps its keys; leaving the map out is what hides another build.
+    rule(told.is_whole() || !expected.has_shown_map, Reason::MapMissing);
+    build_rules(&told, expected.build, policy, &mut rule);
     let mut failed = Failed::sort(failed, &policy.shadow);
     if unknown || told.unknown {
         failed.notes.push(Reason::UnknownField);
     }
-    if failed.refusals.is_empty() { Ok(Asserted { counter: header.counter, notes: failed.notes }) } else { Err(failed) }
+    if !failed.refusals.is_empty() {
+        return Err(failed);
+    }
+    Ok(Asserted { counter: header.counter, has_map: told.is_whole(), notes: failed.notes })
 }
 
 /// `{signature: bytes, authenticatorData: bytes}` and whatever else, which nobody has signed and nothing is read from.

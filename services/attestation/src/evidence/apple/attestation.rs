@@ -12,7 +12,7 @@ use x509_parser::der_parser::oid::Oid;
 use super::super::chain::{Anchors, Certificate, Key};
 use super::super::der::{DerError, OCTET_STRING, Reader, Tag};
 use super::super::policy::{ApplePolicy, Level};
-use super::super::{AssertionKey, Examination, Reason};
+use super::super::{AssertionKey, Examination, Failed, Reason};
 use super::auth_data::{self, BuildInfo, Credential};
 use super::map;
 
@@ -68,6 +68,27 @@ pub fn examine(object: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i
     }
 }
 
+/// What today's anchors and policy say of an object that was let in before.
+///
+/// Not judged anew is what was about that request and that moment (nonce, key id, times of certificates), and neither are build and way to
+/// the device: where iOS tells them it tells them anew in every assertion, and an app that was updated since is not held to the old one.
+/// **Nothing that comes out of it is a lie**, whatever [`Reason::is_lie`] says of the same reason in new evidence.
+pub fn standing(object: &[u8], trust: &Trust<'_>) -> Failed {
+    try_standing(object, trust).unwrap_or_else(Failed::from)
+}
+
+fn try_standing(bytes: &[u8], trust: &Trust<'_>) -> Result<Failed, Reason> {
+    let object = Object::parse(bytes)?;
+    let leaf = Certificate::parse(object.leaf)?;
+    chain(&leaf, &Certificate::parse(object.intermediate)?, trust.anchors)?;
+    let (_, credential, _) = auth_data::with_credential(object.auth_data)?;
+    let mut failed = Vec::new();
+    if credential.aaguid != trust.policy.environment.aaguid() {
+        failed.push(Reason::EnvironmentMismatch);
+    }
+    Ok(Failed::sort(failed, &trust.policy.shadow))
+}
+
 fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i64) -> Result<Examination, Reason> {
     let object = Object::parse(bytes)?;
     let leaf = Certificate::parse(object.leaf)?;
@@ -84,6 +105,7 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     let (header, credential, told) = auth_data::with_credential(object.auth_data)?;
 
     let mut examination = Examination::new(Level::SecureEnclave, crypto::hash::sha256(leaf.tbs()));
+    examination.attesting = Some(intermediate.digest());
     let mut failed = Vec::new();
     let mut rule = |holds: bool, reason: Reason| {
         if !holds {
@@ -99,6 +121,7 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     if object.unknown || told.unknown {
         examination.notes.push(Reason::UnknownField);
     }
+    examination.has_map = told.is_whole();
     examination.assertion_key = Some(key);
     Ok(examination)
 }

@@ -29,6 +29,13 @@ pub(super) struct BuildInfo {
     pub(super) unknown: bool,
 }
 
+impl BuildInfo {
+    /// All is there that iOS 27 tells.
+    pub(super) fn is_whole(&self) -> bool {
+        self.bundle_version.is_some() && self.category.is_some()
+    }
+}
+
 /// What stands in front of either form.
 #[derive(Debug)]
 pub(super) struct Header<'a> {

@@ -9,5 +9,5 @@ mod attestation;
 mod auth_data;
 mod map;
 
-pub use assertion::{Asserted, verify_assertion};
-pub use attestation::{Expected, Trust, examine};
+pub use assertion::{Asserted, ExpectedAssertion, verify_assertion};
+pub use attestation::{Expected, Trust, examine, standing};
