@@ -15,6 +15,8 @@ static ALARMS: LazyLock<Counter<u64>> =
 pub(crate) enum Alarm {
     /// The revocation list has entries that are not understood. They refuse as all others do.
     ListOdd,
+    /// An attesting certificate has reached its daily limit: it leaked, or the app is very popular today.
+    EnrolmentLimit,
     /// The revocation list cannot be read; the last good one stays. Raised again with every look at it.
     ListUnreadable,
 }
@@ -23,6 +25,7 @@ pub(crate) enum Alarm {
 pub(crate) fn raise(alarm: Alarm, detail: &str) {
     let reason = match alarm {
         Alarm::ListOdd => "revocation_list_odd",
+        Alarm::EnrolmentLimit => "enrolment_limit",
         Alarm::ListUnreadable => "revocation_list_unreadable",
     };
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);

@@ -69,6 +69,9 @@ pub struct Tokens {
     pub lifetime: i64,
     /// Seconds that a challenge lives, 120 at most. Default: 120.
     pub challenge_lifetime: u32,
+    /// Milliseconds of the slots at whose end answers to evidence leave, so that their time does not tell genuine ones from decoys; a little
+    /// more than the work takes. Default: 50.
+    pub answer_slot_ms: u32,
 }
 
 impl Default for Tokens {
@@ -77,6 +80,7 @@ impl Default for Tokens {
             audiences: vec![api::service::LEDGER_AUDIENCE.to_owned()],
             lifetime: MAX_LIFETIME,
             challenge_lifetime: 120,
+            answer_slot_ms: 50,
         }
     }
 }

@@ -17,11 +17,14 @@ use crate::alarm::{self, Alarm};
 use crate::attestations::Presented;
 use crate::config::{Mode, Policy, Revocation};
 use crate::error::Error;
+use crate::evidence::android::Provisioning;
 use crate::evidence::apple::Asserted;
 use crate::evidence::chain::Anchors;
 use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use crate::evidence::revocation::{LIST_LIMIT, StatusList};
 use crate::evidence::{Examination, Failed, Reason, android, apple};
+use crate::instances::store::Kept;
+use crate::verdicts::Verdict;
 
 /// Seconds that the clock which dated the list may be ahead of ours.
 const LIST_AHEAD: i64 = 60;
@@ -32,6 +35,16 @@ pub(crate) enum Given {
     Android { chain: Vec<Vec<u8>> },
     /// App Attest.
     Apple { key_id: Vec<u8>, object: Vec<u8> },
+}
+
+impl Given {
+    /// As it is kept.
+    pub(crate) fn parts(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Android { chain } => chain.clone(),
+            Self::Apple { object, .. } => vec![object.clone()],
+        }
+    }
 }
 
 /// See the module.
@@ -127,18 +140,41 @@ impl Examiner {
     }
 
     /// Verifies an App Attest assertion about a request.
-    pub(crate) fn assertion(&self, object: &[u8], key: &[u8; 65], presented: &Presented) -> Result<Asserted, Failed> {
+    pub(crate) fn assertion(
+        &self,
+        object: &[u8],
+        key: &[u8; 65],
+        has_shown_map: bool,
+        presented: &Presented,
+    ) -> Result<Asserted, Failed> {
         let policy = self.apple_policy.as_ref().ok_or(Reason::PlatformUnsupported)?;
         let expected = apple::ExpectedAssertion {
             client_data_hash: &presented.binding,
             build: Some(&presented.app.build),
-            has_shown_map: false,
+            has_shown_map,
         };
         apple::verify_assertion(object, key, &expected, policy)
     }
 
-    /// What today's policy says of a level and a build that were let in before.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build) -> Failed {
+    /// What is thought of the number of instances that one attesting certificate has enrolled today.
+    pub(crate) fn enrolments(&self, provisioning: Option<Provisioning>, today: u32) -> Failed {
+        let (Some(policy), Some(provisioning)) = (&self.android_policy, provisioning) else { return Failed::default() };
+        let limit = match provisioning {
+            Provisioning::Factory => policy.daily_enrolments.factory,
+            Provisioning::Remote => policy.daily_enrolments.remote,
+        };
+        if limit == 0 || today <= limit {
+            return Failed::default();
+        }
+        if today == limit + 1 {
+            alarm::raise(Alarm::EnrolmentLimit, &format!("{limit} instances in a day by one attesting certificate"));
+        }
+        Failed::sort(vec![Reason::EnrolmentLimit], &policy.shadow)
+    }
+
+    /// What today's list and policy say of an instance that was let in before: of the evidence that it was let in for, and of the level and
+    /// build that it has shown. None of it is a lie, for the instance has said nothing since.
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build, kept: Option<&Kept>) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
             (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
             (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
@@ -146,7 +182,33 @@ impl Examiner {
         };
         let rules =
             [(level >= minimum_level, Reason::LevelTooLow), (build.at_least(minimum_build), Reason::BuildRefused)];
-        Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow)
+        let mut failed =
+            Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow);
+        match (kept, &self.android_policy, &self.apple_policy) {
+            (None, ..) => failed.notes.push(Reason::EvidenceNotKept),
+            (Some(kept), Some(policy), _) if platform == Platform::Android => {
+                let revoked = self.revoked().list;
+                let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
+                failed.merge(android::standing(&kept.parts, &trust));
+            }
+            (Some(kept), _, Some(policy)) => {
+                let object = kept.parts.first().map_or(&[][..], Vec::as_slice);
+                failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
+            }
+            (Some(_), _, None) => failed.merge(Reason::PlatformUnsupported.into()),
+        }
+        failed
+    }
+
+    /// The level that tokens show. A decoy shows no level that a genuine token cannot have.
+    pub(crate) fn shown(&self, verdict: &Verdict, platform: Platform) -> Level {
+        let minimum = match (platform, &self.android_policy) {
+            (Platform::Ios, _) => Level::SecureEnclave,
+            (Platform::Android, Some(policy)) if policy.shadow.contains(&Reason::LevelTooLow) => Level::Software,
+            (Platform::Android, Some(policy)) => policy.minimum_level,
+            (Platform::Android, None) => Level::Tee,
+        };
+        if verdict.is_genuine() { verdict.level } else { verdict.level.max(minimum) }
     }
 
     /// Looks at the list's file until the process ends; on a thread that may block, for a list is large and files are slow.

@@ -33,13 +33,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    used_evidence (hash) {
-        hash -> Bytea,
-        used_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     evidence (jkt) {
         jkt -> Text,
         at -> Timestamptz,

@@ -9,7 +9,7 @@ use identity::attestation_token::{MAX_LIFETIME, Master};
 use runtime::{Clock, Context};
 use storage::Pool;
 
-use crate::attestations::Issuer;
+use crate::attestations::{Issuer, TimeClass};
 use crate::challenges::Challenges;
 use crate::config::Config;
 use crate::examiner::Examiner;
@@ -19,6 +19,9 @@ const MASTER_BYTES: usize = 32;
 /// Longest life of a challenge, in seconds.
 const CHALLENGE_LIFETIME: u32 = 120;
 
+/// Longest slot of answers, in milliseconds.
+const ANSWER_SLOT_MS: u32 = 1000;
+
 /// See the module.
 pub(crate) struct State {
     pub(crate) pool: Pool,
@@ -26,6 +29,8 @@ pub(crate) struct State {
     pub(crate) challenges: Challenges,
     pub(crate) examiner: Arc<Examiner>,
     pub(crate) issuer: Issuer,
+    /// In which answers to evidence leave.
+    pub(crate) time_class: TimeClass,
     /// Signs every answer to evidence.
     pub(crate) answer_key: SigningKey,
 }
@@ -37,6 +42,10 @@ impl State {
         ensure!(
             (1..=CHALLENGE_LIFETIME).contains(&tokens.challenge_lifetime),
             "tokens.challenge_lifetime must be 1 to {CHALLENGE_LIFETIME} seconds"
+        );
+        ensure!(
+            (1..=ANSWER_SLOT_MS).contains(&tokens.answer_slot_ms),
+            "tokens.answer_slot_ms must be 1 to {ANSWER_SLOT_MS}"
         );
         let read = |file| {
             let master = crypto::files::read_secret(file)?;
@@ -60,6 +69,7 @@ impl State {
             SigningKey::from_pkcs8(answer_key.expose()).context("keys.answer_key_file is no PKCS#8 P-256 key")?;
         Ok(Self {
             answer_key,
+            time_class: TimeClass::new(tokens.answer_slot_ms),
             pool: context.database()?,
             clock: Arc::clone(&context.clock),
             examiner: Arc::new(Examiner::load(&config.policy, &config.revocation)?),

@@ -44,7 +44,8 @@ pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, 
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
     verdict.audit(&names.support_id, &presented.jkt, request.platform);
     presented.app.build.clone_from(&verdict.build);
-    state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
+    let level = state.examiner.shown(&verdict, request.platform);
+    state.issuer.issue(verdict.is_genuine(), &presented, level, &names, now)
 }
 
 fn fields(request: &Assert) -> Fields<'_> {
@@ -80,21 +81,27 @@ async fn record(
     now: i64,
 ) -> Result<Verdict, Error> {
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
-        let known = store::find(db, presented.jkt.as_str()).await?.ok_or(Error::InstanceUnknown)?;
+        let jkt = presented.jkt.as_str();
+        let known = store::find(db, jkt).await?.ok_or(Error::InstanceUnknown)?;
+        let kept = store::kept(db, jkt).await?;
         let (level, build) = (level(&known)?, build(&known, presented)?);
         let app_build = known.app_build.clone();
-        let mut failed = standing(state, presented, &known, level, &build);
+        let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_ref());
+        let mut shown = marks(presented, &known, &build);
         if let Some(given) = given {
             let mut found = asserted(state, db, presented, given).await?;
             // A key of evidence that was refused was not kept, and that the phone goes on using it is no lie.
             found.refusals.retain(|reason| known.believed || *reason != Reason::AssertionMissing);
-            failed.merge(found);
+            shown.merge(found);
         }
+        // Only what it shows now can be a lie, never what a list or a policy has come to think of it.
+        let lied = shown.refusals.iter().any(|reason| reason.is_lie());
+        failed.merge(shown);
         let Failed { refusals: reasons, notes } = failed;
-        let verdict = Verdict { kind: "assertion", level, build, reasons, notes };
+        let verdict = Verdict { kind: "assertion", level, build, reasons, lied, notes };
         let at = time(now)?;
         let instance = Instance {
-            decoyed: verdict.has_lie(),
+            decoyed: verdict.lied,
             renewed_at: at,
             app_build: if verdict.is_genuine() { verdict.build.to_string() } else { app_build },
             ..known
@@ -107,38 +114,34 @@ async fn record(
     transaction(&state.pool, "assertions.record", record).await
 }
 
-/// What the policy of today says of an instance that was let in under an earlier one.
-fn standing(state: &State, presented: &Presented, known: &Instance, level: Level, build: &Build) -> Failed {
+/// What is known of the instance, beside what the request says of it.
+fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
     let same = known.platform == presented.app.platform.as_str()
         && known.app_id == presented.app.id
         && known.client_id == presented.client_id;
-    let mut failed = state.examiner.standing(presented.app.platform, level, build);
-    if known.decoyed {
-        failed.refusals.push(Reason::Sticky);
-    }
-    if !known.believed {
-        failed.refusals.push(Reason::NotBelieved);
-    }
-    if !same {
-        failed.refusals.push(Reason::AppMismatch);
-    }
+    let rules = [(!known.decoyed, Reason::Sticky), (known.believed, Reason::NotBelieved), (same, Reason::AppMismatch)];
+    let refusals = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect();
     // An update that has not attested yet, or a phone that would like to pass the floor.
-    if *build != presented.app.build {
-        failed.notes.push(Reason::BuildMismatch);
-    }
-    failed
+    let notes = if *build == presented.app.build { Vec::new() } else { vec![Reason::BuildMismatch] };
+    Failed { refusals, notes }
 }
 
 /// The assertion is by this instance's App Attest key, about this request, and its counter is new.
+///
+/// Whatever comes out, a signature is verified and the same statements run: without a key of the instance, under the phone's own device key.
 async fn asserted(state: &State, db: &mut Connection, presented: &Presented, given: &Given) -> Result<Failed, Error> {
     let key = store::key(db, &given.key_id, presented.jkt.as_str()).await?;
-    let Some(key) = key.and_then(|key| <[u8; 65]>::try_from(key).ok()) else {
-        return Ok(Reason::AssertionMissing.into());
-    };
-    match state.examiner.assertion(&given.object, &key, presented) {
+    let tells_build = key.as_ref().is_some_and(|key| key.tells_build);
+    let public = key.map(|key| <[u8; 65]>::try_from(key.public)).transpose();
+    let public = public.map_err(|_| Error::Internal("an App Attest key of impossible length"))?;
+    let device_key = presented.device_key.public_key().as_uncompressed();
+    let verified =
+        state.examiner.assertion(&given.object, public.as_ref().unwrap_or(device_key), tells_build, presented);
+    let verified = if public.is_some() { verified } else { Err(Reason::AssertionMissing.into()) };
+    let raised = store::raise_counter(db, &given.key_id, verified.as_ref().ok()).await?;
+    match verified {
         Err(failed) => Ok(failed),
         Ok(asserted) => {
-            let raised = store::raise_counter(db, &given.key_id, asserted.counter).await?;
             let refusals = if raised { Vec::new() } else { vec![Reason::CounterReplayed] };
             Ok(Failed { refusals, notes: asserted.notes })
         }

@@ -1,6 +1,7 @@
 //! `POST /v1/attestations`: a new instance.
 
 use api::attestation::{Attest, Attested, Evidence, Platform, Purpose};
+use chrono::{DateTime, Utc};
 use storage::{Connection, transaction};
 
 use super::Presented;
@@ -8,9 +9,9 @@ use super::issue::Names;
 use super::presented::Fields;
 use crate::challenges::{self, time};
 use crate::error::Error;
-use crate::evidence::{Examination, Reason};
+use crate::evidence::{Examination, Failed, Reason};
 use crate::examiner::Given;
-use crate::instances::store::{self, Instance};
+use crate::instances::store::{self, Instance, Kept};
 use crate::state::State;
 use crate::verdicts::{self, Verdict};
 
@@ -26,9 +27,10 @@ pub(crate) async fn attest(state: &State, request: &Attest) -> Result<Attested, 
     let examination =
         tracing::info_span!("evidence.examine").in_scope(|| state.examiner.examine(&given, &presented, now));
     let names = state.issuer.names();
-    let verdict = record(state, &presented, &examination, &names, now).await?;
+    let verdict = record(state, &presented, &given, &examination, &names, now).await?;
     verdict.audit(&names.support_id, &presented.jkt, request.platform);
-    state.issuer.issue(verdict.is_genuine(), &presented, verdict.level, &names, now)
+    let level = state.examiner.shown(&verdict, request.platform);
+    state.issuer.issue(verdict.is_genuine(), &presented, level, &names, now)
 }
 
 fn fields(request: &Attest) -> Fields<'_> {
@@ -59,33 +61,47 @@ fn decode(evidence: &Evidence, platform: Platform) -> Result<Given, Error> {
     }
 }
 
-/// One transaction: what was found out, what it means for the instance, and the verdict.
+/// One transaction: what was found out, what it means for the instance, and the verdict. The statements do not depend on the verdict.
 async fn record(
     state: &State,
     presented: &Presented,
+    given: &Given,
     found: &Examination,
     names: &Names,
     now: i64,
 ) -> Result<Verdict, Error> {
+    let kept = Kept {
+        parts: given.parts(),
+        attesting: found.attesting.map(Vec::from),
+        patch_level: found.patch_level.and_then(|level| i32::try_from(level).ok()).filter(|level| *level <= 999_999),
+    };
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let at = time(now)?;
-        let reasons = reasons(db, presented, found, now).await?;
-        let (level, build) = (found.level, presented.app.build.clone());
-        let verdict = Verdict { kind: "attestation", level, build, reasons, notes: found.notes.clone() };
+        let Failed { refusals: reasons, notes } = judge(state, db, presented, found, at).await?;
+        let verdict = Verdict {
+            kind: "attestation",
+            level: found.level,
+            build: presented.app.build.clone(),
+            // A lie sticks; what a policy refuses is judged anew, and is not believed until then.
+            lied: reasons.iter().any(|reason| reason.is_lie()),
+            reasons,
+            notes,
+        };
+        let jkt = presented.jkt.as_str();
         let instance = Instance {
-            jkt: presented.jkt.as_str().to_owned(),
+            jkt: jkt.to_owned(),
             platform: presented.app.platform.as_str().to_owned(),
             client_id: presented.client_id.clone(),
             app_id: presented.app.id.clone(),
             app_build: presented.app.build.to_string(),
             level: verdict.level.as_str().to_owned(),
-            // A lie sticks; what a policy refuses is judged anew, and is not believed until then.
-            decoyed: verdict.has_lie(),
+            decoyed: verdict.lied,
             believed: verdict.is_genuine(),
             attested_at: at,
             renewed_at: at,
         };
         store::save(db, &instance).await?;
+        store::keep(db, jkt, &kept, at, verdict.is_genuine()).await?;
         let issued = (names.support_id.as_str(), names.token_ids.as_slice());
         verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
         Ok(verdict)
@@ -93,13 +109,15 @@ async fn record(
     transaction(&state.pool, "attestations.record", record).await
 }
 
-/// The examination's reasons, and those that only memory knows: this instance, this evidence, this key were here before.
-async fn reasons(
+/// The examination's reasons, and those that only memory knows: this instance, this attesting certificate, this evidence, this key were here
+/// before.
+async fn judge(
+    state: &State,
     db: &mut Connection,
     presented: &Presented,
     found: &Examination,
-    now: i64,
-) -> Result<Vec<Reason>, Error> {
+    at: DateTime<Utc>,
+) -> Result<Failed, Error> {
     let mut reasons = found.refusals.clone();
     let known = store::find(db, presented.jkt.as_str()).await?;
     if known.as_ref().is_some_and(|instance| instance.decoyed) {
@@ -109,14 +127,25 @@ async fn reasons(
     if known.is_some() && presented.app.platform == Platform::Android {
         reasons.push(Reason::Reused);
     }
+    let mut notes = found.notes.clone();
+    if presented.app.platform == Platform::Android {
+        let attesting = found.attesting.filter(|_| reasons.is_empty());
+        let enrolments = store::enrolments(db, attesting.as_ref(), at.date_naive()).await?;
+        let failed = state.examiner.enrolments(found.provisioning, enrolments);
+        reasons.extend(failed.refusals);
+        notes.extend(failed.notes);
+    }
     // Evidence is used up last, by what is good in every other way: nobody burns somebody else's.
-    if reasons.is_empty() && !store::use_evidence(db, &found.evidence_hash, time(now)?).await? {
+    let fresh = store::use_evidence(db, &found.evidence_hash, at, reasons.is_empty()).await?;
+    if reasons.is_empty() && !fresh {
         reasons.push(Reason::Reused);
     }
-    if let (true, Some(key)) = (reasons.is_empty(), &found.assertion_key)
-        && !store::add_key(db, key, presented.jkt.as_str()).await?
-    {
-        reasons.push(Reason::Reused);
+    if presented.app.platform == Platform::Ios {
+        let key = found.assertion_key.as_ref().filter(|_| reasons.is_empty());
+        let added = store::add_key(db, key, presented.jkt.as_str(), found.has_map).await?;
+        if key.is_some() && !added {
+            reasons.push(Reason::Reused);
+        }
     }
-    Ok(reasons)
+    Ok(Failed { refusals: reasons, notes })
 }

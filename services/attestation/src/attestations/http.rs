@@ -9,11 +9,11 @@ use runtime::{ApiJson, Problem};
 use crate::state::State;
 
 pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Attest>) -> Result<HttpResponse, Problem> {
-    signed(&state, &body.0.proof, &super::attest(&state, &body.0).await?)
+    state.time_class.hold(async { signed(&state, &body.0.proof, &super::attest(&state, &body.0).await?) }).await
 }
 
 pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Problem> {
-    signed(&state, &body.0.proof, &super::assert(&state, &body.0).await?)
+    state.time_class.hold(async { signed(&state, &body.0.proof, &super::assert(&state, &body.0).await?) }).await
 }
 
 /// The answer with the server's signature, whatever is in it.

@@ -13,8 +13,10 @@ mod attest;
 pub(crate) mod http;
 mod issue;
 mod presented;
+mod time_class;
 
 pub(crate) use assert::assert;
 pub(crate) use attest::attest;
 pub(crate) use issue::Issuer;
 pub(crate) use presented::Presented;
+pub(crate) use time_class::TimeClass;

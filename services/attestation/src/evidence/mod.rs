@@ -36,6 +36,10 @@ pub struct Examination {
     /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
     /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
     pub attesting: Option<[u8; 32]>,
+    /// How that certificate came to the device (Android).
+    pub provisioning: Option<android::Provisioning>,
+    /// The system's patch level, `YYYYMM` (Android).
+    pub patch_level: Option<u64>,
     /// iOS told build and way to the device, as iOS 27 does, and from now on must ([`apple::ExpectedAssertion::has_shown_map`]).
     pub has_map: bool,
     /// The key that later assertions are checked against (App Attest).
@@ -103,6 +107,8 @@ impl Examination {
             notes: Vec::new(),
             evidence_hash,
             attesting: None,
+            provisioning: None,
+            patch_level: None,
             has_map: false,
             assertion_key: None,
         }

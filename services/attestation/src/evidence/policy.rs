@@ -42,6 +42,9 @@ pub struct AndroidPolicy {
     /// Most certificates issued to the device in 30 days (remote provisioning); 0 means any number.
     #[serde(default)]
     pub maximum_issued: u64,
+    /// Most instances that one attesting certificate enrols on one day (UTC).
+    #[serde(default)]
+    pub daily_enrolments: DailyEnrolments,
     /// Accept a leaf whose issuer *name* is not its parent's subject although the parent's key signed it. A few genuine models of
     /// 2018 (POCOPHONE F1, AUM-L29) are made so; no signature rests on the name.
     #[serde(default)]
@@ -51,6 +54,24 @@ pub struct AndroidPolicy {
     /// own replaces it.
     #[serde(default = "defaults::shadow")]
     pub shadow: Vec<Reason>,
+}
+
+/// How many instances may share an attesting certificate in a day, by how it came to the device. 0 means any number.
+///
+/// Of each, a genuine phone beyond it is not believed until tomorrow, so a limit lies well above what honest phones do.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DailyEnrolments {
+    /// Burnt in by the maker, and the same in a batch of some 100,000 phones. Default: 1000.
+    pub factory: u32,
+    /// Fetched from Google for one phone. Default: 20.
+    pub remote: u32,
+}
+
+impl Default for DailyEnrolments {
+    fn default() -> Self {
+        Self { factory: 1000, remote: 20 }
+    }
 }
 
 /// What an iOS instance must be.

@@ -69,6 +69,8 @@ reasons! {
     Sticky = "instance.decoyed",
     /// The last evidence of this instance was refused: there is nothing to renew until it attests anew.
     NotBelieved = "instance.not_believed",
+    /// It enrolled before evidence was kept, so that only its level and build are judged anew (a note).
+    EvidenceNotKept = "instance.evidence_not_kept",
     /// The policy has nothing about this platform.
     PlatformUnsupported = "policy.platform_unsupported",
 
@@ -98,6 +100,8 @@ reasons! {
     PatchInFuture = "android.patch_in_future",
     /// By the device's clock, the key was not made just now. In shadow by default: the challenge proves that it was.
     CreationTime = "android.creation_time",
+    /// Its attesting certificate has enrolled as many instances today as the policy allows.
+    EnrolmentLimit = "android.enrolment_limit",
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",
 
@@ -150,6 +154,7 @@ impl Reason {
                 | Self::PatchInFuture
                 | Self::CreationTime
                 | Self::CertificateFarm
+                | Self::EnrolmentLimit
                 | Self::ValidationCategory
                 | Self::MapMissing
                 | Self::CounterReplayed
@@ -170,6 +175,7 @@ impl Reason {
                 | Self::PatchInFuture
                 | Self::CreationTime
                 | Self::CertificateFarm
+                | Self::EnrolmentLimit
                 | Self::ValidationCategory
                 | Self::MapMissing
         )

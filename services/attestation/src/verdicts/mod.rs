@@ -27,17 +27,14 @@ pub(crate) struct Verdict {
     /// The build that tokens are issued with.
     pub(crate) build: Build,
     pub(crate) reasons: Vec<Reason>,
+    /// It makes a liar of the instance.
+    pub(crate) lied: bool,
     pub(crate) notes: Vec<Reason>,
 }
 
 impl Verdict {
     pub(crate) const fn is_genuine(&self) -> bool {
         self.reasons.is_empty()
-    }
-
-    /// It makes a liar of the instance.
-    pub(crate) fn has_lie(&self) -> bool {
-        self.reasons.iter().any(|reason| reason.is_lie())
     }
 
     /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.

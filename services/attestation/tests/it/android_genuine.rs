@@ -5,7 +5,7 @@ use std::path::Path;
 
 use attestation::evidence::android::{self, Expected, KeyDescription, Trust};
 use attestation::evidence::chain::{Anchors, Certificate, Key};
-use attestation::evidence::policy::{AndroidPolicy, Level};
+use attestation::evidence::policy::{AndroidPolicy, DailyEnrolments, Level};
 use attestation::evidence::revocation::StatusList;
 use attestation::evidence::{Examination, Reason};
 use base64::Engine as _;
@@ -33,6 +33,7 @@ fn policy_for(key: &KeyDescription) -> AndroidPolicy {
         creation_age: 300,
         creation_skew: 120,
         maximum_issued: 0,
+        daily_enrolments: DailyEnrolments::default(),
         accept_leaf_issuer_mismatch: false,
         shadow: Vec::new(),
     }

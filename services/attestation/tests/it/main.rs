@@ -21,6 +21,7 @@ mod der;
 mod description;
 mod drip;
 mod forge;
+mod kept;
 mod lists;
 mod migrations;
 mod no_panic;
