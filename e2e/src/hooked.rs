@@ -275,7 +275,7 @@ impl Hooked {
     }
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     use mobile_sdk::Clock as _;
     mobile_sdk::SystemClock.unix()
 }

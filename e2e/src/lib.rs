@@ -5,6 +5,8 @@
 
 pub mod attacks;
 pub mod browser;
+pub mod classifier;
+pub mod decoys;
 pub mod hooked;
 pub mod journey;
 pub mod load;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::internal::Invariants;
 use e2e::attacks::{self, Loot};
 use e2e::browser::Person;
+use e2e::decoys;
 use e2e::hooked::Hooked;
 use e2e::journey;
 use e2e::load;
@@ -28,9 +29,10 @@ async fn main() -> ExitCode {
         [] => tell(&mut narrator).await,
         ["seed"] => seed::seed(&narrator).await,
         ["load", load] => bear(&narrator, load).await,
-        other => {
-            Err(anyhow::anyhow!("there is no {other:?}: say nothing for the story, `seed`, or `load` and how much"))
-        }
+        ["classify", effort] => classify(&narrator, effort).await,
+        other => Err(anyhow::anyhow!(
+            "there is no {other:?}: say nothing for the story, `seed`, or `load` or `classify` and how much"
+        )),
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +47,13 @@ async fn main() -> ExitCode {
 async fn bear(narrator: &Narrator, load: &str) -> Result<()> {
     let load = serde_json::from_str(load).context("the load")?;
     narrator.line(&serde_json::to_string(&load::drive(&load).await?)?);
+    Ok(())
+}
+
+/// Prints one line of JSON.
+async fn classify(narrator: &Narrator, effort: &str) -> Result<()> {
+    let effort = serde_json::from_str(effort).context("the effort")?;
+    narrator.line(&serde_json::to_string(&decoys::classify(&effort).await?)?);
     Ok(())
 }
 

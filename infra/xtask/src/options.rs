@@ -14,6 +14,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   check         formatting, lints, architecture, manifests, generated files, secrets
                   --fix    formats and rewrites the generated files
   bench ledger  transfers per second beside pgbench on the same PostgreSQL
+  bench decoys  what a phone can tell of genuine answers and decoys by their time
   postgres      only a PostgreSQL, kept running until Ctrl-C; prints its URL
   doctor        what is on this machine, and which mode would be used
 
@@ -74,7 +75,7 @@ impl Options {
                     options.postgres = mode.parse().map_err(usage)?;
                 }
                 "--fix" if command == Command::Check => options.fix = true,
-                "ledger" if command == Command::Bench => options.rest.push(argument),
+                "ledger" | "decoys" if command == Command::Bench => options.rest.push(argument),
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
                 }
@@ -83,7 +84,7 @@ impl Options {
             }
         }
         if options.command == Command::Bench && options.rest.is_empty() {
-            return Err(usage("bench what? `cargo xtask bench ledger`".to_owned()));
+            return Err(usage("bench what? `cargo xtask bench ledger` or `cargo xtask bench decoys`".to_owned()));
         }
         Ok(options)
     }

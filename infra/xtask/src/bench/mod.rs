@@ -1,10 +1,13 @@
-//! `cargo xtask bench ledger`: the ledger beside pgbench's TPC-B-like script, on the same server in the same run, with `fsync` on.
+//! `cargo xtask bench ledger`, and `bench decoys` in a file of its own.
+//!
+//! The ledger: the ledger beside pgbench's TPC-B-like script, on the same server in the same run, with `fsync` on.
 //! Both sides are printed, then their ratio; a figure without its baseline says nothing.
 //!
 //! Two things are measured: the whole defended path (HTTPS, every layer, a proof and a signature for each request, the load
 //! generator on the same cores) and the posting engine alone. pgbench runs at its best: prepared statements, and the best
 //! of several client counts.
 
+mod decoys;
 mod server;
 
 use std::path::Path;
@@ -33,7 +36,11 @@ const ENGINE: [(&str, &str); 2] = [
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stack = Stack::start(Kind::Bench, options)?;
-    match measure(&mut stack) {
+    let measured = match options.rest.first().map(String::as_str) {
+        Some("decoys") => decoys::measure(&mut stack),
+        _ => measure(&mut stack),
+    };
+    match measured {
         Ok(()) => stack.end(),
         Err(error) => Err(stack.keep_logs(error)),
     }
