@@ -53,7 +53,7 @@ pub(crate) struct World {
     running: Running,
     // Dropped after the service.
     _database: TestDatabase,
-    _pki: Pki,
+    pki: Pki,
 }
 
 impl World {
@@ -68,7 +68,7 @@ impl World {
         let wire = Wire { http: testkit::server::client(&pki.public_ca(), None).unwrap(), seen: Arc::default() };
         let jwk: Jwk = serde_json::from_str(&read(&pki.secret("partner-web.jwk"))).unwrap();
         let key = PrivateKey::from_jwk(jwk.private_jwk().map(PrivateJwk::try_into).unwrap().unwrap()).unwrap();
-        Self { issuer, wire, key, running, _database: database, _pki: pki }
+        Self { issuer, wire, key, running, _database: database, pki }
     }
 
     pub(crate) async fn metadata(&self) -> AuthorizationServerMetadata {
@@ -114,6 +114,11 @@ impl World {
         CoreProviderMetadata::discover_async(IssuerUrl::new(self.issuer.clone()).unwrap(), &http).await.unwrap()
     }
 
+    /// For a client that is a process of its own: our CA's certificate, and the client's key.
+    pub(crate) fn files(&self) -> [String; 2] {
+        [self.pki.public_ca(), self.pki.secret("partner-web.jwk")].map(|path| path.to_str().unwrap().to_owned())
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
@@ -155,7 +160,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
             client_id: CLIENT.to_owned(),
             client_name: "Partner Web".to_owned(),
             redirect_uris: vec![REDIRECT.to_owned()],
-            scope: SCOPES.join(" "),
+            scope: format!("{} profile email", SCOPES.join(" ")),
             token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
             jwks: Some(serde_json::from_str(&read(&pki.dir().join("partner-web-jwks.json"))).unwrap()),
         }],
