@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod browser;
+mod chromium;
 mod npm;
 mod oauth4webapi;
 mod world;
@@ -100,7 +101,7 @@ async fn what_is_not_registered_is_refused_before_a_browser_sees_it() {
     let cases = [
         (
             "redirect_uri",
-            Setup { redirect: "https://localhost:8400/elsewhere", ..Setup::default() },
+            Setup { redirect: "https://localhost:8400/elsewhere".to_owned(), ..Setup::default() },
             OAuthErrorCode::InvalidRequest,
         ),
         ("key", Setup { key: Some(stranger), ..Setup::default() }, OAuthErrorCode::InvalidClient),
