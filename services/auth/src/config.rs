@@ -42,6 +42,9 @@ pub struct Config {
 pub struct Password {
     /// argon2id parameters. Default: 19 MiB, two passes, one lane (OWASP). Hashes follow at the next login.
     pub params: Params,
+    /// What hashes that are still stored were made with: three sets at most. Each login computes with each of them too, so that time does not
+    /// tell whose hash is old; take a set out when no stored hash has it. Default: none.
+    pub retired_params: Vec<Params>,
     /// Hashes at once; each takes the memory above. Default: one per core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroUsize>,
@@ -51,7 +54,7 @@ pub struct Password {
 
 impl Default for Password {
     fn default() -> Self {
-        Self { params: Params::default(), concurrency: None, max_wait_millis: 2000 }
+        Self { params: Params::default(), retired_params: Vec::new(), concurrency: None, max_wait_millis: 2000 }
     }
 }
 

@@ -24,6 +24,16 @@ pub enum Field {
     Ambiguous,
 }
 
+/// Whose share of the memory of used proofs a proof takes ([`ReplayMemory`]): that of whoever has authenticated, because a key costs
+/// nothing to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// A client that may make as many keys as it likes (RFC 9449 §5).
+    Client(&'a str),
+    /// An instance with the one key that was attested. Not its client: that is every phone of the house.
+    Instance,
+}
+
 /// A proof that holds for its request; nonce and single use are still to be looked at.
 pub struct Proof(Verified);
 
@@ -54,7 +64,11 @@ impl Proofs {
     /// An empty memory.
     #[expect(clippy::new_without_default, reason = "draws randomness, which a default should not")]
     pub fn new() -> Self {
-        Self { nonces: Nonces::new(), seen: ReplayMemory::new(CAPACITY) }
+        Self::with_room(CAPACITY)
+    }
+
+    fn with_room(proofs: usize) -> Self {
+        Self { nonces: Nonces::new(), seen: ReplayMemory::new(proofs) }
     }
 
     /// The nonce to send with every answer (RFC 9449 §8.2).
@@ -85,10 +99,14 @@ impl Proofs {
         Err(Refusal::new(ErrorCode::UseDpopNonce, "dpop", reason, description))
     }
 
-    /// Uses the proof up.
-    pub fn claim(&self, proof: Proof, now: i64) -> Result<ProvenKey, Refusal> {
+    /// Uses the proof up. Call it last, when its owner is known.
+    pub fn claim(&self, proof: Proof, owner: Owner<'_>, now: i64) -> Result<ProvenKey, Refusal> {
         self.check_nonce(&proof, now)?;
-        match self.seen.insert(proof.0.jkt.as_str(), proof.0.replay_key(), proof.0.replay_until(), now) {
+        let owner = match owner {
+            Owner::Client(id) => format!("client {id}"),
+            Owner::Instance => format!("instance {}", proof.0.jkt.as_str()),
+        };
+        match self.seen.insert(owner, proof.0.replay_key(), proof.0.replay_until(), now) {
             Outcome::Fresh => Ok(ProvenKey(proof.0.jkt)),
             Outcome::Replayed => Err(Refusal::proof("dpop_replayed")),
             Outcome::Full => Err(Refusal::unavailable("replay_memory_full")),
@@ -118,8 +136,8 @@ mod tests {
         let proofs = Proofs::new();
         let field = proof(Some(&proofs.nonce(NOW)), "one");
         let verified = || proofs.verify(&field, &expect()).unwrap().unwrap();
-        assert!(proofs.claim(verified(), NOW).is_ok());
-        assert_eq!(proofs.claim(verified(), NOW).err().unwrap().reason, "dpop_replayed");
+        assert!(proofs.claim(verified(), Owner::Instance, NOW).is_ok());
+        assert_eq!(proofs.claim(verified(), Owner::Instance, NOW).err().unwrap().reason, "dpop_replayed");
     }
 
     #[test]
@@ -128,10 +146,26 @@ mod tests {
         let foreign = Proofs::new().nonce(NOW);
         for (nonce, reason) in [(None, "nonce_missing"), (Some(foreign.as_str()), "nonce_stale")] {
             let verified = proofs.verify(&proof(nonce, "x"), &expect()).unwrap().unwrap();
-            let refusal = proofs.claim(verified, NOW).err().unwrap();
+            let refusal = proofs.claim(verified, Owner::Instance, NOW).err().unwrap();
             assert_eq!((refusal.code, refusal.reason), (ErrorCode::UseDpopNonce, reason));
         }
         assert!(proofs.seen.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_makes_a_key_for_each_request_has_the_share_of_one() {
+        let proofs = Proofs::with_room(1 << 10);
+        let flood = |owner: Owner<'_>| {
+            let taken = (0..200).filter(|number| {
+                let field = proof(Some(&proofs.nonce(NOW)), &format!("{owner:?} {number}"));
+                let verified = proofs.verify(&field, &expect()).unwrap().unwrap();
+                proofs.claim(verified, owner, NOW).is_ok()
+            });
+            taken.count()
+        };
+        assert!(flood(Owner::Client("partner-web")) <= 64, "a sixteenth of the memory");
+        assert!(flood(Owner::Client("partner-bank")) > 32, "the next client has a share of its own");
+        assert_eq!(flood(Owner::Instance), 200, "and so has each phone");
     }
 
     #[test]

@@ -1,29 +1,62 @@
 //! The keys that the token layers verify with: fetched over mTLS, cached, refreshed.
 //!
 //! What must hold:
-//! - a key that is in the cache is used at once; nobody waits for a refresh that is not needed for the request at hand;
-//! - one fetch at a time, in a task of its own: a client that goes away cannot cancel it;
-//! - an unknown key id causes at most one fetch in [`PATIENCE`] seconds, so that forged tokens cannot make us hammer the
-//!   issuer;
-//! - what was fetched stays usable while refreshing fails, but not beyond [`MAX_AGE`]: a withdrawn key ends at last.
+//! - a key that is withdrawn ends within ten seconds ([`JWKS`]), whether or not anybody asked meanwhile: a value that is older than it may be
+//!   is not used before the issuer has been asked;
+//! - a value that is good enough is used at once, and what is merely due is refreshed aside;
+//! - one fetch at a time, in a task of its own: a client that goes away cannot cancel it; and at most one in [`PATIENCE`] seconds, so
+//!   that neither traffic nor forged tokens with unknown key ids make us hammer the issuer;
+//! - an issuer that is away or hangs stops nobody at once: what was fetched stays usable, and after a failure nobody waits for the next
+//!   try; but not beyond [`Ages::end`].
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use identity::access_token::KeySet;
 use identity::attestation_token::{AudienceKeys, KeyId};
 use tokio::sync::Mutex;
 
-/// Seconds between the end of one fetch and the next one that an unknown key id can cause.
+/// Seconds between the end of one fetch and the next one.
 const PATIENCE: i64 = 2;
-/// Seconds after which keys are fetched again although none is missing.
-const REFRESH: i64 = 300;
-/// Seconds after which keys are not used any more, however long refreshing has failed.
-const MAX_AGE: i64 = 3600;
+/// Seconds after a failed fetch in which nobody waits for another one.
+const AFTER_FAILURE: i64 = 5;
+/// How long a fetch may take. With the seconds of [`Ages::ask`] it makes the bound within which a withdrawal is seen.
+const FETCH: Duration = Duration::from_secs(2);
+
+/// What a value may be used for at which age, in seconds.
+#[derive(Clone, Copy)]
+struct Ages {
+    /// It is fetched again, aside.
+    refresh: i64,
+    /// It is not used before the issuer has been asked.
+    ask: i64,
+    /// It is not used any more, however long the issuer has been away.
+    end: i64,
+}
+
+/// A withdrawn signing key is refused 10 s later at the latest: at an age that counts as less than 7 s and is less than 8, the value is
+/// used as it is; after that the issuer is asked, which takes 2 s at most. While the issuer is away nothing is lost by the end after five
+/// minutes: no token lives longer, so whatever was signed before has expired.
+const JWKS: Ages = Ages { refresh: 3, ask: 7, end: identity::access_token::MAX_LIFETIME };
+/// Attestation's secrets end by their epoch, which is known beforehand.
+const AUDIENCE_KEYS: Ages = Ages { refresh: 300, ask: 3600, end: 3600 };
 
 /// The issuer cannot be reached and nothing usable is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the keys cannot be fetched")]
 pub struct KeysUnavailable;
+
+/// Why a fetch failed; for the log.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("{}", runtime::http::cause(.0))]
+    Http(#[from] reqwest::Error),
+    #[error("no answer within {} s", FETCH.as_secs())]
+    Late,
+    #[error("the answer is no set of keys")]
+    Malformed,
+}
 
 struct Cached<T> {
     source: Arc<Source<T>>,
@@ -33,43 +66,56 @@ struct Source<T> {
     client: reqwest::Client,
     url: String,
     parse: fn(&[u8]) -> Option<T>,
+    ages: Ages,
     value: RwLock<Option<(Arc<T>, i64)>>,
     /// When the last fetch ended; locked while one is under way.
     last_attempt: Mutex<i64>,
+    /// When the last fetch failed, if no other has succeeded since.
+    failed: AtomicI64,
 }
 
 impl<T: Send + Sync + 'static> Cached<T> {
-    fn new(client: reqwest::Client, url: String, parse: fn(&[u8]) -> Option<T>) -> Self {
-        let (value, last_attempt) = (RwLock::new(None), Mutex::new(i64::MIN));
-        Self { source: Arc::new(Source { client, url, parse, value, last_attempt }) }
+    fn new(client: reqwest::Client, url: String, parse: fn(&[u8]) -> Option<T>, ages: Ages) -> Self {
+        let (value, last_attempt, failed) = (RwLock::new(None), Mutex::new(i64::MIN), AtomicI64::new(i64::MIN));
+        Self { source: Arc::new(Source { client, url, parse, ages, value, last_attempt, failed }) }
     }
 
     /// Holds `value` as if it had been fetched at `now`.
     #[cfg(test)]
-    fn holding(client: reqwest::Client, value: T, now: i64) -> Self {
-        let cached = Self::new(client, "https://localhost:1/".to_owned(), |_| None);
-        *cached.source.value.write().unwrap() = Some((Arc::new(value), now));
-        cached
+    fn holding(self, value: T, now: i64) -> Self {
+        *self.source.value.write().unwrap() = Some((Arc::new(value), now));
+        self
     }
 
-    /// The cached value if it has what is asked for; else a fresh one. A value that is merely old is refreshed aside.
+    /// The cached value if it is young enough and has what is asked for; else the issuer is asked first.
     async fn get(&self, now: i64, has: impl Fn(&T) -> bool) -> Result<Arc<T>, KeysUnavailable> {
-        if let Some((value, fetched)) = self.source.cached(now).filter(|cached| has(&cached.0)) {
-            if now - fetched >= REFRESH {
-                drop(tokio::spawn(Source::refresh(self.source.clone(), now)));
+        let source = &self.source;
+        if let Some((value, fetched)) = source.cached(now).filter(|cached| has(&cached.0)) {
+            let age = now - fetched;
+            if age < source.ages.ask || now.saturating_sub(source.failed.load(Ordering::Relaxed)) < AFTER_FAILURE {
+                if age >= source.ages.refresh && source.may_ask(now) {
+                    drop(tokio::spawn(Source::refresh(Arc::clone(source), now)));
+                }
+                return Ok(value);
             }
-            return Ok(value);
         }
         // In a task of its own: if the client hangs up, the fetch goes on for the others.
-        drop(tokio::spawn(Source::refresh(self.source.clone(), now)).await);
-        self.source.cached(now).map(|cached| cached.0).ok_or(KeysUnavailable)
+        if let Err(error) = tokio::spawn(Source::refresh(Arc::clone(source), now)).await {
+            runtime::tracing::error!(%error, "fetching keys was interrupted");
+        }
+        source.cached(now).map(|cached| cached.0).ok_or(KeysUnavailable)
     }
 }
 
 impl<T> Source<T> {
     fn cached(&self, now: i64) -> Option<(Arc<T>, i64)> {
         let value = self.value.read().unwrap_or_else(PoisonError::into_inner);
-        value.clone().filter(|(_, fetched)| now - fetched < MAX_AGE)
+        value.clone().filter(|(_, fetched)| now - fetched < self.ages.end)
+    }
+
+    /// Whether a fetch could begin now.
+    fn may_ask(&self, now: i64) -> bool {
+        self.last_attempt.try_lock().is_ok_and(|last| now.saturating_sub(*last) >= PATIENCE)
     }
 
     async fn refresh(self: Arc<Self>, now: i64) {
@@ -81,16 +127,23 @@ impl<T> Source<T> {
         if now.saturating_sub(*last_attempt) < PATIENCE {
             return;
         }
-        let fresh = self.fetch().await;
+        let fetched = tokio::time::timeout(FETCH, self.fetch()).await.unwrap_or(Err(FetchError::Late));
         *last_attempt = now;
-        if let Some(fresh) = fresh {
-            *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(fresh), now));
+        match fetched {
+            Ok(fresh) => {
+                *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(fresh), now));
+                self.failed.store(i64::MIN, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.failed.store(now, Ordering::Relaxed);
+                runtime::tracing::warn!(cause = %error, url = self.url, "keys cannot be fetched");
+            }
         }
     }
 
-    async fn fetch(&self) -> Option<T> {
-        let response = runtime::http::send(self.client.get(&self.url)).await.ok()?.error_for_status().ok()?;
-        (self.parse)(&response.bytes().await.ok()?)
+    async fn fetch(&self) -> Result<T, FetchError> {
+        let response = runtime::http::send(self.client.get(&self.url)).await?.error_for_status()?;
+        (self.parse)(&response.bytes().await?).ok_or(FetchError::Malformed)
     }
 }
 
@@ -101,12 +154,12 @@ impl AudienceKeySource {
     /// `client` must present this service's certificate; `base` is the attestation service's internal URL.
     pub fn new(client: reqwest::Client, base: &str) -> Self {
         let url = format!("{}/internal/v1/audience-keys", base.trim_end_matches('/'));
-        Self(Cached::new(client, url, parse_audience_keys))
+        Self(Cached::new(client, url, parse_audience_keys, AUDIENCE_KEYS))
     }
 
     #[cfg(test)]
     pub(crate) fn holding(client: reqwest::Client, keys: AudienceKeys, now: i64) -> Self {
-        Self(Cached::holding(client, keys, now))
+        Self(Self::new(client, "https://localhost:1").0.holding(keys, now))
     }
 
     /// The keys, with the one of this name among them if the issuer has it.
@@ -127,12 +180,12 @@ impl JwksSource {
     /// `client` must present this service's certificate; `base` is the auth service's internal URL.
     pub fn new(client: reqwest::Client, base: &str) -> Self {
         let url = format!("{}/jwks.json", base.trim_end_matches('/'));
-        Self(Cached::new(client, url, |body| KeySet::from_jwks(std::str::from_utf8(body).ok()?).ok()))
+        Self(Cached::new(client, url, parse_jwks, JWKS))
     }
 
     #[cfg(test)]
     pub(crate) fn holding(client: reqwest::Client, keys: KeySet, now: i64) -> Self {
-        Self(Cached::holding(client, keys, now))
+        Self(Self::new(client, "https://localhost:1").0.holding(keys, now))
     }
 
     /// The keys, with `kid` among them if the issuer has it.
@@ -140,3 +193,11 @@ impl JwksSource {
         self.0.get(now, |keys| keys.get(kid).is_some()).await
     }
 }
+
+fn parse_jwks(body: &[u8]) -> Option<KeySet> {
+    KeySet::from_jwks(std::str::from_utf8(body).ok()?).ok()
+}
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -179,7 +179,7 @@ impl World {
 }
 
 /// A client that never gets an answer: the keys are in the caches.
-fn unused_client() -> reqwest::Client {
+pub(crate) fn unused_client() -> reqwest::Client {
     // reqwest makes a client only where a provider is installed.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     #[expect(clippy::disallowed_methods, reason = "nothing answers it")]
@@ -346,23 +346,4 @@ async fn a_replayed_proof_wins_once_among_many() {
     let requests: Vec<Inbound> = (0..64).map(|_| signed(&honest)).collect();
     let verdicts = futures_util::future::join_all(requests.iter().map(|request| world.verdict(request))).await;
     assert_eq!(verdicts.iter().filter(|verdict| *verdict == "pass").count(), 1);
-}
-
-/// A source whose keys were fetched so many seconds ago.
-fn fetched(age: i64) -> JwksSource {
-    let mut keys = KeySet::default();
-    keys.insert("k1", SigningKey::generate().public());
-    JwksSource::holding(unused_client(), keys, NOW - age)
-}
-
-#[actix_web::test]
-async fn cached_keys_are_used_while_the_issuer_is_away() {
-    assert!(fetched(301).get("k1", NOW).await.unwrap().get("k1").is_some());
-    // Not what was asked for, but the verifier says so, with its own reason.
-    assert!(fetched(0).get("k2", NOW).await.unwrap().get("k2").is_none());
-}
-
-#[actix_web::test]
-async fn keys_are_not_used_for_ever_because_refreshing_fails() {
-    assert!(fetched(3600).get("k1", NOW).await.is_err());
 }

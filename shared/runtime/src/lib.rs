@@ -20,6 +20,7 @@ pub mod extract;
 mod health;
 pub mod http;
 mod incoming;
+mod listener;
 pub mod metrics;
 mod middleware;
 mod openapi;

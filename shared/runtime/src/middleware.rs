@@ -35,7 +35,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::Internal => "internal",
@@ -125,6 +125,7 @@ async fn call(
 }
 
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
+    let origin = audit::Origin::of_request(request.peer_addr(), request.headers());
     tracing::info_span!(
         "http.server",
         otel.kind = "server",
@@ -135,6 +136,9 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         http.response.status_code = field::Empty,
         redoubt.listener = side.name(),
         redoubt.peer = peer.map(PeerId::name),
+        network.peer.address = origin.address,
+        network.peer.port = origin.port,
+        user_agent.original = origin.agent,
         request_id = id.0,
         trace_id = field::Empty,
     )

@@ -6,24 +6,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpServer, web};
 use anyhow::{Result, anyhow, bail};
-use rustls::ServerConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
-use crate::middleware::{Side, Treatment, surround};
+use crate::listener::{Place, Server, serve};
+use crate::middleware::{Side, Treatment};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
-use crate::{Clients, Clock, Shutdown, extract, metrics, peer, tls, watch};
+use crate::{Clients, Clock, Shutdown, metrics, tls};
 
 /// How long requests that are under way may take to finish.
-const DRAIN: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 /// How long the listeners may take beyond that to end the rest.
 const CLOSE: Duration = Duration::from_secs(2);
 /// How long background work, all of it together, may take to end.
@@ -40,12 +37,6 @@ pub struct Running {
     ended: mpsc::Receiver<String>,
     readiness: Arc<Readiness>,
     trigger: ShutdownTrigger,
-}
-
-struct Server {
-    address: SocketAddr,
-    handle: ServerHandle,
-    task: JoinHandle<std::io::Result<()>>,
 }
 
 /// Starts a service in this process: TLS, pool, `build`, listeners, background work. Port 0 takes a free port.
@@ -162,65 +153,6 @@ fn listen<S: Service>(
         (None, Some(_)) => return Err(anyhow!("{} needs a [public] section in its configuration", S::NAME)),
     }
     Ok(servers)
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    service: &'static str,
-    treatment: Treatment,
-    address: SocketAddr,
-    workers: usize,
-    connections: usize,
-}
-
-/// Not refused here: a head whose lines end with LF alone. RFC 9112 §2.2 lets a server take it; httparse does, and neither actix
-/// nor `HttpServer` shows the bytes of a head, or of the stream under it, to anybody else. What it could smuggle past a proxy
-/// is bounded by the proxy's own connection: no listener of ours trusts what another hop says of a request.
-fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
-    let treatment = at.treatment;
-    let server = HttpServer::new(move || {
-        let (routes, clock) = (Arc::clone(&routes), Arc::clone(&clock));
-        ActixApp::new()
-            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
-            .configure(extract::configure)
-            .configure(|config: &mut web::ServiceConfig| routes(config))
-    })
-    .workers(at.workers)
-    .worker_max_blocking_threads(4)
-    .max_connections(at.connections.div_ceil(at.workers.max(1)))
-    .disable_signals()
-    .shutdown_timeout(DRAIN.as_secs())
-    .client_request_timeout(Duration::from_secs(5))
-    .client_disconnect_timeout(Duration::from_secs(2))
-    .keep_alive(Duration::from_secs(30))
-    .tcp_nodelay(true)
-    .on_connect(|connection, data| {
-        peer::on_connect(connection, data);
-        watch::on_connect(connection, data);
-    })
-    .bind_rustls_0_23(at.address, tls)
-    .map_err(|error| bind_error(at, &error))?;
-    let address = server.addrs().first().copied().ok_or_else(|| anyhow!("no address was bound"))?;
-    let running = server.run();
-    let handle = running.handle();
-    tracing::info!(listener = %address, internal = treatment.side == Side::Internal, "listening");
-    Ok(Server { address, handle, task: tokio::spawn(running) })
-}
-
-fn bind_error(at: Place, error: &std::io::Error) -> anyhow::Error {
-    let (port, section) = (at.address.port(), if at.treatment.side == Side::Public { "public" } else { "internal" });
-    let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow!(
-            "port {port} is in use: stop what listens there (`ss -ltnp sport = :{port}` names it) or choose another with {variable}"
-        ),
-        std::io::ErrorKind::PermissionDenied => {
-            anyhow!(
-                "port {port} needs privileges that this process does not have: choose one above 1023 with {variable}"
-            )
-        }
-        _ => anyhow!("cannot listen on {}: {error}; {variable} sets the address", at.address),
-    }
 }
 
 fn spawn(background: Vec<Background>) -> (Vec<JoinHandle<()>>, mpsc::Receiver<String>) {

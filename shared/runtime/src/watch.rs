@@ -8,7 +8,7 @@ use std::any::Any;
 use std::net::{Shutdown, TcpStream as Socket};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -25,18 +25,20 @@ struct Connection {
     socket: Socket,
     under_way: AtomicUsize,
     /// Milliseconds from `opened` to the end of the last request.
-    last_end: AtomicUsize,
+    last_end: AtomicU64,
     opened: Instant,
 }
 
 impl Connection {
-    fn now(&self) -> usize {
-        usize::try_from(self.opened.elapsed().as_millis()).unwrap_or(usize::MAX)
+    /// Milliseconds since it was opened.
+    fn now(&self) -> u64 {
+        let elapsed = self.opened.elapsed();
+        elapsed.as_secs().saturating_mul(1000).saturating_add(u64::from(elapsed.subsec_millis()))
     }
 
     fn is_idle(&self) -> bool {
-        let idle = self.now().saturating_sub(self.last_end.load(Ordering::Relaxed));
-        self.under_way.load(Ordering::Relaxed) == 0 && u128::try_from(idle).is_ok_and(|idle| idle > IDLE.as_millis())
+        let idle = Duration::from_millis(self.now().saturating_sub(self.last_end.load(Ordering::Relaxed)));
+        self.under_way.load(Ordering::Relaxed) == 0 && idle > IDLE
     }
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn on_connect(connection: &dyn Any, data: &mut Extensions) {
     };
     let opened = Instant::now();
     let connection =
-        Arc::new(Connection { socket, under_way: AtomicUsize::new(0), last_end: AtomicUsize::new(0), opened });
+        Arc::new(Connection { socket, under_way: AtomicUsize::new(0), last_end: AtomicU64::new(0), opened });
     let weak = Arc::downgrade(&connection);
     data.insert(Watched(connection));
     actix_web::rt::spawn(async move {

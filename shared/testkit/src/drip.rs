@@ -16,7 +16,7 @@ use crate::server;
 /// A client that is never let go gives up after this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// When a server of ours has let go of a client whose body drips: ten seconds for the body, two to close, some for a slow machine.
-pub const LONGEST_DRIP: Duration = Duration::from_secs(16);
+const LONGEST_DRIP: Duration = Duration::from_secs(16);
 const BETWEEN_BYTES: Duration = Duration::from_millis(200);
 
 /// How a body's length is told.
@@ -90,6 +90,15 @@ fn filled(path: &str, id: &str) -> String {
 }
 
 impl Drip {
+    /// Fails unless the server let go of the client in time.
+    ///
+    /// # Panics
+    ///
+    /// It did not.
+    pub fn assert_let_go(&self) {
+        assert!(self.closed.is_some_and(|after| after < LONGEST_DRIP), "{self:?}");
+    }
+
     #[expect(clippy::disallowed_methods, reason = "how long a server waits is what is measured")]
     fn run(mut self, address: SocketAddr, tls: Arc<ClientConfig>, path: &str) -> Result<Self> {
         let socket = TcpStream::connect(address).context("no connection")?;

@@ -1,5 +1,5 @@
 //! Which library may be used in which files: a handler holds no SQL, a store knows no HTTP, only the broker's egress builds a
-//! client that may leave the system, and what is read from the wire is no bare `Uuid`.
+//! client that may leave the system, what is read from the wire is no bare `Uuid`, and an audit line has one way into the log.
 
 use super::Complaints;
 use super::sources::Source;
@@ -18,9 +18,9 @@ struct Rule {
     says: &'static str,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     Rule {
-        crates: &["actix_web", "actix_service", "actix_tls", "actix_http", "actix_rt"],
+        crates: &["actix_web", "actix_service", "actix_tls", "actix_http", "actix_server", "actix_rt"],
         about: &[],
         when: &[],
         folders: &["shared/runtime/", "shared/defense/", "shared/testkit/"],
@@ -50,6 +50,14 @@ const RULES: [Rule; 4] = [
         folders: &["shared/api/src/id.rs"],
         files: &[],
         says: "an id on the wire is an `api::Id`: `Uuid` reads other spellings too",
+    },
+    Rule {
+        crates: &["target: \"audit\""],
+        about: &[],
+        when: &[],
+        folders: &["shared/runtime/"],
+        files: &[],
+        says: "an audit line is written by `runtime::audit`, whose lines say where the request came from",
     },
 ];
 
@@ -127,6 +135,14 @@ mod tests {
     fn http_in_the_domain_is_refused() {
         assert_eq!(complaints("services/ledger/src/transfers/post.rs", "use actix_web::HttpResponse;").len(), 1);
         assert_eq!(complaints("shared/money/src/lib.rs", "fn f(_: actix_web::HttpRequest) {}").len(), 1);
+    }
+
+    #[test]
+    fn an_audit_line_past_the_recorder_is_refused() {
+        let text = "tracing::info!(target: \"audit\", event = \"login\");";
+        assert_eq!(complaints("services/auth/src/users/log_in.rs", text).len(), 1);
+        assert!(complaints("services/auth/src/users/log_in.rs", "runtime::audit!(\"login\");").is_empty());
+        assert!(complaints("shared/runtime/src/audit.rs", text).is_empty());
     }
 
     #[test]

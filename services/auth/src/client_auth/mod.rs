@@ -87,7 +87,7 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
     {
         return Err(Refusal::client("assertion_replayed"));
     }
-    let key = proof.map(|proof| provider.proofs.claim(proof, request.now)).transpose()?;
+    let key = proof.map(|proof| provider.proofs.claim(proof, client.client.owner(), request.now)).transpose()?;
     Ok(Admitted { client, key })
 }
 

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::config::{AuthMethod, ClientMetadata};
 use crate::consent::scopes;
+use crate::dpop::Owner;
 
 /// How a client proves to be itself.
 pub enum Authentication {
@@ -67,6 +68,11 @@ impl Client {
     /// Whether it proves to be itself by the attestation of one of its installations, so that a proven key is one device.
     pub fn is_attested(&self) -> bool {
         matches!(self.authentication, Authentication::Attested)
+    }
+
+    /// Whose share of the memory of used proofs its proofs take.
+    pub fn owner(&self) -> Owner<'_> {
+        if self.is_attested() { Owner::Instance } else { Owner::Client(&self.id) }
     }
 
     /// Whether answers may go there: character by character (RFC 9700 §2.1).
@@ -158,6 +164,19 @@ pub(crate) mod tests {
         ] {
             assert!(!client.may_redirect_to(other), "{other}");
         }
+    }
+
+    #[test]
+    fn proofs_are_counted_for_each_phone_and_for_each_server() {
+        let server = ClientMetadata {
+            client_id: "partner-web".into(),
+            token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
+            jwks: Some(json!({ "keys": [Jwk::from(crypto::p256::SigningKey::generate().public()).to_value()] })),
+            ..app()
+        };
+        let clients = Clients::new(&[app(), server]).unwrap();
+        assert_eq!(clients.get("redoubt-mobile").unwrap().owner(), Owner::Instance);
+        assert_eq!(clients.get("partner-web").unwrap().owner(), Owner::Client("partner-web"));
     }
 
     #[test]

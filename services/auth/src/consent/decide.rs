@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::store;
+use super::{scopes, store};
 use crate::authorize::{Answer, Authenticated, Interaction, location};
 use crate::error::PageRefusal;
 use crate::opaque::{self, Digest};
@@ -10,12 +10,23 @@ use crate::provider::Provider;
 use crate::tokens::CODE_LIFETIME;
 
 /// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The client may do what it asked for.
-    Allow,
-    /// It may not.
+    /// The client may do this, which is never more than it asked for.
+    Allow {
+        /// Space-separated; not empty.
+        scope: String,
+    },
+    /// It may do nothing.
     Deny,
+}
+
+impl Decision {
+    /// The person allows what was requested, and of what is optional what they have ticked. Who allows nothing has denied.
+    pub fn allow(requested: &str, ticked: impl Fn(&str) -> bool) -> Self {
+        let scope = scopes::given(requested, ticked);
+        if scope.is_empty() { Self::Deny } else { Self::Allow { scope } }
+    }
 }
 
 /// Answers the request of an authenticated interaction; tells where the browser goes.
@@ -23,23 +34,19 @@ pub async fn decide(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
-    decision: Decision,
+    decision: &Decision,
     now: i64,
 ) -> Result<Url, PageRefusal> {
     let code = opaque::mint();
-    let grant = store::NewGrant {
-        id: storage::ids::new(provider.clock.unix_millis()),
-        person,
-        code: &Digest::of(&code),
-        code_expires: now + CODE_LIFETIME,
-        now,
-    };
+    let digest = Digest::of(&code);
+    let id = storage::ids::new(provider.clock.unix_millis());
+    let grant = |scope| store::NewGrant { id, person, scope, code: &digest, code_expires: now + CODE_LIFETIME, now };
     let answered = storage::transaction(&provider.pool, "consent.decide", async |db| {
         if !crate::par::store::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }
-        if decision == Decision::Allow {
-            store::insert(db, interaction, &grant).await?;
+        if let Decision::Allow { scope } = decision {
+            store::insert(db, interaction, &grant(scope)).await?;
         }
         crate::authorize::store::end(db, &interaction.digest).await?;
         Ok::<bool, storage::StorageError>(true)
@@ -49,12 +56,16 @@ pub async fn decide(
         return Err(PageRefusal::Answered);
     }
     let subject = person.user_id;
-    let answer = if decision == Decision::Allow {
-        runtime::audit!("consented", outcome = "ok", subject = %subject, client_id = interaction.client.id, grant = %grant.id);
-        Answer::Code(&code)
-    } else {
-        runtime::audit!("denied", outcome = "ok", subject = %subject, client_id = interaction.client.id);
-        Answer::AccessDenied
+    let (client_id, requested) = (&interaction.client.id, &interaction.request.scope);
+    let answer = match decision {
+        Decision::Allow { scope } => {
+            runtime::audit!("consented", outcome = "ok", subject = %subject, client_id, grant = %id, scope, requested);
+            Answer::Code(&code)
+        }
+        Decision::Deny => {
+            runtime::audit!("denied", outcome = "ok", subject = %subject, client_id, requested);
+            Answer::AccessDenied
+        }
     };
     location(&interaction.request, provider.issuer(), &answer)
 }

@@ -8,9 +8,10 @@ use crate::authorize::http::{interaction, submitted};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
 use crate::http::{html, onward, page, see_other};
-use crate::pages::{self, ConsentPage, OnwardPage, render};
+use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
 use crate::provider::Provider;
 use crate::routes;
+use crate::users::Profile;
 
 /// Public: the interaction says who is logged in; nobody is sent to the login.
 pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
@@ -37,11 +38,11 @@ pub async fn post_consent(
             return Ok(see_other(&interaction.handle.page(routes::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
-            Some("allow") => Decision::Allow,
+            Some("allow") => Decision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED)),
             Some("deny") => Decision::Deny,
             _ => return Err(PageRefusal::Form),
         };
-        let url = decide(&provider, &interaction, person, decision, provider.clock.unix()).await?;
+        let url = decide(&provider, &interaction, person, &decision, provider.clock.unix()).await?;
         let page = OnwardPage {
             client: &interaction.client.name,
             destination: &url.origin().ascii_serialization(),
@@ -58,7 +59,16 @@ async fn consent_page(
     person: Authenticated,
 ) -> Result<HttpResponse, PageRefusal> {
     let profile = crate::userinfo::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
-    let permissions: Vec<&str> = scopes::split(&interaction.request.scope).filter_map(scopes::describe).collect();
+    let (mut permissions, mut choices) = (Vec::new(), Vec::new());
+    for (scope, words) in scopes::ALL {
+        if !scopes::contains(&interaction.request.scope, scope) {
+            continue;
+        }
+        match scopes::choice(scope) {
+            Some(field) => choices.push(Choice { field, words, value: value(scope, &profile)? }),
+            None => permissions.push(words),
+        }
+    }
     let page = ConsentPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(routes::CONSENT),
@@ -66,6 +76,19 @@ async fn consent_page(
         csrf: &interaction.csrf(),
         name: &profile.name,
         permissions: &permissions,
+        choices: &choices,
     };
     Ok(html(200, &render(&page)))
+}
+
+/// What the client would learn under that scope: the person sees it before they give it.
+fn value<'a>(scope: &str, profile: &'a Profile) -> Result<&'a str, PageRefusal> {
+    match scope {
+        scopes::PROFILE => Ok(&profile.name),
+        scopes::EMAIL => Ok(&profile.email),
+        _ => {
+            tracing::error!(scope, "a scope that releases nothing is up for choice");
+            Err(PageRefusal::Internal)
+        }
+    }
 }

@@ -24,6 +24,15 @@ pub const ALL: [(&str, &str); 9] = [
     (scope::PayoutsWrite::NAME, "Send your money to accounts at other banks"),
 ];
 
+/// What a client would like to know of a person and can do without: each is given by a tick of its own, or kept back. With the name
+/// of its box. What is not here is what the service consists of, and is allowed or denied as a whole.
+pub const OPTIONAL: [(&str, &str); 2] = [(PROFILE, "grant_profile"), (EMAIL, "grant_email")];
+
+/// The name of the box by which the person gives that scope; `None` when it is no matter of choice.
+pub fn choice(scope: &str) -> Option<&'static str> {
+    OPTIONAL.iter().find(|(name, _)| *name == scope).map(|(_, field)| *field)
+}
+
 /// The scope in words; `None` when there is no such scope.
 pub fn describe(scope: &str) -> Option<&'static str> {
     ALL.iter().find(|(name, _)| *name == scope).map(|(_, words)| *words)
@@ -45,6 +54,11 @@ pub fn fold<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
     unique.join(" ")
 }
 
+/// What is left of a `scope` value when only what is ticked is given of what is optional.
+pub fn given(requested: &str, ticked: impl Fn(&str) -> bool) -> String {
+    fold(split(requested).filter(|scope| choice(scope).is_none_or(&ticked)))
+}
+
 /// Whether a `scope` value has that scope.
 pub fn contains(scope: &str, name: &str) -> bool {
     split(scope).any(|held| held == name)
@@ -59,6 +73,16 @@ mod tests {
         for name in scope::ALL {
             assert!(describe(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_given_and_of_what_is_optional_only_what_is_ticked() {
+        assert_eq!(
+            given("openid profile email accounts:read", |field| field == "grant_email"),
+            "openid email accounts:read"
+        );
+        assert_eq!(given("openid accounts:read", |_| true), "openid accounts:read");
+        assert_eq!(given("profile email", |_| false), "");
     }
 
     #[test]

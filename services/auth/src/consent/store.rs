@@ -14,6 +14,8 @@ use crate::store::at;
 pub(super) struct NewGrant<'a> {
     pub(super) id: Uuid,
     pub(super) person: Authenticated,
+    /// What was allowed, which may be less than what was requested.
+    pub(super) scope: &'a str,
     pub(super) code: &'a Digest,
     pub(super) code_expires: i64,
     pub(super) now: i64,
@@ -29,7 +31,7 @@ pub(super) async fn insert(
             grants::id.eq(grant.id),
             grants::user_id.eq(grant.person.user_id),
             grants::client_id.eq(&interaction.client.id),
-            grants::scope.eq(&interaction.request.scope),
+            grants::scope.eq(grant.scope),
             grants::authenticated_at.eq(at(grant.person.at)),
             grants::created_at.eq(at(grant.now)),
         ))

@@ -2,6 +2,8 @@
 //!
 //! Rotation is by configuration, in three restarts: publish the next key (`published_key_files`); after resource servers
 //! have fetched it, sign with it and keep publishing the last one; when the last token of the old key has expired, drop it.
+//! A key that is withdrawn at once (it was stolen) is in neither setting at the next start: its tokens are refused here from then on, and by
+//! the resource servers within ten seconds (`defense::JwksSource`).
 //! Invariant: a key's name is its RFC 7638 thumbprint, so two keys never share one.
 
 pub mod http;

@@ -68,9 +68,24 @@ pub struct ConsentPage<'a> {
     pub csrf: &'a str,
     /// The person's name.
     pub name: &'a str,
-    /// What is asked for, in words.
+    /// What is allowed or denied as a whole, in words.
     pub permissions: &'a [&'a str],
+    /// What is given by a tick for each.
+    pub choices: &'a [Choice<'a>],
 }
+
+/// Something that a client would like to know of the person.
+pub struct Choice<'a> {
+    /// The box's name.
+    pub field: &'a str,
+    /// In words.
+    pub words: &'a str,
+    /// What the client would learn.
+    pub value: &'a str,
+}
+
+/// What a form says of a box that was ticked.
+pub const TICKED: &str = "yes";
 
 /// On to the client with the answer: by itself where the browser does that (meta refresh), else by a link.
 ///
@@ -187,6 +202,7 @@ mod tests {
                 csrf: "token",
                 name: evil,
                 permissions: &[evil],
+                choices: &[Choice { field: "grant_profile", words: evil, value: evil }],
             }),
             render(&OnwardPage { client: evil, destination: evil, location: evil }),
             error(PageRefusal::Request),

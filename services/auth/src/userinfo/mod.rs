@@ -14,7 +14,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::consent::scopes;
-use crate::dpop::Field;
+use crate::dpop::{Field, Owner};
 use crate::error::{ErrorCode, PageRefusal, Refusal};
 use crate::provider::Provider;
 use crate::tokens;
@@ -117,7 +117,10 @@ fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, R
     if proof.jkt() != &claims.cnf.jkt {
         return Err(invalid("token_of_another_key"));
     }
-    provider.proofs.claim(proof, request.now)?;
+    // A client can leave the configuration while its tokens live; then its name is all that is known of it.
+    let owner =
+        provider.clients.get(&claims.client_id).map_or(Owner::Client(&claims.client_id), |client| client.owner());
+    provider.proofs.claim(proof, owner, request.now)?;
     Ok(claims)
 }
 

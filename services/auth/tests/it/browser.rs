@@ -137,7 +137,17 @@ impl<'w> Browser<'w> {
 
     /// Allows or denies; where the page goes on to.
     pub(crate) async fn decide(&mut self, decision: &str) -> Url {
-        let reply = self.post("/consent", &[("decision", decision)]).await;
+        self.answer(&[("decision", decision)]).await
+    }
+
+    /// Allows, with these boxes ticked; where the page goes on to.
+    pub(crate) async fn allow(&mut self, boxes: &[&str]) -> Url {
+        let ticked = boxes.iter().map(|name| (*name, "yes"));
+        self.answer(&ticked.chain([("decision", "allow")]).collect::<Vec<_>>()).await
+    }
+
+    async fn answer(&mut self, form: &[(&str, &str)]) -> Url {
+        let reply = self.post("/consent", form).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         reply.goes_on_to().parse().unwrap()
     }

@@ -12,6 +12,7 @@ mod world;
 
 mod client_authentication;
 mod conforming;
+mod consent;
 mod cookies;
 mod database;
 mod discovery;

@@ -70,7 +70,7 @@ impl Browser {
     }
 }
 
-/// The form as a person would send it, with the button of that value.
+/// The form as a person would send it who ticks every box, with the button of that value.
 fn filled<'a>(tags: impl Iterator<Item = &'a str>, decision: &str) -> String {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     for tag in tags.filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {

@@ -2,11 +2,14 @@
 //!
 //! Our own tests and our own SDK share our reading of the standards; `huskarl` does not: it is certified as a FAPI 2.0
 //! relying party (`private_key_jwt`, `DPoP`), and it verifies our ID tokens with cryptography that we do not use. A second
-//! one, `openidconnect`, reads what we publish. Real sockets, real TLS, a real database; nothing of ours is on the client's
-//! side but the HTTP client, and a person with a browser.
+//! one, `openidconnect`, reads what we publish; a third, `oauth4webapi`, is of another language. Real sockets, real TLS, a real
+//! database; nothing of ours is on the client's side but the HTTP client, and a person with a browser.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod browser;
+mod chromium;
+mod npm;
+mod oauth4webapi;
 mod world;
 
 use std::error::Error as _;
@@ -98,7 +101,7 @@ async fn what_is_not_registered_is_refused_before_a_browser_sees_it() {
     let cases = [
         (
             "redirect_uri",
-            Setup { redirect: "https://localhost:8400/elsewhere", ..Setup::default() },
+            Setup { redirect: "https://localhost:8400/elsewhere".to_owned(), ..Setup::default() },
             OAuthErrorCode::InvalidRequest,
         ),
         ("key", Setup { key: Some(stranger), ..Setup::default() }, OAuthErrorCode::InvalidClient),

@@ -34,14 +34,14 @@ pub(crate) const SCOPES: [&str; 3] = ["openid", "offline_access", "accounts:read
 /// What a client is and how it authenticates; the default is the one that is registered.
 pub(crate) struct Setup {
     pub(crate) client: &'static str,
-    pub(crate) redirect: &'static str,
+    pub(crate) redirect: String,
     pub(crate) key: Option<PrivateKey>,
     pub(crate) audience: Audience,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { client: CLIENT, redirect: REDIRECT, key: None, audience: Audience::Issuer }
+        Self { client: CLIENT, redirect: REDIRECT.to_owned(), key: None, audience: Audience::Issuer }
     }
 }
 
@@ -53,22 +53,30 @@ pub(crate) struct World {
     running: Running,
     // Dropped after the service.
     _database: TestDatabase,
-    _pki: Pki,
+    pki: Pki,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_for(REDIRECT).await
+    }
+
+    /// For a client at that redirect URI.
+    pub(crate) async fn start_for(redirect: &str) -> Self {
         let pki = Pki::temporary().unwrap();
         let database = TestDatabase::create("auth", auth::MIGRATIONS).await.unwrap();
         // The port is in the issuer, so it is chosen before the service starts.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let issuer = format!("https://localhost:{}", free.port());
-        let running =
-            runtime::start::<Auth>(config(&pki, &database, free, &issuer), Arc::new(SystemClock)).await.unwrap();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let issuer = format!("https://localhost:{}", listen.port());
+        let mut config = config(&pki, &database, listen, &issuer);
+        for client in &mut config.clients {
+            client.redirect_uris = vec![redirect.to_owned()];
+        }
+        let running = runtime::start::<Auth>(config, Arc::new(SystemClock)).await.unwrap();
         let wire = Wire { http: testkit::server::client(&pki.public_ca(), None).unwrap(), seen: Arc::default() };
         let jwk: Jwk = serde_json::from_str(&read(&pki.secret("partner-web.jwk"))).unwrap();
         let key = PrivateKey::from_jwk(jwk.private_jwk().map(PrivateJwk::try_into).unwrap().unwrap()).unwrap();
-        Self { issuer, wire, key, running, _database: database, _pki: pki }
+        Self { issuer, wire, key, running, _database: database, pki }
     }
 
     pub(crate) async fn metadata(&self) -> AuthorizationServerMetadata {
@@ -114,9 +122,25 @@ impl World {
         CoreProviderMetadata::discover_async(IssuerUrl::new(self.issuer.clone()).unwrap(), &http).await.unwrap()
     }
 
+    /// For a client with a server of its own: its certificate and key.
+    pub(crate) fn client_tls(&self) -> (String, String) {
+        let own = self.pki.public("partner-web");
+        (own.certificate.to_str().unwrap().to_owned(), own.key.to_str().unwrap().to_owned())
+    }
+
+    /// For a client that is a process of its own: our CA's certificate, and the client's key.
+    pub(crate) fn files(&self) -> [String; 2] {
+        [self.pki.public_ca(), self.pki.secret("partner-web.jwk")].map(|path| path.to_str().unwrap().to_owned())
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
+}
+
+/// A port that nobody listens on just now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 pub(crate) fn scopes() -> Vec<String> {
@@ -155,7 +179,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
             client_id: CLIENT.to_owned(),
             client_name: "Partner Web".to_owned(),
             redirect_uris: vec![REDIRECT.to_owned()],
-            scope: SCOPES.join(" "),
+            scope: format!("{} profile email", SCOPES.join(" ")),
             token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
             jwks: Some(serde_json::from_str(&read(&pki.dir().join("partner-web-jwks.json"))).unwrap()),
         }],

@@ -15,8 +15,15 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::audit::ORIGIN;
+
 /// Span fields that every log line inside the span carries.
 const INHERITED: [&str; 2] = ["trace_id", "request_id"];
+
+/// Those, and what an audit line carries beside them.
+fn is_kept(field: &str) -> bool {
+    INHERITED.contains(&field) || ORIGIN.contains(&field)
+}
 
 /// Where the lines go.
 #[derive(Debug, Clone)]
@@ -56,7 +63,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        fields.0.retain(|name, _| INHERITED.contains(&name.as_str()));
+        fields.0.retain(|name, _| is_kept(name));
         if let Some(span) = context.span(id).filter(|_| !fields.0.is_empty()) {
             span.extensions_mut().replace(Inherited(fields.0));
         }
@@ -65,7 +72,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         record.record(&mut fields);
-        fields.0.retain(|name, _| INHERITED.contains(&name.as_str()));
+        fields.0.retain(|name, _| is_kept(name));
         let Some(span) = context.span(id).filter(|_| !fields.0.is_empty()) else {
             return;
         };
@@ -91,7 +98,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
         }
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(inherited) = span.extensions().get::<Inherited>() {
-                for (name, value) in &inherited.0 {
+                let audit = metadata.target() == "audit";
+                for (name, value) in inherited.0.iter().filter(|(name, _)| audit || INHERITED.contains(&name.as_str()))
+                {
                     line.entry(name.clone()).or_insert_with(|| value.clone());
                 }
             }

@@ -43,9 +43,11 @@ pub fn init(service: &'static str, config: &Telemetry) -> Result<Guard> {
 pub fn init_with(service: &'static str, config: &Telemetry, sink: Sink) -> Result<Guard> {
     let guard = providers(service, config)?;
     global::set_meter_provider(guard.meter.clone());
-    // The audit log does not depend on the log level; actix tells of each of its threads at `info`.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,{},audit=info", config.log))
-        .with_context(|| format!("telemetry.log `{}` is not a log filter", config.log))?;
+    // The audit log does not depend on the log level; actix tells of each of its threads at `info`, and calls it an error when a stranger speaks
+    // no HTTP, which `listener` tells.
+    let filter =
+        EnvFilter::try_new(format!("actix_server=warn,actix_http::h1::dispatcher=off,{},audit=info", config.log))
+            .with_context(|| format!("telemetry.log `{}` is not a log filter", config.log))?;
     let spans = tracing_opentelemetry::layer()
         .with_tracer(guard.tracer.tracer("redoubt"))
         .with_location(false)

@@ -38,6 +38,35 @@ impl Receiver {
         panic!("{n} spans of {trace_id} did not arrive: {:?}", self.all_spans(trace_id));
     }
 
+    /// How often that layer has decided so, once somebody has said; metrics come every ten seconds.
+    pub(crate) async fn decisions(&self, layer: &str, outcome: &str) -> u64 {
+        for _ in 0..150 {
+            let points = self.points("defense.decisions");
+            let ours = |point: &&Value| attribute(point, "layer") == layer && attribute(point, "outcome") == outcome;
+            if let Some(point) = points.iter().rev().find(ours) {
+                return point["asInt"]
+                    .as_str()
+                    .map_or_else(|| point["asInt"].as_u64(), |text| text.parse().ok())
+                    .unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        0
+    }
+
+    fn points(&self, name: &str) -> Vec<Value> {
+        let kept = self.0.lock().unwrap();
+        let resources =
+            kept.iter().filter(|(path, _)| path == "/v1/metrics").flat_map(|(_, body)| list(body, "resourceMetrics"));
+        let metrics =
+            resources.flat_map(|resource| list(resource, "scopeMetrics")).flat_map(|scope| list(scope, "metrics"));
+        metrics
+            .filter(|metric| metric["name"] == name)
+            .flat_map(|metric| list(&metric["sum"], "dataPoints"))
+            .cloned()
+            .collect()
+    }
+
     fn all_spans(&self, trace_id: &str) -> Vec<Value> {
         let kept = self.0.lock().unwrap();
         let resources =

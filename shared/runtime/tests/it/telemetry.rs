@@ -11,14 +11,14 @@ use crate::pki::Pki;
 use crate::probe;
 use crate::receiver::{Receiver, attribute};
 
-struct Installed {
+pub(crate) struct Installed {
     log: Arc<Mutex<Vec<u8>>>,
-    receiver: Receiver,
+    pub(crate) receiver: Receiver,
     /// Telemetry lives on it, so it must outlive every single test.
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
-static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
+pub(crate) static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
     let (log, receiver) = (Arc::new(Mutex::new(Vec::new())), Receiver::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Telemetry { otlp_endpoint: Some(receiver.start()), ..Telemetry::default() };
@@ -29,11 +29,15 @@ static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
     Installed { log, receiver, runtime }
 });
 
+/// The log lines of all requests so far.
+pub(crate) fn all_lines() -> Vec<Value> {
+    let text = String::from_utf8(INSTALLED.log.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
+}
+
 /// The log lines of one request.
 fn lines(request_id: &str) -> Vec<Value> {
-    let text = String::from_utf8(INSTALLED.log.lock().unwrap().clone()).unwrap();
-    let parsed = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    parsed.filter(|line| line["request_id"] == request_id).collect()
+    all_lines().into_iter().filter(|line| line["request_id"] == request_id).collect()
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,0 +1,148 @@
+//! Programs that nobody here wrote, from npm: fetched by name with the ordinary client, version and checksum pinned, run by node.
+//!
+//! Where node, npm or the registry is missing, the tests that need them say so, loudly, and prove nothing; where `CI` is `true` they
+//! fail, unless somebody has set `REDOUBT_NPM_WAIVED`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// The registry, over a slow line.
+const FETCH_LIMIT: Duration = Duration::from_mins(1);
+/// A script that says nothing for so long hangs.
+const WORD_LIMIT: Duration = Duration::from_mins(1);
+
+/// A package that depends on no other.
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    /// As npm reports it of the bytes that it received.
+    pub(crate) integrity: &'static str,
+}
+
+/// A script that runs on a package, and talks in lines.
+pub(crate) struct Script {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Script {
+    /// Starts `text` beside the package; `None` after a complaint that nobody overlooks.
+    pub(crate) async fn start(package: &Package, text: &str, environment: &[(&str, &str)]) -> Option<Self> {
+        let folder = match fetched(package).await {
+            Ok(folder) => folder,
+            Err(reason) => {
+                may_be_missing(&format!("npm's {}", package.name), "REDOUBT_NPM_WAIVED", &reason);
+                return None;
+            }
+        };
+        // node looks for a package beside the script, so the script lies beside it, under a name of its own.
+        let script = folder.join(format!("{}.mjs", crypto::random::token(9)));
+        std::fs::write(&script, text).unwrap();
+        let mut child = Command::new("node")
+            .arg(&script)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+        let mut started = Self { child, input, output };
+        assert_eq!(started.hears("ready").await, "", "the script begins with `ready`");
+        // It has been read.
+        std::fs::remove_file(script).unwrap();
+        Some(started)
+    }
+
+    /// The next line, which must begin with `word`; what stands behind it.
+    pub(crate) async fn hears(&mut self, word: &str) -> String {
+        let line = timeout(WORD_LIMIT, self.output.next_line()).await.unwrap().unwrap();
+        // When it fails it says why on standard error, which is ours.
+        let Some(line) = line else { unreachable!("{word} was expected of the script, and it has ended") };
+        let Some(rest) = line.strip_prefix(word) else { unreachable!("{word} was expected of the script: {line}") };
+        rest.trim().to_owned()
+    }
+
+    pub(crate) async fn tell(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// It has ended, and well.
+    pub(crate) async fn ended(mut self) {
+        drop(self.input);
+        let status = timeout(WORD_LIMIT, self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// The folder in which `import` finds the package.
+async fn fetched(package: &Package) -> Result<PathBuf, String> {
+    let Package { name, version, integrity } = package;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("npm-{name}-{version}"));
+    if folder.is_dir() {
+        run(Command::new("node").arg("--version")).await?;
+        return Ok(folder);
+    }
+    // Beside its place and renamed: two tests at once do not see each other's half.
+    let fresh = folder.with_extension(crypto::random::token(9));
+    let modules = fresh.join("node_modules");
+    std::fs::create_dir_all(&modules).map_err(|error| error.to_string())?;
+    // `npm pack` unpacks nothing and runs nothing.
+    let report = run(Command::new("npm")
+        .args(["pack", &format!("{name}@{version}"), "--json", "--silent", "--pack-destination"])
+        .arg(&fresh))
+    .await?;
+    assert!(report.contains(integrity), "npm's {name} {version} is not the pinned one: its checksum differs");
+    let archive = fresh.join(format!("{name}-{version}.tgz"));
+    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&modules)).await?;
+    std::fs::rename(modules.join("package"), modules.join(name)).map_err(|error| error.to_string())?;
+    // Fails when the other test was first: its folder is as good.
+    drop(std::fs::rename(&fresh, &folder));
+    if fresh.is_dir() {
+        std::fs::remove_dir_all(&fresh).map_err(|error| error.to_string())?;
+    }
+    run(Command::new("node").arg("--version")).await?;
+    Ok(folder)
+}
+
+/// What a program printed, if it is there and ends well in time.
+pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
+    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    let output = timeout(FETCH_LIMIT, command.stdin(Stdio::null()).kill_on_drop(true).output()).await;
+    let output = output
+        .map_err(|_| format!("{name} gave no answer within {} s", FETCH_LIMIT.as_secs()))?
+        .map_err(|error| format!("{name}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(said);
+    }
+    Err(format!("{name}: {}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Complains that something cannot be tested, or fails where that must not be.
+pub(crate) fn may_be_missing(what: &str, variable: &str, reason: &str) {
+    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment whether it may prove nothing")]
+    let (ci, waived) = (std::env::var("CI").ok(), std::env::var_os(variable).is_some());
+    assert!(may_prove_nothing(ci.as_deref(), waived), "{what} cannot be had ({variable} goes without): {reason}");
+    // Not `eprintln!`, which a passing test keeps to itself.
+    let complaint = format!("\n!!!!! NOT TESTED: {what} cannot be had: {reason} !!!!!\n");
+    std::io::Write::write_all(&mut std::io::stderr(), complaint.as_bytes()).unwrap();
+}
+
+/// A pipeline that is green without them must have been told to be.
+fn may_prove_nothing(ci: Option<&str>, waived: bool) -> bool {
+    waived || ci != Some("true")
+}
+
+#[test]
+fn in_ci_what_others_wrote_is_there_or_waived() {
+    assert!(!may_prove_nothing(Some("true"), false));
+    assert!(may_prove_nothing(Some("true"), true) && may_prove_nothing(Some("false"), false));
+    assert!(may_prove_nothing(None, false));
+}

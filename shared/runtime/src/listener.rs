@@ -1,0 +1,175 @@
+//! One listener: HTTP/1.1 over TLS as the web framework speaks it, and how each connection ends.
+//!
+//! What never becomes a request (no TLS, no HTTP, a head without end) is answered deep in the framework, and its `HttpServer` throws the
+//! reason away. So a listener is made here of the parts that `HttpServer` is made of, and each connection that ends for such a reason is one
+//! line in the audit log and one decision in the metrics. One that says nothing, or breaks off, is nobody's fault.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_http::error::{DispatchError, ParseError};
+use actix_server::ServerHandle;
+use actix_service::{IntoServiceFactory as _, Service as _, ServiceFactoryExt as _, apply_fn_factory, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{AppConfig, Extensions};
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, web};
+use anyhow::{Result, anyhow};
+use rustls::ServerConfig;
+use tokio::task::JoinHandle;
+
+use crate::audit::{self, Who};
+use crate::middleware::{Side, Treatment, surround};
+use crate::server::DRAIN;
+use crate::service::Configure;
+use crate::{Clock, extract, metrics, peer, watch};
+
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 2048;
+
+/// A listener that listens.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: ServerHandle,
+    pub(crate) task: JoinHandle<io::Result<()>>,
+}
+
+/// Where and how it listens.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) service: &'static str,
+    pub(crate) treatment: Treatment,
+    pub(crate) address: SocketAddr,
+    pub(crate) workers: usize,
+    pub(crate) connections: usize,
+}
+
+/// Not refused here: a head whose lines end with LF alone. RFC 9112 §2.2 lets a server take it; httparse does, and nothing
+/// shows the bytes of a head, or of the stream under it, to anybody else. What it could smuggle past a proxy
+/// is bounded by the proxy's own connection: no listener of ours trusts what another hop says of a request.
+pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
+    let treatment = at.treatment;
+    let socket = socket(at.address).map_err(|error| bind_error(at, &error))?;
+    let address = socket.local_addr()?;
+    let builder = actix_server::Server::build()
+        .workers(at.workers)
+        .worker_max_blocking_threads(4)
+        .max_concurrent_connections(at.connections.div_ceil(at.workers.max(1)))
+        .disable_signals()
+        .shutdown_timeout(DRAIN.as_secs());
+    // As in `HttpServer`: a connection that waits for its next request ends when the listener does.
+    let ending = builder.graceful_shutdown_signal();
+    let connections = move || {
+        let (routes, clock, ending) = (Arc::clone(&routes), Arc::clone(&clock), ending.clone());
+        let app = App::new()
+            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
+            .configure(extract::configure)
+            .configure(|config: &mut web::ServiceConfig| routes(config));
+        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let ending = ending.clone();
+                async move { ending.notified().await }
+            })
+            .client_request_timeout(Duration::from_secs(5))
+            .client_disconnect_timeout(Duration::from_secs(2))
+            .keep_alive(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .on_connect_ext(|connection: &TlsStream<TcpStream>, data: &mut Extensions| {
+                peer::on_connect(connection, data);
+                watch::on_connect(connection, data);
+            })
+            // Nothing asks the framework for the server's own name: it stands in the configuration.
+            .finish(map_config(app, |()| AppConfig::default()))
+            .rustls_0_23(tls.clone());
+        apply_fn_factory(http, move |stream: TcpStream, http| {
+            let (peer, ended) = (stream.peer_addr(), http.call(stream));
+            async move {
+                let ended = ended.await;
+                if let Some(reason) = ended.as_ref().err().and_then(fault) {
+                    refused(treatment.side, peer, reason);
+                }
+                ended
+            }
+        })
+    };
+    let running = builder.listen(at.service, socket, connections)?.run();
+    let handle = running.handle();
+    tracing::info!(listener = %address, internal = treatment.side == Side::Internal, "listening");
+    Ok(Server { address, handle, task: tokio::spawn(running) })
+}
+
+fn socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+    // Else the port is taken for a minute after the last process.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// What the other side did wrong, if it did; what was ours is told to the log.
+fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
+    match error {
+        TlsError::Timeout => Some("tls_handshake_late"),
+        TlsError::Tls(error) if broke_off(error) => None,
+        TlsError::Tls(error) => {
+            tracing::debug!(cause = %error, "a TLS handshake failed");
+            Some("tls_handshake")
+        }
+        TlsError::Service(DispatchError::Parse(ParseError::TooLarge)) => Some("head_too_large"),
+        // Of the stream and not of what stood in it; or the request was answered, and its own line says why.
+        TlsError::Service(
+            DispatchError::Parse(ParseError::Io(_))
+            | DispatchError::Io(_)
+            | DispatchError::DisconnectTimeout
+            | DispatchError::SlowRequestTimeout
+            | DispatchError::HandlerDroppedPayload,
+        ) => None,
+        TlsError::Service(DispatchError::Parse(error)) => {
+            tracing::debug!(cause = %error, "a connection speaks no HTTP");
+            Some("http_malformed")
+        }
+        TlsError::Service(error) => {
+            tracing::error!(cause = %error, "a connection ended for a reason of ours");
+            None
+        }
+    }
+}
+
+fn broke_off(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+fn refused(side: Side, peer: io::Result<SocketAddr>, reason: &'static str) {
+    metrics::decision("transport", "refuse");
+    let origin = audit::Origin::of_connection(peer.ok());
+    let span = tracing::info_span!(
+        "connection",
+        redoubt.listener = side.name(),
+        network.peer.address = origin.address,
+        network.peer.port = origin.port,
+        user_agent.original = origin.agent,
+    );
+    span.in_scope(|| audit::refused("transport", reason, Who::default()));
+}
+
+fn bind_error(at: Place, error: &io::Error) -> anyhow::Error {
+    let (port, section) = (at.address.port(), if at.treatment.side == Side::Public { "public" } else { "internal" });
+    let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
+    match error.kind() {
+        ErrorKind::AddrInUse => anyhow!(
+            "port {port} is in use: stop what listens there (`ss -ltnp sport = :{port}` names it) or choose another with {variable}"
+        ),
+        ErrorKind::PermissionDenied => {
+            anyhow!(
+                "port {port} needs privileges that this process does not have: choose one above 1023 with {variable}"
+            )
+        }
+        _ => anyhow!("cannot listen on {}: {error}; {variable} sets the address", at.address),
+    }
+}
