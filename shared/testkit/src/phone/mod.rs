@@ -8,6 +8,7 @@
 pub mod android;
 mod certificate;
 mod der;
+mod hardware;
 pub mod ios;
 mod key_description;
 #[cfg(test)]

@@ -110,12 +110,16 @@ fn challenge_of(leaf: &[u8]) -> Vec<u8> {
 #[test]
 fn an_android_chain_verifies_up_to_the_test_root_and_names_the_device_key() {
     let root = TestRoot::google().unwrap();
+    let phone = AndroidPhone::new(&root, DeviceProfile::factory()).unwrap();
+    assert_eq!(phone.generate_key(b"challenge").unwrap().len(), 4);
     let phone = AndroidPhone::new(&root, DeviceProfile::genuine()).unwrap();
     let chain = phone.generate_key(b"challenge").unwrap();
-    assert_eq!(chain.len(), 4);
+    assert_eq!(chain.len(), 5);
     verify_chain(&chain);
     let (_, pem) = x509_parser::pem::parse_x509_pem(root.certificate_pem.as_bytes()).unwrap();
-    assert_eq!(chain[3], pem.contents);
+    assert_eq!(chain[4], pem.contents);
+    // P-384, as Google's of 2025: 97 octets of a point.
+    assert_eq!(certificate(&chain[4]).public_key().subject_public_key.data.len(), 97);
     let leaf = certificate(&chain[0]);
     let key = phone.device_key().unwrap();
     assert_eq!(leaf.public_key().subject_public_key.data.as_ref(), key.public().as_uncompressed());
@@ -130,7 +134,7 @@ fn an_android_chain_has_the_structure_of_a_genuine_one() {
     let genuine: Vec<Vec<u8>> = (0..4)
         .map(|at| std::fs::read(folder.join(format!("AttestationSamples/Pixel 5/cert-{at}.der.x509"))).unwrap())
         .collect();
-    let (_, ours) = android(DeviceProfile::genuine());
+    let (_, ours) = android(DeviceProfile::factory());
     assert_eq!(shape(&ours[0]), shape(&genuine[0]), "key");
     assert_eq!(shape(&ours[1]), shape(&genuine[1]), "attestation certificate");
     assert_eq!(shape(&ours[2]), shape(&genuine[2]), "intermediate");
@@ -148,6 +152,41 @@ fn an_android_chain_has_the_structure_of_a_genuine_one() {
         tags(&content)
     };
     assert_eq!(root_of_trust(&ours), root_of_trust(&genuine));
+}
+
+/// As Google provisioned a Pixel 9 Pro in September 2025.
+#[test]
+fn a_remotely_provisioned_chain_has_the_structure_of_a_genuine_one() {
+    let Some(folder) = vectors() else { return };
+    let text = std::fs::read_to_string(folder.join("keyattestation/testdata/caiman/sdk36/TEE_EC_RKP.pem")).unwrap();
+    let genuine: Vec<_> =
+        x509_parser::pem::Pem::iter_from_buffer(text.as_bytes()).map(|pem| pem.unwrap().contents).collect();
+    let (_, ours) = android(DeviceProfile::genuine());
+    for (at, name) in ["key", "attestation certificate", "Droid CA3", "Droid CA2"].into_iter().enumerate() {
+        assert_eq!(shape(&ours[at]), shape(&genuine[at]), "{name}");
+    }
+    let software = |leaf: &[u8]| {
+        let description = elements(extension(&certificate(leaf), KEY_DESCRIPTION));
+        (description[0].2.clone(), tags(&authorizations(&description[6].2)))
+    };
+    assert_eq!(software(&ours[0]), software(&genuine[0]), "version and software list");
+    let issued = |attesting: &[u8]| {
+        let certificate = certificate(attesting);
+        let mut information = Decoder::new(extension(&certificate, "1.3.6.1.4.1.11129.2.1.30"));
+        information.map().unwrap();
+        (information.u8().unwrap(), information.u64().unwrap())
+    };
+    assert_eq!((issued(&ours[1]), issued(&genuine[1])), ((1, 8), (1, 64)));
+}
+
+/// Whoever has the key attests as many phones as he likes.
+#[test]
+fn phones_of_one_leaked_keybox_have_one_attestation_key() {
+    let phone = AndroidPhone::new(&TestRoot::google().unwrap(), DeviceProfile::factory()).unwrap();
+    let copy = phone.with_leaked_keybox(DeviceProfile::factory());
+    let (one, other) = (phone.generate_key(b"challenge").unwrap(), copy.generate_key(b"challenge").unwrap());
+    verify_chain(&other);
+    assert!(one[1..] == other[1..] && one[0] != other[0]);
 }
 
 #[test]
@@ -181,7 +220,7 @@ fn replayed_stolen_and_extended_android_chains() {
     assert_ne!(named(&chain), phone.device_key().unwrap().public().as_uncompressed());
 
     let (phone, chain) = with(AndroidAttack::ChainExtension);
-    assert_eq!(chain.len(), 5);
+    assert_eq!(chain.len(), 6);
     verify_chain(&chain);
     assert_eq!(named(&chain), phone.device_key().unwrap().public().as_uncompressed());
 }
