@@ -98,6 +98,15 @@ reasons! {
     PatchInFuture = "android.patch_in_future",
     /// By the device's clock, the key was not made just now. In shadow by default: the challenge proves that it was.
     CreationTime = "android.creation_time",
+    /// The attesting key did not come to the device by the way that the policy asks for. In shadow by default: some genuine phones have
+    /// factory keys beside the remote ones.
+    ProvisioningRefused = "android.provisioning",
+    /// The attesting certificate is older than that of any phone that was still updated when the attestation version came.
+    CertificateTooOld = "android.certificate_too_old",
+    /// The root of trust has no boot hash, which all have since attestation version 3.
+    BootHashMissing = "android.boot_hash_missing",
+    /// There is no module hash, which the system hands to every `KeyMint` since attestation version 400.
+    ModuleHashMissing = "android.module_hash_missing",
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",
 
@@ -149,6 +158,10 @@ impl Reason {
                 | Self::PatchTooOld
                 | Self::PatchInFuture
                 | Self::CreationTime
+                | Self::ProvisioningRefused
+                | Self::CertificateTooOld
+                | Self::BootHashMissing
+                | Self::ModuleHashMissing
                 | Self::CertificateFarm
                 | Self::ValidationCategory
                 | Self::MapMissing
@@ -169,6 +182,10 @@ impl Reason {
                 | Self::PatchTooOld
                 | Self::PatchInFuture
                 | Self::CreationTime
+                | Self::ProvisioningRefused
+                | Self::CertificateTooOld
+                | Self::BootHashMissing
+                | Self::ModuleHashMissing
                 | Self::CertificateFarm
                 | Self::ValidationCategory
                 | Self::MapMissing

@@ -11,6 +11,7 @@
 mod android_forged;
 mod android_genuine;
 mod android_odd;
+mod android_version;
 mod anew;
 mod apple_forged;
 mod apple_genuine;
@@ -21,6 +22,7 @@ mod der;
 mod description;
 mod drip;
 mod forge;
+mod leaked_keybox;
 mod lists;
 mod migrations;
 mod no_panic;

@@ -2,12 +2,12 @@
 
 use attestation::evidence::android::{self, Trust};
 use attestation::evidence::chain::{Anchors, Certificate};
-use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, Level};
+use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, Level, RequiredProvisioning};
 use attestation::evidence::revocation::StatusList;
 use attestation::evidence::{Failed, Reason};
 use serde_json::json;
 
-use crate::forge::{self, COMMON_NAME, NOW, SERIAL, Spec};
+use crate::forge::{self, COMMON_NAME, NOW, SERIAL, Spec, YEAR};
 use crate::{android_forged, apple_forged, corpus};
 
 fn list(serial: &str) -> StatusList {
@@ -38,11 +38,13 @@ fn a_chain_that_was_let_in_stands_whatever_the_time() {
 #[test]
 fn a_chain_is_judged_anew_by_what_is_revoked_and_by_every_floor() {
     type Change = fn(&mut android_forged::Forge);
-    let cases: [(&str, Change, Reason); 8] = [
+    let cases: [(&str, Change, Reason); 10] = [
         ("the attesting certificate", |f| f.revoked = list("5ee8e1017e57dfe8"), Reason::Revoked),
         ("the root", |f| f.revoked = list("f92009e853b6b045"), Reason::Revoked),
         ("level", |f| f.policy.minimum_level = Level::StrongBox, Reason::LevelTooLow),
         ("version", |f| f.policy.minimum_attestation_version = 400, Reason::VersionTooOld),
+        ("provisioning", |f| f.policy.provisioning = RequiredProvisioning::Remote, Reason::ProvisioningRefused),
+        ("age", |f| f.policy.maximum_certificate_lead_years = 1, Reason::CertificateTooOld),
         ("patch", |f| f.policy.minimum_patch = 202_607, Reason::PatchTooOld),
         ("build", |f| f.policy.minimum_build = 13.into(), Reason::BuildRefused),
         (
@@ -54,6 +56,8 @@ fn a_chain_is_judged_anew_by_what_is_revoked_and_by_every_floor() {
     ];
     for (name, change, reason) in cases {
         let mut forge = android_forged::Forge::factory();
+        // Two years before KeyMint 3.
+        forge.specs[1].not_before = 1_696_377_600 - 2 * YEAR;
         let chain = forge.chain();
         change(&mut forge);
         assert_eq!(android(&forge, &chain), reason.into(), "{name}");
