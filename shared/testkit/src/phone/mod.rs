@@ -6,6 +6,7 @@
 //! unchanged; its profile's fields and `attack` are the knobs of an attacker.
 
 pub mod android;
+mod apple_extensions;
 mod certificate;
 mod der;
 mod hardware;
