@@ -94,6 +94,10 @@ pub struct ApplePolicy {
     /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
+    /// Systems that are let in where Apple's certificate tells (iOS 18 and later): `iphoneos` is an iPhone's and an iPad's, `macosx` a
+    /// Mac's (macOS 27 and later), which must be in Full Security. Empty: any.
+    #[serde(default = "defaults::platforms")]
+    pub platforms: Vec<String>,
     /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
     #[serde(default)]
     pub shadow: Vec<Reason>,
@@ -152,6 +156,9 @@ mod defaults {
     }
     pub(super) fn shadow() -> Vec<Reason> {
         vec![Reason::CreationTime, Reason::ProvisioningRefused]
+    }
+    pub(super) fn platforms() -> Vec<String> {
+        vec!["iphoneos".to_owned()]
     }
     pub(super) fn categories() -> Vec<u32> {
         vec![4]

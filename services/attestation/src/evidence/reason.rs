@@ -126,6 +126,12 @@ reasons! {
     EnvironmentMismatch = "apple.environment_mismatch",
     /// The build came to the device by a way that the policy does not allow (iOS 27).
     ValidationCategory = "apple.validation_category",
+    /// Apple's certificate names a system that the policy does not let in: a Mac, say, with the app of an iPad.
+    PlatformRefused = "apple.platform",
+    /// A Mac whose key is not held to Full Security.
+    MacSecurity = "apple.mac_security",
+    /// An extension of Apple's certificate cannot be read (a note): it may be time to learn what a new iOS tells.
+    LeafUnreadable = "apple.leaf_unreadable",
     /// iOS no longer tells of the build, and has told before.
     MapMissing = "apple.map_missing",
     /// The assertion's counter has been seen.
@@ -151,6 +157,7 @@ impl Reason {
                 | Self::KeyType
                 | Self::ExtensionMalformed
                 | Self::AuthDataUnreadable
+                | Self::LeafUnreadable
                 | Self::LevelTooLow
                 | Self::BuildRefused
                 | Self::BuildMismatch
@@ -165,6 +172,8 @@ impl Reason {
                 | Self::CertificateFarm
                 | Self::ValidationCategory
                 | Self::MapMissing
+                | Self::PlatformRefused
+                | Self::MacSecurity
                 | Self::CounterReplayed
                 | Self::PlatformUnsupported
                 | Self::NotBelieved
@@ -189,6 +198,8 @@ impl Reason {
                 | Self::CertificateFarm
                 | Self::ValidationCategory
                 | Self::MapMissing
+                | Self::PlatformRefused
+                | Self::MacSecurity
         )
     }
 }

@@ -15,6 +15,7 @@ mod android_version;
 mod anew;
 mod apple_forged;
 mod apple_genuine;
+mod apple_leaf;
 mod apple_map;
 mod apple_unknown;
 mod corpus;
