@@ -10,7 +10,7 @@ use crate::world::{Phone, World};
 
 const UTF8: &[u8] = &[12];
 
-fn extension(last: u64, content: Vec<u8>) -> CustomExtension {
+pub(crate) fn extension(last: u64, content: Vec<u8>) -> CustomExtension {
     CustomExtension::from_oid_content(&[1, 2, 840, 113_635, 100, 8, last], content)
 }
 
@@ -147,6 +147,26 @@ fn unknown_fields_are_passed_over() {
     let evidence = [extension(7, der::sequence(&fields)), mac_security()];
     assert_eq!(found(&evidence, &["iphoneos"]), (vec![Reason::PlatformRefused], vec![]));
     assert_eq!(found(&evidence, &["macosx"]), (vec![], vec![]));
+}
+
+/// Two extensions say that it is a Mac, so no one bit makes a phone of it, wherever it is flipped.
+#[test]
+fn no_flipped_bit_makes_a_phone_of_a_mac() {
+    let mac = [system("macosx"), mac_security()];
+    let mut flips = 0;
+    for (at, last) in [(0, 7), (1, 6)] {
+        let good = mac[at].content().to_vec();
+        for bit in 0..good.len() * 8 {
+            let mut content = good.clone();
+            content[bit / 8] ^= 1 << (bit % 8);
+            let mut changed = mac.clone();
+            changed[at] = extension(last, content);
+            let (refusals, _) = found(&changed, &["iphoneos"]);
+            assert!(refusals.contains(&Reason::PlatformRefused), "extension {last}, bit {bit}: {refusals:?}");
+            flips += 1;
+        }
+    }
+    println!("{flips} flipped bits, no phone among them");
 }
 
 /// The app of an iPad, on a Mac: everything about it is genuine.
