@@ -36,6 +36,9 @@ pub struct Examination {
     /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
     /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
     pub attesting: Option<[u8; 32]>,
+    /// How that key came to the device (Android). A remote one is a single device's, one from the factory that of a batch, for privacy's sake of
+    /// a hundred thousand or more: a cap that fits the one does not fit the other.
+    pub provisioning: Option<android::Provisioning>,
     /// iOS told build and way to the device, as iOS 27 does, and from now on must ([`apple::ExpectedAssertion::has_shown_map`]).
     pub has_map: bool,
     /// The key that later assertions are checked against (App Attest).
@@ -103,6 +106,7 @@ impl Examination {
             notes: Vec::new(),
             evidence_hash,
             attesting: None,
+            provisioning: None,
             has_map: false,
             assertion_key: None,
         }

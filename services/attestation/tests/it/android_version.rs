@@ -135,6 +135,19 @@ fn by_default_a_factory_key_of_a_new_version_is_noted() {
     }
 }
 
+/// `attestation config` prints what a file may say.
+#[test]
+fn the_ways_of_provisioning_are_printed_in_the_form_of_the_file() {
+    let printed = |provisioning| {
+        let mut forge = Forge::factory();
+        forge.policy.provisioning = provisioning;
+        runtime::config::print(&forge.policy).unwrap()
+    };
+    assert!(printed(RequiredProvisioning::Any).contains("provisioning = \"any\""));
+    assert!(printed(RequiredProvisioning::Remote).contains("provisioning = \"remote\""));
+    assert!(printed(RequiredProvisioning::default()).contains("[provisioning]\nremote_from_version = 300"));
+}
+
 /// The counts that the defaults rest on.
 #[test]
 fn genuine_chains_have_what_their_version_brings() {

@@ -82,10 +82,15 @@ fn devices_behind_one_attesting_certificate_have_one_digest() {
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
     assert_eq!(found.attesting, Some(crypto::hash::sha256(&chain[1])));
+    assert_eq!(found.provisioning, Some(android::Provisioning::Factory));
     forge.specs[0].key = Spec::p256(&[]).key;
     let other = [vec![forge.specs[0].signed_by(&forge.specs[1])], chain[1..].to_vec()].concat();
     let second = forge.examine(&other, &forge.specs[0].point());
     assert!(second.attesting == found.attesting && second.evidence_hash != found.evidence_hash);
+    let mut remote = android_forged::Forge::remote();
+    let chain_of_one = remote.chain();
+    let found_of_one = remote.examine(&chain_of_one, &remote.specs[0].point());
+    assert_eq!(found_of_one.provisioning, Some(android::Provisioning::Remote));
     // A chain that is not good says nothing of who attests.
     forge.revoked = list("5ee8e1017e57dfe8");
     assert_eq!(forge.examine(&chain, &forge.specs[0].point()).attesting, None);
