@@ -19,6 +19,9 @@ pub(crate) enum Alarm {
     EnrolmentLimit,
     /// The revocation list cannot be read; the last good one stays. Raised again with every look at it.
     ListUnreadable,
+    /// The revocation list has lost most of its entries; the last good one stays. Raised again with every look at it, and where production
+    /// starts with an empty one.
+    EntriesLost,
 }
 
 /// Raises an alarm.
@@ -27,6 +30,7 @@ pub(crate) fn raise(alarm: Alarm, detail: &str) {
         Alarm::ListOdd => "revocation_list_odd",
         Alarm::EnrolmentLimit => "enrolment_limit",
         Alarm::ListUnreadable => "revocation_list_unreadable",
+        Alarm::EntriesLost => "revocation_list_shrunk",
     };
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);
     runtime::audit!("alarm", layer = "evidence", reason, detail);

@@ -1,7 +1,8 @@
 //! The examiner: the pure verifiers of [`crate::evidence`] with this deployment's trust, policy and revocation list.
 //!
 //! Invariants: production trusts the pinned keys of Google and Apple and nothing else, demands a revocation list, and does not judge
-//! Android evidence by one that is too old or from the future; a list that cannot be read never replaces one that could.
+//! Android evidence by one that is too old or from the future; a list that cannot be read, or has lost most of its entries, never replaces
+//! one that could and had. What stays grows old; who knows that the short one is right restarts the service.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,6 +63,8 @@ pub(crate) struct Examiner {
 #[derive(Clone, Default)]
 struct Revoked {
     list: Arc<StatusList>,
+    /// The longest of those that were taken so far, which the next is measured by, so that it is not lost by halves.
+    longest: Arc<StatusList>,
     fetched: i64,
     stamp: Option<Stamp>,
 }
@@ -87,6 +90,9 @@ impl Examiner {
             Some(file) => read_list(file)?,
             None => Revoked::default(),
         };
+        if policy.mode == Mode::Production && policy.android.is_some() && revoked.list.is_empty() {
+            alarm::raise(Alarm::EntriesLost, "it is empty, and Google's never was");
+        }
         Ok(Self {
             mode: policy.mode,
             google: with_test_roots(Anchors::google()?, &policy.test_roots.android)?,
@@ -231,8 +237,17 @@ impl Examiner {
         if stamp(file).is_ok_and(|stamp| Some(stamp) == self.revoked().stamp) {
             return;
         }
+        let longest = self.revoked().longest;
         match read_list(file) {
-            Ok(fresh) => {
+            Ok(fresh) if !fresh.list.follows(&longest) => {
+                let (before, after) = (longest.len(), fresh.list.len());
+                let detail = "most entries are gone; the last good one stays (restart to take this one)";
+                alarm::raise(Alarm::EntriesLost, &format!("{before} entries became {after}: {detail}"));
+            }
+            Ok(mut fresh) => {
+                if fresh.list.len() < longest.len() {
+                    fresh.longest = longest;
+                }
                 tracing::info!(entries = fresh.list.len(), "revocation list read");
                 *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = fresh;
             }
@@ -297,7 +312,8 @@ fn read_list(file: &Path) -> anyhow::Result<Revoked> {
             &format!("{} of {} entries are not understood and refuse", list.odd(), list.len()),
         );
     }
-    Ok(Revoked { list: Arc::new(list), fetched, stamp: Some(stamp) })
+    let list = Arc::new(list);
+    Ok(Revoked { longest: Arc::clone(&list), list, fetched, stamp: Some(stamp) })
 }
 
 fn stamp(file: &Path) -> anyhow::Result<Stamp> {

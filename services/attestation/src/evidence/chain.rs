@@ -202,13 +202,17 @@ impl<'a> Certificate<'a> {
         self.x509.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca)
     }
 
+    /// When it was issued, or says so (Unix seconds).
+    pub fn not_before(&self) -> i64 {
+        self.x509.validity().not_before.timestamp()
+    }
+
     /// The time before which, if `now` is earlier, or after which, if later, it must not be used.
     pub fn time(&self, now: i64) -> Result<(), Reason> {
-        let validity = self.x509.validity();
-        if now < validity.not_before.timestamp() {
+        if now < self.not_before() {
             return Err(Reason::NotYetValid);
         }
-        if now > validity.not_after.timestamp() { Err(Reason::Expired) } else { Ok(()) }
+        if now > self.x509.validity().not_after.timestamp() { Err(Reason::Expired) } else { Ok(()) }
     }
 
     /// `parent` is the issuer by name, and its key signed this.

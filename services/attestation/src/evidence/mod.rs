@@ -36,7 +36,8 @@ pub struct Examination {
     /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
     /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
     pub attesting: Option<[u8; 32]>,
-    /// How that certificate came to the device (Android).
+    /// How that key came to the device (Android). A remote one is a single device's, one from the factory that of a batch, for privacy's sake of
+    /// a hundred thousand or more: a cap that fits the one does not fit the other.
     pub provisioning: Option<android::Provisioning>,
     /// The system's patch level, `YYYYMM` (Android).
     pub patch_level: Option<u64>,

@@ -27,6 +27,15 @@ pub struct AndroidPolicy {
     /// Lowest attestation version (3 is Keymaster 4, Android 9).
     #[serde(default = "defaults::attestation_version")]
     pub minimum_attestation_version: u64,
+    /// How the attesting key must have come to the device: `"any"`, `"remote"`, or `{ remote_from_version = N }`, which asks for remote
+    /// provisioning where the attestation version is N or above. Keys from the factory leak and live as long as the phone; remote ones
+    /// live for weeks. Refuses only once `android.provisioning` is taken out of `shadow`.
+    #[serde(default)]
+    pub provisioning: RequiredProvisioning,
+    /// How many years an attesting certificate may be older than the attestation version that it attests. The longest support that a maker
+    /// promises is seven years, and chips are provisioned up to a year before they are sold. 0 asks nothing.
+    #[serde(default = "defaults::certificate_lead")]
+    pub maximum_certificate_lead_years: u32,
     /// Lowest system patch level, `YYYYMM`.
     #[serde(default)]
     pub minimum_patch: u32,
@@ -50,8 +59,8 @@ pub struct AndroidPolicy {
     #[serde(default)]
     pub accept_leaf_issuer_mismatch: bool,
     /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`]. Default:
-    /// `["android.creation_time"]`, because a clock that is wrong is no lie, and the single-use challenge proves freshness. A list of your
-    /// own replaces it.
+    /// `["android.creation_time", "android.provisioning"]`, because a clock that is wrong is no lie (the single-use challenge proves
+    /// freshness), and genuine phones with factory keys are many. A list of your own replaces it.
     #[serde(default = "defaults::shadow")]
     pub shadow: Vec<Reason>,
 }
@@ -74,6 +83,25 @@ impl Default for DailyEnrolments {
     }
 }
 
+/// How an attesting key must have come to the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredProvisioning {
+    /// From the factory or from Google.
+    Any,
+    /// From Google, for some weeks.
+    Remote,
+    /// From Google, if the attestation version is this or above.
+    RemoteFromVersion(u64),
+}
+
+impl Default for RequiredProvisioning {
+    /// `KeyMint` 3: what is sold with it can be provisioned remotely.
+    fn default() -> Self {
+        Self::RemoteFromVersion(300)
+    }
+}
+
 /// What an iOS instance must be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +121,10 @@ pub struct ApplePolicy {
     /// Ways to the device that are allowed where iOS tells (27 and later): 2 is `TestFlight`, 4 the App Store. Empty: any.
     #[serde(default = "defaults::categories")]
     pub validation_categories: Vec<u32>,
+    /// Systems that are let in where Apple's certificate tells (iOS 18 and later): `iphoneos` is an iPhone's and an iPad's, `macosx` a
+    /// Mac's (macOS 27 and later), which must be in Full Security. Empty: any.
+    #[serde(default = "defaults::platforms")]
+    pub platforms: Vec<String>,
     /// Rules that are evaluated and logged but do not refuse; in production only those of [`Reason::may_be_shadowed`].
     #[serde(default)]
     pub shadow: Vec<Reason>,
@@ -140,6 +172,9 @@ mod defaults {
     pub(super) const fn attestation_version() -> u64 {
         3
     }
+    pub(super) const fn certificate_lead() -> u32 {
+        8
+    }
     pub(super) const fn patch_lead() -> u32 {
         3
     }
@@ -150,7 +185,10 @@ mod defaults {
         120
     }
     pub(super) fn shadow() -> Vec<Reason> {
-        vec![Reason::CreationTime]
+        vec![Reason::CreationTime, Reason::ProvisioningRefused]
+    }
+    pub(super) fn platforms() -> Vec<String> {
+        vec!["iphoneos".to_owned()]
     }
     pub(super) fn categories() -> Vec<u32> {
         vec![4]

@@ -102,6 +102,15 @@ reasons! {
     CreationTime = "android.creation_time",
     /// Its attesting certificate has enrolled as many instances today as the policy allows.
     EnrolmentLimit = "android.enrolment_limit",
+    /// The attesting key did not come to the device by the way that the policy asks for. In shadow by default: some genuine phones have
+    /// factory keys beside the remote ones.
+    ProvisioningRefused = "android.provisioning",
+    /// The attesting certificate is older than that of any phone that was still updated when the attestation version came.
+    CertificateTooOld = "android.certificate_too_old",
+    /// The root of trust has no boot hash, which all have since attestation version 3.
+    BootHashMissing = "android.boot_hash_missing",
+    /// There is no module hash, which the system hands to every `KeyMint` since attestation version 400.
+    ModuleHashMissing = "android.module_hash_missing",
     /// More attestation certificates were issued to this device than a person's phone needs.
     CertificateFarm = "android.certificate_farm",
 
@@ -121,6 +130,12 @@ reasons! {
     EnvironmentMismatch = "apple.environment_mismatch",
     /// The build came to the device by a way that the policy does not allow (iOS 27).
     ValidationCategory = "apple.validation_category",
+    /// Apple's certificate names a system that the policy does not let in: a Mac, say, with the app of an iPad.
+    PlatformRefused = "apple.platform",
+    /// A Mac whose key is not held to Full Security.
+    MacSecurity = "apple.mac_security",
+    /// An extension of Apple's certificate cannot be read (a note): it may be time to learn what a new iOS tells.
+    LeafUnreadable = "apple.leaf_unreadable",
     /// iOS no longer tells of the build, and has told before.
     MapMissing = "apple.map_missing",
     /// The assertion's counter has been seen.
@@ -146,6 +161,7 @@ impl Reason {
                 | Self::KeyType
                 | Self::ExtensionMalformed
                 | Self::AuthDataUnreadable
+                | Self::LeafUnreadable
                 | Self::LevelTooLow
                 | Self::BuildRefused
                 | Self::BuildMismatch
@@ -153,10 +169,16 @@ impl Reason {
                 | Self::PatchTooOld
                 | Self::PatchInFuture
                 | Self::CreationTime
+                | Self::ProvisioningRefused
+                | Self::CertificateTooOld
+                | Self::BootHashMissing
+                | Self::ModuleHashMissing
                 | Self::CertificateFarm
                 | Self::EnrolmentLimit
                 | Self::ValidationCategory
                 | Self::MapMissing
+                | Self::PlatformRefused
+                | Self::MacSecurity
                 | Self::CounterReplayed
                 | Self::PlatformUnsupported
                 | Self::NotBelieved
@@ -174,10 +196,16 @@ impl Reason {
                 | Self::PatchTooOld
                 | Self::PatchInFuture
                 | Self::CreationTime
+                | Self::ProvisioningRefused
+                | Self::CertificateTooOld
+                | Self::BootHashMissing
+                | Self::ModuleHashMissing
                 | Self::CertificateFarm
                 | Self::EnrolmentLimit
                 | Self::ValidationCategory
                 | Self::MapMissing
+                | Self::PlatformRefused
+                | Self::MacSecurity
         )
     }
 }

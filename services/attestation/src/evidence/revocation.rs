@@ -71,6 +71,12 @@ impl StatusList {
         self.serials.is_empty()
     }
 
+    /// Whether this may be what became of `previous`: it has kept half of the entries or more. Serials are added by and by and seldom taken
+    /// back, so a list that has lost most of them (all of them, say) was cut or is another's: a valid document all the same.
+    pub fn follows(&self, previous: &Self) -> bool {
+        previous.serials.intersection(&self.serials).count() * 2 >= previous.len()
+    }
+
     /// Whether the certificate with this serial (the content octets of the INTEGER) and these `serialNumber`s in its subject is listed.
     pub fn lists<'s>(&self, serial: &[u8], subject_serials: impl IntoIterator<Item = &'s str>) -> bool {
         if self.serials.is_empty() || serial.len() > SERIAL_LIMIT {
@@ -170,6 +176,29 @@ mod tests {
                 assert_eq!(list.odd(), odd, "{json}");
             }
         }
+    }
+
+    #[test]
+    fn a_list_that_has_lost_most_of_its_entries_follows_none() {
+        let list = |serials: std::ops::Range<u32>| {
+            let entries: Vec<_> = serials.map(|serial| format!(r#""{serial:x}":{{"status":"REVOKED"}}"#)).collect();
+            StatusList::parse(format!(r#"{{"entries":{{{}}}}}"#, entries.join(",")).as_bytes()).unwrap()
+        };
+        let full = list(1..101);
+        for (name, next, follows) in [
+            ("grown", list(1..201), true),
+            ("the same", list(1..101), true),
+            ("shortened", list(1..99), true),
+            ("half", list(1..51), true),
+            ("less than half", list(1..50), false),
+            ("empty", list(0..0), false),
+            ("another, as long", list(500..600), false),
+            ("half of it in a longer one", list(51..501), true),
+        ] {
+            assert_eq!(next.follows(&full), follows, "{name}");
+        }
+        assert!(full.follows(&StatusList::default()) && StatusList::default().follows(&StatusList::default()));
+        assert!(!StatusList::default().follows(&list(1..2)), "one is all");
     }
 
     #[test]

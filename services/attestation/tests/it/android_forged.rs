@@ -26,7 +26,7 @@ pub(crate) struct Forge {
 fn policy() -> AndroidPolicy {
     serde_json::from_value(json!({
         "package": "dev.redoubt.app", "signer_digests": ["07".repeat(32)], "minimum_build": 10, "minimum_patch": 202_501,
-        "shadow": [],
+        "provisioning": "any", "shadow": [],
     }))
     .unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use attestation::evidence::android::{self, Expected, KeyDescription, Trust};
 use attestation::evidence::chain::{Anchors, Certificate, Key};
-use attestation::evidence::policy::{AndroidPolicy, DailyEnrolments, Level};
+use attestation::evidence::policy::{AndroidPolicy, DailyEnrolments, Level, RequiredProvisioning};
 use attestation::evidence::revocation::StatusList;
 use attestation::evidence::{Examination, Reason};
 use base64::Engine as _;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{corpus, description};
 
 /// A policy that asks for what this very key says of its app, so that only the device decides.
-fn policy_for(key: &KeyDescription) -> AndroidPolicy {
+pub(crate) fn policy_for(key: &KeyDescription) -> AndroidPolicy {
     let id = key.software.attestation_application_id.as_ref();
     AndroidPolicy {
         client_id: "redoubt-mobile".to_owned(),
@@ -28,6 +28,8 @@ fn policy_for(key: &KeyDescription) -> AndroidPolicy {
         minimum_build: 0.into(),
         minimum_level: Level::Tee,
         minimum_attestation_version: 1,
+        provisioning: RequiredProvisioning::Any,
+        maximum_certificate_lead_years: 8,
         minimum_patch: 0,
         patch_lead_months: 3,
         creation_age: 300,
@@ -39,7 +41,7 @@ fn policy_for(key: &KeyDescription) -> AndroidPolicy {
     }
 }
 
-fn leaf(chain: &[Vec<u8>]) -> KeyDescription {
+pub(crate) fn leaf(chain: &[Vec<u8>]) -> KeyDescription {
     KeyDescription::of(&Certificate::parse(&chain[0]).unwrap()).unwrap()
 }
 
@@ -52,12 +54,18 @@ fn device_key(chain: &[Vec<u8>]) -> [u8; 65] {
 }
 
 /// When the key says it was made.
-fn made(key: &KeyDescription) -> i64 {
+pub(crate) fn made(key: &KeyDescription) -> i64 {
     let millis = key.software.creation_date_time.or(key.hardware.creation_date_time).unwrap_or_default();
     i64::try_from(millis / 1000).unwrap()
 }
 
-fn examine(chain: &[Vec<u8>], challenge: &[u8], policy: &AndroidPolicy, revoked: &StatusList, now: i64) -> Examination {
+pub(crate) fn examine(
+    chain: &[Vec<u8>],
+    challenge: &[u8],
+    policy: &AndroidPolicy,
+    revoked: &StatusList,
+    now: i64,
+) -> Examination {
     let anchors = Anchors::google().unwrap();
     let expected = Expected { challenge, device_key: &device_key(chain), build: None };
     android::examine(chain, &expected, &Trust { anchors: &anchors, revoked, policy }, now)

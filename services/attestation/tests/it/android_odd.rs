@@ -105,7 +105,7 @@ fn a_wrong_clock_is_noted_and_refused_only_by_who_asks_for_it() {
     let by_default: AndroidPolicy = serde_json::from_value(by_default).unwrap();
     // A StrongBox that counts from its boot, a day behind, a year ahead, microseconds for milliseconds, and no word at all.
     for made in [Some(48), Some(NOW - 86_400), Some(NOW + YEAR), Some(NOW * 1000), None] {
-        let mut forge = Forge::factory();
+        let mut forge = Forge::remote();
         let software = forge.description["softwareEnforced"].as_object_mut().unwrap();
         software.remove("creationDateTime");
         if let Some(made) = made {

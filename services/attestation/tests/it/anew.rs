@@ -239,6 +239,12 @@ fn what_is_no_lie() {
         ["evidence.level_too_low", "evidence.build_refused", "evidence.build_mismatch", "android.version_too_old"],
         ["android.patch_too_old", "android.patch_in_future", "android.creation_time", "android.certificate_farm"],
         ["apple.validation_category", "apple.counter_replayed", "policy.platform_unsupported", "instance.not_believed"],
+        [
+            "android.provisioning",
+            "android.certificate_too_old",
+            "android.boot_hash_missing",
+            "android.module_hash_missing",
+        ],
     ]
     .concat();
     let lies = [

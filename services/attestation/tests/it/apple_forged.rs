@@ -19,6 +19,8 @@ pub(crate) struct Forge {
     intermediate: Spec,
     pub(crate) root: Spec,
     pub(crate) app_id: String,
+    /// What the leaf tells besides the nonce.
+    pub(crate) extensions: Vec<CustomExtension>,
     counter: u32,
     aaguid: [u8; 16],
     credential_id: [u8; 32],
@@ -46,6 +48,7 @@ impl Forge {
             intermediate: Spec::p384(&[(COMMON_NAME, "Apple App Attestation CA 1")]),
             root: Spec::p384(&[(COMMON_NAME, "Apple App Attestation Root CA")]),
             app_id: "REDOUBT001.dev.redoubt.app".to_owned(),
+            extensions: Vec::new(),
             counter: 0,
             aaguid: *b"appattest\0\0\0\0\0\0\0",
             credential_id: id,
@@ -61,6 +64,7 @@ impl Forge {
                 environment: AppleEnvironment::Production,
                 minimum_build: 10.into(),
                 validation_categories: vec![4],
+                platforms: vec!["iphoneos".to_owned()],
                 shadow: Vec::new(),
             },
             now: NOW,
@@ -111,6 +115,7 @@ impl Forge {
             self.nonce.unwrap_or_else(|| crypto::hash::sha256(&[self.auth_data().as_slice(), &BINDING].concat()));
         let content = der::sequence(&[der::explicit(1, &der::octets(&nonce))]);
         self.leaf.extensions = vec![CustomExtension::from_oid_content(NONCE, content)];
+        self.leaf.extensions.extend(self.extensions.iter().cloned());
         vec![self.leaf.signed_by(&self.intermediate), self.intermediate.signed_by(&self.root)]
     }
 

@@ -61,6 +61,37 @@ pub(crate) fn numbered(folder: &Path, prefix: &str) -> Option<Vec<Vec<u8>>> {
     (chain.len() == 4).then_some(chain)
 }
 
+/// Every Android chain that hardware has made, with its name.
+pub(crate) fn android_chains() -> Vec<(String, Vec<Vec<u8>>)> {
+    let Some(root) = root() else { return Vec::new() };
+    let mut chains = Vec::new();
+    // Not `marlin`, whose chains are of a software root.
+    for device in ["akita/sdk34", "caiman/sdk36", "tokay/sdk37", "invalid"] {
+        for path in listed(&root.join("keyattestation/testdata").join(device)) {
+            if path.extension().is_some_and(|extension| extension == "pem") {
+                chains.push((path.display().to_string(), pem(&path)));
+            }
+        }
+    }
+    for folder in listed(&root.join("AttestationSamples")).into_iter().chain(listed(&root.join("odd"))) {
+        for prefix in ["", "strongbox-"] {
+            let chain = numbered(&folder, prefix);
+            chains.extend(chain.map(|chain| (format!("{} {prefix}", folder.display()), chain)));
+        }
+    }
+    for folder in listed(&root.join("android-key-attestation/src/test/resources/pem")) {
+        let chain = (0..4).flat_map(|at| pem(&folder.join(format!("cert{at}.pem")))).collect();
+        chains.push((folder.display().to_string(), chain));
+    }
+    chains
+}
+
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
 /// JSON, also with the `//` line that one file begins with.
 pub(crate) fn json(path: &Path) -> serde_json::Value {
     let text = fs::read_to_string(path).unwrap();

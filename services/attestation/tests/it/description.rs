@@ -173,17 +173,17 @@ fn content(kind: Kind, value: &Value) -> Vec<u8> {
         Kind::Text => der::octets(value.as_str().unwrap().as_bytes()),
         Kind::Bytes => der::octets(&bytes(value)),
         Kind::Origin => der::integer(if value == "GENERATED" { 0 } else { number(value) }),
-        Kind::Root => der::sequence(&[
-            der::octets(&bytes(&value["verifiedBootKey"])),
-            der::boolean(value["deviceLocked"].as_bool().unwrap()),
-            der::enumerated(
-                ["VERIFIED", "SELF_SIGNED", "UNVERIFIED", "FAILED"]
-                    .iter()
-                    .position(|s| value["verifiedBootState"] == *s)
-                    .unwrap() as u64,
-            ),
-            der::octets(&bytes(&value["verifiedBootHash"])),
-        ]),
+        Kind::Root => {
+            let states = ["VERIFIED", "SELF_SIGNED", "UNVERIFIED", "FAILED"];
+            let state = states.iter().position(|state| value["verifiedBootState"] == *state).unwrap();
+            let mut fields = vec![
+                der::octets(&bytes(&value["verifiedBootKey"])),
+                der::boolean(value["deviceLocked"].as_bool().unwrap()),
+                der::enumerated(state as u64),
+            ];
+            fields.extend(value.get("verifiedBootHash").map(|hash| der::octets(&bytes(hash))));
+            der::sequence(&fields)
+        }
         Kind::App => {
             let package = |p: &Value| {
                 der::sequence(&[

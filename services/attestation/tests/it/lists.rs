@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use attestation::config::{Mode, TestRoots};
 use attestation::evidence::policy::AppleEnvironment;
+use runtime::Clock as _;
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
@@ -70,7 +71,9 @@ async fn a_refreshed_list_takes_effect_and_a_broken_one_does_not() {
     })
     .await;
     let root = pem_subject_serial(&world.pki);
-    let list = |serial: &str| format!(r#"{{"entries":{{"{serial}":{{"status":"REVOKED"}}}}}}"#);
+    let list = |serial: &str| {
+        format!(r#"{{"entries":{{"f92009e853b6b045":{{"status":"REVOKED"}},"{serial}":{{"status":"REVOKED"}}}}}}"#)
+    };
     let enrolled = async || {
         let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
         world.verdict(&reply).await
@@ -112,8 +115,67 @@ async fn a_list_of_the_same_second_takes_effect_and_an_odd_entry_is_listed() {
     assert_eq!(enrolled().await, Vec::<String>::new());
     write(&path, &format!("\u{feff}{{\"entries\":{{\"1f\":{{\"status\":\"NEW\"}},\"{root}\":{{}}}}}}"), 1_500);
     assert_eq!(enrolled().await, ["chain.revoked"], "half a second later");
-    write(&path, r#"{"entries":{}}"#, 1_500);
+    write(&path, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#, 1_500);
     assert_eq!(enrolled().await, Vec::<String>::new(), "the same time, another size");
+    world.stop().await;
+}
+
+/// An empty list is a valid one, and nobody's successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_has_lost_its_entries_does_not_replace_a_full_one() {
+    let mut path = None;
+    let world = World::with(|config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
+        (config.revocation.file, config.revocation.reload_seconds) = (Some(file.clone()), 1);
+        path = Some(file);
+    })
+    .await;
+    let (root, path) = (pem_subject_serial(&world.pki), path.unwrap());
+    let enrolled = async |entries: &[&str]| {
+        let entries: Vec<_> = entries.iter().map(|serial| format!(r#""{serial}":{{"status":"REVOKED"}}"#)).collect();
+        std::fs::write(&path, format!(r#"{{"entries":{{{}}}}}"#, entries.join(","))).unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
+        world.verdict(&reply).await
+    };
+    assert_eq!(enrolled(&["1f", "2f", &root]).await, ["chain.revoked"]);
+    assert_eq!(enrolled(&[]).await, ["chain.revoked"], "empty");
+    assert_eq!(enrolled(&["1f"]).await, ["chain.revoked"], "a third");
+    assert_eq!(enrolled(&["3f", "4f", "5f", "6f"]).await, ["chain.revoked"], "a longer one, of others");
+    assert_eq!(enrolled(&["1f", "2f"]).await, Vec::<String>::new(), "one entry was taken back");
+    assert_eq!(enrolled(&["1f", &root]).await, ["chain.revoked"], "as many, of those there were");
+    assert_eq!(enrolled(&["1f"]).await, ["chain.revoked"], "half of that, and a third of the longest");
+    world.stop().await;
+}
+
+/// What stays is as old as it is, whatever the date of the file that was not taken; so in production somebody has to look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_stays_grows_old() {
+    let mut path = None;
+    let world = World::with(|config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
+        (config.revocation.file, config.revocation.reload_seconds) = (Some(file.clone()), 1);
+        config.policy.mode = Mode::Production;
+        config.policy.test_roots = TestRoots::default();
+        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+        path = Some(file);
+    })
+    .await;
+    let path = path.unwrap();
+    let status = async |list: &str| {
+        std::fs::write(&path, list).unwrap();
+        let fetched = UNIX_EPOCH + Duration::from_secs(world.clock.unix().unsigned_abs());
+        File::options().write(true).open(&path).unwrap().set_modified(fetched).unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await.0.status
+    };
+    world.clock.advance(71 * 3600);
+    assert_eq!(status(r#"{"entries":{}}"#).await, 201);
+    world.clock.advance(2 * 3600);
+    assert_eq!(status(r#"{"entries":{}}"#).await, 503);
+    assert_eq!(status(r#"{"entries":{"1f":{"status":"REVOKED"},"2f":{"status":"REVOKED"}}}"#).await, 201, "a good one");
     world.stop().await;
 }
 

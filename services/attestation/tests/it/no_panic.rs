@@ -4,10 +4,11 @@ use attestation::evidence::android::{self, Expected, KeyDescription, Trust};
 use attestation::evidence::chain::{Anchors, Certificate};
 use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use attestation::evidence::revocation::StatusList;
-use attestation::evidence::{Reason, apple};
+use attestation::evidence::{Failed, Reason, apple};
 use proptest::prelude::*;
 
-use crate::apple_forged::{BINDING, assertion};
+use crate::apple_forged::{BINDING, Forge, assertion};
+use crate::{apple_leaf, der};
 
 fn apple_policy() -> ApplePolicy {
     let (team, bundle) = ("T".to_owned(), "b".to_owned());
@@ -18,6 +19,7 @@ fn apple_policy() -> ApplePolicy {
         environment: AppleEnvironment::Production,
         minimum_build: 0.into(),
         validation_categories: vec![],
+        platforms: vec!["iphoneos".to_owned()],
         shadow: vec![],
     }
 }
@@ -56,6 +58,29 @@ fn nearly_cbor() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
 }
 
+/// Whole maps of what iOS 27 tells, each field of one type or another.
+fn nearly_maps() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop::sample::select(vec!["apple_bundle_version_01", "apple_validation_category_01", "a"]);
+    let value = prop::sample::select(vec![vec![0x62, b'1', b'2'], vec![0x44, 4, 0, 0, 0], vec![0x0c], vec![0x80]]);
+    prop::collection::vec((name, value), 0..4).prop_map(|fields| {
+        let mut cbor = minicbor::Encoder::new(Vec::new());
+        cbor.map(fields.len() as u64).unwrap();
+        for (name, value) in fields {
+            cbor.str(name).unwrap().writer_mut().extend(value);
+        }
+        cbor.into_writer()
+    })
+}
+
+/// Tagged fields as Apple's certificate has them, of which some are known, in a sequence that is whole.
+fn nearly_apples() -> impl Strategy<Value = Vec<u8>> {
+    let tag = prop::sample::select(vec![3_u32, 5, 1026, 1204, 1400, 9000]);
+    let text = prop::sample::select(vec!["iphoneos", "macosx", "REDOUBT001.dev.redoubt.app", "", "rsec"]);
+    let value = prop_oneof![text.prop_map(|text| der::octets(text.as_bytes())), nearly_der(), Just(der::null())];
+    let fields = prop::collection::vec((tag, value).prop_map(|(tag, value)| der::explicit(tag, &value)), 0..6);
+    fields.prop_map(|fields| der::sequence(&fields))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -85,14 +110,31 @@ proptest! {
 
     /// Under a good signature, so that all that stands behind it is read.
     #[test]
-    fn signed_authenticator_data(tail in nearly_cbor()) {
+    fn signed_authenticator_data(tail in prop_oneof![nearly_cbor(), nearly_maps()]) {
         let (key, policy) = (crypto::p256::SigningKey::generate(), apple_policy());
         let public = key.public();
-        let expected = apple::ExpectedAssertion { client_data_hash: &BINDING, build: None, has_shown_map: false };
-        let verify = |object: &[u8]| apple::verify_assertion(object, public.as_uncompressed(), &expected, &policy);
-        let asserted = verify(&assertion(&key, &policy.app_id(), 1, &tail, true));
-        let readable = asserted.map_or_else(|failed| failed.refusals == [Reason::AuthDataUnreadable], |_| true);
-        prop_assert!(readable);
+        let object = assertion(&key, &policy.app_id(), 1, &tail, true);
+        let verify = |has_shown_map| {
+            let expected = apple::ExpectedAssertion { client_data_hash: &BINDING, build: None, has_shown_map };
+            apple::verify_assertion(&object, public.as_uncompressed(), &expected, &policy)
+        };
+        let first = verify(false);
+        let readable = |failed: &Failed| failed.refusals == [Reason::AuthDataUnreadable];
+        prop_assert!(first.as_ref().map_or_else(readable, |_| true));
+        // Whatever it is, it does not pass for the map.
+        let has_map = first.as_ref().is_ok_and(|asserted| asserted.has_map);
+        prop_assert_eq!(verify(true).is_ok(), has_map);
+    }
+
+    /// In a certificate that Apple has signed, whatever is in its extensions is at worst another system's or another app's.
+    #[test]
+    fn signed_extensions_of_apples_leaf(contents in prop::collection::vec((5_u64..8, prop_oneof![nearly_der(), nearly_apples()]), 0..4)) {
+        let mut forge = Forge::new();
+        forge.extensions = contents.into_iter().map(|(last, content)| apple_leaf::extension(last, content)).collect();
+        let object = forge.object();
+        let refusals = forge.examine(&object).refusals;
+        let known = [Reason::AppMismatch, Reason::PlatformRefused, Reason::MacSecurity];
+        prop_assert!(refusals.iter().all(|reason| known.contains(reason)), "{refusals:?}");
     }
 
     #[test]

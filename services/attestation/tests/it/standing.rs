@@ -2,12 +2,12 @@
 
 use attestation::evidence::android::{self, Trust};
 use attestation::evidence::chain::{Anchors, Certificate};
-use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, Level};
+use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, Level, RequiredProvisioning};
 use attestation::evidence::revocation::StatusList;
 use attestation::evidence::{Failed, Reason};
 use serde_json::json;
 
-use crate::forge::{self, COMMON_NAME, NOW, SERIAL, Spec};
+use crate::forge::{self, COMMON_NAME, NOW, SERIAL, Spec, YEAR};
 use crate::{android_forged, apple_forged, corpus};
 
 fn list(serial: &str) -> StatusList {
@@ -38,11 +38,13 @@ fn a_chain_that_was_let_in_stands_whatever_the_time() {
 #[test]
 fn a_chain_is_judged_anew_by_what_is_revoked_and_by_every_floor() {
     type Change = fn(&mut android_forged::Forge);
-    let cases: [(&str, Change, Reason); 8] = [
+    let cases: [(&str, Change, Reason); 10] = [
         ("the attesting certificate", |f| f.revoked = list("5ee8e1017e57dfe8"), Reason::Revoked),
         ("the root", |f| f.revoked = list("f92009e853b6b045"), Reason::Revoked),
         ("level", |f| f.policy.minimum_level = Level::StrongBox, Reason::LevelTooLow),
         ("version", |f| f.policy.minimum_attestation_version = 400, Reason::VersionTooOld),
+        ("provisioning", |f| f.policy.provisioning = RequiredProvisioning::Remote, Reason::ProvisioningRefused),
+        ("age", |f| f.policy.maximum_certificate_lead_years = 1, Reason::CertificateTooOld),
         ("patch", |f| f.policy.minimum_patch = 202_607, Reason::PatchTooOld),
         ("build", |f| f.policy.minimum_build = 13.into(), Reason::BuildRefused),
         (
@@ -54,6 +56,8 @@ fn a_chain_is_judged_anew_by_what_is_revoked_and_by_every_floor() {
     ];
     for (name, change, reason) in cases {
         let mut forge = android_forged::Forge::factory();
+        // Two years before KeyMint 3.
+        forge.specs[1].not_before = 1_696_377_600 - 2 * YEAR;
         let chain = forge.chain();
         change(&mut forge);
         assert_eq!(android(&forge, &chain), reason.into(), "{name}");
@@ -78,10 +82,15 @@ fn devices_behind_one_attesting_certificate_have_one_digest() {
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
     assert_eq!(found.attesting, Some(crypto::hash::sha256(&chain[1])));
+    assert_eq!(found.provisioning, Some(android::Provisioning::Factory));
     forge.specs[0].key = Spec::p256(&[]).key;
     let other = [vec![forge.specs[0].signed_by(&forge.specs[1])], chain[1..].to_vec()].concat();
     let second = forge.examine(&other, &forge.specs[0].point());
     assert!(second.attesting == found.attesting && second.evidence_hash != found.evidence_hash);
+    let mut remote = android_forged::Forge::remote();
+    let chain_of_one = remote.chain();
+    let found_of_one = remote.examine(&chain_of_one, &remote.specs[0].point());
+    assert_eq!(found_of_one.provisioning, Some(android::Provisioning::Remote));
     // A chain that is not good says nothing of who attests.
     forge.revoked = list("5ee8e1017e57dfe8");
     assert_eq!(forge.examine(&chain, &forge.specs[0].point()).attesting, None);

@@ -235,6 +235,7 @@ fn apple_policy() -> ApplePolicy {
         environment: AppleEnvironment::Development,
         minimum_build: 0.into(),
         validation_categories: vec![],
+        platforms: vec!["iphoneos".to_owned()],
         shadow: vec![],
     }
 }

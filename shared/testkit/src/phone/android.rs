@@ -1,8 +1,8 @@
 //! An emulated Android phone. **Synthetic**: its chains end in a test root, never in Google's.
 //!
-//! It has a trusted execution environment that makes P-256 keys and describes them in a factory-shaped Key Attestation
-//! chain: key ← attestation key ← intermediate ← root, with the names and extensions that genuine phones have. On Android
-//! the evidence's binding is the attestation challenge, so a key is made *for* one attestation.
+//! It has a trusted execution environment that makes P-256 keys and describes them in a Key Attestation chain with the names and
+//! extensions that genuine phones have ([`super::hardware`]). On Android the evidence's binding is the attestation challenge, so a key is
+//! made *for* one attestation.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,23 +13,20 @@ use crypto::hash::sha256;
 use crypto::p256::SigningKey;
 use identity::DeviceSigner;
 use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, Platform, PlatformError, SystemClock};
-use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SerialNumber,
-};
+use rcgen::{CertificateParams, CustomExtension, DnType, Issuer, KeyPair, KeyUsagePurpose, SerialNumber};
 
-use super::certificate::{HardwareKey, Root, SERIAL_NUMBER, TITLE, authority, empty, printable, validity};
+use super::MemoryStore;
+use super::certificate::{HardwareKey, empty, validity};
+use super::hardware::Hardware;
+pub use super::hardware::Provisioning;
 pub use super::key_description::{Boot, SecurityLevel};
 use super::key_description::{KeyDescription, OID};
-use super::{MemoryStore, hex};
 use crate::pki::TestRoot;
 
 /// The package that emulated Android phones run.
 pub const PACKAGE: &str = "dev.redoubt.app";
 /// SHA-256 of the certificate that signs the genuine build (hex: see [`genuine_signer`]).
 const SIGNER_LABEL: &[u8] = b"Redoubt synthetic app signing certificate";
-/// How far back the attestation certificates begin, and how long they live.
-const YEAR: i64 = 365 * 86_400;
 
 /// The digest of the certificate that signs the genuine build; synthetic, the same everywhere.
 pub fn genuine_signer() -> [u8; 32] {
@@ -49,6 +46,8 @@ pub struct DeviceProfile {
     pub signer_digest: [u8; 32],
     /// Where keys live.
     pub level: SecurityLevel,
+    /// How the attestation key came into the phone.
+    pub provisioning: Provisioning,
     /// What the boot loader has found.
     pub boot: Boot,
     /// Version of the key description's schema.
@@ -73,7 +72,7 @@ pub enum AndroidAttack {
 }
 
 impl DeviceProfile {
-    /// A genuine build on a locked, patched phone.
+    /// A genuine build on a locked, patched phone of these years, which Google provisions.
     pub fn genuine() -> Self {
         Self {
             package: PACKAGE.to_owned(),
@@ -81,12 +80,18 @@ impl DeviceProfile {
             version_name: "1.0.0".to_owned(),
             signer_digest: genuine_signer(),
             level: SecurityLevel::TrustedEnvironment,
+            provisioning: Provisioning::Remote { issued: 8 },
             boot: Boot::Verified,
-            attestation_version: 300,
+            attestation_version: 400,
             os_version: 160_000,
             patch_age_months: 1,
             attack: None,
         }
+    }
+
+    /// The genuine app on an older phone, whose attestation key the maker has burnt in.
+    pub fn factory() -> Self {
+        Self { provisioning: Provisioning::Factory, attestation_version: 300, ..Self::genuine() }
     }
 
     /// The same app, changed and signed by somebody else.
@@ -103,18 +108,9 @@ impl DeviceProfile {
 /// A phone. It serves one app; share it in an [`Arc`].
 pub struct AndroidPhone {
     profile: DeviceProfile,
-    hardware: Hardware,
+    hardware: Arc<Hardware>,
     clock: Arc<dyn Clock>,
     key: Mutex<Option<Generated>>,
-}
-
-/// What the maker has put into the phone: the attestation key and the certificates above it.
-struct Hardware {
-    issuer: Issuer<'static, KeyPair>,
-    /// Attestation certificate, intermediate, root.
-    above: Vec<Vec<u8>>,
-    boot_key: [u8; 32],
-    boot_hash: [u8; 32],
 }
 
 struct Generated {
@@ -130,8 +126,15 @@ impl AndroidPhone {
 
     /// The same with a clock of its own.
     pub fn with_clock(root: &TestRoot, profile: DeviceProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
-        let hardware = Hardware::make(root, profile.level, clock.unix())?;
+        let hardware = Arc::new(Hardware::make(root, profile.level, profile.provisioning, clock.unix())?);
         Ok(Arc::new(Self { profile, hardware, clock, key: Mutex::new(None) }))
+    }
+
+    /// A phone that claims to be this one's like and attests with this one's key: what somebody does who has got a leaked keybox, all in
+    /// software. Level and provisioning of the profile are words of the description only.
+    pub fn with_leaked_keybox(&self, profile: DeviceProfile) -> Arc<Self> {
+        let (hardware, clock) = (self.hardware.clone(), self.clock.clone());
+        Arc::new(Self { profile, hardware, clock, key: Mutex::new(None) })
     }
 
     /// What [`mobile_sdk::Client`] needs of this phone.
@@ -210,46 +213,11 @@ impl AndroidPhone {
             boot,
             boot_key: self.hardware.boot_key,
             boot_hash: self.hardware.boot_hash,
+            module_hash: (self.profile.attestation_version >= 400).then_some(self.hardware.module_hash),
             os_version: self.profile.os_version.into(),
             patch_level: u64::try_from(patched.year())? * 100 + u64::from(patched.month()),
         };
         Ok(description.to_der())
-    }
-}
-
-impl Hardware {
-    fn make(root: &TestRoot, level: SecurityLevel, now: i64) -> Result<Self> {
-        let root = Root::read(root)?;
-        let title = if level == SecurityLevel::StrongBox { "StrongBox" } else { "TEE" };
-        let intermediate = Maker::new(title, now)?;
-        let intermediate_key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
-        let intermediate_der = intermediate.0.signed_by(&intermediate_key, &root.issuer)?.der().to_vec();
-        let attestation = Maker::new(title, now)?;
-        let attestation_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let issuer = Issuer::new(intermediate.0, intermediate_key);
-        let attestation_der = attestation.0.signed_by(&attestation_key, &issuer)?.der().to_vec();
-        Ok(Self {
-            issuer: Issuer::new(attestation.0, attestation_key),
-            above: vec![attestation_der, intermediate_der, root.certificate],
-            boot_key: sha256(b"synthetic verified boot key"),
-            boot_hash: sha256(b"synthetic verified boot hash"),
-        })
-    }
-}
-
-/// Parameters of a certificate that the maker issues: named by title and a serial number of 128 bits.
-struct Maker(CertificateParams);
-
-impl Maker {
-    fn new(title: &str, now: i64) -> Result<Self> {
-        let id = crypto::random::bytes::<16>();
-        let mut name = DistinguishedName::new();
-        name.push(DnType::CustomDnType(TITLE.to_vec()), title);
-        name.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(&hex(&id))?);
-        let mut parameters = authority(name, BasicConstraints::Unconstrained)?;
-        parameters.serial_number = Some(SerialNumber::from_slice(&id));
-        validity(&mut parameters, now - YEAR, now + 9 * YEAR);
-        Ok(Self(parameters))
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) fn octets(content: &[u8]) -> Vec<u8> {
     element(&[0x04], content)
 }
 
+/// `UTF8String`.
+pub(super) fn utf8(text: &str) -> Vec<u8> {
+    element(&[0x0c], text.as_bytes())
+}
+
 /// `BOOLEAN`; true is `FF` (X.690 §11.1).
 pub(super) fn boolean(value: bool) -> Vec<u8> {
     element(&[0x01], &[if value { 0xff } else { 0 }])

@@ -20,8 +20,9 @@ use rcgen::{
     PKCS_ECDSA_P384_SHA384, SerialNumber,
 };
 
+use super::apple_extensions::{self, MAC, extension};
 use super::certificate::{HardwareKey, Root, authority, empty, validity};
-use super::der::{explicit, integer, integer_bytes, octets, sequence};
+use super::der::{explicit, integer_bytes, octets, sequence};
 use super::{MemoryStore, hex};
 use crate::pki::TestRoot;
 
@@ -30,8 +31,6 @@ pub const TEAM: &str = "REDOUBT001";
 /// The bundle that emulated iPhones run.
 pub const BUNDLE: &str = "dev.redoubt.app";
 
-/// Apple's extension arc.
-const APPLE: &[u64] = &[1, 2, 840, 113_635, 100, 8];
 /// Flag AT: attested credential data. Genuine assertions carry it too, without such data.
 const FLAGS: u8 = 0x40;
 const DAY: i64 = 86_400;
@@ -80,6 +79,8 @@ pub struct IosProfile {
     pub environment: Environment,
     /// Version of iOS.
     pub os_version: String,
+    /// What Apple's certificate calls the system, `iphoneos` or `macosx`; nothing before iOS 18.
+    pub platform: Option<String>,
     /// What iOS appends to authenticator data: nothing before 27, then a map such as [`build_info`].
     pub appended: Vec<u8>,
     /// How the evidence lies, if it does.
@@ -107,6 +108,7 @@ impl IosProfile {
             build: 1_u64.into(),
             environment: Environment::Development,
             os_version: "26.1".to_owned(),
+            platform: Some("iphoneos".to_owned()),
             appended: Vec::new(),
             attack: None,
         }
@@ -116,6 +118,16 @@ impl IosProfile {
     pub fn ios_27(build: Build) -> Result<Self> {
         let appended = build_info(build.as_str(), APP_STORE)?;
         Ok(Self { build, os_version: "27.0".to_owned(), appended, ..Self::genuine() })
+    }
+
+    /// A genuine build on a phone that has not been updated for years.
+    pub fn ios_14() -> Self {
+        Self { os_version: "14.4".to_owned(), platform: None, ..Self::genuine() }
+    }
+
+    /// The iPad's app on a Mac: same team, same bundle, from the App Store, and no phone.
+    pub fn mac(build: Build) -> Result<Self> {
+        Ok(Self { platform: Some(MAC.to_owned()), ..Self::ios_27(build)? })
     }
 
     /// Another app of the same team.
@@ -290,10 +302,13 @@ impl IosPhone {
         not_an_authority.set_criticality(true);
         parameters.custom_extensions = vec![
             not_an_authority,
-            extension(5, app_extension(&self.app_id())),
-            extension(7, sequence(&[explicit(1400, &octets(self.profile.os_version.as_bytes()))])),
+            apple_extensions::key_usage(&self.app_id()),
+            apple_extensions::system(&self.profile.os_version, self.profile.platform.as_deref()),
             extension(2, sequence(&[explicit(1, &octets(nonce))])),
         ];
+        if self.profile.platform.as_deref() == Some(MAC) {
+            parameters.custom_extensions.push(apple_extensions::mac_key_access());
+        }
         let public = HardwareKey(*key.public().as_uncompressed());
         Ok(parameters.signed_by(&public, &self.authority.issuer)?.der().to_vec())
     }
@@ -313,27 +328,6 @@ impl Authority {
         let certificate = parameters.signed_by(&key, &root.issuer)?.der().to_vec();
         Ok(Self { issuer: Issuer::new(parameters, key), certificate })
     }
-}
-
-/// Access control of the key and the app id, with the tags of a genuine certificate.
-fn app_extension(app_id: &str) -> Vec<u8> {
-    sequence(&[
-        explicit(4, &integer(10)),
-        explicit(1200, &integer(1)),
-        explicit(1201, &integer(0)),
-        explicit(1202, &integer(0)),
-        explicit(1203, &integer(0)),
-        explicit(1204, &octets(app_id.as_bytes())),
-        explicit(5, &octets(b" sks")),
-        explicit(1206, &integer(5)),
-        explicit(1207, &integer(0)),
-        explicit(1209, &integer(0)),
-        explicit(1210, &integer(0)),
-    ])
-}
-
-fn extension(last: u64, content: Vec<u8>) -> CustomExtension {
-    CustomExtension::from_oid_content(&[APPLE, &[last]].concat(), content)
 }
 
 /// r‖s as `SEQUENCE { r, s }` (RFC 3279 §2.2.3).

@@ -51,6 +51,8 @@ pub(super) struct KeyDescription<'a> {
     pub(super) boot: Boot,
     pub(super) boot_key: [u8; 32],
     pub(super) boot_hash: [u8; 32],
+    /// Since version 400.
+    pub(super) module_hash: Option<[u8; 32]>,
     pub(super) os_version: u64,
     /// `YYYYMM`; vendor and boot patch levels are the fifth of that month.
     pub(super) patch_level: u64,
@@ -73,7 +75,10 @@ impl KeyDescription<'_> {
     }
 
     fn software_enforced(&self) -> Vec<u8> {
-        sequence(&[explicit(701, &integer(self.created_millis)), explicit(709, &octets(&self.application_id()))])
+        let mut list =
+            vec![explicit(701, &integer(self.created_millis)), explicit(709, &octets(&self.application_id()))];
+        list.extend(self.module_hash.map(|hash| explicit(724, &octets(&hash))));
+        sequence(&list)
     }
 
     /// `AttestationApplicationId`: which packages share the uid, and who signed them.

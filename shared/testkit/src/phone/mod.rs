@@ -6,8 +6,10 @@
 //! unchanged; its profile's fields and `attack` are the knobs of an attacker.
 
 pub mod android;
+mod apple_extensions;
 mod certificate;
 mod der;
+mod hardware;
 pub mod ios;
 mod key_description;
 #[cfg(test)]

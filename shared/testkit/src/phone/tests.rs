@@ -1,21 +1,19 @@
 //! The emulated phones against what real ones wrote, and against the rules that verifiers apply.
 
+mod ios;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use asn1_rs::{Any, FromDer, Sequence};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, UnparsedPublicKey, VerificationAlgorithm};
-use crypto::hash::sha256;
-use crypto::p256::PublicKey;
 use minicbor::Decoder;
 use x509_parser::certificate::X509Certificate;
 
 use super::android::{AndroidAttack, AndroidPhone, DeviceProfile};
-use super::ios::{IosAttack, IosPhone, IosProfile};
 use crate::pki::TestRoot;
 
 const KEY_DESCRIPTION: &str = "1.3.6.1.4.1.11129.2.1.17";
-const NONCE: &str = "1.2.840.113635.100.8.2";
 
 /// Genuine evidence, or a loud word that there is none.
 #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
@@ -110,12 +108,16 @@ fn challenge_of(leaf: &[u8]) -> Vec<u8> {
 #[test]
 fn an_android_chain_verifies_up_to_the_test_root_and_names_the_device_key() {
     let root = TestRoot::google().unwrap();
+    let phone = AndroidPhone::new(&root, DeviceProfile::factory()).unwrap();
+    assert_eq!(phone.generate_key(b"challenge").unwrap().len(), 4);
     let phone = AndroidPhone::new(&root, DeviceProfile::genuine()).unwrap();
     let chain = phone.generate_key(b"challenge").unwrap();
-    assert_eq!(chain.len(), 4);
+    assert_eq!(chain.len(), 5);
     verify_chain(&chain);
     let (_, pem) = x509_parser::pem::parse_x509_pem(root.certificate_pem.as_bytes()).unwrap();
-    assert_eq!(chain[3], pem.contents);
+    assert_eq!(chain[4], pem.contents);
+    // P-384, as Google's of 2025: 97 octets of a point.
+    assert_eq!(certificate(&chain[4]).public_key().subject_public_key.data.len(), 97);
     let leaf = certificate(&chain[0]);
     let key = phone.device_key().unwrap();
     assert_eq!(leaf.public_key().subject_public_key.data.as_ref(), key.public().as_uncompressed());
@@ -130,7 +132,7 @@ fn an_android_chain_has_the_structure_of_a_genuine_one() {
     let genuine: Vec<Vec<u8>> = (0..4)
         .map(|at| std::fs::read(folder.join(format!("AttestationSamples/Pixel 5/cert-{at}.der.x509"))).unwrap())
         .collect();
-    let (_, ours) = android(DeviceProfile::genuine());
+    let (_, ours) = android(DeviceProfile::factory());
     assert_eq!(shape(&ours[0]), shape(&genuine[0]), "key");
     assert_eq!(shape(&ours[1]), shape(&genuine[1]), "attestation certificate");
     assert_eq!(shape(&ours[2]), shape(&genuine[2]), "intermediate");
@@ -148,6 +150,41 @@ fn an_android_chain_has_the_structure_of_a_genuine_one() {
         tags(&content)
     };
     assert_eq!(root_of_trust(&ours), root_of_trust(&genuine));
+}
+
+/// As Google provisioned a Pixel 9 Pro in September 2025.
+#[test]
+fn a_remotely_provisioned_chain_has_the_structure_of_a_genuine_one() {
+    let Some(folder) = vectors() else { return };
+    let text = std::fs::read_to_string(folder.join("keyattestation/testdata/caiman/sdk36/TEE_EC_RKP.pem")).unwrap();
+    let genuine: Vec<_> =
+        x509_parser::pem::Pem::iter_from_buffer(text.as_bytes()).map(|pem| pem.unwrap().contents).collect();
+    let (_, ours) = android(DeviceProfile::genuine());
+    for (at, name) in ["key", "attestation certificate", "Droid CA3", "Droid CA2"].into_iter().enumerate() {
+        assert_eq!(shape(&ours[at]), shape(&genuine[at]), "{name}");
+    }
+    let software = |leaf: &[u8]| {
+        let description = elements(extension(&certificate(leaf), KEY_DESCRIPTION));
+        (description[0].2.clone(), tags(&authorizations(&description[6].2)))
+    };
+    assert_eq!(software(&ours[0]), software(&genuine[0]), "version and software list");
+    let issued = |attesting: &[u8]| {
+        let certificate = certificate(attesting);
+        let mut information = Decoder::new(extension(&certificate, "1.3.6.1.4.1.11129.2.1.30"));
+        information.map().unwrap();
+        (information.u8().unwrap(), information.u64().unwrap())
+    };
+    assert_eq!((issued(&ours[1]), issued(&genuine[1])), ((1, 8), (1, 64)));
+}
+
+/// Whoever has the key attests as many phones as he likes.
+#[test]
+fn phones_of_one_leaked_keybox_have_one_attestation_key() {
+    let phone = AndroidPhone::new(&TestRoot::google().unwrap(), DeviceProfile::factory()).unwrap();
+    let copy = phone.with_leaked_keybox(DeviceProfile::factory());
+    let (one, other) = (phone.generate_key(b"challenge").unwrap(), copy.generate_key(b"challenge").unwrap());
+    verify_chain(&other);
+    assert!(one[1..] == other[1..] && one[0] != other[0]);
 }
 
 #[test]
@@ -181,150 +218,7 @@ fn replayed_stolen_and_extended_android_chains() {
     assert_ne!(named(&chain), phone.device_key().unwrap().public().as_uncompressed());
 
     let (phone, chain) = with(AndroidAttack::ChainExtension);
-    assert_eq!(chain.len(), 5);
+    assert_eq!(chain.len(), 6);
     verify_chain(&chain);
     assert_eq!(named(&chain), phone.device_key().unwrap().public().as_uncompressed());
-}
-
-/// The parts of an App Attest attestation object.
-struct Attestation {
-    certificates: Vec<Vec<u8>>,
-    keys: Vec<String>,
-    authenticator_data: Vec<u8>,
-}
-
-fn attestation(object: &[u8]) -> Attestation {
-    let mut decoder = Decoder::new(object);
-    let mut keys = Vec::new();
-    let mut certificates = Vec::new();
-    let mut authenticator_data = Vec::new();
-    for _ in 0..decoder.map().unwrap().unwrap() {
-        let key = decoder.str().unwrap().to_owned();
-        match key.as_str() {
-            "fmt" => assert_eq!(decoder.str().unwrap(), "apple-appattest"),
-            "authData" => authenticator_data = decoder.bytes().unwrap().to_vec(),
-            _ => {
-                for _ in 0..decoder.map().unwrap().unwrap() {
-                    let inner = decoder.str().unwrap().to_owned();
-                    if inner == "x5c" {
-                        let count = decoder.array().unwrap().unwrap();
-                        certificates = (0..count).map(|_| decoder.bytes().unwrap().to_vec()).collect();
-                    } else {
-                        decoder.skip().unwrap();
-                    }
-                    keys.push(inner);
-                }
-            }
-        }
-        keys.push(key);
-    }
-    assert_eq!(decoder.position(), object.len(), "trailing bytes");
-    Attestation { certificates, keys, authenticator_data }
-}
-
-fn genuine_attestation(folder: &std::path::Path) -> Attestation {
-    let yaml = folder.join("devicecheck-appattest/src/test/resources/ios-14.4.yaml");
-    let text = std::fs::read_to_string(yaml).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("attestationBase64: ")).unwrap();
-    attestation(&crypto::b64::decode_standard(line.trim()).unwrap())
-}
-
-fn ios(profile: IosProfile) -> std::sync::Arc<IosPhone> {
-    IosPhone::new(&TestRoot::apple().unwrap(), profile).unwrap()
-}
-
-#[test]
-fn an_app_attest_object_passes_apples_steps() {
-    let root = TestRoot::apple().unwrap();
-    let phone = IosPhone::new(&root, IosProfile::genuine()).unwrap();
-    let hash = sha256(b"client data");
-    let (key_id, object) = phone.attest_key(&hash).unwrap();
-    let Attestation { certificates, authenticator_data, .. } = attestation(&object);
-    let (_, pem) = x509_parser::pem::parse_x509_pem(root.certificate_pem.as_bytes()).unwrap();
-    verify_chain(&[certificates.clone(), vec![pem.contents]].concat());
-    let leaf = certificate(&certificates[0]);
-    let nonce = sha256(&[authenticator_data.as_slice(), &hash].concat());
-    assert_eq!(elements(extension(&leaf, NONCE))[0].2, super::der::octets(&nonce));
-    assert_eq!(sha256(&leaf.public_key().subject_public_key.data), key_id);
-    assert_eq!(authenticator_data[..32], sha256(b"REDOUBT001.dev.redoubt.app"));
-    assert_eq!(authenticator_data[32..37], [0x40, 0, 0, 0, 0]);
-    assert_eq!(authenticator_data[37..53], *b"appattestdevelop");
-    assert_eq!(authenticator_data[55..87], key_id);
-}
-
-#[test]
-fn an_app_attest_object_has_the_structure_of_a_genuine_one() {
-    let Some(folder) = vectors() else { return };
-    let genuine = genuine_attestation(&folder);
-    let (_, object) = ios(IosProfile::genuine()).attest_key(&[0; 32]).unwrap();
-    let ours = attestation(&object);
-    assert_eq!(ours.keys, genuine.keys);
-    assert_eq!(ours.certificates.len(), genuine.certificates.len());
-    for (ours, genuine) in ours.certificates.iter().zip(&genuine.certificates) {
-        assert_eq!(shape(ours), shape(genuine));
-    }
-    assert_eq!(ours.authenticator_data.len(), genuine.authenticator_data.len());
-    // Everything but app id, key id and coordinates is byte for byte the same.
-    for range in [32..55, 87..97, 129..132] {
-        assert_eq!(ours.authenticator_data[range.clone()], genuine.authenticator_data[range]);
-    }
-    let tags_of = |der: &[u8], oid| tags(extension(&certificate(der), oid));
-    for oid in ["1.2.840.113635.100.8.5", "1.2.840.113635.100.8.7", NONCE] {
-        assert_eq!(tags_of(&ours.certificates[0], oid), tags_of(&genuine.certificates[0], oid), "{oid}");
-    }
-}
-
-fn assertion(object: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut decoder = Decoder::new(object);
-    assert_eq!((decoder.map().unwrap(), decoder.str().unwrap()), (Some(2), "signature"));
-    let signature = decoder.bytes().unwrap().to_vec();
-    assert_eq!(decoder.str().unwrap(), "authenticatorData");
-    (signature, decoder.bytes().unwrap().to_vec())
-}
-
-#[test]
-fn assertions_verify_and_their_counter_rises() {
-    let phone = ios(IosProfile::genuine());
-    assert!(phone.generate_assertion(&[7; 32]).unwrap().is_none());
-    let (_, object) = phone.attest_key(&[0; 32]).unwrap();
-    let attested = attestation(&object);
-    let leaf = certificate(&attested.certificates[0]);
-    let key = PublicKey::from_uncompressed(&leaf.public_key().subject_public_key.data).unwrap();
-    for counter in 1..=3_u32 {
-        let (_, object) = phone.generate_assertion(&[7; 32]).unwrap().unwrap();
-        let (signature, data) = assertion(&object);
-        assert_eq!(data[32..], [&[0x40], counter.to_be_bytes().as_slice()].concat());
-        let nonce = sha256(&[data.as_slice(), &[7; 32]].concat());
-        key.verify_der(&nonce, &signature).unwrap();
-    }
-}
-
-#[test]
-fn each_ios_attack_lies_about_one_thing() {
-    let with = |attack| ios(IosProfile { attack: Some(attack), ..IosProfile::genuine() });
-    let nonce_of = |object: &[u8]| {
-        let attested = attestation(object);
-        let nonce = elements(extension(&certificate(&attested.certificates[0]), NONCE))[0].2.clone();
-        (attested.authenticator_data, nonce)
-    };
-    let (_, object) = with(IosAttack::ReplayedChallenge([1; 32])).attest_key(&[0; 32]).unwrap();
-    let (data, nonce) = nonce_of(&object);
-    assert_eq!(nonce, super::der::octets(&sha256(&[data.as_slice(), &[1; 32]].concat())));
-
-    let (key_id, object) = with(IosAttack::OtherKey).attest_key(&[0; 32]).unwrap();
-    let attested = attestation(&object);
-    let leaf = certificate(&attested.certificates[0]);
-    assert_eq!(sha256(&leaf.public_key().subject_public_key.data), key_id);
-    assert_ne!(attested.authenticator_data[97..129], leaf.public_key().subject_public_key.data[1..33]);
-
-    let phone = with(IosAttack::StuckCounter);
-    phone.attest_key(&[0; 32]).unwrap();
-    for _ in 0..2 {
-        let (_, object) = phone.generate_assertion(&[0; 32]).unwrap().unwrap();
-        assert_eq!(assertion(&object).1[33..], 1_u32.to_be_bytes());
-    }
-
-    let other = ios(IosProfile::other_bundle());
-    let (_, object) = other.attest_key(&[0; 32]).unwrap();
-    assert_eq!(attestation(&object).authenticator_data[..32], sha256(other.app_id().as_bytes()));
 }

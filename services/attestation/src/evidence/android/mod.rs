@@ -7,6 +7,7 @@ mod authorization;
 pub mod key_description;
 mod path;
 mod rules;
+mod version;
 
 pub use authorization::{ApplicationId, AuthorizationList, BootState, Package, RootOfTrust};
 pub use key_description::KeyDescription;

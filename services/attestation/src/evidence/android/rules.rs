@@ -8,7 +8,7 @@ use super::super::policy::{AndroidPolicy, Level};
 use super::authorization::{ApplicationId, AuthorizationList, BootState};
 use super::key_description::{KeyDescription, certificates_issued};
 use super::path::Path;
-use super::{Expected, point};
+use super::{Expected, point, version};
 
 const PURPOSE_SIGN: u64 = 2;
 const PURPOSE_VERIFY: u64 = 3;
@@ -61,13 +61,14 @@ pub(super) fn floors(path: &Path<'_, '_>, key: &KeyDescription, policy: &Android
     let issued = certificates_issued(path.attesting).unwrap_or_default();
     let rules = [
         (key.attestation_level >= policy.minimum_level, Reason::LevelTooLow),
-        (key.attestation_version >= policy.minimum_attestation_version, Reason::VersionTooOld),
         // Another app's build is nothing to compare.
         (build.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused),
         (system.is_some_and(|level| level >= u64::from(policy.minimum_patch)), Reason::PatchTooOld),
         (policy.maximum_issued == 0 || issued <= policy.maximum_issued, Reason::CertificateFarm),
     ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+    let mut failed = version::failed(path, key, policy);
+    failed.extend(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason));
+    failed
 }
 
 /// Attestation and key live at the same level, and the chain is of that level too.

@@ -14,6 +14,7 @@ use super::super::der::{DerError, OCTET_STRING, Reader, Tag};
 use super::super::policy::{ApplePolicy, Level};
 use super::super::{AssertionKey, Examination, Failed, Reason};
 use super::auth_data::{self, BuildInfo, Credential};
+use super::leaf::Told;
 use super::map;
 
 /// Largest object that is looked at; genuine ones have about 6 KiB.
@@ -82,7 +83,7 @@ fn try_standing(bytes: &[u8], trust: &Trust<'_>) -> Result<Failed, Reason> {
     let leaf = Certificate::parse(object.leaf)?;
     chain(&leaf, &Certificate::parse(object.intermediate)?, trust.anchors)?;
     let (_, credential, _) = auth_data::with_credential(object.auth_data)?;
-    let mut failed = Vec::new();
+    let mut failed = Told::of(&leaf).failed(trust.policy);
     if credential.aaguid != trust.policy.environment.aaguid() {
         failed.push(Reason::EnvironmentMismatch);
     }
@@ -101,25 +102,29 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     // From here on Apple has signed for all that is read.
     leaf.time(now)?;
     intermediate.time(now)?;
-    let key = leaf_key(&leaf)?;
+    let (key, system) = (leaf_key(&leaf)?, Told::of(&leaf));
     let (header, credential, told) = auth_data::with_credential(object.auth_data)?;
 
     let mut examination = Examination::new(Level::SecureEnclave, crypto::hash::sha256(leaf.tbs()));
     examination.attesting = Some(intermediate.digest());
-    let mut failed = Vec::new();
+    let mut failed = system.failed(trust.policy);
     let mut rule = |holds: bool, reason: Reason| {
         if !holds {
             failed.push(reason);
         }
     };
     rule(belongs(&key, &credential, expected.key_id), Reason::KeyIdMismatch);
-    rule(*header.rp_id_hash == crypto::hash::sha256(trust.policy.app_id().as_bytes()), Reason::AppMismatch);
+    let is_our_app = *header.rp_id_hash == crypto::hash::sha256(trust.policy.app_id().as_bytes());
+    rule(is_our_app && system.is_of(trust.policy), Reason::AppMismatch);
     rule(header.counter == 0, Reason::CounterNotZero);
     rule(credential.aaguid == trust.policy.environment.aaguid(), Reason::EnvironmentMismatch);
     build_rules(&told, expected.build, trust.policy, &mut rule);
     examination.apply(failed, &trust.policy.shadow);
     if object.unknown || told.unknown {
         examination.notes.push(Reason::UnknownField);
+    }
+    if system.unreadable {
+        examination.notes.push(Reason::LeafUnreadable);
     }
     examination.has_map = told.is_whole();
     examination.assertion_key = Some(key);

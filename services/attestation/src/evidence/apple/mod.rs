@@ -7,6 +7,7 @@
 mod assertion;
 mod attestation;
 mod auth_data;
+mod leaf;
 mod map;
 
 pub use assertion::{Asserted, ExpectedAssertion, verify_assertion};
