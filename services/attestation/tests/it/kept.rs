@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use attestation::config::Config;
 use attestation::evidence::chain::Certificate;
-use attestation::evidence::policy::Level;
+use attestation::evidence::policy::{DailyEnrolments, Level};
 use crypto::b64;
 use runtime::Clock as _;
 use serde_json::Value;
@@ -107,7 +107,9 @@ async fn what_was_not_believed_is_not_kept_and_who_came_before_is_noted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_enrolments_by_one_attesting_certificate_only_so_many_are_believed_in_a_day() {
-    let limit = |config: &mut Config| config.policy.android.as_mut().unwrap().daily_enrolments.factory = 3;
+    let limit = |config: &mut Config| {
+        config.policy.android.as_mut().unwrap().daily_enrolments = DailyEnrolments { factory: 3, remote: 3 };
+    };
     let world = Arc::new(World::with(limit).await);
     let phone = Phone::android(&world, DeviceProfile::genuine());
     let mut attempts = Vec::new();
