@@ -62,7 +62,8 @@ pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<
         .max_concurrent_connections(at.connections.div_ceil(at.workers.max(1)))
         .disable_signals()
         .shutdown_timeout(DRAIN.as_secs());
-    // As in `HttpServer`: a connection that waits for its next request ends when the listener does.
+    // As in `HttpServer`: a connection that waits for its next request ends when the listener does. The crates do not document this signal;
+    // should it go, nothing compiles, and `the_end_comes_in_time_whatever_hangs` is where to look.
     let ending = builder.graceful_shutdown_signal();
     let connections = move || {
         let (routes, clock, ending) = (Arc::clone(&routes), Arc::clone(&clock), ending.clone());

@@ -102,7 +102,8 @@ impl Drip {
     #[expect(clippy::disallowed_methods, reason = "how long a server waits is what is measured")]
     fn run(mut self, address: SocketAddr, tls: Arc<ClientConfig>, path: &str) -> Result<Self> {
         let socket = TcpStream::connect(address).context("no connection")?;
-        socket.set_read_timeout(Some(BETWEEN_BYTES))?;
+        // The handshake reads as well, and may take its time.
+        socket.set_read_timeout(Some(PATIENCE))?;
         let connection = ClientConnection::new(tls, ServerName::try_from("localhost")?)?;
         let mut stream = StreamOwned::new(connection, socket);
         let length = match self.framing {
@@ -113,6 +114,7 @@ impl Drip {
         let head =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\n{length}\r\n\r\n");
         stream.write_all(head.as_bytes()).context("the head was not taken")?;
+        stream.sock.set_read_timeout(Some(BETWEEN_BYTES))?;
         let (started, mut answer) = (Instant::now(), Vec::new());
         while started.elapsed() < PATIENCE {
             let byte: &[u8] = if self.framing == Framing::Length { b" " } else { b"1\r\n \r\n" };

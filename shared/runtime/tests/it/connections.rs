@@ -9,6 +9,9 @@ use crate::pki::Pki;
 use crate::probe;
 use crate::telemetry::{INSTALLED, all_lines};
 
+/// What is said, one after the other.
+type Words = &'static [&'static [u8]];
+
 /// A connection of our own, under TLS or not, on which we say whatever we like.
 struct Stranger {
     port: u16,
@@ -16,7 +19,7 @@ struct Stranger {
 }
 
 impl Stranger {
-    async fn says(pki: &Pki, address: SocketAddr, tls: bool, words: &'static [&'static [u8]]) -> Self {
+    async fn says(pki: &Pki, address: SocketAddr, tls: bool, words: Words) -> Self {
         let config = std::sync::Arc::new(runtime::tls::public_client(&pki.authority("public")).unwrap());
         let spoken = tokio::task::spawn_blocking(move || {
             let socket = TcpStream::connect(address).unwrap();
@@ -82,7 +85,7 @@ fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
         let public = running.public.unwrap();
         let good: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let long: &'static [u8] = Box::leak(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 18)).into_bytes().into());
-        let cases: [(&str, bool, &'static [&'static [u8]], &str, &str); 6] = [
+        let cases: [(&str, bool, Words, &str, &str); 6] = [
             ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], "transport/http_malformed", "400"),
             ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], "transport/http_malformed", "400"),
             (
@@ -116,7 +119,7 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
     INSTALLED.runtime.block_on(async {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
-        let cases: [(bool, &'static [&'static [u8]]); 3] =
+        let cases: [(bool, Words); 3] =
             [(false, &[]), (true, &[]), (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"])];
         for (tls, words) in cases {
             let stranger = Stranger::says(&pki, running.public.unwrap(), tls, words).await;
