@@ -15,7 +15,7 @@ static ALARMS: LazyLock<Counter<u64>> =
 pub(crate) enum Alarm {
     /// The revocation list has entries that are not understood. They refuse as all others do.
     ListOdd,
-    /// An attesting certificate has reached its daily limit: it leaked, or the app is very popular today.
+    /// An attestation key has reached its daily limit: it leaked, or the app is very popular today.
     EnrolmentLimit,
     /// The revocation list cannot be read; the last good one stays. Raised again with every look at it.
     ListUnreadable,

@@ -162,7 +162,7 @@ impl Examiner {
         apple::verify_assertion(object, key, &expected, policy)
     }
 
-    /// What is thought of the number of instances that one attesting certificate has enrolled today.
+    /// What is thought of the number of instances that one attestation key has enrolled today.
     pub(crate) fn enrolments(&self, provisioning: Option<Provisioning>, today: u32) -> Failed {
         let (Some(policy), Some(provisioning)) = (&self.android_policy, provisioning) else { return Failed::default() };
         let limit = match provisioning {
@@ -173,7 +173,7 @@ impl Examiner {
             return Failed::default();
         }
         if today == limit + 1 {
-            alarm::raise(Alarm::EnrolmentLimit, &format!("{limit} instances in a day by one attesting certificate"));
+            alarm::raise(Alarm::EnrolmentLimit, &format!("{limit} instances in a day by one attestation key"));
         }
         Failed::sort(vec![Reason::EnrolmentLimit], &policy.shadow)
     }

@@ -21,7 +21,7 @@ create table evidence (
     patch_level integer check (patch_level between 0 and 999999)
 );
 comment on table evidence is
-    'What an instance was last believed for, so that it can be judged anew at each renewal. attesting is the SHA-256 of the certificate that attested (Android). Kept as long as its instance.';
+    'What an instance was last believed for, so that it can be judged anew at each renewal. attesting is the SHA-256 of the key that attested (SPKI). Kept as long as its instance.';
 create index evidence_attesting on evidence (attesting);
 grant select, insert, update on evidence to attestation_app;
 
@@ -32,7 +32,7 @@ create table attesting_days (
     primary key (attesting, day)
 );
 comment on table attesting_days is
-    'How many instances each attesting certificate has enrolled on a day (UTC): a leaked one enrols many. Kept for 13 months, as verdicts are.';
+    'How many instances each attestation key (SHA-256 of its SPKI) has enrolled on a day (UTC): a leaked one enrols many. Kept for 13 months, as verdicts are.';
 grant select, insert, update (enrolments) on attesting_days to attestation_app;
 
 alter table app_attest_keys add column tells_build boolean not null default false;

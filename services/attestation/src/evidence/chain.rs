@@ -101,7 +101,6 @@ pub enum Key {
 /// A parsed certificate that borrows its bytes.
 #[derive(Debug)]
 pub struct Certificate<'a> {
-    der: &'a [u8],
     x509: X509Certificate<'a>,
 }
 
@@ -116,12 +115,12 @@ impl<'a> Certificate<'a> {
             && envelope_is_strict(der).unwrap_or(false)
             && x509.signature_algorithm == x509.tbs_certificate.signature
             && x509.public_key().subject_public_key.unused_bits == 0;
-        if honest { Ok(Self { der, x509 }) } else { Err(Reason::CertificateMalformed) }
+        if honest { Ok(Self { x509 }) } else { Err(Reason::CertificateMalformed) }
     }
 
-    /// SHA-256 of the whole certificate.
-    pub fn digest(&self) -> [u8; 32] {
-        crypto::hash::sha256(self.der)
+    /// SHA-256 of the public key (`SubjectPublicKeyInfo`).
+    pub fn key_digest(&self) -> [u8; 32] {
+        crypto::hash::sha256(self.spki().raw)
     }
 
     /// The subject's name, DER.

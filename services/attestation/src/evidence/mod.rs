@@ -33,8 +33,9 @@ pub struct Examination {
     pub notes: Vec<Reason>,
     /// Names this evidence, so that it is used once.
     pub evidence_hash: [u8; 32],
-    /// SHA-256 of the certificate that attests the key (DER), by which the devices behind one attestation key are counted. Only where the
-    /// chain above the key is good; on iOS that certificate is Apple's and the same for all.
+    /// SHA-256 of the attestation key (`SubjectPublicKeyInfo`), by which the devices behind it are counted. Of the key and not of its certificate,
+    /// which has more than one encoding (an ECDSA signature has two) and may be issued again. Only where the chain above the attested key is
+    /// good; on iOS the attestation key is Apple's and the same for all.
     pub attesting: Option<[u8; 32]>,
     /// How that key came to the device (Android). A remote one is a single device's, one from the factory that of a batch, for privacy's sake of
     /// a hundred thousand or more: a cap that fits the one does not fit the other.

@@ -51,7 +51,7 @@ pub struct AndroidPolicy {
     /// Most certificates issued to the device in 30 days (remote provisioning); 0 means any number.
     #[serde(default)]
     pub maximum_issued: u64,
-    /// Most instances that one attesting certificate enrols on one day (UTC).
+    /// Most instances that one attestation key enrols on one day (UTC).
     #[serde(default)]
     pub daily_enrolments: DailyEnrolments,
     /// Accept a leaf whose issuer *name* is not its parent's subject although the parent's key signed it. A few genuine models of
@@ -65,7 +65,7 @@ pub struct AndroidPolicy {
     pub shadow: Vec<Reason>,
 }
 
-/// How many instances may share an attesting certificate in a day, by how it came to the device. 0 means any number.
+/// How many instances may share an attestation key in a day, by how it came to the device. 0 means any number.
 ///
 /// Of each, a genuine phone beyond it is not believed until tomorrow, so a limit lies well above what honest phones do.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

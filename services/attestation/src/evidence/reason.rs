@@ -100,7 +100,7 @@ reasons! {
     PatchInFuture = "android.patch_in_future",
     /// By the device's clock, the key was not made just now. In shadow by default: the challenge proves that it was.
     CreationTime = "android.creation_time",
-    /// Its attesting certificate has enrolled as many instances today as the policy allows.
+    /// Its attestation key has enrolled as many instances today as the policy allows.
     EnrolmentLimit = "android.enrolment_limit",
     /// The attesting key did not come to the device by the way that the policy asks for. In shadow by default: some genuine phones have
     /// factory keys beside the remote ones.
@@ -151,12 +151,14 @@ impl Reason {
     /// network that holds a request back until the next one has arrived (a counter that no longer rises).
     ///
     /// A build that differs from the request's is none: the app names it, the system proves it, and an app that is built wrong would make a
-    /// liar of every phone.
+    /// liar of every phone. Nor is a revoked certificate: it is somebody's word about a batch of phones, which may be taken back, and which a list may
+    /// have wrong.
     pub const fn is_lie(self) -> bool {
         !matches!(
             self,
             Self::NotYetValid
                 | Self::Expired
+                | Self::Revoked
                 | Self::ShapeUnknown
                 | Self::KeyType
                 | Self::ExtensionMalformed

@@ -79,7 +79,7 @@ pub(crate) async fn use_evidence(
     Ok(query.bind::<Bool, _>(used).execute(db).await? == 1)
 }
 
-/// How many instances this attesting certificate has enrolled on this day (UTC), with this one. None is not counted.
+/// How many instances this attestation key has enrolled on this day (UTC), with this one. None is not counted.
 pub(crate) async fn enrolments(
     db: &mut Connection,
     attesting: Option<&[u8; 32]>,

@@ -5,6 +5,8 @@ use attestation::evidence::Reason;
 use attestation::evidence::policy::RequiredProvisioning;
 use testkit::phone::android::{AndroidPhone, DeviceProfile, Provisioning};
 
+use crate::android_forged::Forge;
+use crate::forge::{COMMON_NAME, ORGANIZATION, SERIAL, Spec, TITLE};
 use crate::world::{Phone, World};
 
 /// The phone that the keybox came from, and two that never were.
@@ -64,4 +66,20 @@ async fn a_phone_that_was_issued_many_certificates_is_refused_by_who_counts() {
         assert_eq!(world.verdict(&reply).await, reasons, "{issued}");
     }
     world.stop().await;
+}
+
+/// Attesting certificates are authorities, so a leaked key could certify another for each phone: new to every list, every count, every calendar.
+#[test]
+fn a_leaked_key_certifies_no_attesting_key() {
+    for shape in [Forge::factory, Forge::remote] {
+        let names: [&[(&[u64], &str)]; 2] = [
+            &[(TITLE, "TEE"), (SERIAL, "0123456789abcdef")],
+            &[(COMMON_NAME, "0123456789abcdef"), (ORGANIZATION, "TEE"), (SERIAL, "0123456789abcdef")],
+        ];
+        for name in names {
+            let mut forge = shape();
+            forge.specs.insert(1, Spec::p256(name));
+            assert_eq!(forge.refusals(), [Reason::ShapeUnknown], "{name:?}");
+        }
+    }
 }

@@ -77,16 +77,22 @@ fn a_rule_in_shadow_is_noted_of_stored_evidence_too() {
 
 /// What decides how many certificates a device may have asked for stands in the stored chain as well.
 #[test]
-fn devices_behind_one_attesting_certificate_have_one_digest() {
+fn devices_behind_one_attestation_key_have_one_digest() {
     let mut forge = android_forged::Forge::factory();
     let chain = forge.chain();
     let found = forge.examine(&chain, &forge.specs[0].point());
-    assert_eq!(found.attesting, Some(crypto::hash::sha256(&chain[1])));
+    let key = Certificate::parse(&chain[1]).unwrap().spki().raw.to_vec();
+    assert_eq!(found.attesting, Some(crypto::hash::sha256(&key)));
     assert_eq!(found.provisioning, Some(android::Provisioning::Factory));
     forge.specs[0].key = Spec::p256(&[]).key;
     let other = [vec![forge.specs[0].signed_by(&forge.specs[1])], chain[1..].to_vec()].concat();
     let second = forge.examine(&other, &forge.specs[0].point());
     assert!(second.attesting == found.attesting && second.evidence_hash != found.evidence_hash);
+    // Certified again, under another serial number and in another encoding.
+    forge.specs[1].serial = vec![7];
+    let again = forge.chain();
+    assert_ne!(again[1], chain[1]);
+    assert_eq!(forge.examine(&again, &forge.specs[0].point()).attesting, found.attesting);
     let mut remote = android_forged::Forge::remote();
     let chain_of_one = remote.chain();
     let found_of_one = remote.examine(&chain_of_one, &remote.specs[0].point());

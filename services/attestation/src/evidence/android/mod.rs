@@ -64,7 +64,7 @@ fn try_examine(
     let path = Path::verify(&parsed, trust, now)?;
     let description = KeyDescription::of(path.leaf)?;
     let mut examination = Examination::new(description.attestation_level, crypto::hash::sha256(path.leaf.tbs()));
-    examination.attesting = Some(path.attesting.digest());
+    examination.attesting = Some(path.attesting.key_digest());
     examination.provisioning = Some(path.provisioning);
     examination.patch_level = description.hardware.os_patch_level;
     examination.apply(rules::failed(&path, &description, expected, trust.policy, now), &trust.policy.shadow);

@@ -5,9 +5,13 @@
 //! whatever stands above the attesting certificate must be an authority.
 //!
 //! ```text
-//! factory:  leaf ← attesting (serialNumber) ← 1..3 intermediates (serialNumber) ← root
+//! factory:  leaf ← attesting (serialNumber) ← intermediate (serialNumber) ← root
 //! remote:   leaf ← attesting (O=TEE|StrongBox) ← 2 or 3 of Google's (O=Google LLC) ← root
 //! ```
+//!
+//! A factory has one intermediate and no more (all 25 such chains in the corpus, and as Google's library has it): nearly every attesting
+//! certificate says that it is an authority, so whoever has got its key could put a fresh one below it for each phone, of today's date and
+//! of a name that nobody counts or revokes.
 //!
 //! Policy on what genuine chains get wrong: extensions that cannot be parsed (a CRL distribution point without content in
 //! Huawei's intermediates) are accepted, since nothing is read from them and revocation comes from Google's list; a leaf whose
@@ -164,7 +168,7 @@ fn shape(attesting: &Certificate<'_>, intermediates: &[Certificate<'_>]) -> Resu
     };
     let hardware = matches!(attesting.attribute(&OID_X509_ORGANIZATION_NAME).as_deref(), Some("TEE" | "StrongBox"));
     match intermediates.len() {
-        1..=3 if numbered(attesting) && intermediates.iter().all(numbered) => Ok(Provisioning::Factory),
+        1 if numbered(attesting) && intermediates.iter().all(numbered) => Ok(Provisioning::Factory),
         2..=3 if hardware && intermediates.iter().all(googles) => Ok(Provisioning::Remote),
         _ => Err(Reason::ShapeUnknown),
     }

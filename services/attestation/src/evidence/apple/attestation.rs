@@ -106,7 +106,7 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     let (header, credential, told) = auth_data::with_credential(object.auth_data)?;
 
     let mut examination = Examination::new(Level::SecureEnclave, crypto::hash::sha256(leaf.tbs()));
-    examination.attesting = Some(intermediate.digest());
+    examination.attesting = Some(intermediate.key_digest());
     let mut failed = system.failed(trust.policy);
     let mut rule = |holds: bool, reason: Reason| {
         if !holds {

@@ -1,7 +1,7 @@
 //! What Apple's certificate tells besides the nonce: of the app (…8.5), of who may use the key (…8.6) and of the system (…8.7).
 //!
-//! Apple has not published the formats. They are read as genuine certificates have them: 8.5 and 8.7 of iOS 14 to 18; 8.6 of iOS and macOS 27,
-//! as two other verifiers report it. All are sequences of tagged fields, of which more come with each system; so an extension that is
+//! Apple has not published the formats. They are read as genuine certificates have them: those of iOS 14 to 17 in the corpus, and of iOS 18 and
+//! macOS 27 as other verifiers have published them. All are sequences of tagged fields, of which more come with each system; so an extension that is
 //! not there, or a field, is an older system's and no reason to refuse, and one that cannot be read is noted. Apple has signed it either way.
 //!
 //! App Attest works on a Mac since macOS 27, and an iPad's app runs there too, with the same team and bundle. Only this tells it from a phone.
