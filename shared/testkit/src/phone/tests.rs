@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, Unpar
 use crypto::hash::sha256;
 use crypto::p256::PublicKey;
 use minicbor::Decoder;
+use mobile_sdk::{Attestor as _, DeviceKeys as _, KeySlot};
 use x509_parser::certificate::X509Certificate;
 
 use super::android::{AndroidAttack, AndroidPhone, DeviceProfile};
@@ -327,4 +328,45 @@ fn each_ios_attack_lies_about_one_thing() {
     let other = ios(IosProfile::other_bundle());
     let (_, object) = other.attest_key(&[0; 32]).unwrap();
     assert_eq!(attestation(&object).authenticator_data[..32], sha256(other.app_id().as_bytes()));
+}
+
+/// Leaf of an Android chain, or App Attest key and counter of an assertion: what shows which slot it is of.
+async fn shown(phone: &dyn mobile_sdk::Attestor, slot: KeySlot) -> (String, Vec<u8>) {
+    match phone.assert(slot, &[7; 32]).await.unwrap() {
+        Some(api::attestation::Assertion::AppAttest { key_id, assertion_object }) => {
+            let object = crypto::b64::decode_standard(&assertion_object).unwrap();
+            (key_id, assertion(&object).1[33..].to_vec())
+        }
+        None => match phone.attest(slot, &[7; 32]).await.unwrap() {
+            api::attestation::Evidence::AndroidKey { certificates } => (certificates[0].clone(), Vec::new()),
+            api::attestation::Evidence::AppAttest { .. } => unreachable!("an Android phone"),
+        },
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_one_slot_leaves_the_other_slot_alone() {
+    let (android, _) = android(DeviceProfile::genuine());
+    let before =
+        (android.load(KeySlot::First).await.unwrap().unwrap().public(), shown(&*android, KeySlot::First).await);
+    let second = android.create(KeySlot::Second, b"another").await.unwrap().public();
+    assert_ne!(shown(&*android, KeySlot::Second).await, before.1);
+    assert_eq!(second, android.load(KeySlot::Second).await.unwrap().unwrap().public());
+    android.remove(KeySlot::Second).await.unwrap();
+    assert!(android.load(KeySlot::Second).await.unwrap().is_none());
+    let after = (android.load(KeySlot::First).await.unwrap().unwrap().public(), shown(&*android, KeySlot::First).await);
+    assert_eq!(after, before);
+
+    let ios = ios(IosProfile::genuine());
+    for slot in KeySlot::ALL {
+        ios.create(slot, b"challenge").await.unwrap();
+        ios.attest(slot, &[0; 32]).await.unwrap();
+    }
+    let first = shown(&*ios, KeySlot::First).await;
+    let second = shown(&*ios, KeySlot::Second).await;
+    assert_ne!(first.0, second.0);
+    assert_eq!((first.1, second.1), (1_u32.to_be_bytes().to_vec(), 1_u32.to_be_bytes().to_vec()));
+    ios.remove(KeySlot::Second).await.unwrap();
+    assert!(ios.assert(KeySlot::Second, &[7; 32]).await.is_err());
+    assert_eq!(shown(&*ios, KeySlot::First).await, (first.0, 2_u32.to_be_bytes().to_vec()));
 }
