@@ -32,7 +32,7 @@ pub struct Client {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Held by whoever makes an instance, or removes what is left of one.
     pub(crate) enrolling: tokio::sync::Mutex<()>,
-    /// Counts what the phone has tried by itself, so that who has waited for it does not try again.
+    /// How often this process has tried to enrol anew by itself.
     pub(crate) tries: AtomicU64,
     /// Shared by the logins under way, whose instance must not go.
     pub(crate) logins: tokio::sync::RwLock<()>,

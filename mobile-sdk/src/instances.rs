@@ -61,10 +61,19 @@ pub(crate) struct Instances {
 pub(crate) struct Held {
     pub(crate) instance: Instance,
     pub(crate) signer: Arc<dyn DeviceSigner>,
-    /// How often it had been refused in a row when the call began.
-    pub(crate) refusals: u32,
+    /// As it was when the call began.
+    pub(crate) begun: Begun,
     /// A success is news.
     pub(crate) is_doubted: bool,
+}
+
+/// What had happened when a call began, so that many calls at once do not take one event for many.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Begun {
+    /// Refusals of the instance, in a row.
+    pub(crate) refusals: u32,
+    /// What the phone had tried by itself.
+    pub(crate) tries: u64,
 }
 
 impl Instance {
@@ -145,14 +154,16 @@ impl Client {
 
     /// The instance in use, with its key.
     pub(crate) async fn current(&self) -> Result<Held, Error> {
+        let tries = self.tries.load(Ordering::Acquire);
         let known = self.instances().await?;
         // What an earlier run may have left is removed once, and not while it may be in the making.
         if known.leftovers && !self.started.swap(true, Ordering::AcqRel) {
             self.sweep().await;
         }
-        let (refusals, is_doubted) = (known.refusals, known.refusals > 0 || known.candidate.is_some());
+        let begun = Begun { refusals: known.refusals, tries };
+        let is_doubted = known.refusals > 0 || known.candidate.is_some();
         let held = self.hold(known.current.ok_or(Error::NotEnrolled)?).await?;
-        Ok(Held { refusals, is_doubted, ..held })
+        Ok(Held { begun, is_doubted, ..held })
     }
 
     /// The instance that may take its place, with its key.
@@ -168,7 +179,7 @@ impl Client {
 
     async fn hold(&self, instance: Instance) -> Result<Held, Error> {
         let signer = self.key_of(&instance).await?.ok_or(Error::NotEnrolled)?;
-        Ok(Held { instance, signer, refusals: 0, is_doubted: false })
+        Ok(Held { instance, signer, begun: Begun::default(), is_doubted: false })
     }
 
     pub(crate) async fn has_key(&self, instance: &Instance) -> Result<bool, Error> {

@@ -50,7 +50,7 @@ impl Instances {
             return false;
         }
         // Calls that were under way together have met one bad moment of the servers, not many.
-        if refusal == Refusal::Generic && self.refusals == held.refusals {
+        if refusal == Refusal::Generic && self.refusals == held.begun.refusals {
             self.refusals = self.refusals.saturating_add(1);
         }
         (refusal == Refusal::Unknown || self.refusals >= limit) && self.may_try(now)
@@ -84,7 +84,6 @@ impl Client {
     }
 
     async fn find_candidate(&self, held: &Held, refusal: Refusal) -> Result<bool, Error> {
-        let seen = self.tries.load(Ordering::Acquire);
         let one_at_a_time = self.enrolling.lock().await;
         // Not the servers' time: whoever is on the way could move it.
         let now = self.platform.clock.unix();
@@ -92,7 +91,7 @@ impl Client {
         let is_updated = held.instance.software != self.software();
         let limit = if is_updated { 1 } else { self.config.reenroll_after };
         let is_time = self.change(|known| known.refuse(held, refusal, limit, now)).await?;
-        if is_time && self.tries.load(Ordering::Acquire) == seen {
+        if is_time && self.tries.load(Ordering::Acquire) == held.begun.tries {
             let trace = Trace::start();
             let made = self.make_instance(&trace, |known| known.tried_at = Some(now));
             let made = Box::pin(self.observe("reenroll", &trace, made)).await;

@@ -205,8 +205,8 @@ impl Client {
     async fn credentials(&self, trace: &Trace, refused: Option<&Credentials>) -> Result<Credentials, Error> {
         let mut held = self.current().await?;
         if let Some(refused) = refused {
-            // One call, one refusal.
-            held.refusals = refused.held.refusals;
+            // It is still the same call.
+            held.begun = refused.held.begun;
         }
         let refused_session = refused.map(|refused| refused.session.token_id.as_str());
         let session = match self.session(trace, &held, refused_session).await {

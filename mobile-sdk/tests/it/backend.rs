@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) forgets_instances: AtomicBool,
     /// This one is not, whoever else is.
     pub(crate) disbelieved: Mutex<Option<String>>,
-    pub(crate) refuses_evidence: AtomicBool,
+    pub(crate) refuses_new_instances: AtomicBool,
     pub(crate) last_support_id: Mutex<String>,
     pub(crate) on_the_way: Mutex<OnTheWay>,
     /// Requests with this path get no answer, and are not carried out before the connection ends, or are.
@@ -109,7 +109,7 @@ impl State {
         let date = chrono::DateTime::from_timestamp(self.now(), 0).unwrap().format("%a, %d %b %Y %H:%M:%S GMT");
         let reply = match request.path() {
             "/.well-known/openid-configuration" => self.metadata(request),
-            "/v1/challenges" => self.challenge(),
+            "/v1/challenges" => self.challenge(&request.json()),
             "/v1/attestations" => self.attest(&request.json()),
             "/v1/assertions" => self.assert(&request.json()),
             "/par" => self.oauth(request, |jkt| self.push(request, jkt)),

@@ -1,8 +1,9 @@
 //! A new instance takes the old one's place at once or not at all.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use mobile_sdk::{Client, Error, KeySlot};
+use mobile_sdk::{Client, Error, KeySlot, PlatformError};
 
 use super::backend::Switches;
 use super::on_the_way::OnTheWay;
@@ -151,6 +152,15 @@ async fn a_lost_key_asks_for_an_enrolment() {
     assert_eq!(client.accounts().await, Err(Error::NotEnrolled));
     client.enroll().await.unwrap();
     client.login().await.unwrap();
+    client.accounts().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_platform_that_loses_the_new_key_costs_nobody_the_old_instance() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    phone.keeps_no_keys.store(true, Ordering::SeqCst);
+    assert_eq!(client.enroll().await, Err(Error::Platform(PlatformError::KeyLost)));
     client.accounts().await.unwrap();
 }
 

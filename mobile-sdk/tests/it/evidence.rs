@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
+use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, Purpose, RequestChallenge, SealedKey};
 use crypto::{b64, hpke, random};
 use identity::attestation_token::{self, AudienceKeys};
 use identity::{Cnf, Jwk, Level, client_attestation, evidence, jose};
@@ -12,7 +12,10 @@ use super::backend::{MASTER, State};
 use super::server::Reply;
 
 impl State {
-    pub(super) fn challenge(&self) -> Reply {
+    pub(super) fn challenge(&self, request: &RequestChallenge) -> Reply {
+        if request.purpose == Purpose::Attestation && self.refuses_new_instances.load(Ordering::SeqCst) {
+            return Reply::problem(400, api::problem::code::REQUEST_INVALID);
+        }
         let challenge = random::token(32);
         self.challenges.lock().unwrap().insert(challenge.clone());
         Reply::json(201, &Challenge { challenge, expires_in: 120 })
@@ -20,9 +23,6 @@ impl State {
 
     pub(super) fn attest(&self, request: &Attest) -> Reply {
         self.attestations.fetch_add(1, Ordering::SeqCst);
-        if self.refuses_evidence.load(Ordering::SeqCst) {
-            return Reply::problem(400, api::problem::code::EVIDENCE_MALFORMED);
-        }
         let jwk = Jwk::from_value(&request.device_key).unwrap();
         let session_key = b64::decode(&request.session_public_key).unwrap();
         let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);

@@ -1,7 +1,7 @@
 //! A phone in software: no evidence worth the name, but real keys and real signatures.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use api::attestation::{Assertion, Evidence};
@@ -29,6 +29,8 @@ pub(crate) struct Phone {
     pub(crate) calls: Mutex<Vec<CallRecord>>,
     /// Version and patch level.
     pub(crate) system: Mutex<String>,
+    /// Keys that are made are not there afterwards.
+    pub(crate) keeps_no_keys: AtomicBool,
     trouble: Mutex<Trouble>,
 }
 
@@ -52,6 +54,7 @@ impl Phone {
             offset: AtomicI64::new(0),
             calls: Mutex::default(),
             system: Mutex::new("16, patched".to_owned()),
+            keeps_no_keys: AtomicBool::new(false),
             trouble: Mutex::default(),
         })
     }
@@ -134,7 +137,9 @@ impl DeviceKeys for Phone {
     async fn create(&self, slot: KeySlot, _challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
         self.step(|| {
             let key = Arc::new(SigningKey::generate());
-            self.keys.lock().unwrap().insert(slot, key.clone());
+            if !self.keeps_no_keys.load(Ordering::SeqCst) {
+                self.keys.lock().unwrap().insert(slot, key.clone());
+            }
             key as Arc<dyn DeviceSigner>
         })
     }

@@ -152,6 +152,7 @@ async fn whoever_is_refused_at_login_logs_in_under_the_new_instance_in_the_same_
         assert_eq!(client.login().await.unwrap_err().code(), "oauth.invalid_client_attestation");
     }
     assert_eq!(tries(&backend), 0);
+    assert_eq!(backend.state.assertions.load(Ordering::SeqCst), 1, "what was refused is not shown again");
     // From now on everybody but the old one.
     *backend.state.disbelieved.lock().unwrap() = Some(old);
     believe_everybody(&backend);
@@ -201,6 +202,27 @@ async fn a_clock_that_is_set_back_and_forth_gains_no_try_and_costs_no_more_than_
     later(&backend, &phone, 60);
     code(&client).await;
     assert_eq!(tries(&backend), 2, "and none to wait for ever");
+}
+
+/// Whoever is on the way could move it.
+#[tokio::test]
+async fn the_servers_time_gains_no_try() {
+    let (backend, _phone, client) = with_candidate().await;
+    for _ in 0..2 {
+        backend.state.elapsed.fetch_add(DAY / 2, Ordering::SeqCst);
+        code(&client).await;
+    }
+    assert_eq!(tries(&backend), 1);
+}
+
+#[tokio::test]
+async fn a_new_instance_without_its_key_is_none() {
+    let (backend, phone, client) = with_candidate().await;
+    phone.lose_key(KeySlot::Second);
+    believe_everybody(&backend);
+    client.login().await.unwrap();
+    client.accounts().await.unwrap();
+    assert_eq!(phone.jkt(KeySlot::Second), None);
 }
 
 /// Nobody signs that refusal, so anybody on the way can write it.
@@ -295,11 +317,19 @@ async fn fifty_calls_that_wait_for_a_try_that_fails_do_not_try_again() {
     let client = Arc::new(Client::new(config, phone.platform()).unwrap());
     client.accounts().await.unwrap();
     *backend.state.faults.lock().unwrap() = vec![Fault::Unauthorized; 100];
-    backend.state.refuses_evidence.store(true, Ordering::SeqCst);
+    backend.state.refuses_new_instances.store(true, Ordering::SeqCst);
     let results = fifty(&client).await;
     assert!(results.iter().all(|result| result.as_ref().is_err_and(|error| error.code() == "auth.unauthorized")));
-    let calls = phone.calls.lock().unwrap().iter().filter(|call| call.name == "reenroll").count();
-    assert_eq!(calls, 1);
+    let failures = || {
+        let calls = phone.calls.lock().unwrap();
+        calls.iter().filter(|call| call.name == "reenroll").map(|call| call.error.clone().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(failures(), ["request.invalid"], "the observer learns why");
+    // Without a challenge it had not begun, so the day is not lost.
+    *backend.state.faults.lock().unwrap() = vec![Fault::Unauthorized; 2];
+    assert_eq!(code(&client).await, "auth.unauthorized");
+    assert_eq!(failures().len(), 2);
+    assert_eq!(tries(&backend), 0);
 }
 
 /// One bad moment of the servers is one refusal, however many calls it meets.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mobile_sdk::{Client, Error};
+use mobile_sdk::{Client, Error, KeySlot};
 
 use super::backend::{Fault, Switches};
 use super::on_the_way::OnTheWay;
@@ -131,6 +131,21 @@ async fn a_refresh_under_way_does_not_undo_a_login() {
     login.await.unwrap().unwrap();
     assert_eq!(call.await.unwrap(), Err(Error::LoginRequired), "a call of one person does not become another's");
     assert_eq!(phone.refresh_token(), of_login);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_under_way_does_not_log_in_a_new_instance() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    let call = refreshing(&backend, &client).await;
+    let enrolling = client.clone();
+    let enrolled = tokio::spawn(async move { enrolling.enroll().await });
+    until(|| phone.jkt(KeySlot::Second).is_some()).await;
+    backend.state.refreshes_wait.store(false, Ordering::SeqCst);
+    enrolled.await.unwrap().unwrap();
+    assert!(matches!(call.await.unwrap(), Err(Error::LoginRequired) | Ok(())));
+    assert_eq!(phone.refresh_token(), None);
+    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
 }
 
 #[tokio::test(flavor = "multi_thread")]
