@@ -114,7 +114,8 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// Secure storage (Keystore-encrypted preferences, Keychain), excluded from backups.
+/// Secure storage (Keystore-encrypted preferences, Keychain), excluded from backups. It is read at the beginning of every call, so it has to be
+/// readable whenever the device key can be used. A value is replaced as a whole or not at all.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Reads an entry.
