@@ -1,8 +1,8 @@
 //! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) accounts: AtomicUsize,
     /// What happens to the next API requests instead of their answer.
     pub(crate) faults: Mutex<Vec<Fault>>,
+    /// Requests to the API wait here until there are as many as it says.
+    pub(crate) together: Mutex<Option<Arc<Barrier>>>,
     pub(crate) traces: Mutex<Vec<String>>,
     pub(crate) last_api_request: Mutex<Request>,
     /// Seconds by which time has gone on.
@@ -232,6 +234,8 @@ impl State {
     /// The layers of the API in their order, then the operation.
     fn api(&self, request: &Request) -> Reply {
         *self.last_api_request.lock().unwrap() = request.clone();
+        let together = self.together.lock().unwrap().clone();
+        together.map(|barrier| barrier.wait());
         let fault = self.faults.lock().unwrap().pop();
         match fault {
             Some(Fault::Busy) => return Reply::problem(503, "server.busy").with("retry-after", "0"),
