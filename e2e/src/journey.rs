@@ -33,7 +33,7 @@ pub struct Accounts {
 pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence: &str, checks: &[&str]) -> Result<()> {
     let began = narrator.begin(format!("{name}'s phone proves what it is"));
     phone.client.enroll().await.with_context(|| format!("{name} cannot enroll"))?;
-    let support = phone.client.support_id().await.unwrap_or_default();
+    let support = phone.client.support_id().unwrap_or_default();
     narrator.end(
         began,
         Ended {

@@ -143,5 +143,6 @@ pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
         attestation_keys: vec![answer_key(pki)?],
         require_signed_responses: true,
         retry: Retry::default(),
+        reenroll_after: mobile_sdk::REENROLL_AFTER,
     })
 }

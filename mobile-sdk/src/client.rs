@@ -1,9 +1,9 @@
 //! The client: configuration, the phone, one connection, and what is held in memory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 
-use identity::DeviceSigner;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -11,8 +11,9 @@ use crate::Error;
 use crate::config::{Config, Retry};
 use crate::enroll::Session;
 use crate::flight::Flight;
-use crate::login::{Metadata, Tokens, Vault};
-use crate::platform::Platform;
+use crate::login::{Tokens, Vault};
+use crate::metadata::Metadata;
+use crate::platform::{KeySlot, Platform};
 use crate::transport::{Answer, Failure, Transport};
 
 /// The SDK. Share it in an [`Arc`]; every method may be called from many tasks at once.
@@ -24,10 +25,21 @@ pub struct Client {
     pub(crate) transport: Transport,
     pub(crate) nonces: NonceCache,
     pub(crate) metadata: OnceCell<Metadata>,
-    pub(crate) session: Flight<Session>,
+    sessions: (Flight<Session>, Flight<Session>),
     pub(crate) tokens: Flight<Tokens>,
     pub(crate) vault: Vault,
+    /// Held over every change of the stored instances.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Held by whoever makes an instance, or removes what is left of one.
+    pub(crate) enrolling: tokio::sync::Mutex<()>,
+    /// How often this process has tried to enrol anew by itself.
+    pub(crate) tries: AtomicU64,
+    /// Shared by the logins under way, whose instance must not go.
+    pub(crate) logins: tokio::sync::RwLock<()>,
+    /// What an earlier run has left was looked after.
+    pub(crate) started: AtomicBool,
     last_trace_id: Mutex<Option<String>>,
+    last_support_id: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -41,10 +53,16 @@ impl Client {
             transport,
             nonces: NonceCache::default(),
             metadata: OnceCell::new(),
-            session: Flight::new(),
+            sessions: (Flight::new(), Flight::new()),
             tokens: Flight::new(),
             vault: Vault::default(),
-            last_trace_id: Mutex::new(None),
+            changing: tokio::sync::Mutex::default(),
+            enrolling: tokio::sync::Mutex::default(),
+            tries: AtomicU64::new(0),
+            logins: tokio::sync::RwLock::default(),
+            started: AtomicBool::new(false),
+            last_trace_id: Mutex::default(),
+            last_support_id: Mutex::default(),
         })
     }
 
@@ -57,9 +75,22 @@ impl Client {
         *self.last_trace_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
     }
 
-    /// The device key.
-    pub(crate) async fn signer(&self) -> Result<Arc<dyn DeviceSigner>, Error> {
-        self.platform.device_keys.load().await?.ok_or(Error::NotEnrolled)
+    /// The number to tell support: under it the operator finds what was thought of this phone's last evidence or renewal. There is one
+    /// once this process has had a signed answer to evidence; it says nothing to the app.
+    pub fn support_id(&self) -> Option<String> {
+        self.last_support_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_support_id(&self, id: &str) {
+        *self.last_support_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
+    }
+
+    /// The session of the instance in `slot`.
+    pub(crate) fn session_in(&self, slot: KeySlot) -> &Flight<Session> {
+        match slot {
+            KeySlot::First => &self.sessions.0,
+            KeySlot::Second => &self.sessions.1,
+        }
     }
 
     /// Sends what `make` makes until there is an answer: again when nothing was sent, and, if `repeatable`, also when

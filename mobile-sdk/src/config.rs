@@ -39,7 +39,13 @@ pub struct Config {
     pub require_signed_responses: bool,
     /// Retries.
     pub retry: Retry,
+    /// So many generic refusals in a row make the phone enrol anew by itself, once a day at most; at least 1, else
+    /// [`REENROLL_AFTER`].
+    pub reenroll_after: u32,
 }
+
+/// What [`Config::reenroll_after`] should be when there is no reason for another number: one refusal may be a hiccup of the servers.
+pub const REENROLL_AFTER: u32 = 3;
 
 impl Config {
     /// Says what is wrong before anything is sent.
@@ -66,6 +72,9 @@ impl Config {
         }
         if self.retry.attempts == 0 {
             return Err(Error::Config("retry.attempts is at least 1"));
+        }
+        if self.reenroll_after == 0 {
+            return Err(Error::Config("reenroll_after is at least 1"));
         }
         Ok(())
     }

@@ -3,6 +3,11 @@
 //! The session key arrives sealed (HPKE) to a key pair that is made for this one exchange and is covered by the evidence;
 //! it is kept in memory only, for the minutes that the attestation token lives. Whether the server believed the evidence
 //! cannot be told from its answer, here least of all: there is no such question in this file.
+//!
+//! A new instance is made beside the one in use, in the other [`KeySlot`]. Until its evidence has a signed answer there is nothing to be
+//! seen of it, and whatever fails before leaves the old one, its session and its tokens as they were (ADR 0016).
+
+use std::sync::Arc;
 
 use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
 use crypto::hpke::{KeyPair, Sealed};
@@ -13,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::client::Client;
+use crate::instances::{Held, Instance, Instances, Software};
+use crate::platform::{KeySlot, PlatformError};
 use crate::trace::Trace;
 use crate::transport::Answer;
 
@@ -25,12 +32,13 @@ const MARGIN: i64 = 60;
 
 /// What an attested instance holds for some minutes.
 pub(crate) struct Session {
+    /// Whose it is.
+    jkt: Thumbprint,
     pub(crate) attestation_token: SecretString,
     /// `jti` of the token: names the session key.
     pub(crate) token_id: String,
     pub(crate) key: SecretBytes,
     pub(crate) client_attestation: SecretString,
-    support_id: String,
     renew_at: i64,
 }
 
@@ -44,62 +52,111 @@ struct Exchange {
 impl Client {
     /// Makes a new instance of this installation: a new device key, evidence about it, a first session.
     ///
-    /// A former instance of this phone is forgotten, and with it whoever was logged in.
+    /// When the server's signed answer is there, and not before, the new instance takes the place of a former one, whose key, session
+    /// and tokens are dropped: whoever was logged in has to log in again ([`Error::LoginRequired`]). After an error the former one
+    /// goes on as if nothing had happened.
+    ///
+    /// An app calls this once, and again after [`Error::NotEnrolled`] or when the person asks for it. A refused instance needs no call:
+    /// the SDK then enrols anew by itself, and keeps the former instance until a login under the new one has succeeded.
     pub async fn enroll(&self) -> Result<(), Error> {
         let trace = Trace::start();
-        self.record("enroll", &trace, self.enroll_in(&trace)).await
-    }
-
-    /// The number to tell support: the operator finds what was thought of this instance under it.
-    pub async fn support_id(&self) -> Option<String> {
-        self.session.peek().await.map(|session| session.support_id.clone())
+        self.record("enroll", &trace, Box::pin(self.enroll_in(&trace))).await
     }
 
     async fn enroll_in(&self, trace: &Trace) -> Result<(), Error> {
-        let exchange = self.begin(trace, Purpose::Attestation).await?;
-        // Tokens are bound to the key that is about to be replaced.
-        self.forget_tokens().await?;
-        let os = self.config.app.platform;
-        let device_keys = &self.platform.device_keys;
-        let (signer, binding) = match os {
-            // The key is made with the binding as its challenge, so its thumbprint is not in the binding.
-            Os::Android => {
-                let binding = self.binding(&exchange, &no_thumbprint()?);
-                (device_keys.create(&binding).await?, binding)
-            }
-            Os::Ios => {
-                let signer = device_keys.create(&exchange.challenge_bytes).await?;
-                let binding = self.binding(&exchange, &signer.public().thumbprint());
-                (signer, binding)
+        let enrolled = {
+            let _one_at_a_time = self.enrolling.lock().await;
+            self.mend_instances().await?;
+            match self.make_instance(trace, |_| {}).await {
+                Ok(instance) => self.adopt(&instance, None).await.map(|_| ()),
+                Err(error) => Err(error),
             }
         };
+        if enrolled.is_ok() {
+            // Nobody uses them any more; this waits for a refresh under way, and clears memory.
+            self.tokens.set(None).await;
+        }
+        self.sweep().await;
+        enrolled
+    }
+
+    /// Makes an instance that may take the place of the current one, with a session. For who holds `enrolling`.
+    ///
+    /// `note` is written down together with the fact that it has begun, which is when the server has given a challenge for it.
+    pub(crate) async fn make_instance(
+        &self,
+        trace: &Trace,
+        note: impl FnOnce(&mut Instances),
+    ) -> Result<Instance, Error> {
+        let exchange = self.begin(trace, Purpose::Attestation).await?;
+        let make_room = |known: &mut Instances| {
+            note(known);
+            known.make_room()
+        };
+        let slot = self.change(make_room).await?;
+        let (signer, binding) = self.make_key(slot, &exchange).await?;
         let request = Attest {
             challenge: exchange.challenge.challenge.clone(),
-            platform: os,
+            platform: self.config.app.platform,
             client_id: self.config.client_id.clone(),
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
-            evidence: self.platform.attestor.attest(&binding).await?,
+            evidence: self.platform.attestor.attest(slot, &binding).await?,
             proof: self.proof(&*signer, &exchange, &binding)?,
         };
         let answer = self.post_json(trace, "/v1/attestations", &request).await?;
-        let session = self.open(&exchange, &request.proof, &answer)?;
-        self.session.set(Some(session)).await;
-        Ok(())
+        let instance = Instance::new(slot, &*signer, self.software());
+        let session = self.open(&instance, &exchange, &request.proof, &answer)?;
+        // The platform must have kept the key, or the phone would change a good instance for one that cannot sign.
+        if !self.has_key(&instance).await? {
+            return Err(PlatformError::KeyLost.into());
+        }
+        self.change(|known| known.candidate = Some(instance.clone())).await?;
+        self.session_in(slot).set(Some(session)).await;
+        Ok(instance)
     }
 
-    /// A session that lives a while longer, and is not the one that a server has just refused.
-    pub(crate) async fn session(&self, trace: &Trace, refused: Option<&str>) -> Result<std::sync::Arc<Session>, Error> {
+    async fn make_key(&self, slot: KeySlot, exchange: &Exchange) -> Result<(Arc<dyn DeviceSigner>, [u8; 32]), Error> {
+        let device_keys = &self.platform.device_keys;
+        Ok(match self.config.app.platform {
+            // The key is made with the binding as its challenge, so its thumbprint is not in the binding.
+            Os::Android => {
+                let binding = self.binding(exchange, &no_thumbprint()?);
+                (device_keys.create(slot, &binding).await?, binding)
+            }
+            Os::Ios => {
+                let signer = device_keys.create(slot, &exchange.challenge_bytes).await?;
+                let binding = self.binding(exchange, &signer.public().thumbprint());
+                (signer, binding)
+            }
+        })
+    }
+
+    /// What evidence would show now.
+    pub(crate) fn software(&self) -> Software {
+        Software { build: self.config.app.build.clone(), system: self.platform.attestor.system() }
+    }
+
+    /// A session of `held` that lives a while longer, and is not the one that a server has just refused.
+    pub(crate) async fn session(
+        &self,
+        trace: &Trace,
+        held: &Held,
+        refused: Option<&str>,
+    ) -> Result<Arc<Session>, Error> {
         let usable = |session: &Session| {
-            self.transport.now() < session.renew_at && refused.is_none_or(|refused| refused != session.token_id)
+            session.jkt == held.instance.jkt
+                && self.transport.now() < session.renew_at
+                && refused.is_none_or(|refused| refused != session.token_id)
         };
-        self.session.get(usable, |_| self.renew(trace)).await
+        // On the heap, as whatever is rare: it would make the future of every call larger.
+        self.session_in(held.instance.slot).get(usable, || Box::pin(self.renew(trace, held))).await
     }
 
     /// Renews by assertion: the device key's proof and, on iOS, an App Attest assertion.
-    async fn renew(&self, trace: &Trace) -> Result<Session, Error> {
-        let signer = self.signer().await?;
+    async fn renew(&self, trace: &Trace, held: &Held) -> Result<Session, Error> {
+        let (signer, slot) = (&*held.signer, held.instance.slot);
         let exchange = self.begin(trace, Purpose::Assertion).await?;
         let binding = self.binding(&exchange, &signer.public().thumbprint());
         let request = Assert {
@@ -109,11 +166,11 @@ impl Client {
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
-            assertion: self.platform.attestor.assert(&binding).await?,
-            proof: self.proof(&*signer, &exchange, &binding)?,
+            assertion: self.platform.attestor.assert(slot, &binding).await?,
+            proof: self.proof(signer, &exchange, &binding)?,
         };
         let answer = self.post_json(trace, "/v1/assertions", &request).await?;
-        self.open(&exchange, &request.proof, &answer)
+        self.open(&held.instance, &exchange, &request.proof, &answer)
     }
 
     async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Exchange, Error> {
@@ -139,7 +196,7 @@ impl Client {
     }
 
     /// Only what the server has signed is opened: anybody could have sealed a session key to us.
-    fn open(&self, exchange: &Exchange, proof: &str, answer: &Answer) -> Result<Session, Error> {
+    fn open(&self, instance: &Instance, exchange: &Exchange, proof: &str, answer: &Answer) -> Result<Session, Error> {
         let signature = answer.header(api::header::ATTESTED_SIGNATURE).unwrap_or_default();
         if !attested_answer::verify(signature, &self.config.attestation_keys, proof, answer.body.expose()) {
             return Err(Error::ResponseSignature);
@@ -156,13 +213,14 @@ impl Client {
             .session_keys
             .open(SESSION_INFO, token_id.as_bytes(), &sealed)
             .map_err(|_| Error::Malformed("session_key"))?;
+        self.set_support_id(&attested.support_id);
         Ok(Session {
+            jkt: instance.jkt.clone(),
             renew_at: self.transport.now() + i64::from(issued.expires_in) - MARGIN,
             attestation_token: issued.token.into(),
             token_id,
             key,
             client_attestation: attested.client_attestation.into(),
-            support_id: attested.support_id,
         })
     }
 
@@ -174,13 +232,7 @@ impl Client {
             Ok(request.header(api::header::TRACEPARENT, trace.traceparent()).json(body))
         };
         let answer = self.send_repeatedly(false, make).await?;
-        if answer.is_success() {
-            return Ok(answer);
-        }
-        match answer.into_refusal() {
-            Error::Refused(problem) if problem.code == api::problem::code::INSTANCE_UNKNOWN => Err(Error::NotEnrolled),
-            error => Err(error),
-        }
+        if answer.is_success() { Ok(answer) } else { Err(answer.into_refusal()) }
     }
 }
 
@@ -217,7 +269,7 @@ fn token_id(token: &str) -> Result<String, Error> {
 impl From<jose::JoseError> for Error {
     fn from(error: jose::JoseError) -> Self {
         match error {
-            jose::JoseError::Sign(_) => Self::Platform(crate::PlatformError::KeyLost),
+            jose::JoseError::Sign(_) => Self::Platform(PlatformError::KeyLost),
             _ => Self::Malformed("a proof cannot be made"),
         }
     }

@@ -46,11 +46,12 @@ pub enum Error {
     /// The redirect back from the browser is not the answer to our request.
     #[error("the login's answer is not for this login: {0}")]
     LoginMismatch(&'static str),
-    /// [`crate::Client::enroll`] must come first, or again: the server does not know this instance.
+    /// [`crate::Client::enroll`] must come first, or again: this phone has no instance, or has lost its key.
     #[error("this instance is not enrolled")]
     NotEnrolled,
-    /// [`crate::Client::login`] is needed.
-    #[error("nobody is logged in")]
+    /// [`crate::Client::login`] is needed: nobody is logged in; or the instance is refused, and the phone has enrolled anew beside it:
+    /// tokens are bound to the key of one instance, so the new one takes over with the next login.
+    #[error("a login is needed")]
     LoginRequired,
 }
 

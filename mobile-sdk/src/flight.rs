@@ -1,7 +1,8 @@
 //! One renewal at a time, however many callers need its result.
 //!
 //! Invariants: while a renewal runs, the others wait for it; those that waited share its outcome, good or bad, and do not
-//! start another; a caller that comes back late with a complaint about an *older* value gets the newer one.
+//! start another; a caller that comes back late with a complaint about an *older* value gets the newer one; a value that is not
+//! usable and could not be renewed is gone, so what was refused once is not used again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,11 +28,7 @@ impl<T> Flight<T> {
     }
 
     /// The value if it is usable, else the outcome of a renewal that ended after this call began, else of one now.
-    pub(crate) async fn get<F>(
-        &self,
-        usable: impl Fn(&T) -> bool,
-        renew: impl FnOnce(Option<Arc<T>>) -> F,
-    ) -> Result<Arc<T>, Error>
+    pub(crate) async fn get<F>(&self, usable: impl Fn(&T) -> bool, renew: impl FnOnce() -> F) -> Result<Arc<T>, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -45,7 +42,7 @@ impl<T> Flight<T> {
         {
             return Err(failure.clone());
         }
-        let renewed = renew(slot.value.clone()).await;
+        let renewed = renew().await;
         self.finished.fetch_add(1, Ordering::Release);
         match renewed {
             Ok(value) => {
@@ -54,15 +51,10 @@ impl<T> Flight<T> {
                 Ok(value)
             }
             Err(error) => {
-                slot.failure = Some(error.clone());
+                *slot = Slot { value: None, failure: Some(error.clone()) };
                 Err(error)
             }
         }
-    }
-
-    /// The value as it is.
-    pub(crate) async fn peek(&self) -> Option<Arc<T>> {
-        self.slot.lock().await.value.clone()
     }
 
     /// Takes the value away if it is that one.
@@ -89,7 +81,7 @@ mod tests {
             .map(|_| {
                 let (flight, renewals, outcome) = (flight.clone(), renewals.clone(), outcome.clone());
                 tokio::spawn(async move {
-                    let renew = |_| async {
+                    let renew = || async {
                         renewals.fetch_add(1, Ordering::SeqCst);
                         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                         outcome
@@ -125,15 +117,26 @@ mod tests {
     async fn a_straggler_gets_the_newer_value() {
         let flight = Flight::new();
         flight.set(Some(2)).await;
-        let value = flight.get(|value| *value != 1, |_| async { Err(Error::Unreachable) }).await;
+        let value = flight.get(|value| *value != 1, || async { Err(Error::Unreachable) }).await;
         assert_eq!(value.map(|value| *value), Ok(2));
     }
 
     #[tokio::test]
     async fn a_cancelled_renewal_leaves_room_for_the_next() {
         let flight = Flight::<u32>::new();
-        let never = flight.get(|_| true, |_| std::future::pending());
+        let never = flight.get(|_| true, std::future::pending);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(10), never).await.is_err());
-        assert!(flight.get(|_| true, |_| async { Ok(1) }).await.is_ok());
+        assert!(flight.get(|_| true, || async { Ok(1) }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_and_could_not_be_renewed_is_not_used_again() {
+        let flight = Flight::new();
+        flight.set(Some(1)).await;
+        assert_eq!(
+            flight.get(|value| *value != 1, || async { Err(Error::Unreachable) }).await,
+            Err(Error::Unreachable)
+        );
+        assert_eq!(*flight.get(|_| true, || async { Ok(2) }).await.unwrap(), 2);
     }
 }

@@ -7,12 +7,13 @@
 //! Invariants:
 //! - TLS 1.3, own trust anchors, pins on the verified path; an expired or missing pin set refuses;
 //! - the device key never leaves the phone; the session key never leaves memory;
+//! - a new instance takes the old one's place at once or not at all: whatever fails before leaves the old one as it was;
 //! - every attempt has a proof and a signature of its own; every attempt of one intent has the same idempotency key;
 //! - an outcome that is not known is called that;
 //! - no code for an operating system: what differs is behind the traits of [`platform`].
 //!
-//! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`, `login.rs`
-//! (`oauth.rs`), `request.rs`, `calls.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
+//! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`
+//! (`instances.rs`), `login.rs` (`metadata.rs`, `oauth.rs`), `request.rs`, `calls.rs`, `reenroll.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
 
 mod calls;
 mod client;
@@ -20,22 +21,25 @@ mod config;
 mod enroll;
 mod error;
 mod flight;
+mod instances;
 mod login;
 mod meaning;
+mod metadata;
 mod oauth;
 pub mod pins;
 pub mod platform;
+mod reenroll;
 mod request;
 mod tls;
 mod trace;
 mod transport;
 
 pub use client::Client;
-pub use config::{Config, Retry};
+pub use config::{Config, REENROLL_AFTER, Retry};
 pub use error::Error;
 pub use pins::{HostPins, Pin, PinSet};
 pub use platform::{
-    Attestor, Browser, CallRecord, Clock, DeviceKeys, Observer, Platform, PlatformError, Store, SystemClock,
+    Attestor, Browser, CallRecord, Clock, DeviceKeys, KeySlot, Observer, Platform, PlatformError, Store, SystemClock,
 };
 pub use request::{IdempotencyKey, Response};
 

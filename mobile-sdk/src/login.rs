@@ -9,23 +9,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::hash::{constant_time_eq, sha256};
 use crypto::{SecretString, b64, random};
+use identity::Thumbprint;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::Error;
 use crate::client::Client;
+use crate::instances::Held;
+use crate::metadata::Metadata;
+use crate::platform::KeySlot;
+use crate::reenroll::Refusal;
 use crate::trace::Trace;
 use crate::transport::Answer;
 
-/// Name of the refresh token in secure storage.
-const REFRESH_TOKEN: &str = "redoubt.refresh_token";
+/// Name in secure storage of the refresh token that is bound to the device key in `slot`.
+pub(crate) const fn refresh_token_of(slot: KeySlot) -> &'static str {
+    match slot {
+        KeySlot::First => "redoubt.refresh_token",
+        KeySlot::Second => "redoubt.refresh_token.second",
+    }
+}
+
 /// Renew this long before the access token ends, in seconds.
 const MARGIN: i64 = 30;
 
 /// What the token endpoint gave.
 pub(crate) struct Tokens {
     pub(crate) access_token: SecretString,
+    /// The instance that it is bound to.
+    jkt: Thumbprint,
     renew_at: i64,
     login: u64,
 }
@@ -36,7 +49,7 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 pub(crate) struct Vault {
     /// Held over every use of the stored token.
-    guard: Mutex<()>,
+    pub(crate) guard: Mutex<()>,
     /// Counts logins and logouts; changed under the guard only.
     login: AtomicU64,
 }
@@ -46,26 +59,9 @@ impl Vault {
         self.login.load(Ordering::Acquire)
     }
 
-    fn next_login(&self) -> u64 {
+    pub(crate) fn next_login(&self) -> u64 {
         self.login.fetch_add(1, Ordering::AcqRel) + 1
     }
-}
-
-/// The authorization server's metadata (RFC 8414), as far as we use it.
-#[derive(Debug)]
-pub(crate) struct Metadata {
-    issuer: String,
-    pushed_authorization_request_endpoint: Url,
-    authorization_endpoint: Url,
-    token_endpoint: Url,
-}
-
-#[derive(Deserialize)]
-struct MetadataDocument {
-    issuer: String,
-    pushed_authorization_request_endpoint: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
 }
 
 /// What only we know about a login in progress.
@@ -116,22 +112,33 @@ struct IdTokenClaims {
 }
 
 impl Client {
-    /// Logs a person in through the system browser.
+    /// Logs a person in through the system browser; under the new instance, if the phone has enrolled anew and a server accepts it, which
+    /// then takes the place of the former one.
     pub async fn login(&self) -> Result<(), Error> {
         let trace = Trace::start();
-        self.record("login", &trace, self.login_in(&trace)).await
+        self.record("login", &trace, Box::pin(self.login_in(&trace))).await
     }
 
     /// Forgets the tokens on this phone. (They are bound to the device key and end by themselves.)
     pub async fn logout(&self) -> Result<(), Error> {
-        self.forget_tokens().await
+        // Storage first: memory may have to wait for a refresh, and an app that is killed meanwhile is logged out.
+        {
+            let _guard = self.vault.guard.lock().await;
+            for slot in KeySlot::ALL {
+                self.platform.store.remove(refresh_token_of(slot)).await?;
+            }
+            self.vault.next_login();
+        }
+        self.tokens.set(None).await;
+        Ok(())
     }
 
     async fn login_in(&self, trace: &Trace) -> Result<(), Error> {
+        let _under_way = self.logins.read().await;
         let metadata = self.metadata(trace).await?;
         let attempt =
             Attempt { state: random::token(32), nonce: random::token(32), verifier: random::token(32).into() };
-        let pushed = self.push(trace, metadata, &attempt).await?;
+        let (held, pushed) = self.push_as_accepted(trace, metadata, &attempt).await?;
         let mut url = metadata.authorization_endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.config.client_id)
@@ -146,24 +153,43 @@ impl Client {
             ("code_verifier", attempt.verifier.expose()),
         ];
         // A code is good for one request, so an unknown outcome is not repeated: the person logs in again.
-        let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, false).await?;
+        let answer = self.oauth_post(trace, &held, &metadata.token_endpoint, &form, false).await?;
         let mut answer = self.token_answer(answer, metadata, Some(&attempt.nonce))?;
-        let login = self.keep_login(answer.refresh_token.take()).await?;
-        self.tokens.set(Some(self.tokens(answer, login))).await;
+        let login = self.adopt(&held.instance, answer.refresh_token.take()).await?;
+        self.tokens.set(Some(self.tokens(&held, answer, login))).await;
+        self.sweep().await;
         Ok(())
     }
 
-    /// Puts the refresh token of a new login, or none, in the place of a former one.
-    async fn keep_login(&self, refresh_token: Option<SecretString>) -> Result<u64, Error> {
-        let _guard = self.vault.guard.lock().await;
-        match refresh_token {
-            Some(refresh_token) => self.platform.store.set(REFRESH_TOKEN, refresh_token).await?,
-            None => self.platform.store.remove(REFRESH_TOKEN).await?,
+    /// Under the candidate, if there is one. If the server refuses it, under the current instance, which may work after all; and if
+    /// that is refused, too, under the candidate that this may have been reason to make.
+    async fn push_as_accepted(
+        &self,
+        trace: &Trace,
+        metadata: &Metadata,
+        attempt: &Attempt,
+    ) -> Result<(Held, Pushed), Error> {
+        if let Some(candidate) = self.candidate().await? {
+            match self.push(trace, &candidate, metadata, attempt).await {
+                Err(error) if Refusal::of(&error).is_some() => self.forsake(&candidate.instance).await?,
+                pushed => return Ok((candidate, pushed?)),
+            }
         }
-        Ok(self.vault.next_login())
+        let current = self.current().await?;
+        let error = match self.push(trace, &current, metadata, attempt).await {
+            Ok(pushed) => return Ok((current, pushed)),
+            Err(error) => self.after_error(&current, error).await,
+        };
+        match self.candidate().await? {
+            Some(candidate) if error == Error::LoginRequired => {
+                let pushed = self.push(trace, &candidate, metadata, attempt).await?;
+                Ok((candidate, pushed))
+            }
+            _ => Err(error),
+        }
     }
 
-    async fn push(&self, trace: &Trace, metadata: &Metadata, attempt: &Attempt) -> Result<Pushed, Error> {
+    async fn push(&self, trace: &Trace, held: &Held, metadata: &Metadata, attempt: &Attempt) -> Result<Pushed, Error> {
         let challenge = b64::encode(&sha256(attempt.verifier.expose().as_bytes()));
         let form = [
             ("response_type", "code"),
@@ -176,7 +202,7 @@ impl Client {
             ("code_challenge_method", "S256"),
         ];
         let url = &metadata.pushed_authorization_request_endpoint;
-        let answer = self.oauth_post(trace, url, &form, true).await?;
+        let answer = self.oauth_post(trace, held, url, &form, true).await?;
         if answer.is_success() { answer.json() } else { Err(oauth_refusal(answer)) }
     }
 
@@ -201,18 +227,27 @@ impl Client {
     }
 
     /// An access token that lives a while longer, and is not the one that a server has just refused.
-    pub(crate) async fn access(&self, trace: &Trace, refused: Option<&Arc<Tokens>>) -> Result<Arc<Tokens>, Error> {
+    pub(crate) async fn access(
+        &self,
+        trace: &Trace,
+        held: &Held,
+        refused: Option<&Arc<Tokens>>,
+    ) -> Result<Arc<Tokens>, Error> {
         let usable = |tokens: &Tokens| {
             let is_refused = refused.is_some_and(|refused| std::ptr::eq(Arc::as_ptr(refused), tokens));
-            tokens.login == self.vault.login() && self.transport.now() < tokens.renew_at && !is_refused
+            tokens.login == self.vault.login()
+                && tokens.jkt == held.instance.jkt
+                && self.transport.now() < tokens.renew_at
+                && !is_refused
         };
-        self.tokens.get(usable, |_| self.refresh(trace)).await
+        self.tokens.get(usable, || Box::pin(self.refresh(trace, held))).await
     }
 
-    async fn refresh(&self, trace: &Trace) -> Result<Tokens, Error> {
+    async fn refresh(&self, trace: &Trace, held: &Held) -> Result<Tokens, Error> {
+        let name = refresh_token_of(held.instance.slot);
         let (login, refresh_token) = {
             let _guard = self.vault.guard.lock().await;
-            (self.vault.login(), self.platform.store.get(REFRESH_TOKEN).await?.ok_or(Error::LoginRequired)?)
+            (self.vault.login(), self.platform.store.get(name).await?.ok_or(Error::LoginRequired)?)
         };
         let metadata = self.metadata(trace).await?;
         let form = [
@@ -220,7 +255,7 @@ impl Client {
             ("refresh_token", refresh_token.expose()),
             ("client_id", &self.config.client_id),
         ];
-        let answer = self.oauth_post(trace, &metadata.token_endpoint, &form, true).await?;
+        let answer = self.oauth_post(trace, held, &metadata.token_endpoint, &form, true).await?;
         let answer = self.token_answer(answer, metadata, None);
         let _guard = self.vault.guard.lock().await;
         if self.vault.login() != login {
@@ -229,12 +264,12 @@ impl Client {
         match answer {
             Ok(mut answer) => {
                 if let Some(refresh_token) = answer.refresh_token.take() {
-                    self.platform.store.set(REFRESH_TOKEN, refresh_token).await?;
+                    self.platform.store.set(name, refresh_token).await?;
                 }
-                Ok(self.tokens(answer, login))
+                Ok(self.tokens(held, answer, login))
             }
             Err(Error::OAuth(code)) if code == "invalid_grant" => {
-                self.remove_refused(&refresh_token).await?;
+                self.remove_refused(name, &refresh_token).await?;
                 Err(Error::LoginRequired)
             }
             Err(error) => Err(error),
@@ -242,17 +277,17 @@ impl Client {
     }
 
     /// Another process of the app may have stored a newer one, which was not refused.
-    async fn remove_refused(&self, refused: &SecretString) -> Result<(), Error> {
-        let stored = self.platform.store.get(REFRESH_TOKEN).await?;
+    async fn remove_refused(&self, name: &str, refused: &SecretString) -> Result<(), Error> {
+        let stored = self.platform.store.get(name).await?;
         if stored.is_some_and(|stored| constant_time_eq(stored.expose().as_bytes(), refused.expose().as_bytes())) {
-            self.platform.store.remove(REFRESH_TOKEN).await?;
+            self.platform.store.remove(name).await?;
         }
         Ok(())
     }
 
-    fn tokens(&self, answer: TokenAnswer, login: u64) -> Tokens {
+    fn tokens(&self, held: &Held, answer: TokenAnswer, login: u64) -> Tokens {
         let renew_at = self.transport.now() + i64::from(answer.expires_in) - MARGIN;
-        Tokens { access_token: answer.access_token, renew_at, login }
+        Tokens { access_token: answer.access_token, jkt: held.instance.jkt.clone(), renew_at, login }
     }
 
     fn token_answer(&self, answer: Answer, metadata: &Metadata, nonce: Option<&str>) -> Result<TokenAnswer, Error> {
@@ -281,49 +316,6 @@ impl Client {
             && claims.exp > self.transport.now()
             && claims.nonce.as_deref() == Some(nonce);
         if is_ours { Ok(()) } else { Err(Error::LoginMismatch("id_token")) }
-    }
-
-    pub(crate) async fn forget_tokens(&self) -> Result<(), Error> {
-        // Storage first: memory may have to wait for a refresh, and an app that is killed meanwhile is logged out.
-        self.keep_login(None).await?;
-        self.tokens.set(None).await;
-        Ok(())
-    }
-
-    /// The metadata, fetched once.
-    async fn metadata(&self, trace: &Trace) -> Result<&Metadata, Error> {
-        self.metadata.get_or_try_init(|| self.fetch_metadata(trace)).await
-    }
-
-    async fn fetch_metadata(&self, trace: &Trace) -> Result<Metadata, Error> {
-        let issuer = self.config.auth_issuer.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{issuer}/.well-known/openid-configuration"))
-            .map_err(|_| Error::Config("auth_issuer"))?;
-        let make = || {
-            let request = self.transport.request(reqwest::Method::GET, url.clone());
-            Ok(request.header(api::header::TRACEPARENT, trace.traceparent()))
-        };
-        let answer = self.send_repeatedly(true, make).await?;
-        if !answer.is_success() {
-            return Err(answer.into_refusal());
-        }
-        let document: MetadataDocument = answer.json()?;
-        // RFC 8414 §3.3.
-        if document.issuer.trim_end_matches('/') != issuer {
-            return Err(Error::Malformed("the metadata is of another issuer"));
-        }
-        Ok(Metadata {
-            pushed_authorization_request_endpoint: self.endpoint(&document.pushed_authorization_request_endpoint)?,
-            authorization_endpoint: self.endpoint(&document.authorization_endpoint)?,
-            token_endpoint: self.endpoint(&document.token_endpoint)?,
-            issuer: document.issuer,
-        })
-    }
-
-    /// An endpoint must be where the issuer is, and so where its pins are.
-    fn endpoint(&self, text: &str) -> Result<Url, Error> {
-        let url = Url::parse(text).ok().filter(|url| url.origin() == self.config.auth_issuer.origin());
-        url.ok_or(Error::Malformed("an endpoint is not the issuer's"))
     }
 }
 

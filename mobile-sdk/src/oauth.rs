@@ -13,6 +13,7 @@ use url::Url;
 use crate::Error;
 use crate::client::Client;
 use crate::enroll::Session;
+use crate::instances::Held;
 use crate::trace::Trace;
 use crate::transport::{Answer, secret_header};
 
@@ -30,23 +31,29 @@ pub(crate) fn error_code(answer: &Answer) -> Option<String> {
 }
 
 impl Client {
-    /// Posts a form; grants the server's wish for a nonce (RFC 9449 §8) or a fresh attestation once each, with a new proof.
+    /// Posts a form as `held`; grants the server's wish for a nonce (RFC 9449 §8) or a fresh attestation once each, with a new proof.
     pub(crate) async fn oauth_post(
         &self,
         trace: &Trace,
+        held: &Held,
         url: &Url,
         form: &[(&str, &str)],
         repeatable: bool,
     ) -> Result<Answer, Error> {
         let (mut nonce_asked, mut fresh_asked) = (false, false);
-        let mut session = self.session(trace, None).await?;
+        let mut session = self.session(trace, held, None).await?;
         loop {
-            let answer = self.oauth_post_once(trace, &session, url, form, repeatable).await?;
+            let answer = self.oauth_post_once(trace, (held, &session), url, form, repeatable).await?;
             match error_code(&answer).as_deref() {
                 Some("use_dpop_nonce") if !nonce_asked => nonce_asked = true,
                 Some("use_fresh_attestation") if !fresh_asked => {
                     fresh_asked = true;
-                    session = self.session(trace, Some(&session.token_id)).await?;
+                    session = self.session(trace, held, Some(&session.token_id)).await?;
+                }
+                Some("invalid_client_attestation") => {
+                    // The next one who asks gets another: this one may be of a time when the phone had something to mend.
+                    self.session_in(held.instance.slot).forget(|it| it.token_id == session.token_id).await;
+                    return Ok(answer);
                 }
                 _ => return Ok(answer),
             }
@@ -56,16 +63,15 @@ impl Client {
     async fn oauth_post_once(
         &self,
         trace: &Trace,
-        session: &Session,
+        (held, session): (&Held, &Session),
         url: &Url,
         form: &[(&str, &str)],
         repeatable: bool,
     ) -> Result<Answer, Error> {
-        let signer = self.signer().await?;
         let body: SecretString = serde_urlencoded::to_string(form).map_err(|_| Error::Malformed("form"))?.into();
         let make = || {
             let (now, jti, nonce) = (self.transport.now(), crypto::random::token(16), self.nonces.get(url));
-            let proof = dpop::create(&*signer, "POST", url.as_str(), now, &jti, None, nonce.as_deref())?;
+            let proof = dpop::create(&*held.signer, "POST", url.as_str(), now, &jti, None, nonce.as_deref())?;
             Ok(self
                 .transport
                 .request(Method::POST, url.clone())

@@ -9,6 +9,7 @@ use api::attestation::{Assertion, Evidence};
 use async_trait::async_trait;
 use crypto::SecretString;
 use identity::DeviceSigner;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::Url;
 
@@ -21,7 +22,7 @@ pub enum PlatformError {
     /// Not now: locked, or the vendor's service does not answer. Try later.
     #[error("not available at the moment")]
     Unavailable,
-    /// The key is gone (reinstalled, restored, locked out). The instance must enroll again.
+    /// The key is gone (reinstalled, restored, locked out). The app must call [`crate::Client::enroll`] again.
     #[error("the key is lost")]
     KeyLost,
     /// Anything else.
@@ -40,26 +41,59 @@ impl PlatformError {
     }
 }
 
-/// The device key: P-256, made in hardware, never exported (Secure Enclave, `StrongBox` or TEE).
+/// Where an instance's keys are. There are two places, so that a new instance is made beside the one in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySlot {
+    /// The place of a phone's first instance.
+    First,
+    /// The place of the one that follows; the next one is in the first again.
+    Second,
+}
+
+impl KeySlot {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+
+    /// Not this one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+/// Device keys: P-256, made in hardware, never exported (Secure Enclave, `StrongBox` or TEE). At most one in each slot.
 #[async_trait]
 pub trait DeviceKeys: Send + Sync {
-    /// Makes the device key, in place of a former one.
+    /// Makes a device key in `slot`, in place of a former one there, and leaves the other slot alone.
     ///
     /// On Android `challenge` goes into the key's attestation; iOS has no use for it.
-    async fn create(&self, challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError>;
+    async fn create(&self, slot: KeySlot, challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError>;
 
-    /// The device key of an earlier run, if there is one.
-    async fn load(&self) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError>;
+    /// The device key in `slot`, perhaps of an earlier run, if there is one.
+    async fn load(&self, slot: KeySlot) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError>;
+
+    /// Destroys what is in `slot`: the device key and, on iOS, the App Attest key that goes with it. There need not be any.
+    async fn remove(&self, slot: KeySlot) -> Result<(), PlatformError>;
 }
 
 /// Evidence of the platform about app and device, over a binding that the SDK computes.
 #[async_trait]
 pub trait Attestor: Send + Sync {
-    /// Evidence for a new instance: Android the chain of the device key, iOS an App Attest object over `binding`.
-    async fn attest(&self, binding: &[u8; 32]) -> Result<Evidence, PlatformError>;
+    /// Evidence for a new instance: Android the chain of the device key in `slot`, iOS an App Attest object over `binding` by a new
+    /// App Attest key, which belongs to `slot` from now on.
+    async fn attest(&self, slot: KeySlot, binding: &[u8; 32]) -> Result<Evidence, PlatformError>;
 
-    /// Evidence for a renewal: iOS an assertion over `binding`; Android has none, the device key's proof is enough.
-    async fn assert(&self, binding: &[u8; 32]) -> Result<Option<Assertion>, PlatformError>;
+    /// Evidence for a renewal: iOS an assertion over `binding` by the App Attest key of `slot`; Android has none, the device key's
+    /// proof is enough.
+    async fn assert(&self, slot: KeySlot, binding: &[u8; 32]) -> Result<Option<Assertion>, PlatformError>;
+
+    /// The operating system as evidence would describe it, version and patch level, in any spelling: it is compared with itself only
+    /// and never sent. Another text than at enrolment says that evidence would now show something else.
+    fn system(&self) -> String;
 }
 
 /// The system browser (Custom Tabs, `ASWebAuthenticationSession`); never a web view, which the app could read (RFC 8252 §8.12).
@@ -80,7 +114,8 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// Secure storage (Keystore-encrypted preferences, Keychain), excluded from backups.
+/// Secure storage (Keystore-encrypted preferences, Keychain), excluded from backups. It is read at the beginning of every call, so it has to be
+/// readable whenever the device key can be used. A value is replaced as a whole or not at all.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Reads an entry.

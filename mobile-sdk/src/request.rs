@@ -10,16 +10,18 @@
 use std::sync::Arc;
 
 use crypto::SecretString;
+use identity::dpop;
 use identity::message_signature::{RequestParts, SignedHeaders, sign};
-use identity::{DeviceSigner, dpop};
 use reqwest::Method;
 use url::Url;
 
 use crate::Error;
 use crate::client::{Client, may_repeat};
 use crate::enroll::Session;
+use crate::instances::Held;
 use crate::login::Tokens;
 use crate::meaning::{Meaning, is_before_handlers, is_no_outcome, wants_nonce};
+use crate::reenroll::Refusal;
 use crate::trace::Trace;
 use crate::transport::{Answer, Failure, secret_header};
 
@@ -75,9 +77,9 @@ pub(crate) struct Call<'a> {
 
 /// What one attempt is made with.
 struct Credentials {
+    held: Held,
     session: Arc<Session>,
     tokens: Arc<Tokens>,
-    signer: Arc<dyn DeviceSigner>,
 }
 
 /// The second chances that a call has used up.
@@ -157,8 +159,12 @@ impl Client {
             };
             self.nonces.note(&call.url, &answer);
             match self.meaning(call, &answer, &credentials.session, (&signature, nonce.is_some())) {
-                Meaning::Done(response) => return Ok(response),
+                Meaning::Done(response) => {
+                    self.after_success(&credentials.held).await;
+                    return Ok(response);
+                }
                 Meaning::Refused(problem) => {
+                    self.after_success(&credentials.held).await;
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
                     chances.uncertain &=
                         problem.status == 403 || is_before_handlers(&problem) || is_no_outcome(&problem);
@@ -173,11 +179,16 @@ impl Client {
                     } else if answer.status == 401 && !chances.credentials {
                         chances.credentials = true;
                         credentials = self.credentials(trace, Some(&credentials)).await?;
+                    } else if answer.status == 401 && !wants_nonce(&answer) {
+                        // Everything was renewed, and is refused all the same.
+                        let refusal = answer.into_refusal();
+                        return Err(self.after_refusal(&credentials.held, Refusal::Generic, refusal).await);
                     } else {
                         return Err(answer.into_refusal());
                     }
                 }
                 Meaning::Busy => {
+                    self.after_success(&credentials.held).await;
                     if !self.config.retry.wait(chances.attempt, answer.retry_after()).await {
                         return Err(Error::Busy(answer.retry_after()));
                     }
@@ -192,26 +203,20 @@ impl Client {
 
     /// Credentials that are fresh and, of each kind, not the refused ones: the servers do not say which it was.
     async fn credentials(&self, trace: &Trace, refused: Option<&Credentials>) -> Result<Credentials, Error> {
+        let mut held = self.current().await?;
+        if let Some(refused) = refused {
+            // It is still the same call.
+            held.begun = refused.held.begun;
+        }
         let refused_session = refused.map(|refused| refused.session.token_id.as_str());
-        let session = match self.session(trace, refused_session).await {
-            // What was refused is not used again, or the next call would not come to see why there is nothing better.
-            Err(error) => {
-                self.session.forget(|session| refused_session == Some(session.token_id.as_str())).await;
-                return Err(error);
-            }
-            session => session?,
+        let session = match self.session(trace, &held, refused_session).await {
+            Ok(session) => session,
+            Err(error) => return Err(self.after_error(&held, error).await),
         };
-        let refused_tokens = refused.map(|refused| &refused.tokens);
-        let tokens = match self.access(trace, refused_tokens).await {
-            Err(error) => {
-                let is_refused =
-                    |tokens: &Tokens| refused_tokens.is_some_and(|refused| std::ptr::eq(&raw const **refused, tokens));
-                self.tokens.forget(is_refused).await;
-                return Err(error);
-            }
-            tokens => tokens?,
-        };
-        Ok(Credentials { session, tokens, signer: self.signer().await? })
+        match self.access(trace, &held, refused.map(|refused| &refused.tokens)).await {
+            Ok(tokens) => Ok(Credentials { held, session, tokens }),
+            Err(error) => Err(self.after_error(&held, error).await),
+        }
     }
 
     async fn after_failure(&self, call: &Call<'_>, chances: &Chances, failure: Failure) -> Result<(), Error> {
@@ -273,7 +278,7 @@ impl Client {
         let access_token = with.tokens.access_token.expose();
         let (now, jti) = (self.transport.now(), crypto::random::token(16));
         let (htm, htu) = (call.method.as_str(), without_query(&call.url));
-        let proof = dpop::create(&*with.signer, htm, htu.as_str(), now, &jti, Some(access_token), nonce)?;
+        let proof = dpop::create(&*with.held.signer, htm, htu.as_str(), now, &jti, Some(access_token), nonce)?;
         let mut headers = vec![
             (api::header::AUTHORIZATION, format!("DPoP {access_token}").into()),
             (api::header::DPOP, proof.into()),

@@ -29,7 +29,7 @@ impl Trace {
 }
 
 impl Client {
-    /// Runs `work` as the call `name` and tells the observer how it went.
+    /// Runs `work` as the call `name` of the app and tells the observer how it went.
     pub(crate) async fn record<T>(
         &self,
         name: &'static str,
@@ -37,6 +37,16 @@ impl Client {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         self.set_last_trace_id(trace.trace_id());
+        self.observe(name, trace, work).await
+    }
+
+    /// The same for what the SDK does by itself: the app's call stays the last one.
+    pub(crate) async fn observe<T>(
+        &self,
+        name: &'static str,
+        trace: &Trace,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let start = self.platform.clock.unix_nanos();
         let result = work.await;
         if let Some(observer) = &self.platform.observer {

@@ -1,37 +1,52 @@
 //! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 
-use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, SealedKey};
 use crypto::p256::SigningKey;
-use crypto::{SecretBytes, b64, hpke, random};
+use crypto::{SecretBytes, b64, random};
 use identity::attestation_token::{self, AudienceKeys, Master};
 use identity::message_signature::{RequestParts, ResponseParts, parse, sign_response};
-use identity::{Cnf, Jwk, Level, Thumbprint, client_attestation, dpop, evidence, jose};
+use identity::{Thumbprint, client_attestation, dpop, jose};
 use mobile_sdk::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::on_the_way::OnTheWay;
 use super::server::{Reply, Request};
 pub(crate) use super::switches::{Fault, Signed, Switches};
 
 const MASTER: &[u8] = b"a master key of tests";
-const CLIENT: &str = "redoubt-mobile";
+pub(super) const CLIENT: &str = "redoubt-mobile";
 
-/// What the backend knows and how it shall behave.
-fn master() -> Master {
+pub(super) fn master() -> Master {
     Master::new(1, SecretBytes::new(MASTER.to_vec()))
 }
 
+/// What the backend knows and how it shall behave.
 #[derive(Default)]
 pub(crate) struct State {
-    challenges: Mutex<HashSet<String>>,
-    session_keys: Mutex<HashMap<String, SecretBytes>>,
+    pub(super) challenges: Mutex<HashSet<String>>,
+    pub(super) session_keys: Mutex<HashMap<String, SecretBytes>>,
     pushed: Mutex<HashMap<String, HashMap<String, String>>>,
     codes: Mutex<HashMap<String, HashMap<String, String>>>,
-    access_tokens: Mutex<HashSet<String>>,
+    /// By the thumbprint of the instance that they are bound to.
+    access_tokens: Mutex<HashMap<String, String>>,
+    /// With the thumbprint that they are bound to.
+    refresh_tokens: Mutex<HashMap<String, String>>,
+    /// Thumbprints of the instances that are believed; the others get decoys, which nobody accepts. Everybody is when `None`.
+    pub(crate) believed: Mutex<Option<Vec<String>>>,
+    /// Nobody has attested, says whoever answers renewals.
+    pub(crate) forgets_instances: AtomicBool,
+    /// This one is not, whoever else is.
+    pub(crate) disbelieved: Mutex<Option<String>>,
+    pub(crate) refuses_new_instances: AtomicBool,
+    pub(crate) last_support_id: Mutex<String>,
+    pub(crate) on_the_way: Mutex<OnTheWay>,
+    /// Requests with this path get no answer, and are not carried out before the connection ends, or are.
+    pub(crate) silent: Mutex<Option<(&'static str, bool)>>,
+    pub(crate) attestations: AtomicUsize,
     /// The nonce that proofs must have now; none is asked for when `None`.
     pub(crate) nonce: Mutex<Option<String>>,
     jtis: Mutex<HashSet<String>>,
@@ -49,6 +64,8 @@ pub(crate) struct State {
     pub(crate) accounts: AtomicUsize,
     /// What happens to the next API requests instead of their answer.
     pub(crate) faults: Mutex<Vec<Fault>>,
+    /// Requests to the API wait here until there are as many as it says.
+    pub(crate) together: Mutex<Option<Arc<Barrier>>>,
     pub(crate) traces: Mutex<Vec<String>>,
     pub(crate) last_api_request: Mutex<Request>,
     /// Seconds by which time has gone on.
@@ -58,10 +75,10 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(switches: Switches) -> Self {
-        Self { switches, ..Self::default() }
+        Self { on_the_way: Mutex::new(switches.on_the_way), switches, ..Self::default() }
     }
 
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         SystemClock.unix() + self.elapsed.load(Ordering::SeqCst)
     }
 
@@ -70,12 +87,36 @@ impl State {
         self.access_tokens.lock().unwrap().clear();
     }
 
+    /// Only these instances are believed from now on.
+    pub(crate) fn believe_only(&self, thumbprints: &[String]) {
+        *self.believed.lock().unwrap() = Some(thumbprints.to_vec());
+    }
+
+    fn believes(&self, jkt: &Thumbprint) -> bool {
+        if self.disbelieved.lock().unwrap().as_deref() == Some(jkt.as_str()) {
+            return false;
+        }
+        self.believed.lock().unwrap().as_ref().is_none_or(|believed| believed.iter().any(|it| it == jkt.as_str()))
+    }
+
     pub(crate) fn handle(&self, request: &Request) -> Reply {
+        let silent = self.silent.lock().unwrap().filter(|(path, _)| *path == request.path());
+        match silent {
+            Some((_, false)) => Reply::Hang,
+            Some((_, true)) => {
+                self.answer(request);
+                Reply::Hang
+            }
+            None => self.answer(request),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
         self.traces.lock().unwrap().extend(request.header("traceparent").map(str::to_owned));
         let date = chrono::DateTime::from_timestamp(self.now(), 0).unwrap().format("%a, %d %b %Y %H:%M:%S GMT");
         let reply = match request.path() {
             "/.well-known/openid-configuration" => self.metadata(request),
-            "/v1/challenges" => self.challenge(),
+            "/v1/challenges" => self.challenge(&request.json()),
             "/v1/attestations" => self.attest(&request.json()),
             "/v1/assertions" => self.assert(&request.json()),
             "/par" => self.oauth(request, |jkt| self.push(request, jkt)),
@@ -96,95 +137,8 @@ impl State {
         Reply::json(200, &document)
     }
 
-    fn challenge(&self) -> Reply {
-        let challenge = random::token(32);
-        self.challenges.lock().unwrap().insert(challenge.clone());
-        Reply::json(201, &Challenge { challenge, expires_in: 120 })
-    }
-
-    fn attest(&self, request: &Attest) -> Reply {
-        let jwk = Jwk::from_value(&request.device_key).unwrap();
-        let session_key = b64::decode(&request.session_public_key).unwrap();
-        let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
-        assert_eq!(
-            request.evidence,
-            api::attestation::Evidence::AndroidKey { certificates: vec![b64::encode_standard(&binding)] }
-        );
-        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
-        let issued = self.issue(&jwk, &session_key, &request.app);
-        self.switches.on_the_way.pass(issued, &request.proof, &session_key)
-    }
-
-    fn assert(&self, request: &Assert) -> Reply {
-        self.assertions.fetch_add(1, Ordering::SeqCst);
-        if let Some(code) = self.switches.assertion_error {
-            return Reply::problem(404, code);
-        }
-        let jwk = Jwk::from_value(&request.device_key).unwrap();
-        let session_key = b64::decode(&request.session_public_key).unwrap();
-        let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
-        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
-        let issued = self.issue(&jwk, &session_key, &request.app);
-        self.switches.on_the_way.pass(issued, &request.proof, &session_key)
-    }
-
-    fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, binding: &[u8; 32]) {
-        let proof = jose::parse(proof, "redoubt-instance-proof+jwt").unwrap();
-        let claims: Value = proof.verify_es256(jwk.public_key()).unwrap();
-        assert_eq!(claims["challenge"], challenge);
-        assert_eq!(claims["evidence_hash"], b64::encode(binding));
-        assert!((claims["iat"].as_i64().unwrap() - self.now()).abs() < 10);
-    }
-
-    fn binding(&self, challenge: &str, jwk: &Jwk, session_key: &[u8], app: &App) -> [u8; 32] {
-        assert!(self.challenges.lock().unwrap().remove(challenge), "a challenge is used once");
-        let bytes = b64::decode(challenge).unwrap();
-        evidence::binding(app.platform, &bytes, &jwk.thumbprint(), session_key, CLIENT, app)
-    }
-
-    fn issue(&self, jwk: &Jwk, session_key: &[u8], app: &App) -> Attested {
-        let (now, jti, support_id) = (self.now(), random::token(16), random::token(8));
-        let key = &master().key("ledger", attestation_token::epoch_of(now));
-        let claims = attestation_token::Claims {
-            iss: attestation_token::ISSUER.into(),
-            aud: "ledger".into(),
-            iat: now,
-            exp: now + 300,
-            jti: jti.clone(),
-            cnf: Cnf { jkt: jwk.thumbprint() },
-            client_id: CLIENT.into(),
-            app: app.clone(),
-            level: Level::Software,
-            policy: "test".into(),
-            support_id: support_id.clone(),
-        };
-        let secret = attestation_token::session_key(key.secret.expose(), &jti);
-        let sealed = hpke::seal(session_key, b"redoubt-session-key-v1", jti.as_bytes(), secret.expose()).unwrap();
-        self.session_keys.lock().unwrap().insert(jti, secret);
-        let client = client_attestation::Claims {
-            sub: CLIENT.into(),
-            iat: now,
-            exp: now + 300,
-            jti: random::token(16),
-            cnf: client_attestation::Confirmation { jwk: jwk.clone() },
-            app: app.clone(),
-            level: Level::Software,
-            support_id: support_id.clone(),
-        };
-        Attested {
-            support_id,
-            client_attestation: client_attestation::issue(key, &client).unwrap(),
-            tokens: vec![AudienceToken {
-                audience: "ledger".into(),
-                token: attestation_token::issue(key, &claims).unwrap(),
-                expires_in: 300,
-                session_key: SealedKey { enc: b64::encode(&sealed.enc), ciphertext: b64::encode(&sealed.ct) },
-            }],
-        }
-    }
-
     /// Client attestation, proof and nonce; then what the endpoint does.
-    fn oauth(&self, request: &Request, then: impl FnOnce(Thumbprint) -> Reply) -> Reply {
+    fn oauth(&self, request: &Request, then: impl FnOnce(&Thumbprint) -> Reply) -> Reply {
         let keys = AudienceKeys::derive(&[master()], "ledger", self.now());
         let attested =
             client_attestation::verify(request.header("oauth-client-attestation").unwrap(), &keys, self.now());
@@ -193,11 +147,14 @@ impl State {
             return Reply::json(400, &json!({"error": "use_dpop_nonce"})).with("dpop-nonce", &nonce);
         };
         assert_eq!(proof.jkt, attested.unwrap().cnf.jwk.thumbprint(), "combined mode: one key");
+        if !self.believes(&proof.jkt) {
+            return Reply::json(401, &json!({"error": "invalid_client_attestation"}));
+        }
         let stale = &self.stale_attestations;
         if stale.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Reply::json(401, &json!({"error": "use_fresh_attestation"}));
         }
-        then(proof.jkt)
+        then(&proof.jkt)
     }
 
     /// The proof, unless it lacks the nonce that is asked for.
@@ -215,9 +172,10 @@ impl State {
         Some(proof)
     }
 
-    fn push(&self, request: &Request, _jkt: Thumbprint) -> Reply {
+    fn push(&self, request: &Request, jkt: &Thumbprint) -> Reply {
         assert_eq!(request.form("code_challenge_method").as_deref(), Some("S256"));
-        let parameters = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let mut parameters: HashMap<_, _> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        parameters.insert("dpop_jkt".into(), jkt.to_string());
         let request_uri = format!("urn:ietf:params:oauth:request_uri:{}", random::token(16));
         self.pushed.lock().unwrap().insert(request_uri.clone(), parameters);
         Reply::json(201, &json!({"request_uri": request_uri, "expires_in": 60}))
@@ -235,7 +193,7 @@ impl State {
         back
     }
 
-    fn token(&self, request: &Request, _jkt: Thumbprint) -> Reply {
+    fn token(&self, request: &Request, jkt: &Thumbprint) -> Reply {
         let mut answer = json!({
             "access_token": random::token(32),
             "token_type": self.switches.token_type.unwrap_or("DPoP"),
@@ -248,11 +206,14 @@ impl State {
             while self.refreshes_wait.load(Ordering::SeqCst) {
                 pause();
             }
-            if let Some(error) = self.switches.refresh_error {
+            let bound_to = self.refresh_tokens.lock().unwrap().get(&request.form("refresh_token").unwrap()).cloned();
+            let is_foreign = bound_to.is_some_and(|bound_to| bound_to != jkt.as_str());
+            if let Some(error) = self.switches.refresh_error.or(is_foreign.then_some("invalid_grant")) {
                 return Reply::json(400, &json!({"error": error}));
             }
         } else {
             let pushed = self.codes.lock().unwrap().remove(&request.form("code").unwrap()).unwrap();
+            assert_eq!(pushed["dpop_jkt"], jkt.as_str());
             let verifier = request.form("code_verifier").unwrap();
             assert_eq!(pushed["code_challenge"], b64::encode(&crypto::hash::sha256(verifier.as_bytes())));
             answer["id_token"] = self.id_token(request, &pushed["nonce"]);
@@ -260,8 +221,9 @@ impl State {
         if self.switches.no_refresh_token {
             answer.as_object_mut().unwrap().remove("refresh_token");
         }
-        let token = answer["access_token"].as_str().unwrap().to_owned();
-        *self.access_tokens.lock().unwrap() = HashSet::from([token]);
+        let token = |name: &str| answer[name].as_str().map(str::to_owned);
+        self.access_tokens.lock().unwrap().insert(jkt.to_string(), token("access_token").unwrap());
+        self.refresh_tokens.lock().unwrap().extend(token("refresh_token").map(|token| (token, jkt.to_string())));
         Reply::json(200, &answer)
     }
 
@@ -276,6 +238,8 @@ impl State {
     /// The layers of the API in their order, then the operation.
     fn api(&self, request: &Request) -> Reply {
         *self.last_api_request.lock().unwrap() = request.clone();
+        let together = self.together.lock().unwrap().clone();
+        together.map(|barrier| barrier.wait());
         let fault = self.faults.lock().unwrap().pop();
         match fault {
             Some(Fault::Busy) => return Reply::problem(503, "server.busy").with("retry-after", "0"),
@@ -289,6 +253,9 @@ impl State {
         let attested =
             attestation_token::verify(request.header("attestation-token").unwrap(), &keys, "ledger", self.now());
         let attested = attested.unwrap();
+        if !self.believes(&attested.cnf.jkt) {
+            return unauthorized();
+        }
         let key = self.session_keys.lock().unwrap()[&attested.jti].clone();
         let parsed = parse(request.header("signature-input").unwrap(), request.header("signature").unwrap()).unwrap();
         assert_eq!(parsed.keyid(), attested.jti);
@@ -308,7 +275,7 @@ impl State {
             return sign(Reply::problem(503, "server.busy").with("retry-after", seconds));
         }
         let token = request.header("authorization").unwrap().strip_prefix("DPoP ").unwrap();
-        if !self.access_tokens.lock().unwrap().contains(token) {
+        if self.access_tokens.lock().unwrap().get(attested.cnf.jkt.as_str()).map(String::as_str) != Some(token) {
             return unauthorized();
         }
         let Some(proof) = self.proof(request, Some(token)) else {
@@ -387,7 +354,7 @@ impl State {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a thread of the test server, slow on purpose")]
-fn pause() {
+pub(super) fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(50));
 }
 

@@ -5,12 +5,16 @@
 
 mod backend;
 mod calls;
+mod enroll;
+mod evidence;
 mod login;
 mod on_the_way;
 mod outcome;
 mod phone;
 mod pins;
+mod reenroll;
 mod server;
 mod session;
 mod switches;
+mod takeover;
 mod world;

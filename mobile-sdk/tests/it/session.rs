@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mobile_sdk::{Client, Error};
+use mobile_sdk::{Client, Error, KeySlot};
 
 use super::backend::{Fault, Switches};
 use super::on_the_way::OnTheWay;
@@ -11,7 +11,7 @@ use super::phone::Phone;
 use super::world::Backend;
 
 /// Fifty calls at once.
-async fn fifty(client: &Arc<Client>) -> Vec<Result<(), Error>> {
+pub(crate) async fn fifty(client: &Arc<Client>) -> Vec<Result<(), Error>> {
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let client = client.clone();
@@ -95,7 +95,7 @@ async fn refreshing(backend: &Backend, client: &Arc<Client>) -> tokio::task::Joi
     call
 }
 
-async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -134,6 +134,21 @@ async fn a_refresh_under_way_does_not_undo_a_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_under_way_does_not_log_in_a_new_instance() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    let call = refreshing(&backend, &client).await;
+    let enrolling = client.clone();
+    let enrolled = tokio::spawn(async move { enrolling.enroll().await });
+    until(|| phone.jkt(KeySlot::Second).is_some()).await;
+    backend.state.refreshes_wait.store(false, Ordering::SeqCst);
+    enrolled.await.unwrap().unwrap();
+    assert!(matches!(call.await.unwrap(), Err(Error::LoginRequired) | Ok(())));
+    assert_eq!(phone.refresh_token(), None);
+    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_refresh_token_that_was_refused_is_forgotten() {
     let backend = Backend::start(Switches { refresh_error: Some("invalid_grant"), ..Switches::default() });
     let (phone, client) = backend.logged_in().await;
@@ -144,15 +159,6 @@ async fn only_the_refresh_token_that_was_refused_is_forgotten() {
     assert_eq!(phone.refresh_token().as_deref(), Some("newer"));
 }
 
-#[tokio::test]
-async fn an_instance_that_the_server_does_not_know_must_enrol() {
-    let unknown = Some(api::problem::code::INSTANCE_UNKNOWN);
-    let backend = Backend::start(Switches { assertion_error: unknown, ..Switches::default() });
-    let (phone, client) = backend.logged_in().await;
-    ten_minutes_later(&backend, &phone);
-    assert_eq!(client.accounts().await, Err(Error::NotEnrolled));
-}
-
 /// With the session key of somebody on the way, every answer that he forges would be rightly signed.
 #[tokio::test]
 async fn an_answer_to_evidence_that_our_server_has_not_signed_opens_no_session() {
@@ -161,6 +167,7 @@ async fn an_answer_to_evidence_that_our_server_has_not_signed_opens_no_session()
         let phone = Phone::new(backend.browser());
         let client = Client::new(backend.config(), phone.platform()).unwrap();
         assert_eq!(client.enroll().await, Err(Error::ResponseSignature), "{on_the_way:?}");
-        assert_eq!(client.support_id().await, None);
+        assert_eq!(client.support_id(), None);
+        assert_eq!(client.accounts().await, Err(Error::NotEnrolled));
     }
 }

@@ -10,7 +10,6 @@ pub(crate) struct Switches {
     pub(crate) id_token_nonce: Option<&'static str>,
     pub(crate) metadata_issuer: Option<&'static str>,
     pub(crate) refresh_error: Option<&'static str>,
-    pub(crate) assertion_error: Option<&'static str>,
     pub(crate) no_refresh_token: bool,
     pub(crate) on_the_way: OnTheWay,
 }

@@ -42,6 +42,11 @@ impl Backend {
         (phone, Arc::new(client))
     }
 
+    /// The app in a new process on that phone.
+    pub(crate) fn restarted(&self, phone: &Arc<Phone>) -> Arc<Client> {
+        Arc::new(Client::new(self.config(), phone.platform()).unwrap())
+    }
+
     /// A person who agrees: the pushed request's state, our issuer, a code.
     pub(crate) fn browser(&self) -> Box<Navigation> {
         let (state, issuer) = (self.state.clone(), self.server.url.origin().ascii_serialization());
@@ -74,5 +79,6 @@ pub(crate) fn config(url: &Url, authority: &Authority) -> Config {
         attestation_keys: vec![SigningKey::generate().public(), ANSWER_KEY.public()],
         require_signed_responses: true,
         retry: Retry { base: std::time::Duration::from_millis(1), ..Retry::default() },
+        reenroll_after: mobile_sdk::REENROLL_AFTER,
     }
 }

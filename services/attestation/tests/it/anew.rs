@@ -236,6 +236,7 @@ async fn the_database_pardons_only_through_its_function() {
 fn what_is_no_lie() {
     let no_lies = [
         ["chain.not_yet_valid", "chain.expired", "android.extension_malformed", "apple.auth_data_unreadable"],
+        ["chain.revoked", "android.enrolment_limit", "apple.map_missing", "apple.platform"],
         ["evidence.level_too_low", "evidence.build_refused", "evidence.build_mismatch", "android.version_too_old"],
         ["android.patch_too_old", "android.patch_in_future", "android.creation_time", "android.certificate_farm"],
         ["apple.validation_category", "apple.counter_replayed", "policy.platform_unsupported", "instance.not_believed"],
@@ -248,7 +249,12 @@ fn what_is_no_lie() {
     ]
     .concat();
     let lies = [
-        ["chain.signature_invalid", "chain.root_untrusted", "chain.revoked", "evidence.challenge_mismatch"],
+        [
+            "chain.signature_invalid",
+            "chain.root_untrusted",
+            "evidence.challenge_mismatch",
+            "chain.certificate_malformed",
+        ],
         ["evidence.key_mismatch", "evidence.app_mismatch", "evidence.reused", "instance.decoyed"],
         ["android.device_unlocked", "android.boot_unverified", "android.signer_mismatch", "apple.object_malformed"],
         ["apple.nonce_mismatch", "apple.key_id_mismatch", "apple.environment_mismatch", "apple.assertion_missing"],

@@ -4,7 +4,8 @@
 //! extensions that genuine phones have ([`super::hardware`]). On Android the evidence's binding is the attestation challenge, so a key is
 //! made *for* one attestation.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use chrono::{DateTime, Datelike as _, Months};
 use crypto::hash::sha256;
 use crypto::p256::SigningKey;
 use identity::DeviceSigner;
-use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, Platform, PlatformError, SystemClock};
+use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, KeySlot, Platform, PlatformError, SystemClock};
 use rcgen::{CertificateParams, CustomExtension, DnType, Issuer, KeyPair, KeyUsagePurpose, SerialNumber};
 
 use super::MemoryStore;
@@ -110,7 +111,15 @@ pub struct AndroidPhone {
     profile: DeviceProfile,
     hardware: Arc<Hardware>,
     clock: Arc<dyn Clock>,
-    key: Mutex<Option<Generated>>,
+    keys: Mutex<Keys>,
+}
+
+/// What the app has had made.
+#[derive(Default)]
+struct Keys {
+    slots: HashMap<KeySlot, Generated>,
+    /// Where the last one is.
+    latest: Option<KeySlot>,
 }
 
 struct Generated {
@@ -127,14 +136,14 @@ impl AndroidPhone {
     /// The same with a clock of its own.
     pub fn with_clock(root: &TestRoot, profile: DeviceProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
         let hardware = Arc::new(Hardware::make(root, profile.level, profile.provisioning, clock.unix())?);
-        Ok(Arc::new(Self { profile, hardware, clock, key: Mutex::new(None) }))
+        Ok(Arc::new(Self { profile, hardware, clock, keys: Mutex::default() }))
     }
 
     /// A phone that claims to be this one's like and attests with this one's key: what somebody does who has got a leaked keybox, all in
     /// software. Level and provisioning of the profile are words of the description only.
     pub fn with_leaked_keybox(&self, profile: DeviceProfile) -> Arc<Self> {
         let (hardware, clock) = (self.hardware.clone(), self.clock.clone());
-        Arc::new(Self { profile, hardware, clock, key: Mutex::new(None) })
+        Arc::new(Self { profile, hardware, clock, keys: Mutex::default() })
     }
 
     /// What [`mobile_sdk::Client`] needs of this phone.
@@ -161,6 +170,10 @@ impl AndroidPhone {
 
     /// Makes a key for `challenge`, which then is the device key, and returns its chain (DER, leaf first).
     pub fn generate_key(&self, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
+        self.generate_key_in(KeySlot::First, challenge)
+    }
+
+    fn generate_key_in(&self, slot: KeySlot, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
         let (mut key, asked) = (SigningKey::generate(), challenge);
         let mut chain = match &self.profile.attack {
             Some(AndroidAttack::ReplayedChallenge(recorded)) => self.chain(&key, recorded)?,
@@ -172,13 +185,20 @@ impl AndroidPhone {
             key = SigningKey::generate();
         }
         let generated = Generated { key: Arc::new(key), chain: chain.clone() };
-        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(generated);
+        let mut keys = self.keys();
+        keys.slots.insert(slot, generated);
+        keys.latest = Some(slot);
         Ok(chain)
     }
 
-    /// The device key, once made.
+    /// The device key that was made last.
     pub fn device_key(&self) -> Option<Arc<SigningKey>> {
-        self.key.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|made| made.key.clone())
+        let keys = self.keys();
+        keys.latest.and_then(|slot| keys.slots.get(&slot)).map(|made| made.key.clone())
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The leaf under the attestation key.
@@ -239,26 +259,35 @@ fn leaf(key: &SigningKey, description: Vec<u8>, issuer: &Issuer<'_, KeyPair>) ->
 
 #[async_trait]
 impl DeviceKeys for AndroidPhone {
-    async fn create(&self, challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
-        self.generate_key(challenge).map_err(|_| PlatformError::Failed)?;
-        self.load().await?.ok_or(PlatformError::KeyLost)
+    async fn create(&self, slot: KeySlot, challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
+        self.generate_key_in(slot, challenge).map_err(|_| PlatformError::Failed)?;
+        self.load(slot).await?.ok_or(PlatformError::KeyLost)
     }
 
-    async fn load(&self) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError> {
-        Ok(self.device_key().map(|key| key as Arc<dyn DeviceSigner>))
+    async fn load(&self, slot: KeySlot) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError> {
+        Ok(self.keys().slots.get(&slot).map(|made| made.key.clone() as Arc<dyn DeviceSigner>))
+    }
+
+    async fn remove(&self, slot: KeySlot) -> Result<(), PlatformError> {
+        self.keys().slots.remove(&slot);
+        Ok(())
     }
 }
 
 #[async_trait]
 impl Attestor for AndroidPhone {
-    async fn attest(&self, _binding: &[u8; 32]) -> Result<api::attestation::Evidence, PlatformError> {
-        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        let chain = &key.as_ref().ok_or(PlatformError::KeyLost)?.chain;
+    async fn attest(&self, slot: KeySlot, _: &[u8; 32]) -> Result<api::attestation::Evidence, PlatformError> {
+        let keys = self.keys();
+        let chain = &keys.slots.get(&slot).ok_or(PlatformError::KeyLost)?.chain;
         let certificates = chain.iter().map(|der| crypto::b64::encode_standard(der)).collect();
         Ok(api::attestation::Evidence::AndroidKey { certificates })
     }
 
-    async fn assert(&self, _binding: &[u8; 32]) -> Result<Option<api::attestation::Assertion>, PlatformError> {
+    async fn assert(&self, _: KeySlot, _: &[u8; 32]) -> Result<Option<api::attestation::Assertion>, PlatformError> {
         Ok(None)
+    }
+
+    fn system(&self) -> String {
+        format!("{}, {} months", self.profile.os_version, self.profile.patch_age_months)
     }
 }

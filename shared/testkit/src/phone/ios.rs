@@ -3,8 +3,8 @@
 //! Two keys, as on a real one: the device key in the Secure Enclave signs what we tell it to; the App Attest key signs
 //! only App Attest objects. The binding that they cover holds the thumbprint of the device key.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use api::Build;
@@ -14,7 +14,7 @@ use crypto::hash::sha256;
 use crypto::p256::SigningKey;
 use identity::DeviceSigner;
 use minicbor::Encoder;
-use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, Platform, PlatformError, SystemClock};
+use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, KeySlot, Platform, PlatformError, SystemClock};
 use rcgen::{
     BasicConstraints, CustomExtension, DistinguishedName, DnType, Issuer, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P384_SHA384, SerialNumber,
@@ -141,9 +141,15 @@ pub struct IosPhone {
     profile: IosProfile,
     authority: Arc<Authority>,
     clock: Arc<dyn Clock>,
-    device_key: Mutex<Option<Arc<SigningKey>>>,
-    app_attest: Mutex<Option<Arc<SigningKey>>>,
-    counter: AtomicU32,
+    keys: Mutex<HashMap<KeySlot, Keys>>,
+}
+
+/// What the app has had made for one instance.
+#[derive(Clone, Default)]
+struct Keys {
+    device_key: Option<Arc<SigningKey>>,
+    app_attest: Option<Arc<SigningKey>>,
+    counter: u32,
 }
 
 /// The authority that attests keys, in the place of Apple's `App Attestation CA 1`.
@@ -161,23 +167,15 @@ impl IosPhone {
     /// The same with a clock of its own.
     pub fn with_clock(root: &TestRoot, profile: IosProfile, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
         let authority = Arc::new(Authority::make(root, clock.unix())?);
-        let (device_key, app_attest) = (Mutex::new(None), Mutex::new(None));
-        Ok(Arc::new(Self { profile, authority, clock, device_key, app_attest, counter: AtomicU32::new(0) }))
+        Ok(Arc::new(Self { profile, authority, clock, keys: Mutex::default() }))
     }
 
     /// The same phone, its keys and its counter, with something else on it.
     pub fn with_profile(&self, change: impl FnOnce(&mut IosProfile)) -> Arc<Self> {
         let mut profile = self.profile.clone();
         change(&mut profile);
-        let app_attest = self.app_attest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Arc::new(Self {
-            profile,
-            authority: self.authority.clone(),
-            clock: self.clock.clone(),
-            device_key: Mutex::new(self.device_key()),
-            app_attest: Mutex::new(app_attest),
-            counter: AtomicU32::new(self.counter.load(Ordering::SeqCst)),
-        })
+        let (authority, clock) = (self.authority.clone(), self.clock.clone());
+        Arc::new(Self { profile, authority, clock, keys: Mutex::new(self.keys().clone()) })
     }
 
     /// What [`mobile_sdk::Client`] needs of this phone.
@@ -207,13 +205,16 @@ impl IosPhone {
         format!("{}.{}", self.profile.team, self.profile.bundle)
     }
 
-    /// The device key, once made.
-    pub fn device_key(&self) -> Option<Arc<SigningKey>> {
-        self.device_key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn keys(&self) -> MutexGuard<'_, HashMap<KeySlot, Keys>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `DCAppAttestService.generateKey` and `attestKey`: a new App Attest key, its id and the attestation object.
     pub fn attest_key(&self, client_data_hash: &[u8; 32]) -> Result<([u8; 32], Vec<u8>)> {
+        self.attest_key_in(KeySlot::First, client_data_hash)
+    }
+
+    fn attest_key_in(&self, slot: KeySlot, client_data_hash: &[u8; 32]) -> Result<([u8; 32], Vec<u8>)> {
         let key = Arc::new(SigningKey::generate());
         let id = sha256(key.public().as_uncompressed());
         let named = match self.profile.attack {
@@ -229,23 +230,28 @@ impl IosPhone {
         // Apple's receipt is a CMS object that only Apple's server reads; this is none.
         object.str("receipt")?.bytes(b"synthetic: no receipt")?;
         object.str("authData")?.bytes(&authenticator_data)?;
-        *self.app_attest.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
-        self.counter.store(0, Ordering::SeqCst);
+        let mut keys = self.keys();
+        let keys = keys.entry(slot).or_default();
+        (keys.app_attest, keys.counter) = (Some(key), 0);
         Ok((id, object.into_writer()))
     }
 
     /// `generateAssertion`: key id and assertion object; the counter rises by one.
     pub fn generate_assertion(&self, client_data_hash: &[u8; 32]) -> Result<Option<([u8; 32], Vec<u8>)>> {
-        let Some(key) = self.app_attest.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return Ok(None);
-        };
-        let counter = match self.profile.attack {
-            Some(IosAttack::StuckCounter) => 1,
-            _ => self.counter.fetch_add(1, Ordering::SeqCst) + 1,
+        self.generate_assertion_in(KeySlot::First, client_data_hash)
+    }
+
+    fn generate_assertion_in(&self, slot: KeySlot, hash: &[u8; 32]) -> Result<Option<([u8; 32], Vec<u8>)>> {
+        let (key, counter) = {
+            let mut keys = self.keys();
+            let keys = keys.entry(slot).or_default();
+            let Some(key) = keys.app_attest.clone() else { return Ok(None) };
+            keys.counter = if self.profile.attack == Some(IosAttack::StuckCounter) { 1 } else { keys.counter + 1 };
+            (key, keys.counter)
         };
         let app = sha256(self.app_id().as_bytes());
         let data = [app.as_slice(), &[FLAGS], &counter.to_be_bytes(), &self.profile.appended].concat();
-        let nonce = sha256(&[data.as_slice(), self.hash(client_data_hash)].concat());
+        let nonce = sha256(&[data.as_slice(), self.hash(hash)].concat());
         let mut object = Encoder::new(Vec::new());
         // The signature is over the nonce as a message, so the nonce is hashed once more.
         object.map(2)?.str("signature")?.bytes(&der_signature(&key.sign(&nonce)))?;
@@ -255,7 +261,9 @@ impl IosPhone {
 
     /// The next assertion repeats the counter of the last: what a copy of the key would send.
     pub fn repeat_counter(&self) {
-        self.counter.store(self.counter.load(Ordering::SeqCst).saturating_sub(1), Ordering::SeqCst);
+        let mut keys = self.keys();
+        let keys = keys.entry(KeySlot::First).or_default();
+        keys.counter = keys.counter.saturating_sub(1);
     }
 
     fn hash<'a>(&'a self, asked: &'a [u8; 32]) -> &'a [u8] {
@@ -338,33 +346,46 @@ fn der_signature(signature: &[u8; 64]) -> Vec<u8> {
 
 #[async_trait]
 impl DeviceKeys for IosPhone {
-    async fn create(&self, _challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
+    async fn create(&self, slot: KeySlot, _challenge: &[u8]) -> Result<Arc<dyn DeviceSigner>, PlatformError> {
         let key = Arc::new(SigningKey::generate());
-        *self.device_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        self.keys().entry(slot).or_default().device_key = Some(key.clone());
         Ok(key)
     }
 
-    async fn load(&self) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError> {
-        Ok(self.device_key().map(|key| key as Arc<dyn DeviceSigner>))
+    async fn load(&self, slot: KeySlot) -> Result<Option<Arc<dyn DeviceSigner>>, PlatformError> {
+        Ok(self.keys().get(&slot).and_then(|keys| keys.device_key.clone()).map(|key| key as Arc<dyn DeviceSigner>))
+    }
+
+    async fn remove(&self, slot: KeySlot) -> Result<(), PlatformError> {
+        self.keys().remove(&slot);
+        Ok(())
     }
 }
 
 #[async_trait]
 impl Attestor for IosPhone {
-    async fn attest(&self, binding: &[u8; 32]) -> Result<api::attestation::Evidence, PlatformError> {
-        let (id, object) = self.attest_key(binding).map_err(|_| PlatformError::Failed)?;
+    async fn attest(&self, slot: KeySlot, binding: &[u8; 32]) -> Result<api::attestation::Evidence, PlatformError> {
+        let (id, object) = self.attest_key_in(slot, binding).map_err(|_| PlatformError::Failed)?;
         Ok(api::attestation::Evidence::AppAttest {
             key_id: b64::encode_standard(&id),
             attestation_object: b64::encode_standard(&object),
         })
     }
 
-    async fn assert(&self, binding: &[u8; 32]) -> Result<Option<api::attestation::Assertion>, PlatformError> {
-        let made = self.generate_assertion(binding).map_err(|_| PlatformError::Failed)?;
+    async fn assert(
+        &self,
+        slot: KeySlot,
+        binding: &[u8; 32],
+    ) -> Result<Option<api::attestation::Assertion>, PlatformError> {
+        let made = self.generate_assertion_in(slot, binding).map_err(|_| PlatformError::Failed)?;
         let (id, object) = made.ok_or(PlatformError::KeyLost)?;
         Ok(Some(api::attestation::Assertion::AppAttest {
             key_id: b64::encode_standard(&id),
             assertion_object: b64::encode_standard(&object),
         }))
+    }
+
+    fn system(&self) -> String {
+        self.profile.os_version.clone()
     }
 }

@@ -1,6 +1,7 @@
 //! The emulated phones against what real ones wrote, and against the rules that verifiers apply.
 
 mod ios;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -53,7 +53,7 @@ fn genuine_attestation(folder: &std::path::Path) -> Attestation {
     attestation(&crypto::b64::decode_standard(line.trim()).unwrap())
 }
 
-fn ios(profile: IosProfile) -> std::sync::Arc<IosPhone> {
+pub(super) fn ios(profile: IosProfile) -> std::sync::Arc<IosPhone> {
     IosPhone::new(&TestRoot::apple().unwrap(), profile).unwrap()
 }
 
@@ -133,7 +133,7 @@ fn ios_27_tells_build_and_way_in_attestation_and_assertion() {
     assert_eq!(super::super::ios::build_info("1", super::super::ios::APP_STORE).unwrap().len(), 62);
 }
 
-fn assertion(object: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn assertion(object: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut decoder = Decoder::new(object);
     assert_eq!((decoder.map().unwrap(), decoder.str().unwrap()), (Some(2), "signature"));
     let signature = decoder.bytes().unwrap().to_vec();
