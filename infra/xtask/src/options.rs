@@ -53,7 +53,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut arguments = arguments.peekable();
-        let usage = |text: String| anyhow!(Stop::Usage(text));
+        let usage = |text: String| anyhow!(Stop::Usage(format!("{text}\n\n{USAGE}")));
         let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
         let command = match word.as_str() {
             "help" | "--help" | "-h" => Command::Help,

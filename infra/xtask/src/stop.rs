@@ -7,7 +7,7 @@ use testkit::postgres::{self, Unavailable};
 /// Why a command ends other than by failing at its work.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The command line is wrong.
+    /// The command line is wrong; how, and what would be right.
     Usage(String),
     /// Ctrl-C or SIGTERM; everything has been stopped in order.
     Interrupted,
@@ -20,9 +20,8 @@ impl std::error::Error for Stop {}
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage(text) => write!(f, "{text}\n\n{}", crate::options::USAGE),
             Self::Interrupted => f.write_str("interrupted; what was started has been stopped and removed"),
-            Self::Failed(_, text) => f.write_str(text),
+            Self::Usage(text) | Self::Failed(_, text) => f.write_str(text),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Every rule is a function from text to complaints, so that its tests can show it a broken text and see it complain. All
 //! checks run; one complaint is enough for a non-zero end.
 
+mod circles;
 mod generated;
 mod graph;
 mod manifests;
@@ -36,6 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("dependency tree", Box::new(graph::tree)),
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
+        ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
         (
