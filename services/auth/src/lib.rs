@@ -24,6 +24,7 @@ pub mod keys;
 pub mod opaque;
 pub mod pages;
 pub mod par;
+pub mod paths;
 mod provider;
 pub mod routes;
 mod schema;

@@ -4,24 +4,8 @@ use actix_web::http::Method;
 use defense::Routes;
 use runtime::RouteDoc;
 
+use crate::paths::{AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
 use crate::{authorize, consent, discovery, keys, pages, par, tokens, userinfo, users};
-
-/// RFC 9126.
-pub const PAR: &str = "/par";
-/// RFC 6749 §3.1.
-pub const AUTHORIZE: &str = "/authorize";
-/// RFC 6749 §3.2.
-pub const TOKEN: &str = "/token";
-/// OpenID Connect Core §5.3.
-pub const USERINFO: &str = "/userinfo";
-/// RFC 7517 §5.
-pub const JWKS: &str = "/jwks.json";
-/// The login page.
-pub const LOGIN: &str = "/login";
-/// The page that makes a login.
-pub const REGISTER: &str = "/register";
-/// The consent page.
-pub const CONSENT: &str = "/consent";
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
 /// the request, people on the pages.

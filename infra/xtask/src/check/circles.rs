@@ -77,7 +77,7 @@ fn reached<'m>(
     reached
 }
 
-fn arrows<'m>(modules: &'m Modules, place: &Vec<String>, module: &Module) -> BTreeSet<&'m Vec<String>> {
+fn arrows<'m>(modules: &'m Modules, place: &[String], module: &Module) -> BTreeSet<&'m Vec<String>> {
     // What a face hands on is no need of its own.
     let own = module.uses.iter().filter(|(.., handed_on)| !handed_on).map(|(path, ..)| path);
     // A path may begin with a name that was brought in: `use crate::a; … a::f()`.
@@ -101,11 +101,11 @@ fn defined_in<'m>(modules: &'m Modules, from: &[String], path: &[String], depth:
         }
         let module = modules.get(&at)?;
         let handed_on = module.uses.iter().filter(|(_, here, handed_on)| *handed_on && (here == name || here == "*"));
-        let leads = handed_on.filter_map(|(path, here, _)| {
+        let mut leads = handed_on.filter_map(|(path, here, _)| {
             let path = if here == "*" { [&path[..], std::slice::from_ref(name)].concat() } else { path.clone() };
             defined_in(modules, &at, &path, depth + 1)
         });
-        if let Some(found) = leads.filter(|_| depth < 8).last() {
+        if let Some(found) = leads.rfind(|_| depth < 8) {
             return Some(found);
         }
         break;

@@ -8,8 +8,8 @@ use super::{Begun, Handle, Interaction, begin};
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::http::{SetCookie, form, from_our_page, page, query, see_other};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 
 /// Public: the request was pushed by an authenticated client, and the person has yet to log in.
 pub async fn get_authorize(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
@@ -41,7 +41,7 @@ async fn answer(
             let handle = Handle::mint();
             let mut cookies: Vec<_> = too_many.iter().map(SetCookie::Remove).collect();
             cookies.push(SetCookie::Keep(&handle, &cookie));
-            see_other(&handle.page(routes::LOGIN), &cookies)
+            see_other(&handle.page(paths::LOGIN), &cookies)
         }
         Begun::Answer(url) => see_other(url.as_str(), &[]),
     })

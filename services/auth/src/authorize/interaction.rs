@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crypto::{SecretString, b64, hash};
 use runtime::Cookies;
-use uuid::Uuid;
 
+use super::authenticated::Authenticated;
 use super::handle::{Handle, PARAMETER};
 use super::store;
 use crate::clients::Client;
@@ -17,15 +17,6 @@ use crate::provider::Provider;
 
 /// Seconds that a person has.
 pub const LIFETIME: i64 = 600;
-
-/// A person who has shown who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Authenticated {
-    /// Who.
-    pub user_id: Uuid,
-    /// When, in Unix seconds.
-    pub at: i64,
-}
 
 /// An interaction that is under way.
 pub struct Interaction {

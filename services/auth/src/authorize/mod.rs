@@ -9,6 +9,7 @@
 //! - there is no session beyond the interaction: each authorization authenticates the person anew.
 
 mod answer;
+mod authenticated;
 mod begin;
 mod handle;
 pub mod http;
@@ -16,6 +17,7 @@ mod interaction;
 pub(crate) mod store;
 
 pub use answer::{Answer, location};
+pub use authenticated::Authenticated;
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};
-pub use interaction::{Authenticated, Interaction, LIFETIME};
+pub use interaction::{Interaction, LIFETIME};

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 use uuid::Uuid;
 
-use super::interaction::Authenticated;
+use super::authenticated::Authenticated;
 use crate::opaque::Digest;
 use crate::par::store::{StoredRequest, complete, stored};
 use crate::schema::{interactions, pushed_requests};

@@ -51,6 +51,14 @@ impl AuthenticatedClient {
     pub fn support_id(&self) -> Option<&str> {
         self.support_id.as_deref()
     }
+
+    /// The refusal, with the instance that it is about in the audit log, where there is one.
+    pub fn named_in(&self, refusal: Refusal) -> Refusal {
+        match self.support_id() {
+            Some(support_id) => refusal.of_instance(support_id),
+            None => refusal,
+        }
+    }
 }
 
 /// What a protocol request has shown: the client, and the key it holds.

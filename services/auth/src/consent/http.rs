@@ -9,8 +9,8 @@ use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
 use crate::http::{html, onward, page, see_other};
 use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 use crate::users::Profile;
 
 /// Public: the interaction says who is logged in; nobody is sent to the login.
@@ -19,7 +19,7 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: Http
         let interaction = interaction(&provider, &request).await?;
         match interaction.authenticated {
             Some(person) => consent_page(&provider, &interaction, person).await,
-            None => Ok(see_other(&interaction.handle.page(routes::LOGIN), &[])),
+            None => Ok(see_other(&interaction.handle.page(paths::LOGIN), &[])),
         }
     })
     .await
@@ -35,7 +35,7 @@ pub async fn post_consent(
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
         let Some(person) = interaction.authenticated else {
-            return Ok(see_other(&interaction.handle.page(routes::LOGIN), &[]));
+            return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
             Some("allow") => Decision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED)),
@@ -71,7 +71,7 @@ async fn consent_page(
     }
     let page = ConsentPage {
         client: &interaction.client.name,
-        action: &interaction.handle.page(routes::CONSENT),
+        action: &interaction.handle.page(paths::CONSENT),
         destination: &pages::origin(&interaction.request.redirect_uri).unwrap_or_default(),
         csrf: &interaction.csrf(),
         name: &profile.name,

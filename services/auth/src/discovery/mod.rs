@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::config::AuthMethod;
 use crate::consent::scopes;
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 use crate::tokens::GRANT_TYPES;
 
 const ES256: [&str; 1] = ["ES256"];
@@ -48,11 +48,11 @@ impl Metadata {
     pub fn of(provider: &Provider) -> Self {
         Self {
             issuer: provider.issuer().to_owned(),
-            authorization_endpoint: provider.endpoint(routes::AUTHORIZE),
-            token_endpoint: provider.endpoint(routes::TOKEN),
-            pushed_authorization_request_endpoint: provider.endpoint(routes::PAR),
-            userinfo_endpoint: provider.endpoint(routes::USERINFO),
-            jwks_uri: provider.endpoint(routes::JWKS),
+            authorization_endpoint: provider.endpoint(paths::AUTHORIZE),
+            token_endpoint: provider.endpoint(paths::TOKEN),
+            pushed_authorization_request_endpoint: provider.endpoint(paths::PAR),
+            userinfo_endpoint: provider.endpoint(paths::USERINFO),
+            jwks_uri: provider.endpoint(paths::JWKS),
             require_pushed_authorization_requests: true,
             authorization_response_iss_parameter_supported: true,
             scopes_supported: scopes::ALL.iter().map(|(name, _)| *name).collect(),

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{LIFETIME, push};
 use crate::client_auth;
 use crate::http::{protocol, protocol_request};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 
 /// Public: the client authenticates in the request itself.
 pub async fn post_par(
@@ -18,7 +18,7 @@ pub async fn post_par(
     payload: web::Payload,
 ) -> HttpResponse {
     let work = async {
-        let request = protocol_request(&provider, routes::PAR, &request, payload).await?;
+        let request = protocol_request(&provider, paths::PAR, &request, payload).await?;
         let admitted = client_auth::admit(&provider, &request).await?;
         let pushed = push(&provider, &admitted, &request.parameters, request.now).await?;
         Ok(json!({ "request_uri": pushed.request_uri, "expires_in": LIFETIME }))

@@ -2,10 +2,10 @@
 
 use crypto::{b64, hash};
 
+use super::TokenResponse;
 use super::issue::access_token;
-use super::refresh_token;
+use super::minted;
 use super::store::{self, Code};
-use super::{Entitlement, TokenResponse};
 use crate::client_auth::AuthenticatedClient;
 use crate::consent::scopes;
 use crate::dpop::ProvenKey;
@@ -33,7 +33,7 @@ pub(super) async fn redeem(
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     let presented = presented(parameters)?;
-    let refresh = refresh_token::mint();
+    let refresh = minted::mint();
     let redeemed = storage::transaction(&provider.pool, "authorization_codes.redeem", async |db| {
         let code = match store::use_code(db, &presented.code, &client.client().id, now).await? {
             Ok(code) => code,
@@ -50,7 +50,7 @@ pub(super) async fn redeem(
     });
     let (code, refresh) = match redeemed.await? {
         Ok(redeemed) => redeemed,
-        Err(refusal) => return Err(with_instance(refusal, client)),
+        Err(refusal) => return Err(client.named_in(refusal)),
     };
     let Code { entitlement, nonce, .. } = code;
     runtime::audit!(
@@ -100,20 +100,4 @@ fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), 
         return Err(Refusal::grant("dpop", "code_of_another_key"));
     }
     Ok(())
-}
-
-/// Names the instance in the audit log, where there is one.
-pub(super) fn with_instance(refusal: Refusal, client: &AuthenticatedClient) -> Refusal {
-    match client.support_id() {
-        Some(support_id) => refusal.of_instance(support_id),
-        None => refusal,
-    }
-}
-
-impl Entitlement {
-    /// Only this module and [`super::refresh_token`]'s store know how to become entitled.
-    pub(super) fn narrowed(mut self, scope: String) -> Self {
-        self.scope = scope;
-        self
-    }
 }

@@ -6,8 +6,8 @@ use defense::Public;
 use super::exchange;
 use crate::client_auth;
 use crate::http::{protocol, protocol_request};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 
 /// Public: the client authenticates in the request itself.
 pub async fn post_token(
@@ -17,7 +17,7 @@ pub async fn post_token(
     payload: web::Payload,
 ) -> HttpResponse {
     let work = async {
-        let request = protocol_request(&provider, routes::TOKEN, &request, payload).await?;
+        let request = protocol_request(&provider, paths::TOKEN, &request, payload).await?;
         let admitted = client_auth::admit(&provider, &request).await?;
         exchange(&provider, admitted, &request.parameters, request.now).await
     };

@@ -6,21 +6,13 @@ use identity::access_token::{self, Claims};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::entitlement::Entitlement;
 use super::{ACCESS_LIFETIME, id_token};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::provider::Provider;
 use crate::userinfo::Released;
-
-/// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
-#[derive(Debug)]
-pub struct Entitlement {
-    pub(super) grant_id: Uuid,
-    pub(super) user_id: Uuid,
-    pub(super) scope: String,
-    pub(super) authenticated_at: i64,
-}
 
 /// The answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Serialize)]

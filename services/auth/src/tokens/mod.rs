@@ -8,13 +8,16 @@
 //! - access tokens live five minutes.
 
 mod authorization_code;
+mod entitlement;
 pub mod http;
 mod id_token;
 mod issue;
+mod minted;
 mod refresh_token;
 mod store;
 
-pub use issue::{Entitlement, TokenResponse, grant_of};
+pub use entitlement::Entitlement;
+pub use issue::{TokenResponse, grant_of};
 
 use crate::client_auth::Admitted;
 use crate::error::{ErrorCode, Refusal};

@@ -5,52 +5,19 @@
 //! and its key; its `DPoP` key may be another one after a restart or on another of its machines (RFC 9449 §5). The new access
 //! token is bound to the key of the new proof in both cases.
 
-use crypto::{b64, hash};
-
-use super::authorization_code::with_instance;
 use super::issue::access_token;
+use super::minted::is_well_formed;
 use super::{TokenResponse, store};
 use crate::client_auth::AuthenticatedClient;
 use crate::consent::scopes;
 use crate::dpop::ProvenKey;
 use crate::error::{ErrorCode, Refusal};
 use crate::form::Parameters;
-use crate::opaque::{self, Digest};
+use crate::opaque::Digest;
 use crate::provider::Provider;
 
 pub(super) const GRANT_TYPE: &str = "refresh_token";
 const LAYER: &str = "refresh_token";
-/// What secret scanners look for.
-const PREFIX: &str = "rdrt_";
-const CHECKSUM: usize = 6;
-const DAY: i64 = 86_400;
-/// Seconds without use after which it is refused.
-pub(super) const IDLE: i64 = 30 * DAY;
-/// Seconds after which it is refused in any case.
-pub(super) const LIFETIME: i64 = 90 * DAY;
-
-/// A new refresh token.
-pub(super) struct Minted {
-    pub(super) text: String,
-    pub(super) digest: Digest,
-}
-
-/// `rdrt_`, 256 random bits, a checksum by which a mistyped or shortened one is refused without a look into the database.
-pub(super) fn mint() -> Minted {
-    let body = format!("{PREFIX}{}", opaque::mint());
-    let text = format!("{body}{}", checksum(&body));
-    Minted { digest: Digest::of(&text), text }
-}
-
-fn checksum(body: &str) -> String {
-    b64::encode(&hash::sha256(body.as_bytes())).chars().take(CHECKSUM).collect()
-}
-
-fn is_well_formed(token: &str) -> bool {
-    let body = token.len().checked_sub(CHECKSUM).and_then(|at| token.split_at_checked(at));
-    body.is_some_and(|(body, sum)| body.starts_with(PREFIX) && checksum(body) == sum)
-}
-
 pub(super) async fn refresh(
     provider: &Provider,
     client: &AuthenticatedClient,
@@ -60,7 +27,7 @@ pub(super) async fn refresh(
 ) -> Result<TokenResponse, Refusal> {
     let missing = Refusal::request("parameter_missing", "refresh_token is missing");
     let token = parameters.get("refresh_token").ok_or(missing)?;
-    let refuse = |reason| with_instance(Refusal::grant(LAYER, reason), client);
+    let refuse = |reason| client.named_in(Refusal::grant(LAYER, reason));
     if !is_well_formed(token) {
         return Err(refuse("refresh_token_malformed"));
     }
@@ -97,24 +64,6 @@ fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refresh_token_carries_its_prefix_and_checksum() {
-        let token = mint().text;
-        assert_eq!((token.len(), token.starts_with(PREFIX), is_well_formed(&token)), (54, true, true));
-        assert_ne!(token, mint().text);
-    }
-
-    #[test]
-    fn a_changed_or_shortened_one_is_seen() {
-        let token = mint().text;
-        let mut changed = token.clone().into_bytes();
-        changed[10] ^= 1;
-        let changed = String::from_utf8(changed).unwrap();
-        for wrong in [changed.as_str(), &token[1..], &token[..token.len() - 1], "", "rdrt_", "ä", "äääääää"] {
-            assert!(!is_well_formed(wrong), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_scope_is_narrowed_but_never_widened() {

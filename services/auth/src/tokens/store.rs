@@ -8,7 +8,7 @@ use storage::{Connection, Pool, StorageError};
 use uuid::Uuid;
 
 use super::Entitlement;
-use super::refresh_token::{IDLE, LIFETIME, Minted};
+use super::minted::{IDLE, LIFETIME, Minted};
 use crate::opaque::Digest;
 use crate::schema::{authorization_codes, grants, refresh_tokens};
 use crate::store::at;

@@ -7,15 +7,15 @@ use defense::Public;
 use super::{ResourceRequest, userinfo};
 use crate::error::{ErrorCode, Refusal};
 use crate::http::{audit_refusal, builder, field, refused};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 
 /// Public in the table of routes: any client's user may ask, attested or not, so the token layers of the APIs do not fit;
 /// the access token and its proof are checked by [`userinfo`].
 pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
     let request = ResourceRequest {
         method: request.method().as_str().to_owned(),
-        path: routes::USERINFO,
+        path: paths::USERINFO,
         authorization: field(&request, api::header::AUTHORIZATION),
         dpop: field(&request, api::header::DPOP),
         now: provider.clock.unix(),

@@ -11,8 +11,8 @@ use crate::authorize::http::{interaction, submitted};
 use crate::form::Parameters;
 use crate::http::{SetCookie, html, page, see_other};
 use crate::pages::{LoginPage, RegisterPage, render};
+use crate::paths;
 use crate::provider::Provider;
-use crate::routes;
 
 const WRONG: &str = "The e-mail address or the password is not right.";
 
@@ -77,14 +77,14 @@ fn password(form: &Parameters) -> SecretString {
 /// Who has logged in goes on under a new cookie of the same name.
 fn to_consent(interaction: &Interaction, cookie: &str) -> HttpResponse {
     let handle = &interaction.handle;
-    see_other(&handle.page(routes::CONSENT), &[SetCookie::Keep(handle, cookie)])
+    see_other(&handle.page(paths::CONSENT), &[SetCookie::Keep(handle, cookie)])
 }
 
 fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option<&str>) -> HttpResponse {
     let page = LoginPage {
         client: &interaction.client.name,
-        action: &interaction.handle.page(routes::LOGIN),
-        other: &interaction.handle.page(routes::REGISTER),
+        action: &interaction.handle.page(paths::LOGIN),
+        other: &interaction.handle.page(paths::REGISTER),
         csrf: &interaction.csrf(),
         email,
         error,
@@ -95,8 +95,8 @@ fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option
 fn register_page(interaction: &Interaction, status: u16, form: &Parameters, error: Option<&str>) -> HttpResponse {
     let page = RegisterPage {
         client: &interaction.client.name,
-        action: &interaction.handle.page(routes::REGISTER),
-        other: &interaction.handle.page(routes::LOGIN),
+        action: &interaction.handle.page(paths::REGISTER),
+        other: &interaction.handle.page(paths::LOGIN),
         csrf: &interaction.csrf(),
         name: form.get("name").unwrap_or_default(),
         email: form.get("email").unwrap_or_default(),

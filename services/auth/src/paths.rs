@@ -1,0 +1,18 @@
+//! Where things are: paths that routes, metadata and pages agree on.
+
+/// RFC 9126.
+pub const PAR: &str = "/par";
+/// RFC 6749 §3.1.
+pub const AUTHORIZE: &str = "/authorize";
+/// RFC 6749 §3.2.
+pub const TOKEN: &str = "/token";
+/// OpenID Connect Core §5.3.
+pub const USERINFO: &str = "/userinfo";
+/// RFC 7517 §5.
+pub const JWKS: &str = "/jwks.json";
+/// The login page.
+pub const LOGIN: &str = "/login";
+/// The page that makes a login.
+pub const REGISTER: &str = "/register";
+/// The consent page.
+pub const CONSENT: &str = "/consent";
