@@ -148,6 +148,8 @@ fn broke_off(error: &io::Error) -> bool {
 
 fn refused(side: Side, peer: io::Result<SocketAddr>, reason: &'static str) {
     metrics::decision("transport", "refuse");
+    // It may have gone before it was asked.
+    let peer = peer.inspect_err(|error| tracing::debug!(cause = %error, "a connection has no address"));
     let origin = audit::Origin::of_connection(peer.ok());
     let span = tracing::info_span!(
         "connection",
