@@ -183,6 +183,21 @@ async fn whoever_is_refused_for_good_tries_once_a_day() {
 }
 
 #[tokio::test]
+async fn a_new_instance_that_is_refused_on_its_first_day_waits_for_the_next() {
+    let (backend, phone, client) = with_candidate().await;
+    believe_everybody(&backend);
+    client.login().await.unwrap();
+    backend.state.believe_only(&[]);
+    for _ in 0..4 {
+        assert_eq!(code(&client).await, "oauth.invalid_client_attestation");
+    }
+    assert_eq!(tries(&backend), 1);
+    later(&backend, &phone, DAY);
+    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
+    assert_eq!(tries(&backend), 2);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_and_forth_gains_no_try_and_costs_no_more_than_a_day() {
     let (backend, phone, client) = started().await;
     backend.state.believe_only(&[]);
