@@ -354,6 +354,7 @@ async fn a_key_in_one_slot_leaves_the_other_slot_alone() {
     assert_eq!(second, android.load(KeySlot::Second).await.unwrap().unwrap().public());
     android.remove(KeySlot::Second).await.unwrap();
     assert!(android.load(KeySlot::Second).await.unwrap().is_none());
+    assert_eq!(android.device_key().unwrap().public().as_uncompressed(), before.0.public_key().as_uncompressed());
     let after = (android.load(KeySlot::First).await.unwrap().unwrap().public(), shown(&*android, KeySlot::First).await);
     assert_eq!(after, before);
 
