@@ -144,7 +144,30 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crypto::p256::SigningKey;
+
+    use crate::instances::{Begun, Software};
+    use crate::platform::KeySlot;
+
     use super::*;
+
+    fn held(slot: KeySlot) -> Held {
+        let signer = Arc::new(SigningKey::generate());
+        let software = Software { build: 1_u64.into(), system: "16".to_owned() };
+        Held { instance: Instance::new(slot, &*signer, software), signer, begun: Begun::default(), is_doubted: false }
+    }
+
+    #[test]
+    fn a_refusal_of_a_former_instance_says_nothing_of_the_present_one() {
+        let (former, present) = (held(KeySlot::First), held(KeySlot::First));
+        let mut known = Instances { current: Some(present.instance.clone()), ..Instances::default() };
+        let before = known.clone();
+        assert!(!known.refuse(&former, Refusal::Unknown, 1, 0) && !known.refuse(&former, Refusal::Generic, 1, 0));
+        assert_eq!(known, before);
+        assert!(known.refuse(&present, Refusal::Generic, 1, 0));
+    }
 
     fn tried_at(tried_at: Option<i64>) -> Instances {
         Instances { tried_at, ..Instances::default() }

@@ -1,8 +1,8 @@
 //! Attestation, authorization and API behind one address, with the checks that the real ones make and switches for a test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
 
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
@@ -64,8 +64,8 @@ pub(crate) struct State {
     pub(crate) accounts: AtomicUsize,
     /// What happens to the next API requests instead of their answer.
     pub(crate) faults: Mutex<Vec<Fault>>,
-    /// Requests to the API wait here until there are as many as it says.
-    pub(crate) together: Mutex<Option<Arc<Barrier>>>,
+    /// So many requests to the API are still to come before the first of them is answered.
+    pub(crate) together: AtomicUsize,
     pub(crate) traces: Mutex<Vec<String>>,
     pub(crate) last_api_request: Mutex<Request>,
     /// Seconds by which time has gone on.
@@ -235,11 +235,19 @@ impl State {
         jose::sign_es256(&key, &jose::Header::new("JWT"), &claims).unwrap().into()
     }
 
+    fn wait_for_the_others(&self) {
+        let still_to_come = |left: usize| left.checked_sub(1);
+        if self.together.fetch_update(Ordering::SeqCst, Ordering::SeqCst, still_to_come).is_ok() {
+            while self.together.load(Ordering::SeqCst) > 0 {
+                pause();
+            }
+        }
+    }
+
     /// The layers of the API in their order, then the operation.
     fn api(&self, request: &Request) -> Reply {
         *self.last_api_request.lock().unwrap() = request.clone();
-        let together = self.together.lock().unwrap().clone();
-        together.map(|barrier| barrier.wait());
+        self.wait_for_the_others();
         let fault = self.faults.lock().unwrap().pop();
         match fault {
             Some(Fault::Busy) => return Reply::problem(503, "server.busy").with("retry-after", "0"),

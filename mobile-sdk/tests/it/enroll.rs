@@ -144,6 +144,21 @@ async fn twenty_enrolments_at_once_leave_one_instance_that_works() {
     assert_eq!(keys(&phone), 1);
 }
 
+/// The slot is the same, and nothing else is.
+#[tokio::test]
+async fn what_a_process_holds_of_a_former_instance_in_the_slot_is_not_used_for_the_present_one() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    let other_process = backend.restarted(&phone);
+    other_process.enroll().await.unwrap();
+    other_process.enroll().await.unwrap();
+    other_process.login().await.unwrap();
+    assert!(phone.jkt(KeySlot::First).is_some());
+    let before = backend.server.requests();
+    client.accounts().await.unwrap();
+    assert_eq!(backend.server.requests() - before, 4, "challenge, assertion, refresh, call; nothing was refused");
+}
+
 #[tokio::test]
 async fn a_lost_key_asks_for_an_enrolment() {
     let backend = Backend::start(Switches::default());

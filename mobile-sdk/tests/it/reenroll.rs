@@ -1,7 +1,7 @@
 //! Enrolling anew by itself: when, how often, and what is kept until when. Nothing here is told to the phone but refusals.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Barrier};
 
 use api::attestation::App;
 use mobile_sdk::{Client, Config, Error, IdempotencyKey, KeySlot};
@@ -183,6 +183,21 @@ async fn whoever_is_refused_for_good_tries_once_a_day() {
 }
 
 #[tokio::test]
+async fn a_new_instance_that_is_refused_on_its_first_day_waits_for_the_next() {
+    let (backend, phone, client) = with_candidate().await;
+    believe_everybody(&backend);
+    client.login().await.unwrap();
+    backend.state.believe_only(&[]);
+    for _ in 0..4 {
+        assert_eq!(code(&client).await, "oauth.invalid_client_attestation");
+    }
+    assert_eq!(tries(&backend), 1);
+    later(&backend, &phone, DAY);
+    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
+    assert_eq!(tries(&backend), 2);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_and_forth_gains_no_try_and_costs_no_more_than_a_day() {
     let (backend, phone, client) = started().await;
     backend.state.believe_only(&[]);
@@ -310,13 +325,11 @@ async fn fifty_refused_calls_make_one_try_and_share_its_outcome() {
     assert_eq!(tries(&backend), 3);
 }
 
-/// All of them have begun before the first one is refused for good, which takes two requests.
+/// All of them have begun before the first one is refused.
 async fn fifty_refused_together(backend: &Backend, client: &Arc<Client>) -> Vec<Result<(), Error>> {
     *backend.state.faults.lock().unwrap() = vec![Fault::Unauthorized; 100];
-    *backend.state.together.lock().unwrap() = Some(Arc::new(Barrier::new(50)));
-    let results = fifty(client).await;
-    *backend.state.together.lock().unwrap() = None;
-    results
+    backend.state.together.store(50, Ordering::SeqCst);
+    fifty(client).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

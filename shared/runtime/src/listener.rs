@@ -25,10 +25,11 @@ use tokio::task::JoinHandle;
 
 use crate::audit::{self, Who};
 use crate::middleware::{Side, Treatment, surround};
-use crate::server::DRAIN;
 use crate::service::Configure;
 use crate::{Clock, extract, metrics, peer, watch};
 
+/// How long requests that are under way may take to finish.
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 /// Connections that wait to be taken.
 const BACKLOG: u32 = 2048;
 

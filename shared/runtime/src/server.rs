@@ -13,14 +13,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
-use crate::listener::{Place, Server, serve};
+use crate::listener::{DRAIN, Place, Server, serve};
 use crate::middleware::{Side, Treatment};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
 use crate::{Clients, Clock, Shutdown, metrics, tls};
 
-/// How long requests that are under way may take to finish.
-pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 /// How long the listeners may take beyond that to end the rest.
 const CLOSE: Duration = Duration::from_secs(2);
 /// How long background work, all of it together, may take to end.

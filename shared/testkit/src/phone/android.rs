@@ -191,7 +191,7 @@ impl AndroidPhone {
         Ok(chain)
     }
 
-    /// The device key that was made last.
+    /// The device key that was made last, of those that are there.
     pub fn device_key(&self) -> Option<Arc<SigningKey>> {
         let keys = self.keys();
         keys.latest.and_then(|slot| keys.slots.get(&slot)).map(|made| made.key.clone())
@@ -269,7 +269,9 @@ impl DeviceKeys for AndroidPhone {
     }
 
     async fn remove(&self, slot: KeySlot) -> Result<(), PlatformError> {
-        self.keys().slots.remove(&slot);
+        let mut keys = self.keys();
+        keys.slots.remove(&slot);
+        keys.latest = keys.latest.map(|latest| if latest == slot { slot.other() } else { latest });
         Ok(())
     }
 }
