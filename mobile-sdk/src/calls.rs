@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::call::IdempotencyKey;
 use crate::client::Client;
-use crate::request::IdempotencyKey;
 use crate::trace::Trace;
 
 /// Pages that [`Client::accounts`] reads: as many accounts as a service may let one owner have.

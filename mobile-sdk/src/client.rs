@@ -9,11 +9,11 @@ use url::Url;
 
 use crate::Error;
 use crate::config::{Config, Retry};
-use crate::enroll::Session;
 use crate::flight::Flight;
-use crate::login::{Tokens, Vault};
 use crate::metadata::Metadata;
 use crate::platform::{KeySlot, Platform};
+use crate::session::Session;
+use crate::tokens::{Tokens, Vault};
 use crate::transport::{Answer, Failure, Transport};
 
 /// The SDK. Share it in an [`Arc`]; every method may be called from many tasks at once.

@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
+use crypto::b64;
 use crypto::hpke::{KeyPair, Sealed};
-use crypto::{SecretBytes, SecretString, b64};
 use identity::{DeviceSigner, Jwk, Thumbprint, attested_answer, evidence, jose};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::Error;
 use crate::client::Client;
 use crate::instances::{Held, Instance, Instances, Software};
 use crate::platform::{KeySlot, PlatformError};
+use crate::session::Session;
 use crate::trace::Trace;
 use crate::transport::Answer;
 
@@ -29,18 +30,6 @@ const PROOF_TYP: &str = "redoubt-instance-proof+jwt";
 const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
 /// Renew this long before the attestation token ends, in seconds.
 const MARGIN: i64 = 60;
-
-/// What an attested instance holds for some minutes.
-pub(crate) struct Session {
-    /// Whose it is.
-    jkt: Thumbprint,
-    pub(crate) attestation_token: SecretString,
-    /// `jti` of the token: names the session key.
-    pub(crate) token_id: String,
-    pub(crate) key: SecretBytes,
-    pub(crate) client_attestation: SecretString,
-    renew_at: i64,
-}
 
 /// The exchange in progress.
 struct Exchange {

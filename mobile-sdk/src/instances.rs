@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::client::Client;
-use crate::login::refresh_token_of;
 use crate::platform::KeySlot;
+use crate::tokens::refresh_token_of;
 
 /// Name of the entry in secure storage.
 const ENTRY: &str = "redoubt.instances";

@@ -15,9 +15,11 @@
 //! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`
 //! (`instances.rs`), `login.rs` (`metadata.rs`, `oauth.rs`), `request.rs`, `calls.rs`, `reenroll.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
 
+mod call;
 mod calls;
 mod client;
 mod config;
+mod discovery;
 mod enroll;
 mod error;
 mod flight;
@@ -30,10 +32,13 @@ pub mod pins;
 pub mod platform;
 mod reenroll;
 mod request;
+mod session;
 mod tls;
+mod tokens;
 mod trace;
 mod transport;
 
+pub use call::{IdempotencyKey, Response};
 pub use client::Client;
 pub use config::{Config, REENROLL_AFTER, Retry};
 pub use error::Error;
@@ -41,7 +46,6 @@ pub use pins::{HostPins, Pin, PinSet};
 pub use platform::{
     Attestor, Browser, CallRecord, Clock, DeviceKeys, KeySlot, Observer, Platform, PlatformError, Store, SystemClock,
 };
-pub use request::{IdempotencyKey, Response};
 
 /// Types of other crates that stand in this one's interface.
 pub use {reqwest::Method, rustls_pki_types::CertificateDer, url::Url};

@@ -5,13 +5,10 @@
 //! bound to the device key, so it lives in secure storage and is useless elsewhere; the access token lives in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::hash::{constant_time_eq, sha256};
 use crypto::{SecretString, b64, random};
-use identity::Thumbprint;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::Error;
@@ -20,49 +17,12 @@ use crate::instances::Held;
 use crate::metadata::Metadata;
 use crate::platform::KeySlot;
 use crate::reenroll::Refusal;
+use crate::tokens::{Tokens, refresh_token_of};
 use crate::trace::Trace;
 use crate::transport::Answer;
 
-/// Name in secure storage of the refresh token that is bound to the device key in `slot`.
-pub(crate) const fn refresh_token_of(slot: KeySlot) -> &'static str {
-    match slot {
-        KeySlot::First => "redoubt.refresh_token",
-        KeySlot::Second => "redoubt.refresh_token.second",
-    }
-}
-
 /// Renew this long before the access token ends, in seconds.
 const MARGIN: i64 = 30;
-
-/// What the token endpoint gave.
-pub(crate) struct Tokens {
-    pub(crate) access_token: SecretString,
-    /// The instance that it is bound to.
-    jkt: Thumbprint,
-    renew_at: i64,
-    login: u64,
-}
-
-/// Guards the stored refresh token: a refresh takes time, and meanwhile somebody may log out or in.
-///
-/// Invariant: what belongs to another login than the present one is neither stored nor used.
-#[derive(Default)]
-pub(crate) struct Vault {
-    /// Held over every use of the stored token.
-    pub(crate) guard: Mutex<()>,
-    /// Counts logins and logouts; changed under the guard only.
-    login: AtomicU64,
-}
-
-impl Vault {
-    fn login(&self) -> u64 {
-        self.login.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn next_login(&self) -> u64 {
-        self.login.fetch_add(1, Ordering::AcqRel) + 1
-    }
-}
 
 /// What only we know about a login in progress.
 struct Attempt {

@@ -4,9 +4,9 @@ use api::problem::code;
 use identity::message_signature::{ResponseParts, SignedHeaders, verify_response};
 
 use crate::Error;
+use crate::call::{Call, Response};
 use crate::client::Client;
-use crate::enroll::Session;
-use crate::request::{Call, Response};
+use crate::session::Session;
 use crate::transport::Answer;
 
 /// What an answer says about its request.

@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::Error;
 use crate::client::Client;
-use crate::enroll::Session;
 use crate::instances::Held;
+use crate::session::Session;
 use crate::trace::Trace;
 use crate::transport::{Answer, secret_header};
 

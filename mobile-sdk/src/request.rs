@@ -16,64 +16,15 @@ use reqwest::Method;
 use url::Url;
 
 use crate::Error;
+use crate::call::{Call, IdempotencyKey, Response};
 use crate::client::{Client, may_repeat};
-use crate::enroll::Session;
 use crate::instances::Held;
-use crate::login::Tokens;
 use crate::meaning::{Meaning, is_before_handlers, is_no_outcome, wants_nonce};
 use crate::reenroll::Refusal;
+use crate::session::Session;
+use crate::tokens::Tokens;
 use crate::trace::Trace;
 use crate::transport::{Answer, Failure, secret_header};
-
-/// Names one intent of the user, over all attempts to carry it out: made once, kept until the outcome is known.
-///
-/// An app that may be killed in between stores it before the first attempt ([`IdempotencyKey::as_str`]).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// A key for a new intent.
-    #[expect(clippy::new_without_default, reason = "draws randomness, which a default should not")]
-    pub fn new() -> Self {
-        Self(crypto::random::token(16))
-    }
-
-    /// The key of an intent whose outcome is still unknown.
-    pub fn restore(text: &str) -> Result<Self, Error> {
-        let is_ours = (16..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_ours { Ok(Self(text.to_owned())) } else { Err(Error::Config("not an idempotency key")) }
-    }
-
-    /// The text to store.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// An answer of the API that was a success, and authentic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// The status, 200 to 299.
-    pub status: u16,
-    /// JSON.
-    pub body: Vec<u8>,
-    /// The answer was given before, under the same idempotency key.
-    pub replayed: bool,
-    /// The server's name for the request.
-    pub request_id: Option<String>,
-    /// Whether the answer was signed with the session key.
-    pub signed: bool,
-}
-
-/// What is asked; the same for every attempt.
-pub(crate) struct Call<'a> {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) body: Vec<u8>,
-    pub(crate) key: Option<&'a IdempotencyKey>,
-    /// Whether this is the body of a success.
-    pub(crate) accepts: fn(&[u8]) -> bool,
-}
 
 /// What one attempt is made with.
 struct Credentials {
@@ -90,17 +41,6 @@ struct Chances {
     credentials: bool,
     /// An attempt may have changed something.
     uncertain: bool,
-}
-
-impl Call<'_> {
-    pub(crate) fn is_change(&self) -> bool {
-        !self.method.is_safe()
-    }
-
-    /// Whether it may be sent again when its outcome is unknown.
-    fn is_repeatable(&self) -> bool {
-        self.key.is_some() || self.method.is_safe()
-    }
 }
 
 impl Client {

@@ -1,0 +1,48 @@
+//! *Who* calls, as it is held: the access token in memory, the refresh token in secure storage under a name per key slot.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crypto::SecretString;
+use identity::Thumbprint;
+use tokio::sync::Mutex;
+
+use crate::platform::KeySlot;
+
+/// Name in secure storage of the refresh token that is bound to the device key in `slot`.
+pub(crate) const fn refresh_token_of(slot: KeySlot) -> &'static str {
+    match slot {
+        KeySlot::First => "redoubt.refresh_token",
+        KeySlot::Second => "redoubt.refresh_token.second",
+    }
+}
+
+/// What the token endpoint gave.
+pub(crate) struct Tokens {
+    pub(crate) access_token: SecretString,
+    /// The instance that it is bound to.
+    pub(crate) jkt: Thumbprint,
+    pub(crate) renew_at: i64,
+    /// By whose login.
+    pub(crate) login: u64,
+}
+
+/// Guards the stored refresh token: a refresh takes time, and meanwhile somebody may log out or in.
+///
+/// Invariant: what belongs to another login than the present one is neither stored nor used.
+#[derive(Default)]
+pub(crate) struct Vault {
+    /// Held over every use of the stored token.
+    pub(crate) guard: Mutex<()>,
+    /// Counts logins and logouts; changed under the guard only.
+    login: AtomicU64,
+}
+
+impl Vault {
+    pub(crate) fn login(&self) -> u64 {
+        self.login.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn next_login(&self) -> u64 {
+        self.login.fetch_add(1, Ordering::AcqRel) + 1
+    }
+}
