@@ -239,6 +239,14 @@ fn thumbprint(key: &SigningKey) -> Thumbprint {
     Jwk::from(key.public()).thumbprint()
 }
 
+/// The texts of evidence in the order of the wire type, its format aside.
+fn parts(evidence: &Value) -> Vec<&str> {
+    let texts = |name: &str| evidence.get(name).and_then(Value::as_str);
+    let certificates = evidence.get("certificates").and_then(Value::as_array).into_iter().flatten();
+    let object = ["key_id", "attestation_object", "assertion_object"].into_iter().filter_map(texts);
+    certificates.filter_map(Value::as_str).chain(object).collect()
+}
+
 /// One request in the making.
 struct Asking<'a> {
     phones: &'a Phones,
@@ -263,18 +271,18 @@ impl<'a> Asking<'a> {
     }
 
     /// Microseconds from the first byte of the request to the whole answer; the making of evidence is not in it.
-    async fn ask(self, path: &str, key: &Arc<SigningKey>, (name, evidence): (&str, Value)) -> Result<f64> {
+    async fn ask(self, path: &str, key: &Arc<SigningKey>, (name, shown): (&str, Value)) -> Result<f64> {
         let jwk = Jwk::from(key.public());
         let challenge = &self.challenge.challenge;
-        let hash = b64::encode(&self.binding(&jwk.thumbprint()));
+        let hash = b64::encode(&evidence::shown(&self.binding(&jwk.thumbprint()), &parts(&shown)));
         let claims = json!({"challenge": challenge, "evidence_hash": hash, "iat": now()});
         let mut body = json!({
             "challenge": challenge, "platform": self.app.platform, "client_id": CLIENT_ID, "app": self.app,
             "device_key": jwk.to_value(), "session_public_key": b64::encode(&self.session.public()),
             "proof": jose::sign_es256(&**key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims)?,
         });
-        if let (Some(body), false) = (body.as_object_mut(), evidence.is_null()) {
-            body.insert(name.to_owned(), evidence);
+        if let (Some(body), false) = (body.as_object_mut(), shown.is_null()) {
+            body.insert(name.to_owned(), shown);
         }
         let request = self.phones.http.post(format!("{}{path}", self.phones.url)).json(&body).build()?;
         let began = crate::instant();

@@ -138,7 +138,7 @@ impl Hooked {
         let jkt = identity::Jwk::from(jwk.clone()).thumbprint();
         let bytes = b64::decode(&challenge.challenge)?;
         let binding = evidence::binding(Platform::Android, &bytes, &jkt, &keys.public(), CLIENT_ID, &app);
-        let claims = json!({"challenge": challenge.challenge, "evidence_hash": b64::encode(&binding), "iat": now()});
+        let claims = json!({"challenge": challenge.challenge, "evidence_hash": b64::encode(&evidence::shown(&binding, &[])), "iat": now()});
         let proof = jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims)?;
         let request = Assert {
             challenge: challenge.challenge,

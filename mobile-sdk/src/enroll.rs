@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use api::attestation::{Assert, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge};
+use api::attestation::{
+    Assert, Assertion, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge,
+};
 use crypto::b64;
 use crypto::hpke::{KeyPair, Sealed};
 use identity::{DeviceSigner, Jwk, Thumbprint, attested_answer, evidence, jose};
@@ -84,6 +86,7 @@ impl Client {
         };
         let slot = self.change(make_room).await?;
         let (signer, binding) = self.make_key(slot, &exchange).await?;
+        let evidence = self.platform.attestor.attest(slot, &binding).await?;
         let request = Attest {
             challenge: exchange.challenge.challenge.clone(),
             platform: self.config.app.platform,
@@ -91,8 +94,8 @@ impl Client {
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
-            evidence: self.platform.attestor.attest(slot, &binding).await?,
-            proof: self.proof(&*signer, &exchange, &binding)?,
+            proof: self.proof(&*signer, &exchange, &binding, &evidence.parts())?,
+            evidence,
         };
         let answer = self.post_json(trace, "/v1/attestations", &request).await?;
         let instance = Instance::new(slot, &*signer, self.software());
@@ -148,6 +151,8 @@ impl Client {
         let (signer, slot) = (&*held.signer, held.instance.slot);
         let exchange = self.begin(trace, Purpose::Assertion).await?;
         let binding = self.binding(&exchange, &signer.public().thumbprint());
+        let assertion = self.platform.attestor.assert(slot, &binding).await?;
+        let shown = assertion.as_ref().map(Assertion::parts).unwrap_or_default();
         let request = Assert {
             challenge: exchange.challenge.challenge.clone(),
             platform: self.config.app.platform,
@@ -155,8 +160,8 @@ impl Client {
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
-            assertion: self.platform.attestor.assert(slot, &binding).await?,
-            proof: self.proof(signer, &exchange, &binding)?,
+            proof: self.proof(signer, &exchange, &binding, &shown)?,
+            assertion,
         };
         let answer = self.post_json(trace, "/v1/assertions", &request).await?;
         self.open(&held.instance, &exchange, &request.proof, &answer)
@@ -175,10 +180,17 @@ impl Client {
         evidence::binding(app.platform, &exchange.challenge_bytes, jkt, &session_key, client_id, app)
     }
 
-    fn proof(&self, signer: &dyn DeviceSigner, exchange: &Exchange, binding: &[u8; 32]) -> Result<String, Error> {
+    /// The device key's word for this very evidence.
+    fn proof(
+        &self,
+        signer: &dyn DeviceSigner,
+        exchange: &Exchange,
+        binding: &[u8; 32],
+        shown: &[&str],
+    ) -> Result<String, Error> {
         let claims = ProofClaims {
             challenge: &exchange.challenge.challenge,
-            evidence_hash: b64::encode(binding),
+            evidence_hash: b64::encode(&evidence::shown(binding, shown)),
             iat: self.transport.now(),
         };
         Ok(jose::sign_es256(signer, &jose::Header::new(PROOF_TYP), &claims)?)
@@ -228,7 +240,7 @@ impl Client {
 #[derive(Serialize)]
 struct ProofClaims<'a> {
     challenge: &'a str,
-    /// The binding, which is a SHA-256.
+    /// Over the binding and the evidence itself.
     evidence_hash: String,
     iat: i64,
 }

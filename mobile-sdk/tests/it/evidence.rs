@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use api::attestation::{App, Assert, Attest, Attested, AudienceToken, Challenge, Purpose, RequestChallenge, SealedKey};
+use api::attestation::{
+    App, Assert, Assertion, Attest, Attested, AudienceToken, Challenge, Purpose, RequestChallenge, SealedKey,
+};
 use crypto::{b64, hpke, random};
 use identity::attestation_token;
 use identity::{Cnf, Jwk, Level, client_attestation, evidence, jose};
@@ -30,7 +32,12 @@ impl State {
             request.evidence,
             api::attestation::Evidence::AndroidKey { certificates: vec![b64::encode_standard(&binding)] }
         );
-        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
+        self.check_proof(
+            &request.proof,
+            &request.challenge,
+            &jwk,
+            &evidence::shown(&binding, &request.evidence.parts()),
+        );
         let issued = self.issue(&jwk, &session_key, &request.app);
         self.on_the_way.lock().unwrap().pass(issued, &request.proof, &session_key)
     }
@@ -43,16 +50,17 @@ impl State {
         let jwk = Jwk::from_value(&request.device_key).unwrap();
         let session_key = b64::decode(&request.session_public_key).unwrap();
         let binding = self.binding(&request.challenge, &jwk, &session_key, &request.app);
-        self.check_proof(&request.proof, &request.challenge, &jwk, &binding);
+        let shown = request.assertion.as_ref().map(Assertion::parts).unwrap_or_default();
+        self.check_proof(&request.proof, &request.challenge, &jwk, &evidence::shown(&binding, &shown));
         let issued = self.issue(&jwk, &session_key, &request.app);
         self.on_the_way.lock().unwrap().pass(issued, &request.proof, &session_key)
     }
 
-    fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, binding: &[u8; 32]) {
+    fn check_proof(&self, proof: &str, challenge: &str, jwk: &Jwk, shown: &[u8; 32]) {
         let proof = jose::parse(proof, "redoubt-instance-proof+jwt").unwrap();
         let claims: Value = proof.verify_es256(jwk.public_key()).unwrap();
         assert_eq!(claims["challenge"], challenge);
-        assert_eq!(claims["evidence_hash"], b64::encode(binding));
+        assert_eq!(claims["evidence_hash"], b64::encode(shown));
         assert!((claims["iat"].as_i64().unwrap() - self.now()).abs() < 10);
     }
 

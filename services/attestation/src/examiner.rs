@@ -24,7 +24,6 @@ use crate::evidence::chain::Anchors;
 use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use crate::evidence::revocation::{LIST_LIMIT, StatusList};
 use crate::evidence::{Examination, Failed, Reason, android, apple};
-use crate::instances::store::Kept;
 use crate::verdicts::Verdict;
 
 /// Seconds that the clock which dated the list may be ahead of ours.
@@ -163,8 +162,11 @@ impl Examiner {
     }
 
     /// What is thought of the number of instances that one attestation key has enrolled today.
-    pub(crate) fn enrolments(&self, provisioning: Option<Provisioning>, today: u32) -> Failed {
-        let (Some(policy), Some(provisioning)) = (&self.android_policy, provisioning) else { return Failed::default() };
+    pub(crate) fn enrolments(&self, found: &Examination, today: u32) -> Failed {
+        let (Some(policy), Some(provisioning), Some(key)) = (&self.android_policy, found.provisioning, found.attesting)
+        else {
+            return Failed::default();
+        };
         let limit = match provisioning {
             Provisioning::Factory => policy.daily_enrolments.factory,
             Provisioning::Remote => policy.daily_enrolments.remote,
@@ -173,14 +175,14 @@ impl Examiner {
             return Failed::default();
         }
         if today == limit + 1 {
-            alarm::raise(Alarm::EnrolmentLimit, &format!("{limit} instances in a day by one attestation key"));
+            alarm::raise(Alarm::EnrolmentLimit, &format!("{limit} in a day by the key {}", crypto::b64::encode(&key)));
         }
         Failed::sort(vec![Reason::EnrolmentLimit], &policy.shadow)
     }
 
     /// What today's list and policy say of an instance that was let in before: of the evidence that it was let in for, and of the level and
     /// build that it has shown. None of it is a lie, for the instance has said nothing since.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build, kept: Option<&Kept>) -> Failed {
+    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build, kept: Option<&[Vec<u8>]>) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
             (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
             (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
@@ -190,18 +192,15 @@ impl Examiner {
             [(level >= minimum_level, Reason::LevelTooLow), (build.at_least(minimum_build), Reason::BuildRefused)];
         let mut failed =
             Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow);
-        match (kept, &self.android_policy, &self.apple_policy) {
-            (None, ..) => failed.notes.push(Reason::EvidenceNotKept),
-            (Some(kept), Some(policy), _) if platform == Platform::Android => {
-                let revoked = self.revoked().list;
-                let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
-                failed.merge(android::standing(&kept.parts, &trust));
-            }
-            (Some(kept), _, Some(policy)) => {
-                let object = kept.parts.first().map_or(&[][..], Vec::as_slice);
-                failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
-            }
-            (Some(_), _, None) => failed.merge(Reason::PlatformUnsupported.into()),
+        let Some(parts) = kept else { return failed };
+        if let (Platform::Android, Some(policy)) = (platform, &self.android_policy) {
+            let revoked = self.revoked().list;
+            let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
+            failed.merge(android::standing(parts, &trust));
+        }
+        if let (Platform::Ios, Some(policy)) = (platform, &self.apple_policy) {
+            let object = parts.first().map_or(&[][..], Vec::as_slice);
+            failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
         }
         failed
     }

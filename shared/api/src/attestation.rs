@@ -100,6 +100,16 @@ pub enum Evidence {
     },
 }
 
+impl Evidence {
+    /// What is shown, as it stands in the request.
+    pub fn parts(&self) -> Vec<&str> {
+        match self {
+            Self::AndroidKey { certificates } => certificates.iter().map(String::as_str).collect(),
+            Self::AppAttest { key_id, attestation_object } => vec![key_id, attestation_object],
+        }
+    }
+}
+
 /// Platform evidence for a known instance that renews (iOS; Android has only the proof).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", deny_unknown_fields)]
@@ -112,6 +122,15 @@ pub enum Assertion {
         /// CBOR, standard base64.
         assertion_object: String,
     },
+}
+
+impl Assertion {
+    /// What is shown, as it stands in the request.
+    pub fn parts(&self) -> Vec<&str> {
+        match self {
+            Self::AppAttest { key_id, assertion_object } => vec![key_id, assertion_object],
+        }
+    }
 }
 
 /// `POST /v1/attestations`.

@@ -31,7 +31,18 @@ pub fn binding(
         app.build.as_str().as_bytes(),
         app.platform.as_str().as_bytes(),
     ];
-    let mut message = b"redoubt-evidence-v2".to_vec();
+    listed(b"redoubt-evidence-v2", fields)
+}
+
+/// What the device key's proof is about: the binding, and the evidence itself as it stands in the request. Without the latter anybody on the
+/// way could put something false under a genuine proof, and make a liar of the phone.
+pub fn shown(binding: &[u8; 32], evidence: &[&str]) -> [u8; 32] {
+    let evidence = evidence.iter().map(|part| part.as_bytes());
+    listed(b"redoubt-shown-v1", std::iter::once(&binding[..]).chain(evidence))
+}
+
+fn listed<'a>(domain: &[u8], fields: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut message = domain.to_vec();
     for field in fields {
         // Length-prefixed: no two different lists of fields have the same encoding.
         message.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -89,6 +100,21 @@ mod tests {
             binding(Platform::Android, b"ab", &jkt, b"c", CLIENT, &app),
             binding(Platform::Android, b"a", &jkt, b"bc", CLIENT, &app)
         );
+    }
+
+    #[test]
+    fn what_is_shown_is_the_evidence_as_it_stands() {
+        let base = shown(&[1; 32], &["ab", "c"]);
+        for other in [
+            shown(&[2; 32], &["ab", "c"]),
+            shown(&[1; 32], &["a", "bc"]),
+            shown(&[1; 32], &["ab"]),
+            shown(&[1; 32], &["ab", "c", ""]),
+            shown(&[1; 32], &[]),
+        ] {
+            assert_ne!(base, other);
+        }
+        assert_ne!(shown(&[1; 32], &[]), [1; 32]);
     }
 
     #[test]

@@ -36,8 +36,8 @@ struct Given {
 pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, Error> {
     let now = state.clock.unix();
     let challenge = state.challenges.read(&request.challenge, request.platform, Purpose::Assertion, now)?;
-    let mut presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     let given = decode(request)?;
+    let mut presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     challenges::spend(&state.pool, &challenge).await?;
 
     let names = state.issuer.names();
@@ -56,6 +56,7 @@ fn fields(request: &Assert) -> Fields<'_> {
         app: &request.app,
         device_key: &request.device_key,
         session_public_key: &request.session_public_key,
+        shown: request.assertion.as_ref().map(Assertion::parts).unwrap_or_default(),
         proof: &request.proof,
     }
 }
@@ -86,7 +87,10 @@ async fn record(
         let kept = store::kept(db, jkt).await?;
         let (level, build) = (level(&known)?, build(&known, presented)?);
         let app_build = known.app_build.clone();
-        let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_ref());
+        let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_deref());
+        if kept.is_none() && known.believed {
+            failed.notes.push(Reason::EvidenceNotKept);
+        }
         let mut shown = marks(presented, &known, &build);
         if let Some(given) = given {
             let mut found = asserted(state, db, presented, given).await?;

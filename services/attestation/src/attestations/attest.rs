@@ -2,7 +2,8 @@
 
 use api::attestation::{Attest, Attested, Evidence, Platform, Purpose};
 use chrono::{DateTime, Utc};
-use storage::{Connection, transaction};
+use storage::{Connection, connection, transaction};
+use tracing::Instrument as _;
 
 use super::Presented;
 use super::issue::Names;
@@ -19,15 +20,16 @@ use crate::verdicts::{self, Verdict};
 pub(crate) async fn attest(state: &State, request: &Attest) -> Result<Attested, Error> {
     let now = state.clock.unix();
     let challenge = state.challenges.read(&request.challenge, request.platform, Purpose::Attestation, now)?;
-    let presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     let given = decode(&request.evidence, request.platform)?;
+    let presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     state.examiner.ready(request.platform, now)?;
     challenges::spend(&state.pool, &challenge).await?;
 
     let examination =
         tracing::info_span!("evidence.examine").in_scope(|| state.examiner.examine(&given, &presented, now));
+    let limit = count(state, &examination, request.platform, now).await?;
     let names = state.issuer.names();
-    let verdict = record(state, &presented, &given, &examination, &names, now).await?;
+    let verdict = record(state, &presented, &given, &examination, limit, &names, now).await?;
     verdict.audit(&names.support_id, &presented.jkt, request.platform);
     let level = state.examiner.shown(&verdict, request.platform);
     state.issuer.issue(verdict.is_genuine(), &presented, level, &names, now)
@@ -41,6 +43,7 @@ fn fields(request: &Attest) -> Fields<'_> {
         app: &request.app,
         device_key: &request.device_key,
         session_public_key: &request.session_public_key,
+        shown: request.evidence.parts(),
         proof: &request.proof,
     }
 }
@@ -67,6 +70,7 @@ async fn record(
     presented: &Presented,
     given: &Given,
     found: &Examination,
+    limit: Failed,
     names: &Names,
     now: i64,
 ) -> Result<Verdict, Error> {
@@ -77,7 +81,7 @@ async fn record(
     };
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
         let at = time(now)?;
-        let Failed { refusals: reasons, notes } = judge(state, db, presented, found, at).await?;
+        let Failed { refusals: reasons, notes } = judge(db, presented, found, &limit, at).await?;
         let verdict = Verdict {
             kind: "attestation",
             level: found.level,
@@ -109,13 +113,29 @@ async fn record(
     transaction(&state.pool, "attestations.record", record).await
 }
 
-/// The examination's reasons, and those that only memory knows: this instance, this attesting certificate, this evidence, this key were here
-/// before.
+/// Counts an enrolment by this attestation key, whatever else is thought of the evidence, and says whether there were too many today.
+///
+/// In a transaction of its own, because the counter is one row for all phones of a batch: held until the verdict is written it would make those
+/// that are believed wait for each other, and the others not, which tells.
+async fn count(state: &State, found: &Examination, platform: Platform, now: i64) -> Result<Failed, Error> {
+    if platform != Platform::Android {
+        return Ok(Failed::default());
+    }
+    let day = time(now)?.date_naive();
+    let count = async {
+        let mut db = connection(&state.pool).await?;
+        store::enrolments(&mut db, found.attesting.as_ref(), day).await
+    };
+    let today = count.instrument(storage::span("attesting_days.count")).await?;
+    Ok(state.examiner.enrolments(found, today))
+}
+
+/// The examination's reasons, and those that only memory knows: this instance, this evidence, this key were here before.
 async fn judge(
-    state: &State,
     db: &mut Connection,
     presented: &Presented,
     found: &Examination,
+    limit: &Failed,
     at: DateTime<Utc>,
 ) -> Result<Failed, Error> {
     let mut reasons = found.refusals.clone();
@@ -127,14 +147,8 @@ async fn judge(
     if known.is_some() && presented.app.platform == Platform::Android {
         reasons.push(Reason::Reused);
     }
-    let mut notes = found.notes.clone();
-    if presented.app.platform == Platform::Android {
-        let attesting = found.attesting.filter(|_| reasons.is_empty());
-        let enrolments = store::enrolments(db, attesting.as_ref(), at.date_naive()).await?;
-        let failed = state.examiner.enrolments(found.provisioning, enrolments);
-        reasons.extend(failed.refusals);
-        notes.extend(failed.notes);
-    }
+    reasons.extend(&limit.refusals);
+    let notes = [&found.notes[..], &limit.notes].concat();
     // Evidence is used up last, by what is good in every other way: nobody burns somebody else's.
     let fresh = store::use_evidence(db, &found.evidence_hash, at, reasons.is_empty()).await?;
     if reasons.is_empty() && !fresh {

@@ -26,6 +26,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) app: &'a App,
     pub(crate) device_key: &'a Value,
     pub(crate) session_public_key: &'a str,
+    /// The evidence as it stands in the request.
+    pub(crate) shown: Vec<&'a str>,
     pub(crate) proof: &'a str,
 }
 
@@ -100,12 +102,12 @@ fn check_app(app: &App, platform: Platform) -> Result<(), Error> {
     Ok(())
 }
 
-/// The device key signed this challenge and this binding, just now.
+/// The device key signed this challenge, this binding and this very evidence, just now.
 fn check_proof(fields: &Fields<'_>, key: &PublicKey, binding: &[u8; 32], now: i64) -> Result<(), Error> {
     let claims = jose::parse(fields.proof, PROOF_TYP).and_then(|proof| proof.verify_es256::<ProofClaims>(key));
     let holds = claims.is_ok_and(|claims| {
         claims.challenge == fields.challenge
-            && claims.evidence_hash == b64::encode(binding)
+            && claims.evidence_hash == b64::encode(&evidence::shown(binding, &fields.shown))
             && (now - PROOF_AGE..=now + PROOF_AHEAD).contains(&claims.iat)
     });
     if holds {

@@ -79,7 +79,7 @@ pub(crate) async fn use_evidence(
     Ok(query.bind::<Bool, _>(used).execute(db).await? == 1)
 }
 
-/// How many instances this attestation key has enrolled on this day (UTC), with this one. None is not counted.
+/// How many instances this attestation key has enrolled on this day (UTC), with this one. Without a key nothing is counted.
 pub(crate) async fn enrolments(
     db: &mut Connection,
     attesting: Option<&[u8; 32]>,
@@ -152,7 +152,7 @@ pub(crate) async fn raise_counter(
 }
 
 /// What an instance was last believed for.
-#[derive(Debug, Clone, Queryable)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     /// Android: certificates, leaf first. iOS: the attestation object.
     pub(crate) parts: Vec<Vec<u8>>,
@@ -177,8 +177,7 @@ pub(crate) async fn keep(
     Ok(query.bind::<Nullable<Integer>, _>(evidence.patch_level).bind::<Bool, _>(kept).execute(db).await?)
 }
 
-/// The evidence of an instance; none if it enrolled before evidence was kept, or was never believed.
-pub(crate) async fn kept(db: &mut Connection, jkt: &str) -> Result<Option<Kept>, StorageError> {
-    let columns = (evidence::parts, evidence::attesting, evidence::patch_level);
-    Ok(evidence::table.find(jkt).select(columns).first(db).await.optional()?)
+/// The parts of an instance's evidence; none if it enrolled before evidence was kept, or was never believed.
+pub(crate) async fn kept(db: &mut Connection, jkt: &str) -> Result<Option<Vec<Vec<u8>>>, StorageError> {
+    Ok(evidence::table.find(jkt).select(evidence::parts).first(db).await.optional()?)
 }

@@ -149,6 +149,7 @@ async fn evidence_enrols_once() {
     let challenge = world.challenge(Platform::Android, "attestation").await;
     let mut again = phone.assert(&challenge, world.clock.unix()).body;
     again["evidence"] = first.body["evidence"].clone();
+    phone.sign(&mut again, world.clock.unix());
     let reply = world.post("/v1/attestations", &again).await;
     assert_eq!(world.verdict(&reply).await, ["evidence.reused"]);
     world.stop().await;

@@ -4,7 +4,7 @@ use api::attestation::{App, Platform};
 use attestation::evidence::Reason;
 use crypto::b64;
 use crypto::hpke::KeyPair;
-use identity::{Jwk, evidence, jose};
+use identity::Jwk;
 use runtime::Clock as _;
 use serde_json::{Value, json};
 use testkit::phone::android::DeviceProfile;
@@ -39,6 +39,11 @@ async fn a_forged_assertion_costs_all_answers() {
     let mut forged = b64::decode_standard(object.as_str().unwrap()).unwrap();
     *forged.last_mut().unwrap() ^= 0x40;
     *object = json!(b64::encode_standard(&forged));
+    // On the way it would cost nothing: the phone's proof is about what the phone has shown.
+    let reply = world.post("/v1/assertions", &body).await;
+    assert_eq!(reply.problem(), (400, "request.invalid", "proof"));
+    assert!(accepted(&world, &phone, &phone.renew(&world).await, None).await);
+    phone.sign(&mut body, world.clock.unix());
     let reply = world.post("/v1/assertions", &body).await;
     assert_eq!(world.verdict(&reply).await, ["chain.signature_invalid"]);
     let reply = phone.renew(&world).await;
@@ -141,18 +146,14 @@ async fn a_phone_cannot_write_its_build_by_asserting_as_another_platform() {
     assert_eq!(of_this_build().await, 1);
     let challenge = world.challenge(Platform::Ios, "assertion").await;
     let app = App { platform: Platform::Ios, build: 999_999.into(), ..phone.app() };
-    let (key, session) = (phone.device_key(), KeyPair::generate());
-    let (jwk, bytes) = (Jwk::from(key.public()), b64::decode(&challenge).unwrap());
-    let binding =
-        evidence::binding(Platform::Ios, &bytes, &jwk.thumbprint(), &session.public(), "redoubt-mobile", &app);
-    let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": world.clock.unix()});
+    let (jwk, session) = (Jwk::from(phone.device_key().public()), KeyPair::generate());
     let object = b64::encode_standard(&[0; 32]);
-    let body = json!({
+    let mut body = json!({
         "challenge": challenge, "platform": "ios", "client_id": "redoubt-mobile", "app": app,
         "device_key": jwk.to_value(), "session_public_key": b64::encode(&session.public()),
         "assertion": {"format": "apple-app-attest", "key_id": object, "assertion_object": object},
-        "proof": jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims).unwrap(),
     });
+    phone.sign(&mut body, world.clock.unix());
     let reply = world.post("/v1/assertions", &body).await;
     let reasons = world.verdict(&reply).await;
     assert!(reasons.contains(&"evidence.app_mismatch".to_owned()), "{reasons:?}");

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use api::attestation::{App, Platform};
+use api::attestation::{App, Assertion, Evidence, Platform};
 use api::internal::AudienceKeys;
 use attestation::config::{Config, Keys, Mode, Policy, Revocation, TestRoots, Tokens};
 use attestation::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy, Level};
@@ -298,15 +298,16 @@ impl Phone {
                 json!({"format": "apple-app-attest", "key_id": id, "attestation_object": object})
             }
         };
-        let mut body = self.common(challenge, &session, now);
+        let mut body = self.common(challenge, &session);
         body["evidence"] = evidence;
+        self.sign(&mut body, now);
         Request { body, session }
     }
 
     /// A renewal.
     pub(crate) fn assert(&self, challenge: &str, now: i64) -> Request {
         let session = KeyPair::generate();
-        let mut body = self.common(challenge, &session, now);
+        let mut body = self.common(challenge, &session);
         if let Self::Ios(phone, key) = self {
             let binding = self.binding(challenge, &Jwk::from(key.public()).thumbprint(), &session);
             // A phone that has never attested has no App Attest key; any bytes will do for it.
@@ -314,6 +315,7 @@ impl Phone {
             let (id, object) = (b64::encode_standard(&id), b64::encode_standard(&object));
             body["assertion"] = json!({"format": "apple-app-attest", "key_id": id, "assertion_object": object});
         }
+        self.sign(&mut body, now);
         Request { body, session }
     }
 
@@ -341,15 +343,30 @@ impl Phone {
         )
     }
 
-    fn common(&self, challenge: &str, session: &KeyPair, now: i64) -> Value {
-        let key = self.device_key();
-        let jwk = Jwk::from(key.public());
-        let binding = self.binding(challenge, &jwk.thumbprint(), session);
-        let claims = json!({"challenge": challenge, "evidence_hash": b64::encode(&binding), "iat": now});
+    fn common(&self, challenge: &str, session: &KeyPair) -> Value {
         json!({
             "challenge": challenge, "platform": self.platform(), "client_id": CLIENT, "app": self.app(),
-            "device_key": jwk.to_value(), "session_public_key": b64::encode(&session.public()),
-            "proof": jose::sign_es256(&*key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims).unwrap(),
+            "device_key": Jwk::from(self.device_key().public()).to_value(),
+            "session_public_key": b64::encode(&session.public()),
         })
+    }
+
+    /// The device key's word for what the body now says.
+    pub(crate) fn sign(&self, body: &mut Value, now: i64) {
+        let text = |name: &str| body[name].as_str().unwrap();
+        let part = |name: &str| b64::decode(text(name)).unwrap();
+        let key = self.device_key();
+        let (jkt, app) = (Jwk::from(key.public()).thumbprint(), serde_json::from_value(body["app"].clone()).unwrap());
+        let platform = serde_json::from_value(body["platform"].clone()).unwrap();
+        let binding =
+            evidence::binding(platform, &part("challenge"), &jkt, &part("session_public_key"), text("client_id"), &app);
+        let given = |name: &str| body.get(name).cloned().filter(|given| !given.is_null());
+        let evidence: Option<Evidence> = given("evidence").map(|given| serde_json::from_value(given).unwrap());
+        let assertion: Option<Assertion> = given("assertion").map(|given| serde_json::from_value(given).unwrap());
+        let parts = evidence.as_ref().map(Evidence::parts).or(assertion.as_ref().map(Assertion::parts));
+        let shown = evidence::shown(&binding, &parts.unwrap_or_default());
+        let claims = json!({"challenge": body["challenge"], "evidence_hash": b64::encode(&shown), "iat": now});
+        let header = jose::Header::new("redoubt-instance-proof+jwt");
+        body["proof"] = json!(jose::sign_es256(&*key, &header, &claims).unwrap());
     }
 }
