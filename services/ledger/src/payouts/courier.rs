@@ -52,6 +52,7 @@ impl Courier {
         while !shutdown.is_requested() {
             watch.look(&courier.state, &courier.settings, courier.now()?).await;
             let mut found = 0;
+            // Default: no room is nothing to claim.
             match courier.claim(AT_ONCE.saturating_sub(under_way.len())).await {
                 Ok(claimed) => {
                     found = claimed.len();
@@ -180,6 +181,7 @@ fn report(ended: Result<Result<(), Error>, tokio::task::JoinError>) {
 
 /// 0.5, 1, 2 … seconds, at most five minutes, and up to a quarter more.
 fn pause(attempts: i32) -> TimeDelta {
+    // Default: before the first attempt there is nothing to double.
     let doubling = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
     let base = (TimeDelta::milliseconds(500) * 2_i32.pow(doubling)).min(MAX_PAUSE);
     let [jitter] = crypto::random::bytes::<1>();
