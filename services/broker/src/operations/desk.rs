@@ -123,6 +123,7 @@ impl Desk {
             };
             self.note(counter, request, newest, &fault);
             history.note(&fault);
+            // Default: no pause was asked for.
             let pause = fault.pause().unwrap_or_default().max(backoff(attempt));
             let again = fault.is_transient()
                 && attempt < request.operation.attempts
@@ -181,7 +182,8 @@ impl Desk {
     async fn newest_secret(&self, provider: &Provider) -> Result<u32, VaultError> {
         let Some(auth) = &provider.auth else { return Ok(0) };
         let keys = self.vault.keys(provider).await?;
-        Ok(keys.of(auth.secret())?.iter().map(|secret| secret.version).max().unwrap_or(0))
+        let newest = keys.of(auth.secret())?.iter().map(|secret| secret.version).max();
+        newest.ok_or(VaultError::Invariant("a secret without a live version"))
     }
 
     /// Tells gate and audit log.
@@ -201,6 +203,8 @@ impl Desk {
                 counter.gate.secret_refused(newest, now);
                 return;
             }
+            // It says nothing of the provider, good or bad.
+            Fault::Invariant(_) => return,
             Fault::Busy(_, Some(pause)) => counter.gate.wait(*pause, now),
             Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
             Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),

@@ -57,6 +57,17 @@ pub struct Courier {
     pub poll: Duration,
 }
 
+/// Why nothing was delivered, or not noted.
+#[derive(Debug, thiserror::Error)]
+enum DeliveryError {
+    /// The inbox.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
+}
+
 enum Outcome {
     Delivered,
     Rejected(String),
@@ -69,7 +80,7 @@ impl Courier {
         let courier = Arc::new(self);
         let mut purged: Option<DateTime<Utc>> = None;
         while !shutdown.is_requested() {
-            let now = courier.now();
+            let now = courier.now()?;
             if purged.is_none_or(|last| now - last >= PURGE_EVERY) {
                 purged = Some(now);
                 courier.purge(now).await;
@@ -93,8 +104,8 @@ impl Courier {
     }
 
     /// Delivers what is due; tells how many messages that were.
-    async fn round(self: &Arc<Self>) -> Result<usize, StorageError> {
-        let now = self.now();
+    async fn round(self: &Arc<Self>) -> Result<usize, DeliveryError> {
+        let now = self.now()?;
         let due: Vec<Due> =
             storage::transaction(&self.pool, "webhooks.claim", async |db| store::claim(db, BATCH, now, LEASE).await)
                 .await?;
@@ -117,7 +128,7 @@ impl Courier {
     }
 
     /// One delivery, in the trace that the message began here.
-    async fn deliver(&self, message: Due) -> Result<(), StorageError> {
+    async fn deliver(&self, message: Due) -> Result<(), DeliveryError> {
         let span = tracing::info_span!(
             "webhook.deliver",
             otel.kind = "consumer",
@@ -167,10 +178,10 @@ impl Courier {
         }
     }
 
-    async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), StorageError> {
-        let now = self.now();
+    async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), DeliveryError> {
+        let now = self.now()?;
         let mut db = storage::connection(&self.pool).await?;
-        match outcome {
+        let stored = match outcome {
             Outcome::Delivered => store::delivered(&mut db, message.id, now).await,
             Outcome::Rejected(reason) => {
                 let (provider, event_id) = (message.provider.as_str(), message.event_id.as_str());
@@ -181,7 +192,8 @@ impl Courier {
                 tracing::warn!(reason, "a webhook was not delivered yet");
                 store::postponed(&mut db, message.id, &reason, now + pause(message.attempts)).await
             }
-        }
+        };
+        Ok(stored?)
     }
 
     async fn purge(&self, now: DateTime<Utc>) {
@@ -196,8 +208,9 @@ impl Courier {
         }
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default()
+    fn now(&self) -> Result<DateTime<Utc>, DeliveryError> {
+        let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
+        now.ok_or(DeliveryError::Invariant("a clock beyond the calendar"))
     }
 }
 
@@ -209,6 +222,7 @@ fn is_final(status: StatusCode, problem: &api::Problem) -> bool {
 
 /// 0.25, 0.5, 1 … seconds, at most five minutes, and up to a quarter more.
 fn pause(attempts: i32) -> TimeDelta {
+    // Default: before the first attempt there is nothing to double.
     let doubling = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
     let base = (TimeDelta::milliseconds(250) * 2_i32.pow(doubling)).min(MAX_PAUSE);
     let [jitter] = crypto::random::bytes::<1>();
