@@ -3,6 +3,7 @@
 //! Every rule is a function from text to complaints, so that its tests can show it a broken text and see it complain. All
 //! checks run; one complaint is enough for a non-zero end.
 
+mod defaults;
 mod generated;
 mod graph;
 mod manifests;
@@ -37,6 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
+        ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
         (
             "lints",

@@ -128,6 +128,7 @@ fn filter(
             Some(value) => drop(kept.insert(name.clone(), pass(value, node, &path)?)),
         }
     }
+    // Default: without a star, what is not named does not pass.
     if let Some(node) = allowed.get("*") {
         let path = join(path, "*");
         for (name, value) in members {
