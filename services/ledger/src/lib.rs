@@ -12,13 +12,14 @@
 //! balance. `ledger_owner` owns, and nobody signs in as it; `ledger_migrator` acts as it while it migrates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AccessTokenLayer, AttestationLayer, AudienceKeySource, JwksSource, MessageSignatureLayer, Pipeline};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Common, Context, RouteDoc, Service};
+use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod accounts;
@@ -42,7 +43,7 @@ pub mod transfers;
 
 use crate::config::Config;
 use crate::exchanges::Rates;
-use crate::payouts::courier::Courier;
+use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
 use crate::posting::committer::{SIDE_LANES, Sizes};
@@ -94,11 +95,13 @@ impl Service for Ledger {
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
         });
-        let courier = Courier {
+        let poll = Duration::from_millis(config.payouts.poll_ms.max(10).into());
+        let job = Submissions {
             state: Arc::clone(&state),
             partner: Partner { client: broker, broker_url: config.broker_url },
             settings: config.payouts,
         };
+        let courier = Courier { job, bell: Arc::clone(&state.payouts), poll };
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {
             config.app_data(internal.clone());
