@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !seeded.success() {
         println!("(no users could be seeded: {seeded})");
     }
-    print_table(&stack);
+    print_table(&stack)?;
     let outcome = interrupt::wait(None, || stack.all_alive().map(|()| None::<()>));
     match outcome {
         // Ctrl-C is the way out, not a failure.
@@ -27,12 +27,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
-fn print_table(stack: &Stack) {
+fn print_table(stack: &Stack) -> Result<()> {
     println!("\nREDOUBT is up; Ctrl-C stops it\n");
     for service in SERVICES {
-        println!("  {service:<12} {}", stack.url(service));
+        println!("  {service:<12} {}", stack.url(service)?);
     }
-    println!("  {:<12} {}", "partner", stack.url("partner"));
+    println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");
     println!("  {:<12} {}", "database", masked(stack.database_url()));
     println!("  {:<12} {}", "its roles", place::short(&stack.url_file("*", "*.url")));
@@ -40,8 +40,9 @@ fn print_table(stack: &Stack) {
     println!(
         "\n  curl --cacert {}/public-ca.pem {}/.well-known/openid-configuration\n",
         place::short(stack.pki()),
-        stack.url("auth")
+        stack.url("auth")?
     );
+    Ok(())
 }
 
 /// A URL to be shown: whatever may be a password in it is not. What one sees on a screen is copied into tickets and chats, and stays in

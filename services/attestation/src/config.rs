@@ -134,12 +134,15 @@ pub struct Revocation {
     pub file: Option<PathBuf>,
     /// Hours after which an unrefreshed list stops Android attestation (503, never a silent pass). Default: 72.
     pub maximum_age_hours: u32,
+    /// Fewest entries of a list that is taken, at the start too: where a download is cut off, a restart must not make it the yardstick. Default: 0;
+    /// production is well advised to name what today's list has, or half of it.
+    pub minimum_entries: usize,
     /// Seconds between looks at the file. Default: 60.
     pub reload_seconds: u32,
 }
 
 impl Default for Revocation {
     fn default() -> Self {
-        Self { file: None, maximum_age_hours: 72, reload_seconds: 60 }
+        Self { file: None, maximum_age_hours: 72, minimum_entries: 0, reload_seconds: 60 }
     }
 }

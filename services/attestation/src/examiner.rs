@@ -86,7 +86,7 @@ impl Examiner {
             ensure!(floor.is_version_code(), "policy.android.minimum_build = \"{floor}\" is no longVersionCode");
         }
         let revoked = match &revocation.file {
-            Some(file) => read_list(file)?,
+            Some(file) => read_list(file, revocation.minimum_entries)?,
             None => Revoked::default(),
         };
         if policy.mode == Mode::Production && policy.android.is_some() && revoked.list.is_empty() {
@@ -237,7 +237,7 @@ impl Examiner {
             return;
         }
         let longest = self.revoked().longest;
-        match read_list(file) {
+        match read_list(file, self.revocation.minimum_entries) {
             Ok(fresh) if !fresh.list.follows(&longest) => {
                 let (before, after) = (longest.len(), fresh.list.len());
                 let detail = "most entries are gone; the last good one stays (restart to take this one)";
@@ -298,13 +298,15 @@ fn with_test_roots(anchors: Anchors, files: &[PathBuf]) -> anyhow::Result<Anchor
     })
 }
 
-fn read_list(file: &Path) -> anyhow::Result<Revoked> {
+fn read_list(file: &Path, minimum: usize) -> anyhow::Result<Revoked> {
     let context = || format!("revocation.file {}", file.display());
     // Before the content: if the file changes in between, the next look finds another stamp.
     let stamp = stamp(file).with_context(context)?;
     ensure!(stamp.size <= LIST_LIMIT as u64, "{}: larger than {LIST_LIMIT} bytes", context());
     let fetched = i64::try_from(stamp.modified.duration_since(UNIX_EPOCH).with_context(context)?.as_secs())?;
     let list = StatusList::parse(&std::fs::read(file).with_context(context)?).with_context(context)?;
+    let entries = list.len();
+    ensure!(entries >= minimum, "{}: {entries} entries, fewer than revocation.minimum_entries ({minimum})", context());
     if list.odd() > 0 {
         alarm::raise(
             Alarm::ListOdd,

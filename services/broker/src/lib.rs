@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, Result};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Common, Context, RouteDoc, Service};
+use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod config;
@@ -36,7 +36,7 @@ use crate::egress::SystemNames;
 use crate::operations::Desk;
 use crate::providers::{Catalogue, catalogue};
 use crate::secrets::Vault;
-use crate::webhooks::courier::Courier;
+use crate::webhooks::courier::Deliveries;
 use crate::webhooks::receive::Receiver;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -69,12 +69,15 @@ impl Service for Broker {
         let names = Arc::new(SystemNames::read());
         let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &names)?;
         let wake = Arc::new(Notify::new());
-        let courier = Courier {
+        let job = Deliveries {
             pool: pool.clone(),
             client: context.clients.internal("ledger")?,
             ledger_url: config.delivery.ledger_url,
             clock: Arc::clone(&context.clock),
-            wake: Arc::clone(&wake),
+        };
+        let courier = Courier {
+            job,
+            bell: Arc::clone(&wake),
             poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
         };
         let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use chrono::DateTime;
 use crypto::SecretString;
 use money::{Currency, Money};
@@ -104,6 +104,7 @@ impl Measured {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     fn report(mut self, load: Load, cpu_seconds: f64, invariants_hold: bool) -> Report {
         self.micros.sort_unstable();
+        // Default: nothing was measured.
         let at = |part: usize| self.micros.get(self.micros.len() * part / 100).map_or(0.0, |us| *us as f64 / 1000.0);
         let transfers = self.micros.len() as u64;
         Report {
@@ -132,6 +133,7 @@ async fn drive(committer: &Committer, accounts: &Arc<Vec<Account>>, load: &Load,
                 let (Some(from), Some(to)) = pair(&accounts, hot, &mut random) else { bail!("there are no accounts") };
                 let sent = now();
                 post(&committer, Kind::Transfer, Actor::Customer(from.owner.clone()), from.id, to.id, 1).await?;
+                // Default: longer than any run.
                 micros.push(u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX));
             }
             Ok::<_, anyhow::Error>(micros)
@@ -179,7 +181,7 @@ struct Account {
 }
 
 async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
-    let opened_at = DateTime::from_timestamp_millis(SystemClock.unix_millis()).unwrap_or_default();
+    let opened_at = DateTime::from_timestamp_millis(SystemClock.unix_millis()).context("the clock")?;
     // Owners of this run's own: those of the one before have as many accounts as one may have.
     let run = crypto::random::token(8);
     let account = |number: usize| Account {
@@ -188,7 +190,7 @@ async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
     };
     let accounts: Vec<Account> = (0..count).map(account).collect();
     for accounts in accounts.chunks(PER_OWNER) {
-        let owner = accounts.first().map_or("", |account| &account.owner);
+        let Some(Account { owner, .. }) = accounts.first() else { bail!("an owner without accounts") };
         storage::subject_transaction(pool, "bench.open", owner, async |db| {
             let row =
                 |account: &Account| NewAccount { id: account.id, currency: "EUR", owner, name: "bench", opened_at };
@@ -221,6 +223,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
+        // Default: any number will do; on 64 bits it fits.
         usize::try_from(self.0 >> 16).unwrap_or(0) % limit.max(1)
     }
 }
@@ -232,8 +235,10 @@ fn now() -> Instant {
 
 /// User and system time of this process, from Linux; zero elsewhere.
 fn cpu_seconds() -> f64 {
+    // Default: no time, where there is no such file.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the command's name, which may have spaces: fields 14 and 15 of proc(5), in ticks of 10 ms.
+    // Default: likewise.
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
     fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

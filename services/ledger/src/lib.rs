@@ -12,13 +12,14 @@
 //! balance. `ledger_owner` owns, and nobody signs in as it; `ledger_migrator` acts as it while it migrates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AccessTokenLayer, AttestationLayer, AudienceKeySource, JwksSource, MessageSignatureLayer, Pipeline};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Common, Context, RouteDoc, Service};
+use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod accounts;
@@ -42,7 +43,7 @@ pub mod transfers;
 
 use crate::config::Config;
 use crate::exchanges::Rates;
-use crate::payouts::courier::Courier;
+use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
 use crate::posting::committer::{SIDE_LANES, Sizes};
@@ -94,11 +95,13 @@ impl Service for Ledger {
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
         });
-        let courier = Courier {
+        let poll = Duration::from_millis(config.payouts.poll_ms.max(10).into());
+        let job = Submissions {
             state: Arc::clone(&state),
             partner: Partner { client: broker, broker_url: config.broker_url },
             settings: config.payouts,
         };
+        let courier = Courier { job, bell: Arc::clone(&state.payouts), poll };
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {
             config.app_data(internal.clone());
@@ -127,8 +130,7 @@ impl Service for Ledger {
 
 /// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.
 fn pipeline(config: &Config, context: &Context) -> Result<Pipeline> {
-    let public = config.common.public.as_ref();
-    let origin = public.map(|public| public.url.as_str()).unwrap_or_default();
+    let origin = origin(&config.common)?;
     let audience_keys =
         Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
     let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
@@ -143,4 +145,24 @@ fn pipeline(config: &Config, context: &Context) -> Result<Pipeline> {
         origin,
         Arc::clone(&context.clock),
     ))
+}
+
+/// What message signatures and DPoP proofs are made for. None is not the empty one: every request would be refused, or a forged one pass.
+fn origin(common: &Common) -> Result<&str> {
+    let public = common.public.as_ref().context("the configuration has no [public] section")?;
+    Ok(public.url.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_public_origin_there_is_no_pipeline() {
+        let internal = serde_json::json!({
+            "listen": "127.0.0.1:0", "url": "https://localhost", "certificate": "c", "key": "k", "ca": "a",
+        });
+        let common: Common = serde_json::from_value(serde_json::json!({ "internal": internal })).unwrap();
+        assert!(origin(&common).is_err());
+    }
 }

@@ -16,6 +16,7 @@ pub struct Wanted<const N: usize> {
 impl<const N: usize> Wanted<N> {
     /// Reads a query.
     pub fn read(query: &PageQuery) -> Result<Self, Error> {
+        // Default: a reader that names none gets a page.
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(Error::Field { field: "limit", problem: "is not between 1 and 100" });

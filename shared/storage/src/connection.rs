@@ -79,6 +79,7 @@ impl Connection {
         let inner = match config.get_hosts().first() {
             #[cfg(unix)]
             Some(Host::Unix(directory)) => {
+                // Default: PostgreSQL's own.
                 let port = config.get_ports().first().copied().unwrap_or(5432);
                 let socket = tokio::net::UnixStream::connect(directory.join(format!(".s.PGSQL.{port}"))).await;
                 let stream = Overheard::new(socket.map_err(|error| bad(&error))?, Arc::clone(&heard));

@@ -6,6 +6,7 @@ use uuid::{Builder, Uuid};
 
 /// A new id for a row made at `now_millis` (Unix time in milliseconds; before 1970 counts as 1970).
 pub fn new(now_millis: i64) -> Uuid {
+    // Default: as documented. Only the place in the order is lost; the id is still one of its own.
     let millis = u64::try_from(now_millis).unwrap_or(0);
     Builder::from_unix_timestamp_millis(millis, &crypto::random::bytes::<10>()).into_uuid()
 }

@@ -15,6 +15,7 @@ mod error;
 pub mod ids;
 mod migrate;
 mod pool;
+mod queue;
 mod sqlstate;
 mod transaction;
 mod wire;
@@ -23,6 +24,7 @@ pub use connection::Connection;
 pub use error::{Retry, StorageError};
 pub use migrate::{migrate, newest, ready, revert};
 pub use pool::{Pool, Pooled, connection, ping, pool};
+pub use queue::Queue;
 pub use transaction::{Attempt, Limit, span, subject_transaction, transaction, transaction_within};
 
 pub use diesel_migrations::EmbeddedMigrations;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use crypto::SecretString;
 use diesel::QueryableByName;
 use diesel::migration::MigrationSource;
@@ -21,8 +22,11 @@ use crate::{Connection, Pool, StorageError, connection};
 const LOCK: &str = "set lock_timeout = '60s'; select pg_advisory_lock(7235414967202401); set lock_timeout = '2s'";
 /// SQLSTATE of a lock that was not free in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
-/// Times that one migration is tried; with the pauses between them, a minute.
-const ATTEMPTS: u32 = 12;
+/// Between the tries of one migration; with these, twelve of them take a minute.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(Duration::from_secs(5))
+    .with_max_times(11);
 /// Which versions there are is no secret within the database, and readiness asks for it as the app role.
 const SHOW_VERSIONS: &str = "grant select on __diesel_schema_migrations to public";
 
@@ -109,15 +113,13 @@ async fn with_harness(
     }
 }
 
-/// Runs `step` again while all that is wrong is a lock that was not free. Blocks; the pauses grow from 0.2 to 5 s.
+/// Runs `step` again while all that is wrong is a lock that was not free. Blocks.
 fn patiently<T>(heard: &Heard, mut step: impl FnMut() -> Outcome<T>) -> Outcome<T> {
-    let mut pause = Duration::from_millis(200);
-    for _ in 1..ATTEMPTS {
+    for pause in PAUSES.build() {
         match step() {
             Err(error) if heard.last_code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
                 tracing::warn!(cause = %error, "a migration waits for a lock that others hold");
                 Handle::current().block_on(tokio::time::sleep(pause));
-                pause = (pause * 2).min(Duration::from_secs(5));
             }
             outcome => return outcome,
         }

@@ -15,6 +15,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,8 +24,10 @@ use tracing::{Instrument, Span};
 use crate::pool::{Pool, Pooled, connection};
 use crate::{Connection, Retry, StorageError};
 
-/// Attempts before a serialization failure or deadlock is passed on.
-const ATTEMPTS: u32 = 5;
+/// Before a serialization failure or deadlock is passed on: 2, 4, 8, 16 ms and up to as much again, so that two that collided do not meet
+/// again.
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_jitter().with_min_delay(Duration::from_millis(2)).with_max_times(4);
 /// How long a rollback may take. A connection that does not even manage that is closed, which rolls back as well.
 const ROLLBACK: Duration = Duration::from_secs(2);
 
@@ -123,20 +126,17 @@ where
     let span = span(name);
     let deadline = Instant::now() + limit.work;
     let run = async {
-        let mut attempt = 1;
+        let (mut attempt, mut pauses) = (1, PAUSES.build());
         loop {
             let outcome = once(pool, subject, limit, deadline, &body).await;
-            match &outcome {
-                Err(error) if error.is_transient() && attempt < ATTEMPTS && Instant::now() < deadline => {
-                    tokio::time::sleep(backoff(attempt)).await;
-                    attempt += 1;
-                }
-                _ => {
-                    Span::current().record("db.attempts", attempt);
-                    Span::current().record("db.outcome", if outcome.is_ok() { "commit" } else { "rollback" });
-                    return outcome;
-                }
-            }
+            let again = outcome.as_ref().is_err_and(Retry::is_transient) && Instant::now() < deadline;
+            let Some(pause) = pauses.next().filter(|_| again) else {
+                Span::current().record("db.attempts", attempt);
+                Span::current().record("db.outcome", if outcome.is_ok() { "commit" } else { "rollback" });
+                return outcome;
+            };
+            tokio::time::sleep(pause).await;
+            attempt += 1;
         }
     };
     run.instrument(span).await
@@ -188,13 +188,6 @@ async fn commit(db: &mut Connection, limit: Duration) -> Result<(), StorageError
         },
         Err(_) => Err(StorageError::OutcomeUnknown(format!("no answer within {} s", limit.as_secs_f32()))),
     }
-}
-
-/// 2, 4, 8, 16 ms and up to as much again, so that two that collided do not meet again.
-fn backoff(attempt: u32) -> Duration {
-    let base = 1_u64 << attempt.min(6);
-    let [jitter] = crypto::random::bytes::<1>();
-    Duration::from_millis(base + base * u64::from(jitter) / 256)
 }
 
 /// A connection inside a transaction: unless ended, it is closed instead of going back to the pool.

@@ -93,6 +93,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
         let before = buffer.filled().len();
         let this = &mut *self;
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        // Default: nothing was read.
         if let Some(news) = buffer.filled().get(before..) {
             this.reader.read(news, &this.heard);
         }
@@ -158,15 +159,14 @@ struct Reader {
 impl Reader {
     fn read(&mut self, mut bytes: &[u8], heard: &Heard) {
         while let Some((first, rest)) = bytes.split_first() {
-            if self.have < self.head.len() {
-                if let Some(place) = self.head.get_mut(self.have) {
-                    *place = *first;
-                }
+            if let Some(place) = self.head.get_mut(self.have) {
+                *place = *first;
                 self.have += 1;
                 bytes = rest;
                 if self.have == self.head.len() {
                     let [_, a, b, c, d] = self.head;
                     self.left =
+                        // Default: beyond what memory can address: skipped to the end.
                         usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX).saturating_sub(4);
                     self.error.clear();
                 }

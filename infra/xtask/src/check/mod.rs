@@ -4,6 +4,7 @@
 //! checks run; one complaint is enough for a non-zero end.
 
 mod circles;
+mod defaults;
 mod generated;
 mod graph;
 mod manifests;
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
+        ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
         (
             "lints",

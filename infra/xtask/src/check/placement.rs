@@ -68,7 +68,7 @@ pub(super) fn all(files: &[Source]) -> Complaints {
     files.iter().filter(rust).flat_map(|file| RULES.iter().filter_map(|rule| rule.complain(file))).collect()
 }
 
-fn is_test(path: &str) -> bool {
+pub(super) fn is_test(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "examples" || part == "benches") || path.ends_with("_tests")
 }
 
@@ -98,7 +98,7 @@ impl Rule {
 }
 
 /// The line without its comment.
-fn code(line: &str) -> &str {
+pub(super) fn code(line: &str) -> &str {
     let line = line.split_once(" //").map_or(line, |(code, _)| code);
     if line.trim_start().starts_with("//") { "" } else { line }
 }

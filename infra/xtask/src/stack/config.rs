@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use anyhow::{Context as _, Result, bail};
+
 use super::ports::Ports;
 
 /// Where everything is.
@@ -18,26 +20,27 @@ pub(crate) struct Layout<'a> {
 }
 
 /// The file's text for one service.
-pub(crate) fn file(service: &str, layout: &Layout<'_>) -> String {
+pub(crate) fn file(service: &str, layout: &Layout<'_>) -> Result<String> {
     let own = match service {
-        "auth" => layout.auth(),
+        "auth" => layout.auth()?,
         "attestation" => layout.attestation(),
-        "ledger" => layout.ledger(),
-        _ => layout.broker(),
+        "ledger" => layout.ledger()?,
+        "broker" => layout.broker()?,
+        other => bail!("there is no configuration for a service `{other}`"),
     };
-    format!(
+    Ok(format!(
         "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {}\n{own}\n{}",
         layout.workers,
-        layout.common(service)
-    )
+        layout.common(service)?
+    ))
 }
 
 impl Layout<'_> {
-    fn common(&self, service: &str) -> String {
+    fn common(&self, service: &str) -> Result<String> {
         let (pki, databases) = (self.pki.display(), self.databases.display());
-        let (public, internal) = (self.ports.of(service), self.ports.of(&format!("{service}-internal")));
-        let collector = self.ports.of("collector");
-        format!(
+        let (public, internal) = (self.ports.of(service)?, self.ports.of(&format!("{service}-internal"))?);
+        let collector = self.ports.of("collector")?;
+        Ok(format!(
             r#"
 [public]
 listen = "127.0.0.1:{public}"
@@ -58,21 +61,20 @@ url_file = "{databases}/{service}/app.url"
 [telemetry]
 otlp_endpoint = "http://127.0.0.1:{collector}"
 "#
-        )
+        ))
     }
 
-    fn internal(&self, service: &str) -> String {
-        format!("https://localhost:{}", self.ports.of(&format!("{service}-internal")))
+    fn internal(&self, service: &str) -> Result<String> {
+        Ok(format!("https://localhost:{}", self.ports.of(&format!("{service}-internal"))?))
     }
 
-    fn auth(&self) -> String {
-        let (pki, attestation) = (self.pki.display(), self.internal("attestation"));
+    fn auth(&self) -> Result<String> {
+        let (pki, attestation) = (self.pki.display(), self.internal("attestation")?);
         let scope = "openid profile email offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
-        let public_key = std::fs::read_to_string(self.pki.join("secrets/partner-web.jwk"))
-            .ok()
-            .and_then(|jwk| public_part(&jwk))
-            .unwrap_or_default();
-        format!(
+        let jwk_file = self.pki.join("secrets/partner-web.jwk");
+        let jwk = std::fs::read_to_string(&jwk_file).with_context(|| jwk_file.display().to_string())?;
+        let public_key = public_part(&jwk).context("the key of partner-web cannot be read")?;
+        Ok(format!(
             r#"
 attestation_url = "{attestation}"
 signing_key_file = "{pki}/secrets/auth-signing.pk8"
@@ -95,7 +97,7 @@ scope = "openid profile email offline_access accounts:read"
 token_endpoint_auth_method = "private_key_jwt"
 jwks = {{ keys = [{public_key}] }}
 "#
-        )
+        ))
     }
 
     fn attestation(&self) -> String {
@@ -128,11 +130,11 @@ environment = "development"
         )
     }
 
-    fn ledger(&self) -> String {
+    fn ledger(&self) -> Result<String> {
         let (auth, attestation, broker) =
-            (self.internal("auth"), self.internal("attestation"), self.internal("broker"));
-        let (databases, issuer) = (self.databases.display(), self.ports.of("auth"));
-        format!(
+            (self.internal("auth")?, self.internal("attestation")?, self.internal("broker")?);
+        let (databases, issuer) = (self.databases.display(), self.ports.of("auth")?);
+        Ok(format!(
             r#"
 auth_url = "{auth}"
 attestation_url = "{attestation}"
@@ -142,13 +144,13 @@ poster_url_file = "{databases}/ledger/poster.url"
 # The sandbox partner's rates are real ones, of the days up to the end of October 2026.
 max_rate_age_days = 36500
 "#
-        )
+        ))
     }
 
-    fn broker(&self) -> String {
-        let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger"), self.ports.of("partner"));
+    fn broker(&self) -> Result<String> {
+        let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger")?, self.ports.of("partner")?);
         let databases = self.databases.display();
-        format!(
+        Ok(format!(
             r#"
 [vault]
 kek_file = "{pki}/secrets/broker-kek"
@@ -168,7 +170,7 @@ base_url = "https://localhost:{partner}"
 root_certificates_file = "{pki}/public-ca.pem"
 allowed_networks = ["127.0.0.0/8", "::1/128"]
 "#
-        )
+        ))
     }
 }
 
@@ -192,16 +194,27 @@ mod tests {
     }
 
     #[test]
-    fn top_level_keys_stand_before_the_first_section() {
+    fn a_service_that_is_not_known_gets_nobody_elses_configuration() {
         let ports = Ports::free().unwrap();
         let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1 };
+        assert!(file("behavior", &layout).is_err());
+    }
+
+    #[test]
+    fn top_level_keys_stand_before_the_first_section() {
+        let ports = Ports::free().unwrap();
+        let pki = std::env::temp_dir().join(format!("redoubt-configuration-{}", std::process::id()));
+        std::fs::create_dir_all(pki.join("secrets")).unwrap();
+        std::fs::write(pki.join("secrets/partner-web.jwk"), r#"{"kty":"EC"}"#).unwrap();
+        let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1 };
         for service in ["auth", "attestation", "ledger", "broker"] {
-            let text = file(service, &layout);
+            let text = file(service, &layout).unwrap();
             let first_section = text.find("\n[").unwrap();
             let last_plain = text.find("workers = 1").unwrap();
             assert!(last_plain < first_section, "{text}");
             assert!(!text.contains("migrator"), "a service that serves would know the owner's URL: {text}");
             assert!(!text.contains(":0/") && !text.contains(":0\""), "a port is missing: {text}");
         }
+        std::fs::remove_dir_all(&pki).unwrap();
     }
 }

@@ -101,7 +101,7 @@ impl Stack {
         let workers = self.kind.workers();
         let layout = config::Layout { pki: &self.pki, databases: &databases, ports: &self.ports, workers };
         for service in SERVICES {
-            std::fs::write(self.config(service), config::file(service, &layout))?;
+            std::fs::write(self.config(service), config::file(service, &layout)?)?;
         }
         watch.step("keys, secrets, roles and databases made");
         self.migrate()?;
@@ -147,8 +147,8 @@ impl Stack {
     }
 
     fn start_programs(&mut self) -> Result<()> {
-        let (partner, collector) = (self.ports.of("partner"), self.ports.of("collector"));
-        let webhook = format!("{}/webhooks/sandbox-bank", self.url("broker"));
+        let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
+        let webhook = format!("{}/webhooks/sandbox-bank", self.url("broker")?);
         let listen = |port: u16| format!("127.0.0.1:{port}");
         self.spawn(
             "collector",
@@ -228,38 +228,37 @@ impl Stack {
 
     fn write_description(&self, report: &Path) -> Result<String> {
         let file = self.run.directory().join("stack.json");
-        std::fs::write(&file, self.describe(report).to_string())?;
+        std::fs::write(&file, self.describe(report)?.to_string())?;
         Ok(text(&file))
     }
 
     /// As `e2e::stack::Stack` reads it.
-    fn describe(&self, report: &Path) -> Value {
-        let internal = |service: &str| format!("https://localhost:{}", self.ports.of(&format!("{service}-internal")));
+    fn describe(&self, report: &Path) -> Result<Value> {
         let startup: Vec<Value> = self
             .startup
             .iter()
             .map(|(name, time)| json!({ "name": name, "millis": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) }))
             .collect();
-        json!({
-            "auth_url": self.url("auth"),
-            "attestation_url": self.url("attestation"),
-            "ledger_url": self.url("ledger"),
-            "broker_url": self.url("broker"),
-            "ledger_internal_url": internal("ledger"),
-            "broker_internal_url": internal("broker"),
-            "partner_url": self.url("partner"),
-            "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")),
+        Ok(json!({
+            "auth_url": self.url("auth")?,
+            "attestation_url": self.url("attestation")?,
+            "ledger_url": self.url("ledger")?,
+            "broker_url": self.url("broker")?,
+            "ledger_internal_url": self.url("ledger-internal")?,
+            "broker_internal_url": self.url("broker-internal")?,
+            "partner_url": self.url("partner")?,
+            "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,
             "logs": self.run.directory().join("logs"),
             "report": report,
             "postgres": format!("{} ({})", self.cluster.about(), self.cluster.rung()),
             "startup": startup,
-        })
+        }))
     }
 
     /// The public URL of a listener.
-    pub(crate) fn url(&self, name: &str) -> String {
-        format!("https://localhost:{}", self.ports.of(name))
+    pub(crate) fn url(&self, name: &str) -> Result<String> {
+        Ok(format!("https://localhost:{}", self.ports.of(name)?))
     }
 
     pub(crate) fn pki(&self) -> &Path {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// The listeners of a system, with their fixed ports.
 pub(crate) const LISTENERS: [(&str, u16); 10] = [
@@ -69,8 +69,8 @@ impl Ports {
     }
 
     /// The port of a listener.
-    pub(crate) fn of(&self, name: &str) -> u16 {
-        self.ports.get(name).copied().unwrap_or_default()
+    pub(crate) fn of(&self, name: &str) -> Result<u16> {
+        self.ports.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
     }
 
     /// Lets go of a listener's port: its program starts now.
@@ -91,18 +91,18 @@ mod tests {
     fn two_systems_share_no_port() {
         let (one, two) = (Ports::free().unwrap(), Ports::free().unwrap());
         for (name, _) in LISTENERS {
-            assert!(two.ports.values().all(|port| *port != one.of(name)), "{name}");
+            assert!(two.ports.values().all(|port| *port != one.of(name).unwrap()), "{name}");
         }
     }
 
     #[test]
     fn a_released_port_can_be_bound() {
         let mut ports = Ports::free().unwrap();
-        let (public, internal) = (ports.of("auth"), ports.of("auth-internal"));
+        let (public, internal) = (ports.of("auth").unwrap(), ports.of("auth-internal").unwrap());
         assert!(bind(public).is_err());
         ports.release("auth");
         assert!(bind(public).is_ok() && bind(internal).is_ok());
-        assert!(bind(ports.of("ledger")).is_err());
+        assert!(bind(ports.of("ledger").unwrap()).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 -- Challenges carry a MAC and leave no row until they are used; evidence that enrolled an instance is kept, so that it can be judged anew.
--- Only additions: the former version runs beside this one until it is gone.
+-- Only additions, so that the former version is not in the way of the database. But stop it before this one starts: it would not know this one's challenges
+-- and key names, nor this one its apps' evidence (the client is bound into it now).
 
 create table used_challenges (
     hash bytea primary key check (octet_length(hash) = 32),
@@ -10,7 +11,7 @@ comment on table used_challenges is
 create index used_challenges_expires_at on used_challenges (expires_at);
 grant select, insert, delete on used_challenges to attestation_app;
 comment on table challenges is
-    'Not written any more: challenges carry their own MAC, and used_challenges has those that were used. Kept for the former version while it still runs; the next migration drops it.';
+    'Not written any more: challenges carry their own MAC, and used_challenges has those that were used. Kept so that the former version can be started again; the next migration drops it.';
 
 create table evidence (
     jkt text primary key references instances (jkt) on delete cascade,
@@ -22,7 +23,7 @@ create table evidence (
 );
 comment on table evidence is
     'What an instance was last believed for, so that it can be judged anew at each renewal. attesting is the SHA-256 of the key that attested (SPKI). Kept as long as its instance.';
-create index evidence_attesting on evidence (attesting);
+create index evidence_attesting on evidence (attesting) where patch_level is not null;
 grant select, insert, update on evidence to attestation_app;
 
 create table attesting_days (

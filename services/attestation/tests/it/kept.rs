@@ -29,7 +29,10 @@ async fn a_raised_floor_acts_on_the_instances_that_there_are_and_makes_no_liars(
     let world = World::new().await;
     let phone = Phone::android(&world, DeviceProfile::genuine());
     believed(&world, &phone, &phone.enroll(&world).await.0).await;
-    let raised: [(fn(&mut Config), &str); 4] = [
+    type Change = fn(&mut Config);
+    let raised: [(Change, &str); 6] = [
+        (|config| config.policy.android.as_mut().unwrap().signer_digests = vec![[7; 32]], "android.signer_mismatch"),
+        (|config| config.policy.android.as_mut().unwrap().package = "other.app".to_owned(), "evidence.app_mismatch"),
         (|config| config.policy.android.as_mut().unwrap().minimum_patch = 209_912, "android.patch_too_old"),
         (|config| config.policy.android.as_mut().unwrap().minimum_level = Level::StrongBox, "evidence.level_too_low"),
         (|config| config.policy.android.as_mut().unwrap().minimum_build = 1_000_000.into(), "evidence.build_refused"),

@@ -199,6 +199,17 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
     let floor = |config: &mut Config| config.policy.android.as_mut().unwrap().minimum_build = "1.4".parse().unwrap();
     let message = refusal(floor).await;
     assert!(message.contains("policy.android.minimum_build"), "{message}");
+    let cut_off = |config: &mut Config| {
+        let file = config.keys.master_file.with_file_name("status.json");
+        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
+        (config.revocation.file, config.revocation.minimum_entries) = (Some(file), 2);
+    };
+    let message = refusal(cut_off).await;
+    assert!(message.contains("revocation.minimum_entries"), "{message}");
+    let twice = |config: &mut Config| {
+        config.keys.other = Some(OtherMaster { master_file: config.keys.master_file.clone(), generation: 2 });
+    };
+    assert!(refusal(twice).await.contains("nothing would be replaced"));
     let message = refusal(|config| config.tokens.lifetime = 301).await;
     assert!(message.contains("tokens.lifetime"), "{message}");
     let message = refusal(|config| config.policy.test_roots.apple = vec!["/nonexistent.pem".into()]).await;

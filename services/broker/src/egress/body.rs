@@ -51,6 +51,7 @@ pub struct Taken {
 pub async fn take(mut response: Response, max: usize) -> Taken {
     let headers = std::mem::take(response.headers_mut());
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    // Default: room to begin with, where no length is announced.
     let mut body = Vec::with_capacity(announced.unwrap_or(1024).min(max));
     let end = loop {
         match response.chunk().await {
@@ -73,7 +74,9 @@ pub fn check(headers: &HeaderMap, types: &[&str]) -> Result<(), BodyError> {
     if headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
         return Err(BodyError::Encoded);
     }
+    // Default: no type is none that is agreed.
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Default: likewise.
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if types.contains(&essence.as_str()) { Ok(()) } else { Err(BodyError::MediaType) }
 }

@@ -89,6 +89,7 @@ pub struct ClientError {
 /// Less than the time of any operation: when the time runs out without a connection, it must be certain that nothing was sent.
 fn connect_within(provider: &Provider) -> Duration {
     let shortest = provider.operations.values().map(|operation| operation.timeout).min();
+    // Default: a provider without operations is never asked.
     shortest.map_or(CONNECT, |timeout| CONNECT.min(timeout * 3 / 4))
 }
 

@@ -45,6 +45,7 @@ impl SystemNames {
     /// Reads the hosts file and the addresses of the name servers (`/etc/resolv.conf`). What cannot be read is reported and left
     /// out: a provider in the hosts file, or with name servers of its own, needs neither.
     pub fn read() -> Self {
+        // Default: without it, name servers are asked; the warning says so.
         let hosts = Hosts::from_system().unwrap_or_else(|error| {
             tracing::warn!(cause = %error, "the hosts file cannot be read");
             Hosts::default()

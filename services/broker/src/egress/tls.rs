@@ -66,6 +66,7 @@ fn system() -> Result<RootCertStore, String> {
             Err(error) => return Err(format!("{file}: {error}")),
         };
         // Of a hundred authorities one may be of a form that we do not read; it then vouches for nobody.
+        // Default: an authority that cannot be read vouches for nobody.
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
         let mut roots = RootCertStore::empty();
         let (read, unread) = roots.add_parsable_certificates(certificates);

@@ -46,6 +46,7 @@ impl Cache {
         let mut entry = slot.lock().await;
         let fresh = i64::from(rules.seconds) * 1000;
         let stale = fresh + i64::from(rules.stale_seconds) * 1000;
+        // Default: what is not there is older than anything.
         let age = entry.as_ref().map_or(i64::MAX, |entry| now.saturating_sub(entry.at));
         if let Some(entry) = entry.as_ref().filter(|_| age < fresh) {
             return Ok(Arc::clone(&entry.answer));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::broker::Call;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::Client;
 use runtime::{Clock, audit};
 use serde_json::{Map, Value};
@@ -110,7 +111,9 @@ impl Desk {
         let newest = in_time(end, self.newest_secret(request.provider)).await?;
         let _slot = counter.gate.enter(caller, newest, self.clock.unix_millis())?;
         let mut history = History::default();
-        let mut attempt = 1;
+        // Doubled, and up to as much again, so that callers that failed together do not return together.
+        let pauses = ExponentialBuilder::new().with_jitter().with_min_delay(PAUSE);
+        let mut pauses = pauses.with_max_times(usize::from(request.operation.attempts).saturating_sub(1)).build();
         loop {
             let fault = match self.attempt(counter, request, &mut history, end).await {
                 Ok(Ok(answer)) => {
@@ -123,18 +126,18 @@ impl Desk {
             };
             self.note(counter, request, newest, &fault);
             history.note(&fault);
-            let pause = fault.pause().unwrap_or_default().max(backoff(attempt));
-            let again = fault.is_transient()
-                && attempt < request.operation.attempts
-                && pause <= MAX_PAUSE
-                && Instant::now() + pause < end
-                // Another call may have met what closes the gate to this one as well.
-                && counter.gate.admits_again(self.clock.unix_millis(), pause);
-            if !again {
+            // Default: no pause was asked for.
+            let asked = fault.pause().unwrap_or_default();
+            let pause = pauses.next().filter(|_| fault.is_transient()).map(|pause| pause.max(asked)).filter(|pause| {
+                *pause <= MAX_PAUSE
+                    && Instant::now() + *pause < end
+                    // Another call may have met what closes the gate to this one as well.
+                    && counter.gate.admits_again(self.clock.unix_millis(), *pause)
+            });
+            let Some(pause) = pause else {
                 return Err(history.verdict(request.operation.has_effect(), &fault));
-            }
+            };
             tokio::time::sleep(pause).await;
-            attempt += 1;
         }
     }
 
@@ -181,7 +184,8 @@ impl Desk {
     async fn newest_secret(&self, provider: &Provider) -> Result<u32, VaultError> {
         let Some(auth) = &provider.auth else { return Ok(0) };
         let keys = self.vault.keys(provider).await?;
-        Ok(keys.of(auth.secret())?.iter().map(|secret| secret.version).max().unwrap_or(0))
+        let newest = keys.of(auth.secret())?.iter().map(|secret| secret.version).max();
+        newest.ok_or(VaultError::Invariant("a secret without a live version"))
     }
 
     /// Tells gate and audit log.
@@ -201,6 +205,8 @@ impl Desk {
                 counter.gate.secret_refused(newest, now);
                 return;
             }
+            // It says nothing of the provider, good or bad.
+            Fault::Invariant(_) => return,
             Fault::Busy(_, Some(pause)) => counter.gate.wait(*pause, now),
             Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
             Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),
@@ -269,13 +275,6 @@ impl History {
             fault => OperationError::Failed(fault.to_string()),
         }
     }
-}
-
-/// Doubles, and up to as much again, so that callers that failed together do not return together.
-fn backoff(attempt: u8) -> Duration {
-    let base = PAUSE * 2_u32.pow(u32::from(attempt.saturating_sub(1)).min(6));
-    let [jitter] = crypto::random::bytes::<1>();
-    base + base * u32::from(jitter) / 256
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub fn parse(document: &[u8]) -> Result<Value, EcbError> {
                 elements += 1;
                 sheet.element(&element, cube)?;
             }
-            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::End(_) => depth = depth.checked_sub(1).ok_or(EcbError("not well-formed"))?,
             Event::Eof if depth == 0 => return sheet.finish(),
             Event::Eof => return Err(EcbError("not well-formed")),
             Event::Decl(_) | Event::Text(_) | Event::Comment(_) => (),

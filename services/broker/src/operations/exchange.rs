@@ -56,6 +56,9 @@ pub(super) enum Fault {
     /// The answer is not the agreed one.
     #[error("{0}")]
     Answer(String),
+    /// What cannot happen has happened before anything was sent, so nothing is sent.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
     /// Our secret came back.
     #[error("the answer holds our secret")]
     Secret,
@@ -76,7 +79,7 @@ impl Fault {
     pub(super) fn without_effect(&self) -> bool {
         match self {
             Self::Egress(error) => error.before_sending(),
-            Self::Refused(_) => true,
+            Self::Refused(_) | Self::Invariant(_) => true,
             _ => false,
         }
     }
@@ -139,7 +142,9 @@ fn order(
         }
     }
     match code {
+        // Default: a body that was read, and is not of the agreed words.
         200..=299 => Err(body.err().unwrap_or(Fault::Unlisted(code))),
+        // Default: likewise.
         _ => Err(fault.unwrap_or(Fault::Unlisted(code))),
     }
 }
@@ -154,6 +159,7 @@ fn query(
     match code {
         200..=299 if operation.succeeds(code) => (),
         200..=299 => return Err(Fault::Answer(format!("status {code} is not of the agreed answer"))),
+        // Default: any other status is a no to the question.
         _ => return Err(fault.unwrap_or(Fault::Refused(code))),
     }
     let body = body?;
@@ -183,7 +189,7 @@ fn fields(operation: &Operation, answer: Answer) -> Result<Map<String, Value>, F
 
 fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Result<RequestBuilder, Fault> {
     let Request { provider, operation, params, key, .. } = request;
-    let url = operation.url(&provider.base, params);
+    let url = operation.url(&provider.base, params).map_err(Fault::Invariant)?;
     let mut builder = match operation.method {
         Method::Get => client.get(url),
         Method::Post => client.post(url).json(&operation.body(params)),
@@ -198,7 +204,7 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
         text.expose_mut().push_str("Bearer ");
         text.expose_mut().push_str(secret.value.expose());
         let mut value =
-            HeaderValue::from_str(text.expose()).map_err(|_| Fault::Answer("the secret fits no header".to_owned()))?;
+            HeaderValue::from_str(text.expose()).map_err(|_| Fault::Invariant("a secret that fits no header"))?;
         // Neither reqwest nor hyper prints a sensitive value.
         value.set_sensitive(true);
         builder = builder.header(AUTHORIZATION, value);
@@ -247,6 +253,7 @@ fn pause(headers: &HeaderMap, now: i64) -> Option<Duration> {
     }
     // An HTTP date is one of RFC 5322's forms (RFC 9110 §5.6.7).
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp();
+    // Default: a date in the past asks for no pause.
     Some(Duration::from_secs(u64::try_from(date.saturating_sub(now)).unwrap_or(0)))
 }
 

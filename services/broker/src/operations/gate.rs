@@ -166,6 +166,7 @@ impl Gate {
         if state.refused.is_some_and(known) {
             return;
         }
+        // Default: this version was not refused before.
         let times = state.refused.filter(|refused| refused.newest_version == newest).map_or(0, |refused| refused.times);
         let pause = AFTER_REFUSAL.saturating_mul(2_u32.saturating_pow(times)).min(AFTER_REFUSALS);
         let until = now.saturating_add(millis(pause));
@@ -211,10 +212,12 @@ impl Gate {
 }
 
 fn millis(pause: Duration) -> i64 {
+    // Default: longer than anybody waits.
     i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn seconds(millis: i64) -> u32 {
+    // Default: longer than anybody waits.
     u32::try_from((millis + 999) / 1000).unwrap_or(u32::MAX)
 }
 

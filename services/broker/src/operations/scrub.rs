@@ -60,6 +60,7 @@ impl Scrubber {
                 let gram = gram_of(gram);
                 index.expose_mut().push(u64::from(gram) << 32 | (number & 0xffff) << 16 | position & 0xffff);
                 let (word, bit) = slot(gram);
+                // Default: what the filter has no bit for is looked up in the index.
                 if let Some(word) = filter.expose_mut().get_mut(word) {
                     *word |= bit;
                 }
@@ -95,7 +96,7 @@ impl Scrubber {
         grams.any(|(at, gram)| {
             let gram = gram_of(gram);
             let (word, bit) = slot(gram);
-            self.filter.expose().get(word).is_some_and(|word| word & bit != 0) && self.window_at(text, at, gram)
+            self.filter.expose().get(word).is_none_or(|word| word & bit != 0) && self.window_at(text, at, gram)
         })
     }
 
@@ -109,7 +110,8 @@ impl Scrubber {
             let split = needle.zip(usize::try_from(position).ok());
             let split = split.and_then(|(needle, position)| needle.expose().split_at_checked(position));
             let (Some((left, right)), Some((before, from))) = (split, text.split_at_checked(at)) else {
-                return false;
+                // An index that names no place in the secrets finds none of them: better an answer too few.
+                return true;
             };
             let equal = |(one, other): &(&u8, &u8)| one == other;
             let backward = left.iter().rev().zip(before.iter().rev()).take_while(equal).count();
@@ -125,6 +127,7 @@ fn any_form(text: &[u8], visit: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let mut pending: Vec<SecretBytes> = Vec::new();
     let mut current: Option<SecretBytes> = None;
     loop {
+        // Default: the text itself is its first form.
         let form = current.as_ref().map_or(text, |form| form.expose());
         if visit(form) {
             return true;
@@ -132,6 +135,7 @@ fn any_form(text: &[u8], visit: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         // Whatever can be dropped or unescaped first, because digits of base64 stay digits meanwhile.
         let mut charge = |form: &SecretBytes| {
             let left = effort.checked_sub(form.expose().len());
+            // Default: nothing is left, and the next lines say that it was too much.
             effort = left.unwrap_or_default();
             left.is_some()
         };
@@ -161,8 +165,9 @@ fn gram_of(bytes: &[u8]) -> u32 {
 
 /// Where the filter has the bit of a gram: 16 bits of a multiplicative hash.
 fn slot(gram: u32) -> (usize, u64) {
-    let hash = gram.wrapping_mul(0x9e37_79b1) >> 16;
-    (usize::try_from(hash >> 6).unwrap_or(FILTER_WORDS), 1 << (hash & 63))
+    let [high, low, ..] = gram.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    let hash = u16::from_be_bytes([high, low]);
+    (usize::from(hash >> 6), 1 << (hash & 63))
 }
 
 #[cfg(test)]

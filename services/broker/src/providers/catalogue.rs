@@ -171,6 +171,7 @@ impl Catalogue {
 impl Provider {
     fn compile(manifest: Manifest, settings: &ProviderSettings) -> Result<Self, String> {
         strict::check(&manifest)?;
+        // Default: the deployment names none: the manifest's.
         let base = strict::base_url(settings.base_url.as_deref().unwrap_or(&manifest.base_url))?;
         let mut operations = BTreeMap::new();
         for (name, operation) in manifest.operations {
@@ -245,22 +246,22 @@ impl Operation {
         parameter::check(&self.params, params)
     }
 
-    /// The URL of a call: the base, the path with its parameters, the query.
-    pub fn url(&self, base: &Url, params: &Checked) -> Url {
+    /// The URL of a call: the base, the path with its parameters, the query. A path that lacks a piece would be another operation's.
+    pub fn url(&self, base: &Url, params: &Checked) -> Result<Url, &'static str> {
         let mut url = base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty();
-            for segment in &self.path {
-                match segment {
-                    Segment::Literal(text) => drop(path.push(text)),
-                    Segment::Parameter(name) => drop(path.push(params.get(name).unwrap_or_default())),
-                }
-            }
+        let mut path = url.path_segments_mut().map_err(|()| "a base without a path")?;
+        path.pop_if_empty();
+        for segment in &self.path {
+            path.push(match segment {
+                Segment::Literal(text) => text,
+                Segment::Parameter(name) => params.get(name).ok_or("a call without a parameter of its path")?,
+            });
         }
+        drop(path);
         for (name, value) in self.placed(params, Place::Query) {
             url.query_pairs_mut().append_pair(name, value);
         }
-        url
+        Ok(url)
     }
 
     /// The JSON body of a call.
@@ -275,6 +276,7 @@ impl Operation {
 
 /// By the method, unless the manifest says more.
 fn purpose(manifest: &OperationManifest) -> Kind {
+    // Default: a manifest that names no kind has the one of its method.
     manifest.kind.unwrap_or(if manifest.method == Method::Get { Kind::Query } else { Kind::Order })
 }
 

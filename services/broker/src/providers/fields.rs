@@ -86,6 +86,7 @@ impl AllowList {
 
 fn add(root: &mut BTreeMap<String, Node>, entry: &str) -> Result<(), &'static str> {
     let (path, kind) = entry.split_once(':').ok_or("has no type: write `name:type`")?;
+    // Default: without the mark it must be there.
     let (kind, optional) = kind.strip_suffix('?').map_or((kind, false), |kind| (kind, true));
     let kind = Type::of(kind).ok_or("has a type that is not known")?;
     let segments: Vec<&str> = path.split('.').collect();
@@ -127,6 +128,7 @@ fn filter(
             Some(value) => drop(kept.insert(name.clone(), pass(value, node, &path)?)),
         }
     }
+    // Default: without a star, what is not named does not pass.
     if let Some(node) = allowed.get("*") {
         let path = join(path, "*");
         for (name, value) in members {

@@ -42,7 +42,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
     if url.as_str().strip_suffix('/').unwrap_or(url.as_str()) != text.strip_suffix('/').unwrap_or(text) {
         return Err(format!("base_url: would be read as {url}; write it so"));
     }
-    let path = url.path().strip_prefix('/').unwrap_or_default();
+    let path = url.path().strip_prefix('/').ok_or_else(|| "base_url: its path does not begin with /".to_owned())?;
     let path = path.strip_suffix('/').unwrap_or(path);
     if !path.is_empty() && !path.split('/').all(segment) {
         return Err("base_url: a segment of its path is not plain".to_owned());

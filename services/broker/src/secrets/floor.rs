@@ -115,6 +115,7 @@ impl<'a> Raising<'a> {
 
     /// The bounds so far.
     pub fn bounds(&self, place: &Place) -> Bounds {
+        // Default: a secret that never was has no version, and its first may be 1.
         self.floors.of(place).unwrap_or(Bounds { lowest: 1, newest: 0 })
     }
 
@@ -131,6 +132,7 @@ impl<'a> Raising<'a> {
         let io = |source| FileError::Io { path: self.path.to_owned(), source };
         files::write_new_secret(&new, &record)?;
         std::fs::rename(&new, self.path).map_err(io)?;
+        // Default: a bare name lies here.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?)
     }

@@ -113,6 +113,7 @@ fn opens(
     let Some((_, record)) = live.iter().find(|(number, _)| *number == version) else {
         return Ok(true);
     };
+    // Default: a row without a record opens for nothing.
     let record = record.as_deref().unwrap_or_default();
     match place.context(version.unsigned_abs(), |context| envelope::open(kek, context, record)) {
         Ok(_) => Ok(true),
@@ -126,6 +127,7 @@ fn opens(
 pub async fn retire(writer: Writer<'_>, place: &Place, version: u32) -> Result<usize, SealError> {
     let Writer { pool, kek, floor_file, now } = writer;
     let (provider, id) = (place.provider.as_str(), place.id.as_str());
+    // Default: higher than every version, and refused as such.
     let asked = i32::try_from(version).unwrap_or(i32::MAX);
     let raising = Raising::begin(floor_file, kek).await?;
     let (retired, newest) = storage::transaction(pool, "secrets.retire", async |db| {

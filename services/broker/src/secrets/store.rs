@@ -41,6 +41,7 @@ pub(super) async fn newest(db: &mut Connection, provider: &str, id: &str) -> Res
         .for_update()
         .load(db)
         .await?;
+    // Default: before the first version.
     Ok(versions.into_iter().next().unwrap_or(0))
 }
 

@@ -114,6 +114,9 @@ pub enum VaultError {
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
 }
 
 impl VaultError {
@@ -125,7 +128,7 @@ impl VaultError {
             Self::FloorBehind { .. } => Some("floor_behind"),
             Self::Floor(FloorError::Missing(_)) => Some("floor_missing"),
             Self::Floor(_) => Some("floor_unreadable"),
-            Self::Missing { .. } | Self::Storage(_) => None,
+            Self::Missing { .. } | Self::Storage(_) | Self::Invariant(_) => None,
         }
     }
 }
@@ -256,6 +259,7 @@ impl Vault {
         let (provider, id) = (place.provider.clone(), place.id.clone());
         let Some(bounds) = bounds.filter(|it| newest <= it.newest && retired.is_none_or(|retired| retired < it.lowest))
         else {
+            // Default: 0 is in the message, where none is retired.
             return Err(VaultError::FloorBehind { provider, id, retired: retired.unwrap_or(0) });
         };
         match live.iter().find(|version| **version < bounds.lowest) {
@@ -273,7 +277,7 @@ impl Vault {
             origin: place.origin.clone(),
             source,
         };
-        let record = record.unwrap_or_default();
+        let record = record.ok_or_else(|| sealed(EnvelopeError::Malformed))?;
         let opened = place.context(version, |context| envelope::open(self.kek.as_ref(), context, record));
         let bytes = opened.map_err(sealed)?;
         let text = std::str::from_utf8(bytes.expose()).map_err(|_| sealed(EnvelopeError::Malformed))?;

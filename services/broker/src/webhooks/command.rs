@@ -35,6 +35,7 @@ pub async fn run(config: &Config, arguments: &[String]) -> Result<()> {
 /// One line of JSON a message, oldest first, without the message itself.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 async fn list(pool: &Pool, options: &[String]) -> Result<()> {
+    // Default: what waits for a person.
     let state = option(options, "--state").unwrap_or("rejected");
     ensure!(
         ["rejected", "pending", "delivered", "ignored"].contains(&state),

@@ -1,7 +1,7 @@
 //! Takes stored webhooks to the ledger.
 //!
 //! At least once, with the event's id as idempotency key: a message is marked as delivered only after the ledger has said so, and
-//! a broker that dies in between (or two brokers that share the inbox) is harmless, because a claim is a lease that runs out.
+//! a broker that dies in between (or two brokers that share the inbox) is harmless, because a claim is a lease ([`runtime::courier`]).
 //! What the ledger refuses in words that we know to be about the event itself is kept for a person ([`super::command`]) and for the provider, who may
 //! send it again; everything else is tried again, ever more slowly, without end.
 
@@ -11,21 +11,17 @@ use std::time::Duration;
 use api::problem::code;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
-use runtime::{Clock, Shutdown, trace};
+use runtime::{Clock, Job, courier};
 use storage::{Pool, StorageError};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tracing::Instrument as _;
+use tracing::Span;
 
 use super::event;
-use super::store::{self, Due};
+use super::store::{self, Due, QUEUE};
 
-/// Messages that are delivered at the same time.
-const BATCH: i64 = 16;
 /// How long a claim holds: longer than a delivery can take.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// The longest pause between two attempts.
-const MAX_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// The pause after the first attempt.
+const PAUSE: Duration = Duration::from_millis(250);
 /// How long ids are remembered against replays; the signature window is five minutes.
 const MEMORY: TimeDelta = TimeDelta::days(30);
 /// What the ledger says about an event that will not be right the next time either: status, code and, where the code is about any request, the
@@ -41,8 +37,8 @@ const FINAL: [(u16, &str, Option<&str>); 6] = [
 /// How often old ones are deleted.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// Delivers.
-pub struct Courier {
+/// Delivers webhooks.
+pub struct Deliveries {
     /// The inbox's database.
     pub pool: Pool,
     /// A client that shows our certificate and demands the ledger's.
@@ -51,73 +47,32 @@ pub struct Courier {
     pub ledger_url: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Rung when something was stored.
-    pub wake: Arc<Notify>,
-    /// How often to look without being told.
-    pub poll: Duration,
 }
 
-enum Outcome {
-    Delivered,
-    Rejected(String),
-    Postponed(String),
+/// Why nothing was delivered, or not noted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The inbox.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
 }
 
-impl Courier {
-    /// Works until the process goes down. What is under way is finished, what is not stays in the inbox.
-    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let courier = Arc::new(self);
-        let mut purged: Option<DateTime<Utc>> = None;
-        while !shutdown.is_requested() {
-            let now = courier.now();
-            if purged.is_none_or(|last| now - last >= PURGE_EVERY) {
-                purged = Some(now);
-                courier.purge(now).await;
-            }
-            let busy = match courier.round().await {
-                Ok(count) => count > 0,
-                Err(error) => {
-                    tracing::warn!(cause = %error, "the webhook inbox cannot be read");
-                    false
-                }
-            };
-            if !busy {
-                tokio::select! {
-                    () = shutdown.requested() => (),
-                    () = courier.wake.notified() => (),
-                    () = tokio::time::sleep(courier.poll) => (),
-                }
-            }
-        }
-        Ok(())
+impl Job for Deliveries {
+    type Piece = Due;
+    /// When old ones were deleted last.
+    type Memory = Option<DateTime<Utc>>;
+    type Error = DeliveryError;
+
+    const PIECE: &'static str = "a webhook";
+
+    async fn claim(&self, limit: i64) -> Result<Vec<Due>, DeliveryError> {
+        Ok(QUEUE.claim(&self.pool, limit, self.now()?, LEASE).await?)
     }
 
-    /// Delivers what is due; tells how many messages that were.
-    async fn round(self: &Arc<Self>) -> Result<usize, StorageError> {
-        let now = self.now();
-        let due: Vec<Due> =
-            storage::transaction(&self.pool, "webhooks.claim", async |db| store::claim(db, BATCH, now, LEASE).await)
-                .await?;
-        let count = due.len();
-        let mut deliveries = JoinSet::new();
-        for message in due {
-            let courier = Arc::clone(self);
-            deliveries.spawn(async move { courier.deliver(message).await });
-        }
-        while let Some(ended) = deliveries.join_next().await {
-            match ended {
-                Ok(Ok(())) => (),
-                Ok(Err(error)) => {
-                    tracing::warn!(cause = %error, "the outcome of a delivery was not stored; it will be delivered again");
-                }
-                Err(error) => tracing::error!(cause = %error, "a delivery broke off; it will be made again"),
-            }
-        }
-        Ok(count)
-    }
-
-    /// One delivery, in the trace that the message began here.
-    async fn deliver(&self, message: Due) -> Result<(), StorageError> {
+    fn span(message: &Due) -> (Span, Option<&str>) {
         let span = tracing::info_span!(
             "webhook.deliver",
             otel.kind = "consumer",
@@ -127,18 +82,31 @@ impl Courier {
             attempt = message.attempts,
             trace_id = tracing::field::Empty,
         );
-        trace::continue_from(&span, message.traceparent.as_deref());
-        if let Some(trace_id) = trace::trace_id(&span) {
-            span.record("trace_id", trace_id);
-        }
-        async {
-            let outcome = self.send(&message).await;
-            self.settle(&message, outcome).await
-        }
-        .instrument(span)
-        .await
+        (span, message.traceparent.as_deref())
     }
 
+    async fn carry_out(&self, message: Due) -> Result<(), DeliveryError> {
+        let outcome = self.send(&message).await;
+        self.settle(&message, outcome).await
+    }
+
+    async fn meanwhile(&self, purged: &mut Self::Memory) -> Result<(), DeliveryError> {
+        let now = self.now()?;
+        if purged.is_none_or(|last| now - last >= PURGE_EVERY) {
+            *purged = Some(now);
+            self.purge(now).await;
+        }
+        Ok(())
+    }
+}
+
+enum Outcome {
+    Delivered,
+    Rejected(String),
+    Postponed(String),
+}
+
+impl Deliveries {
     async fn send(&self, message: &Due) -> Outcome {
         let Some(body) = message.body.as_deref() else {
             return Outcome::Postponed("the message is gone, which the database should not allow".to_owned());
@@ -167,10 +135,10 @@ impl Courier {
         }
     }
 
-    async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), StorageError> {
-        let now = self.now();
+    async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), DeliveryError> {
+        let now = self.now()?;
         let mut db = storage::connection(&self.pool).await?;
-        match outcome {
+        let stored = match outcome {
             Outcome::Delivered => store::delivered(&mut db, message.id, now).await,
             Outcome::Rejected(reason) => {
                 let (provider, event_id) = (message.provider.as_str(), message.event_id.as_str());
@@ -179,9 +147,10 @@ impl Courier {
             }
             Outcome::Postponed(reason) => {
                 tracing::warn!(reason, "a webhook was not delivered yet");
-                store::postponed(&mut db, message.id, &reason, now + pause(message.attempts)).await
+                store::postponed(&mut db, message.id, &reason, now + courier::pause(PAUSE, message.attempts)).await
             }
-        }
+        };
+        Ok(stored?)
     }
 
     async fn purge(&self, now: DateTime<Utc>) {
@@ -196,8 +165,9 @@ impl Courier {
         }
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default()
+    fn now(&self) -> Result<DateTime<Utc>, DeliveryError> {
+        let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
+        now.ok_or(DeliveryError::Invariant("a clock beyond the calendar"))
     }
 }
 
@@ -205,12 +175,4 @@ fn is_final(status: StatusCode, problem: &api::Problem) -> bool {
     FINAL.iter().any(|(known, code, field)| {
         status.as_u16() == *known && problem.code == *code && (field.is_none() || problem.field.as_deref() == *field)
     })
-}
-
-/// 0.25, 0.5, 1 … seconds, at most five minutes, and up to a quarter more.
-fn pause(attempts: i32) -> TimeDelta {
-    let doubling = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
-    let base = (TimeDelta::milliseconds(250) * 2_i32.pow(doubling)).min(MAX_PAUSE);
-    let [jitter] = crypto::random::bytes::<1>();
-    base + base * i32::from(jitter) / 1024
 }

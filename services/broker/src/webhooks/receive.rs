@@ -13,7 +13,7 @@ use super::signature::{self, Headers, Refused};
 use super::store::{self, NewMessage};
 use super::{event, store::Inserted};
 use crate::providers::{Catalogue, Provider};
-use crate::secrets::{Keys, Vault};
+use crate::secrets::{Keys, Vault, VaultError};
 
 /// The kind of an event whose type cannot be read.
 const UNREADABLE: &str = "unreadable";
@@ -67,7 +67,7 @@ impl Receiver {
             provider: Arc::clone(provider),
             secret: webhook.secret.clone(),
             events: webhook.events.clone(),
-            max_bytes: usize::try_from(webhook.max_bytes).unwrap_or(0),
+            max_bytes: usize::try_from(webhook.max_bytes).map_err(|error| Problem::internal(&error))?,
         })
     }
 
@@ -83,6 +83,7 @@ impl Receiver {
         let provider = terms.provider.name.as_str();
         // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
         // seen by nobody.
+        // Default: one whose type cannot be read, for a person.
         let kind = event::kind(body).unwrap_or_else(|_| UNREADABLE.to_owned());
         let asks_nothing = matches!(event::delivery(provider, headers.id, body), Ok(None));
         let listed = terms.events.contains(&kind);
@@ -90,7 +91,8 @@ impl Receiver {
             (!listed && event::TYPES.contains(&kind.as_str())).then_some("the manifest does not list this type");
         let rejected = if kind == UNREADABLE { Some("the event is not of the agreed form") } else { unlisted };
         let wanted = rejected.is_some() || listed && !asks_nothing;
-        let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).unwrap_or_default();
+        let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
+        let now = now.ok_or_else(|| Problem::internal(&"cannot happen: a clock beyond the calendar"))?;
         let message = NewMessage {
             id: storage::ids::new(self.clock.unix_millis()),
             provider,
@@ -153,16 +155,17 @@ impl Receiver {
     /// The keys to verify with.
     fn verifying(&self, known: &Keys, id: &str) -> Result<Vec<SecretBytes>, Problem> {
         let live = known.of(id).map_err(|error| self.no_secret(&error))?;
-        Ok(live.iter().filter_map(|secret| signature::parse_secret(secret.value.expose())).collect())
+        let keys = live.iter().map(|secret| signature::parse_secret(secret.value.expose())).collect::<Option<_>>();
+        keys.ok_or_else(|| self.no_secret(&VaultError::Invariant("a live webhook secret that is none")))
     }
 
     /// Without a secret nothing can be believed. When the database is down the sender is told to come back instead.
-    fn no_secret(&self, error: &crate::secrets::VaultError) -> Problem {
+    fn no_secret(&self, error: &VaultError) -> Problem {
         tracing::error!(cause = %error, "the secret of a webhook cannot be had");
         match error {
-            crate::secrets::VaultError::Storage(
-                StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_),
-            ) => Problem::busy(1),
+            VaultError::Storage(StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_)) => {
+                Problem::busy(1)
+            }
             _ => self.refuse("secret_unavailable"),
         }
     }

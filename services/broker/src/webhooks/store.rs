@@ -1,10 +1,10 @@
 //! Queries on `webhook_inbox`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
-use storage::{Connection, StorageError};
+use storage::{Connection, Queue, StorageError};
 use uuid::Uuid;
 
 use crate::schema::webhook_inbox as inbox;
@@ -39,9 +39,14 @@ pub(super) enum Inserted {
     Different,
 }
 
+/// The inbox as work to do.
+pub(super) const QUEUE: Queue =
+    Queue { name: "webhooks.claim", table: "webhook_inbox", waiting: "state = 'pending'", changes: "", answers: "" };
+
 /// A message that is due.
-#[derive(Queryable)]
-pub(super) struct Due {
+#[derive(QueryableByName)]
+#[diesel(table_name = inbox)]
+pub struct Due {
     pub(super) id: Uuid,
     pub(super) provider: String,
     pub(super) event_id: String,
@@ -155,38 +160,6 @@ pub(super) async fn list(
         .load(db)
         .await?;
     Ok(listed)
-}
-
-/// Takes up to `limit` due messages for `lease`: until then nobody else sees them, after it anybody does.
-pub(super) async fn claim(
-    db: &mut Connection,
-    limit: i64,
-    now: DateTime<Utc>,
-    lease: TimeDelta,
-) -> Result<Vec<Due>, StorageError> {
-    let due: Vec<Uuid> = inbox::table
-        .filter(inbox::state.eq("pending").and(inbox::next_attempt_at.le(now)))
-        .order(inbox::next_attempt_at)
-        .limit(limit)
-        .select(inbox::id)
-        .for_update()
-        .skip_locked()
-        .load(db)
-        .await?;
-    let claimed = diesel::update(inbox::table.filter(inbox::id.eq_any(due)))
-        .set((inbox::next_attempt_at.eq(now + lease), inbox::attempts.eq(inbox::attempts + 1)))
-        .returning((
-            inbox::id,
-            inbox::provider,
-            inbox::event_id,
-            inbox::kind,
-            inbox::body,
-            inbox::traceparent,
-            inbox::attempts,
-        ))
-        .get_results(db)
-        .await?;
-    Ok(claimed)
 }
 
 /// It is where it belongs: the message itself is not needed any more.

@@ -162,6 +162,14 @@ async fn an_id_that_comes_again_with_another_message_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_no_calendar_has_ends_the_courier_and_is_not_1970() {
+    let mut bench = Bench::start().await;
+    bench.clock.advance(9_000_000_000_000);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), bench.broker.failed()).await;
+    assert!(ended.is_ok_and(|reason| reason.contains("calendar")), "it goes on, as if nothing were due");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_ledger_cannot_take_now_it_gets_later() {
     let bench = Bench::start().await;
     bench.ledger.answer.store(503, Ordering::SeqCst);

@@ -18,7 +18,7 @@ pub async fn open(state: &State, owner: &str, key: &str, request: &OpenAccount) 
     let name = input::text("name", &request.name, 1, 60)?;
     let opened_at = DateTime::from_timestamp_millis(state.clock.unix_millis());
     let opened_at = opened_at.ok_or(Error::Invariant("a clock beyond the calendar"))?;
-    let account = store::NewAccount { id: id(owner, key), currency: currency.code(), owner, name, opened_at };
+    let account = store::NewAccount { id: id(owner, key)?, currency: currency.code(), owner, name, opened_at };
     let (row, replayed) = storage::subject_transaction(&state.pool, "accounts.open", owner, async |db| {
         let opened = store::insert(db, std::slice::from_ref(&account)).await?;
         let row = store::find(db, owner, account.id).await?.ok_or(Error::KeyReused)?;
@@ -46,11 +46,10 @@ fn ceiling(error: Error) -> Error {
 }
 
 /// RFC 9562 §5.8 (version 8): SHA-256 of both, each with its length.
-fn id(owner: &str, key: &str) -> Uuid {
+fn id(owner: &str, key: &str) -> Result<Uuid, Error> {
     let digest = crate::posting::Fingerprint::of(&[b"account", owner.as_bytes(), key.as_bytes()]).0;
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
-    Builder::from_custom_bytes(bytes).into_uuid()
+    let bytes = digest.first_chunk::<16>().ok_or(Error::Invariant("a digest shorter than an id"))?;
+    Ok(Builder::from_custom_bytes(*bytes).into_uuid())
 }
 
 #[cfg(test)]
@@ -59,6 +58,7 @@ mod tests {
 
     #[test]
     fn one_owner_and_key_name_one_account() {
+        let id = |owner, key| id(owner, key).unwrap();
         assert_eq!(id("alice", "k"), id("alice", "k"));
         assert_ne!(id("alice", "k"), id("bob", "k"));
         assert_ne!(id("alice", "k"), id("alic", "ek"));

@@ -130,6 +130,7 @@ pub(crate) async fn lines(
     let query = entries::table
         .inner_join(transfers::table.on(transfers::id.eq(entries::transfer_id)))
         .filter(entries::account_id.eq(account))
+        // Default: before the end of all versions: the first page.
         .filter(entries::version.lt(before.unwrap_or(i64::MAX)))
         .order(entries::version.desc())
         .limit(limit)

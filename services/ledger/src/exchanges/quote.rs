@@ -18,9 +18,11 @@ pub fn quote(rates: &ReferenceRates, from: Currency, to: Currency) -> Result<Opt
     if from == Currency::EUR {
         return Ok(Some(bought));
     }
-    let rate = bought.checked_div(sold);
-    let rate = rate.map(|rate| rate.round_dp_with_strategy(PLACES, RoundingStrategy::ToZero).normalize());
-    Ok(rate.filter(|rate| *rate > Decimal::ZERO))
+    // Not "no rate": that would be kept for ever under the key of whoever asked.
+    let absurd = || Error::Broker(format!("the rate of {from} to {to} cannot be computed"));
+    let rate = bought.checked_div(sold).ok_or_else(absurd)?;
+    let rate = rate.round_dp_with_strategy(PLACES, RoundingStrategy::ToZero).normalize();
+    if rate > Decimal::ZERO { Ok(Some(rate)) } else { Err(absurd()) }
 }
 
 fn per_euro(rates: &ReferenceRates, currency: Currency) -> Result<Option<Decimal>, Error> {
@@ -62,5 +64,17 @@ mod tests {
         assert!(matches!(quote(&rates(), EUR, Currency::SEK), Err(Error::Broker(_))));
         let dollar = ReferenceRates { base: "USD".to_owned(), ..rates() };
         assert!(matches!(quote(&dollar, EUR, USD), Err(Error::Broker(_))));
+    }
+
+    #[test]
+    fn a_rate_that_cannot_be_computed_is_not_one_that_nobody_publishes() {
+        let least = "0.0000000000000000000000000001".to_owned();
+        let huge = "79228162514264337593543950335".to_owned();
+        let absurd = |sold: &String, bought: &String| {
+            let rates = [("USD".to_owned(), sold.clone()), ("JPY".to_owned(), bought.clone())].into();
+            quote(&ReferenceRates { rates, ..self::rates() }, USD, JPY)
+        };
+        assert!(matches!(absurd(&least, &huge), Err(Error::Broker(_))), "too large for a decimal");
+        assert!(matches!(absurd(&huge, &least), Err(Error::Broker(_))), "nothing at all");
     }
 }

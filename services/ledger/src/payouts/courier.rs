@@ -1,7 +1,7 @@
 //! Takes payouts to the broker, and asks where they stand.
 //!
-//! A claim is a lease: it is committed before the broker is asked, no transaction is open meanwhile, and a process that dies in between
-//! leaves the payout to the next one, as one that the partner may have ([`super::history`]). One that is slow holds up nobody else.
+//! A claim is a lease ([`runtime::courier`]): a process that dies in between leaves the payout to the next one, as one that the partner may have
+//! ([`super::history`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +9,28 @@ use std::time::Duration;
 use api::broker::OrderOutcome;
 use api::internal::PayoutOutcome;
 use chrono::{DateTime, TimeDelta, Utc};
-use runtime::{Shutdown, trace};
-use tokio::task::JoinSet;
-use tracing::Instrument as _;
+use runtime::{Job, courier};
+use tracing::Span;
 
+use super::events;
 use super::history::{Conclusion, Standing, conclude};
 use super::partner::Partner;
-use super::store::{self, Claimed, Payout};
-use super::{events, watch};
+use super::store::{self, Claimed, Payout, QUEUE};
+use super::watch::Watch;
 use crate::config;
 use crate::error::Error;
 use crate::posting::Word;
 use crate::state::State;
 
-/// Payouts that are worked on at a time.
-const AT_ONCE: usize = 16;
 /// How long a claim holds: longer than the claim itself, a question and an order may take (15, 10 and 10 seconds).
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// The longest pause between two attempts to order.
-const MAX_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// The pause after the first attempt to order.
+const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two questions.
 const MAX_SILENCE: TimeDelta = TimeDelta::hours(1);
 
 /// Submits payouts.
-pub struct Courier {
+pub struct Submissions {
     /// The ledger.
     pub state: Arc<State>,
     /// The partner bank.
@@ -41,65 +39,41 @@ pub struct Courier {
     pub settings: config::Payouts,
 }
 
-impl Courier {
-    /// Works until the process goes down; what is under way then is left to its lease.
-    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let courier = Arc::new(self);
-        let bell = Arc::clone(&courier.state.payouts);
-        let poll = Duration::from_millis(courier.settings.poll_ms.max(10).into());
-        let mut under_way = JoinSet::new();
-        let mut watch = watch::Watch::default();
-        while !shutdown.is_requested() {
-            watch.look(&courier.state, &courier.settings, courier.now()?).await;
-            let mut found = 0;
-            match courier.claim(AT_ONCE.saturating_sub(under_way.len())).await {
-                Ok(claimed) => {
-                    found = claimed.len();
-                    for payout in claimed {
-                        let courier = Arc::clone(&courier);
-                        under_way.spawn(async move { courier.deliver(payout).await });
-                    }
-                }
-                Err(error) => tracing::warn!(cause = %error, "due payouts cannot be read"),
-            }
-            tokio::select! {
-                () = shutdown.requested() => (),
-                Some(ended) = under_way.join_next() => report(ended),
-                () = bell.notified(), if found == 0 => (),
-                () = tokio::time::sleep(poll) => (),
-            }
+impl Job for Submissions {
+    type Piece = Claimed;
+    type Memory = Watch;
+    type Error = Error;
+
+    const PIECE: &'static str = "a payout";
+
+    async fn claim(&self, limit: i64) -> Result<Vec<Claimed>, Error> {
+        Ok(QUEUE.claim(&self.state.poster, limit, self.now()?, LEASE).await?)
+    }
+
+    fn span(Claimed { payout, .. }: &Claimed) -> (Span, Option<&str>) {
+        let span = tracing::info_span!("payout.submit", otel.kind = "consumer", payout = %payout.id, attempt = payout.attempts);
+        (span, payout.traceparent.as_deref())
+    }
+
+    async fn carry_out(&self, Claimed { payout, unsure_before }: Claimed) -> Result<(), Error> {
+        let payout = &payout;
+        match payout.standing()? {
+            Standing::Pending if !unsure_before => self.order(payout, false).await,
+            // It may be there, so it is asked for first; that it may be nowhere is the reason to repeat the order.
+            Standing::Pending | Standing::Submitted if self.ask(payout).await? => Ok(()),
+            Standing::Pending => self.order(payout, true).await,
+            Standing::Submitted => self.postpone(payout, self.now()? + self.silence(payout)?).await,
+            Standing::Paid | Standing::Failed | Standing::Returned => Ok(()),
         }
+    }
+
+    async fn meanwhile(&self, watch: &mut Watch) -> Result<(), Error> {
+        watch.look(&self.state, &self.settings, self.now()?).await;
         Ok(())
     }
+}
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Claimed>, Error> {
-        let Ok(limit @ 1..) = i64::try_from(limit) else { return Ok(Vec::new()) };
-        let now = self.now()?;
-        storage::transaction(&self.state.poster, "payouts.claim", async |db| {
-            Ok(store::claim(db, limit, now, LEASE).await?)
-        })
-        .await
-    }
-
-    /// One attempt, in the trace of the request that ordered the payout.
-    async fn deliver(&self, claimed: Claimed) -> Result<(), Error> {
-        let payout = &claimed.payout;
-        let span = tracing::info_span!("payout.submit", otel.kind = "consumer", payout = %payout.id, attempt = payout.attempts);
-        trace::continue_from(&span, payout.traceparent.as_deref());
-        async {
-            match payout.standing()? {
-                Standing::Pending if !claimed.unsure_before => self.order(payout, false).await,
-                // It may be there, so it is asked for first; that it may be nowhere is the reason to repeat the order.
-                Standing::Pending | Standing::Submitted if self.ask(payout).await? => Ok(()),
-                Standing::Pending => self.order(payout, true).await,
-                Standing::Submitted => self.postpone(payout, self.silence(payout)?).await,
-                Standing::Paid | Standing::Failed | Standing::Returned => Ok(()),
-            }
-        }
-        .instrument(span)
-        .await
-    }
-
+impl Submissions {
     async fn order(&self, payout: &Payout, unsure_before: bool) -> Result<(), Error> {
         match conclude(unsure_before, self.partner.order(payout).await?) {
             Conclusion::Submitted(partner_id) => self.submitted(payout, &partner_id).await,
@@ -112,11 +86,11 @@ impl Courier {
                 let mut db = storage::connection(&self.state.poster).await?;
                 store::untouched(&mut db, payout.id, payout.attempts).await?;
                 drop(db);
-                self.postpone(payout, pause(payout.attempts)).await
+                self.postpone(payout, self.now()? + courier::pause(PAUSE, payout.attempts)).await
             }
             Conclusion::Unsure(said) => {
                 tracing::warn!(reason = said, "whether the partner has a payout is not known; it will be asked");
-                self.postpone(payout, pause(payout.attempts)).await
+                self.postpone(payout, self.now()? + courier::pause(PAUSE, payout.attempts)).await
             }
         }
     }
@@ -151,8 +125,7 @@ impl Courier {
         Ok(store::submitted(&mut db, payout.id, partner_id, ask_at).await?)
     }
 
-    async fn postpone(&self, payout: &Payout, pause: TimeDelta) -> Result<(), Error> {
-        let at = self.now()? + pause;
+    async fn postpone(&self, payout: &Payout, at: DateTime<Utc>) -> Result<(), Error> {
         let mut db = storage::connection(&self.state.poster).await?;
         Ok(store::postpone(&mut db, payout.id, at).await?)
     }
@@ -166,22 +139,4 @@ impl Courier {
     fn now(&self) -> Result<DateTime<Utc>, Error> {
         DateTime::from_timestamp_millis(self.state.clock.unix_millis()).ok_or(Error::Invariant("the clock"))
     }
-}
-
-fn report(ended: Result<Result<(), Error>, tokio::task::JoinError>) {
-    match ended {
-        Ok(Ok(())) => (),
-        Ok(Err(error)) => {
-            tracing::warn!(cause = %error, "a payout's outcome was not stored; it will be looked at again");
-        }
-        Err(error) => tracing::error!(cause = %error, "the work on a payout ended badly; it will be looked at again"),
-    }
-}
-
-/// 0.5, 1, 2 … seconds, at most five minutes, and up to a quarter more.
-fn pause(attempts: i32) -> TimeDelta {
-    let doubling = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
-    let base = (TimeDelta::milliseconds(500) * 2_i32.pow(doubling)).min(MAX_PAUSE);
-    let [jitter] = crypto::random::bytes::<1>();
-    base + base * i32::from(jitter) / 1024
 }

@@ -1,12 +1,12 @@
 //! Queries on `payouts`: a customer's as `ledger_app`, everybody's as `ledger_poster`.
 
 use api::payouts::{Creditor, PayoutStatus};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::Money;
-use storage::{Connection, StorageError};
+use storage::{Connection, Queue, StorageError};
 use uuid::Uuid;
 
 use super::history::Standing;
@@ -86,7 +86,7 @@ impl Payout {
 
 /// A payout that was taken to be worked on.
 #[derive(Debug, QueryableByName)]
-pub(super) struct Claimed {
+pub struct Claimed {
     #[diesel(embed)]
     pub(super) payout: Payout,
     /// Whether an earlier attempt may have reached the partner.
@@ -121,31 +121,16 @@ pub(super) async fn find_any(db: &mut Connection, id: Uuid) -> Result<Option<Pay
     Ok(payouts::table.find(id).select(Payout::as_select()).first(db).await.optional()?)
 }
 
-/// What is due is taken for the length of a lease; two processes take different ones. An order counts as one that the partner may have from here
-/// on, before its first byte leaves: if this process dies, the next one must not take a refusal for the whole truth.
-const CLAIM: &str = "
-    with due as (
-        select id, unsure_since from payouts
-        where status in ('pending', 'submitted') and next_attempt_at <= $1 order by next_attempt_at limit $2
-        for update skip locked
-    )
-    update payouts p
-    set attempts = p.attempts + 1, next_attempt_at = $3,
-        unsure_since = case p.status when 'pending' then coalesce(p.unsure_since, $1) else p.unsure_since end,
-        unsure_by = case p.status when 'pending' then coalesce(p.unsure_by, p.attempts + 1) else p.unsure_by end
-    from due where p.id = due.id
-    returning p.*, due.unsure_since is not null as unsure_before";
-
-/// Takes payouts that are due.
-pub(super) async fn claim(
-    db: &mut Connection,
-    limit: i64,
-    now: DateTime<Utc>,
-    lease: TimeDelta,
-) -> Result<Vec<Claimed>, StorageError> {
-    let claim = diesel::sql_query(CLAIM).bind::<Timestamptz, _>(now).bind::<BigInt, _>(limit);
-    Ok(claim.bind::<Timestamptz, _>(now + lease).load(db).await?)
-}
+/// Payouts as work to do. An order counts as one that the partner may have from its claim on, before its first byte leaves: if this process
+/// dies, the next one must not take a refusal for the whole truth.
+pub(super) const QUEUE: Queue = Queue {
+    name: "payouts.claim",
+    table: "payouts",
+    waiting: "status in ('pending', 'submitted')",
+    changes: ", unsure_since = case q.status when 'pending' then coalesce(q.unsure_since, $1) else q.unsure_since end,
+        unsure_by = case q.status when 'pending' then coalesce(q.unsure_by, q.attempts + 1) else q.unsure_by end",
+    answers: ", due.unsure_since is not null as unsure_before",
+};
 
 /// The partner has the order. It may have said more in the meantime, so only a pending payout moves.
 pub(super) async fn submitted(

@@ -26,7 +26,7 @@ static STUCK: LazyLock<Gauge<i64>> =
 
 /// Remembers when it looked, and what it saw.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub struct Watch {
     last: Option<DateTime<Utc>>,
     seen: BTreeMap<String, i64>,
 }

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::fold::{State, apply};
-use super::model::{Actor, Command, Kind, Purpose, Reason, Rejection, Verdict, system_account};
+use super::model::{Actor, Broken, Command, Kind, Purpose, Reason, Rejection, Verdict, system_account};
 
 impl Command {
     /// For money that has arrived already, and so cannot be refused: the same into the suspense account of its currency.
@@ -30,17 +30,17 @@ impl Command {
 /// currency, and the second part says why.
 ///
 /// A suspense account is nobody's, so who names it names no account.
-pub fn book(state: &mut State, command: &Command) -> (Verdict, Option<Reason>) {
-    let Some(instead) = command.suspended() else { return (apply(state, command), None) };
+pub fn book(state: &mut State, command: &Command) -> Result<(Verdict, Option<Reason>), Broken> {
+    let Some(instead) = command.suspended() else { return Ok((apply(state, command)?, None)) };
     let reason = if instead == *command {
         Reason::NotFound
     } else {
-        match apply(state, command) {
+        match apply(state, command)? {
             Verdict::Rejected(rejection) if concerns_payee(rejection, command) => rejection.reason,
-            verdict => return (verdict, None),
+            verdict => return Ok((verdict, None)),
         }
     };
-    (apply(state, &instead), Some(reason))
+    Ok((apply(state, &instead)?, Some(reason)))
 }
 
 /// True when another payee could have been credited.

@@ -46,13 +46,11 @@ impl<T> Aside<T> {
         }
         waiting.count += 1;
         let Waiting { orders, line, .. } = &mut *waiting;
-        orders.entry(account).or_insert_with(|| {
+        let waiting_for_it = orders.entry(account).or_insert_with(|| {
             line.push_back(account);
             VecDeque::new()
         });
-        if let Some(orders) = orders.get_mut(&account) {
-            orders.push_back(order);
-        }
+        waiting_for_it.push_back(order);
         drop(waiting);
         self.bell.notify_waiters();
         Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::arrival::book;
 use super::fold::State;
-use super::model::{Actor, Entry, Reason, Rejection, Verdict};
+use super::model::{Actor, Broken, Entry, Reason, Rejection, Verdict};
 use super::order::{Extra, Fingerprint, Key, Order};
 
 /// A posting as its sender learns of it.
@@ -63,10 +63,6 @@ pub struct Numbered {
     /// When they were posted.
     pub at: DateTime<Utc>,
 }
-
-/// The answers do not follow from the plan: a fault in this module, and no reason to commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Broken(pub &'static str);
 
 /// A key's outcome as it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +117,7 @@ impl Plan {
         recorded: &HashMap<Key, Recorded>,
         held: &HashSet<Uuid>,
         mut ids: impl FnMut() -> Uuid,
-    ) -> Self {
+    ) -> Result<Self, Broken> {
         let mut plan = Self::default();
         let mut first: HashMap<&Key, usize> = HashMap::with_capacity(orders.len());
         for (index, order) in orders.iter().enumerate() {
@@ -132,7 +128,7 @@ impl Plan {
             } else if let Some(account) = held_by_others(order, held) {
                 Reply::Waits(account)
             } else {
-                match verdict(state, order) {
+                match verdict(state, order)? {
                     // Nothing is kept: the next order with this key is judged by itself.
                     (Verdict::Rejected(rejection), _) if order.command.actor == Actor::House => {
                         Reply::Rejected(rejection)
@@ -151,11 +147,14 @@ impl Plan {
             };
             plan.replies.push(reply);
         }
-        plan
+        Ok(plan)
     }
 
     /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
     pub fn fates(&self, orders: &[Order], numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
+        if self.replies.len() != orders.len() {
+            return Err(Broken("an order without a reply"));
+        }
         self.replies.iter().zip(orders).map(|(reply, order)| self.fate(reply, order, orders, numbered)).collect()
     }
 
@@ -200,9 +199,9 @@ fn held_by_others(order: &Order, held: &HashSet<Uuid>) -> Option<Uuid> {
 }
 
 /// The verdict, and why the money went to suspense, if it did.
-fn verdict(state: &mut State, order: &Order) -> (Verdict, Option<Reason>) {
+fn verdict(state: &mut State, order: &Order) -> Result<(Verdict, Option<Reason>), Broken> {
     match order.extra {
-        Extra::Refused(rejection) => (Verdict::Rejected(rejection), None),
+        Extra::Refused(rejection) => Ok((Verdict::Rejected(rejection), None)),
         _ => book(state, &order.command),
     }
 }
@@ -250,6 +249,7 @@ mod tests {
             next += 1;
             Uuid::from_u128(next)
         })
+        .unwrap()
     }
 
     fn decide(orders: &[Order], recorded: &HashMap<Key, Recorded>) -> (Plan, Vec<Answer>) {
@@ -336,6 +336,16 @@ mod tests {
         let replayed = Fate::Answered(Answer::Replayed(posted(5, 1)));
         assert_eq!(plan.fates(&orders, None), Ok(vec![waits, replayed, waits]));
         assert!(plan.postings.is_empty() && plan.rejections.is_empty());
+    }
+
+    #[test]
+    fn an_order_without_a_reply_is_a_fault_and_not_left_without_an_answer() {
+        let orders = [order("a", 60), order("b", 1)];
+        let plan = plan(&orders[..1], &HashMap::new(), &[]);
+        assert_eq!(
+            plan.fates(&orders, Some(NUMBERED)).map(|fates| fates.len()),
+            Err(Broken("an order without a reply"))
+        );
     }
 
     #[test]

@@ -126,10 +126,12 @@ async fn hear(answer: oneshot::Receiver<Result<Answer, Unanswered>>, until: Inst
     // A reply that was dropped is a lane that has died with the order in its hands.
     timeout_at(until, answer)
         .await
+        // Default: what is not known is called so.
         .unwrap_or_else(|_| {
             tracing::error!("a lane does not answer");
             Ok(Err(Unanswered::Unknown))
         })
+        // Default: likewise.
         .unwrap_or(Err(Unanswered::Unknown))
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use money::{Currency, Money};
 use uuid::Uuid;
 
-use super::model::{Account, Actor, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict};
+use super::model::{Account, Actor, Broken, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict};
 
 /// Most legs of one command. An exchange has four.
 pub const MAX_LEGS: usize = 16;
@@ -39,18 +39,17 @@ impl State {
     }
 }
 
-/// Applies a command: all of it, or nothing and the reason.
-pub fn apply(state: &mut State, command: &Command) -> Verdict {
+/// Applies a command: all of it, or nothing and the reason. After a fault the state is worth nothing.
+pub fn apply(state: &mut State, command: &Command) -> Result<Verdict, Broken> {
     match decide(state, command) {
-        Err(rejection) => Verdict::Rejected(rejection),
+        Err(rejection) => Ok(Verdict::Rejected(rejection)),
         Ok(entries) => {
             for entry in &entries {
-                if let Some(account) = state.accounts.get_mut(&entry.account) {
-                    account.balance = entry.balance;
-                    account.version = entry.version;
-                }
+                let account = state.accounts.get_mut(&entry.account).ok_or(Broken("an entry of no account"))?;
+                account.balance = entry.balance;
+                account.version = entry.version;
             }
-            Verdict::Posted(entries)
+            Ok(Verdict::Posted(entries))
         }
     }
 }
@@ -84,7 +83,7 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
     for (index, leg) in (0_i16..).zip(legs) {
         if legs.iter().filter(|other| other.account == leg.account).count() > 1 {
             // The last of the two is the one to name: the first leg is whom the money comes from.
-            let last = legs.len().try_into().unwrap_or(i16::MAX) - 1;
+            let last = i16::try_from(legs.len() - 1).map_err(|_| malformed)?;
             return Err(Rejection { reason: Reason::SameAccount, leg: last });
         }
         if leg.amount.minor() == 0 {
@@ -131,4 +130,33 @@ fn entry(account: &Account, leg: &Leg) -> Result<Entry, Reason> {
     }
     let version = account.version.checked_add(1).ok_or(Reason::LimitExceeded)?;
     Ok(Entry { account: account.id, version, amount: leg.amount, balance })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posting::model::Kind;
+
+    #[test]
+    fn entries_of_an_account_that_is_not_there_are_a_fault_and_not_a_posting() {
+        let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let account = |id: Uuid, purpose| Account {
+            id,
+            owner: None,
+            purpose,
+            balance: Money::new(0, Currency::EUR),
+            floor: -100,
+            version: 0,
+            closed: false,
+        };
+        // Filed under another id than its own, as no `State::new` does it.
+        let mut state = State {
+            accounts: [(from, account(from, Purpose::Settlement)), (to, account(Uuid::nil(), Purpose::Settlement))]
+                .into(),
+        };
+        let command =
+            Command::between(Kind::PayoutSettlement, Actor::House, from, to, Money::new(5, Currency::EUR)).unwrap();
+        let verdict = apply(&mut state, &command);
+        assert_eq!(verdict, Err(Broken("an entry of no account")), "and the books say {state:?}");
+    }
 }

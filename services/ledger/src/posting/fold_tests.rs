@@ -67,7 +67,7 @@ fn transfer(from: u8, to: u8, minor: i64) -> Command {
 fn reason(command: &Command) -> Option<(Reason, i16)> {
     let mut state = state();
     let before = state.clone();
-    match apply(&mut state, command) {
+    match apply(&mut state, command).unwrap() {
         Verdict::Posted(_) => None,
         Verdict::Rejected(Rejection { reason, leg }) => {
             assert_eq!(state, before, "a rejected command changed something");
@@ -79,7 +79,7 @@ fn reason(command: &Command) -> Option<(Reason, i16)> {
 #[test]
 fn a_transfer_moves_money_and_numbers_both_lines() {
     let mut state = state();
-    let verdict = apply(&mut state, &transfer(1, 3, 2_500));
+    let verdict = apply(&mut state, &transfer(1, 3, 2_500)).unwrap();
     let line = |account, amount, balance| Entry {
         account: id(account),
         version: 1,
@@ -162,7 +162,7 @@ fn a_negative_amount_does_not_pull_money_out_of_somebody_else() {
 #[test]
 fn a_balance_that_would_not_fit_is_refused() {
     let mut full = State::new([customer(1, "alice", EUR, i64::MAX), customer(3, "bob", EUR, 1)]);
-    let verdict = apply(&mut full, &transfer(1, 3, i64::MAX));
+    let verdict = apply(&mut full, &transfer(1, 3, i64::MAX)).unwrap();
     assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
 }
 
@@ -186,7 +186,7 @@ fn money_that_has_arrived_is_booked_whatever_is_wrong_with_its_payee() {
     for kind in [Kind::Deposit, Kind::PayoutReturn] {
         for (wanted, currency, expected) in cases {
             let mut state = state();
-            let (verdict, why) = book(&mut state, &arrival(kind, wanted, 500, currency));
+            let (verdict, why) = book(&mut state, &arrival(kind, wanted, 500, currency)).unwrap();
             let Verdict::Posted(entries) = verdict else { panic!("{kind} to {wanted}: {verdict:?}") };
             let suspense = system_account(Purpose::Suspense, currency);
             assert_eq!(why, expected, "{kind} to {wanted}");
@@ -199,7 +199,7 @@ fn money_that_has_arrived_is_booked_whatever_is_wrong_with_its_payee() {
         house(Purpose::Settlement, EUR),
         house(Purpose::Suspense, EUR),
     ]);
-    let (verdict, why) = book(&mut full, &arrival(Kind::Deposit, id(1), 1, EUR));
+    let (verdict, why) = book(&mut full, &arrival(Kind::Deposit, id(1), 1, EUR)).unwrap();
     assert!(matches!(verdict, Verdict::Posted(_)));
     assert_eq!(why, Some(Reason::LimitExceeded));
 }
@@ -218,7 +218,7 @@ fn what_no_payee_can_cure_is_refused_and_changes_nothing() {
         (state(), by_alice, (Reason::NotFound, 1)),
     ] {
         let mut after = state.clone();
-        let (verdict, _) = book(&mut after, &command);
+        let (verdict, _) = book(&mut after, &command).unwrap();
         assert_eq!(verdict, Verdict::Rejected(Rejection { reason: expected.0, leg: expected.1 }));
         assert_eq!(after, state);
     }
@@ -281,7 +281,7 @@ proptest! {
             start.accounts().map(|account| (account.id, (0, account.balance.minor()))).collect();
         for command in &commands {
             let before = state.clone();
-            match book(&mut state, command).0 {
+            match book(&mut state, command).unwrap().0 {
                 Verdict::Rejected(_) => prop_assert_eq!(&state, &before),
                 Verdict::Posted(entries) => {
                     let mut sums: HashMap<Currency, i128> = HashMap::new();
@@ -314,7 +314,7 @@ proptest! {
     fn only_its_owner_ever_takes_money_off_a_customers_account(commands in proptest::collection::vec(command(), 1..40)) {
         let mut state = state();
         for command in &commands {
-            if let Verdict::Posted(entries) = book(&mut state, command).0 {
+            if let Verdict::Posted(entries) = book(&mut state, command).unwrap().0 {
                 for entry in entries.iter().filter(|entry| entry.amount.minor() < 0) {
                     if let Some(owner) = &state.account(entry.account).unwrap().owner {
                         prop_assert_eq!(&command.actor, &Actor::Customer(owner.clone()));

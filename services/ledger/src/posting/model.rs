@@ -247,6 +247,10 @@ pub struct Rejection {
     pub leg: i16,
 }
 
+/// What cannot happen has happened: a fault in the rules or in the plan made of them, and no reason to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken(pub &'static str);
+
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

@@ -13,6 +13,7 @@ use crate::state::State;
 pub async fn page(state: &State, query: &SuspenseQuery) -> Result<SuspensePage, Error> {
     let wanted = Wanted::read(&PageQuery { limit: query.limit, after: query.after.clone() })?;
     let mut db = storage::connection(&state.poster).await?;
+    // Default: after the nil id: the first page.
     let after = Uuid::from_bytes(wanted.after.unwrap_or_default());
     let mut rows = store::list(&mut db, query.state, after, wanted.rows()).await?;
     let next = wanted.cut(&mut rows, |item| item.id.into_bytes());

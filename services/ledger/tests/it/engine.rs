@@ -121,7 +121,7 @@ impl Engine {
             let kind = Kind::from_text(&pair[0].kind).unwrap();
             let actor = if kind == Kind::Deposit { Actor::House } else { Actor::Customer(OWNER.to_owned()) };
             let legs = pair.iter().map(|line| Leg { account: line.account_id, amount: euro(line.amount) }).collect();
-            let Verdict::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }) else {
+            let Verdict::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }).unwrap() else {
                 panic!("the fold would not have posted transfer {position}");
             };
             for (entry, line) in entries.iter().zip(pair) {

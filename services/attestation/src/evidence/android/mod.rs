@@ -92,7 +92,7 @@ fn try_standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Result<Failed, R
     Ok(Failed::sort(rules::floors(&path, &description, trust.policy), &trust.policy.shadow))
 }
 
-/// The level that the evidence claims, believed or not: a decoy repeats it, because the phone knows what it sent.
+/// The level that the evidence claims, believed or not: a decoy repeats it if a genuine token could show it, because the phone knows what it sent.
 fn claimed_level(certificates: &[Vec<u8>]) -> Level {
     certificates
         .first()

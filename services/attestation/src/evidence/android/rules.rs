@@ -47,19 +47,25 @@ pub(super) fn failed(
             rule(root.verified_boot_state == BootState::Verified, Reason::BootUnverified);
         }
     }
-    application(key.software.attestation_application_id.as_ref(), expected, policy, &mut rule);
+    let proved = key.software.attestation_application_id.as_ref().and_then(ApplicationId::build);
+    let named = expected.build.is_none_or(|named| proved.as_ref().is_none_or(|proved| named == proved));
+    rule(named, Reason::BuildMismatch);
     rule(no_patch_from_the_future(&key.hardware, policy, now), Reason::PatchInFuture);
     rule(made_just_now(key, policy, now), Reason::CreationTime);
     failed.extend(floors(path, key, policy));
     failed
 }
 
-/// The rules that an operator raises or lowers, and that the same evidence may hold today and fail tomorrow.
+/// The rules that an operator changes, and that the same evidence may hold today and fail tomorrow: floors, and whose app it is (a signing key that
+/// leaked is withdrawn from those that have enrolled with it, too).
 pub(super) fn floors(path: &Path<'_, '_>, key: &KeyDescription, policy: &AndroidPolicy) -> Vec<Reason> {
     let build = key.software.attestation_application_id.as_ref().and_then(ApplicationId::build);
     let system = key.hardware.os_patch_level;
     let issued = certificates_issued(path.attesting).unwrap_or_default();
+    let (is_ours, signed_by_us) = application(key.software.attestation_application_id.as_ref(), policy);
     let rules = [
+        (is_ours, Reason::AppMismatch),
+        (signed_by_us, Reason::SignerMismatch),
         (key.attestation_level >= policy.minimum_level, Reason::LevelTooLow),
         // Another app's build is nothing to compare.
         (build.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused),
@@ -93,21 +99,13 @@ fn signs_only(list: &AuthorizationList) -> bool {
         && purposes.iter().all(|purpose| matches!(*purpose, PURPOSE_SIGN | PURPOSE_VERIFY))
 }
 
-/// Exactly our package, exactly our signers. Two packages under one user id share keys: none of ours does.
-fn application(
-    id: Option<&ApplicationId>,
-    expected: &Expected<'_>,
-    policy: &AndroidPolicy,
-    rule: &mut impl FnMut(bool, Reason),
-) {
-    let Some(id) = id else { return rule(false, Reason::AppMismatch) };
-    let ApplicationId { packages, signatures } = id;
-    let ([package], Some(build)) = (packages.as_slice(), id.build()) else { return rule(false, Reason::AppMismatch) };
-    rule(package.name == policy.package.as_bytes(), Reason::AppMismatch);
-    rule(expected.build.is_none_or(|named| *named == build), Reason::BuildMismatch);
+/// Exactly our package, exactly our signers. Two packages under one user id share keys: none of ours does. Of another app nothing more is asked.
+fn application(id: Option<&ApplicationId>, policy: &AndroidPolicy) -> (bool, bool) {
+    let Some(ApplicationId { packages, signatures }) = id else { return (false, true) };
+    let [package] = packages.as_slice() else { return (false, true) };
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
-    rule(same && !signatures.is_empty(), Reason::SignerMismatch);
+    (package.name == policy.package.as_bytes(), same && !signatures.is_empty())
 }
 
 /// No patch level lies further ahead than makers ship.

@@ -82,6 +82,7 @@ pub(super) fn visible(text: &[u8]) -> Option<SecretBytes> {
             }
             _ => 1,
         };
+        // Default: that was the end.
         rest = after.get(dropped..).unwrap_or_default();
     }
     (out.expose().len() < text.len()).then_some(out)
@@ -102,6 +103,7 @@ pub(super) fn unescaped(text: &[u8]) -> Option<SecretBytes> {
     loop {
         let (plain, marked) = rest.split_at_checked(at)?;
         out.expose_mut().extend_from_slice(plain);
+        // Default: a mark that begins no escape is a character.
         let (length, character) = escape(marked).unwrap_or((1, marked.first().copied()));
         out.expose_mut().extend(character);
         rest = marked.get(length..)?;

@@ -41,7 +41,7 @@ fn url(params: &serde_json::Value) -> Result<String, ParameterError> {
     let bank = bank();
     let operation = &bank.operations["get_payout"];
     let checked = operation.check(params.as_object().unwrap())?;
-    Ok(operation.url(&bank.base, &checked).to_string())
+    Ok(operation.url(&bank.base, &checked).unwrap().to_string())
 }
 
 #[test]
@@ -309,4 +309,15 @@ fn a_call_ends_before_its_caller_has_gone() {
             assert!(longest(operation.attempts, operation.timeout) <= CALL_BUDGET, "{}", operation.name);
         }
     }
+}
+
+#[test]
+fn a_call_without_its_parameter_or_to_no_place_has_no_url_and_not_another_one() {
+    let bank = bank();
+    let operation = &bank.operations["get_payout"];
+    let (nothing, given) = (Checked::default(), serde_json::json!({ "id": "p_1" }));
+    let given = operation.check(given.as_object().unwrap()).unwrap();
+    assert_eq!(operation.url(&bank.base, &given).unwrap().as_str(), "https://api.bank.example/open/v1/payouts/p_1");
+    assert!(operation.url(&bank.base, &nothing).is_err());
+    assert!(operation.url(&Url::parse("mailto:bank").unwrap(), &given).is_err());
 }

@@ -23,9 +23,9 @@ use uuid::Uuid;
 
 use self::rows::Rows;
 use self::statements::{AccountsThere, KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
-use super::batch::{Broken, Fate, Plan, Recorded};
+use super::batch::{Fate, Plan, Recorded};
 use super::fold::State;
-use super::model::Account;
+use super::model::{Account, Broken};
 use super::order::{Key, Order};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
@@ -49,6 +49,9 @@ pub(crate) enum Failure {
     /// Nothing was written: a row in the database is not what this code understands.
     #[error("unexpected row: {0}")]
     Unexpected(&'static str),
+    /// Nothing was written: what cannot happen has happened.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
 }
 
 impl Failure {
@@ -85,7 +88,7 @@ impl Retry for Failure {
 
 impl From<Broken> for Failure {
     fn from(Broken(what): Broken) -> Self {
-        Self::Unexpected(what)
+        Self::Invariant(what)
     }
 }
 
@@ -134,7 +137,7 @@ async fn decide(
         LockAccounts { ids: &[account], ..LockAccounts::default() }.execute(db).await?;
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
-    let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis));
+    let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
     let numbered = Rows::of(&plan, orders)?.write(db).await?;
     Ok(plan.fates(orders, numbered)?)
 }

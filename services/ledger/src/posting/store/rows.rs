@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+use money::Money;
 use storage::{Connection, StorageError};
 use uuid::Uuid;
 
@@ -37,19 +38,17 @@ impl<'a> Rows<'a> {
     pub(super) fn of(plan: &Plan, orders: &'a [Order]) -> Result<Self, Failure> {
         let mut rows = Self::default();
         for posting in &plan.postings {
-            if let Some(order) = orders.get(posting.order) {
-                rows.add_transfer(posting, order);
-                rows.add_outcome(order, Some(posting.id), None);
-                rows.add_extra(posting.id, order);
-                if let Some(reason) = posting.suspended {
-                    rows.add_item(posting.id, order, reason)?;
-                }
+            let order = orders.get(posting.order).ok_or(Failure::Invariant("a posting of no order"))?;
+            rows.add_transfer(posting, order)?;
+            rows.add_outcome(order, Some(posting.id), None);
+            rows.add_extra(posting.id, order)?;
+            if let Some(reason) = posting.suspended {
+                rows.add_item(posting.id, order, reason)?;
             }
         }
         for (order, rejection) in &plan.rejections {
-            if let Some(order) = orders.get(*order) {
-                rows.add_outcome(order, None, Some(*rejection));
-            }
+            let order = orders.get(*order).ok_or(Failure::Invariant("a refusal of no order"))?;
+            rows.add_outcome(order, None, Some(*rejection));
         }
         rows.add_entries(&plan.postings);
         Ok(rows)
@@ -65,8 +64,8 @@ impl<'a> Rows<'a> {
         if waits_for_rows {
             db.batch_execute(PATIENCE).await?;
         }
-        if let Some(Numbered { at, .. }) = numbered.filter(|_| !self.payouts.ids.is_empty()) {
-            self.payouts.at = at;
+        if !self.payouts.ids.is_empty() {
+            self.payouts.at = numbered.ok_or(Failure::Invariant("a payout without its posting"))?.at;
             self.payouts.execute(db).await?;
         }
         if !self.closings.ids.is_empty() {
@@ -102,20 +101,22 @@ impl<'a> Rows<'a> {
         counts.iter().any(|count| *count > 0)
     }
 
-    fn add_transfer(&mut self, posting: &Posting, order: &'a Order) {
+    fn add_transfer(&mut self, posting: &Posting, order: &'a Order) -> Result<(), Failure> {
         let rows = &mut self.postings;
         // What was posted, which is not always what was ordered: a payee may have been replaced by suspense.
-        if let [from, .., to] = posting.entries.as_slice() {
-            rows.count += 1;
-            rows.ids.push(posting.id);
-            rows.amounts.push(from.amount.minor().saturating_neg());
-            rows.from_accounts.push(from.account);
-            rows.to_accounts.push(to.account);
-            rows.currencies.push(from.amount.currency().code());
-            rows.kinds.push(order.command.kind.as_str());
-            rows.references.push(&order.reference);
-            rows.counterparties.push(&order.counterparty);
-        }
+        let [from, .., to] = posting.entries.as_slice() else {
+            return Err(Failure::Invariant("a posting without two entries"));
+        };
+        rows.count += 1;
+        rows.ids.push(posting.id);
+        rows.amounts.push(taken(from.amount)?);
+        rows.from_accounts.push(from.account);
+        rows.to_accounts.push(to.account);
+        rows.currencies.push(from.amount.currency().code());
+        rows.kinds.push(order.command.kind.as_str());
+        rows.references.push(&order.reference);
+        rows.counterparties.push(&order.counterparty);
+        Ok(())
     }
 
     /// In the order of the primary key, so that neighbors go to the same page of its index.
@@ -145,7 +146,7 @@ impl<'a> Rows<'a> {
         rows.rejected_legs.push(rejection.map(|rejection| rejection.leg));
     }
 
-    fn add_extra(&mut self, transfer: Uuid, order: &'a Order) {
+    fn add_extra(&mut self, transfer: Uuid, order: &'a Order) -> Result<(), Failure> {
         match &order.extra {
             // An arrival is kept only if it goes to suspense.
             Extra::Nothing | Extra::Refused(_) | Extra::Arrival { .. } => (),
@@ -163,19 +164,20 @@ impl<'a> Rows<'a> {
                 rows.rate_sources.push(rate_source);
             }
             Extra::Payout { provider, creditor_name, creditor_iban, traceparent } => {
-                if let (Actor::Customer(owner), Some(from)) = (&order.command.actor, order.command.from()) {
-                    let rows = &mut self.payouts;
-                    rows.ids.push(transfer);
-                    rows.accounts.push(from.account);
-                    rows.owners.push(owner);
-                    rows.amounts.push(from.amount.minor().saturating_neg());
-                    rows.currencies.push(from.amount.currency().code());
-                    rows.creditor_names.push(creditor_name);
-                    rows.creditor_ibans.push(creditor_iban);
-                    rows.references.push(&order.reference);
-                    rows.traceparents.push(traceparent.as_deref());
-                    rows.providers.push(provider);
-                }
+                let (Actor::Customer(owner), Some(from)) = (&order.command.actor, order.command.from()) else {
+                    return Err(Failure::Invariant("a payout that no customer ordered"));
+                };
+                let rows = &mut self.payouts;
+                rows.ids.push(transfer);
+                rows.accounts.push(from.account);
+                rows.owners.push(owner);
+                rows.amounts.push(taken(from.amount)?);
+                rows.currencies.push(from.amount.currency().code());
+                rows.creditor_names.push(creditor_name);
+                rows.creditor_ibans.push(creditor_iban);
+                rows.references.push(&order.reference);
+                rows.traceparents.push(traceparent.as_deref());
+                rows.providers.push(provider);
             }
             Extra::PayoutClosed { payout, paid, word, .. } => {
                 self.closings.ids.push(*payout);
@@ -192,11 +194,12 @@ impl<'a> Rows<'a> {
                 self.late.paid_late_by.push(transfer);
             }
         }
+        Ok(())
     }
 
     fn add_item(&mut self, transfer: Uuid, order: &'a Order, reason: Reason) -> Result<(), Failure> {
         let (Some((provider, event_id)), Some(wanted)) = (order.extra.event(), order.command.to()) else {
-            return Err(Failure::Unexpected("money for suspense without the event that told of it"));
+            return Err(Failure::Invariant("money for suspense without the event that told of it"));
         };
         let rows = &mut self.items;
         rows.ids.push(transfer);
@@ -206,6 +209,11 @@ impl<'a> Rows<'a> {
         rows.reasons.push(reason.as_str());
         Ok(())
     }
+}
+
+/// What the debited account gave, as a positive number.
+fn taken(amount: Money) -> Result<i64, Failure> {
+    amount.minor().checked_neg().ok_or(Failure::Invariant("an amount without an opposite"))
 }
 
 /// A posting whose key is free although its payout, or its item in suspense, has already gone that way: better no posting than a second one.
@@ -237,4 +245,72 @@ async fn write_main(
     let numbered = numbered?;
     recorded?;
     Ok(numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use money::Currency;
+
+    use super::*;
+    use crate::posting::fold::State;
+    use crate::posting::model::{Account, Command, Kind, Purpose};
+    use crate::posting::order::{Fingerprint, Key};
+
+    fn account(number: u128) -> Account {
+        let (purpose, balance) = (Purpose::Customer, Money::new(100, Currency::EUR));
+        let owner = Some("alice".to_owned());
+        Account { id: Uuid::from_u128(number), owner, purpose, balance, floor: 0, version: 0, closed: false }
+    }
+
+    fn order(key: &str, minor: i64) -> Order {
+        let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let actor = Actor::Customer("alice".to_owned());
+        Order {
+            key: Key { owner: "alice".to_owned(), operation: "transfer", key: key.to_owned() },
+            fingerprint: Fingerprint::of(&[&minor.to_be_bytes()]),
+            command: Command::between(Kind::Transfer, actor, from, to, Money::new(minor, Currency::EUR)).unwrap(),
+            reference: String::new(),
+            counterparty: String::new(),
+            extra: Extra::Nothing,
+        }
+    }
+
+    fn plan(orders: &[Order]) -> Plan {
+        let mut state = State::new([account(1), account(2)]);
+        Plan::make(orders, &mut state, &HashMap::new(), &HashSet::new(), Uuid::nil).unwrap()
+    }
+
+    #[test]
+    fn a_posting_or_a_refusal_without_its_order_is_a_fault_and_not_left_out() {
+        for minor in [60, 101] {
+            let orders = [order("a", minor)];
+            let plan = plan(&orders);
+            assert_eq!((plan.postings.len(), plan.rejections.len()), if minor == 60 { (1, 0) } else { (0, 1) });
+            assert!(Rows::of(&plan, &orders).is_ok());
+            assert!(Rows::of(&plan, &[]).is_err(), "{minor}: answered, and not written");
+        }
+    }
+
+    #[test]
+    fn a_posting_without_two_entries_is_a_fault_and_not_left_out() {
+        let orders = [order("a", 60)];
+        for left in [0, 1] {
+            let mut plan = plan(&orders);
+            plan.postings[0].entries.truncate(left);
+            assert!(Rows::of(&plan, &orders).is_err(), "{left} entries");
+        }
+    }
+
+    #[test]
+    fn a_payout_that_nobody_ordered_is_a_fault_and_not_left_out() {
+        let (provider, creditor_name, creditor_iban) = ("bank".to_owned(), "Carol".to_owned(), "DE".to_owned());
+        let extra = Extra::Payout { provider, creditor_name, creditor_iban, traceparent: None };
+        let mut orders = [Order { extra, ..order("a", 60) }];
+        let plan = plan(&orders);
+        assert!(Rows::of(&plan, &orders).is_ok());
+        orders[0].command.actor = Actor::House;
+        assert!(Rows::of(&plan, &orders).is_err());
+    }
 }
