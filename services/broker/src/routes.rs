@@ -1,12 +1,7 @@
-//! The tables of routes, and the guard of the route whose callers are in the manifests.
+//! The tables of routes.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest};
-use defense::{Access, Guard, Routes};
-use runtime::{PeerId, Problem};
+use defense::Routes;
 
 use crate::{operations, webhooks};
 
@@ -28,30 +23,4 @@ pub fn internal() -> Routes {
         "Call an operation of a third party",
         operations::http::post,
     )
-}
-
-/// Any workload of the house, proven by its certificate. Which of them may call which operation stands in the operation's
-/// manifest, and is checked before anything else about the call.
-pub struct Workload(PeerId);
-
-impl Workload {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        self.0.name()
-    }
-}
-
-impl Guard for Workload {
-    fn access() -> Access {
-        Access::Peer("as the operation's manifest says")
-    }
-}
-
-impl FromRequest for Workload {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(PeerId::of(request).map(Self).ok_or_else(Problem::forbidden))
-    }
 }

@@ -14,6 +14,9 @@ use testkit::phone::ios::{IosPhone, IosProfile};
 use crate::service::{accepted, claims};
 use crate::world::{Phone, Reply, World};
 
+/// A policy that changed.
+type Change = fn(&mut Config);
+
 async fn believed(world: &World, phone: &Phone, reply: &Reply) {
     assert_eq!(world.verdict(reply).await, Vec::<String>::new());
     assert!(accepted(world, phone, reply, None).await);
@@ -29,7 +32,6 @@ async fn a_raised_floor_acts_on_the_instances_that_there_are_and_makes_no_liars(
     let world = World::new().await;
     let phone = Phone::android(&world, DeviceProfile::genuine());
     believed(&world, &phone, &phone.enroll(&world).await.0).await;
-    type Change = fn(&mut Config);
     let raised: [(Change, &str); 6] = [
         (|config| config.policy.android.as_mut().unwrap().signer_digests = vec![[7; 32]], "android.signer_mismatch"),
         (|config| config.policy.android.as_mut().unwrap().package = "other.app".to_owned(), "evidence.app_mismatch"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::attestation::Platform;
-use attestation::config::{Config, Mode, TestRoots};
+use attestation::config::{Config, Mode, OtherMaster, TestRoots};
 use attestation::evidence::Reason;
 use attestation::evidence::policy::AppleEnvironment;
 use attestation::{Attestation, MIGRATIONS};

@@ -8,7 +8,7 @@ use attestation::evidence::{Failed, Reason};
 use serde_json::json;
 
 use crate::forge::{self, COMMON_NAME, NOW, SERIAL, Spec, YEAR};
-use crate::{android_forged, apple_forged, corpus};
+use crate::{android_forged, android_genuine, apple_forged, corpus};
 
 fn list(serial: &str) -> StatusList {
     StatusList::parse(format!(r#"{{"entries":{{"{serial}":{{"status":"REVOKED"}}}}}}"#).as_bytes()).unwrap()
@@ -123,8 +123,8 @@ fn an_app_attest_object_is_judged_anew_without_its_times_and_its_build() {
 fn a_genuine_chain_stands_years_later_until_it_is_listed() {
     let Some(root) = corpus::root() else { return };
     let chain = corpus::pem(&root.join("keyattestation/testdata/caiman/sdk36/TEE_EC_RKP.pem"));
-    let policy = json!({"package": "any", "signer_digests": [], "minimum_patch": 202_501});
-    let policy: AndroidPolicy = serde_json::from_value(policy).unwrap();
+    let leaf = android_genuine::leaf(&chain);
+    let policy = AndroidPolicy { minimum_patch: 202_501, ..android_genuine::policy_for(&leaf) };
     let anchors = Anchors::google().unwrap();
     let standing =
         |revoked: &StatusList| android::standing(&chain, &Trust { anchors: &anchors, revoked, policy: &policy });

@@ -2,27 +2,8 @@
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use thiserror::Error;
 
-use super::EgressError;
-
-/// A body that is not read to its end, or not understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum BodyError {
-    /// More bytes than the operation allows.
-    #[error("the answer is too large")]
-    TooLarge,
-    /// Compressed, although we asked for identity: a bomb is not unpacked to find out.
-    #[error("the answer is compressed")]
-    Encoded,
-    /// Another media type than agreed.
-    #[error("the answer is of another media type")]
-    MediaType,
-    /// Where it ends is said twice, or in a way that readers understand differently. Whatever follows on the connection could be
-    /// taken for the answer to another request (RFC 9112 §6.3, §11.2).
-    #[error("the answer's length is ambiguous")]
-    Framing,
-}
+use super::error::{BodyError, EgressError};
 
 /// Looks at the head of an answer of any status: its end must be given by one plain `Content-Length`, by chunks alone, or by the
 /// end of the connection. An answer that does not pass is dropped unread, and the connection with it.

@@ -1,11 +1,40 @@
 //! `POST /internal/v1/operations/{provider}/{operation}`.
 
-use actix_web::web;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
 use api::broker::{Answer, Call};
-use runtime::{ApiJson, Problem};
+use defense::{Access, Guard};
+use runtime::{ApiJson, PeerId, Problem};
 
 use super::Desk;
-use crate::routes::Workload;
+
+/// Any workload of the house, proven by its certificate. Which of them may call which operation stands in the operation's
+/// manifest, and is checked before anything else about the call.
+pub struct Workload(PeerId);
+
+impl Workload {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+impl Guard for Workload {
+    fn access() -> Access {
+        Access::Peer("as the operation's manifest says")
+    }
+}
+
+impl FromRequest for Workload {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(PeerId::of(request).map(Self).ok_or_else(Problem::forbidden))
+    }
+}
 
 /// Calls an operation. Who may is in the operation's manifest, so the guard only demands that the caller is somebody.
 pub async fn post(

@@ -1,10 +1,10 @@
 //! Sells an amount of one account's currency for the other's.
 
 use api::exchanges::PostExchange;
-use chrono::NaiveDate;
-use money::{Currency, Decimal, Money, MoneyError, Rounding};
+use money::{Currency, Money, MoneyError, Rounding};
 use uuid::Uuid;
 
+use super::deal::Deal;
 use super::quote::quote;
 use super::rates::SOURCE;
 use super::store::{self, Known};
@@ -20,19 +20,6 @@ use crate::state::State;
 /// Indexes of the legs that a refusal can be about.
 const FROM: i16 = 0;
 const TO: i16 = 3;
-
-/// What was agreed: stored with the transfer and never computed again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deal {
-    /// What the customer gives.
-    pub sold: Money,
-    /// What the customer gets.
-    pub bought: Money,
-    /// Units of the bought currency for one of the sold.
-    pub rate: Decimal,
-    /// The day of the rate.
-    pub rate_date: NaiveDate,
-}
 
 /// The exchange, and whether it was there before.
 ///

@@ -4,6 +4,7 @@
 //! is quoted by the broker, rounded down to [`quote::PLACES`] places, stored, and used exactly as stored, so that anyone can redo the
 //! sum. What is left over below the minor unit stays with the house.
 
+pub mod deal;
 pub mod exchange;
 pub mod http;
 pub mod quote;

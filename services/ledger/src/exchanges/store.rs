@@ -9,7 +9,7 @@ use money::Money;
 use storage::{Connection, StorageError};
 use uuid::Uuid;
 
-use super::exchange::Deal;
+use super::deal::Deal;
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::posting::{Kind, Posted, Reason, Rejection};
