@@ -199,6 +199,7 @@ impl Examiner {
             failed.merge(android::standing(parts, &trust));
         }
         if let (Platform::Ios, Some(policy)) = (platform, &self.apple_policy) {
+            // Default: no object, which is refused as malformed.
             let object = parts.first().map_or(&[][..], Vec::as_slice);
             failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
         }

@@ -56,6 +56,7 @@ impl Build {
         loop {
             match (ours.next(), theirs.next()) {
                 (None, None) => return Ordering::Equal,
+                // Default: a component that is left out is 0.
                 (our, their) => match our.unwrap_or_default().cmp(&their.unwrap_or_default()) {
                     Ordering::Equal => {}
                     unequal => return unequal,
@@ -66,6 +67,7 @@ impl Build {
 
     /// Each fits, or it would not be a build.
     fn components(&self) -> impl Iterator<Item = u64> {
+        // Default: larger than any that fits.
         self.0.split('.').map(|component| component.parse().unwrap_or(u64::MAX))
     }
 

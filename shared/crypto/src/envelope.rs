@@ -141,6 +141,7 @@ impl FileKek {
     /// Takes a key from elsewhere. The id is derived from the key, so a changed file is noticed as an unknown key.
     pub fn from_key(key: Secret<[u8; 32]>) -> Self {
         let fingerprint = hash::hmac_sha256(key.expose(), b"redoubt-kek-id");
+        // Default: never empty, an HMAC has 32 bytes.
         let id = format!("file:{}", b64::encode(fingerprint.get(..9).unwrap_or_default()));
         Self { id, key }
     }

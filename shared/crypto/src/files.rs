@@ -57,6 +57,7 @@ pub fn read_secret(path: impl AsRef<Path>) -> Result<SecretBytes, FileError> {
     // The open file is checked, not the path: it cannot be exchanged in between.
     refuse_exposed(path, &file.metadata().map_err(io)?)?;
     // Full capacity at once: a growing buffer would leave copies of the secret behind.
+    // Default: the limit is far below any address space.
     let mut bytes = Secret::new(Vec::with_capacity(usize::try_from(MAX_BYTES + 1).unwrap_or(usize::MAX)));
     let read = file.take(MAX_BYTES + 1).read_to_end(bytes.expose_mut()).map_err(io)?;
     if read == 0 || bytes.expose().len() as u64 > MAX_BYTES {

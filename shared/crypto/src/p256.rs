@@ -137,11 +137,13 @@ impl PublicKey {
 
     /// The x coordinate, 32 bytes.
     pub fn x(&self) -> &[u8] {
+        // Default: never empty, a point has 65 bytes.
         self.point.get(1..33).unwrap_or_default()
     }
 
     /// The y coordinate, 32 bytes.
     pub fn y(&self) -> &[u8] {
+        // Default: never empty, a point has 65 bytes.
         self.point.get(33..).unwrap_or_default()
     }
 

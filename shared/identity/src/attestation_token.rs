@@ -238,6 +238,7 @@ pub fn audience_secret(master: &[u8], audience: &str, epoch: u32) -> SecretBytes
 
 /// The epoch of a moment; the first one for moments before 1970.
 pub fn epoch_of(now: i64) -> u32 {
+    // Default: the last epoch that has a number.
     u32::try_from(now.max(0) / EPOCH).unwrap_or(u32::MAX)
 }
 

@@ -186,6 +186,7 @@ fn normalize(url: &str) -> Option<String> {
         _ => return None,
     };
     let rest = rest.split(['?', '#']).next()?;
+    // Default: an authority alone has the path `/` (RFC 9110 §4.2.3).
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     if authority.is_empty() || authority.contains('@') {
         return None;

@@ -185,6 +185,7 @@ pub fn parse_client_assertion(token: &str) -> Result<Unverified<'_>, JoseError> 
 fn is_type(typ: &str, expected: &str) -> bool {
     const PREFIX: &str = "application/";
     let prefixed = typ.split_at_checked(PREFIX.len()).filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
+    // Default: a type without the prefix is written out already (RFC 7515 §4.1.9).
     prefixed.map_or(typ, |(_, name)| name).eq_ignore_ascii_case(expected)
 }
 

@@ -35,6 +35,7 @@ impl Nonces {
 
     fn nonce(&self, bucket: i64) -> String {
         let mac = hash::hmac_sha256(self.key.expose(), &bucket.to_be_bytes());
+        // Default: never empty, an HMAC has 32 bytes.
         b64::encode(mac.get(..16).unwrap_or_default())
     }
 }

@@ -56,7 +56,9 @@ impl ReplayMemory {
     /// Notes `key` of `owner` as used until `expires` (inclusive). Call it last, when everything else holds.
     pub fn insert(&self, owner: impl AsRef<[u8]>, key: impl AsRef<[u8]>, expires: i64, now: i64) -> Outcome {
         let key = hash::sha256(key.as_ref());
+        // Default: never, a hash has 32 bytes.
         let owner = hash::sha256(owner.as_ref()).first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+        // Default: likewise.
         let index = key.first().map_or(0, |byte| usize::from(*byte) % SHARDS);
         let Some(shard) = self.shards.get(index) else {
             return Outcome::Full;

@@ -74,6 +74,7 @@ impl Money {
         if !is_plain(text) {
             return Err(MoneyError::Malformed);
         }
+        // Default: without a sign it is not negative.
         let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let missing = u32::try_from(fraction.len())

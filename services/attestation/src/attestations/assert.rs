@@ -56,6 +56,7 @@ fn fields(request: &Assert) -> Fields<'_> {
         app: &request.app,
         device_key: &request.device_key,
         session_public_key: &request.session_public_key,
+        // Default: Android shows nothing but its proof.
         shown: request.assertion.as_ref().map(Assertion::parts).unwrap_or_default(),
         proof: &request.proof,
     }
@@ -140,6 +141,7 @@ async fn asserted(state: &State, db: &mut Connection, presented: &Presented, giv
     let public = public.map_err(|_| Error::Internal("an App Attest key of impossible length"))?;
     let device_key = presented.device_key.public_key().as_uncompressed();
     let verified =
+        // Default: without a key there is still one to verify with, and what comes of it is not looked at.
         state.examiner.assertion(&given.object, public.as_ref().unwrap_or(device_key), tells_build, presented);
     let verified = if public.is_some() { verified } else { Err(Reason::AssertionMissing.into()) };
     let raised = store::raise_counter(db, &given.key_id, verified.as_ref().ok()).await?;

@@ -28,6 +28,7 @@ impl TimeClass {
     /// The end of the slot that this moment lies in. Whole milliseconds, as the timer counts.
     fn end(self, elapsed: Duration) -> Duration {
         let (elapsed, slot) = (elapsed.as_millis(), self.0.as_millis().max(1));
+        // Default: a wait that no clock counts to; no request lives so long.
         Duration::from_millis(u64::try_from((elapsed / slot + 1) * slot).unwrap_or(u64::MAX))
     }
 }

@@ -112,6 +112,7 @@ impl<'a> Certificate<'a> {
         }
         let (rest, x509) = X509Certificate::from_der(der).map_err(|_| Reason::CertificateMalformed)?;
         let honest = rest.is_empty()
+            // Default: what cannot be read is not strict.
             && envelope_is_strict(der).unwrap_or(false)
             && x509.signature_algorithm == x509.tbs_certificate.signature
             && x509.public_key().subject_public_key.unused_bits == 0;
@@ -161,6 +162,7 @@ impl<'a> Certificate<'a> {
             algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).is_some_and(|oid| oid == *curve)
         };
         if algorithm.algorithm == oids::OID_KEY_TYPE_EC_PUBLIC_KEY && named(&oids::OID_EC_P256) {
+            // Default: a point of another length is no P-256 key.
             return <[u8; 65]>::try_from(spki.subject_public_key.data.as_ref()).map_or(Key::Other, Key::P256);
         }
         if algorithm.algorithm == oids::OID_KEY_TYPE_EC_PUBLIC_KEY && named(&oids::OID_NIST_EC_P384) {

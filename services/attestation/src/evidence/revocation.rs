@@ -90,6 +90,7 @@ impl StatusList {
 
 /// A serial number with one of the two statuses.
 fn is_understood(serial: &str, entry: &Value) -> bool {
+    // Default: no status is none that is understood.
     let status = entry.get("status").and_then(Value::as_str).unwrap_or_default();
     let known = ["REVOKED", "SUSPENDED"].iter().any(|known| status.eq_ignore_ascii_case(known));
     known && canonical(serial).bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -108,10 +109,12 @@ fn decimal(bytes: &[u8]) -> String {
         let mut carry = u32::from(*byte);
         for digit in &mut digits {
             carry += u32::from(*digit) * 256;
+            // Default: a digit below ten fits.
             *digit = u8::try_from(carry % 10).unwrap_or_default();
             carry /= 10;
         }
         while carry > 0 {
+            // Default: likewise.
             digits.push(u8::try_from(carry % 10).unwrap_or_default());
             carry /= 10;
         }

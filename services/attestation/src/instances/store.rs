@@ -92,9 +92,11 @@ pub(crate) async fn enrolments(
     }
     const COUNT: &str = "insert into attesting_days as known (attesting, day, enrolments) select $1, $2, 1 where $3 \
                          on conflict (attesting, day) do update set enrolments = known.enrolments + 1 returning enrolments";
+    // Default: a name for nothing, which is not written.
     let name = attesting.unwrap_or(&[0; 32]);
     let query = diesel::sql_query(COUNT).bind::<Bytea, _>(name.as_slice()).bind::<Date, _>(day);
     let row: Option<Row> = query.bind::<Bool, _>(attesting.is_some()).get_result(db).await.optional()?;
+    // Default: nothing was counted.
     Ok(row.map_or(0, |row| row.enrolments.unsigned_abs()))
 }
 
@@ -107,6 +109,7 @@ pub(crate) async fn add_key(
 ) -> Result<bool, StorageError> {
     const ADD: &str = "insert into app_attest_keys (key_id, jkt, public_key, counter, tells_build) \
                        select $1, $2, $3, 0, $4 where $5 on conflict do nothing";
+    // Default: a key that is not written.
     let (id, public) = key.map_or((&[0; 32], &[0; 65]), |key| (&key.id, &key.public));
     let query = diesel::sql_query(ADD).bind::<Bytea, _>(id.as_slice()).bind::<Text, _>(jkt);
     let query = query.bind::<Bytea, _>(public.as_slice()).bind::<Bool, _>(tells_build);
@@ -138,6 +141,7 @@ pub(crate) async fn raise_counter(
     key_id: &[u8],
     asserted: Option<&Asserted>,
 ) -> Result<bool, StorageError> {
+    // Default: a counter that is not raised.
     let (counter, tells_build) = asserted.map_or((0, false), |asserted| (asserted.counter, asserted.has_map));
     let counter = i64::from(counter);
     let lower = app_attest_keys::counter.lt(counter).and(asserted.is_some().into_sql::<Bool>());

@@ -123,6 +123,7 @@ fn lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Result<Lines
         ("@method", parts.method.to_owned()),
         ("@authority", authority(parts.authority)),
         ("@path", path.to_owned()),
+        // Default: no query is an empty one (RFC 9421 §2.2.7).
         ("@query", format!("?{}", parts.query.unwrap_or_default())),
     ] {
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {

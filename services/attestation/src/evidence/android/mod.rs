@@ -82,6 +82,7 @@ fn try_examine(
 /// moment: challenge, key, app, times of certificates and of the key. **Nothing that comes out of it is a lie**, whatever
 /// [`Reason::is_lie`] says of the same reason in new evidence: the instance has not said anything since it was believed.
 pub fn standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Failed {
+    // Default: what cannot be judged is refused.
     try_standing(certificates, trust).unwrap_or_else(Failed::from)
 }
 
@@ -98,6 +99,7 @@ fn claimed_level(certificates: &[Vec<u8>]) -> Level {
         .first()
         .and_then(|der| Certificate::parse(der).ok())
         .and_then(|leaf| KeyDescription::of(&leaf).ok())
+        // Default: a chain that cannot be read claims what most phones have.
         .map_or(Level::Tee, |description| description.attestation_level)
 }
 

@@ -61,6 +61,7 @@ pub(super) fn failed(
 pub(super) fn floors(path: &Path<'_, '_>, key: &KeyDescription, policy: &AndroidPolicy) -> Vec<Reason> {
     let build = key.software.attestation_application_id.as_ref().and_then(ApplicationId::build);
     let system = key.hardware.os_patch_level;
+    // Default: most devices are provisioned by the maker and say nothing of it.
     let issued = certificates_issued(path.attesting).unwrap_or_default();
     let (is_ours, signed_by_us) = application(key.software.attestation_application_id.as_ref(), policy);
     let rules = [
@@ -90,6 +91,7 @@ fn levels_agree(path: &Path<'_, '_>, key: &KeyDescription) -> bool {
 /// P-256, signing (verifying is public anyway) and nothing else, SHA-256 only. An early StrongBox leaves size and curve out; the
 /// leaf's own key shows them.
 fn signs_only(list: &AuthorizationList) -> bool {
+    // Default: no purpose, so it does not sign.
     let purposes = list.purposes.as_deref().unwrap_or_default();
     list.algorithm == Some(ALGORITHM_EC)
         && list.key_size.is_none_or(|bits| bits == 256)
@@ -118,6 +120,7 @@ fn no_patch_from_the_future(list: &AuthorizationList, policy: &AndroidPolicy, no
 /// `YYYYMM` or `YYYYMMDD` (vendor and boot levels come in both) as a count of months.
 fn month_number(level: u64) -> i64 {
     let level = if level > 999_999 { level / 100 } else { level };
+    // Default: further ahead than any floor or lead.
     i64::try_from(level / 100 * 12 + level % 100).unwrap_or(i64::MAX)
 }
 

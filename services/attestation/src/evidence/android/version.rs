@@ -68,5 +68,6 @@ fn is_of_an_age(path: &Path<'_, '_>, version: u64, years: u32) -> bool {
 /// When the version, or the last one before it that is known here, was released.
 fn released(version: u64) -> i64 {
     let known = RELEASES.iter().take_while(|(release, _)| *release <= version).last();
+    // Default: a version before all that are known here.
     known.map_or(i64::MIN, |(_, date)| *date)
 }

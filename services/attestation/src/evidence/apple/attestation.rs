@@ -75,6 +75,7 @@ pub fn examine(object: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i
 /// the device: where iOS tells them it tells them anew in every assertion, and an app that was updated since is not held to the old one.
 /// **Nothing that comes out of it is a lie**, whatever [`Reason::is_lie`] says of the same reason in new evidence.
 pub fn standing(object: &[u8], trust: &Trust<'_>) -> Failed {
+    // Default: what cannot be judged is refused.
     try_standing(object, trust).unwrap_or_else(Failed::from)
 }
 
