@@ -6,7 +6,7 @@
 //!
 //! What is refused honestly (4xx) says nothing of the phone's integrity: a malformed request, a proof that does not fit, an unknown
 //! challenge, an unknown instance. Everything else ends in an answer, and only the operator learns which kind it was. Stickiness
-//! follows a proven device key only, so nobody can have somebody else's instance decoyed.
+//! follows a device key that has signed the very evidence, so nobody can have somebody else's instance decoyed, on the way or otherwise.
 
 mod assert;
 mod attest;
