@@ -39,8 +39,8 @@ pub struct Config {
     pub require_signed_responses: bool,
     /// Retries.
     pub retry: Retry,
-    /// So many generic refusals in a row make the phone enrol anew by itself, once a day at most; at least 1, else
-    /// [`REENROLL_AFTER`].
+    /// So many generic refusals in a row make the phone enrol anew by itself, once a day at most (an hour after a try without a signed
+    /// answer); at least 1, else [`REENROLL_AFTER`].
     pub reenroll_after: u32,
 }
 

@@ -45,7 +45,8 @@ impl Client {
     ///
     /// When the server's signed answer is there, and not before, the new instance takes the place of a former one, whose key, session
     /// and tokens are dropped: whoever was logged in has to log in again ([`Error::LoginRequired`]). After an error the former one
-    /// goes on as if nothing had happened.
+    /// goes on as if nothing had happened. Only a candidate that waited for a login may be gone, since there is no third slot; the SDK
+    /// then makes another one, an hour after the one that is gone at the earliest.
     ///
     /// An app calls this once, and again after [`Error::NotEnrolled`] or when the person asks for it. A refused instance needs no call:
     /// the SDK then enrols anew by itself, and keeps the former instance until a login under the new one has succeeded.
@@ -73,7 +74,8 @@ impl Client {
 
     /// Makes an instance that may take the place of the current one, with a session. For who holds `enrolling`.
     ///
-    /// `note` is written down together with the fact that it has begun, which is when the server has given a challenge for it.
+    /// `note` is written down together with the fact that it has begun, which is when the server has given a challenge for it; that a
+    /// signed answer has come, together with the candidate.
     pub(crate) async fn make_instance(
         &self,
         trace: &Trace,
@@ -101,10 +103,12 @@ impl Client {
         let instance = Instance::new(slot, &*signer, self.software());
         let session = self.open(&instance, &exchange, &request.proof, &answer)?;
         // The platform must have kept the key, or the phone would change a good instance for one that cannot sign.
-        if !self.has_key(&instance).await? {
+        let candidate = self.has_key(&instance).await?.then(|| instance.clone());
+        let is_usable = candidate.is_some();
+        self.change(|known| known.take_answer(candidate)).await?;
+        if !is_usable {
             return Err(PlatformError::KeyLost.into());
         }
-        self.change(|known| known.candidate = Some(instance.clone())).await?;
         self.session_in(slot).set(Some(session)).await;
         Ok(instance)
     }

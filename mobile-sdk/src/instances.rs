@@ -34,7 +34,7 @@ pub(crate) struct Instance {
     pub(crate) software: Software,
 }
 
-/// What was running when the evidence was made. Renewals keep on saying so, where evidence proves it.
+/// What was running when the instance was last known to be good: when its evidence was made, or at a later answer that the API has signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Software {
     pub(crate) build: Build,
@@ -53,8 +53,10 @@ pub(crate) struct Instances {
     pub(crate) leftovers: bool,
     /// Of the current one, in a row.
     pub(crate) refusals: u32,
-    /// When the phone last enrolled anew by itself, by its own clock (Unix seconds).
+    /// When the phone last tried to enrol anew by itself, by its own clock (Unix seconds).
     pub(crate) tried_at: Option<i64>,
+    /// Something signed came of that. If not, the wait for the next try is short.
+    pub(crate) answered: bool,
 }
 
 /// An instance with its key at hand.
@@ -80,18 +82,41 @@ impl Instance {
     pub(crate) fn new(slot: KeySlot, signer: &dyn DeviceSigner, software: Software) -> Self {
         Self { slot, jkt: signer.public().thumbprint(), software }
     }
+
+    /// What else is noted about it may have changed meanwhile.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.jkt == other.jkt
+    }
 }
 
 impl Instances {
     pub(crate) fn is_current(&self, instance: &Instance) -> bool {
-        self.current.as_ref() == Some(instance)
+        self.current.as_ref().is_some_and(|current| current.is(instance))
     }
 
-    /// The slot for the next instance. A candidate that was there gives way; from now on there may be half a thing in it.
+    pub(crate) fn is_candidate(&self, instance: &Instance) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| candidate.is(instance))
+    }
+
+    /// The slot for the next instance; from now on there may be half a thing in it.
+    ///
+    /// A candidate gives way only if it must, because both slots are taken; that is when the app enrols, for the SDK by itself makes
+    /// none beside another. If nothing comes of the new one, the phone has neither, and shall not wait for a day.
     pub(crate) fn make_room(&mut self) -> KeySlot {
-        self.candidate = None;
         self.leftovers = true;
-        self.current.as_ref().map_or(KeySlot::First, |current| current.slot.other())
+        let free = self.unoccupied().next();
+        free.unwrap_or_else(|| {
+            self.answered = false;
+            self.candidate.take().map_or(KeySlot::First, |candidate| candidate.slot)
+        })
+    }
+
+    /// A signed answer to new evidence has come; there is a candidate now, unless the platform has lost its key.
+    pub(crate) fn take_answer(&mut self, candidate: Option<Instance>) {
+        self.answered = true;
+        if candidate.is_some() {
+            self.candidate = candidate;
+        }
     }
 
     /// The candidate becomes the current instance, and what the former one has is left over.
@@ -99,10 +124,12 @@ impl Instances {
         if self.is_current(instance) {
             return Ok(());
         }
-        if self.candidate.as_ref() != Some(instance) {
+        if !self.is_candidate(instance) {
             return Err(Error::LoginMismatch("instance"));
         }
-        *self = Self { current: self.candidate.take(), leftovers: true, tried_at: self.tried_at, ..Self::default() };
+        self.current = self.candidate.take();
+        self.leftovers = true;
+        self.refusals = 0;
         Ok(())
     }
 
@@ -111,14 +138,18 @@ impl Instances {
         self.leftovers |= self.candidate.take().is_some();
     }
 
+    fn is_occupied(&self, slot: KeySlot) -> bool {
+        [&self.current, &self.candidate].into_iter().flatten().any(|instance| instance.slot == slot)
+    }
+
     fn unoccupied(&self) -> impl Iterator<Item = KeySlot> {
-        let has = |slot| [&self.current, &self.candidate].into_iter().flatten().any(|instance| instance.slot == slot);
-        KeySlot::ALL.into_iter().filter(move |slot| !has(*slot))
+        KeySlot::ALL.into_iter().filter(|slot| !self.is_occupied(*slot))
     }
 }
 
 impl Client {
-    /// What the phone knows of its instances now; asked anew each time, because the app may have several processes.
+    /// What the phone knows of its instances now; asked anew each time, because another process may have been there, although one is
+    /// to use the client.
     pub(crate) async fn instances(&self) -> Result<Instances, Error> {
         match self.platform.store.get(ENTRY).await? {
             None => Ok(Instances::default()),
@@ -161,8 +192,10 @@ impl Client {
             self.sweep().await;
         }
         let begun = Begun { refusals: known.refusals, tries };
-        let is_doubted = known.refusals > 0 || known.candidate.is_some();
+        let is_contested = known.refusals > 0 || known.candidate.is_some();
         let held = self.hold(known.current.ok_or(Error::NotEnrolled)?).await?;
+        // After an update nobody knows yet whether it is still accepted.
+        let is_doubted = is_contested || held.instance.software != self.software();
         Ok(Held { begun, is_doubted, ..held })
     }
 
@@ -224,11 +257,41 @@ impl Client {
         if !known.leftovers {
             return Ok(());
         }
-        for slot in known.unoccupied() {
-            self.platform.store.remove(refresh_token_of(slot)).await?;
-            self.platform.device_keys.remove(slot).await?;
+        // Asked before each step: what was nobody's a moment ago may by now be an instance that another process has made.
+        for slot in KeySlot::ALL {
+            if !self.instances().await?.is_occupied(slot) {
+                self.platform.store.remove(refresh_token_of(slot)).await?;
+            }
+            if !self.instances().await?.is_occupied(slot) {
+                self.platform.device_keys.remove(slot).await?;
+            }
         }
         // Unless there is something new to sweep.
         self.change(|now| now.leftovers &= *now != known).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::p256::SigningKey;
+
+    use super::*;
+
+    fn instance(slot: KeySlot) -> Instance {
+        let software = Software { build: 1_u64.into(), system: "16".to_owned() };
+        Instance::new(slot, &SigningKey::generate(), software)
+    }
+
+    #[test]
+    fn room_is_made_where_nobody_is_and_a_candidate_gives_way_only_if_there_is_no_such_slot() {
+        let (first, second) = (instance(KeySlot::First), instance(KeySlot::Second));
+        let mut known = Instances { answered: true, ..Instances::default() };
+        assert_eq!(known.make_room(), KeySlot::First);
+        known.candidate = Some(first.clone());
+        assert_eq!((known.make_room(), known.candidate.is_some(), known.answered), (KeySlot::Second, true, true));
+        known = Instances { current: Some(first), candidate: None, ..known };
+        assert_eq!((known.make_room(), known.answered), (KeySlot::Second, true));
+        known.candidate = Some(second);
+        assert_eq!((known.make_room(), known.candidate.is_some(), known.answered), (KeySlot::Second, false, false));
     }
 }

@@ -15,7 +15,7 @@ use crate::Error;
 use crate::client::Client;
 use crate::instances::Held;
 use crate::metadata::Metadata;
-use crate::platform::KeySlot;
+use crate::platform::{KeySlot, PlatformError};
 use crate::reenroll::Refusal;
 use crate::tokens::{Tokens, refresh_token_of};
 use crate::trace::Trace;
@@ -121,8 +121,8 @@ impl Client {
         Ok(())
     }
 
-    /// Under the candidate, if there is one. If the server refuses it, under the current instance, which may work after all; and if
-    /// that is refused, too, under the candidate that this may have been reason to make.
+    /// Under the candidate, if there is one. If the server refuses it, or it cannot prove itself any more, under the current instance, which
+    /// may work after all; and if that is refused, too, under the candidate that this may have been reason to make.
     async fn push_as_accepted(
         &self,
         trace: &Trace,
@@ -131,7 +131,9 @@ impl Client {
     ) -> Result<(Held, Pushed), Error> {
         if let Some(candidate) = self.candidate().await? {
             match self.push(trace, &candidate, metadata, attempt).await {
-                Err(error) if Refusal::of(&error).is_some() => self.forsake(&candidate.instance).await?,
+                Err(error) if Refusal::of(&error).is_some() || error == PlatformError::KeyLost.into() => {
+                    self.forsake(&candidate.instance).await?;
+                }
                 pushed => return Ok((candidate, pushed?)),
             }
         }

@@ -13,7 +13,10 @@ use crate::transport::Answer;
 pub(crate) enum Meaning {
     Done(Response),
     /// By the handler, so the last word.
-    Refused(Box<api::Problem>),
+    Refused {
+        problem: Box<api::Problem>,
+        signed: bool,
+    },
     /// Before the handler. `certain`: this attempt has changed nothing.
     TurnedAway {
         certain: bool,
@@ -45,7 +48,7 @@ impl Client {
             (401, _) => Meaning::TurnedAway { certain: is_authentic || !had_nonce || !call.is_change() },
             (429 | 503, Some(problem)) if signed && problem.code == code::BUSY => Meaning::Busy,
             (429 | 503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
-            (400..=499, Some(problem)) if is_authentic => Meaning::Refused(Box::new(problem)),
+            (400..=499, Some(problem)) if is_authentic => Meaning::Refused { problem: Box::new(problem), signed },
             (400..=499, Some(problem)) if !call.is_change() && is_before_handlers(&problem) => {
                 Meaning::TurnedAway { certain: true }
             }

@@ -6,7 +6,9 @@
 //! old one, and a login, which alone shows that a server accepts the candidate, makes it the current one.
 //!
 //! Invariants:
-//! - at most one try a day by the phone's clock, whatever comes of it and however many calls wait for it;
+//! - at most one try a day by the phone's clock, whatever is thought of it and however many calls wait for it; a try that had no signed
+//!   answer has failed on the way, and the next one may follow after an hour;
+//! - no try while there is a candidate that nobody has refused: it would have to give way to what may come to nothing;
 //! - nothing here depends on whether evidence was believed, which the phone cannot tell.
 
 use std::sync::atomic::Ordering;
@@ -18,8 +20,10 @@ use crate::client::Client;
 use crate::instances::{Held, Instance, Instances};
 use crate::trace::Trace;
 
-/// Seconds from one try to the next.
+/// Seconds from one try to the next, when the first had a signed answer.
 const DAY: i64 = 86_400;
+/// The same, when it had none: it was lost, or the service or the phone's vendor had a bad hour.
+const HOUR: i64 = 3_600;
 
 /// How an instance was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +57,22 @@ impl Instances {
         if refusal == Refusal::Generic && self.refusals == held.begun.refusals {
             self.refusals = self.refusals.saturating_add(1);
         }
-        (refusal == Refusal::Unknown || self.refusals >= limit) && self.may_try(now)
+        // A candidate that was refused is not here any more.
+        (refusal == Refusal::Unknown || self.refusals >= limit) && self.may_try(now) && self.candidate.is_none()
     }
 
     /// A time in the future is none: the clock was set back. It counts as now, so that the wait ends a day from now at the latest, and
     /// setting the clock back never gains a try.
     fn may_try(&mut self, now: i64) -> bool {
         self.tried_at = self.tried_at.map(|tried_at| tried_at.min(now));
-        self.tried_at.is_none_or(|tried_at| now.saturating_sub(tried_at) >= DAY)
+        let wait = if self.answered { DAY } else { HOUR };
+        self.tried_at.is_none_or(|tried_at| now.saturating_sub(tried_at) >= wait)
+    }
+
+    /// Written before anything is made, so that a process that ends on the way does not begin again at once.
+    fn begin_try(&mut self, now: i64) {
+        self.tried_at = Some(now);
+        self.answered = false;
     }
 }
 
@@ -87,13 +99,13 @@ impl Client {
         let one_at_a_time = self.enrolling.lock().await;
         // Not the servers' time: whoever is on the way could move it.
         let now = self.platform.clock.unix();
-        // What was attested at enrolment is not what runs now, which is reason enough for a refusal.
+        // What was accepted last is not what runs now, which is reason enough for a refusal.
         let is_updated = held.instance.software != self.software();
         let limit = if is_updated { 1 } else { self.config.reenroll_after };
         let is_time = self.change(|known| known.refuse(held, refusal, limit, now)).await?;
         if is_time && self.tries.load(Ordering::Acquire) == held.begun.tries {
             let trace = Trace::start();
-            let made = self.make_instance(&trace, |known| known.tried_at = Some(now));
+            let made = self.make_instance(&trace, |known| known.begin_try(now));
             let made = Box::pin(self.observe("reenroll", &trace, made)).await;
             self.tries.fetch_add(1, Ordering::Release);
             drop(one_at_a_time);
@@ -106,7 +118,7 @@ impl Client {
         Ok(known.is_current(&held.instance) && known.candidate.is_some())
     }
 
-    /// An answer that only the servers can have made: `held` is not refused, and nobody needs to take its place.
+    /// An answer that only the servers can have made, so a signed one: `held` is not refused, and nobody needs to take its place.
     pub(crate) async fn after_success(&self, held: &Held) {
         if held.is_doubted {
             // The call has succeeded, whatever comes of this; the next one tries again.
@@ -116,15 +128,16 @@ impl Client {
 
     async fn trust(&self, held: &Held) -> Result<(), Error> {
         let no_login_under_way = self.logins.try_write();
-        let forget = |known: &mut Instances| {
-            if known.is_current(&held.instance) {
-                known.refusals = 0;
-                if no_login_under_way.is_ok() {
-                    known.drop_candidate();
-                }
+        let software = self.software();
+        let trust = |known: &mut Instances| {
+            let Some(current) = known.current.as_mut().filter(|current| current.is(&held.instance)) else { return };
+            current.software = software;
+            known.refusals = 0;
+            if no_login_under_way.is_ok() {
+                known.drop_candidate();
             }
         };
-        self.change(forget).await?;
+        self.change(trust).await?;
         self.sweep().await;
         Ok(())
     }
@@ -132,7 +145,7 @@ impl Client {
     /// The candidate is of no use: a server has refused it, too, or its key is gone.
     pub(crate) async fn forsake(&self, candidate: &Instance) -> Result<(), Error> {
         let forget = |known: &mut Instances| {
-            if known.candidate.as_ref() == Some(candidate) {
+            if known.is_candidate(candidate) {
                 known.drop_candidate();
             }
         };
@@ -169,8 +182,29 @@ mod tests {
         assert!(known.refuse(&present, Refusal::Generic, 1, 0));
     }
 
+    #[test]
+    fn a_candidate_that_nobody_has_refused_is_reason_enough_not_to_try() {
+        let (present, candidate) = (held(KeySlot::First), held(KeySlot::Second));
+        let current = Some(present.instance.clone());
+        let mut known = Instances { current, candidate: Some(candidate.instance), ..Instances::default() };
+        assert!(!known.refuse(&present, Refusal::Unknown, 1, 0));
+        known.drop_candidate();
+        assert!(known.refuse(&present, Refusal::Unknown, 1, 0));
+    }
+
     fn tried_at(tried_at: Option<i64>) -> Instances {
-        Instances { tried_at, ..Instances::default() }
+        Instances { tried_at, answered: true, ..Instances::default() }
+    }
+
+    #[test]
+    fn an_hour_lies_between_a_try_without_a_signed_answer_and_the_next() {
+        let mut known = tried_at(None);
+        known.begin_try(1000);
+        assert!(!known.may_try(1000 + HOUR - 1));
+        assert!(known.may_try(1000 + HOUR));
+        known.take_answer(None);
+        assert!(!known.may_try(1000 + DAY - 1));
+        assert!(known.may_try(1000 + DAY));
     }
 
     #[test]

@@ -100,11 +100,16 @@ impl Client {
             self.nonces.note(&call.url, &answer);
             match self.meaning(call, &answer, &credentials.session, (&signature, nonce.is_some())) {
                 Meaning::Done(response) => {
-                    self.after_success(&credentials.held).await;
+                    // An app may choose to see the others, too. But anybody may have written them.
+                    if response.signed {
+                        self.after_success(&credentials.held).await;
+                    }
                     return Ok(response);
                 }
-                Meaning::Refused(problem) => {
-                    self.after_success(&credentials.held).await;
+                Meaning::Refused { problem, signed } => {
+                    if signed {
+                        self.after_success(&credentials.held).await;
+                    }
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
                     chances.uncertain &=
                         problem.status == 403 || is_before_handlers(&problem) || is_no_outcome(&problem);

@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) on_the_way: Mutex<OnTheWay>,
     /// Requests with this path get no answer, and are not carried out before the connection ends, or are.
     pub(crate) silent: Mutex<Option<(&'static str, bool)>>,
+    /// Requests with this path come at a bad moment.
+    pub(crate) busy: Mutex<Option<&'static str>>,
     pub(crate) attestations: AtomicUsize,
     /// The nonce that proofs must have now; none is asked for when `None`.
     pub(crate) nonce: Mutex<Option<String>>,
@@ -100,6 +102,9 @@ impl State {
     }
 
     pub(crate) fn handle(&self, request: &Request) -> Reply {
+        if *self.busy.lock().unwrap() == Some(request.path()) {
+            return Reply::problem(503, "server.busy");
+        }
         let silent = self.silent.lock().unwrap().filter(|(path, _)| *path == request.path());
         match silent {
             Some((_, false)) => Reply::Hang,

@@ -17,4 +17,5 @@ mod server;
 mod session;
 mod switches;
 mod takeover;
+mod tries;
 mod world;

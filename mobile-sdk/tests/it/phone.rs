@@ -31,6 +31,10 @@ pub(crate) struct Phone {
     pub(crate) system: Mutex<String>,
     /// Keys that are made are not there afterwards.
     pub(crate) keeps_no_keys: AtomicBool,
+    /// The vendor's service does not answer.
+    pub(crate) has_no_vendor: AtomicBool,
+    /// What renewals need is gone from this slot.
+    pub(crate) cannot_assert: Mutex<Option<KeySlot>>,
     trouble: Mutex<Trouble>,
 }
 
@@ -55,6 +59,8 @@ impl Phone {
             calls: Mutex::default(),
             system: Mutex::new("16, patched".to_owned()),
             keeps_no_keys: AtomicBool::new(false),
+            has_no_vendor: AtomicBool::new(false),
+            cannot_assert: Mutex::default(),
             trouble: Mutex::default(),
         })
     }
@@ -156,10 +162,16 @@ impl DeviceKeys for Phone {
 #[async_trait]
 impl Attestor for Phone {
     async fn attest(&self, _slot: KeySlot, binding: &[u8; 32]) -> Result<Evidence, PlatformError> {
+        if self.has_no_vendor.load(Ordering::SeqCst) {
+            return Err(PlatformError::Unavailable);
+        }
         self.step(|| Evidence::AndroidKey { certificates: vec![crypto::b64::encode_standard(binding)] })
     }
 
-    async fn assert(&self, _slot: KeySlot, _binding: &[u8; 32]) -> Result<Option<Assertion>, PlatformError> {
+    async fn assert(&self, slot: KeySlot, _binding: &[u8; 32]) -> Result<Option<Assertion>, PlatformError> {
+        if *self.cannot_assert.lock().unwrap() == Some(slot) {
+            return Err(PlatformError::KeyLost);
+        }
         self.step(|| None)
     }
 

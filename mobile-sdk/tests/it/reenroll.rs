@@ -1,20 +1,22 @@
-//! Enrolling anew by itself: when, how often, and what is kept until when. Nothing here is told to the phone but refusals.
+//! Enrolling anew by itself: when, and what is kept until when. Nothing here is told to the phone but refusals.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::attestation::App;
+use api::problem::code::INSUFFICIENT_FUNDS;
 use mobile_sdk::{Client, Config, Error, IdempotencyKey, KeySlot};
 
-use super::backend::{Fault, Switches};
+use super::backend::{Fault, Signed, Switches};
 use super::calls::transfer;
 use super::enroll::keys;
 use super::on_the_way::OnTheWay;
 use super::phone::Phone;
 use super::session::fifty;
+use super::tries::HOUR;
 use super::world::Backend;
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// A phone that is enrolled and logged in.
 pub(super) async fn started() -> (Backend, Arc<Phone>, Arc<Client>) {
@@ -120,6 +122,31 @@ async fn an_unsigned_success_does_not_begin_the_count_anew() {
     assert_eq!(tries(&backend), 1);
 }
 
+/// Not even where the app shows it.
+#[tokio::test]
+async fn an_unsigned_answer_that_is_shown_does_not_begin_the_count_anew_nor_take_the_candidate_away() {
+    let (backend, phone, _) = started().await;
+    let config = Config { require_signed_responses: false, ..backend.config() };
+    let client = Client::new(config, phone.platform()).unwrap();
+    let faults = |faults: &[Fault]| *backend.state.faults.lock().unwrap() = faults.to_vec();
+    let unsigned_answers = async || {
+        faults(&[Fault::Sign(Signed::No)]);
+        client.accounts().await.unwrap();
+        faults(&[Fault::Problem(409, INSUFFICIENT_FUNDS)]);
+        let order = client.transfer(&transfer("1.00"), &IdempotencyKey::new()).await;
+        assert_eq!(order.unwrap_err().code(), INSUFFICIENT_FUNDS);
+    };
+    for tries_so_far in [0, 0, 1] {
+        faults(&[Fault::Unauthorized; 2]);
+        code(&client).await;
+        assert_eq!(tries(&backend), tries_so_far);
+        unsigned_answers().await;
+    }
+    assert_eq!(keys(&phone), 2);
+    client.accounts().await.unwrap();
+    assert_eq!(keys(&phone), 1, "a signed one does");
+}
+
 /// The servers had a bad hour, or somebody on the way wrote the refusals: the old instance was good all the time.
 #[tokio::test]
 async fn whoever_is_accepted_again_goes_on_without_a_login() {
@@ -162,75 +189,6 @@ async fn whoever_is_refused_at_login_logs_in_under_the_new_instance_in_the_same_
 }
 
 #[tokio::test]
-async fn whoever_is_refused_for_good_tries_once_a_day() {
-    let (backend, phone, client) = with_candidate().await;
-    for day in 1..4 {
-        for _ in 0..4 {
-            assert_eq!(client.accounts().await, Err(Error::LoginRequired));
-            later(&backend, &phone, 3600);
-        }
-        // The candidate is refused, too, and the one before it is still there to be refused.
-        assert_eq!(client.login().await.unwrap_err().code(), "oauth.invalid_client_attestation");
-        assert_eq!(code(&client).await, "oauth.invalid_client_attestation");
-        assert_eq!(code(&backend.restarted(&phone)).await, "oauth.invalid_client_attestation");
-        assert_eq!(tries(&backend), day);
-        later(&backend, &phone, DAY - 4 * 3600);
-        code(&client).await;
-        assert_eq!(tries(&backend), day + 1, "the next day");
-    }
-    believe_everybody(&backend);
-    client.accounts().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_new_instance_that_is_refused_on_its_first_day_waits_for_the_next() {
-    let (backend, phone, client) = with_candidate().await;
-    believe_everybody(&backend);
-    client.login().await.unwrap();
-    backend.state.believe_only(&[]);
-    for _ in 0..4 {
-        assert_eq!(code(&client).await, "oauth.invalid_client_attestation");
-    }
-    assert_eq!(tries(&backend), 1);
-    later(&backend, &phone, DAY);
-    assert_eq!(client.accounts().await, Err(Error::LoginRequired));
-    assert_eq!(tries(&backend), 2);
-}
-
-#[tokio::test]
-async fn a_clock_that_is_set_back_and_forth_gains_no_try_and_costs_no_more_than_a_day() {
-    let (backend, phone, client) = started().await;
-    backend.state.believe_only(&[]);
-    later(&backend, &phone, 3650 * DAY);
-    for _ in 0..3 {
-        code(&client).await;
-    }
-    assert_eq!(tries(&backend), 1);
-    later(&backend, &phone, -3650 * DAY);
-    for _ in 0..3 {
-        code(&client).await;
-    }
-    assert_eq!(tries(&backend), 1, "a time in the future is no reason to try");
-    later(&backend, &phone, DAY - 60);
-    code(&client).await;
-    assert_eq!(tries(&backend), 1);
-    later(&backend, &phone, 60);
-    code(&client).await;
-    assert_eq!(tries(&backend), 2, "and none to wait for ever");
-}
-
-/// Whoever is on the way could move it.
-#[tokio::test]
-async fn the_servers_time_gains_no_try() {
-    let (backend, _phone, client) = with_candidate().await;
-    for _ in 0..2 {
-        backend.state.elapsed.fetch_add(DAY / 2, Ordering::SeqCst);
-        code(&client).await;
-    }
-    assert_eq!(tries(&backend), 1);
-}
-
-#[tokio::test]
 async fn a_new_instance_without_its_key_is_none() {
     let (backend, phone, client) = with_candidate().await;
     phone.lose_key(KeySlot::Second);
@@ -242,7 +200,7 @@ async fn a_new_instance_without_its_key_is_none() {
 
 /// Nobody signs that refusal, so anybody on the way can write it.
 #[tokio::test]
-async fn a_forged_unknown_instance_triggers_one_try_a_day_and_loses_nothing() {
+async fn a_forged_unknown_instance_triggers_one_try_an_hour_and_loses_nothing() {
     let (backend, phone, client) = started().await;
     let token = phone.refresh_token();
     let forge = |on_the_way, forges| {
@@ -262,7 +220,7 @@ async fn a_forged_unknown_instance_triggers_one_try_a_day_and_loses_nothing() {
         forge(OnTheWay::Nobody, false);
         client.accounts().await.unwrap();
         assert_eq!(keys(&phone), 1);
-        later(&backend, &phone, DAY);
+        later(&backend, &phone, HOUR);
     }
     assert!(token.is_some() && phone.refresh_token().is_some());
     backend.restarted(&phone).accounts().await.unwrap();
@@ -281,31 +239,54 @@ async fn a_server_that_has_lost_its_instances_is_served_by_a_login() {
 
 /// On Android renewals keep the build that was proven at enrolment, and so does the patch level.
 #[tokio::test]
-async fn after_an_update_one_refusal_is_enough() {
-    let (backend, phone, client) = started().await;
+async fn after_an_update_one_refusal_is_enough_and_after_an_accepted_call_it_takes_three_again() {
+    let (backend, phone, _) = started().await;
     let app = App { build: 2_u64.into(), ..backend.config().app };
-    let updated = Client::new(Config { app, ..backend.config() }, phone.platform()).unwrap();
-    updated.accounts().await.unwrap();
-    assert_eq!(tries(&backend), 0, "who is accepted keeps his instance");
-    backend.state.believe_only(&[]);
-    assert_eq!(updated.accounts().await, Err(Error::LoginRequired));
+    let client = Client::new(Config { app, ..backend.config() }, phone.platform()).unwrap();
+    let refused = "oauth.invalid_client_attestation";
+    let it_takes_three = async || {
+        client.accounts().await.unwrap();
+        assert_eq!(keys(&phone), 1, "who is accepted keeps his instance");
+        later(&backend, &phone, DAY);
+        backend.state.believe_only(&[]);
+        let codes = [code(&client).await, code(&client).await, code(&client).await];
+        assert_eq!(codes, [refused, refused, "session.login_required"]);
+        believe_everybody(&backend);
+    };
+    it_takes_three().await;
     assert_eq!(tries(&backend), 1);
-    believe_everybody(&backend);
-    client.accounts().await.unwrap();
 
+    client.accounts().await.unwrap();
     later(&backend, &phone, DAY);
     *phone.system.lock().unwrap() = "16, patched again".to_owned();
-    client.accounts().await.unwrap();
     backend.state.believe_only(&[]);
     assert_eq!(client.accounts().await, Err(Error::LoginRequired));
     assert_eq!(tries(&backend), 2);
-    // The instance that takes over has attested what runs now.
     believe_everybody(&backend);
+    it_takes_three().await;
+    assert_eq!(tries(&backend), 3);
+    // The instance that takes over has attested what runs now.
     client.login().await.unwrap();
-    client.accounts().await.unwrap();
     later(&backend, &phone, DAY);
     backend.state.believe_only(&[]);
-    assert_eq!(code(&client).await, "oauth.invalid_client_attestation");
+    assert_eq!(code(&client).await, refused);
+}
+
+/// What is noted about an instance is not what it is told by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_after_an_update_does_not_disturb_a_login_under_way() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    *phone.system.lock().unwrap() = "16, patched again".to_owned();
+    let (calling, honest, runtime) = (client.clone(), backend.browser(), tokio::runtime::Handle::current());
+    let at_browser = Phone::new(Box::new(move |url, redirect_uri| {
+        let calling = calling.clone();
+        let call = runtime.spawn(async move { calling.accounts().await.map(|_| ()) });
+        tokio::task::block_in_place(|| runtime.block_on(call)).unwrap().unwrap();
+        honest(url, redirect_uri)
+    }));
+    let platform = mobile_sdk::Platform { browser: at_browser.platform().browser, ..phone.platform() };
+    Client::new(backend.config(), platform).unwrap().login().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,12 +298,12 @@ async fn fifty_refused_calls_make_one_try_and_share_its_outcome() {
     backend.state.believe_only(&[]);
     assert!(fifty(&client).await.iter().all(|result| *result == Err(Error::LoginRequired)));
     assert_eq!(tries(&backend), 1);
-    // A day later, without a server that gives challenges.
-    later(&backend, &phone, DAY);
-    code(&client).await;
-    later(&backend, &phone, DAY);
-    code(&client).await;
-    assert_eq!(tries(&backend), 3);
+    for tries_so_far in 2..4 {
+        client.login().await.unwrap_err();
+        later(&backend, &phone, DAY);
+        code(&client).await;
+        assert_eq!(tries(&backend), tries_so_far);
+    }
 }
 
 /// All of them have begun before the first one is refused.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mobile_sdk::{Client, Error, KeySlot};
+use async_trait::async_trait;
+use crypto::SecretString;
+use mobile_sdk::{Client, Error, KeySlot, Platform, PlatformError, Store};
 
 use super::backend::Switches;
 use super::enroll::{FAILURES, keys, recovered};
@@ -116,9 +118,46 @@ async fn a_login_does_not_outlive_the_instance_that_it_is_of() {
         }
         honest(url, redirect_uri)
     }));
-    let platform = mobile_sdk::Platform { browser: reached.platform().browser, ..phone.platform() };
+    let platform = Platform { browser: reached.platform().browser, ..phone.platform() };
     let other_process = Client::new(backend.config(), platform).unwrap();
     assert_eq!(other_process.login().await, Err(Error::LoginMismatch("instance")));
     assert_eq!(phone.refresh_token(), None);
     assert_eq!(client.accounts().await, Err(Error::LoginRequired));
+}
+
+/// Storage of a process that sweeps, while another one enrols.
+struct Meanwhile(Arc<dyn Store>, Arc<Client>);
+
+#[async_trait]
+impl Store for Meanwhile {
+    async fn get(&self, name: &str) -> Result<Option<SecretString>, PlatformError> {
+        self.0.get(name).await
+    }
+
+    async fn set(&self, name: &str, value: SecretString) -> Result<(), PlatformError> {
+        self.0.set(name, value).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), PlatformError> {
+        self.1.enroll().await.unwrap();
+        self.0.remove(name).await
+    }
+}
+
+/// Two processes are one too many; but what is there is not taken for what was left.
+#[tokio::test]
+async fn a_process_that_sweeps_does_not_destroy_what_another_has_made_meanwhile() {
+    let backend = Backend::start(Switches::default());
+    let (phone, client) = backend.logged_in().await;
+    // After the key is noted, and before it is made.
+    phone.set_trouble(Trouble { after: Some(3), unheard: false, for_good: true });
+    client.enroll().await.unwrap_err();
+    phone.set_trouble(Trouble::default());
+    let platform = phone.platform();
+    let store = Arc::new(Meanwhile(platform.store.clone(), client.clone()));
+    let other_process = Client::new(backend.config(), Platform { store, ..platform }).unwrap();
+    other_process.accounts().await.unwrap_err();
+    assert_eq!((phone.jkt(KeySlot::First), keys(&phone)), (None, 1));
+    client.login().await.unwrap();
+    client.accounts().await.unwrap();
 }
