@@ -3,8 +3,8 @@
 //! What never becomes a request (no TLS, no HTTP, a head that is too long) is answered deep in the framework, and its `HttpServer` throws the
 //! reason away. So a listener is made here of the parts that `HttpServer` is made of, and each connection that ends for such a reason is one
 //! decision in the metrics and, within the bound of `transport`, one line in the audit log. One that says nothing, or breaks off, is nobody's
-//! fault; nor does one that is too slow have a line: its handshake is given up after 3 s, its head gets a 408 after 5 s, and the framework
-//! reports that as a normal end.
+//! fault; nor does one that is too slow have a line: its handshake is given up after 3 s, its head gets a 408 after 5 s, which the
+//! framework reports as a normal end.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -122,16 +122,16 @@ fn socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// What the other side did wrong, if it did; what was ours is told to the log.
 fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
     match error {
-        // Whoever connects and says nothing is as late as who says half of it.
-        TlsError::Timeout => None,
         TlsError::Tls(error) if broke_off(error) => None,
         TlsError::Tls(error) => {
             tracing::debug!(cause = %error, "a TLS handshake failed");
             Some("tls_handshake")
         }
         TlsError::Service(DispatchError::Parse(ParseError::TooLarge)) => Some("head_too_large"),
-        // Of the stream and not of what stood in it; or the request was answered, and its own line says why.
-        TlsError::Service(
+        // Nothing was said, or half a handshake, which the framework does not tell apart; of the stream and not of what stood in it; or the
+        // request was answered, and its own line says why.
+        TlsError::Timeout
+        | TlsError::Service(
             DispatchError::Parse(ParseError::Io(_)) | DispatchError::Io(_) | DispatchError::DisconnectTimeout,
         ) => None,
         TlsError::Service(DispatchError::Parse(error)) => {

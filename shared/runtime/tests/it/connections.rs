@@ -1,10 +1,11 @@
 //! What the audit log tells of a connection: from where, by what program, and what never became a request.
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::pki::Pki;
 use crate::probe;
