@@ -1,13 +1,13 @@
 //! The keys that the token layers verify with: fetched over mTLS, cached, refreshed.
 //!
 //! What must hold:
-//! - a key that is withdrawn ends within ten seconds ([`JWKS`]), whether or not anybody asked meanwhile: a value that is older than it may be
-//!   is not used before the issuer has been asked;
+//! - a key that is withdrawn ends within ten seconds if the issuer answers ([`JWKS`]), whether or not anybody asked meanwhile: a value that is
+//!   older than it may be is not used before the issuer has been asked; nor is one from the future, which a clock that stepped back leaves;
 //! - a value that is good enough is used at once, and what is merely due is refreshed aside;
 //! - one fetch at a time, in a task of its own: a client that goes away cannot cancel it; and at most one in [`PATIENCE`] seconds, so
 //!   that neither traffic nor forged tokens with unknown key ids make us hammer the issuer;
 //! - an issuer that is away or hangs stops nobody at once: what was fetched stays usable, and after a failure nobody waits for the next
-//!   try; but not beyond [`Ages::end`].
+//!   try, with an unknown key id neither; but not beyond [`Ages::end`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,9 +17,10 @@ use identity::access_token::KeySet;
 use identity::attestation_token::{AudienceKeys, KeyId};
 use tokio::sync::Mutex;
 
-/// Seconds between the end of one fetch and the next one.
+/// Seconds between the start of one fetch and that of the next one.
 const PATIENCE: i64 = 2;
-/// Seconds after a failed fetch in which nobody waits for another one.
+/// Seconds after the start of a failed fetch in which nobody waits for another one: enough for two that hang, so that traffic, which makes
+/// the next one begin in time, never waits while the issuer hangs.
 const AFTER_FAILURE: i64 = 5;
 /// How long a fetch may take. With the seconds of [`Ages::ask`] it makes the bound within which a withdrawal is seen.
 const FETCH: Duration = Duration::from_secs(2);
@@ -35,9 +36,11 @@ struct Ages {
     end: i64,
 }
 
-/// A withdrawn signing key is refused 10 s later at the latest: at an age that counts as less than 7 s and is less than 8, the value is
-/// used as it is; after that the issuer is asked, which takes 2 s at most. While the issuer is away nothing is lost by the end after five
-/// minutes: no token lives longer, so whatever was signed before has expired.
+/// A withdrawn signing key is refused 10 s later at the latest, if the issuer answers: at an age that counts as less than 7 s and is less
+/// than 8, the value is used as it is; after that the issuer is asked, which takes 2 s at most. A fetch that fails lets the value be used
+/// for as long as counts as [`AFTER_FAILURE`] and is less than 6 s from that fetch's start; so every failure puts the refusal off, until the
+/// end. That end is a choice of security over availability: who reaches the issuer while we do not has tokens that are good, and is refused
+/// after five minutes; but no key that was withdrawn unseen is believed for longer.
 const JWKS: Ages = Ages { refresh: 3, ask: 7, end: identity::access_token::MAX_LIFETIME };
 /// Attestation's secrets end by their epoch, which is known beforehand.
 const AUDIENCE_KEYS: Ages = Ages { refresh: 300, ask: 3600, end: 3600 };
@@ -68,9 +71,9 @@ struct Source<T> {
     parse: fn(&[u8]) -> Option<T>,
     ages: Ages,
     value: RwLock<Option<(Arc<T>, i64)>>,
-    /// When the last fetch ended; locked while one is under way.
+    /// When the last fetch began; locked while one is under way.
     last_attempt: Mutex<i64>,
-    /// When the last fetch failed, if no other has succeeded since.
+    /// When the last fetch that failed began, if no other has succeeded since.
     failed: AtomicI64,
 }
 
@@ -90,10 +93,10 @@ impl<T: Send + Sync + 'static> Cached<T> {
     /// The cached value if it is young enough and has what is asked for; else the issuer is asked first.
     async fn get(&self, now: i64, has: impl Fn(&T) -> bool) -> Result<Arc<T>, KeysUnavailable> {
         let source = &self.source;
-        if let Some((value, fetched)) = source.cached(now).filter(|cached| has(&cached.0)) {
-            let age = now - fetched;
-            if age < source.ages.ask || now.saturating_sub(source.failed.load(Ordering::Relaxed)) < AFTER_FAILURE {
-                if age >= source.ages.refresh && source.may_ask(now) {
+        if let Some((value, fetched)) = source.cached(now) {
+            let younger = |age: i64| has(&value) && within(age, now, fetched);
+            if younger(source.ages.ask) || within(AFTER_FAILURE, now, source.failed.load(Ordering::Relaxed)) {
+                if !younger(source.ages.refresh) && source.may_ask(now) {
                     drop(tokio::spawn(Source::refresh(Arc::clone(source), now)));
                 }
                 return Ok(value);
@@ -107,15 +110,22 @@ impl<T: Send + Sync + 'static> Cached<T> {
     }
 }
 
+/// Whether `then` is less than so many seconds ago. What is yet to come is not: the wall clock has stepped back, and how long ago it was, nobody
+/// knows.
+fn within(seconds: i64, now: i64, then: i64) -> bool {
+    (0..seconds).contains(&now.saturating_sub(then))
+}
+
 impl<T> Source<T> {
     fn cached(&self, now: i64) -> Option<(Arc<T>, i64)> {
         let value = self.value.read().unwrap_or_else(PoisonError::into_inner);
-        value.clone().filter(|(_, fetched)| now - fetched < self.ages.end)
+        // A little of the future is usual: somebody whose second had begun later was the one who fetched.
+        value.clone().filter(|(_, fetched)| (-self.ages.end..self.ages.end).contains(&now.saturating_sub(*fetched)))
     }
 
     /// Whether a fetch could begin now.
     fn may_ask(&self, now: i64) -> bool {
-        self.last_attempt.try_lock().is_ok_and(|last| now.saturating_sub(*last) >= PATIENCE)
+        self.last_attempt.try_lock().is_ok_and(|last| !within(PATIENCE, now, *last))
     }
 
     async fn refresh(self: Arc<Self>, now: i64) {
@@ -124,7 +134,7 @@ impl<T> Source<T> {
             drop(self.last_attempt.lock().await);
             return;
         };
-        if now.saturating_sub(*last_attempt) < PATIENCE {
+        if within(PATIENCE, now, *last_attempt) {
             return;
         }
         let fetched = tokio::time::timeout(FETCH, self.fetch()).await.unwrap_or(Err(FetchError::Late));

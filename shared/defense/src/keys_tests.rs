@@ -167,3 +167,37 @@ async fn what_was_asked_for_and_is_not_there_is_left_to_the_verifier() {
     let (_issuer, source) = Issuer::start();
     assert!(source.get("k3", NOW).await.unwrap().get("k3").is_none());
 }
+
+#[actix_web::test]
+async fn a_clock_that_steps_back_stops_neither_the_withdrawal_nor_the_next_fetch() {
+    for back in [1, 100, 100_000] {
+        let (issuer, source) = Issuer::start();
+        assert!(source.has("k1", NOW).await);
+        issuer.withdraw("k1");
+        assert!(!source.has("k1", NOW - back).await, "{back}");
+        assert!(source.has("k2", NOW - back).await, "{back}");
+    }
+    // Nor does a failure of the future keep anybody from asking.
+    let (issuer, source) = Issuer::start();
+    assert!(source.has("k1", NOW).await);
+    issuer.is(Mood::Fails);
+    assert!(source.has("k1", NOW + 8).await);
+    issuer.is(Mood::Answers);
+    issuer.withdraw("k1");
+    assert!(!source.has("k1", NOW - 1).await);
+}
+
+#[actix_web::test]
+async fn a_forger_waits_for_no_issuer_that_hangs() {
+    let (issuer, source) = Issuer::start();
+    assert!(source.has("k1", NOW).await);
+    issuer.is(Mood::Hangs);
+    assert!(!source.has("unknown", NOW + 3).await);
+    for second in [3, 4, 5, 6, 7] {
+        let at_once = timeout(Duration::from_millis(200), source.has("unknown", NOW + second)).await;
+        assert_eq!(at_once, Ok(false), "{second}");
+    }
+    // And yet the next try is made, so that a new key is soon known.
+    settle().await;
+    assert_eq!(issuer.asked(), 3);
+}

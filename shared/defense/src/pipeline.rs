@@ -66,6 +66,7 @@ impl Pipeline {
         self.judge(Needs::Head, inbound, facts).await?;
         let (head, payload) = request.parts_mut();
         inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
+        inbound.now = self.clock.unix();
         self.judge(Needs::Body, inbound, facts).await?;
         Ok(inbound.body.clone())
     }
@@ -161,3 +162,7 @@ async fn sign<B: MessageBody + 'static>(
     }
     Ok(ServiceResponse::new(request, response))
 }
+
+#[cfg(test)]
+#[path = "pipeline_tests.rs"]
+mod tests;

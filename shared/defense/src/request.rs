@@ -20,7 +20,8 @@ pub struct Inbound {
     pub headers: HeaderMap,
     /// The body; empty for layers that need the head only.
     pub body: Bytes,
-    /// Unix seconds when it arrived; every layer uses this one time.
+    /// Unix seconds: for the layers that need the head, when the head had arrived; for all others, and for the answer's signature, when the
+    /// body had. It may take ten seconds to come, and meanwhile a key is withdrawn, or a token ends.
     pub now: i64,
 }
 

@@ -2,7 +2,7 @@
 //! on, apart from the log level.
 //!
 //! A refusal by a layer is exactly one line: `event="refused" layer="message_signature" reason="digest_mismatch"`. The
-//! request's and the trace's id are added by the log itself, and to these lines alone where the request came from and by what program
+//! request's and the trace's id are added by the log itself, and to these lines alone where the request came from, by which listener and by what program
 //! ([`Origin`]): whoever writes a line does not have to think of it, and cannot forget it. Work that no request began has no origin.
 
 use std::net::SocketAddr;
@@ -12,8 +12,10 @@ use actix_web::http::header::{HeaderMap, USER_AGENT};
 /// Characters of a program's name of itself that are kept.
 const AGENT: usize = 256;
 
-/// The fields of a span that the audit lines inside it carry; in the words of OpenTelemetry's semantic conventions.
-pub(crate) const ORIGIN: [&str; 3] = ["network.peer.address", "network.peer.port", "user_agent.original"];
+/// The fields of a span that the audit lines inside it carry; in the words of OpenTelemetry's semantic conventions, where those have one. Such a
+/// span has the target `audit`, else a quiet log has none of them.
+pub(crate) const ORIGIN: [&str; 4] =
+    ["redoubt.listener", "network.peer.address", "network.peer.port", "user_agent.original"];
 
 /// Where something came from. The address is that of the socket: nobody's word is taken for another (`Forwarded` and the like).
 pub(crate) struct Origin {

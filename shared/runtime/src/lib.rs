@@ -34,6 +34,7 @@ mod shutdown;
 pub mod telemetry;
 pub mod tls;
 pub mod trace;
+mod transport;
 mod watch;
 
 pub use clients::Clients;

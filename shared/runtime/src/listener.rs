@@ -1,8 +1,10 @@
 //! One listener: HTTP/1.1 over TLS as the web framework speaks it, and how each connection ends.
 //!
-//! What never becomes a request (no TLS, no HTTP, a head without end) is answered deep in the framework, and its `HttpServer` throws the
+//! What never becomes a request (no TLS, no HTTP, a head that is too long) is answered deep in the framework, and its `HttpServer` throws the
 //! reason away. So a listener is made here of the parts that `HttpServer` is made of, and each connection that ends for such a reason is one
-//! line in the audit log and one decision in the metrics. One that says nothing, or breaks off, is nobody's fault.
+//! decision in the metrics and, within the bound of `transport`, one line in the audit log. One that says nothing, or breaks off, is nobody's
+//! fault; nor does one that is too slow have a line: its handshake is given up after 3 s, its head gets a 408 after 5 s, which the
+//! framework reports as a normal end.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -23,10 +25,10 @@ use anyhow::{Result, anyhow};
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 
-use crate::audit::{self, Who};
 use crate::middleware::{Side, Treatment, surround};
 use crate::service::Configure;
-use crate::{Clock, extract, metrics, peer, watch};
+use crate::transport::Refusals;
+use crate::{Clock, extract, peer, watch};
 
 /// How long requests that are under way may take to finish.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -66,8 +68,10 @@ pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<
     // As in `HttpServer`: a connection that waits for its next request ends when the listener does. The crates do not document this signal;
     // should it go, nothing compiles, and `the_end_comes_in_time_whatever_hangs` is where to look.
     let ending = builder.graceful_shutdown_signal();
+    let refusals = Arc::new(Refusals::new(treatment.side, Arc::clone(&clock)));
     let connections = move || {
         let (routes, clock, ending) = (Arc::clone(&routes), Arc::clone(&clock), ending.clone());
+        let refusals = Arc::clone(&refusals);
         let app = App::new()
             .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
@@ -91,10 +95,11 @@ pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<
             .rustls_0_23(tls.clone());
         apply_fn_factory(http, move |stream: TcpStream, http| {
             let (peer, ended) = (stream.peer_addr(), http.call(stream));
+            let refusals = Arc::clone(&refusals);
             async move {
                 let ended = ended.await;
                 if let Some(reason) = ended.as_ref().err().and_then(fault) {
-                    refused(treatment.side, peer, reason);
+                    refusals.tell(peer, reason);
                 }
                 ended
             }
@@ -117,20 +122,17 @@ fn socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// What the other side did wrong, if it did; what was ours is told to the log.
 fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
     match error {
-        TlsError::Timeout => Some("tls_handshake_late"),
         TlsError::Tls(error) if broke_off(error) => None,
         TlsError::Tls(error) => {
             tracing::debug!(cause = %error, "a TLS handshake failed");
             Some("tls_handshake")
         }
         TlsError::Service(DispatchError::Parse(ParseError::TooLarge)) => Some("head_too_large"),
-        // Of the stream and not of what stood in it; or the request was answered, and its own line says why.
-        TlsError::Service(
-            DispatchError::Parse(ParseError::Io(_))
-            | DispatchError::Io(_)
-            | DispatchError::DisconnectTimeout
-            | DispatchError::SlowRequestTimeout
-            | DispatchError::HandlerDroppedPayload,
+        // Nothing was said, or half a handshake, which the framework does not tell apart; of the stream and not of what stood in it; or the
+        // request was answered, and its own line says why.
+        TlsError::Timeout
+        | TlsError::Service(
+            DispatchError::Parse(ParseError::Io(_)) | DispatchError::Io(_) | DispatchError::DisconnectTimeout,
         ) => None,
         TlsError::Service(DispatchError::Parse(error)) => {
             tracing::debug!(cause = %error, "a connection speaks no HTTP");
@@ -145,21 +147,6 @@ fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
 
 fn broke_off(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
-}
-
-fn refused(side: Side, peer: io::Result<SocketAddr>, reason: &'static str) {
-    metrics::decision("transport", "refuse");
-    // It may have gone before it was asked.
-    let peer = peer.inspect_err(|error| tracing::debug!(cause = %error, "a connection has no address"));
-    let origin = audit::Origin::of_connection(peer.ok());
-    let span = tracing::info_span!(
-        "connection",
-        redoubt.listener = side.name(),
-        network.peer.address = origin.address,
-        network.peer.port = origin.port,
-        user_agent.original = origin.agent,
-    );
-    span.in_scope(|| audit::refused("transport", reason, Who::default()));
 }
 
 fn bind_error(at: Place, error: &io::Error) -> anyhow::Error {

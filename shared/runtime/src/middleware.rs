@@ -127,6 +127,7 @@ async fn call(
 fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId, peer: Option<&PeerId>) -> Span {
     let origin = audit::Origin::of_request(request.peer_addr(), request.headers());
     tracing::info_span!(
+        target: "audit",
         "http.server",
         otel.kind = "server",
         otel.status_code = field::Empty,

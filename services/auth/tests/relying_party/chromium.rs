@@ -1,7 +1,7 @@
 //! A person in Chromium, driven by `playwright-core` from npm: what only a browser can tell of policies and cookies.
 //!
 //! Without Chromium the test says so, loudly, and proves nothing; where `CI` is `true` it fails, unless somebody has set
-//! `REDOUBT_CHROMIUM_WAIVED`. `REDOUBT_CHROMIUM` names one that is not on the `PATH`.
+//! `REDOUBT_CHROMIUM_WAIVED`: then no browser is looked for. `REDOUBT_CHROMIUM` names one that is not on the `PATH`.
 
 use huskarl::grant::authorization_code::StartInput;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ const PACKAGE: Package = Package {
     version: "1.65.1",
     integrity: "sha512-hqPpz7blSMPxWVdoeE1yiBSzXsKiVOd2k+kjCvmUywD2GPO2Dd9HfcWnq9NN0GHbNZDFgZ9JfBFr+X5/BLo0qw==",
 };
+
+const WAIVED: &str = "REDOUBT_CHROMIUM_WAIVED";
 
 #[tokio::test]
 async fn chromium_goes_on_beyond_the_callback_and_takes_no_planted_cookie_for_ours() {
@@ -62,16 +64,36 @@ async fn chromium_goes_on_beyond_the_callback_and_takes_no_planted_cookie_for_ou
 
 /// Where Chromium is; `None` after a complaint that nobody overlooks.
 async fn browser() -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the browser is")]
-    let configured = std::env::var("REDOUBT_CHROMIUM").ok();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test is told by its environment where the browser is, or that there is none"
+    )]
+    let (waived, configured) = (std::env::var_os(WAIVED).is_some(), std::env::var("REDOUBT_CHROMIUM").ok());
+    if waived {
+        npm::may_be_missing("Chromium", WAIVED, "it is waived");
+        return None;
+    }
     let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(str::to_owned);
     let mut reasons = Vec::new();
     for name in configured.into_iter().chain(usual) {
-        match npm::run(Command::new("sh").args(["-c", "command -v -- \"$0\"", &name])).await {
-            Ok(path) => return Some(path.trim().to_owned()),
+        match starts(&name).await {
+            Ok(path) => return Some(path),
             Err(reason) => reasons.push(reason),
         }
     }
-    npm::may_be_missing("Chromium", "REDOUBT_CHROMIUM_WAIVED", &reasons.join("; "));
+    npm::may_be_missing("Chromium", WAIVED, &reasons.join("; "));
     None
+}
+
+/// Where the program is, if it starts: under a browser's name there may be a script that only says how to install one.
+async fn starts(name: &str) -> Result<String, String> {
+    let path = npm::run(Command::new("sh").args(["-c", "command -v -- \"$0\"", name])).await?;
+    npm::run(Command::new(path.trim()).arg("--version")).await?;
+    Ok(path.trim().to_owned())
+}
+
+#[tokio::test]
+async fn a_browser_that_does_not_start_is_none() {
+    assert!(starts("false").await.is_err() && starts("no-such-program").await.is_err());
+    assert!(starts("cargo").await.is_ok());
 }

@@ -13,6 +13,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
+use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -43,7 +44,17 @@ pub fn init(service: &'static str, config: &Telemetry) -> Result<Guard> {
 pub fn init_with(service: &'static str, config: &Telemetry, sink: Sink) -> Result<Guard> {
     let guard = providers(service, config)?;
     global::set_meter_provider(guard.meter.clone());
-    // The audit log does not depend on the log level; actix tells of each of its threads at `info`, and calls it an error when a stranger speaks
+    subscriber(service, config, &guard, sink)?.try_init().context("telemetry is installed already")?;
+    Ok(guard)
+}
+
+fn subscriber(
+    service: &'static str,
+    config: &Telemetry,
+    guard: &Guard,
+    sink: Sink,
+) -> Result<impl Subscriber + Send + Sync + 'static> {
+    // The audit log does not depend on the log level, nor do the spans that say where an audit line came from: they have its target. actix tells of each of its threads at `info`, and calls it an error when a stranger speaks
     // no HTTP, which `listener` tells.
     let filter =
         EnvFilter::try_new(format!("actix_server=warn,actix_http::h1::dispatcher=off,{},audit=info", config.log))
@@ -59,13 +70,7 @@ pub fn init_with(service: &'static str, config: &Telemetry, sink: Sink) -> Resul
         LogFormat::Json => JsonLines::new(service, sink).boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer().with_ansi(false).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(spans)
-        .with(logs)
-        .try_init()
-        .context("telemetry is installed already")?;
-    Ok(guard)
+    Ok(tracing_subscriber::registry().with(filter).with(spans).with(logs))
 }
 
 impl Guard {
@@ -96,3 +101,6 @@ fn providers(service: &'static str, config: &Telemetry) -> Result<Guard> {
     }
     Ok(Guard { tracer: tracer.build(), meter: meter.build() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::pki::Pki;
 use crate::probe;
@@ -16,6 +18,8 @@ type Words = &'static [&'static [u8]];
 struct Stranger {
     port: u16,
     heard: Vec<u8>,
+    /// How long it was connected.
+    stayed: Duration,
 }
 
 impl Stranger {
@@ -26,14 +30,14 @@ impl Stranger {
             socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
             let port = socket.local_addr().unwrap().port();
             let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-            let mut heard = Vec::new();
+            let (begin, mut heard) = (Instant::now(), Vec::new());
             if tls {
                 let client = rustls::ClientConnection::new(config, name).unwrap();
                 converse(&mut rustls::StreamOwned::new(client, socket), words, &mut heard);
             } else {
                 converse(&mut &socket, words, &mut heard);
             }
-            Self { port, heard }
+            Self { port, heard, stayed: begin.elapsed() }
         });
         spoken.await.unwrap()
     }
@@ -63,7 +67,7 @@ impl Stranger {
     }
 }
 
-/// Says one thing, hears the answer, says the next, until the other side is gone or there is nothing left to say.
+/// Says one thing (or nothing), hears the answer, says the next, until the other side is gone or there is nothing left to say.
 fn converse(stream: &mut (impl std::io::Read + std::io::Write), words: &[&[u8]], heard: &mut Vec<u8>) {
     for word in words {
         if stream.write_all(word).and_then(|()| stream.flush()).is_err() {
@@ -119,22 +123,54 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
     INSTALLED.runtime.block_on(async {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
-        let cases: [(bool, Words); 3] =
-            [(false, &[]), (true, &[]), (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"])];
-        for (tls, words) in cases {
-            let stranger = Stranger::says(&pki, running.public.unwrap(), tls, words).await;
+        let cases: [(bool, Words, f64, &str); 5] = [
+            // Until the handshake is given up; of the second one, half a handshake has come.
+            (false, &[b""], 3.0, ""),
+            (false, &[b"\x16\x03\x01\x02\x00\x01"], 3.0, ""),
+            // Until the head is.
+            (true, &[b""], 5.0, "HTTP/1.1 408 "),
+            (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: loc"], 5.0, "HTTP/1.1 408 "),
+            // And this one breaks off.
+            (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"], 0.0, "HTTP/1.1 200 "),
+        ];
+        let strangers = cases.map(|(tls, words, _, _)| Stranger::says(&pki, running.public.unwrap(), tls, words));
+        for (stranger, (tls, words, seconds, answer)) in join_all(strangers).await.into_iter().zip(cases) {
             assert_eq!(stranger.lines().await, Vec::<Value>::new(), "{tls} {words:?}");
+            let heard = String::from_utf8_lossy(&stranger.heard);
+            assert!(heard.starts_with(answer) && heard.is_empty() == answer.is_empty(), "{tls} {words:?}: {heard}");
+            let stayed = stranger.stayed.as_secs_f64();
+            assert!((seconds - 0.1..seconds + 2.0).contains(&stayed), "{tls} {words:?}: {stayed}");
         }
     });
 }
 
 #[test]
-fn what_never_becomes_a_request_is_counted() {
+fn whatever_never_becomes_a_request_is_counted_but_a_flood_of_it_does_not_fill_the_log() {
     INSTALLED.runtime.block_on(async {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
-        Stranger::says(&pki, running.public.unwrap(), true, &[b"GARBAGE\r\n\r\n"]).await;
-        assert!(INSTALLED.receiver.decisions("transport", "refuse").await > 0);
+        // The other tests here refuse some, too, but by far not so many.
+        let flood = 120;
+        let before = INSTALLED.receiver.decisions("transport", "refuse");
+        let begin = Instant::now();
+        let says = || Stranger::says(&pki, running.public.unwrap(), false, &[b"GARBAGE\r\n\r\n"]);
+        let mut strangers = join_all((0..flood).map(|_| says())).await;
+        let seconds = begin.elapsed().as_secs();
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        strangers.push(says().await);
+        let last = strangers.last().unwrap().lines().await;
+        assert_eq!(last.len(), 1, "{last:?}");
+        assert_eq!(last[0]["redoubt.listener"], "public", "{last:?}");
+
+        let ports: Vec<Value> = strangers.iter().map(|stranger| stranger.port.into()).collect();
+        let ours = |line: &Value| line["target"] == "audit" && ports.contains(&line["network.peer.port"]);
+        let lines: Vec<Value> = all_lines().into_iter().filter(ours).collect();
+        let suppressed: u64 = lines.iter().filter_map(|line| line["suppressed"].as_u64()).sum();
+        assert_eq!(lines.len() as u64 + suppressed, flood + 1, "each has its line or is in the count of one");
+        assert!(lines.len() as u64 <= 20 * (seconds + 2) + 1, "{} lines in {seconds} s", lines.len());
+
+        let counted = INSTALLED.receiver.decisions_reach("transport", "refuse", before + flood + 1).await;
+        assert!(counted > before + flood, "{before} before, {counted} after");
     });
 }
 

@@ -38,20 +38,25 @@ impl Receiver {
         panic!("{n} spans of {trace_id} did not arrive: {:?}", self.all_spans(trace_id));
     }
 
-    /// How often that layer has decided so, once somebody has said; metrics come every ten seconds.
-    pub(crate) async fn decisions(&self, layer: &str, outcome: &str) -> u64 {
+    /// How often that layer has decided so, as far as has been said yet; metrics come every ten seconds.
+    pub(crate) fn decisions(&self, layer: &str, outcome: &str) -> u64 {
+        let points = self.points("defense.decisions");
+        let ours = |point: &&Value| attribute(point, "layer") == layer && attribute(point, "outcome") == outcome;
+        let count = |point: &Value| {
+            point["asInt"].as_str().map_or_else(|| point["asInt"].as_u64(), |text| text.parse().ok()).unwrap()
+        };
+        points.iter().rev().find(ours).map_or(0, count)
+    }
+
+    /// [`Self::decisions`] once there are `n`, or after a while.
+    pub(crate) async fn decisions_reach(&self, layer: &str, outcome: &str, n: u64) -> u64 {
         for _ in 0..150 {
-            let points = self.points("defense.decisions");
-            let ours = |point: &&Value| attribute(point, "layer") == layer && attribute(point, "outcome") == outcome;
-            if let Some(point) = points.iter().rev().find(ours) {
-                return point["asInt"]
-                    .as_str()
-                    .map_or_else(|| point["asInt"].as_u64(), |text| text.parse().ok())
-                    .unwrap();
+            if self.decisions(layer, outcome) >= n {
+                break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        0
+        self.decisions(layer, outcome)
     }
 
     fn points(&self, name: &str) -> Vec<Value> {
