@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use api::attestation::{App, Challenge, Platform, Purpose, RequestChallenge};
+use api::attestation::{App, Assert, Assertion, Attest, Challenge, Platform, Purpose, RequestChallenge};
 use crypto::b64;
 use crypto::hpke::KeyPair;
 use crypto::p256::SigningKey;
-use identity::{Jwk, Thumbprint, evidence, jose};
+use identity::{DeviceSigner, Jwk, Thumbprint, evidence, jose};
+use mobile_sdk::{Attestor, DeviceKeys, KeySlot};
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
 use testkit::phone::ios::{IosAttack, IosPhone, IosProfile};
 use testkit::pki::{Pki, TestRoot};
@@ -25,6 +26,8 @@ use crate::hooked::now;
 use crate::phone::CLIENT_ID;
 use crate::stack::Stack;
 
+/// Where each phone has its one key.
+const SLOT: KeySlot = KeySlot::First;
 /// Answers that are looked at together.
 const TOGETHER: usize = 10;
 
@@ -138,10 +141,15 @@ struct Phones {
     roots: Arc<Roots>,
 }
 
-/// A phone as attestation sees it.
-enum Device {
-    Android(Arc<AndroidPhone>),
-    Ios(Arc<IosPhone>, Arc<SigningKey>),
+/// A phone's hardware, as the SDK drives it.
+trait Hardware: DeviceKeys + Attestor {}
+
+impl<T: DeviceKeys + Attestor> Hardware for T {}
+
+/// A phone with the app on it.
+struct Device {
+    hardware: Arc<dyn Hardware>,
+    app: App,
 }
 
 impl Phones {
@@ -173,118 +181,102 @@ impl Phones {
 
     fn device(&self, lie: Lie, lies: bool) -> Result<Device> {
         let Roots { google, apple, other } = &*self.roots;
-        Ok(match (lie, lies) {
-            (Lie::Repackaged, true) => Device::Android(AndroidPhone::new(google, DeviceProfile::repackaged())?),
-            (Lie::OtherRoot, true) => Device::Android(AndroidPhone::new(other, DeviceProfile::genuine())?),
-            (Lie::Repackaged | Lie::OtherRoot, false) => {
-                Device::Android(AndroidPhone::new(google, DeviceProfile::genuine())?)
-            }
+        let android = |root, profile| {
+            let phone = AndroidPhone::new(root, profile)?;
+            anyhow::Ok(Device { app: phone.app(), hardware: phone })
+        };
+        match (lie, lies) {
+            (Lie::Repackaged, true) => android(google, DeviceProfile::repackaged()),
+            (Lie::OtherRoot, true) => android(other, DeviceProfile::genuine()),
+            (Lie::Repackaged | Lie::OtherRoot, false) => android(google, DeviceProfile::genuine()),
             (Lie::OtherKey, lies) => {
                 let attack = lies.then_some(IosAttack::OtherKey);
-                Device::Ios(
-                    IosPhone::new(apple, IosProfile { attack, ..IosProfile::genuine() })?,
-                    Arc::new(SigningKey::generate()),
-                )
+                let phone = IosPhone::new(apple, IosProfile { attack, ..IosProfile::genuine() })?;
+                Ok(Device { app: phone.app(), hardware: phone })
             }
-        })
+        }
     }
 
     async fn enroll(&self, device: &Device) -> Result<f64> {
-        let asking = Asking::begin(self, device.app(), Purpose::Attestation).await?;
-        let (evidence, key) = match device {
-            Device::Android(phone) => {
-                // The key does not exist yet, and on Android the binding does not name it.
-                let nobody = Jwk::from(SigningKey::generate().public()).thumbprint();
-                let chain = phone.generate_key(&asking.binding(&nobody))?;
-                let certificates: Vec<String> = chain.iter().map(|der| b64::encode_standard(der)).collect();
-                let evidence = json!({"format": "android-key-attestation", "certificates": certificates});
-                (evidence, phone.device_key().context("the phone has no device key")?)
+        let asking = Asking::begin(self, &device.app, Purpose::Attestation).await?;
+        let hardware = &*device.hardware;
+        let (signer, binding) = match device.app.platform {
+            // The key is made with the binding as its challenge, so its thumbprint is not in the binding.
+            Platform::Android => {
+                let binding = asking.binding(&Jwk::from(SigningKey::generate().public()).thumbprint());
+                (hardware.create(SLOT, &binding).await?, binding)
             }
-            Device::Ios(phone, key) => {
-                let (id, object) = phone.attest_key(&asking.binding(&thumbprint(key)))?;
-                let (id, object) = (b64::encode_standard(&id), b64::encode_standard(&object));
-                let evidence = json!({"format": "apple-app-attest", "key_id": id, "attestation_object": object});
-                (evidence, key.clone())
+            Platform::Ios => {
+                let signer = hardware.create(SLOT, &asking.bytes).await?;
+                let binding = asking.binding(&signer.public().thumbprint());
+                (signer, binding)
             }
         };
-        asking.ask("/v1/attestations", &key, ("evidence", evidence)).await
+        let evidence = hardware.attest(SLOT, &binding).await?;
+        let request = Attest {
+            challenge: asking.challenge.clone(),
+            platform: device.app.platform,
+            client_id: CLIENT_ID.to_owned(),
+            app: device.app.clone(),
+            device_key: signer.public().to_value(),
+            session_public_key: b64::encode(&asking.session.public()),
+            proof: asking.proof(&*signer, &binding, &evidence.parts())?,
+            evidence,
+        };
+        asking.ask("/v1/attestations", &request).await
     }
 
     async fn renew(&self, device: &Device) -> Result<f64> {
-        let asking = Asking::begin(self, device.app(), Purpose::Assertion).await?;
-        let (assertion, key) = match device {
-            Device::Android(phone) => (Value::Null, phone.device_key().context("the phone has no device key")?),
-            Device::Ios(phone, key) => {
-                let asserted = phone.generate_assertion(&asking.binding(&thumbprint(key)))?;
-                let (id, object) = asserted.context("the phone has not attested")?;
-                let (id, object) = (b64::encode_standard(&id), b64::encode_standard(&object));
-                let assertion = json!({"format": "apple-app-attest", "key_id": id, "assertion_object": object});
-                (assertion, key.clone())
-            }
+        let asking = Asking::begin(self, &device.app, Purpose::Assertion).await?;
+        let signer = device.hardware.load(SLOT).await?.context("the phone has no device key")?;
+        let binding = asking.binding(&signer.public().thumbprint());
+        let assertion = device.hardware.assert(SLOT, &binding).await?;
+        let shown = assertion.as_ref().map(Assertion::parts).unwrap_or_default();
+        let request = Assert {
+            challenge: asking.challenge.clone(),
+            platform: device.app.platform,
+            client_id: CLIENT_ID.to_owned(),
+            app: device.app.clone(),
+            device_key: signer.public().to_value(),
+            session_public_key: b64::encode(&asking.session.public()),
+            proof: asking.proof(&*signer, &binding, &shown)?,
+            assertion,
         };
-        asking.ask("/v1/assertions", &key, ("assertion", assertion)).await
+        asking.ask("/v1/assertions", &request).await
     }
-}
-
-impl Device {
-    fn app(&self) -> App {
-        match self {
-            Self::Android(phone) => phone.app(),
-            Self::Ios(phone, _) => phone.app(),
-        }
-    }
-}
-
-fn thumbprint(key: &SigningKey) -> Thumbprint {
-    Jwk::from(key.public()).thumbprint()
-}
-
-/// The texts of evidence in the order of the wire type, its format aside.
-fn parts(evidence: &Value) -> Vec<&str> {
-    let texts = |name: &str| evidence.get(name).and_then(Value::as_str);
-    let certificates = evidence.get("certificates").and_then(Value::as_array).into_iter().flatten();
-    let object = ["key_id", "attestation_object", "assertion_object"].into_iter().filter_map(texts);
-    certificates.filter_map(Value::as_str).chain(object).collect()
 }
 
 /// One request in the making.
 struct Asking<'a> {
     phones: &'a Phones,
-    app: App,
-    challenge: Challenge,
+    app: &'a App,
+    challenge: String,
     bytes: Vec<u8>,
     session: KeyPair,
 }
 
 impl<'a> Asking<'a> {
-    async fn begin(phones: &'a Phones, app: App, purpose: Purpose) -> Result<Self> {
+    async fn begin(phones: &'a Phones, app: &'a App, purpose: Purpose) -> Result<Self> {
         let ask = RequestChallenge { platform: app.platform, purpose };
         let answer = phones.http.post(format!("{}/v1/challenges", phones.url)).json(&ask).send().await?;
-        let challenge: Challenge = answer.error_for_status()?.json().await?;
-        let bytes = b64::decode(&challenge.challenge)?;
-        Ok(Self { phones, app, challenge, bytes, session: KeyPair::generate() })
+        let Challenge { challenge, .. } = answer.error_for_status()?.json().await?;
+        Ok(Self { phones, app, bytes: b64::decode(&challenge)?, challenge, session: KeyPair::generate() })
     }
 
     fn binding(&self, jkt: &Thumbprint) -> [u8; 32] {
-        let platform: Platform = self.app.platform;
-        evidence::binding(platform, &self.bytes, jkt, &self.session.public(), CLIENT_ID, &self.app)
+        let app = self.app;
+        evidence::binding(app.platform, &self.bytes, jkt, &self.session.public(), CLIENT_ID, app)
+    }
+
+    fn proof(&self, signer: &dyn DeviceSigner, binding: &[u8; 32], shown: &[&str]) -> Result<String> {
+        let hash = b64::encode(&evidence::shown(binding, shown));
+        let claims = json!({"challenge": self.challenge, "evidence_hash": hash, "iat": now()});
+        Ok(jose::sign_es256(signer, &jose::Header::new("redoubt-instance-proof+jwt"), &claims)?)
     }
 
     /// Microseconds from the first byte of the request to the whole answer; the making of evidence is not in it.
-    async fn ask(self, path: &str, key: &Arc<SigningKey>, (name, shown): (&str, Value)) -> Result<f64> {
-        let jwk = Jwk::from(key.public());
-        let challenge = &self.challenge.challenge;
-        let hash = b64::encode(&evidence::shown(&self.binding(&jwk.thumbprint()), &parts(&shown)));
-        let claims = json!({"challenge": challenge, "evidence_hash": hash, "iat": now()});
-        let mut body = json!({
-            "challenge": challenge, "platform": self.app.platform, "client_id": CLIENT_ID, "app": self.app,
-            "device_key": jwk.to_value(), "session_public_key": b64::encode(&self.session.public()),
-            "proof": jose::sign_es256(&**key, &jose::Header::new("redoubt-instance-proof+jwt"), &claims)?,
-        });
-        if let (Some(body), false) = (body.as_object_mut(), shown.is_null()) {
-            body.insert(name.to_owned(), shown);
-        }
-        let request = self.phones.http.post(format!("{}{path}", self.phones.url)).json(&body).build()?;
+    async fn ask(self, path: &str, body: &impl Serialize) -> Result<f64> {
+        let request = self.phones.http.post(format!("{}{path}", self.phones.url)).json(body).build()?;
         let began = crate::instant();
         let answer = self.phones.http.execute(request).await?;
         let status = answer.status();

@@ -23,7 +23,7 @@ use crate::evidence::apple::Asserted;
 use crate::evidence::chain::Anchors;
 use crate::evidence::policy::{AndroidPolicy, AppleEnvironment, ApplePolicy};
 use crate::evidence::revocation::{LIST_LIMIT, StatusList};
-use crate::evidence::{Examination, Failed, Reason, android, apple};
+use crate::evidence::{Examination, Failed, Reason, android, apple, broken};
 use crate::verdicts::Verdict;
 
 /// Seconds that the clock which dated the list may be ahead of ours.
@@ -190,8 +190,7 @@ impl Examiner {
         };
         let rules =
             [(level >= minimum_level, Reason::LevelTooLow), (build.at_least(minimum_build), Reason::BuildRefused)];
-        let mut failed =
-            Failed::sort(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect(), shadow);
+        let mut failed = Failed::sort(broken(rules), shadow);
         let Some(parts) = kept else { return failed };
         if let (Platform::Android, Some(policy)) = (platform, &self.android_policy) {
             let revoked = self.revoked().list;

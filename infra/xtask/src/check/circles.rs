@@ -135,9 +135,7 @@ fn start<'p>(modules: &Modules, from: &[String], path: &'p [String]) -> Option<(
 
 impl Module {
     fn read(file: &Source) -> Self {
-        // A file's own tests stand at its end.
-        let text = file.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let words = words(text);
+        let words = words(file.program());
         let (mut uses, mut paths) = (Vec::new(), Vec::new());
         let mut words = words.iter().map(String::as_str).peekable();
         let mut before = "";

@@ -49,8 +49,7 @@ fn is_held(path: &str) -> bool {
 }
 
 fn complaints(file: &Source) -> Complaints {
-    // A file's own tests stand at its end.
-    let lines: Vec<&str> = file.text.lines().take_while(|line| *line != "#[cfg(test)]").collect();
+    let lines: Vec<&str> = file.program().lines().collect();
     let mut complaints = Vec::new();
     let mut before = "";
     for (number, line) in lines.iter().enumerate() {

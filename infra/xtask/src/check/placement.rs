@@ -77,8 +77,7 @@ impl Rule {
         if self.allows(&file.path) || !self.is_about(&file.path) {
             return None;
         }
-        // A file's own tests stand at its end.
-        let text = file.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let text = file.program();
         let relevant =
             self.when.is_empty() || text.lines().any(|line| self.when.iter().any(|sign| code(line).contains(sign)));
         let used = |line: &str| self.crates.iter().any(|name| mentions(code(line), name));

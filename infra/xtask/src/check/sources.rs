@@ -14,6 +14,13 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
+impl Source {
+    /// Rust code without the file's own tests, which stand at its end.
+    pub(super) fn program(&self) -> &str {
+        self.text.split_once("#[cfg(test)]\nmod ").map_or(&self.text, |(program, _)| program)
+    }
+}
+
 /// A rule of thumb made a rule for the code that people read.
 const MOST_LINES: usize = 400;
 

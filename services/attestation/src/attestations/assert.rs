@@ -21,7 +21,7 @@ use super::issue::Names;
 use super::presented::Fields;
 use crate::challenges::{self, time};
 use crate::error::Error;
-use crate::evidence::{Failed, Reason};
+use crate::evidence::{Failed, Reason, broken};
 use crate::instances::store::{self, Instance};
 use crate::state::State;
 use crate::verdicts::{self, Verdict};
@@ -125,10 +125,9 @@ fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
         && known.app_id == presented.app.id
         && known.client_id == presented.client_id;
     let rules = [(!known.decoyed, Reason::Sticky), (known.believed, Reason::NotBelieved), (same, Reason::AppMismatch)];
-    let refusals = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect();
     // An update that has not attested yet, or a phone that would like to pass the floor.
     let notes = if *build == presented.app.build { Vec::new() } else { vec![Reason::BuildMismatch] };
-    Failed { refusals, notes }
+    Failed { refusals: broken(rules), notes }
 }
 
 /// The assertion is by this instance's App Attest key, about this request, and its counter is new.

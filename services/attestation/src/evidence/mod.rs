@@ -48,6 +48,11 @@ pub struct Examination {
     pub assertion_key: Option<AssertionKey>,
 }
 
+/// The reasons of the rules that do not hold.
+pub(crate) fn broken(rules: impl IntoIterator<Item = (bool, Reason)>) -> Vec<Reason> {
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+}
+
 /// Rules that do not hold, by what comes of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failed {

@@ -4,25 +4,28 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use attestation::config::{Mode, TestRoots};
+use attestation::config::{Config, Mode, TestRoots};
 use attestation::evidence::policy::AppleEnvironment;
 use runtime::Clock as _;
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
 
-use crate::world::{Phone, World};
+use crate::world::{Phone, World, with_list};
+
+/// As nobody but genuine phones sees it.
+fn in_production(config: &mut Config) {
+    config.policy.mode = Mode::Production;
+    config.policy.test_roots = TestRoots::default();
+    config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_believes_no_emulated_phone() {
     let list = r#"{"entries":{}}"#;
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, list).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+        with_list(config, list);
+        in_production(config);
     })
     .await;
     for phone in [Phone::android(&world, DeviceProfile::genuine()), Phone::ios(&world, IosProfile::genuine())] {
@@ -41,14 +44,10 @@ async fn a_revocation_list_that_is_too_old_or_from_the_future_stops_android_and_
 
 async fn stops_android(fetched: u64) {
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{}}"#).unwrap();
+        let file = with_list(config, r#"{"entries":{}}"#);
         let fetched = UNIX_EPOCH + Duration::from_secs(fetched);
         File::options().write(true).open(&file).unwrap().set_modified(fetched).unwrap();
-        config.revocation.file = Some(file);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+        in_production(config);
     })
     .await;
     let (reply, _) = Phone::android(&world, DeviceProfile::genuine()).enroll(&world).await;
@@ -62,10 +61,8 @@ async fn stops_android(fetched: u64) {
 async fn a_refreshed_list_takes_effect_and_a_broken_one_does_not() {
     let mut path = None;
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"f92009e853b6b045":{"status":"SUSPENDED"}}}"#).unwrap();
+        let file = with_list(config, r#"{"entries":{"f92009e853b6b045":{"status":"SUSPENDED"}}}"#);
         File::options().write(true).open(&file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
-        config.revocation.file = Some(file.clone());
         config.revocation.reload_seconds = 1;
         path = Some(file);
     })
@@ -99,9 +96,9 @@ async fn a_list_of_the_same_second_takes_effect_and_an_odd_entry_is_listed() {
         File::options().write(true).open(file).unwrap().set_modified(modified).unwrap();
     };
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#, 1_000);
-        config.revocation.file = Some(file.clone());
+        let list = r#"{"entries":{"1f":{"status":"REVOKED"}}}"#;
+        let file = with_list(config, list);
+        write(&file, list, 1_000);
         config.revocation.reload_seconds = 1;
         path = Some(file);
     })
@@ -125,9 +122,8 @@ async fn a_list_of_the_same_second_takes_effect_and_an_odd_entry_is_listed() {
 async fn a_list_that_has_lost_its_entries_does_not_replace_a_full_one() {
     let mut path = None;
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
-        (config.revocation.file, config.revocation.reload_seconds) = (Some(file.clone()), 1);
+        let file = with_list(config, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#);
+        config.revocation.reload_seconds = 1;
         path = Some(file);
     })
     .await;
@@ -154,12 +150,9 @@ async fn a_list_that_has_lost_its_entries_does_not_replace_a_full_one() {
 async fn a_list_that_stays_grows_old() {
     let mut path = None;
     let world = World::with(|config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
-        (config.revocation.file, config.revocation.reload_seconds) = (Some(file.clone()), 1);
-        config.policy.mode = Mode::Production;
-        config.policy.test_roots = TestRoots::default();
-        config.policy.apple.as_mut().unwrap().environment = AppleEnvironment::Production;
+        let file = with_list(config, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#);
+        config.revocation.reload_seconds = 1;
+        in_production(config);
         path = Some(file);
     })
     .await;

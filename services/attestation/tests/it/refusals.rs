@@ -200,9 +200,8 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
     let message = refusal(floor).await;
     assert!(message.contains("policy.android.minimum_build"), "{message}");
     let cut_off = |config: &mut Config| {
-        let file = config.keys.master_file.with_file_name("status.json");
-        std::fs::write(&file, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#).unwrap();
-        (config.revocation.file, config.revocation.minimum_entries) = (Some(file), 2);
+        world::with_list(config, r#"{"entries":{"1f":{"status":"REVOKED"}}}"#);
+        config.revocation.minimum_entries = 2;
     };
     let message = refusal(cut_off).await;
     assert!(message.contains("revocation.minimum_entries"), "{message}");

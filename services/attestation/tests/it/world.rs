@@ -1,6 +1,7 @@
 //! The service on real sockets with a real database, and phones to speak to it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::attestation::{App, Assertion, Evidence, Platform};
@@ -218,6 +219,14 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
         },
         revocation: Revocation::default(),
     }
+}
+
+/// Has the revocation list in a file with this text; where it is.
+pub(crate) fn with_list(config: &mut Config, text: &str) -> PathBuf {
+    let file = config.keys.master_file.with_file_name("status.json");
+    std::fs::write(&file, text).unwrap();
+    config.revocation.file = Some(file.clone());
+    file
 }
 
 fn android_policy() -> AndroidPolicy {

@@ -49,14 +49,20 @@ async fn many_tries_at_once_are_many_tries() {
     assert_eq!(replies.iter().filter(|reply| reply.status == 429).count(), 11);
 }
 
+/// Somebody new logs in with this client and has tokens; their address.
+async fn somebody_with(world: &World, client: &Client) -> String {
+    let (mut browser, pushed) = Browser::at_login(world, client).await;
+    let email = browser.register_anybody().await;
+    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
+    assert_eq!(client.redemption(world, &code, &pushed.verifier).await.send(world).await.status, 200);
+    email
+}
+
 #[tokio::test]
 async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
     let world = World::start().await;
     let phone = Client::app();
-    let (mut browser, pushed) = Browser::at_login(&world, &phone).await;
-    let email = browser.register_anybody().await;
-    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
-    assert_eq!(phone.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    let email = somebody_with(&world, &phone).await;
     for _ in 0..6 {
         fail(&world, &Client::app(), &email).await;
     }
@@ -74,10 +80,7 @@ async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
 async fn a_web_clients_key_makes_no_device_known() {
     let world = World::start().await;
     let web = Client::partner(&world);
-    let (mut browser, pushed) = Browser::at_login(&world, &web).await;
-    let known = browser.register_anybody().await;
-    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
-    assert_eq!(web.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    let known = somebody_with(&world, &web).await;
     for email in [known.as_str(), "nobody-on-the-web@example.org"] {
         for _ in 0..5 {
             fail(&world, &Client::app(), email).await;
@@ -91,10 +94,7 @@ async fn a_web_clients_key_makes_no_device_known() {
 async fn a_device_that_is_only_named_does_not_lock_its_owner_out() {
     let world = World::start().await;
     let phone = Client::app();
-    let (mut browser, pushed) = Browser::at_login(&world, &phone).await;
-    let email = browser.register_anybody().await;
-    let code = crate::browser::parameter(&browser.decide("allow").await, "code").unwrap();
-    assert_eq!(phone.redemption(&world, &code, &pushed.verifier).await.send(&world).await.status, 200);
+    let email = somebody_with(&world, &phone).await;
     let web = Client::partner(&world);
     for _ in 0..6 {
         let (mut draft, _) = web.par(&world).await;

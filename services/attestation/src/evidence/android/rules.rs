@@ -3,8 +3,8 @@
 //! Whatever decides about the key itself is read from the *hardware* list: the software list is what the system says, and the
 //! system is what is in question.
 
-use super::super::Reason;
 use super::super::policy::{AndroidPolicy, Level};
+use super::super::{Reason, broken};
 use super::authorization::{ApplicationId, AuthorizationList, BootState};
 use super::key_description::{KeyDescription, certificates_issued};
 use super::path::Path;
@@ -74,7 +74,7 @@ pub(super) fn floors(path: &Path<'_, '_>, key: &KeyDescription, policy: &Android
         (policy.maximum_issued == 0 || issued <= policy.maximum_issued, Reason::CertificateFarm),
     ];
     let mut failed = version::failed(path, key, policy);
-    failed.extend(rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason));
+    failed.extend(broken(rules));
     failed
 }
 

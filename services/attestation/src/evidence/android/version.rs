@@ -4,8 +4,8 @@
 //! An attesting key that has leaked out of an old phone describes what its thief likes, and thieves like new versions. What cannot be
 //! described away is what stands in the certificate: when it was issued, and by which way it was.
 
-use super::super::Reason;
 use super::super::policy::{AndroidPolicy, RequiredProvisioning};
+use super::super::{Reason, broken};
 use super::key_description::KeyDescription;
 use super::path::{Path, Provisioning};
 
@@ -46,7 +46,7 @@ pub(super) fn failed(path: &Path<'_, '_>, key: &KeyDescription, policy: &Android
         ),
         (version < WITH_MODULE_HASH || module_hash.is_some(), Reason::ModuleHashMissing),
     ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+    broken(rules)
 }
 
 fn is_provisioned_as_asked(found: Provisioning, version: u64, asked: RequiredProvisioning) -> bool {

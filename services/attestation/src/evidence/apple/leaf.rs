@@ -9,10 +9,10 @@
 use x509_parser::der_parser::oid;
 use x509_parser::der_parser::oid::Oid;
 
-use super::super::Reason;
 use super::super::chain::Certificate;
 use super::super::der::{DerError, OCTET_STRING, Reader, Tag};
 use super::super::policy::ApplePolicy;
+use super::super::{Reason, broken};
 
 /// Properties of the key: among them the app's id.
 const KEY_USAGE: Oid<'static> = oid!(1.2.840.113635.100.8.5);
@@ -72,7 +72,7 @@ impl<'a> Told<'a> {
             // A Mac boots what its owner likes, unless its security is full.
             (platform != Some(MAC) || self.asks_for_mac_security, Reason::MacSecurity),
         ];
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason).collect()
+        broken(rules)
     }
 }
 
