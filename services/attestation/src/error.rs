@@ -4,11 +4,15 @@
 //! and an answer of the usual shape.
 
 use api::problem::code;
-use runtime::Problem;
+use runtime::audit::{self, Who};
+use runtime::{Problem, metrics};
 use storage::{Retry, StorageError};
 
 /// The instance is not known: it must attest first.
 pub const INSTANCE_UNKNOWN: &str = "attestation.instance_unknown";
+
+/// The name of what refuses here, in metrics and audit log.
+const LAYER: &str = "attestation";
 
 /// Why a request is refused honestly.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,29 @@ pub enum Error {
 impl Retry for Error {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Storage(error) if error.is_transient())
+    }
+}
+
+impl Error {
+    /// The stable word for the audit log. What is our own fault has none: its cause is in the error log.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid { field: "proof", .. } => Some("proof_invalid"),
+            Self::Invalid { .. } => Some("field_invalid"),
+            Self::Challenge => Some("challenge_invalid"),
+            Self::Evidence { .. } => Some("evidence_malformed"),
+            Self::InstanceUnknown => Some("instance_unknown"),
+            Self::RevocationStale | Self::Internal(_) | Self::Storage(_) => None,
+        }
+    }
+
+    /// The problem for the caller. Nothing that would say who it is has been proven, so the line in the audit log says only from where.
+    pub(crate) fn refuse(self) -> Problem {
+        if let Some(reason) = self.reason() {
+            metrics::decision(LAYER, "refuse");
+            audit::refused(LAYER, reason, Who::default());
+        }
+        self.into()
     }
 }
 

@@ -12,7 +12,8 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use identity::Principal;
 use identity::message_signature::{self, ResponseParts};
 use runtime::audit::{self, Who};
-use runtime::{Clock, Problem, RequestId, extract, metrics};
+use runtime::extract::{self, BodyError};
+use runtime::{Clock, Problem, RequestId, metrics};
 
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
@@ -65,7 +66,7 @@ impl Pipeline {
     ) -> Result<Bytes, Box<Problem>> {
         self.judge(Needs::Head, inbound, facts).await?;
         let (head, payload) = request.parts_mut();
-        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
+        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await.map_err(BodyError::refuse)?;
         inbound.now = self.clock.unix();
         self.judge(Needs::Body, inbound, facts).await?;
         Ok(inbound.body.clone())

@@ -17,22 +17,27 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::Problem;
+use crate::{Problem, audit, metrics};
 
 /// Bytes of a JSON body, unless a route says otherwise.
 pub const JSON_LIMIT: usize = 64 * 1024;
 /// Levels of nesting of a JSON body.
 const DEPTH_LIMIT: usize = 32;
-/// So much of a body is always read: no flood of large bodies stops the small ones, which are all that honest callers send.
-const SMALL: usize = 8 * 1024;
+/// So much of a body is always read: no flood of large bodies stops the small ones, which are all that honest callers send. The largest is
+/// an iPhone's evidence, of some 8 KiB.
+const SMALL: usize = 16 * 1024;
 /// Bytes beyond that of bodies that are being read at a time, in the whole process: most are of callers that nobody knows yet.
 static ROOM: Semaphore = Semaphore::const_new(32 * 1024 * 1024);
+
+/// The name of what refuses here, in metrics and audit log.
+const LAYER: &str = "request";
 
 /// Put into a route's `app_data` to take larger (or only smaller) bodies there.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonLimit(pub usize);
 
-/// A JSON body, strictly: media type, size, depth, no unknown or doubled field, nothing after it.
+/// A JSON body: media type, size, depth, no field that the type does not have and none twice, nothing after it. Free-form members are taken
+/// as they are, and a list stands for an object with its fields in order, as `serde` reads them.
 #[derive(Debug, Clone)]
 pub struct ApiJson<T>(pub T);
 
@@ -45,46 +50,112 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
         let media_type = is_json(request.content_type());
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
+            let refused = |problem: Problem| {
+                refuse("body_invalid");
+                problem
+            };
             if !media_type {
-                return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                    .detail("send `Content-Type: application/json`"));
+                return Err(refused(
+                    Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+                        .detail("send `Content-Type: application/json`"),
+                ));
             }
-            Ok(Self(json(&read_body(&request, &mut payload, limit).await?)?))
+            let body = read_body(&request, &mut payload, limit).await.map_err(BodyError::refuse)?;
+            Ok(Self(json(&body).map_err(refused)?))
         })
     }
 }
 
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It has more bytes than this.
+    #[error("the body has more than {0} bytes")]
+    TooLarge(usize),
+    /// It has not arrived in time.
+    #[error("the body did not arrive in time")]
+    Late,
+    /// The client ended it before its end, or framed it wrongly.
+    #[error("the body broke off")]
+    BrokenOff,
+    /// Too many large bodies are being read.
+    #[error("there is no room for the body")]
+    NoRoom,
+}
+
+impl BodyError {
+    /// The stable word for the audit log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "body_too_large",
+            Self::Late => "body_late",
+            Self::BrokenOff => "body_broken_off",
+            Self::NoRoom => "body_no_room",
+        }
+    }
+
+    /// The status that says so.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Late => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokenOff => StatusCode::BAD_REQUEST,
+            Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Counts it, writes its line in the audit log, and says it to the caller.
+    pub fn refuse(self) -> Problem {
+        refuse(self.reason());
+        match self {
+            Self::TooLarge(limit) => Problem::of_status(self.status()).detail(format!("at most {limit} bytes")),
+            Self::Late => Problem::of_status(self.status()),
+            Self::BrokenOff => Problem::invalid("the body broke off"),
+            Self::NoRoom => Problem::busy(1),
+        }
+    }
+}
+
+fn refuse(reason: &'static str) {
+    metrics::decision(LAYER, "refuse");
+    audit::refused(LAYER, reason, audit::Who::default());
+}
+
 /// Reads a whole body of at most `limit` bytes. The one way to read one; a route that takes no body needs none.
-pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
-    let too_large = || Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes"));
+///
+/// # Errors
+///
+/// [`BodyError`], of which nobody was told yet.
+pub async fn read_body(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Bytes, BodyError> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     // What is not a length was refused before it came here.
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+        return Err(BodyError::TooLarge(limit));
     }
     let mut body = BytesMut::new();
     let mut taken = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| broken_off(&error))?;
         if body.len() + chunk.len() > limit {
-            return Err(too_large());
+            return Err(BodyError::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
         let beyond = chunk.len().min(body.len().saturating_sub(SMALL));
         if beyond > 0 {
-            let beyond = u32::try_from(beyond).map_err(|_| too_large())?;
-            taken.push(ROOM.try_acquire_many(beyond).map_err(|_| Problem::busy(1))?);
+            let beyond = u32::try_from(beyond).map_err(|_| BodyError::TooLarge(limit))?;
+            taken.push(ROOM.try_acquire_many(beyond).map_err(|_| BodyError::NoRoom)?);
         }
     }
     Ok(body.freeze())
 }
 
-fn broken_off(error: &PayloadError) -> Problem {
+fn broken_off(error: &PayloadError) -> BodyError {
     match error {
-        PayloadError::Io(cause) if cause.kind() == ErrorKind::TimedOut => {
-            Problem::of_status(StatusCode::REQUEST_TIMEOUT)
+        PayloadError::Io(cause) if cause.kind() == ErrorKind::TimedOut => BodyError::Late,
+        error => {
+            tracing::debug!(cause = %error, "a body broke off");
+            BodyError::BrokenOff
         }
-        _ => Problem::invalid("the body broke off"),
     }
 }
 

@@ -3,20 +3,19 @@
 //! What never becomes a request (no TLS, no HTTP, a head that is too long) is answered deep in the framework, and its `HttpServer` throws the
 //! reason away. So a listener is made here of the parts that `HttpServer` is made of, and each connection that ends for such a reason is one
 //! decision in the metrics and, within the bound of `transport`, one line in the audit log. One that says nothing, or breaks off, is nobody's
-//! fault; nor does one that is too slow have a line: its handshake is given up after 3 s, its head gets a 408 after 5 s, which the
-//! framework reports as a normal end.
+//! fault, and has none.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::HttpService;
 use actix_http::error::{DispatchError, ParseError};
+use actix_http::{HttpService, Protocol};
 use actix_server::ServerHandle;
-use actix_service::{IntoServiceFactory as _, Service as _, ServiceFactoryExt as _, apply_fn_factory, map_config};
+use actix_service::{IntoServiceFactory as _, Service, ServiceFactoryExt as _, apply_fn_factory, map_config};
 use actix_tls::accept::TlsError;
-use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::dev::{AppConfig, Extensions};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
@@ -25,6 +24,7 @@ use anyhow::{Result, anyhow};
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 
+use crate::connection::{Connection, HEAD};
 use crate::middleware::{Side, Treatment, surround};
 use crate::service::Configure;
 use crate::transport::Refusals;
@@ -52,11 +52,10 @@ pub(crate) struct Place {
     pub(crate) connections: usize,
 }
 
-/// Not refused here: a head whose lines end with LF alone. RFC 9112 §2.2 lets a server take it; httparse does, and nothing
-/// shows the bytes of a head, or of the stream under it, to anybody else. What it could smuggle past a proxy
-/// is bounded by the proxy's own connection: no listener of ours trusts what another hop says of a request.
-pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
+/// Listens and answers with `routes`, under TLS as `tls` has it.
+pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
     let treatment = at.treatment;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let socket = socket(at.address).map_err(|error| bind_error(at, &error))?;
     let address = socket.local_addr()?;
     let builder = actix_server::Server::build()
@@ -82,19 +81,20 @@ pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<
                 let ending = ending.clone();
                 async move { ending.notified().await }
             })
-            .client_request_timeout(Duration::from_secs(5))
+            .client_request_timeout(HEAD)
             .client_disconnect_timeout(Duration::from_secs(2))
             .keep_alive(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .on_connect_ext(|connection: &TlsStream<TcpStream>, data: &mut Extensions| {
-                peer::on_connect(connection, data);
-                watch::on_connect(connection, data);
+            .on_connect_ext(|connection: &Connection, data: &mut Extensions| {
+                peer::on_connect(connection.tls(), data);
+                watch::on_connect(connection.tls(), data);
             })
             // Nothing asks the framework for the server's own name: it stands in the configuration.
             .finish(map_config(app, |()| AppConfig::default()))
-            .rustls_0_23(tls.clone());
-        apply_fn_factory(http, move |stream: TcpStream, http| {
-            let (peer, ended) = (stream.peer_addr(), http.call(stream));
+            .map_err(TlsError::Service);
+        let http = apply_fn_factory(http, converse);
+        let tls = Acceptor::new(tls.clone()).map_err(TlsError::into_service_error).and_then(http);
+        apply_fn_factory(tls, move |stream: TcpStream, tls| {
+            let (peer, ended) = (stream.peer_addr(), tls.call(stream));
             let refusals = Arc::clone(&refusals);
             async move {
                 let ended = ended.await;
@@ -111,6 +111,28 @@ pub(crate) fn serve(at: Place, tls: ServerConfig, routes: Configure, clock: Arc<
     Ok(Server { address, handle, task: tokio::spawn(running) })
 }
 
+/// How a connection ended that did not end well.
+type End = TlsError<io::Error, DispatchError>;
+
+/// One connection, from its handshake to its end.
+fn converse<S>(stream: TlsStream<TcpStream>, http: &S) -> impl Future<Output = Result<(), End>> + use<S>
+where
+    S: Service<(Connection, Protocol, Option<SocketAddr>), Response = (), Error = End>,
+{
+    let socket = stream.get_ref().0;
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(cause = %error, "a connection sends small packets late");
+    }
+    let peer = socket.peer_addr().ok();
+    let (connection, slow) = Connection::new(stream);
+    let ended = http.call((connection, Protocol::Http1, peer));
+    async move {
+        let ended = ended.await;
+        let malformed = matches!(ended, Err(TlsError::Service(DispatchError::Parse(_))));
+        if slow.is_so() && !malformed { Err(TlsError::Service(DispatchError::SlowRequestTimeout)) } else { ended }
+    }
+}
+
 fn socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
     // Else the port is taken for a minute after the last process.
@@ -120,7 +142,7 @@ fn socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// What the other side did wrong, if it did; what was ours is told to the log.
-fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
+fn fault(error: &End) -> Option<&'static str> {
     match error {
         TlsError::Tls(error) if broke_off(error) => None,
         TlsError::Tls(error) => {
@@ -128,6 +150,7 @@ fn fault(error: &TlsError<io::Error, DispatchError>) -> Option<&'static str> {
             Some("tls_handshake")
         }
         TlsError::Service(DispatchError::Parse(ParseError::TooLarge)) => Some("head_too_large"),
+        TlsError::Service(DispatchError::SlowRequestTimeout) => Some("head_too_slow"),
         // Nothing was said, or half a handshake, which the framework does not tell apart; of the stream and not of what stood in it; or the
         // request was answered, and its own line says why.
         TlsError::Timeout

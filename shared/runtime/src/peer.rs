@@ -1,6 +1,5 @@
 //! Who is at the other end of an internal connection: the SPIFFE id in the client's certificate.
 
-use std::any::Any;
 use std::fmt;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -57,10 +56,7 @@ pub(crate) fn of_certificate(der: &[u8]) -> Option<PeerId> {
 }
 
 /// actix's `on_connect`: keeps the peer's id with the connection.
-pub(crate) fn on_connect(connection: &dyn Any, data: &mut Extensions) {
-    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else {
-        return;
-    };
+pub(crate) fn on_connect(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
     let (_, session) = stream.get_ref();
     if let Some(peer) = session.peer_certificates().and_then(<[_]>::first).and_then(|leaf| of_certificate(leaf)) {
         data.insert(peer);

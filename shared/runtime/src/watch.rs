@@ -1,10 +1,9 @@
 //! Ends connections on which nothing goes on.
 //!
-//! The web framework's own limits are on a connection's first head and on the pause between two requests. Half a head after the first answer, or an
-//! answer that nobody takes, has none: some thousand such connections would close a listener until it is started anew. So every
-//! connection is looked at from outside: with no request under way for [`IDLE`], its socket is shut.
+//! There are limits on a head (see `connection`) and on the pause between two requests. An answer that nobody takes has none: some thousand
+//! such connections would close a listener until it is started anew. So every connection is looked at from outside: with no request under
+//! way for [`IDLE`], its socket is shut.
 
-use std::any::Any;
 use std::net::{Shutdown, TcpStream as Socket};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -50,8 +49,7 @@ struct Watched(Arc<Connection>);
 pub(crate) struct UnderWay(Option<Watched>);
 
 /// actix's `on_connect`.
-pub(crate) fn on_connect(connection: &dyn Any, data: &mut Extensions) {
-    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
+pub(crate) fn on_connect(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
     let socket = match stream.get_ref().0.as_fd().try_clone_to_owned() {
         Ok(socket) => Socket::from(socket),
         Err(error) => return tracing::error!(%error, "a connection cannot be watched"),

@@ -1,4 +1,5 @@
-//! A client that sends the head of a request and then a byte of its body now and then, to see how long a server puts up with it.
+//! A client that speaks HTTP by hand, as no library would: it sends the head of a request and then a byte of its body now and then, to see how
+//! long a server puts up with it; or a head whose lines end with LF alone.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -83,6 +84,41 @@ pub async fn walk(routes: Vec<RouteDoc>, target: &Target<'_>) -> Result<Vec<Drip
     drips.join_all().await.into_iter().collect()
 }
 
+/// What each listener answers to a head whose lines end with LF alone (RFC 9112 §2.2): the status.
+///
+/// # Errors
+///
+/// A listener cannot be reached, or answers no HTTP.
+pub async fn line_feeds(target: &Target<'_>) -> Result<Vec<u16>> {
+    let outside = server::client_tls(&target.pki.public_ca(), None)?;
+    let inside = server::client_tls(&target.pki.internal_ca(), Some(&target.pki.internal(target.peer)))?;
+    let listeners = [target.public.map(|address| (address, outside)), Some((target.internal, inside))];
+    let mut statuses = Vec::new();
+    for (address, tls) in listeners.into_iter().flatten() {
+        let heard = tokio::task::spawn_blocking(move || -> Result<Vec<u8>> {
+            let mut stream = connect(address, Arc::new(tls))?;
+            stream.write_all(b"GET /health/live HTTP/1.1\nHost: localhost\n\n")?;
+            let mut heard = Vec::new();
+            listen(&mut stream, &mut heard);
+            Ok(heard)
+        });
+        statuses.push(status(&heard.await??)?);
+    }
+    Ok(statuses)
+}
+
+fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let socket = TcpStream::connect(address).context("no connection")?;
+    // The handshake reads as well, and may take its time.
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(StreamOwned::new(ClientConnection::new(tls, ServerName::try_from("localhost")?)?, socket))
+}
+
+fn status(answer: &[u8]) -> Result<u16> {
+    let digits = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|text| text.parse().ok()).ok_or_else(|| anyhow!("no HTTP answer: {answer:?}"))
+}
+
 /// The path without its `{…}`.
 fn filled(path: &str, id: &str) -> String {
     let segment = |segment: &str| if segment.starts_with('{') { id.to_owned() } else { segment.to_owned() };
@@ -101,11 +137,7 @@ impl Drip {
 
     #[expect(clippy::disallowed_methods, reason = "how long a server waits is what is measured")]
     fn run(mut self, address: SocketAddr, tls: Arc<ClientConfig>, path: &str) -> Result<Self> {
-        let socket = TcpStream::connect(address).context("no connection")?;
-        // The handshake reads as well, and may take its time.
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let connection = ClientConnection::new(tls, ServerName::try_from("localhost")?)?;
-        let mut stream = StreamOwned::new(connection, socket);
+        let mut stream = connect(address, tls)?;
         let length = match self.framing {
             Framing::Length => "Content-Length: 60000",
             Framing::Chunked => "Transfer-Encoding: chunked",
@@ -121,11 +153,7 @@ impl Drip {
             let sent = stream.write_all(byte).and_then(|()| stream.flush());
             let ended = sent.is_err() || listen(&mut stream, &mut answer);
             if self.answer.is_none() && answer.len() > 12 {
-                let status = answer
-                    .get(9..12)
-                    .and_then(|digits| std::str::from_utf8(digits).ok())
-                    .and_then(|text| text.parse().ok());
-                self.answer = Some((status.ok_or_else(|| anyhow!("no HTTP answer: {answer:?}"))?, started.elapsed()));
+                self.answer = Some((status(&answer)?, started.elapsed()));
             }
             if ended {
                 self.closed = Some(started.elapsed());

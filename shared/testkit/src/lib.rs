@@ -4,6 +4,8 @@
 //! Without the feature `full` only the PostgreSQL ladder is built, so that `xtask` starts in seconds.
 
 #[cfg(feature = "full")]
+pub mod audit;
+#[cfg(feature = "full")]
 pub mod authority;
 #[cfg(feature = "full")]
 pub mod clock;

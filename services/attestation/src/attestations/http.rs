@@ -6,14 +6,23 @@ use defense::Public;
 use identity::attested_answer;
 use runtime::{ApiJson, Problem};
 
+use crate::error::Error;
 use crate::state::State;
 
 pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Attest>) -> Result<HttpResponse, Problem> {
-    state.time_class.hold(async { signed(&state, &body.0.proof, &super::attest(&state, &body.0).await?) }).await
+    let answer = async {
+        let attested = super::attest(&state, &body.0).await.map_err(Error::refuse)?;
+        signed(&state, &body.0.proof, &attested)
+    };
+    state.time_class.hold(answer).await
 }
 
 pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Problem> {
-    state.time_class.hold(async { signed(&state, &body.0.proof, &super::assert(&state, &body.0).await?) }).await
+    let answer = async {
+        let attested = super::assert(&state, &body.0).await.map_err(Error::refuse)?;
+        signed(&state, &body.0.proof, &attested)
+    };
+    state.time_class.hold(answer).await
 }
 
 /// The answer with the server's signature, whatever is in it.

@@ -226,7 +226,7 @@ impl<'a> Certificate<'a> {
 
     /// The key signed this, with an algorithm that is allowed for it.
     pub fn signed_by(&self, key: &SubjectPublicKeyInfo<'_>) -> Result<(), Reason> {
-        let algorithm = verification(&key.algorithm, &self.x509.signature_algorithm).ok_or(Reason::SignatureInvalid)?;
+        let algorithm = verification(&key.algorithm, &self.x509.signature_algorithm).ok_or(Reason::SignatureUnknown)?;
         alg::UnparsedPublicKey::new(algorithm, key.subject_public_key.data.as_ref())
             .verify(self.tbs(), &self.x509.signature_value.data)
             .map_err(|_| Reason::SignatureInvalid)

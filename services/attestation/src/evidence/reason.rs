@@ -26,8 +26,10 @@ reasons! {
     CertificateMalformed = "chain.certificate_malformed",
     /// A certificate does not name its successor as issuer.
     IssuerMismatch = "chain.issuer_mismatch",
-    /// A signature is wrong, or made with an algorithm that is not allowed for its key.
+    /// A signature is wrong.
     SignatureInvalid = "chain.signature_invalid",
+    /// A signature is made with an algorithm that is not known here, or not allowed for its key: not understood, and no lie.
+    SignatureUnknown = "chain.signature_unknown",
     /// The chain does not end at a pinned public key.
     RootUntrusted = "chain.root_untrusted",
     /// The certificates are genuine but not in the order and number that a device sends.
@@ -147,7 +149,7 @@ reasons! {
 impl Reason {
     /// Whether only a phone that lies gives this reason: it shows what is forged, foreign or contradicts itself. A lie sticks. The others
     /// are judged anew next time, at enrolment as at renewal: thresholds, builds, clocks and times, which another day or another policy
-    /// settles; what is signed and not understood; what was refused before; and what comes over an honest phone from outside, such as a
+    /// settles; what is signed and not understood; a phone that its owner unlocked, whose hardware says so; what was refused before; and what comes over an honest phone from outside, such as a
     /// network that holds a request back until the next one has arrived (a counter that no longer rises).
     ///
     /// A build that differs from the request's is none: the app names it, the system proves it, and an app that is built wrong would make a
@@ -160,6 +162,10 @@ impl Reason {
                 | Self::Expired
                 | Self::Revoked
                 | Self::ShapeUnknown
+                | Self::SignatureUnknown
+                | Self::RootOfTrustMissing
+                | Self::DeviceUnlocked
+                | Self::BootUnverified
                 | Self::KeyType
                 | Self::ExtensionMalformed
                 | Self::AuthDataUnreadable

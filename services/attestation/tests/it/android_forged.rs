@@ -330,6 +330,13 @@ fn names_and_signatures_both_have_to_fit() {
     let mut chain = forge::chain(&forge.specs);
     chain[0] = leaf.signed_by(&stranger);
     assert_eq!(forge.examine(&chain, &leaf.point()).refusals, [Reason::SignatureInvalid], "right name, wrong key");
+    // An algorithm that is not known here is not understood.
+    let modern = Spec::new(&[(TITLE, "TEE"), (SERIAL, "5ee8e1017e57dfe8")], &rcgen::PKCS_ED25519);
+    leaf = Spec::leaf("Android Keystore Key", forge.extension());
+    chain[0] = leaf.signed_by(&modern);
+    chain[1] = modern.signed_by(&forge.specs[2]);
+    assert_eq!(forge.examine(&chain, &leaf.point()).refusals, [Reason::SignatureUnknown]);
+    chain = forge::chain(&forge.specs);
     leaf = Spec::leaf("Android Keystore Key", forge.extension());
     let renamed = Spec {
         name: vec![(SERIAL, "5ee8e1017e57dfe8".to_owned())],

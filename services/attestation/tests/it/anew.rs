@@ -246,6 +246,12 @@ fn what_is_no_lie() {
             "android.boot_hash_missing",
             "android.module_hash_missing",
         ],
+        [
+            "android.device_unlocked",
+            "android.boot_unverified",
+            "android.root_of_trust_missing",
+            "chain.signature_unknown",
+        ],
     ]
     .concat();
     let lies = [
@@ -256,7 +262,7 @@ fn what_is_no_lie() {
             "chain.certificate_malformed",
         ],
         ["evidence.key_mismatch", "evidence.app_mismatch", "evidence.reused", "instance.decoyed"],
-        ["android.device_unlocked", "android.boot_unverified", "android.signer_mismatch", "apple.object_malformed"],
+        ["android.origin_not_generated", "android.key_use", "android.signer_mismatch", "apple.object_malformed"],
         ["apple.nonce_mismatch", "apple.key_id_mismatch", "apple.environment_mismatch", "apple.assertion_missing"],
         ["android.extension_misplaced", "android.level_inconsistent", "chain.issuer_mismatch", "chain.not_authority"],
     ]

@@ -101,6 +101,15 @@ async fn a_malformed_request_names_its_field_and_uses_nothing_up() {
         let (status, code, named) = reply.problem();
         assert!((400..500).contains(&status) && !code.is_empty(), "{member}: {}", reply.body);
         assert!(named.starts_with(field), "{member}: {named} is not {field}");
+        let reason = reply.refused.as_deref().unwrap();
+        let expected = match (member, code) {
+            (_, "attestation.challenge_invalid") => ["attestation/challenge_invalid"; 2],
+            (_, "attestation.evidence_malformed") => ["attestation/evidence_malformed"; 2],
+            ("proof", _) => ["attestation/proof_invalid"; 2],
+            // Some of it serde refuses, before there is anything to judge.
+            _ => ["attestation/field_invalid", "request/body_invalid"],
+        };
+        assert!(expected.contains(&reason), "{member}: {reason}");
     }
     assert_eq!(world.post("/v1/attestations", &good).await.status, 201, "the challenge is still good");
     world.stop().await;
@@ -127,7 +136,9 @@ async fn a_proof_by_another_key_has_no_effect_on_the_instance() {
 async fn an_instance_that_has_never_attested_cannot_renew() {
     let world = World::new().await;
     let phone = Phone::ios(&world, IosProfile::genuine());
-    assert_eq!(phone.renew(&world).await.problem(), (404, "attestation.instance_unknown", ""));
+    let unknown = phone.renew(&world).await;
+    assert_eq!(unknown.problem(), (404, "attestation.instance_unknown", ""));
+    assert_eq!(unknown.refused.as_deref(), Some("attestation/instance_unknown"));
     let challenge = world.challenge(Platform::Ios, "assertion").await;
     let mut body = phone.assert(&challenge, world.clock.unix()).body;
     body.as_object_mut().unwrap().remove("assertion");

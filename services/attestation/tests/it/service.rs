@@ -92,7 +92,11 @@ async fn whoever_is_not_believed_gets_decoys_for_a_reason_that_only_the_operator
         // And ever after, whatever it does.
         let reply = phone.renew(&world).await;
         assert!(!accepted(&world, &phone, &reply, None).await, "{reason}");
-        assert!(world.verdict(&reply).await.contains(&"instance.decoyed".to_owned()));
+        // An owner who unlocked the phone did not lie, and may lock it again.
+        let marks = world.verdict(&reply).await;
+        assert!(marks.contains(&"instance.not_believed".to_owned()), "{reason}: {marks:?}");
+        let sticks = marks.contains(&"instance.decoyed".to_owned());
+        assert_eq!(sticks, reason != "android.device_unlocked", "{reason}: {marks:?}");
     }
     world.stop().await;
 }

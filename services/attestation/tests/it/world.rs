@@ -18,6 +18,7 @@ use reqwest::header::HeaderMap;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Running};
 use serde_json::{Value, json};
+use testkit::audit;
 use testkit::clock::ManualClock;
 use testkit::database::TestDatabase;
 use testkit::phone::android::{self, AndroidPhone, DeviceProfile};
@@ -42,6 +43,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The line about it in the audit log, as `layer/reason`.
+    pub(crate) refused: Option<String>,
 }
 
 impl Reply {
@@ -90,6 +93,7 @@ impl World {
     ) -> Self {
         let mut config = config(&pki, &database);
         change(&mut config);
+        audit::listen();
         let running = runtime::start::<Attestation>(config, clock.clone()).await.unwrap();
         let client = server::client(&pki.public_ca(), None).unwrap();
         Self { clock, pki, database, client, running }
@@ -103,7 +107,11 @@ impl World {
         if status == 201 && body["session_public_key"].is_string() {
             self.look_at_the_signature(body, &headers, &bytes);
         }
-        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap() }
+        let mut refusals = audit::of(headers["request-id"].to_str().unwrap());
+        // A decoy's reason is in its verdict; who is refused honestly has one line in the audit log.
+        let expected = usize::from((400..500).contains(&status));
+        assert_eq!(refusals.len(), expected, "{status} {}: {refusals:?}", String::from_utf8_lossy(&bytes));
+        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap(), refused: refusals.pop() }
     }
 
     /// Genuine or decoy, the answer to evidence is signed by the key that the app has pinned.

@@ -8,8 +8,8 @@ use identity::client_attestation::{self, Claims, Confirmation};
 use identity::jose::{self, Header};
 use identity::{App, Jwk, Level, Platform, dpop};
 use serde_json::{Value, json};
+use testkit::audit;
 
-use crate::audit;
 use crate::world::{APP, APP_REDIRECT, ISSUER, PARTNER, PARTNER_REDIRECT, SCOPES, World};
 
 /// An answer, read whole.

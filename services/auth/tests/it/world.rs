@@ -13,12 +13,12 @@ use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
 use runtime::config::{Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Common, Running};
 use serde_json::json;
+use testkit::audit;
 use testkit::clock::ManualClock;
 use testkit::database::TestDatabase;
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
 
-use crate::audit;
 use crate::draft::Reply;
 
 /// What clients see. Requests go to the port that was free; host names are no matter of this service's.

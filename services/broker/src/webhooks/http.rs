@@ -3,7 +3,8 @@
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
-use runtime::{Problem, extract};
+use runtime::Problem;
+use runtime::extract::{self, BodyError};
 
 use super::receive::{Received, Receiver};
 use super::signature::Headers;
@@ -17,7 +18,8 @@ pub async fn post(
     receiver: web::Data<Receiver>,
 ) -> Result<HttpResponse, Problem> {
     let terms = receiver.terms(&provider)?;
-    let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await?;
+    let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await;
+    let body = body.map_err(BodyError::refuse)?;
     let headers = headers(request.headers()).ok_or_else(|| receiver.refuse("headers_missing_or_doubled"))?;
     match receiver.receive(&terms, &headers, &body).await? {
         Received::New | Received::Again | Received::Reopened => Ok(HttpResponse::Accepted().finish()),

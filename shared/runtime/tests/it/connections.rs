@@ -98,7 +98,7 @@ fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
         let _ports = PORTS.read().await;
         let good: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let long: &'static [u8] = Box::leak(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 18)).into_bytes().into());
-        let cases: [(&str, bool, Words, &str, &str); 6] = [
+        let cases: [(&str, bool, Words, &str, &str); 9] = [
             ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], "transport/http_malformed", "400"),
             ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], "transport/http_malformed", "400"),
             (
@@ -115,6 +115,21 @@ fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
                 "transport/http_malformed",
                 "400",
             ),
+            ("LF alone", true, &[b"GET /notes/1 HTTP/1.1\nHost: localhost\n\n"], "transport/http_malformed", "400"),
+            (
+                "LF alone at the end",
+                true,
+                &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\n"],
+                "transport/http_malformed",
+                "400",
+            ),
+            (
+                "LF alone after a good one",
+                true,
+                Box::leak(Box::new([good, b"GET /notes/1 HTTP/1.1\r\nHost: localhost\n\r\n"])),
+                "transport/http_malformed",
+                "400",
+            ),
             ("no end", true, Box::leak(Box::new([long])), "transport/head_too_large", "431"),
             ("no TLS", false, &[b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"], "transport/tls_handshake", ""),
         ];
@@ -123,6 +138,12 @@ fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
             assert_eq!(stranger.refusals().await, [expected], "{what}");
             let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
             assert!(heard.contains(&format!("HTTP/1.1 {status}")) || status.is_empty(), "{what}: {heard}");
+            let answers = heard.matches("HTTP/1.1 ").count();
+            assert_eq!(
+                answers,
+                words.len() - usize::from(what == "two in a row") - usize::from(!tls),
+                "{what}: {heard}"
+            );
         }
     });
 }
@@ -133,15 +154,15 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
         let _ports = PORTS.read().await;
-        let cases: [(bool, Words, f64, &str); 5] = [
+        let good: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let cases: [(bool, Words, f64, &str); 4] = [
             // Until the handshake is given up; of the second one, half a handshake has come.
             (false, &[b""], 3.0, ""),
             (false, &[b"\x16\x03\x01\x02\x00\x01"], 3.0, ""),
             // Until the head is.
             (true, &[b""], 5.0, "HTTP/1.1 408 "),
-            (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: loc"], 5.0, "HTTP/1.1 408 "),
             // And this one breaks off.
-            (true, &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"], 0.0, "HTTP/1.1 200 "),
+            (true, Box::leak(Box::new([good])), 0.0, "HTTP/1.1 200 "),
         ];
         let strangers = cases.map(|(tls, words, _, _)| Stranger::says(&pki, running.public.unwrap(), tls, words));
         for (stranger, (tls, words, seconds, answer)) in join_all(strangers).await.into_iter().zip(cases) {
@@ -151,6 +172,33 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
             // It was shown out, and did not tire of waiting itself.
             let stayed = stranger.stayed.as_secs_f64();
             assert!((seconds - 0.1..8.0).contains(&stayed), "{tls} {words:?}: {stayed}");
+        }
+    });
+}
+
+#[test]
+fn a_head_that_does_not_come_to_its_end_is_given_up_the_first_one_and_every_later_one() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let _ports = PORTS.read().await;
+        let post: &[u8] = b"POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            Content-Length: 26\r\n\r\n{\n\"text\":\"x\",\n\n\"number\":1}";
+        let cases: [(Words, &str); 3] = [
+            (&[b"GET /notes/1 HTTP/1.1\r\nHost: loc"], "HTTP/1.1 408 "),
+            (
+                Box::leak(Box::new([b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n".as_slice(), b"G"])),
+                "HTTP/1.1 200 ",
+            ),
+            (Box::leak(Box::new([post, b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r"])), "HTTP/1.1 2"),
+        ];
+        let strangers = cases.map(|(words, _)| Stranger::says(&pki, running.public.unwrap(), true, words));
+        for (stranger, (words, answer)) in join_all(strangers).await.into_iter().zip(cases) {
+            assert_eq!(stranger.refusals().await, ["transport/head_too_slow"], "{words:?}");
+            let heard = String::from_utf8_lossy(&stranger.heard);
+            assert!(heard.starts_with(answer) && heard.matches("HTTP/1.1 ").count() == 1, "{words:?}: {heard}");
+            let stayed = stranger.stayed.as_secs_f64();
+            assert!((4.9..8.0).contains(&stayed), "{words:?}: {stayed}");
         }
     });
 }

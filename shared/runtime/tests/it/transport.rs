@@ -152,34 +152,3 @@ async fn more_connections_than_are_taken_at_a_time_wait_for_one_to_end() {
     assert_eq!(later.expect("nobody was let go").unwrap().status(), 200);
     drop(silent);
 }
-
-/// Half a head after the first answer: the framework has no limit for it.
-#[tokio::test]
-async fn half_a_second_head_does_not_hold_a_connection() {
-    let pki = Pki::new();
-    let running = probe::start(probe::config(&pki, "probe")).await;
-    let address = running.public.unwrap();
-    let tls = std::sync::Arc::new(runtime::tls::public_client(&pki.authority("public")).unwrap());
-    let held = tokio::task::spawn_blocking(move || {
-        let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(50))).unwrap();
-        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-        let mut stream = rustls::StreamOwned::new(rustls::ClientConnection::new(tls, name).unwrap(), socket);
-        stream.write_all(b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        let mut answer = [0; 4096];
-        assert!(stream.read(&mut answer).unwrap() > 0);
-        stream.write_all(b"G").unwrap();
-        let begin = tokio::time::Instant::now();
-        // Whatever is left of the answer, and then the end, by the peer and not by our own patience.
-        let ended = loop {
-            match stream.read(&mut answer) {
-                Ok(0) => break true,
-                Ok(_) => (),
-                Err(error) => break error.kind() != std::io::ErrorKind::WouldBlock,
-            }
-        };
-        ended.then(|| begin.elapsed())
-    });
-    let held = held.await.unwrap().expect("the connection is held");
-    assert!(held < std::time::Duration::from_secs(45), "{held:?}");
-}

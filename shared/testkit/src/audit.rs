@@ -1,8 +1,8 @@
-//! The audit log of this process: which layer refused a request, and why.
+//! The audit log of this process, for tests: which layer refused a request, and why.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -13,23 +13,28 @@ use tracing_subscriber::registry::LookupSpan;
 
 type Refusals = Mutex<HashMap<String, Vec<String>>>;
 
-fn refusals() -> &'static Refusals {
+fn lock() -> MutexGuard<'static, HashMap<String, Vec<String>>> {
     static REFUSALS: OnceLock<Refusals> = OnceLock::new();
-    REFUSALS.get_or_init(Refusals::default)
+    REFUSALS.get_or_init(Refusals::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Starts to listen; once per process.
-pub(crate) fn listen() {
+///
+/// # Panics
+///
+/// Somebody else listens already.
+pub fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| {
         let subscriber = tracing_subscriber::registry().with(Listener);
-        tracing::subscriber::set_global_default(subscriber).expect("nobody else listens");
+        let set = tracing::subscriber::set_global_default(subscriber);
+        assert!(set.is_ok(), "somebody else listens");
     });
 }
 
 /// The refusals of one request, as `layer/reason`.
-pub(crate) fn of(request_id: &str) -> Vec<String> {
-    refusals().lock().unwrap().get(request_id).cloned().unwrap_or_default()
+pub fn of(request_id: &str) -> Vec<String> {
+    lock().get(request_id).cloned().unwrap_or_default()
 }
 
 struct Listener;
@@ -61,15 +66,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if event.metadata().target() != "audit"
-            || fields.0.get("event").is_none_or(|event| event != "refused" && event != "challenged")
-        {
+        let mut field = |name: &str| fields.0.remove(name).unwrap_or_default();
+        if event.metadata().target() != "audit" || !["refused", "challenged"].contains(&field("event").as_str()) {
             return;
         }
-        let line = format!("{}/{}", fields.0["layer"], fields.0["reason"]);
+        let line = format!("{}/{}", field("layer"), field("reason"));
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(RequestId(id)) = span.extensions().get() {
-                refusals().lock().unwrap().entry(id.clone()).or_default().push(line.clone());
+                lock().entry(id.clone()).or_default().push(line.clone());
             }
         }
     }

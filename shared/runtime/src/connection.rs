@@ -1,0 +1,113 @@
+//! A connection as the framework reads and writes it: what passes is looked at on its way in.
+//!
+//! Two things are seen here that nothing behind it shows: a head whose lines do not end as they must (see `heads`), and a head that does not
+//! come to its end. The framework gives up on a connection's first head, and answers it; a later one is given up here.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::rt::net::TcpStream;
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use crate::heads::Heads;
+
+/// Time for a head, from its first byte.
+pub(crate) const HEAD: Duration = Duration::from_secs(5);
+
+/// A TLS connection that is looked at.
+pub(crate) struct Connection {
+    stream: TlsStream<TcpStream>,
+    heads: Heads,
+    /// When the head that is under way is given up.
+    late: Option<Pin<Box<Sleep>>>,
+    slow: Slow,
+}
+
+/// Whether a head of a connection was given up because it was too slow, if it was not malformed. The framework does not say so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slow(Rc<Cell<bool>>);
+
+impl Slow {
+    pub(crate) fn is_so(&self) -> bool {
+        self.0.get()
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TlsStream<TcpStream>) -> (Self, Slow) {
+        let slow = Slow::default();
+        let heads = Heads::default();
+        (Self { stream, heads, late: None, slow: slow.clone() }, slow)
+    }
+
+    pub(crate) fn tls(&self) -> &TlsStream<TcpStream> {
+        &self.stream
+    }
+
+    /// Notes that something is answered. To half of a first head that is the framework's word that it was too slow, or malformed.
+    fn answer(&mut self) -> Pin<&mut TlsStream<TcpStream>> {
+        if self.heads.is_within() && !self.heads.is_past_the_first() {
+            self.slow.0.set(true);
+        }
+        Pin::new(&mut self.stream)
+    }
+
+    fn look(&mut self, came: &mut [u8]) {
+        if !self.heads.read(came) {
+            tracing::debug!("a line of a head ends with LF alone");
+        }
+        if !self.heads.is_within() {
+            self.late = None;
+        } else if self.late.is_none() && self.heads.is_past_the_first() {
+            self.late = Some(Box::pin(tokio::time::sleep(HEAD)));
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let connection = self.get_mut();
+        let before = buffer.filled().len();
+        if let Poll::Ready(read) = Pin::new(&mut connection.stream).poll_read(context, buffer) {
+            connection.look(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+            return Poll::Ready(read);
+        }
+        let Some(late) = &mut connection.late else { return Poll::Pending };
+        ready!(late.poll_unpin(context));
+        connection.slow.0.set(true);
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().answer().poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().answer().poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
