@@ -113,6 +113,6 @@ impl Layer for AccessTokenLayer {
     }
 
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
-        Box::pin(async move { self.check(request, facts).await.err().unwrap_or(Decision::Pass) })
+        Box::pin(async move { self.check(request, facts).await.into() })
     }
 }

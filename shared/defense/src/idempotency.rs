@@ -21,15 +21,7 @@ impl IdempotencyKey {
         let valid = !bare.is_empty()
             && bare.len() <= MAX
             && bare.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\');
-        if !valid {
-            return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                code::KEY_INVALID,
-                "The Idempotency-Key is not 1 to 255 printable characters.",
-            )
-            .field("Idempotency-Key"));
-        }
-        Ok(Self(bare.to_owned()))
+        if valid { Ok(Self(bare.to_owned())) } else { Err(invalid()) }
     }
 
     /// The key without quotes.
@@ -49,10 +41,16 @@ impl FromRequest for IdempotencyKey {
                 Err(Problem::new(StatusCode::BAD_REQUEST, code::KEY_MISSING, "This request needs an Idempotency-Key.")
                     .field("Idempotency-Key"))
             }
-            (Some(value), None) => Self::parse(value.to_str().unwrap_or_default()),
-            (Some(_), Some(_)) => Self::parse(""),
+            // What is no text is no key, and of two nobody knows which.
+            (Some(value), None) => value.to_str().map_err(|_| invalid()).and_then(Self::parse),
+            (Some(_), Some(_)) => Err(invalid()),
         })
     }
+}
+
+fn invalid() -> Problem {
+    let title = "The Idempotency-Key is not 1 to 255 printable characters.";
+    Problem::new(StatusCode::BAD_REQUEST, code::KEY_INVALID, title).field("Idempotency-Key")
 }
 
 #[cfg(test)]

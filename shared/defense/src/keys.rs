@@ -137,7 +137,7 @@ impl<T> Source<T> {
         if within(PATIENCE, now, *last_attempt) {
             return;
         }
-        let fetched = tokio::time::timeout(FETCH, self.fetch()).await.unwrap_or(Err(FetchError::Late));
+        let fetched = tokio::time::timeout(FETCH, self.fetch()).await.map_err(|_| FetchError::Late).flatten();
         *last_attempt = now;
         match fetched {
             Ok(fresh) => {

@@ -28,6 +28,16 @@ pub enum Decision {
     },
 }
 
+/// A check that found nothing passes.
+impl From<Result<(), Decision>> for Decision {
+    fn from(checked: Result<(), Decision>) -> Self {
+        match checked {
+            Ok(()) => Self::Pass,
+            Err(decision) => decision,
+        }
+    }
+}
+
 impl Decision {
     /// The one refusal of all token layers.
     pub fn refuse(reason: &'static str) -> Self {

@@ -65,6 +65,6 @@ impl Layer for MessageSignatureLayer {
     }
 
     fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
-        Box::pin(async move { self.check(request, facts).err().unwrap_or(Decision::Pass) })
+        Box::pin(async move { self.check(request, facts).into() })
     }
 }

@@ -64,6 +64,7 @@ impl Routes {
                     async move { pipeline.run(request, next).await }
                 }));
             }
+            // Default: the first route of its path.
             let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));
             resources.insert(row.path, resource.route(route));
         }

@@ -36,6 +36,7 @@ impl Origin {
 
     pub(crate) fn of_request(peer: Option<SocketAddr>, headers: &HeaderMap) -> Self {
         let said = headers.get(USER_AGENT).map(|value| value.as_bytes().escape_ascii().take(AGENT).map(char::from));
+        // Default: the empty text, of a program that says nothing.
         Self { agent: said.map(Iterator::collect).unwrap_or_default(), ..Self::of_connection(peer) }
     }
 }

@@ -20,7 +20,12 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
     fn unix_millis(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        // A clock that was never set may well show a time before 1970.
+        let (since, sign) = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => (since, 1),
+            Err(until) => (until.duration(), -1),
+        };
+        // Default: the end of time, 292 million years from here.
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) * sign
     }
 }

@@ -199,7 +199,7 @@ pub fn parse<T: DeserializeOwned>(
     }
     serde_path_to_error::deserialize(Value::Table(nest(table))).map_err(|error| {
         let reason = error.inner().to_string();
-        let reason = reason.lines().next().unwrap_or_default().to_owned();
+        let reason = reason.split_once('\n').map_or(reason.as_str(), |(first, _)| first).to_owned(); // Default: it is one line.
         let key = crate::extract::field_path(&error.path().to_string(), &reason);
         let key = key.strip_prefix("common.").unwrap_or(&key).to_owned();
         let variable = format!("{prefix}{}", variable_part(&key.replace('.', "__")));
@@ -247,10 +247,9 @@ fn overlay(table: &mut Table, path: &str, text: &str) -> Result<(), String> {
 
 /// As TOML when the whole text is one TOML value, else as text.
 fn value(text: &str) -> Value {
-    match toml::from_str::<Table>(&format!("value = {text}")) {
-        Ok(mut table) if table.len() == 1 => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
-        _ => Value::String(text.to_owned()),
-    }
+    let only = |mut table: Table| if table.len() == 1 { table.remove("value") } else { None };
+    // Default: most values are texts without quotes.
+    toml::from_str(&format!("value = {text}")).ok().and_then(only).unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn variable_part(text: &str) -> String {

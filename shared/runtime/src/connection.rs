@@ -76,7 +76,9 @@ impl AsyncRead for Connection {
         let connection = self.get_mut();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut connection.stream).poll_read(context, buffer) {
-            connection.look(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+            let came =
+                buffer.filled_mut().get_mut(before..).ok_or_else(|| io::Error::other("a read took bytes away"))?;
+            connection.look(came);
             return Poll::Ready(read);
         }
         let Some(late) = &mut connection.late else { return Poll::Pending };

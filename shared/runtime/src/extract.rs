@@ -46,6 +46,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        // Default: the limit of every route that has none of its own.
         let limit = request.app_data::<JsonLimit>().map_or(JSON_LIMIT, |limit| limit.0);
         let media_type = is_json(request.content_type());
         let (request, mut payload) = (request.clone(), payload.take());
@@ -183,13 +184,13 @@ fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
 
 /// A problem from serde's message, without the value in it.
 fn refused(message: &str, path: &str) -> Problem {
-    let position = message.find(" at line ").unwrap_or(message.len());
-    let message = message.get(..position).unwrap_or(message);
+    // Default: of what has no lines there is nothing to take off.
+    let message = message.split_once(" at line ").map_or(message, |(message, _)| message);
     let keeps_values_out = ["missing field", "unknown field", "duplicate field"];
     let detail = if keeps_values_out.iter().any(|start| message.starts_with(start)) {
         message.to_owned()
-    } else if let Some(at) = message.find("expected ") {
-        message.get(at..).unwrap_or_default().to_owned()
+    } else if let Some((_, expected)) = message.split_once("expected ") {
+        format!("expected {expected}")
     } else {
         "the value is not valid".to_owned()
     };

@@ -73,6 +73,7 @@ impl Heads {
     /// How many of the next `count` bytes are a body's.
     fn skip(&mut self, count: usize) -> usize {
         let (Part::Body(left) | Part::Chunk(left)) = &mut self.part else { return 0 };
+        // Default: a body longer than any memory; all of these are its bytes.
         let skipped = usize::try_from(*left).map_or(count, |left| left.min(count));
         *left = left.saturating_sub(skipped as u64);
         if self.part == Part::Body(0) {
@@ -97,7 +98,7 @@ impl Heads {
             Part::Size(size) | Part::Extension(size) if byte == b'\n' => Part::Chunk(size),
             Part::Size(size) => match char::from(byte).to_digit(16) {
                 None => Part::Extension(size),
-                // A number that is too large, which the parser refuses.
+                // Default: nothing more is read after a number that is too large, which the parser refuses.
                 Some(digit) => size.checked_mul(16).map_or(Part::Rest, |size| Part::Size(size | u64::from(digit))),
             },
             Part::Chunk(_) if byte == b'\n' => Part::Size(0),

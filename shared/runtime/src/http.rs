@@ -31,7 +31,7 @@ async fn execute(request: RequestBuilder, pass_trace_on: bool) -> Result<Respons
         otel.kind = "client",
         otel.status_code = tracing::field::Empty,
         http.request.method = %request.method(),
-        server.address = url.host_str().unwrap_or_default(),
+        server.address = url.host_str(),
         server.port = url.port_or_known_default(),
         url.path = url.path(),
         http.response.status_code = tracing::field::Empty,

@@ -113,6 +113,7 @@ async fn call(
         Ok(Ok(outcome)) => outcome.map(ServiceResponse::map_into_boxed_body),
         Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
+            // Default: what is thrown need not be a text.
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
             Err(Problem::internal(&format!("panic in a handler: {text}")).into())
         }
@@ -147,6 +148,7 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
 
 /// What a stranger writes into our logs is no longer than this.
 fn cut(text: &str) -> &str {
+    // Default: it is a boundary.
     text.get(..text.floor_char_boundary(PATH_LOGGED)).unwrap_or_default()
 }
 
@@ -231,6 +233,7 @@ fn set_headers(headers: &mut HeaderMap, side: Side, id: &RequestId) {
 }
 
 fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, status: StatusCode, started: Instant) {
+    // Default: nobody answers there.
     let route = route.unwrap_or_else(|| "(none)".to_owned());
     let seconds = started.elapsed().as_secs_f64();
     trace::rename(span, format!("{method} {route}"));

@@ -43,7 +43,8 @@ fn operation(route: &RouteDoc) -> Value {
         .path
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| name.split(':').next().unwrap_or(name))
+        // Default: a name without a pattern.
+        .map(|name| name.split_once(':').map_or(name, |(name, _)| name))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     json!({

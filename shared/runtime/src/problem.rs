@@ -155,7 +155,11 @@ impl ResponseError for Problem {
 
 /// A wire problem as bytes.
 pub(crate) fn body(wire: &api::Problem) -> Vec<u8> {
-    serde_json::to_vec(wire).unwrap_or_default()
+    // Default: nothing, with the status that says it, too.
+    serde_json::to_vec(wire).unwrap_or_else(|error| {
+        tracing::error!(cause = %error, "a problem cannot be written");
+        Vec::new()
+    })
 }
 
 impl From<StorageError> for Problem {

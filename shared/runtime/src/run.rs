@@ -142,7 +142,8 @@ async fn healthcheck<S: Service>(config: &S::Config) -> Result<()> {
     if answer.status().is_success() {
         return Ok(());
     }
-    bail!("{url}: {} {}", answer.status(), answer.text().await.unwrap_or_default())
+    // Default: why it said nothing.
+    bail!("{url}: {} {}", answer.status(), answer.text().await.unwrap_or_else(|error| http::cause(&error)))
 }
 
 fn usage<S: Service>() -> String {

@@ -126,7 +126,9 @@ fn listen<S: Service>(
     readiness: &Arc<Readiness>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Server>> {
+    // Default: one, where nobody knows.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
+    // Default: a worker for each core.
     let workers = common.workers.unwrap_or(cores);
     let (inner, readiness) = (Arc::clone(&app.internal), Arc::clone(readiness));
     let with_health: Configure = Arc::new(move |config| {

@@ -60,15 +60,15 @@ fn directions(metadata: &Value) -> Result<Complaints> {
     let packages = metadata.get("packages").and_then(Value::as_array).context("metadata has no packages")?;
     let mut complaints = Vec::new();
     for package in packages {
-        let name = text(package, "name");
+        let name = name(package)?;
         let Some((_, may_use)) = MAY_USE.iter().find(|(known, _)| *known == name) else {
             complaints.push(format!("{name} has no place in the table of crates (infra/xtask/src/check/graph.rs)"));
             continue;
         };
         for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
-            let used = text(dependency, "name");
+            let used = self::name(dependency)?;
             let ours = dependency.get("path").is_some_and(Value::is_string);
-            let in_tests = text(dependency, "kind") == "dev" && TESTS_MAY_USE.contains(&used);
+            let in_tests = dependency.get("kind").is_some_and(|kind| kind == "dev") && TESTS_MAY_USE.contains(&used);
             if ours && !may_use.contains(&used) && !in_tests {
                 complaints.push(format!("{name} must not depend on {used}"));
             }
@@ -86,7 +86,8 @@ pub(super) fn tree() -> Result<Complaints> {
 fn unwanted(tree: &str) -> Complaints {
     let mut packages: Vec<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
     for (_, rest) in &mut packages {
-        *rest = rest.split(' ').next().unwrap_or_default();
+        // Where no path follows, the version is all there is.
+        *rest = rest.split_once(' ').map_or(*rest, |(version, _)| version);
     }
     packages.sort_unstable();
     packages.dedup();
@@ -100,8 +101,8 @@ fn unwanted(tree: &str) -> Complaints {
     complaints
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
+fn name(value: &Value) -> Result<&str> {
+    value.get("name").and_then(Value::as_str).context("something in the metadata has no name")
 }
 
 #[cfg(test)]

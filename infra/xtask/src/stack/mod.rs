@@ -184,7 +184,11 @@ impl Stack {
             self.run.all_alive()?;
             stand_ins.retain(|name| !says_ready(&self.run.log(name)));
             // One answer costs a TLS handshake: those that are ready are not asked again.
-            waiting.retain(|service| !self.healthy(service));
+            for service in std::mem::take(&mut waiting) {
+                if !self.healthy(service)? {
+                    waiting.push(service);
+                }
+            }
             Ok((waiting.is_empty() && stand_ins.is_empty()).then_some(()))
         })?;
         if ready.is_none() {
@@ -195,16 +199,17 @@ impl Stack {
         Ok(())
     }
 
-    fn healthy(&self, service: &str) -> bool {
-        let program = self.programs.path(service).unwrap_or(Path::new("false"));
-        let check = Command::new(program)
+    fn healthy(&self, service: &str) -> Result<bool> {
+        let program = self.programs.path(service)?;
+        let status = Command::new(program)
             .args(["healthcheck", "--config"])
             .arg(self.config(service))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status();
-        check.is_ok_and(|status| status.success())
+            .status()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        Ok(status.success())
     }
 
     /// A program of the story (`story`, or `story seed`) with this system described to it, on our terminal.

@@ -105,7 +105,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
                 }
             }
         }
-        let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+        let mut bytes = match serde_json::to_vec(&line) {
+            Ok(bytes) => bytes,
+            // Said by hand: whatever it was about, that it is missing must be seen.
+            Err(error) => {
+                serde_json::json!({ "level": "ERROR", "message": format!("a log line cannot be written: {error}") })
+                    .to_string()
+                    .into_bytes()
+            }
+        };
         bytes.push(b'\n');
         self.write(&bytes);
     }
