@@ -11,11 +11,11 @@ use api::attestation::{App, Assert, Assertion, Attest, Challenge, Platform, Purp
 use crypto::b64;
 use crypto::hpke::KeyPair;
 use crypto::p256::SigningKey;
-use identity::{DeviceSigner, Jwk, Thumbprint, evidence, jose};
+use identity::instance_proof::{self, Proven};
+use identity::{DeviceSigner, Jwk, Thumbprint, evidence};
 use mobile_sdk::{Attestor, DeviceKeys, KeySlot};
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
 use testkit::phone::ios::{IosAttack, IosPhone, IosProfile};
 use testkit::pki::{Pki, TestRoot};
@@ -269,9 +269,7 @@ impl<'a> Asking<'a> {
     }
 
     fn proof(&self, signer: &dyn DeviceSigner, binding: &[u8; 32], shown: &[&str]) -> Result<String> {
-        let hash = b64::encode(&evidence::shown(binding, shown));
-        let claims = json!({"challenge": self.challenge, "evidence_hash": hash, "iat": now()});
-        Ok(jose::sign_es256(signer, &jose::Header::new("redoubt-instance-proof+jwt"), &claims)?)
+        Ok(instance_proof::sign(signer, &Proven { challenge: &self.challenge, binding, shown }, now())?)
     }
 
     /// Microseconds from the first byte of the request to the whole answer; the making of evidence is not in it.

@@ -13,8 +13,9 @@ use api::attestation::{
     Assert, Assertion, Attest, Attested, AudienceToken, Challenge, Platform as Os, Purpose, RequestChallenge,
 };
 use crypto::b64;
-use crypto::hpke::{KeyPair, Sealed};
-use identity::{DeviceSigner, Jwk, Thumbprint, attested_answer, evidence, jose};
+use crypto::hpke::KeyPair;
+use identity::instance_proof::{self, Proven};
+use identity::{DeviceSigner, Jwk, Thumbprint, attested_answer, evidence, jose, sealed_session};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
@@ -26,10 +27,6 @@ use crate::session::Session;
 use crate::trace::Trace;
 use crate::transport::Answer;
 
-/// `typ` of the proof of possession that goes with evidence.
-const PROOF_TYP: &str = "redoubt-instance-proof+jwt";
-/// HPKE `info` of sealed session keys.
-const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
 /// Renew this long before the attestation token ends, in seconds.
 const MARGIN: i64 = 60;
 
@@ -192,12 +189,8 @@ impl Client {
         binding: &[u8; 32],
         shown: &[&str],
     ) -> Result<String, Error> {
-        let claims = ProofClaims {
-            challenge: &exchange.challenge.challenge,
-            evidence_hash: b64::encode(&evidence::shown(binding, shown)),
-            iat: self.transport.now(),
-        };
-        Ok(jose::sign_es256(signer, &jose::Header::new(PROOF_TYP), &claims)?)
+        let proven = Proven { challenge: &exchange.challenge.challenge, binding, shown };
+        Ok(instance_proof::sign(signer, &proven, self.transport.now())?)
     }
 
     /// Only what the server has signed is opened: anybody could have sealed a session key to us.
@@ -212,11 +205,7 @@ impl Client {
             .find(|token| token.audience == self.config.api_audience)
             .ok_or(Error::Malformed("no attestation token for the API"))?;
         let token_id = token_id(&issued.token)?;
-        let part = |text: &str| b64::decode(text).map_err(|_| Error::Malformed("session_key"));
-        let sealed = Sealed { enc: part(&issued.session_key.enc)?, ct: part(&issued.session_key.ciphertext)? };
-        let key = exchange
-            .session_keys
-            .open(SESSION_INFO, token_id.as_bytes(), &sealed)
+        let key = sealed_session::open(&exchange.session_keys, &token_id, &issued.session_key)
             .map_err(|_| Error::Malformed("session_key"))?;
         self.set_support_id(&attested.support_id);
         Ok(Session {
@@ -239,14 +228,6 @@ impl Client {
         let answer = self.send_repeatedly(false, make).await?;
         if answer.is_success() { Ok(answer) } else { Err(answer.into_refusal()) }
     }
-}
-
-#[derive(Serialize)]
-struct ProofClaims<'a> {
-    challenge: &'a str,
-    /// Over the binding and the evidence itself.
-    evidence_hash: String,
-    iat: i64,
 }
 
 /// Only the members that make the key.

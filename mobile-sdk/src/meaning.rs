@@ -63,12 +63,7 @@ impl Client {
         if !answer.headers.contains_key(api::header::SIGNATURE) {
             return Ok(false);
         }
-        let text = |name| answer.header(name).map(str::to_owned);
-        let headers = SignedHeaders {
-            content_digest: text(api::header::CONTENT_DIGEST),
-            signature_input: text(api::header::SIGNATURE_INPUT).ok_or(Error::ResponseSignature)?,
-            signature: text(api::header::SIGNATURE).ok_or(Error::ResponseSignature)?,
-        };
+        let headers = SignedHeaders::read(|name| answer.header(name)).ok_or(Error::ResponseSignature)?;
         let content_type = answer.header("content-type");
         let parts = ResponseParts { status: answer.status, content_type, body: answer.body.expose() };
         verify_response(session.key.expose(), &parts, &headers, request_signature, self.transport.now())

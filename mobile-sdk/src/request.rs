@@ -200,17 +200,15 @@ impl Client {
         for (name, value) in &headers {
             request = request.header(*name, secret_header(value.expose())?);
         }
-        if let Some(digest) = signed.content_digest {
-            request = request.header(api::header::CONTENT_DIGEST, digest);
+        let signature = signed.signature.clone();
+        for (name, value) in signed {
+            request = request.header(name, value);
         }
-        request = request
-            .header(api::header::SIGNATURE_INPUT, signed.signature_input)
-            .header(api::header::SIGNATURE, &signed.signature)
-            .header(api::header::TRACEPARENT, trace.traceparent());
+        request = request.header(api::header::TRACEPARENT, trace.traceparent());
         if !call.body.is_empty() {
             request = request.body(call.body.clone());
         }
-        Ok((self.transport.send(request).await, signed.signature))
+        Ok((self.transport.send(request).await, signature))
     }
 
     /// The headers that the signature covers.

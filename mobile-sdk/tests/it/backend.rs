@@ -359,10 +359,8 @@ impl State {
         if how == Signed::Forged {
             body.push(b' ');
         }
-        Reply::Answer(status, headers, body)
-            .with("content-digest", &made.content_digest.unwrap())
-            .with("signature-input", &made.signature_input)
-            .with("signature", &made.signature)
+        let unsigned = Reply::Answer(status, headers, body);
+        made.into_iter().fold(unsigned, |reply, (name, value)| reply.with(name, &value))
     }
 }
 

@@ -278,7 +278,7 @@ fn head(kek: &dyn KekProvider, dek: &Secret<[u8; 32]>, format: u8, aad: &[u8]) -
 
 /// The encryption key and the commitment. The context enters both.
 fn derive(dek: &Secret<[u8; 32]>, salt: &[u8; SALT], aad: &[u8]) -> (Secret<[u8; 32]>, [u8; COMMITMENT]) {
-    let info = |label: &[u8]| fields(&[FORMAT, label, &hash::sha256(aad)]);
+    let info = |label: &[u8]| hash::length_prefixed([FORMAT, label, &hash::sha256(aad)]);
     let mut key = Secret::new([0; 32]);
     let mut commitment = [0; COMMITMENT];
     hash::hkdf_sha256(dek.expose(), salt, &info(b"encrypt"), key.expose_mut());
@@ -290,21 +290,11 @@ fn context_aad(context: &Context<'_>) -> Vec<u8> {
     let (format, version) = ([context.format()], context.version.to_be_bytes());
     let mut parts = vec![FORMAT, &format, context.purpose.as_bytes(), context.id.as_bytes(), &version];
     parts.extend(context.bound_to.iter().map(|place| place.as_bytes()));
-    fields(&parts)
+    hash::length_prefixed(parts)
 }
 
 fn wrap_aad(kek_id: &str, context: &[u8]) -> Vec<u8> {
-    fields(&[b"wrap", kek_id.as_bytes(), context])
-}
-
-/// Length-prefixed concatenation: no two different lists of fields have the same encoding.
-fn fields(parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in parts {
-        out.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        out.extend_from_slice(part);
-    }
-    out
+    hash::length_prefixed([&b"wrap"[..], kek_id.as_bytes(), context])
 }
 
 fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], msg: &[u8], aad: &[u8]) -> Option<Vec<u8>> {

@@ -10,6 +10,17 @@ pub fn sha256(message: &[u8]) -> [u8; 32] {
     out
 }
 
+/// Fields in a row, each preceded by its length in bytes (64 bits, big-endian): no two different lists of fields look the same, whatever is in
+/// them. What is hashed or authenticated of more than one field is written like this.
+pub fn length_prefixed<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for field in fields {
+        out.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        out.extend_from_slice(field);
+    }
+    out
+}
+
 /// HMAC-SHA-256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     hmac_parts(key, &[message])

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use api::problem::code;
-use runtime::Problem;
+use runtime::{Problem, Single};
 
 /// Longest key, in characters.
 const MAX: usize = 255;
@@ -35,15 +35,13 @@ impl FromRequest for IdempotencyKey {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut values = request.headers().get_all(api::header::IDEMPOTENCY_KEY);
-        ready(match (values.next(), values.next()) {
-            (None, _) => {
+        ready(match Single::of(request.headers(), api::header::IDEMPOTENCY_KEY) {
+            Single::Absent => {
                 Err(Problem::new(StatusCode::BAD_REQUEST, code::KEY_MISSING, "This request needs an Idempotency-Key.")
                     .field("Idempotency-Key"))
             }
-            // What is no text is no key, and of two nobody knows which.
-            (Some(value), None) => value.to_str().map_err(|_| invalid()).and_then(Self::parse),
-            (Some(_), Some(_)) => Err(invalid()),
+            Single::One(value) => Self::parse(value),
+            Single::Ambiguous => Err(invalid()),
         })
     }
 }

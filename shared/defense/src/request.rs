@@ -4,6 +4,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use identity::message_signature::COVERED_HEADERS;
+use runtime::Single;
 
 /// A request. The body is what came over the wire, never re-serialized: digests are of these bytes.
 pub struct Inbound {
@@ -49,14 +50,7 @@ impl Inbound {
     }
 
     /// The only value of a header field, or `None` when it is absent, repeated or not visible ASCII.
-    ///
-    /// A security header that comes twice is as good as none: two readers could pick different ones.
     pub fn single(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.get_all(name);
-        let first = values.next()?;
-        if values.next().is_some() {
-            return None;
-        }
-        first.to_str().ok()
+        Single::of(&self.headers, name).one()
     }
 }

@@ -234,12 +234,7 @@ fn signed_at(draft: &Draft, created: i64) -> Inbound {
     };
     let key = draft.session_key.expose();
     let made = message_signature::sign(key, &parts, created, &random::token(16), &draft.key_id).unwrap();
-    let more = [
-        ("content-digest", made.content_digest.unwrap()),
-        ("signature-input", made.signature_input),
-        ("signature", made.signature),
-    ];
-    inbound(draft, &more)
+    inbound(draft, &made.into_iter().collect::<Vec<_>>())
 }
 
 #[actix_web::test]

@@ -42,13 +42,7 @@ pub fn shown(binding: &[u8; 32], evidence: &[&str]) -> [u8; 32] {
 }
 
 fn listed<'a>(domain: &[u8], fields: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
-    let mut message = domain.to_vec();
-    for field in fields {
-        // Length-prefixed: no two different lists of fields have the same encoding.
-        message.extend_from_slice(&(field.len() as u64).to_be_bytes());
-        message.extend_from_slice(field);
-    }
-    hash::sha256(&message)
+    hash::sha256(&[domain, &hash::length_prefixed(fields)].concat())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod attested_answer;
 pub mod client_attestation;
 pub mod dpop;
 pub mod evidence;
+pub mod instance_proof;
 pub mod jose;
 mod json;
 pub mod jwk;
@@ -25,6 +26,7 @@ pub mod nonce;
 pub mod numeric_date;
 mod principal;
 pub mod replay;
+pub mod sealed_session;
 mod signer;
 mod token;
 

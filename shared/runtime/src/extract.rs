@@ -220,8 +220,9 @@ fn is_json(content_type: &str) -> bool {
     content_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Looks at brackets outside of strings only; whether it is JSON at all, the parser says.
-fn deeper_than(body: &[u8], limit: usize) -> bool {
+/// Whether a JSON text nests deeper than that. To be asked before parsing, because a parser recurses: it looks at brackets outside of strings
+/// only; whether it is JSON at all, the parser says.
+pub fn deeper_than(body: &[u8], limit: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in body {
         match byte {
@@ -332,6 +333,8 @@ mod tests {
     fn deep_nesting_is_refused_before_parsing_and_brackets_in_strings_do_not_count() {
         assert!(refusal(&"[".repeat(33)).1.contains("nested deeper"));
         assert!(!deeper_than(br#"["[[[[\"[[[["]"#, 2));
+        assert!(!deeper_than(br#"{"a":[{"b":"[[[[\"[["}]}"#, 3) && deeper_than(br#"{"a":[{"b":[]}]}"#, 3));
+        assert!(!deeper_than(b"", 0) && deeper_than("[".repeat(100_000).as_bytes(), 32));
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod run;
 mod server;
 mod service;
 mod shutdown;
+mod single;
 pub mod telemetry;
 pub mod tls;
 pub mod trace;
@@ -53,6 +54,7 @@ pub use run::{option, run};
 pub use server::{Running, start};
 pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use single::Single;
 
 /// HTTP vocabulary for a service's `error.rs`, which maps to statuses and knows nothing else of the web framework.
 pub use actix_web::http::{StatusCode, header};

@@ -4,19 +4,17 @@
 //! from the decoy secret, so everything that a phone can compute fits together.
 
 use anyhow::Context as _;
-use api::attestation::{Attested, AudienceToken, SealedKey};
+use api::attestation::{Attested, AudienceToken};
 use api::service::AUTH_AUDIENCE;
-use crypto::{SecretBytes, b64, hpke};
+use crypto::SecretBytes;
 use identity::attestation_token::{self, AudienceKey, AudienceKeys, ISSUER, Master};
 use identity::client_attestation::{self, Confirmation};
-use identity::{Cnf, Level};
+use identity::{Cnf, Level, sealed_session};
 
 use super::Presented;
 use crate::config::Tokens;
 use crate::error::Error;
 
-/// HPKE `info` of a sealed session key.
-const SESSION_INFO: &[u8] = b"redoubt-session-key-v1";
 /// Bytes of a `jti` or support id.
 const ID_BYTES: usize = 16;
 
@@ -125,7 +123,7 @@ impl Issuer {
         now: i64,
     ) -> Result<AudienceToken, Error> {
         let session_key = attestation_token::session_key(key.secret.expose(), &jti);
-        let sealed = hpke::seal(&presented.session_public_key, SESSION_INFO, jti.as_bytes(), session_key.expose())
+        let sealed = sealed_session::seal(&presented.session_public_key, &jti, &session_key)
             .map_err(|_| Error::Internal("the session key cannot be sealed"))?;
         let claims = attestation_token::Claims {
             iss: ISSUER.to_owned(),
@@ -142,8 +140,7 @@ impl Issuer {
         };
         let token =
             attestation_token::issue(key, &claims).map_err(|_| Error::Internal("the token cannot be issued"))?;
-        let session_key = SealedKey { enc: b64::encode(&sealed.enc), ciphertext: b64::encode(&sealed.ct) };
         let expires_in = u32::try_from(self.lifetime).map_err(|_| Error::Internal("the lifetime is out of range"))?;
-        Ok(AudienceToken { audience: audience.to_owned(), token, expires_in, session_key })
+        Ok(AudienceToken { audience: audience.to_owned(), token, expires_in, session_key: sealed })
     }
 }

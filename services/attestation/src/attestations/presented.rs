@@ -3,18 +3,12 @@
 use api::attestation::{App, Platform};
 use crypto::b64;
 use crypto::p256::PublicKey;
-use identity::{Jwk, Thumbprint, evidence, jose};
-use serde::Deserialize;
+use identity::instance_proof::{self, Proven};
+use identity::{Jwk, Thumbprint, evidence};
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// `typ` of the proof of possession.
-const PROOF_TYP: &str = "redoubt-instance-proof+jwt";
-/// Seconds that the proof may be old: the challenge in it lives no longer.
-const PROOF_AGE: i64 = 120;
-/// Seconds that the phone's clock may be ahead.
-const PROOF_AHEAD: i64 = 60;
 /// Longest app id (a package name has 255 characters at most).
 const NAME_LIMIT: usize = 255;
 
@@ -43,15 +37,6 @@ pub(crate) struct Presented {
     pub(crate) binding: [u8; 32],
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProofClaims {
-    challenge: String,
-    evidence_hash: String,
-    #[serde(deserialize_with = "identity::numeric_date::deserialize")]
-    iat: i64,
-}
-
 impl Presented {
     /// Reads and checks. No effects.
     pub(crate) fn read(fields: &Fields<'_>, challenge: &[u8], clients: &[&str], now: i64) -> Result<Self, Error> {
@@ -71,7 +56,11 @@ impl Presented {
             .ok_or(invalid("session_public_key", "expected an uncompressed P-256 point in base64url"))?;
         let jkt = device_key.thumbprint();
         let binding = evidence::binding(fields.platform, challenge, &jkt, &session_public_key, client_id, fields.app);
-        check_proof(fields, device_key.public_key(), &binding, now)?;
+        // The device key signed this challenge, this binding and this very evidence, just now.
+        let proven = Proven { challenge: fields.challenge, binding: &binding, shown: &fields.shown };
+        if !instance_proof::verify(fields.proof, device_key.public_key(), &proven, now) {
+            return Err(invalid("proof", "not a proof by the device key for this request"));
+        }
         Ok(Self {
             client_id: client_id.to_owned(),
             app: fields.app.clone(),
@@ -100,19 +89,4 @@ fn check_app(app: &App, platform: Platform) -> Result<(), Error> {
         return Err(Error::Invalid { field: "app.version", detail: "expected at most 64 printable characters" });
     }
     Ok(())
-}
-
-/// The device key signed this challenge, this binding and this very evidence, just now.
-fn check_proof(fields: &Fields<'_>, key: &PublicKey, binding: &[u8; 32], now: i64) -> Result<(), Error> {
-    let claims = jose::parse(fields.proof, PROOF_TYP).and_then(|proof| proof.verify_es256::<ProofClaims>(key));
-    let holds = claims.is_ok_and(|claims| {
-        claims.challenge == fields.challenge
-            && claims.evidence_hash == b64::encode(&evidence::shown(binding, &fields.shown))
-            && (now - PROOF_AGE..=now + PROOF_AHEAD).contains(&claims.iat)
-    });
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::Invalid { field: "proof", detail: "not a proof by the device key for this request" })
-    }
 }

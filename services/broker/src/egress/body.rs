@@ -61,35 +61,3 @@ pub fn check(headers: &HeaderMap, types: &[&str]) -> Result<(), BodyError> {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if types.contains(&essence.as_str()) { Ok(()) } else { Err(BodyError::MediaType) }
 }
-
-/// Whether a JSON text nests at most `limit` deep. Looked at before parsing, because a parser recurses.
-pub fn depth_within(json: &[u8], limit: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for &byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => depth += 1,
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => (),
-        }
-        if depth > limit {
-            return false;
-        }
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn depth_is_counted_outside_strings_only() {
-        assert!(depth_within(br#"{"a":[{"b":"[[[[\"[["}]}"#, 3));
-        assert!(!depth_within(br#"{"a":[{"b":[]}]}"#, 3));
-        assert!(depth_within(b"", 0));
-        assert!(!depth_within("[".repeat(100_000).as_bytes(), 32));
-    }
-}

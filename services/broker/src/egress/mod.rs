@@ -23,7 +23,7 @@ mod tls;
 
 pub use address::AddressPolicy;
 pub use alarm::alarm;
-pub use body::{Taken, check, check_framing, depth_within, take};
+pub use body::{Taken, check, check_framing, take};
 pub use client::{ClientError, client};
 pub use error::{BodyError, EgressError};
 pub use names::{Names, SystemNames};

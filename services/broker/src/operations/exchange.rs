@@ -224,7 +224,7 @@ fn read(operation: &Operation, answer: Taken) -> Result<Answer, Fault> {
 }
 
 fn json(body: &[u8]) -> Result<Answer, Fault> {
-    if !egress::depth_within(body, MAX_DEPTH) {
+    if runtime::extract::deeper_than(body, MAX_DEPTH) {
         return Err(Fault::Answer("the answer is nested too deep".to_owned()));
     }
     // The position, but nothing of the text.

@@ -3,8 +3,8 @@
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
-use runtime::Problem;
 use runtime::extract::{self, BodyError};
+use runtime::{Problem, Single};
 
 use super::receive::{Received, Receiver};
 use super::signature::Headers;
@@ -26,13 +26,9 @@ pub async fn post(
     }
 }
 
-/// The three headers, each exactly once: of two values, two readers could take different ones.
+/// The three headers, each exactly once.
 fn headers(all: &HeaderMap) -> Option<Headers<'_>> {
-    let single = |name: &str| {
-        let mut values = all.get_all(name);
-        let first = values.next()?.to_str().ok()?;
-        values.next().is_none().then_some(first)
-    };
+    let single = |name| Single::of(all, name).one();
     Some(Headers {
         id: single("webhook-id")?,
         timestamp: single("webhook-timestamp")?,

@@ -15,6 +15,7 @@ mod base;
 mod request;
 mod response;
 
+use api::header;
 use thiserror::Error;
 
 pub use request::{Parsed, RequestParts, parse, sign};
@@ -114,6 +115,33 @@ pub struct SignedHeaders {
     pub signature_input: String,
     /// `Signature`.
     pub signature: String,
+}
+
+impl SignedHeaders {
+    /// Reads them from a message by a function that gives the only value of a field. `None` without a signature.
+    pub fn read<T: Into<String>>(single: impl Fn(&'static str) -> Option<T>) -> Option<Self> {
+        let text = |name| single(name).map(Into::into);
+        Some(Self {
+            content_digest: text(header::CONTENT_DIGEST),
+            signature_input: text(header::SIGNATURE_INPUT)?,
+            signature: text(header::SIGNATURE)?,
+        })
+    }
+}
+
+/// Name and value of each.
+impl IntoIterator for SignedHeaders {
+    type Item = (&'static str, String);
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Self::Item>, 3>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let fields = [
+            self.content_digest.map(|digest| (header::CONTENT_DIGEST, digest)),
+            Some((header::SIGNATURE_INPUT, self.signature_input)),
+            Some((header::SIGNATURE, self.signature)),
+        ];
+        fields.into_iter().flatten()
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl SyntheticPhone {
         let now = self.keys.clock.unix();
         let content_type = text(&headers, "content-type");
         let parts = ResponseParts { status, content_type: content_type.as_deref(), body: &bytes };
-        let authentic = signature(&headers).is_some_and(|signature| {
+        let authentic = SignedHeaders::read(|name| text(&headers, name)).is_some_and(|signature| {
             let key = signed.session_key.expose();
             message_signature::verify_response(key, &parts, &signature, &signed.signature, now).is_ok()
         });
@@ -167,14 +167,13 @@ impl SyntheticPhone {
         };
         let signed =
             message_signature::sign(session_key.expose(), &parts, now, &random::token(16), &jti).expect("a signature");
-        headers.extend(signed.content_digest.map(|digest| ("content-digest", digest)));
-        headers.push(("signature-input", signed.signature_input));
-        headers.push(("signature", signed.signature.clone()));
+        let signature = signed.signature.clone();
+        headers.extend(signed);
         let mut builder = self.client.request(method, url).body(body);
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
-        Signed { builder, session_key, signature: signed.signature }
+        Signed { builder, session_key, signature }
     }
 
     fn access_token(&self, now: i64) -> String {
@@ -222,14 +221,6 @@ impl SyntheticPhone {
     fn cnf(&self) -> Cnf {
         Cnf { jkt: identity::DeviceSigner::public(&self.device).thumbprint() }
     }
-}
-
-fn signature(headers: &HeaderMap) -> Option<SignedHeaders> {
-    Some(SignedHeaders {
-        content_digest: text(headers, "content-digest"),
-        signature_input: text(headers, "signature-input")?,
-        signature: text(headers, "signature")?,
-    })
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
