@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use testkit::postgres::{self, Cluster, Durability};
+use ladder::{Cluster, Durability};
 
 use crate::options::Options;
 use crate::{interrupt, place, preflight};
 
 /// Settings of the ladder.
-pub(crate) fn ladder(options: &Options, durability: Durability) -> postgres::Options {
-    let mut ladder = postgres::Options::new(place::target(), durability);
+pub(crate) fn ladder(options: &Options, durability: Durability) -> ladder::Options {
+    let mut ladder = ladder::Options::new(place::target(), durability);
     ladder.mode = options.postgres;
     ladder.url = std::env::var("REDOUBT_POSTGRES_URL").ok().filter(|url| !url.is_empty());
     if let Ok(image) = std::env::var("REDOUBT_POSTGRES_IMAGE") {
@@ -24,7 +24,7 @@ pub(crate) fn ladder(options: &Options, durability: Durability) -> postgres::Opt
 pub(crate) fn bring(options: &Options, durability: Durability) -> Result<Cluster> {
     preflight::disk(preflight::free_megabytes(&place::target()))?;
     let began = Instant::now();
-    let cluster = postgres::bring(&ladder(options, durability))?;
+    let cluster = ladder::bring(&ladder(options, durability))?;
     println!("PostgreSQL: {} ({}), ready in {:.1} s", cluster.about(), cluster.rung(), began.elapsed().as_secs_f64());
     interrupt::check()?;
     Ok(cluster)

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
-use testkit::postgres::{self, Durability, Mode};
+use ladder::{Durability, Mode};
 
 use crate::options::Options;
 use crate::stack::LISTENERS;
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Options) {
     report("gdb", gdb);
     report("ports of `up`", ports());
     println!("\nPostgreSQL, in the order in which it would be tried:");
-    let outlooks = postgres::survey(&database::ladder(options, Durability::Durable));
+    let outlooks = ladder::survey(&database::ladder(options, Durability::Durable));
     let allowed = |rung| matches!(options.postgres, Mode::Auto) || options.postgres == Mode::Only(rung);
     let chosen = outlooks.iter().find(|(rung, outlook)| outlook.is_ok() && allowed(*rung)).map(|(rung, _)| *rung);
     for (rung, outlook) in &outlooks {

@@ -1,7 +1,7 @@
 //! The command line.
 
 use anyhow::{Result, anyhow};
-use testkit::postgres::Mode;
+use ladder::Mode;
 
 use crate::stop::Stop;
 
@@ -93,7 +93,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use testkit::postgres::Rung;
+    use ladder::Rung;
 
     fn parse(line: &str) -> Result<Options> {
         Options::parse(line.split_whitespace().map(str::to_owned))

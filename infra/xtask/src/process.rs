@@ -9,8 +9,8 @@ use std::process::{Child, ChildStdout, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use ladder::{Guard, Setting};
 use rustix::process::{Pid, Signal, kill_process_group};
-use testkit::postgres::{Guard, Setting};
 
 use crate::{interrupt, place};
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use testkit::postgres::{self, Unavailable};
+use ladder::Unavailable;
 
 /// Why a command ends other than by failing at its work.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl std::fmt::Display for Stop {
 /// 2 usage, 3 no PostgreSQL, 130 interrupted, a program's own code, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<Unavailable>().is_some() {
-        return ExitCode::from(postgres::EXIT_CODE);
+        return ExitCode::from(ladder::EXIT_CODE);
     }
     match error.downcast_ref() {
         Some(Stop::Usage(_)) => ExitCode::from(2),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use anyhow::Result;
-use testkit::postgres::Durability;
+use ladder::Durability;
 
 use crate::options::Options;
 use crate::process::{Run, Task};

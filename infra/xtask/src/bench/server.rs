@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use testkit::postgres::Cluster;
+use ladder::Cluster;
 
 use crate::place;
 

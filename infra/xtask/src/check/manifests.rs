@@ -12,12 +12,6 @@ const INHERITED: [&str; 5] = [
     "publish.workspace = true",
 ];
 
-/// Dependencies that are not inherited, each with its reason.
-const EXCEPTIONS: [(&str, &str); 1] = [
-    // xtask takes the testkit without its default features, which cargo does not let a member switch off.
-    ("infra/xtask/Cargo.toml", "testkit"),
-];
-
 pub(super) fn all(files: &[Source]) -> Complaints {
     let mut complaints = Vec::new();
     for file in files {
@@ -48,7 +42,7 @@ fn member(path: &str, text: &str) -> Complaints {
             let inherits = compact.contains(".workspace=true")
                 || compact.contains("workspace=true,")
                 || compact.contains("workspace=true}");
-            if !inherits && !EXCEPTIONS.contains(&(path, name)) {
+            if !inherits {
                 complaints.push(format!("{path}: {name} does not come from the workspace (`{name}.workspace = true`)"));
             }
         }

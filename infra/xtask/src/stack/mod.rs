@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use ladder::{Cluster, Durability, Rung};
 use serde_json::{Value, json};
-use testkit::postgres::{Cluster, Durability, Rung};
 
 use crate::compile::Programs;
 use crate::options::Options;

@@ -14,7 +14,7 @@ use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use storage::EmbeddedMigrations;
 
-use crate::postgres::{self, Cluster, Durability, Options};
+use ladder::{Cluster, Durability, Options};
 
 /// A superuser's URL of the server that `cargo xtask test` started.
 const URL: &str = "REDOUBT_TEST_DATABASE_URL";
@@ -47,7 +47,7 @@ fn own() -> std::result::Result<String, String> {
     if super::container::wanted(&options) {
         return super::container::url(&options.image);
     }
-    let cluster = postgres::bring(&options).map_err(|error| error.to_string())?;
+    let cluster = ladder::bring(&options).map_err(|error| error.to_string())?;
     Ok(HELD.get_or_init(|| cluster).url().to_owned())
 }
 

@@ -11,7 +11,7 @@ use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 
-use crate::postgres::{Guard, Mode, Options, Rung, shell, survey};
+use ladder::{Guard, Mode, Options, Rung, shell, survey};
 
 /// Whether the container stands before what the ladder would take: asked for, or nothing else is on this machine.
 pub(super) fn wanted(options: &Options) -> bool {

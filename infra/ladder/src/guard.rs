@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use super::account::Account;
+use crate::account::Account;
 
 /// Reads `watch GROUP SIGNAL` and `forget GROUP`; at the end of its input it signals each watched process group, kills what is
 /// left of it after six seconds, and removes the directory ($1).
@@ -193,13 +193,13 @@ impl<'a> Setting<'a> {
 
 fn append(log: &Path) -> Result<Stdio, String> {
     let opened = std::fs::OpenOptions::new().create(true).append(true).open(log);
-    opened.map(Stdio::from).map_err(|e| super::shell::explain(&format!("{} cannot be written ({e})", log.display())))
+    opened.map(Stdio::from).map_err(|e| crate::shell::explain(&format!("{} cannot be written ({e})", log.display())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::shell;
+    use crate::shell;
     use std::time::Duration;
 
     fn directory() -> std::path::PathBuf {

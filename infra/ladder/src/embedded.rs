@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::binaries::Binaries;
-use super::shell;
+use crate::binaries::Binaries;
+use crate::shell;
 
 const NPM_VERSION: &str = "18.4.0-beta.17";
 const PYPI_VERSION: &str = "18.6.3";

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::guard::{Guard, Setting};
-use super::{Options, shell};
+use crate::guard::{Guard, Setting};
+use crate::{Options, shell};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Pulling some 100 MB over a slow line.

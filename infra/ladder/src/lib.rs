@@ -5,7 +5,7 @@
 //! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
 //! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
 //!
-//! Only std and rustix: `xtask` builds this in seconds.
+//! Only std and rustix: `xtask` builds it in seconds, and whoever makes databases in it (`testkit`, the benches) can have it, too.
 
 mod account;
 mod binaries;
@@ -13,7 +13,7 @@ mod docker;
 mod embedded;
 mod guard;
 mod server;
-pub(crate) mod shell;
+pub mod shell;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

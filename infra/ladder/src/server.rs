@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
-use super::account::Account;
-use super::binaries::Binaries;
-use super::guard::{Guard, Rights, Setting};
-use super::{Durability, Options, shell};
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::guard::{Guard, Rights, Setting};
+use crate::{Durability, Options, shell};
 
 /// `sockaddr_un` holds 104 bytes on the smallest of the platforms; the socket's own name takes 20.
 const LONGEST_DIRECTORY: usize = 80;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{OLDEST_MAJOR, shell};
+use crate::{OLDEST_MAJOR, shell};
 
 /// `initdb` and `postgres` of one installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
