@@ -28,6 +28,7 @@ pub mod paths;
 mod provider;
 pub mod routes;
 mod schema;
+pub mod scopes;
 mod store;
 pub mod tokens;
 pub mod userinfo;

@@ -2,11 +2,12 @@
 
 use url::Url;
 
-use super::{scopes, store};
+use super::store;
 use crate::authorize::{Answer, Authenticated, Interaction, location};
 use crate::error::PageRefusal;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
+use crate::scopes;
 use crate::tokens::CODE_LIFETIME;
 
 /// Yes or no.

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 
-use super::{Decision, decide, scopes};
+use super::{Decision, decide};
 use crate::authorize::http::{interaction, submitted};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
@@ -11,6 +11,7 @@ use crate::http::{html, onward, page, see_other};
 use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
 use crate::paths;
 use crate::provider::Provider;
+use crate::scopes;
 use crate::users::Profile;
 
 /// Public: the interaction says who is logged in; nobody is sent to the login.

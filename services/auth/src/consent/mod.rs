@@ -10,7 +10,6 @@
 
 mod decide;
 pub mod http;
-pub mod scopes;
 pub(crate) mod store;
 
 pub use decide::{Decision, decide};

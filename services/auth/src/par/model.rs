@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clients::Client;
-use crate::consent::scopes;
 use crate::error::{ErrorCode, Refusal};
 use crate::form::Parameters;
+use crate::scopes;
 
 /// The suite's longest `nonce` has 384 characters.
 const MAX_NONCE: usize = 512;

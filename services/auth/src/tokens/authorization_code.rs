@@ -7,12 +7,12 @@ use super::issue::access_token;
 use super::minted;
 use super::store::{self, Code};
 use crate::client_auth::AuthenticatedClient;
-use crate::consent::scopes;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::form::Parameters;
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::scopes;
 use crate::userinfo::Released;
 
 pub(super) const GRANT_TYPE: &str = "authorization_code";

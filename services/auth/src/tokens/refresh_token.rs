@@ -9,12 +9,12 @@ use super::issue::access_token;
 use super::minted::is_well_formed;
 use super::{TokenResponse, store};
 use crate::client_auth::AuthenticatedClient;
-use crate::consent::scopes;
 use crate::dpop::ProvenKey;
 use crate::error::{ErrorCode, Refusal};
 use crate::form::Parameters;
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::scopes;
 
 pub(super) const GRANT_TYPE: &str = "refresh_token";
 const LAYER: &str = "refresh_token";

@@ -15,10 +15,10 @@ pub(crate) use released::profile;
 use identity::access_token::{self, Claims, Expect};
 use identity::dpop;
 
-use crate::consent::scopes;
 use crate::dpop::{Field, Owner};
 use crate::error::{ErrorCode, Refusal};
 use crate::provider::Provider;
+use crate::scopes;
 use crate::tokens;
 
 /// A request for a protected resource.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::consent::scopes;
 use crate::error::PageRefusal;
 use crate::provider::Provider;
+use crate::scopes;
 use crate::users::Profile;
 
 /// What a client may know of a person.
