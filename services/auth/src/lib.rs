@@ -19,6 +19,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod error;
 pub mod form;
+pub mod grants;
 mod http;
 pub mod keys;
 pub mod opaque;

@@ -89,8 +89,6 @@ table! {
 }
 
 joinable!(interactions -> pushed_requests (request_hash));
-joinable!(authorization_codes -> grants (grant_id));
 joinable!(refresh_tokens -> grants (grant_id));
-joinable!(grants -> users (user_id));
 allow_tables_to_appear_in_same_query!(pushed_requests, interactions);
-allow_tables_to_appear_in_same_query!(users, grants, authorization_codes, refresh_tokens);
+allow_tables_to_appear_in_same_query!(grants, refresh_tokens);

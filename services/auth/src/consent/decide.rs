@@ -2,13 +2,13 @@
 
 use url::Url;
 
-use super::store;
 use crate::authorize::{Answer, Authenticated, Interaction, location};
 use crate::error::PageRefusal;
+use crate::grants::{self, NewGrant};
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::scopes;
-use crate::tokens::CODE_LIFETIME;
+use crate::tokens::{CODE_LIFETIME, store};
 
 /// Yes or no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,16 @@ pub async fn decide(
     let code = opaque::mint();
     let digest = Digest::of(&code);
     let id = storage::ids::new(provider.clock.unix_millis());
-    let grant = |scope| store::NewGrant { id, person, scope, code: &digest, code_expires: now + CODE_LIFETIME, now };
+    let (user_id, authenticated_at) = (person.user_id, person.at);
+    let (client_id, requested) = (&interaction.client.id, &interaction.request.scope);
     let answered = storage::transaction(&provider.pool, "consent.decide", async |db| {
         if !crate::par::store::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }
         if let Decision::Allow { scope } = decision {
-            store::insert(db, interaction, &grant(scope)).await?;
+            grants::insert(db, &NewGrant { id, user_id, client_id, scope, authenticated_at, now }).await?;
+            let code = store::NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
+            store::insert(db, interaction, &code).await?;
         }
         crate::authorize::store::end(db, &interaction.digest).await?;
         Ok::<bool, storage::StorageError>(true)
@@ -56,15 +59,13 @@ pub async fn decide(
     if !answered {
         return Err(PageRefusal::Answered);
     }
-    let subject = person.user_id;
-    let (client_id, requested) = (&interaction.client.id, &interaction.request.scope);
     let answer = match decision {
         Decision::Allow { scope } => {
-            runtime::audit!("consented", outcome = "ok", subject = %subject, client_id, grant = %id, scope, requested);
+            runtime::audit!("consented", outcome = "ok", subject = %user_id, client_id, grant = %id, scope, requested);
             Answer::Code(&code)
         }
         Decision::Deny => {
-            runtime::audit!("denied", outcome = "ok", subject = %subject, client_id, requested);
+            runtime::audit!("denied", outcome = "ok", subject = %user_id, client_id, requested);
             Answer::AccessDenied
         }
     };

@@ -4,12 +4,10 @@
 //! for each, and no box is ticked before (Regulation (EU) 2016/679, recital 32). Nothing is remembered from one request to the
 //! next: each is asked anew, and a grant is what was given then.
 //!
-//! A *grant* is the consent and the root of everything issued under it: one code, one refresh token, access tokens. Revoking
-//! it ends them all. Invariant: the answer, the grant and the code are written in one transaction that also uses the
+//! Invariant: the answer, the grant and the code are written in one transaction that also uses the
 //! request up, so one request has one answer.
 
 mod decide;
 pub mod http;
-pub(crate) mod store;
 
 pub use decide::{Decision, decide};

@@ -4,12 +4,12 @@ use crypto::{b64, hash};
 
 use super::TokenResponse;
 use super::issue::access_token;
-use super::minted;
 use super::store::{self, Code};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::form::Parameters;
+use crate::grants;
 use crate::opaque::Digest;
 use crate::provider::Provider;
 use crate::scopes;
@@ -33,7 +33,7 @@ pub(super) async fn redeem(
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     let presented = presented(parameters)?;
-    let refresh = minted::mint();
+    let refresh = grants::mint();
     let redeemed = storage::transaction(&provider.pool, "authorization_codes.redeem", async |db| {
         let code = match store::use_code(db, &presented.code, &client.client().id, now).await? {
             Ok(code) => code,
@@ -41,11 +41,11 @@ pub(super) async fn redeem(
         };
         // From here on the code is used up, whatever comes: who brings a code with the wrong key or verifier has stolen it.
         if let Err(refusal) = check(&code, &presented, key) {
-            crate::consent::store::revoke(db, code.entitlement.grant_id, refusal.reason, now).await?;
+            grants::revoke(db, code.entitlement.grant_id(), refusal.reason, now).await?;
             return Ok(Err(refusal));
         }
-        let refresh = scopes::contains(&code.entitlement.scope, scopes::OFFLINE_ACCESS).then_some(&refresh);
-        store::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
+        let refresh = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS).then_some(&refresh);
+        grants::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
         Ok::<_, storage::StorageError>(Ok((code, refresh.map(|refresh| refresh.text.clone()))))
     });
     let (code, refresh) = match redeemed.await? {
@@ -54,12 +54,12 @@ pub(super) async fn redeem(
     };
     let Code { entitlement, nonce, .. } = code;
     runtime::audit!(
-        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id,
-        client_id = client.client().id, grant = %entitlement.grant_id, support_id = client.support_id(),
+        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
+        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
     );
     let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh);
-    if scopes::contains(&entitlement.scope, scopes::OPENID) {
-        let released = Released::of(provider, entitlement.user_id, &entitlement.scope).await;
+    if scopes::contains(entitlement.scope(), scopes::OPENID) {
+        let released = Released::of(provider, entitlement.user_id(), entitlement.scope()).await;
         // The code is used up, so this cannot be repeated; the person logs in anew.
         let released = released.ok().flatten().ok_or_else(|| Refusal::internal(&"a profile cannot be read"))?;
         return response.with_id_token(provider, &entitlement, released, client, nonce, now);

@@ -8,7 +8,7 @@ use openidconnect::{
     LocalizedClaim, Nonce, StandardClaims, SubjectIdentifier,
 };
 
-use super::Entitlement;
+use crate::grants::Entitlement;
 use crate::provider::Provider;
 use crate::store::at;
 use crate::userinfo::Released;
@@ -43,7 +43,7 @@ pub(super) fn issue(
         person(released),
         EmptyAdditionalClaims {},
     )
-    .set_auth_time(Some(at(entitlement.authenticated_at)))
+    .set_auth_time(Some(at(entitlement.authenticated_at())))
     .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
     .set_nonce(nonce.map(Nonce::new));
     let header = Header::new("JWT").with_kid(provider.keys.kid());

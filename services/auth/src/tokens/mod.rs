@@ -1,23 +1,18 @@
 //! The token endpoint, one file for each grant type.
 //!
 //! Invariants:
-//! - a token is made from an [`Entitlement`] and a proven key, and both are made only by the checks that they stand for;
+//! - a token is made from an [`Entitlement`](crate::grants::Entitlement) and a proven key, and both are made only by the checks that they stand for;
 //! - a code is used up by one UPDATE, so of many uses at once one wins; a second use revokes the grant;
-//! - a refresh token works for its client only, and on a phone for its device key only; it is not rotated (FAPI 2.0 §5.3.2.1, item 11), because
-//!   a lost answer must not log anybody out and a stolen token is of no use without the key;
 //! - access tokens live five minutes.
 
 mod authorization_code;
-mod entitlement;
 pub mod http;
 mod id_token;
 mod issue;
-mod minted;
 mod refresh_token;
-mod store;
+pub(crate) mod store;
 
-pub use entitlement::Entitlement;
-pub use issue::{TokenResponse, grant_of};
+pub use issue::TokenResponse;
 
 use crate::client_auth::Admitted;
 use crate::error::{ErrorCode, Refusal};

@@ -5,13 +5,13 @@
 //! and its key; its `DPoP` key may be another one after a restart or on another of its machines (RFC 9449 §5). The new access
 //! token is bound to the key of the new proof in both cases.
 
+use super::TokenResponse;
 use super::issue::access_token;
-use super::minted::is_well_formed;
-use super::{TokenResponse, store};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::{ErrorCode, Refusal};
 use crate::form::Parameters;
+use crate::grants::{self, Bearer, is_well_formed};
 use crate::opaque::Digest;
 use crate::provider::Provider;
 use crate::scopes;
@@ -32,14 +32,14 @@ pub(super) async fn refresh(
         return Err(refuse("refresh_token_malformed"));
     }
     let jkt = client.client().is_attested().then(|| key.jkt().as_str());
-    let bearer = store::Bearer { client_id: &client.client().id, jkt };
-    let found = store::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
+    let bearer = Bearer { client_id: &client.client().id, jkt };
+    let found = grants::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
-    let scope = narrow(&entitlement.scope, parameters)?;
+    let scope = narrow(entitlement.scope(), parameters)?;
     let entitlement = entitlement.narrowed(scope);
     runtime::audit!(
-        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id,
-        client_id = client.client().id, grant = %entitlement.grant_id, support_id = client.support_id(),
+        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
+        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
     );
     access_token(provider, &entitlement, client, key, now)
 }

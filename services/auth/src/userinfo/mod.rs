@@ -17,9 +17,9 @@ use identity::dpop;
 
 use crate::dpop::{Field, Owner};
 use crate::error::{ErrorCode, Refusal};
+use crate::grants;
 use crate::provider::Provider;
 use crate::scopes;
-use crate::tokens;
 
 /// A request for a protected resource.
 pub struct ResourceRequest {
@@ -41,13 +41,9 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
     if !scopes::contains(&claims.scope, scopes::OPENID) {
         return Err(Refusal::new(ErrorCode::InsufficientScope, "authorization", "scope_missing", "openid is required"));
     }
-    let grant = tokens::grant_of(&claims.jti).ok_or(invalid("jti_invalid"))?;
+    let grant = grants::grant_of(&claims.jti).ok_or(invalid("jti_invalid"))?;
     let user = claims.sub.parse::<api::Id>().map_err(|_| invalid("subject_invalid"))?.uuid();
-    let live = {
-        let mut connection = storage::connection(&provider.pool).await?;
-        crate::consent::store::is_live(&mut connection, grant).await?
-    };
-    if !live {
+    if !grants::is_live(&provider.pool, grant).await? {
         return Err(invalid("grant_revoked"));
     }
     let released = Released::of(provider, user, &claims.scope).await;

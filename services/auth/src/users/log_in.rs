@@ -12,6 +12,7 @@ use super::throttle::Blocked;
 use super::{Busy, directory};
 use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
+use crate::grants;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 
@@ -35,8 +36,8 @@ pub async fn log_in(
 ) -> Result<LogIn, PageRefusal> {
     let identifier = directory::normalize(typed);
     let lookup = provider.directory.lookup(&identifier);
-    let counter = counter(provider, interaction, &identifier, &lookup).await?;
     let login = store::find(&provider.pool, &lookup).await?;
+    let counter = counter(provider, interaction, &identifier, login.as_ref()).await?;
     if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", login.as_ref());
         return Ok(LogIn::Blocked(seconds));
@@ -95,11 +96,11 @@ async fn counter(
     provider: &Provider,
     interaction: &Interaction,
     identifier: &str,
-    lookup: &Digest,
+    login: Option<&Login>,
 ) -> Result<Digest, PageRefusal> {
-    let client = &interaction.client;
+    let (client, person) = (&interaction.client, login.map(|login| login.id));
     let known = match interaction.jkt.as_deref().filter(|_| client.is_attested()) {
-        Some(jkt) if store::knows_device(&provider.pool, lookup, &client.id, jkt).await? => Some(jkt),
+        Some(jkt) if grants::knows_device(&provider.pool, person, &client.id, jkt).await? => Some(jkt),
         _ => None,
     };
     Ok(provider.directory.throttle(identifier, known))

@@ -1,7 +1,6 @@
 //! People and counters in the database.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::directory::SealedProfile;
 use super::throttle::{Blocked, Throttle};
 use crate::opaque::Digest;
-use crate::schema::{grants, login_throttles, users};
+use crate::schema::{login_throttles, users};
 use crate::store::at;
 
 /// What a login needs of a person.
@@ -28,23 +27,6 @@ pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, 
         .await
         .optional()?;
     Ok(row.map(|(id, password_hash)| Login { id, password_hash }))
-}
-
-/// Whether that instance of an attested client has been granted something by that person, and still is.
-pub(super) async fn knows_device(
-    pool: &Pool,
-    lookup: &Digest,
-    client_id: &str,
-    jkt: &str,
-) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let known = grants::table
-        .inner_join(users::table)
-        .filter(users::email_lookup.eq(&lookup.0))
-        .filter(grants::client_id.eq(client_id))
-        .filter(grants::jkt.eq(jkt))
-        .filter(grants::revoked_at.is_null());
-    Ok(diesel::select(exists(known)).get_result(&mut connection).await?)
 }
 
 /// A person to be stored.

@@ -14,13 +14,13 @@ pub(super) const IDLE: i64 = 30 * DAY;
 pub(super) const LIFETIME: i64 = 90 * DAY;
 
 /// A new refresh token.
-pub(super) struct Minted {
-    pub(super) text: String,
-    pub(super) digest: Digest,
+pub(crate) struct Minted {
+    pub(crate) text: String,
+    pub(crate) digest: Digest,
 }
 
 /// `rdrt_`, 256 random bits, a checksum by which a mistyped or shortened one is refused without a look into the database.
-pub(super) fn mint() -> Minted {
+pub(crate) fn mint() -> Minted {
     let body = format!("{PREFIX}{}", opaque::mint());
     let text = format!("{body}{}", checksum(&body));
     Minted { digest: Digest::of(&text), text }
@@ -31,7 +31,7 @@ fn checksum(body: &str) -> String {
 }
 
 /// Whether it can be one of ours at all.
-pub(super) fn is_well_formed(token: &str) -> bool {
+pub(crate) fn is_well_formed(token: &str) -> bool {
     let body = token.len().checked_sub(CHECKSUM).and_then(|at| token.split_at_checked(at));
     body.is_some_and(|(body, sum)| body.starts_with(PREFIX) && checksum(body) == sum)
 }
