@@ -14,7 +14,7 @@ use runtime::metrics;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authorize::{Handle, LIFETIME};
+use crate::authorizations::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
 use crate::error::{self, ErrorCode, PageRefusal, Refusal};

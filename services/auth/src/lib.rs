@@ -1,7 +1,7 @@
 //! *Who* calls: the `OpenID` provider of the house.
 //!
-//! Clients push a request ([`par`]), a person answers it in a browser ([`authorize`], [`users`], [`consent`]), the client
-//! redeems the answer ([`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
+//! Clients push a request, a person answers it in a browser and the client redeems the answer ([`authorizations`], [`users`],
+//! [`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
 //!
 //! Invariants:
 //! - confidential clients only (FAPI 2.0 §5.3.2.1): the attested app, or a server with a key ([`client_auth`]);
@@ -10,6 +10,7 @@
 //! - what is single use is used up by one conditional statement: request, code, client assertion, `DPoP` proof;
 //! - a refusal says the same for all reasons that a thief could learn from; the audit log has the reason.
 
+pub mod authorizations;
 pub mod authorize;
 pub mod client_auth;
 pub mod clients;
@@ -24,7 +25,6 @@ mod http;
 pub mod keys;
 pub mod opaque;
 pub mod pages;
-pub mod par;
 pub mod paths;
 mod provider;
 pub mod routes;

@@ -5,7 +5,7 @@ use defense::Routes;
 use runtime::RouteDoc;
 
 use crate::paths::{AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
-use crate::{authorize, consent, discovery, keys, pages, par, tokens, userinfo, users};
+use crate::{authorizations, authorize, consent, discovery, keys, pages, tokens, userinfo, users};
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
 /// the request, people on the pages.
@@ -19,7 +19,7 @@ pub fn public() -> Routes {
             discovery::http::get_metadata,
         )
         .add(Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
-        .add(Method::POST, PAR, "Pushes an authorization request.", par::http::post_par)
+        .add(Method::POST, PAR, "Pushes an authorization request.", authorizations::http::post_par)
         .add(Method::GET, AUTHORIZE, "Begins in the browser.", authorize::http::get_authorize)
         .add(Method::POST, AUTHORIZE, "Begins in the browser.", authorize::http::post_authorize)
         .add(Method::GET, LOGIN, "The login page.", users::http::get_login)

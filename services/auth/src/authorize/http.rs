@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 use runtime::Cookies;
 
-use super::{Begun, Handle, Interaction, begin};
+use crate::authorizations::{Begun, Handle, Interaction, begin};
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::http::{SetCookie, form, from_our_page, page, query, see_other};

@@ -3,9 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 
-use super::{Decision, decide};
+use crate::authorizations::{Authenticated, Decision, Interaction, answer};
 use crate::authorize::http::{interaction, submitted};
-use crate::authorize::{Authenticated, Interaction};
 use crate::error::PageRefusal;
 use crate::http::{html, onward, page, see_other};
 use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
@@ -43,7 +42,7 @@ pub async fn post_consent(
             Some("deny") => Decision::Deny,
             _ => return Err(PageRefusal::Form),
         };
-        let url = decide(&provider, &interaction, person, &decision, provider.clock.unix()).await?;
+        let url = answer(&provider, &interaction, person, &decision, provider.clock.unix()).await?;
         let page = OnwardPage {
             client: &interaction.client.name,
             destination: &url.origin().ascii_serialization(),

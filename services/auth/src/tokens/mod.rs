@@ -2,7 +2,6 @@
 //!
 //! Invariants:
 //! - a token is made from an [`Entitlement`](crate::grants::Entitlement) and a proven key, and both are made only by the checks that they stand for;
-//! - a code is used up by one UPDATE, so of many uses at once one wins; a second use revokes the grant;
 //! - access tokens live five minutes.
 
 mod authorization_code;
@@ -10,18 +9,15 @@ pub mod http;
 mod id_token;
 mod issue;
 mod refresh_token;
-pub(crate) mod store;
 
 pub use issue::TokenResponse;
 
+use crate::authorizations::check_resource;
 use crate::client_auth::Admitted;
 use crate::error::{ErrorCode, Refusal};
 use crate::form::Parameters;
-use crate::par;
 use crate::provider::Provider;
 
-/// Seconds within which a code must be redeemed (FAPI 2.0 §5.3.2.1: at most 60).
-pub const CODE_LIFETIME: i64 = 60;
 /// Seconds that an access token lives.
 pub const ACCESS_LIFETIME: i64 = 300;
 
@@ -35,13 +31,13 @@ pub async fn exchange(
     parameters: &Parameters,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
-    par::check_resource(parameters)?;
+    check_resource(parameters)?;
     let Admitted { client, key } = admitted;
     // RFC 9449 §5: only sender-constrained tokens are issued here.
     let key = key.ok_or(Refusal::proof("dpop_missing"))?;
     match parameters.get("grant_type") {
         Some(authorization_code::GRANT_TYPE) => {
-            authorization_code::redeem(provider, &client, &key, parameters, now).await
+            authorization_code::exchange(provider, &client, &key, parameters, now).await
         }
         Some(refresh_token::GRANT_TYPE) => refresh_token::refresh(provider, &client, &key, parameters, now).await,
         Some(_) => {

@@ -6,7 +6,7 @@ use crypto::SecretString;
 use defense::Public;
 
 use super::{LogIn, MIN_CHARACTERS, Registration, log_in, register};
-use crate::authorize::Interaction;
+use crate::authorizations::Interaction;
 use crate::authorize::http::{interaction, submitted};
 use crate::form::Parameters;
 use crate::http::{SetCookie, html, page, see_other};

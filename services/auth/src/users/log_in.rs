@@ -10,7 +10,7 @@ use super::passwords::Turn;
 use super::store::{self, Login};
 use super::throttle::Blocked;
 use super::{Busy, directory};
-use crate::authorize::{Authenticated, Interaction};
+use crate::authorizations::{Authenticated, Interaction};
 use crate::error::PageRefusal;
 use crate::grants;
 use crate::opaque::{self, Digest};
@@ -64,7 +64,7 @@ pub(super) async fn authenticate(
     rehashed: Option<&str>,
 ) -> Result<String, PageRefusal> {
     let cookie = opaque::mint();
-    let (old, new) = (&interaction.digest, &Digest::of(&cookie));
+    let new = &Digest::of(&cookie);
     let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
         if let Some(counter) = counter {
             store::forgive(db, counter).await?;
@@ -72,7 +72,7 @@ pub(super) async fn authenticate(
         if let Some(hash) = rehashed {
             store::replace_hash(db, person.user_id, hash).await?;
         }
-        crate::authorize::store::authenticate(db, old, new, person).await
+        interaction.authenticate(db, new, person).await
     })
     .await?;
     if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }

@@ -9,7 +9,7 @@ use runtime::audit::{self, Who};
 use super::log_in::{authenticate, internal};
 use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
-use crate::authorize::{Authenticated, Interaction};
+use crate::authorizations::{Authenticated, Interaction};
 use crate::error::PageRefusal;
 use crate::provider::Provider;
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 use serde_json::json;
 
-use super::{LIFETIME, push};
+use super::push::{LIFETIME, push};
 use crate::client_auth;
 use crate::http::{protocol, protocol_request};
 use crate::paths;

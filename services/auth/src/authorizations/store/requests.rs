@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 
-use super::AuthorizationRequest;
+use crate::authorizations::request::AuthorizationRequest;
 use crate::opaque::Digest;
 use crate::schema::pushed_requests;
 use crate::store::at;
@@ -14,12 +14,12 @@ use crate::store::at;
 const MAX_ATTEMPTS: i32 = 20;
 
 /// A request to be stored.
-pub(super) struct NewPushedRequest<'a> {
-    pub(super) digest: Digest,
-    pub(super) client_id: &'a str,
-    pub(super) jkt: Option<&'a str>,
-    pub(super) request: &'a AuthorizationRequest,
-    pub(super) expires: i64,
+pub(crate) struct NewPushedRequest<'a> {
+    pub(crate) digest: Digest,
+    pub(crate) client_id: &'a str,
+    pub(crate) jkt: Option<&'a str>,
+    pub(crate) request: &'a AuthorizationRequest,
+    pub(crate) expires: i64,
 }
 
 /// A request that is stored.
@@ -29,7 +29,7 @@ pub(crate) struct StoredRequest {
     pub(crate) request: AuthorizationRequest,
 }
 
-pub(super) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<(), StorageError> {
+pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<(), StorageError> {
     let parameters = serde_json::to_value(row.request).map_err(|error| corrupt(&error))?;
     let mut connection = storage::connection(pool).await?;
     diesel::insert_into(pushed_requests::table)

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crypto::{SecretString, b64, hash};
 use runtime::Cookies;
+use storage::{Connection, StorageError};
 
 use super::authenticated::Authenticated;
 use super::handle::{Handle, PARAMETER};
-use super::store;
+use super::request::AuthorizationRequest;
+use super::store::{interactions, requests};
 use crate::clients::Client;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::opaque::Digest;
-use crate::par::{self, AuthorizationRequest};
 use crate::provider::Provider;
 
 /// Seconds that a person has.
@@ -22,8 +23,8 @@ pub const LIFETIME: i64 = 600;
 pub struct Interaction {
     cookie: SecretString,
     pub(crate) handle: Handle,
-    pub(crate) digest: Digest,
-    pub(crate) request_digest: Digest,
+    pub(super) digest: Digest,
+    pub(super) request_digest: Digest,
     pub(crate) client: Arc<Client>,
     pub(crate) jkt: Option<String>,
     pub(crate) request: AuthorizationRequest,
@@ -41,7 +42,7 @@ impl Interaction {
         let handle = address.get(PARAMETER).and_then(Handle::parse).ok_or(PageRefusal::Interaction)?;
         let cookie = SecretString::from(handle.cookie(cookies)?.ok_or(PageRefusal::Interaction)?);
         let digest = Digest::of(cookie.expose());
-        let row = store::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;
+        let row = interactions::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;
         // A client can leave the configuration while somebody logs in.
         let client = provider.clients.get(&row.stored.client_id).ok_or(PageRefusal::Interaction)?;
         Ok(Self {
@@ -70,6 +71,16 @@ impl Interaction {
         }
     }
 
+    /// Puts an authenticated interaction in the place of this one, under a new cookie; false when it is not there any more.
+    pub(crate) async fn authenticate(
+        &self,
+        db: &mut Connection,
+        cookie: &Digest,
+        person: Authenticated,
+    ) -> Result<bool, StorageError> {
+        interactions::authenticate(db, &self.digest, cookie, person).await
+    }
+
     /// Counts a try of its request.
     pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
         attempt(provider, &self.request_digest).await
@@ -78,5 +89,5 @@ impl Interaction {
 
 /// Counts a try of a request, or refuses it.
 pub(super) async fn attempt(provider: &Provider, request: &Digest) -> Result<(), PageRefusal> {
-    if par::store::attempt(&provider.pool, request).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
+    if requests::attempt(&provider.pool, request).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
 }

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError};
 use uuid::Uuid;
 
-use crate::authorize::Interaction;
+use crate::authorizations::interaction::Interaction;
 use crate::grants::{self, Entitlement};
 use crate::opaque::Digest;
 use crate::schema::authorization_codes;
@@ -41,16 +41,16 @@ pub(crate) async fn insert(
 }
 
 /// A code that has just been used up.
-pub(super) struct Code {
-    pub(super) entitlement: Entitlement,
-    pub(super) redirect_uri: String,
-    pub(super) challenge: String,
-    pub(super) nonce: Option<String>,
-    pub(super) jkt: Option<String>,
+pub(crate) struct Code {
+    pub(crate) entitlement: Entitlement,
+    pub(crate) redirect_uri: String,
+    pub(crate) challenge: String,
+    pub(crate) nonce: Option<String>,
+    pub(crate) jkt: Option<String>,
 }
 
 /// Uses a code up; else says why not, and revokes the grant if the code was used before (RFC 6749 §4.1.2).
-pub(super) async fn use_code(
+pub(crate) async fn use_up(
     db: &mut Connection,
     digest: &Digest,
     client_id: &str,

@@ -2,13 +2,19 @@
 
 use url::Url;
 
-use crate::authorize::{Answer, Authenticated, Interaction, location};
+use super::authenticated::Authenticated;
+use super::interaction::Interaction;
+use super::location::{Answer, location};
+use super::store::codes::NewCode;
+use super::store::{codes, interactions, requests};
 use crate::error::PageRefusal;
 use crate::grants::{self, NewGrant};
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::scopes;
-use crate::tokens::{CODE_LIFETIME, store};
+
+/// Seconds within which a code must be redeemed (FAPI 2.0 §5.3.2.1: at most 60).
+const CODE_LIFETIME: i64 = 60;
 
 /// Yes or no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +37,7 @@ impl Decision {
 }
 
 /// Answers the request of an authenticated interaction; tells where the browser goes.
-pub async fn decide(
+pub async fn answer(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
@@ -43,16 +49,16 @@ pub async fn decide(
     let id = storage::ids::new(provider.clock.unix_millis());
     let (user_id, authenticated_at) = (person.user_id, person.at);
     let (client_id, requested) = (&interaction.client.id, &interaction.request.scope);
-    let answered = storage::transaction(&provider.pool, "consent.decide", async |db| {
-        if !crate::par::store::complete(db, &interaction.request_digest, now).await? {
+    let answered = storage::transaction(&provider.pool, "authorizations.answer", async |db| {
+        if !requests::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }
         if let Decision::Allow { scope } = decision {
             grants::insert(db, &NewGrant { id, user_id, client_id, scope, authenticated_at, now }).await?;
-            let code = store::NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
-            store::insert(db, interaction, &code).await?;
+            let code = NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
+            codes::insert(db, interaction, &code).await?;
         }
-        crate::authorize::store::end(db, &interaction.digest).await?;
+        interactions::end(db, &interaction.digest).await?;
         Ok::<bool, storage::StorageError>(true)
     })
     .await?;

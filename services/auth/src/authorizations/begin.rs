@@ -2,11 +2,11 @@
 
 use url::Url;
 
-use super::interaction::attempt;
-use super::{Answer, LIFETIME, location, store};
+use super::interaction::{LIFETIME, attempt};
+use super::location::{Answer, location};
+use super::store::{interactions, requests};
 use crate::error::PageRefusal;
 use crate::opaque::{self, Digest};
-use crate::par;
 use crate::provider::Provider;
 
 /// What comes of it.
@@ -20,16 +20,16 @@ pub enum Begun {
 /// Binds a usable request to the browser that brings it. Loading it again is no harm; answering it twice is.
 pub async fn begin(provider: &Provider, client_id: &str, request_uri: &str, now: i64) -> Result<Begun, PageRefusal> {
     let digest = Digest::of(request_uri);
-    let stored = par::store::usable(&provider.pool, &digest, client_id, now).await?;
+    let stored = requests::usable(&provider.pool, &digest, client_id, now).await?;
     let stored = stored.ok_or(PageRefusal::Request)?;
     attempt(provider, &digest).await?;
     if stored.request.silent {
-        if !store::answer_silently(&provider.pool, &digest, now).await? {
+        if !interactions::answer_silently(&provider.pool, &digest, now).await? {
             return Err(PageRefusal::Answered);
         }
         return Ok(Begun::Answer(location(&stored.request, provider.issuer(), &Answer::LoginRequired)?));
     }
     let cookie = opaque::mint();
-    store::insert(&provider.pool, &Digest::of(&cookie), &digest, now + LIFETIME).await?;
+    interactions::insert(&provider.pool, &Digest::of(&cookie), &digest, now + LIFETIME).await?;
     Ok(Begun::Interaction(cookie))
 }

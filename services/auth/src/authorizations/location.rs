@@ -2,11 +2,11 @@
 
 use url::Url;
 
+use super::request::AuthorizationRequest;
 use crate::error::PageRefusal;
-use crate::par::AuthorizationRequest;
 
 /// What the client is told (RFC 6749 §4.1.2, §4.1.2.1).
-pub enum Answer<'a> {
+pub(super) enum Answer<'a> {
     /// A code.
     Code(&'a str),
     /// The person said no.
@@ -16,7 +16,7 @@ pub enum Answer<'a> {
 }
 
 /// Where the browser goes: the client's own URI with `code` or `error`, `state`, and `iss` (RFC 9207).
-pub fn location(request: &AuthorizationRequest, issuer: &str, answer: &Answer<'_>) -> Result<Url, PageRefusal> {
+pub(super) fn location(request: &AuthorizationRequest, issuer: &str, answer: &Answer<'_>) -> Result<Url, PageRefusal> {
     // It was registered as an absolute URL, so it parses.
     let mut url = Url::parse(&request.redirect_uri).map_err(|_| PageRefusal::Internal)?;
     {

@@ -1,6 +1,7 @@
 //! Takes a pushed request and gives it a name for the browser to carry.
 
-use super::{AuthorizationRequest, store};
+use super::request::AuthorizationRequest;
+use super::store::requests::{self, NewPushedRequest};
 use crate::client_auth::Admitted;
 use crate::error::Refusal;
 use crate::form::Parameters;
@@ -8,7 +9,7 @@ use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 
 /// Seconds within which the browser must bring it (RFC 9126 §2.2; FAPI 2.0: less than 600).
-pub const LIFETIME: i64 = 90;
+pub(super) const LIFETIME: i64 = 90;
 /// RFC 9126 §2.2.
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
@@ -28,14 +29,14 @@ pub async fn push(
     let request = AuthorizationRequest::new(admitted.client.client(), parameters)?;
     let jkt = binding(admitted, parameters)?;
     let request_uri = format!("{PREFIX}{}", opaque::mint());
-    let row = store::NewPushedRequest {
+    let row = NewPushedRequest {
         digest: Digest::of(&request_uri),
         client_id: &admitted.client.client().id,
         jkt,
         request: &request,
         expires: now + LIFETIME,
     };
-    store::insert(&provider.pool, &row).await?;
+    requests::insert(&provider.pool, &row).await?;
     Ok(Pushed { request_uri })
 }
 

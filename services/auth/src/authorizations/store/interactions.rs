@@ -6,20 +6,20 @@ use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 use uuid::Uuid;
 
-use super::authenticated::Authenticated;
+use super::requests::{StoredRequest, complete, stored};
+use crate::authorizations::authenticated::Authenticated;
 use crate::opaque::Digest;
-use crate::par::store::{StoredRequest, complete, stored};
 use crate::schema::{interactions, pushed_requests};
 use crate::store::at;
 
 /// An interaction and its request.
-pub(super) struct Row {
-    pub(super) request_digest: Digest,
-    pub(super) stored: StoredRequest,
-    pub(super) authenticated: Option<Authenticated>,
+pub(crate) struct Row {
+    pub(crate) request_digest: Digest,
+    pub(crate) stored: StoredRequest,
+    pub(crate) authenticated: Option<Authenticated>,
 }
 
-pub(super) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expires: i64) -> Result<(), StorageError> {
+pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expires: i64) -> Result<(), StorageError> {
     let mut connection = storage::connection(pool).await?;
     diesel::insert_into(interactions::table)
         .values((
@@ -32,7 +32,7 @@ pub(super) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expi
     Ok(())
 }
 
-pub(super) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Option<Row>, StorageError> {
+pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Option<Row>, StorageError> {
     type Request = (String, Option<String>, serde_json::Value);
     type Found = (Vec<u8>, Option<Uuid>, Option<DateTime<Utc>>, Request);
     let mut connection = storage::connection(pool).await?;
@@ -59,7 +59,7 @@ pub(super) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
 }
 
 /// Answers a request for which there is no interaction; false when it has been answered before.
-pub(super) async fn answer_silently(pool: &Pool, request: &Digest, now: i64) -> Result<bool, StorageError> {
+pub(crate) async fn answer_silently(pool: &Pool, request: &Digest, now: i64) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     complete(&mut connection, request, now).await
 }

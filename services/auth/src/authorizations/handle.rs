@@ -51,7 +51,7 @@ impl Handle {
     }
 
     /// The interactions that a browser must let go for another one, the oldest first.
-    pub(super) fn too_many(cookies: &Cookies<'_>) -> Vec<Self> {
+    pub(crate) fn too_many(cookies: &Cookies<'_>) -> Vec<Self> {
         let names = cookies.names_after(COOKIE_PREFIX).filter_map(|name| std::str::from_utf8(name).ok());
         let mut handles: Vec<Self> = names.filter_map(Self::parse).collect();
         let stay = handles.len().min(MAX_PER_BROWSER - 1);
