@@ -1,6 +1,6 @@
 //! *Who* calls: the `OpenID` provider of the house.
 //!
-//! Clients push a request, a person answers it in a browser and the client redeems the answer ([`authorizations`], [`users`],
+//! Clients push a request, a person answers it in a browser and the client redeems the answer ([`authorizations`], [`people`],
 //! [`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
 //!
 //! Invariants:
@@ -26,6 +26,7 @@ pub mod keys;
 pub mod opaque;
 pub mod pages;
 pub mod paths;
+pub mod people;
 mod provider;
 pub mod routes;
 mod schema;
@@ -33,7 +34,6 @@ pub mod scopes;
 mod store;
 pub mod tokens;
 pub mod userinfo;
-pub mod users;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
+use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
-use crate::users::{Directory, Passwords};
 
 /// The tables of this service.
 pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();

@@ -5,7 +5,7 @@ use defense::Routes;
 use runtime::RouteDoc;
 
 use crate::paths::{AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
-use crate::{authorizations, authorize, consent, discovery, keys, pages, tokens, userinfo, users};
+use crate::{authorizations, authorize, consent, discovery, keys, pages, people, tokens, userinfo};
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
 /// the request, people on the pages.
@@ -22,10 +22,10 @@ pub fn public() -> Routes {
         .add(Method::POST, PAR, "Pushes an authorization request.", authorizations::http::post_par)
         .add(Method::GET, AUTHORIZE, "Begins in the browser.", authorize::http::get_authorize)
         .add(Method::POST, AUTHORIZE, "Begins in the browser.", authorize::http::post_authorize)
-        .add(Method::GET, LOGIN, "The login page.", users::http::get_login)
-        .add(Method::POST, LOGIN, "Logs in.", users::http::post_login)
-        .add(Method::GET, REGISTER, "The page that makes a login.", users::http::get_register)
-        .add(Method::POST, REGISTER, "Makes a login.", users::http::post_register)
+        .add(Method::GET, LOGIN, "The login page.", people::http::get_login)
+        .add(Method::POST, LOGIN, "Logs in.", people::http::post_login)
+        .add(Method::GET, REGISTER, "The page that makes a login.", people::http::get_register)
+        .add(Method::POST, REGISTER, "Makes a login.", people::http::post_register)
         .add(Method::GET, CONSENT, "What the client asks for.", consent::http::get_consent)
         .add(Method::POST, CONSENT, "Allows or denies it.", consent::http::post_consent)
         .add(Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)

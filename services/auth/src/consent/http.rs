@@ -9,9 +9,9 @@ use crate::error::PageRefusal;
 use crate::http::{html, onward, page, see_other};
 use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
 use crate::paths;
+use crate::people::{self, Profile};
 use crate::provider::Provider;
 use crate::scopes;
-use crate::users::Profile;
 
 /// Public: the interaction says who is logged in; nobody is sent to the login.
 pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
@@ -58,7 +58,7 @@ async fn consent_page(
     interaction: &Interaction,
     person: Authenticated,
 ) -> Result<HttpResponse, PageRefusal> {
-    let profile = crate::userinfo::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
+    let profile = people::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
     let (mut permissions, mut choices) = (Vec::new(), Vec::new());
     for (scope, words) in scopes::ALL {
         if !scopes::contains(&interaction.request.scope, scope) {

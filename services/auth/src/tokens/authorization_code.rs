@@ -7,9 +7,9 @@ use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::form::Parameters;
+use crate::people::Released;
 use crate::provider::Provider;
 use crate::scopes;
-use crate::userinfo::Released;
 
 pub(super) const GRANT_TYPE: &str = "authorization_code";
 

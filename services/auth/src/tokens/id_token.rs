@@ -9,9 +9,9 @@ use openidconnect::{
 };
 
 use crate::grants::Entitlement;
+use crate::people::Released;
 use crate::provider::Provider;
 use crate::store::at;
-use crate::userinfo::Released;
 
 /// Seconds within which a client looks at it.
 const LIFETIME: i64 = 300;

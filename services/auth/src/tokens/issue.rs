@@ -9,8 +9,8 @@ use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::grants::Entitlement;
+use crate::people::Released;
 use crate::provider::Provider;
-use crate::userinfo::Released;
 
 /// The answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Serialize)]

@@ -1,16 +1,9 @@
 //! Userinfo (OpenID Connect Core §5.3): who the person is, for a client that they have told so.
 //!
-//! [`Released`] is all that a client learns of a person, here and in the ID token: what the scopes that the person has consented
-//! to name (§5.4), and no more. What is not released is not even opened.
-//!
 //! A resource like any other: access token in the `Authorization` header under the scheme `DPoP`, proof with `ath`, one key in
 //! both (RFC 9449 §7). Beyond that it sees what a resource server cannot: whether the grant has been revoked since.
 
 pub mod http;
-mod released;
-
-pub use released::Released;
-pub(crate) use released::profile;
 
 use identity::access_token::{self, Claims, Expect};
 use identity::dpop;
@@ -18,6 +11,7 @@ use identity::dpop;
 use crate::dpop::{Field, Owner};
 use crate::error::{ErrorCode, Refusal};
 use crate::grants;
+use crate::people::Released;
 use crate::provider::Provider;
 use crate::scopes;
 

@@ -62,7 +62,7 @@ pub(super) async fn replace_hash(db: &mut Connection, id: Uuid, hash: &str) -> R
     Ok(())
 }
 
-pub(crate) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfile>, StorageError> {
+pub(super) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfile>, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let row: Option<(Vec<u8>, Vec<u8>)> = users::table
         .find(id)

@@ -1,12 +1,13 @@
-//! What a client learns of a person, here and in the ID token.
+//! What a client learns of a person, from userinfo and in the ID token.
 
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::directory::Profile;
+use super::store;
 use crate::error::PageRefusal;
 use crate::provider::Provider;
 use crate::scopes;
-use crate::users::Profile;
 
 /// What a client may know of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +45,7 @@ impl Released {
 
 /// A person's profile, opened.
 pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Profile>, PageRefusal> {
-    let Some(sealed) = crate::users::store::profile(&provider.pool, user).await? else {
+    let Some(sealed) = store::profile(&provider.pool, user).await? else {
         return Ok(None);
     };
     match provider.directory.open(user, &sealed) {
