@@ -11,11 +11,9 @@
 //! - a refusal says the same for all reasons that a thief could learn from; the audit log has the reason.
 
 pub mod authorizations;
-pub mod authorize;
 pub mod client_auth;
 pub mod clients;
 pub mod config;
-pub mod consent;
 pub mod discovery;
 pub mod dpop;
 pub mod error;

@@ -8,7 +8,6 @@
 //! - name and address are sealed in the database; they are found by a keyed hash and opened for their owner only.
 
 mod directory;
-pub mod http;
 mod log_in;
 mod password_policy;
 mod passwords;

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 
+use super::{interaction, submitted};
 use crate::authorizations::{Authenticated, Decision, Interaction, answer};
-use crate::authorize::http::{interaction, submitted};
 use crate::error::PageRefusal;
 use crate::http::{html, onward, page, see_other};
 use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};

@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use defense::Public;
 
-use super::{LogIn, MIN_CHARACTERS, Registration, log_in, register};
+use super::{interaction, submitted};
 use crate::authorizations::Interaction;
-use crate::authorize::http::{interaction, submitted};
 use crate::form::Parameters;
 use crate::http::{SetCookie, html, page, see_other};
 use crate::pages::{LoginPage, RegisterPage, render};
 use crate::paths;
+use crate::people::{LogIn, MIN_CHARACTERS, Registration, log_in, register};
 use crate::provider::Provider;
 
 const WRONG: &str = "The e-mail address or the password is not right.";

@@ -1,13 +1,13 @@
-//! `/authorize`, and what every page that belongs to an interaction begins with.
+//! `/authorize`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 use runtime::Cookies;
 
-use crate::authorizations::{Begun, Handle, Interaction, begin};
+use crate::authorizations::{Begun, Handle, begin};
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{SetCookie, form, from_our_page, page, query, see_other};
+use crate::http::{SetCookie, form, page, query, see_other};
 use crate::paths;
 use crate::provider::Provider;
 
@@ -45,22 +45,4 @@ async fn answer(
         }
         Begun::Answer(url) => see_other(url.as_str(), &[]),
     })
-}
-
-/// The interaction that a page's address and the browser's cookie name.
-pub(crate) async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
-    Interaction::load(provider, &query(request)?, &Cookies::of(request)?, provider.clock.unix()).await
-}
-
-/// A form that was sent from one of our pages by the browser that the interaction belongs to.
-pub(crate) async fn submitted(
-    provider: &Provider,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<(Interaction, Parameters), PageRefusal> {
-    from_our_page(provider, request)?;
-    let form = form(request, payload).await?;
-    let interaction = interaction(provider, request).await?;
-    interaction.check_csrf(&form)?;
-    Ok((interaction, form))
 }

@@ -1,3 +1,0 @@
-//! `/authorize`.
-
-pub mod http;

@@ -1,3 +1,0 @@
-//! `/consent`.
-
-pub mod http;
