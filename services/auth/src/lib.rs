@@ -17,6 +17,7 @@ pub mod config;
 pub mod discovery;
 pub mod dpop;
 pub mod error;
+mod forget;
 pub mod form;
 pub mod grants;
 mod http;
@@ -43,8 +44,8 @@ use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
 use defense::AudienceKeySource;
-use runtime::{App, Clock, Common, Context, RouteDoc, Service, Shutdown};
-use storage::{EmbeddedMigrations, Pool};
+use runtime::{App, Common, Context, RouteDoc, Service};
+use storage::EmbeddedMigrations;
 use url::Url;
 
 use crate::clients::Clients;
@@ -56,9 +57,6 @@ pub use crate::provider::Provider;
 
 /// The tables of this service.
 pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();
-
-/// How often rows whose time is over are deleted.
-const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// The service.
 pub struct Auth;
@@ -82,7 +80,7 @@ impl Service for Auth {
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let provider = web::Data::new(provider(&config, &context)?);
         let (public, internal) = (provider.clone(), provider);
-        let forget = forget(context.database()?, context.clock.clone(), context.shutdown.clone());
+        let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
         Ok(App::internal(move |service| {
             service.app_data(internal.clone());
             routes::internal().configure(None, service);
@@ -125,22 +123,6 @@ fn issuer(url: &str) -> anyhow::Result<String> {
         "public.url is the issuer: write it as {origin}, https and nothing after the port"
     );
     Ok(origin)
-}
-
-/// Deletes what is not kept, until the process ends.
-async fn forget(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(FORGET_EVERY) => {}
-        }
-        match store::forget(&pool, clock.unix()).await {
-            Ok(0) => (),
-            Ok(rows) => tracing::debug!(rows, "forgot what is not kept"),
-            // The next round tries again; the rows are refused by their time meanwhile.
-            Err(error) => tracing::warn!(cause = %error, "could not forget"),
-        }
-    }
 }
 
 #[cfg(test)]

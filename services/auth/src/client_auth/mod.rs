@@ -6,6 +6,8 @@ mod attestation;
 mod private_key_jwt;
 mod store;
 
+pub(crate) use store::forget;
+
 use std::sync::Arc;
 
 use identity::Thumbprint;

@@ -179,3 +179,8 @@ async fn why_not_refreshed(
         Some((_, _, None)) => "refresh_token_expired",
     })
 }
+
+/// Deletes refresh tokens whose time is over. Grants are kept.
+pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(at(now)))).execute(db).await?)
+}

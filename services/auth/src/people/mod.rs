@@ -23,3 +23,4 @@ pub use passwords::{Busy, Passwords};
 pub use register::{Registration, register};
 pub use released::Released;
 pub(crate) use released::profile;
+pub(crate) use store::forget;

@@ -12,6 +12,8 @@ use crate::opaque::Digest;
 use crate::schema::{login_throttles, users};
 use crate::store::at;
 
+const DAY: i64 = 86_400;
+
 /// What a login needs of a person.
 pub(super) struct Login {
     pub(super) id: Uuid,
@@ -139,4 +141,10 @@ async fn set(db: &mut Connection, counter: &Digest, next: Throttle) -> Result<()
 pub(super) async fn forgive(db: &mut Connection, counter: &Digest) -> Result<(), StorageError> {
     diesel::delete(login_throttles::table.find(&counter.0)).execute(db).await?;
     Ok(())
+}
+
+/// Deletes counters that nobody has tried for 30 days.
+pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    let over = login_throttles::last_attempt_at.lt(at(now - 30 * DAY));
+    Ok(diesel::delete(login_throttles::table.filter(over)).execute(db).await?)
 }

@@ -12,6 +12,9 @@ use crate::opaque::Digest;
 use crate::schema::authorization_codes;
 use crate::store::at;
 
+/// Seconds after its time that a code is kept.
+const KEPT: i64 = 86_400;
+
 /// A code to be stored.
 pub(crate) struct NewCode<'a> {
     pub(crate) digest: &'a Digest,
@@ -102,4 +105,10 @@ async fn why_not(
         }
         Some((_, _, None)) => "code_expired",
     })
+}
+
+/// Deletes those whose time has been over for a day, in which a second use is seen.
+pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    let over = authorization_codes::expires_at.lt(at(now - KEPT));
+    Ok(diesel::delete(authorization_codes::table.filter(over)).execute(db).await?)
 }

@@ -98,3 +98,8 @@ pub(crate) async fn end(db: &mut Connection, browser: &Digest) -> Result<(), Sto
     diesel::delete(interactions::table.filter(interactions::browser_hash.eq(&browser.0))).execute(db).await?;
     Ok(())
 }
+
+/// Deletes those whose time is over.
+pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    Ok(diesel::delete(interactions::table.filter(interactions::expires_at.lt(at(now)))).execute(db).await?)
+}

@@ -12,6 +12,8 @@ use crate::store::at;
 /// Interactions begun and passwords sent for one request, however many browsers bring it. So guessing on the pages costs
 /// an authenticated client one pushed request for every so many guesses.
 const MAX_ATTEMPTS: i32 = 20;
+/// Seconds after its time that a request is kept.
+const KEPT: i64 = 3600;
 
 /// A request to be stored.
 pub(crate) struct NewPushedRequest<'a> {
@@ -95,4 +97,10 @@ pub(crate) fn stored(row: (String, Option<String>, serde_json::Value)) -> Result
 
 fn corrupt(error: &serde_json::Error) -> StorageError {
     StorageError::Query(diesel::result::Error::DeserializationError(error.to_string().into()))
+}
+
+/// Deletes those whose time has been over for an hour, in which the interactions that began with them end.
+pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    let over = pushed_requests::expires_at.lt(at(now - KEPT));
+    Ok(diesel::delete(pushed_requests::table.filter(over)).execute(db).await?)
 }
