@@ -6,6 +6,11 @@
 use runtime::CookieError;
 use storage::StorageError;
 
+/// What cannot happen has happened. The operation stops; the log has the cause, and the client learns that the fault is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("broken invariant: {0}")]
+pub struct Invariant(pub &'static str);
+
 /// Error codes of OAuth and its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
@@ -210,6 +215,12 @@ pub enum PageRefusal {
 }
 
 impl PageRefusal {
+    /// A fault of ours. The cause goes to the log, here and nowhere else.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(cause = %cause, "internal error");
+        Self::Internal
+    }
+
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
@@ -266,6 +277,12 @@ impl PageRefusal {
             Self::Busy | Self::Unavailable => "We are busy just now. Please try again in a moment.",
             Self::Internal => "Something went wrong on our side. Please try again later.",
         }
+    }
+}
+
+impl From<Invariant> for PageRefusal {
+    fn from(error: Invariant) -> Self {
+        Self::internal(&error)
     }
 }
 

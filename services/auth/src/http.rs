@@ -27,6 +27,7 @@ pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
     let mut values = request.headers().get_all(name);
     match (values.next(), values.next()) {
         (None, _) => Field::Absent,
+        // Default: what is no visible ASCII has no one reading.
         (Some(value), None) => value.to_str().map_or(Field::Ambiguous, |value| Field::One(value.to_owned())),
         (Some(_), Some(_)) => Field::Ambiguous,
     }
@@ -114,9 +115,17 @@ pub(crate) async fn protocol<T: Serialize>(
 
 /// An answer in the making, with a nonce.
 pub(crate) fn builder(provider: &Provider, status: u16) -> HttpResponseBuilder {
-    let mut builder = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut builder = HttpResponse::build(status_of(status));
     builder.insert_header((name::DPOP_NONCE, provider.proofs.nonce(provider.clock.unix())));
     builder
+}
+
+fn status_of(code: u16) -> StatusCode {
+    // Default: a status that is none is a fault of ours, and that is what 500 says.
+    StatusCode::from_u16(code).unwrap_or_else(|error| {
+        tracing::error!(code, cause = %error, "no status");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
 }
 
 /// A refusal in OAuth's form.
@@ -147,20 +156,22 @@ pub(crate) fn audit_refusal(refusal: &Refusal) {
 
 /// Sends the outcome of a page.
 pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
-    work.await.unwrap_or_else(|refusal| {
-        metrics::decision(refusal.layer(), "refuse");
-        audit::refused(refusal.layer(), &refusal.reason(), Who::default());
-        let mut response = html(refusal.status(), &pages::error(refusal));
-        if refusal.status() == 503 {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        }
-        response
-    })
+    let refusal = match work.await {
+        Ok(response) => return response,
+        Err(refusal) => refusal,
+    };
+    metrics::decision(refusal.layer(), "refuse");
+    audit::refused(refusal.layer(), &refusal.reason(), Who::default());
+    let mut response = html(refusal.status(), &pages::error(refusal));
+    if refusal.status() == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// A page under the policy of all pages.
 pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
-    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    HttpResponse::build(status_of(status))
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, pages::POLICY))
         // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
@@ -207,9 +218,9 @@ pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpRespon
 
 /// The end of an interaction: its cookie goes, and the browser goes on to the client by way of a page.
 pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpResponse, PageRefusal> {
-    let mut response = html(200, &pages::render(page));
+    let mut response = html(200, &pages::render(page)?);
     let removed = response.add_cookie(&SetCookie::Remove(handle).build());
-    removed.map_err(|_| PageRefusal::Internal)?;
+    removed.map_err(|error| PageRefusal::internal(&error))?;
     Ok(response)
 }
 

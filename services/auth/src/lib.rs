@@ -97,7 +97,9 @@ fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
     let public = config.common.public.as_ref().context("the configuration has no [public] section")?;
     let pepper = files::read_secret(&config.pepper_file)?;
     let hasher = Hasher::new(config.password.params, &config.password.retired_params, pepper).context("[password]")?;
+    // Default: a machine that does not tell its cores has one for us, and the configuration may say better.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // Default: one for each core (`config.rs`).
     let concurrency = config.password.concurrency.map_or(cores, NonZeroUsize::get);
     let max_wait = Duration::from_millis(config.password.max_wait_millis);
     let attestation = context.clients.internal("attestation")?;

@@ -12,7 +12,7 @@ use super::placement::{code, is_test};
 use super::sources::Source;
 
 /// Code in which the rule does not hold yet. A folder that is taken out of here is held to it from then on.
-const NOT_YET: [&str; 3] = ["services/auth/", "shared/defense/", "shared/runtime/"];
+const NOT_YET: [&str; 2] = ["shared/defense/", "shared/runtime/"];
 /// Where amounts are: arithmetic that stops at a limit makes money, or loses some.
 const MONEY: &str = "services/ledger/";
 
@@ -172,7 +172,7 @@ mod tests {
             "services/ledger/src/posting/fold_tests.rs",
             "services/broker/src/operations/scrub/tests.rs",
             "shared/testkit/src/pki.rs",
-            "services/auth/src/lib.rs",
+            "shared/runtime/src/lib.rs",
             "infra/xtask/src/main.rs",
         ] {
             assert!(complaints(path, text).is_empty(), "{path}");

@@ -75,5 +75,5 @@ pub async fn answer(
             Answer::AccessDenied
         }
     };
-    location(&interaction.request, provider.issuer(), &answer)
+    Ok(location(&interaction.request, provider.issuer(), &answer)?)
 }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::request::AuthorizationRequest;
-use crate::error::PageRefusal;
+use crate::error::Invariant;
 
 /// What the client is told (RFC 6749 §4.1.2, §4.1.2.1).
 pub(super) enum Answer<'a> {
@@ -16,9 +16,8 @@ pub(super) enum Answer<'a> {
 }
 
 /// Where the browser goes: the client's own URI with `code` or `error`, `state`, and `iss` (RFC 9207).
-pub(super) fn location(request: &AuthorizationRequest, issuer: &str, answer: &Answer<'_>) -> Result<Url, PageRefusal> {
-    // It was registered as an absolute URL, so it parses.
-    let mut url = Url::parse(&request.redirect_uri).map_err(|_| PageRefusal::Internal)?;
+pub(super) fn location(request: &AuthorizationRequest, issuer: &str, answer: &Answer<'_>) -> Result<Url, Invariant> {
+    let mut url = request.destination()?;
     {
         let mut query = url.query_pairs_mut();
         match answer {

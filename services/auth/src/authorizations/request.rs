@@ -1,9 +1,10 @@
 //! An authorization request, as far as it can be checked without memory.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::clients::Client;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, Invariant, Refusal};
 use crate::form::Parameters;
 use crate::scopes;
 
@@ -56,6 +57,11 @@ impl AuthorizationRequest {
             silent: parameters.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|value| value == "none")),
         })
     }
+
+    /// Where the answer goes. It was registered as an absolute URL, so it parses.
+    pub fn destination(&self) -> Result<Url, Invariant> {
+        Url::parse(&self.redirect_uri).map_err(|_| Invariant("a redirect URI that is no URL was accepted"))
+    }
 }
 
 /// What would change the meaning of a request if it were ignored is refused.
@@ -89,7 +95,7 @@ pub(crate) fn check_resource(parameters: &Parameters) -> Result<(), Refusal> {
 
 fn scope(client: &Client, parameters: &Parameters) -> Result<String, Refusal> {
     let invalid = |reason, description| Err(Refusal::new(ErrorCode::InvalidScope, "scope", reason, description));
-    let requested: Vec<&str> = parameters.get("scope").map(|scope| scopes::split(scope).collect()).unwrap_or_default();
+    let requested: Vec<&str> = parameters.get("scope").into_iter().flat_map(scopes::split).collect();
     if requested.is_empty() {
         return invalid("scope_missing", "scope is missing");
     }

@@ -12,7 +12,7 @@ use crate::store::at;
 pub(super) async fn use_assertion(pool: &Pool, id: &AssertionId) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let inserted = diesel::insert_into(client_assertions::table)
-        .values((client_assertions::id_hash.eq(&id.digest.0), client_assertions::expires_at.eq(at(id.expires))))
+        .values((client_assertions::id_hash.eq(&id.digest.0), client_assertions::expires_at.eq(at(id.expires)?)))
         .on_conflict_do_nothing()
         .execute(&mut connection)
         .await?;
@@ -21,5 +21,5 @@ pub(super) async fn use_assertion(pool: &Pool, id: &AssertionId) -> Result<bool,
 
 /// Deletes those that have expired.
 pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(client_assertions::table.filter(client_assertions::expires_at.lt(at(now)))).execute(db).await?)
+    Ok(diesel::delete(client_assertions::table.filter(client_assertions::expires_at.lt(at(now)?))).execute(db).await?)
 }

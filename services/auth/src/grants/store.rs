@@ -32,8 +32,8 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
             grants::user_id.eq(grant.user_id),
             grants::client_id.eq(grant.client_id),
             grants::scope.eq(grant.scope),
-            grants::authenticated_at.eq(at(grant.authenticated_at)),
-            grants::created_at.eq(at(grant.now)),
+            grants::authenticated_at.eq(at(grant.authenticated_at)?),
+            grants::created_at.eq(at(grant.now)?),
         ))
         .execute(db)
         .await?;
@@ -43,7 +43,7 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
 /// Ends a grant and all that was issued under it. The first reason stays.
 pub(crate) async fn revoke(db: &mut Connection, id: Uuid, reason: &str, now: i64) -> Result<(), StorageError> {
     let live = grants::table.find(id).filter(grants::revoked_at.is_null());
-    diesel::update(live).set((grants::revoked_at.eq(at(now)), grants::revoked_reason.eq(reason))).execute(db).await?;
+    diesel::update(live).set((grants::revoked_at.eq(at(now)?), grants::revoked_reason.eq(reason))).execute(db).await?;
     Ok(())
 }
 
@@ -93,8 +93,8 @@ pub(crate) async fn bind(
             .values((
                 refresh_tokens::token_hash.eq(&refresh.digest.0),
                 refresh_tokens::grant_id.eq(entitlement.grant_id),
-                refresh_tokens::last_used_at.eq(at(now)),
-                refresh_tokens::expires_at.eq(at(now + LIFETIME)),
+                refresh_tokens::last_used_at.eq(at(now)?),
+                refresh_tokens::expires_at.eq(at(now + LIFETIME)?),
             ))
             .execute(db)
             .await?;
@@ -137,11 +137,11 @@ pub(crate) async fn use_refresh_token(
 ) -> Result<Result<Entitlement, &'static str>, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
-        .bind::<sql_types::Timestamptz, _>(at(now))
+        .bind::<sql_types::Timestamptz, _>(at(now)?)
         .bind::<sql_types::Binary, _>(&digest.0)
         .bind::<sql_types::Text, _>(bearer.client_id)
         .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt)
-        .bind::<sql_types::Timestamptz, _>(at(now - IDLE))
+        .bind::<sql_types::Timestamptz, _>(at(now - IDLE)?)
         .get_result(&mut connection)
         .await
         .optional()?;
@@ -182,5 +182,5 @@ async fn why_not_refreshed(
 
 /// Deletes refresh tokens whose time is over. Grants are kept.
 pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(at(now)))).execute(db).await?)
+    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(at(now)?))).execute(db).await?)
 }

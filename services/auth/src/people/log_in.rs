@@ -44,7 +44,7 @@ pub async fn log_in(
     }
     let turn = turn(provider, &counter, now).await?;
     let stored = login.as_ref().map(|login| login.password_hash.clone());
-    let right = turn.verify(password, stored).await.map_err(|error| internal(&error))?;
+    let right = turn.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
         refused("credentials_wrong", login.as_ref());
         return Ok(LogIn::Wrong);
@@ -109,11 +109,6 @@ async fn counter(
 fn refused(reason: &str, login: Option<&Login>) {
     let subject = login.map(|login| login.id.to_string());
     audit::refused("login", reason, Who { subject: subject.as_deref(), ..Who::default() });
-}
-
-pub(super) fn internal(cause: &dyn std::fmt::Display) -> PageRefusal {
-    tracing::error!(cause = %cause, "internal error");
-    PageRefusal::Internal
 }
 
 impl From<Busy> for PageRefusal {

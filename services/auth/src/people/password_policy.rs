@@ -78,7 +78,7 @@ pub(super) fn check(password: &SecretString, email: &str, name: &str) -> Result<
     if different.len() < MIN_DIFFERENT || COMMON.contains(&reduced.as_str()) {
         return Err(Weakness::Common);
     }
-    let local = email.split('@').next().unwrap_or_default();
+    let (local, _) = email.split_once('@').unwrap_or((email, ""));
     for own in [email, local, name, "redoubt"].map(reduce) {
         // What is left beside one's own name must still be a password.
         let rest = reduced.chars().count().saturating_sub(own.chars().count());

@@ -6,7 +6,7 @@
 use crypto::SecretString;
 use runtime::audit::{self, Who};
 
-use super::log_in::{authenticate, internal};
+use super::log_in::authenticate;
 use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
 use crate::authorizations::{Authenticated, Interaction};
@@ -38,12 +38,13 @@ pub async fn register(
         Ok(profile) => profile,
         Err(message) => return Ok(Err(message)),
     };
-    let hash = provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| internal(&error))?;
+    let hash =
+        provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
     let id = storage::ids::new(provider.clock.unix_millis());
     let user = NewUser {
         id,
         lookup: &provider.directory.lookup(&profile.email),
-        sealed: &provider.directory.seal(id, &profile).map_err(|error| internal(&error))?,
+        sealed: &provider.directory.seal(id, &profile).map_err(|error| PageRefusal::internal(&error))?,
         password_hash: &hash,
         now,
     };

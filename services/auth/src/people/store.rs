@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::directory::SealedProfile;
 use super::throttle::{Blocked, Throttle};
+use crate::error::Invariant;
 use crate::opaque::Digest;
 use crate::schema::{login_throttles, users};
 use crate::store::at;
@@ -50,7 +51,7 @@ pub(super) async fn insert(pool: &Pool, user: &NewUser<'_>) -> Result<bool, Stor
             users::email_sealed.eq(&user.sealed.email),
             users::name_sealed.eq(&user.sealed.name),
             users::password_hash.eq(user.password_hash),
-            users::created_at.eq(at(user.now)),
+            users::created_at.eq(at(user.now)?),
         ))
         .on_conflict(users::email_lookup)
         .do_nothing()
@@ -83,16 +84,16 @@ pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<R
             .values((
                 login_throttles::identifier_hash.eq(&counter.0),
                 login_throttles::failures.eq(0),
-                login_throttles::blocked_until.eq(at(0)),
-                login_throttles::last_attempt_at.eq(at(now)),
+                login_throttles::blocked_until.eq(at(0)?),
+                login_throttles::last_attempt_at.eq(at(now)?),
             ))
             .on_conflict(login_throttles::identifier_hash)
             .do_update()
-            .set(login_throttles::last_attempt_at.eq(at(now)))
+            .set(login_throttles::last_attempt_at.eq(at(now)?))
             .returning((login_throttles::failures, login_throttles::blocked_until))
             .get_result(db)
             .await?;
-        match throttle(row).attempt(now) {
+        match throttle(row)?.attempt(now) {
             Ok(next) => set(db, counter, next).await.map(Ok),
             Err(blocked) => Ok(Err(blocked)),
         }
@@ -111,7 +112,7 @@ pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result
             .await
             .optional()?;
         match row {
-            Some(row) => set(db, counter, throttle(row).take_back(now)).await,
+            Some(row) => set(db, counter, throttle(row)?.take_back(now)).await,
             // A success in another browser has ended the row meanwhile.
             None => Ok(()),
         }
@@ -121,17 +122,16 @@ pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result
 
 type Row = (i32, DateTime<Utc>);
 
-fn throttle((failures, blocked_until): Row) -> Throttle {
-    let failures = u32::try_from(failures).unwrap_or(u32::MAX);
-    Throttle { failures, blocked_until: blocked_until.timestamp() }
+fn throttle((failures, blocked_until): Row) -> Result<Throttle, Invariant> {
+    let failures = u32::try_from(failures).map_err(|_| Invariant("a count of failures below nothing"))?;
+    Ok(Throttle { failures, blocked_until: blocked_until.timestamp() })
 }
 
 async fn set(db: &mut Connection, counter: &Digest, next: Throttle) -> Result<(), StorageError> {
+    // Default: a counter that is full stays full, under the longest block.
+    let failures = i32::try_from(next.failures).unwrap_or(i32::MAX);
     diesel::update(login_throttles::table.find(&counter.0))
-        .set((
-            login_throttles::failures.eq(i32::try_from(next.failures).unwrap_or(i32::MAX)),
-            login_throttles::blocked_until.eq(at(next.blocked_until)),
-        ))
+        .set((login_throttles::failures.eq(failures), login_throttles::blocked_until.eq(at(next.blocked_until)?)))
         .execute(db)
         .await?;
     Ok(())
@@ -145,6 +145,16 @@ pub(super) async fn forgive(db: &mut Connection, counter: &Digest) -> Result<(),
 
 /// Deletes counters that nobody has tried for 30 days.
 pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = login_throttles::last_attempt_at.lt(at(now - 30 * DAY));
+    let over = login_throttles::last_attempt_at.lt(at(now - 30 * DAY)?);
     Ok(diesel::delete(login_throttles::table.filter(over)).execute(db).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_below_nothing_is_not_the_highest() {
+        assert!(throttle((-1, DateTime::UNIX_EPOCH)).is_err());
+    }
 }

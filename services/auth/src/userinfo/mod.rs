@@ -60,9 +60,9 @@ fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, R
     if proof.jkt() != &claims.cnf.jkt {
         return Err(invalid("token_of_another_key"));
     }
-    // A client can leave the configuration while its tokens live; then its name is all that is known of it.
-    let owner =
-        provider.clients.get(&claims.client_id).map_or(Owner::Client(&claims.client_id), |client| client.owner());
+    let client = provider.clients.get(&claims.client_id);
+    // Default: a client can leave the configuration while its tokens live; then its name is all that is known of it.
+    let owner = client.map_or(Owner::Client(&claims.client_id), |client| client.owner());
     provider.proofs.claim(proof, owner, request.now)?;
     Ok(claims)
 }

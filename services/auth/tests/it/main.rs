@@ -18,6 +18,7 @@ mod database;
 mod discovery;
 mod drip;
 mod flow;
+mod invariants;
 mod pages;
 mod par;
 mod parameters;

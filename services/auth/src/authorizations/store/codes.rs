@@ -36,7 +36,7 @@ pub(crate) async fn insert(
             authorization_codes::code_challenge.eq(&interaction.request.code_challenge),
             authorization_codes::nonce.eq(&interaction.request.nonce),
             authorization_codes::jkt.eq(&interaction.jkt),
-            authorization_codes::expires_at.eq(at(code.expires)),
+            authorization_codes::expires_at.eq(at(code.expires)?),
         ))
         .execute(db)
         .await?;
@@ -64,9 +64,9 @@ pub(crate) async fn use_up(
         .filter(authorization_codes::code_hash.eq(&digest.0))
         .filter(authorization_codes::client_id.eq(client_id))
         .filter(authorization_codes::used_at.is_null())
-        .filter(authorization_codes::expires_at.gt(at(now)));
+        .filter(authorization_codes::expires_at.gt(at(now)?));
     let used: Option<Row> = diesel::update(usable)
-        .set(authorization_codes::used_at.eq(at(now)))
+        .set(authorization_codes::used_at.eq(at(now)?))
         .returning((
             authorization_codes::grant_id,
             authorization_codes::redirect_uri,
@@ -109,6 +109,6 @@ async fn why_not(
 
 /// Deletes those whose time has been over for a day, in which a second use is seen.
 pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = authorization_codes::expires_at.lt(at(now - KEPT));
+    let over = authorization_codes::expires_at.lt(at(now - KEPT)?);
     Ok(diesel::delete(authorization_codes::table.filter(over)).execute(db).await?)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expi
         .values((
             interactions::browser_hash.eq(&browser.0),
             interactions::request_hash.eq(&request.0),
-            interactions::expires_at.eq(at(expires)),
+            interactions::expires_at.eq(at(expires)?),
         ))
         .execute(&mut connection)
         .await?;
@@ -39,7 +39,7 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
     let row: Option<Found> = interactions::table
         .inner_join(pushed_requests::table)
         .filter(interactions::browser_hash.eq(&browser.0))
-        .filter(interactions::expires_at.gt(at(now)))
+        .filter(interactions::expires_at.gt(at(now)?))
         .select((
             interactions::request_hash,
             interactions::user_id,
@@ -85,7 +85,7 @@ pub(crate) async fn authenticate(
             interactions::browser_hash.eq(&new.0),
             interactions::request_hash.eq(request_hash),
             interactions::user_id.eq(person.user_id),
-            interactions::authenticated_at.eq(at(person.at)),
+            interactions::authenticated_at.eq(at(person.at)?),
             interactions::expires_at.eq(expires_at),
         ))
         .execute(db)
@@ -101,5 +101,5 @@ pub(crate) async fn end(db: &mut Connection, browser: &Digest) -> Result<(), Sto
 
 /// Deletes those whose time is over.
 pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(interactions::table.filter(interactions::expires_at.lt(at(now)))).execute(db).await?)
+    Ok(diesel::delete(interactions::table.filter(interactions::expires_at.lt(at(now)?))).execute(db).await?)
 }

@@ -40,7 +40,7 @@ pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<()
             pushed_requests::client_id.eq(row.client_id),
             pushed_requests::jkt.eq(row.jkt),
             pushed_requests::parameters.eq(parameters),
-            pushed_requests::expires_at.eq(at(row.expires)),
+            pushed_requests::expires_at.eq(at(row.expires)?),
         ))
         .execute(&mut connection)
         .await?;
@@ -58,7 +58,7 @@ pub(crate) async fn usable(
     let row: Option<(String, Option<String>, serde_json::Value)> = pushed_requests::table
         .filter(pushed_requests::id_hash.eq(&digest.0))
         .filter(pushed_requests::client_id.eq(client_id))
-        .filter(pushed_requests::expires_at.gt(at(now)))
+        .filter(pushed_requests::expires_at.gt(at(now)?))
         .filter(pushed_requests::completed_at.is_null())
         .select((pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters))
         .first(&mut connection)
@@ -85,7 +85,7 @@ pub(crate) async fn complete(db: &mut Connection, digest: &Digest, now: i64) -> 
     let open = pushed_requests::table
         .filter(pushed_requests::id_hash.eq(&digest.0))
         .filter(pushed_requests::completed_at.is_null());
-    let completed = diesel::update(open).set(pushed_requests::completed_at.eq(at(now))).execute(db).await?;
+    let completed = diesel::update(open).set(pushed_requests::completed_at.eq(at(now)?)).execute(db).await?;
     Ok(completed == 1)
 }
 
@@ -101,6 +101,6 @@ fn corrupt(error: &serde_json::Error) -> StorageError {
 
 /// Deletes those whose time has been over for an hour, in which the interactions that began with them end.
 pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = pushed_requests::expires_at.lt(at(now - KEPT));
+    let over = pushed_requests::expires_at.lt(at(now - KEPT)?);
     Ok(diesel::delete(pushed_requests::table.filter(over)).execute(db).await?)
 }

@@ -5,9 +5,9 @@ use defense::Public;
 
 use super::{interaction, submitted};
 use crate::authorizations::{Authenticated, Decision, Interaction, answer};
-use crate::error::PageRefusal;
+use crate::error::{Invariant, PageRefusal};
 use crate::http::{html, onward, page, see_other};
-use crate::pages::{self, Choice, ConsentPage, OnwardPage, TICKED, render};
+use crate::pages::{Choice, ConsentPage, OnwardPage, TICKED, render};
 use crate::paths;
 use crate::people::{self, Profile};
 use crate::provider::Provider;
@@ -72,23 +72,20 @@ async fn consent_page(
     let page = ConsentPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::CONSENT),
-        destination: &pages::origin(&interaction.request.redirect_uri).unwrap_or_default(),
+        destination: &interaction.request.destination()?.origin().ascii_serialization(),
         csrf: &interaction.csrf(),
         name: &profile.name,
         permissions: &permissions,
         choices: &choices,
     };
-    Ok(html(200, &render(&page)))
+    Ok(html(200, &render(&page)?))
 }
 
 /// What the client would learn under that scope: the person sees it before they give it.
-fn value<'a>(scope: &str, profile: &'a Profile) -> Result<&'a str, PageRefusal> {
+fn value<'a>(scope: &str, profile: &'a Profile) -> Result<&'a str, Invariant> {
     match scope {
         scopes::PROFILE => Ok(&profile.name),
         scopes::EMAIL => Ok(&profile.email),
-        _ => {
-            tracing::error!(scope, "a scope that releases nothing is up for choice");
-            Err(PageRefusal::Internal)
-        }
+        _ => Err(Invariant("a scope that releases nothing is up for choice")),
     }
 }

@@ -7,6 +7,7 @@ use defense::Public;
 
 use super::{interaction, submitted};
 use crate::authorizations::Interaction;
+use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::http::{SetCookie, html, page, see_other};
 use crate::pages::{LoginPage, RegisterPage, render};
@@ -18,7 +19,7 @@ const WRONG: &str = "The e-mail address or the password is not right.";
 
 /// Public: nobody is logged in yet.
 pub async fn get_login(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { Ok(login_page(&interaction(&provider, &request).await?, 200, "", None)) }).await
+    page(async { login_page(&interaction(&provider, &request).await?, 200, "", None) }).await
 }
 
 /// Public: the form is bound to the browser's interaction.
@@ -31,20 +32,20 @@ pub async fn post_login(
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
         interaction.attempt(&provider).await?;
-        let email = form.get("email").unwrap_or_default();
+        let email = typed(&form, "email");
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
-        Ok(match outcome {
-            LogIn::Done(cookie) => to_consent(&interaction, &cookie),
+        match outcome {
+            LogIn::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
             LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG)),
             LogIn::Blocked(seconds) => blocked(&interaction, email, seconds),
-        })
+        }
     })
     .await
 }
 
 /// Public: nobody has a login before.
 pub async fn get_register(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { Ok(register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None)) }).await
+    page(async { register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None) }).await
 }
 
 /// Public: the form is bound to the browser's interaction.
@@ -57,20 +58,22 @@ pub async fn post_register(
     page(async {
         let (interaction, form) = submitted(&provider, &request, payload).await?;
         interaction.attempt(&provider).await?;
-        let typed = Registration {
-            name: form.get("name").unwrap_or_default(),
-            email: form.get("email").unwrap_or_default(),
-            password: &password(&form),
-        };
-        Ok(match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
-            Ok(cookie) => to_consent(&interaction, &cookie),
+        let typed =
+            Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
+        match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
+            Ok(cookie) => Ok(to_consent(&interaction, &cookie)),
             Err(message) => register_page(&interaction, 422, &form, Some(message)),
-        })
+        }
     })
     .await
 }
 
+fn typed<'a>(form: &'a Parameters, field: &str) -> &'a str {
+    form.get(field).unwrap_or_default() // Default: a field that was left empty says nothing.
+}
+
 fn password(form: &Parameters) -> SecretString {
+    // Default: a field that was left empty, which is nobody's password.
     form.secret("password").cloned().unwrap_or_else(|| SecretString::from(""))
 }
 
@@ -80,7 +83,12 @@ fn to_consent(interaction: &Interaction, cookie: &str) -> HttpResponse {
     see_other(&handle.page(paths::CONSENT), &[SetCookie::Keep(handle, cookie)])
 }
 
-fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option<&str>) -> HttpResponse {
+fn login_page(
+    interaction: &Interaction,
+    status: u16,
+    email: &str,
+    error: Option<&str>,
+) -> Result<HttpResponse, PageRefusal> {
     let page = LoginPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::LOGIN),
@@ -89,28 +97,33 @@ fn login_page(interaction: &Interaction, status: u16, email: &str, error: Option
         email,
         error,
     };
-    html(status, &render(&page))
+    Ok(html(status, &render(&page)?))
 }
 
-fn register_page(interaction: &Interaction, status: u16, form: &Parameters, error: Option<&str>) -> HttpResponse {
+fn register_page(
+    interaction: &Interaction,
+    status: u16,
+    form: &Parameters,
+    error: Option<&str>,
+) -> Result<HttpResponse, PageRefusal> {
     let page = RegisterPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::REGISTER),
         other: &interaction.handle.page(paths::LOGIN),
         csrf: &interaction.csrf(),
-        name: form.get("name").unwrap_or_default(),
-        email: form.get("email").unwrap_or_default(),
+        name: typed(form, "name"),
+        email: typed(form, "email"),
         error,
         min_password: MIN_CHARACTERS,
     };
-    html(status, &render(&page))
+    Ok(html(status, &render(&page)?))
 }
 
-fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> HttpResponse {
+fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> Result<HttpResponse, PageRefusal> {
     let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
-    let mut response = login_page(interaction, StatusCode::TOO_MANY_REQUESTS.as_u16(), email, Some(&message));
+    let mut response = login_page(interaction, StatusCode::TOO_MANY_REQUESTS.as_u16(), email, Some(&message))?;
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
-    response
+    Ok(response)
 }
 
 fn duration(seconds: i64) -> String {
