@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::authorizations::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
-use crate::error::{self, ErrorCode, PageRefusal, Refusal};
+use crate::error::{ErrorCode, PageRefusal, Refusal, Why};
 use crate::form::{self, FormError, Parameters};
 use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
@@ -33,12 +33,12 @@ pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
     }
 }
 
-/// Why a form could not be read: what the operator and what the client is told.
-pub(crate) struct Unreadable(&'static str, &'static str);
+/// Why a form could not be read, and in which words the client is told.
+pub(crate) struct Unreadable(Why, &'static str);
 
 impl Unreadable {
     const fn form(description: &'static str) -> Self {
-        Self("form_unreadable", description)
+        Self(Why::FormUnreadable, description)
     }
 }
 
@@ -46,21 +46,21 @@ impl From<FormError> for Unreadable {
     fn from(error: FormError) -> Self {
         match error {
             FormError::Duplicate => Self::form("a parameter appears more than once"),
-            FormError::NotText => Self(error::NOT_TEXT, "a parameter is not text"),
+            FormError::NotText => Self(Why::NotText, Why::NotText.row().description),
             FormError::TooLarge | FormError::MediaType => Self::form("the form is too large"),
         }
     }
 }
 
 impl From<Unreadable> for Refusal {
-    fn from(Unreadable(reason, description): Unreadable) -> Self {
-        Self::request(reason, description)
+    fn from(Unreadable(why, description): Unreadable) -> Self {
+        why.saying(description)
     }
 }
 
 impl From<Unreadable> for PageRefusal {
-    fn from(Unreadable(reason, _): Unreadable) -> Self {
-        if reason == error::NOT_TEXT { Self::NotText } else { Self::Form }
+    fn from(Unreadable(why, _): Unreadable) -> Self {
+        if why == Why::NotText { Self::NotText } else { Self::Form }
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn protocol<T: Serialize>(
         Ok(body) => builder(provider, status).json(body),
         Err(refusal) => {
             audit_refusal(&refusal);
-            refused(provider, &refusal, refusal.code.status())
+            refused(provider, &refusal, refusal.status)
         }
     }
 }
@@ -160,10 +160,11 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
         Ok(response) => return response,
         Err(refusal) => refusal,
     };
-    metrics::decision(refusal.layer(), "refuse");
-    audit::refused(refusal.layer(), &refusal.reason(), Who::default());
-    let mut response = html(refusal.status(), &pages::error(refusal));
-    if refusal.status() == 503 {
+    let row = refusal.row();
+    metrics::decision(row.layer, "refuse");
+    audit::refused(row.layer, row.reason, Who::default());
+    let mut response = html(row.status, &pages::error(refusal));
+    if row.status == 503 {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     }
     response

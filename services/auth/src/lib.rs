@@ -27,6 +27,7 @@ pub mod pages;
 pub mod paths;
 pub mod people;
 mod provider;
+mod refusals;
 pub mod routes;
 mod schema;
 pub mod scopes;

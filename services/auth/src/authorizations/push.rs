@@ -3,7 +3,7 @@
 use super::request::AuthorizationRequest;
 use super::store::requests::{self, NewPushedRequest};
 use crate::client_auth::Admitted;
-use crate::error::Refusal;
+use crate::error::{Refusal, Why};
 use crate::form::Parameters;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
@@ -41,14 +41,12 @@ pub async fn push(
 }
 
 /// The key that the code will be bound to: that of the proof, or the one named by `dpop_jkt` (RFC 9449 §10, §10.1).
-fn binding<'a>(admitted: &'a Admitted, parameters: &'a Parameters) -> Result<Option<&'a str>, Refusal> {
+fn binding<'a>(admitted: &'a Admitted, parameters: &'a Parameters) -> Result<Option<&'a str>, Why> {
     let proven = admitted.jkt().map(identity::Thumbprint::as_str);
     let named = parameters.get("dpop_jkt");
     match (proven, named) {
-        (Some(proven), Some(named)) if proven != named => Err(Refusal::proof("dpop_jkt_mismatch")),
-        (None, Some(named)) if named.parse::<identity::Thumbprint>().is_err() => {
-            Err(Refusal::request("dpop_jkt_malformed", "dpop_jkt is not a JWK thumbprint"))
-        }
+        (Some(proven), Some(named)) if proven != named => Err(Why::DpopJktMismatch),
+        (None, Some(named)) if named.parse::<identity::Thumbprint>().is_err() => Err(Why::DpopJktMalformed),
         _ => Ok(proven.or(named)),
     }
 }

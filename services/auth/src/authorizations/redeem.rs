@@ -5,7 +5,7 @@ use crypto::{b64, hash};
 use super::store::codes::{self, Code};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 use crate::form::Parameters;
 use crate::grants::{self, Entitlement};
 use crate::opaque::Digest;
@@ -42,33 +42,28 @@ pub async fn redeem(
     let redeemed = storage::transaction(&provider.pool, "authorization_codes.redeem", async |db| {
         let code = match codes::use_up(db, &presented.code, &client.client().id, now).await? {
             Ok(code) => code,
-            Err(reason) => return Ok(Err(Refusal::grant("authorization_code", reason))),
+            Err(why) => return Ok(Err(why)),
         };
         // From here on the code is used up, whatever comes: who brings a code with the wrong key or verifier has stolen it.
-        if let Err(refusal) = check(&code, &presented, key) {
-            grants::revoke(db, code.entitlement.grant_id(), refusal.reason, now).await?;
-            return Ok(Err(refusal));
+        if let Err(why) = check(&code, &presented, key) {
+            grants::revoke(db, code.entitlement.grant_id(), why.row().reason, now).await?;
+            return Ok(Err(why));
         }
         let refresh = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS).then_some(&refresh);
         grants::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
         let refresh_token = refresh.map(|refresh| refresh.text.clone());
         Ok::<_, storage::StorageError>(Ok(Redeemed { entitlement: code.entitlement, nonce: code.nonce, refresh_token }))
     });
-    redeemed.await?.map_err(|refusal| client.named_in(refusal))
+    redeemed.await?.map_err(|why| client.named_in(why.into()))
 }
 
 fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {
-    let missing = |what| Refusal::request("parameter_missing", what);
+    let missing = |what| Why::ParameterMissing.saying(what);
     let verifier = parameters.get("code_verifier").ok_or_else(|| missing("code_verifier is missing"))?;
     // RFC 7636 §4.1.
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
-        return Err(Refusal::new(
-            ErrorCode::InvalidGrant,
-            "pkce",
-            "code_verifier_malformed",
-            "code_verifier is not 43 to 128 unreserved characters",
-        ));
+        return Err(Why::CodeVerifierMalformed.into());
     }
     Ok(Presented {
         code: Digest::of(parameters.get("code").ok_or_else(|| missing("code is missing"))?),
@@ -78,16 +73,16 @@ fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {
 }
 
 /// What binds a code to the request, to the browser that asked, and to the device.
-fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), Refusal> {
+fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), Why> {
     if presented.redirect_uri != code.redirect_uri {
-        return Err(Refusal::grant("redirect_uri", "redirect_uri_mismatch"));
+        return Err(Why::RedirectUriMismatch);
     }
     let challenge = b64::encode(&hash::sha256(presented.verifier.as_bytes()));
     if !hash::constant_time_eq(challenge.as_bytes(), code.challenge.as_bytes()) {
-        return Err(Refusal::grant("pkce", "code_verifier_mismatch"));
+        return Err(Why::CodeVerifierMismatch);
     }
     if code.jkt.as_deref().is_some_and(|jkt| jkt != key.jkt().as_str()) {
-        return Err(Refusal::grant("dpop", "code_of_another_key"));
+        return Err(Why::CodeOfAnotherKey);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::clients::Client;
-use crate::error::{ErrorCode, Invariant, Refusal};
+use crate::error::{Invariant, Refusal, Why};
 use crate::form::Parameters;
 use crate::scopes;
 
@@ -35,19 +35,13 @@ impl AuthorizationRequest {
     pub fn new(client: &Client, parameters: &Parameters) -> Result<Self, Refusal> {
         refuse_unsupported(parameters)?;
         if parameters.get("client_id") != Some(&client.id) {
-            return Err(Refusal::request("client_id_missing", "client_id must be the authenticated client"));
+            return Err(Why::ClientIdMissing.into());
         }
         if parameters.get("response_type") != Some("code") {
-            let description = "response_type must be code";
-            return Err(Refusal::new(ErrorCode::UnsupportedResponseType, "request", "response_type", description));
+            return Err(Why::ResponseType.into());
         }
         let redirect_uri = parameters.get("redirect_uri").filter(|uri| client.may_redirect_to(uri));
-        let redirect_uri = redirect_uri.ok_or(Refusal::new(
-            ErrorCode::InvalidRequest,
-            "redirect_uri",
-            "redirect_uri_unregistered",
-            "redirect_uri is missing or not registered",
-        ))?;
+        let redirect_uri = redirect_uri.ok_or(Why::RedirectUriUnregistered)?;
         Ok(Self {
             redirect_uri: redirect_uri.to_owned(),
             scope: scope(client, parameters)?,
@@ -65,59 +59,54 @@ impl AuthorizationRequest {
 }
 
 /// What would change the meaning of a request if it were ignored is refused.
-fn refuse_unsupported(parameters: &Parameters) -> Result<(), Refusal> {
+fn refuse_unsupported(parameters: &Parameters) -> Result<(), Why> {
     if parameters.get("request_uri").is_some() {
         // RFC 9126 §2.1, item 1.
-        return Err(Refusal::request("request_uri_pushed", "request_uri must not be pushed"));
+        return Err(Why::RequestUriPushed);
     }
     if parameters.get("request").is_some() {
-        let description = "request objects are not supported";
-        return Err(Refusal::new(ErrorCode::RequestNotSupported, "request", "request_object", description));
+        return Err(Why::RequestObject);
     }
     if parameters.get("authorization_details").is_some() {
-        return Err(Refusal::request("authorization_details", "authorization_details are not supported"));
+        return Err(Why::AuthorizationDetails);
     }
     if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
-        return Err(Refusal::request("response_mode", "response_mode must be query"));
+        return Err(Why::ResponseMode);
     }
     check_resource(parameters)
 }
 
 /// RFC 8707 §2: the one resource that tokens are for.
-pub(crate) fn check_resource(parameters: &Parameters) -> Result<(), Refusal> {
+pub(crate) fn check_resource(parameters: &Parameters) -> Result<(), Why> {
     match parameters.get("resource") {
-        Some(resource) if resource != api::service::LEDGER_RESOURCE => {
-            Err(Refusal::new(ErrorCode::InvalidTarget, "request", "resource_unknown", "unknown resource"))
-        }
+        Some(resource) if resource != api::service::LEDGER_RESOURCE => Err(Why::ResourceUnknown),
         _ => Ok(()),
     }
 }
 
-fn scope(client: &Client, parameters: &Parameters) -> Result<String, Refusal> {
-    let invalid = |reason, description| Err(Refusal::new(ErrorCode::InvalidScope, "scope", reason, description));
+fn scope(client: &Client, parameters: &Parameters) -> Result<String, Why> {
     let requested: Vec<&str> = parameters.get("scope").into_iter().flat_map(scopes::split).collect();
     if requested.is_empty() {
-        return invalid("scope_missing", "scope is missing");
+        return Err(Why::ScopeMissing);
     }
     if !requested.iter().all(|scope| client.may_ask_for(scope)) {
-        return invalid("scope_not_allowed", "a scope is unknown or not allowed to this client");
+        return Err(Why::ScopeNotAllowed);
     }
     Ok(scopes::fold(requested.into_iter()))
 }
 
 /// A challenge is the base64url of a SHA-256: 43 characters.
-fn code_challenge(parameters: &Parameters) -> Result<String, Refusal> {
-    let refuse = |reason, description| Err(Refusal::new(ErrorCode::InvalidRequest, "pkce", reason, description));
+fn code_challenge(parameters: &Parameters) -> Result<String, Why> {
     // RFC 7636 §4.3: an absent method means `plain`.
     if parameters.get("code_challenge_method") != Some("S256") {
-        return refuse("code_challenge_method", "code_challenge_method must be S256");
+        return Err(Why::CodeChallengeMethod);
     }
     match parameters.get("code_challenge") {
         Some(challenge) if crypto::b64::decode(challenge).is_ok_and(|digest| digest.len() == 32) => {
             Ok(challenge.to_owned())
         }
-        Some(_) => refuse("code_challenge_malformed", "code_challenge is not a base64url SHA-256"),
-        None => refuse("code_challenge_missing", "code_challenge is missing"),
+        Some(_) => Err(Why::CodeChallengeMalformed),
+        None => Err(Why::CodeChallengeMissing),
     }
 }
 
@@ -128,7 +117,7 @@ fn text(
     description: &'static str,
 ) -> Result<Option<String>, Refusal> {
     match parameters.get(name) {
-        Some(value) if value.len() > limit => Err(Refusal::request("parameter_too_long", description)),
+        Some(value) if value.len() > limit => Err(Why::ParameterTooLong.saying(description)),
         value => Ok(value.map(str::to_owned)),
     }
 }

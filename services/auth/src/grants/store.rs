@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::entitlement::Entitlement;
 use super::refresh_token::{IDLE, LIFETIME, Minted};
+use crate::error::Why;
 use crate::opaque::Digest;
 use crate::schema::{grants, refresh_tokens};
 use crate::store::at;
@@ -134,7 +135,7 @@ pub(crate) async fn use_refresh_token(
     digest: &Digest,
     bearer: &Bearer<'_>,
     now: i64,
-) -> Result<Result<Entitlement, &'static str>, StorageError> {
+) -> Result<Result<Entitlement, Why>, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
         .bind::<sql_types::Timestamptz, _>(at(now)?)
@@ -157,11 +158,7 @@ pub(crate) async fn use_refresh_token(
 }
 
 /// For the audit log only: the client is told the same in every case.
-async fn why_not_refreshed(
-    db: &mut Connection,
-    digest: &Digest,
-    bearer: &Bearer<'_>,
-) -> Result<&'static str, StorageError> {
+async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer<'_>) -> Result<Why, StorageError> {
     let row: Option<(String, Option<String>, Option<DateTime<Utc>>)> = refresh_tokens::table
         .inner_join(grants::table)
         .filter(refresh_tokens::token_hash.eq(&digest.0))
@@ -170,13 +167,11 @@ async fn why_not_refreshed(
         .await
         .optional()?;
     Ok(match row {
-        None => "refresh_token_unknown",
-        Some((client_id, ..)) if client_id != bearer.client_id => "refresh_token_of_another_client",
-        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_deref() != Some(own)) => {
-            "refresh_token_of_another_key"
-        }
-        Some((_, _, Some(_))) => "grant_revoked",
-        Some((_, _, None)) => "refresh_token_expired",
+        None => Why::RefreshTokenUnknown,
+        Some((client_id, ..)) if client_id != bearer.client_id => Why::RefreshTokenOfAnotherClient,
+        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_deref() != Some(own)) => Why::RefreshTokenOfAnotherKey,
+        Some((_, _, Some(_))) => Why::RefreshTokenRevoked,
+        Some((_, _, None)) => Why::RefreshTokenExpired,
     })
 }
 

@@ -114,7 +114,7 @@ pub fn render(page: &impl Template) -> Result<String, PageRefusal> {
 
 /// The page of a refusal.
 pub fn error(refusal: PageRefusal) -> String {
-    let message = refusal.message();
+    let message = refusal.row().description;
     // Default: what the page would say, without the page.
     render(&ErrorPage { message }).unwrap_or_else(|_| message.to_owned())
 }

@@ -14,7 +14,7 @@ pub use issue::TokenResponse;
 
 use crate::authorizations::check_resource;
 use crate::client_auth::Admitted;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 use crate::form::Parameters;
 use crate::provider::Provider;
 
@@ -34,15 +34,13 @@ pub async fn exchange(
     check_resource(parameters)?;
     let Admitted { client, key } = admitted;
     // RFC 9449 §5: only sender-constrained tokens are issued here.
-    let key = key.ok_or(Refusal::proof("dpop_missing"))?;
+    let key = key.ok_or(Why::DpopMissing)?;
     match parameters.get("grant_type") {
         Some(authorization_code::GRANT_TYPE) => {
             authorization_code::exchange(provider, &client, &key, parameters, now).await
         }
         Some(refresh_token::GRANT_TYPE) => refresh_token::refresh(provider, &client, &key, parameters, now).await,
-        Some(_) => {
-            Err(Refusal::new(ErrorCode::UnsupportedGrantType, "request", "grant_type_unknown", "unknown grant_type"))
-        }
-        None => Err(Refusal::request("grant_type_missing", "grant_type is missing")),
+        Some(_) => Err(Why::GrantTypeUnknown.into()),
+        None => Err(Why::GrantTypeMissing.into()),
     }
 }

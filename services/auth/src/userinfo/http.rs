@@ -31,7 +31,7 @@ fn challenge(provider: &Provider, refusal: &Refusal) -> HttpResponse {
     audit_refusal(refusal);
     let status = match refusal.code {
         ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => 401,
-        code => code.status(),
+        _ => refusal.status,
     };
     let mut response = refused(provider, refusal, status);
     if let Ok(value) = format!("DPoP error=\"{}\", algs=\"ES256\"", refusal.code.as_str()).parse() {

@@ -9,7 +9,7 @@ use identity::access_token::{self, Claims, Expect};
 use identity::dpop;
 
 use crate::dpop::{Field, Owner};
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 use crate::grants;
 use crate::people::Released;
 use crate::provider::Provider;
@@ -33,45 +33,36 @@ pub struct ResourceRequest {
 pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<Released, Refusal> {
     let claims = authorize(provider, request)?;
     if !scopes::contains(&claims.scope, scopes::OPENID) {
-        return Err(Refusal::new(ErrorCode::InsufficientScope, "authorization", "scope_missing", "openid is required"));
+        return Err(Why::OpenidMissing.into());
     }
-    let grant = grants::grant_of(&claims.jti).ok_or(invalid("jti_invalid"))?;
-    let user = claims.sub.parse::<api::Id>().map_err(|_| invalid("subject_invalid"))?.uuid();
+    let grant = grants::grant_of(&claims.jti).ok_or(Why::AccessTokenJti)?;
+    let user = claims.sub.parse::<api::Id>().map_err(|_| Why::SubjectInvalid)?.uuid();
     if !grants::is_live(&provider.pool, grant).await? {
-        return Err(invalid("grant_revoked"));
+        return Err(Why::AccessTokenRevoked.into());
     }
     let released = Released::of(provider, user, &claims.scope).await;
-    released.map_err(|_| Refusal::unavailable("profile_unavailable"))?.ok_or(invalid("subject_unknown"))
+    Ok(released.map_err(|_| Why::ProfileUnavailable)?.ok_or(Why::SubjectUnknown)?)
 }
 
 fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, Refusal> {
     let Field::One(authorization) = &request.authorization else {
-        return Err(invalid("access_token_missing"));
+        return Err(Why::AccessTokenMissing.into());
     };
     // A bound token under the scheme `Bearer` is a downgrade (RFC 9449 §7.1).
     let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"));
-    let (_, token) = token.ok_or(invalid("scheme_not_dpop"))?;
+    let (_, token) = token.ok_or(Why::SchemeNotDpop)?;
     let expect = Expect { issuer: provider.issuer(), audience: api::service::LEDGER_RESOURCE, now: request.now };
     let claims = access_token::verify(token, provider.keys.published(), &expect);
-    let claims = claims.map_err(|error| invalid(error.reason()))?;
+    let claims = claims.map_err(|error| Why::AccessTokenInvalid.because(error.reason()))?;
     let htu = provider.endpoint(request.path);
     let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
-    let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Refusal::proof("dpop_missing"))?;
+    let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Why::DpopMissing)?;
     if proof.jkt() != &claims.cnf.jkt {
-        return Err(invalid("token_of_another_key"));
+        return Err(Why::AccessTokenOfAnotherKey.into());
     }
     let client = provider.clients.get(&claims.client_id);
     // Default: a client can leave the configuration while its tokens live; then its name is all that is known of it.
     let owner = client.map_or(Owner::Client(&claims.client_id), |client| client.owner());
     provider.proofs.claim(proof, owner, request.now)?;
     Ok(claims)
-}
-
-const fn invalid(reason: &'static str) -> Refusal {
-    Refusal::new(
-        ErrorCode::InvalidToken,
-        "access_token",
-        reason,
-        "the access token is missing, expired or not valid here",
-    )
 }

@@ -7,6 +7,7 @@ use storage::{Connection, StorageError};
 use uuid::Uuid;
 
 use crate::authorizations::interaction::Interaction;
+use crate::error::Why;
 use crate::grants::{self, Entitlement};
 use crate::opaque::Digest;
 use crate::schema::authorization_codes;
@@ -58,7 +59,7 @@ pub(crate) async fn use_up(
     digest: &Digest,
     client_id: &str,
     now: i64,
-) -> Result<Result<Code, &'static str>, StorageError> {
+) -> Result<Result<Code, Why>, StorageError> {
     type Row = (Uuid, String, String, Option<String>, Option<String>);
     let usable = authorization_codes::table
         .filter(authorization_codes::code_hash.eq(&digest.0))
@@ -84,12 +85,7 @@ pub(crate) async fn use_up(
     Ok(Ok(Code { entitlement, redirect_uri, challenge, nonce, jkt }))
 }
 
-async fn why_not(
-    db: &mut Connection,
-    digest: &Digest,
-    client_id: &str,
-    now: i64,
-) -> Result<&'static str, StorageError> {
+async fn why_not(db: &mut Connection, digest: &Digest, client_id: &str, now: i64) -> Result<Why, StorageError> {
     let row: Option<(Uuid, String, Option<DateTime<Utc>>)> = authorization_codes::table
         .find(&digest.0)
         .select((authorization_codes::grant_id, authorization_codes::client_id, authorization_codes::used_at))
@@ -97,13 +93,13 @@ async fn why_not(
         .await
         .optional()?;
     Ok(match row {
-        None => "code_unknown",
-        Some((_, owner, _)) if owner != client_id => "code_of_another_client",
+        None => Why::CodeUnknown,
+        Some((_, owner, _)) if owner != client_id => Why::CodeOfAnotherClient,
         Some((grant_id, _, Some(_))) => {
-            grants::revoke(db, grant_id, "code_reused", now).await?;
-            "code_reused"
+            grants::revoke(db, grant_id, Why::CodeReused.row().reason, now).await?;
+            Why::CodeReused
         }
-        Some((_, _, None)) => "code_expired",
+        Some((_, _, None)) => Why::CodeExpired,
     })
 }
 
