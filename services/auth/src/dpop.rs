@@ -8,7 +8,7 @@ use identity::dpop::{self, Expect, Verified};
 use identity::nonce::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
 
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 
 /// Proofs remembered at once; beyond that the server refuses rather than forgets.
 const CAPACITY: usize = 1 << 18;
@@ -80,27 +80,25 @@ impl Proofs {
     pub fn verify(&self, field: &Field, expect: &Expect<'_>) -> Result<Option<Proof>, Refusal> {
         match field {
             Field::Absent => Ok(None),
-            Field::Ambiguous => Err(Refusal::proof("dpop_ambiguous")),
+            Field::Ambiguous => Err(Why::DpopAmbiguous.into()),
             Field::One(proof) => match dpop::verify(proof, expect) {
                 Ok(verified) => Ok(Some(Proof(verified))),
-                Err(error) => Err(Refusal::proof(error.reason())),
+                Err(error) => Err(Why::DpopInvalid.because(error.reason())),
             },
         }
     }
 
     /// Checks the nonce, before anything is used up.
-    pub fn check_nonce(&self, proof: &Proof, now: i64) -> Result<(), Refusal> {
-        let reason = match &proof.0.nonce {
-            Some(nonce) if self.nonces.accepts(nonce, now) => return Ok(()),
-            Some(_) => "nonce_stale",
-            None => "nonce_missing",
-        };
-        let description = "make a proof with the nonce of the DPoP-Nonce header";
-        Err(Refusal::new(ErrorCode::UseDpopNonce, "dpop", reason, description))
+    pub fn check_nonce(&self, proof: &Proof, now: i64) -> Result<(), Why> {
+        match &proof.0.nonce {
+            Some(nonce) if self.nonces.accepts(nonce, now) => Ok(()),
+            Some(_) => Err(Why::NonceStale),
+            None => Err(Why::NonceMissing),
+        }
     }
 
     /// Uses the proof up. Call it last, when its owner is known.
-    pub fn claim(&self, proof: Proof, owner: Owner<'_>, now: i64) -> Result<ProvenKey, Refusal> {
+    pub fn claim(&self, proof: Proof, owner: Owner<'_>, now: i64) -> Result<ProvenKey, Why> {
         self.check_nonce(&proof, now)?;
         let owner = match owner {
             Owner::Client(id) => format!("client {id}"),
@@ -108,8 +106,8 @@ impl Proofs {
         };
         match self.seen.insert(owner, proof.0.replay_key(), proof.0.replay_until(), now) {
             Outcome::Fresh => Ok(ProvenKey(proof.0.jkt)),
-            Outcome::Replayed => Err(Refusal::proof("dpop_replayed")),
-            Outcome::Full => Err(Refusal::unavailable("replay_memory_full")),
+            Outcome::Replayed => Err(Why::DpopReplayed),
+            Outcome::Full => Err(Why::ReplayMemoryFull),
         }
     }
 }
@@ -137,17 +135,16 @@ mod tests {
         let field = proof(Some(&proofs.nonce(NOW)), "one");
         let verified = || proofs.verify(&field, &expect()).unwrap().unwrap();
         assert!(proofs.claim(verified(), Owner::Instance, NOW).is_ok());
-        assert_eq!(proofs.claim(verified(), Owner::Instance, NOW).err().unwrap().reason, "dpop_replayed");
+        assert_eq!(proofs.claim(verified(), Owner::Instance, NOW).err(), Some(Why::DpopReplayed));
     }
 
     #[test]
     fn a_missing_or_foreign_nonce_uses_nothing_up() {
         let proofs = Proofs::new();
         let foreign = Proofs::new().nonce(NOW);
-        for (nonce, reason) in [(None, "nonce_missing"), (Some(foreign.as_str()), "nonce_stale")] {
+        for (nonce, why) in [(None, Why::NonceMissing), (Some(foreign.as_str()), Why::NonceStale)] {
             let verified = proofs.verify(&proof(nonce, "x"), &expect()).unwrap().unwrap();
-            let refusal = proofs.claim(verified, Owner::Instance, NOW).err().unwrap();
-            assert_eq!((refusal.code, refusal.reason), (ErrorCode::UseDpopNonce, reason));
+            assert_eq!(proofs.claim(verified, Owner::Instance, NOW).err(), Some(why));
         }
         assert!(proofs.seen.is_empty());
     }
@@ -170,8 +167,8 @@ mod tests {
 
     #[test]
     fn two_headers_are_as_good_as_none() {
-        let refusal = Proofs::new().verify(&Field::Ambiguous, &expect()).err().unwrap();
-        assert_eq!((refusal.code, refusal.reason), (ErrorCode::InvalidDpopProof, "dpop_ambiguous"));
+        let refusal = Proofs::new().verify(&Field::Ambiguous, &expect()).err();
+        assert_eq!(refusal, Some(Why::DpopAmbiguous.into()));
         assert!(Proofs::new().verify(&Field::Absent, &expect()).unwrap().is_none());
     }
 }

@@ -44,6 +44,7 @@ impl Parameters {
         let mut parameters = BTreeMap::new();
         for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            // Default: a name without `=` has no value.
             let mut half = || text(halves.next().unwrap_or_default());
             let (name, value) = (half()?, half()?);
             if parameters.insert(name, SecretString::new(value)).is_some() {
@@ -89,8 +90,8 @@ fn text(encoded: &[u8]) -> Result<String, FormError> {
 
 /// Whether a `Content-Type` names a form.
 pub fn is_form(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+    media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 #[cfg(test)]

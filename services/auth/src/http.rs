@@ -9,35 +9,36 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
+use runtime::Single;
 use runtime::audit::{self, Who};
+use runtime::extract::{BodyError, read_body};
 use runtime::metrics;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authorize::{Handle, LIFETIME};
+use crate::authorizations::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
-use crate::error::{self, ErrorCode, PageRefusal, Refusal};
+use crate::error::{ErrorCode, PageRefusal, Refusal, Why};
 use crate::form::{self, FormError, Parameters};
 use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
 
 /// A header field, if it is there exactly once.
 pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
-    let mut values = request.headers().get_all(name);
-    match (values.next(), values.next()) {
-        (None, _) => Field::Absent,
-        (Some(value), None) => value.to_str().map_or(Field::Ambiguous, |value| Field::One(value.to_owned())),
-        (Some(_), Some(_)) => Field::Ambiguous,
+    match Single::of(request.headers(), name) {
+        Single::Absent => Field::Absent,
+        Single::One(value) => Field::One(value.to_owned()),
+        Single::Ambiguous => Field::Ambiguous,
     }
 }
 
-/// Why a form could not be read: what the operator and what the client is told.
-pub(crate) struct Unreadable(&'static str, &'static str);
+/// Why a form could not be read, and in which words the client is told.
+pub(crate) struct Unreadable(Why, &'static str);
 
 impl Unreadable {
     const fn form(description: &'static str) -> Self {
-        Self("form_unreadable", description)
+        Self(Why::FormUnreadable, description)
     }
 }
 
@@ -45,21 +46,40 @@ impl From<FormError> for Unreadable {
     fn from(error: FormError) -> Self {
         match error {
             FormError::Duplicate => Self::form("a parameter appears more than once"),
-            FormError::NotText => Self(error::NOT_TEXT, "a parameter is not text"),
+            FormError::NotText => Self(Why::NotText, Why::NotText.row().description),
             FormError::TooLarge | FormError::MediaType => Self::form("the form is too large"),
         }
     }
 }
 
+impl From<BodyError> for Unreadable {
+    fn from(error: BodyError) -> Self {
+        let why = match error {
+            BodyError::TooLarge(_) => Why::BodyTooLarge,
+            BodyError::Late => Why::BodyLate,
+            BodyError::BrokenOff => Why::BodyBrokenOff,
+            BodyError::NoRoom => Why::BodyNoRoom,
+        };
+        Self(why, why.row().description)
+    }
+}
+
 impl From<Unreadable> for Refusal {
-    fn from(Unreadable(reason, description): Unreadable) -> Self {
-        Self::request(reason, description)
+    fn from(Unreadable(why, description): Unreadable) -> Self {
+        why.saying(description)
     }
 }
 
 impl From<Unreadable> for PageRefusal {
-    fn from(Unreadable(reason, _): Unreadable) -> Self {
-        if reason == error::NOT_TEXT { Self::NotText } else { Self::Form }
+    fn from(Unreadable(why, _): Unreadable) -> Self {
+        match why {
+            Why::NotText => Self::NotText,
+            Why::BodyTooLarge => Self::BodyTooLarge,
+            Why::BodyLate => Self::BodyLate,
+            Why::BodyBrokenOff => Self::BodyBrokenOff,
+            Why::BodyNoRoom => Self::BodyNoRoom,
+            _ => Self::Form,
+        }
     }
 }
 
@@ -68,8 +88,7 @@ pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result
     if !form::is_form(request.content_type()) {
         return Err(Unreadable::form("the body is not application/x-www-form-urlencoded"));
     }
-    let body = runtime::extract::read_body(request, &mut payload.into_inner(), form::LIMIT).await;
-    let body = body.map_err(|_| Unreadable::form("the body broke off or is too large"))?;
+    let body = read_body(request, &mut payload.into_inner(), form::LIMIT).await?;
     Ok(Parameters::parse(&body)?)
 }
 
@@ -107,16 +126,24 @@ pub(crate) async fn protocol<T: Serialize>(
         Ok(body) => builder(provider, status).json(body),
         Err(refusal) => {
             audit_refusal(&refusal);
-            refused(provider, &refusal, refusal.code.status())
+            refused(provider, &refusal, refusal.status)
         }
     }
 }
 
 /// An answer in the making, with a nonce.
 pub(crate) fn builder(provider: &Provider, status: u16) -> HttpResponseBuilder {
-    let mut builder = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut builder = HttpResponse::build(status_of(status));
     builder.insert_header((name::DPOP_NONCE, provider.proofs.nonce(provider.clock.unix())));
     builder
+}
+
+fn status_of(code: u16) -> StatusCode {
+    // Default: a status that is none is a fault of ours, and that is what 500 says.
+    StatusCode::from_u16(code).unwrap_or_else(|error| {
+        tracing::error!(code, cause = %error, "no status");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
 }
 
 /// A refusal in OAuth's form.
@@ -147,20 +174,23 @@ pub(crate) fn audit_refusal(refusal: &Refusal) {
 
 /// Sends the outcome of a page.
 pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
-    work.await.unwrap_or_else(|refusal| {
-        metrics::decision(refusal.layer(), "refuse");
-        audit::refused(refusal.layer(), &refusal.reason(), Who::default());
-        let mut response = html(refusal.status(), &pages::error(refusal));
-        if refusal.status() == 503 {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        }
-        response
-    })
+    let refusal = match work.await {
+        Ok(response) => return response,
+        Err(refusal) => refusal,
+    };
+    let row = refusal.row();
+    metrics::decision(row.layer, "refuse");
+    audit::refused(row.layer, row.reason, Who::default());
+    let mut response = html(row.status, &pages::error(refusal));
+    if row.status == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// A page under the policy of all pages.
 pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
-    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    HttpResponse::build(status_of(status))
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, pages::POLICY))
         // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
@@ -207,9 +237,9 @@ pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpRespon
 
 /// The end of an interaction: its cookie goes, and the browser goes on to the client by way of a page.
 pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpResponse, PageRefusal> {
-    let mut response = html(200, &pages::render(page));
+    let mut response = html(200, &pages::render(page)?);
     let removed = response.add_cookie(&SetCookie::Remove(handle).build());
-    removed.map_err(|_| PageRefusal::Internal)?;
+    removed.map_err(|error| PageRefusal::internal(&error))?;
     Ok(response)
 }
 

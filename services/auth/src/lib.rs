@@ -1,7 +1,7 @@
 //! *Who* calls: the `OpenID` provider of the house.
 //!
-//! Clients push a request ([`par`]), a person answers it in a browser ([`authorize`], [`users`], [`consent`]), the client
-//! redeems the answer ([`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
+//! Clients push a request, a person answers it in a browser and the client redeems the answer ([`authorizations`], [`people`],
+//! [`tokens`]). One device key goes through all of it: attestation, pushed request, code, tokens.
 //!
 //! Invariants:
 //! - confidential clients only (FAPI 2.0 §5.3.2.1): the attested app, or a server with a key ([`client_auth`]);
@@ -10,28 +10,30 @@
 //! - what is single use is used up by one conditional statement: request, code, client assertion, `DPoP` proof;
 //! - a refusal says the same for all reasons that a thief could learn from; the audit log has the reason.
 
-pub mod authorize;
+pub mod authorizations;
 pub mod client_auth;
 pub mod clients;
 pub mod config;
-pub mod consent;
 pub mod discovery;
 pub mod dpop;
 pub mod error;
+mod forget;
 pub mod form;
+pub mod grants;
 mod http;
 pub mod keys;
 pub mod opaque;
 pub mod pages;
-pub mod par;
 pub mod paths;
+pub mod people;
 mod provider;
+mod refusals;
 pub mod routes;
 mod schema;
+pub mod scopes;
 mod store;
 pub mod tokens;
 pub mod userinfo;
-pub mod users;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -43,22 +45,19 @@ use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
 use defense::AudienceKeySource;
-use runtime::{App, Clock, Common, Context, RouteDoc, Service, Shutdown};
-use storage::{EmbeddedMigrations, Pool};
+use runtime::{App, Common, Context, RouteDoc, Service};
+use storage::EmbeddedMigrations;
 use url::Url;
 
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
+use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
-use crate::users::{Directory, Passwords};
 
 /// The tables of this service.
 pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();
-
-/// How often rows whose time is over are deleted.
-const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// The service.
 pub struct Auth;
@@ -82,7 +81,7 @@ impl Service for Auth {
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let provider = web::Data::new(provider(&config, &context)?);
         let (public, internal) = (provider.clone(), provider);
-        let forget = forget(context.database()?, context.clock.clone(), context.shutdown.clone());
+        let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
         Ok(App::internal(move |service| {
             service.app_data(internal.clone());
             routes::internal().configure(None, service);
@@ -99,7 +98,9 @@ fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
     let public = config.common.public.as_ref().context("the configuration has no [public] section")?;
     let pepper = files::read_secret(&config.pepper_file)?;
     let hasher = Hasher::new(config.password.params, &config.password.retired_params, pepper).context("[password]")?;
+    // Default: a machine that does not tell its cores has one for us, and the configuration may say better.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // Default: one for each core (`config.rs`).
     let concurrency = config.password.concurrency.map_or(cores, NonZeroUsize::get);
     let max_wait = Duration::from_millis(config.password.max_wait_millis);
     let attestation = context.clients.internal("attestation")?;
@@ -125,22 +126,6 @@ fn issuer(url: &str) -> anyhow::Result<String> {
         "public.url is the issuer: write it as {origin}, https and nothing after the port"
     );
     Ok(origin)
-}
-
-/// Deletes what is not kept, until the process ends.
-async fn forget(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(FORGET_EVERY) => {}
-        }
-        match store::forget(&pool, clock.unix()).await {
-            Ok(0) => (),
-            Ok(rows) => tracing::debug!(rows, "forgot what is not kept"),
-            // The next round tries again; the rows are refused by their time meanwhile.
-            Err(error) => tracing::warn!(cause = %error, "could not forget"),
-        }
-    }
 }
 
 #[cfg(test)]

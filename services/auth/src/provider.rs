@@ -10,7 +10,7 @@ use storage::Pool;
 use crate::clients::Clients;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
-use crate::users::{Directory, Passwords};
+use crate::people::{Directory, Passwords};
 
 /// The `OpenID` provider: made once at the start, shared by all workers.
 pub struct Provider {

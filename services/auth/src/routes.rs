@@ -4,8 +4,9 @@ use actix_web::http::Method;
 use defense::Routes;
 use runtime::RouteDoc;
 
+use crate::pages::http as pages;
 use crate::paths::{AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
-use crate::{authorize, consent, discovery, keys, pages, par, tokens, userinfo, users};
+use crate::{authorizations, discovery, keys, tokens, userinfo};
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
 /// the request, people on the pages.
@@ -19,19 +20,19 @@ pub fn public() -> Routes {
             discovery::http::get_metadata,
         )
         .add(Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
-        .add(Method::POST, PAR, "Pushes an authorization request.", par::http::post_par)
-        .add(Method::GET, AUTHORIZE, "Begins in the browser.", authorize::http::get_authorize)
-        .add(Method::POST, AUTHORIZE, "Begins in the browser.", authorize::http::post_authorize)
-        .add(Method::GET, LOGIN, "The login page.", users::http::get_login)
-        .add(Method::POST, LOGIN, "Logs in.", users::http::post_login)
-        .add(Method::GET, REGISTER, "The page that makes a login.", users::http::get_register)
-        .add(Method::POST, REGISTER, "Makes a login.", users::http::post_register)
-        .add(Method::GET, CONSENT, "What the client asks for.", consent::http::get_consent)
-        .add(Method::POST, CONSENT, "Allows or denies it.", consent::http::post_consent)
+        .add(Method::POST, PAR, "Pushes an authorization request.", authorizations::http::post_par)
+        .add(Method::GET, AUTHORIZE, "Begins in the browser.", pages::authorize::get_authorize)
+        .add(Method::POST, AUTHORIZE, "Begins in the browser.", pages::authorize::post_authorize)
+        .add(Method::GET, LOGIN, "The login page.", pages::login::get_login)
+        .add(Method::POST, LOGIN, "Logs in.", pages::login::post_login)
+        .add(Method::GET, REGISTER, "The page that makes a login.", pages::login::get_register)
+        .add(Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
+        .add(Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
+        .add(Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
         .add(Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
         .add(Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
-        .add(Method::GET, "/style.css", "The pages' style sheet.", pages::http::get_style)
+        .add(Method::GET, "/style.css", "The pages' style sheet.", pages::get_style)
 }
 
 /// What the other services reach.

@@ -89,8 +89,46 @@ table! {
 }
 
 joinable!(interactions -> pushed_requests (request_hash));
-joinable!(authorization_codes -> grants (grant_id));
 joinable!(refresh_tokens -> grants (grant_id));
-joinable!(grants -> users (user_id));
 allow_tables_to_appear_in_same_query!(pushed_requests, interactions);
-allow_tables_to_appear_in_same_query!(users, grants, authorization_codes, refresh_tokens);
+allow_tables_to_appear_in_same_query!(grants, refresh_tokens);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::path::Path;
+
+    /// The names in each `use crate::schema::…;` of a folder's files.
+    fn used(folder: &Path, tables: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                used(&path, tables);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for list in text.split("use crate::schema::").skip(1) {
+                let names = list.split(';').next().unwrap().trim_matches(['{', '}']);
+                tables.extend(names.split(',').map(|name| name.trim().to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_table_is_touched_by_one_folder() {
+        let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+        let folders = fs::read_dir(source).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let mut owners: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+        for folder in folders {
+            let mut tables = Vec::new();
+            used(&folder, &mut tables);
+            for table in tables {
+                owners.entry(table).or_default().insert(folder.clone());
+            }
+        }
+        let expected = include_str!("schema.rs").matches("\ntable! {").count();
+        assert_eq!(owners.len(), expected, "{owners:?}");
+        assert!(owners.values().all(|folders| folders.len() == 1), "{owners:?}");
+    }
+}

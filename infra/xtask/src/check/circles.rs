@@ -3,11 +3,16 @@
 //! An arrow runs from a file to the file that *defines* what it names by a path (`use crate::…`, `super::x::y`): what a face
 //! (`mod.rs`, `lib.rs`) merely hands on (`pub use`) leads through it. What a module takes from those below it is no arrow, for it consists of them, and
 //! a file's own tests do not count.
+//!
+//! Where a service is in [`ONE_WAY`], its folders too import each other one way only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Complaints;
 use super::sources::Source;
+
+/// Services whose folders are held to it, as one that is put in here is from then on.
+const ONE_WAY: [&str; 1] = ["services/auth"];
 
 /// A file as a module.
 struct Module {
@@ -39,34 +44,57 @@ pub(super) fn all(files: &[Source]) -> Complaints {
         let module = Module::read(file);
         crates.entry(name.to_owned()).or_default().entry(place).or_insert(module);
     }
-    crates.values().flat_map(circles).collect()
+    let found = crates.iter().flat_map(|(name, modules)| {
+        let files = between_files(modules);
+        let mut complaints = circles(&files, "files");
+        if ONE_WAY.contains(&name.as_str()) {
+            complaints.extend(circles(&between_folders(&files), "folders"));
+        }
+        complaints
+    });
+    found.collect()
 }
 
-fn circles(modules: &Modules) -> Complaints {
-    let arrows: BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> =
-        modules.iter().map(|(place, module)| (place, arrows(modules, place, module))).collect();
+/// Which names what.
+type Arrows<'m> = BTreeMap<&'m str, BTreeSet<&'m str>>;
+
+fn between_files(modules: &Modules) -> Arrows<'_> {
+    let file = |place| modules.get(place).map(|module| module.file.as_str());
+    let to = |place, module| arrows(modules, place, module).into_iter().filter_map(file).collect();
+    modules.iter().map(|(place, module)| (module.file.as_str(), to(place, module))).collect()
+}
+
+/// The same between the folders in `src` that the files are in; files beside them are what all of them stand on, or what ties them together.
+fn between_folders<'m>(files: &Arrows<'m>) -> Arrows<'m> {
+    let folder = |file: &'m str| file.split_once("/src/").and_then(|(_, path)| Some(path.split_once('/')?.0));
+    let mut folders = Arrows::new();
+    for (file, to) in files {
+        let Some(from) = folder(file) else { continue };
+        let to = to.iter().filter_map(|file| folder(file)).filter(|to| *to != from);
+        folders.entry(from).or_default().extend(to);
+    }
+    folders
+}
+
+fn circles(arrows: &Arrows<'_>, what: &str) -> Complaints {
     let mut complaints = Vec::new();
     let mut told = BTreeSet::new();
-    for place in modules.keys() {
-        let ahead = reached(&arrows, place);
-        let circle: Vec<_> = ahead.iter().filter(|other| reached(&arrows, other).contains(place)).copied().collect();
+    for place in arrows.keys() {
+        let ahead = reached(arrows, place);
+        let circle: Vec<_> = ahead.iter().filter(|other| reached(arrows, other).contains(place)).copied().collect();
         if !circle.is_empty() && told.insert(circle.clone()) {
-            let file = |place: &&Vec<String>| modules.get(*place).map_or("", |module| module.file.as_str());
             let ties = circle.iter().flat_map(|from| {
                 let to = arrows.get(from).into_iter().flatten().filter(|to| circle.contains(to));
-                to.map(|to| format!("{} -> {}", file(from), file(to))).collect::<Vec<_>>()
+                to.map(move |to| format!("{from} -> {to}")).collect::<Vec<_>>()
             });
-            complaints.push(format!("a circle of {} files: {}", circle.len(), ties.collect::<Vec<_>>().join(", ")));
+            complaints.push(format!("a circle of {} {what}: {}", circle.len(), ties.collect::<Vec<_>>().join(", ")));
         }
     }
     complaints
 }
 
 /// What can be reached by at least one arrow.
-fn reached<'m>(
-    arrows: &BTreeMap<&'m Vec<String>, BTreeSet<&'m Vec<String>>>,
-    from: &Vec<String>,
-) -> BTreeSet<&'m Vec<String>> {
+fn reached<'m>(arrows: &Arrows<'m>, from: &str) -> BTreeSet<&'m str> {
     let mut reached = BTreeSet::new();
     let mut next: Vec<_> = arrows.get(from).into_iter().flatten().copied().collect();
     while let Some(place) = next.pop() {
@@ -259,8 +287,12 @@ mod tests {
     use super::*;
 
     fn circles_of(files: &[(&str, &str)]) -> Complaints {
+        circles_in("services/x", files)
+    }
+
+    fn circles_in(service: &str, files: &[(&str, &str)]) -> Complaints {
         let source =
-            |(path, text): &(&str, &str)| Source { path: format!("services/x/src/{path}"), text: (*text).to_owned() };
+            |(path, text): &(&str, &str)| Source { path: format!("{service}/src/{path}"), text: (*text).to_owned() };
         all(&files.iter().map(source).collect::<Vec<_>>())
     }
 
@@ -316,6 +348,22 @@ mod tests {
         assert_eq!(circles_of(&[&[("lib.rs", "mod a; mod b;"), face][..], &through].concat()), Vec::<String>::new());
         let back = [("a/child.rs", "use super::other::h;"), ("a/other.rs", "use super::child::g;")];
         assert_eq!(circles_of(&[&[("lib.rs", "mod a;"), face][..], &back].concat()).len(), 1);
+    }
+
+    #[test]
+    fn where_folders_go_one_way_two_that_name_each_other_are_a_circle() {
+        let files = [
+            ("lib.rs", "mod a; mod b; mod leaf;"),
+            ("a/mod.rs", "mod model; mod operation;"),
+            ("a/model.rs", "struct Model;"),
+            ("a/operation.rs", "use crate::b::store::find; use crate::leaf::LEAF;"),
+            ("b/mod.rs", "pub mod store;"),
+            ("b/store.rs", "use crate::a::model::Model; use crate::leaf::LEAF; fn find() {}"),
+            ("leaf.rs", "const LEAF: u8 = 0;"),
+        ];
+        assert_eq!(circles_of(&files), Vec::<String>::new(), "no circle of files");
+        assert_eq!(circles_in(ONE_WAY[0], &files), ["a circle of 2 folders: a -> b, b -> a"]);
+        assert_eq!(circles_in(ONE_WAY[0], &files[..5]), Vec::<String>::new());
     }
 
     #[test]

@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn an_audit_line_past_the_recorder_is_refused() {
         let text = "tracing::info!(target: \"audit\", event = \"login\");";
-        assert_eq!(complaints("services/auth/src/users/log_in.rs", text).len(), 1);
-        assert!(complaints("services/auth/src/users/log_in.rs", "runtime::audit!(\"login\");").is_empty());
+        assert_eq!(complaints("services/auth/src/people/log_in.rs", text).len(), 1);
+        assert!(complaints("services/auth/src/people/log_in.rs", "runtime::audit!(\"login\");").is_empty());
         assert!(complaints("shared/runtime/src/audit.rs", text).is_empty());
     }
 

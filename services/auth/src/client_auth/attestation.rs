@@ -11,10 +11,8 @@ use identity::{TokenError, jose};
 use super::{AuthenticatedClient, ProtocolRequest, client_named, same_key};
 use crate::clients::Authentication;
 use crate::dpop::Proof;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 use crate::provider::Provider;
-
-const LAYER: &str = "client_attestation";
 
 pub(super) async fn verify(
     provider: &Provider,
@@ -27,28 +25,21 @@ pub(super) async fn verify(
         .and_then(|token| token.header().kid.as_deref().ok_or(TokenError::UnknownKey)?.parse::<KeyId>());
     let refused = |error: TokenError| {
         let claimed_support_id = identity::claimed_support_id(token, TYP);
-        Refusal { claimed_support_id, ..refused(&error) }
+        refused(&error).claiming(claimed_support_id)
     };
     let keys = provider.audience_keys.get(id.map_err(refused)?, request.now).await;
-    let keys = keys.map_err(|_| Refusal::unavailable("audience_keys_unavailable"))?;
+    let keys = keys.map_err(|_| Why::AudienceKeysUnavailable)?;
     let claims = client_attestation::verify(token, &keys, request.now).map_err(refused)?;
-    let named = |refusal: Refusal| refusal.of_instance(&claims.support_id);
+    let named = |why: Why| Refusal::from(why).of_instance(&claims.support_id);
     let fits = |authentication: &Authentication| matches!(authentication, Authentication::Attested);
     let client = client_named(provider, request, &claims.sub, fits).map_err(named)?;
     same_key(proof, &claims.cnf.jwk.thumbprint()).map_err(named)?;
     Ok(AuthenticatedClient { client, support_id: Some(claims.support_id) })
 }
 
-pub(super) fn refusal(reason: &'static str) -> Refusal {
-    Refusal::new(ErrorCode::InvalidClientAttestation, LAYER, reason, "the client attestation is not accepted")
-}
-
 fn refused(error: &TokenError) -> Refusal {
     match error {
-        TokenError::Expired => {
-            let description = "the client attestation has expired";
-            Refusal::new(ErrorCode::UseFreshAttestation, LAYER, error.reason(), description)
-        }
-        _ => refusal(error.reason()),
+        TokenError::Expired => Why::AttestationExpired.into(),
+        _ => Why::AttestationInvalid.because(error.reason()),
     }
 }

@@ -6,6 +6,8 @@ mod attestation;
 mod private_key_jwt;
 mod store;
 
+pub(crate) use store::forget;
+
 use std::sync::Arc;
 
 use identity::Thumbprint;
@@ -13,7 +15,7 @@ use identity::dpop::Expect;
 
 use crate::clients::{Authentication, Client};
 use crate::dpop::{Field, Proof, ProvenKey};
-use crate::error::Refusal;
+use crate::error::{Refusal, Why};
 use crate::form::Parameters;
 use crate::provider::Provider;
 
@@ -84,7 +86,7 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
     let proof = provider.proofs.verify(&request.dpop, &expect)?;
     let (client, assertion) = match &request.attestation {
         Field::Absent => private_key_jwt::verify(provider, request).map(|(client, id)| (client, Some(id)))?,
-        Field::Ambiguous => return Err(Refusal::client("attestation_ambiguous")),
+        Field::Ambiguous => return Err(Why::AttestationAmbiguous.into()),
         Field::One(token) => (attestation::verify(provider, request, token, proof.as_ref()).await?, None),
     };
     if let Some(proof) = &proof {
@@ -93,7 +95,7 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
     if let Some(assertion) = assertion
         && !store::use_assertion(&provider.pool, &assertion).await?
     {
-        return Err(Refusal::client("assertion_replayed"));
+        return Err(Why::AssertionReplayed.into());
     }
     let key = proof.map(|proof| provider.proofs.claim(proof, client.client.owner(), request.now)).transpose()?;
     Ok(Admitted { client, key })
@@ -101,15 +103,15 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
 
 /// RFC 6749 §2.3: one way to authenticate in each request. Of two, one would be looked at and the other believed by whoever logs
 /// or forwards the request.
-fn one_method(request: &ProtocolRequest) -> Result<(), Refusal> {
+fn one_method(request: &ProtocolRequest) -> Result<(), Why> {
     if request.attestation_pop != Field::Absent {
         // The combined mode has no proof but the `DPoP` proof; what is not verified must not be there.
-        return Err(attestation::refusal("pop_beside_dpop"));
+        return Err(Why::PopBesideDpop);
     }
     let headers = [&request.attestation, &request.authorization].map(|field| *field != Field::Absent);
     let parameters = ["client_assertion", "client_secret"].map(|name| request.parameters.get(name).is_some());
     if headers.into_iter().chain(parameters).filter(|shown| *shown).count() > 1 {
-        return Err(Refusal::request("two_client_authentications", "authenticate the client in one way"));
+        return Err(Why::TwoClientAuthentications);
     }
     Ok(())
 }
@@ -120,21 +122,21 @@ fn client_named(
     request: &ProtocolRequest,
     id: &str,
     fits: fn(&Authentication) -> bool,
-) -> Result<Arc<Client>, Refusal> {
+) -> Result<Arc<Client>, Why> {
     if request.parameters.get("client_id").is_some_and(|parameter| parameter != id) {
-        return Err(Refusal::client("client_id_mismatch"));
+        return Err(Why::ClientIdMismatch);
     }
-    let client = provider.clients.get(id).ok_or(Refusal::client("client_unknown"))?;
+    let client = provider.clients.get(id).ok_or(Why::ClientUnknown)?;
     if !fits(&client.authentication) {
-        return Err(Refusal::client("method_not_registered"));
+        return Err(Why::MethodNotRegistered);
     }
     Ok(Arc::clone(client))
 }
 
 /// The combined mode's one key: the proof's must be the attested one.
-fn same_key(proof: Option<&Proof>, attested: &Thumbprint) -> Result<(), Refusal> {
+fn same_key(proof: Option<&Proof>, attested: &Thumbprint) -> Result<(), Why> {
     let Some(proof) = proof else {
-        return Err(Refusal::proof("dpop_missing"));
+        return Err(Why::DpopMissing);
     };
-    if proof.jkt() == attested { Ok(()) } else { Err(attestation::refusal("key_of_another_instance")) }
+    if proof.jkt() == attested { Ok(()) } else { Err(Why::KeyOfAnotherInstance) }
 }

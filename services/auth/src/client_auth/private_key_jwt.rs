@@ -1,12 +1,12 @@
 //! `private_key_jwt` (RFC 7523 §2.2, as FAPI 2.0 §5.3.2.1 narrows it): a short-lived assertion, signed with ES256 by a key
 //! from the configuration, addressed to the issuer and to nobody else, used once.
 
-use identity::jose;
+use identity::jose::{self, JoseError};
 use serde::Deserialize;
 
 use super::{AuthenticatedClient, ProtocolRequest, client_named};
 use crate::clients::Authentication;
-use crate::error::Refusal;
+use crate::error::{Refusal, Why};
 use crate::opaque::Digest;
 use crate::provider::Provider;
 
@@ -45,47 +45,48 @@ pub(super) fn verify(
     provider: &Provider,
     request: &ProtocolRequest,
 ) -> Result<(AuthenticatedClient, AssertionId), Refusal> {
-    let assertion = request.parameters.get("client_assertion").ok_or(Refusal::client("client_assertion_missing"))?;
+    let assertion = request.parameters.get("client_assertion").ok_or(Why::AssertionMissing)?;
     if request.parameters.get("client_assertion_type") != Some(ASSERTION_TYPE) {
-        return Err(Refusal::client("client_assertion_type_unknown"));
+        return Err(Why::AssertionTypeUnknown.into());
     }
-    let assertion = jose::parse_client_assertion(assertion).map_err(|error| Refusal::client(error.reason()))?;
-    let unverified: Claims = assertion.unverified_claims().map_err(|error| Refusal::client(error.reason()))?;
+    let refused = |error: JoseError| Why::AssertionInvalid.because(error.reason());
+    let assertion = jose::parse_client_assertion(assertion).map_err(refused)?;
+    let unverified: Claims = assertion.unverified_claims().map_err(refused)?;
     let fits = |authentication: &Authentication| matches!(authentication, Authentication::Keys(_));
     let client = client_named(provider, request, &unverified.sub, fits)?;
-    let mut claims = Err(Refusal::client("key_unknown"));
+    let mut claims = Err(Why::AssertionKeyUnknown.into());
     for key in client.keys(assertion.header().kid.as_deref()) {
-        claims = assertion.verify_es256::<Claims>(key).map_err(|error| Refusal::client(error.reason()));
+        claims = assertion.verify_es256::<Claims>(key).map_err(refused);
         if claims.is_ok() {
             break;
         }
     }
     let claims = claims?;
-    check(&claims, provider.issuer(), request.now).map_err(Refusal::client)?;
+    check(&claims, provider.issuer(), request.now)?;
     let digest = Digest::of(&format!("{} {}", client.id, claims.jti));
     let id = AssertionId { digest, expires: claims.exp.saturating_add(MAX_AHEAD) };
     Ok((AuthenticatedClient { client, support_id: None }, id))
 }
 
-fn check(claims: &Claims, issuer: &str, now: i64) -> Result<(), &'static str> {
+fn check(claims: &Claims, issuer: &str, now: i64) -> Result<(), Why> {
     if claims.iss != claims.sub {
-        return Err("issuer_mismatch");
+        return Err(Why::AssertionIssuer);
     }
     if claims.aud != issuer {
-        return Err("audience_mismatch");
+        return Err(Why::AssertionAudience);
     }
     if claims.jti.is_empty() || claims.jti.len() > MAX_JTI_BYTES {
-        return Err("jti_invalid");
+        return Err(Why::AssertionJti);
     }
     if now >= claims.exp {
-        return Err("assertion_expired");
+        return Err(Why::AssertionExpired);
     }
     if claims.exp > now.saturating_add(MAX_LIFETIME + MAX_AHEAD) {
-        return Err("lifetime_over_300_seconds");
+        return Err(Why::AssertionLifetime);
     }
     let latest = now.saturating_add(MAX_AHEAD);
     if claims.nbf.is_some_and(|nbf| nbf > latest) || claims.iat.is_some_and(|iat| iat > latest) {
-        return Err("assertion_not_yet_valid");
+        return Err(Why::AssertionNotYetValid);
     }
     Ok(())
 }
@@ -97,7 +98,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
     const ISSUER: &str = "https://auth.test";
 
-    fn outcome(change: impl FnOnce(&mut Claims)) -> Result<(), &'static str> {
+    fn outcome(change: impl FnOnce(&mut Claims)) -> Result<(), Why> {
         let mut claims = Claims {
             iss: "partner-web".into(),
             sub: "partner-web".into(),
@@ -120,14 +121,14 @@ mod tests {
 
     #[test]
     fn each_claim_is_checked() {
-        assert_eq!(outcome(|claims| claims.iss = "other".into()), Err("issuer_mismatch"));
-        assert_eq!(outcome(|claims| claims.aud = format!("{ISSUER}/token")), Err("audience_mismatch"));
-        assert_eq!(outcome(|claims| claims.aud = format!("{ISSUER}/")), Err("audience_mismatch"));
-        assert_eq!(outcome(|claims| claims.jti.clear()), Err("jti_invalid"));
-        assert_eq!(outcome(|claims| claims.exp = NOW), Err("assertion_expired"));
-        assert_eq!(outcome(|claims| claims.exp = NOW + 311), Err("lifetime_over_300_seconds"));
-        assert_eq!(outcome(|claims| claims.nbf = Some(NOW + 11)), Err("assertion_not_yet_valid"));
-        assert_eq!(outcome(|claims| claims.iat = Some(NOW + 61)), Err("assertion_not_yet_valid"));
+        assert_eq!(outcome(|claims| claims.iss = "other".into()), Err(Why::AssertionIssuer));
+        assert_eq!(outcome(|claims| claims.aud = format!("{ISSUER}/token")), Err(Why::AssertionAudience));
+        assert_eq!(outcome(|claims| claims.aud = format!("{ISSUER}/")), Err(Why::AssertionAudience));
+        assert_eq!(outcome(|claims| claims.jti.clear()), Err(Why::AssertionJti));
+        assert_eq!(outcome(|claims| claims.exp = NOW), Err(Why::AssertionExpired));
+        assert_eq!(outcome(|claims| claims.exp = NOW + 311), Err(Why::AssertionLifetime));
+        assert_eq!(outcome(|claims| claims.nbf = Some(NOW + 11)), Err(Why::AssertionNotYetValid));
+        assert_eq!(outcome(|claims| claims.iat = Some(NOW + 61)), Err(Why::AssertionNotYetValid));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use storage::{Pool, StorageError};
+use storage::{Connection, Pool, StorageError};
 
 use super::private_key_jwt::AssertionId;
 use crate::schema::client_assertions;
@@ -12,9 +12,14 @@ use crate::store::at;
 pub(super) async fn use_assertion(pool: &Pool, id: &AssertionId) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let inserted = diesel::insert_into(client_assertions::table)
-        .values((client_assertions::id_hash.eq(&id.digest.0), client_assertions::expires_at.eq(at(id.expires))))
+        .values((client_assertions::id_hash.eq(&id.digest.0), client_assertions::expires_at.eq(at(id.expires)?)))
         .on_conflict_do_nothing()
         .execute(&mut connection)
         .await?;
     Ok(inserted == 1)
+}
+
+/// Deletes those that have expired.
+pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    Ok(diesel::delete(client_assertions::table.filter(client_assertions::expires_at.lt(at(now)?))).execute(db).await?)
 }

@@ -12,8 +12,8 @@ use identity::Jwk;
 use url::Url;
 
 use crate::config::{AuthMethod, ClientMetadata};
-use crate::consent::scopes;
 use crate::dpop::Owner;
+use crate::scopes;
 
 /// How a client proves to be itself.
 pub enum Authentication {

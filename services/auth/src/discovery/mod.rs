@@ -5,9 +5,9 @@ pub mod http;
 use serde::Serialize;
 
 use crate::config::AuthMethod;
-use crate::consent::scopes;
 use crate::paths;
 use crate::provider::Provider;
+use crate::scopes;
 use crate::tokens::GRANT_TYPES;
 
 const ES256: [&str; 1] = ["ES256"];

@@ -6,7 +6,6 @@
 pub mod http;
 
 use askama::Template;
-use url::Url;
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
@@ -108,24 +107,21 @@ struct ErrorPage {
     message: &'static str,
 }
 
-/// A page as text. Rendering into memory cannot fail; if it does, the person gets an empty page, not a stack trace.
-pub fn render(page: &impl Template) -> String {
-    page.render().unwrap_or_default()
+/// A page as text.
+pub fn render(page: &impl Template) -> Result<String, PageRefusal> {
+    page.render().map_err(|error| PageRefusal::internal(&error))
 }
 
 /// The page of a refusal.
 pub fn error(refusal: PageRefusal) -> String {
-    render(&ErrorPage { message: refusal.message() })
+    let message = refusal.row().description;
+    // Default: what the page would say, without the page.
+    render(&ErrorPage { message }).unwrap_or_else(|_| message.to_owned())
 }
 
 /// The `Content-Security-Policy` of every page.
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// Scheme, host and port of a URL.
-pub fn origin(url: &str) -> Option<String> {
-    Url::parse(url).ok().map(|url| url.origin().ascii_serialization())
-}
 
 /// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
 /// request with neither does not come from a browser, and the form's token decides alone.
@@ -167,7 +163,7 @@ mod tests {
     #[test]
     fn the_way_on_is_one_attribute_whatever_is_in_the_answer() {
         let location = "https://app.test/cb?code=x&state=a%22%3E;url=b&iss=c";
-        let page = render(&OnwardPage { client: "c", destination: "https://app.test", location });
+        let page = render(&OnwardPage { client: "c", destination: "https://app.test", location }).unwrap();
         let escaped = location.replace('&', "&#38;");
         assert!(page.contains(&format!("<meta http-equiv=\"refresh\" content=\"0; url={escaped}\">")), "{page}");
         assert!(page.contains(&format!("href=\"{escaped}\"")), "{page}");
@@ -184,7 +180,8 @@ mod tests {
                 csrf: "token",
                 email: evil,
                 error: Some(evil),
-            }),
+            })
+            .unwrap(),
             render(&RegisterPage {
                 client: evil,
                 action: evil,
@@ -194,7 +191,8 @@ mod tests {
                 email: evil,
                 error: Some(evil),
                 min_password: 15,
-            }),
+            })
+            .unwrap(),
             render(&ConsentPage {
                 client: evil,
                 action: evil,
@@ -203,14 +201,31 @@ mod tests {
                 name: evil,
                 permissions: &[evil],
                 choices: &[Choice { field: "grant_profile", words: evil, value: evil }],
-            }),
-            render(&OnwardPage { client: evil, destination: evil, location: evil }),
+            })
+            .unwrap(),
+            render(&OnwardPage { client: evil, destination: evil, location: evil }).unwrap(),
             error(PageRefusal::Request),
         ];
         for page in pages {
             assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
             assert!(!page.contains("<script") && !page.contains("style="), "{page}");
         }
+    }
+
+    #[test]
+    fn a_page_that_does_not_render_is_a_fault_and_no_empty_page() {
+        struct Fails;
+        impl std::fmt::Display for Fails {
+            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                Err(std::fmt::Error)
+            }
+        }
+        #[derive(Template)]
+        #[template(source = "{{ value }}", ext = "txt")]
+        struct Broken {
+            value: Fails,
+        }
+        assert_eq!(render(&Broken { value: Fails }), Err(PageRefusal::Internal));
     }
 
     #[test]
@@ -224,7 +239,8 @@ mod tests {
             email: "",
             error: None,
             min_password: 15,
-        });
+        })
+        .unwrap();
         for field in ["name", "email", "password"] {
             assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
         }

@@ -1,103 +1,36 @@
-//! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9449 §10).
-
-use crypto::{b64, hash};
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3).
 
 use super::TokenResponse;
 use super::issue::access_token;
-use super::minted;
-use super::store::{self, Code};
+use crate::authorizations::{Redeemed, redeem};
 use crate::client_auth::AuthenticatedClient;
-use crate::consent::scopes;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
 use crate::form::Parameters;
-use crate::opaque::Digest;
+use crate::people::Released;
 use crate::provider::Provider;
-use crate::userinfo::Released;
+use crate::scopes;
 
 pub(super) const GRANT_TYPE: &str = "authorization_code";
-const LAYER: &str = "authorization_code";
 
-/// What the client brings beside its own authentication.
-struct Presented<'a> {
-    code: Digest,
-    redirect_uri: &'a str,
-    verifier: &'a str,
-}
-
-pub(super) async fn redeem(
+pub(super) async fn exchange(
     provider: &Provider,
     client: &AuthenticatedClient,
     key: &ProvenKey,
     parameters: &Parameters,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
-    let presented = presented(parameters)?;
-    let refresh = minted::mint();
-    let redeemed = storage::transaction(&provider.pool, "authorization_codes.redeem", async |db| {
-        let code = match store::use_code(db, &presented.code, &client.client().id, now).await? {
-            Ok(code) => code,
-            Err(reason) => return Ok(Err(Refusal::grant(LAYER, reason))),
-        };
-        // From here on the code is used up, whatever comes: who brings a code with the wrong key or verifier has stolen it.
-        if let Err(refusal) = check(&code, &presented, key) {
-            crate::consent::store::revoke(db, code.entitlement.grant_id, refusal.reason, now).await?;
-            return Ok(Err(refusal));
-        }
-        let refresh = scopes::contains(&code.entitlement.scope, scopes::OFFLINE_ACCESS).then_some(&refresh);
-        store::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
-        Ok::<_, storage::StorageError>(Ok((code, refresh.map(|refresh| refresh.text.clone()))))
-    });
-    let (code, refresh) = match redeemed.await? {
-        Ok(redeemed) => redeemed,
-        Err(refusal) => return Err(client.named_in(refusal)),
-    };
-    let Code { entitlement, nonce, .. } = code;
+    let Redeemed { entitlement, nonce, refresh_token } = redeem(provider, client, key, parameters, now).await?;
     runtime::audit!(
-        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id,
-        client_id = client.client().id, grant = %entitlement.grant_id, support_id = client.support_id(),
+        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
+        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
     );
-    let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh);
-    if scopes::contains(&entitlement.scope, scopes::OPENID) {
-        let released = Released::of(provider, entitlement.user_id, &entitlement.scope).await;
+    let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh_token);
+    if scopes::contains(entitlement.scope(), scopes::OPENID) {
+        let released = Released::of(provider, entitlement.user_id(), entitlement.scope()).await;
         // The code is used up, so this cannot be repeated; the person logs in anew.
         let released = released.ok().flatten().ok_or_else(|| Refusal::internal(&"a profile cannot be read"))?;
         return response.with_id_token(provider, &entitlement, released, client, nonce, now);
     }
     Ok(response)
-}
-
-fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {
-    let missing = |what| Refusal::request("parameter_missing", what);
-    let verifier = parameters.get("code_verifier").ok_or_else(|| missing("code_verifier is missing"))?;
-    // RFC 7636 §4.1.
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
-        return Err(Refusal::new(
-            crate::error::ErrorCode::InvalidGrant,
-            "pkce",
-            "code_verifier_malformed",
-            "code_verifier is not 43 to 128 unreserved characters",
-        ));
-    }
-    Ok(Presented {
-        code: Digest::of(parameters.get("code").ok_or_else(|| missing("code is missing"))?),
-        redirect_uri: parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri is missing"))?,
-        verifier,
-    })
-}
-
-/// What binds a code to the request, to the browser that asked, and to the device.
-fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), Refusal> {
-    if presented.redirect_uri != code.redirect_uri {
-        return Err(Refusal::grant("redirect_uri", "redirect_uri_mismatch"));
-    }
-    let challenge = b64::encode(&hash::sha256(presented.verifier.as_bytes()));
-    if !hash::constant_time_eq(challenge.as_bytes(), code.challenge.as_bytes()) {
-        return Err(Refusal::grant("pkce", "code_verifier_mismatch"));
-    }
-    if code.jkt.as_deref().is_some_and(|jkt| jkt != key.jkt().as_str()) {
-        return Err(Refusal::grant("dpop", "code_of_another_key"));
-    }
-    Ok(())
 }

@@ -8,10 +8,11 @@ use openidconnect::{
     LocalizedClaim, Nonce, StandardClaims, SubjectIdentifier,
 };
 
-use super::Entitlement;
+use crate::error::Invariant;
+use crate::grants::Entitlement;
+use crate::people::Released;
 use crate::provider::Provider;
 use crate::store::at;
-use crate::userinfo::Released;
 
 /// Seconds within which a client looks at it.
 const LIFETIME: i64 = 300;
@@ -22,6 +23,9 @@ pub(super) enum IdTokenError {
     /// The issuer is no URL.
     #[error(transparent)]
     Issuer(#[from] url::ParseError),
+    /// A time that is none.
+    #[error(transparent)]
+    Time(#[from] Invariant),
     /// The key does not sign.
     #[error(transparent)]
     Jose(#[from] jose::JoseError),
@@ -38,12 +42,12 @@ pub(super) fn issue(
     let claims = CoreIdTokenClaims::new(
         IssuerUrl::new(provider.issuer().to_owned())?,
         vec![Audience::new(client_id.to_owned())],
-        at(now + LIFETIME),
-        at(now),
+        at(now + LIFETIME)?,
+        at(now)?,
         person(released),
         EmptyAdditionalClaims {},
     )
-    .set_auth_time(Some(at(entitlement.authenticated_at)))
+    .set_auth_time(Some(at(entitlement.authenticated_at())?))
     .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
     .set_nonce(nonce.map(Nonce::new));
     let header = Header::new("JWT").with_kid(provider.keys.kid());

@@ -1,18 +1,16 @@
 //! Makes tokens for whoever is entitled to them.
 
-use crypto::random;
 use identity::Cnf;
 use identity::access_token::{self, Claims};
 use serde::Serialize;
-use uuid::Uuid;
 
-use super::entitlement::Entitlement;
 use super::{ACCESS_LIFETIME, id_token};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
+use crate::grants::Entitlement;
+use crate::people::Released;
 use crate::provider::Provider;
-use crate::userinfo::Released;
 
 /// The answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Serialize)]
@@ -37,14 +35,14 @@ pub(super) fn access_token(
 ) -> Result<TokenResponse, Refusal> {
     let claims = Claims {
         iss: provider.issuer().to_owned(),
-        sub: entitlement.user_id.to_string(),
+        sub: entitlement.user_id().to_string(),
         aud: api::service::LEDGER_RESOURCE.to_owned(),
         client_id: client.client().id.clone(),
-        scope: entitlement.scope.clone(),
+        scope: entitlement.scope().to_owned(),
         iat: now,
         exp: now + ACCESS_LIFETIME,
-        jti: format!("{}.{}", entitlement.grant_id, random::token(16)),
-        auth_time: entitlement.authenticated_at,
+        jti: entitlement.token_id(),
+        auth_time: entitlement.authenticated_at(),
         cnf: Cnf { jkt: key.jkt().clone() },
     };
     let keys = &provider.keys;
@@ -78,9 +76,4 @@ impl TokenResponse {
         self.id_token = Some(token.map_err(|error| Refusal::internal(&error))?);
         Ok(self)
     }
-}
-
-/// The grant under which an access token was issued: its `jti` begins with it.
-pub fn grant_of(jti: &str) -> Option<Uuid> {
-    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok()).map(api::Id::uuid)
 }

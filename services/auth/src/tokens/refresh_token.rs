@@ -5,19 +5,18 @@
 //! and its key; its `DPoP` key may be another one after a restart or on another of its machines (RFC 9449 §5). The new access
 //! token is bound to the key of the new proof in both cases.
 
+use super::TokenResponse;
 use super::issue::access_token;
-use super::minted::is_well_formed;
-use super::{TokenResponse, store};
 use crate::client_auth::AuthenticatedClient;
-use crate::consent::scopes;
 use crate::dpop::ProvenKey;
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
 use crate::form::Parameters;
+use crate::grants::{self, Bearer, is_well_formed};
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::scopes;
 
 pub(super) const GRANT_TYPE: &str = "refresh_token";
-const LAYER: &str = "refresh_token";
 pub(super) async fn refresh(
     provider: &Provider,
     client: &AuthenticatedClient,
@@ -25,38 +24,33 @@ pub(super) async fn refresh(
     parameters: &Parameters,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
-    let missing = Refusal::request("parameter_missing", "refresh_token is missing");
+    let missing = Why::ParameterMissing.saying("refresh_token is missing");
     let token = parameters.get("refresh_token").ok_or(missing)?;
-    let refuse = |reason| client.named_in(Refusal::grant(LAYER, reason));
+    let refuse = |why: Why| client.named_in(why.into());
     if !is_well_formed(token) {
-        return Err(refuse("refresh_token_malformed"));
+        return Err(refuse(Why::RefreshTokenMalformed));
     }
     let jkt = client.client().is_attested().then(|| key.jkt().as_str());
-    let bearer = store::Bearer { client_id: &client.client().id, jkt };
-    let found = store::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
+    let bearer = Bearer { client_id: &client.client().id, jkt };
+    let found = grants::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
-    let scope = narrow(&entitlement.scope, parameters)?;
+    let scope = narrow(entitlement.scope(), parameters)?;
     let entitlement = entitlement.narrowed(scope);
     runtime::audit!(
-        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id,
-        client_id = client.client().id, grant = %entitlement.grant_id, support_id = client.support_id(),
+        "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
+        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
     );
     access_token(provider, &entitlement, client, key, now)
 }
 
 /// RFC 6749 §6: the scope may be narrower than what was granted, not wider.
-fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Refusal> {
+fn narrow(granted: &str, parameters: &Parameters) -> Result<String, Why> {
     let Some(requested) = parameters.get("scope") else {
         return Ok(granted.to_owned());
     };
     let requested: Vec<&str> = scopes::split(requested).collect();
     if requested.is_empty() || !requested.iter().all(|scope| scopes::contains(granted, scope)) {
-        return Err(Refusal::new(
-            ErrorCode::InvalidScope,
-            "scope",
-            "scope_not_granted",
-            "scope is wider than what was granted",
-        ));
+        return Err(Why::ScopeNotGranted);
     }
     Ok(scopes::fold(requested.into_iter()))
 }
@@ -71,7 +65,7 @@ mod tests {
             |requested: &str| narrow("openid accounts:read", &Parameters::parse(requested.as_bytes()).unwrap());
         assert_eq!(narrowed("").as_deref(), Ok("openid accounts:read"));
         assert_eq!(narrowed("scope=accounts%3Aread").as_deref(), Ok("accounts:read"));
-        assert_eq!(narrowed("scope=payouts%3Awrite").unwrap_err().reason, "scope_not_granted");
-        assert_eq!(narrowed("scope=openid+payouts%3Awrite").unwrap_err().reason, "scope_not_granted");
+        assert_eq!(narrowed("scope=payouts%3Awrite").unwrap_err(), Why::ScopeNotGranted);
+        assert_eq!(narrowed("scope=openid+payouts%3Awrite").unwrap_err(), Why::ScopeNotGranted);
     }
 }

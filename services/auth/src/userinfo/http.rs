@@ -1,6 +1,6 @@
 //! `/userinfo`, by GET and POST (OpenID Connect Core §5.3.1).
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 
@@ -31,11 +31,12 @@ fn challenge(provider: &Provider, refusal: &Refusal) -> HttpResponse {
     audit_refusal(refusal);
     let status = match refusal.code {
         ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => 401,
-        code => code.status(),
+        _ => refusal.status,
+    };
+    let Ok(value) = HeaderValue::try_from(format!("DPoP error=\"{}\", algs=\"ES256\"", refusal.code.as_str())) else {
+        return refused(provider, &Refusal::internal(&"an error code that no header can hold"), 500);
     };
     let mut response = refused(provider, refusal, status);
-    if let Ok(value) = format!("DPoP error=\"{}\", algs=\"ES256\"", refusal.code.as_str()).parse() {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     response
 }

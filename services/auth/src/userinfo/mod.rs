@@ -1,25 +1,19 @@
 //! Userinfo (OpenID Connect Core §5.3): who the person is, for a client that they have told so.
 //!
-//! [`Released`] is all that a client learns of a person, here and in the ID token: what the scopes that the person has consented
-//! to name (§5.4), and no more. What is not released is not even opened.
-//!
 //! A resource like any other: access token in the `Authorization` header under the scheme `DPoP`, proof with `ath`, one key in
 //! both (RFC 9449 §7). Beyond that it sees what a resource server cannot: whether the grant has been revoked since.
 
 pub mod http;
-mod released;
-
-pub use released::Released;
-pub(crate) use released::profile;
 
 use identity::access_token::{self, Claims, Expect};
 use identity::dpop;
 
-use crate::consent::scopes;
 use crate::dpop::{Field, Owner};
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{Refusal, Why};
+use crate::grants;
+use crate::people::Released;
 use crate::provider::Provider;
-use crate::tokens;
+use crate::scopes;
 
 /// A request for a protected resource.
 pub struct ResourceRequest {
@@ -39,49 +33,36 @@ pub struct ResourceRequest {
 pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<Released, Refusal> {
     let claims = authorize(provider, request)?;
     if !scopes::contains(&claims.scope, scopes::OPENID) {
-        return Err(Refusal::new(ErrorCode::InsufficientScope, "authorization", "scope_missing", "openid is required"));
+        return Err(Why::OpenidMissing.into());
     }
-    let grant = tokens::grant_of(&claims.jti).ok_or(invalid("jti_invalid"))?;
-    let user = claims.sub.parse::<api::Id>().map_err(|_| invalid("subject_invalid"))?.uuid();
-    let live = {
-        let mut connection = storage::connection(&provider.pool).await?;
-        crate::consent::store::is_live(&mut connection, grant).await?
-    };
-    if !live {
-        return Err(invalid("grant_revoked"));
+    let grant = grants::grant_of(&claims.jti).ok_or(Why::AccessTokenJti)?;
+    let user = claims.sub.parse::<api::Id>().map_err(|_| Why::SubjectInvalid)?.uuid();
+    if !grants::is_live(&provider.pool, grant).await? {
+        return Err(Why::AccessTokenRevoked.into());
     }
     let released = Released::of(provider, user, &claims.scope).await;
-    released.map_err(|_| Refusal::unavailable("profile_unavailable"))?.ok_or(invalid("subject_unknown"))
+    Ok(released.map_err(|_| Why::ProfileUnavailable)?.ok_or(Why::SubjectUnknown)?)
 }
 
 fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, Refusal> {
     let Field::One(authorization) = &request.authorization else {
-        return Err(invalid("access_token_missing"));
+        return Err(Why::AccessTokenMissing.into());
     };
     // A bound token under the scheme `Bearer` is a downgrade (RFC 9449 §7.1).
     let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"));
-    let (_, token) = token.ok_or(invalid("scheme_not_dpop"))?;
+    let (_, token) = token.ok_or(Why::SchemeNotDpop)?;
     let expect = Expect { issuer: provider.issuer(), audience: api::service::LEDGER_RESOURCE, now: request.now };
     let claims = access_token::verify(token, provider.keys.published(), &expect);
-    let claims = claims.map_err(|error| invalid(error.reason()))?;
+    let claims = claims.map_err(|error| Why::AccessTokenInvalid.because(error.reason()))?;
     let htu = provider.endpoint(request.path);
     let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
-    let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Refusal::proof("dpop_missing"))?;
+    let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Why::DpopMissing)?;
     if proof.jkt() != &claims.cnf.jkt {
-        return Err(invalid("token_of_another_key"));
+        return Err(Why::AccessTokenOfAnotherKey.into());
     }
-    // A client can leave the configuration while its tokens live; then its name is all that is known of it.
-    let owner =
-        provider.clients.get(&claims.client_id).map_or(Owner::Client(&claims.client_id), |client| client.owner());
+    let client = provider.clients.get(&claims.client_id);
+    // Default: a client can leave the configuration while its tokens live; then its name is all that is known of it.
+    let owner = client.map_or(Owner::Client(&claims.client_id), |client| client.owner());
     provider.proofs.claim(proof, owner, request.now)?;
     Ok(claims)
-}
-
-const fn invalid(reason: &'static str) -> Refusal {
-    Refusal::new(
-        ErrorCode::InvalidToken,
-        "access_token",
-        reason,
-        "the access token is missing, expired or not valid here",
-    )
 }

@@ -24,7 +24,7 @@ struct Count {
     count: i64,
 }
 
-async fn connect(url: &str) -> AsyncPgConnection {
+pub(crate) async fn connect(url: &str) -> AsyncPgConnection {
     AsyncPgConnection::establish(url).await.unwrap()
 }
 

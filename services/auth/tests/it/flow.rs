@@ -147,7 +147,7 @@ async fn both_methods_begin_an_authorization_and_what_was_not_pushed_is_ignored(
     browser.get("/login").await;
     browser.register_anybody().await;
     let page = browser.get("/consent").await;
-    let words = auth::consent::scopes::split(SCOPES).filter_map(auth::consent::scopes::describe);
+    let words = auth::scopes::split(SCOPES).filter_map(auth::scopes::describe);
     for permission in words {
         assert!(page.text.contains(permission), "{permission}");
     }

@@ -17,6 +17,7 @@ mod database;
 mod discovery;
 mod drip;
 mod flow;
+mod invariants;
 mod pages;
 mod par;
 mod parameters;

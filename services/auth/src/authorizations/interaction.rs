@@ -1,0 +1,93 @@
+//! One browser answering one request.
+
+use std::sync::Arc;
+
+use crypto::{SecretString, b64, hash};
+use runtime::Cookies;
+use storage::{Connection, StorageError};
+
+use super::authenticated::Authenticated;
+use super::handle::{Handle, PARAMETER};
+use super::request::AuthorizationRequest;
+use super::store::{interactions, requests};
+use crate::clients::Client;
+use crate::error::PageRefusal;
+use crate::form::Parameters;
+use crate::opaque::Digest;
+use crate::provider::Provider;
+
+/// Seconds that a person has.
+pub const LIFETIME: i64 = 600;
+
+/// An interaction that is under way.
+pub struct Interaction {
+    cookie: SecretString,
+    pub(crate) handle: Handle,
+    pub(super) digest: Digest,
+    pub(super) request_digest: Digest,
+    pub(crate) client: Arc<Client>,
+    pub(crate) jkt: Option<String>,
+    pub(crate) request: AuthorizationRequest,
+    pub(crate) authenticated: Option<Authenticated>,
+}
+
+impl Interaction {
+    /// The interaction that a page's address names, for the browser that holds its cookie.
+    pub async fn load(
+        provider: &Provider,
+        address: &Parameters,
+        cookies: &Cookies<'_>,
+        now: i64,
+    ) -> Result<Self, PageRefusal> {
+        let handle = address.get(PARAMETER).and_then(Handle::parse).ok_or(PageRefusal::Interaction)?;
+        let cookie = SecretString::from(handle.cookie(cookies)?.ok_or(PageRefusal::Interaction)?);
+        let digest = Digest::of(cookie.expose());
+        let row = interactions::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;
+        // A client can leave the configuration while somebody logs in.
+        let client = provider.clients.get(&row.stored.client_id).ok_or(PageRefusal::Interaction)?;
+        Ok(Self {
+            cookie,
+            handle,
+            digest,
+            request_digest: row.request_digest,
+            client: Arc::clone(client),
+            jkt: row.stored.jkt,
+            request: row.stored.request,
+            authenticated: row.authenticated,
+        })
+    }
+
+    /// The token that our pages carry: derived from the cookie, which no other site can read or set, and valid as long
+    /// as the interaction is in the database.
+    pub fn csrf(&self) -> String {
+        b64::encode(&hash::hmac_sha256(self.cookie.expose().as_bytes(), b"redoubt-csrf"))
+    }
+
+    /// Checks that a form came from our page.
+    pub fn check_csrf(&self, form: &Parameters) -> Result<(), PageRefusal> {
+        match form.get("csrf") {
+            Some(token) if hash::constant_time_eq(token.as_bytes(), self.csrf().as_bytes()) => Ok(()),
+            _ => Err(PageRefusal::Csrf),
+        }
+    }
+
+    /// Puts an authenticated interaction in the place of this one, under a new cookie; false when it is not there any more.
+    pub(crate) async fn authenticate(
+        &self,
+        db: &mut Connection,
+        cookie: &Digest,
+        person: Authenticated,
+    ) -> Result<bool, StorageError> {
+        interactions::authenticate(db, &self.digest, cookie, person).await
+    }
+
+    /// Counts a try of its request.
+    pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
+        attempt(provider, &self.request_digest).await
+    }
+}
+
+/// Counts a try of a request, or refuses it.
+pub(super) async fn attempt(provider: &Provider, request: &Digest) -> Result<(), PageRefusal> {
+    if requests::attempt(&provider.pool, request).await? { Ok(()) } else { Err(PageRefusal::Attempts) }
+}

@@ -1,0 +1,88 @@
+//! Redeems a code (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9449 §10).
+
+use crypto::{b64, hash};
+
+use super::store::codes::{self, Code};
+use crate::client_auth::AuthenticatedClient;
+use crate::dpop::ProvenKey;
+use crate::error::{Refusal, Why};
+use crate::form::Parameters;
+use crate::grants::{self, Entitlement};
+use crate::opaque::Digest;
+use crate::provider::Provider;
+use crate::scopes;
+
+/// What the client brings beside its own authentication.
+struct Presented<'a> {
+    code: Digest,
+    redirect_uri: &'a str,
+    verifier: &'a str,
+}
+
+/// What a code gives, once.
+pub struct Redeemed {
+    /// What tokens are made from.
+    pub entitlement: Entitlement,
+    /// Of the request, for the ID token.
+    pub nonce: Option<String>,
+    /// Where the grant gives one.
+    pub refresh_token: Option<String>,
+}
+
+/// Uses a code up and binds its grant to the key.
+pub async fn redeem(
+    provider: &Provider,
+    client: &AuthenticatedClient,
+    key: &ProvenKey,
+    parameters: &Parameters,
+    now: i64,
+) -> Result<Redeemed, Refusal> {
+    let presented = presented(parameters)?;
+    let refresh = grants::mint();
+    let redeemed = storage::transaction(&provider.pool, "authorization_codes.redeem", async |db| {
+        let code = match codes::use_up(db, &presented.code, &client.client().id, now).await? {
+            Ok(code) => code,
+            Err(why) => return Ok(Err(why)),
+        };
+        // From here on the code is used up, whatever comes: who brings a code with the wrong key or verifier has stolen it.
+        if let Err(why) = check(&code, &presented, key) {
+            grants::revoke(db, code.entitlement.grant_id(), why.row().reason, now).await?;
+            return Ok(Err(why));
+        }
+        let refresh = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS).then_some(&refresh);
+        grants::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
+        let refresh_token = refresh.map(|refresh| refresh.text.clone());
+        Ok::<_, storage::StorageError>(Ok(Redeemed { entitlement: code.entitlement, nonce: code.nonce, refresh_token }))
+    });
+    redeemed.await?.map_err(|why| client.named_in(why.into()))
+}
+
+fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {
+    let missing = |what| Why::ParameterMissing.saying(what);
+    let verifier = parameters.get("code_verifier").ok_or_else(|| missing("code_verifier is missing"))?;
+    // RFC 7636 §4.1.
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
+        return Err(Why::CodeVerifierMalformed.into());
+    }
+    Ok(Presented {
+        code: Digest::of(parameters.get("code").ok_or_else(|| missing("code is missing"))?),
+        redirect_uri: parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri is missing"))?,
+        verifier,
+    })
+}
+
+/// What binds a code to the request, to the browser that asked, and to the device.
+fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), Why> {
+    if presented.redirect_uri != code.redirect_uri {
+        return Err(Why::RedirectUriMismatch);
+    }
+    let challenge = b64::encode(&hash::sha256(presented.verifier.as_bytes()));
+    if !hash::constant_time_eq(challenge.as_bytes(), code.challenge.as_bytes()) {
+        return Err(Why::CodeVerifierMismatch);
+    }
+    if code.jkt.as_deref().is_some_and(|jkt| jkt != key.jkt().as_str()) {
+        return Err(Why::CodeOfAnotherKey);
+    }
+    Ok(())
+}

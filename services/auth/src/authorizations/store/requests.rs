@@ -1,0 +1,106 @@
+//! Pushed requests in the database.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use storage::{Connection, Pool, StorageError};
+
+use crate::authorizations::request::AuthorizationRequest;
+use crate::opaque::Digest;
+use crate::schema::pushed_requests;
+use crate::store::at;
+
+/// Interactions begun and passwords sent for one request, however many browsers bring it. So guessing on the pages costs
+/// an authenticated client one pushed request for every so many guesses.
+const MAX_ATTEMPTS: i32 = 20;
+/// Seconds after its time that a request is kept.
+const KEPT: i64 = 3600;
+
+/// A request to be stored.
+pub(crate) struct NewPushedRequest<'a> {
+    pub(crate) digest: Digest,
+    pub(crate) client_id: &'a str,
+    pub(crate) jkt: Option<&'a str>,
+    pub(crate) request: &'a AuthorizationRequest,
+    pub(crate) expires: i64,
+}
+
+/// A request that is stored.
+pub(crate) struct StoredRequest {
+    pub(crate) client_id: String,
+    pub(crate) jkt: Option<String>,
+    pub(crate) request: AuthorizationRequest,
+}
+
+pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<(), StorageError> {
+    let parameters = serde_json::to_value(row.request).map_err(|error| corrupt(&error))?;
+    let mut connection = storage::connection(pool).await?;
+    diesel::insert_into(pushed_requests::table)
+        .values((
+            pushed_requests::id_hash.eq(&row.digest.0),
+            pushed_requests::client_id.eq(row.client_id),
+            pushed_requests::jkt.eq(row.jkt),
+            pushed_requests::parameters.eq(parameters),
+            pushed_requests::expires_at.eq(at(row.expires)?),
+        ))
+        .execute(&mut connection)
+        .await?;
+    Ok(())
+}
+
+/// A request that a browser may still bring: this client's, in time, not answered yet.
+pub(crate) async fn usable(
+    pool: &Pool,
+    digest: &Digest,
+    client_id: &str,
+    now: i64,
+) -> Result<Option<StoredRequest>, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let row: Option<(String, Option<String>, serde_json::Value)> = pushed_requests::table
+        .filter(pushed_requests::id_hash.eq(&digest.0))
+        .filter(pushed_requests::client_id.eq(client_id))
+        .filter(pushed_requests::expires_at.gt(at(now)?))
+        .filter(pushed_requests::completed_at.is_null())
+        .select((pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters))
+        .first(&mut connection)
+        .await
+        .optional()?;
+    row.map(stored).transpose()
+}
+
+/// Counts a try; false when there were too many.
+pub(crate) async fn attempt(pool: &Pool, digest: &Digest) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let open = pushed_requests::table.find(&digest.0).filter(pushed_requests::attempts.lt(MAX_ATTEMPTS));
+    let counted = diesel::update(open)
+        .set(pushed_requests::attempts.eq(pushed_requests::attempts + 1))
+        .execute(&mut connection)
+        .await?;
+    Ok(counted == 1)
+}
+
+/// Answers a request, inside the transaction that writes the answer; false when it has been answered before.
+///
+/// This is where a `request_uri` is used up, not when it is first seen: browsers load pages ahead and again.
+pub(crate) async fn complete(db: &mut Connection, digest: &Digest, now: i64) -> Result<bool, StorageError> {
+    let open = pushed_requests::table
+        .filter(pushed_requests::id_hash.eq(&digest.0))
+        .filter(pushed_requests::completed_at.is_null());
+    let completed = diesel::update(open).set(pushed_requests::completed_at.eq(at(now)?)).execute(db).await?;
+    Ok(completed == 1)
+}
+
+pub(crate) fn stored(row: (String, Option<String>, serde_json::Value)) -> Result<StoredRequest, StorageError> {
+    let (client_id, jkt, parameters) = row;
+    let request = serde_json::from_value(parameters).map_err(|error| corrupt(&error))?;
+    Ok(StoredRequest { client_id, jkt, request })
+}
+
+fn corrupt(error: &serde_json::Error) -> StorageError {
+    StorageError::Query(diesel::result::Error::DeserializationError(error.to_string().into()))
+}
+
+/// Deletes those whose time has been over for an hour, in which the interactions that began with them end.
+pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    let over = pushed_requests::expires_at.lt(at(now - KEPT)?);
+    Ok(diesel::delete(pushed_requests::table.filter(over)).execute(db).await?)
+}

@@ -1,0 +1,51 @@
+//! What tokens are made from.
+
+use crypto::random;
+use uuid::Uuid;
+
+/// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
+#[derive(Debug)]
+pub struct Entitlement {
+    pub(super) grant_id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) scope: String,
+    pub(super) authenticated_at: i64,
+}
+
+impl Entitlement {
+    /// The grant.
+    pub fn grant_id(&self) -> Uuid {
+        self.grant_id
+    }
+
+    /// The person who gave it.
+    pub fn user_id(&self) -> Uuid {
+        self.user_id
+    }
+
+    /// Space-separated (RFC 6749 §3.3).
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// When the person logged in to give it, in Unix seconds.
+    pub fn authenticated_at(&self) -> i64 {
+        self.authenticated_at
+    }
+
+    /// To less than was granted.
+    #[must_use]
+    pub fn narrowed(self, scope: String) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// A `jti` for an access token (RFC 9068 §2.2), which begins with the grant.
+    pub fn token_id(&self) -> String {
+        format!("{}.{}", self.grant_id, random::token(16))
+    }
+}
+
+/// The grant under which an access token was issued: its `jti` begins with it.
+pub fn grant_of(jti: &str) -> Option<Uuid> {
+    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok()).map(api::Id::uuid)
+}

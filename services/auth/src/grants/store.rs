@@ -1,0 +1,181 @@
+//! Grants and their refresh tokens in the database.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use storage::{Connection, Pool, StorageError};
+use uuid::Uuid;
+
+use super::entitlement::Entitlement;
+use super::refresh_token::{IDLE, LIFETIME, Minted};
+use crate::error::Why;
+use crate::opaque::Digest;
+use crate::schema::{grants, refresh_tokens};
+use crate::store::at;
+
+/// A grant to be stored.
+pub(crate) struct NewGrant<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) client_id: &'a str,
+    /// What was allowed, which may be less than what was requested.
+    pub(crate) scope: &'a str,
+    pub(crate) authenticated_at: i64,
+    pub(crate) now: i64,
+}
+
+pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<(), StorageError> {
+    diesel::insert_into(grants::table)
+        .values((
+            grants::id.eq(grant.id),
+            grants::user_id.eq(grant.user_id),
+            grants::client_id.eq(grant.client_id),
+            grants::scope.eq(grant.scope),
+            grants::authenticated_at.eq(at(grant.authenticated_at)?),
+            grants::created_at.eq(at(grant.now)?),
+        ))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends a grant and all that was issued under it. The first reason stays.
+pub(crate) async fn revoke(db: &mut Connection, id: Uuid, reason: &str, now: i64) -> Result<(), StorageError> {
+    let live = grants::table.find(id).filter(grants::revoked_at.is_null());
+    diesel::update(live).set((grants::revoked_at.eq(at(now)?), grants::revoked_reason.eq(reason))).execute(db).await?;
+    Ok(())
+}
+
+/// Whether a grant still holds.
+pub(crate) async fn is_live(pool: &Pool, id: Uuid) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let live = grants::table.find(id).filter(grants::revoked_at.is_null());
+    Ok(diesel::select(exists(live)).get_result(&mut connection).await?)
+}
+
+/// Whether that instance of an attested client has been granted something by that person, and still is. It is asked of the
+/// database for nobody too, so that time does not tell whether an address is somebody's.
+pub(crate) async fn knows_device(
+    pool: &Pool,
+    user_id: Option<Uuid>,
+    client_id: &str,
+    jkt: &str,
+) -> Result<bool, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let known = grants::table
+        .filter(grants::user_id.nullable().eq(user_id))
+        .filter(grants::client_id.eq(client_id))
+        .filter(grants::jkt.eq(jkt))
+        .filter(grants::revoked_at.is_null());
+    Ok(diesel::select(exists(known)).get_result(&mut connection).await?)
+}
+
+/// What the grant of a code that has just been used up entitles to.
+pub(crate) async fn entitlement(db: &mut Connection, id: Uuid) -> Result<Entitlement, StorageError> {
+    let columns = (grants::user_id, grants::scope, grants::authenticated_at);
+    let (user_id, scope, authenticated_at): (Uuid, String, DateTime<Utc>) =
+        grants::table.find(id).select(columns).first(db).await?;
+    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: authenticated_at.timestamp() })
+}
+
+/// Binds the grant to the key that redeemed its code, and stores the refresh token.
+pub(crate) async fn bind(
+    db: &mut Connection,
+    entitlement: &Entitlement,
+    jkt: &str,
+    refresh: Option<&Minted>,
+    now: i64,
+) -> Result<(), StorageError> {
+    diesel::update(grants::table.find(entitlement.grant_id)).set(grants::jkt.eq(jkt)).execute(db).await?;
+    if let Some(refresh) = refresh {
+        diesel::insert_into(refresh_tokens::table)
+            .values((
+                refresh_tokens::token_hash.eq(&refresh.digest.0),
+                refresh_tokens::grant_id.eq(entitlement.grant_id),
+                refresh_tokens::last_used_at.eq(at(now)?),
+                refresh_tokens::expires_at.eq(at(now + LIFETIME)?),
+            ))
+            .execute(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Who brings a refresh token.
+pub(crate) struct Bearer<'a> {
+    pub(crate) client_id: &'a str,
+    /// The key of the instance, where the client has instances.
+    pub(crate) jkt: Option<&'a str>,
+}
+
+#[derive(QueryableByName)]
+struct Granted {
+    #[diesel(sql_type = sql_types::Uuid)]
+    id: Uuid,
+    #[diesel(sql_type = sql_types::Uuid)]
+    user_id: Uuid,
+    #[diesel(sql_type = sql_types::Text)]
+    scope: String,
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    authenticated_at: DateTime<Utc>,
+}
+
+/// diesel has no UPDATE … FROM; binds are typed all the same.
+const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 from grants \
+    where token_hash = $2 and refresh_tokens.grant_id = grants.id \
+    and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null \
+    and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
+    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at";
+
+/// Uses a refresh token; else says why not.
+pub(crate) async fn use_refresh_token(
+    pool: &Pool,
+    digest: &Digest,
+    bearer: &Bearer<'_>,
+    now: i64,
+) -> Result<Result<Entitlement, Why>, StorageError> {
+    let mut connection = storage::connection(pool).await?;
+    let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
+        .bind::<sql_types::Timestamptz, _>(at(now)?)
+        .bind::<sql_types::Binary, _>(&digest.0)
+        .bind::<sql_types::Text, _>(bearer.client_id)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt)
+        .bind::<sql_types::Timestamptz, _>(at(now - IDLE)?)
+        .get_result(&mut connection)
+        .await
+        .optional()?;
+    match granted {
+        Some(granted) => Ok(Ok(Entitlement {
+            grant_id: granted.id,
+            user_id: granted.user_id,
+            scope: granted.scope,
+            authenticated_at: granted.authenticated_at.timestamp(),
+        })),
+        None => why_not_refreshed(&mut connection, digest, bearer).await.map(Err),
+    }
+}
+
+/// For the audit log only: the client is told the same in every case.
+async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer<'_>) -> Result<Why, StorageError> {
+    let row: Option<(String, Option<String>, Option<DateTime<Utc>>)> = refresh_tokens::table
+        .inner_join(grants::table)
+        .filter(refresh_tokens::token_hash.eq(&digest.0))
+        .select((grants::client_id, grants::jkt, grants::revoked_at))
+        .first(db)
+        .await
+        .optional()?;
+    Ok(match row {
+        None => Why::RefreshTokenUnknown,
+        Some((client_id, ..)) if client_id != bearer.client_id => Why::RefreshTokenOfAnotherClient,
+        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_deref() != Some(own)) => Why::RefreshTokenOfAnotherKey,
+        Some((_, _, Some(_))) => Why::RefreshTokenRevoked,
+        Some((_, _, None)) => Why::RefreshTokenExpired,
+    })
+}
+
+/// Deletes refresh tokens whose time is over. Grants are kept.
+pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
+    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(at(now)?))).execute(db).await?)
+}

@@ -1,0 +1,91 @@
+//! `/consent`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use defense::Public;
+
+use super::{interaction, submitted};
+use crate::authorizations::{Authenticated, Decision, Interaction, answer};
+use crate::error::{Invariant, PageRefusal};
+use crate::http::{html, onward, page, see_other};
+use crate::pages::{Choice, ConsentPage, OnwardPage, TICKED, render};
+use crate::paths;
+use crate::people::{self, Profile};
+use crate::provider::Provider;
+use crate::scopes;
+
+/// Public: the interaction says who is logged in; nobody is sent to the login.
+pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    page(async {
+        let interaction = interaction(&provider, &request).await?;
+        match interaction.authenticated {
+            Some(person) => consent_page(&provider, &interaction, person).await,
+            None => Ok(see_other(&interaction.handle.page(paths::LOGIN), &[])),
+        }
+    })
+    .await
+}
+
+/// Public: the form is bound to the browser's authenticated interaction.
+pub async fn post_consent(
+    _: Public,
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    page(async {
+        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let Some(person) = interaction.authenticated else {
+            return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
+        };
+        let decision = match form.get("decision") {
+            Some("allow") => Decision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED)),
+            Some("deny") => Decision::Deny,
+            _ => return Err(PageRefusal::Form),
+        };
+        let url = answer(&provider, &interaction, person, &decision, provider.clock.unix()).await?;
+        let page = OnwardPage {
+            client: &interaction.client.name,
+            destination: &url.origin().ascii_serialization(),
+            location: url.as_str(),
+        };
+        onward(&page, &interaction.handle)
+    })
+    .await
+}
+
+async fn consent_page(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+) -> Result<HttpResponse, PageRefusal> {
+    let profile = people::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
+    let (mut permissions, mut choices) = (Vec::new(), Vec::new());
+    for (scope, words) in scopes::ALL {
+        if !scopes::contains(&interaction.request.scope, scope) {
+            continue;
+        }
+        match scopes::choice(scope) {
+            Some(field) => choices.push(Choice { field, words, value: value(scope, &profile)? }),
+            None => permissions.push(words),
+        }
+    }
+    let page = ConsentPage {
+        client: &interaction.client.name,
+        action: &interaction.handle.page(paths::CONSENT),
+        destination: &interaction.request.destination()?.origin().ascii_serialization(),
+        csrf: &interaction.csrf(),
+        name: &profile.name,
+        permissions: &permissions,
+        choices: &choices,
+    };
+    Ok(html(200, &render(&page)?))
+}
+
+/// What the client would learn under that scope: the person sees it before they give it.
+fn value<'a>(scope: &str, profile: &'a Profile) -> Result<&'a str, Invariant> {
+    match scope {
+        scopes::PROFILE => Ok(&profile.name),
+        scopes::EMAIL => Ok(&profile.email),
+        _ => Err(Invariant("a scope that releases nothing is up for choice")),
+    }
+}

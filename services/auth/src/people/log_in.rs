@@ -1,0 +1,118 @@
+//! Log in with a password.
+//!
+//! The steps are the same for an address that nobody has: the look-up, the count, a turn, one hash. The turn comes late, so
+//! that nobody holds a core's worth of hashing while waiting for the database.
+
+use crypto::SecretString;
+use runtime::audit::{self, Who};
+
+use super::passwords::Turn;
+use super::store::{self, Login};
+use super::throttle::Blocked;
+use super::{Busy, directory};
+use crate::authorizations::{Authenticated, Interaction};
+use crate::error::PageRefusal;
+use crate::grants;
+use crate::opaque::{self, Digest};
+use crate::provider::Provider;
+
+/// What came of it.
+pub enum LogIn {
+    /// The interaction is authenticated and goes on under this cookie.
+    Done(String),
+    /// Address or password is wrong; which of them, nobody says.
+    Wrong,
+    /// Too many failures: try again after so many seconds.
+    Blocked(i64),
+}
+
+/// Checks a password and authenticates the interaction.
+pub async fn log_in(
+    provider: &Provider,
+    interaction: &Interaction,
+    typed: &str,
+    password: &SecretString,
+    now: i64,
+) -> Result<LogIn, PageRefusal> {
+    let identifier = directory::normalize(typed);
+    let lookup = provider.directory.lookup(&identifier);
+    let login = store::find(&provider.pool, &lookup).await?;
+    let counter = counter(provider, interaction, &identifier, login.as_ref()).await?;
+    if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
+        refused("blocked", login.as_ref());
+        return Ok(LogIn::Blocked(seconds));
+    }
+    let turn = turn(provider, &counter, now).await?;
+    let stored = login.as_ref().map(|login| login.password_hash.clone());
+    let right = turn.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
+    let (Some(right), Some(login)) = (right, login.as_ref()) else {
+        refused("credentials_wrong", login.as_ref());
+        return Ok(LogIn::Wrong);
+    };
+    let person = Authenticated { user_id: login.id, at: now };
+    let cookie = authenticate(provider, interaction, person, Some(&counter), right.rehashed.as_deref()).await?;
+    runtime::audit!("logged_in", outcome = "ok", subject = %login.id, client_id = interaction.client.id);
+    Ok(LogIn::Done(cookie))
+}
+
+/// Puts an authenticated interaction in the place of the anonymous one, under a new cookie.
+pub(super) async fn authenticate(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+    counter: Option<&Digest>,
+    rehashed: Option<&str>,
+) -> Result<String, PageRefusal> {
+    let cookie = opaque::mint();
+    let new = &Digest::of(&cookie);
+    let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
+        if let Some(counter) = counter {
+            store::forgive(db, counter).await?;
+        }
+        if let Some(hash) = rehashed {
+            store::replace_hash(db, person.user_id, hash).await?;
+        }
+        interaction.authenticate(db, new, person).await
+    })
+    .await?;
+    if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }
+}
+
+/// A turn to hash; a try that gets none has not been one.
+async fn turn(provider: &Provider, counter: &Digest, now: i64) -> Result<Turn, PageRefusal> {
+    let turn = provider.passwords.turn().await;
+    if turn.is_err() {
+        store::take_back(&provider.pool, counter, now).await?;
+    }
+    Ok(turn?)
+}
+
+/// The counter of this identifier; on a device that its owner uses, that device's own.
+///
+/// A device is the key of an attested instance, which came with a proof when the request was pushed. Neither the key of a
+/// server, which is everybody's who uses that server, nor one that a server has only named (`dpop_jkt`): either would tell an
+/// address that somebody has from one that nobody has, and let strangers use up the tries of the owner's phone.
+async fn counter(
+    provider: &Provider,
+    interaction: &Interaction,
+    identifier: &str,
+    login: Option<&Login>,
+) -> Result<Digest, PageRefusal> {
+    let (client, person) = (&interaction.client, login.map(|login| login.id));
+    let known = match interaction.jkt.as_deref().filter(|_| client.is_attested()) {
+        Some(jkt) if grants::knows_device(&provider.pool, person, &client.id, jkt).await? => Some(jkt),
+        _ => None,
+    };
+    Ok(provider.directory.throttle(identifier, known))
+}
+
+fn refused(reason: &str, login: Option<&Login>) {
+    let subject = login.map(|login| login.id.to_string());
+    audit::refused("login", reason, Who { subject: subject.as_deref(), ..Who::default() });
+}
+
+impl From<Busy> for PageRefusal {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}

@@ -1,0 +1,68 @@
+//! Make a login.
+//!
+//! There are no messages to the address yet, so this step tells whether an address is taken (README, "Not there yet"). It
+//! costs an attested device or a confidential client, a pushed request for every twenty tries, and a password hash each.
+
+use crypto::SecretString;
+use runtime::audit::{self, Who};
+
+use super::log_in::authenticate;
+use super::store::{self, NewUser};
+use super::{Profile, directory, password_policy};
+use crate::authorizations::{Authenticated, Interaction};
+use crate::error::PageRefusal;
+use crate::provider::Provider;
+
+const TAKEN: &str = "This login cannot be created. If you have one already, log in.";
+const NO_ADDRESS: &str = "This is not an e-mail address that we can use.";
+const NO_NAME: &str = "Please tell us your name, in 100 characters at most.";
+
+/// What somebody typed.
+pub struct Registration<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Address.
+    pub email: &'a str,
+    /// Password.
+    pub password: &'a SecretString,
+}
+
+/// Stores a new person and authenticates the interaction: the new cookie, or what the person reads.
+pub async fn register(
+    provider: &Provider,
+    interaction: &Interaction,
+    typed: &Registration<'_>,
+    now: i64,
+) -> Result<Result<String, &'static str>, PageRefusal> {
+    let profile = match check(typed) {
+        Ok(profile) => profile,
+        Err(message) => return Ok(Err(message)),
+    };
+    let hash =
+        provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
+    let id = storage::ids::new(provider.clock.unix_millis());
+    let user = NewUser {
+        id,
+        lookup: &provider.directory.lookup(&profile.email),
+        sealed: &provider.directory.seal(id, &profile).map_err(|error| PageRefusal::internal(&error))?,
+        password_hash: &hash,
+        now,
+    };
+    if !store::insert(&provider.pool, &user).await? {
+        audit::refused("register", "address_taken", Who::default());
+        return Ok(Err(TAKEN));
+    }
+    let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
+    runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id);
+    Ok(Ok(cookie))
+}
+
+fn check(typed: &Registration<'_>) -> Result<Profile, &'static str> {
+    let name = directory::name(typed.name).ok_or(NO_NAME)?;
+    let email = directory::normalize(typed.email);
+    if !directory::is_address(&email) {
+        return Err(NO_ADDRESS);
+    }
+    password_policy::check(typed.password, &email, name).map_err(password_policy::Weakness::message)?;
+    Ok(Profile { name: name.to_owned(), email })
+}
