@@ -1,10 +1,11 @@
 //! A connection as the framework reads and writes it: what passes is looked at on its way in.
 //!
 //! Two things are seen here that nothing behind it shows: a head whose lines do not end as they must (see `heads`), and a head that does not
-//! come to its end. The framework gives up on a connection's first head, and answers it; a later one is given up here.
+//! come to its end. The framework gives up on a connection's first head, and answers it; a later one is given up here: the rest is not
+//! read, and whatever was asked before it is answered.
 
 use std::cell::Cell;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -18,7 +19,7 @@ use tokio::time::Sleep;
 
 use crate::heads::Heads;
 
-/// Time for a head, from its first byte.
+/// Time for a head, from its first byte; for a connection's first one, from the handshake.
 pub(crate) const HEAD: Duration = Duration::from_secs(5);
 
 /// A TLS connection that is looked at.
@@ -51,9 +52,9 @@ impl Connection {
         &self.stream
     }
 
-    /// Notes that something is answered. To half of a first head that is the framework's word that it was too slow, or malformed.
-    fn answer(&mut self) -> Pin<&mut TlsStream<TcpStream>> {
-        if self.heads.is_within() && !self.heads.is_past_the_first() {
+    /// Notes the framework's word that a first head was too slow: nothing else is a 408 while there is no request.
+    fn answer(&mut self, bytes: &[u8]) -> Pin<&mut TlsStream<TcpStream>> {
+        if self.heads.is_within() && !self.heads.is_past_the_first() && bytes.starts_with(b"HTTP/1.1 408 ") {
             self.slow.0.set(true);
         }
         Pin::new(&mut self.stream)
@@ -61,7 +62,7 @@ impl Connection {
 
     fn look(&mut self, came: &mut [u8]) {
         if !self.heads.read(came) {
-            tracing::debug!("a line of a head ends with LF alone");
+            tracing::debug!("a line of a head or trailer ends with LF alone, or is longer than any of its kind");
         }
         if !self.heads.is_within() {
             self.late = None;
@@ -84,13 +85,14 @@ impl AsyncRead for Connection {
         let Some(late) = &mut connection.late else { return Poll::Pending };
         ready!(late.poll_unpin(context));
         connection.slow.0.set(true);
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+        // The end of what is read.
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().answer().poll_write(context, bytes)
+        self.get_mut().answer(bytes).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -106,7 +108,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().answer().poll_write_vectored(context, slices)
+        self.get_mut().answer(slices.first().map_or(&[], |slice| slice)).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

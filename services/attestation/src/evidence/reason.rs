@@ -149,8 +149,9 @@ reasons! {
 impl Reason {
     /// Whether only a phone that lies gives this reason: it shows what is forged, foreign or contradicts itself. A lie sticks. The others
     /// are judged anew next time, at enrolment as at renewal: thresholds, builds, clocks and times, which another day or another policy
-    /// settles; what is signed and not understood; a phone that its owner unlocked, whose hardware says so; what was refused before; and what comes over an honest phone from outside, such as a
-    /// network that holds a request back until the next one has arrived (a counter that no longer rises).
+    /// settles; what is signed and not understood; a phone that its owner unlocked, whose hardware says so; what was refused before; and
+    /// what comes over an honest phone from outside, such as a network that holds a request back until the next one has arrived (a counter
+    /// that no longer rises).
     ///
     /// A build that differs from the request's is none: the app names it, the system proves it, and an app that is built wrong would make a
     /// liar of every phone. Nor is a revoked certificate: it is somebody's word about a batch of phones, which may be taken back, and which a list may

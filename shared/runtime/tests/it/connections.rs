@@ -89,52 +89,52 @@ fn converse(stream: &mut (impl std::io::Read + std::io::Write), words: &[&[u8]],
     }
 }
 
+const GOOD: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// What is wrong, under TLS or not, in what words; its line in the audit log, and its answer.
+type Case = (&'static str, bool, Words, &'static str, &'static str);
+
+const MALFORMED: &str = "transport/http_malformed";
+const CASES: [Case; 9] = [
+    ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], MALFORMED, "400"),
+    ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], MALFORMED, "400"),
+    ("after a good one", true, &[GOOD, b"\x16\x03\x01 \r\n\r\n"], MALFORMED, "400"),
+    ("two in a row", true, &[b"GARBAGE\r\n\r\nGARBAGE\r\n\r\n", b"GARBAGE\r\n\r\n"], MALFORMED, "400"),
+    ("LF alone", true, &[b"GET /notes/1 HTTP/1.1\nHost: localhost\n\n"], MALFORMED, "400"),
+    ("LF alone at the end", true, &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\n"], MALFORMED, "400"),
+    (
+        "LF alone after a good one",
+        true,
+        &[GOOD, b"GET /notes/1 HTTP/1.1\r\nHost: localhost\n\r\n"],
+        MALFORMED,
+        "400",
+    ),
+    (
+        "LF alone in a trailer",
+        true,
+        &[b"POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+            1a\r\n{\n\"text\":\"x\",\n\n\"number\":1}\r\n0\r\nX: a\nY: b\r\n\r\nGET /notes/1 HTTP/1.1\nHost: localhost\n\n"],
+        "request/body_broken_off",
+        "400",
+    ),
+    ("no TLS", false, &[GOOD], "transport/tls_handshake", ""),
+];
+
 #[test]
 fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
     INSTALLED.runtime.block_on(async {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
-        let public = running.public.unwrap();
         let _ports = PORTS.read().await;
-        let good: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        let long: &'static [u8] = Box::leak(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 18)).into_bytes().into());
-        let cases: [(&str, bool, Words, &str, &str); 9] = [
-            ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], "transport/http_malformed", "400"),
-            ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], "transport/http_malformed", "400"),
-            (
-                "after a good one",
-                true,
-                Box::leak(Box::new([good, b"\x16\x03\x01 \r\n\r\n"])),
-                "transport/http_malformed",
-                "400",
-            ),
-            (
-                "two in a row",
-                true,
-                &[b"GARBAGE\r\n\r\nGARBAGE\r\n\r\n", b"GARBAGE\r\n\r\n"],
-                "transport/http_malformed",
-                "400",
-            ),
-            ("LF alone", true, &[b"GET /notes/1 HTTP/1.1\nHost: localhost\n\n"], "transport/http_malformed", "400"),
-            (
-                "LF alone at the end",
-                true,
-                &[b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\n"],
-                "transport/http_malformed",
-                "400",
-            ),
-            (
-                "LF alone after a good one",
-                true,
-                Box::leak(Box::new([good, b"GET /notes/1 HTTP/1.1\r\nHost: localhost\n\r\n"])),
-                "transport/http_malformed",
-                "400",
-            ),
-            ("no end", true, Box::leak(Box::new([long])), "transport/head_too_large", "431"),
-            ("no TLS", false, &[b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"], "transport/tls_handshake", ""),
+        let leaked = |text: String| -> Words { Box::leak(Box::new([text.leak().as_bytes()])) };
+        let path = leaked(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 18)));
+        let name = leaked(format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}: x\r\n\r\n", "x".repeat(1 << 16)));
+        let long: [Case; 2] = [
+            ("no end", true, path, "transport/head_too_large", "431"),
+            ("a name of 64 KiB", true, name, MALFORMED, "400"),
         ];
-        for (what, tls, words, expected, status) in cases {
-            let stranger = Stranger::says(&pki, public, tls, words).await;
+        for (what, tls, words, expected, status) in CASES.into_iter().chain(long) {
+            let stranger = Stranger::says(&pki, running.public.unwrap(), tls, words).await;
             assert_eq!(stranger.refusals().await, [expected], "{what}");
             let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
             assert!(heard.contains(&format!("HTTP/1.1 {status}")) || status.is_empty(), "{what}: {heard}");
@@ -154,7 +154,6 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
         let pki = Pki::new();
         let running = probe::start(probe::config(&pki, "probe")).await;
         let _ports = PORTS.read().await;
-        let good: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let cases: [(bool, Words, f64, &str); 4] = [
             // Until the handshake is given up; of the second one, half a handshake has come.
             (false, &[b""], 3.0, ""),
@@ -162,7 +161,7 @@ fn a_connection_that_says_nothing_or_breaks_off_is_nobodys_fault() {
             // Until the head is.
             (true, &[b""], 5.0, "HTTP/1.1 408 "),
             // And this one breaks off.
-            (true, Box::leak(Box::new([good])), 0.0, "HTTP/1.1 200 "),
+            (true, &[GOOD], 0.0, "HTTP/1.1 200 "),
         ];
         let strangers = cases.map(|(tls, words, _, _)| Stranger::says(&pki, running.public.unwrap(), tls, words));
         for (stranger, (tls, words, seconds, answer)) in join_all(strangers).await.into_iter().zip(cases) {
@@ -200,6 +199,23 @@ fn a_head_that_does_not_come_to_its_end_is_given_up_the_first_one_and_every_late
             let stayed = stranger.stayed.as_secs_f64();
             assert!((4.9..8.0).contains(&stayed), "{words:?}: {stayed}");
         }
+    });
+}
+
+/// Half a head behind three requests that take two seconds each.
+#[test]
+fn what_was_asked_before_a_head_that_is_given_up_is_answered() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let _ports = PORTS.read().await;
+        let asked = ["GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n"; 3].concat() + "G";
+        let words: Words = Box::leak(Box::new([asked.leak().as_bytes(), b"", b""]));
+        let stranger = Stranger::says(&pki, running.public.unwrap(), true, words).await;
+        let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
+        assert_eq!(heard.matches("HTTP/1.1 503 ").count(), 3, "{heard}");
+        assert_eq!(stranger.refusals().await, ["transport/head_too_slow"]);
+        assert!(stranger.stayed.as_secs_f64() > 5.5, "{:?}", stranger.stayed);
     });
 }
 
