@@ -1,45 +1,15 @@
-//! The statements of a posting. Types of their own rather than `sql_query`, so that diesel prepares each once per connection: preparing
-//! costs more than running them.
-
-use std::marker::PhantomData;
+//! The statements of a posting.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Date, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use money::Money;
+use storage::statement;
 use uuid::Uuid;
 
 use crate::posting::batch::{Outcome, Posted, Recorded};
 use crate::posting::model::{Account, Kind, Purpose, Reason, Rejection};
 use crate::posting::order::{Fingerprint, Key};
-
-/// A statement as text with its binds in order, and the types of its rows.
-macro_rules! statement {
-    ($(#[$doc:meta])* $name:ident -> $row:ty { $($sql:literal $field:ident: $sql_type:ty = $type:ty,)* } $end:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Default)]
-        pub(super) struct $name<'a> { $(pub(super) $field: $type,)* pub(super) borrowed: PhantomData<&'a ()> }
-
-        impl QueryFragment<Pg> for $name<'_> {
-            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-                $(out.push_sql($sql); out.push_bind_param::<$sql_type, _>(&self.$field)?;)*
-                out.push_sql($end);
-                Ok(())
-            }
-        }
-
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-
-        impl Query for $name<'_> {
-            type SqlType = $row;
-        }
-    };
-}
 
 statement! {
     /// Locks accounts that nobody else holds, and reads them.
