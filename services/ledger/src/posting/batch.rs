@@ -74,10 +74,10 @@ pub struct Recorded {
 }
 
 /// One transfer to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posting {
-    /// Index of its order.
-    pub order: usize,
+#[derive(Debug)]
+pub struct Posting<'a> {
+    /// What was ordered.
+    pub order: &'a Order,
     /// Its id.
     pub id: Uuid,
     /// Its lines.
@@ -88,104 +88,110 @@ pub struct Posting {
 
 /// What is to be written, and what is to be said once it is.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// In the order in which they are numbered.
-    pub postings: Vec<Posting>,
-    /// Index of the order, and why: refusals to customers, to be kept.
-    pub rejections: Vec<(usize, Rejection)>,
+    pub postings: Vec<Posting<'a>>,
+    /// Refusals to customers, to be kept.
+    pub rejections: Vec<(&'a Order, Rejection)>,
     replies: Vec<Reply>,
 }
 
+/// An answer that lacks nothing but the number.
 #[derive(Debug, Clone, Copy)]
 enum Reply {
-    /// The posting of this index.
-    Posted(usize),
-    Rejected(Rejection),
-    Recorded(Recorded),
-    /// The same as the order of this index, which comes earlier.
-    Same(usize),
+    Decided(Decision),
+    Replayed(Decision),
+    KeyReused,
     /// Not decided: this account is held.
     Waits(Uuid),
 }
 
-impl Plan {
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    /// `place` counts the postings of the batch, from 1.
+    Posted { id: Uuid, place: i64 },
+    /// Nothing that needs a number.
+    Known(Outcome),
+}
+
+impl<'a> Plan<'a> {
     /// Decides `orders` in their order. `recorded` has the outcomes of keys that were used before; what needs one of the `held` accounts is
     /// not decided (and a key that was used before needs none); `ids` makes ids.
     pub fn make(
-        orders: &[Order],
+        orders: &'a [Order],
         state: &mut State,
         recorded: &HashMap<Key, Recorded>,
         held: &HashSet<Uuid>,
         mut ids: impl FnMut() -> Uuid,
     ) -> Result<Self, Broken> {
-        let mut plan = Self::default();
-        let mut first: HashMap<&Key, usize> = HashMap::with_capacity(orders.len());
-        for (index, order) in orders.iter().enumerate() {
-            let reply = if let Some(recorded) = recorded.get(&order.key) {
-                Reply::Recorded(*recorded)
-            } else if let Some(earlier) = first.get(&order.key) {
-                Reply::Same(*earlier)
+        let mut plan = Self { replies: Vec::with_capacity(orders.len()), ..Self::default() };
+        let mut first: HashMap<&Key, (Fingerprint, Decision)> = HashMap::with_capacity(orders.len());
+        for order in orders {
+            let before = recorded.get(&order.key).map(|known| (known.fingerprint, Decision::Known(known.outcome)));
+            let reply = if let Some((fingerprint, decision)) = before.or_else(|| first.get(&order.key).copied()) {
+                if fingerprint == order.fingerprint { Reply::Replayed(decision) } else { Reply::KeyReused }
             } else if let Some(account) = held_by_others(order, held) {
                 Reply::Waits(account)
             } else {
-                match verdict(state, order)? {
-                    // Nothing is kept: the next order with this key is judged by itself.
-                    (Verdict::Rejected(rejection), _) if order.command.actor == Actor::House => {
-                        Reply::Rejected(rejection)
-                    }
-                    (Verdict::Rejected(rejection), _) => {
-                        first.insert(&order.key, index);
-                        plan.rejections.push((index, rejection));
-                        Reply::Rejected(rejection)
-                    }
-                    (Verdict::Posted(entries), suspended) => {
-                        first.insert(&order.key, index);
-                        plan.postings.push(Posting { order: index, id: ids(), entries, suspended });
-                        Reply::Posted(plan.postings.len() - 1)
-                    }
+                let decision = plan.decide(order, state, &mut ids)?;
+                let refused = matches!(decision, Decision::Known(_));
+                // A refusal to the house is not kept: the next order with this key is judged by itself.
+                if !refused || order.command.actor != Actor::House {
+                    first.insert(&order.key, (order.fingerprint, decision));
                 }
+                Reply::Decided(decision)
             };
             plan.replies.push(reply);
         }
         Ok(plan)
     }
 
-    /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
-    pub fn fates(&self, orders: &[Order], numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
-        if self.replies.len() != orders.len() {
-            return Err(Broken("an order without a reply"));
+    /// Decides one order, and notes what is to be written of it.
+    fn decide(
+        &mut self,
+        order: &'a Order,
+        state: &mut State,
+        ids: &mut impl FnMut() -> Uuid,
+    ) -> Result<Decision, Broken> {
+        match verdict(state, order)? {
+            (Verdict::Rejected(rejection), _) => {
+                if order.command.actor != Actor::House {
+                    self.rejections.push((order, rejection));
+                }
+                Ok(Decision::Known(Outcome::Rejected(rejection)))
+            }
+            (Verdict::Posted(entries), suspended) => {
+                let id = ids();
+                self.postings.push(Posting { order, id, entries, suspended });
+                let place = i64::try_from(self.postings.len()).map_err(|_| Broken("no number is left"))?;
+                Ok(Decision::Posted { id, place })
+            }
         }
-        self.replies.iter().zip(orders).map(|(reply, order)| self.fate(reply, order, orders, numbered)).collect()
     }
 
-    fn fate(&self, reply: &Reply, order: &Order, orders: &[Order], numbered: Option<Numbered>) -> Result<Fate, Broken> {
-        let (fingerprint, outcome) = match reply {
-            Reply::Waits(account) => return Ok(Fate::Waits(*account)),
-            Reply::Posted(_) | Reply::Rejected(_) => {
-                return Ok(Fate::Answered(Answer::Decided(self.outcome(reply, numbered)?)));
-            }
-            Reply::Recorded(recorded) => (recorded.fingerprint, recorded.outcome),
-            Reply::Same(earlier) => {
-                let first = orders.get(*earlier).zip(self.replies.get(*earlier));
-                let (first, reply) = first.ok_or(Broken("an earlier order that is not there"))?;
-                (first.fingerprint, self.outcome(reply, numbered)?)
-            }
+    /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
+    pub fn fates(&self, numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
+        let fate = |reply: &Reply| {
+            Ok(match reply {
+                Reply::Decided(decision) => Fate::Answered(Answer::Decided(decision.outcome(numbered)?)),
+                Reply::Replayed(decision) => Fate::Answered(Answer::Replayed(decision.outcome(numbered)?)),
+                Reply::KeyReused => Fate::Answered(Answer::KeyReused),
+                Reply::Waits(account) => Fate::Waits(*account),
+            })
         };
-        let is_same = fingerprint == order.fingerprint;
-        Ok(Fate::Answered(if is_same { Answer::Replayed(outcome) } else { Answer::KeyReused }))
+        self.replies.iter().map(fate).collect()
     }
+}
 
-    fn outcome(&self, reply: &Reply, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
-        match reply {
-            Reply::Rejected(rejection) => Ok(Outcome::Rejected(*rejection)),
-            Reply::Posted(index) => {
-                let posting = self.postings.get(*index).ok_or(Broken("a posting that is not there"))?;
+impl Decision {
+    fn outcome(self, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
+        match self {
+            Self::Known(outcome) => Ok(outcome),
+            Self::Posted { id, place } => {
                 let Numbered { base, at } = numbered.ok_or(Broken("postings without numbers"))?;
-                let place = i64::try_from(*index).ok().and_then(|index| base.checked_add(index)?.checked_add(1));
-                let sequence = place.ok_or(Broken("no number is left"))?;
-                Ok(Outcome::Posted(Posted { id: posting.id, sequence, at }))
+                let sequence = base.checked_add(place).ok_or(Broken("no number is left"))?;
+                Ok(Outcome::Posted(Posted { id, sequence, at }))
             }
-            Reply::Recorded(_) | Reply::Same(_) | Reply::Waits(_) => Err(Broken("an order that decides nothing")),
         }
     }
 }
@@ -241,7 +247,7 @@ mod tests {
 
     const NUMBERED: Numbered = Numbered { base: 7, at: DateTime::UNIX_EPOCH };
 
-    fn plan(orders: &[Order], recorded: &HashMap<Key, Recorded>, held: &[u128]) -> Plan {
+    fn plan<'a>(orders: &'a [Order], recorded: &HashMap<Key, Recorded>, held: &[u128]) -> Plan<'a> {
         let mut state = State::new([account(1, 100), account(2, 0)]);
         let mut next = 100;
         let held = held.iter().map(|number| Uuid::from_u128(*number)).collect();
@@ -252,13 +258,13 @@ mod tests {
         .unwrap()
     }
 
-    fn decide(orders: &[Order], recorded: &HashMap<Key, Recorded>) -> (Plan, Vec<Answer>) {
+    fn decide<'a>(orders: &'a [Order], recorded: &HashMap<Key, Recorded>) -> (Plan<'a>, Vec<Answer>) {
         let plan = plan(orders, recorded, &[]);
         let answer = |fate| match fate {
             Fate::Answered(answer) => answer,
             Fate::Waits(account) => panic!("{account}"),
         };
-        let answers = plan.fates(orders, Some(NUMBERED)).unwrap().into_iter().map(answer).collect();
+        let answers = plan.fates(Some(NUMBERED)).unwrap().into_iter().map(answer).collect();
         (plan, answers)
     }
 
@@ -268,7 +274,8 @@ mod tests {
 
     #[test]
     fn postings_are_numbered_without_a_gap_past_rejections() {
-        let (plan, answers) = decide(&[order("a", 60), order("b", 60), order("c", 40)], &HashMap::new());
+        let orders = [order("a", 60), order("b", 60), order("c", 40)];
+        let (plan, answers) = decide(&orders, &HashMap::new());
         let refused = Outcome::Rejected(Rejection { reason: Reason::InsufficientFunds, leg: 0 });
         let expected = [posted(101, 8), refused, posted(102, 9)].map(Answer::Decided);
         assert_eq!(answers, expected);
@@ -277,14 +284,16 @@ mod tests {
 
     #[test]
     fn a_key_twice_in_one_batch_has_one_effect_and_one_answer() {
-        let (plan, answers) = decide(&[order("a", 60), order("a", 60), order("a", 61)], &HashMap::new());
+        let orders = [order("a", 60), order("a", 60), order("a", 61)];
+        let (plan, answers) = decide(&orders, &HashMap::new());
         assert_eq!(answers, [Answer::Decided(posted(101, 8)), Answer::Replayed(posted(101, 8)), Answer::KeyReused]);
         assert_eq!(plan.postings.len(), 1);
     }
 
     #[test]
     fn a_rejection_is_as_final_as_a_posting() {
-        let (plan, answers) = decide(&[order("a", 101), order("a", 101)], &HashMap::new());
+        let orders = [order("a", 101), order("a", 101)];
+        let (plan, answers) = decide(&orders, &HashMap::new());
         let refused = Outcome::Rejected(Rejection { reason: Reason::InsufficientFunds, leg: 0 });
         assert_eq!(answers, [Answer::Decided(refused), Answer::Replayed(refused)]);
         assert_eq!(plan.rejections.len(), 1);
@@ -294,11 +303,13 @@ mod tests {
     fn an_order_that_was_refused_before_it_came_here_is_recorded_and_moves_nothing() {
         let rejection = Rejection { reason: Reason::NoRate, leg: 0 };
         let refused = Order { extra: Extra::Refused(rejection), ..order("a", 60) };
-        let (plan, answers) = decide(&[refused.clone(), order("a", 60), refused], &HashMap::new());
+        let orders = [refused.clone(), order("a", 60), refused];
+        let (plan, answers) = decide(&orders, &HashMap::new());
         let outcome = Outcome::Rejected(rejection);
         assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
         assert!(plan.postings.is_empty());
-        assert_eq!(plan.rejections, [(0, rejection)]);
+        let [(order, kept)] = plan.rejections.as_slice() else { panic!("{:?}", plan.rejections) };
+        assert_eq!((*order, *kept), (&orders[0], rejection));
     }
 
     #[test]
@@ -309,7 +320,8 @@ mod tests {
             let command = Command::between(Kind::Transfer, Actor::House, from, to, amount).unwrap();
             Order { command, ..order("a", minor) }
         };
-        let (plan, answers) = decide(&[house(5), house(6), order("a", 60)], &HashMap::new());
+        let orders = [house(5), house(6), order("a", 60)];
+        let (plan, answers) = decide(&orders, &HashMap::new());
         let refused = Outcome::Rejected(Rejection { reason: Reason::NotOwner, leg: 0 });
         assert_eq!(answers, [refused, refused, posted(101, 8)].map(Answer::Decided));
         assert!(plan.rejections.is_empty());
@@ -320,7 +332,8 @@ mod tests {
         let known = order("a", 60);
         let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
         let recorded = HashMap::from([(known.key.clone(), recorded)]);
-        let (plan, answers) = decide(&[order("a", 60), order("a", 1)], &recorded);
+        let orders = [order("a", 60), order("a", 1)];
+        let (plan, answers) = decide(&orders, &recorded);
         assert_eq!(answers, [Answer::Replayed(posted(5, 1)), Answer::KeyReused]);
         assert!(plan.postings.is_empty() && plan.rejections.is_empty());
     }
@@ -334,23 +347,13 @@ mod tests {
         let plan = plan(&orders, &recorded, &[2, 9]);
         let waits = Fate::Waits(Uuid::from_u128(2));
         let replayed = Fate::Answered(Answer::Replayed(posted(5, 1)));
-        assert_eq!(plan.fates(&orders, None), Ok(vec![waits, replayed, waits]));
+        assert_eq!(plan.fates(None), Ok(vec![waits, replayed, waits]));
         assert!(plan.postings.is_empty() && plan.rejections.is_empty());
-    }
-
-    #[test]
-    fn an_order_without_a_reply_is_a_fault_and_not_left_without_an_answer() {
-        let orders = [order("a", 60), order("b", 1)];
-        let plan = plan(&orders[..1], &HashMap::new(), &[]);
-        assert_eq!(
-            plan.fates(&orders, Some(NUMBERED)).map(|fates| fates.len()),
-            Err(Broken("an order without a reply"))
-        );
     }
 
     #[test]
     fn a_posting_without_a_number_is_a_fault_and_not_an_answer() {
         let orders = [order("a", 60)];
-        assert!(plan(&orders, &HashMap::new(), &[]).fates(&orders, None).is_err());
+        assert!(plan(&orders, &HashMap::new(), &[]).fates(None).is_err());
     }
 }

@@ -138,8 +138,8 @@ async fn decide(
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
     let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
-    let numbered = Rows::of(&plan, orders)?.write(db).await?;
-    Ok(plan.fates(orders, numbered)?)
+    let numbered = Rows::of(&plan)?.write(db).await?;
+    Ok(plan.fates(numbered)?)
 }
 
 /// What a batch is decided on.
