@@ -58,6 +58,9 @@ pub enum Error {
     /// The item in suspense has another owner already.
     #[error("the item is allocated to another account")]
     Allocated,
+    /// The owner has as many open payouts as one may have. There may be fewer later, so this is no outcome of the key.
+    #[error("the owner has as many open payouts as one may have")]
+    PayoutLimit,
     /// The owner has as many open accounts as one may have.
     #[error("the owner has as many open accounts as one may have")]
     AccountLimit,
@@ -137,7 +140,9 @@ impl From<Error> for Problem {
             Error::Storage(error) => error.into(),
             Error::Unanswered(Unanswered::Busy) => Self::busy(1),
             Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault) | Error::Invariant(_) => Self::internal(&error),
+            Error::Unanswered(Unanswered::Fault | Unanswered::Ceiling(_)) | Error::Invariant(_) => {
+                Self::internal(&error)
+            }
             Error::Rejected { rejection, kind, replayed } => {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
@@ -147,7 +152,7 @@ impl From<Error> for Problem {
             Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
-            Error::Unanswered(Unanswered::PayoutLimit) => {
+            Error::PayoutLimit => {
                 unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
             }
             Error::AccountLimit => {

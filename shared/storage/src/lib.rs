@@ -26,6 +26,7 @@ pub use error::{Retry, StorageError};
 pub use migrate::{migrate, newest, ready, revert};
 pub use pool::{Pool, Pooled, connection, ping, pool};
 pub use queue::Queue;
+pub use statement::Row;
 #[doc(hidden)]
 pub use statement::parts;
 pub use transaction::{Attempt, Limit, span, subject_transaction, transaction, transaction_within};

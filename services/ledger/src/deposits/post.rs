@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::input::{self, time, wire};
 use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
-use crate::suspense::alarm;
+use crate::suspense::{Arrival, alarm};
 
 /// The transfer, and whether it was there before. It is to the suspense account if the wanted one cannot take it.
 pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), Error> {
@@ -33,7 +33,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
         command,
         reference: reference.clone(),
         counterparty: input::fitted(&deposit.debtor_name, input::REFERENCE),
-        extra: Extra::Arrival { provider, event_id },
+        extra: Extra::beside(Arrival { provider, event_id }),
     };
     let receipt = state.post(order).await?;
     let suspended = alarm::raise(state, &receipt).await?;

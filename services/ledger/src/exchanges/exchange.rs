@@ -98,7 +98,7 @@ fn order(
     judged: &Result<Deal, Rejection>,
 ) -> Order {
     let (legs, extra) = match judged {
-        Ok(deal) => (legs(request, deal), quoted(deal)),
+        Ok(deal) => (legs(request, deal), Extra::beside(deal.clone())),
         Err(rejection) => (Vec::new(), Extra::Refused(*rejection)),
     };
     Order {
@@ -123,10 +123,6 @@ fn legs(request: &PostExchange, deal: &Deal) -> Vec<Leg> {
         leg(fx(bought), -bought.minor(), bought),
         leg(request.to_account.uuid(), bought.minor(), bought),
     ]
-}
-
-fn quoted(deal: &Deal) -> Extra {
-    Extra::Exchange { bought: deal.bought, rate: deal.rate, rate_date: deal.rate_date, rate_source: SOURCE }
 }
 
 /// Of what was asked. The rate is not part of it: it is ours.

@@ -10,11 +10,11 @@ use api::service::Broker;
 use defense::{Caller, IdempotencyKey, Peer};
 use runtime::{ApiJson, Problem};
 
+use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
 use crate::http::{answer, created};
-use crate::posting::Word;
 use crate::state::State;
 
 /// `POST /v1/payouts`.

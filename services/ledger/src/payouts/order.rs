@@ -34,20 +34,23 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         command,
         reference: reference.to_owned(),
         counterparty: name.clone(),
-        extra: Extra::Payout {
-            provider: super::PROVIDER.to_owned(),
+        extra: Extra::beside(store::Ordered {
+            provider: super::PROVIDER,
             creditor_name: name.clone(),
             creditor_iban: iban.clone(),
             traceparent: runtime::trace::current(),
-        },
+        }),
     };
     let room = storage::subject_transaction(&state.pool, "payouts.room", subject, async |db| {
         store::has_room(db, subject, key).await
     });
     if !room.await? {
-        return Err(Unanswered::PayoutLimit.into());
+        return Err(Error::PayoutLimit);
     }
-    let receipt = state.post(order).await?;
+    let receipt = state.post(order).await.map_err(|error| match error {
+        Error::Unanswered(Unanswered::Ceiling(_)) => Error::PayoutLimit,
+        other => other,
+    })?;
     state.payouts.notify_one();
     let payout = Payout {
         id: receipt.posted.id.into(),

@@ -11,9 +11,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::arrival::book;
+use super::beside::Rows;
 use super::fold::State;
-use super::model::{Actor, Broken, Entry, Reason, Rejection, Verdict};
-use super::order::{Extra, Fingerprint, Key, Order};
+use super::model::{Actor, Broken, Reason, Rejection, Verdict};
+use super::order::{Extra, Fingerprint, Key, Order, Posting};
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,26 +74,15 @@ pub struct Recorded {
     pub outcome: Outcome,
 }
 
-/// One transfer to write.
-#[derive(Debug)]
-pub struct Posting<'a> {
-    /// What was ordered.
-    pub order: &'a Order,
-    /// Its id.
-    pub id: Uuid,
-    /// Its lines.
-    pub entries: Vec<Entry>,
-    /// Why the money went to suspense and not where the order says.
-    pub suspended: Option<Reason>,
-}
-
 /// What is to be written, and what is to be said once it is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Plan<'a> {
     /// In the order in which they are numbered.
     pub postings: Vec<Posting<'a>>,
     /// Refusals to customers, to be kept.
     pub rejections: Vec<(&'a Order, Rejection)>,
+    /// What goes with the postings.
+    pub beside: Rows,
     replies: Vec<Reply>,
 }
 
@@ -162,7 +152,9 @@ impl<'a> Plan<'a> {
             }
             (Verdict::Posted(entries), suspended) => {
                 let id = ids();
-                self.postings.push(Posting { order, id, entries, suspended });
+                let posting = Posting { order, id, entries, suspended };
+                posting.add_rows(&mut self.beside)?;
+                self.postings.push(posting);
                 let place = i64::try_from(self.postings.len()).map_err(|_| Broken("no number is left"))?;
                 Ok(Decision::Posted { id, place })
             }
@@ -309,7 +301,7 @@ mod tests {
         assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
         assert!(plan.postings.is_empty());
         let [(order, kept)] = plan.rejections.as_slice() else { panic!("{:?}", plan.rejections) };
-        assert_eq!((*order, *kept), (&orders[0], rejection));
+        assert_eq!((&order.key, *kept), (&orders[0].key, rejection));
     }
 
     #[test]

@@ -55,9 +55,9 @@ pub enum Unanswered {
     /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
     #[error("the order could not be written")]
     Fault,
-    /// Nothing has happened: the owner has as many open payouts as one may have. It may have fewer later, so this is no outcome of the key.
-    #[error("as many payouts are open as one owner may have")]
-    PayoutLimit,
+    /// Nothing has happened: the owner has as many of what was ordered as one may have. It may have fewer later, so this is no outcome of the key.
+    #[error("as many as one owner may have: {0}")]
+    Ceiling(&'static str),
 }
 
 /// Sizes.
@@ -233,10 +233,13 @@ impl Desk {
                     tracing::warn!(%cause, "an order needs a row that others hold");
                     refuse(jobs, Unanswered::Busy);
                 }
-                Err(cause) if cause.is_payout_limit() => refuse(jobs, Unanswered::PayoutLimit),
                 Err(cause) => {
-                    tracing::error!(%cause, "an order was refused by the database");
-                    refuse(jobs, Unanswered::Fault);
+                    let ceiling = jobs.first().and_then(|job| cause.ceiling(&job.order.extra));
+                    if ceiling.is_none() {
+                        tracing::error!(%cause, "an order was refused by the database");
+                    }
+                    // Default: what no client has a word for is a fault of ours.
+                    refuse(jobs, ceiling.map_or(Unanswered::Fault, Unanswered::Ceiling));
                 }
             }
         }
@@ -295,7 +298,7 @@ fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
         Err(Unanswered::Busy) => "busy",
         Err(Unanswered::Unknown) => "unknown",
         Err(Unanswered::Fault) => "fault",
-        Err(Unanswered::PayoutLimit) => "payout_limit",
+        Err(Unanswered::Ceiling(word)) => word,
     }
 }
 

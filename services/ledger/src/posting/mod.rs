@@ -1,6 +1,7 @@
 //! Posting: how money moves. Everything that moves money is a [`Command`] that goes through here.
 //!
 //! - [`model`]: accounts, commands, verdicts; [`order`]: a command with its key and what is written beside it. No I/O.
+//! - [`beside`]: the rows of whoever ordered it, written with the posting. Who they are, posting does not know.
 //! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
 //! - [`arrival`]: where money goes that has arrived and cannot be refused. Pure.
@@ -16,6 +17,7 @@
 pub mod arrival;
 mod aside;
 pub mod batch;
+pub mod beside;
 pub mod committer;
 pub mod fold;
 pub mod model;
@@ -26,7 +28,8 @@ pub(crate) mod store;
 mod fold_tests;
 
 pub use batch::{Answer, Outcome, Posted};
+pub use beside::{Rows, Table};
 pub use committer::{Committer, Unanswered};
-pub use model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
-pub use model::{Verdict, Word, system_account};
-pub use order::{Extra, Fingerprint, Key, Order};
+pub use model::{Account, Actor, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
+pub use model::{Verdict, system_account};
+pub use order::{Beside, Extra, Fingerprint, Key, Order, Posting};

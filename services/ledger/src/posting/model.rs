@@ -75,7 +75,6 @@ texts!(Kind {
     PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal", PayoutReturn = "payout_return",
     PayoutPaidLate = "payout_paid_late", PayoutReturnLate = "payout_return_late", Allocation = "allocation",
 });
-texts!(Word { Refusal = "refusal", Event = "event", Status = "status" });
 texts!(Reason {
     Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
     Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
@@ -258,17 +257,6 @@ pub enum Verdict {
     Posted(Vec<Entry>),
     /// Nothing has changed.
     Rejected(Rejection),
-}
-
-/// Whose word ends a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Word {
-    /// The partner refused the order, and certainly has no other copy of it.
-    Refusal,
-    /// The partner's event.
-    Event,
-    /// The partner's answer to the question where the payout stands.
-    Status,
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! An order: a command with the sender's name for it, its texts, and what is written beside the posting.
 
-use chrono::NaiveDate;
-use money::{Decimal, Money};
+use std::fmt;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use super::model::{Command, Rejection, Word};
+use super::beside::Rows;
+use super::model::{Broken, Command, Entry, Reason, Rejection};
 
 /// The name that a sender gave an intent. One key has one outcome, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,101 +36,44 @@ impl Fingerprint {
 }
 
 /// What is written beside the posting, in the same transaction.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Extra {
     /// Nothing.
     Nothing,
     /// Nothing, and nothing is posted: the order was refused while its command was being made. What is left is to record that under
     /// its key, so that the refusal is as final as one of the fold.
     Refused(Rejection),
-    /// The event that told of money that has arrived; kept with the money if it goes to suspense.
-    Arrival {
-        /// Whose event.
-        provider: String,
-        /// Its id.
-        event_id: String,
-    },
-    /// Money in suspense goes to its owner.
-    Allocation {
-        /// The item.
-        item: Uuid,
-    },
-    /// The quote of an exchange.
-    Exchange {
-        /// What the customer gets.
-        bought: Money,
-        /// Units of the bought currency for one of the sold.
-        rate: Decimal,
-        /// The day of the reference rates.
-        rate_date: NaiveDate,
-        /// Who published them.
-        rate_source: &'static str,
-    },
-    /// A payout that is to be submitted.
-    Payout {
-        /// Who carries it out.
-        provider: String,
-        /// Who gets it.
-        creditor_name: String,
-        /// Without spaces.
-        creditor_iban: String,
-        /// W3C trace context of the request, continued when the order is submitted.
-        traceparent: Option<String>,
-    },
-    /// The end of a payout.
-    PayoutClosed {
-        /// The payout.
-        payout: Uuid,
-        /// Paid, or failed.
-        paid: bool,
-        /// Whose word says so.
-        word: Word,
-        /// The provider; with the money if it goes to suspense.
-        provider: String,
-        /// The payout's id as text, likewise.
-        event_id: String,
-    },
-    /// A paid payout that came back.
-    PayoutReturned {
-        /// The payout.
-        payout: Uuid,
-        /// The provider; with the money if it goes to suspense.
-        provider: String,
-        /// The payout's id as text, likewise.
-        event_id: String,
-    },
-    /// A payout that was paid after it had been given back, and came back.
-    PayoutReturnedLate {
-        /// The payout.
-        payout: Uuid,
-    },
-    /// A payout that was paid although it had been given back.
-    PayoutPaidLate {
-        /// The payout.
-        payout: Uuid,
-    },
+    /// Rows of whoever ordered it.
+    Beside(Arc<dyn Beside>),
 }
 
 impl Extra {
-    /// The provider and the id of the event that told of money that has arrived.
-    pub fn event(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Arrival { provider, event_id }
-            | Self::PayoutClosed { provider, event_id, .. }
-            | Self::PayoutReturned { provider, event_id, .. } => Some((provider, event_id)),
-            Self::Nothing
-            | Self::Refused(_)
-            | Self::Allocation { .. }
-            | Self::Exchange { .. }
-            | Self::Payout { .. }
-            | Self::PayoutReturnedLate { .. }
-            | Self::PayoutPaidLate { .. } => None,
-        }
+    /// Rows of whoever ordered it.
+    pub fn beside(rows: impl Beside + 'static) -> Self {
+        Self::Beside(Arc::new(rows))
     }
 }
 
+/// What a client of the engine writes beside a posting.
+pub trait Beside: fmt::Debug + Send + Sync {
+    /// Adds the rows that go with the posting.
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken>;
+
+    /// Adds the row that says why the money went to suspense. Only who knows the event that told of it can.
+    fn suspended(&self, _posting: &Posting<'_>, _why: Reason, _rows: &mut Rows) -> Result<(), Broken> {
+        Err(NO_EVENT)
+    }
+
+    /// The word for having as many of these as one may have, if this constraint of the database says so.
+    fn ceiling(&self, _constraint: &str) -> Option<&'static str> {
+        None
+    }
+}
+
+const NO_EVENT: Broken = Broken("money for suspense without the event that told of it");
+
 /// A command with its key and its texts: what the committer takes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Order {
     /// The sender's name for it.
     pub key: Key,
@@ -142,6 +87,30 @@ pub struct Order {
     pub counterparty: String,
     /// What else is written.
     pub extra: Extra,
+}
+
+/// An order whose money has moved.
+#[derive(Debug)]
+pub struct Posting<'a> {
+    /// What was ordered.
+    pub order: &'a Order,
+    /// The transfer's id.
+    pub id: Uuid,
+    /// Its lines.
+    pub entries: Vec<Entry>,
+    /// Why the money went to suspense and not where the order says.
+    pub suspended: Option<Reason>,
+}
+
+impl Posting<'_> {
+    /// Adds what its client writes beside it.
+    pub(super) fn add_rows(&self, rows: &mut Rows) -> Result<(), Broken> {
+        let Extra::Beside(client) = &self.order.extra else {
+            return if self.suspended.is_none() { Ok(()) } else { Err(NO_EVENT) };
+        };
+        client.rows(self, rows)?;
+        self.suspended.map_or(Ok(()), |why| client.suspended(self, why, rows))
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, boo
         command,
         reference: row.reference.clone(),
         counterparty: row.counterparty,
-        extra: Extra::Allocation { item },
+        extra: Extra::beside(store::Allocation { item }),
     };
     let receipt = state.post(order).await.map_err(|error| match error {
         Error::KeyReused => Error::Allocated,

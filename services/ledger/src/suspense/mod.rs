@@ -2,7 +2,7 @@
 //! has it for us, and a refusal would only hide it.
 //!
 //! - [`crate::posting::arrival::book`] decides, in the posting itself: the wanted account, else the suspense account of the currency;
-//! - a row of `suspense_items`, written with the posting, says why and where to ([`store`]); the database lets neither be without the other;
+//! - a row of `suspense_items`, written with the posting ([`Arrival`]), says why and where to ([`store`]); the database lets neither be without the other;
 //! - [`alarm`] tells people, [`http`] shows them what waits, [`mod@allocate`] takes it to its owner, once;
 //! - [`command`]: the same from the command line.
 
@@ -12,3 +12,5 @@ pub mod command;
 pub mod http;
 pub mod list;
 mod store;
+
+pub use store::Arrival;

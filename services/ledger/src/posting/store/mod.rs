@@ -1,7 +1,7 @@
 //! The one transaction that moves money: lock, read, fold, write, commit.
 //!
-//! Round trips, whatever the size of the batch: begin; lock the accounts and read the keys (pipelined); write; commit. An exchange or a
-//! payout in the batch adds one statement each.
+//! Round trips, whatever the size of the batch: begin; lock the accounts and read the keys (pipelined); write; commit. What is written beside
+//! the postings ([`super::beside`]) adds one statement for each table.
 //!
 //! Nobody waits for an account with another one in hand: accounts that others hold are passed over, and what needs them waits elsewhere
 //! ([`super::aside`]). Whoever comes back for such an account waits for it first, with nothing else in hand; so no two batches wait for each
@@ -21,12 +21,11 @@ use diesel::result::Error as DieselError;
 use storage::{Connection, Limit, Pool, Retry, StorageError};
 use uuid::Uuid;
 
-use self::rows::Rows;
 use self::statements::{AccountsThere, KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
 use super::batch::{Fate, Plan, Recorded};
 use super::fold::State;
 use super::model::{Account, Broken};
-use super::order::{Key, Order};
+use super::order::{Extra, Key, Order};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
@@ -55,9 +54,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether it was the ceiling of an owner's open payouts.
-    pub(crate) fn is_payout_limit(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.constraint() == Some("open_payouts_within_the_ceiling"))
+    /// The word for it, if it was a ceiling and no fault.
+    pub(crate) fn ceiling(&self, extra: &Extra) -> Option<&'static str> {
+        match (self, extra) {
+            (Self::Refused(error), Extra::Beside(client)) => client.ceiling(error.constraint()?),
+            _ => None,
+        }
     }
 }
 
@@ -137,8 +139,8 @@ async fn decide(
         LockAccounts { ids: &[account], ..LockAccounts::default() }.execute(db).await?;
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
-    let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
-    let numbered = Rows::of(&plan)?.write(db).await?;
+    let mut plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
+    let numbered = rows::write(&mut plan, db).await?;
     Ok(plan.fates(numbered)?)
 }
 

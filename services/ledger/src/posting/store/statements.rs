@@ -1,8 +1,8 @@
 //! The statements of a posting.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Bytea, Date, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use money::Money;
 use storage::statement;
 use uuid::Uuid;
@@ -85,90 +85,6 @@ statement! {
         ", " rejections: Array<Nullable<Text>> = Vec<Option<&'static str>>,
         ", " rejected_legs: Array<Nullable<SmallInt>> = Vec<Option<i16>>,
     } ") as o"
-}
-
-statement! {
-    /// Writes the quotes of exchanges.
-    WriteExchanges -> () {
-        "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
-         select e.transfer_id, e.bought, e.bought_currency, e.rate::numeric, e.rate_date, e.rate_source from unnest("
-        transfers: Array<SqlUuid> = Vec<Uuid>,
-        ", " bought: Array<BigInt> = Vec<i64>,
-        ", " bought_currencies: Array<Text> = Vec<&'static str>,
-        ", " rates: Array<Text> = Vec<String>,
-        ", " rate_dates: Array<Date> = Vec<NaiveDate>,
-        ", " rate_sources: Array<Text> = Vec<&'static str>,
-    } ") as e (transfer_id, bought, bought_currency, rate, rate_date, rate_source)"
-}
-
-statement! {
-    /// Writes payouts that are to be submitted.
-    WritePayouts -> () {
-        "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
-             reference, traceparent, provider) select " at: Timestamptz = DateTime<Utc>,
-        ", $1, p.* from unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
-        ", " accounts: Array<SqlUuid> = Vec<Uuid>,
-        ", " owners: Array<Text> = Vec<&'a str>,
-        ", " amounts: Array<BigInt> = Vec<i64>,
-        ", " currencies: Array<Text> = Vec<&'static str>,
-        ", " creditor_names: Array<Text> = Vec<&'a str>,
-        ", " creditor_ibans: Array<Text> = Vec<&'a str>,
-        ", " references: Array<Text> = Vec<&'a str>,
-        ", " traceparents: Array<Nullable<Text>> = Vec<Option<&'a str>>,
-        ", " providers: Array<Text> = Vec<&'a str>,
-    } ") as p"
-}
-
-statement! {
-    /// Ends payouts.
-    ClosePayouts -> () {
-        "update payouts p set status = c.status, closed_by = c.closed_by, word = c.word from unnest("
-        ids: Array<SqlUuid> = Vec<Uuid>,
-        ", " statuses: Array<Text> = Vec<&'static str>,
-        ", " closed_by: Array<SqlUuid> = Vec<Uuid>,
-        ", " words: Array<Text> = Vec<&'static str>,
-    } ") as c (id, status, closed_by, word) where p.id = c.id and p.status in ('pending', 'submitted') \
-          and (c.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
-}
-
-statement! {
-    /// Notes that paid payouts came back; one that had been given back before only gets the note.
-    ReturnPayouts -> () {
-        "update payouts p set returned_by = c.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from unnest("
-        ids: Array<SqlUuid> = Vec<Uuid>,
-        ", " returned_by: Array<SqlUuid> = Vec<Uuid>,
-    } ") as c (id, returned_by) where p.id = c.id and p.status in ('paid', 'failed') and p.returned_by is null"
-}
-
-statement! {
-    /// Notes that payouts were paid which had been given back.
-    PaidLatePayouts -> () {
-        "update payouts p set paid_late_by = c.paid_late_by from unnest("
-        ids: Array<SqlUuid> = Vec<Uuid>,
-        ", " paid_late_by: Array<SqlUuid> = Vec<Uuid>,
-    } ") as c (id, paid_late_by) where p.id = c.id and p.status = 'failed' and p.paid_late_by is null"
-}
-
-statement! {
-    /// Writes why money is in suspense, beside the transfers that took it there.
-    WriteItems -> () {
-        "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
-         select t.id, i.provider, i.event_id, i.wanted_account, i.reason, t.amount, t.currency, t.posted_at from unnest("
-        ids: Array<SqlUuid> = Vec<Uuid>,
-        ", " providers: Array<Text> = Vec<&'a str>,
-        ", " event_ids: Array<Text> = Vec<&'a str>,
-        ", " wanted_accounts: Array<SqlUuid> = Vec<Uuid>,
-        ", " reasons: Array<Text> = Vec<&'static str>,
-    } ") as i (id, provider, event_id, wanted_account, reason) join transfers t on t.id = i.id"
-}
-
-statement! {
-    /// Says which transfers took money out of suspense.
-    AllocateItems -> () {
-        "update suspense_items i set allocated_by = a.transfer_id from unnest("
-        items: Array<SqlUuid> = Vec<Uuid>,
-        ", " transfers: Array<SqlUuid> = Vec<Uuid>,
-    } ") as a (id, transfer_id) where i.id = a.id and i.allocated_by is null"
 }
 
 /// A row of [`LockFreeAccounts`].
