@@ -9,7 +9,7 @@ use runtime::header::HeaderName;
 use runtime::{Problem, StatusCode};
 use storage::{Retry, StorageError};
 
-use crate::posting::{Kind, Reason, Rejection, Unanswered};
+use crate::posting::{Blame, Kind, Reason, Rejection, Unanswered};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -179,15 +179,11 @@ impl From<Error> for Problem {
 
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
-    let account = match kind {
-        // What the payee is to blame for went to suspense; what is left is about accounts of the house.
-        Kind::Deposit | Kind::PayoutReturn => {
-            return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason));
-        }
-        Kind::Allocation => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutPaidLate => "payout_id",
-        _ if rejection.leg == 0 => "from_account",
-        _ => "to_account",
+    let account = match kind.rules().blames {
+        Blame::House => return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason)),
+        Blame::Field(field) => field,
+        Blame::Accounts if rejection.leg == 0 => "from_account",
+        Blame::Accounts => "to_account",
     };
     match rejection.reason {
         Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),

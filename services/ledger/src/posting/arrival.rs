@@ -4,13 +4,12 @@
 use uuid::Uuid;
 
 use super::fold::{State, apply};
-use super::model::{Actor, Broken, Command, Kind, Purpose, Reason, Rejection, Verdict, system_account};
+use super::model::{Actor, Broken, Command, Purpose, Reason, Rejection, Verdict, system_account};
 
 impl Command {
     /// For money that has arrived already, and so cannot be refused: the same into the suspense account of its currency.
     pub fn suspended(&self) -> Option<Self> {
-        if self.actor != Actor::House || !matches!(self.kind, Kind::Deposit | Kind::PayoutReturn | Kind::PayoutReversal)
-        {
+        if self.actor != Actor::House || !self.kind.rules().arrives {
             return None;
         }
         let mut instead = self.clone();

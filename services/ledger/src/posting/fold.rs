@@ -101,11 +101,12 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
 /// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
 /// accounts can be reached only by the kinds of command that are made for them.
 fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
-    if !command.kind.may_touch(account.purpose) {
+    let rules = command.kind.rules();
+    if !rules.touches.contains(&account.purpose) {
         return Err(Reason::NotFound);
     }
     let debit = leg.amount.minor() < 0;
-    let needs_owner = account.purpose == Purpose::Customer && (debit || command.kind == super::Kind::Exchange);
+    let needs_owner = account.purpose == Purpose::Customer && (debit || rules.own);
     let is_owner = match &command.actor {
         Actor::Customer(subject) => account.owner.as_deref() == Some(subject),
         Actor::House => false,
