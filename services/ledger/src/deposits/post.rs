@@ -6,7 +6,7 @@ use api::transfers::Transfer;
 
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{Arrival, alarm};
 
@@ -35,7 +35,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
         counterparty: input::fitted(&deposit.debtor_name, input::REFERENCE),
         extra: Extra::beside(Arrival { provider, event_id }),
     };
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await?;
     let suspended = alarm::raise(state, &receipt).await?;
     let transfer = Transfer {
         id: receipt.posted.id.into(),

@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::error::Error;
 use crate::input::{self, time, wire};
 use crate::posting::{
-    Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
+    self, Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
     system_account,
 };
 use crate::state::State;
@@ -38,7 +38,7 @@ pub async fn exchange(
         return Ok((known, true));
     }
     let judged = judge(state, subject, request.to_account.uuid(), sold).await?;
-    let receipt = state.post(order(subject, key, fingerprint, request, &judged)).await?;
+    let receipt = posting::post(&state.committer, order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
         Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
         // The other one was faster, at the rate that it was given.

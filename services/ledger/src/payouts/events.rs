@@ -11,7 +11,7 @@ use super::history::{Step, Word, next_step};
 use super::store::{self, Payout, Told};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{self, Arrival};
 use uuid::Uuid;
@@ -95,7 +95,7 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
         counterparty: row.creditor_name.clone(),
         extra: Extra::beside(Told { payout, step, word, arrival }),
     };
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await?;
     if matches!(step, Step::GiveBack | Step::Return) {
         // An account that cannot take its money back does not keep it from being booked.
         suspense::alarm::raise(state, &receipt).await?;

@@ -5,7 +5,7 @@ use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use super::{iban, store};
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
 /// The payout as it was when it was ordered, and whether it was there before.
@@ -47,7 +47,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
     if !room.await? {
         return Err(Error::PayoutLimit);
     }
-    let receipt = state.post(order).await.map_err(|error| match error {
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::Unanswered(Unanswered::Ceiling(_)) => Error::PayoutLimit,
         other => other,
     })?;

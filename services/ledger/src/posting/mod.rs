@@ -29,7 +29,7 @@ mod fold_tests;
 
 pub use batch::{Answer, Outcome, Posted};
 pub use beside::{Rows, Table};
-pub use committer::{Committer, Unanswered};
+pub use committer::{Committer, Receipt, post};
 pub use model::{Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
-pub use model::{Verdict, system_account};
+pub use model::{Unanswered, Verdict, system_account};
 pub use order::{Beside, Extra, Fingerprint, Key, Order, Posting};

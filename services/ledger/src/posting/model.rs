@@ -301,6 +301,23 @@ pub enum Verdict {
     Rejected(Rejection),
 }
 
+/// Why an order has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nothing has happened; come back.
+    #[error("the committer is busy")]
+    Busy,
+    /// It may have happened; ask again with the same key.
+    #[error("the outcome is not known yet")]
+    Unknown,
+    /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
+    #[error("the order could not be written")]
+    Fault,
+    /// Nothing has happened: the owner has as many of what was ordered as one may have. It may have fewer later, so this is no outcome of the key.
+    #[error("as many as one owner may have: {0}")]
+    Ceiling(&'static str),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::store;
 use crate::error::{Error, Resource};
 use crate::input::{time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 
 /// Whose keys these are.
@@ -43,7 +43,7 @@ async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, boo
         counterparty: row.counterparty,
         extra: Extra::beside(store::Allocation { item }),
     };
-    let receipt = state.post(order).await.map_err(|error| match error {
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::KeyReused => Error::Allocated,
         other => other,
     })?;

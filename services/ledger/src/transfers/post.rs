@@ -4,7 +4,7 @@ use api::transfers::{PostTransfer, Transfer};
 
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order};
 use crate::state::State;
 
 /// The transfer, and whether it was there before.
@@ -29,7 +29,7 @@ pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer
         counterparty: String::new(),
         extra: Extra::Nothing,
     };
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await?;
     // A repetition has the same fingerprint, so these are also the first one's.
     let transfer = Transfer {
         id: receipt.posted.id.into(),
