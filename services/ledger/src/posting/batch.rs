@@ -10,9 +10,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::arrival::book;
 use super::beside::Rows;
-use super::fold::State;
+use super::fold::{State, book};
 use super::model::{Actor, Broken, Reason, Rejection, Verdict};
 use super::order::{Extra, Fingerprint, Key, Order, Posting};
 

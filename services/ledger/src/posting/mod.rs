@@ -4,7 +4,6 @@
 //! - [`beside`]: the rows of whoever ordered it, written with the posting. Who they are, posting does not know.
 //! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
-//! - [`arrival`]: where money goes that has arrived and cannot be refused. Pure.
 //! - [`batch`]: what a set of commands does to the locked accounts: duplicates of a key, verdicts, rows to write. Pure.
 //! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all. What needs an account
 //!   that somebody else holds is set [`aside`].
@@ -14,7 +13,6 @@
 //! a hot account wait a commit for each; one transaction for all that wait makes heat free. There is no timer: at low
 //! load a batch is one command, and its latency is one commit.
 
-pub mod arrival;
 mod aside;
 pub mod batch;
 pub mod beside;
