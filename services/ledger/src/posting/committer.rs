@@ -23,9 +23,8 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::aside::Aside;
-use super::batch::{Answer, Fate, Outcome, Posted};
+use super::batch::{Answer, Fate, Order, Outcome, Posted};
 use super::model::Unanswered;
-use super::order::Order;
 use super::store::{self, Failure};
 use crate::error::Error;
 

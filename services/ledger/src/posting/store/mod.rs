@@ -22,10 +22,9 @@ use storage::{Connection, Limit, Pool, Retry, StorageError};
 use uuid::Uuid;
 
 use self::statements::{AccountsThere, KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
-use super::batch::{Fate, Plan, Recorded};
+use super::batch::{Extra, Fate, Key, Order, Plan, Recorded};
 use super::fold::State;
 use super::model::{Account, Broken};
-use super::order::{Extra, Key, Order};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };

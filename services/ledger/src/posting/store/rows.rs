@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::statements::{RecordOutcomes, WritePostings};
+use crate::posting::batch::Posting;
 use crate::posting::batch::{Numbered, Plan};
 use crate::posting::model::Entry;
-use crate::posting::order::Posting;
 
 /// These rows are waited for with every account of the batch and the head in hand, so not for long: then the batch is tried in halves, and only the
 /// order whose row is held is told to come back.
@@ -117,9 +117,9 @@ mod tests {
     use money::Currency;
 
     use super::*;
+    use crate::posting::batch::{Extra, Fingerprint, Key, Order};
     use crate::posting::fold::State;
     use crate::posting::model::{Account, Actor, Command, Kind, Purpose};
-    use crate::posting::order::{Extra, Fingerprint, Key, Order};
 
     fn account(number: u128) -> Account {
         let (purpose, balance) = (Purpose::Customer, Money::new(100, Currency::EUR));

@@ -7,9 +7,9 @@ use money::Money;
 use storage::statement;
 use uuid::Uuid;
 
+use crate::posting::batch::{Fingerprint, Key};
 use crate::posting::batch::{Outcome, Posted, Recorded};
 use crate::posting::model::{Account, Kind, Purpose, Reason, Rejection};
-use crate::posting::order::{Fingerprint, Key};
 
 statement! {
     /// Locks accounts that nobody else holds, and reads them.
