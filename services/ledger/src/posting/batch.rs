@@ -1,5 +1,5 @@
-//! An order is a command with the sender's name for it, its texts, and what is written beside the posting. What a set of orders does to the accounts that were locked for it: which are repetitions, the verdict on each of the
-//! others, and the rows to write. Pure; [`super::store`] does the reading before and the writing after.
+//! Orders, and what a set of them does to the accounts that were locked for it: which are repetitions, the verdict on each of the others, and
+//! what is to be written. Pure; [`super::store`] does the reading before and the writing after.
 //!
 //! What holds: of the orders with one key exactly one is decided, ever; a repetition gets that outcome, and a key that
 //! returns with another request gets nothing but the news that it does. A refusal is an outcome for customers only: what is
