@@ -1,11 +1,12 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent, and the answer to it.
 
 use std::future::{Ready, ready};
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 use api::problem::code;
 use runtime::Problem;
+use serde::Serialize;
 
 /// Longest key, in characters.
 const MAX: usize = 255;
@@ -53,6 +54,20 @@ impl FromRequest for IdempotencyKey {
             (Some(_), Some(_)) => Self::parse(""),
         })
     }
+}
+
+/// The answer to a POST under a key. A repetition gets the first one's status and body, and a header that says so.
+pub fn answer(status: StatusCode, body: &impl Serialize, replayed: bool) -> HttpResponse {
+    let mut builder = HttpResponse::build(status);
+    if replayed {
+        builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
+    }
+    builder.json(body)
+}
+
+/// `201 Created`, or the same again.
+pub fn created(body: &impl Serialize, replayed: bool) -> HttpResponse {
+    answer(StatusCode::CREATED, body, replayed)
 }
 
 #[cfg(test)]
