@@ -74,18 +74,37 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> Result<String, Tok
 
 /// Verifies an access token (RFC 9068 §4). The binding is checked by comparing `cnf.jkt` with the proof's key.
 pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-    let (claims, _, _) = verify_signature(token, keys)?;
+    let (claims, _) = parse(token)?.verify_signature(keys)?;
     check_claims(&claims, expect)?;
     Ok(claims)
 }
 
-/// What it says, and the name of its key and the key; whether it is for us and valid now is [`check_claims`]'s to say.
-fn verify_signature<'k>(token: &str, keys: &'k KeySet) -> Result<(Claims, String, &'k PublicKey), TokenError> {
-    let token = jose::parse(token, TYP)?;
-    let kid = token.header().kid.clone().ok_or(TokenError::UnknownKey)?;
-    let key = keys.get(&kid).ok_or(TokenError::UnknownKey)?;
-    let claims: Claims = token.verify_es256(key)?;
-    Ok((claims, kid, key))
+/// An access token that nobody has verified yet.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    text: &'a str,
+    jws: jose::Unverified<'a>,
+    kid: String,
+}
+
+/// Takes an access token apart. Fails if it is no JWS of this type, or names no key.
+pub fn parse(token: &str) -> Result<Unverified<'_>, TokenError> {
+    let jws = jose::parse(token, TYP)?;
+    let kid = jws.header().kid.clone().ok_or(TokenError::UnknownKey)?;
+    Ok(Unverified { text: token, jws, kid })
+}
+
+impl Unverified<'_> {
+    /// The name of its key, which has to be fetched.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it says, and its key; whether it is for us and valid now is [`check_claims`]'s to say.
+    fn verify_signature<'k>(&self, keys: &'k KeySet) -> Result<(Claims, &'k PublicKey), TokenError> {
+        let key = keys.get(&self.kid).ok_or(TokenError::UnknownKey)?;
+        Ok((self.jws.verify_es256(key)?, key))
+    }
 }
 
 fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> {
