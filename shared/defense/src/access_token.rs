@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect, VerifiedTokens};
-use identity::nonce::Nonces;
+use identity::dpop::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
 use identity::{TokenError, dpop};
 
