@@ -23,6 +23,11 @@ pub mod parts {
 
 /// A row of a table, or a change of one. However many there are, one statement writes them: each column is bound as one array.
 pub trait Row: Sized + Send + 'static {
+    /// Its table's place among all that a transaction writes: in the same order everywhere, so that no two wait for each other.
+    const PLACE: u8;
+    /// Whether others may hold rows that it changes.
+    const WAITS: bool = true;
+
     /// Writes them. Fails as the statement does, and if it wrote another number of rows than there are.
     fn write(rows: Vec<Self>, db: &mut Connection) -> impl Future<Output = Result<(), StorageError>> + Send;
 }
@@ -76,11 +81,11 @@ macro_rules! statement {
     };
 }
 
-/// A type of row, and the statement that writes any number of them ([`Row`]): what stands before them, the columns, what stands behind. In
-/// the statement they are called `r`, and their columns as the fields.
+/// A type of row, its [`Row::PLACE`], and the statement that writes any number of them: what stands before them, the columns, what stands
+/// behind. In the statement they are called `r`, and their columns as the fields.
 #[macro_export]
 macro_rules! row {
-    ($(#[$doc:meta])* $name:ident: $sql:literal { $first:ident: $first_type:ty $(, $field:ident: $type:ty)* $(,)? } $end:literal) => {
+    ($(#[$doc:meta])* $name:ident at $place:literal $(waits $waits:literal)?: $sql:literal { $first:ident: $first_type:ty $(, $field:ident: $type:ty)* $(,)? } $end:literal) => {
         $(#[$doc])*
         pub(super) struct $name { pub(super) $first: $first_type, $(pub(super) $field: $type,)* }
 
@@ -106,6 +111,9 @@ macro_rules! row {
             }
 
             impl $crate::Row for $name {
+                const PLACE: u8 = $place;
+                $(const WAITS: bool = $waits;)?
+
                 async fn write(rows: Vec<Self>, db: &mut $crate::Connection) -> Result<(), $crate::StorageError> {
                     let (named, mut columns) = (rows.len(), Columns::default());
                     for row in rows {

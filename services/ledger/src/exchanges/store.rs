@@ -13,7 +13,7 @@ use super::deal::Deal;
 use super::rates::SOURCE;
 use crate::accounts::store::currency;
 use crate::error::Error;
-use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows, Table};
+use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows};
 use crate::schema::{exchanges, idempotency, transfers};
 
 /// The outcome of a key.
@@ -98,15 +98,10 @@ async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Err
 
 row! {
     /// The quote of an exchange.
-    Quote: "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
+    Quote at 10 waits false: "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
             select r.transfer_id, r.bought, r.bought_currency, r.rate::numeric, r.rate_date, r.rate_source from" {
         transfer_id: Uuid, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: &'static str,
     } ""
-}
-
-impl Table for Quote {
-    const PLACE: u8 = 10;
-    const WAITS: bool = false;
 }
 
 impl Beside for Deal {

@@ -13,7 +13,7 @@ use super::history::{Standing, Step, Word};
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::input::{time, wire};
-use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows, Table};
+use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows};
 use crate::schema::payouts;
 use crate::suspense::Arrival;
 
@@ -243,16 +243,12 @@ pub(super) struct Ordered {
 
 row! {
     /// An order to the partner, beside the transfer that took the money.
-    NewPayout: "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
+    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
                     reference, traceparent, provider) \
                 select t.posted_at, t.posted_at, t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
                     t.reference, r.traceparent, r.provider from" {
         id: Uuid, owner: String, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: &'static str,
     } "join transfers t on t.id = r.id"
-}
-
-impl Table for NewPayout {
-    const PLACE: u8 = 20;
 }
 
 impl Beside for Ordered {
@@ -287,36 +283,24 @@ pub(super) struct Told {
 
 row! {
     /// The end of a payout.
-    End: "update payouts p set status = r.status, closed_by = r.closed_by, word = r.word from" {
+    End at 21: "update payouts p set status = r.status, closed_by = r.closed_by, word = r.word from" {
         id: Uuid, status: &'static str, closed_by: Uuid, word: &'static str,
     } "where p.id = r.id and p.status in ('pending', 'submitted') \
        and (r.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
 }
 
-impl Table for End {
-    const PLACE: u8 = 21;
-}
-
 row! {
     /// A payout that was paid although it had been given back.
-    LatePayment: "update payouts p set paid_late_by = r.paid_late_by from" {
+    LatePayment at 22: "update payouts p set paid_late_by = r.paid_late_by from" {
         id: Uuid, paid_late_by: Uuid,
     } "where p.id = r.id and p.status = 'failed' and p.paid_late_by is null"
 }
 
-impl Table for LatePayment {
-    const PLACE: u8 = 22;
-}
-
 row! {
     /// A paid payout that came back; one that had been given back before only gets the note.
-    Return: "update payouts p set returned_by = r.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from" {
+    Return at 23: "update payouts p set returned_by = r.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from" {
         id: Uuid, returned_by: Uuid,
     } "where p.id = r.id and p.status in ('paid', 'failed') and p.returned_by is null"
-}
-
-impl Table for Return {
-    const PLACE: u8 = 23;
 }
 
 impl Beside for Told {

@@ -26,7 +26,7 @@ pub(crate) mod store;
 mod fold_tests;
 
 pub use batch::{Answer, Beside, Extra, Fingerprint, Key, Order, Outcome, Posted, Posting};
-pub use beside::{Rows, Table};
+pub use beside::Rows;
 pub use committer::{Committer, Receipt, post};
 pub use model::{Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
 pub use model::{Unanswered, Verdict, system_account};

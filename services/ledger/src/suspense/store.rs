@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::input::{time, wire};
-use crate::posting::{Beside, Broken, Posting, Reason, Rows, Table};
+use crate::posting::{Beside, Broken, Posting, Reason, Rows};
 use crate::schema::{suspense_items as items, transfers};
 
 /// An item, with the texts of the transfer that took it to suspense.
@@ -101,14 +101,10 @@ pub struct Arrival {
 
 row! {
     /// Why money is in suspense, beside the transfer that took it there.
-    NewItem: "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
+    NewItem at 30: "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
               select t.id, r.provider, r.event_id, r.wanted_account, r.reason, t.amount, t.currency, t.posted_at from" {
         id: Uuid, provider: String, event_id: String, wanted_account: Uuid, reason: &'static str,
     } "join transfers t on t.id = r.id"
-}
-
-impl Table for NewItem {
-    const PLACE: u8 = 30;
 }
 
 impl Beside for Arrival {
@@ -136,13 +132,9 @@ pub(super) struct Allocation {
 
 row! {
     /// Which transfer took money out of suspense.
-    Allocated: "update suspense_items i set allocated_by = r.transfer_id from" {
+    Allocated at 31: "update suspense_items i set allocated_by = r.transfer_id from" {
         id: Uuid, transfer_id: Uuid,
     } "where i.id = r.id and i.allocated_by is null"
-}
-
-impl Table for Allocated {
-    const PLACE: u8 = 31;
 }
 
 impl Beside for Allocation {
