@@ -59,25 +59,26 @@ macro_rules! statement {
         #[derive(Debug, Default)]
         pub(super) struct $name<'a> { $(pub(super) $field: $type,)* pub(super) borrowed: ::std::marker::PhantomData<&'a ()> }
 
-        impl $crate::parts::QueryFragment<$crate::parts::Pg> for $name<'_> {
-            fn walk_ast<'b>(
-                &'b self,
-                mut out: $crate::parts::AstPass<'_, 'b, $crate::parts::Pg>,
-            ) -> $crate::parts::QueryResult<()> {
-                $(out.push_sql($sql); out.push_bind_param::<$sql_type, _>(&self.$field)?;)*
-                out.push_sql($end);
-                Ok(())
+        const _: () = {
+            use $crate::parts::{AstPass, Pg, Query, QueryFragment, QueryId, QueryResult};
+
+            impl QueryFragment<Pg> for $name<'_> {
+                fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                    $(out.push_sql($sql); out.push_bind_param::<$sql_type, _>(&self.$field)?;)*
+                    out.push_sql($end);
+                    Ok(())
+                }
             }
-        }
 
-        impl $crate::parts::QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
+            impl QueryId for $name<'_> {
+                type QueryId = $name<'static>;
+                const HAS_STATIC_QUERY_ID: bool = true;
+            }
 
-        impl $crate::parts::Query for $name<'_> {
-            type SqlType = $row;
-        }
+            impl Query for $name<'_> {
+                type SqlType = $row;
+            }
+        };
     };
 }
 
