@@ -4,8 +4,8 @@
 //! proof's identifier: so a client that is told `use_dpop_nonce` has used nothing up.
 
 use identity::Thumbprint;
+use identity::dpop::Nonces;
 use identity::dpop::{self, Expect, Verified};
-use identity::nonce::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
 
 use crate::error::{Refusal, Why};

@@ -9,7 +9,7 @@ use runtime::header::HeaderName;
 use runtime::{Problem, StatusCode};
 use storage::{Retry, StorageError};
 
-use crate::posting::{Kind, Reason, Rejection, Unanswered};
+use crate::posting::{Blame, Kind, Reason, Rejection, Unanswered};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,9 @@ pub enum Error {
     /// The item in suspense has another owner already.
     #[error("the item is allocated to another account")]
     Allocated,
+    /// The owner has as many open payouts as one may have. There may be fewer later, so this is no outcome of the key.
+    #[error("the owner has as many open payouts as one may have")]
+    PayoutLimit,
     /// The owner has as many open accounts as one may have.
     #[error("the owner has as many open accounts as one may have")]
     AccountLimit,
@@ -137,7 +140,9 @@ impl From<Error> for Problem {
             Error::Storage(error) => error.into(),
             Error::Unanswered(Unanswered::Busy) => Self::busy(1),
             Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault) | Error::Invariant(_) => Self::internal(&error),
+            Error::Unanswered(Unanswered::Fault | Unanswered::Ceiling(_)) | Error::Invariant(_) => {
+                Self::internal(&error)
+            }
             Error::Rejected { rejection, kind, replayed } => {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
@@ -147,7 +152,7 @@ impl From<Error> for Problem {
             Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
             Error::Missing(resource) => missing(resource),
-            Error::Unanswered(Unanswered::PayoutLimit) => {
+            Error::PayoutLimit => {
                 unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
             }
             Error::AccountLimit => {
@@ -174,15 +179,11 @@ impl From<Error> for Problem {
 
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
-    let account = match kind {
-        // What the payee is to blame for went to suspense; what is left is about accounts of the house.
-        Kind::Deposit | Kind::PayoutReturn => {
-            return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason));
-        }
-        Kind::Allocation => "account_id",
-        Kind::PayoutSettlement | Kind::PayoutReversal | Kind::PayoutPaidLate => "payout_id",
-        _ if rejection.leg == 0 => "from_account",
-        _ => "to_account",
+    let account = match kind.rules().blames {
+        Blame::House => return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason)),
+        Blame::Field(field) => field,
+        Blame::Accounts if rejection.leg == 0 => "from_account",
+        Blame::Accounts => "to_account",
     };
     match rejection.reason {
         Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),

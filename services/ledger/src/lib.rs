@@ -29,7 +29,6 @@ pub mod config;
 pub mod deposits;
 pub mod error;
 pub mod exchanges;
-pub mod http;
 pub mod input;
 pub mod invariants;
 pub mod page;

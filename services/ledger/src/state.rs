@@ -6,9 +6,8 @@ use runtime::Clock;
 use storage::Pool;
 use tokio::sync::Notify;
 
-use crate::error::Error;
 use crate::exchanges::Rates;
-use crate::posting::{Answer, Committer, Order, Outcome, Posted};
+use crate::posting::Committer;
 
 /// One per process.
 pub struct State {
@@ -26,29 +25,4 @@ pub struct State {
     pub payouts: Arc<Notify>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// A posting and whether it is the answer to a repetition.
-#[derive(Debug, Clone, Copy)]
-pub struct Receipt {
-    /// The posting.
-    pub posted: Posted,
-    /// It was there before.
-    pub replayed: bool,
-}
-
-impl State {
-    /// Posts an order; a refusal is an error, the same one every time.
-    pub async fn post(&self, order: Order) -> Result<Receipt, Error> {
-        let kind = order.command.kind;
-        let (outcome, replayed) = match self.committer.submit(order).await? {
-            Answer::Decided(outcome) => (outcome, false),
-            Answer::Replayed(outcome) => (outcome, true),
-            Answer::KeyReused => return Err(Error::KeyReused),
-        };
-        match outcome {
-            Outcome::Posted(posted) => Ok(Receipt { posted, replayed }),
-            Outcome::Rejected(rejection) => Err(Error::Rejected { rejection, kind, replayed }),
-        }
-    }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect, VerifiedTokens};
-use identity::nonce::Nonces;
+use identity::dpop::Nonces;
 use identity::replay::{Outcome, ReplayMemory};
-use identity::{TokenError, dpop, jose};
+use identity::{TokenError, dpop};
 
 use runtime::Problem;
 
@@ -56,11 +56,11 @@ impl AccessTokenLayer {
             .ok_or_else(|| Decision::refuse("access_token_missing"))?;
         let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse("dpop_missing"))?;
         let refuse = |error: TokenError| Decision::refuse(error.reason());
-        let unverified = jose::parse(token, access_token::TYP).map_err(|error| refuse(error.into()))?;
-        let kid = unverified.header().kid.clone().ok_or_else(|| refuse(TokenError::UnknownKey))?;
-        let keys = self.keys.get(&kid, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
+        let unverified = access_token::parse(token).map_err(refuse)?;
+        let keys = self.keys.get(unverified.kid(), request.now).await;
+        let keys = keys.map_err(|_| Decision::unavailable("keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
-        let claims = self.verified.verify(token, &keys, &expect).map_err(refuse)?;
+        let claims = self.verified.verify(&unverified, &keys, &expect).map_err(refuse)?;
         self.check_proof(request, facts, proof, token, &claims)?;
         facts.access = Some(claims);
         Ok(())

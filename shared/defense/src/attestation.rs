@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use identity::{TokenError, attestation_token, jose};
+use identity::{TokenError, attestation_token};
 
 use crate::keys::AudienceKeySource;
 use crate::{Decision, Facts, Inbound, Layer, Needs};
@@ -27,16 +27,14 @@ impl AttestationLayer {
         let token = request
             .single(api::header::ATTESTATION_TOKEN)
             .ok_or_else(|| Decision::refuse("attestation_token_missing"))?;
+        let token = attestation_token::parse(token).map_err(|error| Decision::refuse(error.reason()))?;
         let mut refuse = |error: TokenError| {
-            facts.claimed_support_id = identity::claimed_support_id(token, attestation_token::TYP);
+            facts.claimed_support_id = token.claimed_support_id();
             Decision::refuse(error.reason())
         };
-        let kid =
-            jose::parse(token, attestation_token::TYP).map_err(|error| refuse(error.into()))?.header().kid.clone();
-        let id = kid.ok_or(TokenError::UnknownKey).and_then(|kid| kid.parse()).map_err(&mut refuse)?;
+        let id = token.key_id().map_err(&mut refuse)?;
         let keys = self.keys.get(id, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
-        let (claims, session_key) =
-            attestation_token::verify_with_session_key(token, &keys, self.audience, request.now).map_err(refuse)?;
+        let (claims, session_key) = token.verify(&keys, self.audience, request.now).map_err(refuse)?;
         facts.session_key = Some(session_key);
         facts.attestation = Some(claims);
         Ok(())

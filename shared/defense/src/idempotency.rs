@@ -1,11 +1,12 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent, and the answer to it.
 
 use std::future::{Ready, ready};
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 use api::problem::code;
 use runtime::{Problem, Single};
+use serde::Serialize;
 
 /// Longest key, in characters.
 const MAX: usize = 255;
@@ -49,6 +50,20 @@ impl FromRequest for IdempotencyKey {
 fn invalid() -> Problem {
     let title = "The Idempotency-Key is not 1 to 255 printable characters.";
     Problem::new(StatusCode::BAD_REQUEST, code::KEY_INVALID, title).field("Idempotency-Key")
+}
+
+/// The answer to a POST under a key. A repetition gets the first one's status and body, and a header that says so.
+pub fn answer(status: StatusCode, body: &impl Serialize, replayed: bool) -> HttpResponse {
+    let mut builder = HttpResponse::build(status);
+    if replayed {
+        builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
+    }
+    builder.json(body)
+}
+
+/// `201 Created`, or the same again.
+pub fn created(body: &impl Serialize, replayed: bool) -> HttpResponse {
+    answer(StatusCode::CREATED, body, replayed)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod tests;
 pub use access_token::AccessTokenLayer;
 pub use attestation::AttestationLayer;
 pub use guard::{Access, Caller, Guard, Guarded, Peer, Public};
-pub use idempotency::IdempotencyKey;
+pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Decision, Facts, Layer, Needs, unauthorized};
 pub use message_signature::MessageSignatureLayer;

@@ -1,8 +1,11 @@
 //! Access tokens (RFC 9068): *who* calls. ES256, `typ` `at+jwt`, five minutes at most, bound to the device key by
 //! `cnf.jkt` (RFC 9449 §6.1): of no use without a `DPoP` proof of that key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
+use crypto::hash;
 use crypto::p256::{PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,10 +14,7 @@ use crate::jose::{self, Header};
 use crate::jwk::{Jwk, JwkError};
 use crate::{Cnf, TokenError, json, token};
 
-mod verified;
-
 pub use crate::token::MAX_LIFETIME;
-pub use verified::VerifiedTokens;
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
@@ -74,18 +74,37 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> Result<String, Tok
 
 /// Verifies an access token (RFC 9068 §4). The binding is checked by comparing `cnf.jkt` with the proof's key.
 pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-    let (claims, _, _) = verify_signature(token, keys)?;
+    let (claims, _) = parse(token)?.verify_signature(keys)?;
     check_claims(&claims, expect)?;
     Ok(claims)
 }
 
-/// What it says, and the name of its key and the key; whether it is for us and valid now is [`check_claims`]'s to say.
-fn verify_signature<'k>(token: &str, keys: &'k KeySet) -> Result<(Claims, String, &'k PublicKey), TokenError> {
-    let token = jose::parse(token, TYP)?;
-    let kid = token.header().kid.clone().ok_or(TokenError::UnknownKey)?;
-    let key = keys.get(&kid).ok_or(TokenError::UnknownKey)?;
-    let claims: Claims = token.verify_es256(key)?;
-    Ok((claims, kid, key))
+/// An access token that nobody has verified yet.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    text: &'a str,
+    jws: jose::Unverified<'a>,
+    kid: String,
+}
+
+/// Takes an access token apart. Fails if it is no JWS of this type, or names no key.
+pub fn parse(token: &str) -> Result<Unverified<'_>, TokenError> {
+    let jws = jose::parse(token, TYP)?;
+    let kid = jws.header().kid.clone().ok_or(TokenError::UnknownKey)?;
+    Ok(Unverified { text: token, jws, kid })
+}
+
+impl Unverified<'_> {
+    /// The name of its key, which has to be fetched.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it says, and its key; whether it is for us and valid now is [`check_claims`]'s to say.
+    fn verify_signature<'k>(&self, keys: &'k KeySet) -> Result<(Claims, &'k PublicKey), TokenError> {
+        let key = keys.get(&self.kid).ok_or(TokenError::UnknownKey)?;
+        Ok((self.jws.verify_es256(key)?, key))
+    }
 }
 
 fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> {
@@ -96,6 +115,72 @@ fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> 
         return Err(TokenError::Audience);
     }
     token::check_times(claims.iat, claims.exp, expect.now)
+}
+
+/// Signatures checked before: a bounded memory of tokens whose signature is good. A session sends the same access token with every request for
+/// minutes; its signature need be checked once, everything that can change is checked each time. To forget one costs a verification, so a full
+/// memory drops what it has.
+///
+/// What must hold: the outcome is that of [`verify`], for every token, key set and time. So an entry stands for one exact token (all its bytes)
+/// under one exact key, and counts only while the key set still has that key under that name.
+pub struct VerifiedTokens {
+    entries: Mutex<HashMap<[u8; 32], Entry>>,
+    capacity: usize,
+}
+
+struct Entry {
+    kid: String,
+    key: PublicKey,
+    claims: Claims,
+}
+
+impl VerifiedTokens {
+    /// Room for `capacity` tokens.
+    pub fn new(capacity: usize) -> Self {
+        Self { entries: Mutex::default(), capacity: capacity.max(1) }
+    }
+
+    /// As [`verify`].
+    pub fn verify(&self, token: &Unverified<'_>, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
+        let name = hash::sha256(token.text.as_bytes());
+        if let Some(claims) = self.known(&name, keys) {
+            check_claims(&claims, expect)?;
+            return Ok(claims);
+        }
+        let (claims, key) = token.verify_signature(keys)?;
+        check_claims(&claims, expect)?;
+        let (kid, key) = (token.kid.clone(), key.clone());
+        self.remember(name, Entry { kid, key, claims: claims.clone() }, expect.now);
+        Ok(claims)
+    }
+
+    fn known(&self, name: &[u8; 32], keys: &KeySet) -> Option<Claims> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(name)?;
+        (keys.get(&entry.kid) == Some(&entry.key)).then(|| entry.claims.clone())
+    }
+
+    fn remember(&self, name: [u8; 32], entry: Entry, now: i64) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= self.capacity {
+            entries.retain(|_, entry| now < entry.claims.exp);
+        }
+        if entries.len() >= self.capacity {
+            entries.clear();
+        }
+        entries.insert(name, entry);
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl fmt::Debug for VerifiedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedTokens").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
 }
 
 /// Public keys by name, as a JWKS document (RFC 7517 §5) gives them.

@@ -184,9 +184,45 @@ pub fn issue(key: &AudienceKey, claims: &Claims) -> Result<String, TokenError> {
     Ok(jose::sign_hs256(key.secret.expose(), &header, claims)?)
 }
 
+/// An attestation token that nobody has verified yet.
+#[derive(Debug)]
+pub struct Unverified<'a>(jose::Unverified<'a>);
+
+/// Takes an attestation token apart. Fails if it is no JWS of this type.
+pub fn parse(token: &str) -> Result<Unverified<'_>, TokenError> {
+    Ok(Unverified(jose::parse(token, TYP)?))
+}
+
+impl Unverified<'_> {
+    /// The key that it names, to be fetched.
+    pub fn key_id(&self) -> Result<KeyId, TokenError> {
+        self.0.header().kid.as_deref().ok_or(TokenError::UnknownKey)?.parse()
+    }
+
+    /// The support id that it names; see [`crate::claimed_support_id`].
+    pub fn claimed_support_id(&self) -> Option<String> {
+        token::support_id(&self.0)
+    }
+
+    /// Verifies it for `audience`, and derives the session key that belongs to it.
+    pub fn verify(&self, keys: &AudienceKeys, audience: &str, now: i64) -> Result<(Claims, SecretBytes), TokenError> {
+        let key = keys.by_kid(self.0.header().kid.as_deref(), now)?;
+        let claims: Claims = self.0.verify_hs256(key.secret.expose())?;
+        if claims.iss != ISSUER {
+            return Err(TokenError::Issuer);
+        }
+        if claims.aud != audience {
+            return Err(TokenError::Audience);
+        }
+        token::check_times(claims.iat, claims.exp, now)?;
+        let session = session_key(key.secret.expose(), &claims.jti);
+        Ok((claims, session))
+    }
+}
+
 /// Verifies an attestation token for `audience`.
 pub fn verify(token: &str, keys: &AudienceKeys, audience: &str, now: i64) -> Result<Claims, TokenError> {
-    verify_with_key(token, keys, audience, now).map(|(claims, _)| claims)
+    verify_with_session_key(token, keys, audience, now).map(|(claims, _)| claims)
 }
 
 /// Verifies an attestation token and derives the session key that belongs to it.
@@ -196,28 +232,7 @@ pub fn verify_with_session_key(
     audience: &str,
     now: i64,
 ) -> Result<(Claims, SecretBytes), TokenError> {
-    let (claims, key) = verify_with_key(token, keys, audience, now)?;
-    let session = session_key(key.secret.expose(), &claims.jti);
-    Ok((claims, session))
-}
-
-fn verify_with_key<'k>(
-    token: &str,
-    keys: &'k AudienceKeys,
-    audience: &str,
-    now: i64,
-) -> Result<(Claims, &'k AudienceKey), TokenError> {
-    let token = jose::parse(token, TYP)?;
-    let key = keys.by_kid(token.header().kid.as_deref(), now)?;
-    let claims: Claims = token.verify_hs256(key.secret.expose())?;
-    if claims.iss != ISSUER {
-        return Err(TokenError::Issuer);
-    }
-    if claims.aud != audience {
-        return Err(TokenError::Audience);
-    }
-    token::check_times(claims.iat, claims.exp, now)?;
-    Ok((claims, key))
+    parse(token)?.verify(keys, audience, now)
 }
 
 /// The session key of a token: `HMAC(audience secret, "session|" jti)`.

@@ -1,10 +1,12 @@
 //! `DPoP` (RFC 9449): proof that the caller holds the device key, for one method, one URL and one access token.
 //!
 //! [`verify`] does every check of §4.3 that needs no memory. What is left to the caller, in this order: the nonce
-//! ([`crate::nonce`]), then the comparison of `jkt` with the token's `cnf`, and last the single use of
+//! ([`Nonces`]), then the comparison of `jkt` with the token's `cnf`, and last the single use of
 //! [`Verified::replay_key`] ([`crate::replay`]): last, so that nobody can use up another's identifier with a bad proof.
 
-use crypto::{b64, hash};
+use std::fmt;
+
+use crypto::{b64, hash, random};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -212,6 +214,50 @@ fn normalize_escapes(path: &str) -> Option<String> {
         out.push_str(rest);
     }
     Some(out)
+}
+
+/// Seconds for which one nonce is handed out.
+pub const BUCKET: i64 = 300;
+
+/// Server nonces (RFC 9449 §8) of one process: a proof cannot be made before the server has spoken.
+///
+/// No memory: a nonce is a MAC over the current five-minute bucket under a key that this process drew at start, and
+/// the previous bucket is still accepted. The key is per process *on purpose*: a proof taken by one process cannot be
+/// replayed to another, so the replay memory of one process is complete for what it accepts.
+pub struct Nonces {
+    key: crypto::Secret<[u8; 32]>,
+}
+
+impl Nonces {
+    /// Draws the key.
+    #[expect(clippy::new_without_default, reason = "draws randomness, which a default should not")]
+    pub fn new() -> Self {
+        Self { key: crypto::Secret::new(random::bytes()) }
+    }
+
+    /// The nonce to hand out now.
+    pub fn current(&self, now: i64) -> String {
+        self.nonce(now.div_euclid(BUCKET))
+    }
+
+    /// Whether a nonce was handed out in this bucket or the one before.
+    pub fn accepts(&self, nonce: &str, now: i64) -> bool {
+        let bucket = now.div_euclid(BUCKET);
+        let is = |bucket| hash::constant_time_eq(self.nonce(bucket).as_bytes(), nonce.as_bytes());
+        is(bucket) | is(bucket.saturating_sub(1))
+    }
+
+    fn nonce(&self, bucket: i64) -> String {
+        let mac = hash::hmac_sha256(self.key.expose(), &bucket.to_be_bytes());
+        // Default: never empty, an HMAC has 32 bytes.
+        b64::encode(mac.get(..16).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nonces(redacted)")
+    }
 }
 
 #[cfg(test)]

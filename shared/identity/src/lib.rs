@@ -5,7 +5,7 @@
 //! mobile SDK links it.
 //!
 //! Invariants:
-//! - time is a parameter, randomness comes from the caller; the memories ([`replay`], [`nonce`]) are explicit objects;
+//! - time is a parameter, randomness comes from the caller; the memories ([`replay`], [`dpop::Nonces`]) are explicit objects;
 //! - a format has one algorithm and one `typ`, so no token can be taken for another;
 //! - every refusal is an enum variant with a stable [`reason`](jose::JoseError::reason) for the audit log; what the
 //!   caller of the API learns is decided elsewhere;
@@ -22,7 +22,6 @@ pub mod jose;
 mod json;
 pub mod jwk;
 pub mod message_signature;
-pub mod nonce;
 pub mod numeric_date;
 mod principal;
 pub mod replay;

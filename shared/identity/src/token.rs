@@ -55,11 +55,16 @@ impl TokenError {
 /// The support id that a token of ours names, whoever made it: for the operator's log, to find the verdict on an instance that
 /// uses a decoy. Nothing may be decided by it.
 pub fn claimed_support_id(token: &str, typ: &str) -> Option<String> {
+    support_id(&jose::parse(token, typ).ok()?)
+}
+
+/// As [`claimed_support_id`], of a token that is taken apart already.
+pub(crate) fn support_id(token: &jose::Unverified<'_>) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Claimed {
         support_id: String,
     }
-    let Claimed { support_id } = jose::parse(token, typ).ok()?.unverified_claims().ok()?;
+    let Claimed { support_id } = token.unverified_claims().ok()?;
     // What we issue: 16 random bytes in base64url. Nothing else gets into a log.
     crypto::b64::decode(&support_id).is_ok_and(|bytes| bytes.len() == SUPPORT_ID_BYTES).then_some(support_id)
 }

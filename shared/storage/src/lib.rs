@@ -1,4 +1,4 @@
-//! What every service's `store.rs` stands on: the connection pool, transactions with retry, migrations and ids.
+//! What every service's `store.rs` stands on: the connection pool, transactions with retry, statements, migrations and ids.
 //!
 //! Invariants:
 //! - a connection whose transaction did not end properly (error, panic, cancelled future) never returns to the pool;
@@ -17,6 +17,7 @@ mod migrate;
 mod pool;
 mod queue;
 mod sqlstate;
+mod statement;
 mod transaction;
 mod wire;
 
@@ -25,6 +26,9 @@ pub use error::{Retry, StorageError};
 pub use migrate::{migrate, newest, ready, revert};
 pub use pool::{Pool, Pooled, connection, ping, pool};
 pub use queue::Queue;
+pub use statement::Row;
+#[doc(hidden)]
+pub use statement::parts;
 pub use transaction::{Attempt, Limit, span, subject_transaction, transaction, transaction_within};
 
 pub use diesel_migrations::EmbeddedMigrations;

@@ -82,13 +82,8 @@ impl<K: KekProvider> Directory<K> {
     }
 
     fn keyed(&self, purpose: &str, parts: &[&str]) -> Digest {
-        let mut message = purpose.as_bytes().to_vec();
-        for part in parts {
-            // No identifier reaches 4 GiB, and none holds a zero byte of a length prefix by accident: lengths first.
-            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            message.extend_from_slice(part.as_bytes());
-        }
-        Digest(hash::hmac_sha256(self.lookup_key.expose(), &message).to_vec())
+        let parts = hash::length_prefixed(parts.iter().map(|part| part.as_bytes()));
+        Digest(hash::hmac_sha256(self.lookup_key.expose(), &[purpose.as_bytes(), &parts].concat()).to_vec())
     }
 
     pub(crate) fn seal(&self, user: Uuid, profile: &Profile) -> Result<SealedProfile, EnvelopeError> {

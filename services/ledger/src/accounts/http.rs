@@ -5,12 +5,11 @@ use api::Id;
 use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::page::PageQuery;
 use api::scope::{AccountsRead, AccountsWrite};
-use defense::{Caller, IdempotencyKey};
+use defense::{Caller, IdempotencyKey, created};
 use runtime::{ApiJson, Problem};
 
 use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
-use crate::http::created;
 use crate::state::State;
 
 /// `POST /v1/accounts`.

@@ -3,11 +3,10 @@
 use actix_web::{HttpResponse, web};
 use api::internal::Deposit;
 use api::service::Broker;
-use defense::Peer;
+use defense::{Peer, created};
 use runtime::{ApiJson, Problem};
 
 use super::post;
-use crate::http::created;
 use crate::state::State;
 
 /// `POST /internal/v1/deposits`.

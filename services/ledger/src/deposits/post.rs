@@ -5,10 +5,11 @@ use api::internal::Deposit;
 use api::transfers::Transfer;
 
 use crate::error::Error;
-use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::input;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
-use crate::suspense::alarm;
+use crate::suspense::{Arrival, alarm};
+use crate::transfers::post::shown;
 
 /// The transfer, and whether it was there before. It is to the suspense account if the wanted one cannot take it.
 pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), Error> {
@@ -33,20 +34,12 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
         command,
         reference: reference.clone(),
         counterparty: input::fitted(&deposit.debtor_name, input::REFERENCE),
-        extra: Extra::Arrival { provider, event_id },
+        extra: Extra::beside(Arrival { provider, event_id }),
     };
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await?;
     let suspended = alarm::raise(state, &receipt).await?;
-    let transfer = Transfer {
-        id: receipt.posted.id.into(),
-        sequence: receipt.posted.sequence,
-        from_account: from.into(),
-        to_account: if suspended { system_account(Purpose::Suspense, amount.currency()) } else { wanted }.into(),
-        amount: wire(amount),
-        reference,
-        posted_at: time(receipt.posted.at),
-    };
-    Ok((transfer, receipt.replayed))
+    let to = if suspended { system_account(Purpose::Suspense, amount.currency()) } else { wanted };
+    Ok(shown(&receipt, from, to, amount, reference))
 }
 
 /// An event id that can be a key.

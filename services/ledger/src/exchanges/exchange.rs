@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::error::Error;
 use crate::input::{self, time, wire};
 use crate::posting::{
-    Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
+    self, Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
     system_account,
 };
 use crate::state::State;
@@ -38,7 +38,7 @@ pub async fn exchange(
         return Ok((known, true));
     }
     let judged = judge(state, subject, request.to_account.uuid(), sold).await?;
-    let receipt = state.post(order(subject, key, fingerprint, request, &judged)).await?;
+    let receipt = posting::post(&state.committer, order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
         Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
         // The other one was faster, at the rate that it was given.
@@ -98,7 +98,7 @@ fn order(
     judged: &Result<Deal, Rejection>,
 ) -> Order {
     let (legs, extra) = match judged {
-        Ok(deal) => (legs(request, deal), quoted(deal)),
+        Ok(deal) => (legs(request, deal), Extra::beside(deal.clone())),
         Err(rejection) => (Vec::new(), Extra::Refused(*rejection)),
     };
     Order {
@@ -123,10 +123,6 @@ fn legs(request: &PostExchange, deal: &Deal) -> Vec<Leg> {
         leg(fx(bought), -bought.minor(), bought),
         leg(request.to_account.uuid(), bought.minor(), bought),
     ]
-}
-
-fn quoted(deal: &Deal) -> Extra {
-    Extra::Exchange { bought: deal.bought, rate: deal.rate, rate_date: deal.rate_date, rate_source: SOURCE }
 }
 
 /// Of what was asked. The rate is not part of it: it is ours.

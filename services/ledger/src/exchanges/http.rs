@@ -3,11 +3,10 @@
 use actix_web::{HttpResponse, web};
 use api::exchanges::PostExchange;
 use api::scope::ExchangesWrite;
-use defense::{Caller, IdempotencyKey};
+use defense::{Caller, IdempotencyKey, created};
 use runtime::{ApiJson, Problem};
 
 use super::exchange::exchange;
-use crate::http::created;
 use crate::state::State;
 
 /// `POST /v1/exchanges`.

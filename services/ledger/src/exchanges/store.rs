@@ -1,4 +1,4 @@
-//! Queries on `exchanges` and on the outcomes of their keys, as `ledger_app`.
+//! Queries on `exchanges` and on the outcomes of their keys, as `ledger_app`; what is written there beside a posting, as `ledger_poster`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use money::Money;
-use storage::{Connection, StorageError};
+use storage::{Connection, StorageError, row};
 use uuid::Uuid;
 
 use super::deal::Deal;
+use super::rates::SOURCE;
 use crate::accounts::store::currency;
 use crate::error::Error;
-use crate::posting::{Kind, Posted, Reason, Rejection};
+use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows};
 use crate::schema::{exchanges, idempotency, transfers};
 
 /// The outcome of a key.
@@ -93,4 +94,25 @@ async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Err
         rate_date: row.rate_date,
     };
     Ok((deal, Posted { id: row.id, sequence: row.sequence, at: row.posted_at }))
+}
+
+row! {
+    /// The quote of an exchange.
+    Quote at 10 waits false: "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
+            select r.transfer_id, r.bought, r.bought_currency, r.rate::numeric, r.rate_date, r.rate_source from" {
+        transfer_id: Uuid, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: &'static str,
+    } ""
+}
+
+impl Beside for Deal {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        rows.add(Quote {
+            transfer_id: posting.id,
+            bought: self.bought.minor(),
+            bought_currency: self.bought.currency().code(),
+            rate: self.rate.to_string(),
+            rate_date: self.rate_date,
+            rate_source: SOURCE,
+        })
+    }
 }

@@ -13,13 +13,12 @@ use runtime::{Job, courier};
 use tracing::Span;
 
 use super::events;
-use super::history::{Conclusion, Standing, conclude};
+use super::history::{Conclusion, Standing, Word, conclude};
 use super::partner::Partner;
 use super::store::{self, Claimed, Payout, QUEUE};
 use super::watch::Watch;
 use crate::config;
 use crate::error::Error;
-use crate::posting::Word;
 use crate::state::State;
 
 /// How long a claim holds: longer than the claim itself, a question and an order may take (15, 10 and 10 seconds).

@@ -7,13 +7,13 @@ use api::internal::PayoutOutcome;
 use runtime::trace;
 use tracing::Span;
 
-use super::history::{Step, next_step};
-use super::store::{self, Payout};
+use super::history::{Step, Word, next_step};
+use super::store::{self, Payout, Told};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Word, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
-use crate::suspense;
+use crate::suspense::{self, Arrival};
 use uuid::Uuid;
 
 /// Whose keys these are.
@@ -77,27 +77,14 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
     let amount = row.money()?;
     let house = |purpose| system_account(purpose, amount.currency());
     let payout = row.id;
-    let (provider, event_id) = (row.provider.clone(), payout.to_string());
-    let closed =
-        |paid| Extra::PayoutClosed { payout, paid, word, provider: row.provider.clone(), event_id: payout.to_string() };
-    let (kind, from, to, extra) = match step {
-        Step::Settle => {
-            (Kind::PayoutSettlement, house(Purpose::PayoutClearing), house(Purpose::Settlement), closed(true))
-        }
-        Step::GiveBack => (Kind::PayoutReversal, house(Purpose::PayoutClearing), row.account_id, closed(false)),
-        Step::PayLate => {
-            let extra = Extra::PayoutPaidLate { payout };
-            (Kind::PayoutPaidLate, house(Purpose::Suspense), house(Purpose::Settlement), extra)
-        }
-        Step::Return => {
-            let extra = Extra::PayoutReturned { payout, provider, event_id };
-            (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id, extra)
-        }
-        Step::ReturnLate => {
-            let extra = Extra::PayoutReturnedLate { payout };
-            (Kind::PayoutReturnLate, house(Purpose::Settlement), house(Purpose::Suspense), extra)
-        }
+    let (kind, from, to) = match step {
+        Step::Settle => (Kind::PayoutSettlement, house(Purpose::PayoutClearing), house(Purpose::Settlement)),
+        Step::GiveBack => (Kind::PayoutReversal, house(Purpose::PayoutClearing), row.account_id),
+        Step::PayLate => (Kind::PayoutPaidLate, house(Purpose::Suspense), house(Purpose::Settlement)),
+        Step::Return => (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id),
+        Step::ReturnLate => (Kind::PayoutReturnLate, house(Purpose::Settlement), house(Purpose::Suspense)),
     };
+    let arrival = Arrival { provider: row.provider.clone(), event_id: payout.to_string() };
     let command = Command::between(kind, Actor::House, from, to, amount)
         .map_err(|cause| Error::Amount { field: "payout_id", cause: cause.into() })?;
     let order = Order {
@@ -106,9 +93,9 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
         command,
         reference: row.reference.clone(),
         counterparty: row.creditor_name.clone(),
-        extra,
+        extra: Extra::beside(Told { payout, step, word, arrival }),
     };
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await?;
     if matches!(step, Step::GiveBack | Step::Return) {
         // An account that cannot take its money back does not keep it from being booked.
         suspense::alarm::raise(state, &receipt).await?;

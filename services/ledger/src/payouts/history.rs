@@ -93,6 +93,28 @@ pub enum Step {
     ReturnLate,
 }
 
+/// Whose word ends a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// The partner refused the order, and certainly has no other copy of it.
+    Refusal,
+    /// The partner's event.
+    Event,
+    /// The partner's answer to the question where the payout stands.
+    Status,
+}
+
+impl Word {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refusal => "refusal",
+            Self::Event => "event",
+            Self::Status => "status",
+        }
+    }
+}
+
 /// A word that contradicts what the partner has said before. Nothing is booked; an alarm stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contradiction;

@@ -7,14 +7,13 @@ use api::internal::PayoutEvent;
 use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
-use defense::{Caller, IdempotencyKey, Peer};
+use defense::{Caller, IdempotencyKey, Peer, answer, created};
 use runtime::{ApiJson, Problem};
 
+use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
-use crate::http::{answer, created};
-use crate::posting::Word;
 use crate::state::State;
 
 /// `POST /v1/payouts`.

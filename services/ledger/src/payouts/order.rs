@@ -5,7 +5,7 @@ use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use super::{iban, store};
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
 /// The payout as it was when it was ordered, and whether it was there before.
@@ -34,20 +34,23 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         command,
         reference: reference.to_owned(),
         counterparty: name.clone(),
-        extra: Extra::Payout {
-            provider: super::PROVIDER.to_owned(),
+        extra: Extra::beside(store::Ordered {
+            provider: super::PROVIDER,
             creditor_name: name.clone(),
             creditor_iban: iban.clone(),
             traceparent: runtime::trace::current(),
-        },
+        }),
     };
     let room = storage::subject_transaction(&state.pool, "payouts.room", subject, async |db| {
         store::has_room(db, subject, key).await
     });
     if !room.await? {
-        return Err(Unanswered::PayoutLimit.into());
+        return Err(Error::PayoutLimit);
     }
-    let receipt = state.post(order).await?;
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
+        Error::Unanswered(Unanswered::Ceiling(_)) => Error::PayoutLimit,
+        other => other,
+    })?;
     state.payouts.notify_one();
     let payout = Payout {
         id: receipt.posted.id.into(),

@@ -1,4 +1,4 @@
-//! Queries on `payouts`: a customer's as `ledger_app`, everybody's as `ledger_poster`.
+//! Queries on `payouts`: a customer's as `ledger_app`, everybody's as `ledger_poster`; and what is written there beside a posting.
 
 use api::payouts::{Creditor, PayoutStatus};
 use chrono::{DateTime, Utc};
@@ -6,14 +6,16 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::Money;
-use storage::{Connection, Queue, StorageError};
+use storage::{Connection, Queue, StorageError, row};
 use uuid::Uuid;
 
-use super::history::Standing;
+use super::history::{Standing, Step, Word};
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::input::{time, wire};
+use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows};
 use crate::schema::payouts;
+use crate::suspense::Arrival;
 
 /// A row of `payouts`.
 #[derive(Debug, Clone, Queryable, Selectable, QueryableByName)]
@@ -225,4 +227,130 @@ const SUSPENDED: &str = "
 /// At most `limit` payouts that were paid after they had been given back, and as many items in suspense that nobody has allocated.
 pub(super) async fn suspended(db: &mut Connection, limit: i64) -> Result<Vec<Suspended>, StorageError> {
     Ok(diesel::sql_query(SUSPENDED).bind::<BigInt, _>(limit).load(db).await?)
+}
+
+/// A payout that is to be submitted.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    /// Who carries it out.
+    pub(super) provider: &'static str,
+    pub(super) creditor_name: String,
+    /// Without spaces.
+    pub(super) creditor_iban: String,
+    /// W3C trace context of the request, continued when the order is submitted.
+    pub(super) traceparent: Option<String>,
+}
+
+row! {
+    /// An order to the partner, beside the transfer that took the money.
+    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
+                    reference, traceparent, provider) \
+                select t.posted_at, t.posted_at, t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
+                    t.reference, r.traceparent, r.provider from" {
+        id: Uuid, owner: String, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: &'static str,
+    } "join transfers t on t.id = r.id"
+}
+
+impl Beside for Ordered {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        let Actor::Customer(owner) = &posting.order.command.actor else {
+            return Err(Broken("a payout that no customer ordered"));
+        };
+        rows.add(NewPayout {
+            id: posting.id,
+            owner: owner.clone(),
+            creditor_name: self.creditor_name.clone(),
+            creditor_iban: self.creditor_iban.clone(),
+            traceparent: self.traceparent.clone(),
+            provider: self.provider,
+        })
+    }
+
+    fn ceiling(&self, constraint: &str) -> Option<&'static str> {
+        (constraint == "open_payouts_within_the_ceiling").then_some("payout_limit")
+    }
+}
+
+/// What the partner's word does to a payout.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) payout: Uuid,
+    pub(super) step: Step,
+    pub(super) word: Word,
+    /// The provider, and the payout's id as text: with the money if it goes to suspense.
+    pub(super) arrival: Arrival,
+}
+
+row! {
+    /// The end of a payout.
+    End at 21: "update payouts p set status = r.status, closed_by = r.closed_by, word = r.word from" {
+        id: Uuid, status: &'static str, closed_by: Uuid, word: &'static str,
+    } "where p.id = r.id and p.status in ('pending', 'submitted') \
+       and (r.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
+}
+
+row! {
+    /// A payout that was paid although it had been given back.
+    LatePayment at 22: "update payouts p set paid_late_by = r.paid_late_by from" {
+        id: Uuid, paid_late_by: Uuid,
+    } "where p.id = r.id and p.status = 'failed' and p.paid_late_by is null"
+}
+
+row! {
+    /// A paid payout that came back; one that had been given back before only gets the note.
+    Return at 23: "update payouts p set returned_by = r.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from" {
+        id: Uuid, returned_by: Uuid,
+    } "where p.id = r.id and p.status in ('paid', 'failed') and p.returned_by is null"
+}
+
+impl Beside for Told {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        let (id, by) = (self.payout, posting.id);
+        let end = |status| End { id, status, closed_by: by, word: self.word.as_str() };
+        match self.step {
+            Step::Settle => rows.add(end("paid")),
+            Step::GiveBack => rows.add(end("failed")),
+            Step::PayLate => rows.add(LatePayment { id, paid_late_by: by }),
+            Step::Return | Step::ReturnLate => rows.add(Return { id, returned_by: by }),
+        }
+    }
+
+    fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
+        self.arrival.suspended(posting, why, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use money::Currency;
+
+    use super::*;
+    use crate::posting::{Command, Extra, Fingerprint, Key, Kind, Order};
+
+    #[test]
+    fn a_payout_that_nobody_ordered_is_a_fault_and_not_left_out() {
+        let order = |actor| Order {
+            key: Key { owner: "alice".to_owned(), operation: "payout", key: "a".to_owned() },
+            fingerprint: Fingerprint::of(&[]),
+            command: Command::between(
+                Kind::Payout,
+                actor,
+                Uuid::from_u128(1),
+                Uuid::from_u128(2),
+                Money::new(60, Currency::EUR),
+            )
+            .unwrap(),
+            reference: String::new(),
+            counterparty: String::new(),
+            extra: Extra::Nothing,
+        };
+        let (creditor_name, creditor_iban) = ("Carol".to_owned(), "DE".to_owned());
+        let ordered = Ordered { provider: "bank", creditor_name, creditor_iban, traceparent: None };
+        let rows = |order: &Order| {
+            let posting = Posting { order, id: Uuid::nil(), entries: Vec::new(), suspended: None };
+            ordered.rows(&posting, &mut Rows::default())
+        };
+        assert!(rows(&order(Actor::Customer("alice".to_owned()))).is_ok());
+        assert!(rows(&order(Actor::House)).is_err());
+    }
 }

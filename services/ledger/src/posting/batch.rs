@@ -1,19 +1,120 @@
-//! What a set of orders does to the accounts that were locked for it: which are repetitions, the verdict on each of the
-//! others, and the rows to write. Pure; [`super::store`] does the reading before and the writing after.
+//! Orders, and what a set of them does to the accounts that were locked for it: which are repetitions, the verdict on each of the others, and
+//! what is to be written. Pure; [`super::store`] does the reading before and the writing after.
 //!
 //! What holds: of the orders with one key exactly one is decided, ever; a repetition gets that outcome, and a key that
 //! returns with another request gets nothing but the news that it does. A refusal is an outcome for customers only: what is
 //! refused to the house is about money that is somewhere already, so it is judged anew.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::arrival::book;
-use super::fold::State;
-use super::model::{Actor, Broken, Entry, Reason, Rejection, Verdict};
-use super::order::{Extra, Fingerprint, Key, Order};
+use super::beside::Rows;
+use super::fold::{State, book};
+use super::model::{Actor, Broken, Command, Entry, Reason, Rejection, Verdict};
+
+/// The name that a sender gave an intent. One key has one outcome, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Whose key: a subject, or the partner's name.
+    pub owner: String,
+    /// [`Kind::operation`].
+    pub operation: &'static str,
+    /// The key.
+    pub key: String,
+}
+
+/// SHA-256 of what a request means: the same key with another meaning is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Of these fields in this order; each is preceded by its length, so that no two lists of fields look the same.
+    pub fn of(fields: &[&[u8]]) -> Self {
+        Self(crypto::hash::sha256(&crypto::hash::length_prefixed(fields.iter().copied())))
+    }
+}
+
+/// What is written beside the posting, in the same transaction.
+#[derive(Debug, Clone)]
+pub enum Extra {
+    /// Nothing.
+    Nothing,
+    /// Nothing, and nothing is posted: the order was refused while its command was being made. What is left is to record that under
+    /// its key, so that the refusal is as final as one of the fold.
+    Refused(Rejection),
+    /// Rows of whoever ordered it.
+    Beside(Arc<dyn Beside>),
+}
+
+impl Extra {
+    /// Rows of whoever ordered it.
+    pub fn beside(rows: impl Beside + 'static) -> Self {
+        Self::Beside(Arc::new(rows))
+    }
+}
+
+/// What a client of the engine writes beside a posting.
+pub trait Beside: fmt::Debug + Send + Sync {
+    /// Adds the rows that go with the posting.
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken>;
+
+    /// Adds the row that says why the money went to suspense. Only who knows the event that told of it can.
+    fn suspended(&self, _posting: &Posting<'_>, _why: Reason, _rows: &mut Rows) -> Result<(), Broken> {
+        Err(NO_EVENT)
+    }
+
+    /// The word for having as many of these as one may have, if this constraint of the database says so.
+    fn ceiling(&self, _constraint: &str) -> Option<&'static str> {
+        None
+    }
+}
+
+const NO_EVENT: Broken = Broken("money for suspense without the event that told of it");
+
+/// A command with its key and its texts: what the committer takes.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The sender's name for it.
+    pub key: Key,
+    /// What the request meant.
+    pub fingerprint: Fingerprint,
+    /// What is to happen.
+    pub command: Command,
+    /// Shown on statements.
+    pub reference: String,
+    /// Who is on the other side, when that is nobody in the house.
+    pub counterparty: String,
+    /// What else is written.
+    pub extra: Extra,
+}
+
+/// An order whose money has moved.
+#[derive(Debug)]
+pub struct Posting<'a> {
+    /// What was ordered.
+    pub order: &'a Order,
+    /// The transfer's id.
+    pub id: Uuid,
+    /// Its lines.
+    pub entries: Vec<Entry>,
+    /// Why the money went to suspense and not where the order says.
+    pub suspended: Option<Reason>,
+}
+
+impl Posting<'_> {
+    /// Adds what its client writes beside it.
+    pub(super) fn add_rows(&self, rows: &mut Rows) -> Result<(), Broken> {
+        let Extra::Beside(client) = &self.order.extra else {
+            return if self.suspended.is_none() { Ok(()) } else { Err(NO_EVENT) };
+        };
+        client.rows(self, rows)?;
+        self.suspended.map_or(Ok(()), |why| client.suspended(self, why, rows))
+    }
+}
 
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,119 +174,116 @@ pub struct Recorded {
     pub outcome: Outcome,
 }
 
-/// One transfer to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posting {
-    /// Index of its order.
-    pub order: usize,
-    /// Its id.
-    pub id: Uuid,
-    /// Its lines.
-    pub entries: Vec<Entry>,
-    /// Why the money went to suspense and not where the order says.
-    pub suspended: Option<Reason>,
-}
-
 /// What is to be written, and what is to be said once it is.
-#[derive(Debug, Default)]
-pub struct Plan {
+#[derive(Default)]
+pub struct Plan<'a> {
     /// In the order in which they are numbered.
-    pub postings: Vec<Posting>,
-    /// Index of the order, and why: refusals to customers, to be kept.
-    pub rejections: Vec<(usize, Rejection)>,
+    pub postings: Vec<Posting<'a>>,
+    /// Refusals to customers, to be kept.
+    pub rejections: Vec<(&'a Order, Rejection)>,
+    /// What goes with the postings.
+    pub beside: Rows,
     replies: Vec<Reply>,
 }
 
+/// An answer that lacks nothing but the number.
 #[derive(Debug, Clone, Copy)]
 enum Reply {
-    /// The posting of this index.
-    Posted(usize),
-    Rejected(Rejection),
-    Recorded(Recorded),
-    /// The same as the order of this index, which comes earlier.
-    Same(usize),
+    Decided(Decision),
+    Replayed(Decision),
+    KeyReused,
     /// Not decided: this account is held.
     Waits(Uuid),
 }
 
-impl Plan {
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    /// `place` counts the postings of the batch, from 1.
+    Posted { id: Uuid, place: i64 },
+    /// Nothing that needs a number.
+    Known(Outcome),
+}
+
+impl<'a> Plan<'a> {
     /// Decides `orders` in their order. `recorded` has the outcomes of keys that were used before; what needs one of the `held` accounts is
     /// not decided (and a key that was used before needs none); `ids` makes ids.
     pub fn make(
-        orders: &[Order],
+        orders: &'a [Order],
         state: &mut State,
         recorded: &HashMap<Key, Recorded>,
         held: &HashSet<Uuid>,
         mut ids: impl FnMut() -> Uuid,
     ) -> Result<Self, Broken> {
-        let mut plan = Self::default();
-        let mut first: HashMap<&Key, usize> = HashMap::with_capacity(orders.len());
-        for (index, order) in orders.iter().enumerate() {
-            let reply = if let Some(recorded) = recorded.get(&order.key) {
-                Reply::Recorded(*recorded)
-            } else if let Some(earlier) = first.get(&order.key) {
-                Reply::Same(*earlier)
+        let mut plan = Self { replies: Vec::with_capacity(orders.len()), ..Self::default() };
+        let mut first: HashMap<&Key, (Fingerprint, Decision)> = HashMap::with_capacity(orders.len());
+        for order in orders {
+            let before = recorded.get(&order.key).map(|known| (known.fingerprint, Decision::Known(known.outcome)));
+            let reply = if let Some((fingerprint, decision)) = before.or_else(|| first.get(&order.key).copied()) {
+                if fingerprint == order.fingerprint { Reply::Replayed(decision) } else { Reply::KeyReused }
             } else if let Some(account) = held_by_others(order, held) {
                 Reply::Waits(account)
             } else {
-                match verdict(state, order)? {
-                    // Nothing is kept: the next order with this key is judged by itself.
-                    (Verdict::Rejected(rejection), _) if order.command.actor == Actor::House => {
-                        Reply::Rejected(rejection)
-                    }
-                    (Verdict::Rejected(rejection), _) => {
-                        first.insert(&order.key, index);
-                        plan.rejections.push((index, rejection));
-                        Reply::Rejected(rejection)
-                    }
-                    (Verdict::Posted(entries), suspended) => {
-                        first.insert(&order.key, index);
-                        plan.postings.push(Posting { order: index, id: ids(), entries, suspended });
-                        Reply::Posted(plan.postings.len() - 1)
-                    }
+                let decision = plan.decide(order, state, &mut ids)?;
+                let refused = matches!(decision, Decision::Known(_));
+                // A refusal to the house is not kept: the next order with this key is judged by itself.
+                if !refused || order.command.actor != Actor::House {
+                    first.insert(&order.key, (order.fingerprint, decision));
                 }
+                Reply::Decided(decision)
             };
             plan.replies.push(reply);
         }
         Ok(plan)
     }
 
-    /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
-    pub fn fates(&self, orders: &[Order], numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
-        if self.replies.len() != orders.len() {
-            return Err(Broken("an order without a reply"));
+    /// Decides one order, and notes what is to be written of it.
+    fn decide(
+        &mut self,
+        order: &'a Order,
+        state: &mut State,
+        ids: &mut impl FnMut() -> Uuid,
+    ) -> Result<Decision, Broken> {
+        match verdict(state, order)? {
+            (Verdict::Rejected(rejection), _) => {
+                if order.command.actor != Actor::House {
+                    self.rejections.push((order, rejection));
+                }
+                Ok(Decision::Known(Outcome::Rejected(rejection)))
+            }
+            (Verdict::Posted(entries), suspended) => {
+                let id = ids();
+                let posting = Posting { order, id, entries, suspended };
+                posting.add_rows(&mut self.beside)?;
+                self.postings.push(posting);
+                let place = i64::try_from(self.postings.len()).map_err(|_| Broken("no number is left"))?;
+                Ok(Decision::Posted { id, place })
+            }
         }
-        self.replies.iter().zip(orders).map(|(reply, order)| self.fate(reply, order, orders, numbered)).collect()
     }
 
-    fn fate(&self, reply: &Reply, order: &Order, orders: &[Order], numbered: Option<Numbered>) -> Result<Fate, Broken> {
-        let (fingerprint, outcome) = match reply {
-            Reply::Waits(account) => return Ok(Fate::Waits(*account)),
-            Reply::Posted(_) | Reply::Rejected(_) => {
-                return Ok(Fate::Answered(Answer::Decided(self.outcome(reply, numbered)?)));
-            }
-            Reply::Recorded(recorded) => (recorded.fingerprint, recorded.outcome),
-            Reply::Same(earlier) => {
-                let first = orders.get(*earlier).zip(self.replies.get(*earlier));
-                let (first, reply) = first.ok_or(Broken("an earlier order that is not there"))?;
-                (first.fingerprint, self.outcome(reply, numbered)?)
-            }
+    /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
+    pub fn fates(&self, numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
+        let fate = |reply: &Reply| {
+            Ok(match reply {
+                Reply::Decided(decision) => Fate::Answered(Answer::Decided(decision.outcome(numbered)?)),
+                Reply::Replayed(decision) => Fate::Answered(Answer::Replayed(decision.outcome(numbered)?)),
+                Reply::KeyReused => Fate::Answered(Answer::KeyReused),
+                Reply::Waits(account) => Fate::Waits(*account),
+            })
         };
-        let is_same = fingerprint == order.fingerprint;
-        Ok(Fate::Answered(if is_same { Answer::Replayed(outcome) } else { Answer::KeyReused }))
+        self.replies.iter().map(fate).collect()
     }
+}
 
-    fn outcome(&self, reply: &Reply, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
-        match reply {
-            Reply::Rejected(rejection) => Ok(Outcome::Rejected(*rejection)),
-            Reply::Posted(index) => {
-                let posting = self.postings.get(*index).ok_or(Broken("a posting that is not there"))?;
+impl Decision {
+    fn outcome(self, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
+        match self {
+            Self::Known(outcome) => Ok(outcome),
+            Self::Posted { id, place } => {
                 let Numbered { base, at } = numbered.ok_or(Broken("postings without numbers"))?;
-                let place = i64::try_from(*index).ok().and_then(|index| base.checked_add(index)?.checked_add(1));
-                let sequence = place.ok_or(Broken("no number is left"))?;
-                Ok(Outcome::Posted(Posted { id: posting.id, sequence, at }))
+                let sequence = base.checked_add(place).ok_or(Broken("no number is left"))?;
+                Ok(Outcome::Posted(Posted { id, sequence, at }))
             }
-            Reply::Recorded(_) | Reply::Same(_) | Reply::Waits(_) => Err(Broken("an order that decides nothing")),
         }
     }
 }
@@ -207,150 +305,5 @@ fn verdict(state: &mut State, order: &Order) -> Result<(Verdict, Option<Reason>)
 }
 
 #[cfg(test)]
-mod tests {
-    use money::{Currency, Money};
-
-    use super::*;
-    use crate::posting::model::{Account, Actor, Command, Kind, Purpose, Reason};
-
-    fn account(number: u128, balance: i64) -> Account {
-        Account {
-            id: Uuid::from_u128(number),
-            owner: Some("alice".to_owned()),
-            purpose: Purpose::Customer,
-            balance: Money::new(balance, Currency::EUR),
-            floor: 0,
-            version: 0,
-            closed: false,
-        }
-    }
-
-    fn order(key: &str, minor: i64) -> Order {
-        let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let actor = Actor::Customer("alice".to_owned());
-        let amount = Money::new(minor, Currency::EUR);
-        Order {
-            key: Key { owner: "alice".to_owned(), operation: "transfer", key: key.to_owned() },
-            fingerprint: Fingerprint::of(&[&minor.to_be_bytes()]),
-            command: Command::between(Kind::Transfer, actor, from, to, amount).unwrap(),
-            reference: String::new(),
-            counterparty: String::new(),
-            extra: Extra::Nothing,
-        }
-    }
-
-    const NUMBERED: Numbered = Numbered { base: 7, at: DateTime::UNIX_EPOCH };
-
-    fn plan(orders: &[Order], recorded: &HashMap<Key, Recorded>, held: &[u128]) -> Plan {
-        let mut state = State::new([account(1, 100), account(2, 0)]);
-        let mut next = 100;
-        let held = held.iter().map(|number| Uuid::from_u128(*number)).collect();
-        Plan::make(orders, &mut state, recorded, &held, || {
-            next += 1;
-            Uuid::from_u128(next)
-        })
-        .unwrap()
-    }
-
-    fn decide(orders: &[Order], recorded: &HashMap<Key, Recorded>) -> (Plan, Vec<Answer>) {
-        let plan = plan(orders, recorded, &[]);
-        let answer = |fate| match fate {
-            Fate::Answered(answer) => answer,
-            Fate::Waits(account) => panic!("{account}"),
-        };
-        let answers = plan.fates(orders, Some(NUMBERED)).unwrap().into_iter().map(answer).collect();
-        (plan, answers)
-    }
-
-    fn posted(id: u128, sequence: i64) -> Outcome {
-        Outcome::Posted(Posted { id: Uuid::from_u128(id), sequence, at: DateTime::UNIX_EPOCH })
-    }
-
-    #[test]
-    fn postings_are_numbered_without_a_gap_past_rejections() {
-        let (plan, answers) = decide(&[order("a", 60), order("b", 60), order("c", 40)], &HashMap::new());
-        let refused = Outcome::Rejected(Rejection { reason: Reason::InsufficientFunds, leg: 0 });
-        let expected = [posted(101, 8), refused, posted(102, 9)].map(Answer::Decided);
-        assert_eq!(answers, expected);
-        assert_eq!((plan.postings.len(), plan.rejections.len()), (2, 1));
-    }
-
-    #[test]
-    fn a_key_twice_in_one_batch_has_one_effect_and_one_answer() {
-        let (plan, answers) = decide(&[order("a", 60), order("a", 60), order("a", 61)], &HashMap::new());
-        assert_eq!(answers, [Answer::Decided(posted(101, 8)), Answer::Replayed(posted(101, 8)), Answer::KeyReused]);
-        assert_eq!(plan.postings.len(), 1);
-    }
-
-    #[test]
-    fn a_rejection_is_as_final_as_a_posting() {
-        let (plan, answers) = decide(&[order("a", 101), order("a", 101)], &HashMap::new());
-        let refused = Outcome::Rejected(Rejection { reason: Reason::InsufficientFunds, leg: 0 });
-        assert_eq!(answers, [Answer::Decided(refused), Answer::Replayed(refused)]);
-        assert_eq!(plan.rejections.len(), 1);
-    }
-
-    #[test]
-    fn an_order_that_was_refused_before_it_came_here_is_recorded_and_moves_nothing() {
-        let rejection = Rejection { reason: Reason::NoRate, leg: 0 };
-        let refused = Order { extra: Extra::Refused(rejection), ..order("a", 60) };
-        let (plan, answers) = decide(&[refused.clone(), order("a", 60), refused], &HashMap::new());
-        let outcome = Outcome::Rejected(rejection);
-        assert_eq!(answers, [Answer::Decided(outcome), Answer::Replayed(outcome), Answer::Replayed(outcome)]);
-        assert!(plan.postings.is_empty());
-        assert_eq!(plan.rejections, [(0, rejection)]);
-    }
-
-    #[test]
-    fn a_refusal_to_the_house_is_not_kept_and_spoils_no_later_order() {
-        let house = |minor| {
-            let amount = Money::new(minor, Currency::EUR);
-            let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let command = Command::between(Kind::Transfer, Actor::House, from, to, amount).unwrap();
-            Order { command, ..order("a", minor) }
-        };
-        let (plan, answers) = decide(&[house(5), house(6), order("a", 60)], &HashMap::new());
-        let refused = Outcome::Rejected(Rejection { reason: Reason::NotOwner, leg: 0 });
-        assert_eq!(answers, [refused, refused, posted(101, 8)].map(Answer::Decided));
-        assert!(plan.rejections.is_empty());
-    }
-
-    #[test]
-    fn what_was_recorded_before_is_answered_and_not_decided_again() {
-        let known = order("a", 60);
-        let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
-        let recorded = HashMap::from([(known.key.clone(), recorded)]);
-        let (plan, answers) = decide(&[order("a", 60), order("a", 1)], &recorded);
-        assert_eq!(answers, [Answer::Replayed(posted(5, 1)), Answer::KeyReused]);
-        assert!(plan.postings.is_empty() && plan.rejections.is_empty());
-    }
-
-    #[test]
-    fn what_needs_a_held_account_waits_and_is_neither_posted_nor_refused() {
-        let known = order("known", 60);
-        let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
-        let recorded = HashMap::from([(known.key.clone(), recorded)]);
-        let orders = [order("a", 60), known, order("a", 60)];
-        let plan = plan(&orders, &recorded, &[2, 9]);
-        let waits = Fate::Waits(Uuid::from_u128(2));
-        let replayed = Fate::Answered(Answer::Replayed(posted(5, 1)));
-        assert_eq!(plan.fates(&orders, None), Ok(vec![waits, replayed, waits]));
-        assert!(plan.postings.is_empty() && plan.rejections.is_empty());
-    }
-
-    #[test]
-    fn an_order_without_a_reply_is_a_fault_and_not_left_without_an_answer() {
-        let orders = [order("a", 60), order("b", 1)];
-        let plan = plan(&orders[..1], &HashMap::new(), &[]);
-        assert_eq!(
-            plan.fates(&orders, Some(NUMBERED)).map(|fates| fates.len()),
-            Err(Broken("an order without a reply"))
-        );
-    }
-
-    #[test]
-    fn a_posting_without_a_number_is_a_fault_and_not_an_answer() {
-        let orders = [order("a", 60)];
-        assert!(plan(&orders, &HashMap::new(), &[]).fates(&orders, None).is_err());
-    }
-}
+#[path = "batch_tests.rs"]
+mod tests;

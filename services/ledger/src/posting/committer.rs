@@ -1,4 +1,4 @@
-//! The queue in front of the database.
+//! The front door of the engine ([`post`]), and the queue in front of the database.
 //!
 //! What holds:
 //! - the queue is bounded: a full one refuses at once, and nothing has happened;
@@ -23,9 +23,10 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::aside::Aside;
-use super::batch::{Answer, Fate, Outcome};
-use super::order::Order;
+use super::batch::{Answer, Fate, Order, Outcome, Posted};
+use super::model::Unanswered;
 use super::store::{self, Failure};
+use crate::error::Error;
 
 /// `ledger.batch.size`: orders per transaction. It grows with the load; at the limit the queue grows instead.
 static BATCH: LazyLock<Histogram<u64>> = LazyLock::new(|| metrics::meter().u64_histogram("ledger.batch.size").build());
@@ -43,23 +44,6 @@ pub const SIDE_LANES: usize = 2;
 /// A sender that has no answer when its order and a transaction have had all their time has met a fault of ours.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Why an order has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswered {
-    /// Nothing has happened; come back.
-    #[error("the committer is busy")]
-    Busy,
-    /// It may have happened; ask again with the same key.
-    #[error("the outcome is not known yet")]
-    Unknown,
-    /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
-    #[error("the order could not be written")]
-    Fault,
-    /// Nothing has happened: the owner has as many open payouts as one may have. It may have fewer later, so this is no outcome of the key.
-    #[error("as many payouts are open as one owner may have")]
-    PayoutLimit,
-}
-
 /// Sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
@@ -69,6 +53,29 @@ pub struct Sizes {
     pub batch: usize,
     /// Transactions at a time. They overlap one's commit with the next one's reading.
     pub lanes: usize,
+}
+
+/// A posting and whether it is the answer to a repetition.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt {
+    /// The posting.
+    pub posted: Posted,
+    /// It was there before.
+    pub replayed: bool,
+}
+
+/// The front door: posts an order. A refusal is an error, the same one every time.
+pub async fn post(committer: &Committer, order: Order) -> Result<Receipt, Error> {
+    let kind = order.command.kind;
+    let (outcome, replayed) = match committer.submit(order).await? {
+        Answer::Decided(outcome) => (outcome, false),
+        Answer::Replayed(outcome) => (outcome, true),
+        Answer::KeyReused => return Err(Error::KeyReused),
+    };
+    match outcome {
+        Outcome::Posted(posted) => Ok(Receipt { posted, replayed }),
+        Outcome::Rejected(rejection) => Err(Error::Rejected { rejection, kind, replayed }),
+    }
 }
 
 /// Takes orders. Cheap to clone.
@@ -233,10 +240,13 @@ impl Desk {
                     tracing::warn!(%cause, "an order needs a row that others hold");
                     refuse(jobs, Unanswered::Busy);
                 }
-                Err(cause) if cause.is_payout_limit() => refuse(jobs, Unanswered::PayoutLimit),
                 Err(cause) => {
-                    tracing::error!(%cause, "an order was refused by the database");
-                    refuse(jobs, Unanswered::Fault);
+                    let ceiling = jobs.first().and_then(|job| cause.ceiling(&job.order.extra));
+                    if ceiling.is_none() {
+                        tracing::error!(%cause, "an order was refused by the database");
+                    }
+                    // Default: what no client has a word for is a fault of ours.
+                    refuse(jobs, ceiling.map_or(Unanswered::Fault, Unanswered::Ceiling));
                 }
             }
         }
@@ -295,7 +305,7 @@ fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
         Err(Unanswered::Busy) => "busy",
         Err(Unanswered::Unknown) => "unknown",
         Err(Unanswered::Fault) => "fault",
-        Err(Unanswered::PayoutLimit) => "payout_limit",
+        Err(Unanswered::Ceiling(word)) => word,
     }
 }
 

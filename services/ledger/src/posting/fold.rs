@@ -5,13 +5,17 @@
 //! - an entry's balance is the one before plus its amount, its version the one before plus one;
 //! - no balance is below its account's floor;
 //! - a rejected command has changed nothing.
+//!
+//! Money that has arrived is not refused for its payee: a partner has it for us. It goes where it was meant to go, or to the suspense account of
+//! its currency, with the reason. That is decided under the locks of the posting: an account that closes in between changes where the money
+//! goes, never whether.
 
 use std::collections::HashMap;
 
 use money::{Currency, Money};
 use uuid::Uuid;
 
-use super::model::{Account, Actor, Broken, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict};
+use super::model::{Account, Actor, Broken, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict, system_account};
 
 /// Most legs of one command. An exchange has four.
 pub const MAX_LEGS: usize = 16;
@@ -37,6 +41,54 @@ impl State {
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
     }
+}
+
+impl Command {
+    /// For money that has arrived already, and so cannot be refused: the same into the suspense account of its currency.
+    pub fn suspended(&self) -> Option<Self> {
+        if self.actor != Actor::House || !self.kind.rules().arrives {
+            return None;
+        }
+        let mut instead = self.clone();
+        let to = instead.legs.last_mut()?;
+        to.account = system_account(Purpose::Suspense, to.amount.currency());
+        Some(instead)
+    }
+
+    /// Every account that it may touch: what has to be locked before it is decided.
+    pub fn accounts(&self) -> impl Iterator<Item = Uuid> + '_ {
+        let suspense = self.suspended().and_then(|instead| instead.to().map(|leg| leg.account));
+        self.legs.iter().map(|leg| leg.account).chain(suspense)
+    }
+}
+
+/// Applies an order as it is meant: money that has arrived and cannot be credited where it was meant to go is credited to the suspense account of its
+/// currency, and the second part says why.
+///
+/// A suspense account is nobody's, so who names it names no account.
+pub fn book(state: &mut State, command: &Command) -> Result<(Verdict, Option<Reason>), Broken> {
+    let Some(instead) = command.suspended() else { return Ok((apply(state, command)?, None)) };
+    let reason = if instead == *command {
+        Reason::NotFound
+    } else {
+        match apply(state, command)? {
+            Verdict::Rejected(rejection) if concerns_payee(rejection, command) => rejection.reason,
+            verdict => return Ok((verdict, None)),
+        }
+    };
+    Ok((apply(state, &instead)?, Some(reason)))
+}
+
+/// True when another payee could have been credited.
+fn concerns_payee(Rejection { reason, leg }: Rejection, command: &Command) -> bool {
+    let last = i16::try_from(command.legs.len()).is_ok_and(|count| leg + 1 == count);
+    let curable = match reason {
+        Reason::NotFound | Reason::SameAccount | Reason::Closed | Reason::CurrencyMismatch | Reason::LimitExceeded => {
+            true
+        }
+        Reason::Malformed | Reason::NotOwner | Reason::InsufficientFunds | Reason::NoRate | Reason::TooSmall => false,
+    };
+    last && curable
 }
 
 /// Applies a command: all of it, or nothing and the reason. After a fault the state is worth nothing.
@@ -101,11 +153,12 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
 /// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
 /// accounts can be reached only by the kinds of command that are made for them.
 fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
-    if !command.kind.may_touch(account.purpose) {
+    let rules = command.kind.rules();
+    if !rules.touches.contains(&account.purpose) {
         return Err(Reason::NotFound);
     }
     let debit = leg.amount.minor() < 0;
-    let needs_owner = account.purpose == Purpose::Customer && (debit || command.kind == super::Kind::Exchange);
+    let needs_owner = account.purpose == Purpose::Customer && (debit || rules.own);
     let is_owner = match &command.actor {
         Actor::Customer(subject) => account.owner.as_deref() == Some(subject),
         Actor::House => false,

@@ -6,8 +6,7 @@ use money::{Currency, Money};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::arrival::book;
-use super::fold::{State, apply};
+use super::fold::{State, apply, book};
 use super::model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account};
 use Currency::{EUR, USD};
 

@@ -1,10 +1,11 @@
 //! Posting: how money moves. Everything that moves money is a [`Command`] that goes through here.
 //!
-//! - [`model`]: accounts, commands, verdicts; [`order`]: a command with its key and what is written beside it. No I/O.
+//! - [`model`]: accounts, kinds, commands, verdicts. No I/O.
+//! - [`beside`]: the rows of whoever ordered it, written with the posting. Who they are, posting does not know.
 //! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
-//! - [`arrival`]: where money goes that has arrived and cannot be refused. Pure.
-//! - [`batch`]: what a set of commands does to the locked accounts: duplicates of a key, verdicts, rows to write. Pure.
+//! - [`batch`]: orders, which are commands with their keys; what a set of them does to the locked accounts: duplicates of a key, verdicts,
+//!   what is to be written. Pure.
 //! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all. What needs an account
 //!   that somebody else holds is set [`aside`].
 //! - [`store`]: that transaction.
@@ -13,20 +14,19 @@
 //! a hot account wait a commit for each; one transaction for all that wait makes heat free. There is no timer: at low
 //! load a batch is one command, and its latency is one commit.
 
-pub mod arrival;
 mod aside;
 pub mod batch;
+pub mod beside;
 pub mod committer;
 pub mod fold;
 pub mod model;
-pub mod order;
 pub(crate) mod store;
 
 #[cfg(test)]
 mod fold_tests;
 
-pub use batch::{Answer, Outcome, Posted};
-pub use committer::{Committer, Unanswered};
-pub use model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
-pub use model::{Verdict, Word, system_account};
-pub use order::{Extra, Fingerprint, Key, Order};
+pub use batch::{Answer, Beside, Extra, Fingerprint, Key, Order, Outcome, Posted, Posting};
+pub use beside::Rows;
+pub use committer::{Committer, Receipt, post};
+pub use model::{Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
+pub use model::{Unanswered, Verdict, system_account};

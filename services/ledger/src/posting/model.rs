@@ -20,31 +20,6 @@ pub enum Purpose {
     Suspense,
 }
 
-/// What a transfer is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Money came in from a partner bank.
-    Deposit,
-    /// From one customer to another.
-    Transfer,
-    /// From one currency into another.
-    Exchange,
-    /// Money is on its way out.
-    Payout,
-    /// It has arrived.
-    PayoutSettlement,
-    /// It could not be paid and is back.
-    PayoutReversal,
-    /// It was paid, and the creditor's bank has sent it back.
-    PayoutReturn,
-    /// It was paid after all, although it had been given back to the customer.
-    PayoutPaidLate,
-    /// And then the creditor's bank has sent it back.
-    PayoutReturnLate,
-    /// An operator has found out whose the money in suspense is.
-    Allocation,
-}
-
 macro_rules! texts {
     ($type:ident { $($variant:ident = $text:literal),* $(,)? }) => {
         impl $type {
@@ -70,51 +45,117 @@ macro_rules! texts {
 texts!(Purpose {
     Customer = "customer", Settlement = "settlement", Fx = "fx", PayoutClearing = "payout_clearing", Suspense = "suspense",
 });
-texts!(Kind {
-    Deposit = "deposit", Transfer = "transfer", Exchange = "exchange", Payout = "payout",
-    PayoutSettlement = "payout_settlement", PayoutReversal = "payout_reversal", PayoutReturn = "payout_return",
-    PayoutPaidLate = "payout_paid_late", PayoutReturnLate = "payout_return_late", Allocation = "allocation",
-});
-texts!(Word { Refusal = "refusal", Event = "event", Status = "status" });
 texts!(Reason {
     Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
     Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
     LimitExceeded = "limit_exceeded", NoRate = "no_rate", TooSmall = "too_small",
 });
 
-impl Kind {
-    /// The namespace of idempotency keys. Settlement and reversal share theirs: a payout ends once, one way.
-    pub const fn operation(self) -> &'static str {
-        match self {
-            Self::PayoutSettlement | Self::PayoutReversal => "payout_closing",
-            other => other.as_str(),
+/// What holds of a kind of posting, here and for whoever is told of a refusal.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// As stored and shown.
+    pub text: &'static str,
+    /// The namespace of its idempotency keys. Kinds that share theirs exclude each other.
+    pub operation: &'static str,
+    /// The accounts that it may touch, by what they are for.
+    pub touches: &'static [Purpose],
+    /// Whose fault a refusal is.
+    pub blames: Blame,
+    /// The money has arrived already and cannot be refused: what cannot be credited goes to suspense.
+    pub arrives: bool,
+    /// Who is debited must own what is credited, too.
+    pub own: bool,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The request's `from_account`, if the first leg was refused, else its `to_account`.
+    Accounts,
+    /// This field of the request.
+    Field(&'static str),
+    /// The house: what the payee is to blame for went to suspense, and what is left is about accounts of the house.
+    House,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $text:literal [$($purpose:ident)*] $blames:expr $(, $rule:ident: $value:expr)*;)*) => {
+        /// What a transfer is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// What holds of it.
+            pub const fn rules(self) -> Rules {
+                match self {
+                    $(Self::$kind => Rules {
+                        touches: &[$(Purpose::$purpose),*], blames: $blames, $($rule: $value,)* ..Rules::named($text)
+                    },)*
+                }
+            }
         }
+    };
+}
+
+// The one table of kinds: as stored and shown, the accounts that it may touch, what a refusal blames, and what else holds of it.
+kinds! {
+    /// Money came in from a partner bank.
+    Deposit = "deposit" [Customer Settlement Suspense] Blame::House, arrives: true;
+    /// From one customer to another.
+    Transfer = "transfer" [Customer] Blame::Accounts;
+    /// From one currency into another.
+    Exchange = "exchange" [Customer Fx] Blame::Accounts, own: true;
+    /// Money is on its way out.
+    Payout = "payout" [Customer PayoutClearing] Blame::Accounts;
+    /// It has arrived. A payout ends once, one way.
+    PayoutSettlement = "payout_settlement" [PayoutClearing Settlement] Blame::Field("payout_id"), operation: "payout_closing";
+    /// It could not be paid and is back.
+    PayoutReversal = "payout_reversal" [Customer PayoutClearing Suspense] Blame::Field("payout_id"),
+        operation: "payout_closing", arrives: true;
+    /// It was paid, and the creditor's bank has sent it back.
+    PayoutReturn = "payout_return" [Customer Settlement Suspense] Blame::House, arrives: true;
+    /// It was paid after all, although it had been given back to the customer.
+    PayoutPaidLate = "payout_paid_late" [Suspense Settlement] Blame::Field("payout_id");
+    /// And then the creditor's bank has sent it back.
+    PayoutReturnLate = "payout_return_late" [Suspense Settlement] Blame::Accounts;
+    /// An operator has found out whose the money in suspense is.
+    Allocation = "allocation" [Suspense Customer] Blame::Field("account_id");
+}
+
+impl Rules {
+    const fn named(text: &'static str) -> Self {
+        Self { text, operation: text, touches: &[], blames: Blame::Accounts, arrives: false, own: false }
+    }
+}
+
+impl Kind {
+    /// As stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        self.rules().text
+    }
+
+    /// Reads what [`Self::as_str`] gave.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+
+    /// The namespace of idempotency keys.
+    pub const fn operation(self) -> &'static str {
+        self.rules().operation
     }
 
     /// Reads what [`Self::operation`] gave.
     pub fn operation_from_text(text: &str) -> Option<&'static str> {
-        const CLOSING: &str = Kind::PayoutSettlement.operation();
-        if text == CLOSING { Some(CLOSING) } else { Self::from_text(text).map(Self::operation) }
+        Self::ALL.iter().map(|kind| kind.operation()).find(|operation| *operation == text)
     }
+}
 
-    /// The house's accounts that a transfer of this kind may touch.
-    pub const fn may_touch(self, purpose: Purpose) -> bool {
-        match self {
-            Self::Transfer => matches!(purpose, Purpose::Customer),
-            Self::Deposit | Self::PayoutReturn => {
-                matches!(purpose, Purpose::Customer | Purpose::Settlement | Purpose::Suspense)
-            }
-            Self::Exchange => matches!(purpose, Purpose::Customer | Purpose::Fx),
-            Self::Payout => matches!(purpose, Purpose::Customer | Purpose::PayoutClearing),
-            Self::PayoutReversal => {
-                matches!(purpose, Purpose::Customer | Purpose::PayoutClearing | Purpose::Suspense)
-            }
-            Self::PayoutSettlement => matches!(purpose, Purpose::PayoutClearing | Purpose::Settlement),
-            Self::PayoutPaidLate | Self::PayoutReturnLate => {
-                matches!(purpose, Purpose::Suspense | Purpose::Settlement)
-            }
-            Self::Allocation => matches!(purpose, Purpose::Suspense | Purpose::Customer),
-        }
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -260,15 +301,21 @@ pub enum Verdict {
     Rejected(Rejection),
 }
 
-/// Whose word ends a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Word {
-    /// The partner refused the order, and certainly has no other copy of it.
-    Refusal,
-    /// The partner's event.
-    Event,
-    /// The partner's answer to the question where the payout stands.
-    Status,
+/// Why an order has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nothing has happened; come back.
+    #[error("the committer is busy")]
+    Busy,
+    /// It may have happened; ask again with the same key.
+    #[error("the outcome is not known yet")]
+    Unknown,
+    /// Nothing has happened, and a second attempt would end the same way: a fault of ours. The cause is in the log.
+    #[error("the order could not be written")]
+    Fault,
+    /// Nothing has happened: the owner has as many of what was ordered as one may have. It may have fewer later, so this is no outcome of the key.
+    #[error("as many as one owner may have: {0}")]
+    Ceiling(&'static str),
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use runtime::metrics;
 
 use super::store;
 use crate::error::Error;
-use crate::state::{Receipt, State};
+use crate::posting::Receipt;
+use crate::state::State;
 
 /// `ledger.suspense{reason}`: how often money went to suspense. More than zero is somebody's money that nobody has.
 static SUSPENDED: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("ledger.suspense").build());

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::store;
 use crate::error::{Error, Resource};
-use crate::input::{time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
+use crate::transfers::post::shown;
 
 /// Whose keys these are.
 const OWNER: &str = "operator";
@@ -41,20 +41,11 @@ async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, boo
         command,
         reference: row.reference.clone(),
         counterparty: row.counterparty,
-        extra: Extra::Allocation { item },
+        extra: Extra::beside(store::Allocation { item }),
     };
-    let receipt = state.post(order).await.map_err(|error| match error {
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::KeyReused => Error::Allocated,
         other => other,
     })?;
-    let transfer = Transfer {
-        id: receipt.posted.id.into(),
-        sequence: receipt.posted.sequence,
-        from_account: from.into(),
-        to_account: account.into(),
-        amount: wire(amount),
-        reference: row.reference,
-        posted_at: time(receipt.posted.at),
-    };
-    Ok((transfer, receipt.replayed))
+    Ok(shown(&receipt, from, account, amount, row.reference))
 }

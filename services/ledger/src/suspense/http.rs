@@ -4,11 +4,10 @@ use actix_web::{HttpResponse, web};
 use api::Id;
 use api::internal::{Allocate, SuspensePage, SuspenseQuery};
 use api::service::Operator;
-use defense::Peer;
+use defense::{Peer, created};
 use runtime::{ApiJson, Problem};
 
 use super::{allocate, list};
-use crate::http::created;
 use crate::state::State;
 
 /// `GET /internal/v1/suspense`.

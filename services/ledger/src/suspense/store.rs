@@ -1,16 +1,17 @@
-//! Queries on `suspense_items`, as `ledger_poster`. Its rows are written by the statements of a posting.
+//! Queries on `suspense_items`, as `ledger_poster`, and what is written there beside a posting.
 
 use api::internal::{SuspenseItem, SuspenseState};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use money::Money;
-use storage::{Connection, StorageError};
+use storage::{Connection, StorageError, row};
 use uuid::Uuid;
 
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::input::{time, wire};
+use crate::posting::{Beside, Broken, Posting, Reason, Rows};
 use crate::schema::{suspense_items as items, transfers};
 
 /// An item, with the texts of the transfer that took it to suspense.
@@ -87,4 +88,57 @@ pub(super) async fn list(
         SuspenseState::Open => query.filter(items::allocated_by.is_null()).load(db).await?,
         SuspenseState::Allocated => query.filter(items::allocated_by.is_not_null()).load(db).await?,
     })
+}
+
+/// The event that told of money that has arrived; kept with the money if it goes to suspense.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Whose event.
+    pub provider: String,
+    /// Its id.
+    pub event_id: String,
+}
+
+row! {
+    /// Why money is in suspense, beside the transfer that took it there.
+    NewItem at 30: "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
+              select t.id, r.provider, r.event_id, r.wanted_account, r.reason, t.amount, t.currency, t.posted_at from" {
+        id: Uuid, provider: String, event_id: String, wanted_account: Uuid, reason: &'static str,
+    } "join transfers t on t.id = r.id"
+}
+
+impl Beside for Arrival {
+    fn rows(&self, _: &Posting<'_>, _: &mut Rows) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
+        let wanted = posting.order.command.to().ok_or(Broken("money for suspense that was meant for nobody"))?;
+        rows.add(NewItem {
+            id: posting.id,
+            provider: self.provider.clone(),
+            event_id: self.event_id.clone(),
+            wanted_account: wanted.account,
+            reason: why.as_str(),
+        })
+    }
+}
+
+/// Money in suspense that goes to its owner.
+#[derive(Debug)]
+pub(super) struct Allocation {
+    pub(super) item: Uuid,
+}
+
+row! {
+    /// Which transfer took money out of suspense.
+    Allocated at 31: "update suspense_items i set allocated_by = r.transfer_id from" {
+        id: Uuid, transfer_id: Uuid,
+    } "where i.id = r.id and i.allocated_by is null"
+}
+
+impl Beside for Allocation {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        rows.add(Allocated { id: self.item, transfer_id: posting.id })
+    }
 }

@@ -4,12 +4,11 @@ use actix_web::{HttpResponse, web};
 use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
-use defense::{Caller, IdempotencyKey};
+use defense::{Caller, IdempotencyKey, created};
 use runtime::{ApiJson, Problem};
 
 use super::{post, store};
 use crate::error::{Error, Resource};
-use crate::http::created;
 use crate::state::State;
 
 /// `POST /v1/transfers`.

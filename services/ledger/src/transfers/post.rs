@@ -1,10 +1,12 @@
 //! Posts a transfer from the caller's account to any customer's account.
 
 use api::transfers::{PostTransfer, Transfer};
+use money::Money;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::input::{self, time, wire};
-use crate::posting::{Actor, Command, Extra, Fingerprint, Key, Kind, Order};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Receipt};
 use crate::state::State;
 
 /// The transfer, and whether it was there before.
@@ -29,16 +31,21 @@ pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer
         counterparty: String::new(),
         extra: Extra::Nothing,
     };
-    let receipt = state.post(order).await?;
-    // A repetition has the same fingerprint, so these are also the first one's.
+    let receipt = posting::post(&state.committer, order).await?;
+    // A repetition has the same fingerprint, so what was asked now is also the first one's.
+    Ok(shown(&receipt, from, to, amount, request.reference))
+}
+
+/// A transfer of two legs as its sender sees it, and whether it was there before.
+pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: String) -> (Transfer, bool) {
     let transfer = Transfer {
         id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
-        from_account: request.from_account,
-        to_account: request.to_account,
+        from_account: from.into(),
+        to_account: to.into(),
         amount: wire(amount),
-        reference: request.reference,
+        reference,
         posted_at: time(receipt.posted.at),
     };
-    Ok((transfer, receipt.replayed))
+    (transfer, receipt.replayed)
 }

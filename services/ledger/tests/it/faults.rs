@@ -42,7 +42,7 @@ async fn connections_killed_in_mid_flight_lose_no_acknowledged_transfer_and_doub
                 match committer.submit(order.clone()).await {
                     Ok(Answer::Decided(outcome) | Answer::Replayed(outcome)) => return (outcome, repeated),
                     Ok(Answer::KeyReused) => panic!("the key was used for something else"),
-                    Err(Unanswered::Fault | Unanswered::PayoutLimit) => panic!("a lost connection is nobody's fault"),
+                    Err(Unanswered::Fault | Unanswered::Ceiling(_)) => panic!("a lost connection is nobody's fault"),
                     Err(Unanswered::Busy | Unanswered::Unknown) => repeated += 1,
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -230,3 +230,31 @@ fn a_changed_claim_breaks_the_signature() {
     let token = format!("{}.{}.{}", parts[0], b64::encode(changed.to_string().as_bytes()), parts[2]);
     assert_eq!(refusal(&token), DpopError::Jose(JoseError::Signature));
 }
+
+mod nonces {
+    use super::super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    #[test]
+    fn a_nonce_lives_for_its_bucket_and_the_next() {
+        let nonces = Nonces::new();
+        let nonce = nonces.current(NOW);
+        assert_eq!(nonces.current(NOW + BUCKET - 1), nonce);
+        assert!(nonces.accepts(&nonce, NOW));
+        assert!(nonces.accepts(&nonce, NOW + 2 * BUCKET - 1));
+        assert!(!nonces.accepts(&nonce, NOW + 2 * BUCKET));
+    }
+
+    #[test]
+    fn a_nonce_of_the_future_is_refused() {
+        let nonces = Nonces::new();
+        assert!(!nonces.accepts(&nonces.current(NOW + BUCKET), NOW));
+    }
+
+    #[test]
+    fn a_nonce_of_another_process_is_refused() {
+        assert!(!Nonces::new().accepts(&Nonces::new().current(NOW), NOW));
+        assert!(!Nonces::new().accepts("", NOW));
+    }
+}

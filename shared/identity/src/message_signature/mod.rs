@@ -12,14 +12,12 @@
 //! the bytes received, time, MAC in constant time. Single use of [`Parsed::replay_key`] is the caller's last step.
 
 mod base;
-mod request;
-mod response;
+mod messages;
 
 use api::header;
 use thiserror::Error;
 
-pub use request::{Parsed, RequestParts, parse, sign};
-pub use response::{ResponseParts, sign_response, verify_response};
+pub use messages::{Parsed, RequestParts, ResponseParts, parse, sign, sign_response, verify_response};
 
 /// The one label.
 pub const LABEL: &str = "redoubt";

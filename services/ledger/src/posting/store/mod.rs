@@ -1,7 +1,7 @@
 //! The one transaction that moves money: lock, read, fold, write, commit.
 //!
-//! Round trips, whatever the size of the batch: begin; lock the accounts and read the keys (pipelined); write; commit. An exchange or a
-//! payout in the batch adds one statement each.
+//! Round trips, whatever the size of the batch: begin; lock the accounts and read the keys (pipelined); write; commit. What is written beside
+//! the postings ([`super::beside`]) adds one statement for each table.
 //!
 //! Nobody waits for an account with another one in hand: accounts that others hold are passed over, and what needs them waits elsewhere
 //! ([`super::aside`]). Whoever comes back for such an account waits for it first, with nothing else in hand; so no two batches wait for each
@@ -10,87 +10,28 @@
 //! Never to be merged: the locks and the key look-up are two statements, because under READ COMMITTED a statement sees what was
 //! committed before *it* began, and a lock may have come free by exactly the commit that used a key.
 
-mod rows;
-mod statements;
+mod failure;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use storage::{Connection, Limit, Pool, Retry, StorageError};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use money::Money;
+use storage::{Connection, Limit, Pool, statement};
 use uuid::Uuid;
 
-use self::rows::Rows;
-use self::statements::{AccountsThere, KeyRow, LockAccounts, LockFreeAccounts, LockedRow, RecordedOutcomes};
-use super::batch::{Fate, Plan, Recorded};
+pub(crate) use self::failure::Failure;
+use super::batch::{Fate, Fingerprint, Key, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
 use super::fold::State;
-use super::model::{Account, Broken};
-use super::order::{Key, Order};
+use super::model::{Account, Entry, Kind, Purpose, Reason, Rejection};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
-
-/// Why a batch has no answers.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// Nothing was written; the database cannot be had at the moment.
-    #[error("{0}")]
-    Unavailable(StorageError),
-    /// Nothing was written: a row that one of the orders needs is held by others.
-    #[error("{0}")]
-    Held(StorageError),
-    /// It may have been committed.
-    #[error("{0}")]
-    Unknown(StorageError),
-    /// Nothing was written: the database refused a row.
-    #[error("{0}")]
-    Refused(StorageError),
-    /// Nothing was written: a row in the database is not what this code understands.
-    #[error("unexpected row: {0}")]
-    Unexpected(&'static str),
-    /// Nothing was written: what cannot happen has happened.
-    #[error("cannot happen: {0}")]
-    Invariant(&'static str),
-}
-
-impl Failure {
-    /// Whether it was the ceiling of an owner's open payouts.
-    pub(crate) fn is_payout_limit(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.constraint() == Some("open_payouts_within_the_ceiling"))
-    }
-}
-
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Unavailable(_) | StorageError::Busy(_) => Self::Unavailable(error),
-            StorageError::Held(_) => Self::Held(error),
-            StorageError::OutcomeUnknown(_) => Self::Unknown(error),
-            StorageError::Query(_) | StorageError::Migration(_) => Self::Refused(error),
-        }
-    }
-}
-
-impl From<DieselError> for Failure {
-    fn from(error: DieselError) -> Self {
-        StorageError::from(error).into()
-    }
-}
-
-impl Retry for Failure {
-    /// Two processes that used one key at the same moment: the later one reads the earlier one's outcome when it tries again.
-    fn is_transient(&self) -> bool {
-        matches!(self, Self::Refused(error)
-            if error.is_transient() || error.constraint() == Some("idempotency_pkey"))
-    }
-}
-
-impl From<Broken> for Failure {
-    fn from(Broken(what): Broken) -> Self {
-        Self::Invariant(what)
-    }
-}
 
 /// Decides and writes a batch, in one transaction. `awaited` is an account that it waits for before anything else.
 pub(crate) async fn post(
@@ -107,23 +48,8 @@ pub(crate) async fn post(
         Ok::<_, Failure>(fates)
     })
     .await;
-    let lost = outcome.as_ref().is_err_and(Retry::is_transient);
-    outcome.map_err(|failure| match failure {
-        // Whatever goes wrong after the commit was sent, it may have arrived; unless the answer to it was that a row is not as it must be.
-        Failure::Unavailable(error) | Failure::Held(error) if committing.load(Ordering::Relaxed) => {
-            Failure::Unknown(error)
-        }
-        Failure::Refused(error) if committing.load(Ordering::Relaxed) && !rolls_back(&error) => Failure::Unknown(error),
-        // Five times it lost against others: that is no fault of any row.
-        Failure::Refused(error) if lost => Failure::Unavailable(error),
-        other => other,
-    })
-}
-
-/// Errors after which PostgreSQL has rolled back for certain, also as the answer to a commit: a constraint that was looked at only then (class 23),
-/// a conflict with another transaction (class 40).
-fn rolls_back(error: &StorageError) -> bool {
-    error.sqlstate().is_some_and(|code| code.starts_with("23") || code.starts_with("40"))
+    let committing = committing.into_inner();
+    outcome.map_err(|failure| failure.after(committing))
 }
 
 async fn decide(
@@ -133,13 +59,12 @@ async fn decide(
     now_millis: i64,
 ) -> Result<Vec<Fate>, Failure> {
     if let Some(account) = awaited {
-        use diesel_async::RunQueryDsl as _;
         LockAccounts { ids: &[account], ..LockAccounts::default() }.execute(db).await?;
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
-    let plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
-    let numbered = Rows::of(&plan, orders)?.write(db).await?;
-    Ok(plan.fates(orders, numbered)?)
+    let mut plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
+    let numbered = write(&mut plan, db).await?;
+    Ok(plan.fates(numbered)?)
 }
 
 /// What a batch is decided on.
@@ -152,8 +77,6 @@ struct Read {
 }
 
 async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
-    use diesel_async::RunQueryDsl as _;
-
     let mut ids: Vec<_> = orders.iter().flat_map(|order| order.command.accounts()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -176,8 +99,6 @@ async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
 
 /// Those of the accounts that are there, and did not come when all that are free were locked.
 async fn held_by_others(mut db: &Connection, ids: &[Uuid], locked: &[Account]) -> Result<HashSet<Uuid>, Failure> {
-    use diesel_async::RunQueryDsl as _;
-
     if locked.len() == ids.len() {
         return Ok(HashSet::new());
     }
@@ -189,3 +110,234 @@ async fn held_by_others(mut db: &Connection, ids: &[Uuid], locked: &[Account]) -
 
 const ODD_ACCOUNT: Failure = Failure::Unexpected("accounts");
 const ODD_OUTCOME: Failure = Failure::Unexpected("idempotency");
+
+/// These rows are waited for with every account of the batch and the head in hand, so not for long: then the batch is tried in halves, and only the
+/// order whose row is held is told to come back.
+const PATIENCE: &str = "set local lock_timeout = '200ms'";
+
+/// Writes what was posted, what was refused, and what goes beside; answers what the postings were given, if there are any.
+async fn write(plan: &mut Plan<'_>, db: &mut Connection) -> Result<Option<Numbered>, Failure> {
+    let numbered = write_main(transfers(&plan.postings)?, outcomes(plan), db).await?;
+    let mut waits = false;
+    for table in plan.beside.tables() {
+        if table.waits() && !waits {
+            db.batch_execute(PATIENCE).await?;
+            waits = true;
+        }
+        table.write(db).await?;
+    }
+    Ok(numbered)
+}
+
+/// Transfers in the order of the postings, entries in that of their primary key, so that neighbors go to the same page of its index.
+fn transfers<'a>(postings: &[Posting<'a>]) -> Result<WritePostings<'a>, Failure> {
+    let mut rows = WritePostings::default();
+    for Posting { order, id, entries, .. } in postings {
+        // What was posted, which is not always what was ordered: a payee may have been replaced by suspense.
+        let [from, .., to] = entries.as_slice() else {
+            return Err(Failure::Invariant("a posting without two entries"));
+        };
+        rows.count += 1;
+        rows.ids.push(*id);
+        rows.amounts.push(taken(from.amount)?);
+        rows.from_accounts.push(from.account);
+        rows.to_accounts.push(to.account);
+        rows.currencies.push(from.amount.currency().code());
+        rows.kinds.push(order.command.kind.as_str());
+        rows.references.push(&order.reference);
+        rows.counterparties.push(&order.counterparty);
+    }
+    let mut entries: Vec<(Uuid, &Entry)> =
+        postings.iter().flat_map(|posting| posting.entries.iter().map(move |entry| (posting.id, entry))).collect();
+    entries.sort_unstable_by_key(|(_, entry)| (entry.account, entry.version));
+    for (transfer, entry) in entries {
+        rows.entry_accounts.push(entry.account);
+        rows.entry_versions.push(entry.version);
+        rows.entry_transfers.push(transfer);
+        rows.entry_amounts.push(entry.amount.minor());
+        rows.entry_balances.push(entry.balance.minor());
+        rows.entry_currencies.push(entry.amount.currency().code());
+    }
+    Ok(rows)
+}
+
+fn outcomes<'a>(plan: &Plan<'a>) -> RecordOutcomes<'a> {
+    let posted = plan.postings.iter().map(|posting| (posting.order, Some(posting.id), None));
+    let refused = plan.rejections.iter().map(|(order, rejection)| (*order, None, Some(*rejection)));
+    let mut rows = RecordOutcomes::default();
+    for (order, transfer, rejection) in posted.chain(refused) {
+        rows.owners.push(&order.key.owner);
+        rows.operations.push(order.key.operation);
+        rows.keys.push(&order.key.key);
+        rows.fingerprints.push(&order.fingerprint.0);
+        rows.transfers.push(transfer);
+        rows.rejections.push(rejection.map(|rejection| rejection.reason.as_str()));
+        rows.rejected_legs.push(rejection.map(|rejection| rejection.leg));
+    }
+    rows
+}
+
+/// What the debited account gave, as a positive number.
+fn taken(amount: Money) -> Result<i64, Failure> {
+    amount.minor().checked_neg().ok_or(Failure::Invariant("an amount without an opposite"))
+}
+
+/// Both are on their way before the first answers, and both answers are awaited: one that is left behind would cost the connection.
+async fn write_main(
+    postings: WritePostings<'_>,
+    outcomes: RecordOutcomes<'_>,
+    db: &Connection,
+) -> Result<Option<Numbered>, DieselError> {
+    let (mut first, mut second) = (db, db);
+    let posting = async {
+        if postings.ids.is_empty() {
+            return Ok::<_, DieselError>(None);
+        }
+        let (base, at) = postings.get_result::<(i64, DateTime<Utc>)>(&mut first).await?;
+        Ok(Some(Numbered { base, at }))
+    };
+    let recording = async {
+        if outcomes.keys.is_empty() {
+            return Ok(0);
+        }
+        outcomes.execute(&mut second).await
+    };
+    let (numbered, recorded) = futures_util::join!(posting, recording);
+    let numbered = numbered?;
+    recorded?;
+    Ok(numbered)
+}
+
+statement! {
+    /// Locks accounts that nobody else holds, and reads them.
+    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed from lock_free_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// Which of these accounts there are, whoever holds them.
+    AccountsThere -> SqlUuid {
+        "select accounts_there("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// Waits for accounts, in the order of their ids, and locks them.
+    LockAccounts -> () {
+        "select from lock_accounts("
+        ids: Array<SqlUuid> = &'a [Uuid],
+    } ")"
+}
+
+statement! {
+    /// What became of these keys, if they were used.
+    RecordedOutcomes -> (Text, Text, Text, Bytea, Nullable<SqlUuid>, Nullable<Text>, Nullable<SmallInt>, Nullable<BigInt>, Nullable<Timestamptz>) {
+        "select owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, sequence, posted_at from recorded_outcomes("
+        owners: Array<Text> = &'a [&'a str],
+        ", " operations: Array<Text> = &'a [&'a str],
+        ", " keys: Array<Text> = &'a [&'a str],
+    } ")"
+}
+
+statement! {
+    /// Takes numbers and the time, writes transfers and entries, announces the range; answers the number before the first, and the time.
+    WritePostings -> (BigInt, Timestamptz) {
+        "with taken as (update head set sequence = sequence + " count: BigInt = i64,
+        " returning sequence - $1 as base, posted_at), announced as ( \
+             insert into outbox (first_sequence, last_sequence, committed_at) select base + 1, base + $1, posted_at from taken), posted as ( \
+             insert into transfers \
+                 (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
+             select t.id, taken.base + t.n, t.amount, taken.posted_at, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
+             from taken, unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
+        ", " amounts: Array<BigInt> = Vec<i64>,
+        ", " from_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " to_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " kinds: Array<Text> = Vec<&'static str>,
+        ", " references: Array<Text> = Vec<&'a str>,
+        ", " counterparties: Array<Text> = Vec<&'a str>,
+        ") with ordinality as t (id, amount, from_account, to_account, currency, kind, reference, counterparty, n)), booked as ( \
+             insert into entries (account_id, version, transfer_id, amount, balance, currency) \
+             select * from unnest(" entry_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " entry_versions: Array<BigInt> = Vec<i64>,
+        ", " entry_transfers: Array<SqlUuid> = Vec<Uuid>,
+        ", " entry_amounts: Array<BigInt> = Vec<i64>,
+        ", " entry_balances: Array<BigInt> = Vec<i64>,
+        ", " entry_currencies: Array<Text> = Vec<&'static str>,
+    } ")) select base, posted_at from taken"
+}
+
+statement! {
+    /// Writes what became of keys.
+    RecordOutcomes -> () {
+        "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) \
+         select statement_timestamp(), o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
+        ", " operations: Array<Text> = Vec<&'static str>,
+        ", " keys: Array<Text> = Vec<&'a str>,
+        ", " fingerprints: Array<Bytea> = Vec<&'a [u8]>,
+        ", " transfers: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        ", " rejections: Array<Nullable<Text>> = Vec<Option<&'static str>>,
+        ", " rejected_legs: Array<Nullable<SmallInt>> = Vec<Option<i16>>,
+    } ") as o"
+}
+
+/// A row of [`LockFreeAccounts`].
+#[derive(Debug, Queryable)]
+struct LockedRow {
+    id: Uuid,
+    owner: Option<String>,
+    purpose: String,
+    currency: String,
+    balance: i64,
+    floor: i64,
+    version: i64,
+    closed: bool,
+}
+
+impl LockedRow {
+    fn account(self) -> Option<Account> {
+        Some(Account {
+            id: self.id,
+            owner: self.owner,
+            purpose: Purpose::from_text(&self.purpose)?,
+            balance: Money::new(self.balance, self.currency.parse().ok()?),
+            floor: self.floor,
+            version: self.version,
+            closed: self.closed,
+        })
+    }
+}
+
+/// A row of [`RecordedOutcomes`].
+#[derive(Debug, Queryable)]
+struct KeyRow {
+    owner: String,
+    operation: String,
+    key: String,
+    fingerprint: Vec<u8>,
+    transfer_id: Option<Uuid>,
+    rejection: Option<String>,
+    rejected_leg: Option<i16>,
+    sequence: Option<i64>,
+    posted_at: Option<DateTime<Utc>>,
+}
+
+impl KeyRow {
+    fn recorded(self) -> Option<(Key, Recorded)> {
+        let outcome = match (self.transfer_id, self.rejection) {
+            (Some(id), _) => Outcome::Posted(Posted { id, sequence: self.sequence?, at: self.posted_at? }),
+            (None, Some(reason)) => {
+                Outcome::Rejected(Rejection { reason: Reason::from_text(&reason)?, leg: self.rejected_leg? })
+            }
+            (None, None) => return None,
+        };
+        let key = Key { owner: self.owner, operation: Kind::operation_from_text(&self.operation)?, key: self.key };
+        Some((key, Recorded { fingerprint: Fingerprint(self.fingerprint.try_into().ok()?), outcome }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

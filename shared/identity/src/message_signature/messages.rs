@@ -1,11 +1,12 @@
-//! Signed requests.
+//! Signed requests, and signed answers, so that the phone notices a forged balance.
 
 use crypto::b64;
 
 use super::base::{self, Covered, Lines, Params};
-use super::{ALG, COVERED_HEADERS, MAX_AGE, REQUEST_TAG, SignatureError, SignedHeaders};
+use super::{ALG, COVERED_HEADERS, MAX_AGE, REQUEST_TAG, RESPONSE_TAG, SignatureError, SignedHeaders};
 
-const PARAMETERS: [&str; 5] = ["created", "nonce", "keyid", "alg", "tag"];
+const REQUEST_PARAMETERS: [&str; 5] = ["created", "nonce", "keyid", "alg", "tag"];
+const RESPONSE_PARAMETERS: [&str; 3] = ["created", "alg", "tag"];
 /// 128 bits as base64url.
 const MIN_NONCE_CHARS: usize = 22;
 const MAX_NONCE_CHARS: usize = 64;
@@ -39,7 +40,7 @@ pub fn sign(
     let content_digest = (!parts.body.is_empty()).then(|| base::content_digest(parts.body));
     let texts = [("nonce", nonce), ("keyid", keyid), ("alg", ALG), ("tag", REQUEST_TAG)];
     let params = base::parameters(created, &texts)?;
-    let (signature_input, signature) = base::sign(key, lines(parts, content_digest.as_deref())?, params)?;
+    let (signature_input, signature) = base::sign(key, request_lines(parts, content_digest.as_deref())?, params)?;
     Ok(SignedHeaders { content_digest, signature_input, signature })
 }
 
@@ -54,7 +55,7 @@ pub struct Parsed {
 /// Reads the signature headers of a request. The next step is to find the key of [`Parsed::keyid`].
 pub fn parse(signature_input: &str, signature: &str) -> Result<Parsed, SignatureError> {
     let covered = base::parse(signature_input, signature)?;
-    let params = Params::exactly(&covered.params.params, &PARAMETERS)?;
+    let params = Params::exactly(&covered.params.params, &REQUEST_PARAMETERS)?;
     params.expect_alg_and_tag(REQUEST_TAG)?;
     let created = params.integer("created")?;
     let nonce = params.text("nonce")?.to_owned();
@@ -98,7 +99,7 @@ impl Parsed {
     /// Verifies the signature over the request as received.
     pub fn verify(&self, key: &[u8], parts: &RequestParts<'_>, now: i64) -> Result<(), SignatureError> {
         let digest = header(parts, "content-digest")?;
-        let values = self.covered.values(&lines(parts, digest.as_deref())?)?;
+        let values = self.covered.values(&request_lines(parts, digest.as_deref())?)?;
         match digest {
             Some(digest) => base::verify_digest(&digest, parts.body)?,
             None if parts.body.is_empty() => {}
@@ -116,7 +117,7 @@ impl std::fmt::Debug for Parsed {
 }
 
 /// Every component that the profile covers for this request, with its value (RFC 9421 §2.1, §2.2).
-fn lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Result<Lines, SignatureError> {
+fn request_lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Result<Lines, SignatureError> {
     let mut lines = Vec::with_capacity(4 + COVERED_HEADERS.len());
     let path = if parts.path.is_empty() { "/" } else { parts.path };
     for (name, value) in [
@@ -157,4 +158,62 @@ fn header(parts: &RequestParts<'_>, name: &str) -> Result<Option<String>, Signat
 fn authority(authority: &str) -> String {
     let lower = authority.to_ascii_lowercase();
     lower.strip_suffix(":443").map(str::to_owned).unwrap_or(lower)
+}
+
+/// The answer as it is sent or was received.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseParts<'a> {
+    /// The status code.
+    pub status: u16,
+    /// `Content-Type`, when there is one.
+    pub content_type: Option<&'a str>,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// Signs an answer. `request_signature` is the request's `Signature` header, which the answer is bound to.
+pub fn sign_response(
+    key: &[u8],
+    parts: &ResponseParts<'_>,
+    request_signature: &str,
+    created: i64,
+) -> Result<SignedHeaders, SignatureError> {
+    let content_digest = base::content_digest(parts.body);
+    let params = base::parameters(created, &[("alg", ALG), ("tag", RESPONSE_TAG)])?;
+    let (signature_input, signature) =
+        base::sign(key, response_lines(parts, &content_digest, request_signature)?, params)?;
+    Ok(SignedHeaders { content_digest: Some(content_digest), signature_input, signature })
+}
+
+/// Verifies that an answer is unaltered and belongs to the request with that `Signature`.
+pub fn verify_response(
+    key: &[u8],
+    parts: &ResponseParts<'_>,
+    headers: &SignedHeaders,
+    request_signature: &str,
+    now: i64,
+) -> Result<(), SignatureError> {
+    let covered = base::parse(&headers.signature_input, &headers.signature)?;
+    let params = Params::exactly(&covered.params.params, &RESPONSE_PARAMETERS)?;
+    params.expect_alg_and_tag(RESPONSE_TAG)?;
+    let created = params.integer("created")?;
+    let digest = headers.content_digest.as_deref().ok_or(SignatureError::DigestMissing)?;
+    let values = covered.values(&response_lines(parts, digest, request_signature)?)?;
+    base::verify_digest(digest, parts.body)?;
+    base::check_created(created, now)?;
+    covered.verify_mac(key, &values)
+}
+
+fn response_lines(
+    parts: &ResponseParts<'_>,
+    content_digest: &str,
+    request_signature: &str,
+) -> Result<Lines, SignatureError> {
+    let mut lines = vec![(base::component("@status", false)?, parts.status.to_string())];
+    if let Some(content_type) = parts.content_type {
+        lines.push((base::component("content-type", false)?, base::field_value(content_type)?));
+    }
+    lines.push((base::component("content-digest", false)?, base::field_value(content_digest)?));
+    lines.push((base::component("signature", true)?, base::field_value(request_signature)?));
+    Ok(lines)
 }
