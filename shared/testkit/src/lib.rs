@@ -11,4 +11,5 @@ pub mod partner;
 pub mod phone;
 pub mod pki;
 pub mod proxy;
+pub mod scene;
 pub mod server;

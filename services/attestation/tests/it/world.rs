@@ -1,6 +1,5 @@
 //! The service on real sockets with a real database, and phones to speak to it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +14,6 @@ use crypto::p256::SigningKey;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
 use identity::{Jwk, attested_answer, evidence, jose};
 use reqwest::header::HeaderMap;
-use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Running};
 use serde_json::{Value, json};
 use testkit::audit;
@@ -24,6 +22,7 @@ use testkit::database::TestDatabase;
 use testkit::phone::android::{self, AndroidPhone, DeviceProfile};
 use testkit::phone::ios::{self, IosPhone, IosProfile};
 use testkit::pki::Pki;
+use testkit::scene;
 use testkit::server;
 
 /// The OAuth client that the emulated app is.
@@ -58,14 +57,7 @@ impl Reply {
 impl World {
     /// For a client whose bodies drip.
     pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
-        let (public, internal) = (self.running.public, self.running.internal);
-        testkit::drip::Target {
-            public,
-            internal,
-            pki: &self.pki,
-            peer: "ledger",
-            id: "01890a5d-ac96-774b-bcce-b302099a8057",
-        }
+        scene::target(&self.running, &self.pki, "ledger", "01890a5d-ac96-774b-bcce-b302099a8057")
     }
 
     /// A service that trusts emulated phones.
@@ -186,30 +178,9 @@ impl World {
 
 /// The configuration of a development system.
 pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
-    let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let (public, internal) = (pki.public("attestation"), pki.internal("attestation"));
-    let url = "https://localhost".to_owned();
     let root = |name: &str| vec![pki.dir().join("attest").join(format!("{name}.crt"))];
     Config {
-        common: Common {
-            public: Some(Listener { listen, url: url.clone(), certificate: public.certificate, key: public.key }),
-            internal: Internal {
-                listen,
-                url,
-                certificate: internal.certificate,
-                key: internal.key,
-                ca: pki.internal_ca(),
-            },
-            database: Some(Database {
-                url_file: database.files.app.clone(),
-                migrator_url_file: None,
-                max_connections: 8,
-            }),
-            telemetry: Telemetry::default(),
-            exit_with_parent: false,
-            connections: 2048,
-            workers: Some(1),
-        },
+        common: scene::common("attestation", pki, database),
         keys: Keys {
             master_file: pki.secret("attestation-master"),
             generation: 1,

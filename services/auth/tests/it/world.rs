@@ -10,13 +10,13 @@ use crypto::p256::SigningKey;
 use crypto::password::Params;
 use identity::Jwk;
 use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
-use runtime::config::{Database, Internal, Listener, Telemetry};
 use runtime::{Clock as _, Common, Running};
 use serde_json::json;
 use testkit::audit;
 use testkit::clock::ManualClock;
 use testkit::database::TestDatabase;
 use testkit::pki::Pki;
+use testkit::scene;
 use testkit::server::{self, Server};
 
 use crate::draft::Reply;
@@ -41,20 +41,13 @@ pub(crate) struct World {
     address: SocketAddr,
     internal: SocketAddr,
     attestation: Option<Server>,
-    _running: Running,
+    running: Running,
 }
 
 impl World {
     /// For a client whose bodies drip.
     pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
-        let (public, internal) = (Some(self.address), self.internal);
-        testkit::drip::Target {
-            public,
-            internal,
-            pki: &self.pki,
-            peer: "ledger",
-            id: "01890a5d-ac96-774b-bcce-b302099a8057",
-        }
+        scene::target(&self.running, &self.pki, "ledger", "01890a5d-ac96-774b-bcce-b302099a8057")
     }
 
     pub(crate) async fn start() -> Self {
@@ -79,7 +72,7 @@ impl World {
             address: running.public.unwrap(),
             internal: running.internal,
             attestation: Some(attestation),
-            _running: running,
+            running,
             database,
             pki,
         }
@@ -144,33 +137,11 @@ async fn attestation(pki: &Pki, clock: Arc<ManualClock>) -> Server {
 }
 
 fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &SigningKey) -> Config {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let (public, internal) = (pki.public("auth"), pki.internal("auth"));
     let partner = Jwk::from(partner.public()).with_kid("partner-web-1");
     Config {
         common: Common {
-            public: Some(Listener {
-                listen: free,
-                url: ISSUER.into(),
-                certificate: public.certificate,
-                key: public.key,
-            }),
-            internal: Internal {
-                listen: free,
-                url: "https://localhost".into(),
-                certificate: internal.certificate,
-                key: internal.key,
-                ca: pki.internal_ca(),
-            },
-            database: Some(Database {
-                url_file: database.files.app.clone(),
-                migrator_url_file: None,
-                max_connections: 8,
-            }),
-            telemetry: Telemetry::default(),
-            exit_with_parent: false,
-            connections: 2048,
             workers: Some(2),
+            ..scene::reached(scene::common("auth", pki, database), scene::FREE, ISSUER)
         },
         attestation_url: attestation_url.into(),
         signing_key_file: pki.secret("auth-signing.pk8"),

@@ -20,10 +20,10 @@ use huskarl::grant::authorization_code::{AuthorizationCodeGrant, PendingState, S
 use huskarl_crypto_native::asymmetric::signer::{GenerateAlgorithm, PrivateKey};
 use openidconnect::IssuerUrl;
 use openidconnect::core::CoreProviderMetadata;
-use runtime::config::{Database, Internal, Listener, Telemetry};
-use runtime::{Common, Running, SystemClock};
+use runtime::{Running, SystemClock};
 use testkit::database::TestDatabase;
 use testkit::pki::Pki;
+use testkit::scene;
 
 use crate::browser::Browser;
 
@@ -148,25 +148,8 @@ pub(crate) fn scopes() -> Vec<String> {
 }
 
 fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) -> Config {
-    let (public, internal) = (pki.public("auth"), pki.internal("auth"));
-    let internal = Internal {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        url: "https://localhost".to_owned(),
-        certificate: internal.certificate,
-        key: internal.key,
-        ca: pki.internal_ca(),
-    };
-    let common = Common {
-        public: Some(Listener { listen, url: issuer.to_owned(), certificate: public.certificate, key: public.key }),
-        internal,
-        database: Some(Database { url_file: database.files.app.clone(), migrator_url_file: None, max_connections: 4 }),
-        telemetry: Telemetry::default(),
-        exit_with_parent: false,
-        connections: 2048,
-        workers: Some(1),
-    };
     Config {
-        common,
+        common: scene::reached(scene::common("auth", pki, database), listen, issuer),
         // Nobody is there: a client with a key of its own logs in whether or not attestation runs.
         attestation_url: "https://localhost:1".to_owned(),
         signing_key_file: pki.secret("auth-signing.pk8"),

@@ -1,10 +1,10 @@
 //! The scene: what every test needs, started for it alone.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -17,19 +17,18 @@ use broker::secrets::seal::{self, Writer};
 use chrono::Utc;
 use crypto::SecretString;
 use crypto::envelope::FileKek;
-use runtime::config::{Common, Database, Internal, Listener, Telemetry};
-use runtime::telemetry::{self, Sink};
 use runtime::{Clock, Running, Service};
 use serde_json::{Value, json};
 use testkit::clock::ManualClock;
 use testkit::database::TestDatabase;
 use testkit::partner::{self, Partner};
 use testkit::pki::Pki;
+use testkit::scene;
 use testkit::server::{self, Server};
 
 use crate::hostile::Hostile;
 
-pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) use testkit::scene::FREE as ANY;
 /// The secret that the broker keeps for the hostile upstream.
 pub(crate) const HOSTILE_SECRET: &str = "hostile_s3cret/with+odd=chars_0123456789";
 /// The secret of its webhooks.
@@ -37,14 +36,7 @@ pub(crate) const HOSTILE_WHSEC: &str = "whsec_hFi1h0QcJ+/eE0LS+Vb8ZqkXwTjNcMuYfB
 
 /// Everything that was logged by anything in this process.
 pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
-    static LOGGED: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
-    LOGGED.get_or_init(|| {
-        let memory: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let everything = Telemetry { log: "trace".to_owned(), ..Telemetry::default() };
-        let guard = telemetry::init_with("broker", &everything, Sink::Memory(Arc::clone(&memory))).unwrap();
-        std::mem::forget(guard);
-        memory
-    })
+    scene::logged("broker", "trace")
 }
 
 /// Hexadecimal, in lower case.
@@ -126,8 +118,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// For a client whose bodies drip.
     pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
-        let (public, internal) = (self.broker.public, self.broker.internal);
-        testkit::drip::Target { public, internal, pki: &self.pki, peer: "ledger", id: "sandbox-bank" }
+        scene::target(&self.broker, &self.pki, "ledger", "sandbox-bank")
     }
 
     /// Everything up, all secrets sealed as version 1.
@@ -311,7 +302,6 @@ fn configuration(
     hostile: &Hostile,
     silent: SocketAddr,
 ) -> Config {
-    let (public, internal) = (pki.public("broker"), pki.internal("broker"));
     let loopback = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     let at = |url: String| ProviderSettings {
         base_url: Some(url),
@@ -334,30 +324,7 @@ fn configuration(
         ("lost".to_owned(), ProviderSettings { name_servers: vec![silent], ..at("https://lost.example".to_owned()) }),
     ]);
     Config {
-        common: Common {
-            public: Some(Listener {
-                listen: ANY,
-                url: "https://localhost".to_owned(),
-                certificate: public.certificate,
-                key: public.key,
-            }),
-            internal: Internal {
-                listen: ANY,
-                url: "https://localhost".to_owned(),
-                certificate: internal.certificate,
-                key: internal.key,
-                ca: pki.internal_ca(),
-            },
-            database: Some(Database {
-                url_file: database.files.app.clone(),
-                migrator_url_file: None,
-                max_connections: 4,
-            }),
-            telemetry: Telemetry::default(),
-            exit_with_parent: false,
-            connections: 2048,
-            workers: Some(1),
-        },
+        common: scene::common("broker", pki, database),
         vault: Vault {
             kek_file: pki.secret("broker-kek"),
             floor_file: pki.dir().join("broker-floor"),

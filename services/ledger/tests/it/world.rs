@@ -1,7 +1,7 @@
 //! The scene: what every test needs, started for it alone.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,29 +10,21 @@ use crypto::SecretString;
 use ledger::config::{Config, Payouts, Posting};
 use ledger::{Ledger, MIGRATIONS};
 use reqwest::Method;
-use runtime::config::{Common, Database, Internal, Listener, Telemetry};
-use runtime::telemetry::{self, Sink};
 use runtime::{Clock, Running, SystemClock};
 use serde_json::{Value, json};
 use storage::Pool;
 use testkit::authority::{Authority, Reply, SyntheticPhone};
 use testkit::database::TestDatabase;
 use testkit::pki::Pki;
+use testkit::scene;
 use testkit::server::{self, Server};
 
-const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A valid IBAN.
 pub(crate) const IBAN: &str = "DE89370400440532013000";
 
 /// Everything that was logged by anything in this process.
 pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
-    static LOGGED: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
-    LOGGED.get_or_init(|| {
-        let memory: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let sink = Sink::Memory(Arc::clone(&memory));
-        std::mem::forget(telemetry::init_with("ledger", &Telemetry::default(), sink).unwrap());
-        memory
-    })
+    scene::logged("ledger", "info")
 }
 
 /// What the broker was asked, and what it answers.
@@ -108,7 +100,8 @@ impl Broker {
                 }),
             );
         });
-        let server = Server::start(ANY, &pki.internal("broker"), Some(&pki.internal_ca()), routes).await.unwrap();
+        let server =
+            Server::start(scene::FREE, &pki.internal("broker"), Some(&pki.internal_ca()), routes).await.unwrap();
         Self { server, asked, answers }
     }
 
@@ -137,14 +130,7 @@ pub(crate) struct World {
 impl World {
     /// For a client whose bodies drip.
     pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
-        let (public, internal) = (self.ledger.public, self.ledger.internal);
-        testkit::drip::Target {
-            public,
-            internal,
-            pki: &self.pki,
-            peer: "broker",
-            id: "01890a5d-ac96-774b-bcce-b302099a8057",
-        }
+        scene::target(&self.ledger, &self.pki, "broker", "01890a5d-ac96-774b-bcce-b302099a8057")
     }
 
     pub(crate) async fn start() -> Self {
@@ -316,34 +302,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F)
 }
 
 fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, broker: &Broker) -> Config {
-    let (public, internal) = (pki.public("ledger"), pki.internal("ledger"));
     // Signatures cover the port, so it must be known before the service starts.
-    let listen = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
+    let listen = TcpListener::bind(scene::FREE).unwrap().local_addr().unwrap();
+    let url = format!("https://localhost:{}", listen.port());
     Config {
-        common: Common {
-            public: Some(Listener {
-                listen,
-                url: format!("https://localhost:{}", listen.port()),
-                certificate: public.certificate,
-                key: public.key,
-            }),
-            internal: Internal {
-                listen: ANY,
-                url: "https://localhost".to_owned(),
-                certificate: internal.certificate,
-                key: internal.key,
-                ca: pki.internal_ca(),
-            },
-            database: Some(Database {
-                url_file: database.files.app.clone(),
-                migrator_url_file: None,
-                max_connections: 4,
-            }),
-            telemetry: Telemetry::default(),
-            exit_with_parent: false,
-            connections: 2048,
-            workers: Some(1),
-        },
+        common: scene::reached(scene::common("ledger", pki, database), listen, &url),
         auth_url: authority.auth_url(),
         attestation_url: authority.attestation_url(),
         broker_url: broker.server.url(),

@@ -1,0 +1,64 @@
+//! What every service's test scene has in common: where it listens, what it may see of the database, who drips at it, what was logged.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use runtime::Running;
+use runtime::config::{Common, Database, Internal, Listener, Telemetry};
+use runtime::telemetry::{self, Sink};
+
+use crate::database::TestDatabase;
+use crate::drip::Target;
+use crate::pki::Pki;
+
+/// A port that is free, on this machine only.
+pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A service on two free ports with its certificates and its own database.
+pub fn common(service: &str, pki: &Pki, database: &TestDatabase) -> Common {
+    let (public, internal) = (pki.public(service), pki.internal(service));
+    let url = "https://localhost".to_owned();
+    Common {
+        public: Some(Listener { listen: FREE, url: url.clone(), certificate: public.certificate, key: public.key }),
+        internal: Internal {
+            listen: FREE,
+            url,
+            certificate: internal.certificate,
+            key: internal.key,
+            ca: pki.internal_ca(),
+        },
+        database: Some(Database { url_file: database.files.app.clone(), migrator_url_file: None, max_connections: 8 }),
+        telemetry: Telemetry::default(),
+        exit_with_parent: false,
+        connections: 2048,
+        workers: Some(1),
+    }
+}
+
+/// The same with a public listener that has this address, and that the world reaches under `url`.
+pub fn reached(common: Common, listen: SocketAddr, url: &str) -> Common {
+    let public = common.public.map(|public| Listener { listen, url: url.to_owned(), ..public });
+    Common { public, ..common }
+}
+
+/// The listeners of a running service, for a client that speaks by hand; inside as the workload `peer`. `id` stands for `{…}` in paths.
+pub fn target<'a>(running: &Running, pki: &'a Pki, peer: &'a str, id: &'a str) -> Target<'a> {
+    Target { public: running.public, internal: running.internal, pki, peer, id }
+}
+
+/// Everything that is logged from now on by anything in this process, at this level (as `RUST_LOG` has it).
+///
+/// # Panics
+///
+/// Somebody else logs already.
+pub fn logged(service: &'static str, level: &str) -> &'static Arc<Mutex<Vec<u8>>> {
+    static LOGGED: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    LOGGED.get_or_init(|| {
+        let memory: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let telemetry = Telemetry { log: level.to_owned(), ..Telemetry::default() };
+        let guard = telemetry::init_with(service, &telemetry, Sink::Memory(Arc::clone(&memory)));
+        assert!(guard.is_ok(), "somebody else logs already");
+        std::mem::forget(guard);
+        memory
+    })
+}
