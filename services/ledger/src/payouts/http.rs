@@ -8,7 +8,7 @@ use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
 use defense::{Caller, IdempotencyKey, Peer, answer, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::history::Word;
 use super::{events, order, store};
@@ -22,10 +22,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let ordered = order::order(&state, &caller.subject, key.as_str(), request).await;
-    let (payout, replayed) = ordered.map_err(|error| error.told(&caller))?;
-    Ok(created(&payout, replayed))
+) -> Result<HttpResponse, Error> {
+    let (result, replayed) = order::order(&state, &caller.subject, key.as_str(), request).await?;
+    Ok(created(&result, replayed))
 }
 
 /// `GET /v1/payouts/{id}`.
@@ -33,13 +32,12 @@ pub async fn get(
     caller: Caller<AccountsRead>,
     path: web::Path<Id>,
     state: web::Data<State>,
-) -> Result<web::Json<Payout>, Problem> {
+) -> Result<web::Json<Payout>, Error> {
     let (owner, id) = (caller.subject.as_str(), path.uuid());
     let row = storage::subject_transaction(&state.pool, "payouts.get", owner, async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
     })
-    .await
-    .map_err(|error| error.told(&caller))?;
+    .await?;
     Ok(web::Json(row.wire()?))
 }
 
@@ -48,9 +46,9 @@ pub async fn post_event(
     _broker: Peer<Broker>,
     ApiJson(event): ApiJson<PayoutEvent>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
-    let (payout, replayed) =
+    let (result, replayed) =
         events::take(&state, &event.provider, event.payout_id.uuid(), event.status, Word::Event).await?;
-    Ok(answer(StatusCode::OK, &payout.wire()?, replayed))
+    Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

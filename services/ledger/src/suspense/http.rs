@@ -5,9 +5,10 @@ use api::Id;
 use api::internal::{Allocate, SuspensePage, SuspenseQuery};
 use api::service::Operator;
 use defense::{Peer, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::{allocate, list};
+use crate::error::Error;
 use crate::state::State;
 
 /// `GET /internal/v1/suspense`.
@@ -15,7 +16,7 @@ pub async fn list(
     _operator: Peer<Operator>,
     query: web::Query<SuspenseQuery>,
     state: web::Data<State>,
-) -> Result<web::Json<SuspensePage>, Problem> {
+) -> Result<web::Json<SuspensePage>, Error> {
     Ok(web::Json(list::page(&state, &query).await?))
 }
 
@@ -25,7 +26,7 @@ pub async fn allocate(
     item: web::Path<Id>,
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let (transfer, replayed) = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
-    Ok(created(&transfer, replayed))
+) -> Result<HttpResponse, Error> {
+    let (result, replayed) = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
+    Ok(created(&result, replayed))
 }

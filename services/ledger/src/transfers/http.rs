@@ -5,7 +5,7 @@ use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
 use defense::{Caller, IdempotencyKey, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
@@ -17,10 +17,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let posted = post::post(&state, &caller.subject, key.as_str(), request).await;
-    let (transfer, replayed) = posted.map_err(|error| error.told(&caller))?;
-    Ok(created(&transfer, replayed))
+) -> Result<HttpResponse, Error> {
+    let (result, replayed) = post::post(&state, &caller.subject, key.as_str(), request).await?;
+    Ok(created(&result, replayed))
 }
 
 /// `GET /v1/transfers/{id}`.
@@ -28,12 +27,11 @@ pub async fn get(
     caller: Caller<AccountsRead>,
     path: web::Path<Id>,
     state: web::Data<State>,
-) -> Result<web::Json<Transfer>, Problem> {
+) -> Result<web::Json<Transfer>, Error> {
     let id = path.uuid();
     let row = storage::subject_transaction(&state.pool, "transfers.get", &caller.subject, async |db| {
         store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
     })
-    .await
-    .map_err(|error| error.told(&caller))?;
+    .await?;
     Ok(web::Json(row.wire()?))
 }
