@@ -31,6 +31,7 @@ pub mod error;
 pub mod exchanges;
 pub mod input;
 pub mod invariants;
+pub mod once;
 pub mod page;
 pub mod payouts;
 pub mod posting;

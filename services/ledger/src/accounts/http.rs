@@ -10,6 +10,7 @@ use runtime::ApiJson;
 
 use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/accounts`.
@@ -19,7 +20,7 @@ pub async fn post(
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = open::open(&state, &caller.subject, key.as_str(), &request).await?;
+    let Once { result, replayed } = open::open(&state, &caller.subject, key.as_str(), &request).await?;
     Ok(created(&result.wire()?, replayed))
 }
 

@@ -8,6 +8,7 @@ use runtime::ApiJson;
 
 use super::post;
 use crate::error::Error;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /internal/v1/deposits`.
@@ -16,6 +17,6 @@ pub async fn post(
     ApiJson(deposit): ApiJson<Deposit>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = post::post(&state, &deposit).await?;
+    let Once { result, replayed } = post::post(&state, &deposit).await?;
     Ok(created(&result, replayed))
 }

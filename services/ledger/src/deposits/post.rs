@@ -6,13 +6,14 @@ use api::transfers::Transfer;
 
 use crate::error::Error;
 use crate::input;
+use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{Arrival, alarm};
 use crate::transfers::post::shown;
 
-/// The transfer, and whether it was there before. It is to the suspense account if the wanted one cannot take it.
-pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), Error> {
+/// The transfer. It is to the suspense account if the wanted one cannot take it.
+pub async fn post(state: &State, deposit: &Deposit) -> Result<Once<Transfer>, Error> {
     let provider = provider(&deposit.provider)?;
     let event_id = event_id(&deposit.event_id)?;
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;

@@ -1,6 +1,6 @@
 //! Sells an amount of one account's currency for the other's.
 
-use api::exchanges::PostExchange;
+use api::exchanges::{Exchange, PostExchange};
 use money::{Currency, Money, MoneyError, Rounding};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::store::{self, Known};
 use crate::accounts;
 use crate::error::Error;
 use crate::input::{self, time, wire};
+use crate::once::Once;
 use crate::posting::{
     self, Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
     system_account,
@@ -21,7 +22,7 @@ use crate::state::State;
 const FROM: i16 = 0;
 const TO: i16 = 3;
 
-/// The exchange, and whether it was there before.
+/// The exchange.
 ///
 /// What is refused for what was asked or for what the books say is recorded under the key, like a rejection of the fold, and never judged
 /// again. What could not be judged (no rates, or none of a usable day) is not decided: the same key may come back.
@@ -30,31 +31,26 @@ pub async fn exchange(
     subject: &str,
     key: &str,
     request: &PostExchange,
-) -> Result<(api::exchanges::Exchange, bool), Error> {
+) -> Result<Once<Exchange>, Error> {
     let sold = input::positive(&request.amount)?;
     let fingerprint = fingerprint(request, sold);
     // A repetition needs no rate, and today's would be another one.
-    if let Some(known) = known(state, subject, key, fingerprint).await? {
-        return Ok((known, true));
+    if let Some(result) = known(state, subject, key, fingerprint).await? {
+        return Ok(Once { result, replayed: true });
     }
     let judged = judge(state, subject, request.to_account.uuid(), sold).await?;
     let receipt = posting::post(&state.committer, order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
-        Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
+        Ok(deal) if !receipt.replayed => Ok(Once { result: shown(&deal, receipt.posted), replayed: false }),
         // The other one was faster, at the rate that it was given.
         _ => match known(state, subject, key, fingerprint).await? {
-            Some(known) => Ok((known, true)),
+            Some(result) => Ok(Once { result, replayed: true }),
             None => Err(Unanswered::Unknown.into()),
         },
     }
 }
 
-async fn known(
-    state: &State,
-    subject: &str,
-    key: &str,
-    fingerprint: Fingerprint,
-) -> Result<Option<api::exchanges::Exchange>, Error> {
+async fn known(state: &State, subject: &str, key: &str, fingerprint: Fingerprint) -> Result<Option<Exchange>, Error> {
     let known = storage::subject_transaction(&state.pool, "exchanges.known", subject, async |db| {
         store::known(db, subject, key).await
     });
@@ -135,8 +131,8 @@ fn fingerprint(request: &PostExchange, sold: Money) -> Fingerprint {
     ])
 }
 
-fn shown(deal: &Deal, posted: Posted) -> api::exchanges::Exchange {
-    api::exchanges::Exchange {
+fn shown(deal: &Deal, posted: Posted) -> Exchange {
+    Exchange {
         id: posted.id.into(),
         sequence: posted.sequence,
         sold: wire(deal.sold),

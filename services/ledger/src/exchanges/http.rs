@@ -8,6 +8,7 @@ use runtime::ApiJson;
 
 use super::exchange::exchange;
 use crate::error::Error;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/exchanges`.
@@ -17,6 +18,6 @@ pub async fn post(
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = exchange(&state, &caller.subject, key.as_str(), &request).await?;
+    let Once { result, replayed } = exchange(&state, &caller.subject, key.as_str(), &request).await?;
     Ok(created(&result, replayed))
 }

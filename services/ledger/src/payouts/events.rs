@@ -11,6 +11,7 @@ use super::history::{Step, Word, next_step};
 use super::store::{self, Payout, Told};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
+use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{self, Arrival};
@@ -21,14 +22,14 @@ const OWNER: &str = "house";
 /// Settling, paying late and returning are the longest way; a word that raced with another one starts again.
 const MAX_STEPS: usize = 8;
 
-/// Takes the word of `provider` on a payout. Tells whether the books had said the same before.
+/// Takes the word of `provider` on a payout. It is replayed if the books had said the same before.
 pub async fn take(
     state: &State,
     provider: &str,
     payout: Uuid,
     outcome: PayoutOutcome,
     word: Word,
-) -> Result<(Payout, bool), Error> {
+) -> Result<Once<Payout>, Error> {
     let mut replayed = true;
     for attempt in 0..MAX_STEPS {
         let row = read(state, payout).await?;
@@ -42,7 +43,7 @@ pub async fn take(
         }
         let step = match next_step(row.standing()?, row.paid_late_by.is_some(), row.returned_by.is_some(), outcome) {
             Ok(Some(step)) => step,
-            Ok(None) => return Ok((row, replayed)),
+            Ok(None) => return Ok(Once { result: row, replayed }),
             Err(_) => {
                 alarm::raise(Alarm::Contradiction, payout, provider);
                 return Err(Error::Contradiction);

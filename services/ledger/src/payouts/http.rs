@@ -14,6 +14,7 @@ use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/payouts`.
@@ -23,7 +24,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = order::order(&state, &caller.subject, key.as_str(), request).await?;
+    let Once { result, replayed } = order::order(&state, &caller.subject, key.as_str(), request).await?;
     Ok(created(&result, replayed))
 }
 
@@ -48,7 +49,7 @@ pub async fn post_event(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
-    let (result, replayed) =
+    let Once { result, replayed } =
         events::take(&state, &event.provider, event.payout_id.uuid(), event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

@@ -5,11 +5,12 @@ use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use super::{iban, store};
 use crate::error::Error;
 use crate::input::{self, time, wire};
+use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
-/// The payout as it was when it was ordered, and whether it was there before.
-pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout) -> Result<(Payout, bool), Error> {
+/// The payout as it was when it was ordered.
+pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout) -> Result<Once<Payout>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
     let Creditor { name, iban } = &request.creditor;
@@ -52,7 +53,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         other => other,
     })?;
     state.payouts.notify_one();
-    let payout = Payout {
+    let result = Payout {
         id: receipt.posted.id.into(),
         from_account: request.from_account,
         amount: wire(amount),
@@ -61,5 +62,5 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         status: PayoutStatus::Pending,
         created_at: time(receipt.posted.at),
     };
-    Ok((payout, receipt.replayed))
+    Ok(Once { result, replayed: receipt.replayed })
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::store;
 use crate::error::{Error, Resource};
+use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::transfers::post::shown;
@@ -12,12 +13,12 @@ use crate::transfers::post::shown;
 /// Whose keys these are.
 const OWNER: &str = "operator";
 
-/// The transfer, and whether it was there before. A refusal stands in the audit log and is judged anew the next time.
-pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+/// The transfer. A refusal stands in the audit log and is judged anew the next time.
+pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<Once<Transfer>, Error> {
     let outcome = post(state, item, account).await;
     match &outcome {
-        Ok((transfer, replayed)) => {
-            let (outcome, transfer) = ("allocated", transfer.id);
+        Ok(Once { result, replayed }) => {
+            let (outcome, transfer) = ("allocated", result.id);
             runtime::audit!("suspense", outcome, peer = OWNER, %item, %account, %transfer, replayed);
         }
         Err(error) => {
@@ -27,7 +28,7 @@ pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<(Trans
     outcome
 }
 
-async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+async fn post(state: &State, item: Uuid, account: Uuid) -> Result<Once<Transfer>, Error> {
     let mut db = storage::connection(&state.poster).await?;
     let row = store::find(&mut db, item).await?.ok_or(Error::Missing(Resource::SuspenseItem))?;
     drop(db);

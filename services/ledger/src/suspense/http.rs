@@ -9,6 +9,7 @@ use runtime::ApiJson;
 
 use super::{allocate, list};
 use crate::error::Error;
+use crate::once::Once;
 use crate::state::State;
 
 /// `GET /internal/v1/suspense`.
@@ -27,6 +28,6 @@ pub async fn allocate(
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
+    let Once { result, replayed } = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
     Ok(created(&result, replayed))
 }

@@ -9,6 +9,7 @@ use runtime::ApiJson;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/transfers`.
@@ -18,7 +19,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let (result, replayed) = post::post(&state, &caller.subject, key.as_str(), request).await?;
+    let Once { result, replayed } = post::post(&state, &caller.subject, key.as_str(), request).await?;
     Ok(created(&result, replayed))
 }
 

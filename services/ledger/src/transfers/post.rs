@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::input::{self, time, wire};
+use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Receipt};
 use crate::state::State;
 
-/// The transfer, and whether it was there before.
-pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer) -> Result<(Transfer, bool), Error> {
+/// The transfer.
+pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer) -> Result<Once<Transfer>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
     let (from, to) = (request.from_account.uuid(), request.to_account.uuid());
@@ -36,9 +37,9 @@ pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer
     Ok(shown(&receipt, from, to, amount, request.reference))
 }
 
-/// A transfer of two legs as its sender sees it, and whether it was there before.
-pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: String) -> (Transfer, bool) {
-    let transfer = Transfer {
+/// A transfer of two legs as its sender sees it.
+pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: String) -> Once<Transfer> {
+    let result = Transfer {
         id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
         from_account: from.into(),
@@ -47,5 +48,5 @@ pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: 
         reference,
         posted_at: time(receipt.posted.at),
     };
-    (transfer, receipt.replayed)
+    Once { result, replayed: receipt.replayed }
 }
