@@ -29,6 +29,7 @@ pub mod config;
 pub mod deposits;
 pub mod error;
 pub mod exchanges;
+pub mod ids;
 pub mod input;
 pub mod invariants;
 pub mod once;

@@ -10,6 +10,7 @@ use runtime::ApiJson;
 
 use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
 use crate::once::Once;
 use crate::state::State;
 
@@ -20,7 +21,7 @@ pub async fn post(
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = open::open(&state, &caller.subject, key.as_str(), &request).await?;
+    let Once { result, replayed } = open::open(&state, &Subject::of(&caller.subject), &key.into(), &request).await?;
     Ok(created(&result.wire()?, replayed))
 }
 
@@ -30,7 +31,7 @@ pub async fn list(
     query: web::Query<PageQuery>,
     state: web::Data<State>,
 ) -> Result<web::Json<AccountPage>, Error> {
-    Ok(web::Json(list::list(&state, &caller.subject, &query).await?))
+    Ok(web::Json(list::list(&state, &Subject::of(&caller.subject), &query).await?))
 }
 
 /// `GET /v1/accounts/{id}`.
@@ -39,8 +40,8 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Account>, Error> {
-    let (owner, id) = (caller.subject.as_str(), path.uuid());
-    let row = storage::subject_transaction(&state.pool, "accounts.get", owner, async |db| {
+    let (owner, id) = (&Subject::of(&caller.subject), path.into_inner().into());
+    let row = storage::subject_transaction(&state.pool, "accounts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Account))
     })
     .await?;
@@ -54,5 +55,5 @@ pub async fn entries(
     query: web::Query<PageQuery>,
     state: web::Data<State>,
 ) -> Result<web::Json<EntryPage>, Error> {
-    Ok(web::Json(statement::page(&state, &caller.subject, path.uuid(), &query).await?))
+    Ok(web::Json(statement::page(&state, &Subject::of(&caller.subject), path.into_inner().into(), &query).await?))
 }

@@ -8,6 +8,7 @@ use runtime::ApiJson;
 
 use super::exchange::exchange;
 use crate::error::Error;
+use crate::ids::Subject;
 use crate::once::Once;
 use crate::state::State;
 
@@ -18,6 +19,6 @@ pub async fn post(
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = exchange(&state, &caller.subject, key.as_str(), &request).await?;
+    let Once { result, replayed } = exchange(&state, &Subject::of(&caller.subject), &key.into(), &request).await?;
     Ok(created(&result, replayed))
 }

@@ -14,6 +14,7 @@ use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
 use crate::once::Once;
 use crate::state::State;
 
@@ -24,7 +25,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = order::order(&state, &caller.subject, key.as_str(), request).await?;
+    let Once { result, replayed } = order::order(&state, &Subject::of(&caller.subject), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 
@@ -34,8 +35,8 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Payout>, Error> {
-    let (owner, id) = (caller.subject.as_str(), path.uuid());
-    let row = storage::subject_transaction(&state.pool, "payouts.get", owner, async |db| {
+    let (owner, id) = (&Subject::of(&caller.subject), path.into_inner().into());
+    let row = storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
     })
     .await?;
@@ -50,6 +51,6 @@ pub async fn post_event(
 ) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
     let Once { result, replayed } =
-        events::take(&state, &event.provider, event.payout_id.uuid(), event.status, Word::Event).await?;
+        events::take(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

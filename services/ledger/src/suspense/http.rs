@@ -28,6 +28,7 @@ pub async fn allocate(
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
+    let Once { result, replayed } =
+        allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
     Ok(created(&result, replayed))
 }

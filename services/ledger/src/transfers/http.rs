@@ -9,6 +9,7 @@ use runtime::ApiJson;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
 use crate::once::Once;
 use crate::state::State;
 
@@ -19,7 +20,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = post::post(&state, &caller.subject, key.as_str(), request).await?;
+    let Once { result, replayed } = post::post(&state, &Subject::of(&caller.subject), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 
@@ -29,7 +30,7 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Transfer>, Error> {
-    let id = path.uuid();
+    let id = path.into_inner().into();
     let row = storage::subject_transaction(&state.pool, "transfers.get", &caller.subject, async |db| {
         store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
     })
