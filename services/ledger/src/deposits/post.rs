@@ -46,6 +46,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<Once<Transfer>, Er
 }
 
 /// An event id that can be a key.
+// Text: what is looked at before it is one.
 pub fn event_id(id: &str) -> Result<EventId, Error> {
     let good = (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if good {

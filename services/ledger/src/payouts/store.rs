@@ -138,7 +138,7 @@ pub(super) const QUEUE: Queue = Queue {
 pub(super) async fn submitted(
     db: &mut Connection,
     id: PayoutId,
-    partner_id: &str,
+    partner_id: &str, // Text: as it came.
     ask_at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     diesel::sql_query(
