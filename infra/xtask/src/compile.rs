@@ -22,12 +22,12 @@ impl Programs {
 }
 
 /// Builds with one visible line and cargo's own progress.
-pub(crate) fn build(run: &mut Run, what: &str, arguments: &[&str]) -> Result<Programs> {
+pub(crate) fn build(run: &mut Run, what: &str, arguments: &[String]) -> Result<Programs> {
     preflight::run()?;
     let began = Instant::now();
     println!("building {what} …");
-    let arguments = ["build", "--locked", "--message-format=json-render-diagnostics"].iter().chain(arguments);
-    let arguments: Vec<String> = arguments.map(|&argument| argument.to_owned()).collect();
+    let build = ["build", "--locked", "--message-format=json-render-diagnostics"].map(str::to_owned);
+    let arguments: Vec<String> = build.iter().chain(arguments).cloned().collect();
     let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
     let number = run.begin_task("cargo", Path::new("cargo"), &arguments, &task)?;
     let messages = BufReader::new(run.output_of(number)?);

@@ -4,9 +4,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 use ladder::{Durability, Mode};
+use system::system;
 
 use crate::options::Options;
-use crate::stack::LISTENERS;
 use crate::{database, place, preflight};
 
 pub(crate) fn run(options: &Options) {
@@ -53,7 +53,8 @@ fn version(tool: &str) -> Result<String, String> {
 }
 
 fn ports() -> Result<String, String> {
-    let taken: Vec<String> = LISTENERS
+    let listeners = system().map_err(|error| error.to_string())?.listeners();
+    let taken: Vec<String> = listeners
         .iter()
         .filter(|(_, port)| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, *port)).is_err())
         .map(|(name, port)| format!("{port} ({name})"))

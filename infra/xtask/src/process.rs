@@ -271,8 +271,18 @@ mod tests {
     #[test]
     fn a_task_is_ended_with_its_children() {
         let mut run = begin();
-        run.begin_task("task", Path::new("sh"), &shell("sleep 100 & sleep 100"), &Task::default()).unwrap();
+        let file = run.directory().with_extension("children");
+        let script = format!("sleep 100 & first=$!; sleep 100 & echo $first $! > '{}'; wait", file.display());
+        run.begin_task("task", Path::new("sh"), &shell(&script), &Task::default()).unwrap();
+        let written = || std::fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n'));
+        let children = interrupt::wait(Some(Duration::from_secs(5)), || Ok(written())).unwrap().unwrap();
+        let children: Vec<i32> = children.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+        let lives = |pid: &i32| rustix::process::test_kill_process(Pid::from_raw(*pid).unwrap()).is_ok();
+        assert!(children.len() == 2 && children.iter().all(lives), "{children:?}");
         run.end();
+        let gone = interrupt::wait(Some(Duration::from_secs(5)), || Ok((!children.iter().any(lives)).then_some(())));
+        std::fs::remove_file(&file).unwrap();
+        assert!(gone.unwrap().is_some(), "{children:?} outlived the task");
     }
 
     #[test]

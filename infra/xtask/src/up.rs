@@ -1,9 +1,10 @@
 //! `cargo xtask up`: the system kept running on fixed ports.
 
 use anyhow::Result;
+use system::system;
 
 use crate::options::Options;
-use crate::stack::{Kind, SERVICES, Stack};
+use crate::stack::{Kind, Stack};
 use crate::stop::Stop;
 use crate::{interrupt, place};
 
@@ -29,8 +30,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn print_table(stack: &Stack) -> Result<()> {
     println!("\nREDOUBT is up; Ctrl-C stops it\n");
-    for service in SERVICES {
-        println!("  {service:<12} {}", stack.url(service)?);
+    for service in &system()?.services {
+        println!("  {:<12} {}", service.name, stack.url(&service.name)?);
     }
     println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");

@@ -26,11 +26,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SanType,
     SignatureAlgorithm, date_time_ymd,
 };
-
-/// Who has a certificate of the public authority: the services with a public listener, the sandbox partner and a web client.
-pub const PUBLIC: [&str; 6] = ["auth", "attestation", "ledger", "broker", "partner", "partner-web"];
-/// Who has an internal identity.
-pub const INTERNAL: [&str; 6] = ["auth", "attestation", "ledger", "broker", "operator", "partner"];
+use system::system;
 
 /// Certificate and private key of one party, as files.
 #[derive(Clone, Debug)]
@@ -151,11 +147,13 @@ impl Pki {
             GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
             GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(IpAddr::V6(Ipv6Addr::LOCALHOST), 128)),
         ];
-        let names = ["localhost", "example", "test"].into_iter().chain(PUBLIC);
+        // The services with a public listener, and whoever else stands in the table of the system.
+        let parties = system()?.public_certificates.iter().map(String::as_str);
+        let names = ["localhost", "example", "test"].into_iter().chain(parties.clone());
         constraints.extend(names.map(|name| GeneralSubtree::DnsName(name.to_owned())));
         let constraints = NameConstraints { permitted_subtrees: constraints, excluded_subtrees: vec![] };
         let issuer = self.authority("public-ca", "Redoubt development public CA", Some(constraints))?;
-        for name in PUBLIC {
+        for name in parties {
             let mut names = vec![
                 SanType::DnsName(Ia5String::try_from("localhost")?),
                 SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -169,7 +167,7 @@ impl Pki {
 
     fn internal_certificates(&self) -> Result<()> {
         let issuer = self.authority("internal-ca", "Redoubt development internal CA", None)?;
-        for name in INTERNAL {
+        for name in &system()?.workloads {
             let names = vec![
                 SanType::URI(Ia5String::try_from(format!("spiffe://redoubt/{name}"))?),
                 SanType::DnsName(Ia5String::try_from("localhost")?),

@@ -4,20 +4,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
+use system::{Service, system};
 
 use super::Complaints;
 use crate::process::Run;
-use crate::stack::SERVICES;
 use crate::{compile, place, stack};
 
 pub(super) fn run(fix: bool) -> Result<Complaints> {
     let mut run = Run::of("check")?;
-    let programs = compile::build(&mut run, "the services, for what they generate", &stack::PROGRAMS)?;
+    let programs = compile::build(&mut run, "the services, for what they generate", &stack::programs()?)?;
     let mut complaints = Vec::new();
-    for service in SERVICES {
-        let file = place::root().join("services").join(service).join("openapi.json");
-        let output = Command::new(programs.path(service)?).arg("openapi").stdin(Stdio::null()).output()?;
-        ensure!(output.status.success(), "`{service} openapi` failed");
+    for Service { name, .. } in &system()?.services {
+        let file = place::root().join("services").join(name).join("openapi.json");
+        let output = Command::new(programs.path(name)?).arg("openapi").stdin(Stdio::null()).output()?;
+        ensure!(output.status.success(), "`{name} openapi` failed");
         let text = String::from_utf8(output.stdout)?;
         if fix {
             std::fs::write(&file, &text)?;

@@ -1,32 +1,10 @@
-//! Who may depend on whom: the one table, held against `cargo metadata`; and what may not be in the tree at all.
+//! Who may depend on whom: the table in `infra/system.toml`, held against `cargo metadata`; and what may not be in the tree at all.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use system::system;
 
 use super::{Complaints, cargo_output};
-
-/// Every crate of the workspace and the crates of the workspace that its own code may use. A crate that is not here needs an
-/// ADR first. No service stands in any list but e2e's absence of them: services meet over HTTP only.
-const MAY_USE: [(&str, &[&str]); 16] = [
-    ("money", &[]),
-    ("api", &[]),
-    ("crypto", &[]),
-    ("identity", &["money", "api", "crypto"]),
-    ("storage", &["money", "api", "crypto"]),
-    ("runtime", &["money", "api", "crypto", "identity", "storage"]),
-    ("defense", &["money", "api", "crypto", "identity", "storage", "runtime"]),
-    ("auth", SERVICE),
-    ("attestation", SERVICE),
-    ("ledger", SERVICE),
-    ("broker", SERVICE),
-    ("mobile-sdk", &["money", "api", "crypto", "identity"]),
-    ("testkit", &["money", "api", "crypto", "identity", "storage", "runtime", "mobile-sdk", "ladder"]),
-    ("e2e", &["money", "api", "crypto", "identity", "mobile-sdk", "testkit"]),
-    ("ladder", &[]),
-    ("xtask", &["ladder"]),
-];
-
-const SERVICE: &[&str] = &["money", "api", "crypto", "identity", "storage", "runtime", "defense"];
 
 /// What tests may use besides.
 const TESTS_MAY_USE: &[&str] = &["testkit"];
@@ -62,15 +40,15 @@ fn directions(metadata: &Value) -> Result<Complaints> {
     let mut complaints = Vec::new();
     for package in packages {
         let name = name(package)?;
-        let Some((_, may_use)) = MAY_USE.iter().find(|(known, _)| *known == name) else {
-            complaints.push(format!("{name} has no place in the table of crates (infra/xtask/src/check/graph.rs)"));
+        let Some(may_use) = system()?.crates.get(name) else {
+            complaints.push(format!("{name} has no place in the table of crates (infra/system.toml)"));
             continue;
         };
         for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
             let used = self::name(dependency)?;
             let ours = dependency.get("path").is_some_and(Value::is_string);
             let in_tests = dependency.get("kind").is_some_and(|kind| kind == "dev") && TESTS_MAY_USE.contains(&used);
-            if ours && !may_use.contains(&used) && !in_tests {
+            if ours && !may_use.iter().any(|known| known == used) && !in_tests {
                 complaints.push(format!("{name} must not depend on {used}"));
             }
         }

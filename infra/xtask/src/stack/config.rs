@@ -1,12 +1,15 @@
-//! The configuration files of a development system.
+//! The configuration files of a development system: `services/NAME/dev.toml` and `services/dev.toml`, filled in for one run.
 //!
-//! One function per service, in the words of its `config.rs`; `{service} config --config FILE` reads them back.
+//! They are in the words of each service's `config.rs`; `{service} config --config FILE` reads them back. What a template may ask for is
+//! fixed here, and what it asks for wrongly is an error that names it.
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use system::{Service, system};
 
 use super::ports::Ports;
+use crate::place;
 
 /// Where everything is.
 pub(crate) struct Layout<'a> {
@@ -21,156 +24,66 @@ pub(crate) struct Layout<'a> {
 
 /// The file's text for one service.
 pub(crate) fn file(service: &str, layout: &Layout<'_>) -> Result<String> {
-    let own = match service {
-        "auth" => layout.auth()?,
-        "attestation" => layout.attestation(),
-        "ledger" => layout.ledger()?,
-        "broker" => layout.broker()?,
-        other => bail!("there is no configuration for a service `{other}`"),
-    };
+    let service = system()?.service(service)?;
+    let services = place::root().join("services");
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
+    let own = read(&services.join(&service.name).join("dev.toml"))?;
+    let common = read(&services.join("dev.toml"))?;
+    let workers = layout.workers;
     Ok(format!(
-        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {}\n{own}\n{}",
-        layout.workers,
-        layout.common(service)?
+        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {workers}\n\n{}\n{}",
+        layout.fill(service, &own).with_context(|| format!("services/{}/dev.toml", service.name))?,
+        layout.fill(service, &common).context("services/dev.toml")?
     ))
 }
 
 impl Layout<'_> {
-    fn common(&self, service: &str) -> Result<String> {
-        let (pki, databases) = (self.pki.display(), self.databases.display());
-        let (public, internal) = (self.ports.of(service)?, self.ports.of(&format!("{service}-internal"))?);
-        let collector = self.ports.of("collector")?;
-        Ok(format!(
-            r#"
-[public]
-listen = "127.0.0.1:{public}"
-url = "https://localhost:{public}"
-certificate = "{pki}/public/{service}.crt"
-key = "{pki}/public/{service}.key"
-
-[internal]
-listen = "127.0.0.1:{internal}"
-url = "https://localhost:{internal}"
-certificate = "{pki}/internal/{service}.crt"
-key = "{pki}/internal/{service}.key"
-ca = "{pki}/internal-ca.pem"
-
-[database]
-url_file = "{databases}/{service}/app.url"
-
-[telemetry]
-otlp_endpoint = "http://127.0.0.1:{collector}"
-"#
-        ))
+    /// The template with a value for each `${…}`; comments are left as they are.
+    fn fill(&self, service: &Service, template: &str) -> Result<String> {
+        let mut text = String::new();
+        for line in template.lines() {
+            let mut rest = line;
+            while let Some((before, after)) = rest.split_once("${").filter(|_| !line.starts_with('#')) {
+                let (name, after) = after.split_once('}').with_context(|| format!("`{line}` has no end"))?;
+                text.push_str(before);
+                text.push_str(&self.value(service, name)?);
+                rest = after;
+            }
+            text.push_str(rest);
+            text.push('\n');
+        }
+        Ok(text)
     }
 
-    fn internal(&self, service: &str) -> Result<String> {
-        Ok(format!("https://localhost:{}", self.ports.of(&format!("{service}-internal"))?))
+    fn value(&self, service: &Service, name: &str) -> Result<String> {
+        match name.split_once('.') {
+            None if name == "service" => Ok(service.name.clone()),
+            None if name == "pki" => Ok(self.pki.display().to_string()),
+            None if name == "databases" => Ok(self.databases.display().to_string()),
+            Some(("port", "public")) => Ok(self.ports.of(&service.name)?.to_string()),
+            Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
+            Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
+            Some(("url", listener)) => self.url(service, listener),
+            Some(("jwk", key)) => self.jwk(key),
+            _ => bail!("there is no value `{name}`"),
+        }
     }
 
-    fn auth(&self) -> Result<String> {
-        let (pki, attestation) = (self.pki.display(), self.internal("attestation")?);
-        let scope = "openid profile email offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
-        let jwk_file = self.pki.join("secrets/partner-web.jwk");
-        let jwk = std::fs::read_to_string(&jwk_file).with_context(|| jwk_file.display().to_string())?;
-        let public_key = public_part(&jwk).context("the key of partner-web cannot be read")?;
-        Ok(format!(
-            r#"
-attestation_url = "{attestation}"
-signing_key_file = "{pki}/secrets/auth-signing.pk8"
-pepper_file = "{pki}/secrets/auth-pepper"
-kek_file = "{pki}/secrets/auth-kek"
-lookup_key_file = "{pki}/secrets/auth-lookup-key"
-
-[[clients]]
-client_id = "redoubt-mobile"
-client_name = "Redoubt"
-redirect_uris = ["https://app.redoubt.example/callback"]
-scope = "{scope}"
-token_endpoint_auth_method = "attest_jwt_client_auth_dpop"
-
-[[clients]]
-client_id = "partner-web"
-client_name = "Partner on the web"
-redirect_uris = ["https://localhost:8400/callback"]
-scope = "openid profile email offline_access accounts:read"
-token_endpoint_auth_method = "private_key_jwt"
-jwks = {{ keys = [{public_key}] }}
-"#
-        ))
+    fn url(&self, service: &Service, listener: &str) -> Result<String> {
+        if let Some(called) = listener.strip_suffix("-internal") {
+            ensure!(
+                service.calls.iter().any(|known| known == called),
+                "{} does not call {called}, by infra/system.toml",
+                service.name
+            );
+        }
+        Ok(format!("https://localhost:{}", self.ports.of(listener)?))
     }
 
-    fn attestation(&self) -> String {
-        let pki = self.pki.display();
-        format!(
-            r#"
-[keys]
-master_file = "{pki}/secrets/attestation-master"
-decoy_master_file = "{pki}/secrets/attestation-decoy-master"
-answer_key_file = "{pki}/secrets/attestation-answer.pk8"
-
-[policy]
-mode = "development"
-id = "development-1"
-
-# The emulated phones' roots, and the synthetic build that runs on them.
-[policy.test_roots]
-android = ["{pki}/attest/google-test-root.crt"]
-apple = ["{pki}/attest/apple-test-root.crt"]
-
-[policy.android]
-package = "dev.redoubt.app"
-signer_digests = ["03286c2b5c5637f6d30f8098cd3484264da08d0cf959bd2bd6d9cc875fdee149"]
-
-[policy.apple]
-team = "REDOUBT001"
-bundle = "dev.redoubt.app"
-environment = "development"
-"#
-        )
-    }
-
-    fn ledger(&self) -> Result<String> {
-        let (auth, attestation, broker) =
-            (self.internal("auth")?, self.internal("attestation")?, self.internal("broker")?);
-        let (databases, issuer) = (self.databases.display(), self.ports.of("auth")?);
-        Ok(format!(
-            r#"
-auth_url = "{auth}"
-attestation_url = "{attestation}"
-broker_url = "{broker}"
-issuer = "https://localhost:{issuer}"
-poster_url_file = "{databases}/ledger/poster.url"
-# The sandbox partner's rates are real ones, of the days up to the end of October 2026.
-max_rate_age_days = 36500
-"#
-        ))
-    }
-
-    fn broker(&self) -> Result<String> {
-        let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger")?, self.ports.of("partner")?);
-        let databases = self.databases.display();
-        Ok(format!(
-            r#"
-[vault]
-kek_file = "{pki}/secrets/broker-kek"
-floor_file = "{databases}/broker/secrets-floor"
-
-[delivery]
-ledger_url = "{ledger}"
-
-# Both providers are the sandbox partner, on this machine and under the development authority.
-[providers.ecb]
-base_url = "https://localhost:{partner}"
-root_certificates_file = "{pki}/public-ca.pem"
-allowed_networks = ["127.0.0.0/8", "::1/128"]
-
-[providers.sandbox-bank]
-base_url = "https://localhost:{partner}"
-root_certificates_file = "{pki}/public-ca.pem"
-allowed_networks = ["127.0.0.0/8", "::1/128"]
-"#
-        ))
+    fn jwk(&self, name: &str) -> Result<String> {
+        let file = self.pki.join("secrets").join(format!("{name}.jwk"));
+        let jwk = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        public_part(&jwk).with_context(|| format!("the key of {name} cannot be read"))
     }
 }
 
@@ -201,14 +114,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_template_asks_for_wrongly_is_named() {
+        let ports = Ports::free().unwrap();
+        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1 };
+        let auth = system().unwrap().service("auth").unwrap();
+        for (template, complaint) in [
+            ("a = \"${password}\"", "there is no value `password`"),
+            ("a = \"${env.HOME}\"", "there is no value `env.HOME`"),
+            ("a = \"${port.behavior}\"", "no listener `behavior`"),
+            ("a = \"${url.ledger-internal}\"", "auth does not call ledger"),
+            ("a = \"${jwk.nobody}\"", "nobody.jwk"),
+            ("a = \"${pki\"", "has no end"),
+        ] {
+            let error = format!("{:#}", layout.fill(auth, template).unwrap_err());
+            assert!(error.contains(complaint), "{template}: {error}");
+        }
+        assert_eq!(layout.fill(auth, "# ${any}\na = \"${pki}/${service}\"").unwrap(), "# ${any}\na = \"/pki/auth\"\n");
+    }
+
+    #[test]
     fn top_level_keys_stand_before_the_first_section() {
         let ports = Ports::free().unwrap();
         let pki = std::env::temp_dir().join(format!("redoubt-configuration-{}", std::process::id()));
         std::fs::create_dir_all(pki.join("secrets")).unwrap();
         std::fs::write(pki.join("secrets/partner-web.jwk"), r#"{"kty":"EC"}"#).unwrap();
         let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1 };
-        for service in ["auth", "attestation", "ledger", "broker"] {
-            let text = file(service, &layout).unwrap();
+        for service in &system().unwrap().services {
+            let text = file(&service.name, &layout).unwrap();
             let first_section = text.find("\n[").unwrap();
             let last_plain = text.find("workers = 1").unwrap();
             assert!(last_plain < first_section, "{text}");

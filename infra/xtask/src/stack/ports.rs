@@ -1,26 +1,13 @@
 //! Which port each listener gets.
 //!
-//! `up` has fixed ones, documented. `demo` takes free ones below the range that the kernel gives to outgoing connections, and
+//! `up` has the fixed ones of `infra/system.toml`. `demo` takes free ones below the range that the kernel gives to outgoing connections, and
 //! holds them until their program starts, so that two demonstrations at once do not take each other's.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context as _, Result, bail};
-
-/// The listeners of a system, with their fixed ports.
-pub(crate) const LISTENERS: [(&str, u16); 10] = [
-    ("auth", 7001),
-    ("auth-internal", 7101),
-    ("attestation", 7002),
-    ("attestation-internal", 7102),
-    ("ledger", 7003),
-    ("ledger-internal", 7103),
-    ("broker", 7004),
-    ("broker-internal", 7104),
-    ("partner", 7010),
-    ("collector", 7020),
-];
+use system::system;
 
 /// Linux gives outgoing connections ports from 32768 on, macOS from 49152 on.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
@@ -28,17 +15,17 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 /// Ports by listener, held until they are used.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    ports: BTreeMap<&'static str, u16>,
-    held: BTreeMap<&'static str, TcpListener>,
+    ports: BTreeMap<String, u16>,
+    held: BTreeMap<String, TcpListener>,
 }
 
 impl Ports {
     /// The fixed ones; an occupied one is named.
     pub(crate) fn fixed() -> Result<Self> {
         let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
-        for (name, port) in LISTENERS {
+        for (name, port) in system()?.listeners() {
             match bind(port) {
-                Ok(listener) => taken.hold(name, port, listener),
+                Ok(listener) => taken.hold(&name, port, listener),
                 Err(e) => bail!(
                     "port {port} ({name}) is taken ({e}): another `cargo xtask up` may be running; `lsof -i :{port}` or \
                      `ss -ltnp 'sport = :{port}'` names the program. End it, then run this again"
@@ -54,18 +41,18 @@ impl Ports {
         // Two runs that start at once look at different places first.
         let offset = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(RANGE.end - RANGE.start))?;
         let mut candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
-        for (name, _) in LISTENERS {
+        for (name, _) in system()?.listeners() {
             let Some((port, listener)) = candidates.by_ref().find_map(|port| Some((port, bind(port).ok()?))) else {
                 bail!("there is no free port between {} and {}", RANGE.start, RANGE.end);
             };
-            taken.hold(name, port, listener);
+            taken.hold(&name, port, listener);
         }
         Ok(taken)
     }
 
-    fn hold(&mut self, name: &'static str, port: u16, listener: TcpListener) {
-        self.ports.insert(name, port);
-        self.held.insert(name, listener);
+    fn hold(&mut self, name: &str, port: u16, listener: TcpListener) {
+        self.ports.insert(name.to_owned(), port);
+        self.held.insert(name.to_owned(), listener);
     }
 
     /// The port of a listener.
@@ -75,7 +62,7 @@ impl Ports {
 
     /// Lets go of a listener's port: its program starts now.
     pub(crate) fn release(&mut self, program: &str) {
-        self.held.retain(|name, _| *name != program && name.strip_suffix("-internal") != Some(program));
+        self.held.retain(|name, _| name != program && name.strip_suffix("-internal") != Some(program));
     }
 }
 
@@ -90,8 +77,8 @@ mod tests {
     #[test]
     fn two_systems_share_no_port() {
         let (one, two) = (Ports::free().unwrap(), Ports::free().unwrap());
-        for (name, _) in LISTENERS {
-            assert!(two.ports.values().all(|port| *port != one.of(name).unwrap()), "{name}");
+        for (name, _) in system().unwrap().listeners() {
+            assert!(two.ports.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
         }
     }
 

@@ -14,8 +14,9 @@ async fn no_route_answers_somebody_without_tokens() {
     let world = World::start().await;
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let routes = ledger::Ledger::describe();
-    assert_eq!(routes.len(), 14);
-    for route in routes.iter().filter(|route| route.listener == "public") {
+    let (public, internal): (Vec<_>, Vec<_>) = routes.iter().partition(|route| route.listener == "public");
+    assert!(!public.is_empty() && !internal.is_empty());
+    for route in public {
         assert!(route.guard.starts_with("Caller<"), "{route:?}");
         let method: Method = route.method.parse().unwrap();
         let request = world.public.request(method, world.url(&route.path.replace("{id}", id))).json(&json!({}));
@@ -23,7 +24,7 @@ async fn no_route_answers_somebody_without_tokens() {
         assert_eq!(answer.status(), 401, "{route:?}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
     }
-    for route in routes.iter().filter(|route| route.listener == "internal") {
+    for route in internal {
         assert!(route.guard.starts_with("Peer<"), "{route:?}");
     }
 }

@@ -7,9 +7,9 @@
 //!     the partner bank and the ECB, until stopped
 //! sandbox collector [--listen 127.0.0.1:4318] [--exit-with-parent true]
 //!     keeps the spans that the services send (OTLP/HTTP), until stopped
-//! sandbox provision --out DIR --services auth,ledger,…
+//! sandbox provision --out DIR
 //!     roles, databases and the files with their URLs; the superuser's URL comes from REDOUBT_SUPERUSER_URL
-//! sandbox remove --services auth,ledger,…
+//! sandbox remove
 //!     those roles and databases, from a server that goes on
 //! ```
 //!
@@ -32,8 +32,8 @@ const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
                        [--exit-with-parent true]
        sandbox collector [--listen ADDRESS] [--exit-with-parent true]
-       sandbox provision --out DIR --services auth,ledger,…
-       sandbox remove --services auth,ledger,…";
+       sandbox provision --out DIR
+       sandbox remove";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
         "partner" => partner(&options).await,
         "collector" => collector(&options).await,
         "provision" => provision(&options).await,
-        "remove" => remove(&options).await,
+        "remove" => remove().await,
         _ => Err(anyhow!(USAGE)),
     };
     match result {
@@ -93,14 +93,17 @@ async fn collector(options: &Options) -> Result<()> {
 
 async fn provision(options: &Options) -> Result<()> {
     let url = std::env::var("REDOUBT_SUPERUSER_URL").context("REDOUBT_SUPERUSER_URL is not set")?;
-    let services: Vec<&str> = options.required("--services")?.split(',').collect();
-    database::provision(&url, &services, &PathBuf::from(options.required("--out")?)).await
+    database::provision(&url, &services()?, &PathBuf::from(options.required("--out")?)).await
 }
 
-async fn remove(options: &Options) -> Result<()> {
+/// All that have a database.
+fn services() -> Result<Vec<&'static str>> {
+    Ok(system::system()?.services.iter().map(|service| service.name.as_str()).collect())
+}
+
+async fn remove() -> Result<()> {
     let url = std::env::var("REDOUBT_SUPERUSER_URL").context("REDOUBT_SUPERUSER_URL is not set")?;
-    let services: Vec<&str> = options.required("--services")?.split(',').collect();
-    database::remove(&url, &services).await
+    database::remove(&url, &services()?).await
 }
 
 /// Waits for Ctrl-C, SIGTERM or, when asked, the end of standard input.

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use storage::EmbeddedMigrations;
 
 use self::cluster::server;
-use self::roles::{Passwords, ROLES_OF_SERVICES, Role};
+use self::roles::{Passwords, Role};
 use self::session::Session;
 
 pub use provision::{provision, remove};
@@ -63,9 +63,9 @@ impl TestDatabase {
         let mut session = Session::open(&server_url).await?;
         let owner = roles::owner(service);
         session.run(&format!("create database {name} template {template} owner {owner}")).await?;
-        session.run(&roles::database_rights(service, &name)).await?;
+        session.run(&roles::database_rights(service, &name)?).await?;
         let url = |role: Role| session::url(&server_url, &role.name(service), &passwords.of(role), &name);
-        let poster = if roles::of(service).contains(&Role::Poster) { Role::Poster } else { Role::App };
+        let poster = if roles::of(service)?.contains(&Role::Poster) { Role::Poster } else { Role::App };
         let urls = [url(Role::App), url(Role::Migrator), url(poster)];
         let files = UrlFiles::write(&name, &urls)?;
         let [app_url, migrator_url, poster_url] = urls;
@@ -129,17 +129,12 @@ async fn template(
     if session.holds(&format!("select datistemplate as held from pg_database where datname = '{name}'")).await? {
         return Ok(name);
     }
-    session.run(&roles::create(service, passwords)).await?;
+    session.run(&roles::create(service, passwords)?).await?;
     session.run(&format!("drop database if exists {name} with (force)")).await?;
     session.run(&format!("create database {name} owner {}", roles::owner(service))).await?;
-    Session::open(&session::with_database(server_url, &name)).await?.run(&roles::schema_rights(service)).await?;
+    Session::open(&session::with_database(server_url, &name)).await?.run(&roles::schema_rights(service)?).await?;
     let migrator_url = session::url(server_url, &Role::Migrator.name(service), &passwords.of(Role::Migrator), &name);
     storage::migrate(&migrator_url.into(), migrations).await?;
     session.run(&format!("alter database {name} with allow_connections false is_template true")).await?;
     Ok(name)
-}
-
-/// All services that own a database.
-pub fn services() -> impl Iterator<Item = &'static str> {
-    ROLES_OF_SERVICES.iter().map(|(service, _)| *service)
 }

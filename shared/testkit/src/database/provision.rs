@@ -16,14 +16,14 @@ pub async fn provision(superuser_url: &str, services: &[&str], out: &Path) -> Re
     for service in services {
         let (database, passwords) = (name(service), Passwords::random());
         drop_ours(&mut session, &database).await?;
-        session.run(&roles::create(service, &passwords)).await?;
+        session.run(&roles::create(service, &passwords)?).await?;
         session.run(&format!("create database {database} owner {}", roles::owner(service))).await?;
         session.run(&format!("comment on database {database} is '{COMMENT}'")).await?;
-        session.run(&roles::database_rights(service, &database)).await?;
+        session.run(&roles::database_rights(service, &database)?).await?;
         let inside = session::with_database(superuser_url, &database);
-        Session::open(&inside).await?.run(&roles::schema_rights(service)).await?;
-        for role in roles::of(service) {
-            let url = session::url(superuser_url, &role.name(service), &passwords.of(*role), &database);
+        Session::open(&inside).await?.run(&roles::schema_rights(service)?).await?;
+        for role in roles::of(service)? {
+            let url = session::url(superuser_url, &role.name(service), &passwords.of(role), &database);
             session::write_secret(&out.join(service).join(role.file()), &url)?;
         }
     }
@@ -35,7 +35,7 @@ pub async fn remove(superuser_url: &str, services: &[&str]) -> Result<()> {
     let mut session = Session::open(superuser_url).await?;
     for service in services {
         drop_ours(&mut session, &name(service)).await?;
-        session.run(&roles::remove(service)).await?;
+        session.run(&roles::remove(service)?).await?;
     }
     Ok(())
 }

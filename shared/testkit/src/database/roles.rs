@@ -1,6 +1,8 @@
 //! Which roles a service has in PostgreSQL and what they may do before any migration ran: nothing but enter their database.
 
+use anyhow::{Context as _, Result};
 use crypto::hash::sha256;
+use system::system;
 
 /// One role of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,19 +15,22 @@ pub(super) enum Role {
     Poster,
 }
 
-pub(super) const ROLES_OF_SERVICES: [(&str, &[Role]); 4] = [
-    ("auth", &[Role::Migrator, Role::App]),
-    ("attestation", &[Role::Migrator, Role::App]),
-    ("ledger", &[Role::Migrator, Role::App, Role::Poster]),
-    ("broker", &[Role::Migrator, Role::App]),
-];
-
-/// The roles of a service; of one that is not in the table (a test's own) the two that every service has.
-pub(super) fn of(service: &str) -> &'static [Role] {
-    ROLES_OF_SERVICES.iter().find(|(name, _)| *name == service).map_or(&[Role::Migrator, Role::App], |(_, roles)| roles)
+/// The roles of a service, by the one table of the system; of one that is not in it (a test's own) the two that every service has.
+pub(super) fn of(service: &str) -> Result<Vec<Role>> {
+    match system()?.service(service) {
+        Ok(service) => service.roles.iter().map(|word| Role::read(word)).collect(),
+        Err(_) => Ok(vec![Role::Migrator, Role::App]),
+    }
 }
 
 impl Role {
+    const ALL: [Self; 3] = [Self::Migrator, Self::App, Self::Poster];
+
+    fn read(word: &str) -> Result<Self> {
+        let role = Self::ALL.into_iter().find(|role| role.word() == word);
+        role.with_context(|| format!("infra/system.toml: there is no database role `{word}`"))
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Migrator => "migrator",
@@ -72,7 +77,7 @@ pub(super) fn owner(service: &str) -> String {
 }
 
 /// Makes the roles or gives them these passwords. The migrator has no rights but to become the owner, which it does as it signs in.
-pub(super) fn create(service: &str, passwords: &Passwords) -> String {
+pub(super) fn create(service: &str, passwords: &Passwords) -> Result<String> {
     let one = |name: &str, how: &str| {
         format!(
             "do $$ begin if not exists (select from pg_roles where rolname = '{name}') then create role {name}; end if; end $$; \
@@ -83,27 +88,25 @@ pub(super) fn create(service: &str, passwords: &Passwords) -> String {
         |role: &Role| one(&role.name(service), &format!("login noinherit password '{}'", passwords.of(*role)));
     let (owner, migrator) = (owner(service), Role::Migrator.name(service));
     let becomes = format!("grant {owner} to {migrator}; alter role {migrator} set role = {owner};");
-    one(&owner, "nologin") + &of(service).iter().map(with_password).collect::<String>() + &becomes
+    Ok(one(&owner, "nologin") + &of(service)?.iter().map(with_password).collect::<String>() + &becomes)
 }
 
 /// Removes them, once the database is gone.
-pub(super) fn remove(service: &str) -> String {
-    format!("drop role if exists {}, {};", names(service), owner(service))
+pub(super) fn remove(service: &str) -> Result<String> {
+    Ok(format!("drop role if exists {}, {};", names(service)?, owner(service)))
 }
 
 /// Who may enter the database. PostgreSQL lets everybody, unless told otherwise; a clone starts with that default too.
-pub(super) fn database_rights(service: &str, database: &str) -> String {
-    format!(
-        "revoke all on database {database} from public; grant connect on database {database} to {};",
-        names(service)
-    )
+pub(super) fn database_rights(service: &str, database: &str) -> Result<String> {
+    let names = names(service)?;
+    Ok(format!("revoke all on database {database} from public; grant connect on database {database} to {names};"))
 }
 
 /// Who may see the schema, said inside the database. The owner comes by its rights as the database's.
-pub(super) fn schema_rights(service: &str) -> String {
-    format!("revoke all on schema public from public; grant usage on schema public to {};", names(service))
+pub(super) fn schema_rights(service: &str) -> Result<String> {
+    Ok(format!("revoke all on schema public from public; grant usage on schema public to {};", names(service)?))
 }
 
-fn names(service: &str) -> String {
-    of(service).iter().map(|role| role.name(service)).collect::<Vec<_>>().join(", ")
+fn names(service: &str) -> Result<String> {
+    Ok(of(service)?.iter().map(|role| role.name(service)).collect::<Vec<_>>().join(", "))
 }

@@ -1,0 +1,235 @@
+//! `infra/system.toml` as Rust: the one table of what runs, where, with which roles, and who calls whom.
+//!
+//! Whoever reads it gets all of it or an error that names the entry; there is no default for a name that is not in it.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use toml::{Table, Value};
+
+const TEXT: &str = include_str!("../../system.toml");
+
+/// The system.
+#[derive(Debug)]
+pub struct System {
+    /// In the order in which they are named to people.
+    pub services: Vec<Service>,
+    /// Name and development port of each program that stands for the world outside.
+    pub stand_ins: Vec<(String, u16)>,
+    /// Names of public development certificates, services first.
+    pub public_certificates: Vec<String>,
+    /// Names of workloads inside, services first.
+    pub workloads: Vec<String>,
+    /// Every crate, and the crates of the workspace that its own code may use.
+    pub crates: BTreeMap<String, Vec<String>>,
+}
+
+/// A service: a crate and program of its name, with two listeners and a database.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Development port of the public listener.
+    pub public: u16,
+    /// Development port of the internal listener.
+    pub internal: u16,
+    /// Its database roles.
+    pub roles: Vec<String>,
+    /// The services whose internal listeners it calls.
+    pub calls: Vec<String>,
+}
+
+/// What is wrong with the table, or with a question to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SystemError {
+    /// The file is no TOML.
+    #[error("infra/system.toml: {0}")]
+    Syntax(String),
+    /// An entry is missing, or not what it should be.
+    #[error("infra/system.toml: `{0}` is not {1}")]
+    Entry(String, &'static str),
+    /// There is no such service.
+    #[error("infra/system.toml has no service `{0}`")]
+    Service(String),
+}
+
+/// The system of this workspace.
+///
+/// # Errors
+///
+/// [`SystemError`], of which a test is the first to hear.
+pub fn system() -> Result<&'static System, SystemError> {
+    static SYSTEM: OnceLock<Result<System, SystemError>> = OnceLock::new();
+    SYSTEM.get_or_init(|| System::read(TEXT)).as_ref().map_err(Clone::clone)
+}
+
+impl System {
+    fn read(text: &str) -> Result<Self, SystemError> {
+        let file: Table = text.parse().map_err(|error: toml::de::Error| SystemError::Syntax(error.to_string()))?;
+        let file = Section::of("", &file, &["services", "stand_ins", "certificates", "crates"])?;
+        let mut services = Vec::new();
+        for (name, entry) in file.section("services")?.entries() {
+            services.push(Service::read(name, entry)?);
+        }
+        let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+        let strange = |service: &&Service| service.calls.iter().any(|other| !names.contains(other));
+        if let Some(service) = services.iter().find(strange) {
+            return Err(SystemError::Entry(format!("services.{}.calls", service.name), "a list of services"));
+        }
+        let stand_ins = file.section("stand_ins")?;
+        let stand_ins = stand_ins.entries().map(|(name, _)| Ok((name.clone(), stand_ins.port(name)?)));
+        let certificates = file.table("certificates", &["public", "internal"])?;
+        let with_services = |others: Vec<String>| [names.clone(), others].concat();
+        Ok(Self {
+            stand_ins: stand_ins.collect::<Result<_, SystemError>>()?,
+            public_certificates: with_services(certificates.names("public")?),
+            workloads: with_services(certificates.names("internal")?),
+            crates: crates(&file.section("crates")?, &names)?,
+            services,
+        })
+    }
+
+    /// The service of that name.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn service(&self, name: &str) -> Result<&Service, SystemError> {
+        self.services.iter().find(|service| service.name == name).ok_or_else(|| SystemError::Service(name.to_owned()))
+    }
+
+    /// Name and development port of every listener: `NAME` for the public one of a service, `NAME-internal` for the other, and the stand-ins.
+    pub fn listeners(&self) -> Vec<(String, u16)> {
+        let of_services = self.services.iter().flat_map(|service| {
+            [(service.name.clone(), service.public), (format!("{}-internal", service.name), service.internal)]
+        });
+        of_services.chain(self.stand_ins.iter().cloned()).collect()
+    }
+}
+
+impl Service {
+    fn read(name: &str, entry: &Value) -> Result<Self, SystemError> {
+        let section = Section::of_value(&format!("services.{name}"), entry, &["public", "internal", "roles", "calls"])?;
+        Ok(Self {
+            name: name.to_owned(),
+            public: section.port("public")?,
+            internal: section.port("internal")?,
+            roles: section.names("roles")?,
+            calls: section.names("calls")?,
+        })
+    }
+}
+
+/// The table of crates, with an entry for each service.
+fn crates(section: &Section<'_>, services: &[String]) -> Result<BTreeMap<String, Vec<String>>, SystemError> {
+    let mut crates = BTreeMap::new();
+    for (name, _) in section.entries() {
+        crates.insert(name.clone(), section.names(name)?);
+    }
+    let of_services =
+        crates.remove("services").ok_or_else(|| SystemError::Entry("crates.services".to_owned(), "there"))?;
+    crates.extend(services.iter().map(|service| (service.clone(), of_services.clone())));
+    Ok(crates)
+}
+
+/// A table of the file, and where it stands.
+struct Section<'a> {
+    path: String,
+    table: &'a Table,
+}
+
+impl<'a> Section<'a> {
+    /// A table with these entries and no other; with any, if none is named.
+    fn of(path: &str, table: &'a Table, known: &[&str]) -> Result<Self, SystemError> {
+        let section = Self { path: path.to_owned(), table };
+        let unknown = table.keys().find(|name| !known.is_empty() && !known.contains(&name.as_str()));
+        match unknown {
+            Some(name) => Err(SystemError::Entry(section.place(name), "known")),
+            None => Ok(section),
+        }
+    }
+
+    fn of_value(path: &str, value: &'a Value, known: &[&str]) -> Result<Self, SystemError> {
+        let table = value.as_table().ok_or_else(|| SystemError::Entry(path.to_owned(), "a table"))?;
+        Self::of(path, table, known)
+    }
+
+    fn table(&self, name: &str, known: &[&str]) -> Result<Section<'a>, SystemError> {
+        let value = self.table.get(name).ok_or_else(|| SystemError::Entry(self.place(name), "there"))?;
+        Self::of_value(&self.place(name), value, known)
+    }
+
+    /// A table whose entries are names of our own.
+    fn section(&self, name: &str) -> Result<Section<'a>, SystemError> {
+        self.table(name, &[])
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.table.iter()
+    }
+
+    fn place(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn port(&self, name: &str) -> Result<u16, SystemError> {
+        let number = self.table.get(name).and_then(Value::as_integer).and_then(|number| u16::try_from(number).ok());
+        number.ok_or_else(|| SystemError::Entry(self.place(name), "a port"))
+    }
+
+    fn names(&self, name: &str) -> Result<Vec<String>, SystemError> {
+        let names = self.table.get(name).and_then(Value::as_array);
+        let names = names.and_then(|names| names.iter().map(|name| name.as_str().map(str::to_owned)).collect());
+        names.ok_or_else(|| SystemError::Entry(self.place(name), "a list of names"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_whole_and_no_two_listeners_share_a_port() {
+        let system = system().unwrap();
+        assert_eq!(system.service("ledger").unwrap().calls, ["auth", "attestation", "broker"]);
+        assert_eq!(system.crates["ledger"], system.crates["auth"]);
+        let mut ports: Vec<u16> = system.listeners().into_iter().map(|(_, port)| port).collect();
+        let count = ports.len();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!((ports.len(), count), (count, system.services.len() * 2 + system.stand_ins.len()));
+    }
+
+    /// As in the file.
+    #[test]
+    fn services_keep_their_order() {
+        let names: Vec<&str> = system().unwrap().services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["auth", "attestation", "ledger", "broker"]);
+    }
+
+    #[test]
+    fn whatever_is_missing_or_odd_is_named() {
+        for (from, to, complaint) in [
+            ("public = 7001\n", "", "`services.auth.public` is not a port"),
+            ("public = 7001", "public = 70010", "`services.auth.public` is not a port"),
+            ("public = 7001", "public = 7001\nadmin = 1", "`services.auth.admin` is not known"),
+            (
+                "roles = [\"migrator\", \"app\", \"poster\"]",
+                "roles = 1",
+                "`services.ledger.roles` is not a list of names",
+            ),
+            ("calls = [\"ledger\"]", "calls = [\"behavior\"]", "`services.broker.calls` is not a list of services"),
+            ("[certificates]", "[certificate]", "`certificate` is not known"),
+            ("partner = 7010", "partner = \"7010\"", "`stand_ins.partner` is not a port"),
+            ("internal = [\"operator\", \"partner\"]", "", "`certificates.internal` is not a list of names"),
+            ("services = [\"money\"", "service = [\"money\"", "`crates.services` is not there"),
+            ("[stand_ins]", "[stand_ins", "TOML parse error"),
+        ] {
+            assert!(TEXT.contains(from), "{from}");
+            let error = System::read(&TEXT.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{from} → {to}: {error}");
+        }
+        let error = system().unwrap().service("behavior").unwrap_err();
+        assert_eq!(error.to_string(), "infra/system.toml has no service `behavior`");
+    }
+}

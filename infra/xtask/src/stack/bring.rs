@@ -1,0 +1,204 @@
+//! Making and starting: keys, roles and databases, configuration, migrations, secrets, and then every program, until all are ready.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use ladder::Durability;
+use system::system;
+
+use super::running::text;
+use super::{Kind, Ports, Stack, config};
+use crate::options::Options;
+use crate::process::{Run, Task};
+use crate::{database, interrupt, place};
+
+/// How long a system may take to become ready.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+
+impl Stack {
+    /// Builds, brings and starts everything, and waits until it is ready.
+    pub(crate) fn start(kind: Kind, options: &Options) -> Result<Self> {
+        let ports = if kind == Kind::Up { Ports::fixed()? } else { Ports::free()? };
+        let mut watch = Watch::begin();
+        let development = place::target().join("dev");
+        let mut run = Run::of("run")?;
+        let programs = kind.build(&mut run)?;
+        watch.step("built");
+        let pki = if kind == Kind::Up { development.join("pki") } else { run.directory().join("pki") };
+        let cluster = database::bring(options, Durability::Durable)?;
+        watch.step("PostgreSQL ready");
+        let mut stack = Self { programs, run, cluster, ports, pki, kind, startup: Vec::new() };
+        let outcome = stack.fill(&mut watch);
+        stack.startup = watch.steps;
+        if let Err(error) = outcome {
+            return Err(stack.keep_logs(error));
+        }
+        Ok(stack)
+    }
+
+    fn fill(&mut self, watch: &mut Watch) -> Result<()> {
+        self.task("pki", "sandbox", &["pki", "--out", &text(&self.pki)])?;
+        let databases = self.run.directory().join("databases");
+        // By the environment: a command line can be read by everybody on the machine.
+        let url = self.cluster.url().to_owned();
+        let arguments = ["provision", "--out", &text(&databases)].map(str::to_owned);
+        let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
+        self.run.task("provision", self.programs.path("sandbox")?, &arguments, &task)?;
+        let workers = self.kind.workers();
+        let layout = config::Layout { pki: &self.pki, databases: &databases, ports: &self.ports, workers };
+        for service in services()? {
+            std::fs::write(self.config(service), config::file(service, &layout)?)?;
+        }
+        watch.step("keys, secrets, roles and databases made");
+        self.migrate()?;
+        watch.step("databases migrated, the partner's secrets sealed");
+        self.start_programs()?;
+        self.await_ready()?;
+        watch.step("services ready");
+        Ok(())
+    }
+
+    /// What writes as the owner of the tables. Only these commands learn of the migrator's URL, and from their environment, so that the
+    /// configuration that `serve` reads has none.
+    fn migrate(&mut self) -> Result<()> {
+        let mut running = Vec::new();
+        for service in services()? {
+            let arguments = ["migrate".to_owned(), "--config".to_owned(), text(&self.config(service))];
+            let name = format!("{service}-migrate");
+            let (variable, url_file) = self.migrator(service);
+            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+            let number = self.run.begin_task(&name, self.programs.path(service)?, &arguments, &task)?;
+            running.push((name, number));
+        }
+        for (name, number) in running {
+            self.run.finish(&name, number)?;
+        }
+        for (id, file) in [("api", "partner-bearer"), ("webhook", "partner-webhook-secret")] {
+            let file = text(&self.pki.join("secrets").join(file));
+            let config = text(&self.config("broker"));
+            let arguments =
+                ["seal-secret", "--config", &config, "--provider", "sandbox-bank", "--id", id, "--file", &file];
+            let (variable, url_file) = self.migrator("broker");
+            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+            let arguments = arguments.map(str::to_owned);
+            self.run.task(&format!("seal-{id}"), self.programs.path("broker")?, &arguments, &task)?;
+        }
+        Ok(())
+    }
+
+    /// The variable that names the file with the migrator's URL, and the file.
+    fn migrator(&self, service: &str) -> (String, String) {
+        let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
+        (variable, text(&self.url_file(service, "migrator.url")))
+    }
+
+    fn start_programs(&mut self) -> Result<()> {
+        let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
+        let webhook = format!("{}/webhooks/sandbox-bank", self.url("broker")?);
+        let listen = |port: u16| format!("127.0.0.1:{port}");
+        self.spawn(
+            "collector",
+            "sandbox",
+            &["collector", "--listen", &listen(collector), "--exit-with-parent", "true"],
+        )?;
+        let pki = text(&self.pki);
+        let arguments = [
+            "partner",
+            "--dir",
+            &pki,
+            "--listen",
+            &listen(partner),
+            "--webhook-url",
+            &webhook,
+            "--otlp-endpoint",
+            &format!("http://127.0.0.1:{collector}"),
+            "--exit-with-parent",
+            "true",
+        ];
+        self.spawn("partner", "sandbox", &arguments)?;
+        for service in services()? {
+            let config = text(&self.config(service));
+            self.spawn(service, service, &["serve", "--config", &config])?;
+        }
+        Ok(())
+    }
+
+    fn await_ready(&mut self) -> Result<()> {
+        let mut waiting: Vec<&str> = services()?.collect();
+        let mut stand_ins = vec!["collector", "partner"];
+        let ready = interrupt::wait(Some(READY_LIMIT), || {
+            self.run.all_alive()?;
+            stand_ins.retain(|name| !says_ready(&self.run.log(name)));
+            // One answer costs a TLS handshake: those that are ready are not asked again.
+            for service in std::mem::take(&mut waiting) {
+                if !self.healthy(service)? {
+                    waiting.push(service);
+                }
+            }
+            Ok((waiting.is_empty() && stand_ins.is_empty()).then_some(()))
+        })?;
+        if ready.is_none() {
+            let late = [waiting, stand_ins].concat();
+            let words = late.first().map(|name| crate::process::last_words(&self.run.log(name))).unwrap_or_default();
+            bail!("not ready after {} s: {}{words}", READY_LIMIT.as_secs(), late.join(", "));
+        }
+        Ok(())
+    }
+
+    fn healthy(&self, service: &str) -> Result<bool> {
+        let program = self.programs.path(service)?;
+        let status = Command::new(program)
+            .args(["healthcheck", "--config"])
+            .arg(self.config(service))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        Ok(status.success())
+    }
+
+    fn spawn(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
+        self.ports.release(name);
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.run.spawn(name, self.programs.path(program)?, &arguments)
+    }
+
+    fn task(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let task = Task { logged: true, ..Task::default() };
+        self.run.task(name, self.programs.path(program)?, &arguments, &task)
+    }
+}
+
+/// Their names.
+fn services() -> Result<impl Iterator<Item = &'static str>> {
+    Ok(system()?.services.iter().map(|service| service.name.as_str()))
+}
+
+fn says_ready(log: &Path) -> bool {
+    std::fs::read_to_string(log).unwrap_or_default().lines().any(|line| line.starts_with("ready "))
+}
+
+/// How long the steps of the start took.
+struct Watch {
+    last: Instant,
+    steps: Vec<(String, Duration)>,
+}
+
+impl Watch {
+    fn begin() -> Self {
+        Self { last: Instant::now(), steps: Vec::new() }
+    }
+
+    fn step(&mut self, name: &str) {
+        let took = self.last.elapsed();
+        self.last = Instant::now();
+        if !name.starts_with("built") && !name.starts_with("PostgreSQL") {
+            println!("{name} ({:.1} s)", took.as_secs_f64());
+        }
+        self.steps.push((name.to_owned(), took));
+    }
+}

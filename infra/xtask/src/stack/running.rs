@@ -1,0 +1,159 @@
+//! A system that runs: what it is asked, what it measures, and its end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use ladder::{Cluster, Rung};
+use serde_json::{Value, json};
+
+use super::{Kind, Ports};
+use crate::compile::Programs;
+use crate::place;
+use crate::process::{Run, Task};
+use crate::stop::Stop;
+
+/// A running system.
+pub(crate) struct Stack {
+    pub(super) programs: Programs,
+    /// Before the cluster: the programs end first.
+    pub(super) run: Run,
+    pub(super) cluster: Cluster,
+    pub(super) ports: Ports,
+    pub(super) pki: PathBuf,
+    pub(super) kind: Kind,
+    pub(super) startup: Vec<(String, Duration)>,
+}
+
+impl Stack {
+    /// A program of the story (`story`, or `story seed`) with this system described to it, on our terminal.
+    pub(crate) fn tell(&mut self, arguments: &[&str], report: &Path) -> Result<std::process::ExitStatus> {
+        let file = self.write_description(report)?;
+        let task =
+            Task { directory: Some(&place::root()), environment: &[("REDOUBT_STACK", &file)], ..Task::default() };
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let number = self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)?;
+        self.run.end_task(number)
+    }
+
+    /// A program that measures this system; the last line that it prints is its report.
+    pub(crate) fn measure(&mut self, program: &str, arguments: &[String]) -> Result<Value> {
+        let file = self.write_description(Path::new(""))?;
+        let task = Task { logged: true, environment: &[("REDOUBT_STACK", &file)], ..Task::default() };
+        self.run.task("measure", self.programs.path(program)?, arguments, &task)?;
+        let log = std::fs::read_to_string(self.run.log("measure"))?;
+        serde_json::from_str(log.lines().last().unwrap_or_default()).context("the report of what was measured")
+    }
+
+    fn write_description(&self, report: &Path) -> Result<String> {
+        let file = self.run.directory().join("stack.json");
+        std::fs::write(&file, self.describe(report)?.to_string())?;
+        Ok(text(&file))
+    }
+
+    /// As `e2e::stack::Stack` reads it.
+    fn describe(&self, report: &Path) -> Result<Value> {
+        let startup: Vec<Value> = self
+            .startup
+            .iter()
+            .map(|(name, time)| json!({ "name": name, "millis": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) }))
+            .collect();
+        Ok(json!({
+            "auth_url": self.url("auth")?,
+            "attestation_url": self.url("attestation")?,
+            "ledger_url": self.url("ledger")?,
+            "broker_url": self.url("broker")?,
+            "ledger_internal_url": self.url("ledger-internal")?,
+            "broker_internal_url": self.url("broker-internal")?,
+            "partner_url": self.url("partner")?,
+            "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
+            "pki": self.pki,
+            "logs": self.run.directory().join("logs"),
+            "report": report,
+            "postgres": format!("{} ({})", self.cluster.about(), self.cluster.rung()),
+            "startup": startup,
+        }))
+    }
+
+    /// The public URL of a listener.
+    pub(crate) fn url(&self, name: &str) -> Result<String> {
+        Ok(format!("https://localhost:{}", self.ports.of(name)?))
+    }
+
+    pub(crate) fn pki(&self) -> &Path {
+        &self.pki
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The file with a role's URL, e.g. `app.url` of `ledger`.
+    pub(crate) fn url_file(&self, service: &str, file: &str) -> PathBuf {
+        self.run.directory().join("databases").join(service).join(file)
+    }
+
+    pub(crate) fn database_url(&self) -> &str {
+        self.cluster.url()
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.run.directory().join("logs")
+    }
+
+    /// Err if something that should run has ended.
+    pub(crate) fn all_alive(&mut self) -> Result<()> {
+        self.run.all_alive()
+    }
+
+    /// Moves the logs out of the run's directory before it goes, and says where they are.
+    pub(crate) fn keep_logs(self, error: anyhow::Error) -> anyhow::Error {
+        if matches!(error.downcast_ref(), Some(Stop::Interrupted)) {
+            return error; // nothing went wrong that a log could explain
+        }
+        let kept = place::target().join("dev/failed-run");
+        drop(std::fs::remove_dir_all(&kept));
+        match std::fs::rename(self.logs(), &kept) {
+            Ok(()) => error.context(format!("logs are kept in {}", place::short(&kept))),
+            Err(_) => error,
+        }
+    }
+
+    /// Ends everything, in order, and makes sure that nothing is left.
+    pub(crate) fn end(mut self) -> Result<()> {
+        if self.cluster.rung() == Rung::Url {
+            let url = self.cluster.url().to_owned();
+            let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
+            self.run.task("remove", self.programs.path("sandbox")?, &["remove".to_owned()], &task)?;
+        }
+        let directory = self.run.directory().to_owned();
+        let programs = self.run.end();
+        drop(self.cluster);
+        let left = left_behind(&directory);
+        if directory.exists() || !left.is_empty() {
+            bail!("something was left behind: {} {}", directory.display(), left.join(", "));
+        }
+        println!("stopped {programs} programs and PostgreSQL; nothing is left behind");
+        Ok(())
+    }
+
+    /// The file with a service's settings.
+    pub(crate) fn config(&self, service: &str) -> PathBuf {
+        self.run.directory().join(format!("{service}.toml"))
+    }
+}
+
+pub(super) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Processes whose command line names the run's directory. Linux shows them under `/proc`; elsewhere we rely on having waited.
+fn left_behind(directory: &Path) -> Vec<String> {
+    let needle = text(directory);
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = entries.filter_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        Some(format!("{} {}", entry.file_name().display(), String::from_utf8_lossy(&line).replace('\0', " ")))
+    });
+    lines.filter(|line| line.contains(&needle)).collect()
+}
