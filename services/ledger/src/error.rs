@@ -118,7 +118,7 @@ impl Error {
     /// (`None`) nothing is hidden, so what it does not find is not there.
     fn told(self, caller: Option<&Principal>) -> Problem {
         if let (Some(reason), Some(caller)) = (self.trespass(), caller) {
-            let (subject, support_id) = (Some(caller.subject.as_str()), Some(caller.support_id.as_str()));
+            let (subject, support_id) = (Some(&*caller.subject), Some(caller.support_id.as_str()));
             audit::refused("authorization", reason, Who { subject, support_id, ..Who::default() });
         }
         self.problem()

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use identity::Principal;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => { $(
         storage::id! { $(#[$doc])* $name }
@@ -58,6 +60,12 @@ impl From<TransferId> for PayoutId {
 impl From<TransferId> for ItemId {
     fn from(transfer: TransferId) -> Self {
         Self(transfer.0)
+    }
+}
+
+impl From<&Principal> for Subject {
+    fn from(caller: &Principal) -> Self {
+        Self(Arc::clone(&caller.subject))
     }
 }
 

@@ -16,7 +16,7 @@ pub mod parts {
     pub use diesel::expression::AsExpression;
     pub use diesel::pg::{Pg, PgValue};
     pub use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-    pub use diesel::serialize::{Output, Result as IsNull, ToSql};
+    pub use diesel::serialize::{Output, Result as Written, ToSql};
     pub use diesel::sql_types::Array;
     pub use diesel::{QueryResult, sql_types};
     pub use diesel_async::RunQueryDsl;

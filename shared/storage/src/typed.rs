@@ -45,7 +45,7 @@ macro_rules! id {
             }
 
             impl ToSql<sql_types::Uuid, Pg> for $name {
-                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> IsNull {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> Written {
                     ToSql::<sql_types::Uuid, Pg>::to_sql(&self.0, out)
                 }
             }
@@ -91,7 +91,7 @@ macro_rules! name {
             use $crate::parts::*;
 
             impl ToSql<sql_types::Text, Pg> for $name {
-                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> IsNull {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> Written {
                     ToSql::<sql_types::Text, Pg>::to_sql(self.as_str(), out)
                 }
             }

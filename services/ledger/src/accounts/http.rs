@@ -21,7 +21,7 @@ pub async fn post(
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = open::open(&state, &Subject::of(&caller.subject), &key.into(), &request).await?;
+    let Once { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     Ok(created(&result.wire()?, replayed))
 }
 
@@ -31,7 +31,7 @@ pub async fn list(
     query: web::Query<PageQuery>,
     state: web::Data<State>,
 ) -> Result<web::Json<AccountPage>, Error> {
-    Ok(web::Json(list::list(&state, &Subject::of(&caller.subject), &query).await?))
+    Ok(web::Json(list::list(&state, &Subject::from(&*caller), &query).await?))
 }
 
 /// `GET /v1/accounts/{id}`.
@@ -40,7 +40,7 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Account>, Error> {
-    let (owner, id) = (&Subject::of(&caller.subject), path.into_inner().into());
+    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
     let row = storage::subject_transaction(&state.pool, "accounts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Account))
     })
@@ -55,5 +55,5 @@ pub async fn entries(
     query: web::Query<PageQuery>,
     state: web::Data<State>,
 ) -> Result<web::Json<EntryPage>, Error> {
-    Ok(web::Json(statement::page(&state, &Subject::of(&caller.subject), path.into_inner().into(), &query).await?))
+    Ok(web::Json(statement::page(&state, &Subject::from(&*caller), path.into_inner().into(), &query).await?))
 }

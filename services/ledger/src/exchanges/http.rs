@@ -19,6 +19,6 @@ pub async fn post(
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = exchange(&state, &Subject::of(&caller.subject), &key.into(), &request).await?;
+    let Once { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     Ok(created(&result, replayed))
 }

@@ -25,7 +25,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = order::order(&state, &Subject::of(&caller.subject), &key.into(), request).await?;
+    let Once { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 
@@ -35,7 +35,7 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Payout>, Error> {
-    let (owner, id) = (&Subject::of(&caller.subject), path.into_inner().into());
+    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
     let row = storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
     })

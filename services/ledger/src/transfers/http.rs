@@ -20,7 +20,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = post::post(&state, &Subject::of(&caller.subject), &key.into(), request).await?;
+    let Once { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 
