@@ -3,12 +3,12 @@
 //! Each is a line in the audit log and counts in `ledger.alarms{reason}`, which is what to page on. A condition that stands is raised again with
 //! every look at it.
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use runtime::metrics;
-use uuid::Uuid;
 
 static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("ledger.alarms").build());
 
@@ -41,7 +41,7 @@ impl Alarm {
 }
 
 /// Raises an alarm about a payout, or about an item in suspense.
-pub fn raise(alarm: Alarm, id: Uuid, provider: &str) {
+pub fn raise(alarm: Alarm, id: impl Display, provider: &str) {
     let reason = alarm.as_str();
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);
     runtime::audit!("alarm", reason, %id, provider);

@@ -13,14 +13,14 @@ use runtime::{Clock, Shutdown, SystemClock};
 use serde::{Deserialize, Serialize};
 use storage::Pool;
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use crate::accounts::store::{self, NewAccount};
 use crate::config::Posting;
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, Owner, Subject};
 use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::posting::{
-    Actor, Answer, Command, Committer, Extra, Fingerprint, Key, Kind, Order, Outcome, Purpose, system_account,
+    Actor, Answer, Command, Committer, Extra, Fingerprint, Kind, Order, Outcome, Purpose, system_account,
 };
 
 /// Accounts of one owner: as many as the database lets one have.
@@ -153,15 +153,23 @@ fn pair<'a>(accounts: &'a [Account], hot: bool, random: &mut Random) -> (Option<
     (accounts.get(from), accounts.get(to))
 }
 
-async fn post(committer: &Committer, kind: Kind, actor: Actor, from: Uuid, to: Uuid, minor: i64) -> Result<()> {
+async fn post(
+    committer: &Committer,
+    kind: Kind,
+    actor: Actor,
+    from: AccountId,
+    to: AccountId,
+    minor: i64,
+) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let key = format!("{}-{}", crypto::random::token(12), NEXT.fetch_add(1, Ordering::Relaxed));
     let owner = match &actor {
-        Actor::Customer(owner) => owner.clone(),
-        Actor::House => "bench".to_owned(),
+        Actor::Customer(subject) => subject.into(),
+        Actor::House => Owner::of("bench"),
     };
     let order = Order {
-        key: Key { owner, operation: kind.operation(), key },
+        owner,
+        key: IdempotencyKey::of(&key),
         fingerprint: Fingerprint::of(&[from.as_bytes(), to.as_bytes()]),
         command: Command::between(kind, actor, from, to, Money::new(minor, Currency::EUR))?,
         reference: "bench".to_owned(),
@@ -176,8 +184,8 @@ async fn post(committer: &Committer, kind: Kind, actor: Actor, from: Uuid, to: U
 
 /// An account and whose it is.
 struct Account {
-    id: Uuid,
-    owner: String,
+    id: AccountId,
+    owner: Subject,
 }
 
 async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
@@ -185,13 +193,13 @@ async fn open(pool: &Pool, count: usize) -> Result<Vec<Account>> {
     // Owners of this run's own: those of the one before have as many accounts as one may have.
     let run = crypto::random::token(8);
     let account = |number: usize| Account {
-        id: storage::ids::new(opened_at.timestamp_millis()),
-        owner: format!("bench-{run}-{}", number / PER_OWNER),
+        id: storage::ids::new(opened_at.timestamp_millis()).into(),
+        owner: Subject::of(&format!("bench-{run}-{}", number / PER_OWNER)),
     };
     let accounts: Vec<Account> = (0..count).map(account).collect();
     for accounts in accounts.chunks(PER_OWNER) {
         let Some(Account { owner, .. }) = accounts.first() else { bail!("an owner without accounts") };
-        storage::subject_transaction(pool, "bench.open", owner, async |db| {
+        storage::subject_transaction(pool, "bench.open", owner.as_str(), async |db| {
             let row =
                 |account: &Account| NewAccount { id: account.id, currency: "EUR", owner, name: "bench", opened_at };
             let rows: Vec<NewAccount<'_>> = accounts.iter().map(row).collect();

@@ -1,4 +1,7 @@
-//! What can go wrong in the ledger, and what its caller learns of it. The one table from errors to problems.
+//! What can go wrong in the ledger, and what its caller learns of it. The one table from errors to problems, and the one way through it
+//! ([`http::told`]), which also writes the audit log.
+
+pub mod http;
 
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
@@ -111,13 +114,56 @@ impl Retry for Error {
 }
 
 impl Error {
-    /// The problem for `caller`. Who reaches for what is not theirs is told that it does not exist, and stands in the audit log.
-    pub fn told(self, caller: &Principal) -> Problem {
-        if let Some(reason) = self.trespass() {
-            let (subject, support_id) = (Some(caller.subject.as_str()), Some(caller.support_id.as_str()));
+    /// The problem for `caller`. Who reaches for what is not theirs is told that it does not exist, and stands in the audit log. To a peer
+    /// (`None`) nothing is hidden, so what it does not find is not there.
+    fn told(self, caller: Option<&Principal>) -> Problem {
+        if let (Some(reason), Some(caller)) = (self.trespass(), caller) {
+            let (subject, support_id) = (Some(&*caller.subject), Some(caller.support_id.as_str()));
             audit::refused("authorization", reason, Who { subject, support_id, ..Who::default() });
         }
-        self.into()
+        self.problem()
+    }
+
+    fn problem(self) -> Problem {
+        let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
+        match self {
+            Self::Storage(error) => error.into(),
+            Self::Unanswered(Unanswered::Busy) => Problem::busy(1),
+            Self::Unanswered(Unanswered::Unknown) => Problem::outcome_unknown(),
+            Self::Unanswered(Unanswered::Fault | Unanswered::Ceiling(_)) | Self::Invariant(_) => {
+                Problem::internal(&self)
+            }
+            Self::Rejected { rejection, kind, replayed } => {
+                let problem = rejected(rejection, kind);
+                if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
+            }
+            Self::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
+                .field("Idempotency-Key"),
+            Self::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
+            Self::Field { field, problem } => Problem::invalid(format!("{field} {problem}")).field(field),
+            Self::Missing(resource) => missing(resource),
+            Self::PayoutLimit => {
+                unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
+            }
+            Self::AccountLimit => {
+                unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
+            }
+            Self::RateDate { .. } => {
+                tracing::error!(cause = %self, "the reference rates are unusable");
+                Problem::busy(600)
+            }
+            Self::Allocated => {
+                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
+            }
+            Self::Contradiction => {
+                let title = "The payout has ended otherwise, on the partner's own word";
+                Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
+            }
+            Self::Broker(cause) => {
+                tracing::warn!(cause, "no rates from the broker");
+                Problem::busy(2)
+            }
+        }
     }
 
     fn trespass(&self) -> Option<&'static str> {
@@ -129,50 +175,6 @@ impl Error {
                 _ => None,
             },
             _ => None,
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        let unprocessable = |code, title: &str| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
-        match error {
-            Error::Storage(error) => error.into(),
-            Error::Unanswered(Unanswered::Busy) => Self::busy(1),
-            Error::Unanswered(Unanswered::Unknown) => Self::outcome_unknown(),
-            Error::Unanswered(Unanswered::Fault | Unanswered::Ceiling(_)) | Error::Invariant(_) => {
-                Self::internal(&error)
-            }
-            Error::Rejected { rejection, kind, replayed } => {
-                let problem = rejected(rejection, kind);
-                if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
-            }
-            Error::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
-                .field("Idempotency-Key"),
-            Error::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
-            Error::Field { field, problem } => Self::invalid(format!("{field} {problem}")).field(field),
-            Error::Missing(resource) => missing(resource),
-            Error::PayoutLimit => {
-                unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
-            }
-            Error::AccountLimit => {
-                unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
-            }
-            Error::RateDate { .. } => {
-                tracing::error!(cause = %error, "the reference rates are unusable");
-                Self::busy(600)
-            }
-            Error::Allocated => {
-                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
-            }
-            Error::Contradiction => {
-                let title = "The payout has ended otherwise, on the partner's own word";
-                Self::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
-            }
-            Error::Broker(cause) => {
-                tracing::warn!(cause, "no rates from the broker");
-                Self::busy(2)
-            }
         }
     }
 }
@@ -229,7 +231,7 @@ mod tests {
     use super::*;
 
     fn problem(reason: Reason, leg: i16) -> Problem {
-        Error::Rejected { rejection: Rejection { reason, leg }, kind: Kind::Transfer, replayed: false }.into()
+        Error::Rejected { rejection: Rejection { reason, leg }, kind: Kind::Transfer, replayed: false }.problem()
     }
 
     #[test]
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_may_have_happened_is_not_called_a_failure() {
-        let unknown = Problem::from(Error::from(Unanswered::Unknown));
+        let unknown = Error::from(Unanswered::Unknown).problem();
         assert_eq!((unknown.status.as_u16(), unknown.code), (503, code::OUTCOME_UNKNOWN));
         assert!(unknown.headers.iter().any(|(name, _)| name == "retry-after"));
     }

@@ -47,6 +47,11 @@ guarded!(A B C);
 guarded!(A B C D);
 guarded!(A B C D E);
 
+/// Who calls, once all layers have passed. Only the pipeline puts a principal there.
+pub fn principal(request: &HttpRequest) -> Option<Rc<Principal>> {
+    request.extensions().get::<Rc<Principal>>().cloned()
+}
+
 /// A user with scope `S`, on an attested instance, all layers passed.
 pub struct Caller<S> {
     principal: Rc<Principal>,
@@ -72,8 +77,8 @@ impl<S: Scope> FromRequest for Caller<S> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only the pipeline puts a principal there. A route without one therefore refuses everybody.
-        let Some(principal) = request.extensions().get::<Rc<Principal>>().cloned() else {
+        // A route without a pipeline refuses everybody.
+        let Some(principal) = principal(request) else {
             audit::refused("access_token", "no_principal", Who::default());
             return ready(Err(unauthorized()));
         };

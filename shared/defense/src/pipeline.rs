@@ -104,7 +104,7 @@ impl Pipeline {
 fn principal(facts: &Facts) -> Option<Principal> {
     let (what, who) = (facts.attestation.as_ref()?, facts.access.as_ref()?);
     Some(Principal {
-        subject: who.sub.clone(),
+        subject: who.sub.as_str().into(),
         client_id: who.client_id.clone(),
         jkt: who.cnf.jkt.clone(),
         scopes: who.scopes().map(str::to_owned).collect(),

@@ -1,5 +1,7 @@
 //! Who and what calls, once all token layers have passed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{App, Thumbprint};
@@ -41,8 +43,8 @@ pub struct Cnf {
 /// The caller of one request: a user, through an app, on a device; all three bound to one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The user (pseudonymous subject).
-    pub subject: String,
+    /// The user (pseudonymous subject). Whoever keeps it shares it.
+    pub subject: Arc<str>,
     /// The OAuth client.
     pub client_id: String,
     /// The device key of this installation.

@@ -19,6 +19,7 @@ mod queue;
 mod sqlstate;
 mod statement;
 mod transaction;
+mod typed;
 mod wire;
 
 pub use connection::Connection;

@@ -12,11 +12,16 @@ use crate::{Connection, StorageError};
 /// What the macros of this module name, so that a store need not.
 #[doc(hidden)]
 pub mod parts {
-    pub use diesel::QueryResult;
-    pub use diesel::pg::Pg;
+    pub use diesel::deserialize::{FromSql, FromSqlRow, Result as Read};
+    pub use diesel::expression::AsExpression;
+    pub use diesel::pg::{Pg, PgValue};
     pub use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+    pub use diesel::serialize::{Output, Result as Written, ToSql};
     pub use diesel::sql_types::Array;
+    pub use diesel::{QueryResult, sql_types};
     pub use diesel_async::RunQueryDsl;
+    pub use serde::{Serialize, Serializer};
+    pub use uuid::Uuid;
 
     pub use super::{Cell, all};
 }

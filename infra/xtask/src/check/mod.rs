@@ -7,6 +7,7 @@ mod circles;
 mod defaults;
 mod generated;
 mod graph;
+mod ids;
 mod manifests;
 mod placement;
 mod sources;
@@ -41,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
+        ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
         (
             "lints",

@@ -6,10 +6,12 @@ use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::page::PageQuery;
 use api::scope::{AccountsRead, AccountsWrite};
 use defense::{Caller, IdempotencyKey, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/accounts`.
@@ -18,10 +20,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let (account, replayed) =
-        open::open(&state, &caller.subject, key.as_str(), &request).await.map_err(|error| error.told(&caller))?;
-    Ok(created(&account.wire()?, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
+    Ok(created(&result.wire()?, replayed))
 }
 
 /// `GET /v1/accounts`.
@@ -29,8 +30,8 @@ pub async fn list(
     caller: Caller<AccountsRead>,
     query: web::Query<PageQuery>,
     state: web::Data<State>,
-) -> Result<web::Json<AccountPage>, Problem> {
-    Ok(web::Json(list::list(&state, &caller.subject, &query).await.map_err(|error| error.told(&caller))?))
+) -> Result<web::Json<AccountPage>, Error> {
+    Ok(web::Json(list::list(&state, &Subject::from(&*caller), &query).await?))
 }
 
 /// `GET /v1/accounts/{id}`.
@@ -38,13 +39,12 @@ pub async fn get(
     caller: Caller<AccountsRead>,
     path: web::Path<Id>,
     state: web::Data<State>,
-) -> Result<web::Json<Account>, Problem> {
-    let (owner, id) = (caller.subject.as_str(), path.uuid());
-    let row = storage::subject_transaction(&state.pool, "accounts.get", owner, async |db| {
+) -> Result<web::Json<Account>, Error> {
+    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
+    let row = storage::subject_transaction(&state.pool, "accounts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Account))
     })
-    .await
-    .map_err(|error| error.told(&caller))?;
+    .await?;
     Ok(web::Json(row.wire()?))
 }
 
@@ -54,7 +54,6 @@ pub async fn entries(
     path: web::Path<Id>,
     query: web::Query<PageQuery>,
     state: web::Data<State>,
-) -> Result<web::Json<EntryPage>, Problem> {
-    let page = statement::page(&state, &caller.subject, path.uuid(), &query);
-    Ok(web::Json(page.await.map_err(|error| error.told(&caller))?))
+) -> Result<web::Json<EntryPage>, Error> {
+    Ok(web::Json(statement::page(&state, &Subject::from(&*caller), path.into_inner().into(), &query).await?))
 }

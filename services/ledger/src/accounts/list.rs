@@ -3,10 +3,10 @@
 use api::accounts::AccountPage;
 use api::page::PageQuery;
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use super::store::{self, Account};
 use crate::error::Error;
+use crate::ids::{AccountId, Subject};
 use crate::page::{NOT_A_CURSOR, Wanted};
 use crate::state::State;
 
@@ -14,10 +14,10 @@ use crate::state::State;
 const KEY: usize = 24;
 
 /// One page.
-pub async fn list(state: &State, owner: &str, query: &PageQuery) -> Result<AccountPage, Error> {
+pub async fn list(state: &State, owner: &Subject, query: &PageQuery) -> Result<AccountPage, Error> {
     let wanted = Wanted::<KEY>::read(query)?;
     let after = wanted.after.map(position).transpose()?;
-    let mut rows = storage::subject_transaction(&state.pool, "accounts.list", owner, async |db| {
+    let mut rows = storage::subject_transaction(&state.pool, "accounts.list", owner.as_str(), async |db| {
         Ok::<_, Error>(store::list(db, owner, after, wanted.rows()).await?)
     })
     .await?;
@@ -34,10 +34,10 @@ fn key(account: &Account) -> [u8; KEY] {
     key
 }
 
-fn position(key: [u8; KEY]) -> Result<(DateTime<Utc>, Uuid), Error> {
+fn position(key: [u8; KEY]) -> Result<(DateTime<Utc>, AccountId), Error> {
     let (at, id) = key.split_first_chunk::<8>().ok_or(NOT_A_CURSOR)?;
     let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at)).ok_or(NOT_A_CURSOR)?;
-    Ok((at, Uuid::from_slice(id).map_err(|_| NOT_A_CURSOR)?))
+    Ok((at, AccountId::from_bytes(id.try_into().map_err(|_| NOT_A_CURSOR)?)))
 }
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_position_reads_back_to_the_microsecond() {
         let account = Account {
-            id: Uuid::from_u128(7),
+            id: AccountId::from_bytes([7; 16]),
             name: String::new(),
             currency: "EUR".to_owned(),
             balance: 0,

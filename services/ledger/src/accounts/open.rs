@@ -3,38 +3,45 @@
 use api::accounts::OpenAccount;
 use chrono::DateTime;
 use money::Currency;
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
 use super::store::{self, Account};
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input;
+use crate::once::Once;
 use crate::state::State;
 
-/// The account, and whether it was there before. At the limit of open accounts nothing is stored: the account itself is the only outcome
+/// The account. At the limit of open accounts nothing is stored: the account itself is the only outcome
 /// of its key, and may still come to be when another one has been closed.
-pub async fn open(state: &State, owner: &str, key: &str, request: &OpenAccount) -> Result<(Account, bool), Error> {
+pub async fn open(
+    state: &State,
+    owner: &Subject,
+    key: &IdempotencyKey,
+    request: &OpenAccount,
+) -> Result<Once<Account>, Error> {
     let problem = "is not a supported ISO 4217 code";
     let currency: Currency = request.currency.parse().map_err(|_| Error::Field { field: "currency", problem })?;
     let name = input::text("name", &request.name, 1, 60)?;
     let opened_at = DateTime::from_timestamp_millis(state.clock.unix_millis());
     let opened_at = opened_at.ok_or(Error::Invariant("a clock beyond the calendar"))?;
     let account = store::NewAccount { id: id(owner, key)?, currency: currency.code(), owner, name, opened_at };
-    let (row, replayed) = storage::subject_transaction(&state.pool, "accounts.open", owner, async |db| {
+    let opened = storage::subject_transaction(&state.pool, "accounts.open", owner.as_str(), async |db| {
         let opened = store::insert(db, std::slice::from_ref(&account)).await?;
         let row = store::find(db, owner, account.id).await?.ok_or(Error::KeyReused)?;
         // Counting has locked the owner's row: until this transaction ends nobody else opens one.
         if opened > 0 && store::count_open(db, owner).await? > i64::from(state.max_accounts) {
             return Err(Error::AccountLimit);
         }
-        Ok((row, opened == 0))
+        Ok(Once { result: row, replayed: opened == 0 })
     })
     .await
     .map_err(ceiling)?;
     // Compared with what was asked, not with what became of the account since.
-    if row.currency != currency.code() || row.name != name {
+    if opened.result.currency != currency.code() || opened.result.name != name {
         return Err(Error::KeyReused);
     }
-    Ok((row, replayed))
+    Ok(opened)
 }
 
 /// The database's own ceiling is a limit like ours.
@@ -46,19 +53,21 @@ fn ceiling(error: Error) -> Error {
 }
 
 /// RFC 9562 §5.8 (version 8): SHA-256 of both, each with its length.
-fn id(owner: &str, key: &str) -> Result<Uuid, Error> {
-    let digest = crate::posting::Fingerprint::of(&[b"account", owner.as_bytes(), key.as_bytes()]).0;
+fn id(owner: &Subject, key: &IdempotencyKey) -> Result<AccountId, Error> {
+    let digest = crate::posting::Fingerprint::of(&[b"account", owner.as_str().as_bytes(), key.as_str().as_bytes()]).0;
     let bytes = digest.first_chunk::<16>().ok_or(Error::Invariant("a digest shorter than an id"))?;
-    Ok(Builder::from_custom_bytes(*bytes).into_uuid())
+    Ok(Builder::from_custom_bytes(*bytes).into_uuid().into())
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
     fn one_owner_and_key_name_one_account() {
-        let id = |owner, key| id(owner, key).unwrap();
+        let id = |owner, key| Uuid::from(id(&Subject::of(owner), &IdempotencyKey::of(key)).unwrap());
         assert_eq!(id("alice", "k"), id("alice", "k"));
         assert_ne!(id("alice", "k"), id("bob", "k"));
         assert_ne!(id("alice", "k"), id("alic", "ek"));

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use money::{Currency, Money};
 use storage::{Connection, StorageError};
-use uuid::Uuid;
 
 use crate::error::Error;
+use crate::ids::{AccountId, Subject, TransferId};
 use crate::input::{time, wire};
 use crate::schema::{accounts, entries, owners, transfers};
 
@@ -16,7 +16,7 @@ use crate::schema::{accounts, entries, owners, transfers};
 #[diesel(table_name = accounts)]
 pub struct Account {
     /// Its id.
-    pub id: Uuid,
+    pub id: AccountId,
     /// The owner's name for it.
     pub name: String,
     /// ISO 4217.
@@ -51,9 +51,9 @@ impl Account {
 #[derive(Debug, Insertable)]
 #[diesel(table_name = accounts)]
 pub(crate) struct NewAccount<'a> {
-    pub(crate) id: Uuid,
+    pub(crate) id: AccountId,
     pub(crate) currency: &'a str,
-    pub(crate) owner: &'a str,
+    pub(crate) owner: &'a Subject,
     pub(crate) name: &'a str,
     pub(crate) opened_at: DateTime<Utc>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct NewAccount<'a> {
 #[derive(Debug, Queryable)]
 pub(crate) struct Line {
     pub(crate) version: i64,
-    transfer_id: Uuid,
+    transfer_id: TransferId,
     amount: i64,
     balance: i64,
     currency: String,
@@ -92,13 +92,13 @@ pub(crate) async fn insert(db: &mut Connection, rows: &[NewAccount<'_>]) -> Resu
 }
 
 /// How many open accounts this owner has, by the count that the database keeps.
-pub(crate) async fn count_open(db: &mut Connection, owner: &str) -> Result<i64, StorageError> {
+pub(crate) async fn count_open(db: &mut Connection, owner: &Subject) -> Result<i64, StorageError> {
     let count: i32 = owners::table.find(owner).select(owners::accounts).first(db).await?;
     Ok(i64::from(count))
 }
 
 /// One account of this owner.
-pub(crate) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<Option<Account>, StorageError> {
+pub(crate) async fn find(db: &mut Connection, owner: &Subject, id: AccountId) -> Result<Option<Account>, StorageError> {
     let query = accounts::table.filter(accounts::id.eq(id)).filter(accounts::owner.eq(owner));
     Ok(query.select(Account::as_select()).first(db).await.optional()?)
 }
@@ -106,8 +106,8 @@ pub(crate) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<O
 /// Accounts of this owner after a position in the order of their opening.
 pub(crate) async fn list(
     db: &mut Connection,
-    owner: &str,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    owner: &Subject,
+    after: Option<(DateTime<Utc>, AccountId)>,
     limit: i64,
 ) -> Result<Vec<Account>, StorageError> {
     let mut query = accounts::table.filter(accounts::owner.eq(owner)).into_boxed();
@@ -123,7 +123,7 @@ pub(crate) async fn list(
 /// The entries of an account before a version, newest first.
 pub(crate) async fn lines(
     db: &mut Connection,
-    account: Uuid,
+    account: AccountId,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Line>, StorageError> {

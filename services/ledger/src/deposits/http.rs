@@ -4,9 +4,11 @@ use actix_web::{HttpResponse, web};
 use api::internal::Deposit;
 use api::service::Broker;
 use defense::{Peer, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::post;
+use crate::error::Error;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /internal/v1/deposits`.
@@ -14,7 +16,7 @@ pub async fn post(
     _broker: Peer<Broker>,
     ApiJson(deposit): ApiJson<Deposit>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let (transfer, replayed) = post::post(&state, &deposit).await?;
-    Ok(created(&transfer, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } = post::post(&state, &deposit).await?;
+    Ok(created(&result, replayed))
 }

@@ -5,24 +5,27 @@ use api::internal::Deposit;
 use api::transfers::Transfer;
 
 use crate::error::Error;
+use crate::ids::{AccountId, EventId, Owner};
 use crate::input;
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::once::Once;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{Arrival, alarm};
 use crate::transfers::post::shown;
 
-/// The transfer, and whether it was there before. It is to the suspense account if the wanted one cannot take it.
-pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), Error> {
+/// The transfer. It is to the suspense account if the wanted one cannot take it.
+pub async fn post(state: &State, deposit: &Deposit) -> Result<Once<Transfer>, Error> {
     let provider = provider(&deposit.provider)?;
     let event_id = event_id(&deposit.event_id)?;
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;
     let from = system_account(Purpose::Settlement, amount.currency());
-    let wanted = deposit.account_id.uuid();
+    let wanted = AccountId::from(deposit.account_id);
     let command = Command::between(Kind::Deposit, Actor::House, from, wanted, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
     let reference = input::fitted(&deposit.reference, input::REFERENCE);
     let order = Order {
-        key: Key { owner: format!("broker:{provider}"), operation: Kind::Deposit.operation(), key: event_id.clone() },
+        owner: Owner::of(&format!("broker:{provider}")),
+        key: (&event_id).into(),
         fingerprint: Fingerprint::of(&[
             provider.as_bytes(),
             wanted.as_bytes(),
@@ -43,10 +46,11 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<(Transfer, bool), 
 }
 
 /// An event id that can be a key.
-pub fn event_id(id: &str) -> Result<String, Error> {
+// Text: what is looked at before it is one.
+pub fn event_id(id: &str) -> Result<EventId, Error> {
     let good = (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if good {
-        Ok(id.to_owned())
+        Ok(EventId::of(id))
     } else {
         Err(Error::Field { field: "event_id", problem: "is not 1 to 255 printable characters" })
     }

@@ -1,8 +1,7 @@
 //! Sells an amount of one account's currency for the other's.
 
-use api::exchanges::PostExchange;
+use api::exchanges::{Exchange, PostExchange};
 use money::{Currency, Money, MoneyError, Rounding};
-use uuid::Uuid;
 
 use super::deal::Deal;
 use super::quote::quote;
@@ -10,9 +9,11 @@ use super::rates::SOURCE;
 use super::store::{self, Known};
 use crate::accounts;
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
+use crate::once::Once;
 use crate::posting::{
-    self, Actor, Command, Extra, Fingerprint, Key, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
+    self, Actor, Command, Extra, Fingerprint, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
     system_account,
 };
 use crate::state::State;
@@ -21,29 +22,29 @@ use crate::state::State;
 const FROM: i16 = 0;
 const TO: i16 = 3;
 
-/// The exchange, and whether it was there before.
+/// The exchange.
 ///
 /// What is refused for what was asked or for what the books say is recorded under the key, like a rejection of the fold, and never judged
 /// again. What could not be judged (no rates, or none of a usable day) is not decided: the same key may come back.
 pub async fn exchange(
     state: &State,
-    subject: &str,
-    key: &str,
+    subject: &Subject,
+    key: &IdempotencyKey,
     request: &PostExchange,
-) -> Result<(api::exchanges::Exchange, bool), Error> {
+) -> Result<Once<Exchange>, Error> {
     let sold = input::positive(&request.amount)?;
     let fingerprint = fingerprint(request, sold);
     // A repetition needs no rate, and today's would be another one.
-    if let Some(known) = known(state, subject, key, fingerprint).await? {
-        return Ok((known, true));
+    if let Some(result) = known(state, subject, key, fingerprint).await? {
+        return Ok(Once { result, replayed: true });
     }
-    let judged = judge(state, subject, request.to_account.uuid(), sold).await?;
+    let judged = judge(state, subject, request.to_account.into(), sold).await?;
     let receipt = posting::post(&state.committer, order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
-        Ok(deal) if !receipt.replayed => Ok((shown(&deal, receipt.posted), false)),
+        Ok(deal) if !receipt.replayed => Ok(Once { result: shown(&deal, receipt.posted), replayed: false }),
         // The other one was faster, at the rate that it was given.
         _ => match known(state, subject, key, fingerprint).await? {
-            Some(known) => Ok((known, true)),
+            Some(result) => Ok(Once { result, replayed: true }),
             None => Err(Unanswered::Unknown.into()),
         },
     }
@@ -51,11 +52,11 @@ pub async fn exchange(
 
 async fn known(
     state: &State,
-    subject: &str,
-    key: &str,
+    subject: &Subject,
+    key: &IdempotencyKey,
     fingerprint: Fingerprint,
-) -> Result<Option<api::exchanges::Exchange>, Error> {
-    let known = storage::subject_transaction(&state.pool, "exchanges.known", subject, async |db| {
+) -> Result<Option<Exchange>, Error> {
+    let known = storage::subject_transaction(&state.pool, "exchanges.known", subject.as_str(), async |db| {
         store::known(db, subject, key).await
     });
     match known.await? {
@@ -69,9 +70,9 @@ async fn known(
 }
 
 /// What the customer gets, or why never anything under this key.
-async fn judge(state: &State, subject: &str, to: Uuid, sold: Money) -> Result<Result<Deal, Rejection>, Error> {
+async fn judge(state: &State, subject: &Subject, to: AccountId, sold: Money) -> Result<Result<Deal, Rejection>, Error> {
     let refused = |reason, leg| Ok(Err(Rejection { reason, leg }));
-    let account = storage::subject_transaction(&state.pool, "exchanges.account", subject, async |db| {
+    let account = storage::subject_transaction(&state.pool, "exchanges.account", subject.as_str(), async |db| {
         Ok::<_, Error>(accounts::store::find(db, subject, to).await?)
     });
     let Some(account) = account.await? else { return refused(Reason::NotFound, TO) };
@@ -91,8 +92,8 @@ async fn judge(state: &State, subject: &str, to: Uuid, sold: Money) -> Result<Re
 }
 
 fn order(
-    subject: &str,
-    key: &str,
+    subject: &Subject,
+    key: &IdempotencyKey,
     fingerprint: Fingerprint,
     request: &PostExchange,
     judged: &Result<Deal, Rejection>,
@@ -102,9 +103,10 @@ fn order(
         Err(rejection) => (Vec::new(), Extra::Refused(*rejection)),
     };
     Order {
-        key: Key { owner: subject.to_owned(), operation: Kind::Exchange.operation(), key: key.to_owned() },
+        owner: subject.into(),
+        key: key.clone(),
         fingerprint,
-        command: Command { kind: Kind::Exchange, actor: Actor::Customer(subject.to_owned()), legs },
+        command: Command { kind: Kind::Exchange, actor: Actor::Customer(subject.clone()), legs },
         reference: String::new(),
         counterparty: String::new(),
         extra,
@@ -118,25 +120,25 @@ fn legs(request: &PostExchange, deal: &Deal) -> Vec<Leg> {
     // Both amounts are positive, so neither negation can overflow.
     let (sold, bought) = (deal.sold, deal.bought);
     vec![
-        leg(request.from_account.uuid(), -sold.minor(), sold),
+        leg(request.from_account.into(), -sold.minor(), sold),
         leg(fx(sold), sold.minor(), sold),
         leg(fx(bought), -bought.minor(), bought),
-        leg(request.to_account.uuid(), bought.minor(), bought),
+        leg(request.to_account.into(), bought.minor(), bought),
     ]
 }
 
 /// Of what was asked. The rate is not part of it: it is ours.
 fn fingerprint(request: &PostExchange, sold: Money) -> Fingerprint {
     Fingerprint::of(&[
-        request.from_account.uuid().as_bytes(),
-        request.to_account.uuid().as_bytes(),
+        AccountId::from(request.from_account).as_bytes(),
+        AccountId::from(request.to_account).as_bytes(),
         &sold.minor().to_be_bytes(),
         sold.currency().code().as_bytes(),
     ])
 }
 
-fn shown(deal: &Deal, posted: Posted) -> api::exchanges::Exchange {
-    api::exchanges::Exchange {
+fn shown(deal: &Deal, posted: Posted) -> Exchange {
+    Exchange {
         id: posted.id.into(),
         sequence: posted.sequence,
         sold: wire(deal.sold),

@@ -4,9 +4,12 @@ use actix_web::{HttpResponse, web};
 use api::exchanges::PostExchange;
 use api::scope::ExchangesWrite;
 use defense::{Caller, IdempotencyKey, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::exchange::exchange;
+use crate::error::Error;
+use crate::ids::Subject;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/exchanges`.
@@ -15,8 +18,7 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let exchanged = exchange(&state, &caller.subject, key.as_str(), &request).await;
-    let (exchange, replayed) = exchanged.map_err(|error| error.told(&caller))?;
-    Ok(created(&exchange, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
+    Ok(created(&result, replayed))
 }

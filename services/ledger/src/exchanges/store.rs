@@ -7,12 +7,12 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, StorageError, row};
-use uuid::Uuid;
 
 use super::deal::Deal;
 use super::rates::SOURCE;
 use crate::accounts::store::currency;
 use crate::error::Error;
+use crate::ids::{IdempotencyKey, Subject, TransferId};
 use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows};
 use crate::schema::{exchanges, idempotency, transfers};
 
@@ -25,14 +25,14 @@ pub(super) struct Known {
 #[derive(Queryable)]
 struct OutcomeRow {
     fingerprint: Vec<u8>,
-    transfer_id: Option<Uuid>,
+    transfer_id: Option<TransferId>,
     rejection: Option<String>,
     rejected_leg: Option<i16>,
 }
 
 #[derive(Queryable)]
 struct Row {
-    id: Uuid,
+    id: TransferId,
     sequence: i64,
     posted_at: DateTime<Utc>,
     amount: i64,
@@ -44,7 +44,7 @@ struct Row {
 }
 
 /// What became of an exchange under this key, if there was one.
-pub(super) async fn known(db: &mut Connection, owner: &str, key: &str) -> Result<Option<Known>, Error> {
+pub(super) async fn known(db: &mut Connection, owner: &Subject, key: &IdempotencyKey) -> Result<Option<Known>, Error> {
     let outcome: Option<OutcomeRow> = idempotency::table
         .find((owner, Kind::Exchange.operation(), key))
         .select((idempotency::fingerprint, idempotency::transfer_id, idempotency::rejection, idempotency::rejected_leg))
@@ -69,7 +69,7 @@ fn odd(what: &'static str) -> StorageError {
     diesel::result::Error::DeserializationError(what.into()).into()
 }
 
-async fn deal(db: &mut Connection, transfer: Uuid) -> Result<(Deal, Posted), Error> {
+async fn deal(db: &mut Connection, transfer: TransferId) -> Result<(Deal, Posted), Error> {
     let row: Row = exchanges::table
         .inner_join(transfers::table.on(transfers::id.eq(exchanges::transfer_id)))
         .filter(transfers::id.eq(transfer))
@@ -100,7 +100,7 @@ row! {
     /// The quote of an exchange.
     Quote at 10 waits false: "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
             select r.transfer_id, r.bought, r.bought_currency, r.rate::numeric, r.rate_date, r.rate_source from" {
-        transfer_id: Uuid, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: &'static str,
+        transfer_id: TransferId, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: &'static str,
     } ""
 }
 

@@ -118,6 +118,7 @@ impl Submissions {
         Ok(true)
     }
 
+    // Text: the partner's name for the order, which is nothing but kept.
     async fn submitted(&self, payout: &Payout, partner_id: &str) -> Result<(), Error> {
         let ask_at = self.now()? + self.silence(payout)?;
         let mut db = storage::connection(&self.state.poster).await?;

@@ -11,24 +11,25 @@ use super::history::{Step, Word, next_step};
 use super::store::{self, Payout, Told};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::ids::{EventId, Owner, PayoutId};
+use crate::once::Once;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{self, Arrival};
-use uuid::Uuid;
 
 /// Whose keys these are.
 const OWNER: &str = "house";
 /// Settling, paying late and returning are the longest way; a word that raced with another one starts again.
 const MAX_STEPS: usize = 8;
 
-/// Takes the word of `provider` on a payout. Tells whether the books had said the same before.
+/// Takes the word of `provider` on a payout. It is replayed if the books had said the same before.
 pub async fn take(
     state: &State,
     provider: &str,
-    payout: Uuid,
+    payout: PayoutId,
     outcome: PayoutOutcome,
     word: Word,
-) -> Result<(Payout, bool), Error> {
+) -> Result<Once<Payout>, Error> {
     let mut replayed = true;
     for attempt in 0..MAX_STEPS {
         let row = read(state, payout).await?;
@@ -42,7 +43,7 @@ pub async fn take(
         }
         let step = match next_step(row.standing()?, row.paid_late_by.is_some(), row.returned_by.is_some(), outcome) {
             Ok(Some(step)) => step,
-            Ok(None) => return Ok((row, replayed)),
+            Ok(None) => return Ok(Once { result: row, replayed }),
             Err(_) => {
                 alarm::raise(Alarm::Contradiction, payout, provider);
                 return Err(Error::Contradiction);
@@ -62,12 +63,12 @@ pub async fn take(
 }
 
 /// The money goes back, because the partner has refused the order and certainly has no other copy of it.
-pub async fn refuse(state: &State, payout: Uuid) -> Result<(), Error> {
+pub async fn refuse(state: &State, payout: PayoutId) -> Result<(), Error> {
     let row = read(state, payout).await?;
     post(state, &row, Step::GiveBack, Word::Refusal).await.map(|_| ())
 }
 
-async fn read(state: &State, payout: Uuid) -> Result<Payout, Error> {
+async fn read(state: &State, payout: PayoutId) -> Result<Payout, Error> {
     let mut db = storage::connection(&state.poster).await?;
     store::find_any(&mut db, payout).await?.ok_or(Error::Missing(Resource::Payout))
 }
@@ -84,11 +85,12 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
         Step::Return => (Kind::PayoutReturn, house(Purpose::Settlement), row.account_id),
         Step::ReturnLate => (Kind::PayoutReturnLate, house(Purpose::Settlement), house(Purpose::Suspense)),
     };
-    let arrival = Arrival { provider: row.provider.clone(), event_id: payout.to_string() };
+    let arrival = Arrival { provider: row.provider.clone(), event_id: EventId::of(&payout.to_string()) };
     let command = Command::between(kind, Actor::House, from, to, amount)
         .map_err(|cause| Error::Amount { field: "payout_id", cause: cause.into() })?;
     let order = Order {
-        key: Key { owner: OWNER.to_owned(), operation: kind.operation(), key: payout.to_string() },
+        owner: Owner::of(OWNER),
+        key: payout.into(),
         fingerprint: Fingerprint::of(&[kind.as_str().as_bytes()]),
         command,
         reference: row.reference.clone(),

@@ -8,12 +8,14 @@ use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
 use defense::{Caller, IdempotencyKey, Peer, answer, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/payouts`.
@@ -22,10 +24,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let ordered = order::order(&state, &caller.subject, key.as_str(), request).await;
-    let (payout, replayed) = ordered.map_err(|error| error.told(&caller))?;
-    Ok(created(&payout, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    Ok(created(&result, replayed))
 }
 
 /// `GET /v1/payouts/{id}`.
@@ -33,13 +34,12 @@ pub async fn get(
     caller: Caller<AccountsRead>,
     path: web::Path<Id>,
     state: web::Data<State>,
-) -> Result<web::Json<Payout>, Problem> {
-    let (owner, id) = (caller.subject.as_str(), path.uuid());
-    let row = storage::subject_transaction(&state.pool, "payouts.get", owner, async |db| {
+) -> Result<web::Json<Payout>, Error> {
+    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
+    let row = storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
     })
-    .await
-    .map_err(|error| error.told(&caller))?;
+    .await?;
     Ok(web::Json(row.wire()?))
 }
 
@@ -48,9 +48,9 @@ pub async fn post_event(
     _broker: Peer<Broker>,
     ApiJson(event): ApiJson<PayoutEvent>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
-    let (payout, replayed) =
-        events::take(&state, &event.provider, event.payout_id.uuid(), event.status, Word::Event).await?;
-    Ok(answer(StatusCode::OK, &payout.wire()?, replayed))
+    let Once { result, replayed } =
+        events::take(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
+    Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

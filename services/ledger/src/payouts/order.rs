@@ -4,12 +4,19 @@ use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 
 use super::{iban, store};
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, Unanswered, system_account};
+use crate::once::Once;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
-/// The payout as it was when it was ordered, and whether it was there before.
-pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout) -> Result<(Payout, bool), Error> {
+/// The payout as it was when it was ordered.
+pub async fn order(
+    state: &State,
+    subject: &Subject,
+    key: &IdempotencyKey,
+    request: PostPayout,
+) -> Result<Once<Payout>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
     let Creditor { name, iban } = &request.creditor;
@@ -17,14 +24,16 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
     if !iban::is_valid(iban) {
         return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
     }
+    let from = AccountId::from(request.from_account);
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
-    let actor = Actor::Customer(subject.to_owned());
-    let command = Command::between(Kind::Payout, actor, request.from_account.uuid(), clearing, amount)
+    let actor = Actor::Customer(subject.clone());
+    let command = Command::between(Kind::Payout, actor, from, clearing, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
     let order = Order {
-        key: Key { owner: subject.to_owned(), operation: Kind::Payout.operation(), key: key.to_owned() },
+        owner: subject.into(),
+        key: key.clone(),
         fingerprint: Fingerprint::of(&[
-            request.from_account.uuid().as_bytes(),
+            from.as_bytes(),
             &amount.minor().to_be_bytes(),
             amount.currency().code().as_bytes(),
             name.as_bytes(),
@@ -41,7 +50,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
             traceparent: runtime::trace::current(),
         }),
     };
-    let room = storage::subject_transaction(&state.pool, "payouts.room", subject, async |db| {
+    let room = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
         store::has_room(db, subject, key).await
     });
     if !room.await? {
@@ -52,7 +61,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         other => other,
     })?;
     state.payouts.notify_one();
-    let payout = Payout {
+    let result = Payout {
         id: receipt.posted.id.into(),
         from_account: request.from_account,
         amount: wire(amount),
@@ -61,5 +70,5 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         status: PayoutStatus::Pending,
         created_at: time(receipt.posted.at),
     };
-    Ok((payout, receipt.replayed))
+    Ok(Once { result, replayed: receipt.replayed })
 }

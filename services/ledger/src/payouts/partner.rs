@@ -75,7 +75,7 @@ impl Partner {
         payout: &Payout,
         operation: &str,
         params: Value,
-        idempotency_key: Option<String>,
+        idempotency_key: Option<String>, // Text: as the call has it on the wire.
     ) -> Result<Reply, Error> {
         let Value::Object(params) = params else {
             return Err(Error::Invariant("the parameters of a call are not an object"));

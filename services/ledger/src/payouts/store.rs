@@ -7,11 +7,11 @@ use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUui
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, Queue, StorageError, row};
-use uuid::Uuid;
 
 use super::history::{Standing, Step, Word};
 use crate::accounts::store::currency;
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows};
 use crate::schema::payouts;
@@ -22,9 +22,9 @@ use crate::suspense::Arrival;
 #[diesel(table_name = payouts)]
 pub struct Payout {
     /// Also the id of the transfer that took the money.
-    pub id: Uuid,
+    pub id: PayoutId,
     /// The debited account.
-    pub account_id: Uuid,
+    pub account_id: AccountId,
     /// Minor units.
     pub amount: i64,
     /// ISO 4217.
@@ -48,9 +48,9 @@ pub struct Payout {
     /// Since when the partner may have it without our knowing.
     pub unsure_since: Option<DateTime<Utc>>,
     /// The transfer by which it came back.
-    pub returned_by: Option<Uuid>,
+    pub returned_by: Option<TransferId>,
     /// The transfer by which it was paid after it had been given back.
-    pub paid_late_by: Option<Uuid>,
+    pub paid_late_by: Option<TransferId>,
 }
 
 impl Payout {
@@ -97,7 +97,7 @@ pub struct Claimed {
 }
 
 /// One payout of this owner.
-pub(super) async fn find(db: &mut Connection, owner: &str, id: Uuid) -> Result<Option<Payout>, StorageError> {
+pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> Result<Option<Payout>, StorageError> {
     let query = payouts::table.find(id).filter(payouts::owner.eq(owner));
     Ok(query.select(Payout::as_select()).first(db).await.optional()?)
 }
@@ -113,13 +113,13 @@ struct Room {
 }
 
 /// Whether this owner may order one more, or has ordered this one already. The database counts again when it is written.
-pub(super) async fn has_room(db: &mut Connection, owner: &str, key: &str) -> Result<bool, StorageError> {
+pub(super) async fn has_room(db: &mut Connection, owner: &Subject, key: &IdempotencyKey) -> Result<bool, StorageError> {
     let query = diesel::sql_query(ROOM).bind::<Text, _>(owner).bind::<Text, _>(key);
     Ok(query.get_result::<Room>(db).await?.room)
 }
 
 /// One payout, whosever it is. For the house itself.
-pub(super) async fn find_any(db: &mut Connection, id: Uuid) -> Result<Option<Payout>, StorageError> {
+pub(super) async fn find_any(db: &mut Connection, id: PayoutId) -> Result<Option<Payout>, StorageError> {
     Ok(payouts::table.find(id).select(Payout::as_select()).first(db).await.optional()?)
 }
 
@@ -137,8 +137,8 @@ pub(super) const QUEUE: Queue = Queue {
 /// The partner has the order. It may have said more in the meantime, so only a pending payout moves.
 pub(super) async fn submitted(
     db: &mut Connection,
-    id: Uuid,
-    partner_id: &str,
+    id: PayoutId,
+    partner_id: &str, // Text: as it came.
     ask_at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     diesel::sql_query(
@@ -153,7 +153,7 @@ pub(super) async fn submitted(
 }
 
 /// Certainly no attempt so far has reached the partner. Nothing changes if another attempt was begun in the meantime.
-pub(super) async fn untouched(db: &mut Connection, id: Uuid, attempt: i32) -> Result<(), StorageError> {
+pub(super) async fn untouched(db: &mut Connection, id: PayoutId, attempt: i32) -> Result<(), StorageError> {
     diesel::sql_query(
         "update payouts set unsure_since = null, unsure_by = null \
          where id = $1 and status = 'pending' and attempts = $2 and unsure_by = $2",
@@ -166,7 +166,7 @@ pub(super) async fn untouched(db: &mut Connection, id: Uuid, attempt: i32) -> Re
 }
 
 /// To be looked at again then, unless it has ended.
-pub(super) async fn postpone(db: &mut Connection, id: Uuid, at: DateTime<Utc>) -> Result<(), StorageError> {
+pub(super) async fn postpone(db: &mut Connection, id: PayoutId, at: DateTime<Utc>) -> Result<(), StorageError> {
     diesel::sql_query("update payouts set next_attempt_at = $2 where id = $1 and status in ('pending', 'submitted')")
         .bind::<SqlUuid, _>(id)
         .bind::<Timestamptz, _>(at)
@@ -179,7 +179,7 @@ pub(super) async fn postpone(db: &mut Connection, id: Uuid, at: DateTime<Utc>) -
 #[derive(Debug, QueryableByName)]
 pub(super) struct Stuck {
     #[diesel(sql_type = SqlUuid)]
-    pub(super) id: Uuid,
+    pub(super) id: PayoutId,
     #[diesel(sql_type = Text)]
     pub(super) provider: String,
     #[diesel(sql_type = Text)]
@@ -210,8 +210,9 @@ pub(super) async fn stuck(
 /// Money that waits for a person.
 #[derive(Debug, QueryableByName)]
 pub(super) struct Suspended {
+    /// As the payout and the item are called.
     #[diesel(sql_type = SqlUuid)]
-    pub(super) id: Uuid,
+    pub(super) id: TransferId,
     #[diesel(sql_type = Text)]
     pub(super) provider: String,
     /// The house's loss, and not somebody's money.
@@ -247,7 +248,7 @@ row! {
                     reference, traceparent, provider) \
                 select t.posted_at, t.posted_at, t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
                     t.reference, r.traceparent, r.provider from" {
-        id: Uuid, owner: String, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: &'static str,
+        id: PayoutId, owner: Subject, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: &'static str,
     } "join transfers t on t.id = r.id"
 }
 
@@ -257,7 +258,7 @@ impl Beside for Ordered {
             return Err(Broken("a payout that no customer ordered"));
         };
         rows.add(NewPayout {
-            id: posting.id,
+            id: posting.id.into(),
             owner: owner.clone(),
             creditor_name: self.creditor_name.clone(),
             creditor_iban: self.creditor_iban.clone(),
@@ -274,7 +275,7 @@ impl Beside for Ordered {
 /// What the partner's word does to a payout.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) payout: Uuid,
+    pub(super) payout: PayoutId,
     pub(super) step: Step,
     pub(super) word: Word,
     /// The provider, and the payout's id as text: with the money if it goes to suspense.
@@ -284,7 +285,7 @@ pub(super) struct Told {
 row! {
     /// The end of a payout.
     End at 21: "update payouts p set status = r.status, closed_by = r.closed_by, word = r.word from" {
-        id: Uuid, status: &'static str, closed_by: Uuid, word: &'static str,
+        id: PayoutId, status: &'static str, closed_by: TransferId, word: &'static str,
     } "where p.id = r.id and p.status in ('pending', 'submitted') \
        and (r.word <> 'refusal' or p.status = 'pending' and p.unsure_by = p.attempts)"
 }
@@ -292,14 +293,14 @@ row! {
 row! {
     /// A payout that was paid although it had been given back.
     LatePayment at 22: "update payouts p set paid_late_by = r.paid_late_by from" {
-        id: Uuid, paid_late_by: Uuid,
+        id: PayoutId, paid_late_by: TransferId,
     } "where p.id = r.id and p.status = 'failed' and p.paid_late_by is null"
 }
 
 row! {
     /// A paid payout that came back; one that had been given back before only gets the note.
     Return at 23: "update payouts p set returned_by = r.returned_by, status = case p.status when 'paid' then 'returned' else p.status end from" {
-        id: Uuid, returned_by: Uuid,
+        id: PayoutId, returned_by: TransferId,
     } "where p.id = r.id and p.status in ('paid', 'failed') and p.returned_by is null"
 }
 
@@ -325,18 +326,20 @@ mod tests {
     use money::Currency;
 
     use super::*;
-    use crate::posting::{Command, Extra, Fingerprint, Key, Kind, Order};
+    use crate::ids::Owner;
+    use crate::posting::{Command, Extra, Fingerprint, Kind, Order};
 
     #[test]
     fn a_payout_that_nobody_ordered_is_a_fault_and_not_left_out() {
         let order = |actor| Order {
-            key: Key { owner: "alice".to_owned(), operation: "payout", key: "a".to_owned() },
+            owner: Owner::of("alice"),
+            key: IdempotencyKey::of("a"),
             fingerprint: Fingerprint::of(&[]),
             command: Command::between(
                 Kind::Payout,
                 actor,
-                Uuid::from_u128(1),
-                Uuid::from_u128(2),
+                AccountId::from_bytes([1; 16]),
+                AccountId::from_bytes([2; 16]),
                 Money::new(60, Currency::EUR),
             )
             .unwrap(),
@@ -347,10 +350,10 @@ mod tests {
         let (creditor_name, creditor_iban) = ("Carol".to_owned(), "DE".to_owned());
         let ordered = Ordered { provider: "bank", creditor_name, creditor_iban, traceparent: None };
         let rows = |order: &Order| {
-            let posting = Posting { order, id: Uuid::nil(), entries: Vec::new(), suspended: None };
+            let posting = Posting { order, id: TransferId::from_bytes([0; 16]), entries: Vec::new(), suspended: None };
             ordered.rows(&posting, &mut Rows::default())
         };
-        assert!(rows(&order(Actor::Customer("alice".to_owned()))).is_ok());
+        assert!(rows(&order(Actor::Customer(Subject::of("alice")))).is_ok());
         assert!(rows(&order(Actor::House)).is_err());
     }
 }

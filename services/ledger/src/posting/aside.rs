@@ -10,7 +10,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use uuid::Uuid;
+
+use crate::ids::AccountId;
 
 /// What waits, by account.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ pub(super) struct Aside<T> {
 
 #[derive(Debug)]
 struct Waiting<T> {
-    orders: HashMap<Uuid, VecDeque<T>>,
+    orders: HashMap<AccountId, VecDeque<T>>,
     /// The accounts of `orders`, in the order in which they came.
-    line: VecDeque<Uuid>,
-    attended: HashSet<Uuid>,
+    line: VecDeque<AccountId>,
+    attended: HashSet<AccountId>,
     count: usize,
     closed: bool,
 }
@@ -39,7 +40,7 @@ impl<T> Aside<T> {
     }
 
     /// Sets an order aside, unless there are too many.
-    pub(super) fn add(&self, account: Uuid, order: T) -> Result<(), T> {
+    pub(super) fn add(&self, account: AccountId, order: T) -> Result<(), T> {
         let mut waiting = self.lock();
         if waiting.count >= self.limit {
             return Err(order);
@@ -58,7 +59,7 @@ impl<T> Aside<T> {
 
     /// The account that has waited longest and is not attended, and at most `most` of its orders. It is attended until [`Self::done`].
     /// `None` once it is closed and nothing is left.
-    pub(super) async fn next(&self, most: usize) -> Option<(Uuid, Vec<T>)> {
+    pub(super) async fn next(&self, most: usize) -> Option<(AccountId, Vec<T>)> {
         loop {
             let rung = self.bell.notified();
             tokio::pin!(rung);
@@ -78,7 +79,7 @@ impl<T> Aside<T> {
     }
 
     /// The account is not attended any more.
-    pub(super) fn done(&self, account: Uuid) {
+    pub(super) fn done(&self, account: AccountId) {
         self.lock().attended.remove(&account);
         self.bell.notify_waiters();
     }
@@ -95,7 +96,7 @@ impl<T> Aside<T> {
 }
 
 impl<T> Waiting<T> {
-    fn take(&mut self, most: usize) -> Option<(Uuid, Vec<T>)> {
+    fn take(&mut self, most: usize) -> Option<(AccountId, Vec<T>)> {
         let place = self.line.iter().position(|account| !self.attended.contains(account))?;
         let account = self.line.remove(place)?;
         let mut orders = self.orders.remove(&account)?;
@@ -112,10 +113,12 @@ impl<T> Waiting<T> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
-    fn account(number: u128) -> Uuid {
-        Uuid::from_u128(number)
+    fn account(number: u128) -> AccountId {
+        Uuid::from_u128(number).into()
     }
 
     #[tokio::test]

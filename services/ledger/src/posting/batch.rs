@@ -10,21 +10,26 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use super::beside::Rows;
 use super::fold::{State, book};
-use super::model::{Actor, Broken, Command, Entry, Reason, Rejection, Verdict};
+use super::model::{Actor, Broken, Command, Entry, Kind, Reason, Rejection, Verdict};
+use crate::ids::{AccountId, IdempotencyKey, Owner, TransferId};
 
-/// The name that a sender gave an intent. One key has one outcome, for ever.
+/// What a key stands for. It has one outcome, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Whose key: a subject, or the partner's name.
-    pub owner: String,
+pub struct Intent {
+    owner: Owner,
     /// [`Kind::operation`].
-    pub operation: &'static str,
-    /// The key.
-    pub key: String,
+    operation: &'static str,
+    key: IdempotencyKey,
+}
+
+impl Intent {
+    /// As it was stored. `None` if no kind of this version has such an operation.
+    pub(super) fn stored(owner: Owner, operation: &str, key: IdempotencyKey) -> Option<Self> {
+        Some(Self { owner, operation: Kind::operation_from_text(operation)?, key })
+    }
 }
 
 /// SHA-256 of what a request means: the same key with another meaning is refused.
@@ -78,8 +83,10 @@ const NO_EVENT: Broken = Broken("money for suspense without the event that told 
 /// A command with its key and its texts: what the committer takes.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// The sender's name for it.
-    pub key: Key,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The owner's name for it.
+    pub key: IdempotencyKey,
     /// What the request meant.
     pub fingerprint: Fingerprint,
     /// What is to happen.
@@ -92,13 +99,25 @@ pub struct Order {
     pub extra: Extra,
 }
 
+impl Order {
+    /// The namespace of its key, which is its command's.
+    pub const fn operation(&self) -> &'static str {
+        self.command.kind.operation()
+    }
+
+    /// What its key stands for.
+    pub fn intent(&self) -> Intent {
+        Intent { owner: self.owner.clone(), operation: self.operation(), key: self.key.clone() }
+    }
+}
+
 /// An order whose money has moved.
 #[derive(Debug)]
 pub struct Posting<'a> {
     /// What was ordered.
     pub order: &'a Order,
     /// The transfer's id.
-    pub id: Uuid,
+    pub id: TransferId,
     /// Its lines.
     pub entries: Vec<Entry>,
     /// Why the money went to suspense and not where the order says.
@@ -120,7 +139,7 @@ impl Posting<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posted {
     /// The transfer's id.
-    pub id: Uuid,
+    pub id: TransferId,
     /// Its position in the ledger.
     pub sequence: i64,
     /// When.
@@ -153,7 +172,7 @@ pub enum Fate {
     /// It has its answer.
     Answered(Answer),
     /// Nothing: somebody else holds this account.
-    Waits(Uuid),
+    Waits(AccountId),
 }
 
 /// What the database gave to the postings of a batch.
@@ -193,13 +212,13 @@ enum Reply {
     Replayed(Decision),
     KeyReused,
     /// Not decided: this account is held.
-    Waits(Uuid),
+    Waits(AccountId),
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Decision {
     /// `place` counts the postings of the batch, from 1.
-    Posted { id: Uuid, place: i64 },
+    Posted { id: TransferId, place: i64 },
     /// Nothing that needs a number.
     Known(Outcome),
 }
@@ -210,15 +229,16 @@ impl<'a> Plan<'a> {
     pub fn make(
         orders: &'a [Order],
         state: &mut State,
-        recorded: &HashMap<Key, Recorded>,
-        held: &HashSet<Uuid>,
-        mut ids: impl FnMut() -> Uuid,
+        recorded: &HashMap<Intent, Recorded>,
+        held: &HashSet<AccountId>,
+        mut ids: impl FnMut() -> TransferId,
     ) -> Result<Self, Broken> {
         let mut plan = Self { replies: Vec::with_capacity(orders.len()), ..Self::default() };
-        let mut first: HashMap<&Key, (Fingerprint, Decision)> = HashMap::with_capacity(orders.len());
+        let mut first: HashMap<Intent, (Fingerprint, Decision)> = HashMap::with_capacity(orders.len());
         for order in orders {
-            let before = recorded.get(&order.key).map(|known| (known.fingerprint, Decision::Known(known.outcome)));
-            let reply = if let Some((fingerprint, decision)) = before.or_else(|| first.get(&order.key).copied()) {
+            let intent = order.intent();
+            let before = recorded.get(&intent).map(|known| (known.fingerprint, Decision::Known(known.outcome)));
+            let reply = if let Some((fingerprint, decision)) = before.or_else(|| first.get(&intent).copied()) {
                 if fingerprint == order.fingerprint { Reply::Replayed(decision) } else { Reply::KeyReused }
             } else if let Some(account) = held_by_others(order, held) {
                 Reply::Waits(account)
@@ -227,7 +247,7 @@ impl<'a> Plan<'a> {
                 let refused = matches!(decision, Decision::Known(_));
                 // A refusal to the house is not kept: the next order with this key is judged by itself.
                 if !refused || order.command.actor != Actor::House {
-                    first.insert(&order.key, (order.fingerprint, decision));
+                    first.insert(intent, (order.fingerprint, decision));
                 }
                 Reply::Decided(decision)
             };
@@ -241,7 +261,7 @@ impl<'a> Plan<'a> {
         &mut self,
         order: &'a Order,
         state: &mut State,
-        ids: &mut impl FnMut() -> Uuid,
+        ids: &mut impl FnMut() -> TransferId,
     ) -> Result<Decision, Broken> {
         match verdict(state, order)? {
             (Verdict::Rejected(rejection), _) => {
@@ -289,7 +309,7 @@ impl Decision {
 }
 
 /// The first account of the order that somebody else holds. While nobody holds any, this is one look at a number.
-fn held_by_others(order: &Order, held: &HashSet<Uuid>) -> Option<Uuid> {
+fn held_by_others(order: &Order, held: &HashSet<AccountId>) -> Option<AccountId> {
     if held.is_empty() {
         return None;
     }

@@ -1,14 +1,20 @@
 //! What becomes of orders that come together.
 
 use money::{Currency, Money};
+use uuid::Uuid;
 
 use super::*;
+use crate::ids::Subject;
 use crate::posting::model::{Account, Actor, Command, Kind, Purpose, Reason};
+
+fn account_id(number: u128) -> AccountId {
+    Uuid::from_u128(number).into()
+}
 
 fn account(number: u128, balance: i64) -> Account {
     Account {
-        id: Uuid::from_u128(number),
-        owner: Some("alice".to_owned()),
+        id: account_id(number),
+        owner: Some(Subject::of("alice")),
         purpose: Purpose::Customer,
         balance: Money::new(balance, Currency::EUR),
         floor: 0,
@@ -18,11 +24,12 @@ fn account(number: u128, balance: i64) -> Account {
 }
 
 fn order(key: &str, minor: i64) -> Order {
-    let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let actor = Actor::Customer("alice".to_owned());
+    let (from, to) = (account_id(1), account_id(2));
+    let actor = Actor::Customer(Subject::of("alice"));
     let amount = Money::new(minor, Currency::EUR);
     Order {
-        key: Key { owner: "alice".to_owned(), operation: "transfer", key: key.to_owned() },
+        owner: Owner::of("alice"),
+        key: IdempotencyKey::of(key),
         fingerprint: Fingerprint::of(&[&minor.to_be_bytes()]),
         command: Command::between(Kind::Transfer, actor, from, to, amount).unwrap(),
         reference: String::new(),
@@ -33,18 +40,18 @@ fn order(key: &str, minor: i64) -> Order {
 
 const NUMBERED: Numbered = Numbered { base: 7, at: DateTime::UNIX_EPOCH };
 
-fn plan<'a>(orders: &'a [Order], recorded: &HashMap<Key, Recorded>, held: &[u128]) -> Plan<'a> {
+fn plan<'a>(orders: &'a [Order], recorded: &HashMap<Intent, Recorded>, held: &[u128]) -> Plan<'a> {
     let mut state = State::new([account(1, 100), account(2, 0)]);
     let mut next = 100;
-    let held = held.iter().map(|number| Uuid::from_u128(*number)).collect();
+    let held = held.iter().map(|number| account_id(*number)).collect();
     Plan::make(orders, &mut state, recorded, &held, || {
         next += 1;
-        Uuid::from_u128(next)
+        Uuid::from_u128(next).into()
     })
     .unwrap()
 }
 
-fn decide<'a>(orders: &'a [Order], recorded: &HashMap<Key, Recorded>) -> (Plan<'a>, Vec<Answer>) {
+fn decide<'a>(orders: &'a [Order], recorded: &HashMap<Intent, Recorded>) -> (Plan<'a>, Vec<Answer>) {
     let plan = plan(orders, recorded, &[]);
     let answer = |fate| match fate {
         Fate::Answered(answer) => answer,
@@ -55,7 +62,7 @@ fn decide<'a>(orders: &'a [Order], recorded: &HashMap<Key, Recorded>) -> (Plan<'
 }
 
 fn posted(id: u128, sequence: i64) -> Outcome {
-    Outcome::Posted(Posted { id: Uuid::from_u128(id), sequence, at: DateTime::UNIX_EPOCH })
+    Outcome::Posted(Posted { id: Uuid::from_u128(id).into(), sequence, at: DateTime::UNIX_EPOCH })
 }
 
 #[test]
@@ -102,7 +109,7 @@ fn an_order_that_was_refused_before_it_came_here_is_recorded_and_moves_nothing()
 fn a_refusal_to_the_house_is_not_kept_and_spoils_no_later_order() {
     let house = |minor| {
         let amount = Money::new(minor, Currency::EUR);
-        let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (from, to) = (account_id(1), account_id(2));
         let command = Command::between(Kind::Transfer, Actor::House, from, to, amount).unwrap();
         Order { command, ..order("a", minor) }
     };
@@ -117,7 +124,7 @@ fn a_refusal_to_the_house_is_not_kept_and_spoils_no_later_order() {
 fn what_was_recorded_before_is_answered_and_not_decided_again() {
     let known = order("a", 60);
     let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
-    let recorded = HashMap::from([(known.key.clone(), recorded)]);
+    let recorded = HashMap::from([(known.intent(), recorded)]);
     let orders = [order("a", 60), order("a", 1)];
     let (plan, answers) = decide(&orders, &recorded);
     assert_eq!(answers, [Answer::Replayed(posted(5, 1)), Answer::KeyReused]);
@@ -128,13 +135,27 @@ fn what_was_recorded_before_is_answered_and_not_decided_again() {
 fn what_needs_a_held_account_waits_and_is_neither_posted_nor_refused() {
     let known = order("known", 60);
     let recorded = Recorded { fingerprint: known.fingerprint, outcome: posted(5, 1) };
-    let recorded = HashMap::from([(known.key.clone(), recorded)]);
+    let recorded = HashMap::from([(known.intent(), recorded)]);
     let orders = [order("a", 60), known, order("a", 60)];
     let plan = plan(&orders, &recorded, &[2, 9]);
-    let waits = Fate::Waits(Uuid::from_u128(2));
+    let waits = Fate::Waits(account_id(2));
     let replayed = Fate::Answered(Answer::Replayed(posted(5, 1)));
     assert_eq!(plan.fates(None), Ok(vec![waits, replayed, waits]));
     assert!(plan.postings.is_empty() && plan.rejections.is_empty());
+}
+
+#[test]
+fn a_key_is_of_the_operation_of_its_orders_command() {
+    let of = |kind| {
+        let amount = Money::new(5, Currency::EUR);
+        let command = Command::between(kind, Actor::House, account_id(1), account_id(2), amount).unwrap();
+        Order { command, ..order("a", 5) }.intent()
+    };
+    assert_ne!(of(Kind::Deposit), of(Kind::PayoutReturn));
+    assert_eq!(of(Kind::PayoutSettlement), of(Kind::PayoutReversal), "a payout ends once, one way");
+    let stored = |operation| Intent::stored(Owner::of("alice"), operation, IdempotencyKey::of("a"));
+    assert_eq!(stored("payout_closing"), Some(of(Kind::PayoutReversal)));
+    assert_eq!(stored("payout_settlement"), None, "the name of a kind and of no operation");
 }
 
 #[test]

@@ -20,13 +20,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span};
-use uuid::Uuid;
 
 use super::aside::Aside;
 use super::batch::{Answer, Fate, Order, Outcome, Posted};
 use super::model::Unanswered;
 use super::store::{self, Failure};
 use crate::error::Error;
+use crate::ids::AccountId;
 
 /// `ledger.batch.size`: orders per transaction. It grows with the load; at the limit the queue grows instead.
 static BATCH: LazyLock<Histogram<u64>> = LazyLock::new(|| metrics::meter().u64_histogram("ledger.batch.size").build());
@@ -214,7 +214,7 @@ impl Desk {
         jobs
     }
 
-    async fn work_off(&self, jobs: Vec<Job>, awaited: Option<Uuid>) {
+    async fn work_off(&self, jobs: Vec<Job>, awaited: Option<AccountId>) {
         let mut batches = vec![jobs];
         while let Some(jobs) = batches.pop() {
             let mut jobs = in_time(jobs);
@@ -253,7 +253,7 @@ impl Desk {
     }
 
     /// One transaction. On success `jobs` is answered or set aside, and empty.
-    async fn post(&self, jobs: &mut Vec<Job>, awaited: Option<Uuid>) -> Result<(), Failure> {
+    async fn post(&self, jobs: &mut Vec<Job>, awaited: Option<AccountId>) -> Result<(), Failure> {
         let (orders, senders): (Vec<Order>, Vec<Sender>) = jobs.drain(..).map(|job| (job.order, job.sender)).unzip();
         let span = batch_span(&senders);
         let posting = store::post(&self.pool, &orders, awaited, self.clock.unix_millis()).instrument(span);
@@ -277,7 +277,7 @@ impl Desk {
         }
     }
 
-    fn set_aside(&self, account: Uuid, job: Job) {
+    fn set_aside(&self, account: AccountId, job: Job) {
         SET_ASIDE.add(1, &[]);
         if let Err(job) = self.aside.add(account, job) {
             tell(job.sender.reply, Err(Unanswered::Busy));

@@ -13,9 +13,9 @@
 use std::collections::HashMap;
 
 use money::{Currency, Money};
-use uuid::Uuid;
 
 use super::model::{Account, Actor, Broken, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict, system_account};
+use crate::ids::AccountId;
 
 /// Most legs of one command. An exchange has four.
 pub const MAX_LEGS: usize = 16;
@@ -23,7 +23,7 @@ pub const MAX_LEGS: usize = 16;
 /// The accounts that a batch has locked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    accounts: HashMap<Uuid, Account>,
+    accounts: HashMap<AccountId, Account>,
 }
 
 impl State {
@@ -33,7 +33,7 @@ impl State {
     }
 
     /// One account.
-    pub fn account(&self, id: Uuid) -> Option<&Account> {
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id)
     }
 
@@ -56,7 +56,7 @@ impl Command {
     }
 
     /// Every account that it may touch: what has to be locked before it is decided.
-    pub fn accounts(&self) -> impl Iterator<Item = Uuid> + '_ {
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
         let suspense = self.suspended().and_then(|instead| instead.to().map(|leg| leg.account));
         self.legs.iter().map(|leg| leg.account).chain(suspense)
     }
@@ -160,7 +160,7 @@ fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(
     let debit = leg.amount.minor() < 0;
     let needs_owner = account.purpose == Purpose::Customer && (debit || rules.own);
     let is_owner = match &command.actor {
-        Actor::Customer(subject) => account.owner.as_deref() == Some(subject),
+        Actor::Customer(subject) => account.owner.as_ref() == Some(subject),
         Actor::House => false,
     };
     if needs_owner && !is_owner { Err(Reason::NotOwner) } else { Ok(()) }
@@ -187,13 +187,15 @@ fn entry(account: &Account, leg: &Leg) -> Result<Entry, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::posting::model::Kind;
 
     #[test]
     fn entries_of_an_account_that_is_not_there_are_a_fault_and_not_a_posting() {
-        let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let account = |id: Uuid, purpose| Account {
+        let (from, to) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        let account = |id: AccountId, purpose| Account {
             id,
             owner: None,
             purpose,
@@ -204,8 +206,11 @@ mod tests {
         };
         // Filed under another id than its own, as no `State::new` does it.
         let mut state = State {
-            accounts: [(from, account(from, Purpose::Settlement)), (to, account(Uuid::nil(), Purpose::Settlement))]
-                .into(),
+            accounts: [
+                (from, account(from, Purpose::Settlement)),
+                (to, account(Uuid::nil().into(), Purpose::Settlement)),
+            ]
+            .into(),
         };
         let command =
             Command::between(Kind::PayoutSettlement, Actor::House, from, to, Money::new(5, Currency::EUR)).unwrap();

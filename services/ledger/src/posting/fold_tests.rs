@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::fold::{State, apply, book};
 use super::model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account};
+use crate::ids::{AccountId, Subject};
 use Currency::{EUR, USD};
 
-fn id(number: u8) -> Uuid {
-    Uuid::from_u128(u128::from(number))
+fn id(number: u8) -> AccountId {
+    Uuid::from_u128(u128::from(number)).into()
 }
 
 fn customer(number: u8, owner: &str, currency: Currency, balance: i64) -> Account {
     Account {
         id: id(number),
-        owner: Some(owner.to_owned()),
+        owner: Some(Subject::of(owner)),
         purpose: Purpose::Customer,
         balance: Money::new(balance, currency),
         floor: 0,
@@ -56,7 +57,7 @@ fn state() -> State {
 }
 
 fn alice() -> Actor {
-    Actor::Customer("alice".to_owned())
+    Actor::Customer(Subject::of("alice"))
 }
 
 fn transfer(from: u8, to: u8, minor: i64) -> Command {
@@ -165,7 +166,7 @@ fn a_balance_that_would_not_fit_is_refused() {
     assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
 }
 
-fn arrival(kind: Kind, to: Uuid, minor: i64, currency: Currency) -> Command {
+fn arrival(kind: Kind, to: AccountId, minor: i64, currency: Currency) -> Command {
     let settlement = system_account(Purpose::Settlement, currency);
     Command::between(kind, Actor::House, settlement, to, Money::new(minor, currency)).unwrap()
 }
@@ -254,7 +255,7 @@ fn command() -> impl Strategy<Value = Command> {
         Kind::PayoutPaidLate,
         Kind::Allocation,
     ]);
-    let actor = prop_oneof![Just(alice()), Just(Actor::Customer("bob".to_owned())), Just(Actor::House)];
+    let actor = prop_oneof![Just(alice()), Just(Actor::Customer(Subject::of("bob"))), Just(Actor::House)];
     (kind, actor, proptest::collection::vec(leg, 0..5), 0_u8..10).prop_map(|(kind, actor, mut legs, repair)| {
         // Most of the time the last leg is made to fit, else hardly anything would ever be posted.
         if repair < 8 && legs.len() > 1 {
@@ -276,7 +277,7 @@ proptest! {
     fn the_books_stay_right_whatever_is_asked(commands in proptest::collection::vec(command(), 1..40)) {
         let mut state = state();
         let start = state.clone();
-        let mut lines: HashMap<Uuid, (i64, i64)> =
+        let mut lines: HashMap<AccountId, (i64, i64)> =
             start.accounts().map(|account| (account.id, (0, account.balance.minor()))).collect();
         for command in &commands {
             let before = state.clone();

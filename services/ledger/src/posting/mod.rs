@@ -25,7 +25,7 @@ pub(crate) mod store;
 #[cfg(test)]
 mod fold_tests;
 
-pub use batch::{Answer, Beside, Extra, Fingerprint, Key, Order, Outcome, Posted, Posting};
+pub use batch::{Answer, Beside, Extra, Fingerprint, Intent, Order, Outcome, Posted, Posting};
 pub use beside::Rows;
 pub use committer::{Committer, Receipt, post};
 pub use model::{Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};

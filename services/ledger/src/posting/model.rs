@@ -3,7 +3,8 @@
 use std::fmt;
 
 use money::{Currency, Money};
-use uuid::Uuid;
+
+use crate::ids::{AccountId, Subject};
 
 /// What an account is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,7 +161,7 @@ impl fmt::Display for Kind {
 }
 
 /// The id of the house's account for a purpose and currency, as the migrations make it.
-pub fn system_account(purpose: Purpose, currency: Currency) -> Uuid {
+pub fn system_account(purpose: Purpose, currency: Currency) -> AccountId {
     let tag = match purpose {
         Purpose::Customer => 0,
         Purpose::Settlement => 1,
@@ -172,14 +173,14 @@ pub fn system_account(purpose: Purpose, currency: Currency) -> Uuid {
     for (byte, letter) in id.iter_mut().skip(10).zip(currency.code().bytes()) {
         *byte = letter;
     }
-    Uuid::from_bytes(id)
+    AccountId::from_bytes(id)
 }
 
 /// Who wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A user, by the pseudonymous subject of the access token. May debit own accounts only.
-    Customer(String),
+    /// A user. May debit own accounts only.
+    Customer(Subject),
     /// The house itself, on a partner's word. Never debits a customer.
     House,
 }
@@ -188,9 +189,9 @@ pub enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its id.
-    pub id: Uuid,
-    /// The customer's subject.
-    pub owner: Option<String>,
+    pub id: AccountId,
+    /// The customer.
+    pub owner: Option<Subject>,
     /// What it is for.
     pub purpose: Purpose,
     /// The balance, in the account's only currency.
@@ -207,7 +208,7 @@ pub struct Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
     /// The account.
-    pub account: Uuid,
+    pub account: AccountId,
     /// Signed.
     pub amount: Money,
 }
@@ -225,7 +226,13 @@ pub struct Command {
 
 impl Command {
     /// Two legs: `amount` from one account to the other.
-    pub fn between(kind: Kind, actor: Actor, from: Uuid, to: Uuid, amount: Money) -> Result<Self, money::MoneyError> {
+    pub fn between(
+        kind: Kind,
+        actor: Actor,
+        from: AccountId,
+        to: AccountId,
+        amount: Money,
+    ) -> Result<Self, money::MoneyError> {
         let legs = vec![Leg { account: from, amount: amount.checked_neg()? }, Leg { account: to, amount }];
         Ok(Self { kind, actor, legs })
     }
@@ -245,7 +252,7 @@ impl Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The account.
-    pub account: Uuid,
+    pub account: AccountId,
     /// Its number in the account, from 1.
     pub version: i64,
     /// Signed.

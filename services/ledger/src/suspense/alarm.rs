@@ -18,7 +18,7 @@ static SUSPENDED: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64
 /// comes again. Not when it has found its owner already.
 pub async fn raise(state: &State, receipt: &Receipt) -> Result<bool, Error> {
     let mut db = storage::connection(&state.poster).await?;
-    let Some(item) = store::find(&mut db, receipt.posted.id).await? else { return Ok(false) };
+    let Some(item) = store::find(&mut db, receipt.posted.id.into()).await? else { return Ok(false) };
     if item.allocated_by.is_some() {
         return Ok(true);
     }
@@ -29,7 +29,7 @@ pub async fn raise(state: &State, receipt: &Receipt) -> Result<bool, Error> {
         reason = item.reason,
         item = %item.id,
         provider = item.provider,
-        event_id = item.event_id,
+        event_id = item.event_id.as_str(),
         wanted_account = %item.wanted_account,
         amount = %item.money()?,
         currency = item.currency,

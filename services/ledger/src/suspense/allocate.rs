@@ -1,23 +1,24 @@
 //! Takes an item out of suspense to its owner. The item is the key: it is allocated once, whoever asks, and however often.
 
 use api::transfers::Transfer;
-use uuid::Uuid;
 
 use super::store;
 use crate::error::{Error, Resource};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Purpose, system_account};
+use crate::ids::{AccountId, ItemId, Owner};
+use crate::once::Once;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::transfers::post::shown;
 
 /// Whose keys these are.
 const OWNER: &str = "operator";
 
-/// The transfer, and whether it was there before. A refusal stands in the audit log and is judged anew the next time.
-pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+/// The transfer. A refusal stands in the audit log and is judged anew the next time.
+pub async fn allocate(state: &State, item: ItemId, account: AccountId) -> Result<Once<Transfer>, Error> {
     let outcome = post(state, item, account).await;
     match &outcome {
-        Ok((transfer, replayed)) => {
-            let (outcome, transfer) = ("allocated", transfer.id);
+        Ok(Once { result, replayed }) => {
+            let (outcome, transfer) = ("allocated", result.id);
             runtime::audit!("suspense", outcome, peer = OWNER, %item, %account, %transfer, replayed);
         }
         Err(error) => {
@@ -27,7 +28,7 @@ pub async fn allocate(state: &State, item: Uuid, account: Uuid) -> Result<(Trans
     outcome
 }
 
-async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, bool), Error> {
+async fn post(state: &State, item: ItemId, account: AccountId) -> Result<Once<Transfer>, Error> {
     let mut db = storage::connection(&state.poster).await?;
     let row = store::find(&mut db, item).await?.ok_or(Error::Missing(Resource::SuspenseItem))?;
     drop(db);
@@ -36,7 +37,8 @@ async fn post(state: &State, item: Uuid, account: Uuid) -> Result<(Transfer, boo
     let command = Command::between(Kind::Allocation, Actor::House, from, account, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
     let order = Order {
-        key: Key { owner: OWNER.to_owned(), operation: Kind::Allocation.operation(), key: item.to_string() },
+        owner: Owner::of(OWNER),
+        key: item.into(),
         fingerprint: Fingerprint::of(&[account.as_bytes()]),
         command,
         reference: row.reference.clone(),

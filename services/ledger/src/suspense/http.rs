@@ -5,9 +5,11 @@ use api::Id;
 use api::internal::{Allocate, SuspensePage, SuspenseQuery};
 use api::service::Operator;
 use defense::{Peer, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::{allocate, list};
+use crate::error::Error;
+use crate::once::Once;
 use crate::state::State;
 
 /// `GET /internal/v1/suspense`.
@@ -15,7 +17,7 @@ pub async fn list(
     _operator: Peer<Operator>,
     query: web::Query<SuspenseQuery>,
     state: web::Data<State>,
-) -> Result<web::Json<SuspensePage>, Problem> {
+) -> Result<web::Json<SuspensePage>, Error> {
     Ok(web::Json(list::page(&state, &query).await?))
 }
 
@@ -25,7 +27,8 @@ pub async fn allocate(
     item: web::Path<Id>,
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let (transfer, replayed) = allocate::allocate(&state, item.uuid(), request.account_id.uuid()).await?;
-    Ok(created(&transfer, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } =
+        allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
+    Ok(created(&result, replayed))
 }

@@ -2,10 +2,10 @@
 
 use api::internal::{SuspensePage, SuspenseQuery};
 use api::page::PageQuery;
-use uuid::Uuid;
 
 use super::store::{self, Item};
 use crate::error::Error;
+use crate::ids::ItemId;
 use crate::page::Wanted;
 use crate::state::State;
 
@@ -14,8 +14,8 @@ pub async fn page(state: &State, query: &SuspenseQuery) -> Result<SuspensePage, 
     let wanted = Wanted::read(&PageQuery { limit: query.limit, after: query.after.clone() })?;
     let mut db = storage::connection(&state.poster).await?;
     // Default: after the nil id: the first page.
-    let after = Uuid::from_bytes(wanted.after.unwrap_or_default());
+    let after = ItemId::from_bytes(wanted.after.unwrap_or_default());
     let mut rows = store::list(&mut db, query.state, after, wanted.rows()).await?;
-    let next = wanted.cut(&mut rows, |item| item.id.into_bytes());
+    let next = wanted.cut(&mut rows, |item| *item.id.as_bytes());
     Ok(SuspensePage { items: rows.into_iter().map(Item::wire).collect::<Result<_, _>>()?, next })
 }

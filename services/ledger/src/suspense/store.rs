@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, StorageError, row};
-use uuid::Uuid;
 
 use crate::accounts::store::currency;
 use crate::error::Error;
+use crate::ids::{AccountId, EventId, ItemId, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Posting, Reason, Rows};
 use crate::schema::{suspense_items as items, transfers};
@@ -17,15 +17,15 @@ use crate::schema::{suspense_items as items, transfers};
 /// An item, with the texts of the transfer that took it to suspense.
 #[derive(Debug, Clone, Queryable)]
 pub(super) struct Item {
-    pub(super) id: Uuid,
+    pub(super) id: ItemId,
     pub(super) provider: String,
-    pub(super) event_id: String,
-    pub(super) wanted_account: Uuid,
+    pub(super) event_id: EventId,
+    pub(super) wanted_account: AccountId,
     pub(super) reason: String,
     amount: i64,
     pub(super) currency: String,
     received_at: DateTime<Utc>,
-    pub(super) allocated_by: Option<Uuid>,
+    pub(super) allocated_by: Option<TransferId>,
     pub(super) reference: String,
     pub(super) counterparty: String,
 }
@@ -42,7 +42,7 @@ impl Item {
             id: self.id.into(),
             amount: wire(self.money()?),
             provider: self.provider,
-            event_id: self.event_id,
+            event_id: self.event_id.to_string(),
             wanted_account: self.wanted_account.into(),
             reason: self.reason,
             debtor_name: self.counterparty,
@@ -72,7 +72,7 @@ macro_rules! all_items {
 }
 
 /// One item.
-pub(super) async fn find(db: &mut Connection, id: Uuid) -> Result<Option<Item>, StorageError> {
+pub(super) async fn find(db: &mut Connection, id: ItemId) -> Result<Option<Item>, StorageError> {
     Ok(all_items!().filter(items::id.eq(id)).first(db).await.optional()?)
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn find(db: &mut Connection, id: Uuid) -> Result<Option<Item>, 
 pub(super) async fn list(
     db: &mut Connection,
     state: SuspenseState,
-    after: Uuid,
+    after: ItemId,
     limit: i64,
 ) -> Result<Vec<Item>, StorageError> {
     let query = all_items!().filter(items::id.gt(after)).order(items::id).limit(limit);
@@ -96,14 +96,14 @@ pub struct Arrival {
     /// Whose event.
     pub provider: String,
     /// Its id.
-    pub event_id: String,
+    pub event_id: EventId,
 }
 
 row! {
     /// Why money is in suspense, beside the transfer that took it there.
     NewItem at 30: "insert into suspense_items (id, provider, event_id, wanted_account, reason, amount, currency, received_at) \
               select t.id, r.provider, r.event_id, r.wanted_account, r.reason, t.amount, t.currency, t.posted_at from" {
-        id: Uuid, provider: String, event_id: String, wanted_account: Uuid, reason: &'static str,
+        id: ItemId, provider: String, event_id: EventId, wanted_account: AccountId, reason: &'static str,
     } "join transfers t on t.id = r.id"
 }
 
@@ -115,7 +115,7 @@ impl Beside for Arrival {
     fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
         let wanted = posting.order.command.to().ok_or(Broken("money for suspense that was meant for nobody"))?;
         rows.add(NewItem {
-            id: posting.id,
+            id: posting.id.into(),
             provider: self.provider.clone(),
             event_id: self.event_id.clone(),
             wanted_account: wanted.account,
@@ -127,13 +127,13 @@ impl Beside for Arrival {
 /// Money in suspense that goes to its owner.
 #[derive(Debug)]
 pub(super) struct Allocation {
-    pub(super) item: Uuid,
+    pub(super) item: ItemId,
 }
 
 row! {
     /// Which transfer took money out of suspense.
     Allocated at 31: "update suspense_items i set allocated_by = r.transfer_id from" {
-        id: Uuid, transfer_id: Uuid,
+        id: ItemId, transfer_id: TransferId,
     } "where i.id = r.id and i.allocated_by is null"
 }
 

@@ -5,10 +5,12 @@ use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
 use defense::{Caller, IdempotencyKey, created};
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
+use crate::ids::Subject;
+use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/transfers`.
@@ -17,10 +19,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let posted = post::post(&state, &caller.subject, key.as_str(), request).await;
-    let (transfer, replayed) = posted.map_err(|error| error.told(&caller))?;
-    Ok(created(&transfer, replayed))
+) -> Result<HttpResponse, Error> {
+    let Once { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    Ok(created(&result, replayed))
 }
 
 /// `GET /v1/transfers/{id}`.
@@ -28,12 +29,11 @@ pub async fn get(
     caller: Caller<AccountsRead>,
     path: web::Path<Id>,
     state: web::Data<State>,
-) -> Result<web::Json<Transfer>, Problem> {
-    let id = path.uuid();
+) -> Result<web::Json<Transfer>, Error> {
+    let id = path.into_inner().into();
     let row = storage::subject_transaction(&state.pool, "transfers.get", &caller.subject, async |db| {
         store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
     })
-    .await
-    .map_err(|error| error.told(&caller))?;
+    .await?;
     Ok(web::Json(row.wire()?))
 }

@@ -2,23 +2,30 @@
 
 use api::transfers::{PostTransfer, Transfer};
 use money::Money;
-use uuid::Uuid;
 
 use crate::error::Error;
+use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Key, Kind, Order, Receipt};
+use crate::once::Once;
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
 use crate::state::State;
 
-/// The transfer, and whether it was there before.
-pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer) -> Result<(Transfer, bool), Error> {
+/// The transfer.
+pub async fn post(
+    state: &State,
+    subject: &Subject,
+    key: &IdempotencyKey,
+    request: PostTransfer,
+) -> Result<Once<Transfer>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
-    let (from, to) = (request.from_account.uuid(), request.to_account.uuid());
-    let actor = Actor::Customer(subject.to_owned());
+    let (from, to): (AccountId, AccountId) = (request.from_account.into(), request.to_account.into());
+    let actor = Actor::Customer(subject.clone());
     let command = Command::between(Kind::Transfer, actor, from, to, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
     let order = Order {
-        key: Key { owner: subject.to_owned(), operation: Kind::Transfer.operation(), key: key.to_owned() },
+        owner: subject.into(),
+        key: key.clone(),
         fingerprint: Fingerprint::of(&[
             from.as_bytes(),
             to.as_bytes(),
@@ -36,9 +43,9 @@ pub async fn post(state: &State, subject: &str, key: &str, request: PostTransfer
     Ok(shown(&receipt, from, to, amount, request.reference))
 }
 
-/// A transfer of two legs as its sender sees it, and whether it was there before.
-pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: String) -> (Transfer, bool) {
-    let transfer = Transfer {
+/// A transfer of two legs as its sender sees it.
+pub fn shown(receipt: &Receipt, from: AccountId, to: AccountId, amount: Money, reference: String) -> Once<Transfer> {
+    let result = Transfer {
         id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
         from_account: from.into(),
@@ -47,5 +54,5 @@ pub fn shown(receipt: &Receipt, from: Uuid, to: Uuid, amount: Money, reference: 
         reference,
         posted_at: time(receipt.posted.at),
     };
-    (transfer, receipt.replayed)
+    Once { result, replayed: receipt.replayed }
 }

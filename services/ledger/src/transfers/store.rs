@@ -5,22 +5,22 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, StorageError};
-use uuid::Uuid;
 
 use crate::accounts::store::currency;
 use crate::error::Error;
+use crate::ids::{AccountId, TransferId};
 use crate::input::{time, wire};
 use crate::schema::transfers;
 
 /// A transfer as either side sees it.
 #[derive(Debug, Queryable, Selectable)]
 pub(crate) struct Transfer {
-    id: Uuid,
+    id: TransferId,
     sequence: i64,
     amount: i64,
     posted_at: DateTime<Utc>,
-    from_account: Uuid,
-    to_account: Uuid,
+    from_account: AccountId,
+    to_account: AccountId,
     currency: String,
     reference: String,
 }
@@ -40,6 +40,6 @@ impl Transfer {
 }
 
 /// A transfer that the transaction's subject is part of: row-level security shows no other.
-pub(crate) async fn find(db: &mut Connection, id: Uuid) -> Result<Option<Transfer>, StorageError> {
+pub(crate) async fn find(db: &mut Connection, id: TransferId) -> Result<Option<Transfer>, StorageError> {
     Ok(transfers::table.find(id).select(Transfer::as_select()).first(db).await.optional()?)
 }

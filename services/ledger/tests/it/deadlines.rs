@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ledger::MIGRATIONS;
+use ledger::ids::AccountId;
 use ledger::posting::committer::Sizes;
 use ledger::posting::{Answer, Order, Outcome, Unanswered};
 use runtime::SystemClock;
 use testkit::database::TestDatabase;
 use testkit::proxy::Proxy;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use crate::engine::{Engine, order};
 
@@ -19,7 +19,7 @@ use crate::engine::{Engine, order};
 const PATIENCE: Duration = Duration::from_secs(10);
 const SIZES: Sizes = Sizes { queue: 4096, batch: 50, lanes: 1 };
 
-async fn behind_a_proxy() -> (TestDatabase, Proxy, Engine, Vec<Uuid>) {
+async fn behind_a_proxy() -> (TestDatabase, Proxy, Engine, Vec<AccountId>) {
     let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
     let proxy = Proxy::start(&database.poster_url).await.unwrap();
     let engine = Engine::made_of(&database, proxy.url(), Arc::new(SystemClock), SIZES);
@@ -27,7 +27,7 @@ async fn behind_a_proxy() -> (TestDatabase, Proxy, Engine, Vec<Uuid>) {
     (database, proxy, engine, accounts)
 }
 
-fn orders(accounts: &[Uuid], count: usize) -> Vec<Order> {
+fn orders(accounts: &[AccountId], count: usize) -> Vec<Order> {
     (0..count).map(|n| order(&format!("k-{n}"), accounts[0], accounts[1], 1)).collect()
 }
 

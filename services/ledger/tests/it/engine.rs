@@ -7,10 +7,11 @@ use crypto::SecretString;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use ledger::ids::{AccountId, IdempotencyKey, Owner, Subject};
 use ledger::posting::committer::Sizes;
 use ledger::posting::fold::{State, apply};
 use ledger::posting::{
-    Account, Actor, Answer, Command, Committer, Extra, Fingerprint, Key, Kind, Leg, Order, Outcome, Purpose, Verdict,
+    Account, Actor, Answer, Command, Committer, Extra, Fingerprint, Kind, Leg, Order, Outcome, Purpose, Verdict,
     system_account,
 };
 use money::{Currency, Money};
@@ -18,7 +19,6 @@ use runtime::{Clock, Shutdown, ShutdownTrigger, SystemClock};
 use storage::Pool;
 use testkit::database::TestDatabase;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 /// Whose accounts these are.
 pub(crate) const OWNER: &str = "alice";
@@ -55,8 +55,8 @@ impl Engine {
     }
 
     /// Opens accounts of [`OWNER`] with this many cents on each.
-    pub(crate) async fn open(&self, count: usize, minor: i64) -> Vec<Uuid> {
-        let ids: Vec<Uuid> = (0..count).map(|_| storage::ids::new(1_700_000_000_000)).collect();
+    pub(crate) async fn open(&self, count: usize, minor: i64) -> Vec<AccountId> {
+        let ids: Vec<AccountId> = (0..count).map(|_| storage::ids::new(1_700_000_000_000).into()).collect();
         let mut db = storage::connection(&self.superuser).await.unwrap();
         for id in &ids {
             let row = format!(
@@ -64,7 +64,8 @@ impl Engine {
             );
             db.batch_execute(&row).await.unwrap();
             let deposit = Order {
-                key: Key { owner: "broker".to_owned(), operation: "deposit", key: format!("fund-{id}") },
+                owner: Owner::of("broker"),
+                key: IdempotencyKey::of(&format!("fund-{id}")),
                 command: between(
                     Kind::Deposit,
                     Actor::House,
@@ -79,7 +80,7 @@ impl Engine {
         ids
     }
 
-    pub(crate) async fn balance(&self, account: Uuid) -> i64 {
+    pub(crate) async fn balance(&self, account: AccountId) -> i64 {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = BigInt)]
@@ -100,7 +101,7 @@ impl Engine {
     }
 
     /// The books, by two independent readers: SQL counts, and the fold replays what the database says happened.
-    pub(crate) async fn check(&self, accounts: &[Uuid]) {
+    pub(crate) async fn check(&self, accounts: &[AccountId]) {
         let mut db = storage::connection(&self.superuser).await.unwrap();
         let lines: Vec<LineRow> = diesel::sql_query(
             "select t.sequence, t.kind, e.account_id, e.version, e.amount, e.balance from transfers t join entries e on e.transfer_id = t.id \
@@ -119,7 +120,7 @@ impl Engine {
         for (position, pair) in (1_i64..).zip(lines.chunks(2)) {
             assert_eq!(pair[0].sequence, position, "the sequence has a gap");
             let kind = Kind::from_text(&pair[0].kind).unwrap();
-            let actor = if kind == Kind::Deposit { Actor::House } else { Actor::Customer(OWNER.to_owned()) };
+            let actor = if kind == Kind::Deposit { Actor::House } else { Actor::Customer(Subject::of(OWNER)) };
             let legs = pair.iter().map(|line| Leg { account: line.account_id, amount: euro(line.amount) }).collect();
             let Verdict::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }).unwrap() else {
                 panic!("the fold would not have posted transfer {position}");
@@ -132,7 +133,7 @@ impl Engine {
             .load(&mut db)
             .await
             .unwrap();
-        let stored: HashMap<Uuid, (i64, i64)> =
+        let stored: HashMap<AccountId, (i64, i64)> =
             rows.into_iter().map(|row| (row.id, (row.version, row.balance))).collect();
         for account in state.accounts().filter(|account| account.version > 0) {
             assert_eq!(stored[&account.id], (account.version, account.balance.minor()));
@@ -147,7 +148,7 @@ struct LineRow {
     #[diesel(sql_type = Text)]
     kind: String,
     #[diesel(sql_type = SqlUuid)]
-    account_id: Uuid,
+    account_id: AccountId,
     #[diesel(sql_type = BigInt)]
     version: i64,
     #[diesel(sql_type = BigInt)]
@@ -159,7 +160,7 @@ struct LineRow {
 #[derive(QueryableByName)]
 struct AccountRow {
     #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+    id: AccountId,
     #[diesel(sql_type = BigInt)]
     balance: i64,
     #[diesel(sql_type = BigInt)]
@@ -170,20 +171,21 @@ fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::EUR)
 }
 
-fn empty(id: Uuid, owner: Option<&str>, purpose: Purpose, floor: i64) -> Account {
-    Account { id, owner: owner.map(str::to_owned), purpose, balance: euro(0), floor, version: 0, closed: false }
+fn empty(id: AccountId, owner: Option<&str>, purpose: Purpose, floor: i64) -> Account {
+    Account { id, owner: owner.map(Subject::of), purpose, balance: euro(0), floor, version: 0, closed: false }
 }
 
-fn between(kind: Kind, actor: Actor, from: Uuid, to: Uuid, minor: i64) -> Command {
+fn between(kind: Kind, actor: Actor, from: AccountId, to: AccountId, minor: i64) -> Command {
     Command::between(kind, actor, from, to, euro(minor)).unwrap()
 }
 
 /// A transfer of [`OWNER`].
-pub(crate) fn order(key: &str, from: Uuid, to: Uuid, minor: i64) -> Order {
+pub(crate) fn order(key: &str, from: AccountId, to: AccountId, minor: i64) -> Order {
     Order {
-        key: Key { owner: OWNER.to_owned(), operation: "transfer", key: key.to_owned() },
+        owner: Owner::of(OWNER),
+        key: IdempotencyKey::of(key),
         fingerprint: Fingerprint::of(&[from.as_bytes(), to.as_bytes(), &minor.to_be_bytes()]),
-        command: between(Kind::Transfer, Actor::Customer(OWNER.to_owned()), from, to, minor),
+        command: between(Kind::Transfer, Actor::Customer(Subject::of(OWNER)), from, to, minor),
         reference: String::new(),
         counterparty: String::new(),
         extra: Extra::Nothing,

@@ -6,17 +6,17 @@ use crypto::SecretString;
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use ledger::MIGRATIONS;
+use ledger::ids::AccountId;
 use ledger::posting::committer::Sizes;
 use ledger::posting::{Answer, Order, Outcome, Reason, Unanswered};
 use storage::{Pooled, StorageError};
 use testkit::database::TestDatabase;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 use crate::engine::{Engine, order};
 
-async fn engine(lanes: usize) -> (TestDatabase, Engine, Vec<Uuid>) {
+async fn engine(lanes: usize) -> (TestDatabase, Engine, Vec<AccountId>) {
     let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
     let engine = Engine::with(&database, Sizes { queue: 4096, batch: 50, lanes });
     let accounts = engine.open(4, 100_000).await;
@@ -24,7 +24,7 @@ async fn engine(lanes: usize) -> (TestDatabase, Engine, Vec<Uuid>) {
 }
 
 /// Holds an account's row until it is dropped.
-async fn hold(engine: &Engine, account: Uuid) -> Pooled {
+async fn hold(engine: &Engine, account: AccountId) -> Pooled {
     let mut session = storage::connection(&engine.superuser).await.unwrap();
     let lock = format!(
         "begin; set local idle_in_transaction_session_timeout = 0; select from accounts where id = '{account}' for update"
@@ -106,7 +106,7 @@ async fn who_waits_for_a_held_account_for_too_long_is_busy_and_nothing_happens_l
 async fn a_held_account_is_not_a_missing_one_and_a_missing_one_is_not_held() {
     let (_database, engine, accounts) = engine(1).await;
     let held = hold(&engine, accounts[0]).await;
-    let (nobody, key) = (Uuid::from_u128(1), "k");
+    let (nobody, key) = (AccountId::from_bytes([1; 16]), "k");
     let waiting = send(&engine, order(key, accounts[1], accounts[0], 1));
     let missing = send(&engine, order("missing", accounts[1], nobody, 1));
     let missing = timeout(Duration::from_secs(2), missing).await.unwrap().unwrap();

@@ -1,10 +1,13 @@
 //! Every public route stands behind all layers, and what a handler demands is what its route says.
 
+use std::sync::Mutex;
+
 use reqwest::Method;
 use runtime::Service as _;
-use serde_json::json;
+use serde_json::{Value, json};
+use testkit::authority::Reply;
 
-use crate::world::{World, transfer};
+use crate::world::{IBAN, World, transfer};
 
 #[tokio::test]
 async fn no_route_answers_somebody_without_tokens() {
@@ -83,6 +86,15 @@ async fn what_the_layers_refuse_is_not_signed() {
     }
 }
 
+/// The audit lines of the request that was answered so.
+fn audited(log: &Mutex<Vec<u8>>, reply: &Reply) -> Vec<Value> {
+    let request_id = reply.headers["request-id"].to_str().unwrap();
+    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_request = lines.filter(|line| line["target"] == "audit" && line["request_id"] == request_id);
+    of_request.map(|line| json!([line["layer"], line["reason"], line["subject"]])).collect()
+}
+
 #[tokio::test]
 async fn reaching_for_somebody_elses_account_is_one_line_in_the_audit_log() {
     let log = crate::world::logged();
@@ -93,11 +105,49 @@ async fn reaching_for_somebody_elses_account_is_one_line_in_the_audit_log() {
     let theft = world.post(&mallory, "/v1/transfers", &transfer(&account, &own, "1.00")).await;
     for (reply, reason) in [(read, "not_visible"), (theft, "not_owner")] {
         assert_eq!((reply.status, reply.code()), (404, "ledger.account_not_found"));
-        let request_id = reply.headers["request-id"].to_str().unwrap();
-        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let of_request = lines.iter().filter(|line| line["target"] == "audit" && line["request_id"] == request_id);
-        let audit: Vec<_> = of_request.map(|line| (&line["layer"], &line["reason"], &line["subject"])).collect();
-        assert_eq!(audit, [(&json!("authorization"), &json!(reason), &json!("sub-mallory"))]);
+        assert_eq!(audited(log, &reply), [json!(["authorization", reason, "sub-mallory"])]);
+    }
+}
+
+/// One refusal for each handler that a phone reaches: of what somebody else has, where the handler names such a thing.
+#[tokio::test]
+async fn no_handlers_refusal_gets_past_the_audit_log() {
+    let log = crate::world::logged();
+    let world = World::start().await;
+    let (alice, mallory) = (world.phone("alice").await, world.phone("mallory").await);
+    let (hers, dollars) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&alice, "USD").await);
+    let (own, own_dollars) = (world.open(&mallory, "EUR").await, world.open(&mallory, "USD").await);
+    let made = world.post(&alice, "/v1/transfers", &transfer(&hers, &world.open(&alice, "EUR").await, "1.00")).await;
+    let euro = json!({ "amount": "1.00", "currency": "EUR" });
+    let payout =
+        json!({ "from_account": hers, "amount": euro, "creditor": { "name": "Carol", "iban": IBAN }, "reference": "" });
+    let paid = world.post(&alice, "/v1/payouts", &payout).await;
+    let (transfer_id, payout_id) = (made.body["id"].as_str().unwrap(), paid.body["id"].as_str().unwrap());
+    let exchange = |from: &str, to: &str| json!({ "from_account": from, "to_account": to, "amount": euro });
+    let account = json!({ "currency": "EUR", "name": "" });
+    let refusals = [
+        ("GET /v1/accounts", "?limit=0", None, 400, None),
+        ("POST /v1/accounts", "", Some(account), 400, None),
+        ("GET /v1/accounts/{id}", hers.as_str(), None, 404, Some("not_visible")),
+        ("GET /v1/accounts/{id}/entries", &hers, None, 404, Some("not_visible")),
+        ("POST /v1/transfers", "", Some(transfer(&hers, &own, "1.00")), 404, Some("not_owner")),
+        ("POST /v1/transfers", "", Some(transfer(&own, &hers, "1.00")), 422, None),
+        ("GET /v1/transfers/{id}", transfer_id, None, 404, Some("not_visible")),
+        ("POST /v1/exchanges", "", Some(exchange(&hers, &own_dollars)), 404, Some("not_owner")),
+        ("POST /v1/exchanges", "", Some(exchange(&own, &dollars)), 404, Some("not_found")),
+        ("POST /v1/payouts", "", Some(payout), 404, Some("not_owner")),
+        ("GET /v1/payouts/{id}", payout_id, None, 404, Some("not_visible")),
+    ];
+    for route in ledger::Ledger::describe().iter().filter(|route| route.listener == "public") {
+        let name = format!("{} {}", route.method, route.path);
+        assert!(refusals.iter().any(|refusal| refusal.0 == name), "no refusal of {name} is looked at");
+    }
+    for (route, about, body, status, reason) in refusals {
+        let (method, path) = route.split_once(' ').unwrap();
+        let path = if path.contains("{id}") { path.replace("{id}", about) } else { format!("{path}{about}") };
+        let reply = mallory.send(method.parse().unwrap(), &world.url(&path), body.as_ref()).await;
+        assert_eq!(reply.status, status, "{route}: {:?}", reply.body);
+        let lines: Vec<_> = reason.map(|reason| json!(["authorization", reason, "sub-mallory"])).into_iter().collect();
+        assert_eq!(audited(log, &reply), lines, "{route}");
     }
 }

@@ -23,12 +23,12 @@ use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Ti
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use money::Money;
 use storage::{Connection, Limit, Pool, statement};
-use uuid::Uuid;
 
 pub(crate) use self::failure::Failure;
-use super::batch::{Fate, Fingerprint, Key, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
+use super::batch::{Fate, Fingerprint, Intent, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
 use super::fold::State;
-use super::model::{Account, Entry, Kind, Purpose, Reason, Rejection};
+use super::model::{Account, Entry, Purpose, Reason, Rejection};
+use crate::ids::{AccountId, IdempotencyKey, Owner, Subject, TransferId};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
@@ -37,7 +37,7 @@ pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Du
 pub(crate) async fn post(
     pool: &Pool,
     orders: &[Order],
-    awaited: Option<Uuid>,
+    awaited: Option<AccountId>,
     now_millis: i64,
 ) -> Result<Vec<Fate>, Failure> {
     let committing = AtomicBool::new(false);
@@ -55,14 +55,14 @@ pub(crate) async fn post(
 async fn decide(
     db: &mut Connection,
     orders: &[Order],
-    awaited: Option<Uuid>,
+    awaited: Option<AccountId>,
     now_millis: i64,
 ) -> Result<Vec<Fate>, Failure> {
     if let Some(account) = awaited {
         LockAccounts { ids: &[account], ..LockAccounts::default() }.execute(db).await?;
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
-    let mut plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis))?;
+    let mut plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis).into())?;
     let numbered = write(&mut plan, db).await?;
     Ok(plan.fates(numbered)?)
 }
@@ -71,18 +71,18 @@ async fn decide(
 struct Read {
     /// The accounts that are locked now.
     state: State,
-    recorded: HashMap<Key, Recorded>,
+    recorded: HashMap<Intent, Recorded>,
     /// The accounts that are there and that others hold.
-    held: HashSet<Uuid>,
+    held: HashSet<AccountId>,
 }
 
 async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
     let mut ids: Vec<_> = orders.iter().flat_map(|order| order.command.accounts()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let owners: Vec<&str> = orders.iter().map(|order| order.key.owner.as_str()).collect();
-    let operations: Vec<&str> = orders.iter().map(|order| order.key.operation).collect();
-    let keys: Vec<&str> = orders.iter().map(|order| order.key.key.as_str()).collect();
+    let owners: Vec<_> = orders.iter().map(|order| &order.owner).collect();
+    let operations: Vec<_> = orders.iter().map(Order::operation).collect();
+    let keys: Vec<_> = orders.iter().map(|order| &order.key).collect();
     let (mut first, mut second) = (db, db);
     let accounts = LockFreeAccounts { ids: &ids, ..LockFreeAccounts::default() }.load::<LockedRow>(&mut first);
     let outcomes =
@@ -98,13 +98,17 @@ async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
 }
 
 /// Those of the accounts that are there, and did not come when all that are free were locked.
-async fn held_by_others(mut db: &Connection, ids: &[Uuid], locked: &[Account]) -> Result<HashSet<Uuid>, Failure> {
+async fn held_by_others(
+    mut db: &Connection,
+    ids: &[AccountId],
+    locked: &[Account],
+) -> Result<HashSet<AccountId>, Failure> {
     if locked.len() == ids.len() {
         return Ok(HashSet::new());
     }
-    let locked: HashSet<Uuid> = locked.iter().map(|account| account.id).collect();
-    let missing: Vec<Uuid> = ids.iter().filter(|id| !locked.contains(id)).copied().collect();
-    let there = AccountsThere { ids: &missing, ..AccountsThere::default() }.load::<Uuid>(&mut db).await?;
+    let locked: HashSet<AccountId> = locked.iter().map(|account| account.id).collect();
+    let missing: Vec<AccountId> = ids.iter().filter(|id| !locked.contains(id)).copied().collect();
+    let there = AccountsThere { ids: &missing, ..AccountsThere::default() }.load::<AccountId>(&mut db).await?;
     Ok(there.into_iter().collect())
 }
 
@@ -147,7 +151,7 @@ fn transfers<'a>(postings: &[Posting<'a>]) -> Result<WritePostings<'a>, Failure>
         rows.references.push(&order.reference);
         rows.counterparties.push(&order.counterparty);
     }
-    let mut entries: Vec<(Uuid, &Entry)> =
+    let mut entries: Vec<(TransferId, &Entry)> =
         postings.iter().flat_map(|posting| posting.entries.iter().map(move |entry| (posting.id, entry))).collect();
     entries.sort_unstable_by_key(|(_, entry)| (entry.account, entry.version));
     for (transfer, entry) in entries {
@@ -166,9 +170,9 @@ fn outcomes<'a>(plan: &Plan<'a>) -> RecordOutcomes<'a> {
     let refused = plan.rejections.iter().map(|(order, rejection)| (*order, None, Some(*rejection)));
     let mut rows = RecordOutcomes::default();
     for (order, transfer, rejection) in posted.chain(refused) {
-        rows.owners.push(&order.key.owner);
-        rows.operations.push(order.key.operation);
-        rows.keys.push(&order.key.key);
+        rows.owners.push(&order.owner);
+        rows.operations.push(order.operation());
+        rows.keys.push(&order.key);
         rows.fingerprints.push(&order.fingerprint.0);
         rows.transfers.push(transfer);
         rows.rejections.push(rejection.map(|rejection| rejection.reason.as_str()));
@@ -212,7 +216,7 @@ statement! {
     /// Locks accounts that nobody else holds, and reads them.
     LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
         "select id, owner, purpose, currency, balance, floor, version, closed from lock_free_accounts("
-        ids: Array<SqlUuid> = &'a [Uuid],
+        ids: Array<SqlUuid> = &'a [AccountId],
     } ")"
 }
 
@@ -220,7 +224,7 @@ statement! {
     /// Which of these accounts there are, whoever holds them.
     AccountsThere -> SqlUuid {
         "select accounts_there("
-        ids: Array<SqlUuid> = &'a [Uuid],
+        ids: Array<SqlUuid> = &'a [AccountId],
     } ")"
 }
 
@@ -228,7 +232,7 @@ statement! {
     /// Waits for accounts, in the order of their ids, and locks them.
     LockAccounts -> () {
         "select from lock_accounts("
-        ids: Array<SqlUuid> = &'a [Uuid],
+        ids: Array<SqlUuid> = &'a [AccountId],
     } ")"
 }
 
@@ -236,9 +240,9 @@ statement! {
     /// What became of these keys, if they were used.
     RecordedOutcomes -> (Text, Text, Text, Bytea, Nullable<SqlUuid>, Nullable<Text>, Nullable<SmallInt>, Nullable<BigInt>, Nullable<Timestamptz>) {
         "select owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, sequence, posted_at from recorded_outcomes("
-        owners: Array<Text> = &'a [&'a str],
+        owners: Array<Text> = &'a [&'a Owner],
         ", " operations: Array<Text> = &'a [&'a str],
-        ", " keys: Array<Text> = &'a [&'a str],
+        ", " keys: Array<Text> = &'a [&'a IdempotencyKey],
     } ")"
 }
 
@@ -251,19 +255,19 @@ statement! {
              insert into transfers \
                  (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty) \
              select t.id, taken.base + t.n, t.amount, taken.posted_at, t.from_account, t.to_account, t.currency, t.kind, t.reference, t.counterparty \
-             from taken, unnest(" ids: Array<SqlUuid> = Vec<Uuid>,
+             from taken, unnest(" ids: Array<SqlUuid> = Vec<TransferId>,
         ", " amounts: Array<BigInt> = Vec<i64>,
-        ", " from_accounts: Array<SqlUuid> = Vec<Uuid>,
-        ", " to_accounts: Array<SqlUuid> = Vec<Uuid>,
+        ", " from_accounts: Array<SqlUuid> = Vec<AccountId>,
+        ", " to_accounts: Array<SqlUuid> = Vec<AccountId>,
         ", " currencies: Array<Text> = Vec<&'static str>,
         ", " kinds: Array<Text> = Vec<&'static str>,
         ", " references: Array<Text> = Vec<&'a str>,
         ", " counterparties: Array<Text> = Vec<&'a str>,
         ") with ordinality as t (id, amount, from_account, to_account, currency, kind, reference, counterparty, n)), booked as ( \
              insert into entries (account_id, version, transfer_id, amount, balance, currency) \
-             select * from unnest(" entry_accounts: Array<SqlUuid> = Vec<Uuid>,
+             select * from unnest(" entry_accounts: Array<SqlUuid> = Vec<AccountId>,
         ", " entry_versions: Array<BigInt> = Vec<i64>,
-        ", " entry_transfers: Array<SqlUuid> = Vec<Uuid>,
+        ", " entry_transfers: Array<SqlUuid> = Vec<TransferId>,
         ", " entry_amounts: Array<BigInt> = Vec<i64>,
         ", " entry_balances: Array<BigInt> = Vec<i64>,
         ", " entry_currencies: Array<Text> = Vec<&'static str>,
@@ -274,11 +278,11 @@ statement! {
     /// Writes what became of keys.
     RecordOutcomes -> () {
         "insert into idempotency (decided_at, owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg) \
-         select statement_timestamp(), o.* from unnest(" owners: Array<Text> = Vec<&'a str>,
+         select statement_timestamp(), o.* from unnest(" owners: Array<Text> = Vec<&'a Owner>,
         ", " operations: Array<Text> = Vec<&'static str>,
-        ", " keys: Array<Text> = Vec<&'a str>,
+        ", " keys: Array<Text> = Vec<&'a IdempotencyKey>,
         ", " fingerprints: Array<Bytea> = Vec<&'a [u8]>,
-        ", " transfers: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        ", " transfers: Array<Nullable<SqlUuid>> = Vec<Option<TransferId>>,
         ", " rejections: Array<Nullable<Text>> = Vec<Option<&'static str>>,
         ", " rejected_legs: Array<Nullable<SmallInt>> = Vec<Option<i16>>,
     } ") as o"
@@ -287,8 +291,8 @@ statement! {
 /// A row of [`LockFreeAccounts`].
 #[derive(Debug, Queryable)]
 struct LockedRow {
-    id: Uuid,
-    owner: Option<String>,
+    id: AccountId,
+    owner: Option<Subject>,
     purpose: String,
     currency: String,
     balance: i64,
@@ -314,11 +318,11 @@ impl LockedRow {
 /// A row of [`RecordedOutcomes`].
 #[derive(Debug, Queryable)]
 struct KeyRow {
-    owner: String,
+    owner: Owner,
     operation: String,
-    key: String,
+    key: IdempotencyKey,
     fingerprint: Vec<u8>,
-    transfer_id: Option<Uuid>,
+    transfer_id: Option<TransferId>,
     rejection: Option<String>,
     rejected_leg: Option<i16>,
     sequence: Option<i64>,
@@ -326,7 +330,7 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn recorded(self) -> Option<(Key, Recorded)> {
+    fn recorded(self) -> Option<(Intent, Recorded)> {
         let outcome = match (self.transfer_id, self.rejection) {
             (Some(id), _) => Outcome::Posted(Posted { id, sequence: self.sequence?, at: self.posted_at? }),
             (None, Some(reason)) => {
@@ -334,8 +338,8 @@ impl KeyRow {
             }
             (None, None) => return None,
         };
-        let key = Key { owner: self.owner, operation: Kind::operation_from_text(&self.operation)?, key: self.key };
-        Some((key, Recorded { fingerprint: Fingerprint(self.fingerprint.try_into().ok()?), outcome }))
+        let intent = Intent::stored(self.owner, &self.operation, self.key)?;
+        Some((intent, Recorded { fingerprint: Fingerprint(self.fingerprint.try_into().ok()?), outcome }))
     }
 }
 

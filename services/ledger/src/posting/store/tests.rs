@@ -3,23 +3,29 @@
 use std::collections::{HashMap, HashSet};
 
 use money::Currency;
+use uuid::Uuid;
 
 use super::*;
-use crate::posting::batch::{Extra, Fingerprint, Key, Order};
+use crate::posting::batch::{Extra, Fingerprint, Order};
 use crate::posting::fold::State;
 use crate::posting::model::{Account, Actor, Command, Kind, Purpose};
 
+fn account_id(number: u128) -> AccountId {
+    Uuid::from_u128(number).into()
+}
+
 fn account(number: u128) -> Account {
     let (purpose, balance) = (Purpose::Customer, Money::new(100, Currency::EUR));
-    let owner = Some("alice".to_owned());
-    Account { id: Uuid::from_u128(number), owner, purpose, balance, floor: 0, version: 0, closed: false }
+    let owner = Some(Subject::of("alice"));
+    Account { id: account_id(number), owner, purpose, balance, floor: 0, version: 0, closed: false }
 }
 
 fn order(key: &str, minor: i64) -> Order {
-    let (from, to) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let actor = Actor::Customer("alice".to_owned());
+    let (from, to) = (account_id(1), account_id(2));
+    let actor = Actor::Customer(Subject::of("alice"));
     Order {
-        key: Key { owner: "alice".to_owned(), operation: "transfer", key: key.to_owned() },
+        owner: Owner::of("alice"),
+        key: IdempotencyKey::of(key),
         fingerprint: Fingerprint::of(&[&minor.to_be_bytes()]),
         command: Command::between(Kind::Transfer, actor, from, to, Money::new(minor, Currency::EUR)).unwrap(),
         reference: String::new(),
@@ -30,7 +36,7 @@ fn order(key: &str, minor: i64) -> Order {
 
 fn plan(orders: &[Order]) -> Plan<'_> {
     let mut state = State::new([account(1), account(2)]);
-    Plan::make(orders, &mut state, &HashMap::new(), &HashSet::new(), Uuid::nil).unwrap()
+    Plan::make(orders, &mut state, &HashMap::new(), &HashSet::new(), || Uuid::nil().into()).unwrap()
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! What comes of an intent, which is carried out once, however often its sender says it.
+
+/// The result, the same every time.
+#[derive(Debug)]
+pub struct Once<T> {
+    /// What came of it.
+    pub result: T,
+    /// It was there before.
+    pub replayed: bool,
+}
