@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::partners;
 use super::ports::Ports;
 
 /// Where everything is.
@@ -141,34 +142,28 @@ attestation_url = "{attestation}"
 broker_url = "{broker}"
 issuer = "https://localhost:{issuer}"
 poster_url_file = "{databases}/ledger/poster.url"
-# The sandbox partner's rates are real ones, of the days up to the end of October 2026.
-max_rate_age_days = 36500
-"#
+{}"#,
+            partners::LEDGER
         ))
     }
 
     fn broker(&self) -> Result<String> {
         let (pki, ledger, partner) = (self.pki.display(), self.internal("ledger")?, self.ports.of("partner")?);
         let databases = self.databases.display();
+        let manifests = crate::place::root().join("services/broker/manifests");
+        let partners = partners::BROKER
+            .replace("{partner}", &format!("https://localhost:{partner}"))
+            .replace("{pki}", &pki.to_string())
+            .replace("{manifests}", &manifests.display().to_string());
         Ok(format!(
             r#"
+{partners}
 [vault]
 kek_file = "{pki}/secrets/broker-kek"
 floor_file = "{databases}/broker/secrets-floor"
 
 [delivery]
 ledger_url = "{ledger}"
-
-# Both providers are the sandbox partner, on this machine and under the development authority.
-[providers.ecb]
-base_url = "https://localhost:{partner}"
-root_certificates_file = "{pki}/public-ca.pem"
-allowed_networks = ["127.0.0.0/8", "::1/128"]
-
-[providers.sandbox-bank]
-base_url = "https://localhost:{partner}"
-root_certificates_file = "{pki}/public-ca.pem"
-allowed_networks = ["127.0.0.0/8", "::1/128"]
 "#
         ))
     }

@@ -1,6 +1,7 @@
 //! The whole system on this machine: PostgreSQL, PKI, partner, collector and the services, each a process of its own.
 
 pub(crate) mod config;
+mod partners;
 mod ports;
 
 use std::path::{Path, PathBuf};
@@ -127,15 +128,14 @@ impl Stack {
         for (name, number) in running {
             self.run.finish(&name, number)?;
         }
-        for (id, file) in [("api", "partner-bearer"), ("webhook", "partner-webhook-secret")] {
+        for partners::Secret { provider, id, file } in partners::secrets()? {
             let file = text(&self.pki.join("secrets").join(file));
             let config = text(&self.config("broker"));
-            let arguments =
-                ["seal-secret", "--config", &config, "--provider", "sandbox-bank", "--id", id, "--file", &file];
+            let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
             let (variable, url_file) = self.migrator("broker");
             let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
             let arguments = arguments.map(str::to_owned);
-            self.run.task(&format!("seal-{id}"), self.programs.path("broker")?, &arguments, &task)?;
+            self.run.task(&format!("seal-{provider}-{id}"), self.programs.path("broker")?, &arguments, &task)?;
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Stack {
 
     fn start_programs(&mut self) -> Result<()> {
         let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
-        let webhook = format!("{}/webhooks/sandbox-bank", self.url("broker")?);
+        let webhook = self.webhook_url()?;
         let listen = |port: u16| format!("127.0.0.1:{port}");
         self.spawn(
             "collector",
@@ -252,6 +252,7 @@ impl Stack {
             "ledger_internal_url": self.url("ledger-internal")?,
             "broker_internal_url": self.url("broker-internal")?,
             "partner_url": self.url("partner")?,
+            "webhook_url": self.webhook_url()?,
             "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,
             "logs": self.run.directory().join("logs"),
@@ -259,6 +260,11 @@ impl Stack {
             "postgres": format!("{} ({})", self.cluster.about(), self.cluster.rung()),
             "startup": startup,
         }))
+    }
+
+    /// Where the partner's webhooks go.
+    fn webhook_url(&self) -> Result<String> {
+        Ok(format!("{}/webhooks/{}", self.url("broker")?, partners::webhooks()?))
     }
 
     /// The public URL of a listener.

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::format::RateSheet;
 use super::parameter::Parameter;
+use super::webhook::{EventManifest, Unlisted};
 use super::word::{Shape, Standings};
 
 /// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// The file that it was read from, for whoever has to correct it.
+    #[serde(skip)]
+    pub origin: String,
     /// Its name: in paths, in the AAD of its secrets, in metrics.
     pub name: String,
     /// One sentence for people.
@@ -181,8 +186,10 @@ pub enum Retry {
 pub struct Response {
     /// How to read it.
     pub kind: ResponseKind,
-    /// Which fields pass and their types, `name:type` (see [`super::fields`]).
+    /// Which fields pass and their types, `name:type`, or `ours=theirs:type` (see [`super::fields`]).
     pub fields: Vec<String>,
+    /// The words of a rate sheet. Mandatory for it.
+    pub sheet: Option<RateSheet>,
     /// Bytes that are read at most.
     #[serde(default = "sixty_four_kib")]
     pub max_bytes: u32,
@@ -194,8 +201,8 @@ pub struct Response {
 pub enum ResponseKind {
     /// `application/json`.
     Json,
-    /// The ECB's `eurofxref-daily.xml`.
-    EcbXml,
+    /// Rates in XML, as `sheet` describes them.
+    RateSheet,
 }
 
 /// Reuse of an answer to the same parameters.
@@ -217,8 +224,13 @@ pub struct WebhookManifest {
     pub scheme: WebhookScheme,
     /// The id of the signing secret.
     pub secret: String,
-    /// Event types that are acted on, of those that the broker understands; others are accepted and dropped.
-    pub events: Vec<String>,
+    /// Dotted path to the text that says which kind of event it is.
+    pub kind: String,
+    /// The kinds of events that are agreed on, and what each means (see [`super::webhook`]).
+    pub events: BTreeMap<String, EventManifest>,
+    /// What becomes of the others. Default: each is kept for a person.
+    #[serde(default)]
+    pub unlisted: Unlisted,
     /// Bytes that are read at most. The standard advises 20 KiB.
     #[serde(default = "twenty_kib")]
     pub max_bytes: u32,

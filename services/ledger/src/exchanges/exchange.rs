@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::deal::Deal;
 use super::quote::quote;
-use super::rates::SOURCE;
 use super::store::{self, Known};
 use crate::accounts;
 use crate::error::Error;
@@ -83,7 +82,10 @@ async fn judge(state: &State, subject: &str, to: Uuid, sold: Money) -> Result<Re
     let rate_date = state.rates.day(&rates, state.clock.unix())?;
     let Some(rate) = quote(&rates, sold.currency(), target)? else { return refused(Reason::NoRate, TO) };
     match sold.convert(rate, target, Rounding::Down) {
-        Ok(bought) if bought.is_positive() => Ok(Ok(Deal { sold, bought, rate, rate_date })),
+        Ok(bought) if bought.is_positive() => {
+            let rate_source = state.rates.published_by().to_owned();
+            Ok(Ok(Deal { sold, bought, rate, rate_date, rate_source }))
+        }
         Ok(_) => refused(Reason::TooSmall, FROM),
         Err(MoneyError::Overflow) => refused(Reason::LimitExceeded, TO),
         Err(cause) => Err(Error::Broker(format!("the rate of {target}: {cause}"))),
@@ -143,7 +145,7 @@ fn shown(deal: &Deal, posted: Posted) -> api::exchanges::Exchange {
         bought: wire(deal.bought),
         rate: deal.rate.to_string(),
         rate_date: deal.rate_date.to_string(),
-        rate_source: SOURCE.to_owned(),
+        rate_source: deal.rate_source.clone(),
         posted_at: time(posted.at),
     }
 }

@@ -35,7 +35,7 @@ pub async fn order(state: &State, subject: &str, key: &str, request: PostPayout)
         reference: reference.to_owned(),
         counterparty: name.clone(),
         extra: Extra::beside(store::Ordered {
-            provider: super::PROVIDER,
+            provider: state.payout_providers.current().to_owned(),
             creditor_name: name.clone(),
             creditor_iban: iban.clone(),
             traceparent: runtime::trace::current(),
