@@ -8,6 +8,7 @@ mod defaults;
 mod generated;
 mod graph;
 mod manifests;
+mod partners;
 mod placement;
 mod sources;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
+        ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),

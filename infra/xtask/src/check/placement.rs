@@ -103,7 +103,7 @@ pub(super) fn code(line: &str) -> &str {
 }
 
 /// Does the line have this identifier, as a whole word?
-fn mentions(line: &str, name: &str) -> bool {
+pub(super) fn mentions(line: &str, name: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     line.match_indices(name).any(|(at, _)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
