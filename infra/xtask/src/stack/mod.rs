@@ -128,16 +128,7 @@ impl Stack {
         for (name, number) in running {
             self.run.finish(&name, number)?;
         }
-        for partners::Secret { provider, id, file } in partners::secrets()? {
-            let file = text(&self.pki.join("secrets").join(file));
-            let config = text(&self.config("broker"));
-            let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
-            let (variable, url_file) = self.migrator("broker");
-            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
-            let arguments = arguments.map(str::to_owned);
-            self.run.task(&format!("seal-{provider}-{id}"), self.programs.path("broker")?, &arguments, &task)?;
-        }
-        Ok(())
+        partners::seal(self)
     }
 
     /// The variable that names the file with the migrator's URL, and the file.
@@ -148,7 +139,7 @@ impl Stack {
 
     fn start_programs(&mut self) -> Result<()> {
         let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
-        let webhook = self.webhook_url()?;
+        let webhook = partners::webhook_url(self)?;
         let listen = |port: u16| format!("127.0.0.1:{port}");
         self.spawn(
             "collector",
@@ -252,7 +243,7 @@ impl Stack {
             "ledger_internal_url": self.url("ledger-internal")?,
             "broker_internal_url": self.url("broker-internal")?,
             "partner_url": self.url("partner")?,
-            "webhook_url": self.webhook_url()?,
+            "webhook_url": partners::webhook_url(self)?,
             "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,
             "logs": self.run.directory().join("logs"),
@@ -260,11 +251,6 @@ impl Stack {
             "postgres": format!("{} ({})", self.cluster.about(), self.cluster.rung()),
             "startup": startup,
         }))
-    }
-
-    /// Where the partner's webhooks go.
-    fn webhook_url(&self) -> Result<String> {
-        Ok(format!("{}/webhooks/{}", self.url("broker")?, partners::webhooks()?))
     }
 
     /// The public URL of a listener.

@@ -3,6 +3,9 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::Stack;
+use crate::process::Task;
+
 /// What the broker's configuration says of them, with `{partner}`, `{pki}` and `{manifests}` to fill in.
 pub(super) const BROKER: &str = include_str!("../../partners/broker.toml");
 /// What the ledger's says.
@@ -11,22 +14,41 @@ pub(super) const LEDGER: &str = include_str!("../../partners/ledger.toml");
 const PARTNERS: &str = include_str!("../../partners/partners.json");
 
 /// A secret to be sealed.
-pub(super) struct Secret {
+struct Secret {
     /// The provider that it is for.
-    pub(super) provider: String,
+    provider: String,
     /// Its id in the manifest.
-    pub(super) id: String,
+    id: String,
     /// The file in the PKI's folder of secrets.
-    pub(super) file: String,
+    file: String,
 }
 
-/// The provider whose webhooks the sandbox partner sends.
-pub(super) fn webhooks() -> Result<String> {
+/// Seals the secrets of all of them, as the broker's migrator.
+pub(super) fn seal(stack: &mut Stack) -> Result<()> {
+    let config = super::text(&stack.config("broker"));
+    let (variable, url_file) = stack.migrator("broker");
+    for Secret { provider, id, file } in secrets()? {
+        let file = super::text(&stack.pki.join("secrets").join(file));
+        let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
+        let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+        let name = format!("seal-{provider}-{id}");
+        stack.run.task(&name, stack.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
+    }
+    Ok(())
+}
+
+/// Where the sandbox partner sends its webhooks.
+pub(super) fn webhook_url(stack: &Stack) -> Result<String> {
+    Ok(format!("{}/webhooks/{}", stack.url("broker")?, webhooks()?))
+}
+
+/// The provider whose webhooks they are.
+fn webhooks() -> Result<String> {
     text(&read()?, "webhooks")
 }
 
 /// The secrets of all of them.
-pub(super) fn secrets() -> Result<Vec<Secret>> {
+fn secrets() -> Result<Vec<Secret>> {
     let partners = read()?;
     let secrets = partners.get("secrets").and_then(Value::as_array).context("partners.json names no secrets")?;
     let secret =

@@ -14,10 +14,8 @@ use url::Url;
 
 use super::body::Places;
 use super::fields::AllowList;
-use super::format::Format;
-use super::manifest::{
-    Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls,
-};
+use super::format::{Format, ResponseKind};
+use super::manifest::{Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
 use super::strict::{self, MAX_BYTES, is_name};
 use super::webhook::Webhook;

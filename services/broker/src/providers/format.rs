@@ -2,8 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::ResponseKind;
 use super::parameter::Kind;
+
+/// Formats that are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResponseKind {
+    /// `application/json`.
+    Json,
+    /// Rates in XML, as `sheet` describes them.
+    RateSheet,
+}
 
 /// Rates in XML: one element for the day, and one within it for each currency, told apart by their attributes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::format::RateSheet;
+use super::format::{RateSheet, ResponseKind};
 use super::parameter::Parameter;
-use super::webhook::{EventManifest, Unlisted};
+use super::webhook::WebhookManifest;
 use super::word::{Shape, Standings};
 
 /// A third party.
@@ -195,16 +195,6 @@ pub struct Response {
     pub max_bytes: u32,
 }
 
-/// Formats that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResponseKind {
-    /// `application/json`.
-    Json,
-    /// Rates in XML, as `sheet` describes them.
-    RateSheet,
-}
-
 /// Reuse of an answer to the same parameters.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -214,34 +204,6 @@ pub struct Cache {
     /// For how long after that it still serves when the provider does not answer.
     #[serde(default)]
     pub stale_seconds: u32,
-}
-
-/// What a provider may tell us.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookManifest {
-    /// How messages are signed.
-    pub scheme: WebhookScheme,
-    /// The id of the signing secret.
-    pub secret: String,
-    /// Dotted path to the text that says which kind of event it is.
-    pub kind: String,
-    /// The kinds of events that are agreed on, and what each means (see [`super::webhook`]).
-    pub events: BTreeMap<String, EventManifest>,
-    /// What becomes of the others. Default: each is kept for a person.
-    #[serde(default)]
-    pub unlisted: Unlisted,
-    /// Bytes that are read at most. The standard advises 20 KiB.
-    #[serde(default = "twenty_kib")]
-    pub max_bytes: u32,
-}
-
-/// Signature schemes of webhooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WebhookScheme {
-    /// Standard Webhooks, `v1` (HMAC-SHA-256).
-    StandardWebhooks,
 }
 
 fn ok_or_created() -> Vec<u16> {
@@ -258,8 +220,4 @@ fn five_seconds() -> u32 {
 
 fn sixty_four_kib() -> u32 {
     64 * 1024
-}
-
-fn twenty_kib() -> u32 {
-    20 * 1024
 }

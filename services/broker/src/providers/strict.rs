@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::manifest::{Manifest, WebhookManifest};
+use super::manifest::Manifest;
+use super::webhook::WebhookManifest;
 
 /// Bytes that are read of an answer or a webhook at most.
 pub(super) const MAX_BYTES: u32 = 1024 * 1024;

@@ -9,13 +9,40 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, MAX_DEPTH};
-use super::manifest::{WebhookManifest, WebhookScheme};
 use super::path::Path;
 
 /// Kinds that a manifest lists at most.
 const MAX_EVENTS: usize = 64;
 /// Characters of a kind at most.
 const MAX_KIND: usize = 64;
+
+/// What a provider may tell us.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookManifest {
+    /// How messages are signed.
+    pub scheme: WebhookScheme,
+    /// The id of the signing secret.
+    pub secret: String,
+    /// Dotted path to the text that says which kind of event it is.
+    pub kind: String,
+    /// The kinds of events that are agreed on, and what each means.
+    pub events: BTreeMap<String, EventManifest>,
+    /// What becomes of the others. Default: each is kept for a person.
+    #[serde(default)]
+    pub unlisted: Unlisted,
+    /// Bytes that are read at most. The standard advises 20 KiB.
+    #[serde(default = "twenty_kib")]
+    pub max_bytes: u32,
+}
+
+/// Signature schemes of webhooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookScheme {
+    /// Standard Webhooks, `v1` (HMAC-SHA-256).
+    StandardWebhooks,
+}
 
 /// A kind of event, as written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -231,6 +258,10 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
+}
+
+fn twenty_kib() -> u32 {
+    20 * 1024
 }
 
 /// Bounded in depth before it is parsed; its size is bounded by whoever read it.
