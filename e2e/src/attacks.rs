@@ -177,7 +177,7 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
         "debtor_name": "Mallory", "reference": "gift"}});
     let forged = Forged {
         method: Method::POST,
-        url: format!("{}/webhooks/sandbox-bank", loot.stack.broker_url).parse()?,
+        url: loot.stack.webhook_url.parse()?,
         headers: vec![
             ("content-type", "application/json".into()),
             (api::header::WEBHOOK_ID, "evt_forged".into()),

@@ -104,7 +104,7 @@ async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account:
     narrator.end(
         began,
         Ended {
-            asked: "the bank calls POST /webhooks/sandbox-bank; the broker keeps the event, then tells the ledger",
+            asked: "the bank calls POST /webhooks/{provider}; the broker keeps the event, then tells the ledger",
             checked: &[
                 "webhook signature over the raw bytes",
                 "time window",
@@ -211,7 +211,7 @@ async fn exchange(narrator: &mut Narrator, alice: &Phone, eur: &Account, usd: &A
     narrator.end(
         began,
         Ended {
-            asked: "POST /v1/exchanges; the ledger asks the broker for ecb/reference_rates",
+            asked: "POST /v1/exchanges; the ledger asks the broker for the reference rates",
             checked: &[
                 "the ledger may call this operation",
                 "address, TLS and size of the partner's answer",

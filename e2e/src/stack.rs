@@ -22,6 +22,8 @@ pub struct Stack {
     pub broker_internal_url: String,
     /// The sandbox partner.
     pub partner_url: String,
+    /// Where the partner's webhooks go, at the broker.
+    pub webhook_url: String,
     /// The span collector (plain HTTP on loopback).
     pub collector_url: String,
     /// Directory that `sandbox pki` filled.

@@ -17,7 +17,7 @@ pub struct Config {
     pub common: Common,
     /// Where secrets are opened with.
     pub vault: Vault,
-    /// Manifest files beside those in the binary; one of the same name replaces it. Default: none.
+    /// Files with the manifests of the providers that are served, one file each. Default: none.
     #[serde(default)]
     pub manifests: Vec<PathBuf>,
     /// The providers that are served, by name, with what differs here from their manifests. What is not named is not served.

@@ -10,7 +10,6 @@
 //! - a webhook is verified over its raw bytes, stored before it is acknowledged, and has its effect once ([`webhooks`]);
 //! - what may have happened is never reported as failed ([`error`]).
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub mod webhooks;
 use crate::config::Config;
 use crate::egress::SystemNames;
 use crate::operations::Desk;
-use crate::providers::{Catalogue, catalogue};
+use crate::providers::Catalogue;
 use crate::secrets::Vault;
 use crate::webhooks::courier::Deliveries;
 use crate::webhooks::receive::Receiver;
@@ -73,6 +72,7 @@ impl Service for Broker {
             pool: pool.clone(),
             client: context.clients.internal("ledger")?,
             ledger_url: config.delivery.ledger_url,
+            catalogue: Arc::clone(&catalogue),
             clock: Arc::clone(&context.clock),
         };
         let courier = Courier {
@@ -108,18 +108,11 @@ const fn commands() -> [(&'static str, &'static str); 3] {
     [seal, retire, (webhooks::command::NAME, webhooks::command::HELP)]
 }
 
-/// The manifests in the binary and those that the configuration names, compiled for the providers that it serves.
+/// The manifests that the configuration names, compiled for the providers that it serves.
 pub(crate) fn load_catalogue(config: &Config) -> Result<Catalogue> {
-    let mut manifests = BTreeMap::new();
-    for text in catalogue::EMBEDDED {
-        let manifest = Catalogue::parse("(embedded)", text)?;
-        manifests.insert(manifest.name.clone(), manifest);
-    }
-    for path in &config.manifests {
-        let manifest = Catalogue::parse(&path.display().to_string(), &read(path)?)?;
-        manifests.insert(manifest.name.clone(), manifest);
-    }
-    Ok(Catalogue::new(manifests.into_values().collect(), &config.providers)?)
+    let manifests =
+        config.manifests.iter().map(|path| Ok(Catalogue::parse(&path.display().to_string(), &read(path)?)?));
+    Ok(Catalogue::new(manifests.collect::<Result<_>>()?, &config.providers)?)
 }
 
 fn read(path: &Path) -> Result<String> {

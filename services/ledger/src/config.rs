@@ -1,5 +1,6 @@
 //! The ledger's settings. A secret is only ever the path of a file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use runtime::Common;
@@ -33,6 +34,34 @@ pub struct Config {
     /// Payouts on their way. Default: as below.
     #[serde(default)]
     pub payouts: Payouts,
+    /// The broker's provider that carries out what is ordered from now on; one of `payout_providers`.
+    pub payout_provider: String,
+    /// Every provider that carries payouts out or still has some of ours, by its name at the broker.
+    pub payout_providers: BTreeMap<String, PayoutOperations>,
+    /// Where reference rates come from.
+    pub rates: RateSource,
+}
+
+/// What the broker's manifest of a provider calls the two things that the ledger says to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayoutOperations {
+    /// The operation that orders a payout.
+    pub order: String,
+    /// The operation, of the kind `status`, that says where one stands.
+    pub status: String,
+}
+
+/// An operation of the broker that answers reference rates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSource {
+    /// The broker's provider.
+    pub provider: String,
+    /// Its operation.
+    pub operation: String,
+    /// Who publishes them: stored with each exchange and shown to the customer.
+    pub published_by: String,
 }
 
 /// Payouts on their way. Times in milliseconds.

@@ -36,6 +36,7 @@ pub mod once;
 pub mod page;
 pub mod payouts;
 pub mod posting;
+pub mod providers;
 pub mod routes;
 mod schema;
 pub mod state;
@@ -48,6 +49,7 @@ use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
 use crate::posting::committer::{SIDE_LANES, Sizes};
+use crate::providers::PayoutProviders;
 use crate::state::State;
 
 /// The database.
@@ -87,11 +89,14 @@ impl Service for Ledger {
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
         let (committer, work) = Committer::new(poster.clone(), Arc::clone(&context.clock), sizes);
         let broker = context.clients.internal("broker")?;
+        let payout_providers =
+            PayoutProviders::new(&config.broker_url, &config.payout_provider, &config.payout_providers)?;
         let state = Arc::new(State {
             pool: context.database()?,
             poster: poster.clone(),
             committer,
-            rates: Rates::new(broker.clone(), &config.broker_url, config.max_rate_age_days),
+            rates: Rates::new(broker.clone(), &config.broker_url, &config.rates, config.max_rate_age_days)?,
+            payout_providers: payout_providers.clone(),
             max_accounts: config.max_accounts_per_owner,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
@@ -99,7 +104,7 @@ impl Service for Ledger {
         let poll = Duration::from_millis(config.payouts.poll_ms.max(10).into());
         let job = Submissions {
             state: Arc::clone(&state),
-            partner: Partner { client: broker, broker_url: config.broker_url },
+            partner: Partner { client: broker, providers: payout_providers },
             settings: config.payouts,
         };
         let courier = Courier { job, bell: Arc::clone(&state.payouts), poll };

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::exchanges::Rates;
 use crate::posting::Committer;
+use crate::providers::PayoutProviders;
 
 /// One per process.
 pub struct State {
@@ -19,6 +20,8 @@ pub struct State {
     pub committer: Committer,
     /// Reference rates, through the broker.
     pub rates: Rates,
+    /// Who carries payouts out.
+    pub payout_providers: PayoutProviders,
     /// Open accounts that one owner may have.
     pub max_accounts: u32,
     /// Rung when a payout waits to be submitted.

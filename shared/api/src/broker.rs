@@ -23,18 +23,18 @@ pub struct Answer {
     pub result: Map<String, Value>,
 }
 
-/// Result of `ecb/reference_rates`.
+/// Result of an operation that answers reference rates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReferenceRates {
     /// `YYYY-MM-DD`.
     pub date: String,
-    /// Always `EUR`.
+    /// The currency that they are against.
     pub base: String,
-    /// Units of each currency for one euro, as published.
+    /// Units of each currency for one of it, as published.
     pub rates: BTreeMap<String, String>,
 }
 
-/// Result of an operation of the kind `status`, such as `sandbox-bank/payout_status`.
+/// Result of an operation of the kind `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderStatus {
     /// The partner's id.
@@ -57,11 +57,9 @@ pub enum OrderOutcome {
     Returned,
 }
 
-/// Result of `sandbox-bank/create_payout`.
+/// Result of an operation that orders a payout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayoutOrder {
     /// The partner's id.
     pub id: String,
-    /// The partner's word for where it stands.
-    pub status: String,
 }

@@ -35,7 +35,7 @@ const TAG: usize = 16;
 /// What a record is about. All of it is authenticated, none of it is stored in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context<'a> {
-    /// What the plaintext is for, such as `provider/ecb` or `totp-seed`.
+    /// What the plaintext is for, such as `provider/<name>` or `totp-seed`.
     pub purpose: &'a str,
     /// Which row it belongs to.
     pub id: &'a str,

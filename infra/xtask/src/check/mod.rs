@@ -9,6 +9,7 @@ mod generated;
 mod graph;
 mod ids;
 mod manifests;
+mod partners;
 mod placement;
 mod sources;
 
@@ -40,6 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
+        ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),

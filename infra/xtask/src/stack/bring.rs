@@ -9,7 +9,7 @@ use ladder::Durability;
 use system::system;
 
 use super::running::text;
-use super::{Kind, Ports, Stack, config};
+use super::{Kind, Ports, Stack, config, partners};
 use crate::options::Options;
 use crate::process::{Run, Task};
 use crate::{database, interrupt, place};
@@ -75,28 +75,18 @@ impl Stack {
         for (name, number) in running {
             self.run.finish(&name, number)?;
         }
-        for (id, file) in [("api", "partner-bearer"), ("webhook", "partner-webhook-secret")] {
-            let file = text(&self.pki.join("secrets").join(file));
-            let config = text(&self.config("broker"));
-            let arguments =
-                ["seal-secret", "--config", &config, "--provider", "sandbox-bank", "--id", id, "--file", &file];
-            let (variable, url_file) = self.migrator("broker");
-            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
-            let arguments = arguments.map(str::to_owned);
-            self.run.task(&format!("seal-{id}"), self.programs.path("broker")?, &arguments, &task)?;
-        }
-        Ok(())
+        partners::seal(self)
     }
 
     /// The variable that names the file with the migrator's URL, and the file.
-    fn migrator(&self, service: &str) -> (String, String) {
+    pub(super) fn migrator(&self, service: &str) -> (String, String) {
         let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
         (variable, text(&self.url_file(service, "migrator.url")))
     }
 
     fn start_programs(&mut self) -> Result<()> {
         let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
-        let webhook = format!("{}/webhooks/sandbox-bank", self.url("broker")?);
+        let webhook = partners::webhook_url(self)?;
         let listen = |port: u16| format!("127.0.0.1:{port}");
         self.spawn(
             "collector",

@@ -58,6 +58,7 @@ impl Layout<'_> {
     fn value(&self, service: &Service, name: &str) -> Result<String> {
         match name.split_once('.') {
             None if name == "service" => Ok(service.name.clone()),
+            None if name == "root" => Ok(place::root().display().to_string()),
             None if name == "pki" => Ok(self.pki.display().to_string()),
             None if name == "databases" => Ok(self.databases.display().to_string()),
             Some(("port", "public")) => Ok(self.ports.of(&service.name)?.to_string()),

@@ -5,6 +5,7 @@
 
 mod bring;
 pub(crate) mod config;
+mod partners;
 mod plan;
 mod ports;
 mod running;

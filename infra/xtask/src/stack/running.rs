@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use ladder::{Cluster, Rung};
 use serde_json::{Value, json};
 
-use super::{Kind, Ports};
+use super::{Kind, Ports, partners};
 use crate::compile::Programs;
 use crate::place;
 use crate::process::{Run, Task};
@@ -66,6 +66,7 @@ impl Stack {
             "ledger_internal_url": self.url("ledger-internal")?,
             "broker_internal_url": self.url("broker-internal")?,
             "partner_url": self.url("partner")?,
+            "webhook_url": partners::webhook_url(self)?,
             "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,
             "logs": self.run.directory().join("logs"),

@@ -7,17 +7,15 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::ecb;
+use super::sheet;
 use crate::egress::{self, EgressError, Taken};
-use crate::providers::answer::Answer;
-use crate::providers::manifest::{Kind, Method, ResponseKind};
+use crate::providers::answer::{Answer, MAX_DEPTH};
+use crate::providers::format::Format;
+use crate::providers::manifest::{Kind, Method};
 use crate::providers::parameter::Checked;
 use crate::providers::word::Shape;
 use crate::providers::{Operation, Provider};
 use crate::secrets::{Keys, Live};
-
-/// Levels of nesting in an answer.
-const MAX_DEPTH: usize = 32;
 
 /// What is to be sent.
 pub(super) struct Request<'a> {
@@ -192,9 +190,9 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     let url = operation.url(&provider.base, params).map_err(Fault::Invariant)?;
     let mut builder = match operation.method {
         Method::Get => client.get(url),
-        Method::Post => client.post(url).json(&operation.body(params)),
+        Method::Post => client.post(url).json(&operation.body(params).map_err(Fault::Invariant)?),
     };
-    builder = builder.header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(operation.kind));
+    builder = builder.header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(&operation.format));
     if let (Some(name), Some(key)) = (&operation.idempotency_header, key) {
         builder = builder.header(name, *key);
     }
@@ -214,11 +212,13 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
 
 fn read(operation: &Operation, answer: Taken) -> Result<Answer, Fault> {
     let Taken { headers, body, end } = answer;
-    egress::check(&headers, media_types(operation.kind)).map_err(EgressError::from)?;
+    egress::check(&headers, media_types(&operation.format)).map_err(EgressError::from)?;
     end?;
-    let answer = match operation.kind {
-        ResponseKind::Json => json(&body)?,
-        ResponseKind::EcbXml => ecb::parse(&body).map_err(|error| Fault::Answer(error.to_string()))?.into(),
+    let answer = match &operation.format {
+        Format::Json => json(&body)?,
+        Format::RateSheet(words) => {
+            sheet::parse(words, &body).map_err(|error| Fault::Answer(error.to_string()))?.into()
+        }
     };
     Ok(answer)
 }
@@ -231,17 +231,17 @@ fn json(body: &[u8]) -> Result<Answer, Fault> {
     Answer::parse(body).map_err(|error| Fault::Answer(format!("the answer is not JSON, each member once: {error}")))
 }
 
-fn accept(kind: ResponseKind) -> &'static str {
-    match kind {
-        ResponseKind::Json => "application/json",
-        ResponseKind::EcbXml => "application/xml, text/xml",
+fn accept(format: &Format) -> &'static str {
+    match format {
+        Format::Json => "application/json",
+        Format::RateSheet(_) => "application/xml, text/xml",
     }
 }
 
-fn media_types(kind: ResponseKind) -> &'static [&'static str] {
-    match kind {
-        ResponseKind::Json => &["application/json"],
-        ResponseKind::EcbXml => &["text/xml", "application/xml"],
+fn media_types(format: &Format) -> &'static [&'static str] {
+    match format {
+        Format::Json => &["application/json"],
+        Format::RateSheet(_) => &["text/xml", "application/xml"],
     }
 }
 

@@ -6,15 +6,15 @@
 //!
 //! - [`desk`]: one call from beginning to end, with its retries;
 //! - [`exchange`]: one request and its answer;
-//! - [`connections`], [`cache`], [`gate`], [`scrub`], [`ecb`]: the parts.
+//! - [`connections`], [`cache`], [`gate`], [`scrub`], [`sheet`]: the parts.
 
 pub mod cache;
 mod connections;
 pub mod desk;
-pub mod ecb;
 mod exchange;
 pub mod gate;
 pub mod http;
 pub mod scrub;
+pub mod sheet;
 
 pub use desk::Desk;

@@ -11,6 +11,9 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Error, Value};
 
+/// Levels of nesting in what a provider says: an answer or a webhook.
+pub const MAX_DEPTH: usize = 32;
+
 /// A value of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -32,6 +35,14 @@ impl Answer {
     /// Reads a JSON text. The caller has bounded its size and its depth.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         Self::read(serde_json::from_slice(json)?)
+    }
+
+    /// The string that it is, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     fn read(raw: &RawValue) -> Result<Self, Error> {

@@ -1,7 +1,7 @@
 //! The providers that this broker serves: manifests and deployment settings, checked together and compiled once at start.
 //!
 //! A manifest with a mistake stops the broker instead of widening what it does. A provider serves only when the
-//! configuration names it; the manifests inside the binary alone open nothing.
+//! configuration names it; a manifest alone opens nothing, and the broker itself knows no provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,19 +12,16 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
+use super::body::Places;
 use super::fields::AllowList;
-use super::manifest::{
-    Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, ResponseKind, Retry, Tls, WebhookManifest,
-};
+use super::format::{Format, ResponseKind};
+use super::manifest::{Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
 use super::parameter::{self, Checked, Parameter, ParameterError, Place};
 use super::strict::{self, MAX_BYTES, is_name};
+use super::webhook::Webhook;
 use super::word::{Shape, Standings};
 use crate::config::ProviderSettings;
 use crate::egress::AddressPolicy;
-
-/// Manifests inside the binary.
-pub const EMBEDDED: [&str; 2] =
-    [include_str!("../../manifests/ecb.toml"), include_str!("../../manifests/sandbox-bank.toml")];
 
 /// A call ends within this time, all its attempts and pauses included: the services wait 10 s for an answer of the broker, and one
 /// that comes after they have gone is an outcome that nobody knows.
@@ -60,7 +57,7 @@ pub struct Provider {
     /// What can be asked.
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it may tell us.
-    pub webhook: Option<WebhookManifest>,
+    pub webhook: Option<Arc<Webhook>>,
     /// The name servers that know it; none: the system's.
     pub name_servers: Vec<SocketAddr>,
     /// The oldest TLS that is spoken with it.
@@ -89,7 +86,7 @@ pub struct Operation {
     /// What the texts of a status mean.
     pub standings: Option<Standings>,
     /// How to read the answer.
-    pub kind: ResponseKind,
+    pub format: Format,
     /// Bytes of the answer that are read at most.
     pub max_bytes: usize,
     /// Which fields of it pass.
@@ -99,6 +96,7 @@ pub struct Operation {
     callers: BTreeSet<String>,
     path: Vec<Segment>,
     params: BTreeMap<String, Parameter>,
+    places: Places,
     success: Vec<u16>,
 }
 
@@ -120,31 +118,45 @@ pub enum CatalogueError {
         problem: String,
     },
     /// Something in it cannot be.
-    #[error("provider {provider}: {problem}")]
+    #[error("manifest {origin}: provider {provider}: {problem}")]
     Invalid {
+        /// The file.
+        origin: String,
         /// The provider.
         provider: String,
         /// What is wrong.
         problem: String,
     },
+    /// Two manifests are of one provider.
+    #[error("manifests {0} and {1} describe one provider, {2}")]
+    Doubled(String, String, String),
     /// The configuration names a provider that no manifest describes.
     #[error("provider {0} has settings but no manifest")]
     Unknown(String),
 }
 
 impl Catalogue {
-    /// Compiles the manifests (later ones replace earlier ones of the same name) for the providers that have settings.
+    /// Compiles the manifests, one of each provider, for the providers that have settings.
     pub fn new(
         manifests: Vec<Manifest>,
         settings: &BTreeMap<String, ProviderSettings>,
     ) -> Result<Self, CatalogueError> {
-        let mut known: BTreeMap<String, Manifest> =
-            manifests.into_iter().map(|manifest| (manifest.name.clone(), manifest)).collect();
+        let mut known: BTreeMap<String, Manifest> = BTreeMap::new();
+        for manifest in manifests {
+            let (origin, name) = (manifest.origin.clone(), manifest.name.clone());
+            if let Some(other) = known.insert(name.clone(), manifest) {
+                return Err(CatalogueError::Doubled(other.origin, origin, name));
+            }
+        }
         let mut providers = BTreeMap::new();
         for (name, settings) in settings {
             let manifest = known.remove(name).ok_or_else(|| CatalogueError::Unknown(name.clone()))?;
-            let provider = Provider::compile(manifest, settings)
-                .map_err(|problem| CatalogueError::Invalid { provider: name.clone(), problem })?;
+            let origin = manifest.origin.clone();
+            let provider = Provider::compile(manifest, settings).map_err(|problem| CatalogueError::Invalid {
+                origin,
+                provider: name.clone(),
+                problem,
+            })?;
             providers.insert(name.clone(), Arc::new(provider));
         }
         Ok(Self { providers })
@@ -154,7 +166,8 @@ impl Catalogue {
     pub fn parse(origin: &str, text: &str) -> Result<Manifest, CatalogueError> {
         let unreadable = |problem: String| CatalogueError::Unreadable { origin: origin.to_owned(), problem };
         strict::visible(text).map_err(unreadable)?;
-        toml::from_str(text).map_err(|error| unreadable(error.to_string()))
+        let manifest: Manifest = toml::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Manifest { origin: origin.to_owned(), ..manifest })
     }
 
     /// The provider of that name.
@@ -192,7 +205,7 @@ impl Provider {
             addresses: AddressPolicy::new(settings.allowed_networks.clone(), settings.nat64_prefix),
             roots: settings.root_certificates_file.clone(),
             operations,
-            webhook: manifest.webhook,
+            webhook: manifest.webhook.map(Webhook::compile).transpose()?.map(Arc::new),
             name_servers: settings.name_servers.clone(),
             tls: manifest.tls,
         })
@@ -215,12 +228,13 @@ impl Operation {
             accepted: manifest.accepted,
             refusals: manifest.refusals,
             standings: manifest.standings,
-            kind: manifest.response.kind,
+            format: Format::compile(manifest.response.kind, manifest.response.sheet)?,
             max_bytes: usize::try_from(manifest.response.max_bytes).map_err(|error| error.to_string())?,
             fields,
             cache: manifest.cache,
             callers: manifest.callers.into_iter().collect(),
             path: path_template(&manifest.path, &manifest.params)?,
+            places: Places::compile(&manifest.params)?,
             params: manifest.params,
             success: manifest.success,
         })
@@ -258,19 +272,15 @@ impl Operation {
             });
         }
         drop(path);
-        for (name, value) in self.placed(params, Place::Query) {
+        for (name, value) in self.places.query(params) {
             url.query_pairs_mut().append_pair(name, value);
         }
         Ok(url)
     }
 
     /// The JSON body of a call.
-    pub fn body(&self, params: &Checked) -> serde_json::Map<String, serde_json::Value> {
-        self.placed(params, Place::Body).map(|(name, value)| (name.to_owned(), value.into())).collect()
-    }
-
-    fn placed<'a>(&'a self, params: &'a Checked, place: Place) -> impl Iterator<Item = (&'a str, &'a str)> {
-        params.iter().filter(move |(name, _)| self.params.get(*name).is_some_and(|declared| declared.place == place))
+    pub fn body(&self, params: &Checked) -> Result<serde_json::Map<String, serde_json::Value>, &'static str> {
+        self.places.body(params)
     }
 }
 

@@ -3,7 +3,7 @@
 //! An entry is a dotted path to a *scalar* and its type: `id:token`, `fee.amount:decimal`; `*` stands for every member of an
 //! object or every element of an array: `rates.*:decimal`, `items.*.id:uuid`. A trailing `?` makes the field optional
 //! (`note:text?`): it may be missing or null, and then it is left out. Without it, such an answer is not the answer that was agreed
-//! and fails as a whole, as does a value of another type.
+//! and fails as a whole, as does a value of another type. `id=transfer.reference:token` lets a field pass under our name for it.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::answer::Answer;
 use super::parameter::Kind;
+use super::path::Path;
 
 /// No scalar that passes is longer: a field cannot become a channel for whatever else the provider stores.
 const MAX_TEXT: u16 = 1024;
@@ -24,6 +25,15 @@ const MAX_NAME: u16 = 64;
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
     root: BTreeMap<String, Node>,
+    /// Those that pass under our names.
+    renamed: BTreeMap<String, Renamed>,
+}
+
+#[derive(Clone, Debug)]
+struct Renamed {
+    theirs: Path,
+    kind: Type,
+    optional: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,19 +78,55 @@ pub struct AnswerError {
 impl AllowList {
     /// Compiles the entries of a manifest.
     pub fn new(entries: &[String]) -> Result<Self, FieldError> {
-        let mut root = BTreeMap::new();
+        let mut list = Self::default();
         for entry in entries {
-            add(&mut root, entry).map_err(|problem| FieldError { entry: entry.clone(), problem })?;
+            list.add(entry).map_err(|problem| FieldError { entry: entry.clone(), problem })?;
         }
-        Ok(Self { root })
+        Ok(list)
     }
 
     /// The allowed part of `answer`.
     pub fn apply(&self, answer: Answer) -> Result<Map<String, Value>, AnswerError> {
-        match answer {
-            Answer::Object(members) => filter(members, &self.root, ""),
-            _ => Err(AnswerError { path: String::new(), problem: "is not an object" }),
+        let mut renamed = Map::new();
+        for (ours, Renamed { theirs, kind, optional }) in &self.renamed {
+            let error = |problem| AnswerError { path: theirs.names().join("."), problem };
+            match theirs.find(&answer) {
+                None | Some(Answer::Null) if *optional => (),
+                None => return Err(error("is missing")),
+                Some(value) => drop(renamed.insert(ours.clone(), kind.read(value.clone()).map_err(error)?)),
+            }
         }
+        let mut kept = match answer {
+            Answer::Object(members) => filter(members, &self.root, "")?,
+            _ => return Err(AnswerError { path: String::new(), problem: "is not an object" }),
+        };
+        kept.append(&mut renamed);
+        Ok(kept)
+    }
+
+    fn add(&mut self, entry: &str) -> Result<(), &'static str> {
+        let Some((ours, rest)) = entry.split_once('=') else {
+            add(&mut self.root, entry)?;
+            return self.names_differ();
+        };
+        let (theirs, kind) = rest.split_once(':').ok_or("has no type: write `ours=theirs:type`")?;
+        // Default: without the mark it must be there.
+        let (kind, optional) = kind.strip_suffix('?').map_or((kind, false), |kind| (kind, true));
+        let kind = Type::of(kind).ok_or("has a type that is not known")?;
+        if Path::parse(ours)?.names().len() != 1 {
+            return Err("has a name of ours that is a path");
+        }
+        let renamed = Renamed { theirs: Path::parse(theirs)?, kind, optional };
+        if self.renamed.insert(ours.to_owned(), renamed).is_some() {
+            return Err("is repeated");
+        }
+        self.names_differ()
+    }
+
+    /// A name of ours that is also one of theirs that passes would be two values.
+    fn names_differ(&self) -> Result<(), &'static str> {
+        let doubled = self.renamed.keys().any(|ours| self.root.contains_key(ours));
+        if doubled { Err("is repeated") } else { Ok(()) }
     }
 }
 

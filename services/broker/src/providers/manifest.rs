@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::format::{RateSheet, ResponseKind};
 use super::parameter::Parameter;
+use super::webhook::WebhookManifest;
 use super::word::{Shape, Standings};
 
 /// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// The file that it was read from, for whoever has to correct it.
+    #[serde(skip)]
+    pub origin: String,
     /// Its name: in paths, in the AAD of its secrets, in metrics.
     pub name: String,
     /// One sentence for people.
@@ -181,21 +186,13 @@ pub enum Retry {
 pub struct Response {
     /// How to read it.
     pub kind: ResponseKind,
-    /// Which fields pass and their types, `name:type` (see [`super::fields`]).
+    /// Which fields pass and their types, `name:type`, or `ours=theirs:type` (see [`super::fields`]).
     pub fields: Vec<String>,
+    /// The words of a rate sheet. Mandatory for it.
+    pub sheet: Option<RateSheet>,
     /// Bytes that are read at most.
     #[serde(default = "sixty_four_kib")]
     pub max_bytes: u32,
-}
-
-/// Formats that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResponseKind {
-    /// `application/json`.
-    Json,
-    /// The ECB's `eurofxref-daily.xml`.
-    EcbXml,
 }
 
 /// Reuse of an answer to the same parameters.
@@ -207,29 +204,6 @@ pub struct Cache {
     /// For how long after that it still serves when the provider does not answer.
     #[serde(default)]
     pub stale_seconds: u32,
-}
-
-/// What a provider may tell us.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookManifest {
-    /// How messages are signed.
-    pub scheme: WebhookScheme,
-    /// The id of the signing secret.
-    pub secret: String,
-    /// Event types that are acted on, of those that the broker understands; others are accepted and dropped.
-    pub events: Vec<String>,
-    /// Bytes that are read at most. The standard advises 20 KiB.
-    #[serde(default = "twenty_kib")]
-    pub max_bytes: u32,
-}
-
-/// Signature schemes of webhooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WebhookScheme {
-    /// Standard Webhooks, `v1` (HMAC-SHA-256).
-    StandardWebhooks,
 }
 
 fn ok_or_created() -> Vec<u16> {
@@ -246,8 +220,4 @@ fn five_seconds() -> u32 {
 
 fn sixty_four_kib() -> u32 {
     64 * 1024
-}
-
-fn twenty_kib() -> u32 {
-    20 * 1024
 }

@@ -5,17 +5,26 @@
 //!
 //! - [`manifest`]: the file as written;
 //! - [`parameter`]: the types of parameters, and the check of one call;
+//! - [`body`]: what the provider calls them;
+//! - [`format`]: how an answer is written;
 //! - [`answer`]: an answer as it was written;
 //! - [`fields`]: which fields of it pass, and as what;
 //! - [`word`]: which answers count as the provider's word on an order;
+//! - [`webhook`]: which events it tells us, and what they mean;
+//! - [`path`]: where something stands in a JSON text;
 //! - [`catalogue`]: manifests and deployment settings, checked and compiled once at start.
 
 pub mod answer;
+mod body;
 pub mod catalogue;
 pub mod fields;
+pub mod format;
 pub mod manifest;
 pub mod parameter;
+pub mod path;
 mod strict;
+pub mod webhook;
 pub mod word;
 
 pub use catalogue::{Catalogue, CatalogueError, Operation, Provider};
+pub use webhook::Webhook;

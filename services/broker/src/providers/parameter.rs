@@ -24,6 +24,8 @@ pub struct Parameter {
     /// Whether it may be left out.
     #[serde(default)]
     pub optional: bool,
+    /// Dotted path to its place in the body, or its name in the query, where the provider calls it something else. Default: its own name.
+    pub field: Option<String>,
     /// Longest text in characters (types `text` and `token`).
     #[serde(default = "default_length")]
     pub max_length: u16,

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::manifest::{Manifest, WebhookManifest};
-use crate::webhooks::event;
+use super::manifest::Manifest;
+use super::webhook::WebhookManifest;
 
 /// Bytes that are read of an answer or a webhook at most.
 pub(super) const MAX_BYTES: u32 = 1024 * 1024;
@@ -71,13 +71,8 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
 }
 
 fn check_webhook(webhook: &WebhookManifest) -> Result<(), String> {
-    if let Some(unknown) = webhook.events.iter().find(|kind| !event::TYPES.contains(&kind.as_str())) {
-        return Err(format!("webhook.events: `{unknown}` is not one of {}", event::TYPES.join(", ")));
-    }
     first(&[
         (!is_name(&webhook.secret), "webhook.secret: not the id of a secret"),
-        (webhook.events.is_empty(), "webhook.events: nothing would be taken"),
-        (repeats(&webhook.events), "webhook.events: one is there twice"),
         (webhook.max_bytes == 0 || webhook.max_bytes > MAX_BYTES, "webhook.max_bytes: up to 1 MiB"),
     ])
 }

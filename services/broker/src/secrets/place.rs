@@ -3,7 +3,8 @@
 use crypto::envelope::Context;
 
 use crate::providers::Provider;
-use crate::providers::manifest::{Auth, WebhookScheme};
+use crate::providers::manifest::Auth;
+use crate::providers::webhook::WebhookScheme;
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

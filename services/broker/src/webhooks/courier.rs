@@ -17,6 +17,7 @@ use tracing::Span;
 
 use super::event;
 use super::store::{self, Due, QUEUE};
+use crate::providers::Catalogue;
 
 /// How long a claim holds: longer than a delivery can take.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -45,6 +46,8 @@ pub struct Deliveries {
     pub client: reqwest::Client,
     /// The ledger's internal URL.
     pub ledger_url: String,
+    /// The providers: what their events mean.
+    pub catalogue: Arc<Catalogue>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -111,7 +114,11 @@ impl Deliveries {
         let Some(body) = message.body.as_deref() else {
             return Outcome::Postponed("the message is gone, which the database should not allow".to_owned());
         };
-        let Ok(Some(delivery)) = event::delivery(&message.provider, &message.event_id, body) else {
+        let provider = self.catalogue.provider(&message.provider);
+        let Some(webhook) = provider.and_then(|provider| provider.webhook.as_deref()) else {
+            return Outcome::Postponed("the configuration does not serve this provider's webhooks any more".to_owned());
+        };
+        let Ok(delivery) = event::delivery(webhook, &message.provider, &message.event_id, body) else {
             return Outcome::Rejected("the event is not of the agreed form".to_owned());
         };
         let url = format!("{}{}", self.ledger_url.trim_end_matches('/'), delivery.path);

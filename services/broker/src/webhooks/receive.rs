@@ -10,9 +10,10 @@ use storage::{Pool, StorageError};
 use tokio::sync::Notify;
 
 use super::signature::{self, Headers, Refused};
+use super::store::Inserted;
 use super::store::{self, NewMessage};
-use super::{event, store::Inserted};
-use crate::providers::{Catalogue, Provider};
+use crate::providers::webhook::Sorted;
+use crate::providers::{Catalogue, Provider, Webhook};
 use crate::secrets::{Keys, Vault, VaultError};
 
 /// The kind of an event whose type cannot be read.
@@ -35,15 +36,13 @@ pub struct Receiver {
 /// What a provider's webhooks are held to.
 pub struct Terms {
     provider: Arc<Provider>,
-    secret: String,
-    events: Vec<String>,
-    max_bytes: usize,
+    webhook: Arc<Webhook>,
 }
 
 impl Terms {
     /// Bytes of a message at most.
     pub fn max_bytes(&self) -> usize {
-        self.max_bytes
+        self.webhook.max_bytes
     }
 }
 
@@ -63,12 +62,7 @@ impl Receiver {
     pub fn terms(&self, provider: &str) -> Result<Terms, Problem> {
         let found = self.catalogue.provider(provider).and_then(|provider| Some((provider, provider.webhook.as_ref()?)));
         let (provider, webhook) = found.ok_or_else(|| self.refuse("provider_unknown"))?;
-        Ok(Terms {
-            provider: Arc::clone(provider),
-            secret: webhook.secret.clone(),
-            events: webhook.events.clone(),
-            max_bytes: usize::try_from(webhook.max_bytes).map_err(|error| Problem::internal(&error))?,
-        })
+        Ok(Terms { provider: Arc::clone(provider), webhook: Arc::clone(webhook) })
     }
 
     /// The one refusal of webhooks; the reason is for the audit log.
@@ -83,14 +77,12 @@ impl Receiver {
         let provider = terms.provider.name.as_str();
         // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
         // seen by nobody.
-        // Default: one whose type cannot be read, for a person.
-        let kind = event::kind(body).unwrap_or_else(|_| UNREADABLE.to_owned());
-        let asks_nothing = matches!(event::delivery(provider, headers.id, body), Ok(None));
-        let listed = terms.events.contains(&kind);
-        let unlisted =
-            (!listed && event::TYPES.contains(&kind.as_str())).then_some("the manifest does not list this type");
-        let rejected = if kind == UNREADABLE { Some("the event is not of the agreed form") } else { unlisted };
-        let wanted = rejected.is_some() || listed && !asks_nothing;
+        let (kind, wanted, rejected) = match terms.webhook.sort(body) {
+            Sorted::Wanted(kind) => (kind, true, None),
+            Sorted::Ignored(kind) => (kind, false, None),
+            Sorted::Unlisted(kind) => (kind, true, Some("the manifest does not list this type")),
+            Sorted::Unreadable => (UNREADABLE.to_owned(), true, Some("the event is not of the agreed form")),
+        };
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
         let now = now.ok_or_else(|| Problem::internal(&"cannot happen: a clock beyond the calendar"))?;
         let message = NewMessage {
@@ -142,7 +134,7 @@ impl Receiver {
 
     /// Verifies under the secrets at hand and, if none fits, once more under what the database has: a rotation may have happened.
     async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Problem> {
-        let (provider, id, now) = (&terms.provider, terms.secret.as_str(), self.clock.unix());
+        let (provider, id, now) = (&terms.provider, terms.webhook.secret.as_str(), self.clock.unix());
         let known = self.vault.keys(provider).await.map_err(|error| self.no_secret(&error))?;
         let mut outcome = signature::verify(headers, body, &self.verifying(&known, id)?, now);
         if outcome == Err(Refused::Signature) {

@@ -175,7 +175,8 @@ impl Bench {
 
     /// The place of a secret, as the configuration says.
     pub(crate) fn place(&self, provider: &str, id: &str) -> Place {
-        let origin = self.config.providers[provider].base_url.clone().unwrap();
+        let base = self.config.providers[provider].base_url.as_deref().unwrap();
+        let origin = url::Url::parse(base).unwrap().origin().ascii_serialization();
         let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
         Place { provider: provider.to_owned(), id: id.to_owned(), origin, placement }
     }
@@ -337,9 +338,10 @@ fn configuration(
 }
 
 fn manifests() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/manifests");
-    ["hostile", "outside", "impostor", "lost", "raw", "old"]
-        .iter()
-        .map(|name| folder.join(format!("{name}.toml")))
-        .collect()
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let (ours, tests) = (folder.join("manifests"), folder.join("tests/it/manifests"));
+    let ours = ["ecb", "sandbox-bank"].iter().map(|name| ours.join(format!("{name}.toml")));
+    let tests =
+        ["hostile", "outside", "impostor", "lost", "raw", "old"].iter().map(|name| tests.join(format!("{name}.toml")));
+    ours.chain(tests).collect()
 }

@@ -9,5 +9,6 @@ mod hostile;
 mod operations;
 mod process;
 mod raw;
+mod second_partner;
 mod secrets;
 mod webhooks;

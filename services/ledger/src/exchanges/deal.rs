@@ -14,4 +14,6 @@ pub struct Deal {
     pub rate: Decimal,
     /// The day of the rate.
     pub rate_date: NaiveDate,
+    /// Who published it.
+    pub rate_source: String,
 }

@@ -5,7 +5,6 @@ use money::{Currency, Money, MoneyError, Rounding};
 
 use super::deal::Deal;
 use super::quote::quote;
-use super::rates::SOURCE;
 use super::store::{self, Known};
 use crate::accounts;
 use crate::error::Error;
@@ -84,7 +83,10 @@ async fn judge(state: &State, subject: &Subject, to: AccountId, sold: Money) -> 
     let rate_date = state.rates.day(&rates, state.clock.unix())?;
     let Some(rate) = quote(&rates, sold.currency(), target)? else { return refused(Reason::NoRate, TO) };
     match sold.convert(rate, target, Rounding::Down) {
-        Ok(bought) if bought.is_positive() => Ok(Ok(Deal { sold, bought, rate, rate_date })),
+        Ok(bought) if bought.is_positive() => {
+            let rate_source = state.rates.published_by().to_owned();
+            Ok(Ok(Deal { sold, bought, rate, rate_date, rate_source }))
+        }
         Ok(_) => refused(Reason::TooSmall, FROM),
         Err(MoneyError::Overflow) => refused(Reason::LimitExceeded, TO),
         Err(cause) => Err(Error::Broker(format!("the rate of {target}: {cause}"))),
@@ -145,7 +147,7 @@ fn shown(deal: &Deal, posted: Posted) -> Exchange {
         bought: wire(deal.bought),
         rate: deal.rate.to_string(),
         rate_date: deal.rate_date.to_string(),
-        rate_source: SOURCE.to_owned(),
+        rate_source: deal.rate_source.clone(),
         posted_at: time(posted.at),
     }
 }

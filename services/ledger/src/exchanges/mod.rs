@@ -1,4 +1,4 @@
-//! Exchanges between two accounts of one owner, at the European Central Bank's reference rates.
+//! Exchanges between two accounts of one owner, at the reference rates of the source that the configuration names.
 //!
 //! Four legs, zero in each currency: the customer's account and the house's position in the one currency, and both in the other. The rate
 //! is quoted by the broker, rounded down to [`quote::PLACES`] places, stored, and used exactly as stored, so that anyone can redo the

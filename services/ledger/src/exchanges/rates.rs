@@ -4,23 +4,33 @@ use api::broker::{Answer, Call, ReferenceRates};
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
+use crate::config::RateSource;
 use crate::error::Error;
+use crate::providers::operation_url;
 
-/// Who published the rates, as stored and shown.
-pub const SOURCE: &str = "European Central Bank";
-
-/// The broker's operation `ecb/reference_rates`.
+/// The broker's operation that answers them.
 pub struct Rates {
     client: reqwest::Client,
     url: String,
+    published_by: String,
     max_age_days: u32,
 }
 
 impl Rates {
     /// `client` must show this service's certificate and demand the broker's.
-    pub fn new(client: reqwest::Client, broker_url: &str, max_age_days: u32) -> Self {
-        let url = format!("{}/internal/v1/operations/ecb/reference_rates", broker_url.trim_end_matches('/'));
-        Self { client, url, max_age_days }
+    pub fn new(
+        client: reqwest::Client,
+        broker_url: &str,
+        source: &RateSource,
+        max_age_days: u32,
+    ) -> anyhow::Result<Self> {
+        let url = operation_url(broker_url, &source.provider, &source.operation)?;
+        Ok(Self { client, url, published_by: source.published_by.clone(), max_age_days })
+    }
+
+    /// Who publishes them, as stored and shown.
+    pub fn published_by(&self) -> &str {
+        &self.published_by
     }
 
     /// The newest rates.
@@ -32,8 +42,8 @@ impl Rates {
         serde_json::from_value(Value::Object(answer.result)).map_err(|error| Error::Broker(error.to_string()))
     }
 
-    /// The day of `rates`: no older than this house deals at, and not of the future, by the calendar of UTC. (They are published in
-    /// the afternoon of Frankfurt, so their day is never ahead of UTC's.)
+    /// The day of `rates`: no older than this house deals at, and not of the future, by the calendar of UTC. (A source whose day
+    /// begins before that of UTC is refused until it has begun there, too.)
     pub fn day(&self, rates: &ReferenceRates, now: i64) -> Result<NaiveDate, Error> {
         let date: NaiveDate = rates.date.parse().map_err(|_| Error::Broker("the rates have no date".to_owned()))?;
         match age(date, now)? {

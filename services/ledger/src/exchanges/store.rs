@@ -9,7 +9,6 @@ use money::Money;
 use storage::{Connection, StorageError, row};
 
 use super::deal::Deal;
-use super::rates::SOURCE;
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::ids::{IdempotencyKey, Subject, TransferId};
@@ -41,6 +40,7 @@ struct Row {
     bought_currency: String,
     rate: String,
     rate_date: NaiveDate,
+    rate_source: String,
 }
 
 /// What became of an exchange under this key, if there was one.
@@ -83,6 +83,7 @@ async fn deal(db: &mut Connection, transfer: TransferId) -> Result<(Deal, Posted
             exchanges::bought_currency,
             sql::<Text>("exchanges.rate::text"),
             exchanges::rate_date,
+            exchanges::rate_source,
         ))
         .first(db)
         .await
@@ -92,6 +93,7 @@ async fn deal(db: &mut Connection, transfer: TransferId) -> Result<(Deal, Posted
         bought: Money::new(row.bought, currency(&row.bought_currency)?),
         rate: row.rate.parse().map_err(|_| odd("a rate that is not a decimal"))?,
         rate_date: row.rate_date,
+        rate_source: row.rate_source,
     };
     Ok((deal, Posted { id: row.id, sequence: row.sequence, at: row.posted_at }))
 }
@@ -100,7 +102,7 @@ row! {
     /// The quote of an exchange.
     Quote at 10 waits false: "insert into exchanges (transfer_id, bought, bought_currency, rate, rate_date, rate_source) \
             select r.transfer_id, r.bought, r.bought_currency, r.rate::numeric, r.rate_date, r.rate_source from" {
-        transfer_id: TransferId, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: &'static str,
+        transfer_id: TransferId, bought: i64, bought_currency: &'static str, rate: String, rate_date: NaiveDate, rate_source: String,
     } ""
 }
 
@@ -112,7 +114,7 @@ impl Beside for Deal {
             bought_currency: self.bought.currency().code(),
             rate: self.rate.to_string(),
             rate_date: self.rate_date,
-            rate_source: SOURCE,
+            rate_source: self.rate_source.clone(),
         })
     }
 }

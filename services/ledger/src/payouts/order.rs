@@ -44,7 +44,7 @@ pub async fn order(
         reference: reference.to_owned(),
         counterparty: name.clone(),
         extra: Extra::beside(store::Ordered {
-            provider: super::PROVIDER,
+            provider: state.payout_providers.current().to_owned(),
             creditor_name: name.clone(),
             creditor_iban: iban.clone(),
             traceparent: runtime::trace::current(),

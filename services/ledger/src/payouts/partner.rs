@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use super::history::Submission;
 use super::store::Payout;
 use crate::error::Error;
+use crate::providers::{PayoutProviders, Places};
 
-/// The partner bank, as the broker knows it.
+/// The partner banks, as the broker knows them.
 pub struct Partner {
     /// A client that shows our certificate and demands the broker's.
     pub client: reqwest::Client,
-    /// The broker's internal URL.
-    pub broker_url: String,
+    /// Where the broker takes orders and questions, by provider.
+    pub providers: PayoutProviders,
 }
 
 /// How the broker answered.
@@ -38,7 +39,7 @@ impl Partner {
             "creditor_name": payout.creditor_name,
             "reference": payout.reference,
         });
-        Ok(match self.call(payout, "create_payout", params, Some(payout.id.to_string())).await? {
+        Ok(match self.call(payout, |places| &places.order, params, Some(payout.id.to_string())).await? {
             Reply::Result(result) => match serde_json::from_value::<PayoutOrder>(Value::Object(result)) {
                 Ok(order) => Submission::Taken(order.id),
                 Err(error) => Submission::Unknown(format!("an answer that is not the agreed one: {error}")),
@@ -60,7 +61,7 @@ impl Partner {
     /// the order may still be on its way.
     pub async fn ask(&self, payout: &Payout) -> Result<Result<(OrderOutcome, String), String>, Error> {
         let params = json!({ "payout_id": payout.id });
-        Ok(match self.call(payout, "payout_status", params, None).await? {
+        Ok(match self.call(payout, |places| &places.status, params, None).await? {
             Reply::Result(result) => match serde_json::from_value::<OrderStatus>(Value::Object(result)) {
                 Ok(status) => Ok((status.outcome, status.id)),
                 Err(error) => Err(format!("an answer that is not the agreed one: {error}")),
@@ -73,15 +74,18 @@ impl Partner {
     async fn call(
         &self,
         payout: &Payout,
-        operation: &str,
+        place: impl FnOnce(&Places) -> &String,
         params: Value,
         idempotency_key: Option<String>, // Text: as the call has it on the wire.
     ) -> Result<Reply, Error> {
         let Value::Object(params) = params else {
             return Err(Error::Invariant("the parameters of a call are not an object"));
         };
-        let base = self.broker_url.trim_end_matches('/');
-        let url = format!("{base}/internal/v1/operations/{}/{operation}", payout.provider);
+        // Its own provider, whoever gets new payouts by now: only that one can have it on its books.
+        let Some(places) = self.providers.of(&payout.provider) else {
+            return Ok(Reply::NotSent(format!("`{}` is not in payout_providers", payout.provider)));
+        };
+        let url = place(places);
         let request = self.client.post(url).json(&Call { params, idempotency_key });
         let response = match runtime::http::send(request).await {
             Ok(response) => response,

@@ -234,7 +234,7 @@ pub(super) async fn suspended(db: &mut Connection, limit: i64) -> Result<Vec<Sus
 #[derive(Debug)]
 pub(super) struct Ordered {
     /// Who carries it out.
-    pub(super) provider: &'static str,
+    pub(super) provider: String,
     pub(super) creditor_name: String,
     /// Without spaces.
     pub(super) creditor_iban: String,
@@ -248,7 +248,7 @@ row! {
                     reference, traceparent, provider) \
                 select t.posted_at, t.posted_at, t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
                     t.reference, r.traceparent, r.provider from" {
-        id: PayoutId, owner: Subject, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: &'static str,
+        id: PayoutId, owner: Subject, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: String,
     } "join transfers t on t.id = r.id"
 }
 
@@ -263,7 +263,7 @@ impl Beside for Ordered {
             creditor_name: self.creditor_name.clone(),
             creditor_iban: self.creditor_iban.clone(),
             traceparent: self.traceparent.clone(),
-            provider: self.provider,
+            provider: self.provider.clone(),
         })
     }
 
@@ -348,7 +348,7 @@ mod tests {
             extra: Extra::Nothing,
         };
         let (creditor_name, creditor_iban) = ("Carol".to_owned(), "DE".to_owned());
-        let ordered = Ordered { provider: "bank", creditor_name, creditor_iban, traceparent: None };
+        let ordered = Ordered { provider: "bank".to_owned(), creditor_name, creditor_iban, traceparent: None };
         let rows = |order: &Order| {
             let posting = Posting { order, id: TransferId::from_bytes([0; 16]), entries: Vec::new(), suspended: None };
             ordered.rows(&posting, &mut Rows::default())

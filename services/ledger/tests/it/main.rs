@@ -19,6 +19,7 @@ mod lanes;
 mod layers;
 mod payout_histories;
 mod payouts;
+mod providers;
 mod suspense;
 mod times;
 mod transfers;

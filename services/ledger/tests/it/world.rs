@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use crypto::SecretString;
-use ledger::config::{Config, Payouts, Posting};
+use ledger::config::{Config, PayoutOperations, Payouts, Posting, RateSource};
 use ledger::{Ledger, MIGRATIONS};
 use reqwest::Method;
 use runtime::{Clock, Running, SystemClock};
@@ -85,9 +85,9 @@ impl Broker {
             config.route(
                 "/internal/v1/operations/{provider}/{operation}",
                 web::post().to(move |path: web::Path<(String, String)>, body: web::Json<Value>| {
-                    let operation = path.into_inner().1;
+                    let (provider, operation) = path.into_inner();
                     let body = body.into_inner();
-                    heard.lock().unwrap().push((operation.clone(), body.clone()));
+                    heard.lock().unwrap().push((format!("{provider}/{operation}"), body.clone()));
                     let mut said = said.lock().unwrap();
                     let (status, body) = match (operation.as_str(), &mut said.bank) {
                         ("reference_rates", _) => said.rates.clone(),
@@ -105,10 +105,11 @@ impl Broker {
         Self { server, asked, answers }
     }
 
-    /// The bodies of the calls of one operation.
+    /// The bodies of the calls of one operation: `create_payout` of any provider, `sandbox-bank/create_payout` of one.
     pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
         let asked = self.asked.lock().unwrap();
-        asked.iter().filter(|(name, _)| name == operation).map(|(_, body)| body.clone()).collect()
+        let meant = |name: &str| name == operation || name.ends_with(&format!("/{operation}"));
+        asked.iter().filter(|(name, _)| meant(name)).map(|(_, body)| body.clone()).collect()
     }
 }
 
@@ -167,6 +168,16 @@ impl World {
             as_broker,
             as_operator,
         }
+    }
+
+    /// Another ledger on the same books, with a configuration that is changed before the start; the first one is gone.
+    pub(crate) async fn start_again_where(&mut self, change: impl FnOnce(&mut Config)) {
+        let listen = TcpListener::bind(scene::FREE).unwrap().local_addr().unwrap();
+        let public = self.config.common.public.as_mut().unwrap();
+        (public.listen, public.url) = (listen, format!("https://localhost:{}", listen.port()));
+        change(&mut self.config);
+        let next = runtime::start::<Ledger>(self.config.clone(), Arc::new(SystemClock)).await.unwrap();
+        std::mem::replace(&mut self.ledger, next).stop().await.unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -301,6 +312,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F)
     panic!("it did not happen within ten seconds");
 }
 
+/// What a provider calls its operations.
+pub(crate) fn operations(order: &str, status: &str) -> PayoutOperations {
+    PayoutOperations { order: order.to_owned(), status: status.to_owned() }
+}
+
 fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, broker: &Broker) -> Config {
     // Signatures cover the port, so it must be known before the service starts.
     let listen = TcpListener::bind(scene::FREE).unwrap().local_addr().unwrap();
@@ -316,5 +332,12 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         max_accounts_per_owner: 100,
         max_rate_age_days: 7,
         payouts: Payouts { poll_ms: 50, ..Payouts::default() },
+        payout_provider: "sandbox-bank".to_owned(),
+        payout_providers: [("sandbox-bank".to_owned(), operations("create_payout", "payout_status"))].into(),
+        rates: RateSource {
+            provider: "ecb".to_owned(),
+            operation: "reference_rates".to_owned(),
+            published_by: "European Central Bank".to_owned(),
+        },
     }
 }

@@ -23,8 +23,9 @@ note = { in = "query", type = "text", optional = true }
 [webhook]
 scheme = "standard-webhooks"
 secret = "webhook"
-events = ["payout.paid"]
+kind = "type"
 max_bytes = 20480
+events."payout.paid" = { means = "payout-paid", fields.payout_id = "data.payout_id" }
 "#;
 
 fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, CatalogueError> {
@@ -44,10 +45,18 @@ fn url(params: &serde_json::Value) -> Result<String, ParameterError> {
     Ok(operation.url(&bank.base, &checked).unwrap().to_string())
 }
 
+/// The manifests that come with the broker.
+fn supplied() -> Vec<String> {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests")).unwrap();
+    let texts: Vec<_> = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(texts.len() >= 2, "{texts:?}");
+    texts
+}
+
 #[test]
-fn the_manifests_in_the_binary_are_good() {
-    for text in EMBEDDED {
-        compile(text, ProviderSettings::default()).unwrap();
+fn the_manifests_that_come_with_the_broker_are_good() {
+    for text in supplied() {
+        compile(&text, ProviderSettings::default()).unwrap();
     }
 }
 
@@ -179,10 +188,10 @@ fn a_manifest_that_contradicts_itself_is_refused() {
         (r#"secret = "webhook""#, r#"secret = "web hook""#),
         ("max_bytes = 20480", "max_bytes = 0"),
         ("max_bytes = 20480", "max_bytes = 4294967295"),
-        (r#"["payout.paid"]"#, "[]"),
-        (r#"["payout.paid"]"#, r#"["payout.piad"]"#),
-        (r#"["payout.paid"]"#, r#"["payout.*"]"#),
-        (r#"["payout.paid"]"#, r#"["payout.paid", "payout.paid"]"#),
+        (r#"events."payout.paid" ="#, "events = {} #"),
+        (r#""payout-paid""#, r#""payout-piad""#),
+        (r#"events."payout.paid" ="#, r#"events."payout.*" ="#),
+        (r#"events."payout.paid" ="#, "events.\"payout.paid\" = { means = \"nothing\" }\nevents.\"payout.paid\" ="),
         ("[operations.get_payout]", "breaker = { open_seconds = 0 }\n[operations.get_payout]"),
         ("[operations.get_payout]", "tls = \"1.1\"\n[operations.get_payout]"),
         ("optional = true", "optional = true, max_length = 0"),
@@ -193,6 +202,66 @@ fn a_manifest_that_contradicts_itself_is_refused() {
     ] {
         assert!(BANK.contains(from), "{from}");
         assert!(compile(&BANK.replace(from, to), ProviderSettings::default()).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn the_words_of_a_rate_sheet_are_plain_and_differ() {
+    let sheet = supplied().into_iter().find(|text| text.contains("rate-sheet")).unwrap();
+    for (from, to, place) in [
+        ("element = \"Cube\"", "element = \"\"", "sheet.element"),
+        ("element = \"Cube\"", "element = \"a:Cube\"", "sheet.element"),
+        ("date = \"time\"", "date = \"rate\"", "one attribute"),
+        ("date = \"time\"", "", "date"),
+        ("base = \"EUR\"", "base = \"euro\"", "sheet.base"),
+        ("namespace = \"http://www.ecb.int/vocabulary/2002-08-01/eurofxref\"", "namespace = \"\"", "sheet.namespace"),
+        ("kind = \"rate-sheet\"", "kind = \"json\"", "response.sheet"),
+    ] {
+        assert!(sheet.contains(from), "{from}");
+        let error = compile(&sheet.replacen(from, to, 1), ProviderSettings::default()).unwrap_err().to_string();
+        assert!(error.contains(place) && error.starts_with("manifest test: "), "{place}: {error}");
+    }
+}
+
+#[test]
+fn two_manifests_of_one_provider_stop_the_broker() {
+    let manifest = |origin| Catalogue::parse(origin, BANK).unwrap();
+    let doubled = Catalogue::new(vec![manifest("a.toml"), manifest("b.toml")], &BTreeMap::new()).unwrap_err();
+    assert_eq!(doubled.to_string(), "manifests a.toml and b.toml describe one provider, bank");
+}
+
+#[test]
+fn a_parameter_has_a_place_of_its_own_and_a_format_its_words() {
+    for (from, to) in [
+        // A place of a parameter that is none, or another's.
+        (r#"note = { in = "query", type = "text""#, r#"note = { in = "query", type = "text", field = "a.b""#),
+        (r#"note = { in = "query", type = "text""#, r#"note = { in = "query", type = "text", field = """#),
+        (r#"id = { in = "path", type = "token" }"#, r#"id = { in = "path", type = "token", field = "other" }"#),
+        (
+            r#"fields = ["id:token"]"#,
+            r#"fields = ["id:token"], sheet = { namespace = "n", element = "e", date = "d", currency = "c", rate = "r", base = "EUR" }"#,
+        ),
+        (r#"kind = "json""#, r#"kind = "rate-sheet""#),
+    ] {
+        assert!(BANK.contains(from), "{from}");
+        assert!(compile(&BANK.replace(from, to), ProviderSettings::default()).is_err(), "{from} -> {to}");
+    }
+    let order = |params: &str| {
+        let text = format!(
+            "{}[operations.order.params]\n{params}",
+            ORDER.replace("[operations.standing]", "#").split('#').next().unwrap()
+        );
+        compile(&text, ProviderSettings::default())
+    };
+    order("a = { in = \"body\", type = \"token\", field = \"x.a\" }\nb = { in = \"body\", type = \"token\", field = \"x.b\" }").unwrap();
+    for (a, b) in
+        [("x", "x"), ("x", "x.b"), ("x.a.b", "x.a"), ("b", "b"), ("x..y", "z"), ("*", "z"), ("", "z"), ("/x", "z")]
+    {
+        let params = format!(
+            "a = {{ in = \"body\", type = \"token\", field = \"{a}\" }}\nb = {{ in = \"body\", type = \"token\", field = \"{b}\" }}"
+        );
+        let error = order(&params).unwrap_err().to_string();
+        assert!(error.contains("operation order: params.") && error.contains(".field: `"), "{a} {b}: {error}");
     }
 }
 
@@ -303,8 +372,8 @@ fn a_call_ends_before_its_caller_has_gone() {
     let second = Duration::from_secs(1);
     assert_eq!(longest(1, second), second);
     assert_eq!(longest(3, second), 3 * second + Duration::from_millis(100 + 200));
-    for text in EMBEDDED {
-        let catalogue = compile(text, ProviderSettings::default()).unwrap();
+    for text in supplied() {
+        let catalogue = compile(&text, ProviderSettings::default()).unwrap();
         for operation in catalogue.iter().flat_map(|provider| provider.operations.values()) {
             assert!(longest(operation.attempts, operation.timeout) <= CALL_BUDGET, "{}", operation.name);
         }

@@ -26,6 +26,33 @@ fn what_is_not_listed_does_not_pass() {
 }
 
 #[test]
+fn a_field_passes_under_our_name_for_it() {
+    let answer = r#"{"transfer":{"number":"NB-1","state":"x"},"id":"not this","note":null}"#;
+    assert_eq!(apply(&["id=transfer.number:token"], answer).unwrap(), json!({ "id": "NB-1" }));
+    assert_eq!(apply(&["id=transfer.number:token", "word=note:text?"], answer).unwrap(), json!({ "id": "NB-1" }));
+    let both = apply(&["id=transfer.number:token", "transfer.state:token"], answer).unwrap();
+    assert_eq!(both, json!({ "id": "NB-1", "transfer": { "state": "x" } }));
+    let error = apply(&["id=transfer.no:token"], answer).unwrap_err();
+    assert_eq!((error.path.as_str(), error.problem), ("transfer.no", "is missing"));
+    assert_eq!(apply(&["id=transfer:token"], answer).unwrap_err().problem, "is not a single value");
+    for entries in [
+        &["id=number"][..],
+        &["id=number:word"],
+        &["id=:token"],
+        &["=number:token"],
+        &["a.b=number:token"],
+        &["*=number:token"],
+        &["id=list.*:token"],
+        &["id=a=b:token"],
+        &["id=a:token", "id=b:token"],
+        &["id:token", "id=b:token"],
+        &["id=b:token", "id.x:token"],
+    ] {
+        assert!(list(entries).is_err(), "{entries:?}");
+    }
+}
+
+#[test]
 fn nested_fields_and_every_member_can_be_listed() {
     let answer = r#"{"fee":{"amount":1,"note":"x"},"rates":{"USD":"1.1","JPY":170.0},"list":[{"id":1,"x":2}]}"#;
     let expected =

@@ -1,8 +1,9 @@
-//! The ECB's `eurofxref-daily.xml` as JSON: `{"date","base":"EUR","rates":{"USD":"1.1172",…}}`.
+//! A rate sheet in XML as JSON: `{"date","base":"EUR","rates":{"USD":"1.1172",…}}`. What its elements and attributes are called stands in the
+//! manifest.
 //!
 //! XML from outside is read strictly and with bounds: no document type (so no entities of anybody's making), no references,
-//! no processing instructions, bounded depth, elements and attributes; the elements must be the ECB's, in its namespace, and
-//! every rate a positive decimal number. Anything else is not the ECB's file.
+//! no processing instructions, bounded depth, elements and attributes; the elements must be the agreed ones, in their namespace, and
+//! every rate a positive decimal number. Anything else is not the sheet.
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
@@ -11,69 +12,70 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-const NAMESPACE: &str = "http://www.ecb.int/vocabulary/2002-08-01/eurofxref";
+use crate::providers::format::RateSheet;
+
 const MAX_DEPTH: usize = 6;
 const MAX_ELEMENTS: usize = 512;
 const MAX_ATTRIBUTES: usize = 8;
 
-/// The document is not the ECB's daily file.
+/// The document is not the agreed sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not the ECB's reference rates: {0}")]
-pub struct EcbError(pub &'static str);
+#[error("not the agreed rate sheet: {0}")]
+pub struct SheetError(pub &'static str);
 
-/// Reads the daily file.
-pub fn parse(document: &[u8]) -> Result<Value, EcbError> {
-    let text = std::str::from_utf8(document).map_err(|_| EcbError("not UTF-8"))?;
+/// Reads a sheet of one day.
+pub fn parse(words: &RateSheet, document: &[u8]) -> Result<Value, SheetError> {
+    let text = std::str::from_utf8(document).map_err(|_| SheetError("not UTF-8"))?;
     let mut reader = NsReader::from_str(text);
-    let mut sheet = Sheet::default();
+    let mut sheet = Sheet { words, date: None, rates: Map::new() };
     let (mut depth, mut elements) = (0_usize, 0_usize);
     loop {
-        let (namespace, event) = reader.read_resolved_event().map_err(|_| EcbError("not well-formed"))?;
-        let cube = matches!(namespace, ResolveResult::Bound(bound) if bound.as_ref() == NAMESPACE);
+        let (namespace, event) = reader.read_resolved_event().map_err(|_| SheetError("not well-formed"))?;
+        let ours = matches!(namespace, ResolveResult::Bound(bound) if bound.as_ref() == words.namespace);
         match event {
             Event::Start(element) | Event::Empty(element) if elements >= MAX_ELEMENTS || depth >= MAX_DEPTH => {
                 drop(element);
-                return Err(EcbError("too large"));
+                return Err(SheetError("too large"));
             }
             Event::Start(element) => {
                 (depth, elements) = (depth + 1, elements + 1);
-                sheet.element(&element, cube)?;
+                sheet.element(&element, ours)?;
             }
             Event::Empty(element) => {
                 elements += 1;
-                sheet.element(&element, cube)?;
+                sheet.element(&element, ours)?;
             }
-            Event::End(_) => depth = depth.checked_sub(1).ok_or(EcbError("not well-formed"))?,
+            Event::End(_) => depth = depth.checked_sub(1).ok_or(SheetError("not well-formed"))?,
             Event::Eof if depth == 0 => return sheet.finish(),
-            Event::Eof => return Err(EcbError("not well-formed")),
+            Event::Eof => return Err(SheetError("not well-formed")),
             Event::Decl(_) | Event::Text(_) | Event::Comment(_) => (),
             Event::DocType(_) | Event::PI(_) | Event::CData(_) | Event::GeneralRef(_) => {
-                return Err(EcbError("a construct that the ECB does not use"));
+                return Err(SheetError("a construct that no sheet needs"));
             }
         }
     }
 }
 
-#[derive(Default)]
-struct Sheet {
+struct Sheet<'a> {
+    words: &'a RateSheet,
     date: Option<String>,
     rates: Map<String, Value>,
 }
 
-impl Sheet {
-    fn element(&mut self, element: &BytesStart<'_>, cube: bool) -> Result<(), EcbError> {
-        if !cube || element.local_name().as_ref() != "Cube" {
+impl Sheet<'_> {
+    fn element(&mut self, element: &BytesStart<'_>, ours: bool) -> Result<(), SheetError> {
+        if !ours || element.local_name().as_ref() != self.words.element {
             return Ok(());
         }
         let (mut time, mut currency, mut rate) = (None, None, None);
         for (count, attribute) in element.attributes().enumerate() {
-            let attribute = attribute.map_err(|_| EcbError("attributes"))?;
+            let attribute = attribute.map_err(|_| SheetError("attributes"))?;
             let value: &str = &attribute.value;
             match attribute.key.as_ref() {
-                _ if count >= MAX_ATTRIBUTES => return Err(EcbError("too large")),
-                "time" => time = Some(value.to_owned()),
-                "currency" => currency = Some(value.to_owned()),
-                "rate" => rate = Some(value.to_owned()),
+                _ if count >= MAX_ATTRIBUTES => return Err(SheetError("too large")),
+                name if name == self.words.date => time = Some(value.to_owned()),
+                name if name == self.words.currency => currency = Some(value.to_owned()),
+                name if name == self.words.rate => rate = Some(value.to_owned()),
                 _ => (),
             }
         }
@@ -81,30 +83,32 @@ impl Sheet {
             (None, None, None) => Ok(()),
             (Some(time), None, None) => self.day(time),
             (None, Some(currency), Some(rate)) => self.rate(currency, rate),
-            _ => Err(EcbError("attributes")),
+            _ => Err(SheetError("attributes")),
         }
     }
 
-    fn day(&mut self, time: String) -> Result<(), EcbError> {
-        chrono::NaiveDate::parse_from_str(&time, "%Y-%m-%d").map_err(|_| EcbError("date"))?;
-        // The daily file has one day. Two would mix their rates.
-        if self.date.replace(time).is_some() { Err(EcbError("two days")) } else { Ok(()) }
+    fn day(&mut self, time: String) -> Result<(), SheetError> {
+        chrono::NaiveDate::parse_from_str(&time, "%Y-%m-%d").map_err(|_| SheetError("date"))?;
+        // A sheet has one day. Two would mix their rates.
+        if self.date.replace(time).is_some() { Err(SheetError("two days")) } else { Ok(()) }
     }
 
-    fn rate(&mut self, currency: String, rate: String) -> Result<(), EcbError> {
+    fn rate(&mut self, currency: String, rate: String) -> Result<(), SheetError> {
         let code = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
         let digits = rate.len() <= 16 && rate.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let positive = rate.parse::<Decimal>().is_ok_and(|rate| rate > Decimal::ZERO);
         if self.date.is_none() || !code || !digits || !positive {
-            return Err(EcbError("rate"));
+            return Err(SheetError("rate"));
         }
-        if self.rates.insert(currency, rate.into()).is_some() { Err(EcbError("a currency twice")) } else { Ok(()) }
+        if self.rates.insert(currency, rate.into()).is_some() { Err(SheetError("a currency twice")) } else { Ok(()) }
     }
 
-    fn finish(self) -> Result<Value, EcbError> {
+    fn finish(self) -> Result<Value, SheetError> {
         match self.date {
-            Some(date) if !self.rates.is_empty() => Ok(json!({ "date": date, "base": "EUR", "rates": self.rates })),
-            _ => Err(EcbError("no rates")),
+            Some(date) if !self.rates.is_empty() => {
+                Ok(json!({ "date": date, "base": self.words.base, "rates": self.rates }))
+            }
+            _ => Err(SheetError("no rates")),
         }
     }
 }
@@ -112,6 +116,17 @@ impl Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::Catalogue;
+
+    /// The words of the manifest for the ECB's `eurofxref-daily.xml`.
+    fn words() -> RateSheet {
+        let manifest = Catalogue::parse("ecb.toml", include_str!("../../manifests/ecb.toml")).unwrap();
+        manifest.operations["reference_rates"].response.sheet.clone().unwrap()
+    }
+
+    fn parse(document: &[u8]) -> Result<Value, SheetError> {
+        super::parse(&words(), document)
+    }
 
     fn document(cubes: &str) -> String {
         format!(
@@ -171,7 +186,7 @@ mod tests {
         assert!(parse(with_doctype.as_bytes()).is_err());
         assert!(parse(day("&b;<Cube currency='USD' rate='1.1'/>").as_bytes()).is_err());
         assert!(parse(day("<![CDATA[x]]><Cube currency='USD' rate='1.1'/>").as_bytes()).is_err());
-        assert_eq!(parse(day(&"<x/>".repeat(1000)).as_bytes()), Err(EcbError("too large")));
-        assert_eq!(parse(document(&"<x>".repeat(100)).as_bytes()), Err(EcbError("too large")));
+        assert_eq!(parse(day(&"<x/>".repeat(1000)).as_bytes()), Err(SheetError("too large")));
+        assert_eq!(parse(document(&"<x>".repeat(100)).as_bytes()), Err(SheetError("too large")));
     }
 }

@@ -1,0 +1,76 @@
+//! The partners of a development system: who they are stands in `infra/partners.json` and in the services' `dev.toml`, and not here.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Stack;
+use super::running::text as path_text;
+use crate::process::Task;
+
+const PARTNERS: &str = include_str!("../../../partners.json");
+
+/// A secret to be sealed.
+struct Secret {
+    /// The provider that it is for.
+    provider: String,
+    /// Its id in the manifest.
+    id: String,
+    /// The file in the PKI's folder of secrets.
+    file: String,
+}
+
+/// Seals the secrets of all of them, as the broker's migrator.
+pub(super) fn seal(stack: &mut Stack) -> Result<()> {
+    let config = path_text(&stack.config("broker"));
+    let (variable, url_file) = stack.migrator("broker");
+    for Secret { provider, id, file } in secrets()? {
+        let file = path_text(&stack.pki.join("secrets").join(file));
+        let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
+        let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+        let name = format!("seal-{provider}-{id}");
+        stack.run.task(&name, stack.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
+    }
+    Ok(())
+}
+
+/// Where the sandbox partner sends its webhooks.
+pub(super) fn webhook_url(stack: &Stack) -> Result<String> {
+    Ok(format!("{}/webhooks/{}", stack.url("broker")?, webhooks()?))
+}
+
+/// The provider whose webhooks they are.
+fn webhooks() -> Result<String> {
+    text(&read()?, "webhooks")
+}
+
+/// The secrets of all of them.
+fn secrets() -> Result<Vec<Secret>> {
+    let partners = read()?;
+    let secrets = partners.get("secrets").and_then(Value::as_array).context("partners.json names no secrets")?;
+    let secret =
+        |entry| Ok(Secret { provider: text(entry, "provider")?, id: text(entry, "id")?, file: text(entry, "file")? });
+    secrets.iter().map(secret).collect()
+}
+
+fn read() -> Result<Value> {
+    serde_json::from_str(PARTNERS).context("partners.json")
+}
+
+fn text(entry: &Value, name: &str) -> Result<String> {
+    Ok(entry.get(name).and_then(Value::as_str).with_context(|| format!("partners.json: {name}"))?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place;
+
+    #[test]
+    fn every_partner_with_a_secret_is_one_that_the_broker_serves() {
+        let broker = std::fs::read_to_string(place::root().join("services/broker/dev.toml")).unwrap();
+        assert!(broker.contains(&format!("[providers.{}]", webhooks().unwrap())));
+        for secret in secrets().unwrap() {
+            assert!(broker.contains(&format!("[providers.{}]", secret.provider)), "{}", secret.provider);
+        }
+    }
+}
