@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use ladder::Durability;
 use system::system;
 
+use super::partners::{self, Secret};
 use super::running::text;
-use super::{Kind, Ports, Stack, config, partners};
+use super::{Kind, Ports, Stack, config};
 use crate::options::Options;
 use crate::process::{Run, Task};
 use crate::{database, interrupt, place};
@@ -75,18 +76,26 @@ impl Stack {
         for (name, number) in running {
             self.run.finish(&name, number)?;
         }
-        partners::seal(self)
+        for Secret { provider, id, file } in partners::secrets()? {
+            let (config, file) = (text(&self.config("broker")), text(&self.pki.join("secrets").join(file)));
+            let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
+            let (variable, url_file) = self.migrator("broker");
+            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+            let name = format!("seal-{provider}-{id}");
+            self.run.task(&name, self.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
+        }
+        Ok(())
     }
 
     /// The variable that names the file with the migrator's URL, and the file.
-    pub(super) fn migrator(&self, service: &str) -> (String, String) {
+    fn migrator(&self, service: &str) -> (String, String) {
         let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
         (variable, text(&self.url_file(service, "migrator.url")))
     }
 
     fn start_programs(&mut self) -> Result<()> {
         let (partner, collector) = (self.ports.of("partner")?, self.ports.of("collector")?);
-        let webhook = partners::webhook_url(self)?;
+        let webhook = self.webhook_url()?;
         let listen = |port: u16| format!("127.0.0.1:{port}");
         self.spawn(
             "collector",

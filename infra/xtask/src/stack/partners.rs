@@ -3,48 +3,25 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::Stack;
-use super::running::text as path_text;
-use crate::process::Task;
-
 const PARTNERS: &str = include_str!("../../../partners.json");
 
 /// A secret to be sealed.
-struct Secret {
+pub(super) struct Secret {
     /// The provider that it is for.
-    provider: String,
+    pub(super) provider: String,
     /// Its id in the manifest.
-    id: String,
+    pub(super) id: String,
     /// The file in the PKI's folder of secrets.
-    file: String,
-}
-
-/// Seals the secrets of all of them, as the broker's migrator.
-pub(super) fn seal(stack: &mut Stack) -> Result<()> {
-    let config = path_text(&stack.config("broker"));
-    let (variable, url_file) = stack.migrator("broker");
-    for Secret { provider, id, file } in secrets()? {
-        let file = path_text(&stack.pki.join("secrets").join(file));
-        let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
-        let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
-        let name = format!("seal-{provider}-{id}");
-        stack.run.task(&name, stack.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
-    }
-    Ok(())
-}
-
-/// Where the sandbox partner sends its webhooks.
-pub(super) fn webhook_url(stack: &Stack) -> Result<String> {
-    Ok(format!("{}/webhooks/{}", stack.url("broker")?, webhooks()?))
+    pub(super) file: String,
 }
 
 /// The provider whose webhooks they are.
-fn webhooks() -> Result<String> {
+pub(super) fn webhooks() -> Result<String> {
     text(&read()?, "webhooks")
 }
 
 /// The secrets of all of them.
-fn secrets() -> Result<Vec<Secret>> {
+pub(super) fn secrets() -> Result<Vec<Secret>> {
     let partners = read()?;
     let secrets = partners.get("secrets").and_then(Value::as_array).context("partners.json names no secrets")?;
     let secret =

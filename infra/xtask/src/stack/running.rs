@@ -66,7 +66,7 @@ impl Stack {
             "ledger_internal_url": self.url("ledger-internal")?,
             "broker_internal_url": self.url("broker-internal")?,
             "partner_url": self.url("partner")?,
-            "webhook_url": partners::webhook_url(self)?,
+            "webhook_url": self.webhook_url()?,
             "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,
             "logs": self.run.directory().join("logs"),
@@ -79,6 +79,11 @@ impl Stack {
     /// The public URL of a listener.
     pub(crate) fn url(&self, name: &str) -> Result<String> {
         Ok(format!("https://localhost:{}", self.ports.of(name)?))
+    }
+
+    /// Where the sandbox partner sends its webhooks.
+    pub(super) fn webhook_url(&self) -> Result<String> {
+        Ok(format!("{}/webhooks/{}", self.url("broker")?, partners::webhooks()?))
     }
 
     pub(crate) fn pki(&self) -> &Path {
