@@ -1,6 +1,6 @@
 //! SHA-256, HMAC-SHA-256, HKDF-SHA-256 and constant-time comparison.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::{digest, hkdf, hmac};
 use subtle::ConstantTimeEq as _;
 
 /// SHA-256 (FIPS 180-4).
@@ -23,7 +23,9 @@ pub fn length_prefixed<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8
 
 /// HMAC-SHA-256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    hmac_parts(key, &[message])
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref());
+    out
 }
 
 /// Whether `tag` is the full HMAC-SHA-256 of `message`, compared in constant time. A truncated tag is not.
@@ -33,34 +35,26 @@ pub fn hmac_verify(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
 
 /// HKDF-SHA-256 (RFC 5869): fills `out` from the input key material.
 ///
-/// `N` is checked when compiling: RFC 5869 §2.3 ends at 255 blocks.
+/// # Panics
+/// Never: aws-lc refuses only a length beyond RFC 5869 §2.3, which is checked when compiling.
+#[expect(clippy::expect_used, reason = "a key that was not derived must not be used, and the length is checked")]
 pub fn hkdf_sha256<const N: usize>(ikm: &[u8], salt: &[u8], info: &[u8], out: &mut [u8; N]) {
     const { assert!(N <= 255 * 32, "RFC 5869 §2.3: at most 255 blocks") };
-    let prk = hmac_sha256(salt, ikm);
-    let mut previous: Vec<u8> = Vec::new();
-    for (counter, block) in (1..=u8::MAX).zip(out.chunks_mut(32)) {
-        let next = hmac_parts(&prk, &[&previous, info, &[counter]]);
-        for (to, from) in block.iter_mut().zip(next) {
-            *to = from;
-        }
-        previous = next.to_vec();
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm);
+    prk.expand(&[info], Length(N)).and_then(|key| key.fill(out)).expect("the length is within RFC 5869 §2.3");
+}
+
+struct Length(usize);
+
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
     }
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
-}
-
-fn hmac_parts(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let mut context = hmac::Context::with_key(&key);
-    for part in parts {
-        context.update(part);
-    }
-    let mut out = [0; 32];
-    out.copy_from_slice(context.sign().as_ref());
-    out
 }
 
 #[cfg(test)]
