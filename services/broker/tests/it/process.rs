@@ -220,7 +220,6 @@ fn forms_in(memory: &[u8], secret: &[u8]) -> Vec<String> {
         let text = crypto::b64::encode_standard(&[&b"xxx"[..lead], secret].concat());
         text[4 * lead.min(1)..text.len() - 4].to_owned().into_bytes()
     };
-    let hex = |format: fn(u8) -> String| secret.iter().map(|byte| format(*byte)).collect::<String>().into_bytes();
     let (left, right) = secret.split_at(secret.len() / 2);
     let forms = [
         ("plain", secret.to_vec()),
@@ -236,8 +235,8 @@ fn forms_in(memory: &[u8], secret: &[u8]) -> Vec<String> {
                 })
                 .collect(),
         ),
-        ("hex", hex(|byte| format!("{byte:02x}"))),
-        ("HEX", hex(|byte| format!("{byte:02X}"))),
+        ("hex", hex::encode(secret).into_bytes()),
+        ("HEX", hex::encode_upper(secret).into_bytes()),
         ("base64, 0", base64(0)),
         ("base64, 1", base64(1)),
         ("base64, 2", base64(2)),
