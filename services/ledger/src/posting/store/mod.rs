@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub(crate) use self::failure::Failure;
 use super::batch::{Fate, Fingerprint, Key, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
 use super::fold::State;
-use super::model::{Account, Entry, Kind, Purpose, Reason, Rejection};
+use super::model::{Account, Entry, Kind, Rejection};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
 pub(super) const LIMIT: Limit = Limit { work: Duration::from_secs(4), commit: Duration::from_secs(2) };
@@ -171,7 +171,7 @@ fn outcomes<'a>(plan: &Plan<'a>) -> RecordOutcomes<'a> {
         rows.keys.push(&order.key.key);
         rows.fingerprints.push(&order.fingerprint.0);
         rows.transfers.push(transfer);
-        rows.rejections.push(rejection.map(|rejection| rejection.reason.as_str()));
+        rows.rejections.push(rejection.map(|rejection| rejection.reason.into()));
         rows.rejected_legs.push(rejection.map(|rejection| rejection.leg));
     }
     rows
@@ -302,7 +302,7 @@ impl LockedRow {
         Some(Account {
             id: self.id,
             owner: self.owner,
-            purpose: Purpose::from_text(&self.purpose)?,
+            purpose: self.purpose.parse().ok()?,
             balance: Money::new(self.balance, self.currency.parse().ok()?),
             floor: self.floor,
             version: self.version,
@@ -330,7 +330,7 @@ impl KeyRow {
         let outcome = match (self.transfer_id, self.rejection) {
             (Some(id), _) => Outcome::Posted(Posted { id, sequence: self.sequence?, at: self.posted_at? }),
             (None, Some(reason)) => {
-                Outcome::Rejected(Rejection { reason: Reason::from_text(&reason)?, leg: self.rejected_leg? })
+                Outcome::Rejected(Rejection { reason: reason.parse().ok()?, leg: self.rejected_leg? })
             }
             (None, None) => return None,
         };
