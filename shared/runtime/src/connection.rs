@@ -108,6 +108,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // Default: nothing, of which nothing is said.
         self.get_mut().answer(slices.first().map_or(&[], |slice| slice)).poll_write_vectored(context, slices)
     }
 
