@@ -1,14 +1,14 @@
 //! The story as one self-contained HTML page: timeline, attacks, one trace. No script, no request to anywhere.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::time::Duration;
 
+use askama::Template;
 use serde::Deserialize;
 
 use crate::narrator::{Attack, Narrator, Step};
-use crate::stack::Stack;
+use crate::stack::{Stack, StartupStep};
 
-const STYLE: &str = include_str!("report.css");
 const COLORS: &[&str] = &["#1d4ed8", "#0f7b53", "#b45309", "#7c3aed", "#be185d", "#0e7490", "#4d7c0f", "#475569"];
 
 /// A finished span, as the collector gives it.
@@ -42,132 +42,81 @@ pub struct Trace {
     pub spans: Vec<Span>,
 }
 
+/// Whatever a partner or an attacker sent stands here as text: the template escapes it.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    postgres: &'a str,
+    facts: [(String, &'static str); 4],
+    chapters: Vec<&'a [Step]>,
+    /// Milliseconds.
+    total: f64,
+    attacks: &'a [Attack],
+    trace: &'a Trace,
+    bars: Vec<Bar<'a>>,
+    startup: &'a [StartupStep],
+}
+
+/// A span of the trace; `left` and `width` in hundredths of the whole.
+struct Bar<'a> {
+    span: &'a Span,
+    depth: usize,
+    color: &'static str,
+    left: f64,
+    width: f64,
+    millis: f64,
+    notes: String,
+}
+
 /// Renders the page.
-pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace) -> String {
-    let mut html = String::new();
+pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace) -> askama::Result<String> {
     let total = narrator.elapsed_ms();
-    let startup: u64 = stack.startup.iter().map(|step| step.millis).sum();
-    let _ok = write!(
-        html,
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\">\
-         <title>Redoubt: a defended transfer</title><style>{STYLE}</style><main>\
-         <h1>A defended transfer, end to end</h1>\
-         <p class=lead>Two emulated phones, real sockets, real TLS, a real PostgreSQL ({}). \
-         Every request below passed each layer in turn; every attack was stopped, and the operator’s log says by which.</p>\
-         <div class=facts>{}{}{}{}</div>",
-        escape(&stack.postgres),
-        fact(&format!("{:.1} s", total / 1e3), "the story"),
-        fact(&narrator.steps.len().to_string(), "steps"),
-        fact(&format!("{} of {}", narrator.attacks.len(), narrator.attacks.len()), "attacks stopped"),
-        fact(&format!("{:.1} s", Seconds::from_millis(startup)), "from nothing to ready"),
-    );
-    timeline(&mut html, &narrator.steps, total);
-    attacks(&mut html, &narrator.attacks);
-    waterfall(&mut html, trace);
-    started(&mut html, stack);
-    html.push_str(
-        "<footer>Phones, Google’s and Apple’s roots and the partner bank are synthetic stand-ins, trusted only by the \
-         development policy. Everything else is what runs in production.</footer></main></html>",
-    );
-    html
+    let startup = Duration::from_millis(stack.startup.iter().map(|step| step.millis).sum());
+    let attacks = narrator.attacks.len();
+    let facts = [
+        (format!("{:.1} s", total / 1e3), "the story"),
+        (narrator.steps.len().to_string(), "steps"),
+        (format!("{attacks} of {attacks}"), "attacks stopped"),
+        (format!("{:.1} s", startup.as_secs_f64()), "from nothing to ready"),
+    ];
+    let page = Page {
+        postgres: &stack.postgres,
+        facts,
+        chapters: narrator.steps.chunk_by(|a, b| a.chapter == b.chapter).collect(),
+        total,
+        attacks: &narrator.attacks,
+        trace,
+        bars: bars(&trace.spans),
+        startup: &stack.startup,
+    };
+    page.render()
 }
 
-struct Seconds;
-
-impl Seconds {
-    fn from_millis(millis: u64) -> f64 {
-        std::time::Duration::from_millis(millis).as_secs_f64()
-    }
-}
-
-fn fact(value: &str, label: &str) -> String {
-    format!("<div class=fact><b>{}</b><span>{}</span></div>", escape(value), escape(label))
-}
-
-fn timeline(html: &mut String, steps: &[Step], total: f64) {
-    let mut chapter = "";
-    for step in steps {
-        if step.chapter != chapter {
-            chapter = &step.chapter;
-            let _ok = write!(html, "<h2>{}</h2>", escape(chapter));
-        }
-        let left = step.start_ms / total * 100.0;
-        let width = step.millis / total * 100.0;
-        let chips: Vec<String> = step.checked.iter().map(|check| format!("<span>{}</span>", escape(check))).collect();
-        let _ok = write!(
-            html,
-            "<details class=step><summary><span>{}</span><span class=bar><i style=\"left:{left:.2}%;width:{width:.2}%\"></i></span>\
-             <span class=ms>{:.0} ms</span></summary><dl><dt>asked</dt><dd>{}</dd><dt>checked</dt><dd class=chips>{}</dd>\
-             <dt>result</dt><dd>{}</dd>{}</dl></details>",
-            escape(&step.title),
-            step.millis,
-            escape(&step.asked),
-            chips.join(" "),
-            escape(&step.outcome),
-            step.trace_id
-                .as_ref()
-                .map_or(String::new(), |id| format!("<dt>trace</dt><dd><code>{}</code></dd>", escape(id))),
-        );
-    }
-}
-
-fn attacks(html: &mut String, attacks: &[Attack]) {
-    html.push_str(
-        "<h2>What was tried, and what stopped it</h2><p class=lead>The attacker sees one generic answer. \
-         The layer and its reason are in the operator’s log only.</p>\
-         <table><tr><th>Attack<th>Attacker saw<th>Stopped by<th>Reason in the log</tr>",
-    );
-    for attack in attacks {
-        let _ok = write!(
-            html,
-            "<tr><td>{} <small title=\"number in the attack catalogue\">#{}</small><td>{}<td class=layer>{}<td><code>{}</code></tr>",
-            escape(&attack.title),
-            attack.number,
-            escape(&attack.seen),
-            escape(&attack.layer.replace('_', " ")),
-            escape(&attack.reason),
-        );
-    }
-    html.push_str("</table>");
-}
-
-fn waterfall(html: &mut String, trace: &Trace) {
-    let _ok = write!(
-        html,
-        "<h2>One trace, from the phone to PostgreSQL and to the broker</h2><p class=lead>{} · <code>{}</code></p><div class=trace>",
-        escape(&trace.title),
-        escape(&trace.id)
-    );
-    let first = trace.spans.iter().map(|span| span.start_ns).min().unwrap_or_default();
-    let last = trace.spans.iter().map(|span| span.end_ns).max().unwrap_or_default();
-    let total = nanos(last.saturating_sub(first).max(1));
-    let mut colors: Vec<&str> = Vec::new();
-    for (span, depth) in ordered(&trace.spans) {
-        let index = colors.iter().position(|&service| service == span.service).unwrap_or_else(|| {
-            colors.push(&span.service);
-            colors.len() - 1
+fn bars(spans: &[Span]) -> Vec<Bar<'_>> {
+    let first = spans.iter().map(|span| span.start_ns).min().unwrap_or_default();
+    let last = spans.iter().map(|span| span.end_ns).max().unwrap_or_default();
+    let millis = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64() * 1e3;
+    let share = |nanos: u64| millis(nanos) / millis(last.saturating_sub(first).max(1)) * 100.0;
+    let mut services: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for (span, depth) in ordered(spans) {
+        let index = services.iter().position(|&service| service == span.service).unwrap_or_else(|| {
+            services.push(&span.service);
+            services.len() - 1
         });
-        let color = COLORS.get(index % COLORS.len()).copied().unwrap_or("#475569");
-        let left = nanos(span.start_ns - first) / total * 100.0;
         let length = span.end_ns.saturating_sub(span.start_ns);
-        let width = nanos(length) / total * 100.0;
         let notes: Vec<String> = span.attributes.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let _ok = write!(
-            html,
-            "<div class=span title=\"{}\"><span class=name style=\"padding-left:{}px\"><span class=svc style=\"color:{color}\">{}</span> {}</span>\
-             <span class=lane><i style=\"left:{left:.2}%;width:{width:.2}%;background:{color}\"></i></span><span class=ms>{:.1} ms</span></div>",
-            escape(&notes.join("\n")),
-            depth * 13,
-            escape(&span.service),
-            escape(&span.name),
-            nanos(length) / 1e6,
-        );
+        out.push(Bar {
+            span,
+            depth,
+            color: COLORS.get(index % COLORS.len()).copied().unwrap_or("#475569"),
+            left: share(span.start_ns - first),
+            width: share(length),
+            millis: millis(length),
+            notes: notes.join("\n"),
+        });
     }
-    html.push_str("</div>");
-}
-
-fn nanos(value: u64) -> f64 {
-    std::time::Duration::from_nanos(value).as_secs_f64() * 1e9
+    out
 }
 
 /// Spans depth first, children by start; a span whose parent is unknown stands at the top.
@@ -191,18 +140,6 @@ fn ordered(spans: &[Span]) -> Vec<(&Span, usize)> {
         stack.extend(below.into_iter().map(|span| (span, depth + 1)));
     }
     out
-}
-
-fn started(html: &mut String, stack: &Stack) {
-    html.push_str("<h2>From nothing to ready</h2><table><tr><th>Step<th>Time</tr>");
-    for step in &stack.startup {
-        let _ok = write!(html, "<tr><td>{}<td class=ms>{} ms</tr>", escape(&step.name), step.millis);
-    }
-    html.push_str("</table>");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -230,6 +167,27 @@ mod tests {
 
     #[test]
     fn what_a_partner_sends_cannot_become_markup() {
-        assert_eq!(escape("<b a=\"x\">&"), "&lt;b a=&quot;x&quot;&gt;&amp;");
+        let attack = Attack {
+            number: 1,
+            title: "t".into(),
+            seen: "<b a=\"x\">&".into(),
+            layer: "waf".into(),
+            reason: "r".into(),
+            millis: 1.0,
+        };
+        let trace = Trace { title: "<script>".into(), id: "1".into(), spans: vec![span("\"><i", None, 1)] };
+        let page = Page {
+            postgres: "",
+            facts: std::array::from_fn(|_| (String::new(), "")),
+            chapters: Vec::new(),
+            total: 1.0,
+            attacks: &[attack],
+            trace: &trace,
+            bars: bars(&trace.spans),
+            startup: &[],
+        };
+        let html = page.render().unwrap();
+        assert!(html.contains("&#60;b a=&#34;x&#34;&#62;&#38;") && html.contains("&#60;script&#62;"), "{html}");
+        assert!(!html.contains("<b a=") && !html.contains("<script>") && !html.contains("\"><i"), "{html}");
     }
 }

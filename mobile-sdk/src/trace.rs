@@ -1,7 +1,5 @@
 //! The root span of each call (W3C Trace Context): the phone is where a trace begins.
 
-use std::fmt::Write as _;
-
 use crate::Error;
 use crate::client::Client;
 use crate::platform::CallRecord;
@@ -15,7 +13,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn start() -> Self {
-        Self { trace_id: hex(&nonzero::<16>()), span_id: hex(&nonzero::<8>()) }
+        Self { trace_id: hex::encode(nonzero::<16>()), span_id: hex::encode(nonzero::<8>()) }
     }
 
     /// The header, sampled (W3C Trace Context §3.2).
@@ -71,11 +69,4 @@ fn nonzero<const N: usize>() -> [u8; N] {
             return bytes;
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
 }

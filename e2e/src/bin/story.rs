@@ -96,7 +96,7 @@ async fn tell(narrator: &mut Narrator) -> Result<()> {
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;
     let trace = trace(&stack, &alice, accounts.payout_trace.as_deref()).await?;
-    tokio::fs::write(&stack.report, report::render(&stack, narrator, &trace)).await.context("the report")?;
+    tokio::fs::write(&stack.report, report::render(&stack, narrator, &trace)?).await.context("the report")?;
     narrator.line("");
     narrator.line(&format!(
         "  {} steps, {} attacks stopped, {:.1} s. One trace with {} spans of {} processes.",

@@ -44,8 +44,8 @@ pub struct Attestation;
 
 impl Service for Attestation {
     const NAME: &'static str = "attestation";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &[instances::pardon::COMMAND];
     type Config = Config;
+    type Command = instances::pardon::Command;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -59,8 +59,8 @@ impl Service for Attestation {
         [routes::public().docs(), routes::internal().docs()].concat()
     }
 
-    async fn command(config: Config, _name: &str, arguments: Vec<String>) -> anyhow::Result<()> {
-        instances::pardon::run(&config, &arguments).await
+    async fn command(config: Config, command: Self::Command) -> anyhow::Result<()> {
+        instances::pardon::run(&config, command).await
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

@@ -35,6 +35,7 @@ mod store;
 pub mod tokens;
 pub mod userinfo;
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,7 @@ pub struct Auth;
 impl Service for Auth {
     const NAME: &'static str = "auth";
     type Config = Config;
+    type Command = Infallible;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -76,6 +78,10 @@ impl Service for Auth {
 
     fn describe() -> Vec<RouteDoc> {
         routes::docs()
+    }
+
+    async fn command(_config: Config, command: Infallible) -> anyhow::Result<()> {
+        match command {}
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

@@ -45,9 +45,8 @@ pub struct Broker;
 
 impl Service for Broker {
     const NAME: &'static str = "broker";
-    const COMMANDS: &'static [(&'static str, &'static str)] = &commands();
-
     type Config = Config;
+    type Command = Command;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -95,17 +94,23 @@ impl Service for Broker {
         Ok(app.background("webhook courier", courier.run(context.shutdown)))
     }
 
-    async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
-        match name {
-            webhooks::command::NAME => webhooks::command::run(&config, &arguments).await,
-            _ => secrets::command::run(&config, name, &arguments).await,
+    async fn command(config: Config, command: Command) -> Result<()> {
+        match command {
+            Command::Secret(change) => secrets::command::run(&config, change).await,
+            Command::Webhooks(action) => webhooks::command::run(&config, action).await,
         }
     }
 }
 
-const fn commands() -> [(&'static str, &'static str); 3] {
-    let [seal, retire] = secrets::command::COMMANDS;
-    [seal, retire, (webhooks::command::NAME, webhooks::command::HELP)]
+/// What an operator can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// To a secret
+    #[command(flatten)]
+    Secret(secrets::command::Change),
+    /// What came in
+    #[command(subcommand)]
+    Webhooks(webhooks::command::Action),
 }
 
 /// The manifests that the configuration names, compiled for the providers that it serves.

@@ -65,10 +65,8 @@ pub struct Ledger;
 
 impl Service for Ledger {
     const NAME: &'static str = "ledger";
-    const COMMANDS: &'static [(&'static str, &'static str)] =
-        &[invariants::command::COMMAND, suspense::command::COMMAND];
-
     type Config = Config;
+    type Command = Command;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -126,12 +124,22 @@ impl Service for Ledger {
         })))
     }
 
-    async fn command(config: Config, name: &str, arguments: Vec<String>) -> Result<()> {
-        if name == invariants::command::COMMAND.0 {
-            return invariants::command::run(&config).await;
+    async fn command(config: Config, command: Command) -> Result<()> {
+        match command {
+            Command::Verify => invariants::command::run(&config).await,
+            Command::Suspense(action) => suspense::command::run(&config, action).await,
         }
-        suspense::command::run(&config, &arguments).await
     }
+}
+
+/// What an operator can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Check the books from the first transfer on, and print what was found
+    Verify,
+    /// Money that could not be credited
+    #[command(subcommand)]
+    Suspense(suspense::command::Action),
 }
 
 /// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.

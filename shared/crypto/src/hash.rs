@@ -1,6 +1,6 @@
 //! SHA-256, HMAC-SHA-256, HKDF-SHA-256 and constant-time comparison.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::{digest, hkdf, hmac};
 use subtle::ConstantTimeEq as _;
 
 /// SHA-256 (FIPS 180-4).
@@ -23,7 +23,9 @@ pub fn length_prefixed<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8
 
 /// HMAC-SHA-256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    hmac_parts(key, &[message])
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref());
+    out
 }
 
 /// Whether `tag` is the full HMAC-SHA-256 of `message`, compared in constant time. A truncated tag is not.
@@ -33,17 +35,20 @@ pub fn hmac_verify(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
 
 /// HKDF-SHA-256 (RFC 5869): fills `out` from the input key material.
 ///
-/// `N` is checked when compiling: RFC 5869 §2.3 ends at 255 blocks.
+/// # Panics
+/// Never: aws-lc refuses only a length beyond RFC 5869 §2.3, which is checked when compiling.
+#[expect(clippy::expect_used, reason = "a key that was not derived must not be used, and the length is checked")]
 pub fn hkdf_sha256<const N: usize>(ikm: &[u8], salt: &[u8], info: &[u8], out: &mut [u8; N]) {
     const { assert!(N <= 255 * 32, "RFC 5869 §2.3: at most 255 blocks") };
-    let prk = hmac_sha256(salt, ikm);
-    let mut previous: Vec<u8> = Vec::new();
-    for (counter, block) in (1..=u8::MAX).zip(out.chunks_mut(32)) {
-        let next = hmac_parts(&prk, &[&previous, info, &[counter]]);
-        for (to, from) in block.iter_mut().zip(next) {
-            *to = from;
-        }
-        previous = next.to_vec();
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm);
+    prk.expand(&[info], Length(N)).and_then(|key| key.fill(out)).expect("the length is within RFC 5869 §2.3");
+}
+
+struct Length(usize);
+
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
     }
 }
 
@@ -52,38 +57,24 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-fn hmac_parts(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let mut context = hmac::Context::with_key(&key);
-    for part in parts {
-        context.update(part);
-    }
-    let mut out = [0; 32];
-    out.copy_from_slice(context.sign().as_ref());
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hex(text: &str) -> Vec<u8> {
-        text.as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-            .collect()
+    fn unhex(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
     }
 
     #[test]
     fn sha256_of_abc() {
-        assert_eq!(sha256(b"abc").to_vec(), hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert_eq!(sha256(b"abc").to_vec(), unhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
     }
 
     /// RFC 4231 §4.3, test case 2.
     #[test]
     fn hmac_of_rfc_4231_case_2() {
         let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(tag.to_vec(), hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+        assert_eq!(tag.to_vec(), unhex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
         assert!(hmac_verify(b"Jefe", b"what do ya want for nothing?", &tag));
     }
 
@@ -100,10 +91,10 @@ mod tests {
     #[test]
     fn hkdf_of_rfc_5869_a1() {
         let mut out = [0; 42];
-        hkdf_sha256(&[0x0b; 22], &hex("000102030405060708090a0b0c"), &hex("f0f1f2f3f4f5f6f7f8f9"), &mut out);
+        hkdf_sha256(&[0x0b; 22], &unhex("000102030405060708090a0b0c"), &unhex("f0f1f2f3f4f5f6f7f8f9"), &mut out);
         assert_eq!(
             out.to_vec(),
-            hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
+            unhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
         );
     }
 
@@ -114,7 +105,7 @@ mod tests {
         hkdf_sha256(&[0x0b; 22], b"", b"", &mut out);
         assert_eq!(
             out.to_vec(),
-            hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
+            unhex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
         );
     }
 }

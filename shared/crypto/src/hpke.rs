@@ -79,9 +79,8 @@ pub fn seal(public: &[u8], info: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<
 mod tests {
     use super::*;
 
-    fn hex(text: &str) -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(byte).collect()
+    fn unhex(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
     }
 
     /// RFC 9180 appendix A.3.1, sequence number 0: a message that we did not seal.
@@ -89,14 +88,14 @@ mod tests {
     fn the_message_of_rfc_9180_a31_opens() {
         let pair = KeyPair {
             public: Vec::new(),
-            private: hex("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2").into(),
+            private: unhex("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2").into(),
         };
         let sealed = Sealed {
-            enc: hex(concat!(
+            enc: unhex(concat!(
                 "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9",
                 "8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4"
             )),
-            ct: hex(concat!(
+            ct: unhex(concat!(
                 "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f",
                 "9076ac232e3ab2523f39513434"
             )),

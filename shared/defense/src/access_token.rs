@@ -19,7 +19,7 @@ use crate::keys::JwksSource;
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
 /// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
-const TOKENS: usize = 10_000;
+const TOKENS: u64 = 10_000;
 
 /// Verifies `Authorization: DPoP` and `DPoP` (RFC 9449 §4.3, §7.1; RFC 9068 §4).
 pub struct AccessTokenLayer {

@@ -1,12 +1,14 @@
 //! Access tokens (RFC 9068): *who* calls. ES256, `typ` `at+jwt`, five minutes at most, bound to the device key by
 //! `cnf.jkt` (RFC 9449 §6.1): of no use without a `DPoP` proof of that key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use crypto::hash;
 use crypto::p256::{PublicKey, SigningKey};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -119,13 +121,12 @@ fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> 
 
 /// Signatures checked before: a bounded memory of tokens whose signature is good. A session sends the same access token with every request for
 /// minutes; its signature need be checked once, everything that can change is checked each time. To forget one costs a verification, so a full
-/// memory drops what it has.
+/// memory forgets the one that was used longest ago: a token that is not sent any more, and never all of them at once.
 ///
 /// What must hold: the outcome is that of [`verify`], for every token, key set and time. So an entry stands for one exact token (all its bytes)
 /// under one exact key, and counts only while the key set still has that key under that name.
 pub struct VerifiedTokens {
-    entries: Mutex<HashMap<[u8; 32], Entry>>,
-    capacity: usize,
+    entries: Cache<[u8; 32], Arc<Entry>>,
 }
 
 struct Entry {
@@ -136,50 +137,29 @@ struct Entry {
 
 impl VerifiedTokens {
     /// Room for `capacity` tokens.
-    pub fn new(capacity: usize) -> Self {
-        Self { entries: Mutex::default(), capacity: capacity.max(1) }
+    pub fn new(capacity: u64) -> Self {
+        Self { entries: Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build() }
     }
 
     /// As [`verify`].
     pub fn verify(&self, token: &Unverified<'_>, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
         let name = hash::sha256(token.text.as_bytes());
-        if let Some(claims) = self.known(&name, keys) {
-            check_claims(&claims, expect)?;
-            return Ok(claims);
+        let known = self.entries.get(&name).filter(|entry| keys.get(&entry.kid) == Some(&entry.key));
+        if let Some(entry) = known {
+            check_claims(&entry.claims, expect)?;
+            return Ok(entry.claims.clone());
         }
         let (claims, key) = token.verify_signature(keys)?;
         check_claims(&claims, expect)?;
-        let (kid, key) = (token.kid.clone(), key.clone());
-        self.remember(name, Entry { kid, key, claims: claims.clone() }, expect.now);
+        let entry = Entry { kid: token.kid.clone(), key: key.clone(), claims: claims.clone() };
+        self.entries.insert(name, Arc::new(entry));
         Ok(claims)
-    }
-
-    fn known(&self, name: &[u8; 32], keys: &KeySet) -> Option<Claims> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(name)?;
-        (keys.get(&entry.kid) == Some(&entry.key)).then(|| entry.claims.clone())
-    }
-
-    fn remember(&self, name: [u8; 32], entry: Entry, now: i64) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= self.capacity {
-            entries.retain(|_, entry| now < entry.claims.exp);
-        }
-        if entries.len() >= self.capacity {
-            entries.clear();
-        }
-        entries.insert(name, entry);
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
 impl fmt::Debug for VerifiedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedTokens").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("VerifiedTokens").finish_non_exhaustive()
     }
 }
 

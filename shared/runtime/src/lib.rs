@@ -50,7 +50,7 @@ pub use health::Check;
 pub use middleware::{RequestId, complete_problem};
 pub use peer::PeerId;
 pub use problem::Problem;
-pub use run::{option, run};
+pub use run::run;
 pub use server::{Running, start};
 pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::service::Service;
 use crate::{Clients, SystemClock, config, http, openapi, server, shutdown, telemetry};
@@ -12,13 +13,15 @@ use crate::{Clients, SystemClock, config, http, openapi, server, shutdown, telem
 /// Runs a service's binary: `fn main() -> ExitCode { runtime::run::<ledger::Ledger>() }`.
 #[expect(clippy::print_stderr, reason = "the last word of a process that cannot go on")]
 pub fn run<S: Service>() -> ExitCode {
-    let outcome = arguments().and_then(|command| {
+    // Help and what cannot be understood end the process here.
+    let matches = CommandLine::<S::Command>::command().name(S::NAME).after_help(environment(S::NAME)).get_matches();
+    let outcome = CommandLine::from_arg_matches(&matches).map_err(Into::into).and_then(|arguments| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             // Requests run on actix's workers; here are database sockets, background work and telemetry.
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let outcome = runtime.block_on(execute::<S>(command));
+        let outcome = runtime.block_on(execute::<S>(arguments));
         // Work that ignored the shutdown does not keep the process.
         runtime.shutdown_background();
         outcome
@@ -32,64 +35,52 @@ pub fn run<S: Service>() -> ExitCode {
     }
 }
 
-struct Command {
-    name: String,
+#[derive(Parser)]
+struct CommandLine<C: Subcommand> {
+    /// Configuration; the file may also be named by `REDOUBT_CONFIG`
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    rest: Vec<String>,
+    #[command(subcommand)]
+    command: Command<C>,
 }
 
-/// `[SUBCOMMAND] [--config FILE] [ARGUMENTS…]`
-fn arguments() -> Result<Command> {
-    let mut command = Command { name: String::new(), config: None, rest: Vec::new() };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        if argument == "--config" {
-            let file = arguments.next().ok_or_else(|| anyhow!("--config needs the name of a file"))?;
-            command.config = Some(PathBuf::from(file));
-        } else if let Some(file) = argument.strip_prefix("--config=") {
-            command.config = Some(PathBuf::from(file));
-        } else if command.name.is_empty() {
-            command.name = argument;
-        } else {
-            command.rest.push(argument);
-        }
-    }
-    Ok(command)
+#[derive(Subcommand)]
+enum Command<C: Subcommand> {
+    /// Run the service
+    Serve,
+    /// Bring its database to this version
+    Migrate,
+    /// Exit 0 if the running service is ready
+    Healthcheck,
+    /// Print the configuration that would be used
+    Config,
+    /// Print its API as `OpenAPI` 3.1
+    Openapi,
+    #[command(flatten)]
+    Own(C),
 }
 
-/// The value after `--name` among a subcommand's arguments, which are pairs.
-pub fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
-    arguments.chunks(2).find_map(|pair| match pair {
-        [key, value] if key == name => Some(value.as_str()),
-        _ => None,
-    })
+fn environment(service: &str) -> String {
+    let variable = service.to_uppercase().replace('-', "_");
+    format!("An environment variable sets one key of the configuration: {variable}__SECTION__KEY.")
 }
 
 #[expect(clippy::print_stdout, reason = "the output of subcommands")]
-async fn execute<S: Service>(command: Command) -> Result<()> {
-    match command.name.as_str() {
-        "" | "help" | "--help" | "-h" => {
-            print!("{}", usage::<S>());
-            return Ok(());
-        }
-        "openapi" => {
-            println!("{}", openapi::document(S::NAME, &S::describe())?);
-            return Ok(());
-        }
-        _ => (),
+async fn execute<S: Service>(arguments: CommandLine<S::Command>) -> Result<()> {
+    if let Command::Openapi = arguments.command {
+        println!("{}", openapi::document(S::NAME, &S::describe())?);
+        return Ok(());
     }
-    let config: S::Config = config::load(S::NAME, command.config.as_deref())?;
-    match command.name.as_str() {
-        "serve" => serve::<S>(config).await,
-        "migrate" => migrate::<S>(&config).await,
-        "healthcheck" => healthcheck::<S>(&config).await,
-        "config" => {
-            print!("{}", config::print(&config)?);
-            Ok(())
-        }
-        name if S::COMMANDS.iter().any(|(known, _)| *known == name) => S::command(config, name, command.rest).await,
-        name => bail!("there is no subcommand `{name}`\n{}", usage::<S>()),
+    let config: S::Config = config::load(S::NAME, arguments.config.as_deref())?;
+    match arguments.command {
+        Command::Serve => serve::<S>(config).await?,
+        Command::Migrate => migrate::<S>(&config).await?,
+        Command::Healthcheck => healthcheck::<S>(&config).await?,
+        Command::Config => print!("{}", config::print(&config)?),
+        Command::Openapi => (),
+        Command::Own(command) => S::command(config, command).await?,
     }
+    Ok(())
 }
 
 async fn serve<S: Service>(config: S::Config) -> Result<()> {
@@ -144,20 +135,4 @@ async fn healthcheck<S: Service>(config: &S::Config) -> Result<()> {
     }
     // Default: why it said nothing.
     bail!("{url}: {} {}", answer.status(), answer.text().await.unwrap_or_else(|error| http::cause(&error)))
-}
-
-fn usage<S: Service>() -> String {
-    let mut text = format!(
-        "usage: {} SUBCOMMAND [--config FILE]\n\n  \
-         serve        run the service\n  \
-         migrate      bring its database to this version\n  \
-         healthcheck  exit 0 if the running service is ready\n  \
-         config       print the configuration that would be used\n  \
-         openapi      print its API as OpenAPI 3.1\n",
-        S::NAME
-    );
-    let own = S::COMMANDS.iter().map(|(name, help)| format!("  {name:<12} {help}\n"));
-    text.extend(own);
-    let variable = S::NAME.to_uppercase().replace('-', "_");
-    text + &format!("\nThe file may also be named by REDOUBT_CONFIG; {variable}__SECTION__KEY sets one key.\n")
 }

@@ -19,8 +19,6 @@ use crate::{Clients, Clock, Shutdown};
 pub trait Service: 'static {
     /// Its name: in SPIFFE ids, logs, environment variables and the database's name.
     const NAME: &'static str;
-    /// Its subcommands beside the common ones, with one line of help each.
-    const COMMANDS: &'static [(&'static str, &'static str)] = &[];
 
     /// How long a request may take, its body included. Then its caller is told that the outcome is unknown (or, of a read, to come back),
     /// and the handler is dropped: what must be finished runs in a task of its own.
@@ -28,6 +26,8 @@ pub trait Service: 'static {
 
     /// Its configuration: a struct with `#[serde(deny_unknown_fields)]` and a field `common: Common`.
     type Config: DeserializeOwned + Serialize + Clone + Send + Sync + 'static;
+    /// Its subcommands beside the common ones; `Infallible` if it has none.
+    type Command: clap::Subcommand + Send;
 
     /// The common part of the configuration.
     fn common(config: &Self::Config) -> &Common;
@@ -43,15 +43,8 @@ pub trait Service: 'static {
     /// Makes the service. Nothing listens yet; an error ends the process with its message.
     fn build(config: Self::Config, context: Context) -> impl Future<Output = anyhow::Result<App>> + Send;
 
-    /// Runs one of [`Service::COMMANDS`].
-    fn command(
-        _config: Self::Config,
-        name: &str,
-        _arguments: Vec<String>,
-    ) -> impl Future<Output = anyhow::Result<()>> + Send {
-        let message = format!("{} has no subcommand `{name}`", Self::NAME);
-        async move { Err(anyhow::anyhow!(message)) }
-    }
+    /// Runs one of its own subcommands.
+    fn command(config: Self::Config, command: Self::Command) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
 /// What the runtime gives a service.

@@ -73,7 +73,7 @@ impl Pki {
 
     /// A PKI of its own for one test, in a temporary folder that goes away with the value.
     pub fn temporary() -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("redoubt-pki-{}", hex(&random::<12>()?)));
+        let dir = std::env::temp_dir().join(format!("redoubt-pki-{}", hex::encode(random::<12>()?)));
         let mut pki = Self::create(&dir)?;
         pki.temporary = true;
         Ok(pki)
@@ -343,14 +343,6 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
 }
 
 #[cfg(test)]

@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn spki_digest(anchor: &Anchor) -> String {
-        super::super::hex(&crypto::hash::sha256(&anchor.spki))
+        hex::encode(crypto::hash::sha256(&anchor.spki))
     }
 
     /// The digests as other verifiers publish them (docs of android/keyattestation; Apple's certificate authority page).

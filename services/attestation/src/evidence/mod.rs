@@ -128,13 +128,3 @@ impl Examination {
         self.notes.extend(failed.notes);
     }
 }
-
-/// Lower-case hexadecimal, two digits a byte.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
-}

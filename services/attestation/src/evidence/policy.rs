@@ -200,10 +200,8 @@ mod hex_digests {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    use super::super::hex;
-
     pub(super) fn serialize<S: Serializer>(digests: &[[u8; 32]], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(digests.iter().map(|digest| hex(digest)))
+        serializer.collect_seq(digests.iter().map(hex::encode))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[u8; 32]>, D::Error> {
@@ -215,12 +213,7 @@ mod hex_digests {
     }
 
     fn parse(text: &str) -> Option<[u8; 32]> {
-        let digits: Vec<u8> = text
-            .chars()
-            .filter(|c| *c != ':')
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect::<Option<_>>()?;
-        let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect();
-        if digits.len() == 64 { bytes.try_into().ok() } else { None }
+        let mut digest = [0; 32];
+        hex::decode_to_slice(text.replace(':', ""), &mut digest).ok().map(|()| digest)
     }
 }

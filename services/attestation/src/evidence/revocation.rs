@@ -10,8 +10,6 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::hex;
-
 /// Serials longer than this are not RFC 5280 serials (§4.1.2.2: 20 octets) and not looked at.
 const SERIAL_LIMIT: usize = 32;
 /// A list larger than this is not Google's (some hundred KiB in 2026).
@@ -82,7 +80,7 @@ impl StatusList {
         if self.serials.is_empty() || serial.len() > SERIAL_LIMIT {
             return serial.len() > SERIAL_LIMIT;
         }
-        self.serials.contains(&canonical(&hex(serial)))
+        self.serials.contains(&canonical(&hex::encode(serial)))
             || self.serials.contains(&decimal(serial))
             || subject_serials.into_iter().any(|name| self.serials.contains(&canonical(name)))
     }

@@ -8,42 +8,71 @@
 use anyhow::{Context as _, Result, ensure};
 use api::text::Flaw;
 use identity::Thumbprint;
-use runtime::{Service as _, option, telemetry};
+use runtime::{Service as _, telemetry};
 
 use super::store;
 use crate::Attestation;
 use crate::config::Config;
 
-/// Name and help.
-pub(crate) const COMMAND: (&str, &str) =
-    ("pardon", "have a decoyed instance judged anew: JKT --reason TEXT (as the migrator)");
+/// What an operator can do to an instance.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Have a decoyed instance judged anew (as the migrator)
+    Pardon {
+        /// The thumbprint of its device key
+        // One in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
+        jkt: Thumbprint,
+        /// Why: for the audit log
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+}
 
 /// Most characters of a reason, as in the table.
 const REASON_LIMIT: usize = 500;
 
 /// Runs it.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-pub(crate) async fn run(config: &Config, arguments: &[String]) -> Result<()> {
-    let (jkt, options) = arguments.split_first().context("say which instance: pardon JKT --reason TEXT")?;
-    let jkt: Thumbprint = jkt.parse().context("JKT is not the thumbprint of a device key")?;
-    let reason = option(options, "--reason").map(str::trim).filter(|reason| !reason.is_empty());
-    let reason = reason.context("say why: --reason TEXT")?;
-    ensure!(reason.chars().count() <= REASON_LIMIT, "--reason has more than {REASON_LIMIT} characters");
-    // It ends up in a log that people read.
-    if let Some(flaw) = Flaw::of(reason) {
-        anyhow::bail!("--reason {}", flaw.as_str());
-    }
+pub(crate) async fn run(config: &Config, Command::Pardon { jkt, reason }: Command) -> Result<()> {
     let database = config.common.database.as_ref().context("the configuration has no [database]")?;
     let file = database.migrator_url_file.as_ref();
     let file = file.context("instances are pardoned as the migrator: set database.migrator_url_file")?;
     let pool = storage::pool(&crypto::files::read_secret_text(file)?, 1)?;
     let telemetry = telemetry::init(Attestation::NAME, &config.common.telemetry)?;
-    let pardoned = store::pardon(&mut *storage::connection(&pool).await?, &jkt, reason).await?;
+    let pardoned = store::pardon(&mut *storage::connection(&pool).await?, &jkt, &reason).await?;
     if pardoned {
-        runtime::audit!("pardoned", layer = "evidence", jkt = jkt.as_str(), reason);
+        runtime::audit!("pardoned", layer = "evidence", jkt = jkt.as_str(), reason = reason.as_str());
     }
     telemetry.flush().await;
     ensure!(pardoned, "there is no decoyed instance {jkt}");
     println!("{jkt}: judged anew from now on");
     Ok(())
+}
+
+/// It ends up in a log that people read.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match Flaw::of(text) {
+        _ if text.is_empty() => Err("it says nothing".to_owned()),
+        _ if text.chars().count() > REASON_LIMIT => Err(format!("it has more than {REASON_LIMIT} characters")),
+        Some(flaw) => Err(flaw.as_str().to_owned()),
+        None => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{FromArgMatches as _, Subcommand as _};
+
+    use super::Command;
+
+    #[test]
+    fn a_thumbprint_that_begins_with_a_hyphen_is_no_option() {
+        let jkt = format!("-h{}", "A".repeat(41));
+        let command = Command::augment_subcommands(clap::Command::new("attestation"));
+        let matches = command.try_get_matches_from(["attestation", "pardon", &jkt, "--reason", "why"]).unwrap();
+        let Command::Pardon { jkt: read, .. } = Command::from_arg_matches(&matches).unwrap();
+        assert_eq!(read.as_str(), jkt);
+    }
 }

@@ -218,7 +218,7 @@ fn googles_older_samples_are_refused_and_their_serials_found() {
 fn serials_are_found(chain: &[Vec<u8>]) {
     for der in &chain[1..3] {
         let certificate = Certificate::parse(der).unwrap();
-        let padded: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
+        let padded = hex::encode(certificate.serial());
         let minimal = padded.trim_start_matches('0').to_owned();
         for spelling in [padded.clone(), minimal, padded.to_uppercase()] {
             let list =

@@ -59,7 +59,7 @@ async fn a_key_that_is_revoked_after_it_enrolled_renews_no_more_and_is_no_liar()
     believed(&world, &phone, &world.post("/v1/attestations", &request).await).await;
 
     let attesting = b64::decode_standard(request["evidence"]["certificates"][1].as_str().unwrap()).unwrap();
-    let serial = Certificate::parse(&attesting).unwrap().serial().iter().map(|byte| format!("{byte:02x}")).collect();
+    let serial = hex::encode(Certificate::parse(&attesting).unwrap().serial());
     let listed = |serial: String| {
         move |config: &mut Config| {
             let file = config.keys.master_file.with_file_name(format!("status-{serial}.json"));

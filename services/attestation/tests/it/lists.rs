@@ -178,6 +178,5 @@ fn pem_subject_serial(pki: &Pki) -> String {
     let der: String = root.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = crypto::b64::decode_standard(&der).unwrap();
     let certificate = attestation::evidence::chain::Certificate::parse(&der).unwrap();
-    let hex: String = certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.trim_start_matches('0').to_owned()
+    hex::encode(certificate.serial()).trim_start_matches('0').to_owned()
 }

@@ -130,6 +130,6 @@ fn a_genuine_chain_stands_years_later_until_it_is_listed() {
         |revoked: &StatusList| android::standing(&chain, &Trust { anchors: &anchors, revoked, policy: &policy });
     assert_eq!(standing(&StatusList::default()), Failed::default());
     let attesting = Certificate::parse(&chain[1]).unwrap();
-    let serial: String = attesting.serial().iter().map(|byte| format!("{byte:02x}")).collect();
+    let serial = hex::encode(attesting.serial());
     assert_eq!(standing(&list(&serial)), Reason::Revoked.into());
 }

@@ -33,7 +33,7 @@ pub async fn register(
     interaction: &Interaction,
     typed: &Registration<'_>,
     now: i64,
-) -> Result<Result<String, &'static str>, PageRefusal> {
+) -> Result<Result<String, String>, PageRefusal> {
     let profile = match check(typed) {
         Ok(profile) => profile,
         Err(message) => return Ok(Err(message)),
@@ -50,19 +50,19 @@ pub async fn register(
     };
     if !store::insert(&provider.pool, &user).await? {
         audit::refused("register", "address_taken", Who::default());
-        return Ok(Err(TAKEN));
+        return Ok(Err(TAKEN.to_owned()));
     }
     let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id);
     Ok(Ok(cookie))
 }
 
-fn check(typed: &Registration<'_>) -> Result<Profile, &'static str> {
+fn check(typed: &Registration<'_>) -> Result<Profile, String> {
     let name = directory::name(typed.name).ok_or(NO_NAME)?;
     let email = directory::normalize(typed.email);
     if !directory::is_address(&email) {
-        return Err(NO_ADDRESS);
+        return Err(NO_ADDRESS.to_owned());
     }
-    password_policy::check(typed.password, &email, name).map_err(password_policy::Weakness::message)?;
+    password_policy::check(typed.password, &email, name).map_err(|weakness| weakness.to_string())?;
     Ok(Profile { name: name.to_owned(), email })
 }

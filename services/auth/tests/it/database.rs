@@ -1,7 +1,5 @@
 //! What the database keeps, what the app's role may do in it, and what is forgotten.
 
-use std::fmt::Write as _;
-
 use auth::MIGRATIONS;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
@@ -28,13 +26,6 @@ pub(crate) async fn connect(url: &str) -> AsyncPgConnection {
     AsyncPgConnection::establish(url).await.unwrap()
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    })
-}
-
 #[tokio::test]
 async fn what_lets_its_holder_in_and_who_people_are_cannot_be_read_from_the_database() {
     let world = World::start().await;
@@ -57,7 +48,7 @@ async fn what_lets_its_holder_in_and_who_people_are_cannot_be_read_from_the_data
         for row in diesel::sql_query(query).load::<Line>(&mut database).await.unwrap() {
             rows += 1;
             for secret in &secrets {
-                let spellings = [secret.clone(), hex(secret)];
+                let spellings = [secret.clone(), hex::encode(secret)];
                 assert!(spellings.iter().all(|text| !row.line.contains(text)), "{} in {}", secret, table.line);
             }
         }

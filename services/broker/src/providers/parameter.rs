@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use api::text::Flaw;
+use iban::{Iban, IbanLike as _};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -53,7 +54,7 @@ pub enum Kind {
     Decimal,
     /// Three capital letters (ISO 4217).
     Currency,
-    /// An IBAN without spaces, check digits verified (ISO 13616).
+    /// An IBAN without spaces: its check digits and its country's form verified (ISO 13616).
     Iban,
     /// Letters, digits, `-` and `_`.
     Token,
@@ -147,21 +148,9 @@ fn fits(text: &str, max_length: u16) -> bool {
     text.chars().take(usize::from(max_length) + 1).count() <= usize::from(max_length)
 }
 
-/// ISO 13616: country, check digits, up to 30 alphanumerics; the number read with the head at the end is 1 modulo 97.
+/// In electronic form only: the paper form, in groups of four, is read as well.
 fn is_iban(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let shape = bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let Some((head, body)) = bytes.split_at_checked(4) else { return false };
-    let [a, b, c, d] = head else { return false };
-    let head_shape = a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit();
-    if !shape || !head_shape || !(11..=30).contains(&body.len()) {
-        return false;
-    }
-    let remainder = body.iter().chain(head).fold(0_u32, |sum, byte| match byte {
-        b'0'..=b'9' => (sum * 10 + u32::from(byte - b'0')) % 97,
-        letter => (sum * 100 + u32::from(letter - b'A') + 10) % 97,
-    });
-    remainder == 1
+    text.parse::<Iban>().is_ok_and(|iban| iban.electronic_str() == text)
 }
 
 fn default_length() -> u16 {

@@ -1,9 +1,9 @@
 //! `broker webhooks`: what is in the inbox, for an operator. It runs as the service's own role, which can neither change a message nor delete one, and
 //! beside the running broker, which takes what is due from the database.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use chrono::DateTime;
-use runtime::{Clock as _, SystemClock, option};
+use runtime::{Clock as _, SystemClock};
 use serde_json::json;
 use storage::Pool;
 use uuid::Uuid;
@@ -11,39 +11,41 @@ use uuid::Uuid;
 use super::store;
 use crate::config::Config;
 
-/// Its name.
-pub const NAME: &str = "webhooks";
-/// Its help.
-pub const HELP: &str = "list [--state rejected|pending|delivered|ignored] [--limit N] [--after ID] | redeliver --id ID: what came in, and a rejected \
-                        one once more";
-
-/// Messages of a page, unless it is said otherwise.
-const PAGE: i64 = 100;
-/// Messages of a page at most.
-const MAX_PAGE: i64 = 1_000;
+/// What can be done.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// List messages, oldest first, a line of JSON each
+    List {
+        /// Those that wait for a person, unless it is said otherwise
+        #[arg(long, default_value = "rejected", value_parser = ["rejected", "pending", "delivered", "ignored"])]
+        state: String,
+        /// How many of them
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000))]
+        limit: i64,
+        /// Those after this one
+        #[arg(long, value_name = "ID", default_value_t = Uuid::nil(), hide_default_value = true)]
+        after: Uuid,
+    },
+    /// Put a rejected one back into the queue
+    Redeliver {
+        /// The message
+        #[arg(long)]
+        id: Uuid,
+    },
+}
 
 /// Runs it.
-pub async fn run(config: &Config, arguments: &[String]) -> Result<()> {
-    let (action, options) = arguments.split_first().context("say `list` or `redeliver`")?;
-    match action.as_str() {
-        "list" => list(&pool(config)?, options).await,
-        "redeliver" => redeliver(&pool(config)?, options).await,
-        other => bail!("`webhooks {other}` is neither `webhooks list` nor `webhooks redeliver`"),
+pub async fn run(config: &Config, action: Action) -> Result<()> {
+    let pool = pool(config)?;
+    match action {
+        Action::List { state, limit, after } => list(&pool, &state, limit, after).await,
+        Action::Redeliver { id } => redeliver(&pool, id).await,
     }
 }
 
 /// One line of JSON a message, oldest first, without the message itself.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-async fn list(pool: &Pool, options: &[String]) -> Result<()> {
-    // Default: what waits for a person.
-    let state = option(options, "--state").unwrap_or("rejected");
-    ensure!(
-        ["rejected", "pending", "delivered", "ignored"].contains(&state),
-        "--state is none of rejected, pending, delivered, ignored"
-    );
-    let limit = option(options, "--limit").map_or(Ok(PAGE), str::parse).context("--limit is not a number")?;
-    ensure!((1..=MAX_PAGE).contains(&limit), "--limit is not between 1 and {MAX_PAGE}");
-    let after = option(options, "--after").map_or(Ok(Uuid::nil()), str::parse).context("--after is not an id")?;
+async fn list(pool: &Pool, state: &str, limit: i64, after: Uuid) -> Result<()> {
     let mut db = storage::connection(pool).await?;
     for message in store::list(&mut db, state, after, limit).await? {
         let line = json!({
@@ -65,8 +67,7 @@ async fn list(pool: &Pool, options: &[String]) -> Result<()> {
 
 /// Puts a rejected message back into the queue, however often that was done before.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-async fn redeliver(pool: &Pool, options: &[String]) -> Result<()> {
-    let id: Uuid = option(options, "--id").context("--id is missing")?.parse().context("--id is not an id")?;
+async fn redeliver(pool: &Pool, id: Uuid) -> Result<()> {
     let now = DateTime::from_timestamp_millis(SystemClock.unix_millis()).context("the clock")?;
     let mut db = storage::connection(pool).await?;
     ensure!(store::reopen(&mut db, id, i32::MAX, now).await?, "there is no rejected webhook {id}");

@@ -39,11 +39,6 @@ pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
     scene::logged("broker", "trace")
 }
 
-/// Hexadecimal, in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
 /// What the ledger was told, and what it answers.
 pub(crate) struct Ledger {
     server: Server,

@@ -13,7 +13,7 @@ use serde_json::json;
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
 
-use crate::bench::{ANY, HOSTILE_SECRET, HOSTILE_WHSEC, hex};
+use crate::bench::{ANY, HOSTILE_SECRET, HOSTILE_WHSEC};
 
 /// The upstream.
 pub(crate) struct Hostile {
@@ -199,12 +199,12 @@ fn echo(how: &str, secret: &str) -> HttpResponse {
         "html" => id(each(|byte| format!("&#{byte};"))),
         "wrapped" => id(each(|byte| format!("{} ", char::from(byte)))),
         "base64-of-json" => id(base64(escaped(secret).as_bytes())),
-        "hex" => id(each(|byte| format!("{byte:02x}"))),
+        "hex" => id(hex::encode(secret)),
         "cut" => id(secret[10..30].to_owned()),
         "webhook" => id(HOSTILE_WHSEC.to_owned()),
         "webhook-key" => {
             let key = crypto::b64::decode_standard(HOSTILE_WHSEC.strip_prefix("whsec_").unwrap()).unwrap();
-            id(hex(&key).to_uppercase())
+            id(hex::encode(&key).to_uppercase())
         }
         "html-page" => debug(HttpResponse::Ok()),
         "huge" => id(format!("{secret}{}", "x".repeat(5000))),

@@ -105,11 +105,12 @@ async fn a_missing_option_and_an_exposed_secret_file_are_named() {
     let bench = Bench::start().await;
     let config = write_config(&bench);
     let output = broker(&config, &["seal-secret", "--provider", "hostile"]).output().unwrap();
-    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--id is missing"));
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--id <ID>"));
     for (provider, id, cause) in
         [("acme", "api", "there is no [providers.acme]"), ("ecb", "api", "names no secret `api`")]
     {
-        let output = broker(&config, &["retire-secret", "--provider", provider, "--id", id]).output().unwrap();
+        let output =
+            broker(&config, &["retire-secret", "--provider", provider, "--id", id, "--version", "1"]).output().unwrap();
         assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains(cause), "{provider}");
     }
     let exposed = bench.pki.dir().join("exposed");
@@ -167,12 +168,12 @@ async fn rejected_messages_are_listed_and_redelivered_by_a_subcommand() {
     assert_eq!(bench.count("webhook_inbox where state = 'rejected'").await, 2, "the others stay");
     for (arguments, says) in [
         (&["redeliver", "--id", id][..], "there is no rejected webhook"),
-        (&["redeliver", "--id", "x"], "--id is not an id"),
-        (&["redeliver"], "--id is missing"),
-        (&["list", "--state", "lost"], "--state is none of"),
-        (&["list", "--limit", "1001"], "--limit is not between"),
-        (&["forget"], "neither"),
-        (&[], "say `list`"),
+        (&["redeliver", "--id", "x"], "invalid value 'x' for '--id <ID>'"),
+        (&["redeliver"], "not provided:\n  --id <ID>"),
+        (&["list", "--state", "lost"], "possible values: rejected, pending, delivered, ignored"),
+        (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),
+        (&["forget"], "unrecognized subcommand 'forget'"),
+        (&[], "Usage: broker webhooks [OPTIONS] <COMMAND>"),
     ] {
         let (good, text) = run(arguments).await;
         assert!(!good && text.contains(says), "{arguments:?}: {text}");
@@ -220,7 +221,6 @@ fn forms_in(memory: &[u8], secret: &[u8]) -> Vec<String> {
         let text = crypto::b64::encode_standard(&[&b"xxx"[..lead], secret].concat());
         text[4 * lead.min(1)..text.len() - 4].to_owned().into_bytes()
     };
-    let hex = |format: fn(u8) -> String| secret.iter().map(|byte| format(*byte)).collect::<String>().into_bytes();
     let (left, right) = secret.split_at(secret.len() / 2);
     let forms = [
         ("plain", secret.to_vec()),
@@ -236,8 +236,8 @@ fn forms_in(memory: &[u8], secret: &[u8]) -> Vec<String> {
                 })
                 .collect(),
         ),
-        ("hex", hex(|byte| format!("{byte:02x}"))),
-        ("HEX", hex(|byte| format!("{byte:02X}"))),
+        ("hex", hex::encode(secret).into_bytes()),
+        ("HEX", hex::encode_upper(secret).into_bytes()),
         ("base64, 0", base64(0)),
         ("base64, 1", base64(1)),
         ("base64, 2", base64(2)),
@@ -322,4 +322,24 @@ fn every_route_is_documented_with_its_guard() {
     let open: Vec<&str> = public.iter().map(|route| route.path.as_str()).collect();
     assert_eq!(open, ["/webhooks/{provider}"], "the world reaches nothing else");
     assert!(!internal.is_empty() && internal.iter().all(|route| route.guard.starts_with("Peer<")), "{internal:?}");
+}
+
+#[test]
+fn every_subcommand_explains_itself_without_a_configuration() {
+    for name in [
+        "serve",
+        "migrate",
+        "healthcheck",
+        "config",
+        "openapi",
+        "seal-secret",
+        "retire-secret",
+        "webhooks",
+        "webhooks list",
+        "webhooks redeliver",
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_broker")).args(name.split(' ')).arg("--help").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(&format!("Usage: broker {name}")), "{name}: {output:?}");
+    }
 }

@@ -9,7 +9,7 @@ use crypto::envelope::FileKek;
 use diesel_async::SimpleAsyncConnection;
 use serde_json::json;
 
-use crate::bench::{Bench, HOSTILE_SECRET, hex, logged};
+use crate::bench::{Bench, HOSTILE_SECRET, logged};
 
 async fn ask(bench: &Bench) -> (u16, String) {
     let (status, answer) = bench.call("hostile/good", json!({})).await;
@@ -135,7 +135,7 @@ async fn a_record_from_before_places_says_that_it_has_to_be_sealed_again() {
     let bench = Bench::start().await;
     let context = Context { purpose: "provider/hostile", id: "api", version: 1, bound_to: &[] };
     let record = envelope::seal(&Operator::of(&bench).kek, &context, HOSTILE_SECRET.as_bytes()).unwrap();
-    let hex = hex(&record);
+    let hex = hex::encode(&record);
     bench.sql(&format!("update secrets set record = '\\x{hex}' where provider = 'hostile' and id = 'api'")).await;
     assert_eq!(ask(&bench).await, (UNAVAILABLE.0, UNAVAILABLE.1.to_owned()));
     assert!(log().contains("bound to no place; seal the secret again"));

@@ -12,7 +12,7 @@ use super::deal::Deal;
 use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::ids::{IdempotencyKey, Subject, TransferId};
-use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows};
+use crate::posting::{Beside, Broken, Kind, Posted, Posting, Rejection, Rows};
 use crate::schema::{exchanges, idempotency, transfers};
 
 /// The outcome of a key.
@@ -56,8 +56,7 @@ pub(super) async fn known(db: &mut Connection, owner: &Subject, key: &Idempotenc
     let decided = match (outcome.transfer_id, outcome.rejection, outcome.rejected_leg) {
         (Some(transfer), None, _) => Ok(deal(db, transfer).await?),
         (None, Some(reason), Some(leg)) => {
-            let reason =
-                Reason::from_text(&reason).ok_or_else(|| odd("a rejection that this version does not know"))?;
+            let reason = reason.parse().map_err(|_| odd("a rejection that this version does not know"))?;
             Err(Rejection { reason, leg })
         }
         _ => return Err(odd("a key without an outcome").into()),

@@ -5,9 +5,6 @@ use anyhow::{Result, ensure};
 use super::store;
 use crate::config::Config;
 
-/// Name and help.
-pub const COMMAND: (&str, &str) = ("verify", "check the books from the first transfer on, and print what was found");
-
 /// Runs it. An error if something does not hold.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 pub async fn run(config: &Config) -> Result<()> {

@@ -44,8 +44,9 @@ pub fn conclude(unsure_before: bool, submission: Submission) -> Conclusion {
     }
 }
 
-/// Where a payout stands in the books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Where a payout stands in the books: the column `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum Standing {
     /// The partner has not confirmed that it has the order.
     Pending,
@@ -60,18 +61,6 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Reads the column `status`.
-    pub fn from_text(text: &str) -> Option<Self> {
-        match text {
-            "pending" => Some(Self::Pending),
-            "submitted" => Some(Self::Submitted),
-            "paid" => Some(Self::Paid),
-            "failed" => Some(Self::Failed),
-            "returned" => Some(Self::Returned),
-            _ => None,
-        }
-    }
-
     /// Whether the money is still on its way.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Submitted)
@@ -93,8 +82,9 @@ pub enum Step {
     ReturnLate,
 }
 
-/// Whose word ends a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Whose word ends a payout: the column `word`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Word {
     /// The partner refused the order, and certainly has no other copy of it.
     Refusal,
@@ -102,17 +92,6 @@ pub enum Word {
     Event,
     /// The partner's answer to the question where the payout stands.
     Status,
-}
-
-impl Word {
-    /// As stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Refusal => "refusal",
-            Self::Event => "event",
-            Self::Status => "status",
-        }
-    }
 }
 
 /// A word that contradicts what the partner has said before. Nothing is booked; an alarm stands.

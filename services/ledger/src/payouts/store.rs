@@ -61,7 +61,7 @@ impl Payout {
 
     /// Where it stands.
     pub fn standing(&self) -> Result<Standing, Error> {
-        Standing::from_text(&self.status).ok_or(Error::Invariant("a payout's status is none that this version knows"))
+        self.status.parse().map_err(|_| Error::Invariant("a payout's status is none that this version knows"))
     }
 
     /// As it travels. From the second attempt on, what may have reached the partner is called unknown.
@@ -307,7 +307,7 @@ row! {
 impl Beside for Told {
     fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
         let (id, by) = (self.payout, posting.id);
-        let end = |status| End { id, status, closed_by: by, word: self.word.as_str() };
+        let end = |status| End { id, status, closed_by: by, word: self.word.into() };
         match self.step {
             Step::Settle => rows.add(end("paid")),
             Step::GiveBack => rows.add(end("failed")),

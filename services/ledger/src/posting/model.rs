@@ -6,8 +6,9 @@ use money::{Currency, Money};
 
 use crate::ids::{AccountId, Subject};
 
-/// What an account is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What an account is for. Stored and shown in snake case, as are all words here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Purpose {
     /// It belongs to a customer.
     Customer,
@@ -20,37 +21,6 @@ pub enum Purpose {
     /// Money that arrived and could not be booked where it was meant to go, or that left although it had been given back. A person allocates it.
     Suspense,
 }
-
-macro_rules! texts {
-    ($type:ident { $($variant:ident = $text:literal),* $(,)? }) => {
-        impl $type {
-            /// As stored and shown.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-
-            /// Reads what [`Self::as_str`] gave.
-            pub fn from_text(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-texts!(Purpose {
-    Customer = "customer", Settlement = "settlement", Fx = "fx", PayoutClearing = "payout_clearing", Suspense = "suspense",
-});
-texts!(Reason {
-    Malformed = "malformed", NotFound = "not_found", NotOwner = "not_owner", SameAccount = "same_account",
-    Closed = "closed", CurrencyMismatch = "currency_mismatch", InsufficientFunds = "insufficient_funds",
-    LimitExceeded = "limit_exceeded", NoRate = "no_rate", TooSmall = "too_small",
-});
 
 /// What holds of a kind of posting, here and for whoever is told of a refusal.
 #[derive(Debug, Clone, Copy)]
@@ -262,7 +232,8 @@ pub struct Entry {
 }
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// Not a balanced set of legs. A fault of ours.
     Malformed,

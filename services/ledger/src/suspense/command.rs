@@ -8,51 +8,81 @@ use api::Id;
 use api::internal::{Allocate, SuspensePage};
 use api::transfers::Transfer;
 use reqwest::{Client, RequestBuilder};
+use runtime::Clients;
 use runtime::config::Internal;
-use runtime::{Clients, option};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 
-/// Name and help.
-pub const COMMAND: (&str, &str) = (
-    "suspense",
-    "list [--state open|allocated] [--limit N] [--after ID] | allocate --id ID --account ID: money that could not be credited; both with the \
-     operator's --certificate FILE --key FILE",
-);
+/// What can be done.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// List it, oldest first
+    List {
+        /// Who asks
+        #[command(flatten)]
+        operator: Operator,
+        /// What waits, or what has found its owner
+        #[arg(long, default_value = "open", value_parser = ["open", "allocated"])]
+        state: String,
+        /// How many of them
+        #[arg(long)]
+        limit: Option<u32>,
+        /// Those after this one
+        #[arg(long, value_name = "ID")]
+        after: Option<Id>,
+    },
+    /// Credit one to its owner, once
+    Allocate {
+        /// Who asks
+        #[command(flatten)]
+        operator: Operator,
+        /// The item
+        #[arg(long)]
+        id: Id,
+        /// The owner's account
+        #[arg(long, value_name = "ID")]
+        account: Id,
+    },
+}
+
+/// Who asks.
+#[derive(Debug, clap::Args)]
+pub struct Operator {
+    /// The operator's certificate
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// Its key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
 
 /// Runs it.
-pub async fn run(config: &Config, arguments: &[String]) -> Result<()> {
-    let (action, options) = arguments.split_first().context("say `list` or `allocate`")?;
-    let (client, url) = operator(&config.common.internal, options)?;
-    match action.as_str() {
-        "list" => {
-            let known = ["state", "limit", "after"].map(|name| (name, option(options, &format!("--{name}"))));
-            let query: Vec<String> =
-                known.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}"))).collect();
-            print(&ask::<SuspensePage>(client.get(format!("{url}?{}", query.join("&")))).await?)
+pub async fn run(config: &Config, action: Action) -> Result<()> {
+    match action {
+        Action::List { operator, state, limit, after } => {
+            let (client, url) = operator.client(&config.common.internal)?;
+            let limit = limit.map(|limit| format!("&limit={limit}"));
+            let after = after.map(|after| format!("&after={after}"));
+            let query: String = limit.into_iter().chain(after).collect();
+            print(&ask::<SuspensePage>(client.get(format!("{url}?state={state}{query}"))).await?)
         }
-        "allocate" => {
-            let (item, account_id) = (id(options, "--id")?, id(options, "--account")?);
-            let request = client.post(format!("{url}/{item}/allocate")).json(&Allocate { account_id });
+        Action::Allocate { operator, id, account: account_id } => {
+            let (client, url) = operator.client(&config.common.internal)?;
+            let request = client.post(format!("{url}/{id}/allocate")).json(&Allocate { account_id });
             print(&ask::<Transfer>(request).await?)
         }
-        other => bail!("`suspense {other}` is neither `suspense list` nor `suspense allocate`"),
     }
 }
 
-/// A client that shows the operator's certificate to the ledger only, and where to.
-fn operator(internal: &Internal, options: &[String]) -> Result<(Client, String)> {
-    let file = |name: &str| option(options, name).map(PathBuf::from).with_context(|| format!("{name} is missing"));
-    let identity = Internal { certificate: file("--certificate")?, key: file("--key")?, ..internal.clone() };
-    let url = format!("{}/internal/v1/suspense", internal.url.trim_end_matches('/'));
-    Ok((Clients::new(identity).internal("ledger")?, url))
-}
-
-fn id(options: &[String], name: &str) -> Result<Id> {
-    let text = option(options, name).with_context(|| format!("{name} is missing"))?;
-    text.parse().with_context(|| format!("{name} is not an id"))
+impl Operator {
+    /// A client that shows the operator's certificate to the ledger only, and where to.
+    fn client(self, internal: &Internal) -> Result<(Client, String)> {
+        let identity = Internal { certificate: self.certificate, key: self.key, ..internal.clone() };
+        let url = format!("{}/internal/v1/suspense", internal.url.trim_end_matches('/'));
+        Ok((Clients::new(identity).internal("ledger")?, url))
+    }
 }
 
 async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {

@@ -119,7 +119,7 @@ impl Beside for Arrival {
             provider: self.provider.clone(),
             event_id: self.event_id.clone(),
             wanted_account: wanted.account,
-            reason: why.as_str(),
+            reason: why.into(),
         })
     }
 }

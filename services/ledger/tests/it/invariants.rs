@@ -131,3 +131,22 @@ async fn what_was_found_right_is_read_again_by_verify_only() {
     assert_eq!((&said["transfers_unlike_entries"], &said["checked_transfers"]), (&json!(1), &json!(0)));
     assert_eq!(world.invariants().await["hold"], false);
 }
+
+#[test]
+fn every_subcommand_explains_itself_without_a_configuration() {
+    for name in [
+        "serve",
+        "migrate",
+        "healthcheck",
+        "config",
+        "openapi",
+        "verify",
+        "suspense",
+        "suspense list",
+        "suspense allocate",
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ledger")).args(name.split(' ')).arg("--help").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(&format!("Usage: ledger {name}")), "{name}: {output:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A service with one route for everything that the tests ask about, and clients for it.
 #![expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ impl Service for Probe {
     const NAME: &'static str = "probe";
     const REQUEST_DEADLINE: Duration = Duration::from_secs(2);
     type Config = Config;
+    type Command = Infallible;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -58,6 +60,10 @@ impl Service for Probe {
 
     fn describe() -> Vec<RouteDoc> {
         Vec::new()
+    }
+
+    async fn command(_config: Config, command: Infallible) -> anyhow::Result<()> {
+        match command {}
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

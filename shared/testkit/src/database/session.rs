@@ -56,7 +56,7 @@ fn parts(url: &str) -> (&str, &str, &str) {
 
 /// A short random word that may stand in a name.
 pub(super) fn word() -> String {
-    crypto::random::bytes::<6>().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    hex::encode(crypto::random::bytes::<6>())
 }
 
 /// Writes a file that nobody else may read, in a directory that nobody else may enter.

@@ -14,7 +14,6 @@ use rcgen::{
 };
 
 use super::certificate::{Root, SERIAL_NUMBER, TITLE, authority, printable, validity};
-use super::hex;
 use super::key_description::SecurityLevel;
 use crate::pki::TestRoot;
 
@@ -79,7 +78,7 @@ fn factory(environment: &str, now: i64) -> Result<Vec<Issued>> {
         let id = crypto::random::bytes::<16>();
         let mut name = DistinguishedName::new();
         name.push(DnType::CustomDnType(TITLE.to_vec()), environment);
-        name.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(&hex(&id))?);
+        name.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(&hex::encode(id))?);
         let parameters = certificate(name, &id, (now - YEAR, now + 9 * YEAR))?;
         anyhow::Ok(Issued(parameters, algorithm))
     };
@@ -96,7 +95,7 @@ fn remote(environment: &str, issued: u64, now: i64) -> Result<Vec<Issued>> {
     };
     let id = crypto::random::bytes::<16>();
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, hex(&id));
+    name.push(DnType::CommonName, hex::encode(id));
     name.push(DnType::OrganizationName, environment);
     let mut attestation = certificate(name, &id, (now - 2 * DAY, now + 11 * DAY))?;
     let mut information = Encoder::new(Vec::new());

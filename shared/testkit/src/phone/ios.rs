@@ -20,10 +20,10 @@ use rcgen::{
     PKCS_ECDSA_P384_SHA384, SerialNumber,
 };
 
+use super::MemoryStore;
 use super::apple_extensions::{self, MAC, extension};
 use super::certificate::{HardwareKey, Root, authority, empty, validity};
 use super::der::{explicit, integer_bytes, octets, sequence};
-use super::{MemoryStore, hex};
 use crate::pki::TestRoot;
 
 /// The team of the emulated app.
@@ -292,7 +292,7 @@ impl IosPhone {
         let now = self.clock.unix();
         let mut parameters = empty()?;
         let name = &mut parameters.distinguished_name;
-        name.push(DnType::CommonName, hex(id));
+        name.push(DnType::CommonName, hex::encode(id));
         name.push(DnType::OrganizationalUnitName, "AAA Certification");
         name.push(DnType::OrganizationName, "Redoubt development");
         name.push(DnType::StateOrProvinceName, "Test");

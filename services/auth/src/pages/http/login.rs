@@ -62,7 +62,7 @@ pub async fn post_register(
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
         match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
             Ok(cookie) => Ok(to_consent(&interaction, &cookie)),
-            Err(message) => register_page(&interaction, 422, &form, Some(message)),
+            Err(message) => register_page(&interaction, 422, &form, Some(&message)),
         }
     })
     .await

@@ -27,7 +27,7 @@ use storage::{Connection, Limit, Pool, statement};
 pub(crate) use self::failure::Failure;
 use super::batch::{Fate, Fingerprint, Intent, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
 use super::fold::State;
-use super::model::{Account, Entry, Purpose, Reason, Rejection};
+use super::model::{Account, Entry, Rejection};
 use crate::ids::{AccountId, IdempotencyKey, Owner, Subject, TransferId};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
@@ -175,7 +175,7 @@ fn outcomes<'a>(plan: &Plan<'a>) -> RecordOutcomes<'a> {
         rows.keys.push(&order.key);
         rows.fingerprints.push(&order.fingerprint.0);
         rows.transfers.push(transfer);
-        rows.rejections.push(rejection.map(|rejection| rejection.reason.as_str()));
+        rows.rejections.push(rejection.map(|rejection| rejection.reason.into()));
         rows.rejected_legs.push(rejection.map(|rejection| rejection.leg));
     }
     rows
@@ -306,7 +306,7 @@ impl LockedRow {
         Some(Account {
             id: self.id,
             owner: self.owner,
-            purpose: Purpose::from_text(&self.purpose)?,
+            purpose: self.purpose.parse().ok()?,
             balance: Money::new(self.balance, self.currency.parse().ok()?),
             floor: self.floor,
             version: self.version,
@@ -334,7 +334,7 @@ impl KeyRow {
         let outcome = match (self.transfer_id, self.rejection) {
             (Some(id), _) => Outcome::Posted(Posted { id, sequence: self.sequence?, at: self.posted_at? }),
             (None, Some(reason)) => {
-                Outcome::Rejected(Rejection { reason: Reason::from_text(&reason)?, leg: self.rejected_leg? })
+                Outcome::Rejected(Rejection { reason: reason.parse().ok()?, leg: self.rejected_leg? })
             }
             (None, None) => return None,
         };
