@@ -14,6 +14,7 @@
 //!
 //! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`
 //! (`instances.rs`), `login.rs` (`metadata.rs`, `oauth.rs`), `request.rs`, `calls.rs`, `reenroll.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
+#![warn(missing_docs)]
 
 mod call;
 mod calls;

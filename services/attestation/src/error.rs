@@ -20,7 +20,6 @@ pub enum Error {
     /// A field is not what it should be.
     #[error("{field}: {detail}")]
     Invalid {
-        /// The field.
         field: &'static str,
         /// What it should be.
         detail: &'static str,
@@ -30,10 +29,7 @@ pub enum Error {
     Challenge,
     /// The evidence cannot even be looked at.
     #[error("{field}: the evidence is malformed")]
-    Evidence {
-        /// The field.
-        field: &'static str,
-    },
+    Evidence { field: &'static str },
     /// Renewal by an instance that has never attested.
     #[error("the instance is not known")]
     InstanceUnknown,

@@ -32,7 +32,6 @@ const START: i64 = 1_000_000_000;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Load {
-    /// Accounts.
     pub accounts: usize,
     /// Transfers that wait for their answer at any moment (closed loop).
     pub in_flight: usize,

@@ -58,7 +58,6 @@ pub struct PayoutOperations {
 pub struct RateSource {
     /// The broker's provider.
     pub provider: String,
-    /// Its operation.
     pub operation: String,
     /// Who publishes them: stored with each exchange and shown to the customer.
     pub published_by: String,

@@ -97,11 +97,8 @@ pub enum AmountError {
 /// What a path can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
-    /// An account.
     Account,
-    /// A transfer.
     Transfer,
-    /// A payout.
     Payout,
     /// Money in suspense.
     SuspenseItem,

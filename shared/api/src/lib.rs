@@ -5,6 +5,7 @@
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
 //! - amounts travel as decimal strings beside their currency, never as floating point;
 //! - an id has one spelling ([`Id`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
+#![warn(missing_docs)]
 
 pub mod accounts;
 pub mod attestation;

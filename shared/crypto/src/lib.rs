@@ -10,6 +10,7 @@
 //! - secrets and tags are compared in constant time;
 //! - there is one source of randomness, [`random`];
 //! - nothing here reads a clock; only [`files`] and [`envelope::FileKek`] read a file.
+#![warn(missing_docs)]
 
 pub mod b64;
 pub mod envelope;

@@ -8,6 +8,7 @@
 //! - the client cannot tell which token layer refused it: all of them answer the same 401;
 //! - layers share no secret and no replay memory (docs/ARCHITECTURE.md, "Layers must not fall together");
 //! - a route cannot be registered without a guard: [`Routes::add`] takes only handlers whose first argument is one.
+#![warn(missing_docs)]
 
 mod access_token;
 mod attestation;

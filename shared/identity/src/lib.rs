@@ -10,6 +10,7 @@
 //! - every refusal is an enum variant with a stable [`reason`](jose::JoseError::reason) for the audit log; what the
 //!   caller of the API learns is decided elsewhere;
 //! - size is checked before decoding, a signature before its claims are believed, single use last.
+#![warn(missing_docs)]
 
 pub mod access_token;
 pub mod attestation_token;

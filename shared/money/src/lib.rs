@@ -5,6 +5,7 @@
 //! - two currencies are never added; converting names its rate and its [`Rounding`];
 //! - text becomes an amount in exactly one way: what [`Money::parse`] accepts, it prints back with the same value;
 //! - [`rust_decimal`] appears at the edge only (rates, reports), never in a balance.
+#![warn(missing_docs)]
 
 mod amount;
 mod convert;

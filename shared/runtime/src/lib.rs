@@ -10,6 +10,7 @@
 //! - the incoming `traceparent` decides the trace's id and nothing else;
 //! - secrets come from files and have no way into a log line: their type does not print;
 //! - the environment and the clock are read here and nowhere else.
+#![warn(missing_docs)]
 
 pub mod audit;
 mod clients;

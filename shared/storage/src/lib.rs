@@ -9,6 +9,7 @@
 //! - the URL with its password is held as a secret and appears in no error and no log.
 //!
 //! Queries themselves live in the services, beside the tables they own.
+#![warn(missing_docs)]
 
 mod connection;
 mod error;

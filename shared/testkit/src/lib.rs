@@ -1,5 +1,6 @@
 //! What tests and the demonstration stand on: databases with the roles of the house, a development PKI, emulated phones and stand-ins for the
 //! world outside. Never a dependency of a service's own code.
+#![warn(missing_docs)]
 
 pub mod audit;
 pub mod authority;

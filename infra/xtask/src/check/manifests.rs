@@ -19,9 +19,16 @@ pub(super) fn all(files: &[Source]) -> Complaints {
             complaints.extend(root(&file.text));
         } else if file.path.ends_with("/Cargo.toml") {
             complaints.extend(member(&file.path, &file.text));
+        } else if is_library(&file.path) && !file.text.contains("#![warn(missing_docs)]") {
+            complaints.push(format!("{}: strangers build on it: `#![warn(missing_docs)]`", file.path));
         }
     }
     complaints
+}
+
+/// What is used by others than its own authors: its public names are documented, all of them.
+fn is_library(path: &str) -> bool {
+    (path.starts_with("shared/") || path.starts_with("mobile-sdk/")) && path.ends_with("/src/lib.rs")
 }
 
 fn member(path: &str, text: &str) -> Complaints {
@@ -89,6 +96,16 @@ mod tests {
     const GOOD: &str = "[package]\nname = \"x\"\nversion.workspace = true\nedition.workspace = true\nrust-version.workspace = true\n\
         license.workspace = true\npublish.workspace = true\n\n[lints]\nworkspace = true\n\n[dependencies]\nserde.workspace = true\n\
         api = { workspace = true, optional = true }\n\n[dev-dependencies]\ntestkit = { workspace = true }\n";
+
+    #[test]
+    fn a_library_documents_its_names() {
+        let file = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let complaints = |path, text| all(&[file(path, text)]).len();
+        for path in ["shared/money/src/lib.rs", "mobile-sdk/src/lib.rs"] {
+            assert_eq!((complaints(path, "//! It.\n"), complaints(path, "//! It.\n#![warn(missing_docs)]\n")), (1, 0));
+        }
+        assert_eq!(complaints("services/auth/src/lib.rs", "//! It.\n"), 0);
+    }
 
     #[test]
     fn a_manifest_that_inherits_everything_is_good() {

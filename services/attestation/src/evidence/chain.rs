@@ -90,7 +90,6 @@ pub enum Key {
     P256([u8; 65]),
     /// A key on P-384.
     P384,
-    /// RSA.
     Rsa,
     /// ML-DSA (FIPS 204), as 2026 Pixels make them: recognised, not accepted.
     MlDsa,

@@ -7,7 +7,6 @@ use crate::error::Invariant;
 
 /// What the client is told (RFC 6749 §4.1.2, §4.1.2.1).
 pub(super) enum Answer<'a> {
-    /// A code.
     Code(&'a str),
     /// The person said no.
     AccessDenied,

@@ -44,7 +44,6 @@ pub(super) fn name(typed: &str) -> Option<&str> {
 /// What a person has told us about themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// Their name.
     pub name: String,
     /// Their normalised address.
     pub email: String,

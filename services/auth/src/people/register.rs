@@ -19,11 +19,9 @@ const NO_NAME: &str = "Please tell us your name, in 100 characters at most.";
 
 /// What somebody typed.
 pub struct Registration<'a> {
-    /// Name.
     pub name: &'a str,
     /// Address.
     pub email: &'a str,
-    /// Password.
     pub password: &'a SecretString,
 }
 

@@ -17,9 +17,7 @@ use crate::scopes;
 
 /// A request for a protected resource.
 pub struct ResourceRequest {
-    /// The method.
     pub method: String,
-    /// The path.
     pub path: &'static str,
     /// `Authorization`.
     pub authorization: Field,

@@ -20,7 +20,6 @@ pub fn check_framing(response: &Response) -> Result<(), BodyError> {
 
 /// What came of an answer.
 pub struct Taken {
-    /// Its head.
     pub headers: HeaderMap,
     /// The beginning of its body, or all of it.
     pub body: Vec<u8>,

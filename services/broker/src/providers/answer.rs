@@ -27,7 +27,6 @@ pub enum Answer {
     Text(String),
     /// An array.
     List(Vec<Answer>),
-    /// An object.
     Object(BTreeMap<String, Answer>),
 }
 

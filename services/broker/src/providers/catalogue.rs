@@ -40,7 +40,6 @@ pub struct Catalogue {
 /// A provider, ready to be asked.
 #[derive(Debug)]
 pub struct Provider {
-    /// Its name.
     pub name: String,
     /// Where it is.
     pub base: Url,
@@ -67,7 +66,6 @@ pub struct Provider {
 /// An operation, ready to be called.
 #[derive(Debug)]
 pub struct Operation {
-    /// Its name.
     pub name: String,
     /// The HTTP method.
     pub method: Method,
@@ -122,7 +120,6 @@ pub enum CatalogueError {
     Invalid {
         /// The file.
         origin: String,
-        /// The provider.
         provider: String,
         /// What is wrong.
         problem: String,

@@ -38,7 +38,6 @@ pub struct Parameter {
 pub enum Place {
     /// A segment of the path.
     Path,
-    /// The query.
     Query,
     /// A member of the JSON body.
     Body,

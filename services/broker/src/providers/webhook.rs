@@ -61,7 +61,6 @@ pub struct EventManifest {
 pub enum Meaning {
     /// A payment has come in for an account of ours.
     MoneyArrived,
-    /// A payout is paid.
     PayoutPaid,
     /// A payout is not paid and never will be.
     PayoutFailed,

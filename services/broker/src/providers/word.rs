@@ -27,7 +27,6 @@ pub struct Standings {
     pub field: String,
     /// The order is on the books and not at its end.
     pub accepted: Vec<String>,
-    /// It is paid.
     pub paid: Vec<String>,
     /// It is not paid and never will be.
     pub failed: Vec<String>,

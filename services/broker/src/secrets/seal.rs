@@ -23,7 +23,6 @@ pub struct Writer<'a> {
     pub kek: &'a dyn KekProvider,
     /// The file of the floors.
     pub floor_file: &'a Path,
-    /// The time.
     pub now: DateTime<Utc>,
 }
 

@@ -30,9 +30,7 @@ const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_
 
 /// One live version of a secret.
 pub struct Live {
-    /// Its version.
     pub version: u32,
-    /// The secret.
     pub value: SecretString,
 }
 
@@ -61,20 +59,12 @@ pub enum VaultError {
     #[error(
         "no live version of secret {provider}/{id}; seal one: broker seal-secret --provider {provider} --id {id} --file FILE"
     )]
-    Missing {
-        /// The provider.
-        provider: String,
-        /// The id.
-        id: String,
-    },
+    Missing { provider: String, id: String },
     /// A record does not open: another key, another place, or the row was changed.
     #[error("secret {provider}/{id} version {version} for {origin}: {source}")]
     Sealed {
-        /// The provider.
         provider: String,
-        /// The id.
         id: String,
-        /// The version.
         version: u32,
         /// The origin that it is needed for.
         origin: String,
@@ -86,11 +76,8 @@ pub enum VaultError {
         "secret {provider}/{id}: version {version} is live, but {floor} is the lowest that may be; seal the secret anew"
     )]
     BelowFloor {
-        /// The provider.
         provider: String,
-        /// The id.
         id: String,
-        /// The version.
         version: i32,
         /// The lowest that may be used.
         floor: i32,
@@ -101,9 +88,7 @@ pub enum VaultError {
          broker retire-secret --provider {provider} --id {id} --version {retired}"
     )]
     FloorBehind {
-        /// The provider.
         provider: String,
-        /// The id.
         id: String,
         /// The newest version that is retired; 0 if there is none.
         retired: i32,

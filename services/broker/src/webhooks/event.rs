@@ -16,7 +16,6 @@ use crate::providers::webhook::{Field, Meaning, Told};
 pub struct Delivery {
     /// The path on its internal listener.
     pub path: &'static str,
-    /// The body.
     pub body: Value,
 }
 

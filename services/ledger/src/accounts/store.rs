@@ -15,7 +15,6 @@ use crate::schema::{accounts, entries, owners, transfers};
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Account {
-    /// Its id.
     pub id: AccountId,
     /// The owner's name for it.
     pub name: String,

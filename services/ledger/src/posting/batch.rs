@@ -46,7 +46,6 @@ impl Fingerprint {
 /// What is written beside the posting, in the same transaction.
 #[derive(Debug, Clone)]
 pub enum Extra {
-    /// Nothing.
     Nothing,
     /// Nothing, and nothing is posted: the order was refused while its command was being made. What is left is to record that under
     /// its key, so that the refusal is as final as one of the fold.
@@ -116,7 +115,6 @@ impl Order {
 pub struct Posting<'a> {
     /// What was ordered.
     pub order: &'a Order,
-    /// The transfer's id.
     pub id: TransferId,
     /// Its lines.
     pub entries: Vec<Entry>,
@@ -138,7 +136,6 @@ impl Posting<'_> {
 /// A posting as its sender learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posted {
-    /// The transfer's id.
     pub id: TransferId,
     /// Its position in the ledger.
     pub sequence: i64,

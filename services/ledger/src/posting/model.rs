@@ -158,7 +158,6 @@ pub enum Actor {
 /// An account as the fold sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its id.
     pub id: AccountId,
     /// The customer.
     pub owner: Option<Subject>,
@@ -177,7 +176,6 @@ pub struct Account {
 /// One line that a command asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
-    /// The account.
     pub account: AccountId,
     /// Signed.
     pub amount: Money,
@@ -221,7 +219,6 @@ impl Command {
 /// One line that was posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// The account.
     pub account: AccountId,
     /// Its number in the account, from 1.
     pub version: i64,

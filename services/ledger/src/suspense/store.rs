@@ -95,7 +95,6 @@ pub(super) async fn list(
 pub struct Arrival {
     /// Whose event.
     pub provider: String,
-    /// Its id.
     pub event_id: EventId,
 }
 

@@ -14,7 +14,6 @@ const TAG_LIMIT: usize = 128;
 
 /// Properties of a key; the names are those of the attestation schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named as in Google's schema, which describes them")]
 #[expect(clippy::struct_excessive_bools, reason = "as many as the schema has")]
 pub struct AuthorizationList {
     pub purposes: Option<Vec<u64>>,
