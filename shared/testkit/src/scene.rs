@@ -1,6 +1,7 @@
 //! What every service's test scene has in common: where it listens, what it may see of the database, who drips at it, what was logged.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use runtime::Running;
@@ -61,4 +62,18 @@ pub fn logged(service: &'static str, level: &str) -> &'static Arc<Mutex<Vec<u8>>
         std::mem::forget(guard);
         memory
     })
+}
+
+/// Fails unless each of these subcommands of a program explains itself, without a configuration.
+///
+/// # Panics
+///
+/// One does not.
+pub fn explains_itself(program: &str, service: &str, subcommands: &[&str]) {
+    for name in subcommands {
+        let output = Command::new(program).args(name.split(' ')).arg("--help").output();
+        let text = output.as_ref().map(|output| (output.status.success(), String::from_utf8_lossy(&output.stdout)));
+        let explained = text.is_ok_and(|(good, text)| good && text.contains(&format!("Usage: {service} {name}")));
+        assert!(explained, "{name}: {output:?}");
+    }
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use super::Complaints;
-use super::placement::{code, is_test};
+use super::placement::{code, is_program};
 use super::sources::Source;
 
 /// Where amounts are: arithmetic that stops at a limit makes money, or loses some.
@@ -41,31 +41,17 @@ pub(super) fn silent(files: &[Source]) -> Complaints {
 
 fn is_held(path: &str) -> bool {
     let ours = (path.starts_with("services/") || path.starts_with("shared/")) && path.contains("/src/");
-    let program = path.strip_suffix(".rs").is_some_and(|path| !is_test(path) && !path.ends_with("/tests"));
     // What only tests use may be as forgetful as they like.
-    ours && program && !path.starts_with("shared/testkit/")
+    ours && is_program(path) && !path.starts_with("shared/testkit/")
 }
 
 fn complaints(file: &Source) -> Complaints {
-    let lines: Vec<&str> = file.program().lines().collect();
-    let mut complaints = Vec::new();
-    let mut before = "";
-    for (number, line) in lines.iter().enumerate() {
-        let what = default_in(line, file.path.starts_with(MONEY)).or_else(|| skipped(lines.get(number..)?));
-        if let Some(what) = what.filter(|_| !says_why(line) && !says_why(before)) {
-            complaints.push(format!(
-                "{}:{}: `{what}` for what is missing: an error, or say what it means: `{MEANING}…`",
-                file.path,
-                number + 1
-            ));
-        }
-        before = line;
-    }
-    complaints
-}
-
-fn says_why(line: &str) -> bool {
-    line.split_once(MEANING).is_some_and(|(_, why)| !why.trim().is_empty())
+    let money = file.path.starts_with(MONEY);
+    let found = file.unexplained(MEANING, |lines| default_in(lines.first()?, money).or_else(|| skipped(lines)));
+    let complaint = |(line, what)| {
+        format!("{}:{line}: `{what}` for what is missing: an error, or say what it means: `{MEANING}…`", file.path)
+    };
+    found.into_iter().map(complaint).collect()
 }
 
 fn default_in(line: &str, money: bool) -> Option<&'static str> {

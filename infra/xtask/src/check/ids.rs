@@ -9,7 +9,7 @@
 //! ```
 
 use super::Complaints;
-use super::placement::{code, is_test, mentions};
+use super::placement::{code, is_program, mentions};
 use super::sources::Source;
 
 /// Folders that are held to it, as one that is put in here is from then on.
@@ -38,28 +38,18 @@ pub(super) fn bare(files: &[Source]) -> Complaints {
 }
 
 fn is_held(path: &str) -> bool {
-    let program = path.strip_suffix(".rs").is_some_and(|path| !is_test(path) && !path.ends_with("/tests"));
-    program && !path.ends_with(TABLES) && HELD.iter().any(|folder| path.starts_with(folder))
+    is_program(path) && !path.ends_with(TABLES) && HELD.iter().any(|folder| path.starts_with(folder))
 }
 
 fn complaints(file: &Source) -> Complaints {
-    let mut complaints = Vec::new();
-    let mut before = "";
-    for (number, line) in file.program().lines().enumerate() {
-        if let Some(what) = bare_in(code(line)).filter(|_| !says_why(line) && !says_why(before)) {
-            complaints.push(format!(
-                "{}:{}: `{what}` does not say what it names: a type of the service's ids.rs, or say why it is text: `{MEANING}…`",
-                file.path,
-                number + 1
-            ));
-        }
-        before = line;
-    }
-    complaints
-}
-
-fn says_why(line: &str) -> bool {
-    line.split_once(MEANING).is_some_and(|(_, why)| !why.trim().is_empty())
+    let found = file.unexplained(MEANING, |lines| bare_in(code(lines.first()?)));
+    let complaint = |(line, what)| {
+        format!(
+            "{}:{line}: `{what}` does not say what it names: a type of the service's ids.rs, or say why it is text: `{MEANING}…`",
+            file.path
+        )
+    };
+    found.into_iter().map(complaint).collect()
 }
 
 /// The first bare id of the line. What SQL calls so (`Uuid as SqlUuid`) is none.

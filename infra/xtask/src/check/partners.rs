@@ -2,7 +2,7 @@
 //! partner is added without Rust ([the guide](../../../../docs/guides/add-a-partner.md)).
 
 use super::Complaints;
-use super::placement::{is_test, mentions};
+use super::placement::{is_program, mentions};
 use super::sources::Source;
 
 /// Where the manifests are.
@@ -16,8 +16,7 @@ pub(super) fn named(files: &[Source]) -> Complaints {
 }
 
 fn is_held(path: &str) -> bool {
-    let program = path.strip_suffix(".rs").is_some_and(|path| !is_test(path) && !path.ends_with("/tests"));
-    program && PROGRAMS.iter().any(|program| path.starts_with(program))
+    is_program(path) && PROGRAMS.iter().any(|program| path.starts_with(program))
 }
 
 /// The provider, its operations and its events.

@@ -72,6 +72,11 @@ pub(super) fn is_test(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "examples" || part == "benches") || path.ends_with("_tests")
 }
 
+/// Rust that is no test, whether it has a folder or a file of its own.
+pub(super) fn is_program(path: &str) -> bool {
+    path.strip_suffix(".rs").is_some_and(|path| !is_test(path) && !path.ends_with("/tests"))
+}
+
 impl Rule {
     fn complain(&self, file: &Source) -> Option<String> {
         if self.allows(&file.path) || !self.is_about(&file.path) {

@@ -19,6 +19,22 @@ impl Source {
     pub(super) fn program(&self) -> &str {
         self.text.split_once("#[cfg(test)]\nmod ").map_or(&self.text, |(program, _)| program)
     }
+
+    /// What `find` finds at a line of the program, given that line and all that follow, where no comment says why: `meaning` and a reason, in the
+    /// same line or the one before. With the line's number.
+    pub(super) fn unexplained<T>(&self, meaning: &str, find: impl Fn(&[&str]) -> Option<T>) -> Vec<(usize, T)> {
+        let says_why = |line: &str| line.split_once(meaning).is_some_and(|(_, why)| !why.trim().is_empty());
+        let lines: Vec<&str> = self.program().lines().collect();
+        let (mut found, mut explained) = (Vec::new(), false);
+        for (number, line) in lines.iter().enumerate() {
+            let (before, here) = (explained, says_why(line));
+            explained = here;
+            if let Some(what) = lines.get(number..).and_then(&find).filter(|_| !before && !here) {
+                found.push((number + 1, what));
+            }
+        }
+        found
+    }
 }
 
 /// A rule of thumb made a rule for the code that people read.

@@ -134,7 +134,7 @@ async fn what_was_found_right_is_read_again_by_verify_only() {
 
 #[test]
 fn every_subcommand_explains_itself_without_a_configuration() {
-    for name in [
+    let subcommands = [
         "serve",
         "migrate",
         "healthcheck",
@@ -144,9 +144,6 @@ fn every_subcommand_explains_itself_without_a_configuration() {
         "suspense",
         "suspense list",
         "suspense allocate",
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_ledger")).args(name.split(' ')).arg("--help").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains(&format!("Usage: ledger {name}")), "{name}: {output:?}");
-    }
+    ];
+    testkit::scene::explains_itself(env!("CARGO_BIN_EXE_ledger"), "ledger", &subcommands);
 }
