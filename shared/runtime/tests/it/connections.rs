@@ -219,6 +219,37 @@ fn what_was_asked_before_a_head_that_is_given_up_is_answered() {
     });
 }
 
+/// As scanners do: a word that is no HTTP, and gone before its answer. However that ends, it was not slow.
+#[test]
+fn who_speaks_no_http_and_goes_before_the_answer_is_not_slow() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let _ports = PORTS.read().await;
+        let (public, before) = (running.public.unwrap(), all_lines().len());
+        let config = std::sync::Arc::new(runtime::tls::public_client(&pki.authority("public")).unwrap());
+        let rush = move || -> Vec<Value> {
+            let rush = |_| {
+                let socket = TcpStream::connect(public).unwrap();
+                let port = socket.local_addr().unwrap().port();
+                let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+                let client = rustls::ClientConnection::new(std::sync::Arc::clone(&config), name).unwrap();
+                let mut stream = rustls::StreamOwned::new(client, socket);
+                std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nno colon\r\n").unwrap();
+                port.into()
+            };
+            (0..60).map(rush).collect()
+        };
+        let ports = tokio::task::spawn_blocking(rush).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let ours = |line: &Value| line["target"] == "audit" && ports.contains(&line["network.peer.port"]);
+        let reasons: Vec<Value> =
+            all_lines().into_iter().skip(before).filter(ours).map(|line| line["reason"].clone()).collect();
+        // Some have no line at all: they broke off.
+        assert!(reasons.iter().all(|reason| reason == "http_malformed"), "{reasons:?}");
+    });
+}
+
 #[test]
 fn whatever_never_becomes_a_request_is_counted_but_a_flood_of_it_does_not_fill_the_log() {
     INSTALLED.runtime.block_on(async {
