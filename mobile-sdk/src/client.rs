@@ -14,7 +14,7 @@ use crate::metadata::Metadata;
 use crate::platform::{KeySlot, Platform};
 use crate::session::Session;
 use crate::tokens::{Tokens, Vault};
-use crate::transport::{Answer, Failure, Transport};
+use crate::transport::{Failure, RawResponse, Transport};
 
 /// The SDK. Share it in an [`Arc`]; every method may be called from many tasks at once.
 ///
@@ -99,7 +99,7 @@ impl Client {
         &self,
         repeatable: bool,
         make: impl Fn() -> Result<reqwest::RequestBuilder, Error>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RawResponse, Error> {
         let mut attempt = 1;
         loop {
             let failure = match self.transport.send(make()?).await {
@@ -145,7 +145,7 @@ impl NonceCache {
     }
 
     /// Keeps the nonce of an answer, if it brought one.
-    pub(crate) fn note(&self, url: &Url, answer: &Answer) {
+    pub(crate) fn note(&self, url: &Url, answer: &RawResponse) {
         if let Some(nonce) = answer.header(api::header::DPOP_NONCE) {
             let mut nonces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             nonces.insert(url.origin().ascii_serialization(), nonce.to_owned());

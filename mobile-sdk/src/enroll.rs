@@ -25,7 +25,7 @@ use crate::instances::{Held, Instance, Instances, Software};
 use crate::platform::{KeySlot, PlatformError};
 use crate::session::Session;
 use crate::trace::Trace;
-use crate::transport::Answer;
+use crate::transport::RawResponse;
 
 /// Renew this long before the attestation token ends, in seconds.
 const MARGIN: i64 = 60;
@@ -194,7 +194,13 @@ impl Client {
     }
 
     /// Only what the server has signed is opened: anybody could have sealed a session key to us.
-    fn open(&self, instance: &Instance, exchange: &Exchange, proof: &str, answer: &Answer) -> Result<Session, Error> {
+    fn open(
+        &self,
+        instance: &Instance,
+        exchange: &Exchange,
+        proof: &str,
+        answer: &RawResponse,
+    ) -> Result<Session, Error> {
         let signature = answer.header(api::header::ATTESTED_SIGNATURE).unwrap_or_default();
         if !attested_answer::verify(signature, &self.config.attestation_keys, proof, answer.body.expose()) {
             return Err(Error::ResponseSignature);
@@ -219,7 +225,7 @@ impl Client {
     }
 
     /// Sent again only when nothing was sent: a challenge is good for one request.
-    async fn post_json(&self, trace: &Trace, path: &str, body: &impl Serialize) -> Result<Answer, Error> {
+    async fn post_json(&self, trace: &Trace, path: &str, body: &impl Serialize) -> Result<RawResponse, Error> {
         let url = self.config.attestation_url.join(path).map_err(|_| Error::Config("attestation_url"))?;
         let make = || {
             let request = self.transport.request(Method::POST, url.clone());

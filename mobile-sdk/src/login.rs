@@ -19,7 +19,7 @@ use crate::platform::{KeySlot, PlatformError};
 use crate::reenroll::Refusal;
 use crate::tokens::{Tokens, refresh_token_of};
 use crate::trace::Trace;
-use crate::transport::Answer;
+use crate::transport::RawResponse;
 
 /// Renew this long before the access token ends, in seconds.
 const MARGIN: i64 = 30;
@@ -252,7 +252,12 @@ impl Client {
         Tokens { access_token: answer.access_token, jkt: held.instance.jkt.clone(), renew_at, login }
     }
 
-    fn token_answer(&self, answer: Answer, metadata: &Metadata, nonce: Option<&str>) -> Result<TokenAnswer, Error> {
+    fn token_answer(
+        &self,
+        answer: RawResponse,
+        metadata: &Metadata,
+        nonce: Option<&str>,
+    ) -> Result<TokenAnswer, Error> {
         if !answer.is_success() {
             return Err(oauth_refusal(answer));
         }
@@ -296,7 +301,7 @@ fn id_token_claims(token: &str) -> Option<IdTokenClaims> {
 }
 
 /// The error of an OAuth endpoint (RFC 6749 §5.2), or a problem of the server around it.
-fn oauth_refusal(answer: Answer) -> Error {
+fn oauth_refusal(answer: RawResponse) -> Error {
     match crate::oauth::error_code(&answer) {
         Some(code) if answer.status != 503 => oauth_error(&code),
         _ => answer.into_refusal(),

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::call::{Call, Response};
 use crate::client::Client;
 use crate::session::Session;
-use crate::transport::Answer;
+use crate::transport::RawResponse;
 
 /// What an answer says about its request.
 pub(crate) enum Meaning {
@@ -33,7 +33,7 @@ impl Client {
     pub(crate) fn meaning(
         &self,
         call: &Call<'_>,
-        answer: &Answer,
+        answer: &RawResponse,
         session: &Session,
         (request_signature, had_nonce): (&str, bool),
     ) -> Meaning {
@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// Whether the answer is signed. A signature that is there must be right, whatever the status.
-    fn check_signature(&self, answer: &Answer, session: &Session, request_signature: &str) -> Result<bool, Error> {
+    fn check_signature(&self, answer: &RawResponse, session: &Session, request_signature: &str) -> Result<bool, Error> {
         if !answer.headers.contains_key(api::header::SIGNATURE) {
             return Ok(false);
         }
@@ -72,7 +72,7 @@ impl Client {
     }
 }
 
-fn response(answer: &Answer, signed: bool) -> Response {
+fn response(answer: &RawResponse, signed: bool) -> Response {
     Response {
         status: answer.status,
         replayed: answer.header(api::header::IDEMPOTENT_REPLAYED) == Some("true"),
@@ -97,7 +97,7 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
 }
 
 /// RFC 9449 §9: the resource server's way to say that the nonce is missing or old. There may be several challenges.
-pub(crate) fn wants_nonce(answer: &Answer) -> bool {
+pub(crate) fn wants_nonce(answer: &RawResponse) -> bool {
     let mut challenges = answer.headers.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
     answer.status == 401
         && answer.header(api::header::DPOP_NONCE).is_some()

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::instances::Held;
 use crate::session::Session;
 use crate::trace::Trace;
-use crate::transport::{Answer, secret_header};
+use crate::transport::{RawResponse, secret_header};
 
 #[derive(Deserialize)]
 struct ErrorAnswer {
@@ -23,7 +23,7 @@ struct ErrorAnswer {
 }
 
 /// The code of an OAuth error answer.
-pub(crate) fn error_code(answer: &Answer) -> Option<String> {
+pub(crate) fn error_code(answer: &RawResponse) -> Option<String> {
     if answer.is_success() {
         return None;
     }
@@ -39,7 +39,7 @@ impl Client {
         url: &Url,
         form: &[(&str, &str)],
         repeatable: bool,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RawResponse, Error> {
         let (mut nonce_asked, mut fresh_asked) = (false, false);
         let mut session = self.session(trace, held, None).await?;
         loop {
@@ -67,7 +67,7 @@ impl Client {
         url: &Url,
         form: &[(&str, &str)],
         repeatable: bool,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RawResponse, Error> {
         let body: SecretString = serde_urlencoded::to_string(form).map_err(|_| Error::Malformed("form"))?.into();
         let make = || {
             let (now, jti, nonce) = (self.transport.now(), crypto::random::token(16), self.nonces.get(url));

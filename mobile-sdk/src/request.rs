@@ -24,7 +24,7 @@ use crate::reenroll::Refusal;
 use crate::session::Session;
 use crate::tokens::Tokens;
 use crate::trace::Trace;
-use crate::transport::{Answer, Failure, secret_header};
+use crate::transport::{Failure, RawResponse, secret_header};
 
 /// What one attempt is made with.
 struct Credentials {
@@ -175,7 +175,7 @@ impl Client {
         &self,
         call: &Call<'_>,
         chances: &Chances,
-        answer: &Answer,
+        answer: &RawResponse,
         error: Error,
     ) -> Result<(), Error> {
         let may_help = call.is_change() || matches!(answer.status, 429 | 503 | 504);
@@ -193,7 +193,7 @@ impl Client {
         call: &Call<'_>,
         credentials: &Credentials,
         nonce: Option<&str>,
-    ) -> Result<(Result<Answer, Failure>, String), Error> {
+    ) -> Result<(Result<RawResponse, Failure>, String), Error> {
         let headers = self.headers(call, credentials, nonce)?;
         let signed = self.sign(call, &credentials.session, &headers)?;
         let mut request = self.transport.request(call.method.clone(), call.url.clone());

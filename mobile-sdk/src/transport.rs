@@ -47,13 +47,13 @@ impl Failure {
 }
 
 /// An answer, whatever its status. The body may be tokens, so it is cleared when dropped.
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: SecretBytes,
 }
 
-impl Answer {
+impl RawResponse {
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -138,7 +138,7 @@ impl Transport {
     }
 
     /// Sends it and reads the whole answer.
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<RawResponse, Failure> {
         let mut response = request.send().await.map_err(|error| classify(&error))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
@@ -150,14 +150,14 @@ impl Transport {
             }
             body.expose_mut().extend_from_slice(&chunk);
         }
-        let answer = Answer { status, headers, body };
+        let answer = RawResponse { status, headers, body };
         self.note_date(&answer);
         Ok(answer)
     }
 
     /// A phone whose clock is wrong must still make proofs that the servers take for fresh. The pinned channel makes
     /// `Date` trustworthy; certificates are checked against the phone's own clock.
-    fn note_date(&self, answer: &Answer) {
+    fn note_date(&self, answer: &RawResponse) {
         let date = answer.header("date").and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         if let Some(date) = date {
             let ahead = date.timestamp().saturating_sub(self.clock.unix());

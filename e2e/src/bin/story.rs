@@ -26,9 +26,9 @@ async fn main() -> ExitCode {
     let mut narrator = Narrator::new();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let told = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => tell(&mut narrator).await,
+        [] => narrate(&mut narrator).await,
         ["seed"] => seed::seed(&narrator).await,
-        ["load", load] => bear(&narrator, load).await,
+        ["load", load] => drive_load(&narrator, load).await,
         ["classify", effort] => classify(&narrator, effort).await,
         other => Err(anyhow::anyhow!(
             "there is no {other:?}: say nothing for the story, `seed`, or `load` or `classify` and how much"
@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
 }
 
 /// Prints one line of JSON.
-async fn bear(narrator: &Narrator, load: &str) -> Result<()> {
+async fn drive_load(narrator: &Narrator, load: &str) -> Result<()> {
     let load = serde_json::from_str(load).context("the load")?;
     narrator.line(&serde_json::to_string(&load::drive(&load).await?)?);
     Ok(())
@@ -57,7 +57,7 @@ async fn classify(narrator: &Narrator, effort: &str) -> Result<()> {
     Ok(())
 }
 
-async fn tell(narrator: &mut Narrator) -> Result<()> {
+async fn narrate(narrator: &mut Narrator) -> Result<()> {
     let stack = Stack::from_environment()?;
     narrator.line("");
     narrator.line("  REDOUBT   a defended transfer, end to end");

@@ -6,7 +6,7 @@
 use identity::Thumbprint;
 use identity::dpop::Nonces;
 use identity::dpop::{self, Expect, Verified};
-use identity::replay::{Outcome, ReplayMemory};
+use identity::replay::{Insertion, ReplayMemory};
 
 use crate::error::{Refusal, Why};
 
@@ -105,9 +105,9 @@ impl Proofs {
             Owner::Instance => format!("instance {}", proof.0.jkt.as_str()),
         };
         match self.seen.insert(owner, proof.0.replay_key(), proof.0.replay_until(), now) {
-            Outcome::Fresh => Ok(ProvenKey(proof.0.jkt)),
-            Outcome::Replayed => Err(Why::DpopReplayed),
-            Outcome::Full => Err(Why::ReplayMemoryFull),
+            Insertion::Fresh => Ok(ProvenKey(proof.0.jkt)),
+            Insertion::Replayed => Err(Why::DpopReplayed),
+            Insertion::Full => Err(Why::ReplayMemoryFull),
         }
     }
 }

@@ -53,7 +53,7 @@ pub enum PasswordError {
 
 /// What a verification found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Verification {
     /// The password is right.
     Match,
     /// The password is right, and the hash was made with other parameters: store a new one.
@@ -127,10 +127,10 @@ impl Hasher {
     }
 
     /// Checks a password against a stored hash, or against none, which is a mismatch; the work is the same.
-    pub fn verify(&self, password: &SecretString, phc: Option<&str>) -> Result<Outcome, PasswordError> {
+    pub fn verify(&self, password: &SecretString, phc: Option<&str>) -> Result<Verification, PasswordError> {
         refuse_long(password)?;
         let stored = phc.map(Stored::read).transpose()?;
-        let (current, mut outcome) = (self.current()?, Outcome::Mismatch);
+        let (current, mut outcome) = (self.current()?, Verification::Mismatch);
         for set in self.computations(stored.as_ref()) {
             let Some(Stored { hash, .. }) = stored.as_ref().filter(|stored| stored.params == set) else {
                 // The result is of no use; that it is computed is the point.
@@ -138,9 +138,9 @@ impl Hasher {
                 continue;
             };
             outcome = match self.argon2(set)?.verify_password(password.expose().as_bytes(), hash) {
-                Ok(()) if set == current => Outcome::Match,
-                Ok(()) => Outcome::MatchNeedsRehash,
-                Err(argon2::password_hash::Error::PasswordInvalid) => Outcome::Mismatch,
+                Ok(()) if set == current => Verification::Match,
+                Ok(()) => Verification::MatchNeedsRehash,
+                Err(argon2::password_hash::Error::PasswordInvalid) => Verification::Mismatch,
                 Err(_) => return Err(PasswordError::Hashing),
             };
         }
@@ -203,23 +203,23 @@ mod tests {
         let hasher = hasher(64, "pepper");
         let phc = hasher.hash(&password("correct horse")).unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert_eq!(hasher.verify(&password("correct horse"), Some(&phc)), Ok(Outcome::Match));
-        assert_eq!(hasher.verify(&password("correct horsf"), Some(&phc)), Ok(Outcome::Mismatch));
-        assert_eq!(hasher.verify(&password(""), Some(&phc)), Ok(Outcome::Mismatch));
+        assert_eq!(hasher.verify(&password("correct horse"), Some(&phc)), Ok(Verification::Match));
+        assert_eq!(hasher.verify(&password("correct horsf"), Some(&phc)), Ok(Verification::Mismatch));
+        assert_eq!(hasher.verify(&password(""), Some(&phc)), Ok(Verification::Mismatch));
     }
 
     #[test]
     fn changed_parameters_ask_for_a_new_hash() {
         let phc = hasher(64, "pepper").hash(&password("correct horse")).unwrap();
         let stronger = hasher(128, "pepper");
-        assert_eq!(stronger.verify(&password("correct horse"), Some(&phc)), Ok(Outcome::MatchNeedsRehash));
-        assert_eq!(stronger.verify(&password("wrong"), Some(&phc)), Ok(Outcome::Mismatch));
+        assert_eq!(stronger.verify(&password("correct horse"), Some(&phc)), Ok(Verification::MatchNeedsRehash));
+        assert_eq!(stronger.verify(&password("wrong"), Some(&phc)), Ok(Verification::Mismatch));
     }
 
     #[test]
     fn another_pepper_does_not_match() {
         let phc = hasher(64, "pepper").hash(&password("correct horse")).unwrap();
-        assert_eq!(hasher(64, "salt").verify(&password("correct horse"), Some(&phc)), Ok(Outcome::Mismatch));
+        assert_eq!(hasher(64, "salt").verify(&password("correct horse"), Some(&phc)), Ok(Verification::Mismatch));
     }
 
     #[test]
@@ -259,13 +259,15 @@ mod tests {
         let hasher = Hasher::new(now, &[before, long_before, now], pepper()).unwrap();
         let made = |by| Some(Hasher::new(by, &[], pepper()).unwrap().hash(&password("right")).unwrap());
         let cases = [
-            (None, Outcome::Mismatch),
-            (made(now), Outcome::Match),
-            (made(before), Outcome::MatchNeedsRehash),
-            (made(long_before), Outcome::MatchNeedsRehash),
+            (None, Verification::Mismatch),
+            (made(now), Verification::Match),
+            (made(before), Verification::MatchNeedsRehash),
+            (made(long_before), Verification::MatchNeedsRehash),
         ];
         for (phc, if_right) in cases {
-            for (typed, expected) in [("right", if_right), ("wrong", Outcome::Mismatch), ("", Outcome::Mismatch)] {
+            for (typed, expected) in
+                [("right", if_right), ("wrong", Verification::Mismatch), ("", Verification::Mismatch)]
+            {
                 assert_eq!(hasher.verify(&password(typed), phc.as_deref()), Ok(expected), "{phc:?} {typed}");
                 let computed = std::mem::take(&mut *hasher.computed.lock().unwrap());
                 assert_eq!(computed, [now, before, long_before], "{phc:?} {typed}");
@@ -279,8 +281,8 @@ mod tests {
         let old = hasher(32, "pepper").hash(&password("right")).unwrap();
         let hasher = hasher(64, "pepper");
         assert!(!hasher.is_in_use(&old) && !hasher.is_in_use("plain"));
-        assert_eq!(hasher.verify(&password("right"), Some(&old)), Ok(Outcome::MatchNeedsRehash));
-        assert_eq!(hasher.verify(&password("wrong"), Some(&old)), Ok(Outcome::Mismatch));
+        assert_eq!(hasher.verify(&password("right"), Some(&old)), Ok(Verification::MatchNeedsRehash));
+        assert_eq!(hasher.verify(&password("wrong"), Some(&old)), Ok(Verification::Mismatch));
     }
 
     #[test]

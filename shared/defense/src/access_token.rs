@@ -10,7 +10,7 @@ use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect, VerifiedTokens};
 use identity::dpop::Nonces;
-use identity::replay::{Outcome, ReplayMemory};
+use identity::replay::{Insertion, ReplayMemory};
 use identity::{TokenError, dpop};
 
 use runtime::Problem;
@@ -96,9 +96,9 @@ impl AccessTokenLayer {
             return Err(Decision::Challenge { reason, problem: Box::new(problem) });
         }
         match self.seen.insert(verified.jkt.as_str(), verified.replay_key(), verified.replay_until(), request.now) {
-            Outcome::Fresh => Ok(()),
-            Outcome::Replayed => Err(Decision::refuse("dpop_replayed")),
-            Outcome::Full => Err(Decision::unavailable("replay_memory_full")),
+            Insertion::Fresh => Ok(()),
+            Insertion::Replayed => Err(Decision::refuse("dpop_replayed")),
+            Insertion::Full => Err(Decision::unavailable("replay_memory_full")),
         }
     }
 }

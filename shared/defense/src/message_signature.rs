@@ -4,7 +4,7 @@
 
 use futures_util::future::LocalBoxFuture;
 use identity::message_signature::{self, RequestParts};
-use identity::replay::{Outcome, ReplayMemory};
+use identity::replay::{Insertion, ReplayMemory};
 
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
@@ -46,9 +46,9 @@ impl MessageSignatureLayer {
             return Err(Decision::refuse("created_before_start"));
         }
         match self.seen.insert(attested.cnf.jkt.as_str(), parsed.replay_key(), parsed.replay_until(), request.now) {
-            Outcome::Fresh => {}
-            Outcome::Replayed => return Err(Decision::refuse("signature_replayed")),
-            Outcome::Full => return Err(Decision::unavailable("replay_memory_full")),
+            Insertion::Fresh => {}
+            Insertion::Replayed => return Err(Decision::refuse("signature_replayed")),
+            Insertion::Full => return Err(Decision::unavailable("replay_memory_full")),
         }
         facts.signed = true;
         Ok(())

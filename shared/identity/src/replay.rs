@@ -1,7 +1,7 @@
 //! What was used once: proofs, signatures, webhooks.
 //!
 //! Invariants:
-//! - of any number of concurrent inserts of one key exactly one is [`Outcome::Fresh`];
+//! - of any number of concurrent inserts of one key exactly one is [`Insertion::Fresh`];
 //! - memory is bounded: when it is full of things that have not expired, new ones are refused, never the old forgotten.
 //!   A flood therefore costs availability for a minute and never a replay;
 //! - no owner (a device key, a session) takes more than a share of it, so one that floods shuts itself out and nobody else;
@@ -21,7 +21,7 @@ const PARTS: usize = 16;
 
 /// What an insert found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Insertion {
     /// The first time: go on.
     Fresh,
     /// It was used before: refuse.
@@ -54,14 +54,14 @@ impl ReplayMemory {
     }
 
     /// Notes `key` of `owner` as used until `expires` (inclusive). Call it last, when everything else holds.
-    pub fn insert(&self, owner: impl AsRef<[u8]>, key: impl AsRef<[u8]>, expires: i64, now: i64) -> Outcome {
+    pub fn insert(&self, owner: impl AsRef<[u8]>, key: impl AsRef<[u8]>, expires: i64, now: i64) -> Insertion {
         let key = hash::sha256(key.as_ref());
         // Default: never, a hash has 32 bytes.
         let owner = hash::sha256(owner.as_ref()).first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
         // Default: likewise.
         let index = key.first().map_or(0, |byte| usize::from(*byte) % SHARDS);
         let Some(shard) = self.shards.get(index) else {
-            return Outcome::Full;
+            return Insertion::Full;
         };
         // A panic elsewhere cannot leave a shard half-changed in a way that forgets: keep using it.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,19 +80,19 @@ impl ReplayMemory {
 }
 
 impl Shard {
-    fn insert(&mut self, owner: u64, key: [u8; 32], (expires, now): (i64, i64), capacity: usize) -> Outcome {
+    fn insert(&mut self, owner: u64, key: [u8; 32], (expires, now): (i64, i64), capacity: usize) -> Insertion {
         self.forget_before(now);
         if expires < self.horizon || self.used.contains(&key) {
-            return Outcome::Replayed;
+            return Insertion::Replayed;
         }
         let share = capacity.div_ceil(PARTS);
         if self.used.len() >= capacity || self.by_owner.get(&owner).is_some_and(|count| *count >= share) {
-            return Outcome::Full;
+            return Insertion::Full;
         }
         self.used.insert(key);
         *self.by_owner.entry(owner).or_default() += 1;
         self.by_expiry.push(Reverse((expires, key, owner)));
-        Outcome::Fresh
+        Insertion::Fresh
     }
 
     fn forget_before(&mut self, now: i64) {
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn the_second_use_is_replayed() {
         let memory = ReplayMemory::new(100);
-        assert_eq!(memory.insert("o", "a", NOW + 60, NOW), Outcome::Fresh);
-        assert_eq!(memory.insert("o", "a", NOW + 60, NOW + 60), Outcome::Replayed);
-        assert_eq!(memory.insert("o", [7; 32], NOW + 60, NOW), Outcome::Fresh);
+        assert_eq!(memory.insert("o", "a", NOW + 60, NOW), Insertion::Fresh);
+        assert_eq!(memory.insert("o", "a", NOW + 60, NOW + 60), Insertion::Replayed);
+        assert_eq!(memory.insert("o", [7; 32], NOW + 60, NOW), Insertion::Fresh);
     }
 
     #[test]
@@ -148,17 +148,18 @@ mod tests {
             memory.insert(index.to_string(), format!("new-{index}"), NOW + 200, NOW + 61);
         }
         assert!(memory.len() <= SHARDS);
-        assert_eq!(memory.insert("o", "old-0", NOW + 60, NOW + 61), Outcome::Replayed);
+        assert_eq!(memory.insert("o", "old-0", NOW + 60, NOW + 61), Insertion::Replayed);
     }
 
     #[test]
     fn a_full_memory_refuses_new_keys_and_still_knows_the_old() {
         let memory = ReplayMemory::new(1);
-        let fresh =
-            (0..1000).filter(|n| memory.insert(n.to_string(), n.to_string(), NOW + 60, NOW) == Outcome::Fresh).count();
+        let fresh = (0..1000)
+            .filter(|n| memory.insert(n.to_string(), n.to_string(), NOW + 60, NOW) == Insertion::Fresh)
+            .count();
         assert_eq!(fresh, SHARDS);
         let replayed = (0..1000)
-            .filter(|n| memory.insert(n.to_string(), n.to_string(), NOW + 60, NOW) == Outcome::Replayed)
+            .filter(|n| memory.insert(n.to_string(), n.to_string(), NOW + 60, NOW) == Insertion::Replayed)
             .count();
         assert_eq!(replayed, SHARDS);
         assert_eq!(memory.len(), SHARDS);
@@ -168,11 +169,13 @@ mod tests {
     fn one_owner_who_floods_shuts_out_nobody_else_and_may_come_back() {
         let memory = ReplayMemory::new(64 * 160);
         let flood = |now| {
-            (0..5_000).filter(|n| memory.insert("flood", format!("{now}-{n}"), now + 60, now) == Outcome::Fresh).count()
+            (0..5_000)
+                .filter(|n| memory.insert("flood", format!("{now}-{n}"), now + 60, now) == Insertion::Fresh)
+                .count()
         };
         assert!((600..=640).contains(&flood(NOW)), "a sixteenth of the memory");
         for n in 0..1_000 {
-            assert_eq!(memory.insert(format!("owner-{n}"), format!("honest-{n}"), NOW + 60, NOW), Outcome::Fresh);
+            assert_eq!(memory.insert(format!("owner-{n}"), format!("honest-{n}"), NOW + 60, NOW), Insertion::Fresh);
         }
         assert!((600..=640).contains(&flood(NOW + 61)), "what has expired counts no more");
     }
@@ -180,10 +183,10 @@ mod tests {
     #[test]
     fn a_clock_read_before_a_cleanup_cannot_bring_a_key_back() {
         let memory = ReplayMemory::new(1000);
-        assert_eq!(memory.insert("o", "a", NOW, NOW), Outcome::Fresh);
+        assert_eq!(memory.insert("o", "a", NOW, NOW), Insertion::Fresh);
         // Another thread, one second later, cleans the same shard up.
         memory.insert("o", "a", NOW + 61, NOW + 1);
-        assert_eq!(memory.insert("o", "a", NOW, NOW), Outcome::Replayed);
+        assert_eq!(memory.insert("o", "a", NOW, NOW), Insertion::Replayed);
     }
 
     #[test]
@@ -195,7 +198,7 @@ mod tests {
                 for _ in 0..64 {
                     scope.spawn(|| {
                         barrier.wait();
-                        if memory.insert("o", format!("proof-{round}"), NOW + 60, NOW) == Outcome::Fresh {
+                        if memory.insert("o", format!("proof-{round}"), NOW + 60, NOW) == Insertion::Fresh {
                             fresh.fetch_add(1, Ordering::Relaxed);
                         }
                     });

@@ -90,12 +90,12 @@ pub async fn ready(pool: &Pool, version: &str) -> Result<(), StorageError> {
 }
 
 type Harness = AsyncMigrationHarness<Connection>;
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+type MigrationResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// diesel's migration machinery is synchronous; it blocks a thread that may block. The lock ends with the connection.
 async fn with_harness(
     url: &SecretString,
-    work: impl FnOnce(&mut Harness, &Heard) -> Outcome<usize> + Send + 'static,
+    work: impl FnOnce(&mut Harness, &Heard) -> MigrationResult<usize> + Send + 'static,
 ) -> Result<(usize, Connection), StorageError> {
     // A migration may take as long as it needs.
     let opening = Connection::open(url.expose(), None).await;
@@ -114,7 +114,7 @@ async fn with_harness(
 }
 
 /// Runs `step` again while all that is wrong is a lock that was not free. Blocks.
-fn patiently<T>(heard: &Heard, mut step: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+fn patiently<T>(heard: &Heard, mut step: impl FnMut() -> MigrationResult<T>) -> MigrationResult<T> {
     for pause in PAUSES.build() {
         match step() {
             Err(error) if heard.last_code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::SecretString;
-use crypto::password::{Hasher, Outcome, PasswordError};
+use crypto::password::{Hasher, PasswordError, Verification};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// No turn came up in time.
@@ -70,9 +70,9 @@ impl Turn {
                 );
             }
             match hasher.verify(password, stored.as_deref()) {
-                Ok(Outcome::Match) => Ok(Some(Right { rehashed: None })),
-                Ok(Outcome::MatchNeedsRehash) => Ok(Some(Right { rehashed: Some(hasher.hash(password)?) })),
-                Ok(Outcome::Mismatch) | Err(PasswordError::TooLong) => Ok(None),
+                Ok(Verification::Match) => Ok(Some(Right { rehashed: None })),
+                Ok(Verification::MatchNeedsRehash) => Ok(Some(Right { rehashed: Some(hasher.hash(password)?) })),
+                Ok(Verification::Mismatch) | Err(PasswordError::TooLong) => Ok(None),
                 Err(error) => Err(error),
             }
         })

@@ -34,7 +34,7 @@ pub async fn exchange(
     let sold = input::positive(&request.amount)?;
     let fingerprint = fingerprint(request, sold);
     // A repetition needs no rate, and today's would be another one.
-    if let Some(result) = known(state, subject, key, fingerprint).await? {
+    if let Some(result) = find_decided(state, subject, key, fingerprint).await? {
         return Ok(Once { result, replayed: true });
     }
     let judged = judge(state, subject, request.to_account.into(), sold).await?;
@@ -42,21 +42,21 @@ pub async fn exchange(
     match judged {
         Ok(deal) if !receipt.replayed => Ok(Once { result: shown(&deal, receipt.posted), replayed: false }),
         // The other one was faster, at the rate that it was given.
-        _ => match known(state, subject, key, fingerprint).await? {
+        _ => match find_decided(state, subject, key, fingerprint).await? {
             Some(result) => Ok(Once { result, replayed: true }),
             None => Err(Unanswered::Unknown.into()),
         },
     }
 }
 
-async fn known(
+async fn find_decided(
     state: &State,
     subject: &Subject,
     key: &IdempotencyKey,
     fingerprint: Fingerprint,
 ) -> Result<Option<Exchange>, Error> {
     let known = storage::subject_transaction(&state.pool, "exchanges.known", subject.as_str(), async |db| {
-        store::known(db, subject, key).await
+        store::find_decided(db, subject, key).await
     });
     match known.await? {
         None => Ok(None),

@@ -44,7 +44,11 @@ struct Row {
 }
 
 /// What became of an exchange under this key, if there was one.
-pub(super) async fn known(db: &mut Connection, owner: &Subject, key: &IdempotencyKey) -> Result<Option<Known>, Error> {
+pub(super) async fn find_decided(
+    db: &mut Connection,
+    owner: &Subject,
+    key: &IdempotencyKey,
+) -> Result<Option<Known>, Error> {
     let outcome: Option<OutcomeRow> = idempotency::table
         .find((owner, Kind::Exchange.operation(), key))
         .select((idempotency::fingerprint, idempotency::transfer_id, idempotency::rejection, idempotency::rejected_leg))

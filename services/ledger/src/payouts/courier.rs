@@ -67,7 +67,7 @@ impl Job for Submissions {
     }
 
     async fn meanwhile(&self, watch: &mut Watch) -> Result<(), Error> {
-        watch.look(&self.state, &self.settings, self.now()?).await;
+        watch.check(&self.state, &self.settings, self.now()?).await;
         Ok(())
     }
 }
@@ -114,7 +114,7 @@ impl Submissions {
             OrderOutcome::Returned => PayoutOutcome::Returned,
         };
         runtime::audit!("payout", outcome = "asked", standing = ?outcome, payout = %payout.id);
-        events::take(&self.state, &payout.provider, payout.id, end, Word::Status).await?;
+        events::apply(&self.state, &payout.provider, payout.id, end, Word::Status).await?;
         Ok(true)
     }
 

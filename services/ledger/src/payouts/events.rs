@@ -22,8 +22,8 @@ const OWNER: &str = "house";
 /// Settling, paying late and returning are the longest way; a word that raced with another one starts again.
 const MAX_STEPS: usize = 8;
 
-/// Takes the word of `provider` on a payout. It is replayed if the books had said the same before.
-pub async fn take(
+/// Applies the word of `provider` on a payout. It is replayed if the books had said the same before.
+pub async fn apply(
     state: &State,
     provider: &str,
     payout: PayoutId,

@@ -51,6 +51,6 @@ pub async fn post_event(
 ) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
     let Once { result, replayed } =
-        events::take(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
+        events::apply(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

@@ -33,7 +33,7 @@ pub struct Watch {
 
 impl Watch {
     /// Looks, if it is time to.
-    pub(super) async fn look(&mut self, state: &State, settings: &config::Payouts, now: DateTime<Utc>) {
+    pub(super) async fn check(&mut self, state: &State, settings: &config::Payouts, now: DateTime<Utc>) {
         let every = EVERY.min(TimeDelta::milliseconds(settings.alarm_after_ms.max(1).into()));
         if self.last.is_some_and(|last| now - last < every) {
             return;
@@ -41,7 +41,7 @@ impl Watch {
         self.last = Some(now);
         match find(state, settings, now).await {
             Ok((stuck, suspended)) => {
-                self.tell(&stuck);
+                self.report(&stuck);
                 for money in suspended {
                     let alarm = if money.lost { Alarm::PaidAfterReversal } else { Alarm::Suspense };
                     alarm::raise(alarm, money.id, &money.provider);
@@ -51,7 +51,7 @@ impl Watch {
         }
     }
 
-    fn tell(&mut self, stuck: &[Stuck]) {
+    fn report(&mut self, stuck: &[Stuck]) {
         // What was seen and is gone is set to nothing, once.
         let mut sums: BTreeMap<String, i64> = self.seen.keys().map(|currency| (currency.clone(), 0)).collect();
         for payout in stuck {

@@ -1,4 +1,4 @@
-//! Orders that need an account which somebody else holds. They wait here, by that account, and hold up nobody: whoever works them off waits
+//! Orders that need an account which somebody else holds. They wait here, by that account, and hold up nobody: whoever processes them waits
 //! for the account on a connection of its own, with no other lock in hand.
 //!
 //! What holds:
@@ -84,7 +84,7 @@ impl<T> Aside<T> {
         self.bell.notify_waiters();
     }
 
-    /// Nothing more comes, except from those who work off what is here.
+    /// Nothing more comes, except from those who process what is here.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.bell.notify_waiters();

@@ -1,4 +1,4 @@
-//! Orders, and what a set of them does to the accounts that were locked for it: which are repetitions, the verdict on each of the others, and
+//! Orders, and what a set of them does to the accounts that were locked for it: which are repetitions, the outcome of each of the others, and
 //! what is to be written. Pure; [`super::store`] does the reading before and the writing after.
 //!
 //! What holds: of the orders with one key exactly one is decided, ever; a repetition gets that outcome, and a key that
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::beside::Rows;
-use super::fold::{State, book};
-use super::model::{Actor, Broken, Command, Entry, Kind, Reason, Rejection, Verdict};
+use super::fold::{Accounts, book};
+use super::model::{Actor, Booked, Broken, Command, Entry, Kind, Outcome, Posted, Reason, Rejection};
 use crate::ids::{AccountId, IdempotencyKey, Owner, TransferId};
 
 /// What a key stands for. It has one outcome, for ever.
@@ -133,41 +133,22 @@ impl Posting<'_> {
     }
 }
 
-/// A posting as its sender learns of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Posted {
-    pub id: TransferId,
-    /// Its position in the ledger.
-    pub sequence: i64,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// What became of an order. It never changes again, but for a refusal to the house.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The money has moved.
-    Posted(Posted),
-    /// It has not and, under this key of a customer, never will.
-    Rejected(Rejection),
-}
-
 /// The answer to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum Answer<O = Outcome> {
     /// Decided by this order.
-    Decided(Outcome),
+    Decided(O),
     /// Decided before, under the same key.
-    Replayed(Outcome),
+    Replayed(O),
     /// The key was used for another request.
     KeyReused,
 }
 
 /// What became of an order in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Fate<O = Outcome> {
     /// It has its answer.
-    Answered(Answer),
+    Answered(Answer<O>),
     /// Nothing: somebody else holds this account.
     Waits(AccountId),
 }
@@ -199,24 +180,15 @@ pub struct Plan<'a> {
     pub rejections: Vec<(&'a Order, Rejection)>,
     /// What goes with the postings.
     pub beside: Rows,
-    replies: Vec<Reply>,
+    fates: Vec<Fate<Unnumbered>>,
 }
 
-/// An answer that lacks nothing but the number.
+/// An outcome that may lack its number.
 #[derive(Debug, Clone, Copy)]
-enum Reply {
-    Decided(Decision),
-    Replayed(Decision),
-    KeyReused,
-    /// Not decided: this account is held.
-    Waits(AccountId),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Decision {
+enum Unnumbered {
     /// `place` counts the postings of the batch, from 1.
     Posted { id: TransferId, place: i64 },
-    /// Nothing that needs a number.
+    /// It lacks none.
     Known(Outcome),
 }
 
@@ -225,30 +197,31 @@ impl<'a> Plan<'a> {
     /// not decided (and a key that was used before needs none); `ids` makes ids.
     pub fn make(
         orders: &'a [Order],
-        state: &mut State,
+        state: &mut Accounts,
         recorded: &HashMap<Intent, Recorded>,
         held: &HashSet<AccountId>,
         mut ids: impl FnMut() -> TransferId,
     ) -> Result<Self, Broken> {
-        let mut plan = Self { replies: Vec::with_capacity(orders.len()), ..Self::default() };
-        let mut first: HashMap<Intent, (Fingerprint, Decision)> = HashMap::with_capacity(orders.len());
+        let mut plan = Self { fates: Vec::with_capacity(orders.len()), ..Self::default() };
+        let mut first: HashMap<Intent, (Fingerprint, Unnumbered)> = HashMap::with_capacity(orders.len());
         for order in orders {
             let intent = order.intent();
-            let before = recorded.get(&intent).map(|known| (known.fingerprint, Decision::Known(known.outcome)));
-            let reply = if let Some((fingerprint, decision)) = before.or_else(|| first.get(&intent).copied()) {
-                if fingerprint == order.fingerprint { Reply::Replayed(decision) } else { Reply::KeyReused }
+            let before = recorded.get(&intent).map(|known| (known.fingerprint, Unnumbered::Known(known.outcome)));
+            let fate = if let Some((fingerprint, outcome)) = before.or_else(|| first.get(&intent).copied()) {
+                let same = fingerprint == order.fingerprint;
+                Fate::Answered(if same { Answer::Replayed(outcome) } else { Answer::KeyReused })
             } else if let Some(account) = held_by_others(order, held) {
-                Reply::Waits(account)
+                Fate::Waits(account)
             } else {
-                let decision = plan.decide(order, state, &mut ids)?;
-                let refused = matches!(decision, Decision::Known(_));
+                let outcome = plan.decide(order, state, &mut ids)?;
+                let refused = matches!(outcome, Unnumbered::Known(_));
                 // A refusal to the house is not kept: the next order with this key is judged by itself.
                 if !refused || order.command.actor != Actor::House {
-                    first.insert(intent, (order.fingerprint, decision));
+                    first.insert(intent, (order.fingerprint, outcome));
                 }
-                Reply::Decided(decision)
+                Fate::Answered(Answer::Decided(outcome))
             };
-            plan.replies.push(reply);
+            plan.fates.push(fate);
         }
         Ok(plan)
     }
@@ -257,43 +230,49 @@ impl<'a> Plan<'a> {
     fn decide(
         &mut self,
         order: &'a Order,
-        state: &mut State,
+        state: &mut Accounts,
         ids: &mut impl FnMut() -> TransferId,
-    ) -> Result<Decision, Broken> {
-        match verdict(state, order)? {
-            (Verdict::Rejected(rejection), _) => {
+    ) -> Result<Unnumbered, Broken> {
+        let outcome = match order.extra {
+            Extra::Refused(rejection) => Outcome::Rejected(rejection),
+            _ => book(state, &order.command)?,
+        };
+        match outcome {
+            Outcome::Rejected(rejection) => {
                 if order.command.actor != Actor::House {
                     self.rejections.push((order, rejection));
                 }
-                Ok(Decision::Known(Outcome::Rejected(rejection)))
+                Ok(Unnumbered::Known(Outcome::Rejected(rejection)))
             }
-            (Verdict::Posted(entries), suspended) => {
+            Outcome::Posted(Booked { entries, suspended }) => {
                 let id = ids();
                 let posting = Posting { order, id, entries, suspended };
                 posting.add_rows(&mut self.beside)?;
                 self.postings.push(posting);
                 let place = i64::try_from(self.postings.len()).map_err(|_| Broken("no number is left"))?;
-                Ok(Decision::Posted { id, place })
+                Ok(Unnumbered::Posted { id, place })
             }
         }
     }
 
     /// What becomes of the orders, in their order, once the postings are numbered so and committed. Without postings there is no number.
     pub fn fates(&self, numbered: Option<Numbered>) -> Result<Vec<Fate>, Broken> {
-        let fate = |reply: &Reply| {
-            Ok(match reply {
-                Reply::Decided(decision) => Fate::Answered(Answer::Decided(decision.outcome(numbered)?)),
-                Reply::Replayed(decision) => Fate::Answered(Answer::Replayed(decision.outcome(numbered)?)),
-                Reply::KeyReused => Fate::Answered(Answer::KeyReused),
-                Reply::Waits(account) => Fate::Waits(*account),
+        let number = |fate: &Fate<Unnumbered>| {
+            Ok(match fate {
+                Fate::Answered(Answer::Decided(outcome)) => Fate::Answered(Answer::Decided(outcome.number(numbered)?)),
+                Fate::Answered(Answer::Replayed(outcome)) => {
+                    Fate::Answered(Answer::Replayed(outcome.number(numbered)?))
+                }
+                Fate::Answered(Answer::KeyReused) => Fate::Answered(Answer::KeyReused),
+                Fate::Waits(account) => Fate::Waits(*account),
             })
         };
-        self.replies.iter().map(fate).collect()
+        self.fates.iter().map(number).collect()
     }
 }
 
-impl Decision {
-    fn outcome(self, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
+impl Unnumbered {
+    fn number(self, numbered: Option<Numbered>) -> Result<Outcome, Broken> {
         match self {
             Self::Known(outcome) => Ok(outcome),
             Self::Posted { id, place } => {
@@ -311,14 +290,6 @@ fn held_by_others(order: &Order, held: &HashSet<AccountId>) -> Option<AccountId>
         return None;
     }
     order.command.accounts().find(|account| held.contains(account))
-}
-
-/// The verdict, and why the money went to suspense, if it did.
-fn verdict(state: &mut State, order: &Order) -> Result<(Verdict, Option<Reason>), Broken> {
-    match order.extra {
-        Extra::Refused(rejection) => Ok((Verdict::Rejected(rejection), None)),
-        _ => book(state, &order.command),
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn order(key: &str, minor: i64) -> Order {
 const NUMBERED: Numbered = Numbered { base: 7, at: DateTime::UNIX_EPOCH };
 
 fn plan<'a>(orders: &'a [Order], recorded: &HashMap<Intent, Recorded>, held: &[u128]) -> Plan<'a> {
-    let mut state = State::new([account(1, 100), account(2, 0)]);
+    let mut state = Accounts::new([account(1, 100), account(2, 0)]);
     let mut next = 100;
     let held = held.iter().map(|number| account_id(*number)).collect();
     Plan::make(orders, &mut state, recorded, &held, || {

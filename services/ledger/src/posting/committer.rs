@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span};
 
 use super::aside::Aside;
-use super::batch::{Answer, Fate, Order, Outcome, Posted};
-use super::model::Unanswered;
+use super::batch::{Answer, Fate, Order};
+use super::model::{Outcome, Posted, Unanswered};
 use super::store::{self, Failure};
 use crate::error::Error;
 use crate::ids::AccountId;
@@ -99,19 +99,27 @@ struct Sender {
     deadline: Instant,
 }
 
+impl Sender {
+    fn answer(self, answer: Result<Answer, Unanswered>) {
+        if self.reply.send(answer).is_err() {
+            tracing::debug!("a sender has hung up; it learns the outcome when it asks again");
+        }
+    }
+}
+
 impl Committer {
     /// A committer, and the work behind it, which somebody has to run. `pool` is the poster's.
     pub fn new(pool: Pool, clock: Arc<dyn Clock>, sizes: Sizes) -> (Self, Work) {
         let (queue, waiting) = mpsc::channel(sizes.queue.max(1));
-        let desk = Desk {
+        let shared = Shared {
             waiting: Mutex::new(waiting),
             aside: Aside::new(sizes.queue.max(1)),
             pool,
             clock,
             batch: sizes.batch.max(1),
         };
-        let desk = Arc::new(desk);
-        (Self { queue }, Work { desk, lanes: sizes.lanes.max(1) })
+        let shared = Arc::new(shared);
+        (Self { queue }, Work { shared, lanes: sizes.lanes.max(1) })
     }
 
     /// Hands an order over and waits for its outcome.
@@ -120,7 +128,7 @@ impl Committer {
         let deadline = Instant::now() + PATIENCE;
         let job = Job { order, sender: Sender { reply, span: Span::current(), deadline } };
         let answer = match self.queue.try_send(job) {
-            Ok(()) => hear(answer, deadline + store::LIMIT.work + store::LIMIT.commit + GRACE).await,
+            Ok(()) => wait_for(answer, deadline + store::LIMIT.work + store::LIMIT.commit + GRACE).await,
             Err(_) => Err(Unanswered::Busy),
         };
         ORDERS.add(1, &[KeyValue::new("outcome", outcome(&answer))]);
@@ -129,7 +137,7 @@ impl Committer {
 }
 
 /// The answer, or that there is none.
-async fn hear(answer: oneshot::Receiver<Result<Answer, Unanswered>>, until: Instant) -> Result<Answer, Unanswered> {
+async fn wait_for(answer: oneshot::Receiver<Result<Answer, Unanswered>>, until: Instant) -> Result<Answer, Unanswered> {
     // A reply that was dropped is a lane that has died with the order in its hands.
     timeout_at(until, answer)
         .await
@@ -144,7 +152,7 @@ async fn hear(answer: oneshot::Receiver<Result<Answer, Unanswered>>, until: Inst
 
 /// The tasks behind a [`Committer`].
 pub struct Work {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     lanes: usize,
 }
 
@@ -153,18 +161,18 @@ impl Work {
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let (mut lanes, mut side_lanes) = (JoinSet::new(), JoinSet::new());
         for _ in 0..self.lanes {
-            let (desk, shutdown) = (Arc::clone(&self.desk), shutdown.clone());
-            lanes.spawn(async move { desk.lane(&shutdown).await });
+            let (shared, shutdown) = (Arc::clone(&self.shared), shutdown.clone());
+            lanes.spawn(async move { shared.lane(&shutdown).await });
         }
         for _ in 0..SIDE_LANES {
-            let desk = Arc::clone(&self.desk);
-            side_lanes.spawn(async move { desk.side_lane().await });
+            let shared = Arc::clone(&self.shared);
+            side_lanes.spawn(async move { shared.side_lane().await });
         }
         while let Some(ended) = lanes.join_next().await {
             ended?;
         }
         // Nothing more is set aside but by the side lanes themselves.
-        self.desk.aside.close();
+        self.shared.aside.close();
         while let Some(ended) = side_lanes.join_next().await {
             ended?;
         }
@@ -172,7 +180,8 @@ impl Work {
     }
 }
 
-struct Desk {
+/// What the lanes share.
+struct Shared {
     waiting: Mutex<mpsc::Receiver<Job>>,
     aside: Aside<Job>,
     pool: Pool,
@@ -180,27 +189,27 @@ struct Desk {
     batch: usize,
 }
 
-impl Desk {
+impl Shared {
     async fn lane(&self, shutdown: &Shutdown) {
         loop {
-            let jobs = self.take(shutdown).await;
+            let jobs = self.next_jobs(shutdown).await;
             if jobs.is_empty() {
                 return;
             }
-            self.work_off(jobs, None).await;
+            self.process(jobs, None).await;
         }
     }
 
     /// Waits for accounts that others hold, one after the other, each with all the orders that need it.
     async fn side_lane(&self) {
         while let Some((account, jobs)) = self.aside.next(self.batch).await {
-            self.work_off(jobs, Some(account)).await;
+            self.process(jobs, Some(account)).await;
             self.aside.done(account);
         }
     }
 
     /// What is waiting now, or the first that comes. Empty once the process goes down and nothing is left.
-    async fn take(&self, shutdown: &Shutdown) -> Vec<Job> {
+    async fn next_jobs(&self, shutdown: &Shutdown) -> Vec<Job> {
         let mut jobs = Vec::new();
         let mut waiting = self.waiting.lock().await;
         tokio::select! {
@@ -214,7 +223,7 @@ impl Desk {
         jobs
     }
 
-    async fn work_off(&self, jobs: Vec<Job>, awaited: Option<AccountId>) {
+    async fn process(&self, jobs: Vec<Job>, awaited: Option<AccountId>) {
         let mut batches = vec![jobs];
         while let Some(jobs) = batches.pop() {
             let mut jobs = in_time(jobs);
@@ -264,7 +273,7 @@ impl Desk {
                 BATCH.record(fates.len() as u64, &[]);
                 for (job, fate) in whole.zip(fates) {
                     match fate {
-                        Fate::Answered(answer) => tell(job.sender.reply, Ok(answer)),
+                        Fate::Answered(answer) => job.sender.answer(Ok(answer)),
                         Fate::Waits(account) => self.set_aside(account, job),
                     }
                 }
@@ -280,7 +289,7 @@ impl Desk {
     fn set_aside(&self, account: AccountId, job: Job) {
         SET_ASIDE.add(1, &[]);
         if let Err(job) = self.aside.add(account, job) {
-            tell(job.sender.reply, Err(Unanswered::Busy));
+            job.sender.answer(Err(Unanswered::Busy));
         }
     }
 }
@@ -309,15 +318,9 @@ fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {
     }
 }
 
-fn tell(reply: oneshot::Sender<Result<Answer, Unanswered>>, answer: Result<Answer, Unanswered>) {
-    if reply.send(answer).is_err() {
-        tracing::debug!("a sender has hung up; it learns the outcome when it asks again");
-    }
-}
-
 fn refuse(jobs: Vec<Job>, why: Unanswered) {
     for job in jobs {
-        tell(job.sender.reply, Err(why));
+        job.sender.answer(Err(why));
     }
 }
 

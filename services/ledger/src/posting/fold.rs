@@ -1,4 +1,4 @@
-//! The rules of the ledger: a pure function from a state and a command to the next state and a verdict.
+//! The rules of the ledger: a pure function from a state and a command to the next state and an outcome.
 //!
 //! What holds after every command:
 //! - the entries of a posting sum to zero in each currency;
@@ -14,7 +14,9 @@ use std::collections::HashMap;
 
 use money::{Currency, Money};
 
-use super::model::{Account, Actor, Broken, Command, Entry, Leg, Purpose, Reason, Rejection, Verdict, system_account};
+use super::model::{
+    Account, Actor, Booked, Broken, Command, Entry, Leg, Outcome, Purpose, Reason, Rejection, system_account,
+};
 use crate::ids::AccountId;
 
 /// Most legs of one command. An exchange has four.
@@ -22,11 +24,11 @@ pub const MAX_LEGS: usize = 16;
 
 /// The accounts that a batch has locked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct State {
+pub struct Accounts {
     accounts: HashMap<AccountId, Account>,
 }
 
-impl State {
+impl Accounts {
     /// A state of these accounts.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
         Self { accounts: accounts.into_iter().map(|account| (account.id, account)).collect() }
@@ -63,20 +65,27 @@ impl Command {
 }
 
 /// Applies an order as it is meant: money that has arrived and cannot be credited where it was meant to go is credited to the suspense account of its
-/// currency, and the second part says why.
+/// currency, and what was booked says why.
 ///
 /// A suspense account is nobody's, so who names it names no account.
-pub fn book(state: &mut State, command: &Command) -> Result<(Verdict, Option<Reason>), Broken> {
-    let Some(instead) = command.suspended() else { return Ok((apply(state, command)?, None)) };
+pub fn book(state: &mut Accounts, command: &Command) -> Result<Outcome<Booked>, Broken> {
+    let Some(instead) = command.suspended() else { return Ok(booked(apply(state, command)?, None)) };
     let reason = if instead == *command {
         Reason::NotFound
     } else {
         match apply(state, command)? {
-            Verdict::Rejected(rejection) if concerns_payee(rejection, command) => rejection.reason,
-            verdict => return Ok((verdict, None)),
+            Outcome::Rejected(rejection) if concerns_payee(rejection, command) => rejection.reason,
+            outcome => return Ok(booked(outcome, None)),
         }
     };
-    Ok((apply(state, &instead)?, Some(reason)))
+    Ok(booked(apply(state, &instead)?, Some(reason)))
+}
+
+fn booked(outcome: Outcome<Vec<Entry>>, suspended: Option<Reason>) -> Outcome<Booked> {
+    match outcome {
+        Outcome::Posted(entries) => Outcome::Posted(Booked { entries, suspended }),
+        Outcome::Rejected(rejection) => Outcome::Rejected(rejection),
+    }
 }
 
 /// True when another payee could have been credited.
@@ -92,23 +101,23 @@ fn concerns_payee(Rejection { reason, leg }: Rejection, command: &Command) -> bo
 }
 
 /// Applies a command: all of it, or nothing and the reason. After a fault the state is worth nothing.
-pub fn apply(state: &mut State, command: &Command) -> Result<Verdict, Broken> {
+pub fn apply(state: &mut Accounts, command: &Command) -> Result<Outcome<Vec<Entry>>, Broken> {
     match decide(state, command) {
-        Err(rejection) => Ok(Verdict::Rejected(rejection)),
+        Err(rejection) => Ok(Outcome::Rejected(rejection)),
         Ok(entries) => {
             for entry in &entries {
                 let account = state.accounts.get_mut(&entry.account).ok_or(Broken("an entry of no account"))?;
                 account.balance = entry.balance;
                 account.version = entry.version;
             }
-            Ok(Verdict::Posted(entries))
+            Ok(Outcome::Posted(entries))
         }
     }
 }
 
 /// What a command asks is looked at in this order: form, whose, where, how much. Only who may touch an account learns
 /// anything about it.
-fn decide(state: &State, command: &Command) -> Result<Vec<Entry>, Rejection> {
+fn decide(state: &Accounts, command: &Command) -> Result<Vec<Entry>, Rejection> {
     check_form(&command.legs)?;
     let mut legs = Vec::with_capacity(command.legs.len());
     for (index, leg) in (0_i16..).zip(&command.legs) {
@@ -204,8 +213,8 @@ mod tests {
             version: 0,
             closed: false,
         };
-        // Filed under another id than its own, as no `State::new` does it.
-        let mut state = State {
+        // Filed under another id than its own, as no `Accounts::new` does it.
+        let mut state = Accounts {
             accounts: [
                 (from, account(from, Purpose::Settlement)),
                 (to, account(Uuid::nil().into(), Purpose::Settlement)),
@@ -214,7 +223,7 @@ mod tests {
         };
         let command =
             Command::between(Kind::PayoutSettlement, Actor::House, from, to, Money::new(5, Currency::EUR)).unwrap();
-        let verdict = apply(&mut state, &command);
-        assert_eq!(verdict, Err(Broken("an entry of no account")), "and the books say {state:?}");
+        let outcome = apply(&mut state, &command);
+        assert_eq!(outcome, Err(Broken("an entry of no account")), "and the books say {state:?}");
     }
 }

@@ -6,8 +6,10 @@ use money::{Currency, Money};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::fold::{State, apply, book};
-use super::model::{Account, Actor, Command, Entry, Kind, Leg, Purpose, Reason, Rejection, Verdict, system_account};
+use super::fold::{Accounts, apply, book};
+use super::model::{
+    Account, Actor, Booked, Command, Entry, Kind, Leg, Outcome, Purpose, Reason, Rejection, system_account,
+};
 use crate::ids::{AccountId, Subject};
 use Currency::{EUR, USD};
 
@@ -40,7 +42,7 @@ fn house(purpose: Purpose, currency: Currency) -> Account {
 }
 
 /// Alice has 1 (EUR 100.00) and 2 (USD 0), Bob has 3 (EUR 0) and 4 (EUR 5.00, closed).
-fn state() -> State {
+fn state() -> Accounts {
     let mut accounts = vec![
         customer(1, "alice", EUR, 10_000),
         customer(2, "alice", USD, 0),
@@ -53,7 +55,7 @@ fn state() -> State {
                 .map(|purpose| house(purpose, currency)),
         );
     }
-    State::new(accounts)
+    Accounts::new(accounts)
 }
 
 fn alice() -> Actor {
@@ -68,8 +70,8 @@ fn reason(command: &Command) -> Option<(Reason, i16)> {
     let mut state = state();
     let before = state.clone();
     match apply(&mut state, command).unwrap() {
-        Verdict::Posted(_) => None,
-        Verdict::Rejected(Rejection { reason, leg }) => {
+        Outcome::Posted(_) => None,
+        Outcome::Rejected(Rejection { reason, leg }) => {
             assert_eq!(state, before, "a rejected command changed something");
             Some((reason, leg))
         }
@@ -79,14 +81,14 @@ fn reason(command: &Command) -> Option<(Reason, i16)> {
 #[test]
 fn a_transfer_moves_money_and_numbers_both_lines() {
     let mut state = state();
-    let verdict = apply(&mut state, &transfer(1, 3, 2_500)).unwrap();
+    let outcome = apply(&mut state, &transfer(1, 3, 2_500)).unwrap();
     let line = |account, amount, balance| Entry {
         account: id(account),
         version: 1,
         amount: Money::new(amount, EUR),
         balance: Money::new(balance, EUR),
     };
-    assert_eq!(verdict, Verdict::Posted(vec![line(1, -2_500, 7_500), line(3, 2_500, 2_500)]));
+    assert_eq!(outcome, Outcome::Posted(vec![line(1, -2_500, 7_500), line(3, 2_500, 2_500)]));
     assert_eq!(state.account(id(3)).unwrap().balance.minor(), 2_500);
 }
 
@@ -161,9 +163,9 @@ fn a_negative_amount_does_not_pull_money_out_of_somebody_else() {
 
 #[test]
 fn a_balance_that_would_not_fit_is_refused() {
-    let mut full = State::new([customer(1, "alice", EUR, i64::MAX), customer(3, "bob", EUR, 1)]);
-    let verdict = apply(&mut full, &transfer(1, 3, i64::MAX)).unwrap();
-    assert_eq!(verdict, Verdict::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
+    let mut full = Accounts::new([customer(1, "alice", EUR, i64::MAX), customer(3, "bob", EUR, 1)]);
+    let outcome = apply(&mut full, &transfer(1, 3, i64::MAX)).unwrap();
+    assert_eq!(outcome, Outcome::Rejected(Rejection { reason: Reason::LimitExceeded, leg: 1 }));
 }
 
 fn arrival(kind: Kind, to: AccountId, minor: i64, currency: Currency) -> Command {
@@ -186,28 +188,31 @@ fn money_that_has_arrived_is_booked_whatever_is_wrong_with_its_payee() {
     for kind in [Kind::Deposit, Kind::PayoutReturn] {
         for (wanted, currency, expected) in cases {
             let mut state = state();
-            let (verdict, why) = book(&mut state, &arrival(kind, wanted, 500, currency)).unwrap();
-            let Verdict::Posted(entries) = verdict else { panic!("{kind} to {wanted}: {verdict:?}") };
+            let outcome = book(&mut state, &arrival(kind, wanted, 500, currency)).unwrap();
+            let Outcome::Posted(Booked { entries, suspended }) = outcome else {
+                panic!("{kind} to {wanted}: {outcome:?}")
+            };
             let suspense = system_account(Purpose::Suspense, currency);
-            assert_eq!(why, expected, "{kind} to {wanted}");
+            assert_eq!(suspended, expected, "{kind} to {wanted}");
             assert_eq!(entries[1].account, if expected.is_some() { suspense } else { wanted });
             assert_eq!(entries[1].amount, Money::new(500, currency));
         }
     }
-    let mut full = State::new([
+    let mut full = Accounts::new([
         customer(1, "alice", EUR, i64::MAX),
         house(Purpose::Settlement, EUR),
         house(Purpose::Suspense, EUR),
     ]);
-    let (verdict, why) = book(&mut full, &arrival(Kind::Deposit, id(1), 1, EUR)).unwrap();
-    assert!(matches!(verdict, Verdict::Posted(_)));
-    assert_eq!(why, Some(Reason::LimitExceeded));
+    let outcome = book(&mut full, &arrival(Kind::Deposit, id(1), 1, EUR)).unwrap();
+    let limit = Some(Reason::LimitExceeded);
+    assert!(matches!(outcome, Outcome::Posted(Booked { suspended, .. }) if suspended == limit));
 }
 
 #[test]
 fn what_no_payee_can_cure_is_refused_and_changes_nothing() {
     let lowest = Account { balance: Money::new(i64::MIN, EUR), ..house(Purpose::Settlement, EUR) };
-    let low = State::new(state().accounts().filter(|account| account.id != lowest.id).cloned().chain([lowest.clone()]));
+    let low =
+        Accounts::new(state().accounts().filter(|account| account.id != lowest.id).cloned().chain([lowest.clone()]));
     let by_alice = Command { actor: alice(), ..arrival(Kind::Deposit, id(9), 1, EUR) };
     for (state, command, expected) in [
         // Not there and not in suspense either: the settlement account cannot go lower.
@@ -218,8 +223,8 @@ fn what_no_payee_can_cure_is_refused_and_changes_nothing() {
         (state(), by_alice, (Reason::NotFound, 1)),
     ] {
         let mut after = state.clone();
-        let (verdict, _) = book(&mut after, &command).unwrap();
-        assert_eq!(verdict, Verdict::Rejected(Rejection { reason: expected.0, leg: expected.1 }));
+        let outcome = book(&mut after, &command).unwrap();
+        assert_eq!(outcome, Outcome::Rejected(Rejection { reason: expected.0, leg: expected.1 }));
         assert_eq!(after, state);
     }
 }
@@ -281,9 +286,9 @@ proptest! {
             start.accounts().map(|account| (account.id, (0, account.balance.minor()))).collect();
         for command in &commands {
             let before = state.clone();
-            match book(&mut state, command).unwrap().0 {
-                Verdict::Rejected(_) => prop_assert_eq!(&state, &before),
-                Verdict::Posted(entries) => {
+            match book(&mut state, command).unwrap() {
+                Outcome::Rejected(_) => prop_assert_eq!(&state, &before),
+                Outcome::Posted(Booked { entries, .. }) => {
                     let mut sums: HashMap<Currency, i128> = HashMap::new();
                     for entry in &entries {
                         *sums.entry(entry.amount.currency()).or_default() += i128::from(entry.amount.minor());
@@ -302,7 +307,7 @@ proptest! {
             prop_assert_eq!((account.version, account.balance.minor()), lines[&account.id]);
         }
         for currency in [EUR, USD] {
-            let total = |state: &State| -> i128 {
+            let total = |state: &Accounts| -> i128 {
                 let of = state.accounts().filter(|account| account.balance.currency() == currency);
                 of.map(|account| i128::from(account.balance.minor())).sum()
             };
@@ -314,7 +319,7 @@ proptest! {
     fn only_its_owner_ever_takes_money_off_a_customers_account(commands in proptest::collection::vec(command(), 1..40)) {
         let mut state = state();
         for command in &commands {
-            if let Verdict::Posted(entries) = book(&mut state, command).unwrap().0 {
+            if let Outcome::Posted(Booked { entries, .. }) = book(&mut state, command).unwrap() {
                 for entry in entries.iter().filter(|entry| entry.amount.minor() < 0) {
                     if let Some(owner) = &state.account(entry.account).unwrap().owner {
                         prop_assert_eq!(&command.actor, &Actor::Customer(owner.clone()));

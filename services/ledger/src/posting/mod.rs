@@ -1,10 +1,10 @@
 //! Posting: how money moves. Everything that moves money is a [`Command`] that goes through here.
 //!
-//! - [`model`]: accounts, kinds, commands, verdicts. No I/O.
+//! - [`model`]: accounts, kinds, commands, outcomes. No I/O.
 //! - [`beside`]: the rows of whoever ordered it, written with the posting. Who they are, posting does not know.
-//! - [`fold`]: `apply(state, command) -> verdict`, the rules of the ledger. Pure: the same function is the production
+//! - [`fold`]: `apply(state, command) -> outcome`, the rules of the ledger. Pure: the same function is the production
 //!   logic, the model in the property tests and the oracle that replays a database after a test.
-//! - [`batch`]: orders, which are commands with their keys; what a set of them does to the locked accounts: duplicates of a key, verdicts,
+//! - [`batch`]: orders, which are commands with their keys; what a set of them does to the locked accounts: duplicates of a key, outcomes,
 //!   what is to be written. Pure.
 //! - [`committer`]: the queue in front of the database. It takes what is waiting, and one transaction decides it all. What needs an account
 //!   that somebody else holds is set [`aside`].
@@ -25,8 +25,10 @@ pub(crate) mod store;
 #[cfg(test)]
 mod fold_tests;
 
-pub use batch::{Answer, Beside, Extra, Fingerprint, Intent, Order, Outcome, Posted, Posting};
+pub use batch::{Answer, Beside, Extra, Fingerprint, Intent, Order, Posting};
 pub use beside::Rows;
 pub use committer::{Committer, Receipt, post};
-pub use model::{Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Purpose, Reason, Rejection};
-pub use model::{Unanswered, Verdict, system_account};
+pub use model::{
+    Account, Actor, Blame, Broken, Command, Entry, Kind, Leg, Outcome, Posted, Purpose, Reason, Rejection, Unanswered,
+    system_account,
+};

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use money::{Currency, Money};
 
-use crate::ids::{AccountId, Subject};
+use crate::ids::{AccountId, Subject, TransferId};
 
 /// What an account is for. Stored and shown in snake case, as are all words here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr)]
@@ -267,13 +268,32 @@ pub struct Rejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken(pub &'static str);
 
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// One entry per leg, in the order of the legs.
-    Posted(Vec<Entry>),
-    /// Nothing has changed.
+/// What became of an order or its command. An order's never changes again, but for a refusal to the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<P = Posted> {
+    /// The money has moved.
+    Posted(P),
+    /// Nothing has changed and, under this key of a customer, never will.
     Rejected(Rejection),
+}
+
+/// A posting as its sender learns of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    pub id: TransferId,
+    /// Its position in the ledger.
+    pub sequence: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What a command has made of the accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// One per leg, in the order of the legs.
+    pub entries: Vec<Entry>,
+    /// Why the money went to suspense and not where the command says.
+    pub suspended: Option<Reason>,
 }
 
 /// Why an order has no answer.

@@ -9,10 +9,9 @@ use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use ledger::ids::{AccountId, IdempotencyKey, Owner, Subject};
 use ledger::posting::committer::Sizes;
-use ledger::posting::fold::{State, apply};
+use ledger::posting::fold::{Accounts, apply};
 use ledger::posting::{
-    Account, Actor, Answer, Command, Committer, Extra, Fingerprint, Kind, Leg, Order, Outcome, Purpose, Verdict,
-    system_account,
+    Account, Actor, Answer, Command, Committer, Extra, Fingerprint, Kind, Leg, Order, Outcome, Purpose, system_account,
 };
 use money::{Currency, Money};
 use runtime::{Clock, Shutdown, ShutdownTrigger, SystemClock};
@@ -111,7 +110,7 @@ impl Engine {
         .await
         .unwrap();
         let mut state =
-            State::new(accounts.iter().map(|id| empty(*id, Some(OWNER), Purpose::Customer, 0)).chain([empty(
+            Accounts::new(accounts.iter().map(|id| empty(*id, Some(OWNER), Purpose::Customer, 0)).chain([empty(
                 system_account(Purpose::Settlement, Currency::EUR),
                 None,
                 Purpose::Settlement,
@@ -122,7 +121,7 @@ impl Engine {
             let kind = Kind::from_text(&pair[0].kind).unwrap();
             let actor = if kind == Kind::Deposit { Actor::House } else { Actor::Customer(Subject::of(OWNER)) };
             let legs = pair.iter().map(|line| Leg { account: line.account_id, amount: euro(line.amount) }).collect();
-            let Verdict::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }).unwrap() else {
+            let Outcome::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }).unwrap() else {
                 panic!("the fold would not have posted transfer {position}");
             };
             for (entry, line) in entries.iter().zip(pair) {

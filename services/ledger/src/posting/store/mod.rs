@@ -25,9 +25,9 @@ use money::Money;
 use storage::{Connection, Limit, Pool, statement};
 
 pub(crate) use self::failure::Failure;
-use super::batch::{Fate, Fingerprint, Intent, Numbered, Order, Outcome, Plan, Posted, Posting, Recorded};
-use super::fold::State;
-use super::model::{Account, Entry, Rejection};
+use super::batch::{Fate, Fingerprint, Intent, Numbered, Order, Plan, Posting, Recorded};
+use super::fold::Accounts;
+use super::model::{Account, Entry, Outcome, Posted, Rejection};
 use crate::ids::{AccountId, IdempotencyKey, Owner, Subject, TransferId};
 
 /// How long a batch may take. With the patience of its orders ([`super::committer`]) that is less than the callers of the ledger wait.
@@ -70,7 +70,7 @@ async fn decide(
 /// What a batch is decided on.
 struct Read {
     /// The accounts that are locked now.
-    state: State,
+    state: Accounts,
     recorded: HashMap<Intent, Recorded>,
     /// The accounts that are there and that others hold.
     held: HashSet<AccountId>,
@@ -94,7 +94,7 @@ async fn read(db: &Connection, orders: &[Order]) -> Result<Read, Failure> {
     let accounts: Vec<_> = accounts.into_iter().map(LockedRow::account).collect::<Option<_>>().ok_or(ODD_ACCOUNT)?;
     let recorded = outcomes.into_iter().map(KeyRow::recorded).collect::<Option<_>>().ok_or(ODD_OUTCOME)?;
     let held = held_by_others(db, &ids, &accounts).await?;
-    Ok(Read { state: State::new(accounts), recorded, held })
+    Ok(Read { state: Accounts::new(accounts), recorded, held })
 }
 
 /// Those of the accounts that are there, and did not come when all that are free were locked.

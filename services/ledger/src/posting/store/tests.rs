@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::posting::batch::{Extra, Fingerprint, Order};
-use crate::posting::fold::State;
+use crate::posting::fold::Accounts;
 use crate::posting::model::{Account, Actor, Command, Kind, Purpose};
 
 fn account_id(number: u128) -> AccountId {
@@ -35,7 +35,7 @@ fn order(key: &str, minor: i64) -> Order {
 }
 
 fn plan(orders: &[Order]) -> Plan<'_> {
-    let mut state = State::new([account(1), account(2)]);
+    let mut state = Accounts::new([account(1), account(2)]);
     Plan::make(orders, &mut state, &HashMap::new(), &HashSet::new(), || Uuid::nil().into()).unwrap()
 }
 
