@@ -17,7 +17,6 @@ use crate::stack::Stack;
 
 /// What the attackers have.
 pub struct Loot<'a> {
-    /// The system.
     pub stack: &'a Stack,
     /// An HTTP client that trusts our public authority.
     pub http: Client,

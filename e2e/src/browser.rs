@@ -16,11 +16,8 @@ const MAX_PAGES: usize = 12;
 /// The person in front of the screen.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// E-mail address.
     pub email: String,
-    /// Their password.
     pub password: String,
-    /// Their name.
     pub name: String,
     /// Whether they register first.
     pub registers: bool,

@@ -31,7 +31,6 @@ const SLOT: KeySlot = KeySlot::First;
 /// Answers that are looked at together.
 const TOGETHER: usize = 10;
 
-/// How much.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Effort {

@@ -25,7 +25,6 @@ use crate::stack::Stack;
 pub struct Hooked {
     http: Client,
     api: Url,
-    /// The device key.
     pub key: Arc<SigningKey>,
     /// *What*.
     pub attestation_token: String,
@@ -41,13 +40,11 @@ pub struct Hooked {
 /// What the attacker sees of an answer.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// The status.
     pub status: u16,
     /// The stable code or OAuth error, when there is one.
     pub code: String,
     /// The request's id, which the operator can look up.
     pub request_id: String,
-    /// The body.
     pub body: Value,
 }
 
@@ -60,13 +57,10 @@ impl std::fmt::Display for Seen {
 /// A request, complete, as bytes to play with.
 #[derive(Debug, Clone)]
 pub struct Forged {
-    /// Method.
     pub method: Method,
-    /// Where it goes.
     pub url: Url,
     /// Headers in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// Body.
     pub body: Vec<u8>,
 }
 
@@ -78,7 +72,6 @@ impl Forged {
         self
     }
 
-    /// Replaces a header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self = self.without(name);

@@ -67,7 +67,6 @@ pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence
     Ok(())
 }
 
-/// Opens an account.
 pub async fn open(phone: &Phone, name: &str, currency: &str) -> Result<Account> {
     let request = OpenAccount { currency: currency.to_owned(), name: name.to_owned() };
     Ok(phone.client.create_account(&request, &IdempotencyKey::new()).await?)

@@ -28,7 +28,6 @@ use crate::stack::Stack;
 /// People, each with a phone and an account; every transfer goes from one of them to another.
 const PEOPLE: usize = 8;
 
-/// How hard.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
@@ -38,7 +37,6 @@ pub struct Load {
     pub seconds: u64,
 }
 
-/// What came out.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Transfers that were answered as posted, also before it was measured.

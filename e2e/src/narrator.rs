@@ -10,7 +10,6 @@ use serde::Serialize;
 pub struct Step {
     /// Chapter that it belongs to.
     pub chapter: String,
-    /// One line.
     pub title: String,
     /// What went over the wire.
     pub asked: String,
@@ -43,14 +42,11 @@ pub struct Attack {
     pub millis: f64,
 }
 
-/// Collects and prints.
 pub struct Narrator {
     started: Instant,
     color: bool,
     chapter: String,
-    /// Steps so far.
     pub steps: Vec<Step>,
-    /// Attacks so far.
     pub attacks: Vec<Attack>,
 }
 
@@ -80,7 +76,6 @@ impl Default for Narrator {
 }
 
 impl Narrator {
-    /// Begins the story.
     pub fn new() -> Self {
         let color = std::io::stdout().is_terminal();
         Self { started: crate::instant(), color, chapter: String::new(), steps: Vec::new(), attacks: Vec::new() }
@@ -91,7 +86,6 @@ impl Narrator {
         self.started.elapsed().as_secs_f64() * 1e3
     }
 
-    /// Prints a line.
     pub fn line(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         // A closed terminal must not end the story with a panic; its exit code still tells.
@@ -102,7 +96,6 @@ impl Narrator {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// Opens a chapter.
     pub fn chapter(&mut self, number: u32, title: &str, lead: &str) {
         title.clone_into(&mut self.chapter);
         self.line("");
@@ -115,12 +108,10 @@ impl Narrator {
         self.line(&format!("     {}", self.paint("2", text)));
     }
 
-    /// Begins a step.
     pub fn begin(&self, title: impl Into<String>) -> Began {
         Began { title: title.into(), at: crate::instant() }
     }
 
-    /// Ends a step.
     pub fn end(&mut self, began: Began, ended: Ended<'_>) {
         let millis = began.at.elapsed().as_secs_f64() * 1e3;
         let time = format!("{millis:>6.0} ms");

@@ -11,7 +11,6 @@ use serde_json::Value;
 pub struct Refusal {
     /// The layer that refused.
     pub layer: String,
-    /// Why.
     pub reason: String,
     /// The support id in a token that was refused.
     pub claimed_support_id: Option<String>,

@@ -30,7 +30,6 @@ const PINS_EXPIRE: i64 = 4_102_444_800;
 
 /// The SDK on a phone.
 pub struct Phone {
-    /// The SDK.
     pub client: Client,
     /// The phone's secure storage: what a hooked app's owner can read.
     pub store: Arc<dyn Store>,
@@ -80,7 +79,6 @@ impl mobile_sdk::Browser for Hand {
 }
 
 impl Phone {
-    /// An Android phone.
     pub fn android(stack: &Stack, profile: DeviceProfile, person: Person) -> Result<(Self, Arc<AndroidPhone>)> {
         let pki = Pki::create(&stack.pki)?;
         let device = AndroidPhone::new(&pki.google_test_root()?, profile)?;
@@ -88,7 +86,6 @@ impl Phone {
         Ok((phone, device))
     }
 
-    /// An iPhone.
     pub fn ios(stack: &Stack, profile: IosProfile, person: Person) -> Result<(Self, Arc<IosPhone>)> {
         let pki = Pki::create(&stack.pki)?;
         let device = IosPhone::new(&pki.apple_test_root()?, profile)?;

@@ -16,7 +16,6 @@ const COLORS: &[&str] = &["#1d4ed8", "#0f7b53", "#b45309", "#7c3aed", "#be185d",
 pub struct Span {
     /// `service.name`.
     pub service: String,
-    /// Its name.
     pub name: String,
     /// Hexadecimal.
     pub span_id: String,
@@ -27,7 +26,6 @@ pub struct Span {
     pub start_ns: u64,
     /// Nanoseconds since the epoch.
     pub end_ns: u64,
-    /// As sent.
     #[serde(default)]
     pub attributes: BTreeMap<String, serde_json::Value>,
 }
@@ -68,7 +66,6 @@ struct Bar<'a> {
     notes: String,
 }
 
-/// Renders the page.
 pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace) -> askama::Result<String> {
     let total = narrator.elapsed_ms();
     let startup = Duration::from_millis(stack.startup.iter().map(|step| step.millis).sum());

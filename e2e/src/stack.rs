@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Stack {
     /// Public URLs, without a trailing slash, e.g. `https://localhost:7001`.
     pub auth_url: String,
-    /// The attestation service.
     pub attestation_url: String,
-    /// The ledger.
     pub ledger_url: String,
     /// The broker's webhook listener.
     pub broker_url: String,
@@ -41,7 +39,6 @@ pub struct Stack {
 /// One step of the start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StartupStep {
-    /// What was done.
     pub name: String,
     /// How long it took.
     pub millis: u64,

@@ -15,19 +15,19 @@ use crate::pins::PinSet;
 pub struct Config {
     /// Issuer identifier of the authorization server, exactly as its metadata states it.
     pub auth_issuer: Url,
-    /// The attestation service.
+    /// Base URL of the attestation service, without a path.
     pub attestation_url: Url,
-    /// The API.
+    /// Base URL of the API (the ledger), without a path.
     pub api_url: Url,
     /// Audience of the API's attestation tokens, e.g. [`api::service::LEDGER_AUDIENCE`].
     pub api_audience: String,
-    /// The OAuth client.
+    /// `client_id` that the authorization server knows this app by.
     pub client_id: String,
     /// Where the browser is sent back to: a claimed `https` URL of the app (RFC 8252 §7.2).
     pub redirect_uri: Url,
     /// What is asked for at login, space-separated.
     pub scope: String,
-    /// This build.
+    /// The build of the app, as its evidence names it.
     pub app: App,
     /// Authorities that may sign our servers' certificates. Nothing else is trusted, least of all the phone's store.
     pub trust_anchors: Vec<CertificateDer<'static>>,
@@ -37,7 +37,7 @@ pub struct Config {
     pub attestation_keys: Vec<PublicKey>,
     /// Refuse answers of the API's handlers, successes and refusals, that are not signed with the session key.
     pub require_signed_responses: bool,
-    /// Retries.
+    /// How often a request is sent again.
     pub retry: Retry,
     /// So many generic refusals in a row make the phone enrol anew by itself, once a day at most (an hour after a try without a signed
     /// answer); at least 1, else [`REENROLL_AFTER`].
@@ -83,7 +83,7 @@ impl Config {
 /// How often and how soon a request is sent again when it was not, or not certainly, carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts in all.
+    /// Attempts in all, the first included; at least 1.
     pub attempts: u32,
     /// Upper bound of the first pause; it doubles each time.
     pub base: Duration,

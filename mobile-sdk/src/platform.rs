@@ -25,7 +25,7 @@ pub enum PlatformError {
     /// The key is gone (reinstalled, restored, locked out). The app must call [`crate::Client::enroll`] again.
     #[error("the key is lost")]
     KeyLost,
-    /// Anything else.
+    /// Any other failure of the operating system.
     #[error("the platform failed")]
     Failed,
 }
@@ -52,10 +52,10 @@ pub enum KeySlot {
 }
 
 impl KeySlot {
-    /// Both.
+    /// Both slots.
     pub const ALL: [Self; 2] = [Self::First, Self::Second];
 
-    /// Not this one.
+    /// The slot that is not this one.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -118,9 +118,9 @@ pub trait Clock: Send + Sync {
 /// readable whenever the device key can be used. A value is replaced as a whole or not at all.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Reads an entry.
+    /// Reads an entry; `None` if there is none.
     async fn get(&self, name: &str) -> Result<Option<SecretString>, PlatformError>;
-    /// Writes an entry.
+    /// Writes an entry in place of a former one.
     async fn set(&self, name: &str, value: SecretString) -> Result<(), PlatformError>;
     /// Removes an entry; it need not exist.
     async fn remove(&self, name: &str) -> Result<(), PlatformError>;
@@ -135,9 +135,9 @@ pub struct CallRecord {
     pub span_id: String,
     /// Which call, e.g. `transfer`.
     pub name: &'static str,
-    /// Unix nanoseconds.
+    /// When it began, Unix nanoseconds.
     pub start: i64,
-    /// Unix nanoseconds.
+    /// When it ended, Unix nanoseconds.
     pub end: i64,
     /// `None` when it succeeded, else the error's stable code.
     pub error: Option<String>,
@@ -152,15 +152,15 @@ pub trait Observer: Send + Sync {
 /// A phone, as far as the SDK is concerned.
 #[derive(Clone)]
 pub struct Platform {
-    /// The device key.
+    /// Makes and loads device keys.
     pub device_keys: Arc<dyn DeviceKeys>,
-    /// Evidence.
+    /// Gathers evidence about app and device.
     pub attestor: Arc<dyn Attestor>,
-    /// The system browser.
+    /// Opens the login page.
     pub browser: Arc<dyn Browser>,
-    /// The clock.
+    /// Tells the phone's time.
     pub clock: Arc<dyn Clock>,
-    /// Secure storage.
+    /// Keeps what must survive a restart.
     pub store: Arc<dyn Store>,
     /// Told about finished calls.
     pub observer: Option<Arc<dyn Observer>>,

@@ -9,7 +9,6 @@ use toml::{Table, Value};
 
 const TEXT: &str = include_str!("../../system.toml");
 
-/// The system.
 #[derive(Debug)]
 pub struct System {
     /// In the order in which they are named to people.
@@ -27,7 +26,6 @@ pub struct System {
 /// A service: a crate and program of its name, with two listeners and a database.
 #[derive(Debug)]
 pub struct Service {
-    /// Its name.
     pub name: String,
     /// Development port of the public listener.
     pub public: u16,

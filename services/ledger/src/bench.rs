@@ -49,7 +49,6 @@ impl Default for Load {
     }
 }
 
-/// What came out.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// What was driven.

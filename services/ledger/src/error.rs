@@ -17,7 +17,6 @@ use crate::posting::{Blame, Kind, Reason, Rejection, Unanswered};
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The committer has no answer.
@@ -26,7 +25,6 @@ pub enum Error {
     /// The rules of the ledger say no, now or under this key before.
     #[error("rejected: {}", .rejection.reason)]
     Rejected {
-        /// Why.
         rejection: Rejection,
         /// The kind of command.
         kind: Kind,
@@ -47,7 +45,6 @@ pub enum Error {
     /// A field is not what it should be.
     #[error("{field} {problem}")]
     Field {
-        /// Which.
         field: &'static str,
         /// What is wrong with it.
         problem: &'static str,
@@ -89,7 +86,6 @@ pub enum AmountError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] MoneyError),
-    /// Zero or less.
     #[error("not more than zero")]
     NotPositive,
 }

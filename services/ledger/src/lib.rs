@@ -52,7 +52,6 @@ use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::providers::PayoutProviders;
 use crate::state::State;
 
-/// The database.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
 /// Nonces that each replay memory holds.
@@ -60,7 +59,6 @@ const MEMORY: usize = 1 << 20;
 /// Poster connections beside the committer's: the payouts' courier, the operator.
 const SPARE_CONNECTIONS: usize = 3;
 
-/// The service.
 pub struct Ledger;
 
 impl Service for Ledger {

@@ -14,7 +14,6 @@ pub struct Wanted<const N: usize> {
 }
 
 impl<const N: usize> Wanted<N> {
-    /// Reads a query.
     pub fn read(query: &PageQuery) -> Result<Self, Error> {
         // Default: a reader that names none gets a page.
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);

@@ -26,6 +26,5 @@ pub struct State {
     pub max_accounts: u32,
     /// Rung when a payout waits to be submitted.
     pub payouts: Arc<Notify>,
-    /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -18,8 +18,8 @@ pub struct Call {
 
 /// The answer: only the fields that the manifest lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// The fields.
+pub struct CallResult {
+    /// The listed fields by name.
     pub result: Map<String, Value>,
 }
 

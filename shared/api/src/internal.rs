@@ -22,7 +22,7 @@ pub struct AudienceKey {
     pub generation: u32,
     /// The epoch: what stands behind it.
     pub epoch: u32,
-    /// base64url.
+    /// The key, base64url.
     pub secret: String,
     /// Unix seconds after which no token under it is accepted.
     pub not_after: i64,
@@ -56,7 +56,7 @@ pub struct PayoutEvent {
     pub provider: String,
     /// The partner's event id.
     pub event_id: String,
-    /// Our payout.
+    /// Id of the payout at the ledger.
     pub payout_id: Id,
     /// What became of it.
     pub status: PayoutOutcome,
@@ -93,7 +93,7 @@ pub struct SuspenseQuery {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SuspenseState {
-    /// It waits.
+    /// It waits for an operator.
     #[default]
     Open,
     /// It is on an account.
@@ -107,13 +107,13 @@ pub struct SuspenseItem {
     pub id: Id,
     /// Whose event told of it.
     pub provider: String,
-    /// The event.
+    /// That event's id.
     pub event_id: String,
     /// Where it was meant to go.
     pub wanted_account: Id,
     /// Why it did not: `not_found`, `same_account`, `closed`, `currency_mismatch`, `limit_exceeded`.
     pub reason: String,
-    /// How much.
+    /// How much arrived.
     pub amount: Amount,
     /// Who sent it.
     pub debtor_name: String,
@@ -129,7 +129,7 @@ pub struct SuspenseItem {
 /// `GET /internal/v1/suspense`, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuspensePage {
-    /// The items.
+    /// At most as many as were asked for.
     pub items: Vec<SuspenseItem>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,10 +165,10 @@ pub struct Invariants {
     pub transfers_unlike_entries: i64,
     /// The transfers up to this number have been looked at with their entries. Less than `transfers`: ask again. It stops before a fault.
     pub checked_transfers: i64,
-    /// Customers' accounts.
+    /// Accounts of customers.
     pub accounts: i64,
     /// Transfers when the check began.
     pub transfers: i64,
-    /// Entries.
+    /// Entries of all accounts.
     pub entries: i64,
 }

@@ -47,7 +47,7 @@ pub enum PayoutStatus {
     Returned,
 }
 
-/// A payout.
+/// A payment to an account at another bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payout {
     /// The payout's id.
@@ -58,9 +58,9 @@ pub struct Payout {
     pub amount: Amount,
     /// Who gets it.
     pub creditor: Creditor,
-    /// As given.
+    /// As the sender wrote it.
     pub reference: String,
-    /// Where it stands.
+    /// What has become of it so far.
     pub status: PayoutStatus,
     /// RFC 3339.
     pub created_at: String,

@@ -32,7 +32,7 @@ pub struct Transfer {
     pub to_account: Id,
     /// How much.
     pub amount: Amount,
-    /// As given.
+    /// As the sender wrote it.
     pub reference: String,
     /// RFC 3339.
     pub posted_at: String,

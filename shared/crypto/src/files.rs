@@ -20,7 +20,7 @@ pub enum FileError {
     /// The file cannot be read or written.
     #[error("secret file {path}: {source}")]
     Io {
-        /// The file.
+        /// Path of the secret file.
         path: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
@@ -28,7 +28,7 @@ pub enum FileError {
     /// Group or others may read or write the file.
     #[error("secret file {path} has mode {mode:04o}, others can reach it; fix: chmod 600 {path}")]
     Exposed {
-        /// The file.
+        /// Path of the secret file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -36,13 +36,13 @@ pub enum FileError {
     /// The file is empty or longer than 64 KiB.
     #[error("secret file {path} is empty or longer than 64 KiB")]
     Size {
-        /// The file.
+        /// Path of the secret file.
         path: PathBuf,
     },
     /// The content is not what is expected.
     #[error("secret file {path} does not hold {expected}")]
     Content {
-        /// The file.
+        /// Path of the secret file.
         path: PathBuf,
         /// What should be in it.
         expected: &'static str,

@@ -105,7 +105,7 @@ pub struct Telemetry {
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// Lines for people.
     Text,
 }
 
@@ -129,7 +129,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("configuration file {path} cannot be read: {reason}; name another with --config FILE or REDOUBT_CONFIG")]
     File {
-        /// The file.
+        /// Path of the configuration file.
         path: PathBuf,
         /// What the operating system says.
         reason: std::io::Error,
@@ -145,9 +145,9 @@ pub enum ConfigError {
     /// A key is unknown, missing or of the wrong type.
     #[error("configuration of {service} {origin}: {reason} (key `{key}`, environment variable {variable})")]
     Key {
-        /// The service.
+        /// Name of the service.
         service: String,
-        /// The file.
+        /// The file or variable.
         origin: String,
         /// The key, e.g. `public.listen`.
         key: String,

@@ -172,7 +172,6 @@ impl Stack {
     }
 }
 
-/// Their names.
 fn services() -> Result<impl Iterator<Item = &'static str>> {
     Ok(system()?.services.iter().map(|service| service.name.as_str()))
 }

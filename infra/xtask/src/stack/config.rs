@@ -11,7 +11,6 @@ use system::{Service, system};
 use super::ports::Ports;
 use crate::place;
 
-/// Where everything is.
 pub(crate) struct Layout<'a> {
     /// What `sandbox pki` made.
     pub(crate) pki: &'a Path,

@@ -6,7 +6,6 @@ use system::system;
 use crate::compile::{self, Programs};
 use crate::process::Run;
 
-/// Which system.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Free ports, a PKI of its own, everything gone at the end.

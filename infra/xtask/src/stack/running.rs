@@ -13,7 +13,6 @@ use crate::place;
 use crate::process::{Run, Task};
 use crate::stop::Stop;
 
-/// A running system.
 pub(crate) struct Stack {
     pub(super) programs: Programs,
     /// Before the cluster: the programs end first.

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use api::broker::{Answer, Call};
+use api::broker::{Call, CallResult};
 use defense::{Access, Guard};
 use runtime::{ApiJson, PeerId, Problem};
 
@@ -42,8 +42,8 @@ pub async fn post(
     path: web::Path<(String, String)>,
     ApiJson(call): ApiJson<Call>,
     desk: web::Data<Desk>,
-) -> Result<web::Json<Answer>, Problem> {
+) -> Result<web::Json<CallResult>, Problem> {
     let (provider, operation) = path.into_inner();
     let result = desk.call(caller.name(), &provider, &operation, &call).await?;
-    Ok(web::Json(Answer { result: result.as_ref().clone() }))
+    Ok(web::Json(CallResult { result: result.as_ref().clone() }))
 }

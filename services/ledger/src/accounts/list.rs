@@ -13,7 +13,6 @@ use crate::state::State;
 /// Microseconds of the opening, as PostgreSQL keeps it, and the id: two accounts may have been opened at one moment.
 const KEY: usize = 24;
 
-/// One page.
 pub async fn list(state: &State, owner: &Subject, query: &PageQuery) -> Result<AccountPage, Error> {
     let wanted = Wanted::<KEY>::read(query)?;
     let after = wanted.after.map(position).transpose()?;

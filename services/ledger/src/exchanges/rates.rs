@@ -1,6 +1,6 @@
 //! Reference rates, from the broker. It keeps them for a while; the ledger asks each time.
 
-use api::broker::{Answer, Call, ReferenceRates};
+use api::broker::{Call, CallResult, ReferenceRates};
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
@@ -33,12 +33,11 @@ impl Rates {
         &self.published_by
     }
 
-    /// The newest rates.
     pub async fn latest(&self) -> Result<ReferenceRates, Error> {
         let call = Call { params: Map::new(), idempotency_key: None };
         let failed = |error: reqwest::Error| Error::Broker(runtime::http::cause(&error));
         let response = runtime::http::send(self.client.post(&self.url).json(&call)).await.map_err(failed)?;
-        let answer: Answer = response.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
+        let answer: CallResult = response.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
         serde_json::from_value(Value::Object(answer.result)).map_err(|error| Error::Broker(error.to_string()))
     }
 

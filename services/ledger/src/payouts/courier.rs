@@ -28,11 +28,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two questions.
 const MAX_SILENCE: TimeDelta = TimeDelta::hours(1);
 
-/// Submits payouts.
 pub struct Submissions {
-    /// The ledger.
     pub state: Arc<State>,
-    /// The partner bank.
     pub partner: Partner,
     /// How often to look, to ask, to alarm.
     pub settings: config::Payouts,

@@ -52,7 +52,6 @@ pub enum Standing {
     Pending,
     /// It has.
     Submitted,
-    /// Settled.
     Paid,
     /// Given back.
     Failed,

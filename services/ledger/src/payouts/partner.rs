@@ -1,6 +1,6 @@
 //! The two things that the ledger says to the partner bank, through the broker: an order, and the question where it stands.
 
-use api::broker::{Answer, Call, OrderOutcome, OrderStatus, PayoutOrder};
+use api::broker::{Call, CallResult, OrderOutcome, OrderStatus, PayoutOrder};
 use api::problem::code;
 use serde_json::{Map, Value, json};
 
@@ -94,7 +94,7 @@ impl Partner {
         };
         let status = response.status();
         if status.is_success() {
-            return Ok(match response.json::<Answer>().await {
+            return Ok(match response.json::<CallResult>().await {
                 Ok(answer) => Reply::Result(answer.result),
                 Err(error) => Reply::Lost(runtime::http::cause(&error)),
             });

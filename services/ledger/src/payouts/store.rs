@@ -29,9 +29,7 @@ pub struct Payout {
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
-    /// Who gets it.
     pub creditor_name: String,
-    /// Where.
     pub creditor_iban: String,
     /// Shown to the creditor.
     pub reference: String,

@@ -15,7 +15,6 @@ use crate::config;
 use crate::error::Error;
 use crate::state::State;
 
-/// How often.
 const EVERY: TimeDelta = TimeDelta::minutes(1);
 /// That many are named at a time.
 const LIMIT: i64 = 100;

@@ -82,7 +82,6 @@ const NO_EVENT: Broken = Broken("money for suspense without the event that told 
 /// A command with its key and its texts: what the committer takes.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Whose it is.
     pub owner: Owner,
     /// The owner's name for it.
     pub key: IdempotencyKey,
@@ -113,10 +112,8 @@ impl Order {
 /// An order whose money has moved.
 #[derive(Debug)]
 pub struct Posting<'a> {
-    /// What was ordered.
     pub order: &'a Order,
     pub id: TransferId,
-    /// Its lines.
     pub entries: Vec<Entry>,
     /// Why the money went to suspense and not where the order says.
     pub suspended: Option<Reason>,

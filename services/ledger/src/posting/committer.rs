@@ -44,7 +44,6 @@ pub const SIDE_LANES: usize = 2;
 /// A sender that has no answer when its order and a transaction have had all their time has met a fault of ours.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     /// Orders that may wait.
@@ -58,7 +57,6 @@ pub struct Sizes {
 /// A posting and whether it is the answer to a repetition.
 #[derive(Debug, Clone, Copy)]
 pub struct Receipt {
-    /// The posting.
     pub posted: Posted,
     /// It was there before.
     pub replayed: bool,

@@ -34,7 +34,6 @@ impl Accounts {
         Self { accounts: accounts.into_iter().map(|account| (account.id, account)).collect() }
     }
 
-    /// One account.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id)
     }

@@ -147,7 +147,6 @@ pub fn system_account(purpose: Purpose, currency: Currency) -> AccountId {
     AccountId::from_bytes(id)
 }
 
-/// Who wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// A user. May debit own accounts only.
@@ -160,7 +159,6 @@ pub enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
-    /// The customer.
     pub owner: Option<Subject>,
     /// What it is for.
     pub purpose: Purpose,
@@ -187,7 +185,6 @@ pub struct Leg {
 pub struct Command {
     /// What it is about.
     pub kind: Kind,
-    /// Who wants it.
     pub actor: Actor,
     /// Sums to zero in each currency, no account twice.
     pub legs: Vec<Leg>,
@@ -258,7 +255,6 @@ pub enum Reason {
 /// A refusal and the leg that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
     pub reason: Reason,
     /// Index of the leg.
     pub leg: i16,
@@ -283,7 +279,6 @@ pub struct Posted {
     pub id: TransferId,
     /// Its position in the ledger.
     pub sequence: i64,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

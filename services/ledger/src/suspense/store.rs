@@ -71,7 +71,6 @@ macro_rules! all_items {
     };
 }
 
-/// One item.
 pub(super) async fn find(db: &mut Connection, id: ItemId) -> Result<Option<Item>, StorageError> {
     Ok(all_items!().filter(items::id.eq(id)).first(db).await.optional()?)
 }

@@ -10,7 +10,6 @@ use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
 use crate::state::State;
 
-/// The transfer.
 pub async fn post(
     state: &State,
     subject: &Subject,
