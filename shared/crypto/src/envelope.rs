@@ -10,8 +10,7 @@
 //! - the context (format, purpose, id, version, place) is authenticated twice, by the wrapping and by the record, as a
 //!   length-prefixed encoding: a record moved to another row or place, or an old version put over a new one, does not open;
 //! - the DEK is committed to. GCM alone is not committing: a ciphertext can be made that opens under two keys. Encryption
-//!   key and commitment are both derived from DEK and salt, and the commitment is compared before decrypting;
-//! - rotating the KEK rewraps the DEK and leaves the data untouched ([`rewrap`]).
+//!   key and commitment are both derived from DEK and salt, and the commitment is compared before decrypting.
 
 use std::fmt;
 use std::path::Path;
@@ -201,32 +200,10 @@ pub fn open(kek: &dyn KekProvider, context: &Context<'_>, record: &[u8]) -> Resu
     decrypt(key.expose(), record.nonce, record.sealed, &aad).ok_or(EnvelopeError::Open)
 }
 
-/// Wraps the data key of a record under another key-encryption key; the encrypted data does not change.
-pub fn rewrap(
-    from: &dyn KekProvider,
-    to: &dyn KekProvider,
-    context: &Context<'_>,
-    record: &[u8],
-) -> Result<Vec<u8>, EnvelopeError> {
-    let aad = context_aad(context);
-    let parsed = Record::of(context, record)?;
-    let dek = from.unwrap(parsed.kek_id, parsed.wrapped, &wrap_aad(parsed.kek_id, &aad))?;
-    let mut out = head(to, &dek, parsed.format, &aad)?;
-    out.extend_from_slice(parsed.body);
-    Ok(out)
-}
-
-/// Which key-encryption key a record needs; for the progress of a rotation.
-pub fn kek_id(record: &[u8]) -> Result<&str, EnvelopeError> {
-    Record::parse(record).map(|record| record.kek_id)
-}
-
 struct Record<'a> {
     format: u8,
     kek_id: &'a str,
     wrapped: &'a [u8],
-    /// Everything after the wrapped key.
-    body: &'a [u8],
     salt: &'a [u8; SALT],
     commitment: &'a [u8; COMMITMENT],
     nonce: &'a [u8; NONCE],
@@ -252,15 +229,15 @@ impl<'a> Record<'a> {
         let (&[format @ (PLAIN | BOUND), length], rest) = record.split_first_chunk()? else { return None };
         let (kek_id, rest) = rest.split_at_checked(usize::from(length))?;
         let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (wrapped, body) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        let (salt, rest) = body.split_first_chunk()?;
+        let (wrapped, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (salt, rest) = rest.split_first_chunk()?;
         let (commitment, rest) = rest.split_first_chunk()?;
         let (nonce, sealed) = rest.split_first_chunk()?;
         if sealed.len() < TAG {
             return None;
         }
         let kek_id = std::str::from_utf8(kek_id).ok()?;
-        Some(Self { format, kek_id, wrapped, body, salt, commitment, nonce, sealed })
+        Some(Self { format, kek_id, wrapped, salt, commitment, nonce, sealed })
     }
 }
 

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -47,17 +46,6 @@ impl SigningKey {
         Self::from_pair(pair)
     }
 
-    /// Reads the private scalar (32 bytes, big endian) together with the public key that belongs to it.
-    pub fn from_scalar(scalar: &[u8], public: &PublicKey) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(
-            &ECDSA_P256_SHA256_FIXED_SIGNING,
-            scalar,
-            public.as_uncompressed(),
-        )
-        .map_err(|_| KeyError)?;
-        Self::from_pair(pair)
-    }
-
     fn from_pair(pair: EcdsaKeyPair) -> Result<Self, KeyError> {
         let public = PublicKey::from_uncompressed(pair.public_key().as_ref())?;
         Ok(Self { pair, public })
@@ -70,16 +58,6 @@ impl SigningKey {
     #[expect(clippy::expect_used, reason = "a valid key always serializes")]
     pub fn to_pkcs8(&self) -> SecretBytes {
         SecretBytes::new(self.pair.to_pkcs8v1().expect("a valid key serializes").as_ref().to_vec())
-    }
-
-    /// The private scalar, 32 bytes, big endian (the `d` member of a private JWK).
-    ///
-    /// # Panics
-    /// Never for a key that was built.
-    #[expect(clippy::expect_used, reason = "a valid key always serializes")]
-    pub fn to_scalar(&self) -> SecretBytes {
-        let scalar = self.pair.private_key().as_be_bytes().expect("a valid key serializes");
-        SecretBytes::new(scalar.as_ref().to_vec())
     }
 
     /// Signs SHA-256 of the message; r‖s.
@@ -220,18 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_pkcs8_and_its_scalar() {
+    fn a_key_survives_pkcs8() {
         let key = SigningKey::generate();
         let again = SigningKey::from_pkcs8(key.to_pkcs8().expose()).unwrap();
         assert_eq!(again.public(), key.public());
-        let scalar = SigningKey::from_scalar(key.to_scalar().expose(), &key.public()).unwrap();
-        assert_eq!(scalar.public(), key.public());
-    }
-
-    #[test]
-    fn a_scalar_with_another_public_key_is_refused() {
-        let (a, b) = (SigningKey::generate(), SigningKey::generate());
-        assert!(SigningKey::from_scalar(a.to_scalar().expose(), &b.public()).is_err());
     }
 
     #[test]

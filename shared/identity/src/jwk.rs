@@ -5,14 +5,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crypto::p256::{PublicKey, SigningKey};
-use crypto::{SecretString, b64, hash};
+use crypto::p256::PublicKey;
+use crypto::{b64, hash};
 use serde::de::{Deserializer, Error as _, IgnoredAny};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::json;
 
 /// Why a JWK is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -66,12 +64,6 @@ impl Jwk {
     /// Reads a JWK out of parsed JSON.
     pub fn from_value(value: &serde_json::Value) -> Result<Self, JwkError> {
         Self::deserialize(value).map_err(|error| JwkError(error.to_string()))
-    }
-
-    /// Reads a JWK from JSON text, with no member twice.
-    pub fn from_json(text: &str) -> Result<Self, JwkError> {
-        let value = json::parse_unique(text.as_bytes()).map_err(|error| JwkError(error.to_string()))?;
-        Self::from_value(&value)
     }
 
     /// The JWK as parsed JSON.
@@ -171,26 +163,6 @@ struct Members {
 fn refuse<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     IgnoredAny::deserialize(deserializer)?;
     Err(D::Error::custom("a private member has no place in a public key"))
-}
-
-/// Writes a private key as JWK, for the files of development clients only.
-pub fn private_to_json(key: &SigningKey, kid: &str) -> SecretString {
-    let mut jwk = Jwk::from(key.public()).with_kid(kid).to_value();
-    if let Some(members) = jwk.as_object_mut() {
-        members.insert("d".to_owned(), b64::encode(key.to_scalar().expose()).into());
-    }
-    SecretString::new(jwk.to_string())
-}
-
-/// Reads a private key that [`private_to_json`] wrote.
-pub fn private_from_json(text: &SecretString) -> Result<SigningKey, JwkError> {
-    let invalid = |what: &str| JwkError(what.to_owned());
-    let mut value = json::parse_unique(text.expose().as_bytes()).map_err(|_| invalid("not JSON"))?;
-    let private = value.as_object_mut().and_then(|members| members.remove("d"));
-    let scalar = private.as_ref().and_then(|d| d.as_str()).and_then(|d| b64::decode(d).ok());
-    let jwk = Jwk::from_value(&value)?;
-    let scalar = crypto::SecretBytes::new(scalar.ok_or_else(|| invalid("no private member"))?);
-    SigningKey::from_scalar(scalar.expose(), &jwk.key).map_err(|_| invalid("the private member does not fit"))
 }
 
 /// A JWK SHA-256 thumbprint as base64url; it names a device key, and so an installation.
@@ -313,24 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_doubled_member_is_refused() {
+    fn a_missing_member_is_refused() {
         for name in ["kty", "crv", "x", "y"] {
             let mut jwk = rfc_9449();
             jwk.as_object_mut().unwrap().remove(name);
             assert!(Jwk::from_value(&jwk).is_err(), "{jwk}");
         }
-        let doubled = rfc_9449().to_string().replacen('{', r#"{"kty":"EC","#, 1);
-        assert!(Jwk::from_json(&doubled).is_err());
-    }
-
-    #[test]
-    fn a_private_key_survives_its_file_format() {
-        let key = SigningKey::generate();
-        let text = private_to_json(&key, "partner-web");
-        assert_eq!(private_from_json(&text).unwrap().public(), key.public());
-        assert!(Jwk::from_json(text.expose()).is_err());
-        let public = SecretString::new(Jwk::from(key.public()).to_value().to_string());
-        assert!(private_from_json(&public).is_err());
     }
 
     #[test]

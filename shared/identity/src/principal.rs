@@ -61,13 +61,6 @@ pub struct Principal {
     pub token_id: String,
 }
 
-impl Principal {
-    /// Whether the access token carries `scope`.
-    pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|held| held == scope)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

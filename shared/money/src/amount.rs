@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use rust_decimal::Decimal;
-
 use crate::Currency;
 
 /// Longest text of an amount: a sign, the 19 digits of an `i64` and a point, with room to spare for the message.
@@ -91,19 +89,6 @@ impl Money {
         }
         let minor = if negative { -minor } else { minor };
         i64::try_from(minor).map(|minor| Self::new(minor, currency)).map_err(|_| MoneyError::Overflow)
-    }
-
-    /// An amount from a decimal that must fit the currency exactly.
-    pub fn from_decimal(value: Decimal, currency: Currency) -> Result<Self, MoneyError> {
-        let value = value.normalize();
-        let missing = currency.exponent().checked_sub(value.scale()).ok_or(MoneyError::ExcessDigits)?;
-        let minor = value.mantissa().checked_mul(10_i128.pow(missing)).ok_or(MoneyError::Overflow)?;
-        i64::try_from(minor).map(|minor| Self::new(minor, currency)).map_err(|_| MoneyError::Overflow)
-    }
-
-    /// The amount of the major unit, for reports and rates.
-    pub fn to_decimal(self) -> Decimal {
-        Decimal::new(self.minor, self.currency.exponent())
     }
 
     /// The sum of two amounts of one currency.

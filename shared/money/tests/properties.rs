@@ -7,26 +7,30 @@ fn currency() -> impl Strategy<Value = Currency> {
     proptest::sample::select(Currency::ALL)
 }
 
+/// The amount of the major unit, as another library has it.
+fn decimal(money: Money) -> Decimal {
+    Decimal::new(money.minor(), money.currency().exponent())
+}
+
 proptest! {
     #[test]
     fn an_amount_reads_back_as_it_was_printed(minor in any::<i64>(), currency in currency()) {
         let money = Money::new(minor, currency);
         prop_assert_eq!(Money::parse(&money.to_string(), currency), Ok(money));
-        prop_assert_eq!(Money::from_decimal(money.to_decimal(), currency), Ok(money));
     }
 
     #[test]
     fn any_text_is_an_amount_or_an_error_and_never_a_panic(text in ".{0,40}", currency in currency()) {
         if let Ok(money) = Money::parse(&text, currency) {
             // Accepted text has the same value as an independent decimal reader sees in it.
-            prop_assert_eq!(text.parse::<Decimal>().unwrap(), money.to_decimal());
+            prop_assert_eq!(text.parse::<Decimal>().unwrap(), decimal(money));
         }
     }
 
     #[test]
     fn number_like_text_is_read_as_a_decimal_reader_reads_it(text in "-?[0-9]{1,12}(\\.[0-9]{1,4})?", currency in currency()) {
         if let Ok(money) = Money::parse(&text, currency) {
-            prop_assert_eq!(text.parse::<Decimal>().unwrap(), money.to_decimal());
+            prop_assert_eq!(text.parse::<Decimal>().unwrap(), decimal(money));
         }
     }
 

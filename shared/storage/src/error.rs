@@ -73,16 +73,6 @@ impl StorageError {
             _ => None,
         }
     }
-
-    /// True when the row was refused because its key is taken.
-    pub fn is_unique_violation(&self) -> bool {
-        matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
-    }
-
-    /// True when the row that was asked for does not exist.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Query(DieselError::NotFound))
-    }
 }
 
 impl Retry for StorageError {
