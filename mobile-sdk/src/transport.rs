@@ -121,7 +121,7 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .user_agent(format!("{}/{} ({})", config.app.id, config.app.version, config.app.build))
+            .user_agent(UserAgent(&config.app).to_string())
             .build()
             .map_err(|_| Error::Config("the HTTP client cannot be built"))?;
         Ok(Self { client, clock, skew: AtomicI64::new(0) })

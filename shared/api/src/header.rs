@@ -1,5 +1,7 @@
 //! Names of the HTTP headers that the layers read and write (lower case, as HTTP compares them).
 
+/// Which build of which app this is meant to be. It identifies and proves nothing.
+pub const API_KEY: &str = "api-key";
 /// The attestation token: *what* calls.
 pub const ATTESTATION_TOKEN: &str = "attestation-token";
 /// `DPoP <access token>`: *who* calls (RFC 9449 §7.1).

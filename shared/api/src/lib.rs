@@ -20,6 +20,7 @@ pub mod scope;
 pub mod service;
 pub mod text;
 pub mod transfers;
+pub mod user_agent;
 
 mod amount;
 mod build;
