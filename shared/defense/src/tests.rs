@@ -84,16 +84,11 @@ impl World {
             exp: NOW + 300,
             jti: jti.clone(),
             cnf: Cnf { jkt: jkt.clone() },
-            client_id: "redoubt-mobile".to_owned(),
-            app: App {
-                id: "app".to_owned(),
-                version: "1".to_owned(),
-                build: 1_u64.into(),
-                platform: Platform::Android,
-            },
+            client_id: "redoubt-mobile".into(),
+            app: App { id: "app".into(), version: "1".to_owned(), build: 1_u64.into(), platform: Platform::Android },
             level: Level::Tee,
             policy: "test".to_owned(),
-            support_id: "support".to_owned(),
+            support_id: "support".into(),
         };
         let session = attestation_token::session_key(key.secret.expose(), &jti);
         (attestation_token::issue(&key, &claims).unwrap(), session, jti)
@@ -104,7 +99,7 @@ impl World {
             iss: ISSUER.to_owned(),
             sub: "user-1".to_owned(),
             aud: RESOURCE.to_owned(),
-            client_id: client_id.to_owned(),
+            client_id: client_id.into(),
             scope: "accounts:read".to_owned(),
             iat: NOW,
             exp: NOW + 300,
