@@ -101,7 +101,7 @@ fn principal(facts: &Facts) -> Option<Principal> {
 fn who(facts: &Facts) -> Who {
     Who {
         subject: facts.access.as_ref().map(|claims| claims.sub.clone()),
-        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.clone()),
+        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.to_string()),
         claimed_support_id: facts.claimed_support_id.clone(),
         ..Who::default()
     }

@@ -41,7 +41,7 @@ impl Who {
         let principal = extensions.get::<Rc<Principal>>();
         Self {
             subject: principal.map(|principal| principal.subject.to_string()),
-            support_id: principal.map(|principal| principal.support_id.clone()),
+            support_id: principal.map(|principal| principal.support_id.to_string()),
             peer: extensions.get::<PeerId>().map(|peer| peer.name().to_owned()),
             ..Self::default()
         }
