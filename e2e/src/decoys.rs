@@ -215,7 +215,7 @@ impl Phones {
         let request = Attest {
             challenge: asking.challenge.clone(),
             platform: device.app.platform,
-            client_id: CLIENT_ID.to_owned(),
+            client_id: CLIENT_ID.into(),
             app: device.app.clone(),
             device_key: signer.public().to_value(),
             session_public_key: b64::encode(&asking.session.public()),
@@ -234,7 +234,7 @@ impl Phones {
         let request = Assert {
             challenge: asking.challenge.clone(),
             platform: device.app.platform,
-            client_id: CLIENT_ID.to_owned(),
+            client_id: CLIENT_ID.into(),
             app: device.app.clone(),
             device_key: signer.public().to_value(),
             session_public_key: b64::encode(&asking.session.public()),

@@ -136,7 +136,7 @@ impl Hooked {
         let request = Assert {
             challenge: challenge.challenge,
             platform: Platform::Android,
-            client_id: CLIENT_ID.to_owned(),
+            client_id: CLIENT_ID.into(),
             app,
             device_key: identity::Jwk::from(jwk).to_value(),
             session_public_key: b64::encode(&keys.public()),

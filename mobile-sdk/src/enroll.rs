@@ -89,7 +89,7 @@ impl Client {
         let request = Attest {
             challenge: exchange.challenge.challenge.clone(),
             platform: self.config.app.platform,
-            client_id: self.config.client_id.clone(),
+            client_id: self.config.client_id.as_str().into(),
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
@@ -157,7 +157,7 @@ impl Client {
         let request = Assert {
             challenge: exchange.challenge.challenge.clone(),
             platform: self.config.app.platform,
-            client_id: self.config.client_id.clone(),
+            client_id: self.config.client_id.as_str().into(),
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
             session_public_key: b64::encode(&exchange.session_keys.public()),
@@ -213,7 +213,7 @@ impl Client {
         let token_id = token_id(&issued.token)?;
         let key = sealed_session::open(&exchange.session_keys, &token_id, &issued.session_key)
             .map_err(|_| Error::Malformed("session_key"))?;
-        self.set_support_id(&attested.support_id);
+        self.set_support_id(attested.support_id.as_str());
         Ok(Session {
             jkt: instance.jkt.clone(),
             renew_at: self.transport.now() + i64::from(issued.expires_in) - MARGIN,

@@ -85,7 +85,7 @@ impl State {
             app: app.clone(),
             level: Level::Software,
             policy: "test".into(),
-            support_id: support_id.clone(),
+            support_id: support_id.as_str().into(),
         };
         let secret = attestation_token::session_key(key.secret.expose(), &jti);
         let sealed = hpke::seal(session_key, b"redoubt-session-key-v1", jti.as_bytes(), secret.expose()).unwrap();
@@ -98,10 +98,10 @@ impl State {
             cnf: client_attestation::Confirmation { jwk: jwk.clone() },
             app: app.clone(),
             level: Level::Software,
-            support_id: support_id.clone(),
+            support_id: support_id.as_str().into(),
         };
         Attested {
-            support_id,
+            support_id: support_id.into(),
             client_attestation: client_attestation::issue(key, &client).unwrap(),
             tokens: vec![AudienceToken {
                 audience: "ledger".into(),

@@ -10,28 +10,27 @@ use opentelemetry::metrics::Counter;
 static ALARMS: LazyLock<Counter<u64>> =
     LazyLock::new(|| runtime::metrics::meter().u64_counter("attestation.alarms").build());
 
-/// Why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why, as logged and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Alarm {
     /// The revocation list has entries that are not understood. They refuse as all others do.
+    #[strum(serialize = "revocation_list_odd")]
     ListOdd,
     /// An attestation key has reached its daily limit: it leaked, or the app is very popular today.
     EnrolmentLimit,
     /// The revocation list cannot be read; the last good one stays. Raised again with every look at it.
+    #[strum(serialize = "revocation_list_unreadable")]
     ListUnreadable,
     /// The revocation list has lost most of its entries; the last good one stays. Raised again with every look at it, and where production
     /// starts with an empty one.
+    #[strum(serialize = "revocation_list_shrunk")]
     EntriesLost,
 }
 
 /// Raises an alarm.
 pub(crate) fn raise(alarm: Alarm, detail: &str) {
-    let reason = match alarm {
-        Alarm::ListOdd => "revocation_list_odd",
-        Alarm::EnrolmentLimit => "enrolment_limit",
-        Alarm::ListUnreadable => "revocation_list_unreadable",
-        Alarm::EntriesLost => "revocation_list_shrunk",
-    };
+    let reason: &'static str = alarm.into();
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);
     runtime::audit!("alarm", layer = "evidence", reason, detail);
     tracing::error!(reason, detail, "an alarm about evidence");

@@ -7,6 +7,7 @@ use runtime::Common;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::policy::{AndroidPolicy, ApplePolicy};
+pub use crate::ids::PolicyId;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ pub struct Policy {
     /// `production` trusts Google's and Apple's keys and refuses to start with anything else; `development` may add test roots.
     pub mode: Mode,
     /// Name of this version of the policy; every token and verdict carries it.
-    pub id: String,
+    pub id: PolicyId,
     /// The Android app. Absent: no Android instance is genuine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub android: Option<AndroidPolicy>,

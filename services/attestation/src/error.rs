@@ -1,18 +1,11 @@
-//! What can go wrong in a request, and the one mapping to problems.
+//! What can go wrong in a request, and the one table of what its caller and the operator are told.
 //!
 //! Only what says nothing about the integrity of a phone is an error. Whatever is wrong with *evidence* is not: it has a verdict
 //! and an answer of the usual shape.
 
 use api::problem::code;
-use runtime::audit::{self, Who};
-use runtime::{Problem, metrics};
+use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
-
-/// The instance is not known: it must attest first.
-pub const INSTANCE_UNKNOWN: &str = "attestation.instance_unknown";
-
-/// The name of what refuses here, in metrics and audit log.
-const LAYER: &str = "attestation";
 
 /// Why a request is refused honestly.
 #[derive(Debug, thiserror::Error)]
@@ -50,52 +43,38 @@ impl Retry for Error {
     }
 }
 
-impl Error {
-    /// The stable word for the audit log. What is our own fault has none: its cause is in the error log.
-    fn reason(&self) -> Option<&'static str> {
+impl Refuse for Error {
+    /// Nothing that would say who the caller is has been proven, so the line in the audit log says only from where it came.
+    fn refusal(self, _: &Who) -> Refusal {
+        let refuse = |reason, problem| Refusal::new("attestation", reason, problem);
+        let invalid = |code, title, detail: &str, field| {
+            Problem::new(StatusCode::BAD_REQUEST, code, title).detail(detail).field(field)
+        };
         match self {
-            Self::Invalid { field: "proof", .. } => Some("proof_invalid"),
-            Self::Invalid { .. } => Some("field_invalid"),
-            Self::Challenge => Some("challenge_invalid"),
-            Self::Evidence { .. } => Some("evidence_malformed"),
-            Self::InstanceUnknown => Some("instance_unknown"),
-            Self::RevocationStale | Self::Internal(_) | Self::Storage(_) => None,
-        }
-    }
-
-    /// The problem for the caller. Nothing that would say who it is has been proven, so the line in the audit log says only from where.
-    pub(crate) fn refuse(self) -> Problem {
-        if let Some(reason) = self.reason() {
-            metrics::decision(LAYER, "refuse");
-            audit::refused(LAYER, reason, Who::default());
-        }
-        self.into()
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Invalid { field, detail } => Self::invalid(detail).field(field),
-            Error::Challenge => Self {
-                code: code::CHALLENGE_INVALID,
-                title: "The challenge is unknown, used, expired or made for something else".to_owned(),
-                ..Self::invalid("ask for a new challenge").field("challenge")
-            },
-            Error::Evidence { field } => Self {
-                code: code::EVIDENCE_MALFORMED,
-                title: "The evidence is malformed".to_owned(),
-                ..Self::invalid("expected standard base64 in the format of the platform").field(field)
-            },
-            Error::InstanceUnknown => {
-                Self { code: INSTANCE_UNKNOWN, title: "The instance has not attested".to_owned(), ..Self::not_found() }
+            Self::Invalid { field, detail } => {
+                let reason = if field == "proof" { "proof_invalid" } else { "field_invalid" };
+                refuse(reason, Problem::invalid(detail).field(field))
             }
-            Error::RevocationStale => {
-                tracing::error!(cause = %error, "attestation is refused until the list is refreshed");
-                Self::busy(60)
+            Self::Challenge => {
+                let title = "The challenge is unknown, used, expired or made for something else";
+                let problem = invalid(code::CHALLENGE_INVALID, title, "ask for a new challenge", "challenge");
+                refuse("challenge_invalid", problem)
             }
-            Error::Internal(_) => Self::internal(&error),
-            Error::Storage(error) => error.into(),
+            Self::Evidence { field } => {
+                let detail = "expected standard base64 in the format of the platform";
+                let problem = invalid(code::EVIDENCE_MALFORMED, "The evidence is malformed", detail, field);
+                refuse("evidence_malformed", problem)
+            }
+            Self::InstanceUnknown => {
+                let title = "The instance has not attested";
+                refuse("instance_unknown", Problem::new(StatusCode::NOT_FOUND, code::INSTANCE_UNKNOWN, title))
+            }
+            Self::RevocationStale => {
+                tracing::error!(cause = %self, "attestation is refused until the list is refreshed");
+                Refusal::unrecorded(Problem::busy(60))
+            }
+            Self::Internal(_) => Refusal::internal(&self),
+            Self::Storage(error) => error.into(),
         }
     }
 }

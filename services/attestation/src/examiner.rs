@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
-use api::Build;
 use api::attestation::Platform;
+use api::{AppId, Build, ClientId};
 use identity::Level;
 use runtime::Shutdown;
 
@@ -104,9 +104,9 @@ impl Examiner {
     }
 
     /// The OAuth clients that are apps.
-    pub(crate) fn clients(&self) -> Vec<&str> {
-        let android = self.android_policy.iter().map(|policy| policy.client_id.as_str());
-        android.chain(self.apple_policy.iter().map(|policy| policy.client_id.as_str())).collect()
+    pub(crate) fn clients(&self) -> Vec<&ClientId> {
+        let android = self.android_policy.iter().map(|policy| &policy.client_id);
+        android.chain(self.apple_policy.iter().map(|policy| &policy.client_id)).collect()
     }
 
     /// Whether evidence of this platform can be judged now.
@@ -260,8 +260,8 @@ impl Examiner {
 }
 
 /// App and client that the request names are those that the policy (and so the evidence) is about.
-fn same_app(found: &mut Examination, presented: &Presented, app_id: &str, client_id: &str) {
-    let same = presented.app.id == app_id && presented.client_id == client_id;
+fn same_app(found: &mut Examination, presented: &Presented, app_id: &AppId, client_id: &ClientId) {
+    let same = presented.app.id == *app_id && presented.client_id == *client_id;
     if !same && !found.refusals.contains(&Reason::AppMismatch) {
         found.refusals.push(Reason::AppMismatch);
     }

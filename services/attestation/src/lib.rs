@@ -21,6 +21,7 @@ mod attestations;
 mod audience_keys;
 mod challenges;
 mod examiner;
+mod ids;
 mod instances;
 mod routes;
 mod schema;

@@ -1,16 +1,22 @@
-//! All routes. The permission stands in the handler's type.
+//! All routes. The permission stands in the handler's type; what it refuses is told in one way ([`told`]).
 
 use actix_web::http::Method;
 use defense::Routes;
+use runtime::told;
 
 use crate::{attestations, audience_keys, challenges};
 
 /// What phones reach.
 pub(crate) fn public() -> Routes {
     Routes::public()
-        .add(Method::POST, "/v1/challenges", "A challenge for one attestation or assertion", challenges::http::create)
-        .add(Method::POST, "/v1/attestations", "A new instance shows its evidence", attestations::http::attest)
-        .add(Method::POST, "/v1/assertions", "A known instance renews its tokens", attestations::http::assert)
+        .add(
+            Method::POST,
+            "/v1/challenges",
+            "A challenge for one attestation or assertion",
+            told(challenges::http::create),
+        )
+        .add(Method::POST, "/v1/attestations", "A new instance shows its evidence", told(attestations::http::attest))
+        .add(Method::POST, "/v1/assertions", "A known instance renews its tokens", told(attestations::http::assert))
 }
 
 /// What the other services reach.

@@ -9,10 +9,8 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
-use runtime::Single;
-use runtime::audit::{self, Who};
 use runtime::extract::{BodyError, read_body};
-use runtime::metrics;
+use runtime::{Record, Single, Who};
 use serde::Serialize;
 use serde_json::json;
 
@@ -157,19 +155,13 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
 
 /// One line for one refusal; what an honest client can answer with its next request is a challenge.
 pub(crate) fn audit_refusal(refusal: &Refusal) {
+    let record = Record::new(refusal.layer, refusal.reason);
+    let who = Who { support_id: refusal.support_id.clone(), ..Who::default() };
     if matches!(refusal.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
-        metrics::decision(refusal.layer, "challenge");
-        let (layer, reason, support_id) = (refusal.layer, refusal.reason, refusal.support_id.as_deref());
-        runtime::audit!("challenged", layer, outcome = "challenged", reason, support_id);
-        return;
+        record.challenge().about(who).write();
+    } else {
+        record.about(Who { claimed_support_id: refusal.claimed_support_id.clone(), ..who }).write();
     }
-    metrics::decision(refusal.layer, "refuse");
-    let who = Who {
-        support_id: refusal.support_id.as_deref(),
-        claimed_support_id: refusal.claimed_support_id.as_deref(),
-        ..Who::default()
-    };
-    audit::refused(refusal.layer, refusal.reason, who);
 }
 
 /// Sends the outcome of a page.
@@ -179,8 +171,7 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
         Err(refusal) => refusal,
     };
     let row = refusal.row();
-    metrics::decision(row.layer, "refuse");
-    audit::refused(row.layer, row.reason, Who::default());
+    Record::new(row.layer, row.reason).write();
     let mut response = html(row.status, &pages::error(refusal));
     if row.status == 503 {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));

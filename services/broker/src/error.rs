@@ -1,15 +1,44 @@
-//! What can go wrong with a call of an operation, and what its caller learns of it.
+//! What can go wrong in the broker, and the one table of what its caller and the operator are told.
 //!
 //! The distinction that matters with money: *certainly nothing happened* (refused, unavailable) against *not known*. An order that
 //! may have arrived is never reported as failed; the caller repeats it with the same key and gets the truth.
 
 use api::problem::code;
-use runtime::{Problem, StatusCode, header};
+use runtime::extract::BodyError;
+use runtime::{Problem, Refusal, Refuse, StatusCode, Who, header};
+use storage::StorageError;
 use thiserror::Error;
 
 use crate::operations::gate::Closed;
 use crate::providers::parameter::ParameterError;
 use crate::secrets::VaultError;
+use crate::webhooks::signature::Unbelieved;
+
+/// Why a request was not done.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A call of an operation.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// A webhook is not believed.
+    #[error("the webhook is not believed: {0}")]
+    Unbelieved(#[from] Unbelieved),
+    /// A webhook came, and the secret to verify it with cannot be had.
+    #[error(transparent)]
+    NoSecret(VaultError),
+    /// A believed webhook has the id of an earlier one, and says something else: the provider's fault, and never ours to act on.
+    #[error("the event's id was used for another event")]
+    EventIdReused,
+    /// A webhook's body.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The inbox.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What cannot happen has happened; nothing is done about it but to stop.
+    #[error("cannot happen: {0}")]
+    Invariant(&'static str),
+}
 
 /// Why an operation gave no result.
 #[derive(Debug, Error)]
@@ -53,50 +82,82 @@ impl OperationError {
     }
 }
 
-impl From<OperationError> for Problem {
-    fn from(error: OperationError) -> Self {
-        let unavailable = |seconds: u32| {
-            Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                code::UPSTREAM_UNAVAILABLE,
-                "The third party cannot be asked just now",
-            )
-            .header(header::RETRY_AFTER, &seconds.to_string())
+impl Refuse for Error {
+    fn refusal(self, _: &Who) -> Refusal {
+        let webhook = |layer, reason, status| {
+            Refusal::new(layer, reason, Problem::new(status, code::WEBHOOK_REFUSED, "The webhook is refused"))
         };
-        match &error {
-            OperationError::Unknown => {
-                return Self::new(StatusCode::NOT_FOUND, code::OPERATION_UNKNOWN, "There is no such operation");
+        match self {
+            Self::Operation(error) => error.refusal(),
+            Self::Unbelieved(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
+            Self::NoSecret(error) => {
+                tracing::error!(cause = %error, "the secret of a webhook cannot be had");
+                match error {
+                    // When the database is down the sender is told to come back.
+                    VaultError::Storage(
+                        StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_),
+                    ) => Refusal::unrecorded(Problem::busy(1)),
+                    // Without a secret nothing can be believed.
+                    _ => webhook("webhook_signature", "secret_unavailable", StatusCode::UNAUTHORIZED),
+                }
             }
-            OperationError::Parameter(wrong) => {
-                let title = "The parameters do not fit the operation";
-                return Self::new(StatusCode::BAD_REQUEST, code::PARAMETERS_INVALID, title)
-                    .detail(wrong.problem)
-                    .field(format!("params.{}", wrong.field));
-            }
-            OperationError::KeyMissing => return key(code::KEY_MISSING, &error),
-            OperationError::KeyInvalid => return key(code::KEY_INVALID, &error),
-            _ => (),
-        }
-        tracing::warn!(cause = %error, "operation failed");
-        match &error {
-            OperationError::Closed(closed) => unavailable(closed.retry_after()),
-            OperationError::Refused(_) => {
-                let title = "The third party refused the request";
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code::UPSTREAM_REFUSED, title)
-            }
-            OperationError::Failed(_) => {
-                Self::new(StatusCode::BAD_GATEWAY, code::UPSTREAM_FAILED, "The third party did not answer as it should")
-            }
-            OperationError::OutcomeUnknown(_) => Self::outcome_unknown(),
-            _ => unavailable(1),
+            Self::EventIdReused => webhook("webhook_once", "event_id_reused", StatusCode::CONFLICT),
+            Self::Body(error) => error.into(),
+            Self::Storage(error) => error.into(),
+            Self::Invariant(_) => Refusal::internal(&self),
         }
     }
 }
 
-fn key(code: &'static str, error: &OperationError) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, code, "The request needs a valid idempotency key")
-        .detail(error.to_string())
-        .field("idempotency_key")
+impl OperationError {
+    fn refusal(self) -> Refusal {
+        match &self {
+            Self::Unknown => {
+                let problem =
+                    Problem::new(StatusCode::NOT_FOUND, code::OPERATION_UNKNOWN, "There is no such operation");
+                Refusal::new("egress", "operation_not_allowed", problem)
+            }
+            Self::Parameter(wrong) => {
+                let title = "The parameters do not fit the operation";
+                let problem = Problem::new(StatusCode::BAD_REQUEST, code::PARAMETERS_INVALID, title);
+                let problem = problem.detail(wrong.problem).field(format!("params.{}", wrong.field));
+                Refusal::new("egress", "parameters_invalid", problem)
+            }
+            Self::KeyMissing => self.key("key_missing", code::KEY_MISSING),
+            Self::KeyInvalid => self.key("key_invalid", code::KEY_INVALID),
+            failed => {
+                tracing::warn!(cause = %failed, "operation failed");
+                Refusal::unrecorded(failed.failure())
+            }
+        }
+    }
+
+    fn key(&self, reason: &'static str, code: &'static str) -> Refusal {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, code, "The request needs a valid idempotency key");
+        Refusal::new("egress", reason, problem.detail(self.to_string()).field("idempotency_key"))
+    }
+
+    /// What the caller is told where it did nothing wrong.
+    fn failure(&self) -> Problem {
+        let unavailable = |seconds: u32| {
+            let title = "The third party cannot be asked just now";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, code::UPSTREAM_UNAVAILABLE, title)
+                .header(header::RETRY_AFTER, &seconds.to_string())
+        };
+        match self {
+            Self::Closed(closed) => unavailable(closed.retry_after()),
+            Self::Refused(_) => {
+                let title = "The third party refused the request";
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code::UPSTREAM_REFUSED, title)
+            }
+            Self::Failed(_) => {
+                let title = "The third party did not answer as it should";
+                Problem::new(StatusCode::BAD_GATEWAY, code::UPSTREAM_FAILED, title)
+            }
+            Self::OutcomeUnknown(_) => Problem::outcome_unknown(),
+            _ => unavailable(1),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -105,15 +166,15 @@ mod tests {
 
     #[test]
     fn what_may_have_happened_is_never_called_a_failure() {
-        let unknown = Problem::from(OperationError::OutcomeUnknown("timeout".to_owned()));
+        let unknown = OperationError::OutcomeUnknown("timeout".to_owned()).failure();
         assert_eq!((unknown.status.as_u16(), unknown.code), (503, code::OUTCOME_UNKNOWN));
-        let failed = Problem::from(OperationError::Failed("timeout".to_owned()));
+        let failed = OperationError::Failed("timeout".to_owned()).failure();
         assert_eq!((failed.status.as_u16(), failed.code), (502, code::UPSTREAM_FAILED));
     }
 
     #[test]
     fn causes_stay_inside() {
-        let problem = Problem::from(OperationError::NotTaken("10.0.0.7 refused".to_owned()));
-        assert_eq!(problem.detail, None);
+        let refusal = OperationError::NotTaken("10.0.0.7 refused".to_owned()).refusal();
+        assert_eq!(refusal.problem().detail, None);
     }
 }

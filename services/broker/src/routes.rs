@@ -1,7 +1,8 @@
-//! The tables of routes.
+//! The tables of routes. What a handler refuses is told in one way ([`told`]).
 
 use actix_web::http::Method;
 use defense::Routes;
+use runtime::told;
 
 use crate::{operations, webhooks};
 
@@ -11,7 +12,7 @@ pub fn public() -> Routes {
         Method::POST,
         "/webhooks/{provider}",
         "Take a signed webhook; it is acknowledged once it is stored",
-        webhooks::http::post,
+        told(webhooks::http::post),
     )
 }
 
@@ -21,6 +22,6 @@ pub fn internal() -> Routes {
         Method::POST,
         "/internal/v1/operations/{provider}/{operation}",
         "Call an operation of a third party",
-        operations::http::post,
+        told(operations::http::post),
     )
 }

@@ -1,15 +1,10 @@
-//! What can go wrong in the ledger, and what its caller learns of it. The one table from errors to problems, and the one way through it
-//! ([`http::told`]), which also writes the audit log.
-
-pub mod http;
+//! What can go wrong in the ledger, and the one table of what its caller and the operator are told.
 
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
-use identity::Principal;
 use money::MoneyError;
-use runtime::audit::{self, Who};
 use runtime::header::HeaderName;
-use runtime::{Problem, StatusCode};
+use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
 
 use crate::posting::{Blame, Kind, Reason, Rejection, Unanswered};
@@ -106,17 +101,20 @@ impl Retry for Error {
     }
 }
 
-impl Error {
-    /// The problem for `caller`. Who reaches for what is not theirs is told that it does not exist, and stands in the audit log. To a peer
-    /// (`None`) nothing is hidden, so what it does not find is not there.
-    fn told(self, caller: Option<&Principal>) -> Problem {
-        if let (Some(reason), Some(caller)) = (self.trespass(), caller) {
-            let (subject, support_id) = (Some(&*caller.subject), Some(caller.support_id.as_str()));
-            audit::refused("authorization", reason, Who { subject, support_id, ..Who::default() });
+impl Refuse for Error {
+    /// What the rules say no to is no attack. But a user who reaches for what is not theirs is told that it does not exist, and stands in the
+    /// audit log. To a peer nothing is hidden, so what it does not find is not there.
+    fn refusal(self, caller: &Who) -> Refusal {
+        let trespass = self.trespass().filter(|_| caller.subject.is_some());
+        let problem = self.problem();
+        match trespass {
+            Some(reason) => Refusal::new("authorization", reason, problem),
+            None => Refusal::unrecorded(problem),
         }
-        self.problem()
     }
+}
 
+impl Error {
     fn problem(self) -> Problem {
         let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
         match self {

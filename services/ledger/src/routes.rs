@@ -2,8 +2,8 @@
 
 use actix_web::http::Method;
 use defense::Routes;
+use runtime::told;
 
-use crate::error::http::told;
 use crate::{accounts, deposits, exchanges, invariants, payouts, suspense, transfers};
 
 /// What phones reach, behind the layers.

@@ -4,12 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{AsRefStr, EnumString};
 
-use crate::Build;
+use crate::{AppId, Build, ClientId, SupportId};
 
 /// Operating system of the phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Platform {
     /// Android Key Attestation.
     Android,
@@ -17,34 +19,15 @@ pub enum Platform {
     Ios,
 }
 
-impl Platform {
-    /// The wire name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Android => "android",
-            Self::Ios => "ios",
-        }
-    }
-}
-
 /// What a challenge may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Purpose {
     /// `POST /v1/attestations`.
     Attestation,
     /// `POST /v1/assertions`.
     Assertion,
-}
-
-impl Purpose {
-    /// The wire name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Attestation => "attestation",
-            Self::Assertion => "assertion",
-        }
-    }
 }
 
 /// `POST /v1/challenges`.
@@ -71,7 +54,7 @@ pub struct Challenge {
 #[serde(deny_unknown_fields)]
 pub struct App {
     /// Package name or bundle id.
-    pub id: String,
+    pub id: AppId,
     /// Version shown to people.
     pub version: String,
     /// Which build: `longVersionCode` or `CFBundleVersion`.
@@ -142,7 +125,7 @@ pub struct Attest {
     /// The platform; the challenge was made for it.
     pub platform: Platform,
     /// The OAuth client that this instance will be.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The build.
     pub app: App,
     /// The device key, a public P-256 JWK.
@@ -164,7 +147,7 @@ pub struct Assert {
     /// The platform; the challenge was made for it.
     pub platform: Platform,
     /// The OAuth client that this instance is.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The build.
     pub app: App,
     /// The device key, a public P-256 JWK.
@@ -182,7 +165,7 @@ pub struct Assert {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attested {
     /// Random; the operator's log has the verdict under it.
-    pub support_id: String,
+    pub support_id: SupportId,
     /// `OAuth-Client-Attestation` for the authorization server.
     pub client_attestation: String,
     /// One for each API.

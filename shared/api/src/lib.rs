@@ -4,7 +4,7 @@
 //! - serde only: no I/O, no framework, no database;
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
 //! - amounts travel as decimal strings beside their currency, never as floating point;
-//! - an id has one spelling ([`Id`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
+//! - an id has one spelling ([`Id`]), a name its type ([`ClientId`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
 #![warn(missing_docs)]
 
 pub mod accounts;
@@ -25,8 +25,10 @@ pub mod user_agent;
 mod amount;
 mod build;
 mod id;
+mod name;
 
 pub use amount::Amount;
 pub use build::{Build, NotABuild};
 pub use id::{Id, NotAnId};
+pub use name::{AppId, ClientId, SupportId};
 pub use problem::Problem;

@@ -6,6 +6,7 @@ pub trait Scope: 'static {
     const NAME: &'static str;
 }
 
+// No derive: a scope is a type.
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         $($(#[$doc])* #[derive(Debug, Clone, Copy, PartialEq, Eq)] pub struct $name;

@@ -6,6 +6,7 @@ pub trait Workload: 'static {
     const NAME: &'static str;
 }
 
+// No derive: a workload is a type.
 macro_rules! workloads {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         $($(#[$doc])* #[derive(Debug, Clone, Copy, PartialEq, Eq)] pub struct $name;

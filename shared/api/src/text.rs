@@ -12,12 +12,14 @@
 //! joiners of Persian and Indic orthography are refused with the rest. Not decided here: letters that look alike in two
 //! scripts, and Unicode normalization. Texts are compared and stored as they were sent, so nothing rests on either.
 
-/// What is wrong with a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is wrong with a text. Its own text is what stands in a refusal, after the name of the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::IntoStaticStr)]
 pub enum Flaw {
     /// It has a line break or another control character.
+    #[strum(serialize = "has control characters")]
     Control,
     /// It has a character that is not seen.
+    #[strum(serialize = "has characters that are not seen")]
     Unseen,
 }
 
@@ -26,14 +28,6 @@ impl Flaw {
     pub fn of(text: &str) -> Option<Self> {
         let flawed = text.chars().find(|c| !is_seen(*c))?;
         Some(if flawed.is_control() { Self::Control } else { Self::Unseen })
-    }
-
-    /// As it stands in a refusal, after the name of the field.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Control => "has control characters",
-            Self::Unseen => "has characters that are not seen",
-        }
     }
 }
 

@@ -13,10 +13,12 @@ use identity::dpop::Nonces;
 use identity::replay::{Insertion, ReplayMemory};
 use identity::{TokenError, dpop};
 
-use runtime::Problem;
+use runtime::{Problem, Refusal};
 
 use crate::keys::JwksSource;
 use crate::{Decision, Facts, Inbound, Layer, Needs};
+
+const NAME: &str = "access_token";
 
 /// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
 const TOKENS: u64 = 10_000;
@@ -53,12 +55,12 @@ impl AccessTokenLayer {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"))
             .map(|(_, token)| token)
-            .ok_or_else(|| Decision::refuse("access_token_missing"))?;
-        let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse("dpop_missing"))?;
-        let refuse = |error: TokenError| Decision::refuse(error.reason());
+            .ok_or_else(|| Decision::refuse(NAME, "access_token_missing"))?;
+        let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse(NAME, "dpop_missing"))?;
+        let refuse = |error: TokenError| Decision::refuse(NAME, error.reason());
         let unverified = access_token::parse(token).map_err(refuse)?;
         let keys = self.keys.get(unverified.kid(), request.now).await;
-        let keys = keys.map_err(|_| Decision::unavailable("keys_unavailable"))?;
+        let keys = keys.map_err(|_| Decision::unavailable(NAME, "keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
         let claims = self.verified.verify(&unverified, &keys, &expect).map_err(refuse)?;
         self.check_proof(request, facts, proof, token, &claims)?;
@@ -76,15 +78,15 @@ impl AccessTokenLayer {
     ) -> Result<(), Decision> {
         let htu = format!("{}{}", self.origin, request.path);
         let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
-        let verified = dpop::verify(proof, &expect).map_err(|error| Decision::refuse(error.reason()))?;
+        let verified = dpop::verify(proof, &expect).map_err(|error| Decision::refuse(NAME, error.reason()))?;
         if verified.jkt != claims.cnf.jkt {
-            return Err(Decision::refuse("token_of_another_key"));
+            return Err(Decision::refuse(NAME, "token_of_another_key"));
         }
         let Some(attested) = facts.attestation.as_ref().filter(|attested| attested.cnf.jkt == claims.cnf.jkt) else {
-            return Err(Decision::refuse("token_of_another_instance"));
+            return Err(Decision::refuse(NAME, "token_of_another_instance"));
         };
         if attested.client_id != claims.client_id {
-            return Err(Decision::refuse("token_of_another_client"));
+            return Err(Decision::refuse(NAME, "token_of_another_client"));
         }
         let nonce_accepted = verified.nonce.as_deref().is_some_and(|nonce| self.nonces.accepts(nonce, request.now));
         if !nonce_accepted {
@@ -93,19 +95,19 @@ impl AccessTokenLayer {
             let problem = Problem::unauthorized()
                 .header(WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
                 .header(HeaderName::from_static(api::header::DPOP_NONCE), &nonce);
-            return Err(Decision::Challenge { reason, problem: Box::new(problem) });
+            return Err(Decision::Challenge(Refusal::new(NAME, reason, problem)));
         }
         match self.seen.insert(verified.jkt.as_str(), verified.replay_key(), verified.replay_until(), request.now) {
             Insertion::Fresh => Ok(()),
-            Insertion::Replayed => Err(Decision::refuse("dpop_replayed")),
-            Insertion::Full => Err(Decision::unavailable("replay_memory_full")),
+            Insertion::Replayed => Err(Decision::refuse(NAME, "dpop_replayed")),
+            Insertion::Full => Err(Decision::unavailable(NAME, "replay_memory_full")),
         }
     }
 }
 
 impl Layer for AccessTokenLayer {
     fn name(&self) -> &'static str {
-        "access_token"
+        NAME
     }
 
     fn needs(&self) -> Needs {

@@ -11,6 +11,8 @@ use identity::{TokenError, attestation_token};
 use crate::keys::AudienceKeySource;
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
+const NAME: &str = "attestation";
+
 /// Verifies `Attestation-Token`.
 pub struct AttestationLayer {
     audience: &'static str,
@@ -26,14 +28,14 @@ impl AttestationLayer {
     async fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
         let token = request
             .single(api::header::ATTESTATION_TOKEN)
-            .ok_or_else(|| Decision::refuse("attestation_token_missing"))?;
-        let token = attestation_token::parse(token).map_err(|error| Decision::refuse(error.reason()))?;
+            .ok_or_else(|| Decision::refuse(NAME, "attestation_token_missing"))?;
+        let token = attestation_token::parse(token).map_err(|error| Decision::refuse(NAME, error.reason()))?;
         let mut refuse = |error: TokenError| {
             facts.claimed_support_id = token.claimed_support_id();
-            Decision::refuse(error.reason())
+            Decision::refuse(NAME, error.reason())
         };
         let id = token.key_id().map_err(&mut refuse)?;
-        let keys = self.keys.get(id, request.now).await.map_err(|_| Decision::unavailable("keys_unavailable"))?;
+        let keys = self.keys.get(id, request.now).await.map_err(|_| Decision::unavailable(NAME, "keys_unavailable"))?;
         let (claims, session_key) = token.verify(&keys, self.audience, request.now).map_err(refuse)?;
         facts.session_key = Some(session_key);
         facts.attestation = Some(claims);
@@ -43,7 +45,7 @@ impl AttestationLayer {
 
 impl Layer for AttestationLayer {
     fn name(&self) -> &'static str {
-        "attestation"
+        NAME
     }
 
     fn needs(&self) -> Needs {

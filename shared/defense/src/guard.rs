@@ -1,5 +1,6 @@
 //! Guards: the permission that a handler names in its type, and cannot be registered without.
 
+use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -9,8 +10,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use api::scope::Scope;
 use api::service::Workload;
 use identity::Principal;
-use runtime::audit::{self, Who};
-use runtime::{PeerId, Problem};
+use runtime::{PeerId, Problem, Refusal, Who};
 
 use crate::unauthorized;
 
@@ -73,19 +73,17 @@ impl<S: Scope> Guard for Caller<S> {
 }
 
 impl<S: Scope> FromRequest for Caller<S> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // A route without a pipeline refuses everybody.
         let Some(principal) = principal(request) else {
-            audit::refused("access_token", "no_principal", Who::default());
-            return ready(Err(unauthorized()));
+            return ready(Err(Refusal::new("access_token", "no_principal", unauthorized())));
         };
         if !principal.scopes.iter().any(|scope| scope == S::NAME) {
-            let who = Who { subject: Some(&principal.subject), ..Who::default() };
-            audit::refused("authorization", "scope_missing", who);
-            return ready(Err(Problem::forbidden()));
+            let who = Who { subject: Some(principal.subject.to_string()), ..Who::default() };
+            return ready(Err(Refusal::new("authorization", "scope_missing", Problem::forbidden()).about(who)));
         }
         ready(Ok(Self { principal, scope: PhantomData }))
     }
@@ -101,19 +99,20 @@ impl<W: Workload> Guard for Peer<W> {
 }
 
 impl<W: Workload> FromRequest for Peer<W> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         match PeerId::of(request) {
             Some(peer) if peer.name() == W::NAME => ready(Ok(Self(PhantomData))),
-            peer => {
-                let who = Who { peer: peer.as_ref().map(PeerId::name), ..Who::default() };
-                audit::refused("authorization", "peer_not_allowed", who);
-                ready(Err(Problem::forbidden()))
-            }
+            _ => ready(Err(peer_not_allowed(request))),
         }
     }
+}
+
+/// The refusal of a workload that is none of those a guard lets through.
+pub fn peer_not_allowed(request: &HttpRequest) -> Refusal {
+    Refusal::new("authorization", "peer_not_allowed", Problem::forbidden()).about(Who::of(request))
 }
 
 /// Anybody. The handler's documentation says why.
@@ -126,8 +125,8 @@ impl Guard for Public {
 }
 
 impl FromRequest for Public {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self))

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 use api::problem::code;
-use runtime::{Problem, Single};
+use runtime::{Problem, Refusal, Single, Who};
 use serde::Serialize;
 
 /// Longest key, in characters.
@@ -17,7 +17,7 @@ pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// Reads a header value.
-    pub fn parse(value: &str) -> Result<Self, Problem> {
+    pub fn parse(value: &str) -> Result<Self, Refusal> {
         let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
         let valid = !bare.is_empty()
             && bare.len() <= MAX
@@ -32,24 +32,26 @@ impl IdempotencyKey {
 }
 
 impl FromRequest for IdempotencyKey {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match Single::of(request.headers(), api::header::IDEMPOTENCY_KEY) {
-            Single::Absent => {
-                Err(Problem::new(StatusCode::BAD_REQUEST, code::KEY_MISSING, "This request needs an Idempotency-Key.")
-                    .field("Idempotency-Key"))
-            }
+        let key = match Single::of(request.headers(), api::header::IDEMPOTENCY_KEY) {
+            Single::Absent => Err(refuse("key_missing", code::KEY_MISSING, "This request needs an Idempotency-Key.")),
             Single::One(value) => Self::parse(value),
             Single::Ambiguous => Err(invalid()),
-        })
+        };
+        ready(key.map_err(|refusal| refusal.about(Who::of(request))))
     }
 }
 
-fn invalid() -> Problem {
-    let title = "The Idempotency-Key is not 1 to 255 printable characters.";
-    Problem::new(StatusCode::BAD_REQUEST, code::KEY_INVALID, title).field("Idempotency-Key")
+fn invalid() -> Refusal {
+    refuse("key_invalid", code::KEY_INVALID, "The Idempotency-Key is not 1 to 255 printable characters.")
+}
+
+fn refuse(reason: &'static str, code: &'static str, title: &str) -> Refusal {
+    let problem = Problem::new(StatusCode::BAD_REQUEST, code, title).field("Idempotency-Key");
+    Refusal::new("idempotency", reason, problem)
 }
 
 /// The answer to a POST under a key. A repetition gets the first one's status and body, and a header that says so.

@@ -4,28 +4,18 @@ use actix_web::http::header::WWW_AUTHENTICATE;
 use crypto::SecretBytes;
 use futures_util::future::LocalBoxFuture;
 use identity::{access_token, attestation_token};
-use runtime::Problem;
+use runtime::{Problem, Refusal};
 
 use crate::Inbound;
 
-/// What a layer decided. The reason is for the audit log; the problem is for the client.
+/// What a layer decided.
 pub enum Decision {
     /// Nothing against it.
     Pass,
-    /// No. The reason is stable text, such as `digest_mismatch`.
-    Refuse {
-        /// For the audit log.
-        reason: &'static str,
-        /// For the client.
-        problem: Box<Problem>,
-    },
+    /// No.
+    Refuse(Refusal),
     /// Not yet: an honest client can answer this and be let in (a fresh nonce, a step-up).
-    Challenge {
-        /// For the audit log.
-        reason: &'static str,
-        /// For the client.
-        problem: Box<Problem>,
-    },
+    Challenge(Refusal),
 }
 
 /// A check that found nothing passes.
@@ -40,13 +30,13 @@ impl From<Result<(), Decision>> for Decision {
 
 impl Decision {
     /// The one refusal of all token layers.
-    pub fn refuse(reason: &'static str) -> Self {
-        Self::Refuse { reason, problem: Box::new(unauthorized()) }
+    pub fn refuse(layer: &'static str, reason: &'static str) -> Self {
+        Self::Refuse(Refusal::new(layer, reason, unauthorized()))
     }
 
     /// A refusal that says nothing about the client: something of ours is missing.
-    pub fn unavailable(reason: &'static str) -> Self {
-        Self::Refuse { reason, problem: Box::new(Problem::busy(1)) }
+    pub fn unavailable(layer: &'static str, reason: &'static str) -> Self {
+        Self::Refuse(Refusal::new(layer, reason, Problem::busy(1)))
     }
 }
 

@@ -25,7 +25,7 @@ mod tests;
 
 pub use access_token::AccessTokenLayer;
 pub use attestation::AttestationLayer;
-pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, principal};
+pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed, principal};
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Decision, Facts, Layer, Needs, unauthorized};

@@ -8,6 +8,8 @@ use identity::replay::{Insertion, ReplayMemory};
 
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
+const NAME: &str = "message_signature";
+
 /// Verifies `Signature-Input`, `Signature` and `Content-Digest`.
 pub struct MessageSignatureLayer {
     seen: ReplayMemory,
@@ -22,17 +24,17 @@ impl MessageSignatureLayer {
     }
 
     fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
-        let refuse = |error: message_signature::SignatureError| Decision::refuse(error.reason());
+        let refuse = |error: message_signature::SignatureError| Decision::refuse(NAME, error.reason());
         let (Some(key), Some(attested)) = (facts.session_key.as_ref(), facts.attestation.as_ref()) else {
-            return Err(Decision::refuse("no_session_key"));
+            return Err(Decision::refuse(NAME, "no_session_key"));
         };
-        let header = |name: &str| request.single(name).ok_or_else(|| Decision::refuse("signature_missing"));
+        let header = |name: &str| request.single(name).ok_or_else(|| Decision::refuse(NAME, "signature_missing"));
         let parsed = message_signature::parse(header(api::header::SIGNATURE_INPUT)?, header(api::header::SIGNATURE)?)
             .map_err(refuse)?;
         if parsed.keyid() != attested.jti {
-            return Err(Decision::refuse("key_id_mismatch"));
+            return Err(Decision::refuse(NAME, "key_id_mismatch"));
         }
-        let headers = request.covered_headers().ok_or_else(|| Decision::refuse("header_not_text"))?;
+        let headers = request.covered_headers().ok_or_else(|| Decision::refuse(NAME, "header_not_text"))?;
         let parts = RequestParts {
             method: &request.method,
             authority: &request.authority,
@@ -43,12 +45,12 @@ impl MessageSignatureLayer {
         };
         parsed.verify(key.expose(), &parts, request.now).map_err(refuse)?;
         if parsed.created() < self.started {
-            return Err(Decision::refuse("created_before_start"));
+            return Err(Decision::refuse(NAME, "created_before_start"));
         }
         match self.seen.insert(attested.cnf.jkt.as_str(), parsed.replay_key(), parsed.replay_until(), request.now) {
             Insertion::Fresh => {}
-            Insertion::Replayed => return Err(Decision::refuse("signature_replayed")),
-            Insertion::Full => return Err(Decision::unavailable("replay_memory_full")),
+            Insertion::Replayed => return Err(Decision::refuse(NAME, "signature_replayed")),
+            Insertion::Full => return Err(Decision::unavailable(NAME, "replay_memory_full")),
         }
         facts.signed = true;
         Ok(())
@@ -57,7 +59,7 @@ impl MessageSignatureLayer {
 
 impl Layer for MessageSignatureLayer {
     fn name(&self) -> &'static str {
-        "message_signature"
+        NAME
     }
 
     fn needs(&self) -> Needs {

@@ -11,9 +11,8 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use identity::Principal;
 use identity::message_signature::{self, ResponseParts};
-use runtime::audit::{self, Who};
-use runtime::extract::{self, BodyError};
-use runtime::{Clock, Problem, RequestId, metrics};
+use runtime::extract;
+use runtime::{Clock, Refusal, RequestId, Who, metrics};
 
 use crate::{Decision, Facts, Inbound, Layer, Needs};
 
@@ -47,7 +46,7 @@ impl Pipeline {
             Ok(body) => body,
             // Not signed, whatever the layer: somebody on the way may have passed the request on, and have shown a copy of it to another process,
             // whose memories and nonces are its own. Signed, that refusal would be the phone's proof that nothing has happened.
-            Err(problem) => return Ok(request.into_response(problem.error_response()).map_into_boxed_body()),
+            Err(refusal) => return Ok(request.into_response(refusal.error_response()).map_into_boxed_body()),
         };
         if let Some(principal) = principal(&facts) {
             request.extensions_mut().insert(Rc::new(principal));
@@ -63,37 +62,21 @@ impl Pipeline {
         request: &mut ServiceRequest,
         inbound: &mut Inbound,
         facts: &mut Facts,
-    ) -> Result<Bytes, Box<Problem>> {
+    ) -> Result<Bytes, Refusal> {
         self.judge(Needs::Head, inbound, facts).await?;
         let (head, payload) = request.parts_mut();
-        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await.map_err(BodyError::refuse)?;
+        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
         inbound.now = self.clock.unix();
         self.judge(Needs::Body, inbound, facts).await?;
         Ok(inbound.body.clone())
     }
 
-    async fn judge(&self, needs: Needs, inbound: &Inbound, facts: &mut Facts) -> Result<(), Box<Problem>> {
+    async fn judge(&self, needs: Needs, inbound: &Inbound, facts: &mut Facts) -> Result<(), Refusal> {
         for layer in self.layers.iter().filter(|layer| layer.needs() == needs) {
             match layer.decide(inbound, facts).await {
                 Decision::Pass => metrics::decision(layer.name(), "pass"),
-                Decision::Refuse { reason, problem } => {
-                    metrics::decision(layer.name(), "refuse");
-                    audit::refused(layer.name(), reason, who(facts));
-                    return Err(problem);
-                }
-                Decision::Challenge { reason, problem } => {
-                    metrics::decision(layer.name(), "challenge");
-                    let Who { subject, support_id, .. } = who(facts);
-                    runtime::audit!(
-                        "challenged",
-                        layer = layer.name(),
-                        outcome = "challenged",
-                        reason,
-                        subject,
-                        support_id
-                    );
-                    return Err(problem);
-                }
+                Decision::Refuse(refusal) => return Err(refusal.about(who(facts))),
+                Decision::Challenge(refusal) => return Err(refusal.challenge().about(who(facts))),
             }
         }
         Ok(())
@@ -115,12 +98,12 @@ fn principal(facts: &Facts) -> Option<Principal> {
     })
 }
 
-fn who(facts: &Facts) -> Who<'_> {
+fn who(facts: &Facts) -> Who {
     Who {
-        subject: facts.access.as_ref().map(|claims| claims.sub.as_str()),
-        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.as_str()),
-        claimed_support_id: facts.claimed_support_id.as_deref(),
-        peer: None,
+        subject: facts.access.as_ref().map(|claims| claims.sub.clone()),
+        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.to_string()),
+        claimed_support_id: facts.claimed_support_id.clone(),
+        ..Who::default()
     }
 }
 
@@ -145,12 +128,12 @@ async fn sign<B: MessageBody + 'static>(
     let (response, body) = response.into_parts();
     let body = to_bytes_limited(body, MAX_RESPONSE)
         .await
-        .map_err(|_| Problem::internal(&"an answer is larger than what is signed"))?
-        .map_err(|_| Problem::internal(&"an answer's body failed"))?;
+        .map_err(|_| Refusal::internal(&"an answer is larger than what is signed"))?
+        .map_err(|_| Refusal::internal(&"an answer's body failed"))?;
     let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
     let parts = ResponseParts { status: response.status().as_u16(), content_type, body: &body };
     let signed = message_signature::sign_response(key.expose(), &parts, request_signature, inbound.now)
-        .map_err(|_| Problem::internal(&"an answer cannot be signed"))?;
+        .map_err(|_| Refusal::internal(&"an answer cannot be signed"))?;
     let mut response = response.set_body(BoxBody::new(body));
     for (name, value) in [
         (api::header::CONTENT_DIGEST, signed.content_digest),

@@ -84,16 +84,11 @@ impl World {
             exp: NOW + 300,
             jti: jti.clone(),
             cnf: Cnf { jkt: jkt.clone() },
-            client_id: "redoubt-mobile".to_owned(),
-            app: App {
-                id: "app".to_owned(),
-                version: "1".to_owned(),
-                build: 1_u64.into(),
-                platform: Platform::Android,
-            },
+            client_id: "redoubt-mobile".into(),
+            app: App { id: "app".into(), version: "1".to_owned(), build: 1_u64.into(), platform: Platform::Android },
             level: Level::Tee,
             policy: "test".to_owned(),
-            support_id: "support".to_owned(),
+            support_id: "support".into(),
         };
         let session = attestation_token::session_key(key.secret.expose(), &jti);
         (attestation_token::issue(&key, &claims).unwrap(), session, jti)
@@ -104,7 +99,7 @@ impl World {
             iss: ISSUER.to_owned(),
             sub: "user-1".to_owned(),
             aud: RESOURCE.to_owned(),
-            client_id: client_id.to_owned(),
+            client_id: client_id.into(),
             scope: "accounts:read".to_owned(),
             iat: NOW,
             exp: NOW + 300,
@@ -125,8 +120,9 @@ impl World {
         let mut facts = self.facts_before_access(draft).await;
         let unproven = Draft { proof: Self::proof(&self.device, draft, None), ..copy(draft) };
         match self.access.decide(&inbound(&unproven, &[]), &mut facts).await {
-            Decision::Challenge { problem, .. } => {
-                let header = problem.headers.iter().find(|(name, _)| name == api::header::DPOP_NONCE).unwrap();
+            Decision::Challenge(refusal) => {
+                let header =
+                    refusal.problem().headers.iter().find(|(name, _)| name == api::header::DPOP_NONCE).unwrap();
                 header.1.to_str().unwrap().to_owned()
             }
             _ => panic!("a proof without a nonce was not challenged"),
@@ -157,16 +153,20 @@ impl World {
         draft
     }
 
-    /// All three layers; the first refusal as `layer: reason`.
+    /// All three layers; the first refusal as `layer/reason`.
     async fn verdict(&self, request: &Inbound) -> String {
         let mut facts = Facts::default();
         let layers: [&dyn Layer; 3] = [&self.attestation, &self.signature, &self.access];
         for layer in layers {
             match layer.decide(request, &mut facts).await {
                 Decision::Pass => {}
-                Decision::Refuse { reason, problem } | Decision::Challenge { reason, problem } => {
-                    assert_eq!(problem.code, "auth.unauthorized", "the client must not learn which layer it was");
-                    return format!("{}: {reason}", layer.name());
+                Decision::Refuse(refusal) | Decision::Challenge(refusal) => {
+                    assert_eq!(
+                        refusal.problem().code,
+                        "auth.unauthorized",
+                        "the client must not learn which layer it was"
+                    );
+                    return refusal.record().unwrap().to_string();
                 }
             }
         }
@@ -249,12 +249,12 @@ async fn what_calls_is_checked() {
     let world = World::new();
     let honest = world.honest().await;
     let missing = Draft { attestation_token: String::new(), ..copy(&honest) };
-    assert_eq!(world.refused(&missing).await, "attestation: attestation_token_missing");
+    assert_eq!(world.refused(&missing).await, "attestation/attestation_token_missing");
     let (decoy, session_key, key_id) = World::attestation_token(b"a master key that no verifier has", &world.jkt());
     let decoy = Draft { attestation_token: decoy, session_key, key_id, ..copy(&honest) };
-    assert_eq!(world.refused(&decoy).await, "attestation: signature_invalid");
+    assert_eq!(world.refused(&decoy).await, "attestation/signature_invalid");
     let twice = inbound(&honest, &[("attestation-token", honest.attestation_token.clone())]);
-    assert_eq!(world.verdict(&twice).await, "attestation: attestation_token_missing");
+    assert_eq!(world.verdict(&twice).await, "attestation/attestation_token_missing");
 }
 
 #[actix_web::test]
@@ -262,35 +262,35 @@ async fn the_message_is_unaltered_and_fresh() {
     let world = World::new();
     let honest = world.honest().await;
     let unsigned = inbound(&honest, &[]);
-    assert_eq!(world.verdict(&unsigned).await, "message_signature: signature_missing");
+    assert_eq!(world.verdict(&unsigned).await, "message_signature/signature_missing");
 
     let mut altered = signed(&honest);
     altered.body = Bytes::from_static(b"{\"amount\":\"9.00\"}");
-    assert_eq!(world.verdict(&altered).await, "message_signature: digest_mismatch");
+    assert_eq!(world.verdict(&altered).await, "message_signature/digest_mismatch");
     // The attacker mends the digest, too.
     let digest = crypto::b64::encode_standard(&hash::sha256(&altered.body));
     let name = "content-digest".parse().unwrap();
     altered.headers.insert(name, format!("sha-256=:{digest}:").parse().unwrap());
-    assert!(world.verdict(&altered).await.starts_with("message_signature: "));
+    assert!(world.verdict(&altered).await.starts_with("message_signature/"));
 
     let mut moved = signed(&honest);
     moved.path = "/v1/payouts".to_owned();
-    assert!(world.verdict(&moved).await.starts_with("message_signature: "));
+    assert!(world.verdict(&moved).await.starts_with("message_signature/"));
     let mut elsewhere = signed(&honest);
     elsewhere.authority = "evil.example".to_owned();
-    assert!(world.verdict(&elsewhere).await.starts_with("message_signature: "));
+    assert!(world.verdict(&elsewhere).await.starts_with("message_signature/"));
 
     let other_key = Draft { session_key: SecretBytes::from(vec![7; 32]), ..copy(&honest) };
-    assert!(world.refused(&other_key).await.starts_with("message_signature: "));
+    assert!(world.refused(&other_key).await.starts_with("message_signature/"));
     let other_name = Draft { key_id: random::token(16), ..copy(&honest) };
-    assert_eq!(world.refused(&other_name).await, "message_signature: key_id_mismatch");
+    assert_eq!(world.refused(&other_name).await, "message_signature/key_id_mismatch");
 
-    assert!(world.verdict(&signed_at(&honest, NOW - 61)).await.starts_with("message_signature: "));
-    assert!(world.verdict(&signed_at(&honest, NOW + 11)).await.starts_with("message_signature: "));
+    assert!(world.verdict(&signed_at(&honest, NOW - 61)).await.starts_with("message_signature/"));
+    assert!(world.verdict(&signed_at(&honest, NOW + 11)).await.starts_with("message_signature/"));
 
     let once = signed(&honest);
     assert_eq!(world.verdict(&once).await, "pass");
-    assert_eq!(world.verdict(&once).await, "message_signature: signature_replayed");
+    assert_eq!(world.verdict(&once).await, "message_signature/signature_replayed");
 }
 
 #[actix_web::test]
@@ -299,7 +299,7 @@ async fn signatures_from_before_the_start_are_refused() {
     world.signature = MessageSignatureLayer::new(1 << 16, NOW);
     let honest = world.honest().await;
     let verdict = world.verdict(&signed_at(&honest, NOW - 1)).await;
-    assert_eq!(verdict, "message_signature: created_before_start");
+    assert_eq!(verdict, "message_signature/created_before_start");
 }
 
 #[actix_web::test]
@@ -307,31 +307,31 @@ async fn who_calls_is_checked() {
     let world = World::new();
     let honest = world.honest().await;
     let no_token = Draft { access_token: String::new(), ..copy(&honest) };
-    assert_eq!(world.refused(&no_token).await, "access_token: access_token_missing");
+    assert_eq!(world.refused(&no_token).await, "access_token/access_token_missing");
     let no_proof = Draft { proof: String::new(), ..copy(&honest) };
-    assert_eq!(world.refused(&no_proof).await, "access_token: dpop_missing");
+    assert_eq!(world.refused(&no_proof).await, "access_token/dpop_missing");
 
     let thief = SigningKey::generate();
     let nonce = world.nonce(&honest).await;
     let stolen = Draft { proof: World::proof(&thief, &honest, Some(&nonce)), ..copy(&honest) };
-    assert_eq!(world.refused(&stolen).await, "access_token: token_of_another_key");
+    assert_eq!(world.refused(&stolen).await, "access_token/token_of_another_key");
 
     let other_instance = Jwk::from(SigningKey::generate().public()).thumbprint();
     let (token, session_key, key_id) = World::attestation_token(&world.master, &other_instance);
     let mixed = Draft { attestation_token: token, session_key, key_id, ..copy(&honest) };
-    assert_eq!(world.refused(&mixed).await, "access_token: token_of_another_instance");
+    assert_eq!(world.refused(&mixed).await, "access_token/token_of_another_instance");
 
     let mut other_client = Draft { access_token: world.access_token(&world.jkt(), "another-app"), ..copy(&honest) };
     other_client.proof = World::proof(&world.device, &other_client, Some(&nonce));
-    assert_eq!(world.refused(&other_client).await, "access_token: token_of_another_client");
+    assert_eq!(world.refused(&other_client).await, "access_token/token_of_another_client");
 
     let stale = Draft { proof: World::proof(&world.device, &honest, Some("an-old-nonce")), ..copy(&honest) };
-    assert_eq!(world.refused(&stale).await, "access_token: nonce_stale");
+    assert_eq!(world.refused(&stale).await, "access_token/nonce_stale");
     let without = Draft { proof: World::proof(&world.device, &honest, None), ..copy(&honest) };
-    assert_eq!(world.refused(&without).await, "access_token: nonce_missing");
+    assert_eq!(world.refused(&without).await, "access_token/nonce_missing");
 
     assert_eq!(world.refused(&honest).await, "pass");
-    assert_eq!(world.refused(&honest).await, "access_token: dpop_replayed");
+    assert_eq!(world.refused(&honest).await, "access_token/dpop_replayed");
 }
 
 #[actix_web::test]

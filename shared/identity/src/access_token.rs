@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use api::ClientId;
 use crypto::hash;
 use crypto::p256::{PublicKey, SigningKey};
 use moka::policy::EvictionPolicy;
@@ -32,7 +33,7 @@ pub struct Claims {
     /// The one API it is for.
     pub aud: String,
     /// The OAuth client.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// Space-separated scopes.
     pub scope: String,
     /// Issued at.

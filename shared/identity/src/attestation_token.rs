@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use api::{ClientId, SupportId};
 use crypto::{SecretBytes, b64, hash};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ pub struct Claims {
     /// The device key.
     pub cnf: Cnf,
     /// The OAuth client that this instance is.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The attested app.
     pub app: App,
     /// How well the device key is kept.
@@ -51,7 +52,7 @@ pub struct Claims {
     /// The policy that was applied.
     pub policy: String,
     /// Under which the operator finds the verdict.
-    pub support_id: String,
+    pub support_id: SupportId,
 }
 
 /// What names a key: the generation of the master that it is derived from, and its epoch. As `kid`: both in decimal, a period between them.

@@ -4,6 +4,7 @@
 //! tell a decoy (the draft permits a MAC). Used in the combined mode: the proof of possession is the `DPoP` proof, whose
 //! key must be the one in `cnf`.
 
+use api::{ClientId, SupportId};
 use serde::{Deserialize, Serialize};
 
 use crate::attestation_token::{AudienceKey, AudienceKeys};
@@ -26,7 +27,7 @@ pub struct Confirmation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The `client_id` that this instance is.
-    pub sub: String,
+    pub sub: ClientId,
     /// Issued at.
     #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub iat: i64,
@@ -42,7 +43,7 @@ pub struct Claims {
     /// How well the device key is kept.
     pub level: Level,
     /// Under which the operator finds the verdict.
-    pub support_id: String,
+    pub support_id: SupportId,
 }
 
 /// Issues a client attestation under the `auth` key of an epoch.

@@ -21,15 +21,15 @@ pub fn binding(
         Platform::Ios => device_jkt.as_str(),
     };
     let fields = [
-        platform.as_str().as_bytes(),
+        platform.as_ref().as_bytes(),
         challenge,
         jkt.as_bytes(),
         session_public_key,
         client_id.as_bytes(),
-        app.id.as_bytes(),
+        app.id.as_str().as_bytes(),
         app.version.as_bytes(),
         app.build.as_str().as_bytes(),
-        app.platform.as_str().as_bytes(),
+        app.platform.as_ref().as_bytes(),
     ];
     listed(b"redoubt-evidence-v2", fields)
 }

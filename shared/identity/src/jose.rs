@@ -70,21 +70,13 @@ impl JoseError {
 }
 
 /// The algorithms of the house.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Alg {
     /// ECDSA P-256 with SHA-256.
     Es256,
     /// HMAC with SHA-256.
     Hs256,
-}
-
-impl Alg {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Hs256 => "HS256",
-        }
-    }
 }
 
 /// The header to sign under; `alg` is added by the signing function.
@@ -140,7 +132,7 @@ fn signing_input(alg: Alg, header: &Header, claims: &impl Serialize) -> Result<S
         #[serde(skip_serializing_if = "Option::is_none")]
         jwk: Option<&'a Jwk>,
     }
-    let wire = Wire { alg: alg.as_str(), typ: &header.typ, kid: header.kid.as_deref(), jwk: header.jwk.as_ref() };
+    let wire = Wire { alg: alg.into(), typ: &header.typ, kid: header.kid.as_deref(), jwk: header.jwk.as_ref() };
     let header = serde_json::to_vec(&wire).map_err(|_| JoseError::Malformed)?;
     let claims = serde_json::to_vec(claims).map_err(|_| JoseError::Claims)?;
     Ok(format!("{}.{}", b64::encode(&header), b64::encode(&claims)))
@@ -215,11 +207,7 @@ impl UnverifiedHeader {
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(_) => Err(JoseError::Malformed),
         };
-        let alg = match text("alg")?.as_deref() {
-            Some("ES256") => Alg::Es256,
-            Some("HS256") => Alg::Hs256,
-            _ => return Err(JoseError::Alg),
-        };
+        let alg = text("alg")?.and_then(|alg| alg.parse().ok()).ok_or(JoseError::Alg)?;
         let kid = text("kid")?;
         if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Err(JoseError::Malformed);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use api::{ClientId, SupportId};
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumString};
 
 use crate::{App, Thumbprint};
 
 /// How well the device key is kept, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRefStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Level {
     /// In the process.
     Software,
@@ -16,21 +19,10 @@ pub enum Level {
     Tee,
     /// In `StrongBox` (Android).
     #[serde(rename = "strongbox")]
+    #[strum(serialize = "strongbox")]
     StrongBox,
     /// In the Secure Enclave (iOS).
     SecureEnclave,
-}
-
-impl Level {
-    /// The word used in tokens and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Software => "software",
-            Self::Tee => "tee",
-            Self::StrongBox => "strongbox",
-            Self::SecureEnclave => "secure_enclave",
-        }
-    }
 }
 
 /// `cnf` (RFC 7800) with the thumbprint of the device key (RFC 9449 §6.1).
@@ -46,13 +38,13 @@ pub struct Principal {
     /// The user (pseudonymous subject). Whoever keeps it shares it.
     pub subject: Arc<str>,
     /// The OAuth client.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The device key of this installation.
     pub jkt: Thumbprint,
     /// What the access token allows.
     pub scopes: Vec<String>,
     /// Under which the operator finds the attestation verdict.
-    pub support_id: String,
+    pub support_id: SupportId,
     /// The attested app.
     pub app: App,
     /// How well the device key is kept.
@@ -68,7 +60,7 @@ mod tests {
     #[test]
     fn levels_have_one_spelling_everywhere() {
         for level in [Level::Software, Level::Tee, Level::StrongBox, Level::SecureEnclave] {
-            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_ref());
         }
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[error("not a supported ISO 4217 currency code")]
 pub struct UnknownCurrency;
 
+// No derive: a currency has its digits beside its name.
 macro_rules! currencies {
     ($($code:ident $exponent:literal $name:literal,)*) => {
         /// A currency of ISO 4217.

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::{Problem, audit, metrics};
+use crate::{Problem, Refusal};
 
 /// Bytes of a JSON body, unless a route says otherwise.
 pub const JSON_LIMIT: usize = 64 * 1024;
@@ -42,8 +42,8 @@ pub struct JsonLimit(pub usize);
 pub struct ApiJson<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         // Default: the limit of every route that has none of its own.
@@ -51,17 +51,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
         let media_type = is_json(request.content_type());
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let refused = |problem: Problem| {
-                refuse("body_invalid");
-                problem
-            };
+            let refused = |problem| Refusal::new(LAYER, "body_invalid", problem);
             if !media_type {
-                return Err(refused(
-                    Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                        .detail("send `Content-Type: application/json`"),
-                ));
+                let problem = Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+                return Err(refused(problem.detail("send `Content-Type: application/json`")));
             }
-            let body = read_body(&request, &mut payload, limit).await.map_err(BodyError::refuse)?;
+            let body = read_body(&request, &mut payload, limit).await?;
             Ok(Self(json(&body).map_err(refused)?))
         })
     }
@@ -85,41 +80,28 @@ pub enum BodyError {
 }
 
 impl BodyError {
-    /// The stable word for the audit log.
-    pub const fn reason(self) -> &'static str {
+    /// The status that says so, and the stable word for the audit log.
+    pub const fn row(self) -> (StatusCode, &'static str) {
         match self {
-            Self::TooLarge(_) => "body_too_large",
-            Self::Late => "body_late",
-            Self::BrokenOff => "body_broken_off",
-            Self::NoRoom => "body_no_room",
-        }
-    }
-
-    /// The status that says so.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Late => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenOff => StatusCode::BAD_REQUEST,
-            Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Counts it, writes its line in the audit log, and says it to the caller.
-    pub fn refuse(self) -> Problem {
-        refuse(self.reason());
-        match self {
-            Self::TooLarge(limit) => Problem::of_status(self.status()).detail(format!("at most {limit} bytes")),
-            Self::Late => Problem::of_status(self.status()),
-            Self::BrokenOff => Problem::invalid("the body broke off"),
-            Self::NoRoom => Problem::busy(1),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
+            Self::BrokenOff => (StatusCode::BAD_REQUEST, "body_broken_off"),
+            Self::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "body_no_room"),
         }
     }
 }
 
-fn refuse(reason: &'static str) {
-    metrics::decision(LAYER, "refuse");
-    audit::refused(LAYER, reason, audit::Who::default());
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        let (status, reason) = error.row();
+        let problem = Problem::of_status(status);
+        let problem = match error {
+            BodyError::TooLarge(limit) => problem.detail(format!("at most {limit} bytes")),
+            BodyError::BrokenOff => problem.detail("the body broke off"),
+            BodyError::Late | BodyError::NoRoom => problem,
+        };
+        Self::new(LAYER, reason, problem)
+    }
 }
 
 /// Reads a whole body of at most `limit` bytes. The one way to read one; a route that takes no body needs none.
@@ -161,7 +143,7 @@ fn broken_off(error: &PayloadError) -> BodyError {
 }
 
 /// Parses JSON as strictly as [`ApiJson`] does.
-pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if deeper_than(body, DEPTH_LIMIT) {
         return Err(Problem::invalid(format!("the body is nested deeper than {DEPTH_LIMIT} levels")));
     }
@@ -242,11 +224,15 @@ pub fn deeper_than(body: &[u8], limit: usize) -> bool {
 
 /// Sets actix's own extractors (`web::Path`, `web::Query`, `web::Form`, `web::Json`) to answer problems, for every route.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    fn refuse(reason: &'static str, problem: Problem) -> actix_web::Error {
+        Refusal::new(LAYER, reason, problem).into()
+    }
+    let (form, body) = (web::FormConfig::default(), web::JsonConfig::default());
     config
-        .app_data(web::PathConfig::default().error_handler(|error, request| path_problem(&error, request).into()))
-        .app_data(web::QueryConfig::default().error_handler(|error, _| query_problem(&error).into()))
-        .app_data(web::FormConfig::default().limit(JSON_LIMIT).error_handler(|error, _| form_problem(&error).into()))
-        .app_data(web::JsonConfig::default().limit(JSON_LIMIT).error_handler(|error, _| payload_problem(&error).into()))
+        .app_data(web::PathConfig::default().error_handler(|why, it| refuse("path_invalid", path_problem(&why, it))))
+        .app_data(web::QueryConfig::default().error_handler(|why, _| refuse("query_invalid", query_problem(&why))))
+        .app_data(form.limit(JSON_LIMIT).error_handler(|why, _| refuse("form_invalid", form_problem(&why))))
+        .app_data(body.limit(JSON_LIMIT).error_handler(|why, _| refuse("body_invalid", payload_problem(&why))))
         .app_data(web::PayloadConfig::default().limit(JSON_LIMIT));
 }
 

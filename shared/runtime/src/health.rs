@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use storage::Pool;
 
-use crate::Problem;
+use crate::{Problem, Refusal};
 
 /// A service's own readiness check; the error says in one sentence what is missing.
 pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
@@ -72,11 +72,11 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "live" })
 }
 
-async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Problem> {
+async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
     let reason = match tokio::time::timeout(Duration::from_secs(3), readiness.ready()).await {
         Ok(Ok(())) => return Ok(HttpResponse::Ok().json(Health { status: "ready" })),
         Ok(Err(reason)) => reason,
         Err(_) => "the readiness check takes too long".to_owned(),
     };
-    Err(Problem::busy(1).detail(reason))
+    Err(Refusal::unrecorded(Problem::busy(1).detail(reason)))
 }

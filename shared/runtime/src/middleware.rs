@@ -10,12 +10,12 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError as _};
 use api::problem::MEDIA_TYPE;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
-use crate::{Clock, PeerId, Problem, audit, incoming, metrics, problem, trace, watch};
+use crate::{Clock, PeerId, Problem, Refusal, audit, incoming, metrics, problem, trace, watch};
 
 /// Names and values of all headers of a request together.
 const HEADER_LIMIT: usize = 32 * 1024;
@@ -76,15 +76,11 @@ pub(crate) async fn surround(
             }
             call(request, deadline, next).instrument(span.clone()).await
         }
-        Err((layer, reason, problem)) => {
-            span.in_scope(|| audit::refused(layer, reason, audit::Who::default()));
-            metrics::decision(layer, "refuse");
-            Ok(request.into_response(problem.error_response()))
-        }
+        Err(refusal) => Ok(request.into_response(span.in_scope(|| refusal.error_response()))),
     };
     let (route, mut outcome) = match outcome {
         Ok(response) => (response.request().match_pattern(), Ok(response)),
-        Err(error) => (None, Err(error.error_response())),
+        Err(error) => (None, Err(span.in_scope(|| error.error_response()))),
     };
     let status = match &mut outcome {
         Ok(response) => finish(response.response_mut(), side, &id),
@@ -115,12 +111,13 @@ async fn call(
             let text = panic.downcast_ref::<String>().map(String::as_str);
             // Default: what is thrown need not be a text.
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
-            Err(Problem::internal(&format!("panic in a handler: {text}")).into())
+            Err(Refusal::internal(&format!("panic in a handler: {text}")).into())
         }
         Err(_) => {
             tracing::error!(seconds = deadline.as_secs(), "a request was not answered in time");
             // What it was doing may have happened.
-            Err(if only_reads { Problem::busy(1) } else { Problem::outcome_unknown() }.into())
+            let problem = if only_reads { Problem::busy(1) } else { Problem::outcome_unknown() };
+            Err(Refusal::unrecorded(problem).into())
         }
     }
 }
@@ -159,21 +156,18 @@ fn begin_trace(span: &Span, traceparent: Option<&HeaderValue>) {
     }
 }
 
-/// A layer, its reason for the operator, and what the caller is told.
-type Refusal = (&'static str, &'static str, Box<Problem>);
-
 /// What is decided before anything looks at the request.
 fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<(), Refusal> {
     if side == Side::Internal && peer.is_none() {
         // The chain was verified by TLS, but the certificate names no workload.
         let problem = Problem::forbidden().detail("the client certificate has no SPIFFE id");
-        return Err(("transport", "no_spiffe_id", Box::new(problem)));
+        return Err(Refusal::new("transport", "no_spiffe_id", problem));
     }
     let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > HEADER_LIMIT {
         let problem = Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             .detail(format!("at most {HEADER_LIMIT} bytes"));
-        return Err(("limits", "headers_too_large", Box::new(problem)));
+        return Err(Refusal::new("limits", "headers_too_large", problem));
     }
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! Refusals as RFC 9457 problem+json, for actix.
+//! What a caller is told of a refusal: RFC 9457 problem+json.
 //!
-//! A service's error enum has one mapping into [`Problem`]; everything that actix refuses by itself (a body that does not
-//! parse, an unknown route) is turned into one too, in `middleware`. A problem says what helps the caller and no more;
-//! the cause of a 5xx is logged, once, where it becomes a problem.
+//! A problem becomes an answer as part of a [`Refusal`](crate::Refusal) only; everything that actix refuses by itself (an unknown route) is
+//! turned into one too, in `middleware`. A problem says what helps the caller and no more; the cause of a 5xx is logged, once, where it
+//! becomes a problem.
 
 use std::fmt;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpResponse, ResponseError};
 use api::problem::{MEDIA_TYPE, code};
 use storage::{Retry as _, StorageError};
 
-/// A refusal: status, stable code, title, and what may be said beyond that.
+/// Status, stable code, title, and what may be said beyond that.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The HTTP status.
@@ -135,12 +135,9 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        self.status
-    }
-
-    fn error_response(&self) -> HttpResponse {
+impl Problem {
+    /// As an answer.
+    pub(crate) fn response(&self) -> HttpResponse {
         let mut builder = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             builder.append_header((name.clone(), value.clone()));

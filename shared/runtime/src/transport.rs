@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::middleware::Side;
-use crate::{Clock, audit, metrics};
+use crate::refusal::Record;
+use crate::{Clock, audit};
 
 /// Audit lines of one listener in one second.
 const LINES: u32 = 20;
@@ -24,7 +25,8 @@ impl Refusals {
 
     /// One more. If there is a line for it, that says how many had none since the last one.
     pub(crate) fn tell(&self, peer: io::Result<SocketAddr>, reason: &'static str) {
-        metrics::decision("transport", "refuse");
+        let record = Record::new("transport", reason);
+        record.count();
         let suppressed = self.window.lock().unwrap_or_else(PoisonError::into_inner).line(self.clock.unix());
         let Some(suppressed) = suppressed else { return };
         // It may have gone before it was asked.
@@ -38,10 +40,7 @@ impl Refusals {
             network.peer.port = origin.port,
             user_agent.original = origin.agent,
         );
-        let suppressed = (suppressed > 0).then_some(suppressed);
-        span.in_scope(|| {
-            crate::audit!("refused", layer = "transport", outcome = "refused", reason, suppressed);
-        });
+        span.in_scope(|| record.line((suppressed > 0).then_some(suppressed)));
     }
 }
 

@@ -32,5 +32,6 @@ pub use statement::Row;
 #[doc(hidden)]
 pub use statement::parts;
 pub use transaction::{Attempt, Limit, span, subject_transaction, transaction, transaction_within};
+pub use typed::AsText;
 
 pub use diesel_migrations::EmbeddedMigrations;

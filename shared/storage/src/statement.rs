@@ -20,7 +20,7 @@ pub mod parts {
     pub use diesel::sql_types::Array;
     pub use diesel::{QueryResult, sql_types};
     pub use diesel_async::RunQueryDsl;
-    pub use serde::{Serialize, Serializer};
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
     pub use uuid::Uuid;
 
     pub use super::{Cell, all};

@@ -1,5 +1,33 @@
 //! Types of a service's own for what is a UUID or a text in the database, so that one cannot be taken for another. They are bound and read as what
-//! they are, and this is the only place that looks inside.
+//! they are, and this is the only place that looks inside. [`AsText`] is for types that are not a service's own, and for enums.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::str::FromStr;
+
+use diesel::deserialize::{FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{Output, ToSql};
+use diesel::sql_types::Text;
+
+/// What the database has as text: an enum with strum's, or a type of another crate. A text that is none of its values is an error, never a
+/// default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct AsText<T>(pub T);
+
+impl<T: Debug + AsRef<str>> ToSql<Text, Pg> for AsText<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> diesel::serialize::Result {
+        ToSql::<Text, Pg>::to_sql(self.0.as_ref(), out)
+    }
+}
+
+impl<T: FromStr<Err: Error + Send + Sync + 'static>> FromSql<Text, Pg> for AsText<T> {
+    fn from_sql(value: PgValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self(std::str::from_utf8(value.as_bytes())?.parse()?))
+    }
+}
 
 /// A type for the ids of one kind of thing.
 #[macro_export]
@@ -70,7 +98,7 @@ macro_rules! id {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive($crate::parts::AsExpression, $crate::parts::FromSqlRow)]
         #[diesel(sql_type = $crate::parts::sql_types::Text)]
         pub struct $name(::std::sync::Arc<str>);
@@ -89,6 +117,24 @@ macro_rules! name {
 
         const _: () = {
             use $crate::parts::*;
+
+            impl From<&str> for $name {
+                fn from(text: &str) -> Self {
+                    Self::of(text)
+                }
+            }
+
+            impl Serialize for $name {
+                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    self.0.serialize(serializer)
+                }
+            }
+
+            impl<'de> Deserialize<'de> for $name {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    Deserialize::deserialize(deserializer).map(Self)
+                }
+            }
 
             impl ToSql<sql_types::Text, Pg> for $name {
                 fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> Written {

@@ -13,7 +13,6 @@
 
 use api::Build;
 use api::attestation::{Assert, Assertion, Attested, Platform, Purpose};
-use identity::Level;
 use storage::{Connection, transaction};
 
 use super::Presented;
@@ -83,10 +82,10 @@ async fn record(
     now: i64,
 ) -> Result<Verdict, Error> {
     let record = async |db: &mut Connection| -> Result<Verdict, Error> {
-        let jkt = presented.jkt.as_str();
+        let jkt = &presented.jkt;
         let known = store::find(db, jkt).await?.ok_or(Error::InstanceUnknown)?;
         let kept = store::kept(db, jkt).await?;
-        let (level, build) = (level(&known)?, build(&known, presented)?);
+        let (level, build) = (known.level.0, build(&known, presented)?);
         let app_build = known.app_build.clone();
         let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_deref());
         if kept.is_none() && known.believed {
@@ -103,7 +102,7 @@ async fn record(
         let lied = shown.refusals.iter().any(|reason| reason.is_lie());
         failed.merge(shown);
         let Failed { refusals: reasons, notes } = failed;
-        let verdict = Verdict { kind: "assertion", level, build, reasons, lied, notes };
+        let verdict = Verdict { kind: Purpose::Assertion, level, build, reasons, lied, notes };
         let at = time(now)?;
         let instance = Instance {
             decoyed: verdict.lied,
@@ -112,8 +111,7 @@ async fn record(
             ..known
         };
         store::save(db, &instance).await?;
-        let issued = (names.support_id.as_str(), names.token_ids.as_slice());
-        verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
+        verdicts::store::insert(db, &verdict, presented, names, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
     transaction(&state.pool, "assertions.record", record).await
@@ -121,9 +119,9 @@ async fn record(
 
 /// What is known of the instance, beside what the request says of it.
 fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
-    let same = known.platform == presented.app.platform.as_str()
-        && known.app_id == presented.app.id
-        && known.client_id == presented.client_id;
+    let same = known.platform.0 == presented.app.platform
+        && known.app_id.0 == presented.app.id
+        && known.client_id.0 == presented.client_id;
     let rules = [(!known.decoyed, Reason::Sticky), (known.believed, Reason::NotBelieved), (same, Reason::AppMismatch)];
     // An update that has not attested yet, or a phone that would like to pass the floor.
     let notes = if *build == presented.app.build { Vec::new() } else { vec![Reason::BuildMismatch] };
@@ -134,7 +132,7 @@ fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
 ///
 /// Whatever comes out, a signature is verified and the same statements run: without a key of the instance, under the phone's own device key.
 async fn asserted(state: &State, db: &mut Connection, presented: &Presented, given: &Given) -> Result<Failed, Error> {
-    let key = store::key(db, &given.key_id, presented.jkt.as_str()).await?;
+    let key = store::key(db, &given.key_id, &presented.jkt).await?;
     let tells_build = key.as_ref().is_some_and(|key| key.tells_build);
     let public = key.map(|key| <[u8; 65]>::try_from(key.public)).transpose();
     let public = public.map_err(|_| Error::Internal("an App Attest key of impossible length"))?;
@@ -156,17 +154,9 @@ async fn asserted(state: &State, db: &mut Connection, presented: &Presented, giv
 /// The build that evidence proves, where it does.
 fn build(known: &Instance, presented: &Presented) -> Result<Build, Error> {
     // By what it enrolled as: the request's platform is the phone's word.
-    if known.platform == Platform::Android.as_str() {
+    if known.platform.0 == Platform::Android {
         known.app_build.parse().map_err(|_| Error::Internal("an instance of impossible build"))
     } else {
         Ok(presented.app.build.clone())
     }
-}
-
-fn level(known: &Instance) -> Result<Level, Error> {
-    let levels = [Level::Software, Level::Tee, Level::StrongBox, Level::SecureEnclave];
-    levels
-        .into_iter()
-        .find(|level| level.as_str() == known.level)
-        .ok_or(Error::Internal("an instance of unknown level"))
 }

@@ -2,7 +2,7 @@
 
 use api::attestation::{Attest, Attested, Evidence, Platform, Purpose};
 use chrono::{DateTime, Utc};
-use storage::{Connection, connection, transaction};
+use storage::{AsText, Connection, connection, transaction};
 use tracing::Instrument as _;
 
 use super::Presented;
@@ -83,7 +83,7 @@ async fn record(
         let at = time(now)?;
         let Failed { refusals: reasons, notes } = judge(db, presented, found, &limit, at).await?;
         let verdict = Verdict {
-            kind: "attestation",
+            kind: Purpose::Attestation,
             level: found.level,
             build: presented.app.build.clone(),
             // A lie sticks; what a policy refuses is judged anew, and is not believed until then.
@@ -91,14 +91,14 @@ async fn record(
             reasons,
             notes,
         };
-        let jkt = presented.jkt.as_str();
+        let jkt = &presented.jkt;
         let instance = Instance {
-            jkt: jkt.to_owned(),
-            platform: presented.app.platform.as_str().to_owned(),
-            client_id: presented.client_id.clone(),
-            app_id: presented.app.id.clone(),
+            jkt: AsText(jkt.clone()),
+            platform: AsText(presented.app.platform),
+            client_id: AsText(presented.client_id.clone()),
+            app_id: AsText(presented.app.id.clone()),
             app_build: presented.app.build.to_string(),
-            level: verdict.level.as_str().to_owned(),
+            level: AsText(verdict.level),
             decoyed: verdict.lied,
             believed: verdict.is_genuine(),
             attested_at: at,
@@ -106,8 +106,7 @@ async fn record(
         };
         store::save(db, &instance).await?;
         store::keep(db, jkt, &kept, at, verdict.is_genuine()).await?;
-        let issued = (names.support_id.as_str(), names.token_ids.as_slice());
-        verdicts::store::insert(db, &verdict, presented, issued, state.issuer.policy(), at).await?;
+        verdicts::store::insert(db, &verdict, presented, names, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
     transaction(&state.pool, "attestations.record", record).await
@@ -139,7 +138,7 @@ async fn judge(
     at: DateTime<Utc>,
 ) -> Result<Failed, Error> {
     let mut reasons = found.refusals.clone();
-    let known = store::find(db, presented.jkt.as_str()).await?;
+    let known = store::find(db, &presented.jkt).await?;
     if known.as_ref().is_some_and(|instance| instance.decoyed) {
         reasons.push(Reason::Sticky);
     }
@@ -156,7 +155,7 @@ async fn judge(
     }
     if presented.app.platform == Platform::Ios {
         let key = found.assertion_key.as_ref().filter(|_| reasons.is_empty());
-        let added = store::add_key(db, key, presented.jkt.as_str(), found.has_map).await?;
+        let added = store::add_key(db, key, &presented.jkt, found.has_map).await?;
         if key.is_some() && !added {
             reasons.push(Reason::Reused);
         }

@@ -4,6 +4,7 @@
 //! from the decoy secret, so everything that a phone can compute fits together.
 
 use anyhow::Context as _;
+use api::SupportId;
 use api::attestation::{Attested, AudienceToken};
 use api::service::AUTH_AUDIENCE;
 use crypto::SecretBytes;
@@ -14,6 +15,7 @@ use identity::{Cnf, Level, sealed_session};
 use super::Presented;
 use crate::config::Tokens;
 use crate::error::Error;
+use crate::ids::PolicyId;
 
 /// Bytes of a `jti` or support id.
 const ID_BYTES: usize = 16;
@@ -27,12 +29,12 @@ pub(crate) struct Issuer {
     decoy: Master,
     audiences: Vec<String>,
     lifetime: i64,
-    policy: String,
+    policy: PolicyId,
 }
 
 /// Names of what is about to be issued, chosen before the verdict is written.
 pub(crate) struct Names {
-    pub(crate) support_id: String,
+    pub(crate) support_id: SupportId,
     /// The client attestation's, then one per audience.
     pub(crate) token_ids: Vec<String>,
 }
@@ -42,7 +44,7 @@ impl Issuer {
         masters: Vec<Master>,
         decoy_master: SecretBytes,
         tokens: &Tokens,
-        policy: &str,
+        policy: &PolicyId,
     ) -> anyhow::Result<Self> {
         let genuine = masters.first().context("no master")?.clone();
         Ok(Self {
@@ -51,12 +53,12 @@ impl Issuer {
             genuine,
             audiences: tokens.audiences.clone(),
             lifetime: tokens.lifetime,
-            policy: policy.to_owned(),
+            policy: policy.clone(),
         })
     }
 
     /// The policy's name.
-    pub(crate) fn policy(&self) -> &str {
+    pub(crate) fn policy(&self) -> &PolicyId {
         &self.policy
     }
 
@@ -72,7 +74,10 @@ impl Issuer {
 
     pub(crate) fn names(&self) -> Names {
         let id = || crypto::random::token(ID_BYTES);
-        Names { support_id: id(), token_ids: std::iter::repeat_with(id).take(self.audiences.len() + 1).collect() }
+        Names {
+            support_id: id().into(),
+            token_ids: std::iter::repeat_with(id).take(self.audiences.len() + 1).collect(),
+        }
     }
 
     /// The answer.
@@ -119,7 +124,7 @@ impl Issuer {
         audience: &str,
         presented: &Presented,
         level: Level,
-        (jti, support_id): (String, &str),
+        (jti, support_id): (String, &SupportId),
         now: i64,
     ) -> Result<AudienceToken, Error> {
         let session_key = attestation_token::session_key(key.secret.expose(), &jti);
@@ -135,8 +140,8 @@ impl Issuer {
             client_id: presented.client_id.clone(),
             app: presented.app.clone(),
             level,
-            policy: self.policy.clone(),
-            support_id: support_id.to_owned(),
+            policy: self.policy.to_string(),
+            support_id: support_id.clone(),
         };
         let token =
             attestation_token::issue(key, &claims).map_err(|_| Error::Internal("the token cannot be issued"))?;

@@ -17,6 +17,6 @@ mod time_class;
 
 pub(crate) use assert::assert;
 pub(crate) use attest::attest;
-pub(crate) use issue::Issuer;
+pub(crate) use issue::{Issuer, Names};
 pub(crate) use presented::Presented;
 pub(crate) use time_class::TimeClass;

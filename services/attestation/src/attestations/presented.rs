@@ -1,5 +1,6 @@
 //! What every request of an instance must hold, whatever evidence comes with it: names, keys and the proof of possession.
 
+use api::ClientId;
 use api::attestation::{App, Platform};
 use crypto::b64;
 use crypto::p256::PublicKey;
@@ -16,9 +17,10 @@ const NAME_LIMIT: usize = 255;
 pub(crate) struct Fields<'a> {
     pub(crate) challenge: &'a str,
     pub(crate) platform: Platform,
-    pub(crate) client_id: &'a str,
+    pub(crate) client_id: &'a ClientId,
     pub(crate) app: &'a App,
     pub(crate) device_key: &'a Value,
+    // Text: a key as the phone wrote it.
     pub(crate) session_public_key: &'a str,
     /// The evidence as it stands in the request.
     pub(crate) shown: Vec<&'a str>,
@@ -28,7 +30,7 @@ pub(crate) struct Fields<'a> {
 /// An instance that has proven possession of its device key for this very request.
 #[derive(Debug)]
 pub(crate) struct Presented {
-    pub(crate) client_id: String,
+    pub(crate) client_id: ClientId,
     pub(crate) app: App,
     pub(crate) device_key: Jwk,
     pub(crate) jkt: Thumbprint,
@@ -39,7 +41,7 @@ pub(crate) struct Presented {
 
 impl Presented {
     /// Reads and checks. No effects.
-    pub(crate) fn read(fields: &Fields<'_>, challenge: &[u8], clients: &[&str], now: i64) -> Result<Self, Error> {
+    pub(crate) fn read(fields: &Fields<'_>, challenge: &[u8], clients: &[&ClientId], now: i64) -> Result<Self, Error> {
         let invalid = |field, detail| Error::Invalid { field, detail };
         let client_id = fields.client_id;
         if !clients.contains(&client_id) {
@@ -55,20 +57,14 @@ impl Presented {
             .filter(|bytes| PublicKey::from_uncompressed(bytes).is_ok())
             .ok_or(invalid("session_public_key", "expected an uncompressed P-256 point in base64url"))?;
         let jkt = device_key.thumbprint();
-        let binding = evidence::binding(fields.platform, challenge, &jkt, &session_public_key, client_id, fields.app);
+        let binding =
+            evidence::binding(fields.platform, challenge, &jkt, &session_public_key, client_id.as_str(), fields.app);
         // The device key signed this challenge, this binding and this very evidence, just now.
         let proven = Proven { challenge: fields.challenge, binding: &binding, shown: &fields.shown };
         if !instance_proof::verify(fields.proof, device_key.public_key(), &proven, now) {
             return Err(invalid("proof", "not a proof by the device key for this request"));
         }
-        Ok(Self {
-            client_id: client_id.to_owned(),
-            app: fields.app.clone(),
-            device_key,
-            jkt,
-            session_public_key,
-            binding,
-        })
+        Ok(Self { client_id: client_id.clone(), app: fields.app.clone(), device_key, jkt, session_public_key, binding })
     }
 }
 
@@ -78,7 +74,7 @@ fn check_app(app: &App, platform: Platform) -> Result<(), Error> {
     if app.platform != platform {
         return Err(Error::Invalid { field: "app.platform", detail: "not the platform of the request" });
     }
-    if !is_name(&app.id, NAME_LIMIT) {
+    if !is_name(app.id.as_str(), NAME_LIMIT) {
         return Err(Error::Invalid { field: "app.id", detail: "expected a package name or bundle id" });
     }
     // iOS writes its builds as texts, and the type admits no other: nothing more to ask there.

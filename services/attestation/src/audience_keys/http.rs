@@ -4,9 +4,8 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use defense::{Access, Guard};
-use runtime::audit::{self, Who};
-use runtime::{PeerId, Problem};
+use defense::{Access, Guard, peer_not_allowed};
+use runtime::{PeerId, Refusal};
 
 use crate::state::State;
 
@@ -20,8 +19,8 @@ impl Guard for Verifier {
 }
 
 impl FromRequest for Verifier {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let peer = PeerId::of(request);
@@ -29,10 +28,7 @@ impl FromRequest for Verifier {
         let issuer = request.app_data::<web::Data<State>>().map(|state| &state.issuer);
         match (name, issuer) {
             (Some(name), Some(issuer)) if issuer.serves(name) => ready(Ok(Self(name.to_owned()))),
-            _ => {
-                audit::refused("authorization", "peer_not_allowed", Who { peer: name, ..Who::default() });
-                ready(Err(Problem::forbidden()))
-            }
+            _ => ready(Err(peer_not_allowed(request))),
         }
     }
 }

@@ -3,15 +3,16 @@
 use actix_web::{HttpResponse, web};
 use api::attestation::RequestChallenge;
 use defense::Public;
-use runtime::{ApiJson, Problem};
+use runtime::ApiJson;
 
+use crate::error::Error;
 use crate::state::State;
 
 pub(crate) async fn create(
     _: Public,
     state: web::Data<State>,
     body: ApiJson<RequestChallenge>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Error> {
     let challenge = state.challenges.issue(body.0.platform, body.0.purpose, state.clock.unix())?;
     Ok(HttpResponse::Created().json(challenge))
 }

@@ -87,7 +87,7 @@ impl Challenges {
 
 fn mac(key: &SecretBytes, platform: Platform, purpose: Purpose, body: &[u8]) -> [u8; BYTES - BODY] {
     // No name of a platform or purpose has a zero byte, and the body has a fixed length.
-    let message = [platform.as_str().as_bytes(), b"\0", purpose.as_str().as_bytes(), b"\0", body].concat();
+    let message = [platform.as_ref().as_bytes(), b"\0", purpose.as_ref().as_bytes(), b"\0", body].concat();
     let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash::hmac_sha256(key.expose(), &message);
     first
 }

@@ -1,6 +1,6 @@
 //! What the operator asks of evidence, as data: read from configuration, named by an id that every token carries.
 
-use api::Build;
+use api::{AppId, Build, ClientId};
 pub use identity::Level;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ use super::Reason;
 pub struct AndroidPolicy {
     /// The OAuth client that this app is. Default: `redoubt-mobile`.
     #[serde(default = "defaults::client_id")]
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The package name.
-    pub package: String,
+    pub package: AppId,
     /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
     #[serde(with = "hex_digests")]
     pub signer_digests: Vec<[u8; 32]>,
@@ -108,11 +108,11 @@ impl Default for RequiredProvisioning {
 pub struct ApplePolicy {
     /// The OAuth client that this app is. Default: `redoubt-mobile`.
     #[serde(default = "defaults::client_id")]
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The team id, ten characters.
     pub team: String,
     /// The bundle id.
-    pub bundle: String,
+    pub bundle: AppId,
     /// Which App Attest environment, and only that.
     pub environment: AppleEnvironment,
     /// Lowest `CFBundleVersion` that is let in: an integer, or a text such as `"1.4.10"`, compared component by component.
@@ -158,10 +158,10 @@ impl AppleEnvironment {
 }
 
 mod defaults {
-    use super::{Build, Level, Reason};
+    use super::{Build, ClientId, Level, Reason};
 
-    pub(super) fn client_id() -> String {
-        "redoubt-mobile".to_owned()
+    pub(super) fn client_id() -> ClientId {
+        "redoubt-mobile".into()
     }
     pub(super) fn build() -> Build {
         Build::from(0)

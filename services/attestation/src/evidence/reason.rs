@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+// No derive: here a code is written once, for the log and for the policy.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
         /// One reason for not believing evidence. Operators see it; the phone never does.

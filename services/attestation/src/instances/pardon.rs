@@ -56,7 +56,7 @@ fn reason(text: &str) -> Result<String, String> {
     match Flaw::of(text) {
         _ if text.is_empty() => Err("it says nothing".to_owned()),
         _ if text.chars().count() > REASON_LIMIT => Err(format!("it has more than {REASON_LIMIT} characters")),
-        Some(flaw) => Err(flaw.as_str().to_owned()),
+        Some(flaw) => Err(flaw.to_string()),
         None => Ok(text.to_owned()),
     }
 }

@@ -1,12 +1,14 @@
 //! Queries on `instances`, their keys and their evidence.
 
+use api::attestation::Platform;
+use api::{AppId, ClientId};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Bytea, Date, Integer, Nullable, Text, Timestamptz};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
-use identity::Thumbprint;
-use storage::{Connection, StorageError};
+use identity::{Level, Thumbprint};
+use storage::{AsText, Connection, StorageError};
 
 use crate::evidence::AssertionKey;
 use crate::evidence::apple::Asserted;
@@ -16,12 +18,12 @@ use crate::schema::{app_attest_keys, evidence, instances};
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = instances)]
 pub(crate) struct Instance {
-    pub(crate) jkt: String,
-    pub(crate) platform: String,
-    pub(crate) client_id: String,
-    pub(crate) app_id: String,
+    pub(crate) jkt: AsText<Thumbprint>,
+    pub(crate) platform: AsText<Platform>,
+    pub(crate) client_id: AsText<ClientId>,
+    pub(crate) app_id: AsText<AppId>,
     pub(crate) app_build: String,
-    pub(crate) level: String,
+    pub(crate) level: AsText<Level>,
     pub(crate) decoyed: bool,
     pub(crate) believed: bool,
     pub(crate) attested_at: DateTime<Utc>,
@@ -29,8 +31,8 @@ pub(crate) struct Instance {
 }
 
 /// The instance, locked until the transaction ends.
-pub(crate) async fn find(db: &mut Connection, jkt: &str) -> Result<Option<Instance>, StorageError> {
-    Ok(instances::table.find(jkt).select(Instance::as_select()).for_update().first(db).await.optional()?)
+pub(crate) async fn find(db: &mut Connection, jkt: &Thumbprint) -> Result<Option<Instance>, StorageError> {
+    Ok(instances::table.find(AsText(jkt)).select(Instance::as_select()).for_update().first(db).await.optional()?)
 }
 
 /// Inserts or overwrites, but never takes `decoyed` back.
@@ -62,7 +64,7 @@ pub(crate) async fn pardon(db: &mut Connection, jkt: &Thumbprint, reason: &str) 
         pardoned: bool,
     }
     let query = diesel::sql_query("select pardon($1, $2) as pardoned");
-    let row: Row = query.bind::<Text, _>(jkt.as_str()).bind::<Text, _>(reason).get_result(db).await?;
+    let row: Row = query.bind::<Text, _>(AsText(jkt)).bind::<Text, _>(reason).get_result(db).await?;
     Ok(row.pardoned)
 }
 
@@ -104,14 +106,14 @@ pub(crate) async fn enrolments(
 pub(crate) async fn add_key(
     db: &mut Connection,
     key: Option<&AssertionKey>,
-    jkt: &str,
+    jkt: &Thumbprint,
     tells_build: bool,
 ) -> Result<bool, StorageError> {
     const ADD: &str = "insert into app_attest_keys (key_id, jkt, public_key, counter, tells_build) \
                        select $1, $2, $3, 0, $4 where $5 on conflict do nothing";
     // Default: a key that is not written.
     let (id, public) = key.map_or((&[0; 32], &[0; 65]), |key| (&key.id, &key.public));
-    let query = diesel::sql_query(ADD).bind::<Bytea, _>(id.as_slice()).bind::<Text, _>(jkt);
+    let query = diesel::sql_query(ADD).bind::<Bytea, _>(id.as_slice()).bind::<Text, _>(AsText(jkt));
     let query = query.bind::<Bytea, _>(public.as_slice()).bind::<Bool, _>(tells_build);
     Ok(query.bind::<Bool, _>(key.is_some()).execute(db).await? == 1)
 }
@@ -125,10 +127,10 @@ pub(crate) struct Key {
 }
 
 /// The key behind a key id, if it is this instance's.
-pub(crate) async fn key(db: &mut Connection, key_id: &[u8], jkt: &str) -> Result<Option<Key>, StorageError> {
+pub(crate) async fn key(db: &mut Connection, key_id: &[u8], jkt: &Thumbprint) -> Result<Option<Key>, StorageError> {
     Ok(app_attest_keys::table
         .find(key_id)
-        .filter(app_attest_keys::jkt.eq(jkt))
+        .filter(app_attest_keys::jkt.eq(AsText(jkt)))
         .select((app_attest_keys::public_key, app_attest_keys::tells_build))
         .first(db)
         .await
@@ -167,7 +169,7 @@ pub(crate) struct Kept {
 /// Keeps evidence beside its instance, in place of what was there before, if it is to be kept.
 pub(crate) async fn keep(
     db: &mut Connection,
-    jkt: &str,
+    jkt: &Thumbprint,
     evidence: &Kept,
     now: DateTime<Utc>,
     kept: bool,
@@ -175,13 +177,13 @@ pub(crate) async fn keep(
     const KEEP: &str = "insert into evidence (jkt, at, parts, attesting, patch_level) select $1, $2, $3, $4, $5 where $6 \
                         on conflict (jkt) do update set at = excluded.at, parts = excluded.parts, \
                         attesting = excluded.attesting, patch_level = excluded.patch_level";
-    let query = diesel::sql_query(KEEP).bind::<Text, _>(jkt).bind::<Timestamptz, _>(now);
+    let query = diesel::sql_query(KEEP).bind::<Text, _>(AsText(jkt)).bind::<Timestamptz, _>(now);
     let query =
         query.bind::<Array<Bytea>, _>(&evidence.parts).bind::<Nullable<Bytea>, _>(evidence.attesting.as_deref());
     Ok(query.bind::<Nullable<Integer>, _>(evidence.patch_level).bind::<Bool, _>(kept).execute(db).await?)
 }
 
 /// The parts of an instance's evidence; none if it enrolled before evidence was kept, or was never believed.
-pub(crate) async fn kept(db: &mut Connection, jkt: &str) -> Result<Option<Vec<Vec<u8>>>, StorageError> {
-    Ok(evidence::table.find(jkt).select(evidence::parts).first(db).await.optional()?)
+pub(crate) async fn kept(db: &mut Connection, jkt: &Thumbprint) -> Result<Option<Vec<Vec<u8>>>, StorageError> {
+    Ok(evidence::table.find(AsText(jkt)).select(evidence::parts).first(db).await.optional()?)
 }

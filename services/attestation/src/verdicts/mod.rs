@@ -7,8 +7,8 @@ pub(crate) mod store;
 
 use std::sync::LazyLock;
 
-use api::Build;
-use api::attestation::Platform;
+use api::attestation::{Platform, Purpose};
+use api::{Build, SupportId};
 use identity::{Level, Thumbprint};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
@@ -22,7 +22,7 @@ static NOTES: LazyLock<Counter<u64>> =
 /// What is thought of one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Purpose,
     pub(crate) level: Level,
     /// The build that tokens are issued with.
     pub(crate) build: Build,
@@ -38,7 +38,7 @@ impl Verdict {
     }
 
     /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.
-    pub(crate) fn audit(&self, support_id: &str, jkt: &Thumbprint, platform: Platform) {
+    pub(crate) fn audit(&self, support_id: &SupportId, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };
         runtime::metrics::decision("evidence", outcome);
         for note in codes(&self.notes) {
@@ -50,10 +50,10 @@ impl Verdict {
             outcome,
             reason = codes(&self.reasons).join(" "),
             notes = codes(&self.notes).join(" "),
-            kind = self.kind,
-            platform = platform.as_str(),
-            level = self.level.as_str(),
-            support_id,
+            kind = self.kind.as_ref(),
+            platform = platform.as_ref(),
+            level = self.level.as_ref(),
+            support_id = support_id.as_str(),
             jkt = jkt.as_str(),
         );
     }

@@ -18,10 +18,11 @@ use crate::{corpus, description};
 pub(crate) fn policy_for(key: &KeyDescription) -> AndroidPolicy {
     let id = key.software.attestation_application_id.as_ref();
     AndroidPolicy {
-        client_id: "redoubt-mobile".to_owned(),
+        client_id: "redoubt-mobile".into(),
         package: id
             .and_then(|id| id.packages.first())
-            .map_or_else(String::new, |p| String::from_utf8_lossy(&p.name).into_owned()),
+            .map_or_else(String::new, |p| String::from_utf8_lossy(&p.name).into_owned())
+            .into(),
         signer_digests: id
             .map(|id| id.signatures.iter().map(|s| s.as_slice().try_into().unwrap()).collect())
             .unwrap_or_default(),
@@ -251,7 +252,7 @@ fn locked_phones_of_twelve_models_are_genuine() {
 pub(crate) fn sample(chain: &[Vec<u8>], name: &str, level: Level) -> Examination {
     let key = leaf(chain);
     let mut policy = policy_for(&key);
-    assert_eq!(policy.package, "app.attestation.auditor", "{name}");
+    assert_eq!(policy.package.as_str(), "app.attestation.auditor", "{name}");
     // Taken years ago; and three of these clocks are wrong by decades (microseconds for milliseconds, time since boot).
     policy.shadow = vec![Reason::CreationTime];
     let now = corpus::seconds("2026-11-23T00:00:00Z");

@@ -58,9 +58,9 @@ impl Forge {
             key_id: id,
             build: 12.into(),
             policy: ApplePolicy {
-                client_id: "redoubt-mobile".to_owned(),
+                client_id: "redoubt-mobile".into(),
                 team: "REDOUBT001".to_owned(),
-                bundle: "dev.redoubt.app".to_owned(),
+                bundle: "dev.redoubt.app".into(),
                 environment: AppleEnvironment::Production,
                 minimum_build: 10.into(),
                 validation_categories: vec![4],

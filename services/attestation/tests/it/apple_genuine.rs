@@ -24,9 +24,9 @@ struct Genuine {
 }
 
 fn policy(team: &str, bundle: &str, environment: AppleEnvironment) -> ApplePolicy {
-    let (team, bundle) = (team.to_owned(), bundle.to_owned());
+    let (team, bundle) = (team.to_owned(), bundle.into());
     ApplePolicy {
-        client_id: "redoubt-mobile".to_owned(),
+        client_id: "redoubt-mobile".into(),
         team,
         bundle,
         environment,
@@ -133,7 +133,7 @@ fn a_development_and_a_production_key_are_told_apart() {
         );
         let wrong = ApplePolicy { environment: other, ..genuine.policy.clone() };
         assert_eq!(examine(&genuine, &wrong, genuine.now).refusals, [Reason::EnvironmentMismatch], "{kind}");
-        let other_app = ApplePolicy { bundle: "io.uebelacker.Other".to_owned(), ..genuine.policy.clone() };
+        let other_app = ApplePolicy { bundle: "io.uebelacker.Other".into(), ..genuine.policy.clone() };
         assert_eq!(examine(&genuine, &other_app, genuine.now).refusals, [Reason::AppMismatch], "{kind}");
     }
 }
@@ -168,7 +168,7 @@ fn negatives(object: &[u8], public: &[u8; 65], hash: &[u8; 32], policy: &ApplePo
         apple::verify_assertion(object, public, &about(hash), policy).map_err(|failed| failed.refusals)
     };
     assert_eq!(verify(object, &[7; 32], policy), Err(vec![Reason::SignatureInvalid]), "another request");
-    let other = ApplePolicy { bundle: "other".to_owned(), ..policy.clone() };
+    let other = ApplePolicy { bundle: "other".into(), ..policy.clone() };
     assert_eq!(verify(object, hash, &other), Err(vec![Reason::AppMismatch]), "another app");
     assert_eq!(verify(&[object, &[0]].concat(), hash, policy), Err(vec![Reason::ObjectMalformed]), "a byte more");
     for byte in 0..object.len() {

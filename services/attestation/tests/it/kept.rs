@@ -34,7 +34,7 @@ async fn a_raised_floor_acts_on_the_instances_that_there_are_and_makes_no_liars(
     believed(&world, &phone, &phone.enroll(&world).await.0).await;
     let raised: [(Change, &str); 6] = [
         (|config| config.policy.android.as_mut().unwrap().signer_digests = vec![[7; 32]], "android.signer_mismatch"),
-        (|config| config.policy.android.as_mut().unwrap().package = "other.app".to_owned(), "evidence.app_mismatch"),
+        (|config| config.policy.android.as_mut().unwrap().package = "other.app".into(), "evidence.app_mismatch"),
         (|config| config.policy.android.as_mut().unwrap().minimum_patch = 209_912, "android.patch_too_old"),
         (|config| config.policy.android.as_mut().unwrap().minimum_level = Level::StrongBox, "evidence.level_too_low"),
         (|config| config.policy.android.as_mut().unwrap().minimum_build = 1_000_000.into(), "evidence.build_refused"),
@@ -165,7 +165,7 @@ async fn an_iphone_that_has_told_its_build_once_goes_on_telling_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_is_one_app() {
     let world = World::with(|config| {
-        config.policy.android.as_mut().unwrap().client_id = "another-client".to_owned();
+        config.policy.android.as_mut().unwrap().client_id = "another-client".into();
     })
     .await;
     // Known here, but as the client of the iOS app.

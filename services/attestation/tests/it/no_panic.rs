@@ -11,9 +11,9 @@ use crate::apple_forged::{BINDING, Forge, assertion};
 use crate::{apple_leaf, der};
 
 fn apple_policy() -> ApplePolicy {
-    let (team, bundle) = ("T".to_owned(), "b".to_owned());
+    let (team, bundle) = ("T".to_owned(), "b".into());
     ApplePolicy {
-        client_id: "redoubt-mobile".to_owned(),
+        client_id: "redoubt-mobile".into(),
         team,
         bundle,
         environment: AppleEnvironment::Production,

@@ -60,7 +60,7 @@ async fn genuine_phones_get_tokens_that_verify_and_renew() {
         let (reply, session) = phone.enroll(&world).await;
         assert_eq!(world.verdict(&reply).await, Vec::<String>::new());
         assert!(accepted(&world, &phone, &reply, Some(&session)).await);
-        assert_eq!(claims(reply.body["tokens"][0]["token"].as_str().unwrap())["level"], level.as_str());
+        assert_eq!(claims(reply.body["tokens"][0]["token"].as_str().unwrap())["level"], level.as_ref());
         for _ in 0..3 {
             let reply = phone.renew(&world).await;
             assert!(accepted(&world, &phone, &reply, None).await, "{:?}", world.verdict(&reply).await);

@@ -191,7 +191,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
         tokens: Tokens::default(),
         policy: Policy {
             mode: Mode::Development,
-            id: "test-1".to_owned(),
+            id: "test-1".into(),
             android: Some(android_policy()),
             apple: Some(apple_policy()),
             test_roots: TestRoots { android: root("google-test-root"), apple: root("apple-test-root") },
@@ -217,9 +217,9 @@ fn android_policy() -> AndroidPolicy {
 
 fn apple_policy() -> ApplePolicy {
     ApplePolicy {
-        client_id: CLIENT.to_owned(),
+        client_id: CLIENT.into(),
         team: ios::TEAM.to_owned(),
-        bundle: ios::BUNDLE.to_owned(),
+        bundle: ios::BUNDLE.into(),
         environment: AppleEnvironment::Development,
         minimum_build: 0.into(),
         validation_categories: vec![],

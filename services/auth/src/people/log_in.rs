@@ -4,7 +4,7 @@
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
-use runtime::audit::{self, Who};
+use runtime::{Record, Who};
 
 use super::passwords::Turn;
 use super::store::{self, Login};
@@ -106,9 +106,9 @@ async fn counter(
     Ok(provider.directory.throttle(identifier, known))
 }
 
-fn refused(reason: &str, login: Option<&Login>) {
+fn refused(reason: &'static str, login: Option<&Login>) {
     let subject = login.map(|login| login.id.to_string());
-    audit::refused("login", reason, Who { subject: subject.as_deref(), ..Who::default() });
+    Record::new("login", reason).about(Who { subject, ..Who::default() }).write();
 }
 
 impl From<Busy> for PageRefusal {

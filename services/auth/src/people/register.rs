@@ -4,7 +4,7 @@
 //! costs an attested device or a confidential client, a pushed request for every twenty tries, and a password hash each.
 
 use crypto::SecretString;
-use runtime::audit::{self, Who};
+use runtime::Record;
 
 use super::log_in::authenticate;
 use super::store::{self, NewUser};
@@ -47,7 +47,7 @@ pub async fn register(
         now,
     };
     if !store::insert(&provider.pool, &user).await? {
-        audit::refused("register", "address_taken", Who::default());
+        Record::new("register", "address_taken").write();
         return Ok(Err(TAKEN.to_owned()));
     }
     let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;

@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
-use runtime::metrics;
+use runtime::{Record, Who, metrics};
 
 static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("broker.egress.alarms").build());
 
 /// One line in the audit log, and `broker.egress.alarms{provider,reason}`.
 pub fn alarm(provider: &str, operation: &str, reason: &'static str) {
-    runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
+    let (provider, operation) = (provider.to_owned(), operation.to_owned());
+    let who = Who { provider: Some(provider.clone()), operation: Some(operation), ..Who::default() };
+    Record::new("egress", reason).about(who).write();
     // Providers are those of the configuration and reasons those of the code: few.
-    ALARMS.add(1, &[KeyValue::new("provider", provider.to_owned()), KeyValue::new("reason", reason)]);
+    ALARMS.add(1, &[KeyValue::new("provider", provider), KeyValue::new("reason", reason)]);
 }

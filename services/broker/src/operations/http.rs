@@ -5,10 +5,11 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use api::broker::{Call, CallResult};
-use defense::{Access, Guard};
-use runtime::{ApiJson, PeerId, Problem};
+use defense::{Access, Guard, peer_not_allowed};
+use runtime::{ApiJson, PeerId, Refusal};
 
 use super::Desk;
+use crate::error::Error;
 
 /// Any workload of the house, proven by its certificate. Which of them may call which operation stands in the operation's
 /// manifest, and is checked before anything else about the call.
@@ -28,11 +29,11 @@ impl Guard for Workload {
 }
 
 impl FromRequest for Workload {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(PeerId::of(request).map(Self).ok_or_else(Problem::forbidden))
+        ready(PeerId::of(request).map(Self).ok_or_else(|| peer_not_allowed(request)))
     }
 }
 
@@ -42,7 +43,7 @@ pub async fn post(
     path: web::Path<(String, String)>,
     ApiJson(call): ApiJson<Call>,
     desk: web::Data<Desk>,
-) -> Result<web::Json<CallResult>, Problem> {
+) -> Result<web::Json<CallResult>, Error> {
     let (provider, operation) = path.into_inner();
     let result = desk.call(caller.name(), &provider, &operation, &call).await?;
     Ok(web::Json(CallResult { result: result.as_ref().clone() }))

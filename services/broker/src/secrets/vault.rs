@@ -11,7 +11,7 @@ use std::time::Duration;
 use crypto::SecretString;
 use crypto::envelope::{self, EnvelopeError, FileKek, KekProvider};
 use crypto::files::FileError;
-use runtime::{Clock, Shutdown};
+use runtime::{Clock, Record, Shutdown, Who};
 use storage::{Pool, StorageError};
 use thiserror::Error;
 
@@ -205,8 +205,8 @@ impl Vault {
                 }
                 (Err(error), _) => {
                     if let Some(reason) = error.alarm() {
-                        let provider = provider.name.as_str();
-                        runtime::audit!("refused", layer = "vault", outcome = "refused", reason, provider);
+                        let who = Who { provider: Some(provider.name.clone()), ..Who::default() };
+                        Record::new("vault", reason).about(who).write();
                     }
                     return outcome;
                 }

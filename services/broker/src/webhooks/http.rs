@@ -3,11 +3,11 @@
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
-use runtime::extract::{self, BodyError};
-use runtime::{Problem, Single};
+use runtime::{Single, extract};
 
 use super::receive::{Received, Receiver};
-use super::signature::Headers;
+use super::signature::{Headers, Unbelieved};
+use crate::error::Error;
 
 /// Takes a webhook. Public because third parties have no certificate of ours: the signature over the raw body is the guard.
 pub async fn post(
@@ -16,11 +16,10 @@ pub async fn post(
     provider: web::Path<String>,
     payload: web::Payload,
     receiver: web::Data<Receiver>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Error> {
     let terms = receiver.terms(&provider)?;
-    let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await;
-    let body = body.map_err(BodyError::refuse)?;
-    let headers = headers(request.headers()).ok_or_else(|| receiver.refuse("headers_missing_or_doubled"))?;
+    let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await?;
+    let headers = headers(request.headers()).ok_or(Unbelieved::Headers)?;
     match receiver.receive(&terms, &headers, &body).await? {
         Received::New | Received::Again | Received::Reopened => Ok(HttpResponse::Accepted().finish()),
     }

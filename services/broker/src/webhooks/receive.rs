@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use api::problem::code;
 use chrono::DateTime;
 use crypto::{SecretBytes, hash};
-use runtime::{Clock, Problem, StatusCode, audit, trace};
-use storage::{Pool, StorageError};
+use runtime::{Clock, trace};
+use storage::Pool;
 use tokio::sync::Notify;
 
-use super::signature::{self, Headers, Refused};
+use super::signature::{self, Headers, Unbelieved};
 use super::store::Inserted;
 use super::store::{self, NewMessage};
+use crate::error::Error;
 use crate::providers::webhook::Sorted;
 use crate::providers::{Catalogue, Provider, Webhook};
 use crate::secrets::{Keys, Vault, VaultError};
@@ -59,20 +59,14 @@ pub enum Received {
 
 impl Receiver {
     /// The terms of a provider. One that sends no webhooks looks the same as a wrong signature.
-    pub fn terms(&self, provider: &str) -> Result<Terms, Problem> {
+    pub fn terms(&self, provider: &str) -> Result<Terms, Error> {
         let found = self.catalogue.provider(provider).and_then(|provider| Some((provider, provider.webhook.as_ref()?)));
-        let (provider, webhook) = found.ok_or_else(|| self.refuse("provider_unknown"))?;
+        let (provider, webhook) = found.ok_or(Unbelieved::Provider)?;
         Ok(Terms { provider: Arc::clone(provider), webhook: Arc::clone(webhook) })
     }
 
-    /// The one refusal of webhooks; the reason is for the audit log.
-    pub fn refuse(&self, reason: &str) -> Problem {
-        audit::refused("webhook_signature", reason, audit::Who::default());
-        refused(StatusCode::UNAUTHORIZED)
-    }
-
     /// Verifies a message and stores it.
-    pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Problem> {
+    pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Error> {
         self.verify(terms, headers, body).await?;
         let provider = terms.provider.name.as_str();
         // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
@@ -84,7 +78,7 @@ impl Receiver {
             Sorted::Unreadable => (UNREADABLE.to_owned(), true, Some("the event is not of the agreed form")),
         };
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
-        let now = now.ok_or_else(|| Problem::internal(&"cannot happen: a clock beyond the calendar"))?;
+        let now = now.ok_or(Error::Invariant("a clock beyond the calendar"))?;
         let message = NewMessage {
             id: storage::ids::new(self.clock.unix_millis()),
             provider,
@@ -102,7 +96,7 @@ impl Receiver {
         self.report(&message, inserted)
     }
 
-    fn report(&self, message: &NewMessage<'_>, inserted: Inserted) -> Result<Received, Problem> {
+    fn report(&self, message: &NewMessage<'_>, inserted: Inserted) -> Result<Received, Error> {
         let NewMessage { provider, event_id, kind, .. } = message;
         let log = |outcome: &str| runtime::audit!("webhook", outcome, provider, event_id, kind);
         match inserted {
@@ -124,45 +118,26 @@ impl Receiver {
                 self.wake.notify_one();
                 Ok(Received::Reopened)
             }
-            Inserted::Different => {
-                // Signed, and yet another message under an id that was used: the provider's fault, and never ours to act on.
-                audit::refused("webhook_once", "event_id_reused", audit::Who::default());
-                Err(refused(StatusCode::CONFLICT))
-            }
+            Inserted::Different => Err(Error::EventIdReused),
         }
     }
 
     /// Verifies under the secrets at hand and, if none fits, once more under what the database has: a rotation may have happened.
-    async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Problem> {
+    async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Error> {
         let (provider, id, now) = (&terms.provider, terms.webhook.secret.as_str(), self.clock.unix());
-        let known = self.vault.keys(provider).await.map_err(|error| self.no_secret(&error))?;
-        let mut outcome = signature::verify(headers, body, &self.verifying(&known, id)?, now);
-        if outcome == Err(Refused::Signature) {
-            let known = self.vault.reloaded(provider).await.map_err(|error| self.no_secret(&error))?;
-            outcome = signature::verify(headers, body, &self.verifying(&known, id)?, now);
+        let known = self.vault.keys(provider).await.map_err(Error::NoSecret)?;
+        let mut outcome = signature::verify(headers, body, &verifying(&known, id)?, now);
+        if outcome == Err(Unbelieved::Signature) {
+            let known = self.vault.reloaded(provider).await.map_err(Error::NoSecret)?;
+            outcome = signature::verify(headers, body, &verifying(&known, id)?, now);
         }
-        outcome.map_err(|reason| self.refuse(&reason.to_string()))
-    }
-
-    /// The keys to verify with.
-    fn verifying(&self, known: &Keys, id: &str) -> Result<Vec<SecretBytes>, Problem> {
-        let live = known.of(id).map_err(|error| self.no_secret(&error))?;
-        let keys = live.iter().map(|secret| signature::parse_secret(secret.value.expose())).collect::<Option<_>>();
-        keys.ok_or_else(|| self.no_secret(&VaultError::Invariant("a live webhook secret that is none")))
-    }
-
-    /// Without a secret nothing can be believed. When the database is down the sender is told to come back instead.
-    fn no_secret(&self, error: &VaultError) -> Problem {
-        tracing::error!(cause = %error, "the secret of a webhook cannot be had");
-        match error {
-            VaultError::Storage(StorageError::Busy(_) | StorageError::Held(_) | StorageError::Unavailable(_)) => {
-                Problem::busy(1)
-            }
-            _ => self.refuse("secret_unavailable"),
-        }
+        Ok(outcome?)
     }
 }
 
-fn refused(status: StatusCode) -> Problem {
-    Problem::new(status, code::WEBHOOK_REFUSED, "The webhook is refused")
+/// The keys to verify with.
+fn verifying(known: &Keys, id: &str) -> Result<Vec<SecretBytes>, Error> {
+    let live = known.of(id).map_err(Error::NoSecret)?;
+    let keys = live.iter().map(|secret| signature::parse_secret(secret.value.expose())).collect::<Option<_>>();
+    keys.ok_or(Error::NoSecret(VaultError::Invariant("a live webhook secret that is none")))
 }

@@ -5,7 +5,6 @@
 //! because `a.1` + `2` and `a` + `1.2` would sign the same bytes.
 
 use crypto::{SecretBytes, b64, hash};
-use thiserror::Error;
 
 /// How far the sender's clock may be from ours, in seconds.
 pub const TOLERANCE: i64 = 300;
@@ -25,20 +24,35 @@ pub struct Headers<'a> {
 }
 
 /// Why a webhook is not believed. For the audit log; the sender learns nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Refused {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
+pub enum Unbelieved {
+    /// No such provider, or one that sends no webhooks.
+    Provider,
+    /// One of the three headers is missing, or there twice.
+    Headers,
     /// The id is empty, long or has characters that ids do not have.
-    #[error("id_malformed")]
     Id,
     /// The timestamp is not a plain number.
-    #[error("timestamp_malformed")]
     Timestamp,
     /// The timestamp is more than [`TOLERANCE`] away.
-    #[error("timestamp_out_of_window")]
     Window,
     /// No signature of a known version fits any live secret.
-    #[error("signature_invalid")]
     Signature,
+}
+
+impl Unbelieved {
+    /// The stable word for the audit log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Provider => "provider_unknown",
+            Self::Headers => "headers_missing_or_doubled",
+            Self::Id => "id_malformed",
+            Self::Timestamp => "timestamp_malformed",
+            Self::Window => "timestamp_out_of_window",
+            Self::Signature => "signature_invalid",
+        }
+    }
 }
 
 /// A signing secret as stored (`whsec_` and base64 of 24 to 64 bytes).
@@ -48,15 +62,15 @@ pub fn parse_secret(text: &str) -> Option<SecretBytes> {
 }
 
 /// Checks a message under the live secrets.
-pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: i64) -> Result<(), Refused> {
+pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: i64) -> Result<(), Unbelieved> {
     let id_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte);
     if headers.id.is_empty() || headers.id.len() > MAX_ID || !headers.id.bytes().all(id_byte) {
-        return Err(Refused::Id);
+        return Err(Unbelieved::Id);
     }
     let plain = headers.timestamp.len() <= 12 && headers.timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    let timestamp: i64 = headers.timestamp.parse().ok().filter(|_| plain).ok_or(Refused::Timestamp)?;
+    let timestamp: i64 = headers.timestamp.parse().ok().filter(|_| plain).ok_or(Unbelieved::Timestamp)?;
     if now.saturating_sub(timestamp).saturating_abs() > TOLERANCE {
-        return Err(Refused::Window);
+        return Err(Unbelieved::Window);
     }
     let mut message = Vec::with_capacity(headers.id.len() + headers.timestamp.len() + 2 + body.len());
     for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
@@ -75,7 +89,7 @@ pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: 
             good |= hash::constant_time_eq(&expected, candidate);
         }
     }
-    if good { Ok(()) } else { Err(Refused::Signature) }
+    if good { Ok(()) } else { Err(Unbelieved::Signature) }
 }
 
 #[cfg(test)]
@@ -104,21 +118,21 @@ mod tests {
     #[test]
     fn the_window_is_five_minutes_on_both_sides() {
         for (offset, expected) in
-            [(300, Ok(())), (-300, Ok(())), (301, Err(Refused::Window)), (-301, Err(Refused::Window))]
+            [(300, Ok(())), (-300, Ok(())), (301, Err(Unbelieved::Window)), (-301, Err(Unbelieved::Window))]
         {
             assert_eq!(verify(&GOOD, BODY, &secrets(), NOW + offset), expected, "{offset}");
         }
-        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MAX), Err(Refused::Window));
-        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MIN), Err(Refused::Window));
+        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MAX), Err(Unbelieved::Window));
+        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MIN), Err(Unbelieved::Window));
     }
 
     #[test]
     fn a_changed_message_or_signature_is_refused() {
-        assert_eq!(verify(&GOOD, b"{}", &secrets(), NOW), Err(Refused::Signature));
-        assert_eq!(verify(&Headers { id: "msg_other", ..GOOD }, BODY, &secrets(), NOW), Err(Refused::Signature));
+        assert_eq!(verify(&GOOD, b"{}", &secrets(), NOW), Err(Unbelieved::Signature));
+        assert_eq!(verify(&Headers { id: "msg_other", ..GOOD }, BODY, &secrets(), NOW), Err(Unbelieved::Signature));
         assert_eq!(
             verify(&Headers { timestamp: "1614265331", ..GOOD }, BODY, &secrets(), NOW),
-            Err(Refused::Signature)
+            Err(Unbelieved::Signature)
         );
         for signature in [
             "",
@@ -133,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(
                 verify(&Headers { signature, ..GOOD }, BODY, &secrets(), NOW),
-                Err(Refused::Signature),
+                Err(Unbelieved::Signature),
                 "{signature}"
             );
         }
@@ -144,7 +158,10 @@ mod tests {
         let signature = format!("v1a,xyz v1,AAAA {}", GOOD.signature);
         assert_eq!(verify(&Headers { signature: &signature, ..GOOD }, BODY, &secrets(), NOW), Ok(()));
         let signature = format!("{}{}", "v1,AAAA ".repeat(MAX_SIGNATURES), GOOD.signature);
-        assert_eq!(verify(&Headers { signature: &signature, ..GOOD }, BODY, &secrets(), NOW), Err(Refused::Signature));
+        assert_eq!(
+            verify(&Headers { signature: &signature, ..GOOD }, BODY, &secrets(), NOW),
+            Err(Unbelieved::Signature)
+        );
     }
 
     #[test]
@@ -152,19 +169,19 @@ mod tests {
         let other = parse_secret("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let two = [other.clone(), parse_secret(SECRET).unwrap()];
         assert_eq!(verify(&GOOD, BODY, &two, NOW), Ok(()));
-        assert_eq!(verify(&GOOD, BODY, &[other], NOW), Err(Refused::Signature));
-        assert_eq!(verify(&GOOD, BODY, &[], NOW), Err(Refused::Signature));
+        assert_eq!(verify(&GOOD, BODY, &[other], NOW), Err(Unbelieved::Signature));
+        assert_eq!(verify(&GOOD, BODY, &[], NOW), Err(Unbelieved::Signature));
     }
 
     #[test]
     fn malformed_heads_are_refused_before_any_hashing() {
         for id in ["", "a.b", "a b", "ä", &"x".repeat(129)] {
-            assert_eq!(verify(&Headers { id, ..GOOD }, BODY, &secrets(), NOW), Err(Refused::Id), "{id}");
+            assert_eq!(verify(&Headers { id, ..GOOD }, BODY, &secrets(), NOW), Err(Unbelieved::Id), "{id}");
         }
         for timestamp in ["", "+1614265330", "-1", "1614265330.0", " 1614265330", "99999999999999999999", "0x60"] {
             assert_eq!(
                 verify(&Headers { timestamp, ..GOOD }, BODY, &secrets(), NOW),
-                Err(Refused::Timestamp),
+                Err(Unbelieved::Timestamp),
                 "{timestamp}"
             );
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use runtime::config::{Common, Internal, Listener, Telemetry};
-use runtime::{ApiJson, App, Context, PeerId, Problem, RouteDoc, Running, Service, SystemClock};
+use runtime::{ApiJson, App, Context, PeerId, Problem, Refusal, RouteDoc, Running, Service, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use crate::pki::Pki;
@@ -100,8 +100,8 @@ impl Service for Probe {
     }
 }
 
-async fn whoami(request: HttpRequest) -> Result<String, Problem> {
-    Ok(PeerId::of(&request).ok_or_else(Problem::unauthorized)?.to_string())
+async fn whoami(request: HttpRequest) -> Result<String, Refusal> {
+    Ok(PeerId::of(&request).ok_or_else(|| Refusal::unrecorded(Problem::unauthorized()))?.to_string())
 }
 
 async fn traceparent(request: HttpRequest) -> String {
@@ -117,16 +117,16 @@ async fn list_notes(page: web::Query<Page>) -> String {
     page.limit.to_string()
 }
 
-async fn get_note(id: web::Path<u64>) -> Result<String, Problem> {
-    if *id == 0 { Err(Problem::not_found()) } else { Ok(id.to_string()) }
+async fn get_note(id: web::Path<u64>) -> Result<String, Refusal> {
+    if *id == 0 { Err(Refusal::unrecorded(Problem::not_found())) } else { Ok(id.to_string()) }
 }
 
 async fn panics() -> HttpResponse {
     panic!("deliberately, with hunter2 in it");
 }
 
-async fn fails() -> Result<HttpResponse, Problem> {
-    Err(Problem::internal(&"table notes is on fire"))
+async fn fails() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::internal(&"table notes is on fire"))
 }
 
 async fn io_error() -> Result<HttpResponse, std::io::Error> {
@@ -160,11 +160,11 @@ async fn secret() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-async fn call(state: web::Data<State>) -> Result<String, Problem> {
-    let (url, client) = state.client.as_ref().ok_or_else(Problem::not_found)?;
+async fn call(state: web::Data<State>) -> Result<String, Refusal> {
+    let (url, client) = state.client.as_ref().ok_or_else(|| Refusal::unrecorded(Problem::not_found()))?;
     let answer = runtime::http::send(client.get(format!("{url}/traceparent"))).await;
-    let answer = answer.map_err(|error| Problem::busy(1).detail(runtime::http::cause(&error)))?;
-    answer.text().await.map_err(|error| Problem::internal(&error))
+    let answer = answer.map_err(|error| Refusal::unrecorded(Problem::busy(1).detail(runtime::http::cause(&error))))?;
+    answer.text().await.map_err(|error| Refusal::internal(&error))
 }
 
 /// A configuration on free ports, as the workload `name`.

@@ -4,6 +4,7 @@
 mod limits;
 mod migrations;
 mod states;
+mod typed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

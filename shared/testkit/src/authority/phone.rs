@@ -181,7 +181,7 @@ impl SyntheticPhone {
             iss: ISSUER.to_owned(),
             sub: self.subject.clone(),
             aud: api::service::LEDGER_RESOURCE.to_owned(),
-            client_id: "redoubt-mobile".to_owned(),
+            client_id: "redoubt-mobile".into(),
             scope: self.scope.clone(),
             iat: now,
             exp: now + LIFETIME,
@@ -203,16 +203,16 @@ impl SyntheticPhone {
             exp: now + LIFETIME,
             jti: jti.clone(),
             cnf: self.cnf(),
-            client_id: "redoubt-mobile".to_owned(),
+            client_id: "redoubt-mobile".into(),
             app: App {
-                id: "dev.redoubt.app".to_owned(),
+                id: "dev.redoubt.app".into(),
                 version: "1.0.0".to_owned(),
                 build: 1_u64.into(),
                 platform: Platform::Android,
             },
             level: Level::StrongBox,
             policy: "test".to_owned(),
-            support_id: format!("support-{}", self.subject),
+            support_id: format!("support-{}", self.subject).into(),
         };
         let session_key = attestation_token::session_key(key.secret.expose(), &jti);
         (attestation_token::issue(&key, &claims).expect("an attestation token"), jti, session_key)

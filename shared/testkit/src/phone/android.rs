@@ -161,7 +161,7 @@ impl AndroidPhone {
     /// The build that it says it runs.
     pub fn app(&self) -> api::attestation::App {
         api::attestation::App {
-            id: self.profile.package.clone(),
+            id: self.profile.package.as_str().into(),
             version: self.profile.version_name.clone(),
             build: self.profile.package_version.into(),
             platform: api::attestation::Platform::Android,

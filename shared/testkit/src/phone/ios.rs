@@ -193,7 +193,7 @@ impl IosPhone {
     /// The build that it says it runs.
     pub fn app(&self) -> api::attestation::App {
         api::attestation::App {
-            id: self.profile.bundle.clone(),
+            id: self.profile.bundle.as_str().into(),
             version: self.profile.version.clone(),
             build: self.profile.build.clone(),
             platform: api::attestation::Platform::Ios,

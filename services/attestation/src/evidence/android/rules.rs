@@ -107,7 +107,7 @@ fn application(id: Option<&ApplicationId>, policy: &AndroidPolicy) -> (bool, boo
     let [package] = packages.as_slice() else { return (false, true) };
     let same = signatures.len() == policy.signer_digests.len()
         && policy.signer_digests.iter().all(|digest| signatures.iter().any(|signature| signature == digest));
-    (package.name == policy.package.as_bytes(), same && !signatures.is_empty())
+    (package.name == policy.package.as_str().as_bytes(), same && !signatures.is_empty())
 }
 
 /// No patch level lies further ahead than makers ship.
