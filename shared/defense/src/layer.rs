@@ -1,79 +1,128 @@
-//! The one shape of a layer.
+//! The one shape of a layer. It looks, uses up and sees the answer in three separate steps, so that it can be in shadow or off without refusing honest
+//! callers and without using up what is good once.
 
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::header::WWW_AUTHENTICATE;
-use crypto::SecretBytes;
-use futures_util::future::LocalBoxFuture;
-use identity::{access_token, attestation_token};
+use futures_util::future::{LocalBoxFuture, ready};
 use runtime::{Problem, Refusal};
 
-use crate::Inbound;
+use crate::{Facts, Inbound};
 
-/// What a layer decided.
-pub enum Decision {
+/// The layers. The order of the variants is the order in which they look at a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum LayerId {
+    /// *What* calls: a genuine app on a genuine device.
+    Attestation,
+    /// Is the request unaltered, fresh, and from that instance?
+    MessageSignature,
+    /// *Who* calls, with the same key.
+    AccessToken,
+    /// May they?
+    Authorization,
+}
+
+impl LayerId {
+    /// Its name in metrics, in the audit log and in the documentation.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// No, for `reason`, with the one answer of all token layers.
+    pub fn refuse(self, reason: &'static str) -> Verdict {
+        Verdict::Refuse(Refusal::new(self.name(), reason, unauthorized()))
+    }
+}
+
+/// What a layer looks at. All that need the head come before all that need the body, and those before all that need to know who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// The head of the request: it decides before one byte of the body is read.
+    Head,
+    /// The body too.
+    Body,
+    /// Who calls.
+    Principal,
+}
+
+/// What a layer makes of a request.
+pub enum Verdict {
     /// Nothing against it.
     Pass,
     /// No.
     Refuse(Refusal),
     /// Not yet: an honest client can answer this and be let in (a fresh nonce, a step-up).
     Challenge(Refusal),
+    /// It cannot tell: something of ours is missing. The route's policy says what that means.
+    Unknown(&'static str),
 }
 
-/// A check that found nothing passes.
-impl From<Result<(), Decision>> for Decision {
-    fn from(checked: Result<(), Decision>) -> Self {
+impl From<Result<(), Verdict>> for Verdict {
+    fn from(checked: Result<(), Verdict>) -> Self {
         match checked {
             Ok(()) => Self::Pass,
-            Err(decision) => decision,
+            Err(verdict) => verdict,
         }
     }
 }
 
-impl Decision {
-    /// The one refusal of all token layers.
-    pub fn refuse(layer: &'static str, reason: &'static str) -> Self {
-        Self::Refuse(Refusal::new(layer, reason, unauthorized()))
-    }
+/// What looking at a request came to.
+pub struct Finding {
+    /// Whether anything is against it.
+    pub verdict: Verdict,
+    /// What was learned; the layers after this one build on it.
+    pub facts: Facts,
+}
 
-    /// A refusal that says nothing about the client: something of ours is missing.
-    pub fn unavailable(layer: &'static str, reason: &'static str) -> Self {
-        Self::Refuse(Refusal::new(layer, reason, Problem::busy(1)))
+impl Finding {
+    /// What a check found: the facts, or the verdict without any.
+    pub fn of(checked: Result<Facts, Verdict>) -> Self {
+        match checked {
+            Ok(facts) => Self { verdict: Verdict::Pass, facts },
+            Err(verdict) => Self { verdict, facts: Facts::default() },
+        }
     }
 }
 
-/// What a layer looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// The head of the request: it decides before one byte of the body is read.
-    Head,
-    /// The body too.
-    Body,
+/// An answer on its way out.
+pub struct Outgoing {
+    /// The answer.
+    pub response: HttpResponse<BoxBody>,
+    /// A layer refused: there was no handler, and nothing has happened.
+    pub refused: bool,
 }
 
 /// A defense layer.
 pub trait Layer: Send + Sync + 'static {
-    /// Its name in metrics, in the audit log and in the documentation.
-    fn name(&self) -> &'static str;
+    /// Which one.
+    fn id(&self) -> LayerId;
 
-    /// What it looks at. All layers that need the head come before all that need the body.
+    /// What it looks at.
     fn needs(&self) -> Needs;
 
-    /// Decides, and adds what it learned to `facts` when it passes.
-    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision>;
-}
+    /// Looks. It changes nothing: asked twice, it says the same twice.
+    fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding>;
 
-/// What the layers before have established about a request.
-#[derive(Default)]
-pub struct Facts {
-    /// *What* calls.
-    pub attestation: Option<attestation_token::Claims>,
-    /// The support id in an attestation token that was refused. For the audit log only.
-    pub claimed_support_id: Option<String>,
-    /// The key that this instance signs messages with. Derived, never stored.
-    pub session_key: Option<SecretBytes>,
-    /// The request's signature, once verified; the answer's signature covers it.
-    pub signed: bool,
-    /// *Who* calls.
-    pub access: Option<access_token::Claims>,
+    /// Uses up what is good once, or counts. It is asked when all layers have found nothing, in their order; of many that claim the same at
+    /// once, one wins.
+    fn claim<'a>(&'a self, _: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+        Box::pin(ready(Verdict::Pass))
+    }
+
+    /// Sees the answer, in the reverse order of the layers.
+    ///
+    /// # Errors
+    ///
+    /// The answer cannot go out as it is: a fault of ours.
+    fn answered<'a>(
+        &'a self,
+        _: &'a Inbound,
+        _: &'a Facts,
+        answer: Outgoing,
+    ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
+        Box::pin(ready(Ok(answer)))
+    }
 }
 
 /// `401 auth.unauthorized`: the same for every token layer and every reason.

@@ -1,0 +1,77 @@
+//! What the layers have learned of a request.
+
+use std::rc::Rc;
+
+use crypto::SecretBytes;
+use identity::{Principal, Thumbprint, access_token, attestation_token};
+use runtime::Who;
+
+/// What the layers have established so far.
+#[derive(Default)]
+pub struct Facts {
+    /// *What* calls.
+    pub attestation: Option<attestation_token::Claims>,
+    /// The support id in an attestation token that was refused. For the audit log only.
+    pub claimed_support_id: Option<String>,
+    /// The key that this instance signs messages with. Derived, never stored.
+    pub session_key: Option<SecretBytes>,
+    /// The request's signature holds, and is good once; the answer's signature covers it.
+    pub signature: Option<Once>,
+    /// *Who* calls.
+    pub access: Option<access_token::Claims>,
+    /// The proof of possession holds, and is good once.
+    pub proof: Option<Once>,
+}
+
+/// Something that is good once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Whose memory it takes up.
+    pub owner: Thumbprint,
+    /// What it is known by.
+    pub key: String,
+    /// Unix seconds until which it has to be remembered, inclusive.
+    pub until: i64,
+}
+
+impl Facts {
+    /// Adds what another layer has learned.
+    pub(crate) fn absorb(&mut self, learned: Self) {
+        fn take<T>(known: &mut Option<T>, learned: Option<T>) {
+            if learned.is_some() {
+                *known = learned;
+            }
+        }
+        take(&mut self.attestation, learned.attestation);
+        take(&mut self.claimed_support_id, learned.claimed_support_id);
+        take(&mut self.session_key, learned.session_key);
+        take(&mut self.signature, learned.signature);
+        take(&mut self.access, learned.access);
+        take(&mut self.proof, learned.proof);
+    }
+
+    /// Who and what, once both are known and bound to one key.
+    pub(crate) fn principal(&self) -> Option<Rc<Principal>> {
+        let (what, who) = (self.attestation.as_ref()?, self.access.as_ref()?);
+        Some(Rc::new(Principal {
+            subject: who.sub.as_str().into(),
+            client_id: who.client_id.clone(),
+            jkt: who.cnf.jkt.clone(),
+            scopes: who.scopes().map(str::to_owned).collect(),
+            support_id: what.support_id.clone(),
+            app: what.app.clone(),
+            level: what.level,
+            token_id: who.jti.clone(),
+        }))
+    }
+
+    /// For the audit log.
+    pub(crate) fn who(&self) -> Who {
+        Who {
+            subject: self.access.as_ref().map(|claims| claims.sub.clone()),
+            support_id: self.attestation.as_ref().map(|claims| claims.support_id.to_string()),
+            claimed_support_id: self.claimed_support_id.clone(),
+            ..Who::default()
+        }
+    }
+}

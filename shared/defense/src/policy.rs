@@ -1,0 +1,92 @@
+//! What stands before a route: one policy for each class of routes. A handler's guard says which layers it cannot do without; a route that has
+//! fewer does not compile.
+
+use crate::LayerId;
+use LayerId::{AccessToken, Attestation, Authorization, MessageSignature};
+
+/// What a layer that cannot tell means for a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// The request is refused with 503: nothing has happened, and its sender may come back.
+    Refuse,
+    /// It goes on.
+    Pass,
+}
+
+/// A class of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class {
+    /// Its name, in the documentation and in what is counted.
+    pub name: &'static str,
+    /// The layers, in their order.
+    pub layers: &'static [LayerId],
+    /// What it means if one cannot tell.
+    pub unknown: Unknown,
+}
+
+impl Class {
+    /// Whether it has all of these layers.
+    pub const fn covers(&self, wanted: &[LayerId]) -> bool {
+        let mut place = 0;
+        while place < wanted.len() {
+            if !self.has(wanted[place]) {
+                return false;
+            }
+            place += 1;
+        }
+        true
+    }
+
+    const fn has(&self, layer: LayerId) -> bool {
+        let mut place = 0;
+        while place < self.layers.len() {
+            if self.layers[place] as u8 == layer as u8 {
+                return true;
+            }
+            place += 1;
+        }
+        false
+    }
+}
+
+/// A policy: the class that it stands for.
+pub trait Policy {
+    /// It.
+    const CLASS: Class;
+}
+
+macro_rules! policies {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $unknown:ident, [$($layer:ident),*];)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Policy for $name {
+            const CLASS: Class = Class { name: $text, layers: &[$($layer),*], unknown: Unknown::$unknown };
+        })*
+    };
+}
+
+/// What a user's request cannot do without.
+pub(crate) const USER: &[LayerId] = &[Attestation, MessageSignature, AccessToken, Authorization];
+
+policies! {
+    /// What anybody may read: metadata, public keys, style sheets.
+    Metadata = "metadata", Pass, [];
+    /// Pages for people.
+    Page = "page", Pass, [];
+    /// Where people log in or register.
+    Login = "login", Refuse, [];
+    /// Where clients get tokens.
+    Token = "token", Refuse, [];
+    /// Where phones prove what they are.
+    Challenge = "challenge", Refuse, [];
+    /// What third parties send.
+    Webhook = "webhook", Refuse, [];
+    /// What a user reads.
+    Read = "read", Refuse, [Attestation, MessageSignature, AccessToken, Authorization];
+    /// What a user changes.
+    Money = "money", Refuse, [Attestation, MessageSignature, AccessToken, Authorization];
+    /// What the services of the house and the operator ask.
+    Internal = "internal", Refuse, [];
+}
