@@ -17,9 +17,12 @@ mod idempotency;
 mod keys;
 mod layer;
 mod message_signature;
+mod names;
 mod pipeline;
+pub mod rate;
 mod request;
 mod routes;
+pub mod stores;
 #[cfg(test)]
 mod tests;
 

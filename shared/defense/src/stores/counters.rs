@@ -1,0 +1,20 @@
+//! How often things were done.
+
+use futures_util::future::BoxFuture;
+
+use crate::rate::{Allowance, Demand, Moment};
+
+/// Counts against limits.
+///
+/// `now` is what a memory of this process counts by. A store that several processes share counts by its own clock, because theirs differ.
+pub trait Counters: Send + Sync {
+    /// Whether these demands would be met, all of them. Takes nothing.
+    fn examine<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance>;
+
+    /// Meets all these demands, or takes nothing.
+    fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance>;
+
+    /// Takes what is demanded whether or not it is there: for what has happened already, such as a wrong password. The debt ends on its own
+    /// ([`Quota`](crate::rate::Quota)). An error says why nothing was noted.
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
+}

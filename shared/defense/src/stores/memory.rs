@@ -1,0 +1,213 @@
+//! The stores of one process.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use identity::replay::{Insertion, ReplayMemory};
+
+use super::{Claim, Claimed, Counters, Once, OnceClass};
+use crate::names::{Name, Names};
+use crate::rate::{Allowance, Demand, LimitClass, Moment, Reading};
+
+/// The most keys of a class that one call forgets, so that none takes long. It remembers fewer.
+const FORGOTTEN_AT_ONCE: usize = 16;
+
+/// Remembers in this process what was used: a [`ReplayMemory`] for each class.
+pub struct MemoryOnce {
+    names: Names,
+    classes: BTreeMap<OnceClass, ReplayMemory>,
+}
+
+impl MemoryOnce {
+    /// Room for about `capacity` live keys in each class, one in sixteen of them for any one owner.
+    pub fn new(capacity: usize) -> Self {
+        let classes = OnceClass::ALL.map(|class| (class, ReplayMemory::new(capacity)));
+        Self { names: Names::of_this_process(), classes: classes.into() }
+    }
+
+    /// How many keys of a class are remembered; for metrics.
+    pub fn len(&self, class: OnceClass) -> usize {
+        // Default: none; each class has a memory.
+        self.classes.get(&class).map_or(0, ReplayMemory::len)
+    }
+
+    fn claim_now(&self, claim: &Claim<'_>) -> Claimed {
+        let Some(memory) = self.classes.get(&claim.class) else { return Claimed::Unknown("once_class_without_memory") };
+        let class = claim.class.name().as_bytes();
+        let owner = self.names.name(&[b"owner", class, claim.owner]);
+        let key = self.names.name(&[b"once", class, claim.owner, claim.key]);
+        match memory.insert(owner, key, claim.until, claim.now) {
+            Insertion::Fresh => Claimed::First,
+            Insertion::Replayed => Claimed::Again,
+            Insertion::Full => Claimed::Unknown("once_memory_full"),
+        }
+    }
+}
+
+impl Once for MemoryOnce {
+    fn claim<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed> {
+        Box::pin(ready(self.claim_now(claim)))
+    }
+}
+
+/// Counts in this process.
+///
+/// One lock for all: a request's demands are on several classes and are to be met together, and to look eight of them up takes a few
+/// microseconds, where checking one of its signatures takes fifty.
+pub struct MemoryCounters {
+    names: Names,
+    capacity: usize,
+    classes: Mutex<BTreeMap<LimitClass, Table>>,
+}
+
+/// The keys of one class of which something is taken.
+#[derive(Default)]
+struct Table {
+    full_at: HashMap<Name, i64>,
+    /// One entry a key, with a time at or before the one that counts.
+    by_time: BinaryHeap<Reverse<(i64, Name)>>,
+}
+
+/// What is to be remembered once all demands are known to be met.
+struct Step {
+    class: LimitClass,
+    name: Name,
+    full_at: i64,
+    takes: bool,
+}
+
+impl MemoryCounters {
+    /// Room for `capacity` keys in each class. A key takes room as long as something of its quota is taken.
+    pub fn new(capacity: usize) -> Self {
+        Self { names: Names::of_this_process(), capacity, classes: Mutex::default() }
+    }
+
+    /// How many keys of a class are remembered; for metrics.
+    pub fn len(&self, class: LimitClass) -> usize {
+        // Default: none, before the first.
+        self.classes().get(&class).map_or(0, |table| table.full_at.len())
+    }
+
+    fn classes(&self) -> MutexGuard<'_, BTreeMap<LimitClass, Table>> {
+        // A panic elsewhere cannot leave a table half-changed: nothing in between can.
+        self.classes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn allow(&self, demands: &[Demand<'_>], now: Moment, take: bool) -> Result<Allowance, &'static str> {
+        let (now, names) = (now.micros(), self.names_of(demands));
+        let mut classes = self.classes();
+        let (mut steps, mut readings) = (Vec::with_capacity(demands.len()), Vec::with_capacity(demands.len()));
+        for (demand, name) in demands.iter().zip(names) {
+            let (class, quota) = (demand.limit.class(), demand.limit.quota());
+            if demand.needs > quota.units() {
+                return Err("demand_above_quota");
+            }
+            let before = remembered(&classes, &steps, class, &name);
+            let judged = quota.judge(before, now, demand.needs, demand.takes).ok_or("time_out_of_range")?;
+            readings.push((judged.wait, judged.full_at, before));
+            steps.push(Step { class, name, full_at: judged.full_at, takes: demand.takes > 0 });
+        }
+        let exceeded = readings.iter().any(|(wait, ..)| *wait > 0);
+        if take && !exceeded {
+            self.remember(&mut classes, &steps, now)?;
+        }
+        let readings = demands.iter().zip(readings).map(|(demand, (wait, after, before))| {
+            // Default: of a key that is not remembered nothing is taken.
+            let full_at = if take && !exceeded { after } else { before.unwrap_or(now) };
+            Reading::new(demand, full_at.saturating_sub(now).max(0), wait)
+        });
+        Ok(Allowance::of(readings.collect()))
+    }
+
+    fn charge_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+        let (now, names) = (now.micros(), self.names_of(demands));
+        let mut classes = self.classes();
+        let mut steps = Vec::with_capacity(demands.len());
+        for (demand, name) in demands.iter().zip(names) {
+            let class = demand.limit.class();
+            let before = remembered(&classes, &steps, class, &name);
+            let full_at = demand.limit.quota().charge(before, now, demand.takes).ok_or("time_out_of_range")?;
+            steps.push(Step { class, name, full_at, takes: demand.takes > 0 });
+        }
+        self.remember(&mut classes, &steps, now)
+    }
+
+    fn names_of(&self, demands: &[Demand<'_>]) -> Vec<Name> {
+        demands.iter().map(|demand| demand.name(&self.names)).collect()
+    }
+
+    /// All of it, or nothing where there is no room.
+    fn remember(
+        &self,
+        classes: &mut BTreeMap<LimitClass, Table>,
+        steps: &[Step],
+        now: i64,
+    ) -> Result<(), &'static str> {
+        let steps = || steps.iter().filter(|step| step.takes && step.full_at > now);
+        for class in LimitClass::ALL {
+            let table = classes.entry(class).or_default();
+            table.forget_before(now);
+            let mut new: Vec<&Name> = steps().filter(|step| step.class == class).map(|step| &step.name).collect();
+            new.retain(|name| !table.full_at.contains_key(*name));
+            new.sort_unstable();
+            new.dedup();
+            if table.full_at.len() + new.len() > self.capacity {
+                return Err("counters_full");
+            }
+        }
+        for step in steps() {
+            classes.entry(step.class).or_default().set(step.name, step.full_at);
+        }
+        Ok(())
+    }
+}
+
+/// What is remembered of a key, with what the demands before this one take of it.
+fn remembered(classes: &BTreeMap<LimitClass, Table>, steps: &[Step], class: LimitClass, name: &Name) -> Option<i64> {
+    let same = steps.iter().rev().find(|step| step.class == class && step.name == *name);
+    same.map(|step| step.full_at).or_else(|| classes.get(&class)?.full_at.get(name).copied())
+}
+
+impl Table {
+    fn set(&mut self, name: Name, full_at: i64) {
+        if self.full_at.insert(name, full_at).is_none() {
+            self.by_time.push(Reverse((full_at, name)));
+        }
+    }
+
+    /// Forgets keys of which nothing is taken any more: they count as those that were never remembered.
+    fn forget_before(&mut self, now: i64) {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some(Reverse((_, name))) = self.by_time.peek().copied().filter(|Reverse((time, _))| *time <= now)
+            else {
+                return;
+            };
+            self.by_time.pop();
+            match self.full_at.get(&name) {
+                Some(full_at) if *full_at > now => self.by_time.push(Reverse((*full_at, name))),
+                _ => drop(self.full_at.remove(&name)),
+            }
+        }
+    }
+}
+
+impl Counters for MemoryCounters {
+    fn examine<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        Box::pin(ready(self.allow(demands, now, false).unwrap_or_else(Allowance::Unknown)))
+    }
+
+    fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        Box::pin(ready(self.allow(demands, now, true).unwrap_or_else(Allowance::Unknown)))
+    }
+
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(ready(self.charge_now(demands, now)))
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;
