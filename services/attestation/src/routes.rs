@@ -1,7 +1,7 @@
 //! All routes. The permission stands in the handler's type; what it refuses is told in one way ([`told`]).
 
 use actix_web::http::Method;
-use defense::Routes;
+use defense::{Routes, policy};
 use runtime::told;
 
 use crate::{attestations, audience_keys, challenges};
@@ -10,18 +10,32 @@ use crate::{attestations, audience_keys, challenges};
 pub(crate) fn public() -> Routes {
     Routes::public()
         .add(
+            policy::Challenge,
             Method::POST,
             "/v1/challenges",
             "A challenge for one attestation or assertion",
             told(challenges::http::create),
         )
-        .add(Method::POST, "/v1/attestations", "A new instance shows its evidence", told(attestations::http::attest))
-        .add(Method::POST, "/v1/assertions", "A known instance renews its tokens", told(attestations::http::assert))
+        .add(
+            policy::Challenge,
+            Method::POST,
+            "/v1/attestations",
+            "A new instance shows its evidence",
+            told(attestations::http::attest),
+        )
+        .add(
+            policy::Challenge,
+            Method::POST,
+            "/v1/assertions",
+            "A known instance renews its tokens",
+            told(attestations::http::assert),
+        )
 }
 
 /// What the other services reach.
 pub(crate) fn internal() -> Routes {
     Routes::internal().add(
+        policy::Internal,
         Method::GET,
         "/internal/v1/audience-keys",
         "The calling verifier's own keys",

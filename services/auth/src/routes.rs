@@ -1,7 +1,7 @@
 //! All routes: method, path, permission (in the handler's type), handler.
 
 use actix_web::http::Method;
-use defense::Routes;
+use defense::{Routes, policy};
 use runtime::RouteDoc;
 
 use crate::pages::http as pages;
@@ -12,32 +12,45 @@ use crate::{authorizations, discovery, keys, tokens, userinfo};
 /// the request, people on the pages.
 pub fn public() -> Routes {
     Routes::public()
-        .add(Method::GET, "/.well-known/openid-configuration", "Provider metadata.", discovery::http::get_metadata)
         .add(
+            policy::Metadata,
+            Method::GET,
+            "/.well-known/openid-configuration",
+            "Provider metadata.",
+            discovery::http::get_metadata,
+        )
+        .add(
+            policy::Metadata,
             Method::GET,
             "/.well-known/oauth-authorization-server",
             "The same (RFC 8414).",
             discovery::http::get_metadata,
         )
-        .add(Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
-        .add(Method::POST, PAR, "Pushes an authorization request.", authorizations::http::post_par)
-        .add(Method::GET, AUTHORIZE, "Begins in the browser.", pages::authorize::get_authorize)
-        .add(Method::POST, AUTHORIZE, "Begins in the browser.", pages::authorize::post_authorize)
-        .add(Method::GET, LOGIN, "The login page.", pages::login::get_login)
-        .add(Method::POST, LOGIN, "Logs in.", pages::login::post_login)
-        .add(Method::GET, REGISTER, "The page that makes a login.", pages::login::get_register)
-        .add(Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
-        .add(Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
-        .add(Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
-        .add(Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
-        .add(Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
-        .add(Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
-        .add(Method::GET, "/style.css", "The pages' style sheet.", pages::get_style)
+        .add(policy::Metadata, Method::GET, JWKS, "Public keys.", keys::http::get_jwks)
+        .add(policy::Token, Method::POST, PAR, "Pushes an authorization request.", authorizations::http::post_par)
+        .add(policy::Page, Method::GET, AUTHORIZE, "Begins in the browser.", pages::authorize::get_authorize)
+        .add(policy::Page, Method::POST, AUTHORIZE, "Begins in the browser.", pages::authorize::post_authorize)
+        .add(policy::Page, Method::GET, LOGIN, "The login page.", pages::login::get_login)
+        .add(policy::Login, Method::POST, LOGIN, "Logs in.", pages::login::post_login)
+        .add(policy::Page, Method::GET, REGISTER, "The page that makes a login.", pages::login::get_register)
+        .add(policy::Login, Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
+        .add(policy::Page, Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
+        .add(policy::Page, Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
+        .add(policy::Token, Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
+        .add(policy::Token, Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
+        .add(policy::Token, Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
+        .add(policy::Metadata, Method::GET, "/style.css", "The pages' style sheet.", pages::get_style)
 }
 
 /// What the other services reach.
 pub fn internal() -> Routes {
-    Routes::internal().add(Method::GET, JWKS, "Public keys, for resource servers.", keys::http::get_jwks)
+    Routes::internal().add(
+        policy::Internal,
+        Method::GET,
+        JWKS,
+        "Public keys, for resource servers.",
+        keys::http::get_jwks,
+    )
 }
 
 /// Both tables.

@@ -17,7 +17,10 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
-use defense::{AccessTokenLayer, AttestationLayer, AudienceKeySource, JwksSource, MessageSignatureLayer, Pipeline};
+use defense::stores::MemoryOnce;
+use defense::{
+    AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Defense, JwksSource, MessageSignatureLayer,
+};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -79,7 +82,8 @@ impl Service for Ledger {
     }
 
     async fn build(config: Config, context: Context) -> Result<App> {
-        let pipeline = pipeline(&config, &context)?;
+        let defense = defense(&config, &context)?;
+        let (public_routes, internal_routes) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
         let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS)?;
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
@@ -107,11 +111,11 @@ impl Service for Ledger {
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {
             config.app_data(internal.clone());
-            routes::internal().configure(None, config);
+            internal_routes.configure(config);
         });
         let app = app.public(move |config| {
             config.app_data(public.clone());
-            routes::public().configure(Some(&pipeline), config);
+            public_routes.configure(config);
         });
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
@@ -141,18 +145,20 @@ pub enum Command {
 }
 
 /// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.
-fn pipeline(config: &Config, context: &Context) -> Result<Pipeline> {
+fn defense(config: &Config, context: &Context) -> Result<Defense> {
     let origin = origin(&config.common)?;
     let audience_keys =
         Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
     let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
-    let access_token = AccessTokenLayer::new(config.issuer.clone(), LEDGER_RESOURCE, origin, jwks, MEMORY);
-    let signature = MessageSignatureLayer::new(MEMORY, context.clock.unix());
-    Ok(Pipeline::new(
+    let used = Arc::new(MemoryOnce::new(MEMORY));
+    let access_token = AccessTokenLayer::new(config.issuer.clone(), LEDGER_RESOURCE, origin, jwks, used.clone());
+    let signature = MessageSignatureLayer::new(used, context.clock.unix());
+    Ok(Defense::new(
         vec![
             Box::new(AttestationLayer::new(LEDGER_AUDIENCE, audience_keys)),
             Box::new(signature),
             Box::new(access_token),
+            Box::new(AuthorizationLayer),
         ],
         origin,
         Arc::clone(&context.clock),

@@ -17,7 +17,7 @@ pub struct UserAgent<'a>(pub &'a App);
 impl fmt::Display for UserAgent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let App { id, version, build, platform } = self.0;
-        write!(f, "{id}/{version} ({} {build})", platform.as_str())
+        write!(f, "{id}/{version} ({} {build})", platform.as_ref())
     }
 }
 
@@ -29,10 +29,10 @@ pub fn parse(text: &str) -> Option<App> {
     let (product, comment) = text.strip_suffix(')')?.split_once(" (")?;
     let (id, version) = product.split_once('/')?;
     let (platform, build) = comment.split_once(' ')?;
-    let platform = [Platform::Android, Platform::Ios].into_iter().find(|known| known.as_str() == platform)?;
+    let platform: Platform = platform.parse().ok()?;
     let build: Build = build.parse().ok()?;
     let named = is_token(id) && is_token(version);
-    named.then(|| App { id: id.to_owned(), version: version.to_owned(), build, platform })
+    named.then(|| App { id: id.into(), version: version.to_owned(), build, platform })
 }
 
 /// RFC 9110 §5.6.2.
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn app(platform: Platform, build: &str) -> App {
-        App { id: "dev.redoubt.app".to_owned(), version: "1.4.2".to_owned(), build: build.parse().unwrap(), platform }
+        App { id: "dev.redoubt.app".into(), version: "1.4.2".to_owned(), build: build.parse().unwrap(), platform }
     }
 
     #[test]

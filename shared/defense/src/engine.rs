@@ -1,152 +1,152 @@
-//! Runs the layers in order, counts and audits each decision, and signs the answer.
+//! The engine: takes each request through the layers that its route's policy names.
+//!
+//! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
+//! it, what is good once is used up, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::body::{BoxBody, MessageBody, to_bytes_limited};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
-use identity::Principal;
-use identity::message_signature::{self, ResponseParts};
-use runtime::extract;
-use runtime::{Clock, Refusal, RequestId, Who, metrics};
+use runtime::{Clock, Problem, Refusal, extract};
 
-use crate::{Decision, Facts, Inbound, Layer, Needs};
+use crate::policy::{Class, Unknown};
+use crate::trail::{Said, Trail};
+use crate::{Access, Facts, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
 
-/// An answer larger than this is not signed but refused: it is a fault of ours.
-const MAX_RESPONSE: usize = 1024 * 1024;
-
-/// The layers before a handler, in order. Cheap to clone.
+/// The layers of a service. Cheap to clone.
 #[derive(Clone)]
-pub struct Pipeline {
-    layers: Arc<Vec<Box<dyn Layer>>>,
-    authority: Arc<str>,
+pub struct Defense(Arc<Inner>);
+
+struct Inner {
+    /// In their order.
+    layers: Vec<Box<dyn Layer>>,
+    authority: String,
     clock: Arc<dyn Clock>,
 }
 
-impl Pipeline {
-    /// A pipeline of `layers`, run in that order, for the API that the world reaches under `origin` (`https://host:port`).
-    pub fn new(layers: Vec<Box<dyn Layer>>, origin: &str, clock: Arc<dyn Clock>) -> Self {
-        let authority = origin.trim_start_matches("https://").trim_end_matches('/').into();
-        Self { layers: Arc::new(layers), authority, clock }
+/// A route needs a layer that its service has not built.
+#[derive(Debug, thiserror::Error)]
+#[error("{method} {path} is to stand behind the layer `{layer}`, which this service has not built")]
+pub struct LayerMissing {
+    pub(crate) method: String,
+    pub(crate) path: &'static str,
+    pub(crate) layer: &'static str,
+}
+
+impl Defense {
+    /// The layers of the service that the world reaches under `origin` (`https://host:port`).
+    pub fn new(mut layers: Vec<Box<dyn Layer>>, origin: &str, clock: Arc<dyn Clock>) -> Self {
+        layers.sort_by_key(|layer| layer.id());
+        let authority = origin.trim_start_matches("https://").trim_end_matches('/').to_owned();
+        Self(Arc::new(Inner { layers, authority, clock }))
     }
 
-    /// Runs the layers and, when all of them pass, the handler.
-    pub async fn run<B: MessageBody + 'static>(
+    /// The first layer of the class that is not there.
+    pub(crate) fn lacks(&self, class: &Class) -> Option<LayerId> {
+        class.layers.iter().copied().find(|wanted| !self.0.layers.iter().any(|layer| layer.id() == *wanted))
+    }
+
+    /// Takes a request through the layers of its class and, if nothing is against it, to the handler.
+    pub(crate) async fn run<B: MessageBody + 'static>(
         &self,
+        class: &Class,
+        access: Access,
         mut request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let mut inbound = Inbound::new(&request, &self.authority, self.clock.unix());
-        let mut facts = Facts::default();
-        let body = match self.admit(&mut request, &mut inbound, &mut facts).await {
-            Ok(body) => body,
-            // Not signed, whatever the layer: somebody on the way may have passed the request on, and have shown a copy of it to another process,
-            // whose memories and nonces are its own. Signed, that refusal would be the phone's proof that nothing has happened.
-            Err(refusal) => return Ok(request.into_response(refusal.error_response()).map_into_boxed_body()),
-        };
-        if let Some(principal) = principal(&facts) {
-            request.extensions_mut().insert(Rc::new(principal));
-        }
-        request.set_payload(Payload::from(body));
-        let response = next.call(request).await?;
-        sign(response, &inbound, &facts).await
-    }
-
-    /// Whoever is refused by what the head shows has sent the body for nothing: it is not read.
-    async fn admit(
-        &self,
-        request: &mut ServiceRequest,
-        inbound: &mut Inbound,
-        facts: &mut Facts,
-    ) -> Result<Bytes, Refusal> {
-        self.judge(Needs::Head, inbound, facts).await?;
-        let (head, payload) = request.parts_mut();
-        inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
-        inbound.now = self.clock.unix();
-        self.judge(Needs::Body, inbound, facts).await?;
-        Ok(inbound.body.clone())
-    }
-
-    async fn judge(&self, needs: Needs, inbound: &Inbound, facts: &mut Facts) -> Result<(), Refusal> {
-        for layer in self.layers.iter().filter(|layer| layer.needs() == needs) {
-            match layer.decide(inbound, facts).await {
-                Decision::Pass => metrics::decision(layer.name(), "pass"),
-                Decision::Refuse(refusal) => return Err(refusal.about(who(facts))),
-                Decision::Challenge(refusal) => return Err(refusal.challenge().about(who(facts))),
+        let inbound = Inbound::new(&request, &self.0.authority, access, self.0.clock.unix());
+        let layers: Vec<&dyn Layer> =
+            self.0.layers.iter().map(|layer| &**layer).filter(|layer| class.layers.contains(&layer.id())).collect();
+        let mut passage = Passage { layers, class, inbound, facts: Facts::default(), trail: Trail::default() };
+        let admitted = passage.admit(&mut request, &*self.0.clock).await;
+        let refused = admitted.is_err();
+        let response = match admitted {
+            Ok(()) => {
+                if let Some(principal) = passage.facts.principal() {
+                    request.extensions_mut().insert(principal);
+                }
+                next.call(request).await?.map_into_boxed_body()
             }
+            Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
+        };
+        passage.answer(response, refused).await
+    }
+}
+
+/// One request on its way.
+struct Passage<'a> {
+    layers: Vec<&'a dyn Layer>,
+    class: &'a Class,
+    inbound: Inbound,
+    facts: Facts,
+    trail: Trail,
+}
+
+impl Passage<'_> {
+    async fn admit(&mut self, request: &mut ServiceRequest, clock: &dyn Clock) -> Result<(), Refusal> {
+        self.examine(Needs::Head).await?;
+        // Whoever is refused by what the head shows has sent the body for nothing: it is not read.
+        if self.layers.iter().any(|layer| layer.needs() > Needs::Head) {
+            let (head, payload) = request.parts_mut();
+            self.inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
+            self.inbound.now = clock.unix();
+            request.set_payload(Payload::from(Bytes::clone(&self.inbound.body)));
+        }
+        self.examine(Needs::Body).await?;
+        self.examine(Needs::Principal).await?;
+        for place in 0..self.layers.len() {
+            let Some(layer) = self.layers.get(place).copied() else { break };
+            let verdict = layer.claim(&self.inbound, &self.facts).await;
+            self.judge(layer.id(), verdict)?;
         }
         Ok(())
     }
-}
 
-/// Who and what, once both are known and bound to one key.
-fn principal(facts: &Facts) -> Option<Principal> {
-    let (what, who) = (facts.attestation.as_ref()?, facts.access.as_ref()?);
-    Some(Principal {
-        subject: who.sub.as_str().into(),
-        client_id: who.client_id.clone(),
-        jkt: who.cnf.jkt.clone(),
-        scopes: who.scopes().map(str::to_owned).collect(),
-        support_id: what.support_id.clone(),
-        app: what.app.clone(),
-        level: what.level,
-        token_id: who.jti.clone(),
-    })
-}
-
-fn who(facts: &Facts) -> Who {
-    Who {
-        subject: facts.access.as_ref().map(|claims| claims.sub.clone()),
-        support_id: facts.attestation.as_ref().map(|claims| claims.support_id.to_string()),
-        claimed_support_id: facts.claimed_support_id.clone(),
-        ..Who::default()
-    }
-}
-
-/// Signs the answer under the session key, so that the phone notices a forged balance (ATTACKS 32).
-async fn sign<B: MessageBody + 'static>(
-    response: ServiceResponse<B>,
-    inbound: &Inbound,
-    facts: &Facts,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (Some(key), Some(request_signature)) = (facts.session_key.as_ref(), inbound.single("signature")) else {
-        return Ok(response.map_into_boxed_body());
-    };
-    if !facts.signed {
-        return Ok(response.map_into_boxed_body());
-    }
-    let (request, response) = response.into_parts();
-    let mut response = response.map_into_boxed_body();
-    if let Some(id) = request.extensions().get::<RequestId>() {
-        // A refusal gets its request id in the body; what is signed is the final one.
-        runtime::complete_problem(&mut response, id);
-    }
-    let (response, body) = response.into_parts();
-    let body = to_bytes_limited(body, MAX_RESPONSE)
-        .await
-        .map_err(|_| Refusal::internal(&"an answer is larger than what is signed"))?
-        .map_err(|_| Refusal::internal(&"an answer's body failed"))?;
-    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-    let parts = ResponseParts { status: response.status().as_u16(), content_type, body: &body };
-    let signed = message_signature::sign_response(key.expose(), &parts, request_signature, inbound.now)
-        .map_err(|_| Refusal::internal(&"an answer cannot be signed"))?;
-    let mut response = response.set_body(BoxBody::new(body));
-    for (name, value) in [
-        (api::header::CONTENT_DIGEST, signed.content_digest),
-        (api::header::SIGNATURE_INPUT, Some(signed.signature_input)),
-        (api::header::SIGNATURE, Some(signed.signature)),
-    ] {
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+    async fn examine(&mut self, needs: Needs) -> Result<(), Refusal> {
+        for place in 0..self.layers.len() {
+            let Some(layer) = self.layers.get(place).copied().filter(|layer| layer.needs() == needs) else { continue };
+            let finding = layer.examine(&self.inbound, &self.facts).await;
+            self.facts.absorb(finding.facts);
+            self.judge(layer.id(), finding.verdict)?;
         }
+        Ok(())
     }
-    Ok(ServiceResponse::new(request, response))
+
+    /// What a verdict means here.
+    fn judge(&mut self, layer: LayerId, verdict: Verdict) -> Result<(), Refusal> {
+        let (said, refusal) = match verdict {
+            Verdict::Pass => {
+                self.trail.pass(layer);
+                return Ok(());
+            }
+            Verdict::Unknown(reason) if self.class.unknown == Unknown::Pass => {
+                self.trail.unknown(layer, reason);
+                return Ok(());
+            }
+            Verdict::Unknown(reason) => (Said::Unknown, Refusal::new(layer.name(), reason, Problem::busy(1))),
+            Verdict::Refuse(refusal) => (Said::Refuse, refusal),
+            Verdict::Challenge(refusal) => (Said::Challenge, refusal.challenge()),
+        };
+        let refusal = refusal.about(self.facts.who());
+        self.trail.refused(layer, said, &refusal);
+        Err(refusal)
+    }
+
+    /// The layers see the answer, last one first.
+    async fn answer(self, response: ServiceResponse<BoxBody>, refused: bool) -> Result<ServiceResponse<BoxBody>, Error> {
+        self.trail.close();
+        let (request, response) = response.into_parts();
+        let mut answer = Outgoing { response, refused };
+        for layer in self.layers.iter().rev() {
+            answer = layer.answered(&self.inbound, &self.facts, answer).await?;
+        }
+        Ok(ServiceResponse::new(request, answer.response))
+    }
 }
 
 #[cfg(test)]
-#[path = "pipeline_tests.rs"]
+#[path = "engine_tests.rs"]
 mod tests;

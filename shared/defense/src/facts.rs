@@ -6,6 +6,9 @@ use crypto::SecretBytes;
 use identity::{Principal, Thumbprint, access_token, attestation_token};
 use runtime::Who;
 
+use crate::Verdict;
+use crate::stores::{Claim, Claimed, Once, OnceClass};
+
 /// What the layers have established so far.
 #[derive(Default)]
 pub struct Facts {
@@ -16,22 +19,41 @@ pub struct Facts {
     /// The key that this instance signs messages with. Derived, never stored.
     pub session_key: Option<SecretBytes>,
     /// The request's signature holds, and is good once; the answer's signature covers it.
-    pub signature: Option<Once>,
+    pub signature: Option<SingleUse>,
     /// *Who* calls.
     pub access: Option<access_token::Claims>,
     /// The proof of possession holds, and is good once.
-    pub proof: Option<Once>,
+    pub proof: Option<SingleUse>,
 }
 
 /// Something that is good once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct SingleUse {
     /// Whose memory it takes up.
     pub owner: Thumbprint,
     /// What it is known by.
     pub key: String,
     /// Unix seconds until which it has to be remembered, inclusive.
     pub until: i64,
+}
+
+impl SingleUse {
+    /// Uses it up in `used`; `again` says what it means that it was used before.
+    pub(crate) async fn claim(
+        what: Option<&Self>,
+        used: &dyn Once,
+        class: OnceClass,
+        now: i64,
+        again: impl FnOnce() -> Verdict,
+    ) -> Verdict {
+        let Some(Self { owner, key, until }) = what else { return Verdict::Unknown("nothing_to_claim") };
+        let (owner, key) = (owner.as_str().as_bytes(), key.as_bytes());
+        match used.claim(&Claim { class, owner, key, until: *until, now }).await {
+            Claimed::First => Verdict::Pass,
+            Claimed::Again => again(),
+            Claimed::Unknown(reason) => Verdict::Unknown(reason),
+        }
+    }
 }
 
 impl Facts {

@@ -12,7 +12,7 @@ use api::service::Workload;
 use identity::Principal;
 use runtime::{PeerId, Problem, Refusal, Who};
 
-use crate::unauthorized;
+use crate::{LayerId, policy, unauthorized};
 
 /// What a route demands, for its documentation and for the test that walks all routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub enum Access {
 
 /// An extractor that lets a request through to a handler.
 pub trait Guard: FromRequest {
+    /// The layers without which it does not work: a route that has fewer does not compile.
+    const NEEDS: &'static [LayerId] = &[];
+
     /// What it demands.
     fn access() -> Access;
 }
@@ -47,7 +50,7 @@ guarded!(A B C);
 guarded!(A B C D);
 guarded!(A B C D E);
 
-/// Who calls, once all layers have passed. Only the pipeline puts a principal there.
+/// Who calls, once all layers have passed. Only the engine puts a principal there.
 pub fn principal(request: &HttpRequest) -> Option<Rc<Principal>> {
     request.extensions().get::<Rc<Principal>>().cloned()
 }
@@ -67,6 +70,8 @@ impl<S> Deref for Caller<S> {
 }
 
 impl<S: Scope> Guard for Caller<S> {
+    const NEEDS: &'static [LayerId] = policy::USER;
+
     fn access() -> Access {
         Access::Scope(S::NAME)
     }
@@ -77,15 +82,9 @@ impl<S: Scope> FromRequest for Caller<S> {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // A route without a pipeline refuses everybody.
-        let Some(principal) = principal(request) else {
-            return ready(Err(Refusal::new("access_token", "no_principal", unauthorized())));
-        };
-        if !principal.scopes.iter().any(|scope| scope == S::NAME) {
-            let who = Who { subject: Some(principal.subject.to_string()), ..Who::default() };
-            return ready(Err(Refusal::new("authorization", "scope_missing", Problem::forbidden()).about(who)));
-        }
-        ready(Ok(Self { principal, scope: PhantomData }))
+        // That the token has the scope, layer *authorization* has found. Whoever comes here past the layers is nobody.
+        let principal = principal(request).ok_or_else(|| Refusal::new("access_token", "no_principal", unauthorized()));
+        ready(principal.map(|principal| Self { principal, scope: PhantomData }))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{Facts, Inbound};
 
 /// The layers. The order of the variants is the order in which they look at a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum LayerId {
     /// *What* calls: a genuine app on a genuine device.
     Attestation,
@@ -25,8 +25,8 @@ pub enum LayerId {
 
 impl LayerId {
     /// Its name in metrics, in the audit log and in the documentation.
-    pub const fn name(self) -> &'static str {
-        self.into_str()
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// No, for `reason`, with the one answer of all token layers.

@@ -2,37 +2,41 @@
 //! in its type.
 //!
 //! What must hold:
-//! - every layer is one module of the same shape: a struct with its settings that implements [`Layer`], decides
-//!   [`Decision::Pass`], `Refuse` or `Challenge`, and is counted and audited by the [`Pipeline`], never by itself;
-//! - the layers run in the order of the pipeline, and the first refusal ends the request;
+//! - every layer is one module of the same shape: a struct with its settings that implements [`Layer`]; it looks, uses up and sees the answer in
+//!   three steps, and is counted and audited by the engine ([`Defense`]), never by itself;
+//! - the layers run in the order of [`LayerId`], and the first refusal ends the request;
+//! - every route of every service stands behind the layers of its [`policy`], which has at least those that its guard needs;
 //! - the client cannot tell which token layer refused it: all of them answer the same 401;
 //! - layers share no secret and no replay memory (docs/ARCHITECTURE.md, "Layers must not fall together");
 //! - a route cannot be registered without a guard: [`Routes::add`] takes only handlers whose first argument is one.
 #![warn(missing_docs)]
 
-mod access_token;
-mod attestation;
+mod apps;
+mod engine;
+mod facts;
 mod guard;
 mod idempotency;
 mod keys;
 mod layer;
-mod message_signature;
+mod layers;
 mod names;
-mod pipeline;
+pub mod policy;
 pub mod rate;
 mod request;
 mod routes;
 pub mod stores;
+mod trail;
 #[cfg(test)]
 mod tests;
 
-pub use access_token::AccessTokenLayer;
-pub use attestation::AttestationLayer;
+pub use apps::{ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, Standing};
+pub use engine::{Defense, LayerMissing};
+pub use facts::{Facts, SingleUse};
 pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed, principal};
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
-pub use layer::{Decision, Facts, Layer, Needs, unauthorized};
-pub use message_signature::MessageSignatureLayer;
-pub use pipeline::Pipeline;
+pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, unauthorized};
+pub use layers::{AccessTokenLayer, AttestationLayer, AuthorizationLayer, MessageSignatureLayer};
 pub use request::Inbound;
-pub use routes::Routes;
+pub use routes::{Defended, Routes};
+pub use trail::{Decision, Said, Trail};

@@ -27,23 +27,23 @@ pub struct Class {
 impl Class {
     /// Whether it has all of these layers.
     pub const fn covers(&self, wanted: &[LayerId]) -> bool {
-        let mut place = 0;
-        while place < wanted.len() {
-            if !self.has(wanted[place]) {
+        let mut wanted = wanted;
+        while let [first, rest @ ..] = wanted {
+            if !self.has(*first) {
                 return false;
             }
-            place += 1;
+            wanted = rest;
         }
         true
     }
 
     const fn has(&self, layer: LayerId) -> bool {
-        let mut place = 0;
-        while place < self.layers.len() {
-            if self.layers[place] as u8 == layer as u8 {
+        let mut layers = self.layers;
+        while let [first, rest @ ..] = layers {
+            if *first as u8 == layer as u8 {
                 return true;
             }
-            place += 1;
+            layers = rest;
         }
         false
     }

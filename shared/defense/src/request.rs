@@ -1,10 +1,13 @@
 //! A request as the layers see it: the head, and the body as it was received.
 
+use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use identity::message_signature::COVERED_HEADERS;
-use runtime::Single;
+use runtime::{RequestId, Single};
+
+use crate::Access;
 
 /// A request. The body is what came over the wire, never re-serialized: digests are of these bytes.
 pub struct Inbound {
@@ -13,6 +16,10 @@ pub struct Inbound {
     /// The authority under which the world reaches this API: from the configuration, never from `Host`, so that a
     /// request signed for another host is refused (ATTACKS 66).
     pub authority: String,
+    /// What the route demands.
+    pub access: Access,
+    /// The server's name for it.
+    pub id: Option<RequestId>,
     /// The path as sent.
     pub path: String,
     /// The query as sent, without `?`.
@@ -28,11 +35,13 @@ pub struct Inbound {
 
 impl Inbound {
     /// Takes the head from actix.
-    pub fn new(request: &ServiceRequest, authority: &str, now: i64) -> Self {
+    pub fn new(request: &ServiceRequest, authority: &str, access: Access, now: i64) -> Self {
         let uri = request.uri();
         Self {
             method: request.method().as_str().to_owned(),
             authority: authority.to_owned(),
+            access,
+            id: request.extensions().get::<RequestId>().cloned(),
             path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),
             headers: request.headers().clone(),

@@ -9,7 +9,9 @@ use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, Responder, Route, web};
 use runtime::RouteDoc;
 
-use crate::{Access, Guard, Guarded, Pipeline};
+use crate::engine::LayerMissing;
+use crate::policy::{Class, Policy};
+use crate::{Access, Defense, Guard, Guarded};
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -18,6 +20,7 @@ struct Row {
     path: &'static str,
     summary: &'static str,
     access: Access,
+    class: Class,
     make: MakeRoute,
 }
 
@@ -38,39 +41,40 @@ impl Routes {
         Self { listener: "internal", rows: Vec::new() }
     }
 
-    /// Adds a route. It does not compile for a handler whose first argument is not a [`Guard`].
+    /// Adds a route. It does not compile for a handler whose first argument is not a [`Guard`], nor under a policy that lacks a layer which
+    /// that guard needs:
+    ///
+    /// ```compile_fail
+    /// # use defense::{Caller, Routes, policy};
+    /// async fn handler(_: Caller<api::scope::AccountsRead>) -> String { String::new() }
+    /// let routes = Routes::public().add(policy::Page, actix_web::http::Method::GET, "/", "", handler);
+    /// ```
     #[must_use]
-    pub fn add<F, Args>(mut self, method: Method, path: &'static str, summary: &'static str, handler: F) -> Self
+    pub fn add<P, F, Args>(mut self, _: P, method: Method, path: &'static str, summary: &'static str, handler: F) -> Self
     where
+        P: Policy,
         F: Handler<Args> + Send + Sync,
         F::Output: Responder + 'static,
         Args: FromRequest + Guarded + 'static,
     {
+        const { assert!(P::CLASS.covers(<Args::First as Guard>::NEEDS), "the guard needs a layer that the policy lacks") };
         let make: MakeRoute = Arc::new(move |method| web::method(method).to(handler.clone()));
-        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), make });
+        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), class: P::CLASS, make });
         self
     }
 
-    /// Registers every route, for HEAD too where there is a GET; those that ask for a scope stand behind `pipeline`.
-    pub fn configure(&self, pipeline: Option<&Pipeline>, config: &mut ServiceConfig) {
-        let mut resources: BTreeMap<&'static str, actix_web::Resource> = BTreeMap::new();
-        let routes = self.rows.iter().flat_map(|row| methods(&row.method).map(move |method| (row, method)));
-        for (row, method) in routes {
-            let mut route = (row.make)(method);
-            if let (Access::Scope(_), Some(pipeline)) = (row.access, pipeline) {
-                let pipeline = pipeline.clone();
-                route = route.wrap(from_fn(move |request, next| {
-                    let pipeline = pipeline.clone();
-                    async move { pipeline.run(request, next).await }
-                }));
+    /// Puts each route behind the layers of its policy.
+    ///
+    /// # Errors
+    ///
+    /// One needs a layer that is not there.
+    pub fn behind(self, defense: &Defense) -> Result<Defended, LayerMissing> {
+        for row in &self.rows {
+            if let Some(layer) = defense.lacks(&row.class) {
+                return Err(LayerMissing { method: row.method.to_string(), path: row.path, layer: layer.name() });
             }
-            // Default: the first route of its path.
-            let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));
-            resources.insert(row.path, resource.route(route));
         }
-        for (_, resource) in resources {
-            config.service(resource);
-        }
+        Ok(Defended { rows: Arc::new(self.rows), defense: defense.clone() })
     }
 
     /// The table, for `openapi.json` and for the test that walks all routes.
@@ -87,8 +91,39 @@ impl Routes {
                     Access::Scope(scope) => format!("Caller<{scope}>"),
                     Access::Peer(peer) => format!("Peer<{peer}>"),
                 },
+                policy: row.class.name,
+                layers: row.class.layers.iter().map(|layer| layer.name()).collect(),
             })
             .collect()
+    }
+}
+
+/// A table of routes with the layers before them. Cheap to clone.
+#[derive(Clone)]
+pub struct Defended {
+    rows: Arc<Vec<Row>>,
+    defense: Defense,
+}
+
+impl Defended {
+    /// Registers every route, for HEAD too where there is a GET.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        let mut resources: BTreeMap<&'static str, actix_web::Resource> = BTreeMap::new();
+        let routes = self.rows.iter().flat_map(|row| methods(&row.method).map(move |method| (row, method)));
+        for (row, method) in routes {
+            let route = (row.make)(method);
+            let (defense, class, access) = (self.defense.clone(), row.class, row.access);
+            let route = route.wrap(from_fn(move |request, next| {
+                let defense = defense.clone();
+                async move { defense.run(&class, access, request, next).await }
+            }));
+            // Default: the first route of its path.
+            let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));
+            resources.insert(row.path, resource.route(route));
+        }
+        for (_, resource) in resources {
+            config.service(resource);
+        }
     }
 }
 

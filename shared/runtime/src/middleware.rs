@@ -138,6 +138,7 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         network.peer.address = origin.address,
         network.peer.port = origin.port,
         user_agent.original = origin.agent,
+        redoubt.decisions = field::Empty,
         request_id = id.0,
         trace_id = field::Empty,
     )

@@ -51,6 +51,8 @@ fn operation(route: &RouteDoc) -> Value {
         "summary": route.summary,
         "x-listener": route.listener,
         "x-guard": route.guard,
+        "x-policy": route.policy,
+        "x-layers": route.layers,
         "parameters": parameters,
         "responses": {
             "2XX": { "description": "done" },

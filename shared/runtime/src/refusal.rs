@@ -86,6 +86,11 @@ impl Record {
         self.line(None);
     }
 
+    /// Why.
+    pub const fn reason(&self) -> &'static str {
+        self.reason
+    }
+
     pub(crate) fn count(&self) {
         let word = match self.outcome {
             Outcome::Refused => "refuse",

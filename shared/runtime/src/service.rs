@@ -142,6 +142,10 @@ pub struct RouteDoc {
     pub path: String,
     /// Who may call, as the handler's type says: `Caller<transfers:write>`, `Peer<broker>`, `Public`.
     pub guard: String,
+    /// The class of routes that it belongs to: which layers stand before it.
+    pub policy: &'static str,
+    /// Those layers, in their order.
+    pub layers: Vec<&'static str>,
     /// One line about it.
     pub summary: String,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use api::Build;
+use api::{AppId, Build};
 use api::attestation::{App, Platform};
 use crypto::hash;
 use serde::{Deserialize, Deserializer};
@@ -24,7 +24,7 @@ pub struct AppRegister {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registered {
-    id: String,
+    id: AppId,
     platform: Platform,
     /// Builds before this one are told to update.
     minimum_build: Build,
@@ -72,13 +72,13 @@ pub enum RegisterError {
     Form(#[from] toml::de::Error),
     /// An app stands there twice.
     #[error("app `{0}` stands there twice for one platform")]
-    AppTwice(String),
+    AppTwice(AppId),
     /// A key stands there twice.
     #[error("key `{0}` stands there twice")]
     KeyTwice(ApiKeyId),
     /// More keys than a rotation needs.
     #[error("app `{0}` has more than {LIVE_KEYS} keys that are not disabled")]
-    TooManyKeys(String),
+    TooManyKeys(AppId),
 }
 
 /// Why a key is refused.
@@ -112,7 +112,7 @@ pub struct KeyedApp {
     /// Which key.
     pub key: ApiKeyId,
     /// Package name or bundle id.
-    pub app: String,
+    pub app: AppId,
     /// Its platform.
     pub platform: Platform,
 }

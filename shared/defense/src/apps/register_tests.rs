@@ -21,7 +21,7 @@ fn a_key_is_good_at_its_services_until_its_end_unless_it_is_switched_off() {
     let register = AppRegister::parse(&app(&(entry(&key, "") + &entry(&off, "disabled = true")))).unwrap();
     let keyed = |key: &ApiKey, service: &str, now| register.keyed(key, PEPPER, service, now);
     let owner =
-        KeyedApp { key: key.id().clone(), app: "dev.redoubt.app".to_owned(), platform: Platform::Android };
+        KeyedApp { key: key.id().clone(), app: "dev.redoubt.app".into(), platform: Platform::Android };
     assert_eq!(keyed(&key, "ledger", NOW), Ok(owner.clone()));
     assert_eq!(keyed(&key, "ledger", 2_000), Ok(owner));
     assert_eq!(keyed(&key, "ledger", 2_001), Err(KeyRefusal::Expired));
@@ -51,7 +51,7 @@ fn a_key_with_the_id_of_another_is_unknown() {
 fn a_build_is_current_from_the_floor_on_unless_it_is_withdrawn() {
     let register = AppRegister::parse(&app("")).unwrap();
     let standing = |id: &str, platform, build: &str| {
-        let (id, version, build) = (id.to_owned(), "1".to_owned(), build.parse().unwrap());
+        let (id, version, build) = (id.into(), "1".to_owned(), build.parse().unwrap());
         register.standing(&App { id, version, build, platform })
     };
     for (build, expected) in [

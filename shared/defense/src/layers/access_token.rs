@@ -1,8 +1,8 @@
 //! Layer *access token*: **who** calls. A user's token, sent by the very instance that it was issued to.
 //!
 //! Three things must name one key: the token (`cnf.jkt`), the `DPoP` proof (its `jwk`), and the attestation token.
-//! The nonce key is random per process, so a proof that one process took is no proof to another; the in-process memory
-//! of `jti`s is therefore complete (docs/adr/0004).
+//! The nonce key is random per process, so a proof that one process took is no proof to another; a memory of `jti`s in the process is therefore
+//! complete (docs/adr/0004), and so is one that several processes share.
 
 use std::sync::Arc;
 
@@ -10,15 +10,12 @@ use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect, VerifiedTokens};
 use identity::dpop::Nonces;
-use identity::replay::{Insertion, ReplayMemory};
 use identity::{TokenError, dpop};
-
 use runtime::{Problem, Refusal};
 
 use crate::keys::JwksSource;
-use crate::{Decision, Facts, Inbound, Layer, Needs};
-
-const NAME: &str = "access_token";
+use crate::stores::{Once, OnceClass};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, SingleUse, Verdict};
 
 /// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
 const TOKENS: u64 = 10_000;
@@ -31,12 +28,12 @@ pub struct AccessTokenLayer {
     keys: Arc<JwksSource>,
     nonces: Nonces,
     verified: VerifiedTokens,
-    seen: ReplayMemory,
+    used: Arc<dyn Once>,
 }
 
 impl AccessTokenLayer {
-    /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path.
-    pub fn new(issuer: String, audience: &'static str, origin: &str, keys: Arc<JwksSource>, capacity: usize) -> Self {
+    /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path; proofs are remembered in `used`.
+    pub fn new(issuer: String, audience: &'static str, origin: &str, keys: Arc<JwksSource>, used: Arc<dyn Once>) -> Self {
         let origin = origin.trim_end_matches('/').to_owned();
         Self {
             issuer,
@@ -45,27 +42,27 @@ impl AccessTokenLayer {
             keys,
             nonces: Nonces::new(),
             verified: VerifiedTokens::new(TOKENS),
-            seen: ReplayMemory::new(capacity),
+            used,
         }
     }
 
-    async fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
+    async fn check(&self, request: &Inbound, facts: &Facts) -> Result<Facts, Verdict> {
+        let refused = |reason| LayerId::AccessToken.refuse(reason);
         let token = request
             .single(api::header::AUTHORIZATION)
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"))
             .map(|(_, token)| token)
-            .ok_or_else(|| Decision::refuse(NAME, "access_token_missing"))?;
-        let proof = request.single(api::header::DPOP).ok_or_else(|| Decision::refuse(NAME, "dpop_missing"))?;
-        let refuse = |error: TokenError| Decision::refuse(NAME, error.reason());
-        let unverified = access_token::parse(token).map_err(refuse)?;
+            .ok_or_else(|| refused("access_token_missing"))?;
+        let proof = request.single(api::header::DPOP).ok_or_else(|| refused("dpop_missing"))?;
+        let invalid = |error: TokenError| refused(error.reason());
+        let unverified = access_token::parse(token).map_err(invalid)?;
         let keys = self.keys.get(unverified.kid(), request.now).await;
-        let keys = keys.map_err(|_| Decision::unavailable(NAME, "keys_unavailable"))?;
+        let keys = keys.map_err(|_| Verdict::Unknown("keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
-        let claims = self.verified.verify(&unverified, &keys, &expect).map_err(refuse)?;
-        self.check_proof(request, facts, proof, token, &claims)?;
-        facts.access = Some(claims);
-        Ok(())
+        let claims = self.verified.verify(&unverified, &keys, &expect).map_err(invalid)?;
+        let proof = self.check_proof(request, facts, proof, token, &claims)?;
+        Ok(Facts { access: Some(claims), proof: Some(proof), ..Facts::default() })
     }
 
     fn check_proof(
@@ -75,18 +72,19 @@ impl AccessTokenLayer {
         proof: &str,
         token: &str,
         claims: &access_token::Claims,
-    ) -> Result<(), Decision> {
+    ) -> Result<SingleUse, Verdict> {
+        let refused = |reason| LayerId::AccessToken.refuse(reason);
         let htu = format!("{}{}", self.origin, request.path);
         let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
-        let verified = dpop::verify(proof, &expect).map_err(|error| Decision::refuse(NAME, error.reason()))?;
+        let verified = dpop::verify(proof, &expect).map_err(|error| refused(error.reason()))?;
         if verified.jkt != claims.cnf.jkt {
-            return Err(Decision::refuse(NAME, "token_of_another_key"));
+            return Err(refused("token_of_another_key"));
         }
         let Some(attested) = facts.attestation.as_ref().filter(|attested| attested.cnf.jkt == claims.cnf.jkt) else {
-            return Err(Decision::refuse(NAME, "token_of_another_instance"));
+            return Err(refused("token_of_another_instance"));
         };
         if attested.client_id != claims.client_id {
-            return Err(Decision::refuse(NAME, "token_of_another_client"));
+            return Err(refused("token_of_another_client"));
         }
         let nonce_accepted = verified.nonce.as_deref().is_some_and(|nonce| self.nonces.accepts(nonce, request.now));
         if !nonce_accepted {
@@ -95,26 +93,28 @@ impl AccessTokenLayer {
             let problem = Problem::unauthorized()
                 .header(WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"")
                 .header(HeaderName::from_static(api::header::DPOP_NONCE), &nonce);
-            return Err(Decision::Challenge(Refusal::new(NAME, reason, problem)));
+            return Err(Verdict::Challenge(Refusal::new(LayerId::AccessToken.name(), reason, problem)));
         }
-        match self.seen.insert(verified.jkt.as_str(), verified.replay_key(), verified.replay_until(), request.now) {
-            Insertion::Fresh => Ok(()),
-            Insertion::Replayed => Err(Decision::refuse(NAME, "dpop_replayed")),
-            Insertion::Full => Err(Decision::unavailable(NAME, "replay_memory_full")),
-        }
+        let (key, until) = (verified.replay_key(), verified.replay_until());
+        Ok(SingleUse { owner: verified.jkt, key, until })
     }
 }
 
 impl Layer for AccessTokenLayer {
-    fn name(&self) -> &'static str {
-        NAME
+    fn id(&self) -> LayerId {
+        LayerId::AccessToken
     }
 
     fn needs(&self) -> Needs {
         Needs::Body
     }
 
-    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
-        Box::pin(async move { self.check(request, facts).await.into() })
+    fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(async move { Finding::of(self.check(request, facts).await) })
+    }
+
+    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+        let again = || LayerId::AccessToken.refuse("dpop_replayed");
+        Box::pin(SingleUse::claim(facts.proof.as_ref(), &*self.used, OnceClass::DpopProof, request.now, again))
     }
 }

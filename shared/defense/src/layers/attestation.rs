@@ -9,9 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use identity::{TokenError, attestation_token};
 
 use crate::keys::AudienceKeySource;
-use crate::{Decision, Facts, Inbound, Layer, Needs};
-
-const NAME: &str = "attestation";
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
 
 /// Verifies `Attestation-Token`.
 pub struct AttestationLayer {
@@ -25,34 +23,40 @@ impl AttestationLayer {
         Self { audience, keys }
     }
 
-    async fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
-        let token = request
-            .single(api::header::ATTESTATION_TOKEN)
-            .ok_or_else(|| Decision::refuse(NAME, "attestation_token_missing"))?;
-        let token = attestation_token::parse(token).map_err(|error| Decision::refuse(NAME, error.reason()))?;
-        let mut refuse = |error: TokenError| {
-            facts.claimed_support_id = token.claimed_support_id();
-            Decision::refuse(NAME, error.reason())
+    async fn check(&self, request: &Inbound) -> Finding {
+        let mut learned = Facts::default();
+        let verdict = self.learn(request, &mut learned).await.into();
+        Finding { verdict, facts: learned }
+    }
+
+    async fn learn(&self, request: &Inbound, learned: &mut Facts) -> Result<(), Verdict> {
+        let refuse = |reason| LayerId::Attestation.refuse(reason);
+        let token =
+            request.single(api::header::ATTESTATION_TOKEN).ok_or_else(|| refuse("attestation_token_missing"))?;
+        let token = attestation_token::parse(token).map_err(|error| refuse(error.reason()))?;
+        let mut named = |error: TokenError| {
+            learned.claimed_support_id = token.claimed_support_id();
+            refuse(error.reason())
         };
-        let id = token.key_id().map_err(&mut refuse)?;
-        let keys = self.keys.get(id, request.now).await.map_err(|_| Decision::unavailable(NAME, "keys_unavailable"))?;
-        let (claims, session_key) = token.verify(&keys, self.audience, request.now).map_err(refuse)?;
-        facts.session_key = Some(session_key);
-        facts.attestation = Some(claims);
+        let id = token.key_id().map_err(&mut named)?;
+        let keys = self.keys.get(id, request.now).await.map_err(|_| Verdict::Unknown("keys_unavailable"))?;
+        let (claims, session_key) = token.verify(&keys, self.audience, request.now).map_err(named)?;
+        learned.session_key = Some(session_key);
+        learned.attestation = Some(claims);
         Ok(())
     }
 }
 
 impl Layer for AttestationLayer {
-    fn name(&self) -> &'static str {
-        NAME
+    fn id(&self) -> LayerId {
+        LayerId::Attestation
     }
 
     fn needs(&self) -> Needs {
         Needs::Head
     }
 
-    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
-        Box::pin(async move { self.check(request, facts).await.into() })
+    fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(self.check(request))
     }
 }

@@ -1,40 +1,48 @@
-//! Layer *message signature*: is the request unaltered, fresh, and from the instance that was attested?
+//! Layer *message signature*: is the request unaltered, fresh, and from the instance that was attested? And is the answer what the handler said?
 //!
-//! RFC 9421 with hmac-sha256 under the session key. Its replay memory is its own: it shares nothing with `DPoP`'s.
+//! RFC 9421 with hmac-sha256 under the session key. What it remembers is in a class of its own: it shares nothing with `DPoP`.
 
-use futures_util::future::LocalBoxFuture;
-use identity::message_signature::{self, RequestParts};
-use identity::replay::{Insertion, ReplayMemory};
+use std::sync::Arc;
 
-use crate::{Decision, Facts, Inbound, Layer, Needs};
+use actix_web::HttpResponse;
+use actix_web::body::{BoxBody, to_bytes_limited};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use futures_util::future::{LocalBoxFuture, ready};
+use identity::message_signature::{self, RequestParts, ResponseParts};
+use runtime::Refusal;
 
-const NAME: &str = "message_signature";
+use crate::stores::{Once, OnceClass};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, SingleUse, Verdict};
 
-/// Verifies `Signature-Input`, `Signature` and `Content-Digest`.
+/// An answer larger than this is not signed but refused: it is a fault of ours.
+const MAX_RESPONSE: usize = 1024 * 1024;
+
+/// Verifies `Signature-Input`, `Signature` and `Content-Digest`, and signs answers.
 pub struct MessageSignatureLayer {
-    seen: ReplayMemory,
+    used: Arc<dyn Once>,
     /// Signatures made before this process started are refused: its memory does not reach further back.
     started: i64,
 }
 
 impl MessageSignatureLayer {
-    /// A layer whose memory starts at `now` and holds `capacity` signatures.
-    pub fn new(capacity: usize, now: i64) -> Self {
-        Self { seen: ReplayMemory::new(capacity), started: now }
+    /// A layer that remembers in `used`, from `now` on.
+    pub fn new(used: Arc<dyn Once>, now: i64) -> Self {
+        Self { used, started: now }
     }
 
-    fn check(&self, request: &Inbound, facts: &mut Facts) -> Result<(), Decision> {
-        let refuse = |error: message_signature::SignatureError| Decision::refuse(NAME, error.reason());
+    fn check(&self, request: &Inbound, facts: &Facts) -> Result<Facts, Verdict> {
+        let refuse = |reason| LayerId::MessageSignature.refuse(reason);
+        let invalid = |error: message_signature::SignatureError| refuse(error.reason());
         let (Some(key), Some(attested)) = (facts.session_key.as_ref(), facts.attestation.as_ref()) else {
-            return Err(Decision::refuse(NAME, "no_session_key"));
+            return Err(refuse("no_session_key"));
         };
-        let header = |name: &str| request.single(name).ok_or_else(|| Decision::refuse(NAME, "signature_missing"));
+        let header = |name: &str| request.single(name).ok_or_else(|| refuse("signature_missing"));
         let parsed = message_signature::parse(header(api::header::SIGNATURE_INPUT)?, header(api::header::SIGNATURE)?)
-            .map_err(refuse)?;
+            .map_err(invalid)?;
         if parsed.keyid() != attested.jti {
-            return Err(Decision::refuse(NAME, "key_id_mismatch"));
+            return Err(refuse("key_id_mismatch"));
         }
-        let headers = request.covered_headers().ok_or_else(|| Decision::refuse(NAME, "header_not_text"))?;
+        let headers = request.covered_headers().ok_or_else(|| refuse("header_not_text"))?;
         let parts = RequestParts {
             method: &request.method,
             authority: &request.authority,
@@ -43,30 +51,86 @@ impl MessageSignatureLayer {
             headers: &headers,
             body: &request.body,
         };
-        parsed.verify(key.expose(), &parts, request.now).map_err(refuse)?;
+        parsed.verify(key.expose(), &parts, request.now).map_err(invalid)?;
         if parsed.created() < self.started {
-            return Err(Decision::refuse(NAME, "created_before_start"));
+            return Err(refuse("created_before_start"));
         }
-        match self.seen.insert(attested.cnf.jkt.as_str(), parsed.replay_key(), parsed.replay_until(), request.now) {
-            Insertion::Fresh => {}
-            Insertion::Replayed => return Err(Decision::refuse(NAME, "signature_replayed")),
-            Insertion::Full => return Err(Decision::unavailable(NAME, "replay_memory_full")),
+        let (owner, key, until) = (attested.cnf.jkt.clone(), parsed.replay_key(), parsed.replay_until());
+        Ok(Facts { signature: Some(SingleUse { owner, key, until }), ..Facts::default() })
+    }
+
+    /// Signs what a handler has answered under the session key, so that the phone notices a forged balance (ATTACKS 32).
+    ///
+    /// What a layer refuses is not signed: somebody on the way may have passed the request on, and have shown a copy of it to another process,
+    /// whose memories and nonces are its own. Signed, that refusal would be the phone's proof that nothing has happened.
+    async fn sign(&self, request: &Inbound, facts: &Facts, answer: Outgoing) -> Result<Outgoing, Refusal> {
+        let (Some(key), Some(signature)) = (facts.session_key.as_ref(), request.single(api::header::SIGNATURE)) else {
+            return Ok(answer);
+        };
+        if answer.refused || facts.signature.is_none() {
+            return Ok(answer);
         }
-        facts.signed = true;
-        Ok(())
+        let response = sign(key.expose(), signature, request, answer.response).await?;
+        Ok(Outgoing { response, ..answer })
     }
 }
 
+async fn sign(
+    key: &[u8],
+    request_signature: &str,
+    request: &Inbound,
+    mut response: HttpResponse<BoxBody>,
+) -> Result<HttpResponse<BoxBody>, Refusal> {
+    if let Some(id) = &request.id {
+        // A refusal gets its request id in the body; what is signed is the final one.
+        runtime::complete_problem(&mut response, id);
+    }
+    let (response, body) = response.into_parts();
+    let body = to_bytes_limited(body, MAX_RESPONSE)
+        .await
+        .map_err(|_| Refusal::internal(&"an answer is larger than what is signed"))?
+        .map_err(|_| Refusal::internal(&"an answer's body failed"))?;
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let parts = ResponseParts { status: response.status().as_u16(), content_type, body: &body };
+    let signed = message_signature::sign_response(key, &parts, request_signature, request.now)
+        .map_err(|_| Refusal::internal(&"an answer cannot be signed"))?;
+    let mut response = response.set_body(BoxBody::new(body));
+    for (name, value) in [
+        (api::header::CONTENT_DIGEST, signed.content_digest),
+        (api::header::SIGNATURE_INPUT, Some(signed.signature_input)),
+        (api::header::SIGNATURE, Some(signed.signature)),
+    ] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(response)
+}
+
 impl Layer for MessageSignatureLayer {
-    fn name(&self) -> &'static str {
-        NAME
+    fn id(&self) -> LayerId {
+        LayerId::MessageSignature
     }
 
     fn needs(&self) -> Needs {
         Needs::Body
     }
 
-    fn decide<'a>(&'a self, request: &'a Inbound, facts: &'a mut Facts) -> LocalBoxFuture<'a, Decision> {
-        Box::pin(async move { self.check(request, facts).into() })
+    fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(ready(Finding::of(self.check(request, facts))))
+    }
+
+    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+        let again = || LayerId::MessageSignature.refuse("signature_replayed");
+        Box::pin(SingleUse::claim(facts.signature.as_ref(), &*self.used, OnceClass::SignatureNonce, request.now, again))
+    }
+
+    fn answered<'a>(
+        &'a self,
+        request: &'a Inbound,
+        facts: &'a Facts,
+        answer: Outgoing,
+    ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
+        Box::pin(self.sign(request, facts, answer))
     }
 }

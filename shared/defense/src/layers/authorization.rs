@@ -1,0 +1,39 @@
+//! Layer *authorization*: may they? The route's guard names a scope, and the access token has it.
+
+use futures_util::future::{LocalBoxFuture, ready};
+use runtime::{Problem, Refusal};
+
+use crate::{Access, Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+
+/// Compares the scopes of the token with the one that the route demands. What a caller may do with what it names is for the handler to say.
+#[derive(Debug, Clone, Copy)]
+pub struct AuthorizationLayer;
+
+impl AuthorizationLayer {
+    fn check(request: &Inbound, facts: &Facts) -> Verdict {
+        let Access::Scope(wanted) = request.access else { return Verdict::Pass };
+        match &facts.access {
+            None => LayerId::Authorization.refuse("no_access_token"),
+            Some(claims) if claims.scopes().any(|scope| scope == wanted) => Verdict::Pass,
+            Some(_) => {
+                let refusal = Refusal::new(LayerId::Authorization.name(), "scope_missing", Problem::forbidden());
+                Verdict::Refuse(refusal)
+            }
+        }
+    }
+}
+
+impl Layer for AuthorizationLayer {
+    fn id(&self) -> LayerId {
+        LayerId::Authorization
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Principal
+    }
+
+    fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        let verdict = Self::check(request, facts);
+        Box::pin(ready(Finding { verdict, facts: Facts::default() }))
+    }
+}
