@@ -8,7 +8,7 @@ use std::future::Future;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use api::header as name;
+use api::{SupportId, header as name};
 use runtime::Single;
 use runtime::audit::{self, Who};
 use runtime::extract::{BodyError, read_body};
@@ -159,13 +159,14 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
 pub(crate) fn audit_refusal(refusal: &Refusal) {
     if matches!(refusal.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
         metrics::decision(refusal.layer, "challenge");
-        let (layer, reason, support_id) = (refusal.layer, refusal.reason, refusal.support_id.as_deref());
+        let (layer, reason, support_id) =
+            (refusal.layer, refusal.reason, refusal.support_id.as_ref().map(SupportId::as_str));
         runtime::audit!("challenged", layer, outcome = "challenged", reason, support_id);
         return;
     }
     metrics::decision(refusal.layer, "refuse");
     let who = Who {
-        support_id: refusal.support_id.as_deref(),
+        support_id: refusal.support_id.as_ref().map(SupportId::as_str),
         claimed_support_id: refusal.claimed_support_id.as_deref(),
         ..Who::default()
     };

@@ -6,10 +6,13 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use runtime::metrics;
 
+use crate::ids::{OperationName, ProviderName};
+
 static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("broker.egress.alarms").build());
 
 /// One line in the audit log, and `broker.egress.alarms{provider,reason}`.
-pub fn alarm(provider: &str, operation: &str, reason: &'static str) {
+pub fn alarm(provider: &ProviderName, operation: &OperationName, reason: &'static str) {
+    let (provider, operation) = (provider.as_str(), operation.as_str());
     runtime::audit!("refused", layer = "egress", outcome = "refused", reason, provider, operation);
     // Providers are those of the configuration and reasons those of the code: few.
     ALARMS.add(1, &[KeyValue::new("provider", provider.to_owned()), KeyValue::new("reason", reason)]);
