@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use api::ClientId;
 use crypto::password::Params;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,7 @@ impl Default for Password {
 #[serde(deny_unknown_fields)]
 pub struct ClientMetadata {
     /// The name in protocol messages.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The name that people are shown.
     pub client_name: String,
     /// Where answers may go; compared exactly.
@@ -78,21 +79,12 @@ pub struct ClientMetadata {
 }
 
 /// The two ways in which a client proves to be itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthMethod {
     /// The attested app, in the `DPoP` combined mode (draft-ietf-oauth-attestation-based-client-auth).
     AttestJwtClientAuthDpop,
     /// A server with a key of its own (RFC 7523).
     PrivateKeyJwt,
-}
-
-impl AuthMethod {
-    /// Its name in metadata.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AttestJwtClientAuthDpop => "attest_jwt_client_auth_dpop",
-            Self::PrivateKeyJwt => "private_key_jwt",
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Order, which matters: the proof by itself, the client's authentication, the nonce, and last the single use of the
 //! proof's identifier: so a client that is told `use_dpop_nonce` has used nothing up.
 
+use api::ClientId;
 use identity::Thumbprint;
 use identity::dpop::Nonces;
 use identity::dpop::{self, Expect, Verified};
@@ -29,7 +30,7 @@ pub enum Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner<'a> {
     /// A client that may make as many keys as it likes (RFC 9449 §5).
-    Client(&'a str),
+    Client(&'a ClientId),
     /// An instance with the one key that was attested. Not its client: that is every phone of the house.
     Instance,
 }
@@ -160,8 +161,8 @@ mod tests {
             });
             taken.count()
         };
-        assert!(flood(Owner::Client("partner-web")) <= 64, "a sixteenth of the memory");
-        assert!(flood(Owner::Client("partner-bank")) > 32, "the next client has a share of its own");
+        assert!(flood(Owner::Client(&"partner-web".into())) <= 64, "a sixteenth of the memory");
+        assert!(flood(Owner::Client(&"partner-bank".into())) > 32, "the next client has a share of its own");
         assert_eq!(flood(Owner::Instance), 200, "and so has each phone");
     }
 

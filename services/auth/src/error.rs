@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::ops::Deref;
 
+use api::SupportId;
 use runtime::CookieError;
 use storage::StorageError;
 
@@ -20,8 +21,9 @@ pub struct Invariant(pub &'static str);
 pub struct Refusal {
     row: Row,
     /// For the audit log: under which the operator finds the verdict on the instance.
-    pub support_id: Option<String>,
+    pub support_id: Option<SupportId>,
     /// For the audit log: what a refused client attestation names as its support id, whoever made it.
+    // Text: whoever made the token wrote it.
     pub claimed_support_id: Option<String>,
 }
 
@@ -60,15 +62,15 @@ impl Refusal {
 
     /// Names the instance in the audit log.
     #[must_use]
-    pub fn of_instance(mut self, support_id: &str) -> Self {
-        self.support_id = Some(support_id.to_owned());
+    pub fn of_instance(mut self, support_id: &SupportId) -> Self {
+        self.support_id = Some(support_id.clone());
         self
     }
 
     /// Names, in the audit log, what a refused client attestation says of itself.
     #[must_use]
-    pub fn claiming(mut self, support_id: Option<String>) -> Self {
-        self.claimed_support_id = support_id;
+    pub fn claiming(mut self, text: Option<String>) -> Self {
+        self.claimed_support_id = text;
         self
     }
 }

@@ -156,7 +156,7 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
 /// One line for one refusal; what an honest client can answer with its next request is a challenge.
 pub(crate) fn audit_refusal(refusal: &Refusal) {
     let record = Record::new(refusal.layer, refusal.reason);
-    let who = Who { support_id: refusal.support_id.clone(), ..Who::default() };
+    let who = Who { support_id: refusal.support_id.as_ref().map(ToString::to_string), ..Who::default() };
     if matches!(refusal.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
         record.challenge().about(who).write();
     } else {

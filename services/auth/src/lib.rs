@@ -21,6 +21,7 @@ mod forget;
 pub mod form;
 pub mod grants;
 mod http;
+pub mod ids;
 pub mod keys;
 pub mod opaque;
 pub mod pages;

@@ -8,6 +8,7 @@ use runtime::Common;
 use serde::{Deserialize, Serialize};
 
 use crate::egress::{Nat64Prefix, Network};
+use crate::ids::ProviderName;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -22,7 +23,7 @@ pub struct Config {
     pub manifests: Vec<PathBuf>,
     /// The providers that are served, by name, with what differs here from their manifests. What is not named is not served.
     #[serde(default)]
-    pub providers: BTreeMap<String, ProviderSettings>,
+    pub providers: BTreeMap<ProviderName, ProviderSettings>,
     /// Where verified webhooks go.
     pub delivery: Delivery,
 }

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 pub mod config;
 pub mod egress;
 pub mod error;
+pub mod ids;
 pub mod operations;
 pub mod providers;
 pub mod routes;

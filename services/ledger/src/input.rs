@@ -33,7 +33,7 @@ pub fn positive_parts(
 pub fn text<'a>(field: &'static str, text: &'a str, min: usize, max: usize) -> Result<&'a str, Error> {
     let wrong = |problem| Err(Error::Field { field, problem });
     if let Some(flaw) = Flaw::of(text) {
-        return wrong(flaw.as_str());
+        return wrong(flaw.into());
     }
     match text.chars().take(max + 1).count() {
         length if length > max => wrong("is too long"),

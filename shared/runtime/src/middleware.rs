@@ -28,19 +28,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 pub struct RequestId(pub String);
 
 /// Which of the two listeners a request came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub(crate) enum Side {
     Public,
     Internal,
-}
-
-impl Side {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Internal => "internal",
-        }
-    }
 }
 
 /// How one listener treats its requests.
@@ -133,7 +125,7 @@ fn root_span(request: &ServiceRequest, side: Side, method: &str, id: &RequestId,
         http.route = field::Empty,
         url.path = cut(request.path()),
         http.response.status_code = field::Empty,
-        redoubt.listener = side.name(),
+        redoubt.listener = side.into_str(),
         redoubt.peer = peer.map(PeerId::name),
         network.peer.address = origin.address,
         network.peer.port = origin.port,
@@ -246,7 +238,7 @@ fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, 
             tracing::info!(target: "http", method, route, status = status.as_u16(), milliseconds, "request");
         }
     });
-    metrics::request(seconds, side.name(), method, route, status.as_u16());
+    metrics::request(seconds, side.into_str(), method, route, status.as_u16());
 }
 
 /// A fixed set, because the method becomes a metric's attribute and anybody may invent one.

@@ -35,7 +35,7 @@ impl Refusals {
         let span = tracing::info_span!(
             target: "audit",
             "connection",
-            redoubt.listener = self.side.name(),
+            redoubt.listener = self.side.into_str(),
             network.peer.address = origin.address,
             network.peer.port = origin.port,
             user_agent.original = origin.agent,

@@ -1,8 +1,8 @@
 //! Bare ids: what a thing is called is a type of its own (`AccountId`, `Subject`), so that none is taken for another. A `Uuid` or a text says
 //! nothing of what it names.
 //!
-//! Where a folder is in [`HELD`], no `Uuid` stands in it, and what is named like an id (`transfer_id`, `from_account`, `key`) is no text,
-//! however it is wrapped. Where text is right, a comment says why, in the same line or the one before:
+//! In the services' programs no `Uuid` stands, and what is named like an id (`transfer_id`, `from_account`, `key`) is no text, however it is
+//! wrapped. Where text is right, a comment says why, in the same line or the one before:
 //!
 //! ```text
 //! partner_id: &str, // Text: the partner's name for it, which is not ours to judge.
@@ -12,22 +12,13 @@ use super::Complaints;
 use super::placement::{code, is_program, mentions};
 use super::sources::Source;
 
-/// Folders that are held to it, as one that is put in here is from then on.
-const HELD: [&str; 8] = [
-    "services/ledger/src/",
-    "services/attestation/src/audience_keys/",
-    "services/attestation/src/challenges/",
-    "services/auth/src/discovery/",
-    "services/auth/src/keys/",
-    "services/auth/src/pages/",
-    "services/auth/src/userinfo/",
-    "services/broker/src/egress/",
-];
+/// Whose programs are held to it.
+const HELD: &str = "services/";
 /// The tables as the database has them.
 const TABLES: &str = "/schema.rs";
 
 /// The last word of a name that is an id's.
-const NAMES: [&str; 7] = ["id", "account", "transfer", "payout", "subject", "owner", "key"];
+const NAMES: [&str; 10] = ["id", "account", "transfer", "payout", "subject", "user", "owner", "grant", "jkt", "key"];
 const BARE: [&str; 3] = ["Uuid", "String", "str"];
 /// What an id may be wrapped in.
 const WRAPPERS: [&str; 9] = ["&", "mut ", "[", "Option<", "Vec<", "Arc<", "Rc<", "Box<", "Cow<"];
@@ -38,7 +29,7 @@ pub(super) fn bare(files: &[Source]) -> Complaints {
 }
 
 fn is_held(path: &str) -> bool {
-    is_program(path) && !path.ends_with(TABLES) && HELD.iter().any(|folder| path.starts_with(folder))
+    is_program(path) && !path.ends_with(TABLES) && path.starts_with(HELD)
 }
 
 fn complaints(file: &Source) -> Complaints {
@@ -105,6 +96,8 @@ mod tests {
             ("    key: Option<&'a str>,", "key: str"),
             ("    owner: Cow<'a, str>,", "owner: str"),
             ("fn stand(payout: &[&str]) {}", "payout: str"),
+            ("fn knows_device(user: Option<&str>, client: &ClientId) -> bool {", "user: str"),
+            ("    jkt: Option<Vec<String>>,", "jkt: String"),
             ("let held = |subject: &String| true;", "subject: String"),
             ("fn of(wanted: Uuid) {}", "Uuid"),
             ("fn new() -> Uuid {", "Uuid"),
@@ -143,6 +136,16 @@ mod tests {
     }
 
     #[test]
+    fn every_service_is_held() {
+        for service in ["attestation", "auth", "broker", "ledger", "one-that-is-yet-to-come"] {
+            for file in ["ids.rs", "config.rs", "grants/store.rs", "pages/http/login.rs"] {
+                let path = format!("services/{service}/src/{file}");
+                assert_eq!(complaints(&path, "    grant_id: Uuid,\n    client_id: String,\n").len(), 2, "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_held_is_left_alone() {
         let text = "    transfer_id: Uuid,\n";
         for path in [
@@ -150,7 +153,7 @@ mod tests {
             "services/ledger/src/posting/fold_tests.rs",
             "services/ledger/src/posting/store/tests.rs",
             "services/ledger/tests/it/world.rs",
-            "services/auth/src/grants/store.rs",
+            "services/auth/src/schema.rs",
             "shared/storage/src/ids.rs",
         ] {
             assert!(complaints(path, text).is_empty(), "{path}");

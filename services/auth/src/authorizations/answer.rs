@@ -9,6 +9,7 @@ use super::store::codes::NewCode;
 use super::store::{codes, interactions, requests};
 use crate::error::PageRefusal;
 use crate::grants::{self, NewGrant};
+use crate::ids::GrantId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::scopes;
@@ -46,15 +47,15 @@ pub async fn answer(
 ) -> Result<Url, PageRefusal> {
     let code = opaque::mint();
     let digest = Digest::of(&code);
-    let id = storage::ids::new(provider.clock.unix_millis());
+    let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
     let (user_id, authenticated_at) = (person.user_id, person.at);
-    let (client_id, requested) = (&interaction.client.id, &interaction.request.scope);
+    let (client, requested) = (&interaction.client.id, &interaction.request.scope);
     let answered = storage::transaction(&provider.pool, "authorizations.answer", async |db| {
         if !requests::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }
         if let Decision::Allow { scope } = decision {
-            grants::insert(db, &NewGrant { id, user_id, client_id, scope, authenticated_at, now }).await?;
+            grants::insert(db, &NewGrant { id, user_id, client_id: client, scope, authenticated_at, now }).await?;
             let code = NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
             codes::insert(db, interaction, &code).await?;
         }
@@ -65,6 +66,7 @@ pub async fn answer(
     if !answered {
         return Err(PageRefusal::Answered);
     }
+    let client_id = client.as_str();
     let answer = match decision {
         Decision::Allow { scope } => {
             runtime::audit!("consented", outcome = "ok", subject = %user_id, client_id, grant = %id, scope, requested);

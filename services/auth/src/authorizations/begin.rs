@@ -1,5 +1,6 @@
 //! A browser brings a `request_uri`.
 
+use api::ClientId;
 use url::Url;
 
 use super::interaction::{LIFETIME, attempt};
@@ -18,7 +19,12 @@ pub enum Begun {
 }
 
 /// Binds a usable request to the browser that brings it. Loading it again is no harm; answering it twice is.
-pub async fn begin(provider: &Provider, client_id: &str, request_uri: &str, now: i64) -> Result<Begun, PageRefusal> {
+pub async fn begin(
+    provider: &Provider,
+    client_id: &ClientId,
+    request_uri: &str,
+    now: i64,
+) -> Result<Begun, PageRefusal> {
     let digest = Digest::of(request_uri);
     let stored = requests::usable(&provider.pool, &digest, client_id, now).await?;
     let stored = stored.ok_or(PageRefusal::Request)?;

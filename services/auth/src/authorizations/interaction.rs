@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crypto::{SecretString, b64, hash};
+use identity::Thumbprint;
 use runtime::Cookies;
 use storage::{Connection, StorageError};
 
@@ -26,7 +27,7 @@ pub struct Interaction {
     pub(super) digest: Digest,
     pub(super) request_digest: Digest,
     pub(crate) client: Arc<Client>,
-    pub(crate) jkt: Option<String>,
+    pub(crate) jkt: Option<Thumbprint>,
     pub(crate) request: AuthorizationRequest,
     pub(crate) authenticated: Option<Authenticated>,
 }

@@ -1,5 +1,7 @@
 //! Takes a pushed request and gives it a name for the browser to carry.
 
+use identity::Thumbprint;
+
 use super::request::AuthorizationRequest;
 use super::store::requests::{self, NewPushedRequest};
 use crate::client_auth::Admitted;
@@ -32,7 +34,7 @@ pub async fn push(
     let row = NewPushedRequest {
         digest: Digest::of(&request_uri),
         client_id: &admitted.client.client().id,
-        jkt,
+        jkt: jkt.as_ref(),
         request: &request,
         expires: now + LIFETIME,
     };
@@ -41,12 +43,10 @@ pub async fn push(
 }
 
 /// The key that the code will be bound to: that of the proof, or the one named by `dpop_jkt` (RFC 9449 §10, §10.1).
-fn binding<'a>(admitted: &'a Admitted, parameters: &'a Parameters) -> Result<Option<&'a str>, Why> {
-    let proven = admitted.jkt().map(identity::Thumbprint::as_str);
-    let named = parameters.get("dpop_jkt");
-    match (proven, named) {
-        (Some(proven), Some(named)) if proven != named => Err(Why::DpopJktMismatch),
-        (None, Some(named)) if named.parse::<identity::Thumbprint>().is_err() => Err(Why::DpopJktMalformed),
-        _ => Ok(proven.or(named)),
+fn binding(admitted: &Admitted, parameters: &Parameters) -> Result<Option<Thumbprint>, Why> {
+    match (admitted.jkt(), parameters.get("dpop_jkt")) {
+        (Some(proven), Some(named)) if proven.as_str() != named => Err(Why::DpopJktMismatch),
+        (None, Some(named)) => named.parse().map(Some).map_err(|_| Why::DpopJktMalformed),
+        (proven, _) => Ok(proven.cloned()),
     }
 }

@@ -50,7 +50,7 @@ pub async fn redeem(
             return Ok(Err(why));
         }
         let refresh = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS).then_some(&refresh);
-        grants::bind(db, &code.entitlement, key.jkt().as_str(), refresh, now).await?;
+        grants::bind(db, &code.entitlement, key.jkt(), refresh, now).await?;
         let refresh_token = refresh.map(|refresh| refresh.text.clone());
         Ok::<_, storage::StorageError>(Ok(Redeemed { entitlement: code.entitlement, nonce: code.nonce, refresh_token }))
     });
@@ -81,7 +81,7 @@ fn check(code: &Code, presented: &Presented<'_>, key: &ProvenKey) -> Result<(), 
     if !hash::constant_time_eq(challenge.as_bytes(), code.challenge.as_bytes()) {
         return Err(Why::CodeVerifierMismatch);
     }
-    if code.jkt.as_deref().is_some_and(|jkt| jkt != key.jkt().as_str()) {
+    if code.jkt.as_ref().is_some_and(|jkt| jkt != key.jkt()) {
         return Err(Why::CodeOfAnotherKey);
     }
     Ok(())

@@ -34,7 +34,7 @@ impl AuthorizationRequest {
     /// Checks the parameters of a pushed request (RFC 9126 §2.1, FAPI 2.0 §5.3.2.2, RFC 7636 §4.3).
     pub fn new(client: &Client, parameters: &Parameters) -> Result<Self, Refusal> {
         refuse_unsupported(parameters)?;
-        if parameters.get("client_id") != Some(&client.id) {
+        if parameters.get("client_id") != Some(client.id.as_str()) {
             return Err(Why::ClientIdMissing.into());
         }
         if parameters.get("response_type") != Some("code") {
@@ -151,7 +151,10 @@ mod tests {
         }
         let body = serde_urlencoded::to_string(form).unwrap();
         let clients = Clients::new(&[app()]).unwrap();
-        AuthorizationRequest::new(clients.get("redoubt-mobile").unwrap(), &Parameters::parse(body.as_bytes()).unwrap())
+        AuthorizationRequest::new(
+            clients.get(&"redoubt-mobile".into()).unwrap(),
+            &Parameters::parse(body.as_bytes()).unwrap(),
+        )
     }
 
     #[test]

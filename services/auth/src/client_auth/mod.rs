@@ -10,6 +10,7 @@ pub(crate) use store::forget;
 
 use std::sync::Arc;
 
+use api::{ClientId, SupportId};
 use identity::Thumbprint;
 use identity::dpop::Expect;
 
@@ -40,7 +41,7 @@ pub struct ProtocolRequest {
 /// Evidence of which client is calling.
 pub struct AuthenticatedClient {
     client: Arc<Client>,
-    support_id: Option<String>,
+    support_id: Option<SupportId>,
 }
 
 impl AuthenticatedClient {
@@ -50,8 +51,8 @@ impl AuthenticatedClient {
     }
 
     /// Under which the operator finds the verdict on an attested instance.
-    pub fn support_id(&self) -> Option<&str> {
-        self.support_id.as_deref()
+    pub fn support_id(&self) -> Option<&SupportId> {
+        self.support_id.as_ref()
     }
 
     /// The refusal, with the instance that it is about in the audit log, where there is one.
@@ -120,10 +121,10 @@ fn one_method(request: &ProtocolRequest) -> Result<(), Why> {
 fn client_named(
     provider: &Provider,
     request: &ProtocolRequest,
-    id: &str,
+    id: &ClientId,
     fits: fn(&Authentication) -> bool,
 ) -> Result<Arc<Client>, Why> {
-    if request.parameters.get("client_id").is_some_and(|parameter| parameter != id) {
+    if request.parameters.get("client_id").is_some_and(|parameter| parameter != id.as_str()) {
         return Err(Why::ClientIdMismatch);
     }
     let client = provider.clients.get(id).ok_or(Why::ClientUnknown)?;

@@ -1,6 +1,7 @@
 //! `private_key_jwt` (RFC 7523 §2.2, as FAPI 2.0 §5.3.2.1 narrows it): a short-lived assertion, signed with ES256 by a key
 //! from the configuration, addressed to the issuer and to nobody else, used once.
 
+use api::ClientId;
 use identity::jose::{self, JoseError};
 use serde::Deserialize;
 
@@ -23,8 +24,8 @@ const MAX_JTI_BYTES: usize = 256;
 /// here (FAPI 2.0 §5.3.2.1, item 8).
 #[derive(Deserialize)]
 struct Claims {
-    iss: String,
-    sub: String,
+    iss: ClientId,
+    sub: ClientId,
     aud: String,
     #[serde(deserialize_with = "identity::numeric_date::deserialize")]
     exp: i64,

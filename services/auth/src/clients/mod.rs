@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use api::ClientId;
 use crypto::p256::PublicKey;
 use identity::Jwk;
 use url::Url;
@@ -26,7 +27,7 @@ pub enum Authentication {
 /// A client.
 pub struct Client {
     /// Its name in protocol messages.
-    pub id: String,
+    pub id: ClientId,
     /// Its name for people.
     pub name: String,
     /// How it proves to be itself.
@@ -105,7 +106,7 @@ fn check_redirect_uri(uri: &str) -> anyhow::Result<()> {
 }
 
 /// All clients.
-pub struct Clients(BTreeMap<String, Arc<Client>>);
+pub struct Clients(BTreeMap<ClientId, Arc<Client>>);
 
 impl Clients {
     /// Checks the configuration's clients.
@@ -121,7 +122,7 @@ impl Clients {
     }
 
     /// The client of that id.
-    pub fn get(&self, id: &str) -> Option<&Arc<Client>> {
+    pub fn get(&self, id: &ClientId) -> Option<&Arc<Client>> {
         self.0.get(id)
     }
 }
@@ -152,7 +153,7 @@ pub(crate) mod tests {
     #[test]
     fn redirect_uris_are_compared_exactly() {
         let clients = Clients::new(&[app()]).unwrap();
-        let client = clients.get("redoubt-mobile").unwrap();
+        let client = clients.get(&"redoubt-mobile".into()).unwrap();
         assert!(client.may_redirect_to("https://app.redoubt.example/callback"));
         for other in [
             "https://app.redoubt.example/callback/",
@@ -175,8 +176,9 @@ pub(crate) mod tests {
             ..app()
         };
         let clients = Clients::new(&[app(), server]).unwrap();
-        assert_eq!(clients.get("redoubt-mobile").unwrap().owner(), Owner::Instance);
-        assert_eq!(clients.get("partner-web").unwrap().owner(), Owner::Client("partner-web"));
+        assert_eq!(clients.get(&"redoubt-mobile".into()).unwrap().owner(), Owner::Instance);
+        let server = "partner-web".into();
+        assert_eq!(clients.get(&server).unwrap().owner(), Owner::Client(&server));
     }
 
     #[test]

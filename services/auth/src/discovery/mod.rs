@@ -76,8 +76,8 @@ impl Metadata {
             code_challenge_methods_supported: ["S256"],
             prompt_values_supported: ["none", "login", "consent"],
             token_endpoint_auth_methods_supported: [
-                AuthMethod::PrivateKeyJwt.as_str(),
-                AuthMethod::AttestJwtClientAuthDpop.as_str(),
+                AuthMethod::PrivateKeyJwt.into(),
+                AuthMethod::AttestJwtClientAuthDpop.into(),
             ],
             token_endpoint_auth_signing_alg_values_supported: ES256,
             // A MAC, so that a phone cannot tell a decoy from an attestation (the draft permits one).

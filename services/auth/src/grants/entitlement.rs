@@ -1,25 +1,26 @@
 //! What tokens are made from.
 
 use crypto::random;
-use uuid::Uuid;
+
+use crate::ids::{GrantId, UserId};
 
 /// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
 #[derive(Debug)]
 pub struct Entitlement {
-    pub(super) grant_id: Uuid,
-    pub(super) user_id: Uuid,
+    pub(super) grant_id: GrantId,
+    pub(super) user_id: UserId,
     pub(super) scope: String,
     pub(super) authenticated_at: i64,
 }
 
 impl Entitlement {
     /// The grant.
-    pub fn grant_id(&self) -> Uuid {
+    pub fn grant_id(&self) -> GrantId {
         self.grant_id
     }
 
     /// The person who gave it.
-    pub fn user_id(&self) -> Uuid {
+    pub fn user_id(&self) -> UserId {
         self.user_id
     }
 
@@ -46,6 +47,7 @@ impl Entitlement {
 }
 
 /// The grant under which an access token was issued: its `jti` begins with it.
-pub fn grant_of(jti: &str) -> Option<Uuid> {
-    jti.split_once('.').and_then(|(grant, _)| grant.parse().ok()).map(api::Id::uuid)
+pub fn grant_of(jti: &str) -> Option<GrantId> {
+    let (grant, _) = jti.split_once('.')?;
+    Some(grant.parse::<api::Id>().ok()?.uuid().into())
 }

@@ -1,25 +1,27 @@
 //! Grants and their refresh tokens in the database.
 
+use api::ClientId;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types;
+use diesel::sql_types::{self, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use storage::{Connection, Pool, StorageError};
-use uuid::Uuid;
+use identity::Thumbprint;
+use storage::{AsText, Connection, Pool, StorageError};
 
 use super::entitlement::Entitlement;
 use super::refresh_token::{IDLE, LIFETIME, Minted};
 use crate::error::Why;
+use crate::ids::{GrantId, UserId};
 use crate::opaque::Digest;
 use crate::schema::{grants, refresh_tokens};
 use crate::store::at;
 
 /// A grant to be stored.
 pub(crate) struct NewGrant<'a> {
-    pub(crate) id: Uuid,
-    pub(crate) user_id: Uuid,
-    pub(crate) client_id: &'a str,
+    pub(crate) id: GrantId,
+    pub(crate) user_id: UserId,
+    pub(crate) client_id: &'a ClientId,
     /// What was allowed, which may be less than what was requested.
     pub(crate) scope: &'a str,
     pub(crate) authenticated_at: i64,
@@ -31,7 +33,7 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
         .values((
             grants::id.eq(grant.id),
             grants::user_id.eq(grant.user_id),
-            grants::client_id.eq(grant.client_id),
+            grants::client_id.eq(AsText(grant.client_id)),
             grants::scope.eq(grant.scope),
             grants::authenticated_at.eq(at(grant.authenticated_at)?),
             grants::created_at.eq(at(grant.now)?),
@@ -42,14 +44,14 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
 }
 
 /// Ends a grant and all that was issued under it. The first reason stays.
-pub(crate) async fn revoke(db: &mut Connection, id: Uuid, reason: &str, now: i64) -> Result<(), StorageError> {
+pub(crate) async fn revoke(db: &mut Connection, id: GrantId, reason: &str, now: i64) -> Result<(), StorageError> {
     let live = grants::table.find(id).filter(grants::revoked_at.is_null());
     diesel::update(live).set((grants::revoked_at.eq(at(now)?), grants::revoked_reason.eq(reason))).execute(db).await?;
     Ok(())
 }
 
 /// Whether a grant still holds.
-pub(crate) async fn is_live(pool: &Pool, id: Uuid) -> Result<bool, StorageError> {
+pub(crate) async fn is_live(pool: &Pool, id: GrantId) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let live = grants::table.find(id).filter(grants::revoked_at.is_null());
     Ok(diesel::select(exists(live)).get_result(&mut connection).await?)
@@ -59,23 +61,23 @@ pub(crate) async fn is_live(pool: &Pool, id: Uuid) -> Result<bool, StorageError>
 /// database for nobody too, so that time does not tell whether an address is somebody's.
 pub(crate) async fn knows_device(
     pool: &Pool,
-    user_id: Option<Uuid>,
-    client_id: &str,
-    jkt: &str,
+    user_id: Option<UserId>,
+    client_id: &ClientId,
+    jkt: &Thumbprint,
 ) -> Result<bool, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let known = grants::table
         .filter(grants::user_id.nullable().eq(user_id))
-        .filter(grants::client_id.eq(client_id))
-        .filter(grants::jkt.eq(jkt))
+        .filter(grants::client_id.eq(AsText(client_id)))
+        .filter(grants::jkt.eq(AsText(jkt)))
         .filter(grants::revoked_at.is_null());
     Ok(diesel::select(exists(known)).get_result(&mut connection).await?)
 }
 
 /// What the grant of a code that has just been used up entitles to.
-pub(crate) async fn entitlement(db: &mut Connection, id: Uuid) -> Result<Entitlement, StorageError> {
+pub(crate) async fn entitlement(db: &mut Connection, id: GrantId) -> Result<Entitlement, StorageError> {
     let columns = (grants::user_id, grants::scope, grants::authenticated_at);
-    let (user_id, scope, authenticated_at): (Uuid, String, DateTime<Utc>) =
+    let (user_id, scope, authenticated_at): (UserId, String, DateTime<Utc>) =
         grants::table.find(id).select(columns).first(db).await?;
     Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: authenticated_at.timestamp() })
 }
@@ -84,11 +86,11 @@ pub(crate) async fn entitlement(db: &mut Connection, id: Uuid) -> Result<Entitle
 pub(crate) async fn bind(
     db: &mut Connection,
     entitlement: &Entitlement,
-    jkt: &str,
+    jkt: &Thumbprint,
     refresh: Option<&Minted>,
     now: i64,
 ) -> Result<(), StorageError> {
-    diesel::update(grants::table.find(entitlement.grant_id)).set(grants::jkt.eq(jkt)).execute(db).await?;
+    diesel::update(grants::table.find(entitlement.grant_id)).set(grants::jkt.eq(AsText(jkt))).execute(db).await?;
     if let Some(refresh) = refresh {
         diesel::insert_into(refresh_tokens::table)
             .values((
@@ -105,17 +107,17 @@ pub(crate) async fn bind(
 
 /// Who brings a refresh token.
 pub(crate) struct Bearer<'a> {
-    pub(crate) client_id: &'a str,
+    pub(crate) client_id: &'a ClientId,
     /// The key of the instance, where the client has instances.
-    pub(crate) jkt: Option<&'a str>,
+    pub(crate) jkt: Option<&'a Thumbprint>,
 }
 
 #[derive(QueryableByName)]
 struct Granted {
-    #[diesel(sql_type = sql_types::Uuid)]
-    id: Uuid,
-    #[diesel(sql_type = sql_types::Uuid)]
-    user_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    id: GrantId,
+    #[diesel(sql_type = SqlUuid)]
+    user_id: UserId,
     #[diesel(sql_type = sql_types::Text)]
     scope: String,
     #[diesel(sql_type = sql_types::Timestamptz)]
@@ -140,8 +142,8 @@ pub(crate) async fn use_refresh_token(
     let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
         .bind::<sql_types::Timestamptz, _>(at(now)?)
         .bind::<sql_types::Binary, _>(&digest.0)
-        .bind::<sql_types::Text, _>(bearer.client_id)
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt)
+        .bind::<sql_types::Text, _>(AsText(bearer.client_id))
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt.map(AsText))
         .bind::<sql_types::Timestamptz, _>(at(now - IDLE)?)
         .get_result(&mut connection)
         .await
@@ -159,7 +161,7 @@ pub(crate) async fn use_refresh_token(
 
 /// For the audit log only: the client is told the same in every case.
 async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer<'_>) -> Result<Why, StorageError> {
-    let row: Option<(String, Option<String>, Option<DateTime<Utc>>)> = refresh_tokens::table
+    let row: Option<(AsText<ClientId>, Option<AsText<Thumbprint>>, Option<DateTime<Utc>>)> = refresh_tokens::table
         .inner_join(grants::table)
         .filter(refresh_tokens::token_hash.eq(&digest.0))
         .select((grants::client_id, grants::jkt, grants::revoked_at))
@@ -168,8 +170,10 @@ async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer
         .optional()?;
     Ok(match row {
         None => Why::RefreshTokenUnknown,
-        Some((client_id, ..)) if client_id != bearer.client_id => Why::RefreshTokenOfAnotherClient,
-        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_deref() != Some(own)) => Why::RefreshTokenOfAnotherKey,
+        Some((client_id, ..)) if client_id.0 != *bearer.client_id => Why::RefreshTokenOfAnotherClient,
+        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_ref().map(|jkt| &jkt.0) != Some(own)) => {
+            Why::RefreshTokenOfAnotherKey
+        }
         Some((_, _, Some(_))) => Why::RefreshTokenRevoked,
         Some((_, _, None)) => Why::RefreshTokenExpired,
     })

@@ -3,8 +3,9 @@
 use api::text::Flaw;
 use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
 use crypto::{Secret, hash};
-use uuid::Uuid;
+use identity::Thumbprint;
 
+use crate::ids::UserId;
 use crate::opaque::Digest;
 
 const MAX_ADDRESS: usize = 254;
@@ -73,10 +74,10 @@ impl<K: KekProvider> Directory<K> {
     }
 
     /// Under what failures are counted: the identifier, or the identifier on a device that its owner uses.
-    pub fn throttle(&self, identifier: &str, known_device: Option<&str>) -> Digest {
+    pub fn throttle(&self, identifier: &str, known_device: Option<&Thumbprint>) -> Digest {
         match known_device {
             None => self.keyed("throttle", &[identifier]),
-            Some(jkt) => self.keyed("throttle", &[identifier, jkt]),
+            Some(jkt) => self.keyed("throttle", &[identifier, jkt.as_str()]),
         }
     }
 
@@ -85,13 +86,13 @@ impl<K: KekProvider> Directory<K> {
         Digest(hash::hmac_sha256(self.lookup_key.expose(), &[purpose.as_bytes(), &parts].concat()).to_vec())
     }
 
-    pub(crate) fn seal(&self, user: Uuid, profile: &Profile) -> Result<SealedProfile, EnvelopeError> {
+    pub(crate) fn seal(&self, user: UserId, profile: &Profile) -> Result<SealedProfile, EnvelopeError> {
         let id = user.to_string();
         let seal = |purpose, text: &str| envelope::seal(&self.kek, &context(purpose, &id), text.as_bytes());
         Ok(SealedProfile { name: seal(NAME, &profile.name)?, email: seal(EMAIL, &profile.email)? })
     }
 
-    pub(crate) fn open(&self, user: Uuid, sealed: &SealedProfile) -> Result<Profile, EnvelopeError> {
+    pub(crate) fn open(&self, user: UserId, sealed: &SealedProfile) -> Result<Profile, EnvelopeError> {
         let id = user.to_string();
         let open = |purpose, record: &[u8]| {
             let text = envelope::open(&self.kek, &context(purpose, &id), record)?;
@@ -104,6 +105,7 @@ impl<K: KekProvider> Directory<K> {
 const NAME: &str = "auth.users.name";
 const EMAIL: &str = "auth.users.email";
 
+// Text: as it is authenticated.
 fn context<'a>(purpose: &'a str, id: &'a str) -> Context<'a> {
     Context { purpose, id, version: 1, bound_to: &[] }
 }
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_profile_opens_for_its_own_row_and_key_only() {
-        let (alice, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (alice, bob) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
         let profile = Profile { name: "Alice".into(), email: "alice@example.org".into() };
         let sealed = directory(1, 2).seal(alice, &profile).unwrap();
         assert_eq!(directory(1, 9).open(alice, &sealed), Ok(profile));
@@ -173,11 +175,12 @@ mod tests {
     #[test]
     fn look_up_and_counters_do_not_share_a_hash() {
         let directory = directory(1, 2);
+        let jkt: Thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".parse().unwrap();
         let hashes = [
             directory.lookup("a@b.example"),
             directory.throttle("a@b.example", None),
-            directory.throttle("a@b.example", Some("jkt")),
-            directory.throttle("a@b.examplejkt", None),
+            directory.throttle("a@b.example", Some(&jkt)),
+            directory.throttle(&format!("a@b.example{jkt}"), None),
         ];
         for (index, hash) in hashes.iter().enumerate() {
             assert!(!hashes[index + 1..].contains(hash));

@@ -51,7 +51,7 @@ pub async fn log_in(
     };
     let person = Authenticated { user_id: login.id, at: now };
     let cookie = authenticate(provider, interaction, person, Some(&counter), right.rehashed.as_deref()).await?;
-    runtime::audit!("logged_in", outcome = "ok", subject = %login.id, client_id = interaction.client.id);
+    runtime::audit!("logged_in", outcome = "ok", subject = %login.id, client_id = interaction.client.id.as_str());
     Ok(LogIn::Done(cookie))
 }
 
@@ -99,7 +99,7 @@ async fn counter(
     login: Option<&Login>,
 ) -> Result<Digest, PageRefusal> {
     let (client, person) = (&interaction.client, login.map(|login| login.id));
-    let known = match interaction.jkt.as_deref().filter(|_| client.is_attested()) {
+    let known = match interaction.jkt.as_ref().filter(|_| client.is_attested()) {
         Some(jkt) if grants::knows_device(&provider.pool, person, &client.id, jkt).await? => Some(jkt),
         _ => None,
     };

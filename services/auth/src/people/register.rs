@@ -11,6 +11,7 @@ use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
 use crate::authorizations::{Authenticated, Interaction};
 use crate::error::PageRefusal;
+use crate::ids::UserId;
 use crate::provider::Provider;
 
 const TAKEN: &str = "This login cannot be created. If you have one already, log in.";
@@ -38,7 +39,7 @@ pub async fn register(
     };
     let hash =
         provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
-    let id = storage::ids::new(provider.clock.unix_millis());
+    let id: UserId = storage::ids::new(provider.clock.unix_millis()).into();
     let user = NewUser {
         id,
         lookup: &provider.directory.lookup(&profile.email),
@@ -51,7 +52,7 @@ pub async fn register(
         return Ok(Err(TAKEN.to_owned()));
     }
     let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
-    runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id);
+    runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
     Ok(Ok(cookie))
 }
 

@@ -1,11 +1,11 @@
 //! What a client learns of a person, from userinfo and in the ID token.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::directory::Profile;
 use super::store;
 use crate::error::PageRefusal;
+use crate::ids::UserId;
 use crate::provider::Provider;
 use crate::scopes;
 
@@ -13,7 +13,7 @@ use crate::scopes;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Released {
     /// The pseudonymous subject.
-    pub sub: Uuid,
+    pub sub: UserId,
     /// Under the scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -28,7 +28,7 @@ pub struct Released {
 
 impl Released {
     /// What `scope` releases of a person; `None` when there is no such person.
-    pub(crate) async fn of(provider: &Provider, sub: Uuid, scope: &str) -> Result<Option<Self>, PageRefusal> {
+    pub(crate) async fn of(provider: &Provider, sub: UserId, scope: &str) -> Result<Option<Self>, PageRefusal> {
         let has = |name| scopes::contains(scope, name);
         if !has(scopes::PROFILE) && !has(scopes::EMAIL) {
             return Ok(Some(Self { sub, name: None, email: None, email_verified: None }));
@@ -44,7 +44,7 @@ impl Released {
 }
 
 /// A person's profile, opened.
-pub(crate) async fn profile(provider: &Provider, user: Uuid) -> Result<Option<Profile>, PageRefusal> {
+pub(crate) async fn profile(provider: &Provider, user: UserId) -> Result<Option<Profile>, PageRefusal> {
     let Some(sealed) = store::profile(&provider.pool, user).await? else {
         return Ok(None);
     };

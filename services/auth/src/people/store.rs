@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
-use uuid::Uuid;
 
 use super::directory::SealedProfile;
 use super::throttle::{Blocked, Throttle};
 use crate::error::Invariant;
+use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::schema::{login_throttles, users};
 use crate::store::at;
@@ -17,13 +17,13 @@ const DAY: i64 = 86_400;
 
 /// What a login needs of a person.
 pub(super) struct Login {
-    pub(super) id: Uuid,
+    pub(super) id: UserId,
     pub(super) password_hash: String,
 }
 
 pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, StorageError> {
     let mut connection = storage::connection(pool).await?;
-    let row: Option<(Uuid, String)> = users::table
+    let row: Option<(UserId, String)> = users::table
         .filter(users::email_lookup.eq(&lookup.0))
         .select((users::id, users::password_hash))
         .first(&mut connection)
@@ -34,7 +34,7 @@ pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, 
 
 /// A person to be stored.
 pub(super) struct NewUser<'a> {
-    pub(super) id: Uuid,
+    pub(super) id: UserId,
     pub(super) lookup: &'a Digest,
     pub(super) sealed: &'a SealedProfile,
     pub(super) password_hash: &'a str,
@@ -60,12 +60,12 @@ pub(super) async fn insert(pool: &Pool, user: &NewUser<'_>) -> Result<bool, Stor
     Ok(inserted == 1)
 }
 
-pub(super) async fn replace_hash(db: &mut Connection, id: Uuid, hash: &str) -> Result<(), StorageError> {
+pub(super) async fn replace_hash(db: &mut Connection, id: UserId, hash: &str) -> Result<(), StorageError> {
     diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(db).await?;
     Ok(())
 }
 
-pub(super) async fn profile(pool: &Pool, id: Uuid) -> Result<Option<SealedProfile>, StorageError> {
+pub(super) async fn profile(pool: &Pool, id: UserId) -> Result<Option<SealedProfile>, StorageError> {
     let mut connection = storage::connection(pool).await?;
     let row: Option<(Vec<u8>, Vec<u8>)> = users::table
         .find(id)

@@ -1,5 +1,7 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3).
 
+use api::SupportId;
+
 use super::TokenResponse;
 use super::issue::access_token;
 use crate::authorizations::{Redeemed, redeem};
@@ -21,9 +23,10 @@ pub(super) async fn exchange(
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     let Redeemed { entitlement, nonce, refresh_token } = redeem(provider, client, key, parameters, now).await?;
+    let (client_id, support_id) = (client.client().id.as_str(), client.support_id().map(SupportId::as_str));
     runtime::audit!(
         "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
-        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
+        client_id, grant = %entitlement.grant_id(), support_id,
     );
     let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh_token);
     if scopes::contains(entitlement.scope(), scopes::OPENID) {

@@ -1,6 +1,7 @@
 //! The ID token (OpenID Connect Core §2): claims by `openidconnect`'s types, signature by our own JOSE, because that crate
 //! signs no ES256.
 
+use api::ClientId;
 use identity::jose::{self, Header};
 use openidconnect::core::{CoreGenderClaim, CoreIdTokenClaims};
 use openidconnect::{
@@ -35,13 +36,13 @@ pub(super) fn issue(
     provider: &Provider,
     entitlement: &Entitlement,
     released: Released,
-    client_id: &str,
+    client_id: &ClientId,
     nonce: Option<String>,
     now: i64,
 ) -> Result<String, IdTokenError> {
     let claims = CoreIdTokenClaims::new(
         IssuerUrl::new(provider.issuer().to_owned())?,
-        vec![Audience::new(client_id.to_owned())],
+        vec![Audience::new(client_id.to_string())],
         at(now + LIFETIME)?,
         at(now)?,
         person(released),

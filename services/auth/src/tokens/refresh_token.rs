@@ -5,6 +5,8 @@
 //! and its key; its `DPoP` key may be another one after a restart or on another of its machines (RFC 9449 §5). The new access
 //! token is bound to the key of the new proof in both cases.
 
+use api::SupportId;
+
 use super::TokenResponse;
 use super::issue::access_token;
 use crate::client_auth::AuthenticatedClient;
@@ -30,15 +32,16 @@ pub(super) async fn refresh(
     if !is_well_formed(token) {
         return Err(refuse(Why::RefreshTokenMalformed));
     }
-    let jkt = client.client().is_attested().then(|| key.jkt().as_str());
+    let jkt = client.client().is_attested().then(|| key.jkt());
     let bearer = Bearer { client_id: &client.client().id, jkt };
     let found = grants::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
     let scope = narrow(entitlement.scope(), parameters)?;
     let entitlement = entitlement.narrowed(scope);
+    let (client_id, support_id) = (client.client().id.as_str(), client.support_id().map(SupportId::as_str));
     runtime::audit!(
         "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
-        client_id = client.client().id, grant = %entitlement.grant_id(), support_id = client.support_id(),
+        client_id, grant = %entitlement.grant_id(), support_id,
     );
     access_token(provider, &entitlement, client, key, now)
 }

@@ -34,7 +34,7 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
         return Err(Why::OpenidMissing.into());
     }
     let grant = grants::grant_of(&claims.jti).ok_or(Why::AccessTokenJti)?;
-    let user = claims.sub.parse::<api::Id>().map_err(|_| Why::SubjectInvalid)?.uuid();
+    let user = claims.sub.parse::<api::Id>().map_err(|_| Why::SubjectInvalid)?.uuid().into();
     if !grants::is_live(&provider.pool, grant).await? {
         return Err(Why::AccessTokenRevoked.into());
     }

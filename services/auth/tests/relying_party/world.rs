@@ -159,7 +159,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         lookup_key_file: secret(pki, "auth-lookup-key"),
         password: Password { params: Params { memory_kib: 64, iterations: 1, parallelism: 1 }, ..Password::default() },
         clients: vec![ClientMetadata {
-            client_id: CLIENT.to_owned(),
+            client_id: CLIENT.into(),
             client_name: "Partner Web".to_owned(),
             redirect_uris: vec![REDIRECT.to_owned()],
             scope: format!("{} profile email", SCOPES.join(" ")),

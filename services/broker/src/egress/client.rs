@@ -8,6 +8,7 @@ use reqwest::redirect::Policy;
 use thiserror::Error;
 
 use super::{Resolver, SystemNames, tls};
+use crate::ids::ProviderName;
 use crate::providers::Provider;
 
 /// Name, connection and handshake together take no longer.
@@ -19,7 +20,7 @@ const MAX_HEADERS: usize = 64;
 #[derive(Debug, Error)]
 #[error("provider {provider}: {problem}")]
 pub struct ClientError {
-    provider: String,
+    provider: ProviderName,
     problem: String,
 }
 

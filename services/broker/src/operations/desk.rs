@@ -17,6 +17,7 @@ use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
 use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames};
 use crate::error::OperationError;
+use crate::ids::{IdempotencyKey, OperationName, ProviderName};
 use crate::providers::catalogue::{CALL_BUDGET, PAUSE};
 use crate::providers::{Catalogue, Operation, Provider};
 use crate::secrets::{Live, Vault, VaultError};
@@ -26,7 +27,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Serves calls.
 pub struct Desk {
-    counters: HashMap<String, Counter>,
+    counters: HashMap<ProviderName, Counter>,
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
 }
@@ -36,7 +37,7 @@ struct Counter {
     provider: Arc<Provider>,
     connections: Connections,
     gate: Gate,
-    caches: HashMap<String, Cache>,
+    caches: HashMap<OperationName, Cache>,
 }
 
 impl Counter {
@@ -70,8 +71,8 @@ impl Desk {
     pub async fn call(
         &self,
         caller: &str,
-        provider: &str,
-        operation: &str,
+        provider: &ProviderName,
+        operation: &OperationName,
         call: &Call,
     ) -> Result<Arc<Map<String, Value>>, OperationError> {
         let found = self
@@ -83,7 +84,7 @@ impl Desk {
         let params = operation.check(&call.params)?;
         let key = key(caller, operation, call)?;
         let (provider, now) = (&*counter.provider, self.clock.unix());
-        let request = Request { provider, operation, params: &params, key: key.as_deref(), now };
+        let request = Request { provider, operation, params: &params, key: key.as_ref(), now };
         match (operation.cache, counter.caches.get(&operation.name)) {
             (Some(rules), Some(cache)) => {
                 let answer = cache.get(rules, &params, self.clock.unix_millis(), self.send(counter, caller, &request));
@@ -162,7 +163,7 @@ impl Desk {
             match exchange(&client, request, Some(secret), Some(&keys), left()).await {
                 Err(Fault::Unauthenticated) => {
                     tried.push(secret.version);
-                    let (provider, secret, version) = (provider.name.as_str(), auth.secret(), secret.version);
+                    let (provider, secret, version) = (provider.name.as_str(), auth.secret().as_str(), secret.version);
                     tracing::warn!(provider, secret, version, "the provider refused the secret");
                     history.note(&Fault::Unauthenticated);
                 }
@@ -188,8 +189,7 @@ impl Desk {
     /// Tells gate and audit log.
     fn note(&self, counter: &Counter, request: &Request<'_>, newest: u32, fault: &Fault) {
         let now = self.clock.unix_millis();
-        let (provider, operation) = (request.provider.name.as_str(), request.operation.name.as_str());
-        let alarm = |reason| egress::alarm(provider, operation, reason);
+        let alarm = |reason| egress::alarm(&request.provider.name, &request.operation.name, reason);
         match fault {
             Fault::Secret => {
                 alarm("secret_in_answer");
@@ -224,11 +224,11 @@ fn next_version<'a>(live: &'a [Live], tried: &[u32]) -> Option<&'a Live> {
 }
 
 /// The key as it goes upstream: in the name space of the caller, so that no service meets another one's orders.
-fn key(caller: &str, operation: &Operation, call: &Call) -> Result<Option<String>, OperationError> {
+fn key(caller: &str, operation: &Operation, call: &Call) -> Result<Option<IdempotencyKey>, OperationError> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     match &call.idempotency_key {
         Some(key) if key.is_empty() || key.len() > 128 || !key.bytes().all(good) => Err(OperationError::KeyInvalid),
-        Some(key) => Ok(Some(format!("{caller}:{key}"))),
+        Some(key) => Ok(Some(IdempotencyKey::of(&format!("{caller}:{key}")))),
         None if operation.idempotency_header.is_some() => Err(OperationError::KeyMissing),
         None => Ok(None),
     }

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::sheet;
 use crate::egress::{self, EgressError, Taken};
+use crate::ids::IdempotencyKey;
 use crate::providers::answer::{Answer, MAX_DEPTH};
 use crate::providers::format::Format;
 use crate::providers::manifest::{Kind, Method};
@@ -22,7 +23,7 @@ pub(super) struct Request<'a> {
     pub(super) provider: &'a Provider,
     pub(super) operation: &'a Operation,
     pub(super) params: &'a Checked,
-    pub(super) key: Option<&'a str>,
+    pub(super) key: Option<&'a IdempotencyKey>,
     /// Unix seconds.
     pub(super) now: i64,
 }
@@ -194,7 +195,7 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     };
     builder = builder.header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(&operation.format));
     if let (Some(name), Some(key)) = (&operation.idempotency_header, key) {
-        builder = builder.header(name, *key);
+        builder = builder.header(name, key.as_str());
     }
     if let Some(secret) = secret {
         // Room for all of it at once: a text that grows leaves a copy behind.

@@ -10,6 +10,7 @@ use runtime::{ApiJson, PeerId, Refusal};
 
 use super::Desk;
 use crate::error::Error;
+use crate::ids::{OperationName, ProviderName};
 
 /// Any workload of the house, proven by its certificate. Which of them may call which operation stands in the operation's
 /// manifest, and is checked before anything else about the call.
@@ -40,7 +41,7 @@ impl FromRequest for Workload {
 /// Calls an operation. Who may is in the operation's manifest, so the guard only demands that the caller is somebody.
 pub async fn post(
     caller: Workload,
-    path: web::Path<(String, String)>,
+    path: web::Path<(ProviderName, OperationName)>,
     ApiJson(call): ApiJson<Call>,
     desk: web::Data<Desk>,
 ) -> Result<web::Json<CallResult>, Error> {

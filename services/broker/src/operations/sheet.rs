@@ -121,7 +121,7 @@ mod tests {
     /// The words of the manifest for the ECB's `eurofxref-daily.xml`.
     fn words() -> RateSheet {
         let manifest = Catalogue::parse("ecb.toml", include_str!("../../manifests/ecb.toml")).unwrap();
-        manifest.operations["reference_rates"].response.sheet.clone().unwrap()
+        manifest.operations[&"reference_rates".into()].response.sheet.clone().unwrap()
     }
 
     fn parse(document: &[u8]) -> Result<Value, SheetError> {

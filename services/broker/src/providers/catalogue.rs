@@ -22,6 +22,7 @@ use super::webhook::Webhook;
 use super::word::{Shape, Standings};
 use crate::config::ProviderSettings;
 use crate::egress::AddressPolicy;
+use crate::ids::{OperationName, ProviderName};
 
 /// A call ends within this time, all its attempts and pauses included: the services wait 10 s for an answer of the broker, and one
 /// that comes after they have gone is an outcome that nobody knows.
@@ -34,13 +35,13 @@ const MAX_ATTEMPTS: u8 = 5;
 /// All providers, by name.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    providers: BTreeMap<String, Arc<Provider>>,
+    providers: BTreeMap<ProviderName, Arc<Provider>>,
 }
 
 /// A provider, ready to be asked.
 #[derive(Debug)]
 pub struct Provider {
-    pub name: String,
+    pub name: ProviderName,
     /// Where it is.
     pub base: Url,
     /// How requests are authenticated.
@@ -54,7 +55,7 @@ pub struct Provider {
     /// The only authorities that its certificate may come from; absent: the system's.
     pub roots: Option<PathBuf>,
     /// What can be asked.
-    pub operations: BTreeMap<String, Arc<Operation>>,
+    pub operations: BTreeMap<OperationName, Arc<Operation>>,
     /// What it may tell us.
     pub webhook: Option<Arc<Webhook>>,
     /// The name servers that know it; none: the system's.
@@ -66,7 +67,7 @@ pub struct Provider {
 /// An operation, ready to be called.
 #[derive(Debug)]
 pub struct Operation {
-    pub name: String,
+    pub name: OperationName,
     /// The HTTP method.
     pub method: Method,
     /// Attempts in all.
@@ -120,25 +121,25 @@ pub enum CatalogueError {
     Invalid {
         /// The file.
         origin: String,
-        provider: String,
+        provider: ProviderName,
         /// What is wrong.
         problem: String,
     },
     /// Two manifests are of one provider.
     #[error("manifests {0} and {1} describe one provider, {2}")]
-    Doubled(String, String, String),
+    Doubled(String, String, ProviderName),
     /// The configuration names a provider that no manifest describes.
     #[error("provider {0} has settings but no manifest")]
-    Unknown(String),
+    Unknown(ProviderName),
 }
 
 impl Catalogue {
     /// Compiles the manifests, one of each provider, for the providers that have settings.
     pub fn new(
         manifests: Vec<Manifest>,
-        settings: &BTreeMap<String, ProviderSettings>,
+        settings: &BTreeMap<ProviderName, ProviderSettings>,
     ) -> Result<Self, CatalogueError> {
-        let mut known: BTreeMap<String, Manifest> = BTreeMap::new();
+        let mut known: BTreeMap<ProviderName, Manifest> = BTreeMap::new();
         for manifest in manifests {
             let (origin, name) = (manifest.origin.clone(), manifest.name.clone());
             if let Some(other) = known.insert(name.clone(), manifest) {
@@ -168,7 +169,7 @@ impl Catalogue {
     }
 
     /// The provider of that name.
-    pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+    pub fn provider(&self, name: &ProviderName) -> Option<&Arc<Provider>> {
         self.providers.get(name)
     }
 
@@ -185,11 +186,11 @@ impl Provider {
         let base = strict::base_url(settings.base_url.as_deref().unwrap_or(&manifest.base_url))?;
         let mut operations = BTreeMap::new();
         for (name, operation) in manifest.operations {
-            let compiled =
-                Operation::compile(&name, operation).map_err(|problem| format!("operation {name}: {problem}"))?;
+            let compiled = Operation::compile(name.clone(), operation)
+                .map_err(|problem| format!("operation {name}: {problem}"))?;
             operations.insert(name, Arc::new(compiled));
         }
-        let signing = manifest.webhook.as_ref().map(|webhook| webhook.secret.as_str());
+        let signing = manifest.webhook.as_ref().map(|webhook| &webhook.secret);
         if manifest.auth.as_ref().map(Auth::secret).is_some_and(|secret| signing == Some(secret)) {
             return Err("auth and webhook name the same secret; a secret has one place".to_owned());
         }
@@ -210,13 +211,13 @@ impl Provider {
 }
 
 impl Operation {
-    fn compile(name: &str, manifest: OperationManifest) -> Result<Self, String> {
-        is_name(name).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
+    fn compile(name: OperationName, manifest: OperationManifest) -> Result<Self, String> {
+        is_name(name.as_str()).then_some(()).ok_or("its name is not lower-case letters, digits, - and _")?;
         check_operation(&manifest)?;
         let fields = AllowList::new(&manifest.response.fields).map_err(|error| error.to_string())?;
         let purpose = purpose(&manifest);
         Ok(Self {
-            name: name.to_owned(),
+            name,
             method: manifest.method,
             attempts: manifest.attempts,
             idempotency_header: manifest.idempotency_header,

@@ -43,9 +43,11 @@ enum Node {
 }
 
 /// Types of fields. One that is named like a type of parameters is the same, but for decimals: here they have any sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "kebab-case")]
 enum Type {
     /// A string that conforms to a type of parameters.
+    #[strum(disabled)]
     Text(Kind),
     /// A number, or a string that holds one, in plain notation; it passes as a string with the digits as they came.
     Decimal,
@@ -218,18 +220,7 @@ impl Node {
 
 impl Type {
     fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "token" => Self::Text(Kind::Token),
-            "text" => Self::Text(Kind::Text),
-            "uuid" => Self::Text(Kind::Uuid),
-            "currency" => Self::Text(Kind::Currency),
-            "iban" => Self::Text(Kind::Iban),
-            "decimal" => Self::Decimal,
-            "integer" => Self::Integer,
-            "boolean" => Self::Boolean,
-            "date" => Self::Date,
-            _ => return None,
-        })
+        name.parse().or_else(|_| name.parse().map(Self::Text)).ok()
     }
 
     /// The value as it passes. Nothing is converted that could lose something.

@@ -8,6 +8,7 @@ use super::format::{RateSheet, ResponseKind};
 use super::parameter::Parameter;
 use super::webhook::WebhookManifest;
 use super::word::{Shape, Standings};
+use crate::ids::{OperationName, ProviderName, SecretId};
 
 /// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -17,7 +18,7 @@ pub struct Manifest {
     #[serde(skip)]
     pub origin: String,
     /// Its name: in paths, in the AAD of its secrets, in metrics.
-    pub name: String,
+    pub name: ProviderName,
     /// One sentence for people.
     pub description: String,
     /// `https://host[:port][/prefix]`; the host is a name, never an address.
@@ -32,7 +33,7 @@ pub struct Manifest {
     pub breaker: Breaker,
     /// What can be asked, by name.
     #[serde(default)]
-    pub operations: BTreeMap<String, OperationManifest>,
+    pub operations: BTreeMap<OperationName, OperationManifest>,
     /// What it may tell us; absent: its webhooks are refused.
     pub webhook: Option<WebhookManifest>,
     /// The oldest TLS that is spoken with it. Default: 1.3.
@@ -59,13 +60,13 @@ pub enum Auth {
     /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
     Bearer {
         /// The secret's id.
-        secret: String,
+        secret: SecretId,
     },
 }
 
 impl Auth {
     /// The id of the secret.
-    pub fn secret(&self) -> &str {
+    pub fn secret(&self) -> &SecretId {
         match self {
             Self::Bearer { secret } => secret,
         }

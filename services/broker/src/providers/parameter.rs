@@ -44,11 +44,14 @@ pub enum Place {
 }
 
 /// Types of parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, strum::EnumString)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// A UUID in lower case with hyphens.
-    Uuid,
+    #[serde(rename = "uuid")]
+    #[strum(serialize = "uuid")]
+    Id,
     /// A positive decimal number as text, such as `12.34`.
     Decimal,
     /// Three capital letters (ISO 4217).
@@ -99,7 +102,7 @@ impl Kind {
     pub fn check(self, text: &str, max_length: u16) -> Result<(), &'static str> {
         let ok = |good: bool, problem| if good { Ok(()) } else { Err(problem) };
         match self {
-            Self::Uuid => ok(text.parse::<api::Id>().is_ok(), "is not a UUID in lower case with hyphens"),
+            Self::Id => ok(text.parse::<api::Id>().is_ok(), "is not a UUID in lower case with hyphens"),
             Self::Decimal => {
                 let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
                 let value: Decimal = text.parse().map_err(|_| "is not a decimal number")?;
@@ -115,7 +118,7 @@ impl Kind {
             }
             Self::Text => {
                 ok(fits(text, max_length), "is too long")?;
-                Flaw::of(text).map_or(Ok(()), |flaw| Err(flaw.as_str()))
+                Flaw::of(text).map_or(Ok(()), |flaw| Err(flaw.into()))
             }
         }
     }
@@ -168,7 +171,7 @@ mod tests {
     fn each_type_takes_its_values_only() {
         for (kind, good, bad) in [
             (
-                Kind::Uuid,
+                Kind::Id,
                 &["01890a5d-ac96-774b-bcce-b302099a8057"][..],
                 &["01890A5D-AC96-774B-BCCE-B302099A8057", "x", ""][..],
             ),

@@ -62,9 +62,12 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
         return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
     }
     let rules = [
-        (!is_name(&manifest.name), "its name is not lower-case letters, digits, - and _"),
+        (!is_name(manifest.name.as_str()), "its name is not lower-case letters, digits, - and _"),
         (breaker.open_seconds == 0, "breaker.open_seconds: a breaker that never stays open breaks nothing"),
-        (manifest.auth.as_ref().is_some_and(|auth| !is_name(auth.secret())), "auth.secret: not the id of a secret"),
+        (
+            manifest.auth.as_ref().is_some_and(|auth| !is_name(auth.secret().as_str())),
+            "auth.secret: not the id of a secret",
+        ),
     ];
     first(&rules)?;
     manifest.webhook.as_ref().map_or(Ok(()), check_webhook)
@@ -72,7 +75,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
 
 fn check_webhook(webhook: &WebhookManifest) -> Result<(), String> {
     first(&[
-        (!is_name(&webhook.secret), "webhook.secret: not the id of a secret"),
+        (!is_name(webhook.secret.as_str()), "webhook.secret: not the id of a secret"),
         (webhook.max_bytes == 0 || webhook.max_bytes > MAX_BYTES, "webhook.max_bytes: up to 1 MiB"),
     ])
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, MAX_DEPTH};
 use super::path::Path;
+use crate::ids::SecretId;
 
 /// Kinds that a manifest lists at most.
 const MAX_EVENTS: usize = 64;
@@ -23,7 +24,7 @@ pub struct WebhookManifest {
     /// How messages are signed.
     pub scheme: WebhookScheme,
     /// The id of the signing secret.
-    pub secret: String,
+    pub secret: SecretId,
     /// Dotted path to the text that says which kind of event it is.
     pub kind: String,
     /// The kinds of events that are agreed on, and what each means.
@@ -105,7 +106,7 @@ pub struct Webhook {
     /// How messages are signed.
     pub scheme: WebhookScheme,
     /// The id of the signing secret.
-    pub secret: String,
+    pub secret: SecretId,
     /// Bytes of a message at most.
     pub max_bytes: usize,
     kind: Path,

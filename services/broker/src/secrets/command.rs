@@ -11,6 +11,7 @@ use storage::Pool;
 use super::place::Place;
 use super::seal::{self, Writer};
 use crate::config::Config;
+use crate::ids::{ProviderName, SecretId};
 
 /// What can be done to a secret.
 #[derive(Debug, clap::Subcommand)]
@@ -40,10 +41,10 @@ pub enum Change {
 pub struct Name {
     /// The third party
     #[arg(long)]
-    provider: String,
+    provider: ProviderName,
     /// Its name in the manifest
     #[arg(long)]
-    id: String,
+    id: SecretId,
 }
 
 /// Does it.
@@ -72,7 +73,7 @@ pub async fn run(config: &Config, change: Change) -> Result<()> {
 }
 
 /// What the secret is for in this deployment.
-fn place(config: &Config, provider: &str, id: &str) -> Result<Place> {
+fn place(config: &Config, provider: &ProviderName, id: &SecretId) -> Result<Place> {
     let catalogue = crate::load_catalogue(config)?;
     let served = catalogue.provider(provider);
     let served = served.with_context(|| format!("`{provider}` is not served: there is no [providers.{provider}]"))?;

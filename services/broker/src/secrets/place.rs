@@ -2,36 +2,32 @@
 
 use crypto::envelope::Context;
 
+use crate::ids::{ProviderName, SecretId};
 use crate::providers::Provider;
 use crate::providers::manifest::Auth;
 use crate::providers::webhook::WebhookScheme;
 
 /// What a secret is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Its text is authenticated and never changes: records are sealed with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(const_into_str)]
 pub enum Placement {
     /// `Authorization: Bearer …` of requests.
+    #[strum(serialize = "bearer")]
     Bearer,
     /// The key of webhooks' signatures.
+    #[strum(serialize = "webhook/standard-webhooks")]
     StandardWebhooks,
-}
-
-impl Placement {
-    /// As it is authenticated. Never changes: records are sealed with it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Bearer => "bearer",
-            Self::StandardWebhooks => "webhook/standard-webhooks",
-        }
-    }
 }
 
 /// One secret of a provider and the only place for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The provider's name.
-    pub provider: String,
+    pub provider: ProviderName,
     /// The secret's id in the manifest.
-    pub id: String,
+    pub id: SecretId,
     /// The origin (RFC 6454) of the provider in this deployment.
     pub origin: String,
     /// What it is for.
@@ -56,14 +52,14 @@ impl Place {
     }
 
     /// The place of the secret `id`.
-    pub fn of(provider: &Provider, id: &str) -> Option<Self> {
-        Self::all(provider).find(|place| place.id == id)
+    pub fn of(provider: &Provider, id: &SecretId) -> Option<Self> {
+        Self::all(provider).find(|place| place.id == *id)
     }
 
     /// Runs `with` in the authenticated context of one version.
     pub(super) fn context<T>(&self, version: u32, with: impl FnOnce(&Context<'_>) -> T) -> T {
         let purpose = format!("provider/{}", self.provider);
-        let bound_to = [self.origin.as_str(), self.placement.name()];
-        with(&Context { purpose: &purpose, id: &self.id, version, bound_to: &bound_to })
+        let bound_to = [self.origin.as_str(), self.placement.into_str()];
+        with(&Context { purpose: &purpose, id: self.id.as_str(), version, bound_to: &bound_to })
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::floor::{Bounds, FloorError, Raising};
 use super::place::{Place, Placement};
-use super::store;
+use super::store::{self, Version};
 use crate::operations::scrub::{MAX_SECRET, MIN_SECRET};
 use crate::webhooks::signature;
 
@@ -72,8 +72,8 @@ impl Retry for SealError {
 /// The floor rises after the table has changed. If that fails, brokers refuse the secret until `retire-secret` is run again.
 pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> Result<u32, SealError> {
     let Writer { pool, kek, floor_file, now } = writer;
-    let (provider, id, text) = (place.provider.as_str(), place.id.as_str(), secret.expose().as_bytes());
-    if !is_name(provider) || !is_name(id) {
+    let text = secret.expose().as_bytes();
+    if !is_name(place.provider.as_str()) || !is_name(place.id.as_str()) {
         return Err(SealError::Name);
     }
     // It becomes part of a header, where anything else would be an injection.
@@ -86,14 +86,14 @@ pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> R
     let raising = Raising::begin(floor_file, kek).await?;
     let known = raising.bounds(place);
     let (version, destroyed) = storage::transaction(pool, "secrets.seal", async |db| {
-        let newest = store::newest(db, provider, id).await?.max(known.newest);
+        let newest = store::newest(db, place).await?.max(known.newest);
         let version = newest.checked_add(1).ok_or(SealError::Exhausted)?;
-        let live = store::live(db, provider, id).await?;
+        let live = store::live(db, place).await?;
         let destroyed = if opens(kek, place, version - 1, &live)? { version - 2 } else { version - 1 };
         let destroyed = destroyed.max(known.lowest - 1);
-        store::retire(db, (provider, id, destroyed), now).await?;
+        store::retire(db, place, destroyed, now).await?;
         let record = place.context(version.unsigned_abs(), |context| envelope::seal(kek, context, text))?;
-        store::insert(db, (provider, id, version), &record, now).await?;
+        store::insert(db, place, &Version { version, record: Some(record) }, now).await?;
         Ok::<_, SealError>((version, destroyed))
     })
     .await?;
@@ -103,17 +103,12 @@ pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> R
 
 /// Whether the version, if it is live, opens for this place. One that does not (another origin, an old format) would stop the use of
 /// the new one, too. Whether it does is not guessed when the key cannot be had.
-fn opens(
-    kek: &dyn KekProvider,
-    place: &Place,
-    version: i32,
-    live: &[(i32, Option<Vec<u8>>)],
-) -> Result<bool, SealError> {
-    let Some((_, record)) = live.iter().find(|(number, _)| *number == version) else {
+fn opens(kek: &dyn KekProvider, place: &Place, version: i32, live: &[Version]) -> Result<bool, SealError> {
+    let Some(known) = live.iter().find(|known| known.version == version) else {
         return Ok(true);
     };
     // Default: a row without a record opens for nothing.
-    let record = record.as_deref().unwrap_or_default();
+    let record = known.record.as_deref().unwrap_or_default();
     match place.context(version.unsigned_abs(), |context| envelope::open(kek, context, record)) {
         Ok(_) => Ok(true),
         Err(error @ EnvelopeError::Kek(KekError::Unknown { .. } | KekError::Unavailable(_))) => Err(error.into()),
@@ -125,17 +120,16 @@ fn opens(
 /// were live. Running it again repairs a floor that was left behind.
 pub async fn retire(writer: Writer<'_>, place: &Place, version: u32) -> Result<usize, SealError> {
     let Writer { pool, kek, floor_file, now } = writer;
-    let (provider, id) = (place.provider.as_str(), place.id.as_str());
     // Default: higher than every version, and refused as such.
     let asked = i32::try_from(version).unwrap_or(i32::MAX);
     let raising = Raising::begin(floor_file, kek).await?;
     let (retired, newest) = storage::transaction(pool, "secrets.retire", async |db| {
-        let newest = store::newest(db, provider, id).await?;
+        let newest = store::newest(db, place).await?;
         if asked > newest {
             // The floor would rise above versions that are yet to come.
             return Err(SealError::Version { asked, newest });
         }
-        Ok((store::retire(db, (provider, id, asked), now).await?, newest))
+        Ok((store::retire(db, place, asked, now).await?, newest))
     })
     .await?;
     raising.raise(place, Bounds { lowest: asked.checked_add(1).ok_or(SealError::Exhausted)?, newest })?;

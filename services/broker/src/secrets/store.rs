@@ -5,16 +5,21 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError};
 
+use super::Place;
 use crate::schema::secrets;
 
+/// A version of a secret.
+#[derive(Queryable)]
+pub(super) struct Version {
+    pub(super) version: i32,
+    /// As it is sealed; destroyed when it is retired.
+    pub(super) record: Option<Vec<u8>>,
+}
+
 /// Live versions, newest first.
-pub(super) async fn live(
-    db: &mut Connection,
-    provider: &str,
-    id: &str,
-) -> Result<Vec<(i32, Option<Vec<u8>>)>, StorageError> {
+pub(super) async fn live(db: &mut Connection, place: &Place) -> Result<Vec<Version>, StorageError> {
     let rows = secrets::table
-        .filter(secrets::provider.eq(provider).and(secrets::id.eq(id)).and(secrets::retired_at.is_null()))
+        .filter(secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)).and(secrets::retired_at.is_null()))
         .order(secrets::version.desc())
         .select((secrets::version, secrets::record))
         .load(db)
@@ -23,9 +28,11 @@ pub(super) async fn live(
 }
 
 /// The newest version that is retired.
-pub(super) async fn newest_retired(db: &mut Connection, provider: &str, id: &str) -> Result<Option<i32>, StorageError> {
+pub(super) async fn newest_retired(db: &mut Connection, place: &Place) -> Result<Option<i32>, StorageError> {
     let newest = secrets::table
-        .filter(secrets::provider.eq(provider).and(secrets::id.eq(id)).and(secrets::retired_at.is_not_null()))
+        .filter(
+            secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)).and(secrets::retired_at.is_not_null()),
+        )
         .select(diesel::dsl::max(secrets::version))
         .first(db)
         .await?;
@@ -33,9 +40,9 @@ pub(super) async fn newest_retired(db: &mut Connection, provider: &str, id: &str
 }
 
 /// The newest version ever, live or not. Locks the secret's rows, so that two sealers take different numbers.
-pub(super) async fn newest(db: &mut Connection, provider: &str, id: &str) -> Result<i32, StorageError> {
+pub(super) async fn newest(db: &mut Connection, place: &Place) -> Result<i32, StorageError> {
     let versions: Vec<i32> = secrets::table
-        .filter(secrets::provider.eq(provider).and(secrets::id.eq(id)))
+        .filter(secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)))
         .order(secrets::version.desc())
         .select(secrets::version)
         .for_update()
@@ -48,16 +55,16 @@ pub(super) async fn newest(db: &mut Connection, provider: &str, id: &str) -> Res
 /// Adds a version.
 pub(super) async fn insert(
     db: &mut Connection,
-    (provider, id, version): (&str, &str, i32),
-    record: &[u8],
+    place: &Place,
+    sealed: &Version,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     diesel::insert_into(secrets::table)
         .values((
-            secrets::provider.eq(provider),
-            secrets::id.eq(id),
-            secrets::version.eq(version),
-            secrets::record.eq(record),
+            secrets::provider.eq(&place.provider),
+            secrets::id.eq(&place.id),
+            secrets::version.eq(sealed.version),
+            secrets::record.eq(&sealed.record),
             secrets::sealed_at.eq(now),
         ))
         .execute(db)
@@ -68,13 +75,14 @@ pub(super) async fn insert(
 /// Retires the live versions up to `version` and destroys their records; tells how many.
 pub(super) async fn retire(
     db: &mut Connection,
-    (provider, id, version): (&str, &str, i32),
+    place: &Place,
+    version: i32,
     now: DateTime<Utc>,
 ) -> Result<usize, StorageError> {
     let older = secrets::table.filter(
         secrets::provider
-            .eq(provider)
-            .and(secrets::id.eq(id))
+            .eq(&place.provider)
+            .and(secrets::id.eq(&place.id))
             .and(secrets::version.le(version))
             .and(secrets::retired_at.is_null()),
     );

@@ -15,9 +15,11 @@ use runtime::{Clock, Record, Shutdown, Who};
 use storage::{Pool, StorageError};
 use thiserror::Error;
 
+use super::Place;
 use super::floor::{FloorError, Floors};
-use super::{Place, store};
+use super::store::{self, Version};
 use crate::config::Vault as Settings;
+use crate::ids::{ProviderName, SecretId};
 use crate::operations::scrub::Scrubber;
 use crate::providers::Provider;
 
@@ -36,19 +38,18 @@ pub struct Live {
 
 /// All live secrets of one provider.
 pub struct Keys {
-    provider: String,
+    provider: ProviderName,
     /// The live versions by the secret's id, newest first.
-    secrets: BTreeMap<String, Vec<Live>>,
+    secrets: BTreeMap<SecretId, Vec<Live>>,
     /// Finds any of them in the provider's answers.
     pub scrubber: Scrubber,
 }
 
 impl Keys {
     /// The live versions of one secret, newest first; at least one.
-    pub fn of(&self, id: &str) -> Result<&[Live], VaultError> {
+    pub fn of(&self, id: &SecretId) -> Result<&[Live], VaultError> {
         let live = self.secrets.get(id).filter(|live| !live.is_empty());
-        live.map(Vec::as_slice)
-            .ok_or_else(|| VaultError::Missing { provider: self.provider.clone(), id: id.to_owned() })
+        live.map(Vec::as_slice).ok_or_else(|| VaultError::Missing { provider: self.provider.clone(), id: id.clone() })
     }
 }
 
@@ -59,12 +60,12 @@ pub enum VaultError {
     #[error(
         "no live version of secret {provider}/{id}; seal one: broker seal-secret --provider {provider} --id {id} --file FILE"
     )]
-    Missing { provider: String, id: String },
+    Missing { provider: ProviderName, id: SecretId },
     /// A record does not open: another key, another place, or the row was changed.
     #[error("secret {provider}/{id} version {version} for {origin}: {source}")]
     Sealed {
-        provider: String,
-        id: String,
+        provider: ProviderName,
+        id: SecretId,
         version: u32,
         /// The origin that it is needed for.
         origin: String,
@@ -76,8 +77,8 @@ pub enum VaultError {
         "secret {provider}/{id}: version {version} is live, but {floor} is the lowest that may be; seal the secret anew"
     )]
     BelowFloor {
-        provider: String,
-        id: String,
+        provider: ProviderName,
+        id: SecretId,
         version: i32,
         /// The lowest that may be used.
         floor: i32,
@@ -88,8 +89,8 @@ pub enum VaultError {
          broker retire-secret --provider {provider} --id {id} --version {retired}"
     )]
     FloorBehind {
-        provider: String,
-        id: String,
+        provider: ProviderName,
+        id: SecretId,
         /// The newest version that is retired; 0 if there is none.
         retired: i32,
     },
@@ -125,7 +126,7 @@ pub struct Vault {
     floor_file: PathBuf,
     clock: Arc<dyn Clock>,
     ttl_millis: i64,
-    cache: Mutex<HashMap<String, Entry>>,
+    cache: Mutex<HashMap<ProviderName, Entry>>,
 }
 
 #[derive(Clone)]
@@ -205,7 +206,7 @@ impl Vault {
                 }
                 (Err(error), _) => {
                     if let Some(reason) = error.alarm() {
-                        let who = Who { provider: Some(provider.name.clone()), ..Who::default() };
+                        let who = Who { provider: Some(provider.name.to_string()), ..Who::default() };
                         Record::new("vault", reason).about(who).write();
                     }
                     return outcome;
@@ -221,12 +222,11 @@ impl Vault {
         let mut secrets = BTreeMap::new();
         let mut db = storage::connection(&self.pool).await?;
         for place in Place::all(provider) {
-            let rows = store::live(&mut db, &place.provider, &place.id).await?;
-            let retired = store::newest_retired(&mut db, &place.provider, &place.id).await?;
-            let versions: Vec<i32> = rows.iter().map(|(version, _)| *version).collect();
+            let rows = store::live(&mut db, &place).await?;
+            let retired = store::newest_retired(&mut db, &place).await?;
+            let versions: Vec<i32> = rows.iter().map(|row| row.version).collect();
             self.check_floor(&place, &versions, retired)?;
-            let live: Result<Vec<Live>, VaultError> =
-                rows.into_iter().map(|(version, record)| self.open(&place, version, record.as_deref())).collect();
+            let live: Result<Vec<Live>, VaultError> = rows.into_iter().map(|row| self.open(&place, &row)).collect();
             secrets.insert(place.id, live?);
         }
         let values = secrets.values().flatten().map(|live: &Live| live.value.expose().as_bytes());
@@ -253,8 +253,8 @@ impl Vault {
         }
     }
 
-    fn open(&self, place: &Place, version: i32, record: Option<&[u8]>) -> Result<Live, VaultError> {
-        let version = version.unsigned_abs();
+    fn open(&self, place: &Place, row: &Version) -> Result<Live, VaultError> {
+        let version = row.version.unsigned_abs();
         let sealed = |source| VaultError::Sealed {
             provider: place.provider.clone(),
             id: place.id.clone(),
@@ -262,14 +262,14 @@ impl Vault {
             origin: place.origin.clone(),
             source,
         };
-        let record = record.ok_or_else(|| sealed(EnvelopeError::Malformed))?;
+        let record = row.record.as_deref().ok_or_else(|| sealed(EnvelopeError::Malformed))?;
         let opened = place.context(version, |context| envelope::open(self.kek.as_ref(), context, record));
         let bytes = opened.map_err(sealed)?;
         let text = std::str::from_utf8(bytes.expose()).map_err(|_| sealed(EnvelopeError::Malformed))?;
         Ok(Live { version, value: SecretString::from(text) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProviderName, Entry>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,10 +6,10 @@ use chrono::DateTime;
 use runtime::{Clock as _, SystemClock};
 use serde_json::json;
 use storage::Pool;
-use uuid::Uuid;
 
-use super::store;
+use super::store::{self, State};
 use crate::config::Config;
+use crate::ids::MessageId;
 
 /// What can be done.
 #[derive(Debug, clap::Subcommand)]
@@ -17,20 +17,20 @@ pub enum Action {
     /// List messages, oldest first, a line of JSON each
     List {
         /// Those that wait for a person, unless it is said otherwise
-        #[arg(long, default_value = "rejected", value_parser = ["rejected", "pending", "delivered", "ignored"])]
-        state: String,
+        #[arg(long, value_enum, default_value_t = State::Rejected)]
+        state: State,
         /// How many of them
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000))]
         limit: i64,
         /// Those after this one
-        #[arg(long, value_name = "ID", default_value_t = Uuid::nil(), hide_default_value = true)]
-        after: Uuid,
+        #[arg(long, value_name = "ID", default_value_t = MessageId::from_bytes([0; 16]), hide_default_value = true)]
+        after: MessageId,
     },
     /// Put a rejected one back into the queue
     Redeliver {
         /// The message
         #[arg(long)]
-        id: Uuid,
+        id: MessageId,
     },
 }
 
@@ -38,14 +38,14 @@ pub enum Action {
 pub async fn run(config: &Config, action: Action) -> Result<()> {
     let pool = pool(config)?;
     match action {
-        Action::List { state, limit, after } => list(&pool, &state, limit, after).await,
+        Action::List { state, limit, after } => list(&pool, state, limit, after).await,
         Action::Redeliver { id } => redeliver(&pool, id).await,
     }
 }
 
 /// One line of JSON a message, oldest first, without the message itself.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-async fn list(pool: &Pool, state: &str, limit: i64, after: Uuid) -> Result<()> {
+async fn list(pool: &Pool, state: State, limit: i64, after: MessageId) -> Result<()> {
     let mut db = storage::connection(pool).await?;
     for message in store::list(&mut db, state, after, limit).await? {
         let line = json!({
@@ -53,7 +53,7 @@ async fn list(pool: &Pool, state: &str, limit: i64, after: Uuid) -> Result<()> {
             "provider": message.provider,
             "event_id": message.event_id,
             "kind": message.kind,
-            "state": message.state,
+            "state": message.state.0.as_ref(),
             "attempts": message.attempts,
             "reopened": message.reopened,
             "received_at": message.received_at,
@@ -67,7 +67,7 @@ async fn list(pool: &Pool, state: &str, limit: i64, after: Uuid) -> Result<()> {
 
 /// Puts a rejected message back into the queue, however often that was done before.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-async fn redeliver(pool: &Pool, id: Uuid) -> Result<()> {
+async fn redeliver(pool: &Pool, id: MessageId) -> Result<()> {
     let now = DateTime::from_timestamp_millis(SystemClock.unix_millis()).context("the clock")?;
     let mut db = storage::connection(pool).await?;
     ensure!(store::reopen(&mut db, id, i32::MAX, now).await?, "there is no rejected webhook {id}");

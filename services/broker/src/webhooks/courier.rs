@@ -79,8 +79,8 @@ impl Job for Deliveries {
         let span = tracing::info_span!(
             "webhook.deliver",
             otel.kind = "consumer",
-            provider = message.provider,
-            event_id = message.event_id,
+            provider = message.provider.as_str(),
+            event_id = message.event_id.as_str(),
             kind = message.kind,
             attempt = message.attempts,
             trace_id = tracing::field::Empty,

@@ -6,8 +6,8 @@
 use api::internal::{Deposit, PayoutEvent, PayoutOutcome};
 use serde_json::Value;
 use thiserror::Error;
-use uuid::Uuid;
 
+use crate::ids::{EventId, ProviderName};
 use crate::providers::Webhook;
 use crate::providers::webhook::{Field, Meaning, Told};
 
@@ -25,7 +25,12 @@ pub struct Delivery {
 pub struct EventError;
 
 /// What an event asks of the ledger.
-pub fn delivery(webhook: &Webhook, provider: &str, event_id: &str, body: &[u8]) -> Result<Delivery, EventError> {
+pub fn delivery(
+    webhook: &Webhook,
+    provider: &ProviderName,
+    event_id: &EventId,
+    body: &[u8],
+) -> Result<Delivery, EventError> {
     let told = webhook.read(body).ok_or(EventError)?;
     let outcome = match told.meaning {
         Meaning::MoneyArrived => {
@@ -37,18 +42,18 @@ pub fn delivery(webhook: &Webhook, provider: &str, event_id: &str, body: &[u8]) 
         Meaning::PayoutReturned => PayoutOutcome::Returned,
         Meaning::Nothing => return Err(EventError),
     };
-    let payout_id = id(&told, Field::PayoutId)?.into();
-    let (provider, event_id) = (provider.to_owned(), event_id.to_owned());
+    let payout_id = id(&told, Field::PayoutId)?;
+    let (provider, event_id) = (provider.to_string(), event_id.to_string());
     let event = serde_json::to_value(PayoutEvent { provider, event_id, payout_id, status: outcome });
     Ok(Delivery { path: "/internal/v1/payout-events", body: event.map_err(|_| EventError)? })
 }
 
-fn deposit(told: &Told, provider: &str, event_id: &str) -> Result<Deposit, EventError> {
+fn deposit(told: &Told, provider: &ProviderName, event_id: &EventId) -> Result<Deposit, EventError> {
     let text = |field| told.text(field).map(str::to_owned).ok_or(EventError);
     Ok(Deposit {
-        provider: provider.to_owned(),
-        event_id: event_id.to_owned(),
-        account_id: id(told, Field::AccountId)?.into(),
+        provider: provider.to_string(),
+        event_id: event_id.to_string(),
+        account_id: id(told, Field::AccountId)?,
         amount: text(Field::Amount)?,
         currency: text(Field::Currency)?,
         debtor_name: text(Field::DebtorName)?,
@@ -57,8 +62,9 @@ fn deposit(told: &Told, provider: &str, event_id: &str) -> Result<Deposit, Event
     })
 }
 
-fn id(told: &Told, field: Field) -> Result<Uuid, EventError> {
-    told.text(field).and_then(|text| text.parse().ok()).ok_or(EventError)
+fn id(told: &Told, field: Field) -> Result<api::Id, EventError> {
+    // Text: a provider may spell a UUID in any of its ways.
+    told.text(field).and_then(|text| text.parse::<uuid::Uuid>().ok()).map(Into::into).ok_or(EventError)
 }
 
 #[cfg(test)]
@@ -77,13 +83,13 @@ mod tests {
     fn with<T>(use_it: impl FnOnce(&Webhook) -> T) -> T {
         let text = include_str!("../../manifests/sandbox-bank.toml");
         let manifest = Catalogue::parse("sandbox-bank.toml", text).unwrap();
-        let settings = BTreeMap::from([("sandbox-bank".to_owned(), ProviderSettings::default())]);
+        let settings = BTreeMap::from([("sandbox-bank".into(), ProviderSettings::default())]);
         let catalogue = Catalogue::new(vec![manifest], &settings).unwrap();
-        use_it(catalogue.provider("sandbox-bank").unwrap().webhook.as_ref().unwrap())
+        use_it(catalogue.provider(&"sandbox-bank".into()).unwrap().webhook.as_ref().unwrap())
     }
 
     fn run(event: &Value) -> Result<Delivery, EventError> {
-        with(|webhook| delivery(webhook, "bank", "evt_1", &serde_json::to_vec(event).unwrap()))
+        with(|webhook| delivery(webhook, &"bank".into(), &"evt_1".into(), &serde_json::to_vec(event).unwrap()))
     }
 
     fn sort(event: &[u8]) -> Sorted {

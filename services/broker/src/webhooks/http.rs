@@ -8,12 +8,13 @@ use runtime::{Single, extract};
 use super::receive::{Received, Receiver};
 use super::signature::{Headers, Unbelieved};
 use crate::error::Error;
+use crate::ids::ProviderName;
 
 /// Takes a webhook. Public because third parties have no certificate of ours: the signature over the raw body is the guard.
 pub async fn post(
     _: Public,
     request: HttpRequest,
-    provider: web::Path<String>,
+    provider: web::Path<ProviderName>,
     payload: web::Payload,
     receiver: web::Data<Receiver>,
 ) -> Result<HttpResponse, Error> {

@@ -12,6 +12,7 @@ use super::signature::{self, Headers, Unbelieved};
 use super::store::Inserted;
 use super::store::{self, NewMessage};
 use crate::error::Error;
+use crate::ids::{EventId, ProviderName, SecretId};
 use crate::providers::webhook::Sorted;
 use crate::providers::{Catalogue, Provider, Webhook};
 use crate::secrets::{Keys, Vault, VaultError};
@@ -59,7 +60,7 @@ pub enum Received {
 
 impl Receiver {
     /// The terms of a provider. One that sends no webhooks looks the same as a wrong signature.
-    pub fn terms(&self, provider: &str) -> Result<Terms, Error> {
+    pub fn terms(&self, provider: &ProviderName) -> Result<Terms, Error> {
         let found = self.catalogue.provider(provider).and_then(|provider| Some((provider, provider.webhook.as_ref()?)));
         let (provider, webhook) = found.ok_or(Unbelieved::Provider)?;
         Ok(Terms { provider: Arc::clone(provider), webhook: Arc::clone(webhook) })
@@ -68,7 +69,6 @@ impl Receiver {
     /// Verifies a message and stores it.
     pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Error> {
         self.verify(terms, headers, body).await?;
-        let provider = terms.provider.name.as_str();
         // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
         // seen by nobody.
         let (kind, wanted, rejected) = match terms.webhook.sort(body) {
@@ -80,9 +80,9 @@ impl Receiver {
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis());
         let now = now.ok_or(Error::Invariant("a clock beyond the calendar"))?;
         let message = NewMessage {
-            id: storage::ids::new(self.clock.unix_millis()),
-            provider,
-            event_id: headers.id,
+            id: storage::ids::new(self.clock.unix_millis()).into(),
+            provider: &terms.provider.name,
+            event_id: EventId::of(headers.id),
             kind: &kind,
             digest: hash::sha256(body),
             body: wanted.then_some(body),
@@ -97,7 +97,8 @@ impl Receiver {
     }
 
     fn report(&self, message: &NewMessage<'_>, inserted: Inserted) -> Result<Received, Error> {
-        let NewMessage { provider, event_id, kind, .. } = message;
+        let NewMessage { kind, .. } = message;
+        let (provider, event_id) = (message.provider.as_str(), message.event_id.as_str());
         let log = |outcome: &str| runtime::audit!("webhook", outcome, provider, event_id, kind);
         match inserted {
             Inserted::New if message.rejected.is_some() => {
@@ -124,7 +125,7 @@ impl Receiver {
 
     /// Verifies under the secrets at hand and, if none fits, once more under what the database has: a rotation may have happened.
     async fn verify(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<(), Error> {
-        let (provider, id, now) = (&terms.provider, terms.webhook.secret.as_str(), self.clock.unix());
+        let (provider, id, now) = (&terms.provider, &terms.webhook.secret, self.clock.unix());
         let known = self.vault.keys(provider).await.map_err(Error::NoSecret)?;
         let mut outcome = signature::verify(headers, body, &verifying(&known, id)?, now);
         if outcome == Err(Unbelieved::Signature) {
@@ -136,7 +137,7 @@ impl Receiver {
 }
 
 /// The keys to verify with.
-fn verifying(known: &Keys, id: &str) -> Result<Vec<SecretBytes>, Error> {
+fn verifying(known: &Keys, id: &SecretId) -> Result<Vec<SecretBytes>, Error> {
     let live = known.of(id).map_err(Error::NoSecret)?;
     let keys = live.iter().map(|secret| signature::parse_secret(secret.value.expose())).collect::<Option<_>>();
     keys.ok_or(Error::NoSecret(VaultError::Invariant("a live webhook secret that is none")))

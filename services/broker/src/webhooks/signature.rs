@@ -16,7 +16,7 @@ const MAX_ID: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     /// `webhook-id`.
-    pub id: &'a str,
+    pub id: &'a str, // Text: as it came; nothing says yet whose it is.
     /// `webhook-timestamp`: Unix seconds.
     pub timestamp: &'a str,
     /// `webhook-signature`: `v1,<base64>` and others, separated by spaces.

@@ -4,19 +4,33 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
-use storage::{Connection, Queue, StorageError};
-use uuid::Uuid;
+use storage::{AsText, Connection, Queue, StorageError};
 
+use crate::ids::{EventId, MessageId, ProviderName};
 use crate::schema::webhook_inbox as inbox;
 
 /// How often a provider can have a rejected message judged anew by sending it again. After that a person has to.
 const REOPENED_BY_PROVIDER: i32 = 10;
 
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr, strum::EnumString, clap::ValueEnum)]
+#[strum(serialize_all = "snake_case")]
+pub enum State {
+    // It waits for a person.
+    Rejected,
+    // It is on its way.
+    Pending,
+    // It is where it belongs.
+    Delivered,
+    // It asks nothing of us.
+    Ignored,
+}
+
 /// A verified message.
 pub(super) struct NewMessage<'a> {
-    pub(super) id: Uuid,
-    pub(super) provider: &'a str,
-    pub(super) event_id: &'a str,
+    pub(super) id: MessageId,
+    pub(super) provider: &'a ProviderName,
+    pub(super) event_id: EventId,
     pub(super) kind: &'a str,
     pub(super) digest: [u8; 32],
     /// `None` for a message that asks nothing of us.
@@ -47,9 +61,9 @@ pub(super) const QUEUE: Queue =
 #[derive(QueryableByName)]
 #[diesel(table_name = inbox)]
 pub struct Due {
-    pub(super) id: Uuid,
-    pub(super) provider: String,
-    pub(super) event_id: String,
+    pub(super) id: MessageId,
+    pub(super) provider: ProviderName,
+    pub(super) event_id: EventId,
     pub(super) kind: String,
     pub(super) body: Option<Vec<u8>>,
     pub(super) traceparent: Option<String>,
@@ -59,11 +73,11 @@ pub struct Due {
 /// A message as an operator sees it: everything but the message itself, which can name a payer.
 #[derive(Queryable)]
 pub(super) struct Listed {
-    pub(super) id: Uuid,
-    pub(super) provider: String,
-    pub(super) event_id: String,
+    pub(super) id: MessageId,
+    pub(super) provider: ProviderName,
+    pub(super) event_id: EventId,
     pub(super) kind: String,
-    pub(super) state: String,
+    pub(super) state: AsText<State>,
     pub(super) attempts: i32,
     pub(super) reopened: i32,
     pub(super) received_at: DateTime<Utc>,
@@ -74,21 +88,21 @@ pub(super) struct Listed {
 /// Stores a message unless its id is known. A rejected one that comes again is judged anew, a limited number of times.
 pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Result<Inserted, StorageError> {
     let state = match (message.body, message.rejected) {
-        (None, _) => "ignored",
-        (Some(_), Some(_)) => "rejected",
-        (Some(_), None) => "pending",
+        (None, _) => State::Ignored,
+        (Some(_), Some(_)) => State::Rejected,
+        (Some(_), None) => State::Pending,
     };
-    let settled = (state != "pending").then_some(message.now);
+    let settled = (state != State::Pending).then_some(message.now);
     let inserted = diesel::insert_into(inbox::table)
         .values((
             inbox::id.eq(message.id),
             inbox::provider.eq(message.provider),
-            inbox::event_id.eq(message.event_id),
+            inbox::event_id.eq(&message.event_id),
             inbox::kind.eq(message.kind),
             inbox::digest.eq(&message.digest[..]),
             inbox::body.eq(message.body),
             inbox::traceparent.eq(&message.traceparent),
-            inbox::state.eq(state),
+            inbox::state.eq(AsText(state)),
             inbox::last_error.eq(message.rejected),
             inbox::received_at.eq(message.now),
             inbox::next_attempt_at.eq(message.now),
@@ -101,8 +115,8 @@ pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Res
     if inserted == 1 {
         return Ok(Inserted::New);
     }
-    let (id, known): (Uuid, Vec<u8>) = inbox::table
-        .filter(inbox::provider.eq(message.provider).and(inbox::event_id.eq(message.event_id)))
+    let (id, known): (MessageId, Vec<u8>) = inbox::table
+        .filter(inbox::provider.eq(message.provider).and(inbox::event_id.eq(&message.event_id)))
         .select((inbox::id, inbox::digest))
         .first(db)
         .await?;
@@ -116,14 +130,14 @@ pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Res
 /// Puts a rejected message back into the queue unless that was done `limit` times before; tells whether it is there now.
 pub(super) async fn reopen(
     db: &mut Connection,
-    id: Uuid,
+    id: MessageId,
     limit: i32,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let rejected = inbox::id.eq(id).and(inbox::state.eq("rejected")).and(inbox::reopened.lt(limit));
+    let rejected = inbox::id.eq(id).and(inbox::state.eq(AsText(State::Rejected))).and(inbox::reopened.lt(limit));
     let reopened = diesel::update(inbox::table.filter(rejected))
         .set((
-            inbox::state.eq("pending"),
+            inbox::state.eq(AsText(State::Pending)),
             inbox::reopened.eq(inbox::reopened + 1),
             inbox::attempts.eq(0),
             inbox::next_attempt_at.eq(now),
@@ -137,12 +151,12 @@ pub(super) async fn reopen(
 /// Messages in a state after one, oldest first: ids sort by time.
 pub(super) async fn list(
     db: &mut Connection,
-    state: &str,
-    after: Uuid,
+    state: State,
+    after: MessageId,
     limit: i64,
 ) -> Result<Vec<Listed>, StorageError> {
     let listed = inbox::table
-        .filter(inbox::state.eq(state).and(inbox::id.gt(after)))
+        .filter(inbox::state.eq(AsText(state)).and(inbox::id.gt(after)))
         .order(inbox::id)
         .limit(limit)
         .select((
@@ -163,10 +177,10 @@ pub(super) async fn list(
 }
 
 /// It is where it belongs: the message itself is not needed any more.
-pub(super) async fn delivered(db: &mut Connection, id: Uuid, now: DateTime<Utc>) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq("pending"))))
+pub(super) async fn delivered(db: &mut Connection, id: MessageId, now: DateTime<Utc>) -> Result<(), StorageError> {
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
         .set((
-            inbox::state.eq("delivered"),
+            inbox::state.eq(AsText(State::Delivered)),
             inbox::body.eq(None::<Vec<u8>>),
             inbox::settled_at.eq(now),
             inbox::last_error.eq(None::<String>),
@@ -179,12 +193,12 @@ pub(super) async fn delivered(db: &mut Connection, id: Uuid, now: DateTime<Utc>)
 /// It is not wanted as it is: a person has to look at it.
 pub(super) async fn rejected(
     db: &mut Connection,
-    id: Uuid,
+    id: MessageId,
     error: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq("pending"))))
-        .set((inbox::state.eq("rejected"), inbox::settled_at.eq(now), inbox::last_error.eq(error)))
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
+        .set((inbox::state.eq(AsText(State::Rejected)), inbox::settled_at.eq(now), inbox::last_error.eq(error)))
         .execute(db)
         .await?;
     Ok(())
@@ -193,11 +207,11 @@ pub(super) async fn rejected(
 /// Not now; again at `next`.
 pub(super) async fn postponed(
     db: &mut Connection,
-    id: Uuid,
+    id: MessageId,
     error: &str,
     next: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq("pending"))))
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
         .set((inbox::next_attempt_at.eq(next), inbox::last_error.eq(error)))
         .execute(db)
         .await?;

@@ -170,10 +170,10 @@ impl Bench {
 
     /// The place of a secret, as the configuration says.
     pub(crate) fn place(&self, provider: &str, id: &str) -> Place {
-        let base = self.config.providers[provider].base_url.as_deref().unwrap();
+        let base = self.config.providers[&provider.into()].base_url.as_deref().unwrap();
         let origin = url::Url::parse(base).unwrap().origin().ascii_serialization();
         let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
-        Place { provider: provider.to_owned(), id: id.to_owned(), origin, placement }
+        Place { provider: provider.into(), id: id.into(), origin, placement }
     }
 
     /// Calls an operation as the ledger.
@@ -195,7 +195,7 @@ impl Bench {
     /// A second broker, with one provider somewhere else.
     pub(crate) async fn broker_with(&self, provider: &str, settings: ProviderSettings) -> Running {
         let mut config = self.config.clone();
-        config.providers.insert(provider.to_owned(), settings);
+        config.providers.insert(provider.into(), settings);
         runtime::start::<Broker>(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await.unwrap()
     }
 
@@ -208,7 +208,7 @@ impl Bench {
 
     /// The settings of a provider on loopback under the development authority.
     pub(crate) fn on_loopback(&self, url: String) -> ProviderSettings {
-        ProviderSettings { base_url: Some(url), ..self.config.providers["hostile"].clone() }
+        ProviderSettings { base_url: Some(url), ..self.config.providers[&"hostile".into()].clone() }
     }
 
     /// Sends a webhook with these headers.
@@ -306,18 +306,15 @@ fn configuration(
         ..ProviderSettings::default()
     };
     let providers = BTreeMap::from([
-        ("ecb".to_owned(), at(partner.url())),
-        ("sandbox-bank".to_owned(), at(partner.url())),
-        ("hostile".to_owned(), at(hostile.url())),
+        ("ecb".into(), at(partner.url())),
+        ("sandbox-bank".into(), at(partner.url())),
+        ("hostile".into(), at(hostile.url())),
         // The same upstream, but nobody said that this provider lives on loopback.
-        ("outside".to_owned(), ProviderSettings { allowed_networks: Vec::new(), ..at(hostile.url()) }),
+        ("outside".into(), ProviderSettings { allowed_networks: Vec::new(), ..at(hostile.url()) }),
         // The same upstream, but its certificate must come from another authority.
-        (
-            "impostor".to_owned(),
-            ProviderSettings { root_certificates_file: Some(pki.internal_ca()), ..at(hostile.url()) },
-        ),
+        ("impostor".into(), ProviderSettings { root_certificates_file: Some(pki.internal_ca()), ..at(hostile.url()) }),
         // A provider whose name server keeps silent.
-        ("lost".to_owned(), ProviderSettings { name_servers: vec![silent], ..at("https://lost.example".to_owned()) }),
+        ("lost".into(), ProviderSettings { name_servers: vec![silent], ..at("https://lost.example".to_owned()) }),
     ]);
     Config {
         common: scene::common("broker", pki, database),

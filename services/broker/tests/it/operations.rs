@@ -182,7 +182,7 @@ async fn failures_open_the_breaker_and_stale_rates_still_serve() {
     assert_eq!(bench.call("ecb/reference_rates", json!({})).await.0, 200);
     // The broker that starts now finds nobody at the ECB's address.
     let mut config = bench.config.clone();
-    config.providers.get_mut("ecb").unwrap().base_url = Some("https://localhost:1".to_owned());
+    config.providers.get_mut(&"ecb".into()).unwrap().base_url = Some("https://localhost:1".to_owned());
     let clock = std::sync::Arc::clone(&bench.clock) as std::sync::Arc<dyn runtime::Clock>;
     let deaf = runtime::start::<broker::Broker>(config, clock).await.unwrap();
     let url = format!("https://localhost:{}/internal/v1/operations/ecb/reference_rates", deaf.internal.port());

@@ -86,7 +86,7 @@ async fn the_environment_makes_nobody_an_authority() {
     let mut config = bench.config.clone();
     // Without authorities of its own: those of the system, to which the development authority does not belong.
     let settings = ProviderSettings { root_certificates_file: None, ..bench.on_loopback(bench.hostile.url()) };
-    config.providers.insert("outside".to_owned(), settings);
+    config.providers.insert("outside".into(), settings);
     let path = bench.pki.dir().join("broker.toml");
     std::fs::write(&path, runtime::config::print(&config).unwrap()).unwrap();
     let mut serving = broker(&path, &["serve"]);

@@ -60,7 +60,7 @@ fn with_manifest(bench: &Bench, server: &Server, manifest: &str) -> Config {
     std::fs::write(&file, manifest).unwrap();
     let mut config = bench.config.clone();
     config.manifests.push(file);
-    config.providers.insert("nordbank".to_owned(), bench.on_loopback(format!("{}/open", server.url())));
+    config.providers.insert("nordbank".into(), bench.on_loopback(format!("{}/open", server.url())));
     config
 }
 
@@ -175,7 +175,7 @@ async fn an_event_waits_while_its_provider_is_not_served() {
     assert_eq!(nordbank.tell("e-1", &event).await, 202);
     nordbank.bench.until("webhook_inbox where state = 'pending' and last_error like '503%'", 1).await;
     let (served, mut without) = (nordbank.bench.config.clone(), nordbank.bench.config.clone());
-    without.providers.remove("nordbank");
+    without.providers.remove(&"nordbank".into());
     for (config, expected) in [
         (without, "webhook_inbox where state = 'pending' and last_error like '%does not serve%'"),
         (served, "webhook_inbox where state = 'delivered'"),

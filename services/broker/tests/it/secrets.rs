@@ -296,7 +296,7 @@ async fn what_is_no_secret_is_not_sealed() {
     assert!(matches!(try_seal(place.clone(), "short").await, SealError::Weak));
     assert!(matches!(try_seal(place.clone(), &"x".repeat(4097)).await, SealError::Weak));
     assert!(matches!(try_seal(place.clone(), "long enough\r\nX-Injected: 1").await, SealError::Weak));
-    let elsewhere = Place { provider: "../x".to_owned(), ..place };
+    let elsewhere = Place { provider: "../x".into(), ..place };
     assert!(matches!(try_seal(elsewhere, "long_enough_for_a_secret").await, SealError::Name));
     let webhook = bench.place("hostile", "webhook");
     assert!(matches!(try_seal(webhook, "whsec_but_this_is_not_base64").await, SealError::Webhook));

@@ -91,7 +91,7 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
     let order = Order {
         owner: Owner::of(OWNER),
         key: payout.into(),
-        fingerprint: Fingerprint::of(&[kind.as_str().as_bytes()]),
+        fingerprint: Fingerprint::of(&[kind.into_str().as_bytes()]),
         command,
         reference: row.reference.clone(),
         counterparty: row.creditor_name.clone(),

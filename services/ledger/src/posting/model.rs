@@ -1,7 +1,5 @@
 //! The words of posting. Amounts are signed: positive is money in.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use money::{Currency, Money};
 
@@ -26,8 +24,6 @@ pub enum Purpose {
 /// What holds of a kind of posting, here and for whoever is told of a refusal.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
-    /// As stored and shown.
-    pub text: &'static str,
     /// The namespace of its idempotency keys. Kinds that share theirs exclude each other.
     pub operation: &'static str,
     /// The accounts that it may touch, by what they are for.
@@ -52,9 +48,10 @@ pub enum Blame {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $text:literal [$($purpose:ident)*] $blames:expr $(, $rule:ident: $value:expr)*;)*) => {
+    ($($(#[$doc:meta])* $kind:ident [$($purpose:ident)*] $blames:expr $(, $rule:ident: $value:expr)*;)*) => {
         /// What a transfer is about.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr)]
+        #[strum(serialize_all = "snake_case", const_into_str)]
         pub enum Kind { $($(#[$doc])* $kind,)* }
 
         impl Kind {
@@ -64,7 +61,7 @@ macro_rules! kinds {
             pub const fn rules(self) -> Rules {
                 match self {
                     $(Self::$kind => Rules {
-                        touches: &[$(Purpose::$purpose),*], blames: $blames, $($rule: $value,)* ..Rules::named($text)
+                        touches: &[$(Purpose::$purpose),*], blames: $blames, $($rule: $value,)* ..Rules::named(Self::$kind.into_str())
                     },)*
                 }
             }
@@ -72,48 +69,38 @@ macro_rules! kinds {
     };
 }
 
-// The one table of kinds: as stored and shown, the accounts that it may touch, what a refusal blames, and what else holds of it.
+// The one table of kinds: the accounts that it may touch, what a refusal blames, and what else holds of it.
 kinds! {
     /// Money came in from a partner bank.
-    Deposit = "deposit" [Customer Settlement Suspense] Blame::House, arrives: true;
+    Deposit [Customer Settlement Suspense] Blame::House, arrives: true;
     /// From one customer to another.
-    Transfer = "transfer" [Customer] Blame::Accounts;
+    Transfer [Customer] Blame::Accounts;
     /// From one currency into another.
-    Exchange = "exchange" [Customer Fx] Blame::Accounts, own: true;
+    Exchange [Customer Fx] Blame::Accounts, own: true;
     /// Money is on its way out.
-    Payout = "payout" [Customer PayoutClearing] Blame::Accounts;
+    Payout [Customer PayoutClearing] Blame::Accounts;
     /// It has arrived. A payout ends once, one way.
-    PayoutSettlement = "payout_settlement" [PayoutClearing Settlement] Blame::Field("payout_id"), operation: "payout_closing";
+    PayoutSettlement [PayoutClearing Settlement] Blame::Field("payout_id"), operation: "payout_closing";
     /// It could not be paid and is back.
-    PayoutReversal = "payout_reversal" [Customer PayoutClearing Suspense] Blame::Field("payout_id"),
+    PayoutReversal [Customer PayoutClearing Suspense] Blame::Field("payout_id"),
         operation: "payout_closing", arrives: true;
     /// It was paid, and the creditor's bank has sent it back.
-    PayoutReturn = "payout_return" [Customer Settlement Suspense] Blame::House, arrives: true;
+    PayoutReturn [Customer Settlement Suspense] Blame::House, arrives: true;
     /// It was paid after all, although it had been given back to the customer.
-    PayoutPaidLate = "payout_paid_late" [Suspense Settlement] Blame::Field("payout_id");
+    PayoutPaidLate [Suspense Settlement] Blame::Field("payout_id");
     /// And then the creditor's bank has sent it back.
-    PayoutReturnLate = "payout_return_late" [Suspense Settlement] Blame::Accounts;
+    PayoutReturnLate [Suspense Settlement] Blame::Accounts;
     /// An operator has found out whose the money in suspense is.
-    Allocation = "allocation" [Suspense Customer] Blame::Field("account_id");
+    Allocation [Suspense Customer] Blame::Field("account_id");
 }
 
 impl Rules {
-    const fn named(text: &'static str) -> Self {
-        Self { text, operation: text, touches: &[], blames: Blame::Accounts, arrives: false, own: false }
+    const fn named(operation: &'static str) -> Self {
+        Self { operation, touches: &[], blames: Blame::Accounts, arrives: false, own: false }
     }
 }
 
 impl Kind {
-    /// As stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        self.rules().text
-    }
-
-    /// Reads what [`Self::as_str`] gave.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
-    }
-
     /// The namespace of idempotency keys.
     pub const fn operation(self) -> &'static str {
         self.rules().operation
@@ -122,12 +109,6 @@ impl Kind {
     /// Reads what [`Self::operation`] gave.
     pub fn operation_from_text(text: &str) -> Option<&'static str> {
         Self::ALL.iter().map(|kind| kind.operation()).find(|operation| *operation == text)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -118,7 +118,7 @@ impl Engine {
             )]));
         for (position, pair) in (1_i64..).zip(lines.chunks(2)) {
             assert_eq!(pair[0].sequence, position, "the sequence has a gap");
-            let kind = Kind::from_text(&pair[0].kind).unwrap();
+            let kind = pair[0].kind.parse::<Kind>().unwrap();
             let actor = if kind == Kind::Deposit { Actor::House } else { Actor::Customer(Subject::of(OWNER)) };
             let legs = pair.iter().map(|line| Leg { account: line.account_id, amount: euro(line.amount) }).collect();
             let Outcome::Posted(entries) = apply(&mut state, &Command { kind, actor, legs }).unwrap() else {

@@ -5,7 +5,8 @@ use crypto::hash::sha256;
 use system::system;
 
 /// One role of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Role {
     /// Acts as the [`owner`] of the database and everything in it; used by `migrate` only.
     Migrator,
@@ -24,29 +25,18 @@ pub(super) fn of(service: &str) -> Result<Vec<Role>> {
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Migrator, Self::App, Self::Poster];
-
     fn read(word: &str) -> Result<Self> {
-        let role = Self::ALL.into_iter().find(|role| role.word() == word);
-        role.with_context(|| format!("infra/system.toml: there is no database role `{word}`"))
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Migrator => "migrator",
-            Self::App => "app",
-            Self::Poster => "poster",
-        }
+        word.parse().with_context(|| format!("infra/system.toml: there is no database role `{word}`"))
     }
 
     /// The role's name in the server.
     pub(super) fn name(self, service: &str) -> String {
-        format!("{service}_{}", self.word())
+        format!("{service}_{self}")
     }
 
     /// The file that holds its URL.
     pub(super) fn file(self) -> String {
-        format!("{}.url", self.word())
+        format!("{self}.url")
     }
 }
 
@@ -66,7 +56,7 @@ impl Passwords {
 
     /// In hexadecimal, which needs no quoting in SQL or in a URL.
     pub(super) fn of(&self, role: Role) -> String {
-        hex::encode(sha256(format!("{}|{}", self.0, role.word()).as_bytes())).chars().take(36).collect()
+        hex::encode(sha256(format!("{}|{role}", self.0).as_bytes())).chars().take(36).collect()
     }
 }
 

@@ -1,14 +1,16 @@
 //! Codes in the database. Each is used by one conditional UPDATE.
 
+use api::ClientId;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use storage::{Connection, StorageError};
-use uuid::Uuid;
+use identity::Thumbprint;
+use storage::{AsText, Connection, StorageError};
 
 use crate::authorizations::interaction::Interaction;
 use crate::error::Why;
 use crate::grants::{self, Entitlement};
+use crate::ids::GrantId;
 use crate::opaque::Digest;
 use crate::schema::authorization_codes;
 use crate::store::at;
@@ -19,7 +21,7 @@ const KEPT: i64 = 86_400;
 /// A code to be stored.
 pub(crate) struct NewCode<'a> {
     pub(crate) digest: &'a Digest,
-    pub(crate) grant_id: Uuid,
+    pub(crate) grant_id: GrantId,
     pub(crate) expires: i64,
 }
 
@@ -32,11 +34,11 @@ pub(crate) async fn insert(
         .values((
             authorization_codes::code_hash.eq(&code.digest.0),
             authorization_codes::grant_id.eq(code.grant_id),
-            authorization_codes::client_id.eq(&interaction.client.id),
+            authorization_codes::client_id.eq(AsText(&interaction.client.id)),
             authorization_codes::redirect_uri.eq(&interaction.request.redirect_uri),
             authorization_codes::code_challenge.eq(&interaction.request.code_challenge),
             authorization_codes::nonce.eq(&interaction.request.nonce),
-            authorization_codes::jkt.eq(&interaction.jkt),
+            authorization_codes::jkt.eq(interaction.jkt.as_ref().map(AsText)),
             authorization_codes::expires_at.eq(at(code.expires)?),
         ))
         .execute(db)
@@ -50,20 +52,20 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) nonce: Option<String>,
-    pub(crate) jkt: Option<String>,
+    pub(crate) jkt: Option<Thumbprint>,
 }
 
 /// Uses a code up; else says why not, and revokes the grant if the code was used before (RFC 6749 §4.1.2).
 pub(crate) async fn use_up(
     db: &mut Connection,
     digest: &Digest,
-    client_id: &str,
+    client_id: &ClientId,
     now: i64,
 ) -> Result<Result<Code, Why>, StorageError> {
-    type Row = (Uuid, String, String, Option<String>, Option<String>);
+    type Row = (GrantId, String, String, Option<String>, Option<AsText<Thumbprint>>);
     let usable = authorization_codes::table
         .filter(authorization_codes::code_hash.eq(&digest.0))
-        .filter(authorization_codes::client_id.eq(client_id))
+        .filter(authorization_codes::client_id.eq(AsText(client_id)))
         .filter(authorization_codes::used_at.is_null())
         .filter(authorization_codes::expires_at.gt(at(now)?));
     let used: Option<Row> = diesel::update(usable)
@@ -82,11 +84,11 @@ pub(crate) async fn use_up(
         return why_not(db, digest, client_id, now).await.map(Err);
     };
     let entitlement = grants::entitlement(db, grant_id).await?;
-    Ok(Ok(Code { entitlement, redirect_uri, challenge, nonce, jkt }))
+    Ok(Ok(Code { entitlement, redirect_uri, challenge, nonce, jkt: jkt.map(|jkt| jkt.0) }))
 }
 
-async fn why_not(db: &mut Connection, digest: &Digest, client_id: &str, now: i64) -> Result<Why, StorageError> {
-    let row: Option<(Uuid, String, Option<DateTime<Utc>>)> = authorization_codes::table
+async fn why_not(db: &mut Connection, digest: &Digest, client_id: &ClientId, now: i64) -> Result<Why, StorageError> {
+    let row: Option<(GrantId, AsText<ClientId>, Option<DateTime<Utc>>)> = authorization_codes::table
         .find(&digest.0)
         .select((authorization_codes::grant_id, authorization_codes::client_id, authorization_codes::used_at))
         .first(db)
@@ -94,7 +96,7 @@ async fn why_not(db: &mut Connection, digest: &Digest, client_id: &str, now: i64
         .optional()?;
     Ok(match row {
         None => Why::CodeUnknown,
-        Some((_, owner, _)) if owner != client_id => Why::CodeOfAnotherClient,
+        Some((_, owner, _)) if owner.0 != *client_id => Why::CodeOfAnotherClient,
         Some((grant_id, _, Some(_))) => {
             grants::revoke(db, grant_id, Why::CodeReused.row().reason, now).await?;
             Why::CodeReused

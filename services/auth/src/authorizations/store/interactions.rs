@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
-use uuid::Uuid;
 
-use super::requests::{StoredRequest, complete, stored};
+use super::requests::{Pushed, StoredRequest, complete};
 use crate::authorizations::authenticated::Authenticated;
+use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::schema::{interactions, pushed_requests};
 use crate::store::at;
@@ -33,8 +33,7 @@ pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expi
 }
 
 pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Option<Row>, StorageError> {
-    type Request = (String, Option<String>, serde_json::Value);
-    type Found = (Vec<u8>, Option<Uuid>, Option<DateTime<Utc>>, Request);
+    type Found = (Vec<u8>, Option<UserId>, Option<DateTime<Utc>>, Pushed);
     let mut connection = storage::connection(pool).await?;
     let row: Option<Found> = interactions::table
         .inner_join(pushed_requests::table)
@@ -55,7 +54,7 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
     let authenticated = user_id
         .zip(authenticated_at)
         .map(|(user_id, authenticated_at)| Authenticated { user_id, at: authenticated_at.timestamp() });
-    Ok(Some(Row { request_digest: Digest(request_hash), stored: stored(request)?, authenticated }))
+    Ok(Some(Row { request_digest: Digest(request_hash), stored: request.read()?, authenticated }))
 }
 
 /// Answers a request for which there is no interaction; false when it has been answered before.

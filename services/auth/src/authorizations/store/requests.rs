@@ -1,8 +1,10 @@
 //! Pushed requests in the database.
 
+use api::ClientId;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use storage::{Connection, Pool, StorageError};
+use identity::Thumbprint;
+use storage::{AsText, Connection, Pool, StorageError};
 
 use crate::authorizations::request::AuthorizationRequest;
 use crate::opaque::Digest;
@@ -18,17 +20,25 @@ const KEPT: i64 = 3600;
 /// A request to be stored.
 pub(crate) struct NewPushedRequest<'a> {
     pub(crate) digest: Digest,
-    pub(crate) client_id: &'a str,
-    pub(crate) jkt: Option<&'a str>,
+    pub(crate) client_id: &'a ClientId,
+    pub(crate) jkt: Option<&'a Thumbprint>,
     pub(crate) request: &'a AuthorizationRequest,
     pub(crate) expires: i64,
 }
 
 /// A request that is stored.
 pub(crate) struct StoredRequest {
-    pub(crate) client_id: String,
-    pub(crate) jkt: Option<String>,
+    pub(crate) client_id: ClientId,
+    pub(crate) jkt: Option<Thumbprint>,
     pub(crate) request: AuthorizationRequest,
+}
+
+/// The same as the database has it.
+#[derive(Queryable)]
+pub(crate) struct Pushed {
+    client_id: AsText<ClientId>,
+    jkt: Option<AsText<Thumbprint>>,
+    parameters: serde_json::Value,
 }
 
 pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<(), StorageError> {
@@ -37,8 +47,8 @@ pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<()
     diesel::insert_into(pushed_requests::table)
         .values((
             pushed_requests::id_hash.eq(&row.digest.0),
-            pushed_requests::client_id.eq(row.client_id),
-            pushed_requests::jkt.eq(row.jkt),
+            pushed_requests::client_id.eq(AsText(row.client_id)),
+            pushed_requests::jkt.eq(row.jkt.map(AsText)),
             pushed_requests::parameters.eq(parameters),
             pushed_requests::expires_at.eq(at(row.expires)?),
         ))
@@ -51,20 +61,20 @@ pub(crate) async fn insert(pool: &Pool, row: &NewPushedRequest<'_>) -> Result<()
 pub(crate) async fn usable(
     pool: &Pool,
     digest: &Digest,
-    client_id: &str,
+    client_id: &ClientId,
     now: i64,
 ) -> Result<Option<StoredRequest>, StorageError> {
     let mut connection = storage::connection(pool).await?;
-    let row: Option<(String, Option<String>, serde_json::Value)> = pushed_requests::table
+    let row: Option<Pushed> = pushed_requests::table
         .filter(pushed_requests::id_hash.eq(&digest.0))
-        .filter(pushed_requests::client_id.eq(client_id))
+        .filter(pushed_requests::client_id.eq(AsText(client_id)))
         .filter(pushed_requests::expires_at.gt(at(now)?))
         .filter(pushed_requests::completed_at.is_null())
         .select((pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters))
         .first(&mut connection)
         .await
         .optional()?;
-    row.map(stored).transpose()
+    row.map(Pushed::read).transpose()
 }
 
 /// Counts a try; false when there were too many.
@@ -89,10 +99,11 @@ pub(crate) async fn complete(db: &mut Connection, digest: &Digest, now: i64) -> 
     Ok(completed == 1)
 }
 
-pub(crate) fn stored(row: (String, Option<String>, serde_json::Value)) -> Result<StoredRequest, StorageError> {
-    let (client_id, jkt, parameters) = row;
-    let request = serde_json::from_value(parameters).map_err(|error| corrupt(&error))?;
-    Ok(StoredRequest { client_id, jkt, request })
+impl Pushed {
+    pub(crate) fn read(self) -> Result<StoredRequest, StorageError> {
+        let request = serde_json::from_value(self.parameters).map_err(|error| corrupt(&error))?;
+        Ok(StoredRequest { client_id: self.client_id.0, jkt: self.jkt.map(|jkt| jkt.0), request })
+    }
 }
 
 fn corrupt(error: &serde_json::Error) -> StorageError {

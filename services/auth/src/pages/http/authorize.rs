@@ -36,7 +36,7 @@ async fn answer(
         return Err(PageRefusal::Request);
     };
     let too_many = Handle::too_many(&Cookies::of(request)?);
-    Ok(match begin(provider, client_id, request_uri, provider.clock.unix()).await? {
+    Ok(match begin(provider, &client_id.into(), request_uri, provider.clock.unix()).await? {
         Begun::Interaction(cookie) => {
             let handle = Handle::mint();
             let mut cookies: Vec<_> = too_many.iter().map(SetCookie::Remove).collect();

@@ -35,12 +35,12 @@ fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, Catalogu
 }
 
 fn bank() -> Arc<Provider> {
-    Arc::clone(compile(BANK, ProviderSettings::default()).unwrap().provider("bank").unwrap())
+    Arc::clone(compile(BANK, ProviderSettings::default()).unwrap().provider(&"bank".into()).unwrap())
 }
 
 fn url(params: &serde_json::Value) -> Result<String, ParameterError> {
     let bank = bank();
-    let operation = &bank.operations["get_payout"];
+    let operation = &bank.operations[&"get_payout".into()];
     let checked = operation.check(params.as_object().unwrap())?;
     Ok(operation.url(&bank.base, &checked).unwrap().to_string())
 }
@@ -267,7 +267,7 @@ fn a_parameter_has_a_place_of_its_own_and_a_format_its_words() {
 
 #[test]
 fn settings_without_a_manifest_stop_the_broker() {
-    let settings = BTreeMap::from([("nobody".to_owned(), ProviderSettings::default())]);
+    let settings = BTreeMap::from([("nobody".into(), ProviderSettings::default())]);
     assert!(matches!(Catalogue::new(Vec::new(), &settings), Err(CatalogueError::Unknown(_))));
 }
 
@@ -383,7 +383,7 @@ fn a_call_ends_before_its_caller_has_gone() {
 #[test]
 fn a_call_without_its_parameter_or_to_no_place_has_no_url_and_not_another_one() {
     let bank = bank();
-    let operation = &bank.operations["get_payout"];
+    let operation = &bank.operations[&"get_payout".into()];
     let (nothing, given) = (Checked::default(), serde_json::json!({ "id": "p_1" }));
     let given = operation.check(given.as_object().unwrap()).unwrap();
     assert_eq!(operation.url(&bank.base, &given).unwrap().as_str(), "https://api.bank.example/open/v1/payouts/p_1");

@@ -37,9 +37,9 @@ means = "nothing"
 
 fn compile(text: &str) -> Result<Arc<Webhook>, String> {
     let manifest = Catalogue::parse("conf/bank.toml", text).map_err(|error| error.to_string())?;
-    let settings = BTreeMap::from([("bank".to_owned(), ProviderSettings::default())]);
+    let settings = BTreeMap::from([("bank".into(), ProviderSettings::default())]);
     let catalogue = Catalogue::new(vec![manifest], &settings).map_err(|error| error.to_string())?;
-    Ok(Arc::clone(catalogue.provider("bank").unwrap().webhook.as_ref().unwrap()))
+    Ok(Arc::clone(catalogue.provider(&"bank".into()).unwrap().webhook.as_ref().unwrap()))
 }
 
 fn bank() -> Arc<Webhook> {

@@ -147,7 +147,7 @@ fn transfers<'a>(postings: &[Posting<'a>]) -> Result<WritePostings<'a>, Failure>
         rows.from_accounts.push(from.account);
         rows.to_accounts.push(to.account);
         rows.currencies.push(from.amount.currency().code());
-        rows.kinds.push(order.command.kind.as_str());
+        rows.kinds.push(order.command.kind.into_str());
         rows.references.push(&order.reference);
         rows.counterparties.push(&order.counterparty);
     }
