@@ -31,6 +31,7 @@ mod verdicts;
 use std::sync::Arc;
 
 use actix_web::web;
+use defense::Defense;
 use diesel_migrations::embed_migrations;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
@@ -66,14 +67,16 @@ impl Service for Attestation {
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let state = web::Data::new(state::State::new(&config, &context)?);
-        let (public, internal) = (routes::public(), routes::internal());
+        let origin = config.common.public_origin()?;
+        let defense = Defense::new(Vec::new(), origin, Arc::clone(&context.clock));
+        let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let (for_public, for_internal) = (state.clone(), state.clone());
         let sweep = challenges::sweep(state.pool.clone(), Arc::clone(&state.clock), context.shutdown.clone());
         let fresh = Arc::clone(&state.examiner).keep_fresh(context.shutdown);
         Ok(App::internal(move |routes| {
-            internal.configure(None, routes.app_data(for_internal.clone()));
+            internal.configure(routes.app_data(for_internal.clone()));
         })
-        .public(move |routes| public.configure(None, routes.app_data(for_public.clone())))
+        .public(move |routes| public.configure(routes.app_data(for_public.clone())))
         .background("sweep of expired challenges", sweep)
         .background("revocation list", fresh))
     }

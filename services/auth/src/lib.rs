@@ -46,7 +46,7 @@ use anyhow::{Context as _, ensure};
 use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
-use defense::AudienceKeySource;
+use defense::{AudienceKeySource, Defense};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
 use url::Url;
@@ -88,21 +88,23 @@ impl Service for Auth {
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let provider = web::Data::new(provider(&config, &context)?);
         let (public, internal) = (provider.clone(), provider);
+        let defense = Defense::new(Vec::new(), config.common.public_origin()?, Arc::clone(&context.clock));
+        let (public_routes, internal_routes) =
+            (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
         Ok(App::internal(move |service| {
             service.app_data(internal.clone());
-            routes::internal().configure(None, service);
+            internal_routes.configure(service);
         })
         .public(move |service| {
             service.app_data(public.clone());
-            routes::public().configure(None, service);
+            public_routes.configure(service);
         })
         .background("forget", forget))
     }
 }
 
 fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
-    let public = config.common.public.as_ref().context("the configuration has no [public] section")?;
     let pepper = files::read_secret(&config.pepper_file)?;
     let hasher = Hasher::new(config.password.params, &config.password.retired_params, pepper).context("[password]")?;
     // Default: a machine that does not tell its cores has one for us, and the configuration may say better.
@@ -112,7 +114,7 @@ fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
     let max_wait = Duration::from_millis(config.password.max_wait_millis);
     let attestation = context.clients.internal("attestation")?;
     Ok(Provider {
-        issuer: issuer(&public.url)?,
+        issuer: issuer(config.common.public_origin()?)?,
         clock: context.clock.clone(),
         pool: context.database()?,
         clients: Clients::new(&config.clients)?,

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, Result};
+use defense::Defense;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -81,15 +82,17 @@ impl Service for Broker {
             poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
         };
         let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());
+        let defense = Defense::new(Vec::new(), config.common.public_origin()?, Arc::clone(&context.clock));
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
         let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
+        let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let app = App::internal(move |config| {
             config.app_data(desk.clone());
-            routes::internal().configure(None, config);
+            internal.configure(config);
         });
         let app = app.without_public_traces().public(move |config| {
             config.app_data(receiver.clone());
-            routes::public().configure(None, config);
+            public.configure(config);
         });
         let app = app.background("forgetting secrets", forgetting);
         Ok(app.background("webhook courier", courier.run(context.shutdown)))

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::stores::MemoryOnce;
 use defense::{
-    AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Defense, JwksSource, MessageSignatureLayer,
+    AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Defense, JwksSource,
+    MessageSignatureLayer,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
@@ -83,7 +84,8 @@ impl Service for Ledger {
 
     async fn build(config: Config, context: Context) -> Result<App> {
         let defense = defense(&config, &context)?;
-        let (public_routes, internal_routes) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
+        let (public_routes, internal_routes) =
+            (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
         let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS)?;
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
@@ -146,7 +148,7 @@ pub enum Command {
 
 /// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.
 fn defense(config: &Config, context: &Context) -> Result<Defense> {
-    let origin = origin(&config.common)?;
+    let origin = config.common.public_origin()?;
     let audience_keys =
         Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
     let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
@@ -163,24 +165,4 @@ fn defense(config: &Config, context: &Context) -> Result<Defense> {
         origin,
         Arc::clone(&context.clock),
     ))
-}
-
-/// What message signatures and DPoP proofs are made for. None is not the empty one: every request would be refused, or a forged one pass.
-fn origin(common: &Common) -> Result<&str> {
-    let public = common.public.as_ref().context("the configuration has no [public] section")?;
-    Ok(public.url.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_public_origin_there_is_no_pipeline() {
-        let internal = serde_json::json!({
-            "listen": "127.0.0.1:0", "url": "https://localhost", "certificate": "c", "key": "k", "ca": "a",
-        });
-        let common: Common = serde_json::from_value(serde_json::json!({ "internal": internal })).unwrap();
-        assert!(origin(&common).is_err());
-    }
 }

@@ -136,7 +136,11 @@ impl Passage<'_> {
     }
 
     /// The layers see the answer, last one first.
-    async fn answer(self, response: ServiceResponse<BoxBody>, refused: bool) -> Result<ServiceResponse<BoxBody>, Error> {
+    async fn answer(
+        self,
+        response: ServiceResponse<BoxBody>,
+        refused: bool,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
         self.trail.close();
         let (request, response) = response.into_parts();
         let mut answer = Outgoing { response, refused };

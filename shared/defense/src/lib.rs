@@ -25,9 +25,9 @@ pub mod rate;
 mod request;
 mod routes;
 pub mod stores;
-mod trail;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use apps::{ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, Standing};
 pub use engine::{Defense, LayerMissing};

@@ -50,7 +50,14 @@ impl Routes {
     /// let routes = Routes::public().add(policy::Page, actix_web::http::Method::GET, "/", "", handler);
     /// ```
     #[must_use]
-    pub fn add<P, F, Args>(mut self, _: P, method: Method, path: &'static str, summary: &'static str, handler: F) -> Self
+    pub fn add<P, F, Args>(
+        mut self,
+        _: P,
+        method: Method,
+        path: &'static str,
+        summary: &'static str,
+        handler: F,
+    ) -> Self
     where
         P: Policy,
         F: Handler<Args> + Send + Sync,

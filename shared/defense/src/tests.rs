@@ -12,9 +12,10 @@ use identity::attestation_token::{self, AudienceKeys, Master};
 use identity::message_signature::{self, RequestParts};
 use identity::{Cnf, Jwk, Level, dpop};
 
+use crate::stores::MemoryOnce;
 use crate::{
-    AccessTokenLayer, AttestationLayer, AudienceKeySource, Decision, Facts, Inbound, JwksSource, Layer,
-    MessageSignatureLayer,
+    Access, AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Facts, Inbound, JwksSource,
+    Layer, MessageSignatureLayer, Verdict,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -62,8 +63,8 @@ impl World {
                 "ledger",
                 Arc::new(AudienceKeySource::holding(client, audience_keys, NOW)),
             ),
-            signature: MessageSignatureLayer::new(1 << 16, NOW - 1000),
-            access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, 1 << 16),
+            signature: MessageSignatureLayer::new(memory(), NOW - 1000),
+            access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, memory()),
             device,
             issuer,
             master,
@@ -117,10 +118,10 @@ impl World {
 
     /// The nonce that the layer asks for.
     async fn nonce(&self, draft: &Draft) -> String {
-        let mut facts = self.facts_before_access(draft).await;
+        let facts = self.facts_before_access(draft).await;
         let unproven = Draft { proof: Self::proof(&self.device, draft, None), ..copy(draft) };
-        match self.access.decide(&inbound(&unproven, &[]), &mut facts).await {
-            Decision::Challenge(refusal) => {
+        match self.access.examine(&inbound(&unproven, &[]), &facts).await.verdict {
+            Verdict::Challenge(refusal) => {
                 let header =
                     refusal.problem().headers.iter().find(|(name, _)| name == api::header::DPOP_NONCE).unwrap();
                 header.1.to_str().unwrap().to_owned()
@@ -130,9 +131,9 @@ impl World {
     }
 
     async fn facts_before_access(&self, draft: &Draft) -> Facts {
-        let mut facts = Facts::default();
-        assert!(matches!(self.attestation.decide(&inbound(draft, &[]), &mut facts).await, Decision::Pass));
-        facts
+        let finding = self.attestation.examine(&inbound(draft, &[]), &Facts::default()).await;
+        assert!(matches!(finding.verdict, Verdict::Pass));
+        finding.facts
     }
 
     /// A request in which everything is right.
@@ -153,21 +154,22 @@ impl World {
         draft
     }
 
-    /// All three layers; the first refusal as `layer/reason`.
+    /// All layers, as the engine asks them; the first refusal as `layer/reason`.
     async fn verdict(&self, request: &Inbound) -> String {
         let mut facts = Facts::default();
-        let layers: [&dyn Layer; 3] = [&self.attestation, &self.signature, &self.access];
+        let layers: [&dyn Layer; 4] = [&self.attestation, &self.signature, &self.access, &AuthorizationLayer];
         for layer in layers {
-            match layer.decide(request, &mut facts).await {
-                Decision::Pass => {}
-                Decision::Refuse(refusal) | Decision::Challenge(refusal) => {
-                    assert_eq!(
-                        refusal.problem().code,
-                        "auth.unauthorized",
-                        "the client must not learn which layer it was"
-                    );
-                    return refusal.record().unwrap().to_string();
-                }
+            // Whoever looks twice sees the same: looking uses nothing up.
+            let (first, again) = (layer.examine(request, &facts).await, layer.examine(request, &facts).await);
+            assert_eq!(said(&first.verdict), said(&again.verdict));
+            facts.absorb(first.facts);
+            if let Some(said) = said(&first.verdict) {
+                return said;
+            }
+        }
+        for layer in layers {
+            if let Some(said) = said(&layer.claim(request, &facts).await) {
+                return said;
             }
         }
         "pass".to_owned()
@@ -175,6 +177,24 @@ impl World {
 
     async fn refused(&self, draft: &Draft) -> String {
         self.verdict(&signed(draft)).await
+    }
+}
+
+fn memory() -> Arc<MemoryOnce> {
+    Arc::new(MemoryOnce::new(1 << 16))
+}
+
+/// What a verdict says, if it is not that the request may go on.
+fn said(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Pass => None,
+        Verdict::Unknown(reason) => Some(format!("unknown/{reason}")),
+        Verdict::Refuse(refusal) | Verdict::Challenge(refusal) => {
+            let record = refusal.record().unwrap().to_string();
+            let told = if record.starts_with("authorization/") { "auth.forbidden" } else { "auth.unauthorized" };
+            assert_eq!(refusal.problem().code, told, "the client must not learn which token layer it was");
+            Some(record)
+        }
     }
 }
 
@@ -213,7 +233,7 @@ fn inbound(draft: &Draft, more: &[(&'static str, String)]) -> Inbound {
         request = request.append_header((*name, value.as_str()));
     }
     let body = Bytes::from_static(draft.body);
-    Inbound { body, ..Inbound::new(&request.to_srv_request(), "api.example:7003", NOW) }
+    Inbound { body, ..Inbound::new(&request.to_srv_request(), "api.example:7003", Access::Scope("accounts:read"), NOW) }
 }
 
 /// The draft with a signature over all of it.
@@ -296,7 +316,7 @@ async fn the_message_is_unaltered_and_fresh() {
 #[actix_web::test]
 async fn signatures_from_before_the_start_are_refused() {
     let mut world = World::new();
-    world.signature = MessageSignatureLayer::new(1 << 16, NOW);
+    world.signature = MessageSignatureLayer::new(memory(), NOW);
     let honest = world.honest().await;
     let verdict = world.verdict(&signed_at(&honest, NOW - 1)).await;
     assert_eq!(verdict, "message_signature/created_before_start");
@@ -341,4 +361,26 @@ async fn a_replayed_proof_wins_once_among_many() {
     let requests: Vec<Inbound> = (0..64).map(|_| signed(&honest)).collect();
     let verdicts = futures_util::future::join_all(requests.iter().map(|request| world.verdict(request))).await;
     assert_eq!(verdicts.iter().filter(|verdict| *verdict == "pass").count(), 1);
+}
+
+#[actix_web::test]
+async fn a_token_without_the_scope_is_refused_and_uses_nothing_up() {
+    let world = World::new();
+    let honest = world.honest().await;
+    let mut wanted = signed(&honest);
+    wanted.access = Access::Scope("transfers:write");
+    assert_eq!(world.verdict(&wanted).await, "authorization/scope_missing");
+    wanted.access = Access::Scope("accounts:read");
+    assert_eq!(world.verdict(&wanted).await, "pass");
+}
+
+#[actix_web::test]
+async fn what_is_refused_later_can_be_sent_again() {
+    let world = World::new();
+    let honest = world.honest().await;
+    // The signature holds, the proof lacks its nonce: the phone repeats the request with one.
+    let without = Draft { proof: World::proof(&world.device, &honest, None), ..copy(&honest) };
+    let request = signed(&without);
+    assert_eq!(world.verdict(&request).await, "access_token/nonce_missing");
+    assert_eq!(world.verdict(&request).await, "access_token/nonce_missing", "the signature was not used up");
 }

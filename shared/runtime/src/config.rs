@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -39,6 +40,18 @@ pub struct Common {
     /// Connections at a time per listener; more wait until one ends. One takes some 50 KiB, whoever opened it. Default: 2048.
     #[serde(default = "default_listener_connections")]
     pub connections: usize,
+}
+
+impl Common {
+    /// Where the world reaches the service: what signatures, proofs and issuers are made for.
+    ///
+    /// # Errors
+    ///
+    /// There is no public listener. None is not the empty one: every request would be refused, or a forged one pass.
+    pub fn public_origin(&self) -> anyhow::Result<&str> {
+        let public = self.public.as_ref().context("the configuration has no [public] section")?;
+        Ok(public.url.as_str())
+    }
 }
 
 /// The public listener (TLS 1.3).

@@ -95,3 +95,12 @@ fn printing_gives_the_form_of_the_file_and_no_secret() {
     assert!(printed.contains("[internal]") && !printed.contains("common"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
 }
+
+#[test]
+fn without_a_public_listener_there_is_no_origin() {
+    let mut common = read("", &[]).unwrap().common;
+    assert!(common.public_origin().is_err());
+    let public = "listen = \"127.0.0.1:0\"\nurl = \"https://api.example\"\ncertificate = \"c\"\nkey = \"k\"";
+    common.public = Some(toml::from_str(public).unwrap());
+    assert_eq!(common.public_origin().unwrap(), "https://api.example");
+}

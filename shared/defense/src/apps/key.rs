@@ -23,7 +23,11 @@ impl TryFrom<String> for ApiKeyId {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.len() == ID && is_hex(&text) { Ok(Self(text)) } else { Err("an API key's id has 10 hexadecimal digits") }
+        if text.len() == ID && is_hex(&text) {
+            Ok(Self(text))
+        } else {
+            Err("an API key's id has 10 hexadecimal digits")
+        }
     }
 }
 
@@ -114,7 +118,9 @@ mod tests {
             changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
             assert!(ApiKey::parse(std::str::from_utf8(&changed).unwrap()).is_none(), "{at}");
         }
-        for form in [&text[1..], &text[..text.len() - 1], &format!("{text}0"), &text.to_uppercase(), "", "rdk__", "\u{e9}"] {
+        for form in
+            [&text[1..], &text[..text.len() - 1], &format!("{text}0"), &text.to_uppercase(), "", "rdk__", "\u{e9}"]
+        {
             assert!(ApiKey::parse(form).is_none(), "{form}");
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use api::{AppId, Build};
 use api::attestation::{App, Platform};
+use api::{AppId, Build};
 use crypto::hash;
 use serde::{Deserialize, Deserializer};
 

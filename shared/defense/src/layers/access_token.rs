@@ -33,17 +33,15 @@ pub struct AccessTokenLayer {
 
 impl AccessTokenLayer {
     /// For tokens of `issuer` for `audience`; `origin` is this API's public URL without a path; proofs are remembered in `used`.
-    pub fn new(issuer: String, audience: &'static str, origin: &str, keys: Arc<JwksSource>, used: Arc<dyn Once>) -> Self {
+    pub fn new(
+        issuer: String,
+        audience: &'static str,
+        origin: &str,
+        keys: Arc<JwksSource>,
+        used: Arc<dyn Once>,
+    ) -> Self {
         let origin = origin.trim_end_matches('/').to_owned();
-        Self {
-            issuer,
-            audience,
-            origin,
-            keys,
-            nonces: Nonces::new(),
-            verified: VerifiedTokens::new(TOKENS),
-            used,
-        }
+        Self { issuer, audience, origin, keys, nonces: Nonces::new(), verified: VerifiedTokens::new(TOKENS), used }
     }
 
     async fn check(&self, request: &Inbound, facts: &Facts) -> Result<Facts, Verdict> {
