@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::ops::Deref;
 
-use runtime::CookieError;
+use runtime::{CookieError, Record, Who};
 use storage::StorageError;
 
 pub use crate::refusals::{ErrorCode, PageRefusal, Row, Why};
@@ -19,10 +19,10 @@ pub struct Invariant(pub &'static str);
 #[error("{}: {}", row.code.as_str(), row.description)]
 pub struct Refusal {
     row: Row,
-    /// For the audit log: under which the operator finds the verdict on the instance.
-    pub support_id: Option<String>,
-    /// For the audit log: what a refused client attestation names as its support id, whoever made it.
-    pub claimed_support_id: Option<String>,
+    /// Under which the operator finds the verdict on the instance.
+    support_id: Option<String>,
+    /// What a refused client attestation names as its support id, whoever made it.
+    claimed_support_id: Option<String>,
 }
 
 impl Deref for Refusal {
@@ -70,6 +70,17 @@ impl Refusal {
     pub fn claiming(mut self, support_id: Option<String>) -> Self {
         self.claimed_support_id = support_id;
         self
+    }
+
+    /// For the operator. What an honest client can answer with its next request is a challenge, and claims nothing.
+    pub(crate) fn record(&self) -> Record {
+        let record = Record::new(self.layer, self.reason);
+        let who = Who { support_id: self.support_id.clone(), ..Who::default() };
+        if matches!(self.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
+            record.challenge().about(who)
+        } else {
+            record.about(Who { claimed_support_id: self.claimed_support_id.clone(), ..who })
+        }
     }
 }
 
