@@ -3,7 +3,7 @@
 //!
 //! What must hold:
 //! - every layer is one module of the same shape: a struct with its settings that implements [`Layer`], decides
-//!   [`Decision::Pass`], `Refuse` or `Challenge`, and is counted and audited by the [`Pipeline`], never by itself;
+//!   [`Decision::Pass`], `Refuse` or `Challenge`, and is counted and audited where the [`Pipeline`] answers, never by itself;
 //! - the layers run in the order of the pipeline, and the first refusal ends the request;
 //! - the client cannot tell which token layer refused it: all of them answer the same 401;
 //! - layers share no secret and no replay memory (docs/ARCHITECTURE.md, "Layers must not fall together");
@@ -25,7 +25,7 @@ mod tests;
 
 pub use access_token::AccessTokenLayer;
 pub use attestation::AttestationLayer;
-pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed, principal};
+pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Decision, Facts, Layer, Needs, unauthorized};

@@ -74,6 +74,7 @@ impl Pipeline {
     async fn judge(&self, needs: Needs, inbound: &Inbound, facts: &mut Facts) -> Result<(), Refusal> {
         for layer in self.layers.iter().filter(|layer| layer.needs() == needs) {
             match layer.decide(inbound, facts).await {
+                // Decision: what a layer lets pass is counted as well.
                 Decision::Pass => metrics::decision(layer.name(), "pass"),
                 Decision::Refuse(refusal) => return Err(refusal.about(who(facts))),
                 Decision::Challenge(refusal) => return Err(refusal.challenge().about(who(facts))),
