@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::Deref;
 
 use api::SupportId;
-use runtime::CookieError;
+use runtime::{CookieError, Record, Who};
 use storage::StorageError;
 
 pub use crate::refusals::{ErrorCode, PageRefusal, Row, Why};
@@ -20,11 +20,11 @@ pub struct Invariant(pub &'static str);
 #[error("{}: {}", row.code.as_str(), row.description)]
 pub struct Refusal {
     row: Row,
-    /// For the audit log: under which the operator finds the verdict on the instance.
-    pub support_id: Option<SupportId>,
-    /// For the audit log: what a refused client attestation names as its support id, whoever made it.
+    /// Under which the operator finds the verdict on the instance.
+    support_id: Option<SupportId>,
+    /// What a refused client attestation names as its support id, whoever made it.
     // Text: whoever made the token wrote it.
-    pub claimed_support_id: Option<String>,
+    claimed_support_id: Option<String>,
 }
 
 impl Deref for Refusal {
@@ -72,6 +72,17 @@ impl Refusal {
     pub fn claiming(mut self, text: Option<String>) -> Self {
         self.claimed_support_id = text;
         self
+    }
+
+    /// For the operator. What an honest client can answer with its next request is a challenge, and claims nothing.
+    pub(crate) fn record(&self) -> Record {
+        let record = Record::new(self.layer, self.reason);
+        let who = Who { support_id: self.support_id.as_ref().map(ToString::to_string), ..Who::default() };
+        if matches!(self.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
+            record.challenge().about(who)
+        } else {
+            record.about(Who { claimed_support_id: self.claimed_support_id.clone(), ..who })
+        }
     }
 }
 

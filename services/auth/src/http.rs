@@ -1,7 +1,6 @@
 //! Between actix and the slices: what a request says, and how an outcome is sent.
 //!
-//! Protocol endpoints answer JSON in OAuth's form (RFC 6749 §5.2), pages answer HTML; a refusal is written to the audit
-//! log here, once.
+//! Protocol endpoints answer JSON in OAuth's form (RFC 6749 §5.2), pages answer HTML; a refusal's record is written here, once.
 
 use std::future::Future;
 
@@ -10,7 +9,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
 use runtime::extract::{BodyError, read_body};
-use runtime::{Record, Single, Who};
+use runtime::{Record, Single};
 use serde::Serialize;
 use serde_json::json;
 
@@ -52,13 +51,7 @@ impl From<FormError> for Unreadable {
 
 impl From<BodyError> for Unreadable {
     fn from(error: BodyError) -> Self {
-        let why = match error {
-            BodyError::TooLarge(_) => Why::BodyTooLarge,
-            BodyError::Late => Why::BodyLate,
-            BodyError::BrokenOff => Why::BodyBrokenOff,
-            BodyError::NoRoom => Why::BodyNoRoom,
-        };
-        Self(why, why.row().description)
+        Self(Why::Body(error), Why::Body(error).row().description)
     }
 }
 
@@ -72,10 +65,7 @@ impl From<Unreadable> for PageRefusal {
     fn from(Unreadable(why, _): Unreadable) -> Self {
         match why {
             Why::NotText => Self::NotText,
-            Why::BodyTooLarge => Self::BodyTooLarge,
-            Why::BodyLate => Self::BodyLate,
-            Why::BodyBrokenOff => Self::BodyBrokenOff,
-            Why::BodyNoRoom => Self::BodyNoRoom,
+            Why::Body(error) => Self::Body(error),
             _ => Self::Form,
         }
     }
@@ -122,10 +112,7 @@ pub(crate) async fn protocol<T: Serialize>(
 ) -> HttpResponse {
     match work.await {
         Ok(body) => builder(provider, status).json(body),
-        Err(refusal) => {
-            audit_refusal(&refusal);
-            refused(provider, &refusal, refusal.status)
-        }
+        Err(refusal) => refused(provider, &refusal, refusal.status),
     }
 }
 
@@ -144,8 +131,9 @@ fn status_of(code: u16) -> StatusCode {
     })
 }
 
-/// A refusal in OAuth's form.
+/// A refusal in OAuth's form; this writes its record.
 pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> HttpResponse {
+    refusal.record().write();
     let mut builder = builder(provider, status);
     if refusal.code == ErrorCode::TemporarilyUnavailable {
         builder.insert_header((header::RETRY_AFTER, "1"));
@@ -153,18 +141,7 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
     builder.json(json!({ "error": refusal.code.as_str(), "error_description": refusal.description }))
 }
 
-/// One line for one refusal; what an honest client can answer with its next request is a challenge.
-pub(crate) fn audit_refusal(refusal: &Refusal) {
-    let record = Record::new(refusal.layer, refusal.reason);
-    let who = Who { support_id: refusal.support_id.as_ref().map(ToString::to_string), ..Who::default() };
-    if matches!(refusal.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
-        record.challenge().about(who).write();
-    } else {
-        record.about(Who { claimed_support_id: refusal.claimed_support_id.clone(), ..who }).write();
-    }
-}
-
-/// Sends the outcome of a page.
+/// Sends the outcome of a page; a refusal is recorded.
 pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
     let refusal = match work.await {
         Ok(response) => return response,

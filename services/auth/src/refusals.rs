@@ -9,6 +9,7 @@ use ErrorCode::{
     InvalidScope, InvalidTarget, InvalidToken, RequestNotSupported, ServerError, TemporarilyUnavailable,
     UnsupportedGrantType, UnsupportedResponseType, UseDpopNonce, UseFreshAttestation,
 };
+use runtime::extract::BodyError;
 
 /// The codes, their text on the wire, and where each is defined.
 macro_rules! codes {
@@ -60,21 +61,26 @@ pub struct Row<Code = ErrorCode> {
     pub description: &'static str,
 }
 
-/// One enum and its rows: a variant without a row does not compile.
+/// One enum and its rows: a variant without a row does not compile. `Body` stands for the rows of [`BodyError`], which `$body` makes.
 macro_rules! table {
-    ($(#[$doc:meta])* $name:ident<$code:ty>
+    ($(#[$doc:meta])* $name:ident<$code:ty> Body($body:expr)
      $($variant:ident($status:literal, $says:expr, $layer:literal, $reason:literal, $description:expr);)*) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $(#[doc = concat!("`", $layer, "/", $reason, "`")] $variant),* }
+        pub enum $name {
+            /// The body was not read.
+            Body(BodyError),
+            $(#[doc = concat!("`", $layer, "/", $reason, "`")] $variant),*
+        }
 
         impl $name {
             /// Every row's variant, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// What it says.
-            pub const fn row(self) -> Row<$code> {
+            pub fn row(self) -> Row<$code> {
                 let (status, code, layer, reason, description) = match self {
+                    Self::Body(error) => return ($body)(error),
                     $(Self::$variant => ($status, $says, $layer, $reason, $description),)*
                 };
                 Row { status, code, layer, reason, description }
@@ -90,18 +96,34 @@ const NONCE: &str = "make a proof with the nonce of the DPoP-Nonce header";
 const GRANT: &str = "the grant is unknown, expired, used or bound to another client or key";
 const TOKEN: &str = "the access token is missing, expired or not valid here";
 const LATER: &str = "try again in a moment";
+/// Of a body that is too large, late, broken off or has no room.
+const FORM_UNREAD: [&str; 4] =
+    ["the form is too large", "the form did not arrive in time", "the form broke off", LATER];
+
+/// The row of a body that was not read: its status and its reason are those of every service. That there is no room is nobody's fault but ours.
+fn body<Code>(
+    error: BodyError,
+    [wrong, ours]: [Code; 2],
+    [large, late, broken_off, no_room]: [&'static str; 4],
+) -> Row<Code> {
+    let (status, reason) = error.row();
+    let (code, layer, description) = match error {
+        BodyError::TooLarge(_) => (wrong, "request", large),
+        BodyError::Late => (wrong, "request", late),
+        BodyError::BrokenOff => (wrong, "request", broken_off),
+        BodyError::NoRoom => (ours, "availability", no_room),
+    };
+    Row { status: status.as_u16(), code, layer, reason, description }
+}
 
 table! {
     /// Why a client is refused. Where a check of the `identity` crate refuses, its word stands in the place of the reason
     /// ([`Why::because`](crate::error)); where several parameters can be meant, the description names one.
-    Why<ErrorCode>
+    Why<ErrorCode> Body(|error| body(error, [InvalidRequest, TemporarilyUnavailable], FORM_UNREAD))
 
     // The request by itself.
     FormUnreadable(400, InvalidRequest, "request", "form_unreadable", "the form is too large");
     NotText(400, InvalidRequest, "request", "parameter_not_text", "a parameter is not text");
-    BodyTooLarge(413, InvalidRequest, "request", "body_too_large", "the form is too large");
-    BodyLate(408, InvalidRequest, "request", "body_late", "the form did not arrive in time");
-    BodyBrokenOff(400, InvalidRequest, "request", "body_broken_off", "the form broke off");
     ParameterMissing(400, InvalidRequest, "request", "parameter_missing", "a parameter is missing");
     ParameterTooLong(400, InvalidRequest, "request", "parameter_too_long", "a parameter is too long");
     TwoClientAuthentications(400, InvalidRequest, "request", "two_client_authentications", "authenticate the client in one way");
@@ -184,7 +206,6 @@ table! {
     AudienceKeysUnavailable(503, TemporarilyUnavailable, "availability", "audience_keys_unavailable", LATER);
     DatabaseUnavailable(503, TemporarilyUnavailable, "availability", "database_unavailable", LATER);
     ProfileUnavailable(503, TemporarilyUnavailable, "availability", "profile_unavailable", LATER);
-    BodyNoRoom(503, TemporarilyUnavailable, "availability", "body_no_room", LATER);
     ReplayMemoryFull(503, TemporarilyUnavailable, "availability", "replay_memory_full", LATER);
     Internal(500, ServerError, "internal", "internal_error", "something went wrong on our side");
 }
@@ -193,10 +214,16 @@ const COOKIES: &str =
     "Your browser sends cookies that cannot be ours. Delete the cookies of this site and start again.";
 const FORM: &str = "This form did not come from our page as it should. Go back to the app and start again.";
 const BUSY: &str = "We are busy just now. Please try again in a moment.";
+const PAGE_UNREAD: [&str; 4] = [
+    FORM,
+    "The form did not arrive in time. Please try again.",
+    "The form did not arrive whole. Please try again.",
+    BUSY,
+];
 
 table! {
     /// Why a person sees a page with a refusal.
-    PageRefusal<()>
+    PageRefusal<()> Body(|error| body(error, [(); 2], PAGE_UNREAD))
 
     // No such pushed request, or its time is over, or it has been answered, or it is another client's.
     Request(400, (), "request_uri", "request_uri_unusable",
@@ -215,10 +242,6 @@ table! {
     Form(400, (), "request", "form_malformed", FORM);
     NotText(400, (), "request", "parameter_not_text",
         "Something in this form or address is not text. Go back to the app and start again.");
-    BodyTooLarge(413, (), "request", "body_too_large", FORM);
-    BodyLate(408, (), "request", "body_late", "The form did not arrive in time. Please try again.");
-    BodyBrokenOff(400, (), "request", "body_broken_off", "The form did not arrive whole. Please try again.");
-    BodyNoRoom(503, (), "availability", "body_no_room", BUSY);
     // In all browsers together.
     Attempts(429, (), "throttle", "attempts_exhausted", "There were too many tries. Go back to the app and start again.");
     // Too many passwords at once.
@@ -253,27 +276,29 @@ mod tests {
     /// Not registered yet.
     const DRAFT: &[&str] = &["invalid_client_attestation", "use_fresh_attestation"];
 
+    const BODY: [BodyError; 4] = [BodyError::TooLarge(1), BodyError::Late, BodyError::BrokenOff, BodyError::NoRoom];
+
     fn rows() -> impl Iterator<Item = Row> {
-        Why::ALL.iter().map(|why| why.row())
+        Why::ALL.iter().copied().chain(BODY.map(Why::Body)).map(Why::row)
     }
 
     fn pages() -> impl Iterator<Item = Row<()>> {
-        PageRefusal::ALL.iter().map(|refusal| refusal.row())
+        PageRefusal::ALL.iter().copied().chain(BODY.map(PageRefusal::Body)).map(PageRefusal::row)
     }
 
     #[test]
     fn layer_and_reason_name_one_refusal() {
         let names: BTreeSet<_> = rows().map(|row| (row.layer, row.reason)).collect();
-        assert_eq!(names.len(), Why::ALL.len());
+        assert_eq!(names.len(), rows().count());
         let names: BTreeSet<_> = pages().map(|row| (row.layer, row.reason)).collect();
-        assert_eq!(names.len(), PageRefusal::ALL.len());
+        assert_eq!(names.len(), pages().count());
     }
 
     #[test]
     fn what_clients_and_people_are_refused_for_alike_has_one_name_and_one_status() {
         let status = |reason| rows().find(|row| row.reason == reason).map(|row| (row.layer, row.status));
         let reasons = ["parameter_not_text", "database_unavailable", "internal_error"];
-        for reason in reasons.into_iter().chain(BODY) {
+        for reason in reasons.into_iter().chain(BODY.map(|error| error.row().1)) {
             let page = pages().find(|row| row.reason == reason).map(|row| (row.layer, row.status));
             assert!(page.is_some() && page == status(reason), "{reason}");
         }
@@ -286,12 +311,10 @@ mod tests {
         assert_eq!(used, known);
     }
 
-    const BODY: [&str; 4] = ["body_too_large", "body_late", "body_broken_off", "body_no_room"];
-
     /// But for a body that was not read: that has a status of its own, as at every other service.
     #[test]
     fn a_code_has_one_status() {
-        for row in rows().filter(|row| !BODY.contains(&row.reason)) {
+        for row in Why::ALL.iter().map(|why| why.row()) {
             let expected = match row.code {
                 InvalidClient | InvalidClientAttestation | UseFreshAttestation | InvalidToken => 401,
                 InsufficientScope => 403,

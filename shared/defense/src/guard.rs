@@ -51,7 +51,7 @@ guarded!(A B C D);
 guarded!(A B C D E);
 
 /// Who calls, once all layers have passed. Only the engine puts a principal there.
-pub fn principal(request: &HttpRequest) -> Option<Rc<Principal>> {
+fn principal(request: &HttpRequest) -> Option<Rc<Principal>> {
     request.extensions().get::<Rc<Principal>>().cloned()
 }
 

@@ -32,7 +32,7 @@ mod trail;
 pub use apps::{ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, Standing};
 pub use engine::{Defense, LayerMissing};
 pub use facts::{Facts, SingleUse};
-pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed, principal};
+pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, unauthorized};

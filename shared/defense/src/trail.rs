@@ -62,6 +62,7 @@ impl Trail {
     pub(crate) fn close(&self) {
         for decision in &self.0 {
             if let Said::Pass | Said::Unknown = decision.said {
+                // Decision: what a layer lets pass is counted as well.
                 metrics::decision(decision.layer.name(), <&str>::from(decision.said));
             }
         }

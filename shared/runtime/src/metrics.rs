@@ -20,7 +20,7 @@ pub fn meter() -> Meter {
     global::meter("redoubt")
 }
 
-/// `defense.decisions{layer,outcome}`: one decision of one layer.
+/// `defense.decisions{layer,outcome}`: one decision of one layer. A refusal is counted by its [record](crate::Record).
 pub fn decision(layer: &'static str, outcome: &'static str) {
     DECISIONS.add(1, &[KeyValue::new("layer", layer), KeyValue::new("outcome", outcome)]);
 }

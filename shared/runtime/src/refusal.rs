@@ -1,8 +1,8 @@
 //! How the system says no. A [`Refusal`] is what the caller is told, a [`Problem`], and what the operator is told: its [`Record`].
 //!
 //! The record is written where the refusal becomes an answer, and a problem has no other way to become one: so nobody who refuses, be it a layer,
-//! an extractor or a handler, can forget it; and it is written once, however often the answer is made. Where no problem is told, because the answer has a
-//! form of its own (OAuth, a page) or nobody waits for one (a connection, a third party), the record is written by itself.
+//! an extractor or a handler, can forget it; and it is written once, however often the answer is made. Where no problem is told, because the
+//! answer has a form of its own (OAuth, a page) or nobody waits for one (a connection, a third party), the record is written by itself.
 //!
 //! Nothing else in the workspace writes the metric or the audit line of a refusal; `cargo xtask check` looks.
 
@@ -48,17 +48,11 @@ impl Who {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Refused,
-    Challenged,
-}
-
 /// What the operator is told of a refusal: one decision of its layer in the metrics, and one line in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a record that is not written is lost"]
 pub struct Record {
-    outcome: Outcome,
+    challenge: bool,
     layer: &'static str,
     reason: &'static str,
     who: Who,
@@ -67,12 +61,12 @@ pub struct Record {
 impl Record {
     /// `layer` says no. The reason is a stable word, such as `digest_mismatch`.
     pub fn new(layer: &'static str, reason: &'static str) -> Self {
-        Self { outcome: Outcome::Refused, layer, reason, who: Who::default() }
+        Self { challenge: false, layer, reason, who: Who::default() }
     }
 
     /// It says not yet: an honest client can answer this with its next request (a fresh nonce, a step-up).
     pub fn challenge(self) -> Self {
-        Self { outcome: Outcome::Challenged, ..self }
+        Self { challenge: true, ..self }
     }
 
     /// Says whom it is about.
@@ -92,19 +86,12 @@ impl Record {
     }
 
     pub(crate) fn count(&self) {
-        let word = match self.outcome {
-            Outcome::Refused => "refuse",
-            Outcome::Challenged => "challenge",
-        };
-        metrics::decision(self.layer, word);
+        metrics::decision(self.layer, if self.challenge { "challenge" } else { "refuse" });
     }
 
     /// The line, for itself and for so many `suppressed` ones.
     pub(crate) fn line(&self, suppressed: Option<u64>) {
-        let event = match self.outcome {
-            Outcome::Refused => "refused",
-            Outcome::Challenged => "challenged",
-        };
+        let event = if self.challenge { "challenged" } else { "refused" };
         crate::audit!(
             event,
             layer = self.layer,
@@ -176,6 +163,13 @@ impl Refusal {
         self
     }
 
+    /// Writes its record, if that has not been done. An answer does so by itself; whoever lets it wait does so before.
+    pub fn write(&self) {
+        if let Some(record) = self.record().filter(|_| !self.0.written.replace(true)) {
+            record.write();
+        }
+    }
+
     /// What the caller is told.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
@@ -199,9 +193,7 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Some(record) = self.record().filter(|_| !self.0.written.replace(true)) {
-            record.write();
-        }
+        self.write();
         self.0.problem.response()
     }
 }

@@ -11,6 +11,7 @@ mod ids;
 mod manifests;
 mod partners;
 mod placement;
+mod refusals;
 mod sources;
 
 use std::process::{Command, Stdio};
@@ -44,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
+        ("no refusal by hand", Box::new(|| Ok(refusals::by_hand(&files)))),
         ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
         (

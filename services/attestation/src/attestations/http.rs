@@ -4,32 +4,39 @@ use actix_web::{HttpResponse, web};
 use api::attestation::{Assert, Attest, Attested};
 use defense::Public;
 use identity::attested_answer;
-use runtime::ApiJson;
+use runtime::{ApiJson, Refusal, Refuse as _, Who};
 
 use crate::error::Error;
 use crate::state::State;
 
-pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Attest>) -> Result<HttpResponse, Error> {
+pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Attest>) -> Result<HttpResponse, Refusal> {
     let answer = async {
-        let attested = super::attest(&state, &body.0).await?;
+        let attested = super::attest(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
     state.time_class.hold(answer).await
 }
 
-pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Error> {
+pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Refusal> {
     let answer = async {
-        let attested = super::assert(&state, &body.0).await?;
+        let attested = super::assert(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
     state.time_class.hold(answer).await
+}
+
+/// Written before the time slot ends: whoever hangs up meanwhile is in the audit log nevertheless.
+fn refused(error: Error) -> Refusal {
+    let refusal = error.refusal(&Who::default());
+    refusal.write();
+    refusal
 }
 
 /// The answer with the server's signature, whatever is in it.
-fn signed(state: &State, proof: &str, attested: &Attested) -> Result<HttpResponse, Error> {
-    let body = serde_json::to_vec(attested).map_err(|_| Error::Internal("the answer cannot be written"))?;
-    let signature = attested_answer::sign(&state.answer_key, proof, &body);
-    let signature = signature.map_err(|_| Error::Internal("the answer cannot be signed"))?;
+fn signed(state: &State, proof: &str, attested: &Attested) -> Result<HttpResponse, Refusal> {
+    let body = serde_json::to_vec(attested).map_err(|error| Refusal::internal(&error))?;
+    let signature =
+        attested_answer::sign(&state.answer_key, proof, &body).map_err(|error| Refusal::internal(&error))?;
     Ok(HttpResponse::Created()
         .insert_header((api::header::ATTESTED_SIGNATURE, signature))
         .content_type("application/json")

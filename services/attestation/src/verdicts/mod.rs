@@ -40,6 +40,7 @@ impl Verdict {
     /// One line in the audit log, and one count. By the device key's thumbprint all verdicts on one instance are found.
     pub(crate) fn audit(&self, support_id: &SupportId, jkt: &Thumbprint, platform: Platform) {
         let outcome = if self.is_genuine() { "genuine" } else { "decoy" };
+        // Decision: whoever is given a decoy is not refused.
         runtime::metrics::decision("evidence", outcome);
         for note in codes(&self.notes) {
             NOTES.add(1, &[KeyValue::new("reason", note)]);

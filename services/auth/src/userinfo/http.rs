@@ -6,7 +6,7 @@ use defense::Public;
 
 use super::{ResourceRequest, userinfo};
 use crate::error::{ErrorCode, Refusal};
-use crate::http::{audit_refusal, builder, field, refused};
+use crate::http::{builder, field, refused};
 use crate::paths;
 use crate::provider::Provider;
 
@@ -28,7 +28,6 @@ pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request
 
 /// RFC 9449 §7.1: at a resource every proof problem is a 401, and says how to do better.
 fn challenge(provider: &Provider, refusal: &Refusal) -> HttpResponse {
-    audit_refusal(refusal);
     let status = match refusal.code {
         ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => 401,
         _ => refusal.status,

@@ -93,6 +93,14 @@ impl Ledger {
     }
 }
 
+/// The audit lines of a request: layer, reason, peer.
+pub(crate) fn audited(request_id: &str) -> Vec<Value> {
+    let log = String::from_utf8(logged().lock().unwrap().clone()).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = lines.filter(|line| line["target"] == "audit" && line["request_id"] == request_id);
+    ours.map(|line| json!([line["layer"], line["reason"], line["peer"]])).collect()
+}
+
 /// The scene.
 pub(crate) struct Bench {
     pub(crate) broker: Running,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::server;
 
-use crate::bench::{Bench, HOSTILE_SECRET};
+use crate::bench::{Bench, HOSTILE_SECRET, audited};
 use crate::hostile::ECHOES;
 
 const PAYOUT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -93,6 +93,10 @@ async fn nobody_without_a_certificate_of_the_house_gets_in() {
     assert_eq!(bench.public.post(public).json(&json!({ "params": {} })).send().await.unwrap().status(), 404);
 }
 
+fn refused(problem: &Value) -> Vec<Value> {
+    audited(problem["request_id"].as_str().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_parameter_is_named_and_nothing_is_sent() {
     let bench = Bench::start().await;
@@ -110,12 +114,15 @@ async fn a_bad_parameter_is_named_and_nothing_is_sent() {
         let (status, problem) = bench.call_with_key("sandbox-bank/create_payout", params, "k").await;
         assert_eq!((status, problem["code"].as_str()), (400, Some("broker.parameters_invalid")), "{name}");
         assert_eq!(problem["field"], field);
+        assert_eq!(refused(&problem), [json!(["egress", "parameters_invalid", "ledger"])]);
     }
     let (status, problem) = bench.call("sandbox-bank/create_payout", order()).await;
     assert_eq!((status, problem["code"].as_str()), (400, Some("idempotency.key_missing")));
+    assert_eq!(refused(&problem), [json!(["egress", "key_missing", "ledger"])]);
     for key in ["", "a b", "a\r\nx: y", &"x".repeat(129)] {
         let (status, problem) = bench.call_with_key("sandbox-bank/create_payout", order(), key).await;
         assert_eq!((status, problem["code"].as_str()), (400, Some("idempotency.key_invalid")), "{key:?}");
+        assert_eq!(refused(&problem), [json!(["egress", "key_invalid", "ledger"])]);
     }
     assert_eq!(bench.partner.calls().payouts, 0);
 }

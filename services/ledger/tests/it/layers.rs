@@ -50,6 +50,7 @@ async fn a_scope_opens_its_own_door_only() {
 
 #[tokio::test]
 async fn a_changed_body_or_a_missing_key_moves_nothing() {
+    let log = crate::world::logged();
     let world = World::start().await;
     let alice = world.phone("alice").await;
     let (from, to) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&alice, "EUR").await);
@@ -61,9 +62,10 @@ async fn a_changed_body_or_a_missing_key_moves_nothing() {
     let mut stripped = alice.request(Method::POST, &url, Some(&transfer(&from, &to, "1.00"))).build().unwrap();
     stripped.headers_mut().remove("idempotency-key");
     assert_eq!(world.public.execute(stripped).await.unwrap().status(), 401);
-    let long = "k".repeat(256);
-    let reply = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, "1.00"), &long).await;
+    let overlong = "k".repeat(256);
+    let reply = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, "1.00"), &overlong).await;
     assert_eq!((reply.status, reply.code()), (400, "idempotency.key_invalid"));
+    assert_eq!(audited(log, &reply), [json!(["idempotency", "key_invalid", "sub-alice"])]);
     assert_eq!(world.balance(&alice, &from).await, "10.00");
 }
 

@@ -7,5 +7,6 @@ mod pki;
 mod probe;
 mod problems;
 mod receiver;
+mod refusals;
 mod telemetry;
 mod transport;
