@@ -15,3 +15,28 @@ pub fn start() -> Option<Server> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_ends_with_its_test_even_when_that_panics() {
+        let Some(server) = start() else { return };
+        let address = server.url().rsplit_once('@').map(|(_, address)| address.to_owned()).unwrap();
+        assert!(std::net::TcpStream::connect(&address).is_ok());
+        let died = std::thread::spawn(move || {
+            let _server = server;
+            unreachable!("the test fails");
+        });
+        assert!(died.join().is_err() && std::net::TcpStream::connect(&address).is_err());
+    }
+
+    #[test]
+    fn what_is_started_again_has_the_same_address() {
+        let Some(mut server) = start() else { return };
+        let url = server.url();
+        server.restart().unwrap();
+        assert_eq!(server.url(), url);
+    }
+}

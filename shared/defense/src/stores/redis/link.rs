@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 /// How long a call may take.
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -76,6 +79,12 @@ impl Broken {
     }
 }
 
+/// Where it is, and how to be sure that it is the one.
+pub(super) struct Server {
+    pub(super) at: ConnectionInfo,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+}
+
 /// A connection, or why there is none.
 type State = Result<Live, Broken>;
 
@@ -111,7 +120,7 @@ impl Drop for Link {
 
 impl Link {
     /// Begins to connect, on the runtime that this is called from.
-    pub(super) fn open(server: ConnectionInfo) -> Self {
+    pub(super) fn open(server: Server) -> Self {
         let state = Arc::new(watch::Sender::new(Err(Broken::NotYet)));
         let keeper = tokio::spawn(keep(server, Arc::clone(&state)));
         Self { deadline: DEADLINE, state, keeper }
@@ -159,7 +168,7 @@ impl Link {
 }
 
 /// Connects, waits until the connection is given up, and begins again.
-async fn keep(server: ConnectionInfo, state: Arc<watch::Sender<State>>) {
+async fn keep(server: Server, state: Arc<watch::Sender<State>>) {
     let mut told = false;
     loop {
         match timeout(CONNECT, Live::connect(&server)).await.unwrap_or(Err(Broken::Late)) {
@@ -184,12 +193,25 @@ async fn keep(server: ConnectionInfo, state: Arc<watch::Sender<State>>) {
 }
 
 impl Live {
-    async fn connect(server: &ConnectionInfo) -> Result<Self, Broken> {
-        let ConnectionAddr::Tcp(host, port) = server.addr() else {
+    async fn connect(server: &Server) -> Result<Self, Broken> {
+        let ConnectionAddr::Tcp(host, port) = server.at.addr() else {
             return Err(RedisError::from((ErrorKind::InvalidClientConfig, "not a TCP address")).into());
         };
         let stream = TcpStream::connect((host.as_str(), *port)).await?;
         stream.set_nodelay(true)?;
+        match &server.tls {
+            Some(config) => {
+                let name = ServerName::try_from(host.clone()).map_err(std::io::Error::other)?;
+                Self::over(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?, &server.at).await
+            }
+            None => Self::over(stream, &server.at).await,
+        }
+    }
+
+    async fn over<S>(stream: S, server: &ConnectionInfo) -> Result<Self, Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let settings = server.redis_settings().clone().set_skip_set_lib_name();
         // Deadlines are ours: they count from the request, not from the write.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);

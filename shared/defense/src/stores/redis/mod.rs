@@ -15,13 +15,14 @@
 
 mod link;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::{SecretBytes, SecretString};
 use futures_util::future::BoxFuture;
 use redis::{IntoConnectionInfo as _, RedisError, Value};
 
-use self::link::{Link, Script};
+use self::link::{Link, Script, Server};
 use super::{Claim, Claimed, Counters, Once};
 use crate::names::{Name, Names};
 use crate::rate::{Allowance, Demand, Moment, Reading};
@@ -32,16 +33,32 @@ const SKEW: Duration = Duration::from_secs(10);
 /// One owner may take one of so many parts of a class, as in memory.
 const PARTS: usize = 16;
 
+/// Bytes of a key that nobody can try.
+const NAME_KEY: usize = 32;
+
 /// Which Redis, and how it is used.
 pub struct Settings {
     /// `redis://user:password@host:port/database`.
     pub url: SecretString,
+    /// How it proves that it is the one, and we prove who we are. Without, whoever is on the way reads the password.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// The service: each has keys of its own.
     pub service: &'static str,
-    /// 32 random bytes that the service's processes have in common: what they call a key nobody else can work out.
+    /// 32 random bytes or more that the service's processes have in common: what they call a key nobody else can work out.
     pub name_key: SecretBytes,
     /// Room for so many keys in each class, of [`OnceClass`](super::OnceClass) and of [`LimitClass`](crate::rate::LimitClass).
     pub capacity: usize,
+}
+
+/// What is wrong with [`Settings`].
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The URL.
+    #[error("the URL of the shared store: {0}")]
+    Url(#[from] RedisError),
+    /// The key of the names.
+    #[error("the shared store's key of names has {0} bytes, and must have {NAME_KEY} or more")]
+    NameKey(usize),
 }
 
 /// Both stores, on one connection.
@@ -57,11 +74,18 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Begins to connect, on the tokio runtime that this is called from, and goes on for as long as the store lives: until there is a connection
-    /// everything is unknown. An error says what is wrong with the URL.
-    pub fn open(settings: &Settings) -> Result<Self, RedisError> {
+    /// everything is unknown.
+    pub fn open(settings: &Settings) -> Result<Self, SettingsError> {
+        let name_key = settings.name_key.expose();
+        if name_key.len() < NAME_KEY {
+            return Err(SettingsError::NameKey(name_key.len()));
+        }
         Ok(Self {
-            link: Link::open(settings.url.expose().as_str().into_connection_info()?),
-            names: Names::under(SecretBytes::new(settings.name_key.expose().clone())),
+            link: Link::open(Server {
+                at: settings.url.expose().as_str().into_connection_info()?,
+                tls: settings.tls.clone(),
+            }),
+            names: Names::under(SecretBytes::new(name_key.clone())),
             service: settings.service,
             capacity: settings.capacity,
             #[cfg(test)]
@@ -196,5 +220,6 @@ impl Counters for RedisStore {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+mod agreement_tests;
+#[cfg(test)]
 mod tests;

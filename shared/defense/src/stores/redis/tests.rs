@@ -1,18 +1,23 @@
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
-use proptest::prelude::*;
-use testkit::redis::Server;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use testkit::pki::{Identity, Pki};
+use testkit::redis::Server as Redis;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use super::super::{MemoryCounters, MemoryOnce, OnceClass};
+use super::super::OnceClass;
 use super::*;
 use crate::rate::{Limit, LimitClass, Quota};
 
-const NOW: i64 = 1_800_000_000;
+pub(super) const NOW: i64 = 1_800_000_000;
 const HOUR: Duration = Duration::from_hours(1);
 const HOST: Limit = Limit::new("host", LimitClass::AddressHost, Quota::new(30, HOUR));
 const USER: Limit = Limit::new("user", LimitClass::User, Quota::new(10, HOUR));
@@ -20,19 +25,19 @@ const LOGIN: Limit = Limit::new("login", LimitClass::Identifier, Quota::new(5, H
 const ALL: Limit = Limit::new("all", LimitClass::Global, Quota::new(100, HOUR));
 const NEVER: Moment = Moment::unix_millis(0);
 
-fn unconnected(server: &Server, capacity: usize) -> RedisStore {
+fn unconnected(server: &Redis, capacity: usize) -> RedisStore {
     let (url, name_key) = (server.url().into(), SecretBytes::new(vec![7; 32]));
-    RedisStore::open(&Settings { url, service: "ledger", name_key, capacity }).unwrap()
+    RedisStore::open(&Settings { url, tls: None, service: "ledger", name_key, capacity }).unwrap()
 }
 
-async fn store(server: &Server, capacity: usize) -> RedisStore {
+pub(super) async fn store(server: &Redis, capacity: usize) -> RedisStore {
     let mut store = unconnected(server, capacity);
     store.link.deadline = Duration::from_secs(10);
     timeout(Duration::from_secs(10), store.connected()).await.unwrap();
     store
 }
 
-async fn raw(server: &Server) -> redis::aio::MultiplexedConnection {
+pub(super) async fn raw(server: &Redis) -> redis::aio::MultiplexedConnection {
     redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
@@ -256,7 +261,8 @@ async fn a_wrong_password_is_told_without_the_password() {
         .map(|(s, rest)| (s.to_owned(), rest.split_once('@').unwrap().1.to_owned()))
         .unwrap();
     let url = format!("{scheme}//:not-the-password@{place}").into();
-    let settings = Settings { url, service: "ledger", name_key: SecretBytes::new(vec![7; 32]), capacity: 10 };
+    let settings =
+        Settings { url, tls: None, service: "ledger", name_key: SecretBytes::new(vec![7; 32]), capacity: 10 };
     let store = RedisStore::open(&settings).unwrap();
     let told = async {
         while store.ready().unwrap_err().contains("not connected yet") {
@@ -266,81 +272,57 @@ async fn a_wrong_password_is_told_without_the_password() {
     timeout(Duration::from_secs(10), told).await.unwrap();
     let told = store.ready().unwrap_err();
     assert!(told.to_lowercase().contains("password") && !told.contains("not-the-password"), "{told}");
-    assert!(RedisStore::open(&Settings { url: "http://x".to_owned().into(), ..settings }).is_err());
+    let opened = RedisStore::open(&Settings { url: "http://x".to_owned().into(), ..settings });
+    assert!(matches!(opened, Err(SettingsError::Url(_))));
+    let (url, name_key) = (server.url().into(), SecretBytes::new(vec![7; 31]));
+    let opened = RedisStore::open(&Settings { url, tls: None, service: "ledger", name_key, capacity: 10 });
+    assert!(matches!(opened, Err(SettingsError::NameKey(31))));
 }
 
-/// What is done to both stores, one after the other: a pause before it, what, and on which of few keys with how many units.
-type Step = (i64, u8, Vec<(usize, u8, u32)>);
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let pause = prop_oneof![2 => Just(0), 2 => 0_i64..200, 1 => 0_i64..3_000];
-    let demands = prop::collection::vec((0_usize..4, 0_u8..3, 0_u32..4), 1..5);
-    prop::collection::vec((pause, 0_u8..5, demands), 1..40)
-}
-
-const LIMITS: [Limit; 4] = [
-    Limit::new("one", LimitClass::User, Quota::new(5, Duration::from_millis(500))),
-    Limit::new("two", LimitClass::User, Quota::new(3, Duration::from_secs(1))),
-    Limit::new("one", LimitClass::AddressHost, Quota::new(7, Duration::from_millis(333))),
-    Limit::new("one", LimitClass::Global, Quota::new(20, Duration::from_secs(2))),
-];
-
-/// Memory and Redis, of a room for so many, asked the same at the same time.
-async fn agree(store: &RedisStore, capacity: usize, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let (counters, mut millis) = (MemoryCounters::new(capacity), NOW * 1000);
-    for (pause, what, demands) in steps {
-        millis += pause;
-        let now = Moment::unix_millis(millis);
-        let keys: Vec<_> = demands.iter().map(|(_, key, _)| [*key]).collect();
-        let demand = |((limit, _, cost), key): (&(usize, u8, u32), _)| match cost {
-            0 => Demand::left(&LIMITS[*limit], key),
-            cost => Demand::units(&LIMITS[*limit], key, *cost),
-        };
-        let demands: Vec<_> = demands.iter().zip(&keys).map(|(step, key)| demand((step, &key[..]))).collect();
-        match what {
-            0 => prop_assert_eq!(store.examine(&demands, now).await, counters.examine(&demands, now).await),
-            1 => prop_assert_eq!(store.charge(&demands, now).await, counters.charge(&demands, now).await),
-            _ => prop_assert_eq!(store.take(&demands, now).await, counters.take(&demands, now).await),
+/// TLS in front of a Redis, as a server that terminates it would have it.
+async fn behind_tls(server: &Redis, pki: &Pki) -> (String, JoinHandle<()>) {
+    let Identity { certificate, key } = pki.internal("broker");
+    let chain = CertificateDer::pem_file_iter(certificate).unwrap().collect::<Result<_, _>>().unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(runtime::tls::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (before, port) = server.url().rsplit_once(':').map(|(b, p)| (b.to_owned(), p.parse::<u16>().unwrap())).unwrap();
+    let url = format!("{before}:{}", listener.local_addr().unwrap().port()).replace("127.0.0.1", "localhost");
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut client) = acceptor.accept(stream).await else { continue };
+            let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await.map(drop) });
         }
-    }
-    Ok(())
-}
-
-#[test]
-fn memory_and_redis_agree_to_the_microsecond() {
-    let Some(server) = testkit::redis::start() else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for capacity in [100, 6] {
-        let store = runtime.block_on(async { RedisStore { by_our_clock: true, ..store(&server, capacity).await } });
-        proptest!(ProptestConfig { cases: 300, ..ProptestConfig::default() }, |(steps in steps())| {
-            runtime.block_on(async {
-                let () = redis::cmd("FLUSHALL").query_async(&mut raw(&server).await).await.unwrap();
-                agree(&store, capacity, steps).await
-            })?;
-        });
-    }
-}
-
-#[test]
-fn memory_and_redis_agree_on_what_was_used() {
-    let Some(server) = testkit::redis::start() else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let store = runtime.block_on(async { RedisStore { by_our_clock: true, ..store(&server, 100_000).await } });
-    let claims = prop::collection::vec((0_i64..30, 0_usize..2, 0_u8..3, 0_u8..6, 0_i64..50), 1..60);
-    proptest!(ProptestConfig { cases: 200, ..ProptestConfig::default() }, |(claims in claims)| {
-        runtime.block_on(async {
-            let () = redis::cmd("FLUSHALL").query_async(&mut raw(&server).await).await.unwrap();
-            let (memory, mut now) = (MemoryOnce::new(100_000), NOW);
-            for (pause, class, owner, key, life) in claims {
-                now += pause;
-                let class = [OnceClass::DpopProof, OnceClass::Webhook][class];
-                // What is shared is remembered longer than memory does: for the clocks' sake.
-                let (owner, key) = ([owner], [key]);
-                let claim = |life| Claim { class, owner: &owner, key: &key, until: now + life, now };
-                let ours = memory.claim(&claim(life + 1 + 10)).now_or_never().unwrap();
-                prop_assert_eq!(store.claim(&claim(life)).await, ours);
-            }
-            Ok(())
-        })?;
     });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn behind_tls_it_must_prove_that_it_is_the_one() {
+    let Some(server) = testkit::redis::start() else { return };
+    let pki = Pki::temporary().unwrap();
+    let (url, serving) = behind_tls(&server, &pki).await;
+    let open = |authority: PathBuf| {
+        let tls = Some(Arc::new(runtime::tls::public_client(&authority).unwrap()));
+        let (url, name_key) = (url.clone().into(), SecretBytes::new(vec![7; 32]));
+        RedisStore::open(&Settings { url, tls, service: "ledger", name_key, capacity: 10 }).unwrap()
+    };
+    let mut store = open(pki.internal_ca());
+    store.link.deadline = Duration::from_secs(10);
+    timeout(Duration::from_secs(10), store.connected()).await.unwrap();
+    assert!(takes(&store, &[Demand::units(&USER, b"alice", 1)]).await);
+    let deceived = open(pki.public_ca());
+    let told = async {
+        while !deceived.ready().unwrap_err().contains("certificate") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), told).await.unwrap();
+    serving.abort();
 }
