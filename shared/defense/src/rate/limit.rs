@@ -70,7 +70,15 @@ pub struct Limit {
 
 impl Limit {
     /// `name` is what clients see it under, and tells it from other limits of the class: letters, digits, `-` and `_`.
+    ///
+    /// # Panics
+    /// If something else is in the name: while compiling, for a constant.
     pub const fn new(name: &'static str, class: LimitClass, quota: Quota) -> Self {
+        let mut rest = name.as_bytes();
+        while let [first, after @ ..] = rest {
+            assert!(first.is_ascii_alphanumeric() || matches!(*first, b'-' | b'_'), "it stands in a header as it is");
+            rest = after;
+        }
         Self { name, class, quota, shown: class.is_their_own() }
     }
 

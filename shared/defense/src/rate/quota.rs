@@ -37,6 +37,8 @@ pub struct Quota {
 /// What became of one demand on a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Judged {
+    /// When all units would be there again, had nothing been demanded.
+    pub(crate) before: i64,
     /// When all units will be there again, if what was demanded is taken.
     pub(crate) full_at: i64,
     /// Microseconds until what was demanded is there: none if it is there now.
@@ -96,10 +98,10 @@ impl Quota {
     /// Whether `needs` units are there at `now`, and what is to be remembered when `takes` of them are taken. None if the numbers are beyond
     /// what can be reckoned with.
     pub(crate) fn judge(self, full_at: Option<i64>, now: i64, needs: u32, takes: u32) -> Option<Judged> {
-        let full_at = self.as_of(full_at, now)?;
-        let there = now.checked_add(self.all())?.checked_sub(full_at)?;
+        let before = self.as_of(full_at, now)?;
+        let there = now.checked_add(self.all())?.checked_sub(before)?;
         let wait = self.time_of(needs)?.checked_sub(there)?.max(0);
-        Some(Judged { full_at: full_at.checked_add(self.time_of(takes)?)?, wait })
+        Some(Judged { before, full_at: before.checked_add(self.time_of(takes)?)?, wait })
     }
 
     /// What is to be remembered when `takes` units are taken, whether or not they are there.

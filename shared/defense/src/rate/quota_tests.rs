@@ -38,7 +38,7 @@ fn demands() -> impl Strategy<Value = Vec<(i64, u32)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_given_is_what_a_log_of_everything_would_give(quota in quotas(), demands in demands()) {

@@ -99,7 +99,7 @@ impl MemoryCounters {
     fn allow(&self, demands: &[Demand<'_>], now: Moment, take: bool) -> Result<Allowance, &'static str> {
         let (now, names) = (now.micros(), self.names_of(demands));
         let mut classes = self.classes();
-        let (mut steps, mut readings) = (Vec::with_capacity(demands.len()), Vec::with_capacity(demands.len()));
+        let (mut steps, mut all) = (Vec::with_capacity(demands.len()), Vec::with_capacity(demands.len()));
         for (demand, name) in demands.iter().zip(names) {
             let (class, quota) = (demand.limit.class(), demand.limit.quota());
             if demand.needs > quota.units() {
@@ -107,17 +107,16 @@ impl MemoryCounters {
             }
             let before = remembered(&classes, &steps, class, &name);
             let judged = quota.judge(before, now, demand.needs, demand.takes).ok_or("time_out_of_range")?;
-            readings.push((judged.wait, judged.full_at, before));
+            all.push(judged);
             steps.push(Step { class, name, full_at: judged.full_at, takes: demand.takes > 0 });
         }
-        let exceeded = readings.iter().any(|(wait, ..)| *wait > 0);
-        if take && !exceeded {
+        let met = all.iter().all(|judged| judged.wait == 0);
+        if take && met {
             self.remember(&mut classes, &steps, now)?;
         }
-        let readings = demands.iter().zip(readings).map(|(demand, (wait, after, before))| {
-            // Default: of a key that is not remembered nothing is taken.
-            let full_at = if take && !exceeded { after } else { before.unwrap_or(now) };
-            Reading::new(demand, full_at.saturating_sub(now).max(0), wait)
+        let readings = demands.iter().zip(all).map(|(demand, judged)| {
+            let full_at = if take && met { judged.full_at } else { judged.before };
+            Reading::new(demand, full_at.saturating_sub(now), judged.wait)
         });
         Ok(Allowance::of(readings.collect()))
     }

@@ -13,6 +13,7 @@
 mod counters;
 mod memory;
 mod once;
+pub mod redis;
 
 pub use counters::Counters;
 pub use memory::{MemoryCounters, MemoryOnce};

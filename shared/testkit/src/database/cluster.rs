@@ -52,7 +52,7 @@ fn own() -> std::result::Result<String, String> {
 }
 
 /// Cargo's target directory, above the running test; else the temporary directory.
-pub(super) fn work_dir() -> PathBuf {
+pub(crate) fn work_dir() -> PathBuf {
     std::env::current_exe()
         .ok()
         .and_then(|exe| exe.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file()).map(PathBuf::from))

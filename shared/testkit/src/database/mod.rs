@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use storage::EmbeddedMigrations;
 
 use self::cluster::server;
+pub(crate) use self::cluster::work_dir;
 use self::roles::{Passwords, Role};
 use self::session::Session;
 
@@ -99,7 +100,7 @@ impl Drop for TestDatabase {
 
 impl UrlFiles {
     fn write(name: &str, [app, migrator, poster]: &[String; 3]) -> Result<Self> {
-        let directory = cluster::work_dir().join("test-databases").join(name);
+        let directory = work_dir().join("test-databases").join(name);
         let file = |role: Role, url: &str| -> Result<PathBuf> {
             let path = directory.join(role.file());
             session::write_secret(&path, url)?;
