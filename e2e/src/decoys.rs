@@ -102,7 +102,7 @@ pub async fn classify(effort: &Effort) -> Result<Vec<Found>> {
         let mut lanes = JoinSet::new();
         for lane in 0..effort.lanes {
             // Each has a connection of its own, as phones have.
-            let http = testkit::server::client(&pki.public_ca(), None)?;
+            let http = testkit::server::app_client(&pki)?;
             let phones = Phones { http, url: stack.attestation_url.clone(), roots: Arc::clone(&roots) };
             let answers = effort.answers / effort.lanes;
             lanes.spawn(async move { phones.in_turn(asked, lie, answers, lane).await });

@@ -82,7 +82,7 @@ pub async fn drive(load: &Load) -> Result<Report> {
 }
 
 async fn senders(stack: &Stack) -> Result<Vec<Sender>> {
-    let http = testkit::server::client(&Pki::create(&stack.pki)?.public_ca(), None)?;
+    let http = testkit::server::app_client(&Pki::create(&stack.pki)?)?;
     let mut senders = Vec::new();
     for number in 0..PEOPLE {
         let person = Person {

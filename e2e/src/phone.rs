@@ -134,6 +134,7 @@ pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
         client_id: CLIENT_ID.to_owned(),
         redirect_uri: Url::parse(REDIRECT_URI)?,
         scope: SCOPE.to_owned(),
+        api_key: pki.api_key(app.platform)?,
         app,
         trust_anchors: vec![anchor],
         pins,

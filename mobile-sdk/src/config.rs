@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::attestation::App;
 use crypto::p256::PublicKey;
+use reqwest::header::HeaderValue;
 use rustls_pki_types::CertificateDer;
 use url::Url;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub client_id: String,
     /// Where the browser is sent back to: a claimed `https` URL of the app (RFC 8252 §7.2).
     pub redirect_uri: Url,
+    /// The API key of this app on this platform. It is in every copy of the app: it identifies, and is no secret.
+    pub api_key: String,
     /// What is asked for at login, space-separated.
     pub scope: String,
     /// The build of the app, as its evidence names it.
@@ -66,6 +69,9 @@ impl Config {
         }
         if self.redirect_uri.fragment().is_some() || self.redirect_uri.query().is_some() {
             return Err(Error::Config("redirect_uri has no query and no fragment"));
+        }
+        if HeaderValue::from_str(&self.api_key).is_err() || self.api_key.is_empty() {
+            return Err(Error::Config("api_key is the text that the operator has given"));
         }
         if self.attestation_keys.is_empty() {
             return Err(Error::Config("attestation_keys has at least one key"));

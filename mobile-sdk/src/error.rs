@@ -31,6 +31,9 @@ pub enum Error {
     /// The server refused, and said why.
     #[error("refused: {}", .0.code)]
     Refused(Box<Problem>),
+    /// This build is no longer let in: the app has to be updated. Nothing has happened, and nothing works until then.
+    #[error("the app has to be updated")]
+    UpdateRequired,
     /// The authorization server refused (RFC 6749 §5.2).
     #[error("refused by the authorization server: {0}")]
     OAuth(String),
@@ -62,6 +65,7 @@ impl Error {
             Self::Refused(problem) => return problem.code.clone(),
             Self::OAuth(code) => return format!("oauth.{code}"),
             Self::Platform(error) => error.code(),
+            Self::UpdateRequired => api::problem::code::CLIENT_OUTDATED,
             Self::Config(_) => "sdk.config_invalid",
             Self::Unreachable => "network.unreachable",
             Self::Untrusted => "network.untrusted",

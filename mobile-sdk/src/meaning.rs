@@ -45,7 +45,7 @@ impl Client {
             (200..=299, _) if !is_authentic => Meaning::Unclear(Error::ResponseSignature),
             (200..=299, _) if (call.accepts)(answer.body.expose()) => Meaning::Done(response(answer, signed)),
             (200..=299, _) => Meaning::Unclear(Error::Malformed("not the JSON of this call")),
-            (401, _) => Meaning::TurnedAway { certain: is_authentic || !had_nonce || !call.is_change() },
+            (401 | 426, _) => Meaning::TurnedAway { certain: is_authentic || !had_nonce || !call.is_change() },
             (429 | 503, Some(problem)) if signed && problem.code == code::BUSY => Meaning::Busy,
             (429 | 503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
             (400..=499, Some(problem)) if is_authentic => Meaning::Refused { problem: Box::new(problem), signed },
@@ -86,8 +86,9 @@ fn response(answer: &RawResponse, signed: bool) -> Response {
 pub(crate) fn is_before_handlers(problem: &api::Problem) -> bool {
     match problem.status {
         400 => problem.code == code::REQUEST_INVALID,
+        403 => problem.code == code::CLIENT_UNKNOWN,
         404 => problem.code == code::NOT_FOUND,
-        status => matches!(status, 401 | 405 | 413 | 415 | 429 | 431),
+        status => matches!(status, 401 | 405 | 413 | 415 | 421 | 426 | 429 | 431),
     }
 }
 

@@ -87,6 +87,7 @@ impl RawResponse {
             return Error::Busy(self.retry_after());
         }
         match self.problem() {
+            Some(problem) if problem.code == api::problem::code::CLIENT_OUTDATED => Error::UpdateRequired,
             Some(problem) => Error::Refused(Box::new(problem)),
             None => Error::Malformed("a refusal without problem details"),
         }
@@ -112,7 +113,10 @@ impl Transport {
     #[expect(clippy::disallowed_methods, reason = "the SDK's own client, with our TLS configuration")]
     pub(crate) fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let tls = client_config(&config.trust_anchors, config.pins.clone(), clock.clone())?;
+        let api_key = HeaderValue::from_str(&config.api_key).map_err(|_| Error::Config("api_key"))?;
+        let named = HeaderMap::from_iter([(HeaderName::from_static(api::header::API_KEY), api_key)]);
         let client = reqwest::Client::builder()
+            .default_headers(named)
             .tls_backend_preconfigured(tls)
             .https_only(true)
             .no_proxy()

@@ -79,7 +79,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
         "From outside, over HTTP. The attacker sees one generic answer; the log knows more.",
     );
     let pki = Pki::create(&stack.pki)?;
-    let http = testkit::server::client(&pki.public_ca(), None)?;
+    let http = testkit::server::app_client(&pki)?;
     let key = alice_device.device_key().context("Alice's phone has no device key")?;
     let loot = Loot {
         stack: &stack,

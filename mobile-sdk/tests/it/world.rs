@@ -69,6 +69,7 @@ pub(crate) fn config(url: &Url, authority: &Authority) -> Config {
         auth_issuer: url.clone(),
         attestation_url: url.clone(),
         api_url: url.clone(),
+        api_key: "rdk_0000000000_test".to_owned(),
         api_audience: "ledger".to_owned(),
         client_id: "redoubt-mobile".to_owned(),
         redirect_uri: Url::parse(REDIRECT).unwrap(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use defense::DefenseConfig;
 use identity::attestation_token::MAX_LIFETIME;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub use crate::ids::PolicyId;
 pub struct Config {
     /// Listeners, database, telemetry.
     pub common: Common,
+    /// The layers before every route. Default: as below, without apps.
+    #[serde(default)]
+    pub defense: DefenseConfig,
     /// Where the secrets of tokens come from.
     pub keys: Keys,
     /// What is issued, and to whom.

@@ -31,7 +31,7 @@ mod verdicts;
 use std::sync::Arc;
 
 use actix_web::web;
-use defense::Defense;
+use defense::{Keyed, Stack};
 use diesel_migrations::embed_migrations;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
@@ -67,8 +67,8 @@ impl Service for Attestation {
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let state = web::Data::new(state::State::new(&config, &context)?);
-        let origin = config.common.public_origin()?;
-        let defense = Defense::new(Vec::new(), origin, Arc::clone(&context.clock));
+        let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?;
+        let defense = stack.apps(Keyed::Always)?.build()?;
         let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let (for_public, for_internal) = (state.clone(), state.clone());
         let sweep = challenges::sweep(state.pool.clone(), Arc::clone(&state.clock), context.shutdown.clone());

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use api::ClientId;
 use crypto::password::Params;
+use defense::DefenseConfig;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +18,9 @@ use serde_json::Value;
 pub struct Config {
     /// Listeners, database and telemetry.
     pub common: Common,
+    /// The layers before every route. Default: as below, without apps.
+    #[serde(default)]
+    pub defense: DefenseConfig,
     /// Internal URL of the attestation service (`AUTH__ATTESTATION_URL`).
     pub attestation_url: String,
     /// PKCS#8 DER of the P-256 key that signs tokens (`AUTH__SIGNING_KEY_FILE`), mode 0600.

@@ -46,7 +46,7 @@ use anyhow::{Context as _, ensure};
 use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
-use defense::{AudienceKeySource, Defense};
+use defense::{AudienceKeySource, Keyed, Stack};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
 use url::Url;
@@ -88,7 +88,8 @@ impl Service for Auth {
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let provider = web::Data::new(provider(&config, &context)?);
         let (public, internal) = (provider.clone(), provider);
-        let defense = Defense::new(Vec::new(), config.common.public_origin()?, Arc::clone(&context.clock));
+        let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?;
+        let defense = stack.apps(Keyed::Perhaps)?.build()?;
         let (public_routes, internal_routes) =
             (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());

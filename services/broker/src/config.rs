@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use defense::DefenseConfig;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ use crate::ids::ProviderName;
 pub struct Config {
     /// Listeners, database, telemetry.
     pub common: Common,
+    /// The layers before every route. Default: as below, without apps.
+    #[serde(default)]
+    pub defense: DefenseConfig,
     /// Where secrets are opened with.
     pub vault: Vault,
     /// Files with the manifests of the providers that are served, one file each. Default: none.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, Result};
-use defense::Defense;
+use defense::Stack;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -82,7 +82,7 @@ impl Service for Broker {
             poll: Duration::from_millis(config.delivery.poll_ms.max(10).into()),
         };
         let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());
-        let defense = Defense::new(Vec::new(), config.common.public_origin()?, Arc::clone(&context.clock));
+        let defense = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.build()?;
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
         let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
         let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use defense::DefenseConfig;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Listeners, database, telemetry.
     pub common: Common,
+    /// The layers before every route. Default: as below, without apps.
+    #[serde(default)]
+    pub defense: DefenseConfig,
     /// Internal URL of auth, for its public keys.
     pub auth_url: String,
     /// Internal URL of attestation, for this service's audience keys.

@@ -17,11 +17,7 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::Result;
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
-use defense::stores::MemoryOnce;
-use defense::{
-    AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Defense, JwksSource,
-    MessageSignatureLayer,
-};
+use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
@@ -58,8 +54,6 @@ use crate::state::State;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Nonces that each replay memory holds.
-const MEMORY: usize = 1 << 20;
 /// Poster connections beside the committer's: the payouts' courier, the operator.
 const SPARE_CONNECTIONS: usize = 3;
 
@@ -83,7 +77,8 @@ impl Service for Ledger {
     }
 
     async fn build(config: Config, context: Context) -> Result<App> {
-        let defense = defense(&config, &context)?;
+        let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.apps(Keyed::Always)?;
+        let defense = stack.tokens(tokens(&config, &context)?)?.build()?;
         let (public_routes, internal_routes) =
             (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
@@ -146,23 +141,14 @@ pub enum Command {
     Suspense(suspense::command::Action),
 }
 
-/// What calls, is it unaltered, who calls: in this order, each with its own keys and memory.
-fn defense(config: &Config, context: &Context) -> Result<Defense> {
-    let origin = config.common.public_origin()?;
-    let audience_keys =
-        Arc::new(AudienceKeySource::new(context.clients.internal("attestation")?, &config.attestation_url));
-    let jwks = Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url));
-    let used = Arc::new(MemoryOnce::new(MEMORY));
-    let access_token = AccessTokenLayer::new(config.issuer.clone(), LEDGER_RESOURCE, origin, jwks, used.clone());
-    let signature = MessageSignatureLayer::new(used, context.clock.unix());
-    Ok(Defense::new(
-        vec![
-            Box::new(AttestationLayer::new(LEDGER_AUDIENCE, audience_keys)),
-            Box::new(signature),
-            Box::new(access_token),
-            Box::new(AuthorizationLayer),
-        ],
-        origin,
-        Arc::clone(&context.clock),
-    ))
+/// Whose tokens are taken.
+fn tokens(config: &Config, context: &Context) -> Result<Tokens> {
+    let attestation = context.clients.internal("attestation")?;
+    Ok(Tokens {
+        audience_keys: Arc::new(AudienceKeySource::new(attestation, &config.attestation_url)),
+        attestation_audience: LEDGER_AUDIENCE,
+        issuer: config.issuer.clone(),
+        jwks: Arc::new(JwksSource::new(context.clients.internal("auth")?, &config.auth_url)),
+        resource: LEDGER_RESOURCE,
+    })
 }

@@ -2,6 +2,12 @@
 
 /// Which build of which app this is meant to be. It identifies and proves nothing.
 pub const API_KEY: &str = "api-key";
+/// What a proxy says of whom it stands before; believed of our own proxies only.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
+/// What the limits are (draft-ietf-httpapi-ratelimit-headers §3).
+pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
+/// What is left of them (draft-ietf-httpapi-ratelimit-headers §4).
+pub const RATE_LIMIT: &str = "ratelimit";
 /// The attestation token: *what* calls.
 pub const ATTESTATION_TOKEN: &str = "attestation-token";
 /// `DPoP <access token>`: *who* calls (RFC 9449 §7.1).

@@ -44,6 +44,14 @@ pub mod code {
     pub const NOT_FOUND: &str = "request.not_found";
     /// The route exists, but not with this method.
     pub const METHOD_NOT_ALLOWED: &str = "request.method_not_allowed";
+    /// The request is for another host.
+    pub const MISDIRECTED: &str = "request.misdirected";
+    /// Too many requests (`Retry-After`).
+    pub const RATE_LIMITED: &str = "request.rate_limited";
+    /// No app of ours, or none that is let in.
+    pub const CLIENT_UNKNOWN: &str = "client.unknown";
+    /// The app has to be updated; `Upgrade` names the oldest build that is let in.
+    pub const CLIENT_OUTDATED: &str = "client.outdated";
     /// The request did not arrive in time.
     pub const TIMEOUT: &str = "request.timeout";
     /// The one refusal of all token layers.

@@ -40,7 +40,7 @@ impl Defense {
     /// The layers of the service that the world reaches under `origin` (`https://host:port`).
     pub fn new(mut layers: Vec<Box<dyn Layer>>, origin: &str, clock: Arc<dyn Clock>) -> Self {
         layers.sort_by_key(|layer| layer.id());
-        let authority = origin.trim_start_matches("https://").trim_end_matches('/').to_owned();
+        let authority = crate::stack::authority(origin).to_owned();
         Self(Arc::new(Inner { layers, authority, clock }))
     }
 
@@ -52,12 +52,12 @@ impl Defense {
     /// Takes a request through the layers of its class and, if nothing is against it, to the handler.
     pub(crate) async fn run<B: MessageBody + 'static>(
         &self,
-        class: &Class,
+        class: &'static Class,
         access: Access,
         mut request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let inbound = Inbound::new(&request, &self.0.authority, access, self.0.clock.unix());
+        let inbound = Inbound::new(&request, &self.0.authority, class, access, self.0.clock.unix());
         let layers: Vec<&dyn Layer> =
             self.0.layers.iter().map(|layer| &**layer).filter(|layer| class.layers.contains(&layer.id())).collect();
         let mut passage = Passage { layers, class, inbound, facts: Facts::default(), trail: Trail::default() };
@@ -99,8 +99,9 @@ impl Passage<'_> {
         self.examine(Needs::Principal).await?;
         for place in 0..self.layers.len() {
             let Some(layer) = self.layers.get(place).copied() else { break };
-            let verdict = layer.claim(&self.inbound, &self.facts).await;
-            self.judge(layer.id(), verdict)?;
+            let finding = layer.claim(&self.inbound, &self.facts).await;
+            self.facts.absorb(finding.facts);
+            self.judge(layer.id(), finding.verdict)?;
         }
         Ok(())
     }
@@ -143,7 +144,8 @@ impl Passage<'_> {
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         self.trail.close();
         let (request, response) = response.into_parts();
-        let mut answer = Outgoing { response, refused };
+        let challenged = self.trail.decisions().iter().any(|decision| decision.said == Said::Challenge);
+        let mut answer = Outgoing { response, refused, challenged };
         for layer in self.layers.iter().rev() {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
         }

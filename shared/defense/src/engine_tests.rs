@@ -54,9 +54,9 @@ impl Layer for Puppet {
         Box::pin(ready(Finding { verdict: (self.looks)(), facts: Facts::default() }))
     }
 
-    fn claim<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+    fn claim<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         self.note("claim", request);
-        Box::pin(ready((self.claims)()))
+        Box::pin(ready((self.claims)().into()))
     }
 
     fn answered<'a>(
@@ -84,6 +84,7 @@ impl policy::Policy for Three {
         name: "three",
         layers: &[LayerId::Attestation, LayerId::MessageSignature, LayerId::Authorization],
         unknown: Unknown::Refuse,
+        cost: 1,
     };
 }
 
@@ -98,7 +99,7 @@ impl policy::Policy for Lenient {
 struct One;
 
 impl policy::Policy for One {
-    const CLASS: Class = Class { name: "one", layers: &[LayerId::Attestation], unknown: Unknown::Refuse };
+    const CLASS: Class = Class { name: "one", layers: &[LayerId::Attestation], unknown: Unknown::Refuse, cost: 1 };
 }
 
 fn refuse() -> Verdict {

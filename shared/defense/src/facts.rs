@@ -1,17 +1,30 @@
 //! What the layers have learned of a request.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
+use api::attestation::App;
 use crypto::SecretBytes;
 use identity::{Principal, Thumbprint, access_token, attestation_token};
 use runtime::Who;
 
-use crate::Verdict;
+use crate::rate::{Fields, Permit};
 use crate::stores::{Claim, Claimed, Once, OnceClass};
+use crate::{Finding, KeyedApp, Verdict};
 
 /// What the layers have established so far.
 #[derive(Default)]
 pub struct Facts {
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+    /// The app that its API key was given to.
+    pub keyed_app: Option<KeyedApp>,
+    /// The build that it says it comes from.
+    pub app: Option<App>,
+    /// What may be said of the limits that it is counted against.
+    pub limits: Option<Fields>,
+    /// Its place among those of its user that are under way.
+    pub permit: Option<Permit>,
     /// *What* calls.
     pub attestation: Option<attestation_token::Claims>,
     /// The support id in an attestation token that was refused. For the audit log only.
@@ -45,14 +58,15 @@ impl SingleUse {
         class: OnceClass,
         now: i64,
         again: impl FnOnce() -> Verdict,
-    ) -> Verdict {
-        let Some(Self { owner, key, until }) = what else { return Verdict::Unknown("nothing_to_claim") };
+    ) -> Finding {
+        let Some(Self { owner, key, until }) = what else { return Verdict::Unknown("nothing_to_claim").into() };
         let (owner, key) = (owner.as_str().as_bytes(), key.as_bytes());
-        match used.claim(&Claim { class, owner, key, until: *until, now }).await {
+        let verdict = match used.claim(&Claim { class, owner, key, until: *until, now }).await {
             Claimed::First => Verdict::Pass,
             Claimed::Again => again(),
             Claimed::Unknown(reason) => Verdict::Unknown(reason),
-        }
+        };
+        verdict.into()
     }
 }
 
@@ -64,6 +78,11 @@ impl Facts {
                 *known = learned;
             }
         }
+        take(&mut self.address, learned.address);
+        take(&mut self.keyed_app, learned.keyed_app);
+        take(&mut self.app, learned.app);
+        take(&mut self.limits, learned.limits);
+        take(&mut self.permit, learned.permit);
         take(&mut self.attestation, learned.attestation);
         take(&mut self.claimed_support_id, learned.claimed_support_id);
         take(&mut self.session_key, learned.session_key);

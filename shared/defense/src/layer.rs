@@ -13,6 +13,14 @@ use crate::{Facts, Inbound};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum LayerId {
+    /// Is the request for us, and unambiguous?
+    Host,
+    /// Which app is this meant to be?
+    ApiKey,
+    /// Is that build still let in?
+    ClientVersion,
+    /// Is it too much?
+    RateLimit,
     /// *What* calls: a genuine app on a genuine device.
     Attestation,
     /// Is the request unaltered, fresh, and from that instance?
@@ -80,8 +88,14 @@ impl Finding {
     pub fn of(checked: Result<Facts, Verdict>) -> Self {
         match checked {
             Ok(facts) => Self { verdict: Verdict::Pass, facts },
-            Err(verdict) => Self { verdict, facts: Facts::default() },
+            Err(verdict) => verdict.into(),
         }
+    }
+}
+
+impl From<Verdict> for Finding {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, facts: Facts::default() }
     }
 }
 
@@ -89,8 +103,10 @@ impl Finding {
 pub struct Outgoing {
     /// The answer.
     pub response: HttpResponse<BoxBody>,
-    /// A layer refused: there was no handler, and nothing has happened.
+    /// A layer has said no: there was no handler, and nothing has happened.
     pub refused: bool,
+    /// It was not yet, which an honest client can answer.
+    pub challenged: bool,
 }
 
 /// A defense layer.
@@ -106,8 +122,8 @@ pub trait Layer: Send + Sync + 'static {
 
     /// Uses up what is good once, or counts. It is asked when all layers have found nothing, in their order; of many that claim the same at
     /// once, one wins.
-    fn claim<'a>(&'a self, _: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
-        Box::pin(ready(Verdict::Pass))
+    fn claim<'a>(&'a self, _: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(ready(Verdict::Pass.into()))
     }
 
     /// Sees the answer, in the reverse order of the layers.

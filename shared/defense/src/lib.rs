@@ -12,9 +12,11 @@
 #![warn(missing_docs)]
 
 mod apps;
+pub mod config;
 mod engine;
 mod facts;
 mod guard;
+mod hops;
 mod idempotency;
 mod keys;
 mod layer;
@@ -24,19 +26,28 @@ pub mod policy;
 pub mod rate;
 mod request;
 mod routes;
+mod stack;
 pub mod stores;
 #[cfg(test)]
 mod tests;
 mod trail;
 
-pub use apps::{ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, Standing};
+pub use apps::{
+    ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, RegisterFile, RegisterFileError, Standing,
+};
+pub use config::DefenseConfig;
 pub use engine::{Defense, LayerMissing};
 pub use facts::{Facts, SingleUse};
 pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
+pub use hops::TrustedHops;
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, unauthorized};
-pub use layers::{AccessTokenLayer, AttestationLayer, AuthorizationLayer, MessageSignatureLayer};
+pub use layers::{
+    AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, ClientVersionLayer, HostLayer, Keyed,
+    MessageSignatureLayer, RateLimitLayer,
+};
 pub use request::Inbound;
 pub use routes::{Defended, Routes};
+pub use stack::{Stack, Tokens};
 pub use trail::{Decision, Said, Trail};

@@ -2,7 +2,7 @@
 //! fewer does not compile.
 
 use crate::LayerId;
-use LayerId::{AccessToken, Attestation, Authorization, MessageSignature};
+use LayerId::{AccessToken, ApiKey, Attestation, Authorization, ClientVersion, Host, MessageSignature, RateLimit};
 
 /// What a layer that cannot tell means for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Class {
     pub layers: &'static [LayerId],
     /// What it means if one cannot tell.
     pub unknown: Unknown,
+    /// What a request costs of the rates.
+    pub cost: u32,
 }
 
 impl Class {
@@ -56,13 +58,14 @@ pub trait Policy {
 }
 
 macro_rules! policies {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $unknown:ident, [$($layer:ident),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $unknown:ident, $cost:literal, [$($layer:ident),*];)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
 
         impl Policy for $name {
-            const CLASS: Class = Class { name: $text, layers: &[$($layer),*], unknown: Unknown::$unknown };
+            const CLASS: Class =
+                Class { name: $text, layers: &[$($layer),*], unknown: Unknown::$unknown, cost: $cost };
         })*
     };
 }
@@ -72,21 +75,25 @@ pub(crate) const USER: &[LayerId] = &[Attestation, MessageSignature, AccessToken
 
 policies! {
     /// What anybody may read: metadata, public keys, style sheets.
-    Metadata = "metadata", Pass, [];
+    Metadata = "metadata", Pass, 1, [Host, RateLimit];
     /// Pages for people.
-    Page = "page", Pass, [];
+    Page = "page", Pass, 1, [Host, RateLimit];
     /// Where people log in or register.
-    Login = "login", Refuse, [];
-    /// Where clients get tokens.
-    Token = "token", Refuse, [];
+    Login = "login", Refuse, 10, [Host, RateLimit];
+    /// Where clients get tokens: apps with their API key, servers of partners without.
+    Token = "token", Refuse, 5, [Host, ApiKey, ClientVersion, RateLimit];
     /// Where phones prove what they are.
-    Challenge = "challenge", Refuse, [];
+    Challenge = "challenge", Refuse, 5, [Host, ApiKey, ClientVersion, RateLimit];
     /// What third parties send.
-    Webhook = "webhook", Refuse, [];
+    Webhook = "webhook", Refuse, 1, [Host, RateLimit];
     /// What a user reads.
-    Read = "read", Refuse, [Attestation, MessageSignature, AccessToken, Authorization];
+    Read = "read", Refuse, 1, [
+        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Authorization
+    ];
     /// What a user changes.
-    Money = "money", Refuse, [Attestation, MessageSignature, AccessToken, Authorization];
+    Money = "money", Refuse, 1, [
+        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Authorization
+    ];
     /// What the services of the house and the operator ask.
-    Internal = "internal", Refuse, [];
+    Internal = "internal", Refuse, 1, [Host];
 }

@@ -1,5 +1,7 @@
 //! A request as the layers see it: the head, and the body as it was received.
 
+use std::net::IpAddr;
+
 use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
@@ -8,6 +10,7 @@ use identity::message_signature::COVERED_HEADERS;
 use runtime::{RequestId, Single};
 
 use crate::Access;
+use crate::policy::Class;
 
 /// A request. The body is what came over the wire, never re-serialized: digests are of these bytes.
 pub struct Inbound {
@@ -16,8 +19,14 @@ pub struct Inbound {
     /// The authority under which the world reaches this API: from the configuration, never from `Host`, so that a
     /// request signed for another host is refused (ATTACKS 66).
     pub authority: String,
+    /// The class of routes that it is for.
+    pub class: &'static Class,
     /// What the route demands.
     pub access: Access,
+    /// The address at the other end of the connection.
+    pub peer: Option<IpAddr>,
+    /// The authority of a target that is a whole URL.
+    pub target_authority: Option<String>,
     /// The server's name for it.
     pub id: Option<RequestId>,
     /// The path as sent.
@@ -35,12 +44,15 @@ pub struct Inbound {
 
 impl Inbound {
     /// Takes the head from actix.
-    pub fn new(request: &ServiceRequest, authority: &str, access: Access, now: i64) -> Self {
+    pub fn new(request: &ServiceRequest, authority: &str, class: &'static Class, access: Access, now: i64) -> Self {
         let uri = request.uri();
         Self {
             method: request.method().as_str().to_owned(),
             authority: authority.to_owned(),
+            class,
             access,
+            peer: request.peer_addr().map(|peer| peer.ip()),
+            target_authority: uri.authority().map(|authority| authority.as_str().to_owned()),
             id: request.extensions().get::<RequestId>().cloned(),
             path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),

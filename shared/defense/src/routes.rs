@@ -20,7 +20,7 @@ struct Row {
     path: &'static str,
     summary: &'static str,
     access: Access,
-    class: Class,
+    class: &'static Class,
     make: MakeRoute,
 }
 
@@ -66,7 +66,7 @@ impl Routes {
     {
         const { assert!(P::CLASS.covers(<Args::First as Guard>::NEEDS), "the guard needs a layer that the policy lacks") };
         let make: MakeRoute = Arc::new(move |method| web::method(method).to(handler.clone()));
-        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), class: P::CLASS, make });
+        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), class: &P::CLASS, make });
         self
     }
 
@@ -77,7 +77,7 @@ impl Routes {
     /// One needs a layer that is not there.
     pub fn behind(self, defense: &Defense) -> Result<Defended, LayerMissing> {
         for row in &self.rows {
-            if let Some(layer) = defense.lacks(&row.class) {
+            if let Some(layer) = defense.lacks(row.class) {
                 return Err(LayerMissing { method: row.method.to_string(), path: row.path, layer: layer.name() });
             }
         }
@@ -122,7 +122,7 @@ impl Defended {
             let (defense, class, access) = (self.defense.clone(), row.class, row.access);
             let route = route.wrap(from_fn(move |request, next| {
                 let defense = defense.clone();
-                async move { defense.run(&class, access, request, next).await }
+                async move { defense.run(class, access, request, next).await }
             }));
             // Default: the first route of its path.
             let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));

@@ -15,8 +15,9 @@ use identity::{Cnf, Jwk, Level, dpop};
 use crate::stores::MemoryOnce;
 use crate::{
     Access, AccessTokenLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, Facts, Inbound, JwksSource,
-    Layer, MessageSignatureLayer, Verdict,
+    Layer, MessageSignatureLayer, Verdict, policy,
 };
+use policy::Policy as _;
 
 const NOW: i64 = 1_800_000_000;
 const ORIGIN: &str = "https://api.example:7003";
@@ -168,7 +169,7 @@ impl World {
             }
         }
         for layer in layers {
-            if let Some(said) = said(&layer.claim(request, &facts).await) {
+            if let Some(said) = said(&layer.claim(request, &facts).await.verdict) {
                 return said;
             }
         }
@@ -233,7 +234,16 @@ fn inbound(draft: &Draft, more: &[(&'static str, String)]) -> Inbound {
         request = request.append_header((*name, value.as_str()));
     }
     let body = Bytes::from_static(draft.body);
-    Inbound { body, ..Inbound::new(&request.to_srv_request(), "api.example:7003", Access::Scope("accounts:read"), NOW) }
+    Inbound {
+        body,
+        ..Inbound::new(
+            &request.to_srv_request(),
+            "api.example:7003",
+            &policy::Money::CLASS,
+            Access::Scope("accounts:read"),
+            NOW,
+        )
+    }
 }
 
 /// The draft with a signature over all of it.

@@ -100,8 +100,8 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong on our side")
     }
 
-    /// The problem that says no more than a status does, for refusals that are not ours.
-    pub(crate) fn of_status(status: StatusCode) -> Self {
+    /// The problem that says no more than a status does.
+    pub fn of_status(status: StatusCode) -> Self {
         let (status, code, title) = match status.as_u16() {
             401 => return Self::unauthorized(),
             403 => return Self::forbidden(),

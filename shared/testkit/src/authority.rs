@@ -69,7 +69,7 @@ impl Authority {
         let keys_path = "/internal/v1/audience-keys";
         let attestation =
             serve(pki, "attestation", keys_path, Arc::new(move || of_attestation.audience_keys())).await?;
-        Ok(Self { auth, attestation, keys, client: server::client(&pki.public_ca(), None)? })
+        Ok(Self { auth, attestation, keys, client: server::app_client(pki)? })
     }
 
     /// The issuer that the service must expect.

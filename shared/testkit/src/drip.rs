@@ -64,6 +64,7 @@ pub struct Drip {
 ///
 /// A listener cannot be reached, or a certificate cannot be read.
 pub async fn walk(routes: Vec<RouteDoc>, target: &Target<'_>) -> Result<Vec<Drip>> {
+    let app = server::app_headers(target.pki)?.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let outside = Arc::new(server::client_tls(&target.pki.public_ca(), None)?);
     let inside = Arc::new(server::client_tls(&target.pki.internal_ca(), Some(&target.pki.internal(target.peer)))?);
     let mut drips = tokio::task::JoinSet::new();
@@ -76,8 +77,8 @@ pub async fn walk(routes: Vec<RouteDoc>, target: &Target<'_>) -> Result<Vec<Drip
         for framing in [Framing::Length, Framing::Chunked] {
             for media_type in ["application/json", "application/x-www-form-urlencoded"] {
                 let drip = Drip { route: route.clone(), framing, media_type, answer: None, closed: None };
-                let (tls, path) = (Arc::clone(tls), filled(&route.path, target.id));
-                drips.spawn_blocking(move || drip.run(address, tls, &path));
+                let (tls, path, app) = (Arc::clone(tls), filled(&route.path, target.id), app.clone());
+                drips.spawn_blocking(move || drip.run(address, tls, &path, &app));
             }
         }
     }
@@ -136,15 +137,16 @@ impl Drip {
     }
 
     #[expect(clippy::disallowed_methods, reason = "how long a server waits is what is measured")]
-    fn run(mut self, address: SocketAddr, tls: Arc<ClientConfig>, path: &str) -> Result<Self> {
+    fn run(mut self, address: SocketAddr, tls: Arc<ClientConfig>, path: &str, app: &str) -> Result<Self> {
         let mut stream = connect(address, tls)?;
         let length = match self.framing {
             Framing::Length => "Content-Length: 60000",
             Framing::Chunked => "Transfer-Encoding: chunked",
         };
         let (method, media_type) = (&self.route.method, self.media_type);
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\n{length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{app}Content-Type: {media_type}\r\n{length}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).context("the head was not taken")?;
         stream.sock.set_read_timeout(Some(BETWEEN_BYTES))?;
         let (started, mut answer) = (Instant::now(), Vec::new());

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use defense::DefenseConfig;
+use defense::config::{Rate, Rates};
 use runtime::Running;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::telemetry::{self, Sink};
@@ -33,6 +35,17 @@ pub fn common(service: &str, pki: &Pki, database: &TestDatabase) -> Common {
         exit_with_parent: false,
         connections: 2048,
         workers: Some(1),
+    }
+}
+
+/// The layers' settings of a service that the app calls. Everybody in a test has one address, so it has room for all of them.
+pub fn defense(pki: &Pki) -> DefenseConfig {
+    let much = Rate { units: 1_000_000, seconds: 60 };
+    DefenseConfig {
+        apps_file: Some(pki.apps_file()),
+        api_key_pepper_file: Some(pki.secret("api-key-pepper")),
+        rates: Rates { address: much, network: much, failures: much, instance: much, user: much, class: much },
+        ..DefenseConfig::default()
     }
 }
 

@@ -10,12 +10,15 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context as _, Result};
+use api::attestation::Platform;
+use api::user_agent::UserAgent;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
-use crate::pki::Identity;
+use crate::pki::{Identity, Pki};
 
 /// Routes of a stand-in.
 pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
@@ -90,6 +93,29 @@ pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Clie
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?)
+}
+
+/// The client of the app on Android: as [`client`] for the public listeners, with what the app says of itself.
+#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
+pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in app_headers(pki)? {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
+    }
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(client_tls(&pki.public_ca(), None)?)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .default_headers(headers)
+        .build()?)
+}
+
+/// What the app on Android says of itself: API key and build.
+pub fn app_headers(pki: &Pki) -> Result<[(&'static str, String); 2]> {
+    let (id, version) = ("dev.redoubt.app".into(), "1.0.0".to_owned());
+    let app = api::attestation::App { id, version, build: 1_u64.into(), platform: Platform::Android };
+    let agent = UserAgent(&app).to_string();
+    Ok([(api::header::API_KEY, pki.api_key(Platform::Android)?), ("user-agent", agent)])
 }
 
 /// TLS of [`client`].

@@ -87,7 +87,7 @@ impl World {
         change(&mut config);
         audit::listen();
         let running = runtime::start::<Attestation>(config, clock.clone()).await.unwrap();
-        let client = server::client(&pki.public_ca(), None).unwrap();
+        let client = server::app_client(&pki).unwrap();
         Self { clock, pki, database, client, running }
     }
 
@@ -181,6 +181,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
     let root = |name: &str| vec![pki.dir().join("attest").join(format!("{name}.crt"))];
     Config {
         common: scene::common("attestation", pki, database),
+        defense: scene::defense(pki),
         keys: Keys {
             master_file: pki.secret("attestation-master"),
             generation: 1,

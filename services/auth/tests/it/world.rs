@@ -139,6 +139,7 @@ async fn attestation(pki: &Pki, clock: Arc<ManualClock>) -> Server {
 fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &SigningKey) -> Config {
     let partner = Jwk::from(partner.public()).with_kid("partner-web-1");
     Config {
+        defense: scene::defense(pki),
         common: Common {
             workers: Some(2),
             ..scene::reached(scene::common("auth", pki, database), scene::FREE, ISSUER)

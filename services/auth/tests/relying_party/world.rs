@@ -150,6 +150,7 @@ pub(crate) fn scopes() -> Vec<String> {
 fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) -> Config {
     Config {
         common: scene::reached(scene::common("auth", pki, database), listen, issuer),
+        defense: scene::defense(pki),
         // Nobody is there: a client with a key of its own logs in whether or not attestation runs.
         attestation_url: "https://localhost:1".to_owned(),
         signing_key_file: pki.secret("auth-signing.pk8"),

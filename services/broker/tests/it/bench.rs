@@ -326,6 +326,7 @@ fn configuration(
     ]);
     Config {
         common: scene::common("broker", pki, database),
+        defense: scene::defense(pki),
         vault: Vault {
             kek_file: pki.secret("broker-kek"),
             floor_file: pki.dir().join("broker-floor"),

@@ -155,7 +155,7 @@ impl World {
         let client = |name: &str| server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap();
         let superuser = storage::pool(&SecretString::from(database.superuser_url.clone()), 2).unwrap();
         let (as_broker, as_operator) = (client("broker"), client("operator"));
-        let public = server::client(&pki.public_ca(), None).unwrap();
+        let public = server::app_client(&pki).unwrap();
         Self {
             ledger,
             authority,
@@ -323,6 +323,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
     let url = format!("https://localhost:{}", listen.port());
     Config {
         common: scene::reached(scene::common("ledger", pki, database), listen, &url),
+        defense: scene::defense(pki),
         auth_url: authority.auth_url(),
         attestation_url: authority.attestation_url(),
         broker_url: broker.server.url(),

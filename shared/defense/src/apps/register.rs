@@ -118,12 +118,15 @@ pub struct KeyedApp {
 }
 
 /// What the register says of a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It is let in.
     Current,
-    /// It has to be updated.
-    Outdated,
+    /// It has to be updated, to this one at least.
+    Outdated {
+        /// The oldest build that is let in.
+        minimum: Build,
+    },
     /// No such app.
     Unknown,
 }
@@ -180,7 +183,10 @@ impl AppRegister {
         let known = self.apps.iter().find(|known| (&known.id, known.platform) == (&app.id, app.platform));
         let Some(known) = known else { return Standing::Unknown };
         let withdrawn = known.withdrawn_builds.contains(&app.build);
-        if withdrawn || !app.build.at_least(&known.minimum_build) { Standing::Outdated } else { Standing::Current }
+        if !withdrawn && app.build.at_least(&known.minimum_build) {
+            return Standing::Current;
+        }
+        Standing::Outdated { minimum: known.minimum_build.clone() }
     }
 }
 

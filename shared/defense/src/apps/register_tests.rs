@@ -51,11 +51,12 @@ fn a_build_is_current_from_the_floor_on_unless_it_is_withdrawn() {
         let (id, version, build) = (id.into(), "1".to_owned(), build.parse().unwrap());
         register.standing(&App { id, version, build, platform })
     };
+    let outdated = Standing::Outdated { minimum: 10_u64.into() };
     for (build, expected) in [
-        ("9", Standing::Outdated),
+        ("9", outdated.clone()),
         ("10", Standing::Current),
         ("11", Standing::Current),
-        ("12", Standing::Outdated),
+        ("12", outdated),
         ("13", Standing::Current),
     ] {
         assert_eq!(standing("dev.redoubt.app", Platform::Android, build), expected, "{build}");

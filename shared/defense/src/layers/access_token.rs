@@ -111,7 +111,7 @@ impl Layer for AccessTokenLayer {
         Box::pin(async move { Finding::of(self.check(request, facts).await) })
     }
 
-    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         let again = || LayerId::AccessToken.refuse("dpop_replayed");
         Box::pin(SingleUse::claim(facts.proof.as_ref(), &*self.used, OnceClass::DpopProof, request.now, again))
     }

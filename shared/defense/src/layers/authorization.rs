@@ -34,6 +34,6 @@ impl Layer for AuthorizationLayer {
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         let verdict = Self::check(request, facts);
-        Box::pin(ready(Finding { verdict, facts: Facts::default() }))
+        Box::pin(ready(verdict.into()))
     }
 }

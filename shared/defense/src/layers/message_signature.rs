@@ -120,7 +120,7 @@ impl Layer for MessageSignatureLayer {
         Box::pin(ready(Finding::of(self.check(request, facts))))
     }
 
-    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Verdict> {
+    fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         let again = || LayerId::MessageSignature.refuse("signature_replayed");
         Box::pin(SingleUse::claim(facts.signature.as_ref(), &*self.used, OnceClass::SignatureNonce, request.now, again))
     }

@@ -1,11 +1,19 @@
 //! The layers, a module each.
 
 mod access_token;
+mod api_key;
 mod attestation;
 mod authorization;
+mod client_version;
+mod host;
 mod message_signature;
+mod rate_limit;
 
 pub use access_token::AccessTokenLayer;
+pub use api_key::{ApiKeyLayer, Keyed};
 pub use attestation::AttestationLayer;
 pub use authorization::AuthorizationLayer;
+pub use client_version::ClientVersionLayer;
+pub use host::HostLayer;
 pub use message_signature::MessageSignatureLayer;
+pub use rate_limit::RateLimitLayer;

@@ -1,0 +1,95 @@
+//! Layer *host*: is the request for us, unambiguous, and from where?
+
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
+use api::problem::code;
+use futures_util::future::{LocalBoxFuture, ready};
+use runtime::{Problem, Refusal};
+
+use crate::hops::TrustedHops;
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+
+/// Header fields of which there is at most one: two readers may each believe another one.
+const ONCE: [HeaderName; 7] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::TRANSFER_ENCODING,
+    header::EXPECT,
+    header::USER_AGENT,
+];
+
+/// Compares the host with those that we are, and finds the address that the request comes from.
+#[derive(Debug, Clone)]
+pub struct HostLayer {
+    hosts: Vec<String>,
+    hops: TrustedHops,
+}
+
+impl HostLayer {
+    /// `hosts` are authorities as clients write them: `api.example`, `localhost:7003`. Their port counts for nothing: it is that of the proxy before
+    /// us, or ours.
+    pub fn new(hosts: impl IntoIterator<Item = String>, hops: TrustedHops) -> Self {
+        Self { hosts: hosts.into_iter().map(|host| name(&host).to_owned()).collect(), hops }
+    }
+
+    fn check(&self, request: &Inbound) -> Result<Facts, Verdict> {
+        if ONCE.iter().any(|name| request.headers.get_all(name).nth(1).is_some()) {
+            return Err(invalid("header_doubled"));
+        }
+        // RFC 9112 §3.2.2: where the target is a whole URL, its authority is the host, and what the field says is of no account.
+        let host = request.target_authority.as_deref().or_else(|| request.single("host")).unwrap_or_default(); // Default: none, which is not ours.
+        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name(host))) {
+            let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, code::MISDIRECTED, "This is another host");
+            return Err(refuse("host_unknown", problem));
+        }
+        // RFC 9110 §9.3.1: content of these has no meaning, so somebody else may take it for the next request.
+        let bodyless = [Method::GET.as_str(), Method::HEAD.as_str()].contains(&request.method.as_str());
+        let announced = request.single("content-length").is_some_and(|length| length != "0");
+        if bodyless && (announced || request.headers.contains_key(header::TRANSFER_ENCODING)) {
+            return Err(invalid("body_not_expected"));
+        }
+        // What is compressed is unpacked by nobody here, and by nobody before us.
+        if request.headers.contains_key(header::CONTENT_ENCODING) {
+            return Err(refuse("content_encoded", Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
+        }
+        let address = match request.peer {
+            None => None,
+            Some(peer) => {
+                Some(self.hops.address(peer, &request.headers).map_err(|_| invalid("forwarded_for_malformed"))?)
+            }
+        };
+        Ok(Facts { address, ..Facts::default() })
+    }
+}
+
+/// An authority without its port (RFC 3986 §3.2).
+fn name(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
+fn invalid(reason: &'static str) -> Verdict {
+    refuse(reason, Problem::of_status(StatusCode::BAD_REQUEST))
+}
+
+fn refuse(reason: &'static str, problem: Problem) -> Verdict {
+    Verdict::Refuse(Refusal::new(LayerId::Host.name(), reason, problem))
+}
+
+impl Layer for HostLayer {
+    fn id(&self) -> LayerId {
+        LayerId::Host
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Head
+    }
+
+    fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(ready(Finding::of(self.check(request))))
+    }
+}
