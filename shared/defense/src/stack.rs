@@ -57,7 +57,7 @@ impl<'a> Stack<'a> {
         let urls = common.public.iter().map(|public| &public.url).chain([&common.internal.url]);
         let hosts = urls.map(|url| authority(url).to_owned()).chain(config.hosts.iter().cloned());
         let host = HostLayer::new(hosts, TrustedHops::new(config.trusted_proxies.clone()));
-        let rates = RateLimitLayer::new(counters, &config.rates, Arc::clone(&context.clock));
+        let rates = RateLimitLayer::new(counters, &config.rates, &*context.clock);
         let rates = rates.map_err(|wrong| anyhow!("[defense.rates]: {wrong}"))?;
         Ok(Self { config, common, context, service, used, layers: vec![Box::new(host), Box::new(rates)] })
     }

@@ -19,7 +19,8 @@ async fn no_route_answers_somebody_without_tokens() {
     for route in public {
         assert!(route.guard.starts_with("Caller<"), "{route:?}");
         let method: Method = route.method.parse().unwrap();
-        let request = world.public.request(method, world.url(&route.path.replace("{id}", id))).json(&json!({}));
+        let request = world.public.request(method.clone(), world.url(&route.path.replace("{id}", id)));
+        let request = if method == Method::GET { request } else { request.json(&json!({})) };
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 401, "{route:?}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");

@@ -17,3 +17,6 @@ pub use client_version::ClientVersionLayer;
 pub use host::HostLayer;
 pub use message_signature::MessageSignatureLayer;
 pub use rate_limit::RateLimitLayer;
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use api::problem::code;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Clock, Problem, Refusal};
+use tokio::time::Instant;
 
 use crate::config::Rates;
 use crate::rate::{AddressPrefix, Allowance, Concurrency, Demand, Entry, Fields, Limit, LimitClass, Moment, Places};
@@ -24,7 +25,8 @@ pub struct RateLimitLayer {
     counters: Arc<dyn Counters>,
     under_way: Concurrency,
     limits: Limits,
-    clock: Arc<dyn Clock>,
+    /// Limits are counted by a clock that nobody sets: one that was set back would shut everybody out.
+    started: (i64, Instant),
 }
 
 struct Limits {
@@ -54,7 +56,8 @@ impl RateLimitLayer {
     /// # Errors
     ///
     /// A rate of the configuration is none.
-    pub fn new(counters: Arc<dyn Counters>, rates: &Rates, clock: Arc<dyn Clock>) -> Result<Self, &'static str> {
+    pub fn new(counters: Arc<dyn Counters>, rates: &Rates, clock: &dyn Clock) -> Result<Self, &'static str> {
+        let started = (clock.unix_millis(), Instant::now());
         let limits = Limits {
             host: Limit::new("address", LimitClass::AddressHost, rates.address.quota()?),
             network: Limit::new("network", LimitClass::AddressNetwork, rates.network.quota()?),
@@ -63,18 +66,21 @@ impl RateLimitLayer {
             user: Limit::new("user", LimitClass::User, rates.user.quota()?),
             class: Limit::new("all", LimitClass::RouteClass, rates.class.quota()?),
         };
-        Ok(Self { counters, under_way: Concurrency::new(USERS), limits, clock })
+        Ok(Self { counters, under_way: Concurrency::new(USERS), limits, started })
     }
 
     fn now(&self) -> Moment {
-        Moment::unix_millis(self.clock.unix_millis())
+        let (then, started) = self.started;
+        // Default: what no clock shows.
+        let since = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Moment::unix_millis(then.saturating_add(since))
     }
 
     /// What the address has left, before anything costs us more.
     async fn look(&self, request: &Inbound, facts: &Facts) -> Finding {
         let keys = Keys::of(facts);
         let demands = self.of_address(&keys, request.class.cost);
-        self.judged(self.counters.examine(&demands, self.now()).await)
+        self.judged(facts, self.counters.examine(&demands, self.now()).await)
     }
 
     fn of_address<'a>(&'a self, keys: &'a Keys, cost: u32) -> Vec<Demand<'a>> {
@@ -106,19 +112,22 @@ impl RateLimitLayer {
                 Entry::Unknown(reason) => return Verdict::Unknown(reason).into(),
             }
         }
-        let mut finding = self.judged(self.counters.take(&demands, self.now()).await);
+        let mut finding = self.judged(facts, self.counters.take(&demands, self.now()).await);
         finding.facts.permit = permit;
         finding
     }
 
-    fn judged(&self, allowance: Allowance) -> Finding {
+    fn judged(&self, facts: &Facts, allowance: Allowance) -> Finding {
         let fields = Fields::of(&allowance);
+        let retry_after = fields.retry_after;
+        // Of a caller who is not known yet, no more than when to come back.
+        let told = if facts.access.is_some() { fields.clone() } else { Fields { retry_after, ..Fields::default() } };
         match allowance {
             Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(fields), ..Facts::default() })),
             Allowance::Exceeded(readings) => {
                 let failures =
                     readings.iter().any(|reading| reading.is_exceeded() && reading.limit == self.limits.failures);
-                refuse(if failures { "too_many_failures" } else { "rate_exceeded" }, &fields).into()
+                refuse(if failures { "too_many_failures" } else { "rate_exceeded" }, &told).into()
             }
             Allowance::Unknown(reason) => Verdict::Unknown(reason).into(),
         }
@@ -136,7 +145,8 @@ impl RateLimitLayer {
                 runtime::tracing::warn!(reason, "a failure was not counted");
             }
         }
-        if let Some(fields) = &facts.limits {
+        // Whoever is not known yet is told nothing: how many others tried here is none of their business.
+        if let (Some(fields), Some(_)) = (&facts.limits, &facts.access) {
             let headers = answer.response.headers_mut();
             for (name, value) in
                 [(api::header::RATE_LIMIT_POLICY, &fields.policy), (api::header::RATE_LIMIT, &fields.limit)]
