@@ -83,7 +83,8 @@ async fn a_signed_request_has_these_headers() {
     let digest = crypto::b64::encode_standard(&crypto::hash::sha256(&request.body));
     assert_eq!(request.header("content-digest"), Some(&*format!("sha-256=:{digest}:")));
     assert!(request.header("authorization").unwrap().starts_with("DPoP "));
-    assert_eq!(request.header("user-agent"), Some("dev.redoubt.app/1.0.0 (1)"));
+    assert_eq!(request.header("api-key"), Some("rdk_0000000000_test"));
+    assert_eq!(request.header("user-agent"), Some("dev.redoubt.app/1.0.0 (android 1)"));
 
     client.accounts().await.unwrap();
     let request = backend.state.last_api_request.lock().unwrap().clone();

@@ -288,6 +288,24 @@ async fn what_calls_is_checked() {
 }
 
 #[actix_web::test]
+async fn the_attested_app_is_the_one_that_the_key_was_given_to() {
+    let world = World::new();
+    let request = inbound(&world.honest().await, &[]);
+    let keyed = |app: &str, platform| {
+        let key = crate::ApiKey::generate().id().clone();
+        Facts { keyed_app: Some(crate::KeyedApp { key, app: app.into(), platform }), ..Facts::default() }
+    };
+    for (facts, expected) in [
+        (keyed("app", Platform::Android), None),
+        (keyed("app", Platform::Ios), Some("attestation/app_of_another_key")),
+        (keyed("other", Platform::Android), Some("attestation/app_of_another_key")),
+    ] {
+        let verdict = world.attestation.examine(&request, &facts).await.verdict;
+        assert_eq!(said(&verdict).as_deref(), expected);
+    }
+}
+
+#[actix_web::test]
 async fn the_message_is_unaltered_and_fresh() {
     let world = World::new();
     let honest = world.honest().await;

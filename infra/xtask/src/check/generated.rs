@@ -1,9 +1,11 @@
-//! Files that a program writes: each service's `openapi.json`. What stands in the tree must be what the program says now.
+//! Files that a program writes: each service's `openapi.json`, and of all of them `docs/layers.md`. What stands in the tree must be what the
+//! program says now.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use system::{Service, system};
 
 use super::Complaints;
@@ -13,18 +15,55 @@ use crate::{compile, place, stack};
 pub(super) fn run(fix: bool) -> Result<Complaints> {
     let mut run = Run::of("check")?;
     let programs = compile::build(&mut run, "the services, for what they generate", &stack::programs()?)?;
-    let mut complaints = Vec::new();
+    let (mut complaints, mut layers) = (Vec::new(), LAYERS.to_owned());
     for Service { name, .. } in &system()?.services {
         let file = place::root().join("services").join(name).join("openapi.json");
         let output = Command::new(programs.path(name)?).arg("openapi").stdin(Stdio::null()).output()?;
         ensure!(output.status.success(), "`{name} openapi` failed");
         let text = String::from_utf8(output.stdout)?;
+        layers.push_str(&table(name, &serde_json::from_str(&text)?)?);
         if fix {
             std::fs::write(&file, &text)?;
         }
         complaints.extend(compare(&file, &text));
     }
+    let file = place::root().join("docs/layers.md");
+    if fix {
+        std::fs::write(&file, &layers)?;
+    }
+    complaints.extend(compare(&file, &layers));
     Ok(complaints)
+}
+
+const LAYERS: &str = "# Which layers stand before which route
+
+Made by `cargo xtask check --fix` from the routes of all services; the check fails when it is not what they say. A route's layers are those of its
+policy (`shared/defense/src/policy.rs`), in the order in which they look at a request; the first one that says no ends it. What a handler's guard
+cannot do without, its policy has, or it does not compile.
+
+Before all of them stand transport, size and time limits (`shared/runtime`); behind them the handler's own checks, and the database's.
+";
+
+/// The routes of a service.
+fn table(service: &str, document: &Value) -> Result<String> {
+    let mut text = format!("\n## {service}\n\n| Route | Listener | Guard | Policy | Layers |\n| --- | --- | --- | --- | --- |\n");
+    let paths = document.get("paths").and_then(Value::as_object).context("a document without paths")?;
+    for (path, methods) in paths {
+        for (method, route) in methods.as_object().context("a path without methods")? {
+            let word = |name: &str| route.get(name).and_then(Value::as_str).with_context(|| format!("{path}: no {name}"));
+            let layers = route.get("x-layers").and_then(Value::as_array).context("a route without layers")?;
+            let layers: Vec<&str> = layers.iter().filter_map(Value::as_str).collect();
+            text.push_str(&format!(
+                "| `{} {path}` | {} | `{}` | {} | {} |\n",
+                method.to_uppercase(),
+                word("x-listener")?,
+                word("x-guard")?,
+                word("x-policy")?,
+                layers.join(" → ")
+            ));
+        }
+    }
+    Ok(text)
 }
 
 fn compare(file: &Path, text: &str) -> Option<String> {
@@ -40,6 +79,21 @@ fn compare(file: &Path, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_route_is_a_row_with_its_layers_and_one_without_is_an_error() {
+        let route = serde_json::json!({
+            "x-listener": "public", "x-guard": "Public", "x-policy": "page", "x-layers": ["host", "rate_limit"],
+        });
+        let document = |route: &Value| serde_json::json!({ "paths": { "/login": { "get": route } } });
+        let text = table("auth", &document(&route)).unwrap();
+        assert!(text.ends_with("| `GET /login` | public | `Public` | page | host → rate_limit |\n"), "{text}");
+        for name in ["x-listener", "x-guard", "x-policy", "x-layers"] {
+            let mut route = route.clone();
+            route.as_object_mut().unwrap().remove(name);
+            assert!(table("auth", &document(&route)).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn a_stale_file_and_a_missing_one_are_named() {

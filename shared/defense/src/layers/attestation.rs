@@ -23,13 +23,13 @@ impl AttestationLayer {
         Self { audience, keys }
     }
 
-    async fn check(&self, request: &Inbound) -> Finding {
+    async fn check(&self, request: &Inbound, facts: &Facts) -> Finding {
         let mut learned = Facts::default();
-        let verdict = self.learn(request, &mut learned).await.into();
+        let verdict = self.learn(request, facts, &mut learned).await.into();
         Finding { verdict, facts: learned }
     }
 
-    async fn learn(&self, request: &Inbound, learned: &mut Facts) -> Result<(), Verdict> {
+    async fn learn(&self, request: &Inbound, facts: &Facts, learned: &mut Facts) -> Result<(), Verdict> {
         let refuse = |reason| LayerId::Attestation.refuse(reason);
         let token =
             request.single(api::header::ATTESTATION_TOKEN).ok_or_else(|| refuse("attestation_token_missing"))?;
@@ -41,6 +41,14 @@ impl AttestationLayer {
         let id = token.key_id().map_err(&mut named)?;
         let keys = self.keys.get(id, request.now).await.map_err(|_| Verdict::Unknown("keys_unavailable"))?;
         let (claims, session_key) = token.verify(&keys, self.audience, request.now).map_err(named)?;
+        // The key names an app, and the evidence is of one.
+        if facts
+            .keyed_app
+            .as_ref()
+            .is_some_and(|keyed| (&keyed.app, keyed.platform) != (&claims.app.id, claims.app.platform))
+        {
+            return Err(refuse("app_of_another_key"));
+        }
         learned.session_key = Some(session_key);
         learned.attestation = Some(claims);
         Ok(())
@@ -56,7 +64,7 @@ impl Layer for AttestationLayer {
         Needs::Head
     }
 
-    fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
-        Box::pin(self.check(request))
+    fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
+        Box::pin(self.check(request, facts))
     }
 }
