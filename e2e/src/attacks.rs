@@ -61,11 +61,37 @@ impl Report<'_> {
 pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     let operator = Operator::new(loot.stack.logs.clone());
     let mut report = Report { narrator, operator, began: crate::instant() };
+    before_anybody_is_known(&mut report, loot).await?;
     what_calls(&mut report, loot).await?;
     unaltered_and_once(&mut report, loot).await?;
     who_calls(&mut report, loot).await?;
     what_they_may(&mut report, loot).await?;
     around_the_api(&mut report, loot).await
+}
+
+/// The layers *host*, *API key* and *client version*, before a request in which everything else is right.
+async fn before_anybody_is_known(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let genuine = loot.mallory.forge(Method::GET, "/v1/accounts", None, None).await?;
+    let attempts = [
+        (66, "A genuine request that names another host", "host", "evil.example".to_owned(), 421),
+        (37, "An API key is guessed, its checksum is right", api::header::API_KEY, guessed_key(), 403),
+        (39, "A build that is no longer let in", "user-agent", "dev.redoubt.app/0.9.0 (android 0)".to_owned(), 426),
+    ];
+    for (number, title, header, value, status) in attempts {
+        let seen = genuine.clone().with(header, value).send(&loot.http).await?;
+        report.stopped(number, title, "ledger", status, &seen).await?;
+    }
+    // None of the three has used anything up: the same request, as it was, is answered.
+    let seen = genuine.send(&loot.http).await?;
+    ensure!(seen.status == 200, "the genuine request was answered {seen}: {}", seen.body);
+    Ok(())
+}
+
+/// A key of the right form that nobody was given.
+fn guessed_key() -> String {
+    let stem = format!("rdk_0123456789_{}", "0".repeat(32));
+    let sum = crypto::hash::sha256(stem.as_bytes());
+    format!("{stem}{}", sum.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// Layer attestation.

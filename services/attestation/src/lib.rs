@@ -17,6 +17,7 @@ pub mod error;
 pub mod evidence;
 
 mod alarm;
+mod api_keys;
 mod attestations;
 mod audience_keys;
 mod challenges;
@@ -41,13 +42,23 @@ pub use config::Config;
 /// The migrations, for tests that bring their own database.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
+/// What an operator can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// To an instance
+    #[command(flatten)]
+    Instances(instances::pardon::Command),
+    /// Make an API key for an app, and print it with its entry for the register
+    ApiKey(api_keys::NewKey),
+}
+
 /// The service.
 pub struct Attestation;
 
 impl Service for Attestation {
     const NAME: &'static str = "attestation";
     type Config = Config;
-    type Command = instances::pardon::Command;
+    type Command = Command;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -62,7 +73,10 @@ impl Service for Attestation {
     }
 
     async fn command(config: Config, command: Self::Command) -> anyhow::Result<()> {
-        instances::pardon::run(&config, command).await
+        match command {
+            Command::Instances(action) => instances::pardon::run(&config, action).await,
+            Command::ApiKey(wanted) => api_keys::run(&config, &wanted),
+        }
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

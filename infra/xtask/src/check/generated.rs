@@ -46,11 +46,13 @@ Before all of them stand transport, size and time limits (`shared/runtime`); beh
 
 /// The routes of a service.
 fn table(service: &str, document: &Value) -> Result<String> {
-    let mut text = format!("\n## {service}\n\n| Route | Listener | Guard | Policy | Layers |\n| --- | --- | --- | --- | --- |\n");
+    let mut text =
+        format!("\n## {service}\n\n| Route | Listener | Guard | Policy | Layers |\n| --- | --- | --- | --- | --- |\n");
     let paths = document.get("paths").and_then(Value::as_object).context("a document without paths")?;
     for (path, methods) in paths {
         for (method, route) in methods.as_object().context("a path without methods")? {
-            let word = |name: &str| route.get(name).and_then(Value::as_str).with_context(|| format!("{path}: no {name}"));
+            let word =
+                |name: &str| route.get(name).and_then(Value::as_str).with_context(|| format!("{path}: no {name}"));
             let layers = route.get("x-layers").and_then(Value::as_array).context("a route without layers")?;
             let layers: Vec<&str> = layers.iter().filter_map(Value::as_str).collect();
             text.push_str(&format!(

@@ -274,6 +274,6 @@ fn what_is_no_lie() {
 
 #[test]
 fn every_subcommand_explains_itself_without_a_configuration() {
-    let subcommands = ["serve", "migrate", "healthcheck", "config", "openapi", "pardon"];
+    let subcommands = ["serve", "migrate", "healthcheck", "config", "openapi", "pardon", "api-key"];
     testkit::scene::explains_itself(env!("CARGO_BIN_EXE_attestation"), "attestation", &subcommands);
 }
