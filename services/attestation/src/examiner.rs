@@ -47,7 +47,6 @@ impl Given {
     }
 }
 
-/// See the module.
 pub(crate) struct Examiner {
     mode: Mode,
     google: Anchors,

@@ -22,7 +22,6 @@ const CHALLENGE_LIFETIME: u32 = 120;
 /// Longest slot of answers, in milliseconds.
 const ANSWER_SLOT_MS: u32 = 1000;
 
-/// See the module.
 pub(crate) struct State {
     pub(crate) pool: Pool,
     pub(crate) clock: Arc<dyn Clock>,

@@ -49,7 +49,6 @@ impl Proof {
 pub struct ProvenKey(Thumbprint);
 
 impl ProvenKey {
-    /// Its thumbprint.
     pub fn jkt(&self) -> &Thumbprint {
         &self.0
     }

@@ -31,7 +31,6 @@ pub enum FormError {
 pub struct Parameters(BTreeMap<String, SecretString>);
 
 impl Parameters {
-    /// No parameters.
     pub fn empty() -> Self {
         Self(BTreeMap::new())
     }

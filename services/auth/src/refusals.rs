@@ -77,7 +77,6 @@ macro_rules! table {
             /// Every row's variant, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What it says.
             pub fn row(self) -> Row<$code> {
                 let (status, code, layer, reason, description) = match self {
                     Self::Body(error) => return ($body)(error),

@@ -29,10 +29,8 @@ pub enum Error {
     /// A believed webhook has the id of an earlier one, and says something else: the provider's fault, and never ours to act on.
     #[error("the event's id was used for another event")]
     EventIdReused,
-    /// A webhook's body.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// The inbox.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.
@@ -46,7 +44,6 @@ pub enum OperationError {
     /// No such operation, or not for this caller; the two look the same.
     #[error("no such operation")]
     Unknown,
-    /// A parameter.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
     /// The operation has an effect and came without a key.

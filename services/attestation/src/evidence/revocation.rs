@@ -59,7 +59,6 @@ impl StatusList {
         self.odd
     }
 
-    /// Number of entries.
     pub fn len(&self) -> usize {
         self.serials.len()
     }

@@ -16,7 +16,6 @@ pub struct Busy;
 /// Why a turn did not give a result. Says nothing about the password.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// See [`PasswordError`].
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The thread is gone.

@@ -18,10 +18,8 @@ const TAKEN: &str = "This login cannot be created. If you have one already, log 
 const NO_ADDRESS: &str = "This is not an e-mail address that we can use.";
 const NO_NAME: &str = "Please tell us your name, in 100 characters at most.";
 
-/// What somebody typed.
 pub struct Registration<'a> {
     pub name: &'a str,
-    /// Address.
     pub email: &'a str,
     pub password: &'a SecretString,
 }

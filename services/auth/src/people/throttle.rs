@@ -15,13 +15,11 @@ const DAY: i64 = 86_400;
 /// The failures in a row of one identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Throttle {
-    /// How many.
     pub(super) failures: u32,
     /// No try before this moment.
     pub(super) blocked_until: i64,
 }
 
-/// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Blocked {
     /// Seconds to wait.

@@ -25,7 +25,6 @@ use crate::secrets::{Live, Vault, VaultError};
 /// A provider that asks for a longer pause is not waited for in the same call.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// Serves calls.
 pub struct Desk {
     counters: HashMap<ProviderName, Counter>,
     vault: Arc<Vault>,

@@ -31,7 +31,6 @@ pub(super) struct Request<'a> {
 /// How an exchange ended, if not well.
 #[derive(Debug, Error)]
 pub(super) enum Fault {
-    /// No answer.
     #[error(transparent)]
     Egress(#[from] EgressError),
     /// The secret was not accepted.

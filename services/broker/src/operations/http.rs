@@ -17,7 +17,6 @@ use crate::ids::{OperationName, ProviderName};
 pub struct Workload(PeerId);
 
 impl Workload {
-    /// Its name.
     pub fn name(&self) -> &str {
         self.0.name()
     }

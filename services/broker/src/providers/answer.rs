@@ -25,7 +25,6 @@ pub enum Answer {
     Number(String),
     /// A string, decoded.
     Text(String),
-    /// An array.
     List(Vec<Answer>),
     Object(BTreeMap<String, Answer>),
 }

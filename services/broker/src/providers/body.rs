@@ -48,7 +48,6 @@ impl Places {
         self.query.iter().filter_map(|(name, field)| Some((field.as_str(), params.get(name)?)))
     }
 
-    /// The JSON body.
     pub(super) fn body(&self, params: &Checked) -> Result<Map<String, Value>, &'static str> {
         let mut body = Map::new();
         for (name, path) in &self.body {

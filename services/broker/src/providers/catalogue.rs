@@ -42,13 +42,10 @@ pub struct Catalogue {
 #[derive(Debug)]
 pub struct Provider {
     pub name: ProviderName,
-    /// Where it is.
     pub base: Url,
     /// How requests are authenticated.
     pub auth: Option<Auth>,
-    /// Bounds.
     pub limits: Limits,
-    /// Breaker settings.
     pub breaker: Breaker,
     /// Which addresses its name may resolve to.
     pub addresses: AddressPolicy,
@@ -68,7 +65,6 @@ pub struct Provider {
 #[derive(Debug)]
 pub struct Operation {
     pub name: OperationName,
-    /// The HTTP method.
     pub method: Method,
     /// Attempts in all.
     pub attempts: u8,
@@ -111,7 +107,6 @@ pub enum CatalogueError {
     /// The file is not a manifest.
     #[error("manifest {origin}: {problem}")]
     Unreadable {
-        /// The file.
         origin: String,
         /// What is wrong with it.
         problem: String,
@@ -119,10 +114,8 @@ pub enum CatalogueError {
     /// Something in it cannot be.
     #[error("manifest {origin}: provider {provider}: {problem}")]
     Invalid {
-        /// The file.
         origin: String,
         provider: ProviderName,
-        /// What is wrong.
         problem: String,
     },
     /// Two manifests are of one provider.
@@ -160,7 +153,6 @@ impl Catalogue {
         Ok(Self { providers })
     }
 
-    /// Reads one manifest.
     pub fn parse(origin: &str, text: &str) -> Result<Manifest, CatalogueError> {
         let unreadable = |problem: String| CatalogueError::Unreadable { origin: origin.to_owned(), problem };
         strict::visible(text).map_err(unreadable)?;
@@ -173,7 +165,6 @@ impl Catalogue {
         self.providers.get(name)
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.providers.values()
     }

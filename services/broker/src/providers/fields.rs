@@ -21,7 +21,6 @@ const MAX_DECIMAL: usize = 40;
 /// Characters of a member's name that passes under `*`.
 const MAX_NAME: u16 = 64;
 
-/// The compiled list.
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
     root: BTreeMap<String, Node>,
@@ -73,7 +72,6 @@ pub struct FieldError {
 pub struct AnswerError {
     /// The field, as in the manifest.
     pub path: String,
-    /// What is wrong.
     pub problem: &'static str,
 }
 

@@ -10,7 +10,6 @@ use super::webhook::WebhookManifest;
 use super::word::{Shape, Standings};
 use crate::ids::{OperationName, ProviderName, SecretId};
 
-/// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -41,7 +40,6 @@ pub struct Manifest {
     pub tls: Tls,
 }
 
-/// Versions of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Tls {
     /// RFC 8446.
@@ -59,7 +57,6 @@ pub enum Tls {
 pub enum Auth {
     /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
     Bearer {
-        /// The secret's id.
         secret: SecretId,
     },
 }
@@ -111,7 +108,6 @@ impl Default for Breaker {
 pub struct OperationManifest {
     /// Which services may ask, by the name in their SPIFFE id.
     pub callers: Vec<String>,
-    /// The HTTP method.
     pub method: Method,
     /// Path below the base URL; `{name}` stands for a parameter.
     pub path: String,
@@ -129,7 +125,6 @@ pub struct OperationManifest {
     /// Time for one attempt, connection and body included. No more than three quarters of it go into finding and making a connection.
     #[serde(default = "five_seconds")]
     pub timeout_ms: u32,
-    /// What comes back.
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
@@ -170,7 +165,6 @@ pub enum Method {
     Post,
 }
 
-/// The retry class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retry {
@@ -181,7 +175,6 @@ pub enum Retry {
     Idempotent,
 }
 
-/// The answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Response {

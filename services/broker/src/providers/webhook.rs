@@ -49,7 +49,6 @@ pub enum WebhookScheme {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventManifest {
-    /// What it means.
     pub means: Meaning,
     /// Where its fields are: dotted paths, by our names for what stands there.
     #[serde(default)]
@@ -83,7 +82,6 @@ pub enum Field {
     Currency,
     /// Who paid.
     DebtorName,
-    /// What for.
     Reference,
     /// Our id of the payout: a UUID.
     PayoutId,
@@ -136,7 +134,6 @@ pub enum Sorted {
 /// What a message says, by our names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// What it means.
     pub meaning: Meaning,
     texts: BTreeMap<Field, String>,
 }

@@ -11,7 +11,6 @@ use super::answer::Answer;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// The HTTP status.
     pub status: u16,
     /// Dotted path to a text in the JSON body: `error.code`.
     pub field: String,

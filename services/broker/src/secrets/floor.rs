@@ -42,9 +42,7 @@ pub enum FloorError {
     /// It was changed, or made under another key.
     #[error("the floor of the secrets' versions, {path}: {source}")]
     Sealed {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: EnvelopeError,
     },
 }
@@ -64,7 +62,6 @@ pub struct Bounds {
 pub struct Floors(BTreeMap<String, Bounds>);
 
 impl Floors {
-    /// Reads the file.
     pub fn read(path: &Path, kek: &dyn KekProvider) -> Result<Self, FloorError> {
         let sealed = |source| FloorError::Sealed { path: path.to_owned(), source };
         let record = match files::read_secret(path) {

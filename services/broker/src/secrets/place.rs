@@ -24,7 +24,6 @@ pub enum Placement {
 /// One secret of a provider and the only place for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The provider's name.
     pub provider: ProviderName,
     /// The secret's id in the manifest.
     pub id: SecretId,

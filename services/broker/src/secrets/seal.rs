@@ -43,19 +43,15 @@ pub enum SealError {
     Version {
         /// What was to be retired.
         asked: i32,
-        /// The newest version.
         newest: i32,
     },
     /// There are no more numbers.
     #[error("the secret has had too many versions")]
     Exhausted,
-    /// The envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

@@ -52,7 +52,6 @@ pub(super) async fn newest(db: &mut Connection, place: &Place) -> Result<i32, St
     Ok(versions.into_iter().next().unwrap_or(0))
 }
 
-/// Adds a version.
 pub(super) async fn insert(
     db: &mut Connection,
     place: &Place,

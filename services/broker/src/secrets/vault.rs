@@ -69,7 +69,6 @@ pub enum VaultError {
         version: u32,
         /// The origin that it is needed for.
         origin: String,
-        /// Why.
         source: EnvelopeError,
     },
     /// A version is live that was retired before: the row was brought back.
@@ -94,10 +93,8 @@ pub enum VaultError {
         /// The newest version that is retired; 0 if there is none.
         retired: i32,
     },
-    /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.
@@ -119,7 +116,6 @@ impl VaultError {
     }
 }
 
-/// Opens secrets.
 pub struct Vault {
     pool: Pool,
     kek: Box<dyn KekProvider>,

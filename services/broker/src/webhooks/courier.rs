@@ -38,9 +38,7 @@ const FINAL: [(u16, &str, Option<&str>); 6] = [
 /// How often old ones are deleted.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// Delivers webhooks.
 pub struct Deliveries {
-    /// The inbox's database.
     pub pool: Pool,
     /// A client that shows our certificate and demands the ledger's.
     pub client: reqwest::Client,
@@ -48,14 +46,12 @@ pub struct Deliveries {
     pub ledger_url: String,
     /// The providers: what their events mean.
     pub catalogue: Arc<Catalogue>,
-    /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 /// Why nothing was delivered, or not noted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The inbox.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.

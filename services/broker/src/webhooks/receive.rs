@@ -22,13 +22,9 @@ const UNREADABLE: &str = "unreadable";
 
 /// Receives webhooks of all providers.
 pub struct Receiver {
-    /// The providers.
     pub catalogue: Arc<Catalogue>,
-    /// Their secrets.
     pub vault: Arc<Vault>,
-    /// The inbox's database.
     pub pool: Pool,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     /// Wakes the courier.
     pub wake: Arc<Notify>,

@@ -101,7 +101,6 @@ pub(crate) fn audited(request_id: &str) -> Vec<Value> {
     ours.map(|line| json!([line["layer"], line["reason"], line["peer"]])).collect()
 }
 
-/// The scene.
 pub(crate) struct Bench {
     pub(crate) broker: Running,
     pub(crate) pki: Pki,

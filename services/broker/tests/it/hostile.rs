@@ -15,7 +15,6 @@ use testkit::server::{self, Server};
 
 use crate::bench::{ANY, HOSTILE_SECRET, HOSTILE_WHSEC};
 
-/// The upstream.
 pub(crate) struct Hostile {
     server: Server,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -23,7 +22,6 @@ pub(crate) struct Hostile {
     pub(crate) accepts: Arc<Mutex<String>>,
 }
 
-/// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) path: String,

@@ -204,7 +204,6 @@ impl World {
         }
     }
 
-    /// At any moment.
     fn check(&self) -> Result<(), String> {
         let paid = i64::from(self.bank == Bank::Paid);
         let open = i64::from(self.standing.is_open());

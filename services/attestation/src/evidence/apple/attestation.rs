@@ -19,7 +19,6 @@ use super::map;
 
 /// Largest object that is looked at; genuine ones have about 6 KiB.
 const OBJECT_LIMIT: usize = 16 * 1024;
-/// The nonce.
 const NONCE: Oid<'static> = oid!(1.2.840.113635.100.8.2);
 
 /// What this very request must be about.

@@ -18,7 +18,6 @@ use super::super::{Reason, broken};
 const KEY_USAGE: Oid<'static> = oid!(1.2.840.113635.100.8.5);
 /// Access control: what the Secure Enclave asks for before it uses the key.
 const KEY_ACCESS: Oid<'static> = oid!(1.2.840.113635.100.8.6);
-/// The system.
 const SYSTEM: Oid<'static> = oid!(1.2.840.113635.100.8.7);
 
 /// `TeamID.BundleID`, in the properties of the key.
