@@ -25,7 +25,7 @@ use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 
 use crate::connection::{Connection, HEAD};
-use crate::middleware::{Side, Treatment, surround};
+use crate::middleware::{Side, Treatment, handle};
 use crate::service::Configure;
 use crate::transport::Refusals;
 use crate::{Clock, extract, peer, watch};
@@ -72,7 +72,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
         let (routes, clock, ending) = (Arc::clone(&routes), Arc::clone(&clock), ending.clone());
         let refusals = Arc::clone(&refusals);
         let app = App::new()
-            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| handle(treatment, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
@@ -99,7 +99,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
             async move {
                 let ended = ended.await;
                 if let Some(reason) = ended.as_ref().err().and_then(fault) {
-                    refusals.tell(peer, reason);
+                    refusals.record(peer, reason);
                 }
                 ended
             }

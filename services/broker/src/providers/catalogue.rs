@@ -113,11 +113,7 @@ pub enum CatalogueError {
     },
     /// Something in it cannot be.
     #[error("manifest {origin}: provider {provider}: {problem}")]
-    Invalid {
-        origin: String,
-        provider: ProviderName,
-        problem: String,
-    },
+    Invalid { origin: String, provider: ProviderName, problem: String },
     /// Two manifests are of one provider.
     #[error("manifests {0} and {1} describe one provider, {2}")]
     Doubled(String, String, ProviderName),

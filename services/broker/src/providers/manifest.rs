@@ -56,9 +56,7 @@ pub enum Tls {
 #[serde(tag = "scheme", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Auth {
     /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
-    Bearer {
-        secret: SecretId,
-    },
+    Bearer { secret: SecretId },
 }
 
 impl Auth {

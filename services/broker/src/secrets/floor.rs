@@ -41,10 +41,7 @@ pub enum FloorError {
     Locked(PathBuf),
     /// It was changed, or made under another key.
     #[error("the floor of the secrets' versions, {path}: {source}")]
-    Sealed {
-        path: PathBuf,
-        source: EnvelopeError,
-    },
+    Sealed { path: PathBuf, source: EnvelopeError },
 }
 
 /// Which versions of a secret there may be.
