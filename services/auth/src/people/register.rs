@@ -36,7 +36,7 @@ pub async fn register(
         Err(message) => return Ok(Err(message)),
     };
     let hash =
-        provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
+        provider.passwords.acquire().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
     let id: UserId = storage::ids::new(provider.clock.unix_millis()).into();
     let user = NewUser {
         id,
