@@ -33,7 +33,11 @@ pub async fn begin(
         if !interactions::answer_silently(&provider.pool, &digest, now).await? {
             return Err(PageRefusal::Answered);
         }
-        return Ok(Begun::Redirect(location(&stored.request, provider.issuer(), &AuthorizationResponse::LoginRequired)?));
+        return Ok(Begun::Redirect(location(
+            &stored.request,
+            provider.issuer(),
+            &AuthorizationResponse::LoginRequired,
+        )?));
     }
     let cookie = opaque::mint();
     interactions::insert(&provider.pool, &Digest::of(&cookie), &digest, now + LIFETIME).await?;

@@ -15,7 +15,11 @@ pub(super) enum AuthorizationResponse<'a> {
 }
 
 /// Where the browser goes: the client's own URI with `code` or `error`, `state`, and `iss` (RFC 9207).
-pub(super) fn location(request: &AuthorizationRequest, issuer: &str, response: &AuthorizationResponse<'_>) -> Result<Url, Invariant> {
+pub(super) fn location(
+    request: &AuthorizationRequest,
+    issuer: &str,
+    response: &AuthorizationResponse<'_>,
+) -> Result<Url, Invariant> {
     let mut url = request.destination()?;
     {
         let mut query = url.query_pairs_mut();
@@ -49,13 +53,21 @@ mod tests {
 
     #[test]
     fn code_state_and_issuer_go_back() {
-        let url = location(&request("https://app.test/cb", Some("a&b=c")), "https://auth.test", &AuthorizationResponse::Code("x"));
+        let url = location(
+            &request("https://app.test/cb", Some("a&b=c")),
+            "https://auth.test",
+            &AuthorizationResponse::Code("x"),
+        );
         assert_eq!(url.unwrap().as_str(), "https://app.test/cb?code=x&state=a%26b%3Dc&iss=https%3A%2F%2Fauth.test");
     }
 
     #[test]
     fn a_registered_query_stays_and_an_absent_state_stays_absent() {
-        let url = location(&request("https://app.test/cb?tenant=1", None), "https://auth.test", &AuthorizationResponse::AccessDenied);
+        let url = location(
+            &request("https://app.test/cb?tenant=1", None),
+            "https://auth.test",
+            &AuthorizationResponse::AccessDenied,
+        );
         let expected = "https://app.test/cb?tenant=1&error=access_denied&iss=https%3A%2F%2Fauth.test";
         assert_eq!(url.unwrap().as_str(), expected);
     }

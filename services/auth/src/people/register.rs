@@ -35,8 +35,13 @@ pub async fn register(
         Ok(profile) => profile,
         Err(message) => return Ok(Err(message)),
     };
-    let hash =
-        provider.passwords.acquire().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
+    let hash = provider
+        .passwords
+        .acquire()
+        .await?
+        .hash(typed.password)
+        .await
+        .map_err(|error| PageRefusal::internal(&error))?;
     let id: UserId = storage::ids::new(provider.clock.unix_millis()).into();
     let user = NewUser {
         id,

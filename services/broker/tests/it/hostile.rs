@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) from: Option<std::net::SocketAddr>,
 }
 
-struct State {
+struct Recording {
     seen: Arc<Mutex<Vec<Seen>>>,
     accepts: Arc<Mutex<String>>,
 }
@@ -41,7 +41,7 @@ impl Hostile {
     pub(crate) async fn start(pki: &Pki) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let accepts = Arc::new(Mutex::new(HOSTILE_SECRET.to_owned()));
-        let state = web::Data::new(State { seen: Arc::clone(&seen), accepts: Arc::clone(&accepts) });
+        let state = web::Data::new(Recording { seen: Arc::clone(&seen), accepts: Arc::clone(&accepts) });
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
             config.app_data(state.clone()).default_service(web::to(misbehave));
         });
@@ -58,7 +58,7 @@ impl Hostile {
     }
 }
 
-async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+async fn misbehave(request: HttpRequest, state: web::Data<Recording>) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let authorization = header("authorization");
     let earlier = {

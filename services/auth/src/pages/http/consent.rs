@@ -38,7 +38,9 @@ pub async fn post_consent(
             return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
-            Some("allow") => ConsentDecision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED)),
+            Some("allow") => {
+                ConsentDecision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED))
+            }
             Some("deny") => ConsentDecision::Deny,
             _ => return Err(PageRefusal::Form),
         };
