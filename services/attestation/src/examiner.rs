@@ -181,7 +181,13 @@ impl Examiner {
 
     /// What today's list and policy say of an instance that was let in before: of the evidence that it was let in for, and of the level and
     /// build that it has shown. None of it is a lie, for the instance has said nothing since.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build, kept: Option<&[Vec<u8>]>) -> Failed {
+    pub(crate) fn reexamine(
+        &self,
+        platform: Platform,
+        level: Level,
+        build: &Build,
+        kept: Option<&[Vec<u8>]>,
+    ) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
             (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
             (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
@@ -194,12 +200,12 @@ impl Examiner {
         if let (Platform::Android, Some(policy)) = (platform, &self.android_policy) {
             let revoked = self.revoked().list;
             let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
-            failed.merge(android::standing(parts, &trust));
+            failed.merge(android::reexamine(parts, &trust));
         }
         if let (Platform::Ios, Some(policy)) = (platform, &self.apple_policy) {
             // Default: no object, which is refused as malformed.
             let object = parts.first().map_or(&[][..], Vec::as_slice);
-            failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
+            failed.merge(apple::reexamine(object, &apple::Trust { anchors: &self.apple, policy }));
         }
         failed
     }

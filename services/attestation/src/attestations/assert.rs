@@ -87,7 +87,7 @@ async fn record(
         let kept = store::kept(db, jkt).await?;
         let (level, build) = (known.level.0, build(&known, presented)?);
         let app_build = known.app_build.clone();
-        let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_deref());
+        let mut failed = state.examiner.reexamine(presented.app.platform, level, &build, kept.as_deref());
         if kept.is_none() && known.believed {
             failed.notes.push(Reason::EvidenceNotKept);
         }

@@ -64,7 +64,7 @@ impl Anchors {
     }
 
     /// The certificate is one of an anchor's: same key, same name.
-    pub fn hold(&self, certificate: &Certificate<'_>) -> bool {
+    pub fn contains(&self, certificate: &Certificate<'_>) -> bool {
         self.0.iter().any(|anchor| anchor.spki == certificate.spki().raw && anchor.subject == certificate.subject())
     }
 

@@ -137,7 +137,7 @@ fn is_listed(certificate: &Certificate<'_>, trust: &Trust<'_>) -> bool {
 fn anchored<'c, 'd>(certificates: &'c [Certificate<'d>], trust: &Trust<'_>) -> Result<&'c [Certificate<'d>], Reason> {
     let (last, rest) = certificates.split_last().ok_or(Reason::ChainSize)?;
     let chain = if last.is_self_issued() {
-        if !trust.anchors.hold(last) {
+        if !trust.anchors.contains(last) {
             return Err(Reason::RootUntrusted);
         }
         last.signed_by(last.spki())?;

@@ -31,9 +31,9 @@ const FIELDS: usize = 64;
 /// `UTF8String`.
 const UTF8_STRING: Tag = Tag::Universal(12);
 
-/// What was told, each where it was.
+/// What the leaf says of app and system, each where it is there.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct LeafInfo<'a> {
     app_id: Option<&'a [u8]>,
     platform: Option<&'a [u8]>,
     /// The Secure Enclave signs only on a Mac in Full Security with System Integrity Protection.
@@ -42,7 +42,7 @@ pub(super) struct Told<'a> {
     pub(super) unreadable: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> LeafInfo<'a> {
     /// Reads a certificate whose signature is good.
     pub(super) fn of(leaf: &Certificate<'a>) -> Self {
         let app_id = read(leaf, &KEY_USAGE, |value| tagged(value, APP_ID));
