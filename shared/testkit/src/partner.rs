@@ -86,11 +86,11 @@ pub struct Calls {
 /// A running partner.
 pub struct Partner {
     server: Server,
-    state: Arc<State>,
+    state: Arc<PartnerState>,
 }
 
 /// What the routes share.
-struct State {
+struct PartnerState {
     bearer: String,
     settle: Duration,
     webhook: Mutex<Option<String>>,
@@ -113,7 +113,7 @@ struct Counters {
 impl Partner {
     /// Starts it.
     pub async fn start(options: Options) -> Result<Self> {
-        let state = Arc::new(State {
+        let state = Arc::new(PartnerState {
             bearer: options.bearer.trim().to_owned(),
             settle: options.settle,
             webhook: Mutex::new(options.webhook_url),
@@ -178,7 +178,7 @@ pub struct Payment {
     pub reference: String,
 }
 
-impl State {
+impl PartnerState {
     fn calls(&self) -> Calls {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Calls {
@@ -193,7 +193,7 @@ impl State {
     }
 }
 
-async fn rates(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+async fn rates(state: web::Data<PartnerState>, request: HttpRequest) -> HttpResponse {
     let _span = span(&request).entered();
     count(&state.counters.rates);
     match ecb::daily_xml() {

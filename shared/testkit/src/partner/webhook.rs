@@ -7,7 +7,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use super::{State, count, lock};
+use super::{PartnerState, count, lock};
 
 /// How often a delivery is tried, at doubling distance.
 const ATTEMPTS: u32 = 6;
@@ -22,7 +22,12 @@ pub fn sign(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<Strin
 }
 
 /// Signs and sends one event; answers the id and the receiver's last status once it accepts.
-pub(super) async fn send(state: &State, kind: &str, data: &Value, traceparent: Option<&str>) -> Result<(String, u16)> {
+pub(super) async fn send(
+    state: &PartnerState,
+    kind: &str,
+    data: &Value,
+    traceparent: Option<&str>,
+) -> Result<(String, u16)> {
     let Some(url) = lock(&state.webhook).clone() else { bail!("no webhook URL is set") };
     let id = format!("evt_{}", crypto::random::token(12));
     let occurred = DateTime::from_timestamp(now(), 0).context("time")?.to_rfc3339();
