@@ -2,6 +2,7 @@
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
+use api::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use defense::Public;
 use runtime::{Single, extract};
 
@@ -30,8 +31,8 @@ pub async fn post(
 fn headers(all: &HeaderMap) -> Option<Headers<'_>> {
     let single = |name| Single::of(all, name).one();
     Some(Headers {
-        id: single("webhook-id")?,
-        timestamp: single("webhook-timestamp")?,
-        signature: single("webhook-signature")?,
+        id: single(WEBHOOK_ID)?,
+        timestamp: single(WEBHOOK_TIMESTAMP)?,
+        signature: single(WEBHOOK_SIGNATURE)?,
     })
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use api::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
@@ -45,9 +46,9 @@ pub(super) async fn send(
             .client
             .post(&url)
             .header("content-type", "application/json")
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", sign(&state.webhook_secret, &id, timestamp, &body)?)
+            .header(WEBHOOK_ID, &id)
+            .header(WEBHOOK_TIMESTAMP, timestamp.to_string())
+            .header(WEBHOOK_SIGNATURE, sign(&state.webhook_secret, &id, timestamp, &body)?)
             .body(body.clone());
         if let Some(traceparent) = traceparent {
             // Without telemetry in this process the caller's own context is passed on.
