@@ -55,7 +55,7 @@ impl Client {
     async fn enroll_in(&self, trace: &Trace) -> Result<(), Error> {
         let enrolled = {
             let _one_at_a_time = self.enrolling.lock().await;
-            self.mend_instances().await?;
+            self.repair_instances().await?;
             match self.make_instance(trace, |_| {}).await {
                 Ok(instance) => self.adopt(&instance, None).await.map(|_| ()),
                 Err(error) => Err(error),

@@ -30,14 +30,14 @@ use crate::verdicts::Verdict;
 const LIST_AHEAD: i64 = 60;
 
 /// Evidence, decoded but not parsed.
-pub(crate) enum Given {
+pub(crate) enum DecodedEvidence {
     /// DER certificates, leaf first.
     Android { chain: Vec<Vec<u8>> },
     /// App Attest.
     Apple { key_id: Vec<u8>, object: Vec<u8> },
 }
 
-impl Given {
+impl DecodedEvidence {
     /// As it is kept.
     pub(crate) fn parts(&self) -> Vec<Vec<u8>> {
         match self {
@@ -120,10 +120,10 @@ impl Examiner {
     }
 
     /// Examines evidence about a request.
-    pub(crate) fn examine(&self, given: &Given, presented: &Presented, now: i64) -> Examination {
+    pub(crate) fn examine(&self, given: &DecodedEvidence, presented: &Presented, now: i64) -> Examination {
         let build = Some(&presented.app.build);
         match (given, &self.android_policy, &self.apple_policy) {
-            (Given::Android { chain }, Some(policy), _) => {
+            (DecodedEvidence::Android { chain }, Some(policy), _) => {
                 let device_key = presented.device_key.public_key().as_uncompressed();
                 let expected = android::Expected { challenge: &presented.binding, device_key, build };
                 let revoked = self.revoked().list;
@@ -132,14 +132,16 @@ impl Examiner {
                 same_app(&mut found, presented, &policy.package, &policy.client_id);
                 found
             }
-            (Given::Apple { key_id, object }, _, Some(policy)) => {
+            (DecodedEvidence::Apple { key_id, object }, _, Some(policy)) => {
                 let expected = apple::Expected { client_data_hash: &presented.binding, key_id, build };
                 let mut found = apple::examine(object, &expected, &apple::Trust { anchors: &self.apple, policy }, now);
                 same_app(&mut found, presented, &policy.bundle, &policy.client_id);
                 found
             }
-            (Given::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
-            (Given::Apple { .. }, _, None) => Examination::refused(Level::SecureEnclave, Reason::PlatformUnsupported),
+            (DecodedEvidence::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
+            (DecodedEvidence::Apple { .. }, _, None) => {
+                Examination::refused(Level::SecureEnclave, Reason::PlatformUnsupported)
+            }
         }
     }
 
@@ -312,10 +314,10 @@ fn read_list(file: &Path, minimum: usize) -> anyhow::Result<Revoked> {
     let list = StatusList::parse(&std::fs::read(file).with_context(context)?).with_context(context)?;
     let entries = list.len();
     ensure!(entries >= minimum, "{}: {entries} entries, fewer than revocation.minimum_entries ({minimum})", context());
-    if list.odd() > 0 {
+    if list.not_understood() > 0 {
         alarm::raise(
             Alarm::ListOdd,
-            &format!("{} of {} entries are not understood and refuse", list.odd(), list.len()),
+            &format!("{} of {} entries are not understood and refuse", list.not_understood(), list.len()),
         );
     }
     let list = Arc::new(list);

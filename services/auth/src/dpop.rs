@@ -83,7 +83,7 @@ impl Proofs {
             Field::Ambiguous => Err(Why::DpopAmbiguous.into()),
             Field::One(proof) => match dpop::verify(proof, expect) {
                 Ok(verified) => Ok(Some(Proof(verified))),
-                Err(error) => Err(Why::DpopInvalid.because(error.reason())),
+                Err(error) => Err(Why::DpopInvalid.with_reason(error.reason())),
             },
         }
     }

@@ -57,7 +57,7 @@ impl From<BodyError> for Unreadable {
 
 impl From<Unreadable> for Refusal {
     fn from(Unreadable(why, description): Unreadable) -> Self {
-        why.saying(description)
+        why.with_description(description)
     }
 }
 

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::operations::gate::Closed;
 use crate::providers::parameter::ParameterError;
 use crate::secrets::VaultError;
-use crate::webhooks::signature::Unbelieved;
+use crate::webhooks::signature::WebhookRefusal;
 
 /// Why a request was not done.
 #[derive(Debug, Error)]
@@ -22,7 +22,7 @@ pub enum Error {
     Operation(#[from] OperationError),
     /// A webhook is not believed.
     #[error("the webhook is not believed: {0}")]
-    Unbelieved(#[from] Unbelieved),
+    WebhookRefusal(#[from] WebhookRefusal),
     /// A webhook came, and the secret to verify it with cannot be had.
     #[error(transparent)]
     NoSecret(VaultError),
@@ -86,7 +86,7 @@ impl Refuse for Error {
         };
         match self {
             Self::Operation(error) => error.refusal(),
-            Self::Unbelieved(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
+            Self::WebhookRefusal(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
             Self::NoSecret(error) => {
                 tracing::error!(cause = %error, "the secret of a webhook cannot be had");
                 match error {

@@ -43,7 +43,7 @@ pub trait Job: Send + Sync + 'static {
     fn carry_out(&self, piece: Self::Piece) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// What else is to be done every now and then. An error ends the courier, and with it the process.
-    fn meanwhile(&self, memory: &mut Self::Memory) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn maintain(&self, memory: &mut Self::Memory) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Does a job.
@@ -63,7 +63,7 @@ impl<J: Job> Courier<J> {
         let mut memory = J::Memory::default();
         let mut under_way = JoinSet::new();
         while !shutdown.is_requested() {
-            job.meanwhile(&mut memory).await?;
+            job.maintain(&mut memory).await?;
             let claimed = match i64::try_from(AT_ONCE - under_way.len())? {
                 0 => Vec::new(),
                 // Default: nothing; it is asked for again at the next look.
@@ -174,7 +174,7 @@ mod tests {
             Ok(())
         }
 
-        async fn meanwhile(&self, (): &mut ()) -> Result<(), Self::Error> {
+        async fn maintain(&self, (): &mut ()) -> Result<(), Self::Error> {
             Ok(())
         }
     }

@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
     let new = &Digest::of(&cookie);
     let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
         if let Some(counter) = counter {
-            store::forgive(db, counter).await?;
+            store::reset(db, counter).await?;
         }
         if let Some(hash) = rehashed {
             store::replace_hash(db, person.user_id, hash).await?;
@@ -82,7 +82,7 @@ pub(super) async fn authenticate(
 async fn acquire(provider: &Provider, counter: &Digest, now: i64) -> Result<Permit, PageRefusal> {
     let permit = provider.passwords.acquire().await;
     if permit.is_err() {
-        store::take_back(&provider.pool, counter, now).await?;
+        store::undo_attempt(&provider.pool, counter, now).await?;
     }
     Ok(permit?)
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::sheet;
-use crate::egress::{self, EgressError, Taken};
+use crate::egress::{self, EgressError, ReceivedAnswer};
 use crate::ids::IdempotencyKey;
 use crate::providers::document::{Document, MAX_DEPTH};
 use crate::providers::format::Format;
@@ -109,7 +109,7 @@ pub(super) async fn round_trip(
     egress::check_framing(&response).map_err(EgressError::from)?;
     let status = response.status();
     // Looked through before it is judged: a refusal, too, can say our secret.
-    let answer = egress::take(response, request.operation.max_bytes).await;
+    let answer = egress::receive(response, request.operation.max_bytes).await;
     if keys.is_some_and(|keys| keys.scrubber.found_in(&answer.headers, &answer.body)) {
         return Err(Fault::Secret);
     }
@@ -211,8 +211,8 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     Ok(builder)
 }
 
-fn read(operation: &Operation, answer: Taken) -> Result<Document, Fault> {
-    let Taken { headers, body, end } = answer;
+fn read(operation: &Operation, answer: ReceivedAnswer) -> Result<Document, Fault> {
+    let ReceivedAnswer { headers, body, end } = answer;
     egress::check(&headers, media_types(&operation.format)).map_err(EgressError::from)?;
     end?;
     let answer = match &operation.format {

@@ -16,7 +16,7 @@ use super::body::Places;
 use super::fields::AllowList;
 use super::format::{Format, ResponseKind};
 use super::manifest::{Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
-use super::parameter::{self, Checked, Parameter, ParameterError, Place};
+use super::parameter::{self, Checked, Parameter, ParameterError, ParameterPlace};
 use super::strict::{self, MAX_BYTES, is_name};
 use super::webhook::Webhook;
 use super::word::{Shape, Standings};
@@ -299,7 +299,7 @@ fn check_words(manifest: &OperationManifest) -> Result<(), String> {
 
 fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
     check_words(manifest)?;
-    let in_body = manifest.params.values().any(|parameter| parameter.place == Place::Body);
+    let in_body = manifest.params.values().any(|parameter| parameter.place == ParameterPlace::Body);
     let get = manifest.method == Method::Get;
     let key = manifest.idempotency_header.as_deref();
     let timeout = Duration::from_millis(manifest.timeout_ms.into());
@@ -356,7 +356,7 @@ fn path_template(path: &str, params: &BTreeMap<String, Parameter>) -> Result<Vec
     let segments: Result<Vec<Segment>, String> = rest.split('/').map(|text| segment(text, params)).collect();
     let segments = segments?;
     let used = |name: &str| segments.iter().any(|segment| matches!(segment, Segment::Parameter(used) if used == name));
-    match params.iter().find(|(name, parameter)| parameter.place == Place::Path && !used(name)) {
+    match params.iter().find(|(name, parameter)| parameter.place == ParameterPlace::Path && !used(name)) {
         Some((name, _)) => Err(format!("path: parameter {name} has no place in it")),
         None => Ok(segments),
     }
@@ -366,7 +366,7 @@ fn segment(text: &str, params: &BTreeMap<String, Parameter>) -> Result<Segment, 
     if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
         return match params.get(name) {
             Some(parameter)
-                if parameter.place == Place::Path && parameter.kind.fits_a_path() && !parameter.optional =>
+                if parameter.place == ParameterPlace::Path && parameter.kind.fits_a_path() && !parameter.optional =>
             {
                 Ok(Segment::Parameter(name.to_owned()))
             }

@@ -16,7 +16,7 @@ use thiserror::Error;
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
     #[serde(rename = "in")]
-    pub place: Place,
+    pub place: ParameterPlace,
     /// What it may be.
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -33,7 +33,7 @@ pub struct Parameter {
 /// Where a parameter goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum ParameterPlace {
     /// A segment of the path.
     Path,
     Query,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::place::Place;
+use super::place::SecretPlace;
 
 const CONTEXT: Context<'static> = Context { purpose: "secrets-floor", id: "floor", version: 1, bound_to: &[] };
 
@@ -72,20 +72,20 @@ impl Floors {
     }
 
     /// The bounds of a secret.
-    pub fn of(&self, place: &Place) -> Option<Bounds> {
+    pub fn of(&self, place: &SecretPlace) -> Option<Bounds> {
         self.0.get(&key(place)).copied()
     }
 }
 
 /// The file, locked against others who raise it.
-pub struct Raising<'a> {
+pub struct LockedFloors<'a> {
     path: &'a Path,
     kek: &'a dyn KekProvider,
     floors: Floors,
     _lock: File,
 }
 
-impl<'a> Raising<'a> {
+impl<'a> LockedFloors<'a> {
     /// Waits for the lock, but not for ever, and reads the file; the first secret of all begins it.
     pub async fn begin(path: &'a Path, kek: &'a dyn KekProvider) -> Result<Self, FloorError> {
         let beside = path.with_added_extension("lock");
@@ -108,13 +108,13 @@ impl<'a> Raising<'a> {
     }
 
     /// The bounds so far.
-    pub fn bounds(&self, place: &Place) -> Bounds {
+    pub fn bounds(&self, place: &SecretPlace) -> Bounds {
         // Default: a secret that never was has no version, and its first may be 1.
         self.floors.of(place).unwrap_or(Bounds { lowest: 1, newest: 0 })
     }
 
     /// Raises the bounds of a secret; they never sink.
-    pub fn raise(mut self, place: &Place, to: Bounds) -> Result<(), FloorError> {
+    pub fn raise(mut self, place: &SecretPlace, to: Bounds) -> Result<(), FloorError> {
         let sealed = |source| FloorError::Sealed { path: self.path.to_owned(), source };
         let Bounds { lowest, newest } = self.bounds(place);
         let raised = Bounds { lowest: lowest.max(to.lowest), newest: newest.max(to.newest) };
@@ -132,6 +132,6 @@ impl<'a> Raising<'a> {
     }
 }
 
-fn key(place: &Place) -> String {
+fn key(place: &SecretPlace) -> String {
     format!("{}/{}", place.provider, place.id)
 }

@@ -15,7 +15,7 @@ use runtime::{Clock, Record, Shutdown, Who};
 use storage::{Pool, StorageError};
 use thiserror::Error;
 
-use super::Place;
+use super::SecretPlace;
 use super::floor::{FloorError, Floors};
 use super::store::{self, Version};
 use crate::config::Vault as Settings;
@@ -217,7 +217,7 @@ impl Vault {
     async fn look(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
         let mut secrets = BTreeMap::new();
         let mut db = storage::connection(&self.pool).await?;
-        for place in Place::all(provider) {
+        for place in SecretPlace::all(provider) {
             let rows = store::live(&mut db, &place).await?;
             let retired = store::newest_retired(&mut db, &place).await?;
             let versions: Vec<i32> = rows.iter().map(|row| row.version).collect();
@@ -232,7 +232,7 @@ impl Vault {
 
     /// Live versions are not below the floor, retired ones are, and none is newer than the floor knows. A secret that never was has
     /// none.
-    fn check_floor(&self, place: &Place, live: &[i32], retired: Option<i32>) -> Result<(), VaultError> {
+    fn check_floor(&self, place: &SecretPlace, live: &[i32], retired: Option<i32>) -> Result<(), VaultError> {
         let Some(newest) = live.iter().copied().chain(retired).max() else {
             return Ok(());
         };
@@ -249,7 +249,7 @@ impl Vault {
         }
     }
 
-    fn open(&self, place: &Place, row: &Version) -> Result<Live, VaultError> {
+    fn open(&self, place: &SecretPlace, row: &Version) -> Result<Live, VaultError> {
         let version = row.version.unsigned_abs();
         let sealed = |source| VaultError::Sealed {
             provider: place.provider.clone(),

@@ -89,7 +89,7 @@ impl Job for Deliveries {
         self.settle(&message, outcome).await
     }
 
-    async fn meanwhile(&self, purged: &mut Self::Memory) -> Result<(), DeliveryError> {
+    async fn maintain(&self, purged: &mut Self::Memory) -> Result<(), DeliveryError> {
         let now = self.now()?;
         if purged.is_none_or(|last| now - last >= PURGE_EVERY) {
             *purged = Some(now);

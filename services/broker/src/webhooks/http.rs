@@ -7,7 +7,7 @@ use defense::Public;
 use runtime::{Single, extract};
 
 use super::receive::{Received, Receiver};
-use super::signature::{Headers, Unbelieved};
+use super::signature::{Headers, WebhookRefusal};
 use crate::error::Error;
 use crate::ids::ProviderName;
 
@@ -21,7 +21,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let terms = receiver.terms(&provider)?;
     let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await?;
-    let headers = headers(request.headers()).ok_or(Unbelieved::Headers)?;
+    let headers = headers(request.headers()).ok_or(WebhookRefusal::Headers)?;
     match receiver.receive(&terms, &headers, &body).await? {
         Received::New | Received::Again | Received::Reopened => Ok(HttpResponse::Accepted().finish()),
     }

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use broker::Broker;
 use broker::config::{Config, Delivery, ProviderSettings, Vault};
-use broker::secrets::Place;
+use broker::secrets::SecretPlace;
 use broker::secrets::place::Placement;
 use broker::secrets::seal::{self, Writer};
 use chrono::Utc;
@@ -176,11 +176,11 @@ impl Bench {
     }
 
     /// The place of a secret, as the configuration says.
-    pub(crate) fn place(&self, provider: &str, id: &str) -> Place {
+    pub(crate) fn place(&self, provider: &str, id: &str) -> SecretPlace {
         let base = self.config.providers[&provider.into()].base_url.as_deref().unwrap();
         let origin = url::Url::parse(base).unwrap().origin().ascii_serialization();
         let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
-        Place { provider: provider.into(), id: id.into(), origin, placement }
+        SecretPlace { provider: provider.into(), id: id.into(), origin, placement }
     }
 
     /// Calls an operation as the ledger.

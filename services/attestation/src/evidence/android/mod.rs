@@ -71,7 +71,7 @@ fn try_examine(
     if description.hardware.root_of_trust.as_ref().is_some_and(RootOfTrust::has_zero_key) {
         examination.notes.push(Reason::BootKeyZero);
     }
-    examination.notes.extend(description.oddities());
+    examination.notes.extend(description.encoding_anomalies());
     Ok(examination)
 }
 
@@ -88,7 +88,7 @@ pub fn reexamine(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Failed {
 
 fn try_reexamine(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Result<Failed, Reason> {
     let parsed = path::parse(certificates)?;
-    let path = Path::recall(&parsed, trust)?;
+    let path = Path::verify_again(&parsed, trust)?;
     let description = KeyDescription::of(path.leaf)?;
     Ok(Failed::sort(rules::floors(&path, &description, trust.policy), &trust.policy.shadow))
 }
