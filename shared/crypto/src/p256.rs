@@ -20,14 +20,14 @@ pub struct KeyError;
 #[error("the signature does not verify")]
 pub struct VerifyError;
 
-/// A private key.
+/// A private key, with its public half.
 pub struct SigningKey {
     pair: EcdsaKeyPair,
     public: PublicKey,
 }
 
 impl SigningKey {
-    /// A fresh key.
+    /// A fresh random key.
     ///
     /// # Panics
     /// If the operating system gives no randomness.
@@ -58,7 +58,7 @@ impl SigningKey {
         signature.as_ref().try_into().expect("a P-256 signature is 64 bytes")
     }
 
-    /// The public half.
+    /// The public half, which verifies what this key signs.
     pub fn public(&self) -> PublicKey {
         self.public.clone()
     }

@@ -23,7 +23,7 @@ const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// One kind of work.
 pub trait Job: Send + Sync + 'static {
-    /// What is claimed.
+    /// A row of the queue, as work to do.
     type Piece: Send + 'static;
     /// What is remembered from look to look.
     type Memory: Default + Send;
@@ -46,9 +46,9 @@ pub trait Job: Send + Sync + 'static {
     fn maintain(&self, memory: &mut Self::Memory) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Does a job.
+/// Looks for due pieces and has the job carry them out.
 pub struct Courier<J> {
-    /// The job.
+    /// How to claim and carry out a piece.
     pub job: J,
     /// Rung when a piece was left.
     pub bell: Arc<Notify>,

@@ -24,7 +24,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// How long background work, all of it together, may take to end.
 const END: Duration = Duration::from_secs(10);
 
-/// A running service.
+/// A service that runs: its listeners, its background work and its end.
 pub struct Running {
     /// Where the public listener listens, if there is one.
     pub public: Option<SocketAddr>,

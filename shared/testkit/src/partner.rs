@@ -34,7 +34,7 @@ use crate::server::{self, Server};
 pub struct Options {
     /// Where it listens; port 0 for a free one.
     pub listen: SocketAddr,
-    /// Its certificate.
+    /// Certificate and key that it shows.
     pub identity: Identity,
     /// What it trusts when it calls the webhook.
     pub roots: PathBuf,
@@ -83,7 +83,7 @@ pub struct Calls {
     pub webhooks_accepted: u64,
 }
 
-/// A running partner.
+/// A sandbox partner that runs: a bank with payouts and webhooks, and the ECB's rates.
 pub struct Partner {
     server: Server,
     state: Arc<PartnerState>,
@@ -111,7 +111,7 @@ struct Counters {
 }
 
 impl Partner {
-    /// Starts it.
+    /// Starts listening; what it knows lives in memory.
     pub async fn start(options: Options) -> Result<Self> {
         let state = Arc::new(PartnerState {
             bearer: options.bearer.trim().to_owned(),
@@ -172,9 +172,9 @@ pub struct Payment {
     pub amount: String,
     /// ISO 4217.
     pub currency: String,
-    /// Who paid.
+    /// Name of the payer.
     pub debtor_name: String,
-    /// What for.
+    /// What the payer wrote.
     pub reference: String,
 }
 

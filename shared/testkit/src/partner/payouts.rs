@@ -22,7 +22,7 @@ use super::{PartnerState, count, header, lock, refusal, span, webhook};
 /// Longer than any manifest of ours waits.
 const SLOW: Duration = Duration::from_secs(4);
 
-/// An order.
+/// A payout as it is ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {

@@ -47,7 +47,7 @@ pub struct DeviceProfile {
     pub version_name: String,
     /// SHA-256 of the certificate that signed it. Another one: a repackaged app.
     pub signer_digest: [u8; 32],
-    /// Where keys live.
+    /// Where the keys of the phone live.
     pub level: SecurityLevel,
     /// How the attestation key came into the phone.
     pub provisioning: Provisioning,
