@@ -17,7 +17,7 @@ const CAPACITY: usize = 1 << 18;
 /// A header field that must appear at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
-    /// Not there.
+    /// The header is not there.
     Absent,
     /// There once, and readable.
     One(String),

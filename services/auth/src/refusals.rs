@@ -272,7 +272,7 @@ mod tests {
         &["invalid_dpop_proof", "use_dpop_nonce"],
         &["request_not_supported"],
     ];
-    /// Not registered yet.
+    /// Codes of the draft, which no registry has yet.
     const DRAFT: &[&str] = &["invalid_client_attestation", "use_fresh_attestation"];
 
     const BODY: [BodyError; 4] = [BodyError::TooLarge(1), BodyError::Late, BodyError::BrokenOff, BodyError::NoRoom];

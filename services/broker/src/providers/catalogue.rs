@@ -86,7 +86,6 @@ pub struct Operation {
     pub max_bytes: usize,
     /// Which fields of it pass.
     pub fields: AllowList,
-    /// Reuse of answers.
     pub cache: Option<Cache>,
     callers: BTreeSet<String>,
     path: Vec<Segment>,

@@ -145,7 +145,7 @@ pub struct OperationManifest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Reads something.
+    /// Only reads: asked twice, nothing has happened twice.
     Query,
     /// Has an effect. It ends accepted, refused or unknown.
     Order,

@@ -46,8 +46,6 @@ pub struct Name {
     #[arg(long)]
     id: SecretId,
 }
-
-/// Does it.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 pub async fn run(config: &Config, change: Change) -> Result<()> {
     let (Change::SealSecret { name, .. } | Change::RetireSecret { name, .. }) = &change;

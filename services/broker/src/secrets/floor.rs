@@ -28,7 +28,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Why the floor cannot be read or raised.
 #[derive(Debug, Error)]
 pub enum FloorError {
-    /// No file.
     #[error(
         "the floor of the secrets' versions, {0}, is missing: restore it, or run seal-secret or retire-secret once for each secret"
     )]

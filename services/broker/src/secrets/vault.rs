@@ -56,7 +56,6 @@ impl Keys {
 /// Why a secret cannot be had. None of it goes to a caller.
 #[derive(Debug, Error)]
 pub enum VaultError {
-    /// No live version.
     #[error(
         "no live version of secret {provider}/{id}; seal one: broker seal-secret --provider {provider} --id {id} --file FILE"
     )]

@@ -33,8 +33,6 @@ pub enum Action {
         id: MessageId,
     },
 }
-
-/// Runs it.
 pub async fn run(config: &Config, action: Action) -> Result<()> {
     let pool = pool(config)?;
     match action {

@@ -48,7 +48,7 @@ impl Terms {
 pub enum Received {
     /// It is in the inbox now.
     New,
-    /// It was there.
+    /// The same message has come before.
     Again,
     /// It was there, rejected, and is judged anew.
     Reopened,

@@ -9,7 +9,7 @@ use super::super::der::{DerError, Reader};
 use super::super::policy::Level;
 use super::authorization::AuthorizationList;
 
-/// Key description.
+/// The extension that holds the key description.
 pub const EXTENSION: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.17);
 /// Provisioning information: how many certificates this device was given lately.
 const PROVISIONING: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.30);
