@@ -2,9 +2,7 @@
 
 storage::id! {
     /// A person; also the pseudonymous subject that everybody else knows.
-    UserId
-}
-storage::id! {
+    UserId;
     /// What a person has allowed a client to do.
-    GrantId
+    GrantId;
 }

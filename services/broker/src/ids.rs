@@ -8,23 +8,15 @@ storage::id! {
 }
 storage::name! {
     /// A third party, as its manifest and the configuration call it.
-    ProviderName
-}
-storage::name! {
+    ProviderName;
     /// What can be asked of a provider, as its manifest calls it.
-    OperationName
-}
-storage::name! {
+    OperationName;
     /// A secret of a provider, as its manifest calls it.
-    SecretId
-}
-storage::name! {
+    SecretId;
     /// A provider's name for what it told.
-    EventId
-}
-storage::name! {
+    EventId;
     /// The name that a caller gave an order, as it goes upstream.
-    IdempotencyKey
+    IdempotencyKey;
 }
 
 /// As an operator types it.

@@ -36,19 +36,13 @@ ids! {
 
 storage::name! {
     /// A customer: the pseudonymous subject of the access token.
-    Subject
-}
-storage::name! {
+    Subject;
     /// Whose idempotency keys these are: a customer's, by the subject, a partner's, or the house's own.
-    Owner
-}
-storage::name! {
+    Owner;
     /// The name that a sender gave an intent, within the operation and among the sender's own.
-    IdempotencyKey
-}
-storage::name! {
+    IdempotencyKey;
     /// A partner's name for what it told.
-    EventId
+    EventId;
 }
 
 impl From<TransferId> for PayoutId {

@@ -29,10 +29,10 @@ impl<T: FromStr<Err: Error + Send + Sync + 'static>> FromSql<Text, Pg> for AsTex
     }
 }
 
-/// A type for the ids of one kind of thing.
+/// Types for ids, one for each kind of thing.
 #[macro_export]
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($($(#[$doc:meta])* $name:ident);+ $(;)?) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive($crate::parts::AsExpression, $crate::parts::FromSqlRow)]
@@ -90,13 +90,13 @@ macro_rules! id {
         };
 
         $crate::shown!($name);
-    };
+    )+ };
 }
 
-/// A type for texts that name something. Copies share the text.
+/// Types for texts that name something, one for each kind of thing. Copies share the text.
 #[macro_export]
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($($(#[$doc:meta])* $name:ident);+ $(;)?) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive($crate::parts::AsExpression, $crate::parts::FromSqlRow)]
@@ -154,7 +154,7 @@ macro_rules! name {
         };
 
         $crate::shown!($name);
-    };
+    )+ };
 }
 
 /// As the one thing in it is shown.

@@ -10,6 +10,14 @@
 #[error("not the expected DER")]
 pub struct DerError;
 
+/// A `BOOLEAN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boolean {
+    pub value: bool,
+    /// It is one of DER's two encodings of 256 (X.690 §8.2.2, §11.1).
+    pub is_der: bool,
+}
+
 /// Class and number of a tag, and whether the value is made of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
@@ -98,10 +106,10 @@ impl<'a> Reader<'a> {
         self.expect(ENUMERATED).and_then(unsigned)
     }
 
-    /// The next value as a `BOOLEAN`, and whether it is one of DER's two encodings of 256 (X.690 §8.2.2, §11.1).
-    pub fn boolean(&mut self) -> Result<(bool, bool), DerError> {
+    /// The next value as a `BOOLEAN`.
+    pub fn boolean(&mut self) -> Result<Boolean, DerError> {
         match self.expect(BOOLEAN)? {
-            [octet] => Ok((*octet != 0, matches!(octet, 0x00 | 0xff))),
+            [octet] => Ok(Boolean { value: *octet != 0, is_der: matches!(octet, 0x00 | 0xff) }),
             _ => Err(DerError),
         }
     }
@@ -195,9 +203,9 @@ mod tests {
         assert_eq!(Reader::new(&[2, 1, 0]).integer(), Ok(0));
         assert_eq!(Reader::new(&[2, 2, 0, 0x80]).integer(), Ok(128));
         assert_eq!(Reader::new(&[2, 9, 0, 255, 255, 255, 255, 255, 255, 255, 255]).integer(), Ok(u64::MAX));
-        assert_eq!(Reader::new(&[1, 1, 0xff]).boolean(), Ok((true, true)));
-        assert_eq!(Reader::new(&[1, 1, 0]).boolean(), Ok((false, true)));
-        assert_eq!(Reader::new(&[1, 1, 1]).boolean(), Ok((true, false)));
+        assert_eq!(Reader::new(&[1, 1, 0xff]).boolean(), Ok(Boolean { value: true, is_der: true }));
+        assert_eq!(Reader::new(&[1, 1, 0]).boolean(), Ok(Boolean { value: false, is_der: true }));
+        assert_eq!(Reader::new(&[1, 1, 1]).boolean(), Ok(Boolean { value: true, is_der: false }));
         // [704] EXPLICIT: BF 85 40
         assert_eq!(Reader::new(&[0xbf, 0x85, 0x40, 0]).read(), Ok((Tag::Context(704), &[][..])));
     }

@@ -159,23 +159,32 @@ pub(crate) async fn use_refresh_token(
     }
 }
 
+/// Whose a refresh token is.
+#[derive(Queryable)]
+struct Known {
+    client_id: AsText<ClientId>,
+    jkt: Option<AsText<Thumbprint>>,
+    revoked_at: Option<DateTime<Utc>>,
+}
+
 /// For the audit log only: the client is told the same in every case.
 async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer<'_>) -> Result<Why, StorageError> {
-    let row: Option<(AsText<ClientId>, Option<AsText<Thumbprint>>, Option<DateTime<Utc>>)> = refresh_tokens::table
+    let known: Option<Known> = refresh_tokens::table
         .inner_join(grants::table)
         .filter(refresh_tokens::token_hash.eq(&digest.0))
         .select((grants::client_id, grants::jkt, grants::revoked_at))
         .first(db)
         .await
         .optional()?;
-    Ok(match row {
-        None => Why::RefreshTokenUnknown,
-        Some((client_id, ..)) if client_id.0 != *bearer.client_id => Why::RefreshTokenOfAnotherClient,
-        Some((_, jkt, _)) if bearer.jkt.is_some_and(|own| jkt.as_ref().map(|jkt| &jkt.0) != Some(own)) => {
-            Why::RefreshTokenOfAnotherKey
-        }
-        Some((_, _, Some(_))) => Why::RefreshTokenRevoked,
-        Some((_, _, None)) => Why::RefreshTokenExpired,
+    let Some(Known { client_id, jkt, revoked_at }) = known else { return Ok(Why::RefreshTokenUnknown) };
+    Ok(if client_id.0 != *bearer.client_id {
+        Why::RefreshTokenOfAnotherClient
+    } else if bearer.jkt.is_some_and(|own| jkt.is_none_or(|jkt| jkt.0 != *own)) {
+        Why::RefreshTokenOfAnotherKey
+    } else if revoked_at.is_some() {
+        Why::RefreshTokenRevoked
+    } else {
+        Why::RefreshTokenExpired
     })
 }
 

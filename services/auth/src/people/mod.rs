@@ -20,7 +20,7 @@ pub use directory::{Directory, Profile};
 pub use log_in::{LogIn, log_in};
 pub use password_policy::MIN_CHARACTERS;
 pub use passwords::{Busy, Passwords};
-pub use register::{Registration, register};
+pub use register::{Registered, Registration, register};
 pub use released::Released;
 pub(crate) use released::profile;
 pub(crate) use store::forget;

@@ -24,16 +24,24 @@ pub struct Registration<'a> {
     pub password: &'a SecretString,
 }
 
-/// Stores a new person and authenticates the interaction: the new cookie, or what the person reads.
+/// What came of it.
+pub enum Registered {
+    /// The interaction is authenticated and goes on under this cookie.
+    Done(String),
+    /// Nothing has happened; the person reads why.
+    Refused(String),
+}
+
+/// Stores a new person and authenticates the interaction.
 pub async fn register(
     provider: &Provider,
     interaction: &Interaction,
     typed: &Registration<'_>,
     now: i64,
-) -> Result<Result<String, String>, PageRefusal> {
+) -> Result<Registered, PageRefusal> {
     let profile = match check(typed) {
         Ok(profile) => profile,
-        Err(message) => return Ok(Err(message)),
+        Err(message) => return Ok(Registered::Refused(message)),
     };
     let hash = provider
         .passwords
@@ -52,11 +60,11 @@ pub async fn register(
     };
     if !store::insert(&provider.pool, &user).await? {
         Record::new("register", "address_taken").write();
-        return Ok(Err(TAKEN.to_owned()));
+        return Ok(Registered::Refused(TAKEN.to_owned()));
     }
     let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
-    Ok(Ok(cookie))
+    Ok(Registered::Done(cookie))
 }
 
 fn check(typed: &Registration<'_>) -> Result<Profile, String> {

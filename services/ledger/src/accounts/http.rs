@@ -22,7 +22,7 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
-    Ok(created(&result.wire()?, replayed))
+    Ok(created(&result.wire(), replayed))
 }
 
 /// `GET /v1/accounts`.
@@ -45,7 +45,7 @@ pub async fn get(
         store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Account))
     })
     .await?;
-    Ok(web::Json(row.wire()?))
+    Ok(web::Json(row.wire()))
 }
 
 /// `GET /v1/accounts/{id}/entries`.

@@ -21,7 +21,7 @@ pub async fn list(state: &State, owner: &Subject, query: &PageQuery) -> Result<A
     })
     .await?;
     let next = wanted.cut(&mut rows, key);
-    let accounts = rows.into_iter().map(Account::wire).collect::<Result<_, _>>()?;
+    let accounts = rows.into_iter().map(Account::wire).collect();
     Ok(AccountPage { accounts, next })
 }
 
@@ -48,7 +48,7 @@ mod tests {
         let account = Account {
             id: AccountId::from_bytes([7; 16]),
             name: String::new(),
-            currency: "EUR".to_owned(),
+            currency: storage::AsText(money::Currency::EUR),
             balance: 0,
             version: 0,
             opened_at: DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap(),

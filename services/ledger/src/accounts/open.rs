@@ -38,7 +38,7 @@ pub async fn open(
     .await
     .map_err(ceiling)?;
     // Compared with what was asked, not with what became of the account since.
-    if opened.result.currency != currency.code() || opened.result.name != name {
+    if opened.result.currency.0 != currency || opened.result.name != name {
         return Err(Error::KeyReused);
     }
     Ok(opened)

@@ -19,6 +19,6 @@ pub async fn page(state: &State, owner: &Subject, account: AccountId, query: &Pa
     })
     .await?;
     let next = wanted.cut(&mut lines, |line| line.version.to_be_bytes());
-    let entries = lines.into_iter().map(store::Line::wire).collect::<Result<_, _>>()?;
+    let entries = lines.into_iter().map(store::Line::wire).collect();
     Ok(EntryPage { entries, next })
 }

@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use money::{Currency, Money};
-use storage::{Connection, StorageError};
+use storage::{AsText, Connection, StorageError};
 
-use crate::error::Error;
 use crate::ids::{AccountId, Subject, TransferId};
 use crate::input::{time, wire};
 use crate::schema::{accounts, entries, owners, transfers};
@@ -19,7 +18,7 @@ pub struct Account {
     /// The owner's name for it.
     pub name: String,
     /// ISO 4217.
-    pub currency: String,
+    pub currency: AsText<Currency>,
     /// Minor units.
     pub balance: i64,
     /// Entries so far.
@@ -29,20 +28,20 @@ pub struct Account {
 }
 
 impl Account {
-    /// Its currency as a type.
-    pub fn money(&self) -> Result<Money, Error> {
-        Ok(Money::new(self.balance, currency(&self.currency)?))
+    /// Its balance.
+    pub fn money(&self) -> Money {
+        Money::new(self.balance, self.currency.0)
     }
 
     /// As it travels.
-    pub fn wire(self) -> Result<api::accounts::Account, Error> {
-        Ok(api::accounts::Account {
+    pub fn wire(self) -> api::accounts::Account {
+        api::accounts::Account {
             id: self.id.into(),
-            balance: wire(self.money()?),
+            balance: wire(self.money()),
             name: self.name,
             version: self.version,
             opened_at: time(self.opened_at),
-        })
+        }
     }
 }
 
@@ -64,16 +63,16 @@ pub(crate) struct Line {
     transfer_id: TransferId,
     amount: i64,
     balance: i64,
-    currency: String,
+    currency: AsText<Currency>,
     kind: String,
     reference: String,
     posted_at: DateTime<Utc>,
 }
 
 impl Line {
-    pub(crate) fn wire(self) -> Result<api::accounts::Entry, Error> {
-        let currency = currency(&self.currency)?;
-        Ok(api::accounts::Entry {
+    pub(crate) fn wire(self) -> api::accounts::Entry {
+        let AsText(currency) = self.currency;
+        api::accounts::Entry {
             version: self.version,
             transfer_id: self.transfer_id.into(),
             kind: self.kind,
@@ -81,7 +80,7 @@ impl Line {
             balance: wire(Money::new(self.balance, currency)),
             reference: self.reference,
             posted_at: time(self.posted_at),
-        })
+        }
     }
 }
 
@@ -144,10 +143,4 @@ pub(crate) async fn lines(
             transfers::posted_at,
         ));
     Ok(query.load(db).await?)
-}
-
-/// The database has only currencies that this code knows, or the deployment is older than its data.
-pub(crate) fn currency(code: &str) -> Result<Currency, Error> {
-    let unknown = diesel::result::Error::DeserializationError("a currency that this version does not know".into());
-    code.parse().map_err(|_| Error::Storage(unknown.into()))
 }

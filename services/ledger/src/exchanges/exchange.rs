@@ -75,7 +75,7 @@ async fn judge(state: &State, subject: &Subject, to: AccountId, sold: Money) -> 
         Ok::<_, Error>(accounts::store::find(db, subject, to).await?)
     });
     let Some(account) = account.await? else { return refused(Reason::NotFound, TO) };
-    let target: Currency = account.money()?.currency();
+    let target: Currency = account.money().currency();
     if target == sold.currency() {
         return refused(Reason::CurrencyMismatch, TO);
     }

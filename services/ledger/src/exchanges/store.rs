@@ -5,14 +5,13 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
-use money::Money;
-use storage::{Connection, StorageError, row};
+use money::{Currency, Money};
+use storage::{AsText, Connection, StorageError, row};
 
 use super::deal::Deal;
-use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::ids::{IdempotencyKey, Subject, TransferId};
-use crate::posting::{Beside, Broken, Kind, Posted, Posting, Rejection, Rows};
+use crate::posting::{Beside, Broken, Kind, Posted, Posting, Reason, Rejection, Rows};
 use crate::schema::{exchanges, idempotency, transfers};
 
 /// The outcome of a key.
@@ -25,7 +24,7 @@ pub(super) struct Known {
 struct OutcomeRow {
     fingerprint: Vec<u8>,
     transfer_id: Option<TransferId>,
-    rejection: Option<String>,
+    rejection: Option<AsText<Reason>>,
     rejected_leg: Option<i16>,
 }
 
@@ -35,9 +34,9 @@ struct Row {
     sequence: i64,
     posted_at: DateTime<Utc>,
     amount: i64,
-    currency: String,
+    currency: AsText<Currency>,
     bought: i64,
-    bought_currency: String,
+    bought_currency: AsText<Currency>,
     rate: String,
     rate_date: NaiveDate,
     rate_source: String,
@@ -59,10 +58,7 @@ pub(super) async fn find_decided(
     let Some(outcome) = outcome else { return Ok(None) };
     let decided = match (outcome.transfer_id, outcome.rejection, outcome.rejected_leg) {
         (Some(transfer), None, _) => Ok(deal(db, transfer).await?),
-        (None, Some(reason), Some(leg)) => {
-            let reason = reason.parse().map_err(|_| odd("a rejection that this version does not know"))?;
-            Err(Rejection { reason, leg })
-        }
+        (None, Some(reason), Some(leg)) => Err(Rejection { reason: reason.0, leg }),
         _ => return Err(odd("a key without an outcome").into()),
     };
     Ok(Some(Known { fingerprint: outcome.fingerprint, outcome: decided }))
@@ -92,8 +88,8 @@ async fn deal(db: &mut Connection, transfer: TransferId) -> Result<(Deal, Posted
         .await
         .map_err(StorageError::from)?;
     let deal = Deal {
-        sold: Money::new(row.amount, currency(&row.currency)?),
-        bought: Money::new(row.bought, currency(&row.bought_currency)?),
+        sold: Money::new(row.amount, row.currency.0),
+        bought: Money::new(row.bought, row.bought_currency.0),
         rate: row.rate.parse().map_err(|_| odd("a rate that is not a decimal"))?,
         rate_date: row.rate_date,
         rate_source: row.rate_source,

@@ -9,7 +9,6 @@ use money::Money;
 use storage::{Connection, Queue, StorageError, row};
 
 use super::history::{Standing, Step, Word};
-use crate::accounts::store::currency;
 use crate::error::Error;
 use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject, TransferId};
 use crate::input::{time, wire};
@@ -52,9 +51,11 @@ pub struct Payout {
 }
 
 impl Payout {
-    /// The amount as a type.
+    /// The amount as a type. Not read with the row, nor is where it stands: one that this version does not know holds up no other.
     pub fn money(&self) -> Result<Money, Error> {
-        Ok(Money::new(self.amount, currency(&self.currency)?))
+        let unknown = diesel::result::Error::DeserializationError("a currency that this version does not know".into());
+        let currency = self.currency.parse().map_err(|_| Error::Storage(unknown.into()))?;
+        Ok(Money::new(self.amount, currency))
     }
 
     /// Where it stands.

@@ -31,8 +31,8 @@ pub async fn raise(state: &State, receipt: &Receipt) -> Result<bool, Error> {
         provider = item.provider,
         event_id = item.event_id.as_str(),
         wanted_account = %item.wanted_account,
-        amount = %item.money()?,
-        currency = item.currency,
+        amount = %item.money(),
+        currency = item.currency.0.code(),
         replayed = receipt.replayed,
     );
     Ok(true)

@@ -32,7 +32,7 @@ async fn post(state: &State, item: ItemId, account: AccountId) -> Result<Idempot
     let mut db = storage::connection(&state.poster).await?;
     let row = store::find(&mut db, item).await?.ok_or(Error::Missing(Resource::SuspenseItem))?;
     drop(db);
-    let amount = row.money()?;
+    let amount = row.money();
     let from = system_account(Purpose::Suspense, amount.currency());
     let command = Command::between(Kind::Allocation, Actor::House, from, account, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;

@@ -17,5 +17,5 @@ pub async fn page(state: &State, query: &SuspenseQuery) -> Result<SuspensePage, 
     let after = ItemId::from_bytes(wanted.after.unwrap_or_default());
     let mut rows = store::list(&mut db, query.state, after, wanted.rows()).await?;
     let next = wanted.cut(&mut rows, |item| *item.id.as_bytes());
-    Ok(SuspensePage { items: rows.into_iter().map(Item::wire).collect::<Result<_, _>>()?, next })
+    Ok(SuspensePage { items: rows.into_iter().map(Item::wire).collect(), next })
 }

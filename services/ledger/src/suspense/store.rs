@@ -4,11 +4,9 @@ use api::internal::{SuspenseItem, SuspenseState};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use money::Money;
-use storage::{Connection, StorageError, row};
+use money::{Currency, Money};
+use storage::{AsText, Connection, StorageError, row};
 
-use crate::accounts::store::currency;
-use crate::error::Error;
 use crate::ids::{AccountId, EventId, ItemId, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Posting, Reason, Rows};
@@ -23,7 +21,7 @@ pub(super) struct Item {
     pub(super) wanted_account: AccountId,
     pub(super) reason: String,
     amount: i64,
-    pub(super) currency: String,
+    pub(super) currency: AsText<Currency>,
     received_at: DateTime<Utc>,
     pub(super) allocated_by: Option<TransferId>,
     pub(super) reference: String,
@@ -32,15 +30,15 @@ pub(super) struct Item {
 
 impl Item {
     /// The amount as a type.
-    pub(super) fn money(&self) -> Result<Money, Error> {
-        Ok(Money::new(self.amount, currency(&self.currency)?))
+    pub(super) fn money(&self) -> Money {
+        Money::new(self.amount, self.currency.0)
     }
 
     /// As it travels.
-    pub(super) fn wire(self) -> Result<SuspenseItem, Error> {
-        Ok(SuspenseItem {
+    pub(super) fn wire(self) -> SuspenseItem {
+        SuspenseItem {
             id: self.id.into(),
-            amount: wire(self.money()?),
+            amount: wire(self.money()),
             provider: self.provider,
             event_id: self.event_id.to_string(),
             wanted_account: self.wanted_account.into(),
@@ -49,7 +47,7 @@ impl Item {
             reference: self.reference,
             received_at: time(self.received_at),
             allocated_by: self.allocated_by.map(Into::into),
-        })
+        }
     }
 }
 

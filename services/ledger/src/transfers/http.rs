@@ -35,5 +35,5 @@ pub async fn get(
         store::find(db, id).await?.ok_or(Error::Missing(Resource::Transfer))
     })
     .await?;
-    Ok(web::Json(row.wire()?))
+    Ok(web::Json(row.wire()))
 }

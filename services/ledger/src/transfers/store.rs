@@ -3,11 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use money::Money;
-use storage::{Connection, StorageError};
+use money::{Currency, Money};
+use storage::{AsText, Connection, StorageError};
 
-use crate::accounts::store::currency;
-use crate::error::Error;
 use crate::ids::{AccountId, TransferId};
 use crate::input::{time, wire};
 use crate::schema::transfers;
@@ -21,21 +19,21 @@ pub(crate) struct Transfer {
     posted_at: DateTime<Utc>,
     from_account: AccountId,
     to_account: AccountId,
-    currency: String,
+    currency: AsText<Currency>,
     reference: String,
 }
 
 impl Transfer {
-    pub(crate) fn wire(self) -> Result<api::transfers::Transfer, Error> {
-        Ok(api::transfers::Transfer {
+    pub(crate) fn wire(self) -> api::transfers::Transfer {
+        api::transfers::Transfer {
             id: self.id.into(),
             sequence: self.sequence,
             from_account: self.from_account.into(),
             to_account: self.to_account.into(),
-            amount: wire(Money::new(self.amount, currency(&self.currency)?)),
+            amount: wire(Money::new(self.amount, self.currency.0)),
             reference: self.reference,
             posted_at: time(self.posted_at),
-        })
+        }
     }
 }
 

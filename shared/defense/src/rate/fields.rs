@@ -74,7 +74,7 @@ mod tests {
 
     fn reading(limit: &Limit, left: u32, wait: Duration) -> Reading {
         let full_in = limit.quota().all() - limit.quota().pace() * i64::from(left);
-        Reading::new(&Demand::units(limit, b"", 1), full_in, i64::try_from(wait.as_micros()).unwrap())
+        Reading::new(&Demand::units(limit, b"", 1), full_in, i64::try_from(wait.as_micros()).unwrap()).unwrap()
     }
 
     #[test]

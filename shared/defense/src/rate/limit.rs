@@ -150,12 +150,11 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// The limit of a demand, all of whose units will be there in `full_in` microseconds.
-    pub(crate) fn new(demand: &Demand<'_>, full_in: i64, wait: i64) -> Self {
+    /// The limit of a demand, all of whose units will be there in `full_in` microseconds; none if the wait is negative.
+    pub(crate) fn new(demand: &Demand<'_>, full_in: i64, wait: i64) -> Option<Self> {
         let limit = *demand.limit;
-        // Default: waits are never negative.
-        let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
-        Self { limit, left: limit.quota.left(full_in), wait }
+        let wait = Duration::from_micros(u64::try_from(wait).ok()?);
+        Some(Self { limit, left: limit.quota.left(full_in), wait })
     }
 
     /// Whether this limit refuses.
@@ -179,5 +178,15 @@ impl Allowance {
     /// Of demands that have been judged.
     pub(crate) fn of(readings: Vec<Reading>) -> Self {
         if readings.iter().any(Reading::is_exceeded) { Self::Exceeded(readings) } else { Self::Within(readings) }
+    }
+}
+
+/// A reason why it cannot be told is unknown.
+impl From<Result<Self, &'static str>> for Allowance {
+    fn from(counted: Result<Self, &'static str>) -> Self {
+        match counted {
+            Ok(allowance) => allowance,
+            Err(reason) => Self::Unknown(reason),
+        }
     }
 }

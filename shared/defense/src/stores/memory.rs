@@ -118,7 +118,7 @@ impl MemoryCounters {
             let full_at = if take && met { judged.full_at } else { judged.before };
             Reading::new(demand, full_at.saturating_sub(now), judged.wait)
         });
-        Ok(Allowance::of(readings.collect()))
+        Ok(Allowance::of(readings.collect::<Option<_>>().ok_or("time_out_of_range")?))
     }
 
     fn charge_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
@@ -195,11 +195,11 @@ impl Table {
 
 impl Counters for MemoryCounters {
     fn examine<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
-        Box::pin(ready(self.allow(demands, now, false).unwrap_or_else(Allowance::Unknown)))
+        Box::pin(ready(self.allow(demands, now, false).into()))
     }
 
     fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
-        Box::pin(ready(self.allow(demands, now, true).unwrap_or_else(Allowance::Unknown)))
+        Box::pin(ready(self.allow(demands, now, true).into()))
     }
 
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {

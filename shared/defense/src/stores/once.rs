@@ -61,6 +61,16 @@ pub enum Claimed {
     Unknown(&'static str),
 }
 
+/// A reason why it cannot be told is unknown.
+impl From<Result<Self, &'static str>> for Claimed {
+    fn from(claimed: Result<Self, &'static str>) -> Self {
+        match claimed {
+            Ok(claimed) => claimed,
+            Err(reason) => Self::Unknown(reason),
+        }
+    }
+}
+
 /// Remembers what was used.
 pub trait Once: Send + Sync {
     /// Uses a key up. To be called last, when everything else holds: a claim cannot be taken back.

@@ -119,11 +119,11 @@ impl RootOfTrust {
         let mut fields = value.sequence()?;
         value.finish()?;
         let verified_boot_key = fields.octets()?.to_vec();
-        let (device_locked, der) = fields.boolean()?;
+        let locked = fields.boolean()?;
         let root = Self {
             verified_boot_key,
-            device_locked,
-            odd_boolean: !der,
+            device_locked: locked.value,
+            odd_boolean: !locked.is_der,
             verified_boot_state: match fields.enumerated()? {
                 0 => BootState::Verified,
                 1 => BootState::SelfSigned,

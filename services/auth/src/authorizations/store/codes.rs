@@ -55,6 +55,16 @@ pub(crate) struct Code {
     pub(crate) jkt: Option<Thumbprint>,
 }
 
+/// The same as the database has it.
+#[derive(Queryable)]
+struct Used {
+    grant_id: GrantId,
+    redirect_uri: String,
+    challenge: String,
+    nonce: Option<String>,
+    jkt: Option<AsText<Thumbprint>>,
+}
+
 /// Uses a code up; else says why not, and revokes the grant if the code was used before (RFC 6749 §4.1.2).
 pub(crate) async fn use_up(
     db: &mut Connection,
@@ -62,13 +72,12 @@ pub(crate) async fn use_up(
     client_id: &ClientId,
     now: i64,
 ) -> Result<Result<Code, Why>, StorageError> {
-    type Row = (GrantId, String, String, Option<String>, Option<AsText<Thumbprint>>);
     let usable = authorization_codes::table
         .filter(authorization_codes::code_hash.eq(&digest.0))
         .filter(authorization_codes::client_id.eq(AsText(client_id)))
         .filter(authorization_codes::used_at.is_null())
         .filter(authorization_codes::expires_at.gt(at(now)?));
-    let used: Option<Row> = diesel::update(usable)
+    let used: Option<Used> = diesel::update(usable)
         .set(authorization_codes::used_at.eq(at(now)?))
         .returning((
             authorization_codes::grant_id,
@@ -80,7 +89,7 @@ pub(crate) async fn use_up(
         .get_result(db)
         .await
         .optional()?;
-    let Some((grant_id, redirect_uri, challenge, nonce, jkt)) = used else {
+    let Some(Used { grant_id, redirect_uri, challenge, nonce, jkt }) = used else {
         return why_not(db, digest, client_id, now).await.map(Err);
     };
     let entitlement = grants::entitlement(db, grant_id).await?;

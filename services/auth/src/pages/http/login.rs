@@ -12,7 +12,7 @@ use crate::form::Parameters;
 use crate::http::{SetCookie, html, page, see_other};
 use crate::pages::{LoginPage, RegisterPage, render};
 use crate::paths;
-use crate::people::{LogIn, MIN_CHARACTERS, Registration, log_in, register};
+use crate::people::{LogIn, MIN_CHARACTERS, Registered, Registration, log_in, register};
 use crate::provider::Provider;
 
 const WRONG: &str = "The e-mail address or the password is not right.";
@@ -61,8 +61,8 @@ pub async fn post_register(
         let typed =
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
         match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
-            Ok(cookie) => Ok(to_consent(&interaction, &cookie)),
-            Err(message) => register_page(&interaction, 422, &form, Some(&message)),
+            Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
+            Registered::Refused(message) => register_page(&interaction, 422, &form, Some(&message)),
         }
     })
     .await

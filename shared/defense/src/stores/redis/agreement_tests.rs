@@ -49,7 +49,7 @@ async fn agree(store: &RedisStore, capacity: usize, steps: Vec<Step>) -> Result<
 fn memory_and_redis_agree_to_the_microsecond() {
     let Some(server) = testkit::redis::start() else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for capacity in [100, 6] {
+    for capacity in [100, 2] {
         let store = runtime.block_on(async { RedisStore { by_our_clock: true, ..store(&server, capacity).await } });
         proptest!(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }, |(steps in steps())| {
             runtime.block_on(async {
@@ -82,4 +82,21 @@ fn memory_and_redis_agree_on_what_was_used() {
             Ok(())
         })?;
     });
+}
+
+#[tokio::test]
+async fn an_owner_whose_keys_have_expired_has_all_of_its_part_again() {
+    let Some(server) = testkit::redis::start() else { return };
+    let store = RedisStore { by_our_clock: true, ..store(&server, 160).await };
+    for now in [NOW, NOW + 72, NOW + 144] {
+        for (n, expected) in
+            (0..12_u8).map(|n| (n, if n < 10 { Claimed::First } else { Claimed::Unknown("once_memory_full") }))
+        {
+            let claim = Claim { class: OnceClass::DpopProof, owner: b"alice", key: &[n], until: now + 60, now };
+            assert_eq!(store.claim(&claim).await, expected, "{n} at {now}");
+        }
+    }
+    let owners =
+        redis::cmd("HLEN").arg("redoubt:{ledger}:owners:dpop_proof").query_async(&mut raw(&server).await).await;
+    assert_eq!(owners, Ok(1));
 }

@@ -171,7 +171,7 @@ impl Link {
 async fn keep(server: Server, state: Arc<watch::Sender<State>>) {
     let mut told = false;
     loop {
-        match timeout(CONNECT, Live::connect(&server)).await.unwrap_or(Err(Broken::Late)) {
+        match timeout(CONNECT, Live::connect(&server)).await.map_err(|_| Broken::Late).flatten() {
             Ok(live) => {
                 runtime::tracing::info!("connected to the shared store");
                 drop(state.send_replace(Ok(live)));

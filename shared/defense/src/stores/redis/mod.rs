@@ -179,7 +179,7 @@ fn allowance(demands: &[Demand<'_>], answer: &Value) -> Option<Allowance> {
         return Some(Allowance::Unknown("counters_full"));
     }
     let reading = |(demand, times): (&Demand<'_>, &[Value])| match times {
-        [Value::Int(wait), Value::Int(full_in)] => Some(Reading::new(demand, *full_in, *wait)),
+        [Value::Int(wait), Value::Int(full_in)] => Reading::new(demand, *full_in, *wait),
         _ => None,
     };
     let readings: Vec<_> = demands.iter().zip(times.chunks(2)).map(reading).collect::<Option<_>>()?;
@@ -196,17 +196,17 @@ fn number(number: &impl ToString) -> Vec<u8> {
 
 impl Once for RedisStore {
     fn claim<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed> {
-        Box::pin(async move { self.use_up(claim).await.unwrap_or_else(Claimed::Unknown) })
+        Box::pin(async move { self.use_up(claim).await.into() })
     }
 }
 
 impl Counters for RedisStore {
     fn examine<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
-        Box::pin(async move { self.count(EXAMINE, demands, now).await.unwrap_or_else(Allowance::Unknown) })
+        Box::pin(async move { self.count(EXAMINE, demands, now).await.into() })
     }
 
     fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
-        Box::pin(async move { self.count(TAKE, demands, now).await.unwrap_or_else(Allowance::Unknown) })
+        Box::pin(async move { self.count(TAKE, demands, now).await.into() })
     }
 
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
