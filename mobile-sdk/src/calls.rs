@@ -49,7 +49,7 @@ impl Client {
         self.page("entries", &format!("/v1/accounts/{account}/entries"), query).await
     }
 
-    /// Opens an account.
+    /// Opens an account in a currency, once per key.
     pub async fn create_account(&self, account: &OpenAccount, key: &IdempotencyKey) -> Result<Account, Error> {
         self.write("create_account", "/v1/accounts", account, key).await
     }

@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::Error;
 use crate::config::{Config, Retry};
-use crate::flight::Flight;
 use crate::metadata::Metadata;
 use crate::platform::{KeySlot, Platform};
 use crate::session::Session;
+use crate::single_flight::SingleFlight;
 use crate::tokens::{Tokens, Vault};
 use crate::transport::{Failure, RawResponse, Transport};
 
@@ -25,8 +25,8 @@ pub struct Client {
     pub(crate) transport: Transport,
     pub(crate) nonces: NonceCache,
     pub(crate) metadata: OnceCell<Metadata>,
-    sessions: (Flight<Session>, Flight<Session>),
-    pub(crate) tokens: Flight<Tokens>,
+    sessions: (SingleFlight<Session>, SingleFlight<Session>),
+    pub(crate) tokens: SingleFlight<Tokens>,
     pub(crate) vault: Vault,
     /// Held over every change of the stored instances.
     pub(crate) changing: tokio::sync::Mutex<()>,
@@ -53,8 +53,8 @@ impl Client {
             transport,
             nonces: NonceCache::default(),
             metadata: OnceCell::new(),
-            sessions: (Flight::new(), Flight::new()),
-            tokens: Flight::new(),
+            sessions: (SingleFlight::new(), SingleFlight::new()),
+            tokens: SingleFlight::new(),
             vault: Vault::default(),
             changing: tokio::sync::Mutex::default(),
             enrolling: tokio::sync::Mutex::default(),
@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// The session of the instance in `slot`.
-    pub(crate) fn session_in(&self, slot: KeySlot) -> &Flight<Session> {
+    pub(crate) fn session_in(&self, slot: KeySlot) -> &SingleFlight<Session> {
         match slot {
             KeySlot::First => &self.sessions.0,
             KeySlot::Second => &self.sessions.1,

@@ -30,8 +30,8 @@ use crate::transport::RawResponse;
 /// Renew this long before the attestation token ends, in seconds.
 const MARGIN: i64 = 60;
 
-/// The exchange in progress.
-struct Exchange {
+/// The handshake in progress.
+struct Handshake {
     challenge: Challenge,
     challenge_bytes: Vec<u8>,
     session_keys: KeyPair,
@@ -55,7 +55,7 @@ impl Client {
     async fn enroll_in(&self, trace: &Trace) -> Result<(), Error> {
         let enrolled = {
             let _one_at_a_time = self.enrolling.lock().await;
-            self.mend_instances().await?;
+            self.repair_instances().await?;
             match self.make_instance(trace, |_| {}).await {
                 Ok(instance) => self.adopt(&instance, None).await.map(|_| ()),
                 Err(error) => Err(error),
@@ -78,27 +78,27 @@ impl Client {
         trace: &Trace,
         note: impl FnOnce(&mut Instances),
     ) -> Result<Instance, Error> {
-        let exchange = self.begin(trace, Purpose::Attestation).await?;
+        let handshake = self.begin(trace, Purpose::Attestation).await?;
         let make_room = |known: &mut Instances| {
             note(known);
             known.make_room()
         };
         let slot = self.change(make_room).await?;
-        let (signer, binding) = self.make_key(slot, &exchange).await?;
+        let (signer, binding) = self.make_key(slot, &handshake).await?;
         let evidence = self.platform.attestor.attest(slot, &binding).await?;
         let request = Attest {
-            challenge: exchange.challenge.challenge.clone(),
+            challenge: handshake.challenge.challenge.clone(),
             platform: self.config.app.platform,
             client_id: self.config.client_id.as_str().into(),
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
-            session_public_key: b64::encode(&exchange.session_keys.public()),
-            proof: self.proof(&*signer, &exchange, &binding, &evidence.parts())?,
+            session_public_key: b64::encode(&handshake.session_keys.public()),
+            proof: self.proof(&*signer, &handshake, &binding, &evidence.parts())?,
             evidence,
         };
         let answer = self.post_json(trace, "/v1/attestations", &request).await?;
         let instance = Instance::new(slot, &*signer, self.software());
-        let session = self.open(&instance, &exchange, &request.proof, &answer)?;
+        let session = self.open(&instance, &handshake, &request.proof, &answer)?;
         // The platform must have kept the key, or the phone would change a good instance for one that cannot sign.
         let candidate = self.has_key(&instance).await?.then(|| instance.clone());
         let is_usable = candidate.is_some();
@@ -110,17 +110,17 @@ impl Client {
         Ok(instance)
     }
 
-    async fn make_key(&self, slot: KeySlot, exchange: &Exchange) -> Result<(Arc<dyn DeviceSigner>, [u8; 32]), Error> {
+    async fn make_key(&self, slot: KeySlot, handshake: &Handshake) -> Result<(Arc<dyn DeviceSigner>, [u8; 32]), Error> {
         let device_keys = &self.platform.device_keys;
         Ok(match self.config.app.platform {
             // The key is made with the binding as its challenge, so its thumbprint is not in the binding.
             Os::Android => {
-                let binding = self.binding(exchange, &no_thumbprint()?);
+                let binding = self.binding(handshake, &no_thumbprint()?);
                 (device_keys.create(slot, &binding).await?, binding)
             }
             Os::Ios => {
-                let signer = device_keys.create(slot, &exchange.challenge_bytes).await?;
-                let binding = self.binding(exchange, &signer.public().thumbprint());
+                let signer = device_keys.create(slot, &handshake.challenge_bytes).await?;
+                let binding = self.binding(handshake, &signer.public().thumbprint());
                 (signer, binding)
             }
         })
@@ -150,46 +150,46 @@ impl Client {
     /// Renews by assertion: the device key's proof and, on iOS, an App Attest assertion.
     async fn renew(&self, trace: &Trace, held: &Held) -> Result<Session, Error> {
         let (signer, slot) = (&*held.signer, held.instance.slot);
-        let exchange = self.begin(trace, Purpose::Assertion).await?;
-        let binding = self.binding(&exchange, &signer.public().thumbprint());
+        let handshake = self.begin(trace, Purpose::Assertion).await?;
+        let binding = self.binding(&handshake, &signer.public().thumbprint());
         let assertion = self.platform.attestor.assert(slot, &binding).await?;
         let shown = assertion.as_ref().map(Assertion::parts).unwrap_or_default();
         let request = Assert {
-            challenge: exchange.challenge.challenge.clone(),
+            challenge: handshake.challenge.challenge.clone(),
             platform: self.config.app.platform,
             client_id: self.config.client_id.as_str().into(),
             app: self.config.app.clone(),
             device_key: public_jwk(&signer.public()),
-            session_public_key: b64::encode(&exchange.session_keys.public()),
-            proof: self.proof(signer, &exchange, &binding, &shown)?,
+            session_public_key: b64::encode(&handshake.session_keys.public()),
+            proof: self.proof(signer, &handshake, &binding, &shown)?,
             assertion,
         };
         let answer = self.post_json(trace, "/v1/assertions", &request).await?;
-        self.open(&held.instance, &exchange, &request.proof, &answer)
+        self.open(&held.instance, &handshake, &request.proof, &answer)
     }
 
-    async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Exchange, Error> {
+    async fn begin(&self, trace: &Trace, purpose: Purpose) -> Result<Handshake, Error> {
         let request = RequestChallenge { platform: self.config.app.platform, purpose };
         let challenge: Challenge = self.post_json(trace, "/v1/challenges", &request).await?.json()?;
         let challenge_bytes = b64::decode(&challenge.challenge).map_err(|_| Error::Malformed("challenge"))?;
-        Ok(Exchange { challenge, challenge_bytes, session_keys: KeyPair::generate() })
+        Ok(Handshake { challenge, challenge_bytes, session_keys: KeyPair::generate() })
     }
 
-    fn binding(&self, exchange: &Exchange, jkt: &Thumbprint) -> [u8; 32] {
+    fn binding(&self, handshake: &Handshake, jkt: &Thumbprint) -> [u8; 32] {
         let (app, client_id) = (&self.config.app, &self.config.client_id);
-        let session_key = exchange.session_keys.public();
-        evidence::binding(app.platform, &exchange.challenge_bytes, jkt, &session_key, client_id, app)
+        let session_key = handshake.session_keys.public();
+        evidence::binding(app.platform, &handshake.challenge_bytes, jkt, &session_key, client_id, app)
     }
 
     /// The device key's word for this very evidence.
     fn proof(
         &self,
         signer: &dyn DeviceSigner,
-        exchange: &Exchange,
+        handshake: &Handshake,
         binding: &[u8; 32],
         shown: &[&str],
     ) -> Result<String, Error> {
-        let proven = Proven { challenge: &exchange.challenge.challenge, binding, shown };
+        let proven = Proven { challenge: &handshake.challenge.challenge, binding, shown };
         Ok(instance_proof::sign(signer, &proven, self.transport.now())?)
     }
 
@@ -197,7 +197,7 @@ impl Client {
     fn open(
         &self,
         instance: &Instance,
-        exchange: &Exchange,
+        handshake: &Handshake,
         proof: &str,
         answer: &RawResponse,
     ) -> Result<Session, Error> {
@@ -211,7 +211,7 @@ impl Client {
             .find(|token| token.audience == self.config.api_audience)
             .ok_or(Error::Malformed("no attestation token for the API"))?;
         let token_id = token_id(&issued.token)?;
-        let key = sealed_session::open(&exchange.session_keys, &token_id, &issued.session_key)
+        let key = sealed_session::open(&handshake.session_keys, &token_id, &issued.session_key)
             .map_err(|_| Error::Malformed("session_key"))?;
         self.set_support_id(attested.support_id.as_str());
         Ok(Session {

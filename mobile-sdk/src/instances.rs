@@ -64,14 +64,14 @@ pub(crate) struct Held {
     pub(crate) instance: Instance,
     pub(crate) signer: Arc<dyn DeviceSigner>,
     /// As it was when the call began.
-    pub(crate) begun: Begun,
+    pub(crate) begun: CallStart,
     /// A success is news.
     pub(crate) is_doubted: bool,
 }
 
 /// What had happened when a call began, so that many calls at once do not take one event for many.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Begun {
+pub(crate) struct CallStart {
     /// Refusals of the instance, in a row.
     pub(crate) refusals: u32,
     /// What the phone had tried by itself.
@@ -176,7 +176,7 @@ impl Client {
     }
 
     /// Begins anew when nobody can read what is stored: only for a caller who replaces everything anyway.
-    pub(crate) async fn mend_instances(&self) -> Result<(), Error> {
+    pub(crate) async fn repair_instances(&self) -> Result<(), Error> {
         match self.instances().await {
             Err(Error::Malformed(_)) => Ok(self.platform.store.remove(ENTRY).await?),
             read => read.map(|_| ()),
@@ -191,7 +191,7 @@ impl Client {
         if known.leftovers && !self.started.swap(true, Ordering::AcqRel) {
             self.sweep().await;
         }
-        let begun = Begun { refusals: known.refusals, tries };
+        let begun = CallStart { refusals: known.refusals, tries };
         let is_contested = known.refusals > 0 || known.candidate.is_some();
         let held = self.hold(known.current.ok_or(Error::NotEnrolled)?).await?;
         // After an update nobody knows yet whether it is still accepted.
@@ -203,7 +203,7 @@ impl Client {
     pub(crate) async fn candidate(&self) -> Result<Option<Held>, Error> {
         match self.instances().await?.candidate {
             Some(candidate) => match self.hold(candidate.clone()).await {
-                Err(Error::NotEnrolled) => self.forsake(&candidate).await.map(|()| None),
+                Err(Error::NotEnrolled) => self.abandon(&candidate).await.map(|()| None),
                 held => held.map(Some),
             },
             None => Ok(None),
@@ -212,7 +212,7 @@ impl Client {
 
     async fn hold(&self, instance: Instance) -> Result<Held, Error> {
         let signer = self.key_of(&instance).await?.ok_or(Error::NotEnrolled)?;
-        Ok(Held { instance, signer, begun: Begun::default(), is_doubted: false })
+        Ok(Held { instance, signer, begun: CallStart::default(), is_doubted: false })
     }
 
     pub(crate) async fn has_key(&self, instance: &Instance) -> Result<bool, Error> {

@@ -132,7 +132,7 @@ impl Client {
         if let Some(candidate) = self.candidate().await? {
             match self.push(trace, &candidate, metadata, attempt).await {
                 Err(error) if Refusal::of(&error).is_some() || error == PlatformError::KeyLost.into() => {
-                    self.forsake(&candidate.instance).await?;
+                    self.abandon(&candidate.instance).await?;
                 }
                 pushed => return Ok((candidate, pushed?)),
             }

@@ -103,7 +103,7 @@ pub trait Browser: Send + Sync {
     async fn authorize(&self, url: &Url, redirect_uri: &Url) -> Result<Url, PlatformError>;
 }
 
-/// The phone's clock.
+/// What time it is on the phone; it may be wrong.
 pub trait Clock: Send + Sync {
     /// Nanoseconds since the Unix epoch.
     fn unix_nanos(&self) -> i64;

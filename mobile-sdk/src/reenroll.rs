@@ -143,7 +143,7 @@ impl Client {
     }
 
     /// The candidate is of no use: a server has refused it, too, or its key is gone.
-    pub(crate) async fn forsake(&self, candidate: &Instance) -> Result<(), Error> {
+    pub(crate) async fn abandon(&self, candidate: &Instance) -> Result<(), Error> {
         let forget = |known: &mut Instances| {
             if known.is_candidate(candidate) {
                 known.drop_candidate();
@@ -161,7 +161,7 @@ mod tests {
 
     use crypto::p256::SigningKey;
 
-    use crate::instances::{Begun, Software};
+    use crate::instances::{CallStart, Software};
     use crate::platform::KeySlot;
 
     use super::*;
@@ -169,7 +169,12 @@ mod tests {
     fn held(slot: KeySlot) -> Held {
         let signer = Arc::new(SigningKey::generate());
         let software = Software { build: 1_u64.into(), system: "16".to_owned() };
-        Held { instance: Instance::new(slot, &*signer, software), signer, begun: Begun::default(), is_doubted: false }
+        Held {
+            instance: Instance::new(slot, &*signer, software),
+            signer,
+            begun: CallStart::default(),
+            is_doubted: false,
+        }
     }
 
     #[test]

@@ -33,9 +33,9 @@ struct Credentials {
     tokens: Arc<Tokens>,
 }
 
-/// The second chances that a call has used up.
+/// How often, and why, a call has been tried again.
 #[derive(Default)]
-struct Chances {
+struct Retries {
     attempt: u32,
     nonce: bool,
     credentials: bool,
@@ -77,23 +77,23 @@ impl Client {
     }
 
     pub(crate) async fn execute(&self, trace: &Trace, call: &Call<'_>) -> Result<Response, Error> {
-        let mut chances = Chances::default();
-        let result = self.attempts(trace, call, &mut chances).await;
+        let mut retries = Retries::default();
+        let result = self.attempts(trace, call, &mut retries).await;
         // Whatever ended the call, it does not undo an earlier attempt.
-        if chances.uncertain { result.map_err(|_| Error::OutcomeUnknown) } else { result }
+        if retries.uncertain { result.map_err(|_| Error::OutcomeUnknown) } else { result }
     }
 
-    async fn attempts(&self, trace: &Trace, call: &Call<'_>, chances: &mut Chances) -> Result<Response, Error> {
+    async fn attempts(&self, trace: &Trace, call: &Call<'_>, retries: &mut Retries) -> Result<Response, Error> {
         let mut credentials = self.credentials(trace, None).await?;
         loop {
-            chances.attempt += 1;
+            retries.attempt += 1;
             let nonce = self.nonces.get(&call.url);
             let (sent, signature) = self.attempt(trace, call, &credentials, nonce.as_deref()).await?;
             let answer = match sent {
                 Ok(answer) => answer,
                 Err(failure) => {
-                    chances.uncertain |= call.is_change() && failure == Failure::Unknown;
-                    self.after_failure(call, chances, failure).await?;
+                    retries.uncertain |= call.is_change() && failure == Failure::Unknown;
+                    self.after_failure(call, retries, failure).await?;
                     continue;
                 }
             };
@@ -111,18 +111,18 @@ impl Client {
                         self.after_success(&credentials.held).await;
                     }
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
-                    chances.uncertain &=
+                    retries.uncertain &=
                         problem.status == 403 || is_before_handlers(&problem) || is_no_outcome(&problem);
                     return Err(Error::Refused(problem));
                 }
                 Meaning::TurnedAway { certain } => {
-                    chances.uncertain |= !certain;
+                    retries.uncertain |= !certain;
                     if !certain && !call.is_repeatable() {
                         return Err(answer.into_refusal());
-                    } else if wants_nonce(&answer) && !chances.nonce {
-                        chances.nonce = true;
-                    } else if answer.status == 401 && !chances.credentials {
-                        chances.credentials = true;
+                    } else if wants_nonce(&answer) && !retries.nonce {
+                        retries.nonce = true;
+                    } else if answer.status == 401 && !retries.credentials {
+                        retries.credentials = true;
                         credentials = self.credentials(trace, Some(&credentials)).await?;
                     } else if answer.status == 401 && !wants_nonce(&answer) {
                         // Everything was renewed, and is refused all the same.
@@ -134,13 +134,13 @@ impl Client {
                 }
                 Meaning::Busy => {
                     self.after_success(&credentials.held).await;
-                    if !self.config.retry.wait(chances.attempt, answer.retry_after()).await {
+                    if !self.config.retry.wait(retries.attempt, answer.retry_after()).await {
                         return Err(Error::Busy(answer.retry_after()));
                     }
                 }
                 Meaning::Unclear(error) => {
-                    chances.uncertain |= call.is_change();
-                    self.after_unclear(call, chances, &answer, error).await?;
+                    retries.uncertain |= call.is_change();
+                    self.after_unclear(call, retries, &answer, error).await?;
                 }
             }
         }
@@ -164,8 +164,8 @@ impl Client {
         }
     }
 
-    async fn after_failure(&self, call: &Call<'_>, chances: &Chances, failure: Failure) -> Result<(), Error> {
-        if may_repeat(&failure, call.is_repeatable()) && self.config.retry.wait(chances.attempt, None).await {
+    async fn after_failure(&self, call: &Call<'_>, retries: &Retries, failure: Failure) -> Result<(), Error> {
+        if may_repeat(&failure, call.is_repeatable()) && self.config.retry.wait(retries.attempt, None).await {
             return Ok(());
         }
         Err(failure.into_error())
@@ -174,13 +174,13 @@ impl Client {
     async fn after_unclear(
         &self,
         call: &Call<'_>,
-        chances: &Chances,
+        retries: &Retries,
         answer: &RawResponse,
         error: Error,
     ) -> Result<(), Error> {
         let may_help = call.is_change() || matches!(answer.status, 429 | 503 | 504);
         let may_repeat = call.is_repeatable() && may_help;
-        if may_repeat && self.config.retry.wait(chances.attempt, answer.retry_after()).await {
+        if may_repeat && self.config.retry.wait(retries.attempt, answer.retry_after()).await {
             return Ok(());
         }
         Err(error)

@@ -5,7 +5,7 @@ use identity::Thumbprint;
 
 /// What an attested instance holds for some minutes.
 pub(crate) struct Session {
-    /// Whose it is.
+    /// Thumbprint of the instance's device key.
     pub(crate) jkt: Thumbprint,
     pub(crate) attestation_token: SecretString,
     /// `jti` of the token: names the session key.

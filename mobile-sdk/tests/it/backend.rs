@@ -26,7 +26,7 @@ pub(super) fn master() -> Master {
 
 /// What the backend knows and how it shall behave.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct BackendState {
     pub(super) challenges: Mutex<HashSet<String>>,
     pub(super) session_keys: Mutex<HashMap<String, SecretBytes>>,
     pushed: Mutex<HashMap<String, HashMap<String, String>>>,
@@ -75,7 +75,7 @@ pub(crate) struct State {
     pub(crate) switches: Switches,
 }
 
-impl State {
+impl BackendState {
     pub(crate) fn new(switches: Switches) -> Self {
         Self { on_the_way: Mutex::new(switches.on_the_way), switches, ..Self::default() }
     }

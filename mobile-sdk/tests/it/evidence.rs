@@ -10,10 +10,10 @@ use identity::attestation_token;
 use identity::{Cnf, Jwk, Level, client_attestation, evidence, jose};
 use serde_json::Value;
 
-use super::backend::{CLIENT, State, master};
+use super::backend::{BackendState, CLIENT, master};
 use super::server::Reply;
 
-impl State {
+impl BackendState {
     pub(super) fn challenge(&self, request: &RequestChallenge) -> Reply {
         if request.purpose == Purpose::Attestation && self.refuses_new_instances.load(Ordering::SeqCst) {
             return Reply::problem(400, api::problem::code::REQUEST_INVALID);

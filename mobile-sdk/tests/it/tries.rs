@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mobile_sdk::{Client, Error, KeySlot};
 
-use super::backend::State;
+use super::backend::BackendState;
 use super::phone::Phone;
 use super::reenroll::{DAY, believe_everybody, code, later, started, tries, with_candidate};
 
@@ -92,7 +92,7 @@ async fn the_servers_time_gains_no_try() {
 }
 
 /// What can come between the challenge and a signed answer; none of it says anything about the phone.
-const NO_ANSWER: [fn(&State, &Phone, bool); 4] = [
+const NO_ANSWER: [fn(&BackendState, &Phone, bool); 4] = [
     |state, _, fails| *state.silent.lock().unwrap() = fails.then_some(("/v1/attestations", false)),
     |state, _, fails| *state.silent.lock().unwrap() = fails.then_some(("/v1/attestations", true)),
     |state, _, fails| *state.busy.lock().unwrap() = fails.then_some("/v1/attestations"),

@@ -7,7 +7,7 @@ use crypto::p256::SigningKey;
 use mobile_sdk::{Client, Config, HostPins, Pin, PinSet, PlatformError, Retry};
 use url::Url;
 
-use super::backend::{State, Switches};
+use super::backend::{BackendState, Switches};
 use super::on_the_way::ANSWER_KEY;
 use super::phone::{Navigation, Phone};
 use super::server::{Authority, Server};
@@ -16,14 +16,14 @@ const REDIRECT: &str = "https://app.redoubt.example/callback";
 
 pub(crate) struct Backend {
     pub(crate) server: Server,
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Arc<BackendState>,
     authority: Authority,
 }
 
 impl Backend {
     pub(crate) fn start(switches: Switches) -> Self {
         let authority = Authority::new("test authority");
-        let state = Arc::new(State::new(switches));
+        let state = Arc::new(BackendState::new(switches));
         let handling = state.clone();
         let server = Server::start(authority.issue("localhost"), Arc::new(move |request| handling.handle(request)));
         Self { server, state, authority }

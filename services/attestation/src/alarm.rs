@@ -28,7 +28,6 @@ pub(crate) enum Alarm {
     EntriesLost,
 }
 
-/// Raises an alarm.
 pub(crate) fn raise(alarm: Alarm, detail: &str) {
     let reason: &'static str = alarm.into();
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);

@@ -32,7 +32,6 @@ pub enum Error {
     /// Something of ours failed.
     #[error("{0}")]
     Internal(&'static str),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

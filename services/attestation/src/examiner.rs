@@ -30,14 +30,14 @@ use crate::verdicts::Verdict;
 const LIST_AHEAD: i64 = 60;
 
 /// Evidence, decoded but not parsed.
-pub(crate) enum Given {
+pub(crate) enum DecodedEvidence {
     /// DER certificates, leaf first.
     Android { chain: Vec<Vec<u8>> },
     /// App Attest.
     Apple { key_id: Vec<u8>, object: Vec<u8> },
 }
 
-impl Given {
+impl DecodedEvidence {
     /// As it is kept.
     pub(crate) fn parts(&self) -> Vec<Vec<u8>> {
         match self {
@@ -47,7 +47,6 @@ impl Given {
     }
 }
 
-/// See the module.
 pub(crate) struct Examiner {
     mode: Mode,
     google: Anchors,
@@ -121,10 +120,10 @@ impl Examiner {
     }
 
     /// Examines evidence about a request.
-    pub(crate) fn examine(&self, given: &Given, presented: &Presented, now: i64) -> Examination {
+    pub(crate) fn examine(&self, given: &DecodedEvidence, presented: &Presented, now: i64) -> Examination {
         let build = Some(&presented.app.build);
         match (given, &self.android_policy, &self.apple_policy) {
-            (Given::Android { chain }, Some(policy), _) => {
+            (DecodedEvidence::Android { chain }, Some(policy), _) => {
                 let device_key = presented.device_key.public_key().as_uncompressed();
                 let expected = android::Expected { challenge: &presented.binding, device_key, build };
                 let revoked = self.revoked().list;
@@ -133,14 +132,16 @@ impl Examiner {
                 same_app(&mut found, presented, &policy.package, &policy.client_id);
                 found
             }
-            (Given::Apple { key_id, object }, _, Some(policy)) => {
+            (DecodedEvidence::Apple { key_id, object }, _, Some(policy)) => {
                 let expected = apple::Expected { client_data_hash: &presented.binding, key_id, build };
                 let mut found = apple::examine(object, &expected, &apple::Trust { anchors: &self.apple, policy }, now);
                 same_app(&mut found, presented, &policy.bundle, &policy.client_id);
                 found
             }
-            (Given::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
-            (Given::Apple { .. }, _, None) => Examination::refused(Level::SecureEnclave, Reason::PlatformUnsupported),
+            (DecodedEvidence::Android { .. }, None, _) => Examination::refused(Level::Tee, Reason::PlatformUnsupported),
+            (DecodedEvidence::Apple { .. }, _, None) => {
+                Examination::refused(Level::SecureEnclave, Reason::PlatformUnsupported)
+            }
         }
     }
 
@@ -182,7 +183,13 @@ impl Examiner {
 
     /// What today's list and policy say of an instance that was let in before: of the evidence that it was let in for, and of the level and
     /// build that it has shown. None of it is a lie, for the instance has said nothing since.
-    pub(crate) fn standing(&self, platform: Platform, level: Level, build: &Build, kept: Option<&[Vec<u8>]>) -> Failed {
+    pub(crate) fn reexamine(
+        &self,
+        platform: Platform,
+        level: Level,
+        build: &Build,
+        kept: Option<&[Vec<u8>]>,
+    ) -> Failed {
         let (minimum_level, minimum_build, shadow) = match (platform, &self.android_policy, &self.apple_policy) {
             (Platform::Android, Some(policy), _) => (policy.minimum_level, &policy.minimum_build, &policy.shadow),
             (Platform::Ios, _, Some(policy)) => (Level::SecureEnclave, &policy.minimum_build, &policy.shadow),
@@ -195,12 +202,12 @@ impl Examiner {
         if let (Platform::Android, Some(policy)) = (platform, &self.android_policy) {
             let revoked = self.revoked().list;
             let trust = android::Trust { anchors: &self.google, revoked: &revoked, policy };
-            failed.merge(android::standing(parts, &trust));
+            failed.merge(android::reexamine(parts, &trust));
         }
         if let (Platform::Ios, Some(policy)) = (platform, &self.apple_policy) {
             // Default: no object, which is refused as malformed.
             let object = parts.first().map_or(&[][..], Vec::as_slice);
-            failed.merge(apple::standing(object, &apple::Trust { anchors: &self.apple, policy }));
+            failed.merge(apple::reexamine(object, &apple::Trust { anchors: &self.apple, policy }));
         }
         failed
     }
@@ -307,10 +314,10 @@ fn read_list(file: &Path, minimum: usize) -> anyhow::Result<Revoked> {
     let list = StatusList::parse(&std::fs::read(file).with_context(context)?).with_context(context)?;
     let entries = list.len();
     ensure!(entries >= minimum, "{}: {entries} entries, fewer than revocation.minimum_entries ({minimum})", context());
-    if list.odd() > 0 {
+    if list.not_understood() > 0 {
         alarm::raise(
             Alarm::ListOdd,
-            &format!("{} of {} entries are not understood and refuse", list.odd(), list.len()),
+            &format!("{} of {} entries are not understood and refuse", list.not_understood(), list.len()),
         );
     }
     let list = Arc::new(list);

@@ -1,8 +1,8 @@
-//! All routes. The permission stands in the handler's type; what it refuses is told in one way ([`told`]).
+//! All routes. The permission stands in the handler's type; what it refuses becomes an answer in one way ([`with_refusals`]).
 
 use actix_web::http::Method;
 use defense::{Routes, policy};
-use runtime::told;
+use runtime::with_refusals;
 
 use crate::{attestations, audience_keys, challenges};
 
@@ -14,21 +14,21 @@ pub(crate) fn public() -> Routes {
             Method::POST,
             "/v1/challenges",
             "A challenge for one attestation or assertion",
-            told(challenges::http::create),
+            with_refusals(challenges::http::create),
         )
         .add(
             policy::Challenge,
             Method::POST,
             "/v1/attestations",
             "A new instance shows its evidence",
-            told(attestations::http::attest),
+            with_refusals(attestations::http::attest),
         )
         .add(
             policy::Challenge,
             Method::POST,
             "/v1/assertions",
             "A known instance renews its tokens",
-            told(attestations::http::assert),
+            with_refusals(attestations::http::assert),
         )
 }
 

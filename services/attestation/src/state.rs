@@ -9,7 +9,7 @@ use identity::attestation_token::{MAX_LIFETIME, Master};
 use runtime::{Clock, Context};
 use storage::Pool;
 
-use crate::attestations::{Issuer, TimeClass};
+use crate::attestations::{AnswerSlots, Issuer};
 use crate::challenges::Challenges;
 use crate::config::Config;
 use crate::examiner::Examiner;
@@ -22,15 +22,14 @@ const CHALLENGE_LIFETIME: u32 = 120;
 /// Longest slot of answers, in milliseconds.
 const ANSWER_SLOT_MS: u32 = 1000;
 
-/// See the module.
 pub(crate) struct State {
     pub(crate) pool: Pool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) challenges: Challenges,
     pub(crate) examiner: Arc<Examiner>,
     pub(crate) issuer: Issuer,
-    /// In which answers to evidence leave.
-    pub(crate) time_class: TimeClass,
+    /// At whose ends answers to evidence leave.
+    pub(crate) answer_slots: AnswerSlots,
     /// Signs every answer to evidence.
     pub(crate) answer_key: SigningKey,
 }
@@ -69,7 +68,7 @@ impl State {
             SigningKey::from_pkcs8(answer_key.expose()).context("keys.answer_key_file is no PKCS#8 P-256 key")?;
         Ok(Self {
             answer_key,
-            time_class: TimeClass::new(tokens.answer_slot_ms),
+            answer_slots: AnswerSlots::new(tokens.answer_slot_ms),
             pool: context.database()?,
             clock: Arc::clone(&context.clock),
             examiner: Arc::new(Examiner::load(&config.policy, &config.revocation)?),

@@ -17,7 +17,7 @@ const CAPACITY: usize = 1 << 18;
 /// A header field that must appear at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
-    /// Not there.
+    /// The header is not there.
     Absent,
     /// There once, and readable.
     One(String),
@@ -49,7 +49,6 @@ impl Proof {
 pub struct ProvenKey(Thumbprint);
 
 impl ProvenKey {
-    /// Its thumbprint.
     pub fn jkt(&self) -> &Thumbprint {
         &self.0
     }
@@ -84,7 +83,7 @@ impl Proofs {
             Field::Ambiguous => Err(Why::DpopAmbiguous.into()),
             Field::One(proof) => match dpop::verify(proof, expect) {
                 Ok(verified) => Ok(Some(Proof(verified))),
-                Err(error) => Err(Why::DpopInvalid.because(error.reason())),
+                Err(error) => Err(Why::DpopInvalid.with_reason(error.reason())),
             },
         }
     }

@@ -43,12 +43,12 @@ impl From<Why> for Refusal {
 
 impl Why {
     /// With the word of the check in the `identity` crate that refused as the reason.
-    pub(crate) fn because(self, reason: &'static str) -> Refusal {
+    pub(crate) fn with_reason(self, reason: &'static str) -> Refusal {
         Refusal { row: Row { reason, ..self.row() }, ..self.into() }
     }
 
     /// With a description that names the parameter.
-    pub(crate) fn saying(self, description: &'static str) -> Refusal {
+    pub(crate) fn with_description(self, description: &'static str) -> Refusal {
         Refusal { row: Row { description, ..self.row() }, ..self.into() }
     }
 }
@@ -69,7 +69,7 @@ impl Refusal {
 
     /// Names, in the audit log, what a refused client attestation says of itself.
     #[must_use]
-    pub fn claiming(mut self, text: Option<String>) -> Self {
+    pub fn with_claimed_support_id(mut self, text: Option<String>) -> Self {
         self.claimed_support_id = text;
         self
     }

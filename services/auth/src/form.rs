@@ -13,7 +13,6 @@ const MAX_PARAMETERS: usize = 64;
 /// Why a form is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    /// Another media type.
     #[error("the body is not application/x-www-form-urlencoded")]
     MediaType,
     /// More parameters or bytes than any request of ours has.
@@ -31,7 +30,6 @@ pub enum FormError {
 pub struct Parameters(BTreeMap<String, SecretString>);
 
 impl Parameters {
-    /// No parameters.
     pub fn empty() -> Self {
         Self(BTreeMap::new())
     }

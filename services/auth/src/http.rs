@@ -57,7 +57,7 @@ impl From<BodyError> for Unreadable {
 
 impl From<Unreadable> for Refusal {
     fn from(Unreadable(why, description): Unreadable) -> Self {
-        why.saying(description)
+        why.with_description(description)
     }
 }
 
@@ -173,7 +173,6 @@ pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
 pub(crate) enum SetCookie<'a> {
     /// It has this value from now on.
     Keep(&'a Handle, &'a str),
-    /// It goes.
     Remove(&'a Handle),
 }
 

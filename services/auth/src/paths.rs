@@ -10,9 +10,7 @@ pub const TOKEN: &str = "/token";
 pub const USERINFO: &str = "/userinfo";
 /// RFC 7517 §5.
 pub const JWKS: &str = "/jwks.json";
-/// The login page.
 pub const LOGIN: &str = "/login";
 /// The page that makes a login.
 pub const REGISTER: &str = "/register";
-/// The consent page.
 pub const CONSENT: &str = "/consent";

@@ -77,7 +77,6 @@ macro_rules! table {
             /// Every row's variant, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What it says.
             pub fn row(self) -> Row<$code> {
                 let (status, code, layer, reason, description) = match self {
                     Self::Body(error) => return ($body)(error),
@@ -273,7 +272,7 @@ mod tests {
         &["invalid_dpop_proof", "use_dpop_nonce"],
         &["request_not_supported"],
     ];
-    /// Not registered yet.
+    /// Codes of the draft, which no registry has yet.
     const DRAFT: &[&str] = &["invalid_client_attestation", "use_fresh_attestation"];
 
     const BODY: [BodyError; 4] = [BodyError::TooLarge(1), BodyError::Late, BodyError::BrokenOff, BodyError::NoRoom];

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::operations::gate::Closed;
 use crate::providers::parameter::ParameterError;
 use crate::secrets::VaultError;
-use crate::webhooks::signature::Unbelieved;
+use crate::webhooks::signature::WebhookRefusal;
 
 /// Why a request was not done.
 #[derive(Debug, Error)]
@@ -22,17 +22,15 @@ pub enum Error {
     Operation(#[from] OperationError),
     /// A webhook is not believed.
     #[error("the webhook is not believed: {0}")]
-    Unbelieved(#[from] Unbelieved),
+    WebhookRefusal(#[from] WebhookRefusal),
     /// A webhook came, and the secret to verify it with cannot be had.
     #[error(transparent)]
     NoSecret(VaultError),
     /// A believed webhook has the id of an earlier one, and says something else: the provider's fault, and never ours to act on.
     #[error("the event's id was used for another event")]
     EventIdReused,
-    /// A webhook's body.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// The inbox.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.
@@ -46,7 +44,6 @@ pub enum OperationError {
     /// No such operation, or not for this caller; the two look the same.
     #[error("no such operation")]
     Unknown,
-    /// A parameter.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
     /// The operation has an effect and came without a key.
@@ -89,7 +86,7 @@ impl Refuse for Error {
         };
         match self {
             Self::Operation(error) => error.refusal(),
-            Self::Unbelieved(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
+            Self::WebhookRefusal(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
             Self::NoSecret(error) => {
                 tracing::error!(cause = %error, "the secret of a webhook cannot be had");
                 match error {

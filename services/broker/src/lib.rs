@@ -34,7 +34,7 @@ pub mod webhooks;
 
 use crate::config::Config;
 use crate::egress::SystemNames;
-use crate::operations::Desk;
+use crate::operations::Operations;
 use crate::providers::Catalogue;
 use crate::secrets::Vault;
 use crate::webhooks::courier::Deliveries;
@@ -67,7 +67,7 @@ impl Service for Broker {
         let catalogue = Arc::new(load_catalogue(&config)?);
         let vault = Arc::new(Vault::new(pool.clone(), &config.vault, Arc::clone(&context.clock))?);
         let names = Arc::new(SystemNames::read());
-        let desk = Desk::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &names)?;
+        let operations = Operations::new(&catalogue, Arc::clone(&vault), Arc::clone(&context.clock), &names)?;
         let wake = Arc::new(Notify::new());
         let job = Deliveries {
             pool: pool.clone(),
@@ -84,10 +84,10 @@ impl Service for Broker {
         let forgetting = Arc::clone(&vault).forget(context.shutdown.clone());
         let defense = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.build()?;
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
-        let (desk, receiver) = (web::Data::new(desk), web::Data::new(receiver));
+        let (operations, receiver) = (web::Data::new(operations), web::Data::new(receiver));
         let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let app = App::internal(move |config| {
-            config.app_data(desk.clone());
+            config.app_data(operations.clone());
             internal.configure(config);
         });
         let app = app.without_public_traces().public(move |config| {

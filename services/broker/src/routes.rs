@@ -1,8 +1,8 @@
-//! The tables of routes. What a handler refuses is told in one way ([`told`]).
+//! The tables of routes. What a handler refuses becomes an answer in one way ([`with_refusals`]).
 
 use actix_web::http::Method;
 use defense::{Routes, policy};
-use runtime::told;
+use runtime::with_refusals;
 
 use crate::{operations, webhooks};
 
@@ -13,7 +13,7 @@ pub fn public() -> Routes {
         Method::POST,
         "/webhooks/{provider}",
         "Take a signed webhook; it is acknowledged once it is stored",
-        told(webhooks::http::post),
+        with_refusals(webhooks::http::post),
     )
 }
 
@@ -24,6 +24,6 @@ pub fn internal() -> Routes {
         Method::POST,
         "/internal/v1/operations/{provider}/{operation}",
         "Call an operation of a third party",
-        told(operations::http::post),
+        with_refusals(operations::http::post),
     )
 }

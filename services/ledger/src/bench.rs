@@ -39,7 +39,6 @@ pub struct Load {
     pub seconds: u64,
     /// Every transfer debits one and the same account, instead of any.
     pub hot: bool,
-    /// The engine's sizes.
     pub posting: Posting,
 }
 
@@ -51,7 +50,6 @@ impl Default for Load {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// What was driven.
     pub load: Load,
     /// Transfers that were posted while it was measured.
     pub transfers: u64,

@@ -105,9 +105,9 @@ impl Refuse for Error {
     /// What the rules say no to is no attack. But a user who reaches for what is not theirs is told that it does not exist, and stands in the
     /// audit log. To a peer nothing is hidden, so what it does not find is not there.
     fn refusal(self, caller: &Who) -> Refusal {
-        let trespass = self.trespass().filter(|_| caller.subject.is_some());
+        let denied = self.access_denied().filter(|_| caller.subject.is_some());
         let problem = self.problem();
-        match trespass {
+        match denied {
             Some(reason) => Refusal::new("authorization", reason, problem),
             None => Refusal::unrecorded(problem),
         }
@@ -157,7 +157,7 @@ impl Error {
         }
     }
 
-    fn trespass(&self) -> Option<&'static str> {
+    fn access_denied(&self) -> Option<&'static str> {
         match self {
             Self::Missing(_) => Some("not_visible"),
             Self::Rejected { rejection, .. } => match rejection.reason {

@@ -7,13 +7,13 @@ use crate::error::Error;
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted<const N: usize> {
+pub struct PageRequest<const N: usize> {
     limit: u32,
     /// The sort key of the last line of the page before.
     pub after: Option<[u8; N]>,
 }
 
-impl<const N: usize> Wanted<N> {
+impl<const N: usize> PageRequest<N> {
     pub fn read(query: &PageQuery) -> Result<Self, Error> {
         // Default: a reader that names none gets a page.
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
@@ -48,8 +48,8 @@ pub const NOT_A_CURSOR: Error = Error::Field { field: "after", problem: "is not 
 mod tests {
     use super::*;
 
-    fn wanted(limit: Option<u32>, after: Option<&str>) -> Result<Wanted<8>, Error> {
-        Wanted::read(&PageQuery { limit, after: after.map(str::to_owned) })
+    fn wanted(limit: Option<u32>, after: Option<&str>) -> Result<PageRequest<8>, Error> {
+        PageRequest::read(&PageQuery { limit, after: after.map(str::to_owned) })
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The tables of routes. What a route demands is in its handler's type; what it refuses is told in one way ([`told`]).
+//! The tables of routes. What a route demands is in its handler's type; what it refuses becomes an answer in one way ([`with_refusals`]).
 
 use actix_web::http::Method;
 use defense::{Routes, policy};
-use runtime::told;
+use runtime::with_refusals;
 
 use crate::{accounts, deposits, exchanges, invariants, payouts, suspense, transfers};
 
@@ -14,40 +14,52 @@ pub fn public() -> Routes {
             Method::GET,
             "/v1/accounts",
             "List the caller's accounts, oldest first, a page at a time",
-            told(accounts::http::list),
+            with_refusals(accounts::http::list),
         )
-        .add(policy::Money, Method::POST, "/v1/accounts", "Open an account", told(accounts::http::post))
-        .add(policy::Read, Method::GET, "/v1/accounts/{id}", "Read one account", told(accounts::http::get))
+        .add(policy::Money, Method::POST, "/v1/accounts", "Open an account", with_refusals(accounts::http::post))
+        .add(policy::Read, Method::GET, "/v1/accounts/{id}", "Read one account", with_refusals(accounts::http::get))
         .add(
             policy::Read,
             Method::GET,
             "/v1/accounts/{id}/entries",
             "Read an account's statement, newest first, a page at a time",
-            told(accounts::http::entries),
+            with_refusals(accounts::http::entries),
         )
         .add(
             policy::Money,
             Method::POST,
             "/v1/transfers",
             "Move money to another account in the house",
-            told(transfers::http::post),
+            with_refusals(transfers::http::post),
         )
         .add(
             policy::Read,
             Method::GET,
             "/v1/transfers/{id}",
             "Read a transfer that the caller is part of",
-            told(transfers::http::get),
+            with_refusals(transfers::http::get),
         )
         .add(
             policy::Money,
             Method::POST,
             "/v1/exchanges",
             "Change one currency into another",
-            told(exchanges::http::post),
+            with_refusals(exchanges::http::post),
         )
-        .add(policy::Money, Method::POST, "/v1/payouts", "Pay money out to another bank", told(payouts::http::post))
-        .add(policy::Read, Method::GET, "/v1/payouts/{id}", "Read where a payout stands", told(payouts::http::get))
+        .add(
+            policy::Money,
+            Method::POST,
+            "/v1/payouts",
+            "Pay money out to another bank",
+            with_refusals(payouts::http::post),
+        )
+        .add(
+            policy::Read,
+            Method::GET,
+            "/v1/payouts/{id}",
+            "Read where a payout stands",
+            with_refusals(payouts::http::get),
+        )
 }
 
 /// What the broker and the operator reach.
@@ -58,34 +70,34 @@ pub fn internal() -> Routes {
             Method::POST,
             "/internal/v1/deposits",
             "Book money that a partner has received",
-            told(deposits::http::post),
+            with_refusals(deposits::http::post),
         )
         .add(
             policy::Internal,
             Method::POST,
             "/internal/v1/payout-events",
             "Take a partner's word on a payout",
-            told(payouts::http::post_event),
+            with_refusals(payouts::http::post_event),
         )
         .add(
             policy::Internal,
             Method::GET,
             "/internal/v1/suspense",
             "List money that could not be credited",
-            told(suspense::http::list),
+            with_refusals(suspense::http::list),
         )
         .add(
             policy::Internal,
             Method::POST,
             "/internal/v1/suspense/{id}/allocate",
             "Take money out of suspense to its owner",
-            told(suspense::http::allocate),
+            with_refusals(suspense::http::allocate),
         )
         .add(
             policy::Internal,
             Method::GET,
             "/internal/v1/invariants",
             "Count what must always hold",
-            told(invariants::http::get),
+            with_refusals(invariants::http::get),
         )
 }

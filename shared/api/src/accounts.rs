@@ -17,7 +17,7 @@ pub struct OpenAccount {
 /// An account as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The account's id.
+    /// Names the account, in its URL and in transfers.
     pub id: Id,
     /// The owner's name for it.
     pub name: String,
@@ -32,7 +32,7 @@ pub struct Account {
 /// A page of `GET /v1/accounts`, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPage {
-    /// The caller's accounts.
+    /// The accounts of one page, oldest first.
     pub accounts: Vec<Account>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ pub struct Entry {
 /// A page of `GET /v1/accounts/{id}/entries`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryPage {
-    /// The entries.
+    /// The entries of one page, newest first.
     pub entries: Vec<Entry>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,9 +34,9 @@ pub enum Purpose {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestChallenge {
-    /// For which platform.
+    /// The platform whose evidence will come with it.
     pub platform: Platform,
-    /// For which request.
+    /// The request that it will be used in.
     pub purpose: Purpose,
 }
 
@@ -59,7 +59,7 @@ pub struct App {
     pub version: String,
     /// Which build: `longVersionCode` or `CFBundleVersion`.
     pub build: Build,
-    /// Operating system.
+    /// Which of the two platforms.
     pub platform: Platform,
 }
 
@@ -126,7 +126,7 @@ pub struct Attest {
     pub platform: Platform,
     /// The OAuth client that this instance will be.
     pub client_id: ClientId,
-    /// The build.
+    /// The app that sends it, and its build.
     pub app: App,
     /// The device key, a public P-256 JWK.
     pub device_key: Value,
@@ -148,7 +148,7 @@ pub struct Assert {
     pub platform: Platform,
     /// The OAuth client that this instance is.
     pub client_id: ClientId,
-    /// The build.
+    /// The app that sends it, and its build.
     pub app: App,
     /// The device key, a public P-256 JWK.
     pub device_key: Value,
@@ -175,11 +175,11 @@ pub struct Attested {
 /// An attestation token for one API and the session key that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudienceToken {
-    /// The API.
+    /// The API that takes the token.
     pub audience: String,
     /// `Attestation-Token`.
     pub token: String,
-    /// Seconds.
+    /// Seconds until the token expires.
     pub expires_in: u32,
     /// The session key, sealed.
     pub session_key: SealedKey,

@@ -37,7 +37,7 @@ pub struct ReferenceRates {
 /// Result of an operation of the kind `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderStatus {
-    /// The partner's id.
+    /// Names the order at the partner.
     pub id: String,
     /// Where the order stands.
     pub outcome: OrderOutcome,
@@ -49,7 +49,7 @@ pub struct OrderStatus {
 pub enum OrderOutcome {
     /// On its books, not at its end.
     Accepted,
-    /// Paid.
+    /// The money has left the house for the creditor.
     Paid,
     /// Not paid, and never will be.
     Failed,
@@ -60,6 +60,6 @@ pub enum OrderOutcome {
 /// Result of an operation that orders a payout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayoutOrder {
-    /// The partner's id.
+    /// Names the order at the partner.
     pub id: String,
 }

@@ -24,12 +24,12 @@ const FORM: &str = "a build: an integer, or integers with periods between them a
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Build(String);
 
-/// Not a build.
+/// The text is no build: not what the platform allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotABuild;
 
 impl Build {
-    /// Most characters.
+    /// Characters of the longest build.
     pub const LENGTH: usize = 32;
     /// Most components. Apple reads three; builds that are dates and times have five.
     pub const COMPONENTS: usize = 8;

@@ -23,7 +23,7 @@ pub struct Exchange {
     pub id: Id,
     /// Position in the ledger.
     pub sequence: i64,
-    /// What was sold.
+    /// What was debited, in the currency of `from_account`.
     pub sold: Amount,
     /// What was bought, rounded down to the minor unit.
     pub bought: Amount,

@@ -42,7 +42,7 @@ pub struct Deposit {
     pub amount: String,
     /// ISO 4217.
     pub currency: String,
-    /// Who sent it.
+    /// Name of the payer, as the provider gives it.
     pub debtor_name: String,
     /// As given by the sender.
     pub reference: String,
@@ -107,15 +107,15 @@ pub struct SuspenseItem {
     pub id: Id,
     /// Whose event told of it.
     pub provider: String,
-    /// That event's id.
+    /// The provider's id of that event.
     pub event_id: String,
     /// Where it was meant to go.
     pub wanted_account: Id,
     /// Why it did not: `not_found`, `same_account`, `closed`, `currency_mismatch`, `limit_exceeded`.
     pub reason: String,
-    /// How much arrived.
+    /// What arrived.
     pub amount: Amount,
-    /// Who sent it.
+    /// Name of the payer, as the provider gives it.
     pub debtor_name: String,
     /// As given by the sender.
     pub reference: String,
@@ -165,7 +165,7 @@ pub struct Invariants {
     pub transfers_unlike_entries: i64,
     /// The transfers up to this number have been looked at with their entries. Less than `transfers`: ask again. It stops before a fault.
     pub checked_transfers: i64,
-    /// Accounts of customers.
+    /// How many accounts customers have.
     pub accounts: i64,
     /// Transfers when the check began.
     pub transfers: i64,

@@ -14,7 +14,7 @@ macro_rules! names {
         pub struct $name(String);
 
         impl $name {
-            /// As text.
+            /// The name as it is on the wire.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -8,11 +8,11 @@ use crate::{Amount, Id};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostPayout {
-    /// The caller's account.
+    /// The account to debit; it must be the caller's.
     pub from_account: Id,
-    /// How much; positive.
+    /// What to pay out; positive, in the currency of the account.
     pub amount: Amount,
-    /// Who gets it.
+    /// The payee, at another bank.
     pub creditor: Creditor,
     /// Shown to the creditor, at most 140 characters.
     #[serde(default)]
@@ -50,13 +50,13 @@ pub enum PayoutStatus {
 /// A payment to an account at another bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payout {
-    /// The payout's id.
+    /// Names the payout, in its URL and at the partner.
     pub id: Id,
     /// The debited account.
     pub from_account: Id,
-    /// How much.
+    /// What is paid out.
     pub amount: Amount,
-    /// Who gets it.
+    /// The payee, at another bank.
     pub creditor: Creditor,
     /// As the sender wrote it.
     pub reference: String,

@@ -19,7 +19,7 @@ pub struct Problem {
     pub code: String,
     /// A short summary, the same for every occurrence.
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status of the answer, again.
     pub status: u16,
     /// What is wrong with this request, when it helps and leaks nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

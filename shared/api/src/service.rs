@@ -17,11 +17,11 @@ macro_rules! workloads {
 workloads! {
     /// The `OpenID` provider.
     Auth = "auth";
-    /// The attestation service.
+    /// Verifies evidence, issues attestation tokens.
     Attestation = "attestation";
-    /// The ledger.
+    /// Holds the money.
     Ledger = "ledger";
-    /// The broker.
+    /// Calls third parties, takes their webhooks.
     Broker = "broker";
     /// The people and probes that operate the system.
     Operator = "operator";

@@ -8,11 +8,11 @@ use crate::{Amount, Id};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostTransfer {
-    /// The caller's account.
+    /// The account to debit; it must be the caller's.
     pub from_account: Id,
     /// Any customer's account of the same currency.
     pub to_account: Id,
-    /// How much; positive.
+    /// What to move; positive, in the currency of both accounts.
     pub amount: Amount,
     /// Shown on both statements, at most 140 characters.
     #[serde(default)]
@@ -22,7 +22,7 @@ pub struct PostTransfer {
 /// A transfer that has been posted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The transfer's id.
+    /// Names the transfer, in its URL and in both statements.
     pub id: Id,
     /// Position in the ledger, from 1 without a gap.
     pub sequence: i64,
@@ -30,7 +30,7 @@ pub struct Transfer {
     pub from_account: Id,
     /// The credited account.
     pub to_account: Id,
-    /// How much.
+    /// What was moved.
     pub amount: Amount,
     /// As the sender wrote it.
     pub reference: String,

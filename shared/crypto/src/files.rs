@@ -30,7 +30,7 @@ pub enum FileError {
     Exposed {
         /// Path of the secret file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file; one of group or others is set.
         mode: u32,
     },
     /// The file is empty or longer than 64 KiB.

@@ -1,17 +1,14 @@
 //! ECDSA on P-256 with SHA-256 (ES256): the one signature of the house, because Secure Enclave, StrongBox and TEE all
-//! make it. Signatures travel in the JOSE form, r‖s (RFC 7518 §3.4); App Attest and Android use DER.
+//! make it. Signatures travel in the JOSE form, r‖s (RFC 7518 §3.4).
 
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-    ParsedPublicKey, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, ParsedPublicKey,
 };
 use thiserror::Error;
-
-use crate::SecretBytes;
 
 /// A key that cannot be used: not P-256, not on the curve, or not in the expected encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -23,14 +20,14 @@ pub struct KeyError;
 #[error("the signature does not verify")]
 pub struct VerifyError;
 
-/// A private key.
+/// A private key, with its public half.
 pub struct SigningKey {
     pair: EcdsaKeyPair,
     public: PublicKey,
 }
 
 impl SigningKey {
-    /// A fresh key.
+    /// A fresh random key.
     ///
     /// # Panics
     /// If the operating system gives no randomness.
@@ -51,15 +48,6 @@ impl SigningKey {
         Ok(Self { pair, public })
     }
 
-    /// The key as a PKCS#8 document (DER).
-    ///
-    /// # Panics
-    /// Never for a key that was built.
-    #[expect(clippy::expect_used, reason = "a valid key always serializes")]
-    pub fn to_pkcs8(&self) -> SecretBytes {
-        SecretBytes::new(self.pair.to_pkcs8v1().expect("a valid key serializes").as_ref().to_vec())
-    }
-
     /// Signs SHA-256 of the message; r‖s.
     ///
     /// # Panics
@@ -70,7 +58,7 @@ impl SigningKey {
         signature.as_ref().try_into().expect("a P-256 signature is 64 bytes")
     }
 
-    /// The public half.
+    /// The public half, which verifies what this key signs.
     pub fn public(&self) -> PublicKey {
         self.public.clone()
     }
@@ -128,11 +116,6 @@ impl PublicKey {
     /// Verifies a signature in JOSE form (r‖s, 64 bytes).
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
         self.parsed.verify_sig(message, signature).map_err(|_| VerifyError)
-    }
-
-    /// Verifies a signature in DER form (X.509, App Attest).
-    pub fn verify_der(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point).verify(message, signature).map_err(|_| VerifyError)
     }
 }
 
@@ -192,15 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn the_jose_form_is_not_taken_for_der() {
-        let key = SigningKey::generate();
-        assert_eq!(key.public().verify_der(b"message", &key.sign(b"message")), Err(VerifyError));
-    }
-
-    #[test]
     fn a_key_survives_pkcs8() {
         let key = SigningKey::generate();
-        let again = SigningKey::from_pkcs8(key.to_pkcs8().expose()).unwrap();
+        let again = SigningKey::from_pkcs8(key.pair.to_pkcs8v1().unwrap().as_ref()).unwrap();
         assert_eq!(again.public(), key.public());
     }
 

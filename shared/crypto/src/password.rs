@@ -24,7 +24,7 @@ pub struct Params {
     pub memory_kib: u32,
     /// Passes over the memory.
     pub iterations: u32,
-    /// Lanes.
+    /// Lanes that are computed side by side (RFC 9106 `p`).
     pub parallelism: u32,
 }
 

@@ -26,13 +26,13 @@ const MAX_KEYS: usize = 32;
 /// What an access token says (RFC 9068 §2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The authorization server.
+    /// URL of the authorization server.
     pub iss: String,
     /// The user (pseudonymous).
     pub sub: String,
     /// The one API it is for.
     pub aud: String,
-    /// The OAuth client.
+    /// The OAuth client to which the token was issued.
     pub client_id: ClientId,
     /// Space-separated scopes.
     pub scope: String,
@@ -42,7 +42,7 @@ pub struct Claims {
     /// Not accepted from here on.
     #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub exp: i64,
-    /// Identifier.
+    /// Identifier of this token, unique at the issuer.
     pub jti: String,
     /// When the user last authenticated.
     #[serde(deserialize_with = "crate::numeric_date::deserialize")]
@@ -142,7 +142,7 @@ impl VerifiedTokens {
         Self { entries: Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build() }
     }
 
-    /// As [`verify`].
+    /// As [`verify`], but a signature that was checked before is not checked again.
     pub fn verify(&self, token: &Unverified<'_>, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
         let name = hash::sha256(token.text.as_bytes());
         let known = self.entries.get(&name).filter(|entry| keys.get(&entry.kid) == Some(&entry.key));
@@ -193,7 +193,7 @@ impl KeySet {
         Ok(set)
     }
 
-    /// Adds a key.
+    /// Adds a key, in place of one of the same `kid`.
     pub fn insert(&mut self, kid: impl Into<String>, key: PublicKey) {
         self.0.insert(kid.into(), key);
     }

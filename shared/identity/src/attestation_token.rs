@@ -41,11 +41,11 @@ pub struct Claims {
     pub exp: i64,
     /// Identifier; also names the session key.
     pub jti: String,
-    /// The device key.
+    /// Thumbprint of the device key (RFC 7800 `cnf`).
     pub cnf: Cnf,
     /// The OAuth client that this instance is.
     pub client_id: ClientId,
-    /// The attested app.
+    /// The app that the evidence names, with its build.
     pub app: App,
     /// How well the device key is kept.
     pub level: Level,
@@ -60,7 +60,7 @@ pub struct Claims {
 /// With the generation in it a master can be replaced while tokens under the old one are still out: `7.495833` and `8.495833` are two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId {
-    /// The master's generation.
+    /// Which master: its number in the configuration.
     pub generation: u32,
     /// The epoch ([`epoch_of`]).
     pub epoch: u32,
@@ -120,7 +120,7 @@ impl Master {
 pub struct AudienceKey {
     /// `kid` of tokens.
     pub id: KeyId,
-    /// The secret.
+    /// Key of the MAC, for one audience and one epoch.
     pub secret: SecretBytes,
     /// Unix seconds after which no token under it is accepted.
     pub not_after: i64,

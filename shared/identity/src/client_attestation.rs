@@ -34,11 +34,11 @@ pub struct Claims {
     /// Not accepted from here on.
     #[serde(deserialize_with = "crate::numeric_date::deserialize")]
     pub exp: i64,
-    /// Identifier.
+    /// Identifier of this attestation, unique at the issuer.
     pub jti: String,
-    /// The device key.
+    /// The device key itself (RFC 7800 `cnf.jwk`).
     pub cnf: Confirmation,
-    /// The attested app.
+    /// The app that the evidence names, with its build.
     pub app: App,
     /// How well the device key is kept.
     pub level: Level,

@@ -50,7 +50,7 @@ impl Jwk {
         self.kid.as_deref()
     }
 
-    /// The key itself.
+    /// The key, ready to verify with.
     pub fn public_key(&self) -> &PublicKey {
         &self.key
     }
@@ -170,7 +170,7 @@ fn refuse<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
 pub struct Thumbprint(String);
 
 impl Thumbprint {
-    /// The 43 characters.
+    /// The 43 characters of base64url.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -13,7 +13,7 @@ use crate::{App, Thumbprint};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Level {
-    /// In the process.
+    /// In the memory of the process: no hardware protects it.
     Software,
     /// In the trusted execution environment (Android).
     Tee,
@@ -37,7 +37,7 @@ pub struct Cnf {
 pub struct Principal {
     /// The user (pseudonymous subject). Whoever keeps it shares it.
     pub subject: Arc<str>,
-    /// The OAuth client.
+    /// The OAuth client that the instance is.
     pub client_id: ClientId,
     /// The device key of this installation.
     pub jkt: Thumbprint,
@@ -45,7 +45,7 @@ pub struct Principal {
     pub scopes: Vec<String>,
     /// Under which the operator finds the attestation verdict.
     pub support_id: SupportId,
-    /// The attested app.
+    /// The app that the evidence names, with its build.
     pub app: App,
     /// How well the device key is kept.
     pub level: Level,

@@ -12,7 +12,7 @@ pub struct SignError(pub String);
 
 /// An ES256 key that may live in hardware.
 pub trait DeviceSigner: Send + Sync {
-    /// The public key.
+    /// The public key that verifies what is signed here.
     fn public(&self) -> Jwk;
     /// Signs SHA-256 of the message; r‖s (RFC 7518 §3.4).
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;

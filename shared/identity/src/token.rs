@@ -20,13 +20,13 @@ pub enum TokenError {
     /// No `kid`, or one that is not known or no longer accepted.
     #[error("unknown key")]
     UnknownKey,
-    /// Another issuer.
+    /// Issued by somebody else.
     #[error("unexpected issuer")]
     Issuer,
     /// Made for somebody else.
     #[error("unexpected audience")]
     Audience,
-    /// Past its end.
+    /// At or after `exp`.
     #[error("the token has expired")]
     Expired,
     /// Issued in the future.

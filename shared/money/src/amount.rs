@@ -43,7 +43,7 @@ impl Money {
         Self { minor, currency }
     }
 
-    /// Nothing.
+    /// Zero of this currency.
     pub const fn zero(currency: Currency) -> Self {
         Self::new(0, currency)
     }
@@ -53,12 +53,12 @@ impl Money {
         self.minor
     }
 
-    /// The currency.
+    /// What it is denominated in.
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
-    /// More than nothing.
+    /// Greater than zero.
     pub const fn is_positive(self) -> bool {
         self.minor > 0
     }

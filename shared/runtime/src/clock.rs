@@ -13,7 +13,7 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// The machine's clock.
+/// The clock of the machine that this runs on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

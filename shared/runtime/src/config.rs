@@ -84,7 +84,7 @@ pub struct Internal {
     pub ca: PathBuf,
 }
 
-/// The service's database.
+/// Where the database of the service is, and as whom to log in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {

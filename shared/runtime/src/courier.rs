@@ -23,7 +23,7 @@ const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// One kind of work.
 pub trait Job: Send + Sync + 'static {
-    /// What is claimed.
+    /// A row of the queue, as work to do.
     type Piece: Send + 'static;
     /// What is remembered from look to look.
     type Memory: Default + Send;
@@ -43,12 +43,12 @@ pub trait Job: Send + Sync + 'static {
     fn carry_out(&self, piece: Self::Piece) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// What else is to be done every now and then. An error ends the courier, and with it the process.
-    fn meanwhile(&self, memory: &mut Self::Memory) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn maintain(&self, memory: &mut Self::Memory) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Does a job.
+/// Looks for due pieces and has the job carry them out.
 pub struct Courier<J> {
-    /// The job.
+    /// How to claim and carry out a piece.
     pub job: J,
     /// Rung when a piece was left.
     pub bell: Arc<Notify>,
@@ -63,7 +63,7 @@ impl<J: Job> Courier<J> {
         let mut memory = J::Memory::default();
         let mut under_way = JoinSet::new();
         while !shutdown.is_requested() {
-            job.meanwhile(&mut memory).await?;
+            job.maintain(&mut memory).await?;
             let claimed = match i64::try_from(AT_ONCE - under_way.len())? {
                 0 => Vec::new(),
                 // Default: nothing; it is asked for again at the next look.
@@ -174,7 +174,7 @@ mod tests {
             Ok(())
         }
 
-        async fn meanwhile(&self, (): &mut ()) -> Result<(), Self::Error> {
+        async fn maintain(&self, (): &mut ()) -> Result<(), Self::Error> {
             Ok(())
         }
     }

@@ -25,7 +25,7 @@ use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 
 use crate::connection::{Connection, HEAD};
-use crate::middleware::{Side, Treatment, surround};
+use crate::middleware::{Side, Treatment, handle};
 use crate::service::Configure;
 use crate::transport::Refusals;
 use crate::{Clock, extract, peer, watch};
@@ -44,7 +44,7 @@ pub(crate) struct Server {
 
 /// Where and how it listens.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Settings {
     pub(crate) service: &'static str,
     pub(crate) treatment: Treatment,
     pub(crate) address: SocketAddr,
@@ -53,7 +53,7 @@ pub(crate) struct Place {
 }
 
 /// Listens and answers with `routes`, under TLS as `tls` has it.
-pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
+pub(crate) fn serve(at: Settings, mut tls: ServerConfig, routes: Configure, clock: Arc<dyn Clock>) -> Result<Server> {
     let treatment = at.treatment;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let socket = socket(at.address).map_err(|error| bind_error(at, &error))?;
@@ -72,7 +72,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
         let (routes, clock, ending) = (Arc::clone(&routes), Arc::clone(&clock), ending.clone());
         let refusals = Arc::clone(&refusals);
         let app = App::new()
-            .wrap(from_fn(move |request, next| surround(treatment, Arc::clone(&clock), request, next)))
+            .wrap(from_fn(move |request, next| handle(treatment, Arc::clone(&clock), request, next)))
             .configure(extract::configure)
             .configure(|config: &mut web::ServiceConfig| routes(config));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
@@ -91,7 +91,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
             // Nothing asks the framework for the server's own name: it stands in the configuration.
             .finish(map_config(app, |()| AppConfig::default()))
             .map_err(TlsError::Service);
-        let http = apply_fn_factory(http, converse);
+        let http = apply_fn_factory(http, serve_connection);
         let tls = Acceptor::new(tls.clone()).map_err(TlsError::into_service_error).and_then(http);
         apply_fn_factory(tls, move |stream: TcpStream, tls| {
             let (peer, ended) = (stream.peer_addr(), tls.call(stream));
@@ -99,7 +99,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
             async move {
                 let ended = ended.await;
                 if let Some(reason) = ended.as_ref().err().and_then(fault) {
-                    refusals.tell(peer, reason);
+                    refusals.record(peer, reason);
                 }
                 ended
             }
@@ -115,7 +115,7 @@ pub(crate) fn serve(at: Place, mut tls: ServerConfig, routes: Configure, clock: 
 type End = TlsError<io::Error, DispatchError>;
 
 /// One connection, from its handshake to its end.
-fn converse<S>(stream: TlsStream<TcpStream>, http: &S) -> impl Future<Output = Result<(), End>> + use<S>
+fn serve_connection<S>(stream: TlsStream<TcpStream>, http: &S) -> impl Future<Output = Result<(), End>> + use<S>
 where
     S: Service<(Connection, Protocol, Option<SocketAddr>), Response = (), Error = End>,
 {
@@ -172,7 +172,7 @@ fn broke_off(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-fn bind_error(at: Place, error: &io::Error) -> anyhow::Error {
+fn bind_error(at: Settings, error: &io::Error) -> anyhow::Error {
     let (port, section) = (at.address.port(), if at.treatment.side == Side::Public { "public" } else { "internal" });
     let variable = format!("{}__{}__LISTEN", at.service.to_uppercase(), section.to_uppercase());
     match error.kind() {

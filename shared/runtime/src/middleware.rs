@@ -1,4 +1,4 @@
-//! What surrounds every request on both listeners: span, request id, limits, problem+json, headers, metric, log line.
+//! What every request on both listeners goes through: span, request id, limits, problem+json, headers, metric, log line.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -45,8 +45,8 @@ pub(crate) struct Treatment {
     pub(crate) deadline: Duration,
 }
 
-/// The middleware function of a listener.
-pub(crate) async fn surround(
+/// The outermost middleware of a listener: handles a request from its head to its log line.
+pub(crate) async fn handle(
     Treatment { side, traces, deadline }: Treatment,
     clock: Arc<dyn Clock>,
     mut request: ServiceRequest,
@@ -178,7 +178,7 @@ pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
     }
 }
 
-/// Makes every refusal a problem, sets the headers, and tells the status.
+/// Makes every refusal a problem, sets the headers, and returns the status.
 fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> StatusCode {
     complete_problem(response, id);
     set_headers(response.headers_mut(), side, id);

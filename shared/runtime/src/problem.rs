@@ -15,7 +15,7 @@ use storage::{Retry as _, StorageError};
 /// Status, stable code, title, and what may be said beyond that.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The HTTP status.
+    /// HTTP status of the answer, which is in the body, too.
     pub status: StatusCode,
     /// The stable code, one of [`api::problem::code`].
     pub code: &'static str,
@@ -118,7 +118,7 @@ impl Problem {
         Self::new(status, code, title)
     }
 
-    /// As it travels.
+    /// The body of the answer (RFC 9457).
     pub fn wire(&self) -> api::Problem {
         let mut wire = api::Problem::new(self.status.as_u16(), self.code, self.title.clone());
         wire.detail.clone_from(&self.detail);
@@ -136,7 +136,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 impl Problem {
-    /// As an answer.
+    /// The whole answer: status, headers and body.
     pub(crate) fn response(&self) -> HttpResponse {
         let mut builder = HttpResponse::build(self.status);
         for (name, value) in &self.headers {

@@ -80,7 +80,7 @@ impl Record {
         self.line(None);
     }
 
-    /// Why.
+    /// The stable word for the reason.
     pub const fn reason(&self) -> &'static str {
         self.reason
     }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::health::{self, Readiness};
-use crate::listener::{DRAIN, Place, Server, serve};
+use crate::listener::{DRAIN, Server, Settings, serve};
 use crate::middleware::{Side, Treatment};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
@@ -24,7 +24,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// How long background work, all of it together, may take to end.
 const END: Duration = Duration::from_secs(10);
 
-/// A running service.
+/// A service that runs: its listeners, its background work and its end.
 pub struct Running {
     /// Where the public listener listens, if there is one.
     pub public: Option<SocketAddr>,
@@ -138,12 +138,12 @@ fn listen<S: Service>(
     let deadline = S::REQUEST_DEADLINE;
     let treatment = Treatment { side: Side::Internal, traces: true, deadline };
     let connections = common.connections;
-    let at = Place { service: S::NAME, treatment, address: common.internal.listen, workers, connections };
+    let at = Settings { service: S::NAME, treatment, address: common.internal.listen, workers, connections };
     let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
     match (&common.public, &app.public) {
         (Some(listener), Some(routes)) => {
             let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
-            let at = Place { service: S::NAME, treatment, address: listener.listen, workers, connections };
+            let at = Settings { service: S::NAME, treatment, address: listener.listen, workers, connections };
             servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),

@@ -50,7 +50,7 @@ pub trait Service: 'static {
 /// What the runtime gives a service.
 #[derive(Clone)]
 pub struct Context {
-    /// The time.
+    /// Where the time comes from; no handler asks the machine.
     pub clock: Arc<dyn Clock>,
     /// The app role's connections; `None` without a `[database]`.
     pub pool: Option<Pool>,
@@ -125,9 +125,9 @@ impl App {
 
 /// Work beside the requests.
 pub struct Background {
-    /// For the log.
+    /// Names the work in the log.
     pub name: &'static str,
-    /// The work itself.
+    /// Runs until the process goes down; if it ends before, the process ends.
     pub work: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
 }
 
@@ -136,7 +136,7 @@ pub struct Background {
 pub struct RouteDoc {
     /// `public` or `internal`.
     pub listener: &'static str,
-    /// The method.
+    /// HTTP method.
     pub method: String,
     /// The path template, e.g. `/v1/accounts/{id}`.
     pub path: String,

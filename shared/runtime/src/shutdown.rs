@@ -34,7 +34,7 @@ impl Shutdown {
 }
 
 impl ShutdownTrigger {
-    /// Tells everyone.
+    /// Asks everybody who holds a [`Shutdown`] to end.
     pub fn request(&self) {
         self.0.send_replace(true);
     }

@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderMap;
 pub enum Single<'a> {
     /// It is not there.
     Absent,
-    /// Its value.
+    /// It is there once, with this value.
     One(&'a str),
     /// It is there twice, or is not visible ASCII (RFC 9110 §5.5).
     Ambiguous,

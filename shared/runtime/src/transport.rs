@@ -1,4 +1,4 @@
-//! What never became a request. It is always counted, but told only so often: whoever connects decides how much there is to tell.
+//! What never became a request. It is always counted, but logged only so often: whoever connects decides how much there would be to log.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ impl Refusals {
         Self { side, clock, window: Mutex::default() }
     }
 
-    /// One more. If there is a line for it, that says how many had none since the last one.
-    pub(crate) fn tell(&self, peer: io::Result<SocketAddr>, reason: &'static str) {
+    /// Counts one more refusal. If there is an audit line for it, that says how many had none since the last one.
+    pub(crate) fn record(&self, peer: io::Result<SocketAddr>, reason: &'static str) {
         let record = Record::new("transport", reason);
         record.count();
         let suppressed = self.window.lock().unwrap_or_else(PoisonError::into_inner).line(self.clock.unix());

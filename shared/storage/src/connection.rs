@@ -24,7 +24,7 @@ use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::{Config, NoTls};
 
 use crate::sqlstate::Coded;
-use crate::wire::{Heard, Listening, Overheard};
+use crate::wire::{Listening, ObservedStream, WireState};
 
 /// How long PostgreSQL may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 /// A connection to PostgreSQL.
 pub struct Connection {
     inner: AsyncPgConnection,
-    heard: Arc<Heard>,
+    wire: Arc<WireState>,
     limit: Option<Duration>,
 }
 
@@ -75,14 +75,14 @@ impl Connection {
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES)
             .tcp_user_timeout(UNACKNOWLEDGED);
-        let heard = Arc::new(Heard::default());
+        let wire = Arc::new(WireState::default());
         let inner = match config.get_hosts().first() {
             #[cfg(unix)]
             Some(Host::Unix(directory)) => {
                 // Default: PostgreSQL's own.
                 let port = config.get_ports().first().copied().unwrap_or(5432);
                 let socket = tokio::net::UnixStream::connect(directory.join(format!(".s.PGSQL.{port}"))).await;
-                let stream = Overheard::new(socket.map_err(|error| bad(&error))?, Arc::clone(&heard));
+                let stream = ObservedStream::new(socket.map_err(|error| bad(&error))?, Arc::clone(&wire));
                 let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|error| bad(&error))?;
                 tokio::spawn(connection);
                 AsyncPgConnection::try_from(client).await?
@@ -91,26 +91,26 @@ impl Connection {
                 // Not TLS, but where it would be: the stream goes through `Listening` from the first byte on.
                 config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
                 let (client, connection) =
-                    config.connect(Listening(Arc::clone(&heard))).await.map_err(|error| bad(&error))?;
+                    config.connect(Listening(Arc::clone(&wire))).await.map_err(|error| bad(&error))?;
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await?
             }
         };
-        Ok(Self { inner, heard, limit })
+        Ok(Self { inner, wire, limit })
     }
 
     /// What the server said beside its answers.
-    pub(crate) fn heard(&self) -> Arc<Heard> {
-        Arc::clone(&self.heard)
+    pub(crate) fn wire(&self) -> Arc<WireState> {
+        Arc::clone(&self.wire)
     }
 
     /// True while nothing speaks against lending it again.
     pub(crate) fn is_fit(&mut self) -> bool {
-        !self.heard.is_retired() && !self.inner.is_broken()
+        !self.wire.is_retired() && !self.inner.is_broken()
     }
 
     /// Runs one statement: with an end, and with the code of its error.
     async fn run<R: Send>(&self, statement: impl Future<Output = QueryResult<R>> + Send) -> QueryResult<R> {
-        let mut flight = Flight { heard: &self.heard, landed: false };
+        let mut in_flight = InFlight { wire: &self.wire, answered: false };
         let outcome = match self.limit {
             Some(limit) => match timeout_at(Instant::now() + limit, statement).await {
                 Ok(outcome) => outcome,
@@ -119,21 +119,21 @@ impl Connection {
             },
             None => statement.await,
         };
-        flight.landed = true;
-        outcome.map_err(|error| with_code(error, &self.heard))
+        in_flight.answered = true;
+        outcome.map_err(|error| with_code(error, &self.wire))
     }
 }
 
 /// One statement under way. Dropped before its end (its caller was), it leaves an answer that nobody waits for on the connection.
-struct Flight<'a> {
-    heard: &'a Heard,
-    landed: bool,
+struct InFlight<'a> {
+    wire: &'a WireState,
+    answered: bool,
 }
 
-impl Drop for Flight<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if !self.landed {
-            self.heard.retire();
+        if !self.answered {
+            self.wire.retire();
         }
     }
 }
@@ -152,10 +152,10 @@ fn silent(limit: Duration) -> DieselError {
     DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(text))
 }
 
-fn with_code(error: DieselError, heard: &Heard) -> DieselError {
+fn with_code(error: DieselError, wire: &WireState) -> DieselError {
     match error {
         DieselError::DatabaseError(kind @ DatabaseErrorKind::Unknown, information) => {
-            match heard.code_of(information.message()) {
+            match wire.code_of(information.message()) {
                 Some(code) => DieselError::DatabaseError(kind, Box::new(Coded::new(information, &code))),
                 None => DieselError::DatabaseError(kind, information),
             }
@@ -167,14 +167,14 @@ fn with_code(error: DieselError, heard: &Heard) -> DieselError {
 type Rows = BoxStream<'static, QueryResult<<AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>>>;
 
 /// The rows of a statement: they too come within the limit, or the connection is done.
-fn bounded(mut rows: Rows, heard: Arc<Heard>, limit: Option<Duration>) -> Rows {
+fn bounded(mut rows: Rows, wire: Arc<WireState>, limit: Option<Duration>) -> Rows {
     let mut end = limit.map(|limit| (limit, Box::pin(sleep_until(Instant::now() + limit))));
     stream::poll_fn(move |cx| match (rows.poll_next_unpin(cx), &mut end) {
         (std::task::Poll::Pending, Some((limit, end))) => end.poll_unpin(cx).map(|()| {
-            heard.retire();
+            wire.retire();
             Some(Err(silent(*limit)))
         }),
-        (row, _) => row.map(|row| row.map(|row| row.map_err(|error| with_code(error, &heard)))),
+        (row, _) => row.map(|row| row.map(|row| row.map_err(|error| with_code(error, &wire)))),
     })
     .boxed()
 }
@@ -232,7 +232,7 @@ impl<'a> AsyncConnectionCore for &'a Connection {
         let mut inner = &this.inner;
         let statement = AsyncConnectionCore::load(&mut inner, source);
         let rows = this.run(statement);
-        async move { Ok(bounded(rows.await?, Arc::clone(&this.heard), this.limit)) }.boxed()
+        async move { Ok(bounded(rows.await?, Arc::clone(&this.wire), this.limit)) }.boxed()
     }
 
     fn execute_returning_count<'conn, 'query, T>(&'conn mut self, source: T) -> Self::ExecuteFuture<'conn, 'query>

@@ -15,7 +15,7 @@ use diesel_async::{AsyncMigrationHarness, RunQueryDsl as _, SimpleAsyncConnectio
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tokio::runtime::Handle;
 
-use crate::wire::Heard;
+use crate::wire::WireState;
 use crate::{Connection, Pool, StorageError, connection};
 
 /// Taken for the session, so that several replicas that start at once migrate once. Advisory locks are per database.
@@ -42,13 +42,13 @@ end $$";
 
 /// Applies what has not been applied yet and tells how many migrations that were.
 pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    let work = move |harness: &mut Harness, heard: &Heard| {
-        let applied = patiently(heard, || harness.applied_migrations())?;
+    let work = move |harness: &mut Harness, wire: &WireState| {
+        let applied = retry_while_locked(wire, || harness.applied_migrations())?;
         let mut pending = migrations.migrations()?;
         pending.retain(|migration| !applied.contains(&migration.name().version().as_owned()));
         pending.sort_unstable_by(|one, other| one.name().version().cmp(&other.name().version()));
         for migration in &pending {
-            patiently(heard, || harness.run_migration(migration))?;
+            retry_while_locked(wire, || harness.run_migration(migration))?;
         }
         Ok(pending.len())
     };
@@ -59,7 +59,7 @@ pub async fn migrate(url: &SecretString, migrations: EmbeddedMigrations) -> Resu
 
 /// Undoes all migrations, newest first: what the tests use to show that every `down.sql` works.
 pub async fn revert(url: &SecretString, migrations: EmbeddedMigrations) -> Result<usize, StorageError> {
-    let work = move |harness: &mut Harness, _: &Heard| Ok(harness.revert_all_migrations(migrations)?.len());
+    let work = move |harness: &mut Harness, _: &WireState| Ok(harness.revert_all_migrations(migrations)?.len());
     Ok(with_harness(url, work).await?.0)
 }
 
@@ -95,7 +95,7 @@ type MigrationResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// diesel's migration machinery is synchronous; it blocks a thread that may block. The lock ends with the connection.
 async fn with_harness(
     url: &SecretString,
-    work: impl FnOnce(&mut Harness, &Heard) -> MigrationResult<usize> + Send + 'static,
+    work: impl FnOnce(&mut Harness, &WireState) -> MigrationResult<usize> + Send + 'static,
 ) -> Result<(usize, Connection), StorageError> {
     // A migration may take as long as it needs.
     let opening = Connection::open(url.expose(), None).await;
@@ -103,9 +103,9 @@ async fn with_harness(
     connection.batch_execute(OWNER).await?;
     connection.batch_execute(LOCK).await?;
     let blocking = tokio::task::spawn_blocking(move || {
-        let heard = connection.heard();
+        let wire = connection.wire();
         let mut harness = AsyncMigrationHarness::new(connection);
-        work(&mut harness, &heard).map(|count| (count, harness.into_inner()))
+        work(&mut harness, &wire).map(|count| (count, harness.into_inner()))
     });
     match blocking.await {
         Ok(outcome) => outcome.map_err(|error| StorageError::Migration(error.to_string())),
@@ -114,10 +114,10 @@ async fn with_harness(
 }
 
 /// Runs `step` again while all that is wrong is a lock that was not free. Blocks.
-fn patiently<T>(heard: &Heard, mut step: impl FnMut() -> MigrationResult<T>) -> MigrationResult<T> {
+fn retry_while_locked<T>(wire: &WireState, mut step: impl FnMut() -> MigrationResult<T>) -> MigrationResult<T> {
     for pause in PAUSES.build() {
         match step() {
-            Err(error) if heard.last_code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            Err(error) if wire.last_code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
                 tracing::warn!(cause = %error, "a migration waits for a lock that others hold");
                 Handle::current().block_on(tokio::time::sleep(pause));
             }

@@ -15,7 +15,7 @@ use crate::{Pool, StorageError, transaction};
 pub struct Queue {
     /// The name of a claim in traces.
     pub name: &'static str,
-    /// The table.
+    /// Name of the table that is the queue.
     pub table: &'static str,
     /// Which rows still have work in them.
     pub waiting: &'static str,

@@ -1,8 +1,8 @@
 //! Transactions: a fresh connection and a fresh run of the body per attempt, a span around the whole.
 //!
 //! Cancellation: dropping the future in mid-transaction (a client hangs up, a timeout strikes) leaves an open
-//! transaction on the connection (diesel-async issue 198). The pool would notice at the *next* loan; until then its
-//! row locks would stay. So a [`Loan`] that was not ended takes its connection out of the pool and closes it at
+//! transaction on the connection (diesel-async issue 198). The pool would notice at the *next* connection; until then its
+//! row locks would stay. So a [`TransactionConnection`] that was not ended takes its connection out of the pool and closes it at
 //! once, and PostgreSQL rolls back. A caller who needs to know the outcome of a commit must not be cancelled: run
 //! it in a task of its own.
 //!
@@ -147,23 +147,23 @@ where
     E: From<StorageError> + Retry,
     F: for<'c> Attempt<&'c mut Connection, Result<T, E>>,
 {
-    let mut loan = Loan(None);
+    let mut held = TransactionConnection(None);
     let worked = timeout_at(deadline, async {
-        let db = loan.take(connection(pool).await?)?;
+        let db = held.take(connection(pool).await?)?;
         begin(db, subject).await?;
         body.start(db).await
     });
     match worked.await {
         Ok(Ok(value)) => {
-            commit(loan.connection()?, limit.commit).await?;
-            loan.end();
+            commit(held.connection()?, limit.commit).await?;
+            held.end();
             Ok(value)
         }
         Ok(Err(error)) => {
-            loan.roll_back().await;
+            held.roll_back().await;
             Err(error)
         }
-        // The loan is not ended: the connection is closed, the transaction with it.
+        // It is not ended: the connection is closed, the transaction with it.
         Err(_) => {
             let limit = limit.work.as_secs_f32();
             Err(StorageError::Unavailable(format!("a transaction was not ready to commit within {limit} s")).into())
@@ -191,9 +191,9 @@ async fn commit(db: &mut Connection, limit: Duration) -> Result<(), StorageError
 }
 
 /// A connection inside a transaction: unless ended, it is closed instead of going back to the pool.
-struct Loan(Option<Pooled>);
+struct TransactionConnection(Option<Pooled>);
 
-impl Loan {
+impl TransactionConnection {
     fn take(&mut self, pooled: Pooled) -> Result<&mut Connection, StorageError> {
         self.0 = Some(pooled);
         self.connection()
@@ -206,7 +206,7 @@ impl Loan {
         }
     }
 
-    /// Without an answer to the rollback the loan is not ended and the connection is closed: a rollback all the same.
+    /// Without an answer to the rollback it is not ended and the connection is closed: a rollback all the same.
     async fn roll_back(mut self) {
         let Some(pooled) = &mut self.0 else { return };
         let db: &mut Connection = pooled;
@@ -220,7 +220,7 @@ impl Loan {
     }
 }
 
-impl Drop for Loan {
+impl Drop for TransactionConnection {
     fn drop(&mut self) {
         if let Some(pooled) = self.0.take() {
             drop(Pooled::take(pooled));

@@ -45,7 +45,7 @@ macro_rules! id {
                 Self($crate::parts::Uuid::from_bytes(bytes))
             }
 
-            /// Its bytes.
+            /// The 16 bytes of the UUID.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
@@ -109,7 +109,7 @@ macro_rules! name {
                 Self(text.into())
             }
 
-            /// As text.
+            /// The text that the column holds.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,8 +1,8 @@
 //! What the server says beside the rows: the SQLSTATE of each error.
 //!
 //! diesel keeps the code of an error only where it has a kind for it; a full disk, a time-out and a typing error in SQL all arrive as
-//! `Unknown` with a text in the server's language. The code is on the wire, so it is read there: [`Overheard`] passes the bytes of a
-//! connection on and remembers the code and text of the last errors in them ([`Heard`]), by which [`crate::Connection`] finds the code of
+//! `Unknown` with a text in the server's language. The code is on the wire, so it is read there: [`ObservedStream`] passes the bytes of a
+//! connection on and remembers the code and text of the last errors in them ([`WireState`]), by which [`crate::Connection`] finds the code of
 //! the error that diesel hands it.
 
 use std::collections::VecDeque;
@@ -24,13 +24,13 @@ const LONGEST: usize = 16 * 1024;
 
 /// What is known of a connection beside its answers.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct WireState {
     errors: Mutex<VecDeque<(String, String)>>,
     /// Not to be lent again.
     unfit: AtomicBool,
 }
 
-impl Heard {
+impl WireState {
     /// The code of the last error with this text.
     pub(crate) fn code_of(&self, message: &str) -> Option<String> {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,32 +76,32 @@ impl Heard {
 
 /// A stream that is listened to.
 #[derive(Debug)]
-pub(crate) struct Overheard<S> {
+pub(crate) struct ObservedStream<S> {
     stream: S,
-    heard: Arc<Heard>,
+    wire: Arc<WireState>,
     reader: Reader,
 }
 
-impl<S> Overheard<S> {
-    pub(crate) fn new(stream: S, heard: Arc<Heard>) -> Self {
-        Self { stream, heard, reader: Reader::default() }
+impl<S> ObservedStream<S> {
+    pub(crate) fn new(stream: S, wire: Arc<WireState>) -> Self {
+        Self { stream, wire, reader: Reader::default() }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ObservedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let this = &mut *self;
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buffer);
         // Default: nothing was read.
         if let Some(news) = buffer.filled().get(before..) {
-            this.reader.read(news, &this.heard);
+            this.reader.read(news, &this.wire);
         }
         outcome
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ObservedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -115,18 +115,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Overheard<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for ObservedStream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
 }
 
-/// Puts [`Overheard`] where the driver would put TLS: the only place where it lets a stream of ours in. No byte is changed by it.
+/// Puts [`ObservedStream`] where the driver would put TLS: the only place where it lets a stream of ours in. No byte is changed by it.
 #[derive(Debug, Clone)]
-pub(crate) struct Listening(pub(crate) Arc<Heard>);
+pub(crate) struct Listening(pub(crate) Arc<WireState>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MakeTlsConnect<S> for Listening {
-    type Stream = Overheard<S>;
+    type Stream = ObservedStream<S>;
     type TlsConnect = Self;
     type Error = io::Error;
 
@@ -136,12 +136,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MakeTlsConnect<S> for Listening {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsConnect<S> for Listening {
-    type Stream = Overheard<S>;
+    type Stream = ObservedStream<S>;
     type Error = io::Error;
-    type Future = std::future::Ready<Result<Overheard<S>, io::Error>>;
+    type Future = std::future::Ready<Result<ObservedStream<S>, io::Error>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        std::future::ready(Ok(Overheard::new(stream, self.0)))
+        std::future::ready(Ok(ObservedStream::new(stream, self.0)))
     }
 }
 
@@ -157,7 +157,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, mut bytes: &[u8], heard: &Heard) {
+    fn read(&mut self, mut bytes: &[u8], wire: &WireState) {
         while let Some((first, rest)) = bytes.split_first() {
             if let Some(place) = self.head.get_mut(self.have) {
                 *place = *first;
@@ -180,7 +180,7 @@ impl Reader {
             }
             if self.have == self.head.len() && self.left == 0 {
                 if self.is_error() {
-                    heard.error(&self.error);
+                    wire.error(&self.error);
                 }
                 self.have = 0;
             }
@@ -217,35 +217,35 @@ mod tests {
         ]
         .concat();
         for size in 1..bytes.len() {
-            let (mut reader, heard) = (Reader::default(), Heard::default());
+            let (mut reader, wire) = (Reader::default(), WireState::default());
             for part in bytes.chunks(size) {
-                reader.read(part, &heard);
+                reader.read(part, &wire);
             }
-            assert_eq!(heard.code_of("could not extend file").as_deref(), Some("53100"), "{size}");
-            assert_eq!(heard.code_of("canceling statement").as_deref(), Some("57014"), "{size}");
-            assert_eq!(heard.code_of("no"), None);
+            assert_eq!(wire.code_of("could not extend file").as_deref(), Some("53100"), "{size}");
+            assert_eq!(wire.code_of("canceling statement").as_deref(), Some("57014"), "{size}");
+            assert_eq!(wire.code_of("no"), None);
         }
     }
 
     #[test]
     fn only_the_last_errors_are_remembered_and_none_of_any_length() {
-        let (mut reader, heard) = (Reader::default(), Heard::default());
+        let (mut reader, wire) = (Reader::default(), WireState::default());
         for n in 0..20 {
-            reader.read(&error("P0001", &format!("error {n}")), &heard);
+            reader.read(&error("P0001", &format!("error {n}")), &wire);
         }
-        assert_eq!((heard.code_of("error 11"), heard.code_of("error 12").as_deref()), (None, Some("P0001")));
+        assert_eq!((wire.code_of("error 11"), wire.code_of("error 12").as_deref()), (None, Some("P0001")));
         let long = "x".repeat(LONGEST);
-        reader.read(&error("P0001", &long), &heard);
-        reader.read(&error("P0001", "after it"), &heard);
-        assert_eq!((heard.code_of(&long), heard.code_of("after it").as_deref()), (None, Some("P0001")));
+        reader.read(&error("P0001", &long), &wire);
+        reader.read(&error("P0001", "after it"), &wire);
+        assert_eq!((wire.code_of(&long), wire.code_of("after it").as_deref()), (None, Some("P0001")));
     }
 
     #[test]
     fn a_connection_that_only_reads_is_not_lent_again() {
-        let (mut reader, heard) = (Reader::default(), Heard::default());
-        reader.read(&error("23505", "duplicate key"), &heard);
-        assert!(!heard.is_retired());
-        reader.read(&error("25006", "cannot execute INSERT in a read-only transaction"), &heard);
-        assert!(heard.is_retired());
+        let (mut reader, wire) = (Reader::default(), WireState::default());
+        reader.read(&error("23505", "duplicate key"), &wire);
+        assert!(!wire.is_retired());
+        reader.read(&error("25006", "cannot execute INSERT in a read-only transaction"), &wire);
+        assert!(wire.is_retired());
     }
 }

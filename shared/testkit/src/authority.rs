@@ -34,7 +34,7 @@ pub const ISSUER: &str = "https://auth.redoubt.example";
 /// `kid` of the signing key.
 const KID: &str = "test-1";
 
-/// The running stand-in.
+/// Stands in for `auth` and `attestation`: issues tokens and publishes their keys.
 pub struct Authority {
     auth: Server,
     attestation: Server,

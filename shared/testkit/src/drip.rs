@@ -46,11 +46,11 @@ pub struct Target<'a> {
 /// What became of one request.
 #[derive(Debug, Clone)]
 pub struct Drip {
-    /// The route.
+    /// The route that is asked.
     pub route: RouteDoc,
     /// How the body was framed.
     pub framing: Framing,
-    /// Its media type.
+    /// The media type that the route takes.
     pub media_type: &'static str,
     /// The status of the answer, and when it came.
     pub answer: Option<(u16, Duration)>,

@@ -34,7 +34,7 @@ use crate::server::{self, Server};
 pub struct Options {
     /// Where it listens; port 0 for a free one.
     pub listen: SocketAddr,
-    /// Its certificate.
+    /// Certificate and key that it shows.
     pub identity: Identity,
     /// What it trusts when it calls the webhook.
     pub roots: PathBuf,
@@ -83,14 +83,14 @@ pub struct Calls {
     pub webhooks_accepted: u64,
 }
 
-/// A running partner.
+/// A sandbox partner that runs: a bank with payouts and webhooks, and the ECB's rates.
 pub struct Partner {
     server: Server,
-    state: Arc<State>,
+    state: Arc<PartnerState>,
 }
 
 /// What the routes share.
-struct State {
+struct PartnerState {
     bearer: String,
     settle: Duration,
     webhook: Mutex<Option<String>>,
@@ -111,9 +111,9 @@ struct Counters {
 }
 
 impl Partner {
-    /// Starts it.
+    /// Starts listening; what it knows lives in memory.
     pub async fn start(options: Options) -> Result<Self> {
-        let state = Arc::new(State {
+        let state = Arc::new(PartnerState {
             bearer: options.bearer.trim().to_owned(),
             settle: options.settle,
             webhook: Mutex::new(options.webhook_url),
@@ -172,13 +172,13 @@ pub struct Payment {
     pub amount: String,
     /// ISO 4217.
     pub currency: String,
-    /// Who paid.
+    /// Name of the payer.
     pub debtor_name: String,
-    /// What for.
+    /// What the payer wrote.
     pub reference: String,
 }
 
-impl State {
+impl PartnerState {
     fn calls(&self) -> Calls {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Calls {
@@ -193,7 +193,7 @@ impl State {
     }
 }
 
-async fn rates(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+async fn rates(state: web::Data<PartnerState>, request: HttpRequest) -> HttpResponse {
     let _span = span(&request).entered();
     count(&state.counters.rates);
     match ecb::daily_xml() {

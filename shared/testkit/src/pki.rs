@@ -43,7 +43,7 @@ pub struct Identity {
 /// A certificate authority in memory, for emulated phones: a root certificate and its private key.
 #[derive(Clone)]
 pub struct TestRoot {
-    /// The root certificate.
+    /// The root certificate, in PEM.
     pub certificate_pem: String,
     /// Its private key (PKCS#8).
     pub key_pem: String,
@@ -82,7 +82,7 @@ impl Pki {
         Ok(pki)
     }
 
-    /// The folder.
+    /// The folder with all certificates, keys and secrets.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -107,7 +107,7 @@ impl Pki {
         self.identity("internal", name)
     }
 
-    /// A secret's file.
+    /// The file of the secret `name`.
     pub fn secret(&self, name: &str) -> PathBuf {
         self.dir.join("secrets").join(name)
     }

@@ -23,7 +23,7 @@ use crate::pki::{Identity, Pki};
 /// Routes of a stand-in.
 pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
-/// A running server.
+/// A TLS server on a free port; it ends with its test.
 pub struct Server {
     address: SocketAddr,
     handle: ServerHandle,

@@ -145,7 +145,7 @@ mod tests {
             assert!(complaints(LEDGER, &format!("{line}\n")).is_empty(), "{line}");
         }
         let time = "end.saturating_duration_since(now)\n";
-        assert!(complaints("services/broker/src/operations/desk.rs", time).is_empty());
+        assert!(complaints("services/broker/src/operations/call.rs", time).is_empty());
     }
 
     #[test]

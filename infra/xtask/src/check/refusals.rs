@@ -58,7 +58,7 @@ mod tests {
         by_hand(&[Source { path: path.to_owned(), text: text.to_owned() }])
     }
 
-    const DESK: &str = "services/broker/src/operations/desk.rs";
+    const CALL: &str = "services/broker/src/operations/call.rs";
 
     #[test]
     fn a_decision_by_hand_is_refused_with_its_line() {
@@ -71,10 +71,10 @@ mod tests {
             "runtime::audit!(event, layer = \"egress\", reason);",
             "// What it is.\nruntime::audit!(\n    event,\n);",
         ] {
-            let complaints = complaints(DESK, &format!("fn f() {{\n{text}\n}}\n"));
+            let complaints = complaints(CALL, &format!("fn f() {{\n{text}\n}}\n"));
             assert_eq!(complaints.len(), 1, "{text}");
             let line = if text.starts_with("//") { 3 } else { 2 };
-            assert!(complaints[0].starts_with(&format!("{DESK}:{line}: ")), "{complaints:?}");
+            assert!(complaints[0].starts_with(&format!("{CALL}:{line}: ")), "{complaints:?}");
         }
     }
 
@@ -91,7 +91,7 @@ mod tests {
             "// never `metrics::decision`",
             "let decision = decide();",
         ] {
-            assert!(complaints(DESK, &format!("{other}\n")).is_empty(), "{other}");
+            assert!(complaints(CALL, &format!("{other}\n")).is_empty(), "{other}");
         }
     }
 
@@ -99,6 +99,6 @@ mod tests {
     fn tests_may_count_what_they_like() {
         let text = "runtime::metrics::decision(\"message_signature\", \"refuse\");\n";
         assert!(complaints("shared/runtime/tests/it/probe.rs", text).is_empty());
-        assert!(complaints(DESK, &format!("#[cfg(test)]\nmod tests {{\n    {text}}}\n")).is_empty());
+        assert!(complaints(CALL, &format!("#[cfg(test)]\nmod tests {{\n    {text}}}\n")).is_empty());
     }
 }

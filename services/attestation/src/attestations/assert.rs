@@ -26,7 +26,7 @@ use crate::state::State;
 use crate::verdicts::{self, Verdict};
 
 /// What came with an assertion, decoded.
-struct Given {
+struct DecodedAssertion {
     key_id: Vec<u8>,
     object: Vec<u8>,
 }
@@ -37,7 +37,7 @@ pub(crate) async fn assert(state: &State, request: &Assert) -> Result<Attested, 
     let challenge = state.challenges.read(&request.challenge, request.platform, Purpose::Assertion, now)?;
     let given = decode(request)?;
     let mut presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
-    challenges::spend(&state.pool, &challenge).await?;
+    challenges::consume(&state.pool, &challenge).await?;
 
     let names = state.issuer.names();
     let verdict = record(state, &presented, given.as_ref(), &names, now).await?;
@@ -61,13 +61,13 @@ fn fields(request: &Assert) -> Fields<'_> {
     }
 }
 
-fn decode(request: &Assert) -> Result<Option<Given>, Error> {
+fn decode(request: &Assert) -> Result<Option<DecodedAssertion>, Error> {
     let bytes = |text: &str, field| crypto::b64::decode_standard(text).map_err(|_| Error::Evidence { field });
     match (request.platform, &request.assertion) {
         (Platform::Android, None) => Ok(None),
         (Platform::Android, Some(_)) => Err(Error::Invalid { field: "assertion", detail: "not on this platform" }),
         (Platform::Ios, None) => Err(Error::Invalid { field: "assertion", detail: "required on this platform" }),
-        (Platform::Ios, Some(Assertion::AppAttest { key_id, assertion_object })) => Ok(Some(Given {
+        (Platform::Ios, Some(Assertion::AppAttest { key_id, assertion_object })) => Ok(Some(DecodedAssertion {
             key_id: bytes(key_id, "assertion.key_id")?,
             object: bytes(assertion_object, "assertion.assertion_object")?,
         })),
@@ -77,7 +77,7 @@ fn decode(request: &Assert) -> Result<Option<Given>, Error> {
 async fn record(
     state: &State,
     presented: &Presented,
-    given: Option<&Given>,
+    given: Option<&DecodedAssertion>,
     names: &Names,
     now: i64,
 ) -> Result<Verdict, Error> {
@@ -87,11 +87,11 @@ async fn record(
         let kept = store::kept(db, jkt).await?;
         let (level, build) = (known.level.0, build(&known, presented)?);
         let app_build = known.app_build.clone();
-        let mut failed = state.examiner.standing(presented.app.platform, level, &build, kept.as_deref());
+        let mut failed = state.examiner.reexamine(presented.app.platform, level, &build, kept.as_deref());
         if kept.is_none() && known.believed {
             failed.notes.push(Reason::EvidenceNotKept);
         }
-        let mut shown = marks(presented, &known, &build);
+        let mut shown = instance_rules(presented, &known, &build);
         if let Some(given) = given {
             let mut found = asserted(state, db, presented, given).await?;
             // A key of evidence that was refused was not kept, and that the phone goes on using it is no lie.
@@ -118,7 +118,7 @@ async fn record(
 }
 
 /// What is known of the instance, beside what the request says of it.
-fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
+fn instance_rules(presented: &Presented, known: &Instance, build: &Build) -> Failed {
     let same = known.platform.0 == presented.app.platform
         && known.app_id.0 == presented.app.id
         && known.client_id.0 == presented.client_id;
@@ -131,7 +131,12 @@ fn marks(presented: &Presented, known: &Instance, build: &Build) -> Failed {
 /// The assertion is by this instance's App Attest key, about this request, and its counter is new.
 ///
 /// Whatever comes out, a signature is verified and the same statements run: without a key of the instance, under the phone's own device key.
-async fn asserted(state: &State, db: &mut Connection, presented: &Presented, given: &Given) -> Result<Failed, Error> {
+async fn asserted(
+    state: &State,
+    db: &mut Connection,
+    presented: &Presented,
+    given: &DecodedAssertion,
+) -> Result<Failed, Error> {
     let key = store::key(db, &given.key_id, &presented.jkt).await?;
     let tells_build = key.as_ref().is_some_and(|key| key.tells_build);
     let public = key.map(|key| <[u8; 65]>::try_from(key.public)).transpose();

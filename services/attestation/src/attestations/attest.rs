@@ -11,7 +11,7 @@ use super::presented::Fields;
 use crate::challenges::{self, time};
 use crate::error::Error;
 use crate::evidence::{Examination, Failed, Reason};
-use crate::examiner::Given;
+use crate::examiner::DecodedEvidence;
 use crate::instances::store::{self, Instance, Kept};
 use crate::state::State;
 use crate::verdicts::{self, Verdict};
@@ -23,7 +23,7 @@ pub(crate) async fn attest(state: &State, request: &Attest) -> Result<Attested, 
     let given = decode(&request.evidence, request.platform)?;
     let presented = Presented::read(&fields(request), &challenge.bytes, &state.examiner.clients(), now)?;
     state.examiner.ready(request.platform, now)?;
-    challenges::spend(&state.pool, &challenge).await?;
+    challenges::consume(&state.pool, &challenge).await?;
 
     let examination =
         tracing::info_span!("evidence.examine").in_scope(|| state.examiner.examine(&given, &presented, now));
@@ -49,14 +49,14 @@ fn fields(request: &Attest) -> Fields<'_> {
 }
 
 /// Base64 and the right platform; whether it is evidence at all is the examiner's question.
-fn decode(evidence: &Evidence, platform: Platform) -> Result<Given, Error> {
+fn decode(evidence: &Evidence, platform: Platform) -> Result<DecodedEvidence, Error> {
     let bytes = |text: &str, field| crypto::b64::decode_standard(text).map_err(|_| Error::Evidence { field });
     match (evidence, platform) {
         (Evidence::AndroidKey { certificates }, Platform::Android) => {
             let chain = certificates.iter().map(|text| bytes(text, "evidence.certificates"));
-            Ok(Given::Android { chain: chain.collect::<Result<_, _>>()? })
+            Ok(DecodedEvidence::Android { chain: chain.collect::<Result<_, _>>()? })
         }
-        (Evidence::AppAttest { key_id, attestation_object }, Platform::Ios) => Ok(Given::Apple {
+        (Evidence::AppAttest { key_id, attestation_object }, Platform::Ios) => Ok(DecodedEvidence::Apple {
             key_id: bytes(key_id, "evidence.key_id")?,
             object: bytes(attestation_object, "evidence.attestation_object")?,
         }),
@@ -68,7 +68,7 @@ fn decode(evidence: &Evidence, platform: Platform) -> Result<Given, Error> {
 async fn record(
     state: &State,
     presented: &Presented,
-    given: &Given,
+    given: &DecodedEvidence,
     found: &Examination,
     limit: Failed,
     names: &Names,

@@ -14,7 +14,7 @@ pub(crate) async fn attest(_: Public, state: web::Data<State>, body: ApiJson<Att
         let attested = super::attest(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
-    state.time_class.hold(answer).await
+    state.answer_slots.pad(answer).await
 }
 
 pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Assert>) -> Result<HttpResponse, Refusal> {
@@ -22,7 +22,7 @@ pub(crate) async fn assert(_: Public, state: web::Data<State>, body: ApiJson<Ass
         let attested = super::assert(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
-    state.time_class.hold(answer).await
+    state.answer_slots.pad(answer).await
 }
 
 /// Written before the time slot ends: whoever hangs up meanwhile is in the audit log nevertheless.

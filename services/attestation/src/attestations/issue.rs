@@ -57,7 +57,6 @@ impl Issuer {
         })
     }
 
-    /// The policy's name.
     pub(crate) fn policy(&self) -> &PolicyId {
         &self.policy
     }
@@ -80,7 +79,6 @@ impl Issuer {
         }
     }
 
-    /// The answer.
     pub(crate) fn issue(
         &self,
         genuine: bool,

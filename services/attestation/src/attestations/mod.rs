@@ -8,15 +8,15 @@
 //! challenge, an unknown instance. Everything else ends in an answer, and only the operator learns which kind it was. Stickiness
 //! follows a device key that has signed the very evidence, so nobody can have somebody else's instance decoyed, on the way or otherwise.
 
+mod answer_slots;
 mod assert;
 mod attest;
 pub(crate) mod http;
 mod issue;
 mod presented;
-mod time_class;
 
+pub(crate) use answer_slots::AnswerSlots;
 pub(crate) use assert::assert;
 pub(crate) use attest::attest;
 pub(crate) use issue::{Issuer, Names};
 pub(crate) use presented::Presented;
-pub(crate) use time_class::TimeClass;

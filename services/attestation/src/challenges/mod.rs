@@ -93,12 +93,12 @@ fn mac(key: &SecretBytes, platform: Platform, purpose: Purpose, body: &[u8]) -> 
 }
 
 /// Uses a challenge up, once.
-pub(crate) async fn spend(pool: &Pool, challenge: &Presented) -> Result<(), Error> {
-    let spend = async {
+pub(crate) async fn consume(pool: &Pool, challenge: &Presented) -> Result<(), Error> {
+    let consume = async {
         let mut db = connection(pool).await?;
-        store::spend(&mut db, &hash::sha256(&challenge.bytes), challenge.expires_at).await
+        store::consume(&mut db, &hash::sha256(&challenge.bytes), challenge.expires_at).await
     };
-    if spend.instrument(storage::span("challenges.spend")).await? { Ok(()) } else { Err(Error::Challenge) }
+    if consume.instrument(storage::span("challenges.spend")).await? { Ok(()) } else { Err(Error::Challenge) }
 }
 
 /// Sweeps out what nobody can use any more until the process ends.

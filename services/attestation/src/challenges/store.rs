@@ -8,7 +8,7 @@ use storage::{Connection, StorageError};
 use crate::schema::used_challenges;
 
 /// True for the one request that uses it: the primary key decides who.
-pub(crate) async fn spend(
+pub(crate) async fn consume(
     db: &mut Connection,
     hash: &[u8; 32],
     expires_at: DateTime<Utc>,

@@ -64,7 +64,7 @@ impl Anchors {
     }
 
     /// The certificate is one of an anchor's: same key, same name.
-    pub fn hold(&self, certificate: &Certificate<'_>) -> bool {
+    pub fn contains(&self, certificate: &Certificate<'_>) -> bool {
         self.0.iter().any(|anchor| anchor.spki == certificate.spki().raw && anchor.subject == certificate.subject())
     }
 
@@ -93,7 +93,6 @@ pub enum Key {
     Rsa,
     /// ML-DSA (FIPS 204), as 2026 Pixels make them: recognised, not accepted.
     MlDsa,
-    /// Something else.
     Other,
 }
 
@@ -148,7 +147,6 @@ impl<'a> Certificate<'a> {
         self.x509.raw_serial()
     }
 
-    /// The public key.
     pub fn spki(&self) -> &SubjectPublicKeyInfo<'a> {
         &self.x509.tbs_certificate.subject_pki
     }

@@ -55,8 +55,6 @@ impl<'a> Reader<'a> {
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
-
-    /// Nothing is left.
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

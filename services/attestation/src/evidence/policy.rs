@@ -13,7 +13,6 @@ pub struct AndroidPolicy {
     /// The OAuth client that this app is. Default: `redoubt-mobile`.
     #[serde(default = "defaults::client_id")]
     pub client_id: ClientId,
-    /// The package name.
     pub package: AppId,
     /// SHA-256 of the signing certificates, hexadecimal; the evidence must have exactly these.
     #[serde(with = "hex_digests")]
@@ -111,7 +110,6 @@ pub struct ApplePolicy {
     pub client_id: ClientId,
     /// The team id, ten characters.
     pub team: String,
-    /// The bundle id.
     pub bundle: AppId,
     /// Which App Attest environment, and only that.
     pub environment: AppleEnvironment,

@@ -12,7 +12,6 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// The stable code.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
@@ -60,7 +59,6 @@ reasons! {
     KeyType = "evidence.key_type",
     /// Not as well protected as the policy asks.
     LevelTooLow = "evidence.level_too_low",
-    /// Another app.
     AppMismatch = "evidence.app_mismatch",
     /// A build that is no longer allowed.
     BuildRefused = "evidence.build_refused",

@@ -35,7 +35,7 @@ pub struct StatusList {
     /// Lower case, without leading zeros; hexadecimal and decimal spellings live in one set, as in the list itself.
     serials: HashSet<String>,
     /// Entries that were not understood.
-    odd: usize,
+    not_understood: usize,
 }
 
 #[derive(Deserialize)]
@@ -50,16 +50,15 @@ impl StatusList {
             return Err(ListError::TooLarge);
         }
         let Document { entries } = serde_json::from_slice(json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json))?;
-        let odd = entries.iter().filter(|(serial, entry)| !is_understood(serial, entry)).count();
-        Ok(Self { serials: entries.keys().map(|serial| canonical(serial)).collect(), odd })
+        let not_understood = entries.iter().filter(|(serial, entry)| !is_understood(serial, entry)).count();
+        Ok(Self { serials: entries.keys().map(|serial| canonical(serial)).collect(), not_understood })
     }
 
     /// Number of entries that were not understood. They are listed as all others are.
-    pub fn odd(&self) -> usize {
-        self.odd
+    pub fn not_understood(&self) -> usize {
+        self.not_understood
     }
 
-    /// Number of entries.
     pub fn len(&self) -> usize {
         self.serials.len()
     }
@@ -174,7 +173,7 @@ mod tests {
                 let json = format!(r#"{mark}{{"entries":{{{entry},"0b":{{"status":"REVOKED"}}}},"more":1}}"#);
                 let list = StatusList::parse(json.as_bytes()).unwrap();
                 assert!(list.lists(&[0x0a], None) && list.lists(&[0x0b], None) && !list.lists(&[0x0c], None), "{json}");
-                assert_eq!(list.odd(), odd, "{json}");
+                assert_eq!(list.not_understood(), odd, "{json}");
             }
         }
     }

@@ -31,8 +31,6 @@ pub enum Command {
 
 /// Most characters of a reason, as in the table.
 const REASON_LIMIT: usize = 500;
-
-/// Runs it.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 pub(crate) async fn run(config: &Config, Command::Pardon { jkt, reason }: Command) -> Result<()> {
     let database = config.common.database.as_ref().context("the configuration has no [database]")?;

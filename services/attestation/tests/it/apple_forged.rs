@@ -131,9 +131,9 @@ impl Forge {
     }
 
     /// What is said of an object that was let in before.
-    pub(crate) fn standing(&self, object: &[u8]) -> Failed {
+    pub(crate) fn reexamine(&self, object: &[u8]) -> Failed {
         let anchors = forge::anchors(&self.root);
-        apple::standing(object, &Trust { anchors: &anchors, policy: &self.policy })
+        apple::reexamine(object, &Trust { anchors: &anchors, policy: &self.policy })
     }
 
     pub(crate) fn refusals(&mut self) -> Vec<Reason> {

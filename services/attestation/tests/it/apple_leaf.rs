@@ -59,7 +59,7 @@ fn found(extensions: &[CustomExtension], platforms: &[&str]) -> (Vec<Reason>, Ve
     forge.policy.platforms = platforms.iter().map(|&platform| platform.to_owned()).collect();
     let object = forge.object();
     let found = forge.examine(&object);
-    assert_eq!(forge.standing(&object).refusals, found.refusals, "stored evidence is judged alike");
+    assert_eq!(forge.reexamine(&object).refusals, found.refusals, "stored evidence is judged alike");
     (found.refusals, found.notes)
 }
 

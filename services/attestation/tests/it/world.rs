@@ -37,7 +37,6 @@ pub(crate) struct World {
     running: Running,
 }
 
-/// An answer.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -293,7 +292,6 @@ impl Phone {
         Request { body, session }
     }
 
-    /// A renewal.
     pub(crate) fn assert(&self, challenge: &str, now: i64) -> Request {
         let session = KeyPair::generate();
         let mut body = self.common(challenge, &session);

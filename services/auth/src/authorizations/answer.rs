@@ -1,10 +1,10 @@
-//! Writes the answer and says where it goes.
+//! Writes down what the person decided, and says where the browser goes.
 
 use url::Url;
 
 use super::authenticated::Authenticated;
 use super::interaction::Interaction;
-use super::location::{Answer, location};
+use super::location::{AuthorizationResponse, location};
 use super::store::codes::NewCode;
 use super::store::{codes, interactions, requests};
 use crate::error::PageRefusal;
@@ -17,9 +17,9 @@ use crate::scopes;
 /// Seconds within which a code must be redeemed (FAPI 2.0 §5.3.2.1: at most 60).
 const CODE_LIFETIME: i64 = 60;
 
-/// Yes or no.
+/// What the person says to the request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum ConsentDecision {
     /// The client may do this, which is never more than it asked for.
     Allow {
         /// Space-separated; not empty.
@@ -29,7 +29,7 @@ pub enum Decision {
     Deny,
 }
 
-impl Decision {
+impl ConsentDecision {
     /// The person allows what was requested, and of what is optional what they have ticked. Who allows nothing has denied.
     pub fn allow(requested: &str, ticked: impl Fn(&str) -> bool) -> Self {
         let scope = scopes::given(requested, ticked);
@@ -37,12 +37,12 @@ impl Decision {
     }
 }
 
-/// Answers the request of an authenticated interaction; tells where the browser goes.
+/// Answers the request of an authenticated interaction; returns where the browser goes.
 pub async fn answer(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
-    decision: &Decision,
+    decision: &ConsentDecision,
     now: i64,
 ) -> Result<Url, PageRefusal> {
     let code = opaque::mint();
@@ -54,7 +54,7 @@ pub async fn answer(
         if !requests::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }
-        if let Decision::Allow { scope } = decision {
+        if let ConsentDecision::Allow { scope } = decision {
             grants::insert(db, &NewGrant { id, user_id, client_id: client, scope, authenticated_at, now }).await?;
             let code = NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
             codes::insert(db, interaction, &code).await?;
@@ -67,15 +67,15 @@ pub async fn answer(
         return Err(PageRefusal::Answered);
     }
     let client_id = client.as_str();
-    let answer = match decision {
-        Decision::Allow { scope } => {
+    let response = match decision {
+        ConsentDecision::Allow { scope } => {
             runtime::audit!("consented", outcome = "ok", subject = %user_id, client_id, grant = %id, scope, requested);
-            Answer::Code(&code)
+            AuthorizationResponse::Code(&code)
         }
-        Decision::Deny => {
+        ConsentDecision::Deny => {
             runtime::audit!("denied", outcome = "ok", subject = %user_id, client_id, requested);
-            Answer::AccessDenied
+            AuthorizationResponse::AccessDenied
         }
     };
-    Ok(location(&interaction.request, provider.issuer(), &answer)?)
+    Ok(location(&interaction.request, provider.issuer(), &response)?)
 }

@@ -5,7 +5,6 @@ use crate::ids::UserId;
 /// A person who has shown who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authenticated {
-    /// Who.
     pub user_id: UserId,
     /// When, in Unix seconds.
     pub at: i64,

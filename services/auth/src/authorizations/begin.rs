@@ -4,7 +4,7 @@ use api::ClientId;
 use url::Url;
 
 use super::interaction::{LIFETIME, attempt};
-use super::location::{Answer, location};
+use super::location::{AuthorizationResponse, location};
 use super::store::{interactions, requests};
 use crate::error::PageRefusal;
 use crate::opaque::{self, Digest};
@@ -14,8 +14,8 @@ use crate::provider::Provider;
 pub enum Begun {
     /// A new interaction; the browser gets this cookie.
     Interaction(String),
-    /// An answer without a page.
-    Answer(Url),
+    /// Back to the client at once, without a page.
+    Redirect(Url),
 }
 
 /// Binds a usable request to the browser that brings it. Loading it again is no harm; answering it twice is.
@@ -33,7 +33,11 @@ pub async fn begin(
         if !interactions::answer_silently(&provider.pool, &digest, now).await? {
             return Err(PageRefusal::Answered);
         }
-        return Ok(Begun::Answer(location(&stored.request, provider.issuer(), &Answer::LoginRequired)?));
+        return Ok(Begun::Redirect(location(
+            &stored.request,
+            provider.issuer(),
+            &AuthorizationResponse::LoginRequired,
+        )?));
     }
     let cookie = opaque::mint();
     interactions::insert(&provider.pool, &Digest::of(&cookie), &digest, now + LIFETIME).await?;

@@ -22,7 +22,6 @@ const CHARACTERS: usize = 16;
 pub struct Handle(String);
 
 impl Handle {
-    /// A new one.
     pub fn mint() -> Self {
         Self(random::token(BYTES))
     }

@@ -30,7 +30,7 @@ mod redeem;
 mod request;
 mod store;
 
-pub use answer::{Decision, answer};
+pub use answer::{ConsentDecision, answer};
 pub use authenticated::Authenticated;
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};

@@ -58,7 +58,7 @@ pub async fn redeem(
 }
 
 fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {
-    let missing = |what| Why::ParameterMissing.saying(what);
+    let missing = |what| Why::ParameterMissing.with_description(what);
     let verifier = parameters.get("code_verifier").ok_or_else(|| missing("code_verifier is missing"))?;
     // RFC 7636 §4.1.
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

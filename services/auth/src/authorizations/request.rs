@@ -117,7 +117,7 @@ fn text(
     description: &'static str,
 ) -> Result<Option<String>, Refusal> {
     match parameters.get(name) {
-        Some(value) if value.len() > limit => Err(Why::ParameterTooLong.saying(description)),
+        Some(value) if value.len() > limit => Err(Why::ParameterTooLong.with_description(description)),
         value => Ok(value.map(str::to_owned)),
     }
 }

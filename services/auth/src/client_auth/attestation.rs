@@ -25,7 +25,7 @@ pub(super) async fn verify(
         .and_then(|token| token.header().kid.as_deref().ok_or(TokenError::UnknownKey)?.parse::<KeyId>());
     let refused = |error: TokenError| {
         let claimed_support_id = identity::claimed_support_id(token, TYP);
-        refused(&error).claiming(claimed_support_id)
+        refused(&error).with_claimed_support_id(claimed_support_id)
     };
     let keys = provider.audience_keys.get(id.map_err(refused)?, request.now).await;
     let keys = keys.map_err(|_| Why::AudienceKeysUnavailable)?;
@@ -40,6 +40,6 @@ pub(super) async fn verify(
 fn refused(error: &TokenError) -> Refusal {
     match error {
         TokenError::Expired => Why::AttestationExpired.into(),
-        _ => Why::AttestationInvalid.because(error.reason()),
+        _ => Why::AttestationInvalid.with_reason(error.reason()),
     }
 }

@@ -22,7 +22,6 @@ use crate::provider::Provider;
 
 /// A POST to a protocol endpoint, free of the web framework.
 pub struct ProtocolRequest {
-    /// The endpoint's path.
     pub path: &'static str,
     /// `DPoP`.
     pub dpop: Field,
@@ -32,7 +31,6 @@ pub struct ProtocolRequest {
     pub attestation_pop: Field,
     /// `Authorization`.
     pub authorization: Field,
-    /// The form.
     pub parameters: Parameters,
     /// Unix seconds when it arrived: the one time of this request.
     pub now: i64,
@@ -45,7 +43,6 @@ pub struct AuthenticatedClient {
 }
 
 impl AuthenticatedClient {
-    /// The client.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -66,7 +63,6 @@ impl AuthenticatedClient {
 
 /// What a protocol request has shown: the client, and the key it holds.
 pub struct Admitted {
-    /// Who sends it.
     pub client: AuthenticatedClient,
     /// The key whose proof came along. An attested client always has one.
     pub key: Option<ProvenKey>,

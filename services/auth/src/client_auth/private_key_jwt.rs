@@ -50,7 +50,7 @@ pub(super) fn verify(
     if request.parameters.get("client_assertion_type") != Some(ASSERTION_TYPE) {
         return Err(Why::AssertionTypeUnknown.into());
     }
-    let refused = |error: JoseError| Why::AssertionInvalid.because(error.reason());
+    let refused = |error: JoseError| Why::AssertionInvalid.with_reason(error.reason());
     let assertion = jose::parse_client_assertion(assertion).map_err(refused)?;
     let unverified: Claims = assertion.unverified_claims().map_err(refused)?;
     let fits = |authentication: &Authentication| matches!(authentication, Authentication::Keys(_));

@@ -24,7 +24,6 @@ pub enum Authentication {
     Keys(Vec<Jwk>),
 }
 
-/// A client.
 pub struct Client {
     /// Its name in protocol messages.
     pub id: ClientId,
@@ -105,7 +104,6 @@ fn check_redirect_uri(uri: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All clients.
 pub struct Clients(BTreeMap<ClientId, Arc<Client>>);
 
 impl Clients {

@@ -44,7 +44,6 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Of this provider.
     pub fn of(provider: &Provider) -> Self {
         Self {
             issuer: provider.issuer().to_owned(),

@@ -14,7 +14,6 @@ pub struct Entitlement {
 }
 
 impl Entitlement {
-    /// The grant.
     pub fn grant_id(&self) -> GrantId {
         self.grant_id
     }

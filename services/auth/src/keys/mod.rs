@@ -45,7 +45,6 @@ impl Keys {
         &self.signing
     }
 
-    /// Its name.
     pub fn kid(&self) -> &str {
         &self.kid
     }

@@ -13,17 +13,14 @@ use crate::error::PageRefusal;
 /// The style sheet, part of the binary.
 pub(crate) const STYLE: &str = include_str!("../../assets/style.css");
 
-/// Log in.
 #[derive(Template)]
 #[template(path = "login.html")]
 pub struct LoginPage<'a> {
-    /// The client's name.
     pub client: &'a str,
     /// Where the form goes.
     pub action: &'a str,
     /// The other way to log in.
     pub other: &'a str,
-    /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
     pub email: &'a str,
@@ -31,17 +28,14 @@ pub struct LoginPage<'a> {
     pub error: Option<&'a str>,
 }
 
-/// Make a login.
 #[derive(Template)]
 #[template(path = "register.html")]
 pub struct RegisterPage<'a> {
-    /// The client's name.
     pub client: &'a str,
     /// Where the form goes.
     pub action: &'a str,
     /// The other way to log in.
     pub other: &'a str,
-    /// The form's token.
     pub csrf: &'a str,
     /// What was typed before.
     pub name: &'a str,
@@ -53,19 +47,15 @@ pub struct RegisterPage<'a> {
     pub min_password: usize,
 }
 
-/// Allow or deny.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
-    /// The client's name.
     pub client: &'a str,
     /// Where the form goes.
     pub action: &'a str,
     /// Where the answer goes.
     pub destination: &'a str,
-    /// The form's token.
     pub csrf: &'a str,
-    /// The person's name.
     pub name: &'a str,
     /// What is allowed or denied as a whole, in words.
     pub permissions: &'a [&'a str],
@@ -75,9 +65,7 @@ pub struct ConsentPage<'a> {
 
 /// Something that a client would like to know of the person.
 pub struct Choice<'a> {
-    /// The box's name.
     pub field: &'a str,
-    /// In words.
     pub words: &'a str,
     /// What the client would learn.
     pub value: &'a str,
@@ -93,7 +81,6 @@ pub const TICKED: &str = "yes";
 #[derive(Template)]
 #[template(path = "onward.html")]
 pub struct OnwardPage<'a> {
-    /// The client's name.
     pub client: &'a str,
     /// The client's origin, for the person to see.
     pub destination: &'a str,

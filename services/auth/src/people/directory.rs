@@ -56,7 +56,6 @@ pub(crate) struct SealedProfile {
     pub(crate) email: Vec<u8>,
 }
 
-/// Finds and seals.
 pub struct Directory<K> {
     kek: K,
     lookup_key: Secret<[u8; 32]>,

@@ -1,12 +1,12 @@
 //! Log in with a password.
 //!
-//! The steps are the same for an address that nobody has: the look-up, the count, a turn, one hash. The turn comes late, so
+//! The steps are the same for an address that nobody has: the look-up, the count, a permit, one hash. The permit comes late, so
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
 use runtime::{Record, Who};
 
-use super::passwords::Turn;
+use super::passwords::Permit;
 use super::store::{self, Login};
 use super::throttle::Blocked;
 use super::{Busy, directory};
@@ -42,9 +42,9 @@ pub async fn log_in(
         refused("blocked", login.as_ref());
         return Ok(LogIn::Blocked(seconds));
     }
-    let turn = turn(provider, &counter, now).await?;
+    let permit = acquire(provider, &counter, now).await?;
     let stored = login.as_ref().map(|login| login.password_hash.clone());
-    let right = turn.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
+    let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
         refused("credentials_wrong", login.as_ref());
         return Ok(LogIn::Wrong);
@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
     let new = &Digest::of(&cookie);
     let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
         if let Some(counter) = counter {
-            store::forgive(db, counter).await?;
+            store::reset(db, counter).await?;
         }
         if let Some(hash) = rehashed {
             store::replace_hash(db, person.user_id, hash).await?;
@@ -78,13 +78,13 @@ pub(super) async fn authenticate(
     if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }
 }
 
-/// A turn to hash; a try that gets none has not been one.
-async fn turn(provider: &Provider, counter: &Digest, now: i64) -> Result<Turn, PageRefusal> {
-    let turn = provider.passwords.turn().await;
-    if turn.is_err() {
-        store::take_back(&provider.pool, counter, now).await?;
+/// A permit to hash; a try that gets none does not count.
+async fn acquire(provider: &Provider, counter: &Digest, now: i64) -> Result<Permit, PageRefusal> {
+    let permit = provider.passwords.acquire().await;
+    if permit.is_err() {
+        store::undo_attempt(&provider.pool, counter, now).await?;
     }
-    Ok(turn?)
+    Ok(permit?)
 }
 
 /// The counter of this identifier; on a device that its owner uses, that device's own.

@@ -8,15 +8,14 @@ use crypto::SecretString;
 use crypto::password::{Hasher, PasswordError, Verification};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// No turn came up in time.
+/// No permit was free in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being hashed")]
 pub struct Busy;
 
-/// Why a turn did not give a result. Says nothing about the password.
+/// Why there is no result. Says nothing about the password.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// See [`PasswordError`].
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The thread is gone.
@@ -24,31 +23,31 @@ pub enum HashError {
     Interrupted,
 }
 
-/// The hasher and its turns.
+/// The hasher and its permits.
 pub struct Passwords {
     hasher: Arc<Hasher>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     max_wait: Duration,
 }
 
 impl Passwords {
     /// `concurrency` hashes at once.
     pub fn new(hasher: Hasher, concurrency: usize, max_wait: Duration) -> Self {
-        Self { hasher: Arc::new(hasher), turns: Arc::new(Semaphore::new(concurrency)), max_wait }
+        Self { hasher: Arc::new(hasher), permits: Arc::new(Semaphore::new(concurrency)), max_wait }
     }
 
-    /// Waits for a turn.
-    pub async fn turn(&self) -> Result<Turn, Busy> {
-        let turns = Arc::clone(&self.turns);
-        match tokio::time::timeout(self.max_wait, turns.acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Turn { hasher: Arc::clone(&self.hasher), permit }),
+    /// Waits for a permit to hash, and not for long.
+    pub async fn acquire(&self) -> Result<Permit, Busy> {
+        let permits = Arc::clone(&self.permits);
+        match tokio::time::timeout(self.max_wait, permits.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Permit { hasher: Arc::clone(&self.hasher), permit }),
             Ok(Err(_)) | Err(_) => Err(Busy),
         }
     }
 }
 
 /// The right to hash now. It is given back when the work is done, also when nobody waits for its result any more.
-pub struct Turn {
+pub struct Permit {
     hasher: Arc<Hasher>,
     permit: OwnedSemaphorePermit,
 }
@@ -59,7 +58,7 @@ pub struct Right {
     pub rehashed: Option<String>,
 }
 
-impl Turn {
+impl Permit {
     /// Checks a password; with no stored hash, or an old one, it does the same work.
     pub async fn verify(self, password: &SecretString, stored: Option<String>) -> Result<Option<Right>, HashError> {
         self.work(password, move |hasher, password| {
@@ -116,19 +115,19 @@ mod tests {
     #[tokio::test]
     async fn whoever_finds_no_turn_in_time_is_told_so() {
         let passwords = passwords(1);
-        let turn = passwords.turn().await.unwrap();
-        assert_eq!(passwords.turn().await.err(), Some(Busy));
-        turn.hash(&"a password of mine".into()).await.unwrap();
-        assert!(passwords.turn().await.is_ok());
+        let permit = passwords.acquire().await.unwrap();
+        assert_eq!(passwords.acquire().await.err(), Some(Busy));
+        permit.hash(&"a password of mine".into()).await.unwrap();
+        assert!(passwords.acquire().await.is_ok());
     }
 
     #[tokio::test]
     async fn the_right_password_is_right_and_no_hash_is_wrong() {
         let passwords = passwords(2);
         let password = SecretString::from("a password of mine");
-        let phc = passwords.turn().await.unwrap().hash(&password).await.unwrap();
+        let phc = passwords.acquire().await.unwrap().hash(&password).await.unwrap();
         let verify = async |stored: Option<String>, password: &SecretString| {
-            passwords.turn().await.unwrap().verify(password, stored).await.unwrap().is_some()
+            passwords.acquire().await.unwrap().verify(password, stored).await.unwrap().is_some()
         };
         assert!(verify(Some(phc.clone()), &password).await);
         assert!(!verify(Some(phc.clone()), &"another password".into()).await);
@@ -145,7 +144,7 @@ mod tests {
         );
         let password = SecretString::from("a password of mine");
         let phc = old.unwrap().hash(&password).unwrap();
-        let right = passwords(1).turn().await.unwrap().verify(&password, Some(phc)).await.unwrap().unwrap();
+        let right = passwords(1).acquire().await.unwrap().verify(&password, Some(phc)).await.unwrap().unwrap();
         assert!(right.rehashed.unwrap().contains("m=64,"));
     }
 }

@@ -18,10 +18,8 @@ const TAKEN: &str = "This login cannot be created. If you have one already, log 
 const NO_ADDRESS: &str = "This is not an e-mail address that we can use.";
 const NO_NAME: &str = "Please tell us your name, in 100 characters at most.";
 
-/// What somebody typed.
 pub struct Registration<'a> {
     pub name: &'a str,
-    /// Address.
     pub email: &'a str,
     pub password: &'a SecretString,
 }
@@ -45,8 +43,13 @@ pub async fn register(
         Ok(profile) => profile,
         Err(message) => return Ok(Registered::Refused(message)),
     };
-    let hash =
-        provider.passwords.turn().await?.hash(typed.password).await.map_err(|error| PageRefusal::internal(&error))?;
+    let hash = provider
+        .passwords
+        .acquire()
+        .await?
+        .hash(typed.password)
+        .await
+        .map_err(|error| PageRefusal::internal(&error))?;
     let id: UserId = storage::ids::new(provider.clock.unix_millis()).into();
     let user = NewUser {
         id,

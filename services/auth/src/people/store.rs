@@ -102,7 +102,7 @@ pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<R
 }
 
 /// Takes back a try that came to nothing because we were busy.
-pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result<(), StorageError> {
+pub(super) async fn undo_attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<(), StorageError> {
     storage::transaction(pool, "login_throttles.take_back", async |db| {
         let row: Option<Row> = login_throttles::table
             .find(&counter.0)
@@ -112,7 +112,7 @@ pub(super) async fn take_back(pool: &Pool, counter: &Digest, now: i64) -> Result
             .await
             .optional()?;
         match row {
-            Some(row) => set(db, counter, throttle(row)?.take_back(now)).await,
+            Some(row) => set(db, counter, throttle(row)?.undo_attempt(now)).await,
             // A success in another browser has ended the row meanwhile.
             None => Ok(()),
         }
@@ -138,7 +138,7 @@ async fn set(db: &mut Connection, counter: &Digest, next: Throttle) -> Result<()
 }
 
 /// A success ends the row of failures.
-pub(super) async fn forgive(db: &mut Connection, counter: &Digest) -> Result<(), StorageError> {
+pub(super) async fn reset(db: &mut Connection, counter: &Digest) -> Result<(), StorageError> {
     diesel::delete(login_throttles::table.find(&counter.0)).execute(db).await?;
     Ok(())
 }

@@ -15,13 +15,11 @@ const DAY: i64 = 86_400;
 /// The failures in a row of one identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Throttle {
-    /// How many.
     pub(super) failures: u32,
     /// No try before this moment.
     pub(super) blocked_until: i64,
 }
 
-/// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Blocked {
     /// Seconds to wait.
@@ -39,7 +37,7 @@ impl Throttle {
     }
 
     /// Takes a try back that came to nothing because we were busy. It had passed the block before it, so there is none now.
-    pub(super) fn take_back(self, now: i64) -> Self {
+    pub(super) fn undo_attempt(self, now: i64) -> Self {
         Self { failures: self.failures.saturating_sub(1), blocked_until: now }
     }
 }
@@ -73,10 +71,10 @@ mod tests {
     #[test]
     fn a_try_that_is_taken_back_does_not_count() {
         let four = Throttle { failures: 4, blocked_until: NOW };
-        assert_eq!(four.attempt(NOW).unwrap().take_back(NOW), four);
-        assert_eq!(Throttle::default().take_back(NOW).failures, 0);
+        assert_eq!(four.attempt(NOW).unwrap().undo_attempt(NOW), four);
+        assert_eq!(Throttle::default().undo_attempt(NOW).failures, 0);
         let eight = Throttle { failures: 8, blocked_until: NOW };
-        let busy = eight.attempt(NOW).unwrap().take_back(NOW + 1);
+        let busy = eight.attempt(NOW).unwrap().undo_attempt(NOW + 1);
         assert_eq!(busy.failures, 8);
         assert_eq!(busy.attempt(NOW + 1).unwrap(), Throttle { failures: 9, blocked_until: NOW + 1 + 480 });
     }

@@ -26,7 +26,7 @@ pub(super) async fn refresh(
     parameters: &Parameters,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
-    let missing = Why::ParameterMissing.saying("refresh_token is missing");
+    let missing = Why::ParameterMissing.with_description("refresh_token is missing");
     let token = parameters.get("refresh_token").ok_or(missing)?;
     let refuse = |why: Why| client.named_in(why.into());
     if !is_well_formed(token) {

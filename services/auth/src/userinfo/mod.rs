@@ -51,7 +51,7 @@ fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, R
     let (_, token) = token.ok_or(Why::SchemeNotDpop)?;
     let expect = Expect { issuer: provider.issuer(), audience: api::service::LEDGER_RESOURCE, now: request.now };
     let claims = access_token::verify(token, provider.keys.published(), &expect);
-    let claims = claims.map_err(|error| Why::AccessTokenInvalid.because(error.reason()))?;
+    let claims = claims.map_err(|error| Why::AccessTokenInvalid.with_reason(error.reason()))?;
     let htu = provider.endpoint(request.path);
     let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
     let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Why::DpopMissing)?;

@@ -19,7 +19,7 @@ pub fn check_framing(response: &Response) -> Result<(), BodyError> {
 }
 
 /// What came of an answer.
-pub struct Taken {
+pub struct ReceivedAnswer {
     pub headers: HeaderMap,
     /// The beginning of its body, or all of it.
     pub body: Vec<u8>,
@@ -28,7 +28,7 @@ pub struct Taken {
 }
 
 /// Reads an answer, whatever it is, up to `max` bytes of its body.
-pub async fn take(mut response: Response, max: usize) -> Taken {
+pub async fn receive(mut response: Response, max: usize) -> ReceivedAnswer {
     let headers = std::mem::take(response.headers_mut());
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     // Default: room to begin with, where no length is announced.
@@ -46,7 +46,7 @@ pub async fn take(mut response: Response, max: usize) -> Taken {
             Err(error) => break Err(error.into()),
         }
     };
-    Taken { headers, body, end }
+    ReceivedAnswer { headers, body, end }
 }
 
 /// Checks that an answer is not compressed and of one of the media types.

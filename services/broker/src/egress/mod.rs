@@ -23,7 +23,7 @@ mod tls;
 
 pub use address::AddressPolicy;
 pub use alarm::alarm;
-pub use body::{Taken, check, check_framing, take};
+pub use body::{ReceivedAnswer, check, check_framing, receive};
 pub use client::{ClientError, client};
 pub use error::{BodyError, EgressError};
 pub use names::{Names, SystemNames};

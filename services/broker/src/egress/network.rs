@@ -36,7 +36,6 @@ impl Network {
         Self { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)), prefix }
     }
 
-    /// Its first address.
     pub fn address(&self) -> IpAddr {
         self.address
     }

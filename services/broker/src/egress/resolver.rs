@@ -25,7 +25,6 @@ pub trait Lookup: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{host} resolves to {address}, which this provider may not have")]
 pub struct AddressRefused {
-    /// The name.
     pub host: String,
     /// The first address that does not pass.
     pub address: IpAddr,

@@ -1,6 +1,6 @@
 //! What keeps one provider's trouble from becoming ours: breaker, bulkhead and quota, one gate per provider.
 //!
-//! The gate is asked before each call and told the outcome after. Time is a parameter, so it is deterministic in tests.
+//! The gate is asked before each call and gets the outcome after. Time is a parameter, so it is deterministic in tests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +11,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::providers::manifest::{Breaker, Limits};
 
-/// Who stands before a provider.
+/// Admits calls to one provider, or says when to come back.
 pub struct Gate {
     limits: Limits,
     breaker: Breaker,
     slots: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<GateState>,
 }
 
 #[derive(Default)]
-struct State {
+struct GateState {
     failures: u32,
     /// Closed while `None`. At that time one request may try.
     open_until: Option<i64>,
@@ -173,7 +173,7 @@ impl Gate {
         state.refused = Some(RefusedSecret { newest_version: newest, times: times.saturating_add(1), until });
     }
 
-    /// It did not.
+    /// The provider did not answer as it should.
     pub fn failed(&self, now: i64) {
         let mut state = self.lock();
         state.failures = state.failures.saturating_add(1);
@@ -190,7 +190,7 @@ impl Gate {
         state.open_until = Some(state.tripped_until);
     }
 
-    fn charge(&self, state: &mut State, caller: &str, now: i64) -> Result<(), Closed> {
+    fn charge(&self, state: &mut GateState, caller: &str, now: i64) -> Result<(), Closed> {
         let rate = i64::from(self.limits.calls_per_minute);
         let full = rate * 1000;
         // Callers are the workloads in the manifest: few, so the map needs no bound of its own.
@@ -206,7 +206,7 @@ impl Gate {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

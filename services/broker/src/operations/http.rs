@@ -8,7 +8,7 @@ use api::broker::{Call, CallResult};
 use defense::{Access, Guard, peer_not_allowed};
 use runtime::{ApiJson, PeerId, Refusal};
 
-use super::Desk;
+use super::Operations;
 use crate::error::Error;
 use crate::ids::{OperationName, ProviderName};
 
@@ -17,7 +17,6 @@ use crate::ids::{OperationName, ProviderName};
 pub struct Workload(PeerId);
 
 impl Workload {
-    /// Its name.
     pub fn name(&self) -> &str {
         self.0.name()
     }
@@ -43,9 +42,9 @@ pub async fn post(
     caller: Workload,
     path: web::Path<(ProviderName, OperationName)>,
     ApiJson(call): ApiJson<Call>,
-    desk: web::Data<Desk>,
+    operations: web::Data<Operations>,
 ) -> Result<web::Json<CallResult>, Error> {
     let (provider, operation) = path.into_inner();
-    let result = desk.call(caller.name(), &provider, &operation, &call).await?;
+    let result = operations.call(caller.name(), &provider, &operation, &call).await?;
     Ok(web::Json(CallResult { result: result.as_ref().clone() }))
 }

@@ -4,17 +4,17 @@
 //! quota), the secret, the way out (`crate::egress`), the [`scrub`] of the answer, and the allow-list of its fields.
 //! Whatever an upstream sends, the caller gets a few checked scalars or a problem of ours.
 //!
-//! - [`desk`]: one call from beginning to end, with its retries;
-//! - [`exchange`]: one request and its answer;
+//! - [`call`]: one call from beginning to end, with its retries;
+//! - [`round_trip`]: one HTTP request and what its answer means;
 //! - [`connections`], [`cache`], [`gate`], [`scrub`], [`sheet`]: the parts.
 
 pub mod cache;
+pub mod call;
 mod connections;
-pub mod desk;
-mod exchange;
 pub mod gate;
 pub mod http;
+mod round_trip;
 pub mod scrub;
 pub mod sheet;
 
-pub use desk::Desk;
+pub use call::Operations;

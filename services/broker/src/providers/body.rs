@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::parameter::{Checked, Parameter, Place};
+use super::parameter::{Checked, Parameter, ParameterPlace};
 use super::path::Path;
 use super::strict;
 
@@ -24,14 +24,14 @@ impl Places {
             let field = parameter.field.as_ref().unwrap_or(name);
             let error = |problem: &str| format!("params.{name}.field: `{field}` {problem}");
             match parameter.place {
-                Place::Path if parameter.field.is_some() => return Err(error("has no meaning in a path")),
-                Place::Path => (),
-                Place::Query if !strict::is_parameter(field) => return Err(error("is not a plain name")),
-                Place::Query if places.query.values().any(|other| other == field) => {
+                ParameterPlace::Path if parameter.field.is_some() => return Err(error("has no meaning in a path")),
+                ParameterPlace::Path => (),
+                ParameterPlace::Query if !strict::is_parameter(field) => return Err(error("is not a plain name")),
+                ParameterPlace::Query if places.query.values().any(|other| other == field) => {
                     return Err(error("is the place of another parameter, too"));
                 }
-                Place::Query => drop(places.query.insert(name.clone(), field.clone())),
-                Place::Body => {
+                ParameterPlace::Query => drop(places.query.insert(name.clone(), field.clone())),
+                ParameterPlace::Body => {
                     let path = Path::parse(field).map_err(error)?;
                     if places.body.values().any(|other| other.collides(&path)) {
                         return Err(error("is the place of another parameter, too"));
@@ -48,7 +48,6 @@ impl Places {
         self.query.iter().filter_map(|(name, field)| Some((field.as_str(), params.get(name)?)))
     }
 
-    /// The JSON body.
     pub(super) fn body(&self, params: &Checked) -> Result<Map<String, Value>, &'static str> {
         let mut body = Map::new();
         for (name, path) in &self.body {

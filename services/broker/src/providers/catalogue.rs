@@ -16,7 +16,7 @@ use super::body::Places;
 use super::fields::AllowList;
 use super::format::{Format, ResponseKind};
 use super::manifest::{Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
-use super::parameter::{self, Checked, Parameter, ParameterError, Place};
+use super::parameter::{self, Checked, Parameter, ParameterError, ParameterPlace};
 use super::strict::{self, MAX_BYTES, is_name};
 use super::webhook::Webhook;
 use super::word::{Shape, Standings};
@@ -42,13 +42,10 @@ pub struct Catalogue {
 #[derive(Debug)]
 pub struct Provider {
     pub name: ProviderName,
-    /// Where it is.
     pub base: Url,
     /// How requests are authenticated.
     pub auth: Option<Auth>,
-    /// Bounds.
     pub limits: Limits,
-    /// Breaker settings.
     pub breaker: Breaker,
     /// Which addresses its name may resolve to.
     pub addresses: AddressPolicy,
@@ -68,7 +65,6 @@ pub struct Provider {
 #[derive(Debug)]
 pub struct Operation {
     pub name: OperationName,
-    /// The HTTP method.
     pub method: Method,
     /// Attempts in all.
     pub attempts: u8,
@@ -90,7 +86,6 @@ pub struct Operation {
     pub max_bytes: usize,
     /// Which fields of it pass.
     pub fields: AllowList,
-    /// Reuse of answers.
     pub cache: Option<Cache>,
     callers: BTreeSet<String>,
     path: Vec<Segment>,
@@ -111,20 +106,13 @@ pub enum CatalogueError {
     /// The file is not a manifest.
     #[error("manifest {origin}: {problem}")]
     Unreadable {
-        /// The file.
         origin: String,
         /// What is wrong with it.
         problem: String,
     },
     /// Something in it cannot be.
     #[error("manifest {origin}: provider {provider}: {problem}")]
-    Invalid {
-        /// The file.
-        origin: String,
-        provider: ProviderName,
-        /// What is wrong.
-        problem: String,
-    },
+    Invalid { origin: String, provider: ProviderName, problem: String },
     /// Two manifests are of one provider.
     #[error("manifests {0} and {1} describe one provider, {2}")]
     Doubled(String, String, ProviderName),
@@ -160,7 +148,6 @@ impl Catalogue {
         Ok(Self { providers })
     }
 
-    /// Reads one manifest.
     pub fn parse(origin: &str, text: &str) -> Result<Manifest, CatalogueError> {
         let unreadable = |problem: String| CatalogueError::Unreadable { origin: origin.to_owned(), problem };
         strict::visible(text).map_err(unreadable)?;
@@ -173,7 +160,6 @@ impl Catalogue {
         self.providers.get(name)
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.providers.values()
     }
@@ -312,7 +298,7 @@ fn check_words(manifest: &OperationManifest) -> Result<(), String> {
 
 fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
     check_words(manifest)?;
-    let in_body = manifest.params.values().any(|parameter| parameter.place == Place::Body);
+    let in_body = manifest.params.values().any(|parameter| parameter.place == ParameterPlace::Body);
     let get = manifest.method == Method::Get;
     let key = manifest.idempotency_header.as_deref();
     let timeout = Duration::from_millis(manifest.timeout_ms.into());
@@ -369,7 +355,7 @@ fn path_template(path: &str, params: &BTreeMap<String, Parameter>) -> Result<Vec
     let segments: Result<Vec<Segment>, String> = rest.split('/').map(|text| segment(text, params)).collect();
     let segments = segments?;
     let used = |name: &str| segments.iter().any(|segment| matches!(segment, Segment::Parameter(used) if used == name));
-    match params.iter().find(|(name, parameter)| parameter.place == Place::Path && !used(name)) {
+    match params.iter().find(|(name, parameter)| parameter.place == ParameterPlace::Path && !used(name)) {
         Some((name, _)) => Err(format!("path: parameter {name} has no place in it")),
         None => Ok(segments),
     }
@@ -379,7 +365,7 @@ fn segment(text: &str, params: &BTreeMap<String, Parameter>) -> Result<Segment, 
     if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
         return match params.get(name) {
             Some(parameter)
-                if parameter.place == Place::Path && parameter.kind.fits_a_path() && !parameter.optional =>
+                if parameter.place == ParameterPlace::Path && parameter.kind.fits_a_path() && !parameter.optional =>
             {
                 Ok(Segment::Parameter(name.to_owned()))
             }

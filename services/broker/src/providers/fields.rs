@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::answer::Answer;
+use super::document::Document;
 use super::parameter::Kind;
 use super::path::Path;
 
@@ -21,7 +21,6 @@ const MAX_DECIMAL: usize = 40;
 /// Characters of a member's name that passes under `*`.
 const MAX_NAME: u16 = 64;
 
-/// The compiled list.
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
     root: BTreeMap<String, Node>,
@@ -73,7 +72,6 @@ pub struct FieldError {
 pub struct AnswerError {
     /// The field, as in the manifest.
     pub path: String,
-    /// What is wrong.
     pub problem: &'static str,
 }
 
@@ -88,18 +86,18 @@ impl AllowList {
     }
 
     /// The allowed part of `answer`.
-    pub fn apply(&self, answer: Answer) -> Result<Map<String, Value>, AnswerError> {
+    pub fn apply(&self, answer: Document) -> Result<Map<String, Value>, AnswerError> {
         let mut renamed = Map::new();
         for (ours, Renamed { theirs, kind, optional }) in &self.renamed {
             let error = |problem| AnswerError { path: theirs.names().join("."), problem };
             match theirs.find(&answer) {
-                None | Some(Answer::Null) if *optional => (),
+                None | Some(Document::Null) if *optional => (),
                 None => return Err(error("is missing")),
                 Some(value) => drop(renamed.insert(ours.clone(), kind.read(value.clone()).map_err(error)?)),
             }
         }
         let mut kept = match answer {
-            Answer::Object(members) => filter(members, &self.root, "")?,
+            Document::Object(members) => filter(members, &self.root, "")?,
             _ => return Err(AnswerError { path: String::new(), problem: "is not an object" }),
         };
         kept.append(&mut renamed);
@@ -163,7 +161,7 @@ fn insert(members: &mut BTreeMap<String, Node>, path: &[&str], node: Node) -> Op
 }
 
 fn filter(
-    mut members: BTreeMap<String, Answer>,
+    mut members: BTreeMap<String, Document>,
     allowed: &BTreeMap<String, Node>,
     path: &str,
 ) -> Result<Map<String, Value>, AnswerError> {
@@ -171,7 +169,7 @@ fn filter(
     for (name, node) in allowed.iter().filter(|(name, _)| *name != "*") {
         let path = join(path, name);
         match members.remove(name) {
-            None | Some(Answer::Null) if node.is_optional() => (),
+            None | Some(Document::Null) if node.is_optional() => (),
             None => return Err(AnswerError { path, problem: "is missing" }),
             Some(value) => drop(kept.insert(name.clone(), pass(value, node, &path)?)),
         }
@@ -183,7 +181,7 @@ fn filter(
             if Kind::Token.check(&name, MAX_NAME).is_err() {
                 return Err(AnswerError { path, problem: "has a name that is not a token" });
             }
-            if value != Answer::Null || !node.is_optional() {
+            if value != Document::Null || !node.is_optional() {
                 kept.insert(name, pass(value, node, &path)?);
             }
         }
@@ -191,11 +189,11 @@ fn filter(
     Ok(kept)
 }
 
-fn pass(value: Answer, node: &Node, path: &str) -> Result<Value, AnswerError> {
+fn pass(value: Document, node: &Node, path: &str) -> Result<Value, AnswerError> {
     let error = |problem| AnswerError { path: path.to_owned(), problem };
     match (node, value) {
-        (Node::Members(allowed), Answer::Object(members)) => filter(members, allowed, path).map(Value::Object),
-        (Node::Members(allowed), Answer::List(elements)) => {
+        (Node::Members(allowed), Document::Object(members)) => filter(members, allowed, path).map(Value::Object),
+        (Node::Members(allowed), Document::List(elements)) => {
             let node = allowed.get("*").ok_or_else(|| error("is an array"))?;
             let path = join(path, "*");
             elements.into_iter().map(|value| pass(value, node, &path)).collect::<Result<_, _>>().map(Value::Array)
@@ -224,20 +222,20 @@ impl Type {
     }
 
     /// The value as it passes. Nothing is converted that could lose something.
-    fn read(self, value: Answer) -> Result<Value, &'static str> {
+    fn read(self, value: Document) -> Result<Value, &'static str> {
         match (self, value) {
-            (_, Answer::Object(_) | Answer::List(_)) => Err("is not a single value"),
-            (_, Answer::Null) => Err("is null"),
-            (Self::Text(kind), Answer::Text(text)) => kind.check(&text, MAX_TEXT).map(|()| Value::String(text)),
-            (Self::Decimal, Answer::Number(digits) | Answer::Text(digits)) if is_decimal(&digits) => {
+            (_, Document::Object(_) | Document::List(_)) => Err("is not a single value"),
+            (_, Document::Null) => Err("is null"),
+            (Self::Text(kind), Document::Text(text)) => kind.check(&text, MAX_TEXT).map(|()| Value::String(text)),
+            (Self::Decimal, Document::Number(digits) | Document::Text(digits)) if is_decimal(&digits) => {
                 Ok(Value::String(digits))
             }
             (Self::Decimal, _) => Err("is not a decimal number"),
-            (Self::Integer, Answer::Number(digits)) => {
+            (Self::Integer, Document::Number(digits)) => {
                 digits.parse::<i64>().map(Value::from).map_err(|_| "is not a whole number of 64 bits")
             }
-            (Self::Boolean, Answer::Boolean(value)) => Ok(Value::Bool(value)),
-            (Self::Date, Answer::Text(text)) if is_date(&text) => Ok(Value::String(text)),
+            (Self::Boolean, Document::Boolean(value)) => Ok(Value::Bool(value)),
+            (Self::Date, Document::Text(text)) if is_date(&text) => Ok(Value::String(text)),
             (Self::Date, _) => Err("is not a day"),
             _ => Err("is not of its type"),
         }

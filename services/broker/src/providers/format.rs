@@ -20,7 +20,6 @@ pub enum ResponseKind {
 pub struct RateSheet {
     /// The XML namespace of the elements.
     pub namespace: String,
-    /// Their name.
     pub element: String,
     /// The attribute that holds the day.
     pub date: String,

@@ -10,7 +10,6 @@ use super::webhook::WebhookManifest;
 use super::word::{Shape, Standings};
 use crate::ids::{OperationName, ProviderName, SecretId};
 
-/// A third party.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -41,7 +40,6 @@ pub struct Manifest {
     pub tls: Tls,
 }
 
-/// Versions of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Tls {
     /// RFC 8446.
@@ -58,10 +56,7 @@ pub enum Tls {
 #[serde(tag = "scheme", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Auth {
     /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
-    Bearer {
-        /// The secret's id.
-        secret: SecretId,
-    },
+    Bearer { secret: SecretId },
 }
 
 impl Auth {
@@ -111,7 +106,6 @@ impl Default for Breaker {
 pub struct OperationManifest {
     /// Which services may ask, by the name in their SPIFFE id.
     pub callers: Vec<String>,
-    /// The HTTP method.
     pub method: Method,
     /// Path below the base URL; `{name}` stands for a parameter.
     pub path: String,
@@ -129,7 +123,6 @@ pub struct OperationManifest {
     /// Time for one attempt, connection and body included. No more than three quarters of it go into finding and making a connection.
     #[serde(default = "five_seconds")]
     pub timeout_ms: u32,
-    /// What comes back.
     pub response: Response,
     /// Reuse of answers; absent: every call is sent.
     pub cache: Option<Cache>,
@@ -152,7 +145,7 @@ pub struct OperationManifest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Reads something.
+    /// Only reads: asked twice, nothing has happened twice.
     Query,
     /// Has an effect. It ends accepted, refused or unknown.
     Order,
@@ -170,7 +163,6 @@ pub enum Method {
     Post,
 }
 
-/// The retry class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retry {
@@ -181,7 +173,6 @@ pub enum Retry {
     Idempotent,
 }
 
-/// The answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Response {

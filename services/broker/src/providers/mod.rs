@@ -7,16 +7,16 @@
 //! - [`parameter`]: the types of parameters, and the check of one call;
 //! - [`body`]: what the provider calls them;
 //! - [`format`]: how an answer is written;
-//! - [`answer`]: an answer as it was written;
+//! - [`document`]: an answer or a webhook as it was written;
 //! - [`fields`]: which fields of it pass, and as what;
 //! - [`word`]: which answers count as the provider's word on an order;
 //! - [`webhook`]: which events it tells us, and what they mean;
 //! - [`path`]: where something stands in a JSON text;
 //! - [`catalogue`]: manifests and deployment settings, checked and compiled once at start.
 
-pub mod answer;
 mod body;
 pub mod catalogue;
+pub mod document;
 pub mod fields;
 pub mod format;
 pub mod manifest;

@@ -12,13 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// One parameter.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
-    /// Where it goes.
     #[serde(rename = "in")]
-    pub place: Place,
+    pub place: ParameterPlace,
     /// What it may be.
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -35,7 +33,7 @@ pub struct Parameter {
 /// Where a parameter goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum ParameterPlace {
     /// A segment of the path.
     Path,
     Query,
@@ -43,7 +41,6 @@ pub enum Place {
     Body,
 }
 
-/// Types of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, strum::EnumString)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -68,9 +65,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("params.{field} {problem}")]
 pub struct ParameterError {
-    /// The parameter.
     pub field: String,
-    /// What is wrong.
     pub problem: &'static str,
 }
 

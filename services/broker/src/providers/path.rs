@@ -1,6 +1,6 @@
 //! A dotted path to one member of a JSON text, as manifests write it: `data.payout_id`.
 
-use super::answer::Answer;
+use super::document::Document;
 
 /// Names in a path at most: no message that we agree on is nested deeper.
 const MAX_NAMES: usize = 8;
@@ -32,9 +32,9 @@ impl Path {
     }
 
     /// What stands there; `None` if nothing does.
-    pub fn find<'a>(&self, body: &'a Answer) -> Option<&'a Answer> {
+    pub fn find<'a>(&self, body: &'a Document) -> Option<&'a Document> {
         self.0.iter().try_fold(body, |value, name| match value {
-            Answer::Object(members) => members.get(name),
+            Document::Object(members) => members.get(name),
             _ => None,
         })
     }
@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn it_finds_what_stands_there_and_nothing_beside_it() {
-        let body = Answer::from(json!({ "a": { "b": "x" }, "a.b": "y", "list": [{ "b": "z" }] }));
+        let body = Document::from(json!({ "a": { "b": "x" }, "a.b": "y", "list": [{ "b": "z" }] }));
         let find = |path: &str| Path::parse(path).unwrap().find(&body).cloned();
-        assert_eq!(find("a.b"), Some(Answer::Text("x".to_owned())));
+        assert_eq!(find("a.b"), Some(Document::Text("x".to_owned())));
         for path in ["b", "a.b.c", "list.b", "list.0", "A.b"] {
             assert_eq!(find(path), None, "{path}");
         }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, MAX_DEPTH};
+use super::document::{Document, MAX_DEPTH};
 use super::path::Path;
 use crate::ids::SecretId;
 
@@ -17,7 +17,7 @@ const MAX_EVENTS: usize = 64;
 /// Characters of a kind at most.
 const MAX_KIND: usize = 64;
 
-/// What a provider may tell us.
+/// Which events a provider may send us.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookManifest {
@@ -49,7 +49,6 @@ pub enum WebhookScheme {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventManifest {
-    /// What it means.
     pub means: Meaning,
     /// Where its fields are: dotted paths, by our names for what stands there.
     #[serde(default)]
@@ -83,7 +82,6 @@ pub enum Field {
     Currency,
     /// Who paid.
     DebtorName,
-    /// What for.
     Reference,
     /// Our id of the payout: a UUID.
     PayoutId,
@@ -135,13 +133,12 @@ pub enum Sorted {
 
 /// What a message says, by our names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// What it means.
+pub struct Notification {
     pub meaning: Meaning,
     texts: BTreeMap<Field, String>,
 }
 
-impl Told {
+impl Notification {
     /// The text of a field.
     pub fn text(&self, field: Field) -> Option<&str> {
         self.texts.get(&field).map(String::as_str)
@@ -185,12 +182,12 @@ impl Webhook {
     }
 
     /// What a message of a listed kind says; `None` if it is not of the agreed form.
-    pub fn read(&self, body: &[u8]) -> Option<Told> {
+    pub fn read(&self, body: &[u8]) -> Option<Notification> {
         let body = parse(body)?;
         self.events.get(self.kind_of(&body)?)?.read(&body)
     }
 
-    fn kind_of<'a>(&self, body: &'a Answer) -> Option<&'a str> {
+    fn kind_of<'a>(&self, body: &'a Document) -> Option<&'a str> {
         self.kind.find(body)?.as_text()
     }
 }
@@ -216,7 +213,7 @@ impl Event {
     }
 
     /// All that is needed is there, and everything that is there is a text.
-    fn read(&self, body: &Answer) -> Option<Told> {
+    fn read(&self, body: &Document) -> Option<Notification> {
         let mut texts = BTreeMap::new();
         for (field, needed) in self.meaning.fields() {
             match self.fields.get(field).and_then(|path| path.find(body)) {
@@ -225,7 +222,7 @@ impl Event {
                 None => (),
             }
         }
-        Some(Told { meaning: self.meaning, texts })
+        Some(Notification { meaning: self.meaning, texts })
     }
 }
 
@@ -265,8 +262,8 @@ fn twenty_kib() -> u32 {
 }
 
 /// Bounded in depth before it is parsed; its size is bounded by whoever read it.
-fn parse(body: &[u8]) -> Option<Answer> {
-    if runtime::extract::deeper_than(body, MAX_DEPTH) { None } else { Answer::parse(body).ok() }
+fn parse(body: &[u8]) -> Option<Document> {
+    if runtime::extract::deeper_than(body, MAX_DEPTH) { None } else { Document::parse(body).ok() }
 }
 
 /// What a manifest can list.

@@ -5,13 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::document::Document;
 
 /// One agreed answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// The HTTP status.
     pub status: u16,
     /// Dotted path to a text in the JSON body: `error.code`.
     pub field: String,
@@ -37,7 +36,7 @@ pub struct Standings {
 
 impl Shape {
     /// Whether an answer is this one.
-    pub fn fits(&self, status: u16, body: &Answer) -> bool {
+    pub fn fits(&self, status: u16, body: &Document) -> bool {
         self.status == status
             && text_at(body, &self.field).is_some_and(|text| self.values.iter().any(|value| value == text))
     }
@@ -57,7 +56,7 @@ impl Shape {
 
 impl Standings {
     /// The word of the house for what `body` says; `None` for a text that was not agreed.
-    pub fn outcome(&self, body: &Answer) -> Option<&'static str> {
+    pub fn outcome(&self, body: &Document) -> Option<&'static str> {
         let text = text_at(body, &self.field)?;
         self.lists().into_iter().find(|(_, values)| values.iter().any(|value| value == text)).map(|(word, _)| word)
     }
@@ -78,13 +77,13 @@ impl Standings {
     }
 }
 
-fn text_at<'a>(body: &'a Answer, path: &str) -> Option<&'a str> {
-    let member = |value: &'a Answer, name: &str| match value {
-        Answer::Object(members) => members.get(name),
+fn text_at<'a>(body: &'a Document, path: &str) -> Option<&'a str> {
+    let member = |value: &'a Document, name: &str| match value {
+        Document::Object(members) => members.get(name),
         _ => None,
     };
     match path.split('.').try_fold(body, member)? {
-        Answer::Text(text) => Some(text),
+        Document::Text(text) => Some(text),
         _ => None,
     }
 }
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn answer(value: Value) -> Answer {
+    fn document(value: Value) -> Document {
         value.into()
     }
 
@@ -112,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_a_status_and_a_text_and_neither_alone() {
-        assert!(shape().fits(422, &answer(json!({ "error": { "code": "account_closed", "message": "x" } }))));
+        assert!(shape().fits(422, &document(json!({ "error": { "code": "account_closed", "message": "x" } }))));
         for (status, body) in [
             (403, json!({ "error": { "code": "account_closed" } })),
             (422, json!({ "error": { "code": "try_later" } })),
@@ -121,7 +120,7 @@ mod tests {
             (422, json!("account_closed")),
             (422, Value::Null),
         ] {
-            assert!(!shape().fits(status, &answer(body.clone())), "{status} {body}");
+            assert!(!shape().fits(status, &document(body.clone())), "{status} {body}");
         }
     }
 
@@ -136,10 +135,10 @@ mod tests {
             returned: Vec::new(),
         };
         assert!(standings.is_sound());
-        assert_eq!(standings.outcome(&answer(json!({ "status": "pending" }))), Some("accepted"));
-        assert_eq!(standings.outcome(&answer(json!({ "status": "rejected" }))), Some("failed"));
-        assert_eq!(standings.outcome(&answer(json!({ "status": "PAID" }))), None);
-        assert_eq!(standings.outcome(&answer(json!({}))), None);
+        assert_eq!(standings.outcome(&document(json!({ "status": "pending" }))), Some("accepted"));
+        assert_eq!(standings.outcome(&document(json!({ "status": "rejected" }))), Some("failed"));
+        assert_eq!(standings.outcome(&document(json!({ "status": "PAID" }))), None);
+        assert_eq!(standings.outcome(&document(json!({}))), None);
         assert!(!Standings { failed: texts(&["paid"]), ..standings }.is_sound(), "one text with two meanings");
     }
 }

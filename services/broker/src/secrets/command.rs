@@ -8,7 +8,7 @@ use crypto::envelope::FileKek;
 use runtime::{Clock as _, SystemClock};
 use storage::Pool;
 
-use super::place::Place;
+use super::place::SecretPlace;
 use super::seal::{self, Writer};
 use crate::config::Config;
 use crate::ids::{ProviderName, SecretId};
@@ -46,8 +46,6 @@ pub struct Name {
     #[arg(long)]
     id: SecretId,
 }
-
-/// Does it.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 pub async fn run(config: &Config, change: Change) -> Result<()> {
     let (Change::SealSecret { name, .. } | Change::RetireSecret { name, .. }) = &change;
@@ -56,7 +54,7 @@ pub async fn run(config: &Config, change: Change) -> Result<()> {
     let kek = FileKek::from_file(&config.vault.kek_file)?;
     let pool = migrator(config)?;
     let writer = Writer { pool: &pool, kek: &kek, floor_file: &config.vault.floor_file, now };
-    let Place { provider, id, origin, .. } = &place;
+    let SecretPlace { provider, id, origin, .. } = &place;
     match change {
         Change::SealSecret { file, .. } => {
             let secret = crypto::files::read_secret_text(&file)?;
@@ -73,11 +71,11 @@ pub async fn run(config: &Config, change: Change) -> Result<()> {
 }
 
 /// What the secret is for in this deployment.
-fn place(config: &Config, provider: &ProviderName, id: &SecretId) -> Result<Place> {
+fn place(config: &Config, provider: &ProviderName, id: &SecretId) -> Result<SecretPlace> {
     let catalogue = crate::load_catalogue(config)?;
     let served = catalogue.provider(provider);
     let served = served.with_context(|| format!("`{provider}` is not served: there is no [providers.{provider}]"))?;
-    Place::of(served, id).with_context(|| format!("the manifest of `{provider}` names no secret `{id}`"))
+    SecretPlace::of(served, id).with_context(|| format!("the manifest of `{provider}` names no secret `{id}`"))
 }
 
 fn migrator(config: &Config) -> Result<Pool> {

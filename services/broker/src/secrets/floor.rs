@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::place::Place;
+use super::place::SecretPlace;
 
 const CONTEXT: Context<'static> = Context { purpose: "secrets-floor", id: "floor", version: 1, bound_to: &[] };
 
@@ -28,7 +28,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Why the floor cannot be read or raised.
 #[derive(Debug, Error)]
 pub enum FloorError {
-    /// No file.
     #[error(
         "the floor of the secrets' versions, {0}, is missing: restore it, or run seal-secret or retire-secret once for each secret"
     )]
@@ -41,12 +40,7 @@ pub enum FloorError {
     Locked(PathBuf),
     /// It was changed, or made under another key.
     #[error("the floor of the secrets' versions, {path}: {source}")]
-    Sealed {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: EnvelopeError,
-    },
+    Sealed { path: PathBuf, source: EnvelopeError },
 }
 
 /// Which versions of a secret there may be.
@@ -64,7 +58,6 @@ pub struct Bounds {
 pub struct Floors(BTreeMap<String, Bounds>);
 
 impl Floors {
-    /// Reads the file.
     pub fn read(path: &Path, kek: &dyn KekProvider) -> Result<Self, FloorError> {
         let sealed = |source| FloorError::Sealed { path: path.to_owned(), source };
         let record = match files::read_secret(path) {
@@ -78,20 +71,20 @@ impl Floors {
     }
 
     /// The bounds of a secret.
-    pub fn of(&self, place: &Place) -> Option<Bounds> {
+    pub fn of(&self, place: &SecretPlace) -> Option<Bounds> {
         self.0.get(&key(place)).copied()
     }
 }
 
 /// The file, locked against others who raise it.
-pub struct Raising<'a> {
+pub struct LockedFloors<'a> {
     path: &'a Path,
     kek: &'a dyn KekProvider,
     floors: Floors,
     _lock: File,
 }
 
-impl<'a> Raising<'a> {
+impl<'a> LockedFloors<'a> {
     /// Waits for the lock, but not for ever, and reads the file; the first secret of all begins it.
     pub async fn begin(path: &'a Path, kek: &'a dyn KekProvider) -> Result<Self, FloorError> {
         let beside = path.with_added_extension("lock");
@@ -114,13 +107,13 @@ impl<'a> Raising<'a> {
     }
 
     /// The bounds so far.
-    pub fn bounds(&self, place: &Place) -> Bounds {
+    pub fn bounds(&self, place: &SecretPlace) -> Bounds {
         // Default: a secret that never was has no version, and its first may be 1.
         self.floors.of(place).unwrap_or(Bounds { lowest: 1, newest: 0 })
     }
 
     /// Raises the bounds of a secret; they never sink.
-    pub fn raise(mut self, place: &Place, to: Bounds) -> Result<(), FloorError> {
+    pub fn raise(mut self, place: &SecretPlace, to: Bounds) -> Result<(), FloorError> {
         let sealed = |source| FloorError::Sealed { path: self.path.to_owned(), source };
         let Bounds { lowest, newest } = self.bounds(place);
         let raised = Bounds { lowest: lowest.max(to.lowest), newest: newest.max(to.newest) };
@@ -138,6 +131,6 @@ impl<'a> Raising<'a> {
     }
 }
 
-fn key(place: &Place) -> String {
+fn key(place: &SecretPlace) -> String {
     format!("{}/{}", place.provider, place.id)
 }

@@ -22,5 +22,5 @@ pub mod seal;
 mod store;
 pub mod vault;
 
-pub use place::Place;
+pub use place::SecretPlace;
 pub use vault::{Keys, Live, Vault, VaultError};

@@ -23,8 +23,7 @@ pub enum Placement {
 
 /// One secret of a provider and the only place for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The provider's name.
+pub struct SecretPlace {
     pub provider: ProviderName,
     /// The secret's id in the manifest.
     pub id: SecretId,
@@ -34,7 +33,7 @@ pub struct Place {
     pub placement: Placement,
 }
 
-impl Place {
+impl SecretPlace {
     /// The places of all secrets that the provider's manifest names.
     pub fn all(provider: &Provider) -> impl Iterator<Item = Self> {
         let auth = provider.auth.as_ref().map(|auth| match auth {

@@ -8,8 +8,8 @@ use crypto::envelope::{self, EnvelopeError, KekError, KekProvider};
 use storage::{Pool, Retry, StorageError};
 use thiserror::Error;
 
-use super::floor::{Bounds, FloorError, Raising};
-use super::place::{Place, Placement};
+use super::floor::{Bounds, FloorError, LockedFloors};
+use super::place::{Placement, SecretPlace};
 use super::store::{self, Version};
 use crate::operations::scrub::{MAX_SECRET, MIN_SECRET};
 use crate::webhooks::signature;
@@ -43,19 +43,15 @@ pub enum SealError {
     Version {
         /// What was to be retired.
         asked: i32,
-        /// The newest version.
         newest: i32,
     },
     /// There are no more numbers.
     #[error("the secret has had too many versions")]
     Exhausted,
-    /// The envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -70,7 +66,7 @@ impl Retry for SealError {
 /// this place.
 ///
 /// The floor rises after the table has changed. If that fails, brokers refuse the secret until `retire-secret` is run again.
-pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> Result<u32, SealError> {
+pub async fn seal(writer: Writer<'_>, place: &SecretPlace, secret: &SecretString) -> Result<u32, SealError> {
     let Writer { pool, kek, floor_file, now } = writer;
     let text = secret.expose().as_bytes();
     if !is_name(place.provider.as_str()) || !is_name(place.id.as_str()) {
@@ -83,8 +79,8 @@ pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> R
     if place.placement == Placement::StandardWebhooks && signature::parse_secret(secret.expose()).is_none() {
         return Err(SealError::Webhook);
     }
-    let raising = Raising::begin(floor_file, kek).await?;
-    let known = raising.bounds(place);
+    let locked = LockedFloors::begin(floor_file, kek).await?;
+    let known = locked.bounds(place);
     let (version, destroyed) = storage::transaction(pool, "secrets.seal", async |db| {
         let newest = store::newest(db, place).await?.max(known.newest);
         let version = newest.checked_add(1).ok_or(SealError::Exhausted)?;
@@ -97,13 +93,13 @@ pub async fn seal(writer: Writer<'_>, place: &Place, secret: &SecretString) -> R
         Ok::<_, SealError>((version, destroyed))
     })
     .await?;
-    raising.raise(place, Bounds { lowest: destroyed + 1, newest: version })?;
+    locked.raise(place, Bounds { lowest: destroyed + 1, newest: version })?;
     Ok(version.unsigned_abs())
 }
 
 /// Whether the version, if it is live, opens for this place. One that does not (another origin, an old format) would stop the use of
 /// the new one, too. Whether it does is not guessed when the key cannot be had.
-fn opens(kek: &dyn KekProvider, place: &Place, version: i32, live: &[Version]) -> Result<bool, SealError> {
+fn opens(kek: &dyn KekProvider, place: &SecretPlace, version: i32, live: &[Version]) -> Result<bool, SealError> {
     let Some(known) = live.iter().find(|known| known.version == version) else {
         return Ok(true);
     };
@@ -118,11 +114,11 @@ fn opens(kek: &dyn KekProvider, place: &Place, version: i32, live: &[Version]) -
 
 /// Retires every live version up to and including `version`, destroys their records and raises the floor above it; tells how many
 /// were live. Running it again repairs a floor that was left behind.
-pub async fn retire(writer: Writer<'_>, place: &Place, version: u32) -> Result<usize, SealError> {
+pub async fn retire(writer: Writer<'_>, place: &SecretPlace, version: u32) -> Result<usize, SealError> {
     let Writer { pool, kek, floor_file, now } = writer;
     // Default: higher than every version, and refused as such.
     let asked = i32::try_from(version).unwrap_or(i32::MAX);
-    let raising = Raising::begin(floor_file, kek).await?;
+    let locked = LockedFloors::begin(floor_file, kek).await?;
     let (retired, newest) = storage::transaction(pool, "secrets.retire", async |db| {
         let newest = store::newest(db, place).await?;
         if asked > newest {
@@ -132,7 +128,7 @@ pub async fn retire(writer: Writer<'_>, place: &Place, version: u32) -> Result<u
         Ok((store::retire(db, place, asked, now).await?, newest))
     })
     .await?;
-    raising.raise(place, Bounds { lowest: asked.checked_add(1).ok_or(SealError::Exhausted)?, newest })?;
+    locked.raise(place, Bounds { lowest: asked.checked_add(1).ok_or(SealError::Exhausted)?, newest })?;
     Ok(retired)
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError};
 
-use super::Place;
+use super::SecretPlace;
 use crate::schema::secrets;
 
 /// A version of a secret.
@@ -17,7 +17,7 @@ pub(super) struct Version {
 }
 
 /// Live versions, newest first.
-pub(super) async fn live(db: &mut Connection, place: &Place) -> Result<Vec<Version>, StorageError> {
+pub(super) async fn live(db: &mut Connection, place: &SecretPlace) -> Result<Vec<Version>, StorageError> {
     let rows = secrets::table
         .filter(secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)).and(secrets::retired_at.is_null()))
         .order(secrets::version.desc())
@@ -28,7 +28,7 @@ pub(super) async fn live(db: &mut Connection, place: &Place) -> Result<Vec<Versi
 }
 
 /// The newest version that is retired.
-pub(super) async fn newest_retired(db: &mut Connection, place: &Place) -> Result<Option<i32>, StorageError> {
+pub(super) async fn newest_retired(db: &mut Connection, place: &SecretPlace) -> Result<Option<i32>, StorageError> {
     let newest = secrets::table
         .filter(
             secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)).and(secrets::retired_at.is_not_null()),
@@ -40,7 +40,7 @@ pub(super) async fn newest_retired(db: &mut Connection, place: &Place) -> Result
 }
 
 /// The newest version ever, live or not. Locks the secret's rows, so that two sealers take different numbers.
-pub(super) async fn newest(db: &mut Connection, place: &Place) -> Result<i32, StorageError> {
+pub(super) async fn newest(db: &mut Connection, place: &SecretPlace) -> Result<i32, StorageError> {
     let versions: Vec<i32> = secrets::table
         .filter(secrets::provider.eq(&place.provider).and(secrets::id.eq(&place.id)))
         .order(secrets::version.desc())
@@ -52,10 +52,9 @@ pub(super) async fn newest(db: &mut Connection, place: &Place) -> Result<i32, St
     Ok(versions.into_iter().next().unwrap_or(0))
 }
 
-/// Adds a version.
 pub(super) async fn insert(
     db: &mut Connection,
-    place: &Place,
+    place: &SecretPlace,
     sealed: &Version,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
@@ -75,7 +74,7 @@ pub(super) async fn insert(
 /// Retires the live versions up to `version` and destroys their records; tells how many.
 pub(super) async fn retire(
     db: &mut Connection,
-    place: &Place,
+    place: &SecretPlace,
     version: i32,
     now: DateTime<Utc>,
 ) -> Result<usize, StorageError> {

@@ -15,7 +15,7 @@ use runtime::{Clock, Record, Shutdown, Who};
 use storage::{Pool, StorageError};
 use thiserror::Error;
 
-use super::Place;
+use super::SecretPlace;
 use super::floor::{FloorError, Floors};
 use super::store::{self, Version};
 use crate::config::Vault as Settings;
@@ -56,7 +56,6 @@ impl Keys {
 /// Why a secret cannot be had. None of it goes to a caller.
 #[derive(Debug, Error)]
 pub enum VaultError {
-    /// No live version.
     #[error(
         "no live version of secret {provider}/{id}; seal one: broker seal-secret --provider {provider} --id {id} --file FILE"
     )]
@@ -69,7 +68,6 @@ pub enum VaultError {
         version: u32,
         /// The origin that it is needed for.
         origin: String,
-        /// Why.
         source: EnvelopeError,
     },
     /// A version is live that was retired before: the row was brought back.
@@ -94,10 +92,8 @@ pub enum VaultError {
         /// The newest version that is retired; 0 if there is none.
         retired: i32,
     },
-    /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
-    /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.
@@ -119,7 +115,6 @@ impl VaultError {
     }
 }
 
-/// Opens secrets.
 pub struct Vault {
     pool: Pool,
     kek: Box<dyn KekProvider>,
@@ -221,7 +216,7 @@ impl Vault {
     async fn look(&self, provider: &Provider) -> Result<Arc<Keys>, VaultError> {
         let mut secrets = BTreeMap::new();
         let mut db = storage::connection(&self.pool).await?;
-        for place in Place::all(provider) {
+        for place in SecretPlace::all(provider) {
             let rows = store::live(&mut db, &place).await?;
             let retired = store::newest_retired(&mut db, &place).await?;
             let versions: Vec<i32> = rows.iter().map(|row| row.version).collect();
@@ -236,7 +231,7 @@ impl Vault {
 
     /// Live versions are not below the floor, retired ones are, and none is newer than the floor knows. A secret that never was has
     /// none.
-    fn check_floor(&self, place: &Place, live: &[i32], retired: Option<i32>) -> Result<(), VaultError> {
+    fn check_floor(&self, place: &SecretPlace, live: &[i32], retired: Option<i32>) -> Result<(), VaultError> {
         let Some(newest) = live.iter().copied().chain(retired).max() else {
             return Ok(());
         };
@@ -253,7 +248,7 @@ impl Vault {
         }
     }
 
-    fn open(&self, place: &Place, row: &Version) -> Result<Live, VaultError> {
+    fn open(&self, place: &SecretPlace, row: &Version) -> Result<Live, VaultError> {
         let version = row.version.unsigned_abs();
         let sealed = |source| VaultError::Sealed {
             provider: place.provider.clone(),

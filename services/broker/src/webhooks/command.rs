@@ -7,7 +7,7 @@ use runtime::{Clock as _, SystemClock};
 use serde_json::json;
 use storage::Pool;
 
-use super::store::{self, State};
+use super::store::{self, MessageState};
 use crate::config::Config;
 use crate::ids::MessageId;
 
@@ -17,8 +17,8 @@ pub enum Action {
     /// List messages, oldest first, a line of JSON each
     List {
         /// Those that wait for a person, unless it is said otherwise
-        #[arg(long, value_enum, default_value_t = State::Rejected)]
-        state: State,
+        #[arg(long, value_enum, default_value_t = MessageState::Rejected)]
+        state: MessageState,
         /// How many of them
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000))]
         limit: i64,
@@ -33,8 +33,6 @@ pub enum Action {
         id: MessageId,
     },
 }
-
-/// Runs it.
 pub async fn run(config: &Config, action: Action) -> Result<()> {
     let pool = pool(config)?;
     match action {
@@ -45,7 +43,7 @@ pub async fn run(config: &Config, action: Action) -> Result<()> {
 
 /// One line of JSON a message, oldest first, without the message itself.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-async fn list(pool: &Pool, state: State, limit: i64, after: MessageId) -> Result<()> {
+async fn list(pool: &Pool, state: MessageState, limit: i64, after: MessageId) -> Result<()> {
     let mut db = storage::connection(pool).await?;
     for message in store::list(&mut db, state, after, limit).await? {
         let line = json!({

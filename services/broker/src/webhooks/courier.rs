@@ -38,9 +38,7 @@ const FINAL: [(u16, &str, Option<&str>); 6] = [
 /// How often old ones are deleted.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// Delivers webhooks.
 pub struct Deliveries {
-    /// The inbox's database.
     pub pool: Pool,
     /// A client that shows our certificate and demands the ledger's.
     pub client: reqwest::Client,
@@ -48,14 +46,12 @@ pub struct Deliveries {
     pub ledger_url: String,
     /// The providers: what their events mean.
     pub catalogue: Arc<Catalogue>,
-    /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 /// Why nothing was delivered, or not noted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The inbox.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// What cannot happen has happened; nothing is done about it but to stop.
@@ -93,7 +89,7 @@ impl Job for Deliveries {
         self.settle(&message, outcome).await
     }
 
-    async fn meanwhile(&self, purged: &mut Self::Memory) -> Result<(), DeliveryError> {
+    async fn maintain(&self, purged: &mut Self::Memory) -> Result<(), DeliveryError> {
         let now = self.now()?;
         if purged.is_none_or(|last| now - last >= PURGE_EVERY) {
             *purged = Some(now);
@@ -103,56 +99,62 @@ impl Job for Deliveries {
     }
 }
 
-enum Outcome {
+enum DeliveryOutcome {
     Delivered,
     Rejected(String),
     Postponed(String),
 }
 
 impl Deliveries {
-    async fn send(&self, message: &Due) -> Outcome {
+    async fn send(&self, message: &Due) -> DeliveryOutcome {
         let Some(body) = message.body.as_deref() else {
-            return Outcome::Postponed("the message is gone, which the database should not allow".to_owned());
+            return DeliveryOutcome::Postponed("the message is gone, which the database should not allow".to_owned());
         };
         let provider = self.catalogue.provider(&message.provider);
         let Some(webhook) = provider.and_then(|provider| provider.webhook.as_deref()) else {
-            return Outcome::Postponed("the configuration does not serve this provider's webhooks any more".to_owned());
+            return DeliveryOutcome::Postponed(
+                "the configuration does not serve this provider's webhooks any more".to_owned(),
+            );
         };
         let Ok(delivery) = event::delivery(webhook, &message.provider, &message.event_id, body) else {
-            return Outcome::Rejected("the event is not of the agreed form".to_owned());
+            return DeliveryOutcome::Rejected("the event is not of the agreed form".to_owned());
         };
         let url = format!("{}{}", self.ledger_url.trim_end_matches('/'), delivery.path);
         let response = match runtime::http::send(self.client.post(url).json(&delivery.body)).await {
             Ok(response) => response,
-            Err(error) => return Outcome::Postponed(runtime::http::cause(&error)),
+            Err(error) => return DeliveryOutcome::Postponed(runtime::http::cause(&error)),
         };
         let status = response.status();
         if status.is_success() {
-            return Outcome::Delivered;
+            return DeliveryOutcome::Delivered;
         }
         match response.json::<api::Problem>().await {
             Ok(problem) => {
                 let said = format!("{} {}", status.as_u16(), problem.code);
-                if is_final(status, &problem) { Outcome::Rejected(said) } else { Outcome::Postponed(said) }
+                if is_final(status, &problem) {
+                    DeliveryOutcome::Rejected(said)
+                } else {
+                    DeliveryOutcome::Postponed(said)
+                }
             }
             Err(error) => {
                 let why = runtime::http::cause(&error);
-                Outcome::Postponed(format!("{} without a problem: {why}", status.as_u16()))
+                DeliveryOutcome::Postponed(format!("{} without a problem: {why}", status.as_u16()))
             }
         }
     }
 
-    async fn settle(&self, message: &Due, outcome: Outcome) -> Result<(), DeliveryError> {
+    async fn settle(&self, message: &Due, outcome: DeliveryOutcome) -> Result<(), DeliveryError> {
         let now = self.now()?;
         let mut db = storage::connection(&self.pool).await?;
         let stored = match outcome {
-            Outcome::Delivered => store::delivered(&mut db, message.id, now).await,
-            Outcome::Rejected(reason) => {
+            DeliveryOutcome::Delivered => store::delivered(&mut db, message.id, now).await,
+            DeliveryOutcome::Rejected(reason) => {
                 let (provider, event_id) = (message.provider.as_str(), message.event_id.as_str());
                 runtime::audit!("webhook", outcome = "rejected", reason, provider, event_id);
                 store::rejected(&mut db, message.id, &reason, now).await
             }
-            Outcome::Postponed(reason) => {
+            DeliveryOutcome::Postponed(reason) => {
                 tracing::warn!(reason, "a webhook was not delivered yet");
                 store::postponed(&mut db, message.id, &reason, now + courier::pause(PAUSE, message.attempts)).await
             }

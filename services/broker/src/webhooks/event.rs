@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::ids::{EventId, ProviderName};
 use crate::providers::Webhook;
-use crate::providers::webhook::{Field, Meaning, Told};
+use crate::providers::webhook::{Field, Meaning, Notification};
 
 /// A request for the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub fn delivery(
     event_id: &EventId,
     body: &[u8],
 ) -> Result<Delivery, EventError> {
-    let told = webhook.read(body).ok_or(EventError)?;
-    let outcome = match told.meaning {
+    let notification = webhook.read(body).ok_or(EventError)?;
+    let outcome = match notification.meaning {
         Meaning::MoneyArrived => {
-            let deposit = serde_json::to_value(deposit(&told, provider, event_id)?);
+            let deposit = serde_json::to_value(deposit(&notification, provider, event_id)?);
             return Ok(Delivery { path: "/internal/v1/deposits", body: deposit.map_err(|_| EventError)? });
         }
         Meaning::PayoutPaid => PayoutOutcome::Paid,
@@ -42,29 +42,29 @@ pub fn delivery(
         Meaning::PayoutReturned => PayoutOutcome::Returned,
         Meaning::Nothing => return Err(EventError),
     };
-    let payout_id = id(&told, Field::PayoutId)?;
+    let payout_id = id(&notification, Field::PayoutId)?;
     let (provider, event_id) = (provider.to_string(), event_id.to_string());
     let event = serde_json::to_value(PayoutEvent { provider, event_id, payout_id, status: outcome });
     Ok(Delivery { path: "/internal/v1/payout-events", body: event.map_err(|_| EventError)? })
 }
 
-fn deposit(told: &Told, provider: &ProviderName, event_id: &EventId) -> Result<Deposit, EventError> {
-    let text = |field| told.text(field).map(str::to_owned).ok_or(EventError);
+fn deposit(notification: &Notification, provider: &ProviderName, event_id: &EventId) -> Result<Deposit, EventError> {
+    let text = |field| notification.text(field).map(str::to_owned).ok_or(EventError);
     Ok(Deposit {
         provider: provider.to_string(),
         event_id: event_id.to_string(),
-        account_id: id(told, Field::AccountId)?,
+        account_id: id(notification, Field::AccountId)?,
         amount: text(Field::Amount)?,
         currency: text(Field::Currency)?,
         debtor_name: text(Field::DebtorName)?,
         // Default: who pays without a word says nothing.
-        reference: told.text(Field::Reference).unwrap_or_default().to_owned(),
+        reference: notification.text(Field::Reference).unwrap_or_default().to_owned(),
     })
 }
 
-fn id(told: &Told, field: Field) -> Result<api::Id, EventError> {
+fn id(notification: &Notification, field: Field) -> Result<api::Id, EventError> {
     // Text: a provider may spell a UUID in any of its ways.
-    told.text(field).and_then(|text| text.parse::<uuid::Uuid>().ok()).map(Into::into).ok_or(EventError)
+    notification.text(field).and_then(|text| text.parse::<uuid::Uuid>().ok()).map(Into::into).ok_or(EventError)
 }
 
 #[cfg(test)]

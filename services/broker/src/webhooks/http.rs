@@ -2,11 +2,12 @@
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
+use api::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use defense::Public;
 use runtime::{Single, extract};
 
 use super::receive::{Received, Receiver};
-use super::signature::{Headers, Unbelieved};
+use super::signature::{Headers, WebhookRefusal};
 use crate::error::Error;
 use crate::ids::ProviderName;
 
@@ -20,7 +21,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let terms = receiver.terms(&provider)?;
     let body = extract::read_body(&request, &mut payload.into_inner(), terms.max_bytes()).await?;
-    let headers = headers(request.headers()).ok_or(Unbelieved::Headers)?;
+    let headers = headers(request.headers()).ok_or(WebhookRefusal::Headers)?;
     match receiver.receive(&terms, &headers, &body).await? {
         Received::New | Received::Again | Received::Reopened => Ok(HttpResponse::Accepted().finish()),
     }
@@ -30,8 +31,8 @@ pub async fn post(
 fn headers(all: &HeaderMap) -> Option<Headers<'_>> {
     let single = |name| Single::of(all, name).one();
     Some(Headers {
-        id: single("webhook-id")?,
-        timestamp: single("webhook-timestamp")?,
-        signature: single("webhook-signature")?,
+        id: single(WEBHOOK_ID)?,
+        timestamp: single(WEBHOOK_TIMESTAMP)?,
+        signature: single(WEBHOOK_SIGNATURE)?,
     })
 }

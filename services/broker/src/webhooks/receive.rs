@@ -8,7 +8,7 @@ use runtime::{Clock, trace};
 use storage::Pool;
 use tokio::sync::Notify;
 
-use super::signature::{self, Headers, Unbelieved};
+use super::signature::{self, Headers, WebhookRefusal};
 use super::store::Inserted;
 use super::store::{self, NewMessage};
 use crate::error::Error;
@@ -22,13 +22,9 @@ const UNREADABLE: &str = "unreadable";
 
 /// Receives webhooks of all providers.
 pub struct Receiver {
-    /// The providers.
     pub catalogue: Arc<Catalogue>,
-    /// Their secrets.
     pub vault: Arc<Vault>,
-    /// The inbox's database.
     pub pool: Pool,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     /// Wakes the courier.
     pub wake: Arc<Notify>,
@@ -52,7 +48,7 @@ impl Terms {
 pub enum Received {
     /// It is in the inbox now.
     New,
-    /// It was there.
+    /// The same message has come before.
     Again,
     /// It was there, rejected, and is judged anew.
     Reopened,
@@ -62,7 +58,7 @@ impl Receiver {
     /// The terms of a provider. One that sends no webhooks looks the same as a wrong signature.
     pub fn terms(&self, provider: &ProviderName) -> Result<Terms, Error> {
         let found = self.catalogue.provider(provider).and_then(|provider| Some((provider, provider.webhook.as_ref()?)));
-        let (provider, webhook) = found.ok_or(Unbelieved::Provider)?;
+        let (provider, webhook) = found.ok_or(WebhookRefusal::Provider)?;
         Ok(Terms { provider: Arc::clone(provider), webhook: Arc::clone(webhook) })
     }
 
@@ -128,7 +124,7 @@ impl Receiver {
         let (provider, id, now) = (&terms.provider, &terms.webhook.secret, self.clock.unix());
         let known = self.vault.keys(provider).await.map_err(Error::NoSecret)?;
         let mut outcome = signature::verify(headers, body, &verifying(&known, id)?, now);
-        if outcome == Err(Unbelieved::Signature) {
+        if outcome == Err(WebhookRefusal::Signature) {
             let known = self.vault.reloaded(provider).await.map_err(Error::NoSecret)?;
             outcome = signature::verify(headers, body, &verifying(&known, id)?, now);
         }

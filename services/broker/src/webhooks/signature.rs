@@ -26,7 +26,7 @@ pub struct Headers<'a> {
 /// Why a webhook is not believed. For the audit log; the sender learns nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.reason())]
-pub enum Unbelieved {
+pub enum WebhookRefusal {
     /// No such provider, or one that sends no webhooks.
     Provider,
     /// One of the three headers is missing, or there twice.
@@ -41,7 +41,7 @@ pub enum Unbelieved {
     Signature,
 }
 
-impl Unbelieved {
+impl WebhookRefusal {
     /// The stable word for the audit log.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -62,15 +62,15 @@ pub fn parse_secret(text: &str) -> Option<SecretBytes> {
 }
 
 /// Checks a message under the live secrets.
-pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: i64) -> Result<(), Unbelieved> {
+pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: i64) -> Result<(), WebhookRefusal> {
     let id_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte);
     if headers.id.is_empty() || headers.id.len() > MAX_ID || !headers.id.bytes().all(id_byte) {
-        return Err(Unbelieved::Id);
+        return Err(WebhookRefusal::Id);
     }
     let plain = headers.timestamp.len() <= 12 && headers.timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    let timestamp: i64 = headers.timestamp.parse().ok().filter(|_| plain).ok_or(Unbelieved::Timestamp)?;
+    let timestamp: i64 = headers.timestamp.parse().ok().filter(|_| plain).ok_or(WebhookRefusal::Timestamp)?;
     if now.saturating_sub(timestamp).saturating_abs() > TOLERANCE {
-        return Err(Unbelieved::Window);
+        return Err(WebhookRefusal::Window);
     }
     let mut message = Vec::with_capacity(headers.id.len() + headers.timestamp.len() + 2 + body.len());
     for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
@@ -89,7 +89,7 @@ pub fn verify(headers: &Headers<'_>, body: &[u8], secrets: &[SecretBytes], now: 
             good |= hash::constant_time_eq(&expected, candidate);
         }
     }
-    if good { Ok(()) } else { Err(Unbelieved::Signature) }
+    if good { Ok(()) } else { Err(WebhookRefusal::Signature) }
 }
 
 #[cfg(test)]
@@ -118,21 +118,21 @@ mod tests {
     #[test]
     fn the_window_is_five_minutes_on_both_sides() {
         for (offset, expected) in
-            [(300, Ok(())), (-300, Ok(())), (301, Err(Unbelieved::Window)), (-301, Err(Unbelieved::Window))]
+            [(300, Ok(())), (-300, Ok(())), (301, Err(WebhookRefusal::Window)), (-301, Err(WebhookRefusal::Window))]
         {
             assert_eq!(verify(&GOOD, BODY, &secrets(), NOW + offset), expected, "{offset}");
         }
-        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MAX), Err(Unbelieved::Window));
-        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MIN), Err(Unbelieved::Window));
+        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MAX), Err(WebhookRefusal::Window));
+        assert_eq!(verify(&GOOD, BODY, &secrets(), i64::MIN), Err(WebhookRefusal::Window));
     }
 
     #[test]
     fn a_changed_message_or_signature_is_refused() {
-        assert_eq!(verify(&GOOD, b"{}", &secrets(), NOW), Err(Unbelieved::Signature));
-        assert_eq!(verify(&Headers { id: "msg_other", ..GOOD }, BODY, &secrets(), NOW), Err(Unbelieved::Signature));
+        assert_eq!(verify(&GOOD, b"{}", &secrets(), NOW), Err(WebhookRefusal::Signature));
+        assert_eq!(verify(&Headers { id: "msg_other", ..GOOD }, BODY, &secrets(), NOW), Err(WebhookRefusal::Signature));
         assert_eq!(
             verify(&Headers { timestamp: "1614265331", ..GOOD }, BODY, &secrets(), NOW),
-            Err(Unbelieved::Signature)
+            Err(WebhookRefusal::Signature)
         );
         for signature in [
             "",
@@ -147,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(
                 verify(&Headers { signature, ..GOOD }, BODY, &secrets(), NOW),
-                Err(Unbelieved::Signature),
+                Err(WebhookRefusal::Signature),
                 "{signature}"
             );
         }
@@ -160,7 +160,7 @@ mod tests {
         let signature = format!("{}{}", "v1,AAAA ".repeat(MAX_SIGNATURES), GOOD.signature);
         assert_eq!(
             verify(&Headers { signature: &signature, ..GOOD }, BODY, &secrets(), NOW),
-            Err(Unbelieved::Signature)
+            Err(WebhookRefusal::Signature)
         );
     }
 
@@ -169,19 +169,19 @@ mod tests {
         let other = parse_secret("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let two = [other.clone(), parse_secret(SECRET).unwrap()];
         assert_eq!(verify(&GOOD, BODY, &two, NOW), Ok(()));
-        assert_eq!(verify(&GOOD, BODY, &[other], NOW), Err(Unbelieved::Signature));
-        assert_eq!(verify(&GOOD, BODY, &[], NOW), Err(Unbelieved::Signature));
+        assert_eq!(verify(&GOOD, BODY, &[other], NOW), Err(WebhookRefusal::Signature));
+        assert_eq!(verify(&GOOD, BODY, &[], NOW), Err(WebhookRefusal::Signature));
     }
 
     #[test]
     fn malformed_heads_are_refused_before_any_hashing() {
         for id in ["", "a.b", "a b", "ä", &"x".repeat(129)] {
-            assert_eq!(verify(&Headers { id, ..GOOD }, BODY, &secrets(), NOW), Err(Unbelieved::Id), "{id}");
+            assert_eq!(verify(&Headers { id, ..GOOD }, BODY, &secrets(), NOW), Err(WebhookRefusal::Id), "{id}");
         }
         for timestamp in ["", "+1614265330", "-1", "1614265330.0", " 1614265330", "99999999999999999999", "0x60"] {
             assert_eq!(
                 verify(&Headers { timestamp, ..GOOD }, BODY, &secrets(), NOW),
-                Err(Unbelieved::Timestamp),
+                Err(WebhookRefusal::Timestamp),
                 "{timestamp}"
             );
         }

@@ -15,7 +15,7 @@ const REOPENED_BY_PROVIDER: i32 = 10;
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr, strum::EnumString, clap::ValueEnum)]
 #[strum(serialize_all = "snake_case")]
-pub enum State {
+pub enum MessageState {
     // It waits for a person.
     Rejected,
     // It is on its way.
@@ -77,7 +77,7 @@ pub(super) struct Listed {
     pub(super) provider: ProviderName,
     pub(super) event_id: EventId,
     pub(super) kind: String,
-    pub(super) state: AsText<State>,
+    pub(super) state: AsText<MessageState>,
     pub(super) attempts: i32,
     pub(super) reopened: i32,
     pub(super) received_at: DateTime<Utc>,
@@ -88,11 +88,11 @@ pub(super) struct Listed {
 /// Stores a message unless its id is known. A rejected one that comes again is judged anew, a limited number of times.
 pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Result<Inserted, StorageError> {
     let state = match (message.body, message.rejected) {
-        (None, _) => State::Ignored,
-        (Some(_), Some(_)) => State::Rejected,
-        (Some(_), None) => State::Pending,
+        (None, _) => MessageState::Ignored,
+        (Some(_), Some(_)) => MessageState::Rejected,
+        (Some(_), None) => MessageState::Pending,
     };
-    let settled = (state != State::Pending).then_some(message.now);
+    let settled = (state != MessageState::Pending).then_some(message.now);
     let inserted = diesel::insert_into(inbox::table)
         .values((
             inbox::id.eq(message.id),
@@ -134,10 +134,10 @@ pub(super) async fn reopen(
     limit: i32,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let rejected = inbox::id.eq(id).and(inbox::state.eq(AsText(State::Rejected))).and(inbox::reopened.lt(limit));
+    let rejected = inbox::id.eq(id).and(inbox::state.eq(AsText(MessageState::Rejected))).and(inbox::reopened.lt(limit));
     let reopened = diesel::update(inbox::table.filter(rejected))
         .set((
-            inbox::state.eq(AsText(State::Pending)),
+            inbox::state.eq(AsText(MessageState::Pending)),
             inbox::reopened.eq(inbox::reopened + 1),
             inbox::attempts.eq(0),
             inbox::next_attempt_at.eq(now),
@@ -151,7 +151,7 @@ pub(super) async fn reopen(
 /// Messages in a state after one, oldest first: ids sort by time.
 pub(super) async fn list(
     db: &mut Connection,
-    state: State,
+    state: MessageState,
     after: MessageId,
     limit: i64,
 ) -> Result<Vec<Listed>, StorageError> {
@@ -178,9 +178,9 @@ pub(super) async fn list(
 
 /// It is where it belongs: the message itself is not needed any more.
 pub(super) async fn delivered(db: &mut Connection, id: MessageId, now: DateTime<Utc>) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(MessageState::Pending)))))
         .set((
-            inbox::state.eq(AsText(State::Delivered)),
+            inbox::state.eq(AsText(MessageState::Delivered)),
             inbox::body.eq(None::<Vec<u8>>),
             inbox::settled_at.eq(now),
             inbox::last_error.eq(None::<String>),
@@ -197,8 +197,8 @@ pub(super) async fn rejected(
     error: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
-        .set((inbox::state.eq(AsText(State::Rejected)), inbox::settled_at.eq(now), inbox::last_error.eq(error)))
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(MessageState::Pending)))))
+        .set((inbox::state.eq(AsText(MessageState::Rejected)), inbox::settled_at.eq(now), inbox::last_error.eq(error)))
         .execute(db)
         .await?;
     Ok(())
@@ -211,7 +211,7 @@ pub(super) async fn postponed(
     error: &str,
     next: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(State::Pending)))))
+    diesel::update(inbox::table.filter(inbox::id.eq(id).and(inbox::state.eq(AsText(MessageState::Pending)))))
         .set((inbox::next_attempt_at.eq(next), inbox::last_error.eq(error)))
         .execute(db)
         .await?;

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use broker::Broker;
 use broker::config::{Config, Delivery, ProviderSettings, Vault};
-use broker::secrets::Place;
+use broker::secrets::SecretPlace;
 use broker::secrets::place::Placement;
 use broker::secrets::seal::{self, Writer};
 use chrono::Utc;
@@ -39,17 +39,17 @@ pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
     scene::logged("broker", "trace")
 }
 
-/// What the ledger was told, and what it answers.
+/// What the ledger was asked, and what it answers.
 pub(crate) struct Ledger {
     server: Server,
-    pub(crate) told: Arc<Mutex<Vec<Told>>>,
+    pub(crate) requests: Arc<Mutex<Vec<LedgerRequest>>>,
     pub(crate) answer: Arc<AtomicU16>,
     pub(crate) says: Arc<Mutex<Value>>,
 }
 
 /// One request to the ledger.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct LedgerRequest {
     pub(crate) path: String,
     pub(crate) body: Value,
     pub(crate) traceparent: Option<String>,
@@ -57,15 +57,15 @@ pub(crate) struct Told {
 
 impl Ledger {
     async fn start(pki: &Pki) -> Self {
-        let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+        let requests: Arc<Mutex<Vec<LedgerRequest>>> = Arc::default();
         let answer = Arc::new(AtomicU16::new(200));
         let says = Arc::new(Mutex::new(json!({})));
-        let (heard, status, body_of) = (Arc::clone(&told), Arc::clone(&answer), Arc::clone(&says));
+        let (heard, status, body_of) = (Arc::clone(&requests), Arc::clone(&answer), Arc::clone(&says));
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
             let (heard, status, body_of) = (Arc::clone(&heard), Arc::clone(&status), Arc::clone(&body_of));
             config.default_service(web::to(move |request: HttpRequest, body: web::Json<Value>| {
                 let traceparent = request.headers().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
-                heard.lock().unwrap().push(Told {
+                heard.lock().unwrap().push(LedgerRequest {
                     path: request.path().to_owned(),
                     body: body.into_inner(),
                     traceparent,
@@ -75,7 +75,7 @@ impl Ledger {
             }));
         });
         let server = Server::start(ANY, &pki.internal("ledger"), Some(&pki.internal_ca()), routes).await.unwrap();
-        Self { server, told, answer, says }
+        Self { server, requests, answer, says }
     }
 
     /// Answers a problem from now on.
@@ -88,8 +88,8 @@ impl Ledger {
         self.answer.store(status, Ordering::SeqCst);
     }
 
-    pub(crate) fn told(&self) -> Vec<Told> {
-        self.told.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<LedgerRequest> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -101,7 +101,6 @@ pub(crate) fn audited(request_id: &str) -> Vec<Value> {
     ours.map(|line| json!([line["layer"], line["reason"], line["peer"]])).collect()
 }
 
-/// The scene.
 pub(crate) struct Bench {
     pub(crate) broker: Running,
     pub(crate) pki: Pki,
@@ -177,11 +176,11 @@ impl Bench {
     }
 
     /// The place of a secret, as the configuration says.
-    pub(crate) fn place(&self, provider: &str, id: &str) -> Place {
+    pub(crate) fn place(&self, provider: &str, id: &str) -> SecretPlace {
         let base = self.config.providers[&provider.into()].base_url.as_deref().unwrap();
         let origin = url::Url::parse(base).unwrap().origin().ascii_serialization();
         let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
-        Place { provider: provider.into(), id: id.into(), origin, placement }
+        SecretPlace { provider: provider.into(), id: id.into(), origin, placement }
     }
 
     /// Calls an operation as the ledger.

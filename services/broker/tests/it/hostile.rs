@@ -15,7 +15,6 @@ use testkit::server::{self, Server};
 
 use crate::bench::{ANY, HOSTILE_SECRET, HOSTILE_WHSEC};
 
-/// The upstream.
 pub(crate) struct Hostile {
     server: Server,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -23,7 +22,6 @@ pub(crate) struct Hostile {
     pub(crate) accepts: Arc<Mutex<String>>,
 }
 
-/// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) path: String,
@@ -34,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) from: Option<std::net::SocketAddr>,
 }
 
-struct State {
+struct Recording {
     seen: Arc<Mutex<Vec<Seen>>>,
     accepts: Arc<Mutex<String>>,
 }
@@ -43,7 +41,7 @@ impl Hostile {
     pub(crate) async fn start(pki: &Pki) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let accepts = Arc::new(Mutex::new(HOSTILE_SECRET.to_owned()));
-        let state = web::Data::new(State { seen: Arc::clone(&seen), accepts: Arc::clone(&accepts) });
+        let state = web::Data::new(Recording { seen: Arc::clone(&seen), accepts: Arc::clone(&accepts) });
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
             config.app_data(state.clone()).default_service(web::to(misbehave));
         });
@@ -60,7 +58,7 @@ impl Hostile {
     }
 }
 
-async fn misbehave(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+async fn misbehave(request: HttpRequest, state: web::Data<Recording>) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let authorization = header("authorization");
     let earlier = {

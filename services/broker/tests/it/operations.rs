@@ -46,9 +46,12 @@ async fn a_payout_carries_the_secret_happens_once_and_says_only_what_is_listed()
     let calls = bench.partner.calls();
     assert_eq!((calls.payouts, calls.payouts_created, calls.unauthorized), (2, 1, 0));
     bench.until("webhook_inbox where state = 'delivered'", 1).await;
-    let told = bench.ledger.told();
-    assert_eq!(told[0].path, "/internal/v1/payout-events");
-    assert_eq!((told[0].body["payout_id"].as_str(), told[0].body["status"].as_str()), (Some(PAYOUT), Some("paid")));
+    let requests = bench.ledger.requests();
+    assert_eq!(requests[0].path, "/internal/v1/payout-events");
+    assert_eq!(
+        (requests[0].body["payout_id"].as_str(), requests[0].body["status"].as_str()),
+        (Some(PAYOUT), Some("paid"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

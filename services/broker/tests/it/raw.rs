@@ -14,7 +14,7 @@ use testkit::pki::Identity;
 use crate::bench::ANY;
 
 /// Makes the bytes of an answer from the request's target.
-type Answer = fn(&str) -> String;
+type MakeAnswer = fn(&str) -> String;
 
 /// The upstream. It serves one request per connection, and goes when the process goes.
 pub(crate) struct Raw {
@@ -24,7 +24,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// Starts it with this certificate and one version of TLS.
-    pub(crate) fn start(identity: &Identity, version: &'static SupportedProtocolVersion, answer: Answer) -> Self {
+    pub(crate) fn start(identity: &Identity, version: &'static SupportedProtocolVersion, answer: MakeAnswer) -> Self {
         let chain = CertificateDer::pem_file_iter(&identity.certificate).unwrap().map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
         let config = ServerConfig::builder_with_provider(runtime::tls::provider())
@@ -57,7 +57,7 @@ impl Raw {
     }
 }
 
-fn serve(stream: TcpStream, config: Arc<ServerConfig>, answer: Answer) -> std::io::Result<()> {
+fn serve(stream: TcpStream, config: Arc<ServerConfig>, answer: MakeAnswer) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut stream = StreamOwned::new(connection, stream);
     let (mut head, mut byte) = (Vec::new(), [0]);

@@ -153,8 +153,9 @@ async fn a_webhook_of_a_second_partner_means_what_its_manifest_says() {
     bench.until("webhook_inbox where state = 'delivered'", 4).await;
     bench.until("webhook_inbox where state = 'rejected' and body is not null", 3).await;
     assert_eq!(bench.count("webhook_inbox where state = 'ignored' and event_id = 'e-5' and body is null").await, 1);
-    let mut told: Vec<(String, Value)> = bench.ledger.told().into_iter().map(|told| (told.path, told.body)).collect();
-    told.sort_by_key(|(_, body)| body["event_id"].to_string());
+    let mut requests: Vec<(String, Value)> =
+        bench.ledger.requests().into_iter().map(|request| (request.path, request.body)).collect();
+    requests.sort_by_key(|(_, body)| body["event_id"].to_string());
     let outcome = |event_id, status| {
         let body = json!({ "provider": "nordbank", "event_id": event_id, "payout_id": PAYOUT, "status": status });
         ("/internal/v1/payout-events".to_owned(), body)
@@ -164,7 +165,10 @@ async fn a_webhook_of_a_second_partner_means_what_its_manifest_says() {
             "currency": "EUR", "debtor_name": "Carol", "reference": reference });
         ("/internal/v1/deposits".to_owned(), body)
     };
-    assert_eq!(told, [outcome("e-1", "paid"), outcome("e-2", "failed"), deposit("e-3", "rent"), deposit("e-4", "")]);
+    assert_eq!(
+        requests,
+        [outcome("e-1", "paid"), outcome("e-2", "failed"), deposit("e-3", "rent"), deposit("e-4", "")]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Secrets at rest and in rotation.
 
-use broker::secrets::Place;
+use broker::secrets::SecretPlace;
 use broker::secrets::floor::{Bounds, Floors};
 use broker::secrets::place::Placement;
 use broker::secrets::seal::{self, SealError};
@@ -93,7 +93,7 @@ impl<'a> Operator<'a> {
         Self { bench, pool, kek: FileKek::from_file(bench.pki.secret("broker-kek")).unwrap() }
     }
 
-    async fn seal(&self, place: &Place, secret: &str) -> Result<u32, SealError> {
+    async fn seal(&self, place: &SecretPlace, secret: &str) -> Result<u32, SealError> {
         seal::seal(self.bench.writer(&self.pool, &self.kek), place, &SecretString::from(secret)).await
     }
 
@@ -114,8 +114,8 @@ async fn a_secret_opens_for_its_origin_and_its_place_only() {
     let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     secret.clone_into(&mut bench.hostile.accepts.lock().unwrap());
     for wrong in [
-        Place { origin: "https://elsewhere.example".to_owned(), ..right.clone() },
-        Place { placement: Placement::StandardWebhooks, ..right.clone() },
+        SecretPlace { origin: "https://elsewhere.example".to_owned(), ..right.clone() },
+        SecretPlace { placement: Placement::StandardWebhooks, ..right.clone() },
     ] {
         operator.seal(&wrong, secret).await.unwrap();
         bench.clock.advance(31);
@@ -291,12 +291,12 @@ async fn no_secret_is_ever_logged() {
 async fn what_is_no_secret_is_not_sealed() {
     let bench = Bench::start().await;
     let operator = Operator::of(&bench);
-    let try_seal = async |place: Place, secret: &str| operator.seal(&place, secret).await.unwrap_err();
+    let try_seal = async |place: SecretPlace, secret: &str| operator.seal(&place, secret).await.unwrap_err();
     let place = bench.place("hostile", "api");
     assert!(matches!(try_seal(place.clone(), "short").await, SealError::Weak));
     assert!(matches!(try_seal(place.clone(), &"x".repeat(4097)).await, SealError::Weak));
     assert!(matches!(try_seal(place.clone(), "long enough\r\nX-Injected: 1").await, SealError::Weak));
-    let elsewhere = Place { provider: "../x".into(), ..place };
+    let elsewhere = SecretPlace { provider: "../x".into(), ..place };
     assert!(matches!(try_seal(elsewhere, "long_enough_for_a_secret").await, SealError::Name));
     let webhook = bench.place("hostile", "webhook");
     assert!(matches!(try_seal(webhook, "whsec_but_this_is_not_base64").await, SealError::Webhook));

@@ -29,10 +29,10 @@ async fn a_payment_at_the_partner_becomes_a_deposit_and_the_message_is_forgotten
     let (event_id, status) = bench.partner.receive_payment(payment).await.unwrap();
     assert_eq!(status, 202);
     bench.until("webhook_inbox where state = 'delivered' and body is null", 1).await;
-    let told = bench.ledger.told();
-    assert_eq!((told.len(), told[0].path.as_str()), (1, "/internal/v1/deposits"));
+    let requests = bench.ledger.requests();
+    assert_eq!((requests.len(), requests[0].path.as_str()), (1, "/internal/v1/deposits"));
     let expected = json!({ "provider": "sandbox-bank", "event_id": event_id, "account_id": ACCOUNT, "amount": "250.00", "currency": "EUR", "debtor_name": "Carol", "reference": "rent" });
-    assert_eq!(told[0].body, expected);
+    assert_eq!(requests[0].body, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn a_webhook_begins_a_trace_of_ours_whatever_its_sender_says() {
     let headers = [&headers[..], &[("traceparent", &*theirs)]].concat();
     assert_eq!(bench.webhook("sandbox-bank", &headers, &body).await, 202);
     bench.until("webhook_inbox where state = 'delivered'", 1).await;
-    let carried = bench.ledger.told()[0].traceparent.clone().unwrap();
+    let carried = bench.ledger.requests()[0].traceparent.clone().unwrap();
     assert!(carried.starts_with("00-") && !carried.contains(trace), "{carried}");
     assert_eq!(bench.count(&format!("webhook_inbox where traceparent like '%{trace}%'")).await, 0);
 }
@@ -64,7 +64,7 @@ async fn a_replay_64_times_at_once_is_one_message() {
     assert_eq!(bench.count("webhook_inbox").await, 1);
     assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202, "also after delivery");
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!(bench.ledger.told().len(), 1);
+    assert_eq!(bench.ledger.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +126,7 @@ async fn signed_nonsense_is_kept_for_a_person_and_other_events_are_taken_and_dro
     );
     assert_eq!(bench.signed(&secret, "evt_4", now, b"{\"type\":\"invoice.sent\",\"data\":{}}").await, 202);
     assert_eq!(bench.count("webhook_inbox where state = 'ignored' and body is null").await, 1);
-    assert!(bench.ledger.told().is_empty());
+    assert!(bench.ledger.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn a_signed_payment_that_we_cannot_read_is_kept_for_a_person() {
         assert_eq!(bench.signed(&secret, id, now, body.as_bytes()).await, 202);
         bench.until(&format!("{kept} and reopened = 1"), 1).await;
     }
-    assert!(bench.ledger.told().is_empty());
+    assert!(bench.ledger.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,8 +182,8 @@ async fn what_the_ledger_cannot_take_now_it_gets_later() {
     bench.ledger.answer.store(200, Ordering::SeqCst);
     bench.clock.advance(1);
     bench.until("webhook_inbox where state = 'delivered' and attempts = 2", 1).await;
-    let told = bench.ledger.told();
-    assert_eq!(told[0].body["event_id"], told[1].body["event_id"], "under the same key");
+    let requests = bench.ledger.requests();
+    assert_eq!(requests[0].body["event_id"], requests[1].body["event_id"], "under the same key");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +194,7 @@ async fn what_the_ledger_refuses_is_kept_for_a_person() {
     bench.until("webhook_inbox where state = 'rejected' and body is not null", 1).await;
     bench.clock.advance(3600);
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!(bench.ledger.told().len(), 1, "not tried again");
+    assert_eq!(bench.ledger.requests().len(), 1, "not tried again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,10 +261,10 @@ async fn a_rejected_message_that_the_provider_sends_again_is_judged_anew() {
         assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
         bench.until(&format!("webhook_inbox where state = 'rejected' and reopened = {times}"), 1).await;
     }
-    assert_eq!(bench.ledger.told().len(), 11);
+    assert_eq!(bench.ledger.requests().len(), 11);
     assert_eq!(bench.signed(&secret, "evt_1", now, &event()).await, 202);
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!((bench.ledger.told().len(), bench.count("webhook_inbox where state = 'rejected'").await), (11, 1));
+    assert_eq!((bench.ledger.requests().len(), bench.count("webhook_inbox where state = 'rejected'").await), (11, 1));
 
     bench.ledger.refuse(400, "request.invalid", Some("currency"));
     assert_eq!(bench.signed(&secret, "evt_2", now, &event()).await, 202);
@@ -274,7 +274,7 @@ async fn a_rejected_message_that_the_provider_sends_again_is_judged_anew() {
     bench.until("webhook_inbox where event_id = 'evt_2' and state = 'delivered' and body is null", 1).await;
     assert_eq!(bench.signed(&secret, "evt_2", now, &event()).await, 202, "and once delivered never again");
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!(bench.ledger.told().iter().filter(|told| told.body["event_id"] == "evt_2").count(), 2);
+    assert_eq!(bench.ledger.requests().iter().filter(|request| request.body["event_id"] == "evt_2").count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -298,7 +298,8 @@ async fn two_providers_one_event_id_two_messages() {
         bench.count("webhook_inbox where event_id = 'evt_2' and state = 'rejected' and body is not null").await,
         1
     );
-    let mut providers: Vec<_> = bench.ledger.told().iter().map(|told| told.body["provider"].to_string()).collect();
+    let mut providers: Vec<_> =
+        bench.ledger.requests().iter().map(|request| request.body["provider"].to_string()).collect();
     providers.sort();
     assert_eq!(providers, ["\"outside\"", "\"sandbox-bank\""]);
 }

@@ -10,8 +10,8 @@ use runtime::ApiJson;
 
 use super::{list, open, statement, store};
 use crate::error::{Error, Resource};
+use crate::idempotent::Idempotent;
 use crate::ids::Subject;
-use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/accounts`.
@@ -21,7 +21,7 @@ pub async fn post(
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
+    let Idempotent { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     Ok(created(&result.wire(), replayed))
 }
 

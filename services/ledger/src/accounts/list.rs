@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use super::store::{self, Account};
 use crate::error::Error;
 use crate::ids::{AccountId, Subject};
-use crate::page::{NOT_A_CURSOR, Wanted};
+use crate::page::{NOT_A_CURSOR, PageRequest};
 use crate::state::State;
 
 /// Microseconds of the opening, as PostgreSQL keeps it, and the id: two accounts may have been opened at one moment.
 const KEY: usize = 24;
 
 pub async fn list(state: &State, owner: &Subject, query: &PageQuery) -> Result<AccountPage, Error> {
-    let wanted = Wanted::<KEY>::read(query)?;
+    let wanted = PageRequest::<KEY>::read(query)?;
     let after = wanted.after.map(position).transpose()?;
     let mut rows = storage::subject_transaction(&state.pool, "accounts.list", owner.as_str(), async |db| {
         Ok::<_, Error>(store::list(db, owner, after, wanted.rows()).await?)

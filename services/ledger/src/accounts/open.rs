@@ -7,9 +7,9 @@ use uuid::Builder;
 
 use super::store::{self, Account};
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input;
-use crate::once::Once;
 use crate::state::State;
 
 /// The account. At the limit of open accounts nothing is stored: the account itself is the only outcome
@@ -19,7 +19,7 @@ pub async fn open(
     owner: &Subject,
     key: &IdempotencyKey,
     request: &OpenAccount,
-) -> Result<Once<Account>, Error> {
+) -> Result<Idempotent<Account>, Error> {
     let problem = "is not a supported ISO 4217 code";
     let currency: Currency = request.currency.parse().map_err(|_| Error::Field { field: "currency", problem })?;
     let name = input::text("name", &request.name, 1, 60)?;
@@ -33,7 +33,7 @@ pub async fn open(
         if opened > 0 && store::count_open(db, owner).await? > i64::from(state.max_accounts) {
             return Err(Error::AccountLimit);
         }
-        Ok(Once { result: row, replayed: opened == 0 })
+        Ok(Idempotent { result: row, replayed: opened == 0 })
     })
     .await
     .map_err(ceiling)?;

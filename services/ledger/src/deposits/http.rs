@@ -8,7 +8,7 @@ use runtime::ApiJson;
 
 use super::post;
 use crate::error::Error;
-use crate::once::Once;
+use crate::idempotent::Idempotent;
 use crate::state::State;
 
 /// `POST /internal/v1/deposits`.
@@ -17,6 +17,6 @@ pub async fn post(
     ApiJson(deposit): ApiJson<Deposit>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = post::post(&state, &deposit).await?;
+    let Idempotent { result, replayed } = post::post(&state, &deposit).await?;
     Ok(created(&result, replayed))
 }

@@ -5,16 +5,16 @@ use api::internal::Deposit;
 use api::transfers::Transfer;
 
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, EventId, Owner};
 use crate::input;
-use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{Arrival, alarm};
 use crate::transfers::post::shown;
 
 /// The transfer. It is to the suspense account if the wanted one cannot take it.
-pub async fn post(state: &State, deposit: &Deposit) -> Result<Once<Transfer>, Error> {
+pub async fn post(state: &State, deposit: &Deposit) -> Result<Idempotent<Transfer>, Error> {
     let provider = provider(&deposit.provider)?;
     let event_id = event_id(&deposit.event_id)?;
     let amount = input::positive_parts(&deposit.amount, &deposit.currency, "amount", "currency")?;

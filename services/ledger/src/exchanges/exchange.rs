@@ -8,9 +8,9 @@ use super::quote::quote;
 use super::store::{self, Known};
 use crate::accounts;
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::once::Once;
 use crate::posting::{
     self, Actor, Command, Extra, Fingerprint, Kind, Leg, Order, Posted, Purpose, Reason, Rejection, Unanswered,
     system_account,
@@ -30,20 +30,20 @@ pub async fn exchange(
     subject: &Subject,
     key: &IdempotencyKey,
     request: &PostExchange,
-) -> Result<Once<Exchange>, Error> {
+) -> Result<Idempotent<Exchange>, Error> {
     let sold = input::positive(&request.amount)?;
     let fingerprint = fingerprint(request, sold);
     // A repetition needs no rate, and today's would be another one.
     if let Some(result) = find_decided(state, subject, key, fingerprint).await? {
-        return Ok(Once { result, replayed: true });
+        return Ok(Idempotent { result, replayed: true });
     }
     let judged = judge(state, subject, request.to_account.into(), sold).await?;
     let receipt = posting::post(&state.committer, order(subject, key, fingerprint, request, &judged)).await?;
     match judged {
-        Ok(deal) if !receipt.replayed => Ok(Once { result: shown(&deal, receipt.posted), replayed: false }),
+        Ok(deal) if !receipt.replayed => Ok(Idempotent { result: shown(&deal, receipt.posted), replayed: false }),
         // The other one was faster, at the rate that it was given.
         _ => match find_decided(state, subject, key, fingerprint).await? {
-            Some(result) => Ok(Once { result, replayed: true }),
+            Some(result) => Ok(Idempotent { result, replayed: true }),
             None => Err(Unanswered::Unknown.into()),
         },
     }

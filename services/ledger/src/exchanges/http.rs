@@ -8,8 +8,8 @@ use runtime::ApiJson;
 
 use super::exchange::exchange;
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::Subject;
-use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/exchanges`.
@@ -19,6 +19,6 @@ pub async fn post(
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
+    let Idempotent { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     Ok(created(&result, replayed))
 }

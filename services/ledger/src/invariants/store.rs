@@ -86,7 +86,7 @@ impl Step {
 
 /// Counts, as `ledger_poster`, after going on through the transfers until the last, a fault, or `patience` is over.
 pub(crate) async fn count(db: &mut Connection, patience: Duration) -> Result<Invariants, StorageError> {
-    let (transfers, step) = go_on(db, patience).await?;
+    let (transfers, step) = catch_up(db, patience).await?;
     let now: Now = diesel::sql_query(NOW).get_result(db).await?;
     let balanced =
         [now.unbalanced_currencies, now.unequal_accounts, now.gapped_accounts, now.unequal_clearings] == [0; 4];
@@ -109,12 +109,12 @@ pub(crate) async fn count(db: &mut Connection, patience: Duration) -> Result<Inv
 /// Everything, from the first transfer on.
 pub(crate) async fn count_again(db: &mut Connection) -> Result<Invariants, StorageError> {
     diesel::sql_query("select check_books_again()").execute(db).await?;
-    go_on(db, Duration::MAX).await?;
+    catch_up(db, Duration::MAX).await?;
     count(db, Duration::ZERO).await
 }
 
 /// The number of the last transfer when it began, and the last step.
-async fn go_on(db: &mut Connection, patience: Duration) -> Result<(i64, Step), StorageError> {
+async fn catch_up(db: &mut Connection, patience: Duration) -> Result<(i64, Step), StorageError> {
     let began = Instant::now();
     let head: Head = diesel::sql_query("select sequence from head").get_result(db).await?;
     loop {

@@ -58,12 +58,12 @@ impl Job for Submissions {
             // It may be there, so it is asked for first; that it may be nowhere is the reason to repeat the order.
             Standing::Pending | Standing::Submitted if self.ask(payout).await? => Ok(()),
             Standing::Pending => self.order(payout, true).await,
-            Standing::Submitted => self.postpone(payout, self.now()? + self.silence(payout)?).await,
+            Standing::Submitted => self.postpone(payout, self.now()? + self.ask_delay(payout)?).await,
             Standing::Paid | Standing::Failed | Standing::Returned => Ok(()),
         }
     }
 
-    async fn meanwhile(&self, watch: &mut Watch) -> Result<(), Error> {
+    async fn maintain(&self, watch: &mut Watch) -> Result<(), Error> {
         watch.check(&self.state, &self.settings, self.now()?).await;
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Submissions {
 
     // Text: the partner's name for the order, which is nothing but kept.
     async fn submitted(&self, payout: &Payout, partner_id: &str) -> Result<(), Error> {
-        let ask_at = self.now()? + self.silence(payout)?;
+        let ask_at = self.now()? + self.ask_delay(payout)?;
         let mut db = storage::connection(&self.state.poster).await?;
         Ok(store::submitted(&mut db, payout.id, partner_id, ask_at).await?)
     }
@@ -128,7 +128,7 @@ impl Submissions {
     }
 
     /// How long to wait for a webhook before asking: half of the payout's age, so that questions become rarer.
-    fn silence(&self, payout: &Payout) -> Result<TimeDelta, Error> {
+    fn ask_delay(&self, payout: &Payout) -> Result<TimeDelta, Error> {
         let least = TimeDelta::milliseconds(self.settings.ask_after_ms.into());
         Ok(((self.now()? - payout.created_at) / 2).clamp(least, MAX_SILENCE.max(least)))
     }

@@ -8,11 +8,11 @@ use runtime::trace;
 use tracing::Span;
 
 use super::history::{Step, Word, next_step};
-use super::store::{self, Payout, Told};
+use super::store::{self, PartnerStep, Payout};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
+use crate::idempotent::Idempotent;
 use crate::ids::{EventId, Owner, PayoutId};
-use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::suspense::{self, Arrival};
@@ -29,7 +29,7 @@ pub async fn apply(
     payout: PayoutId,
     outcome: PayoutOutcome,
     word: Word,
-) -> Result<Once<Payout>, Error> {
+) -> Result<Idempotent<Payout>, Error> {
     let mut replayed = true;
     for attempt in 0..MAX_STEPS {
         let row = read(state, payout).await?;
@@ -43,7 +43,7 @@ pub async fn apply(
         }
         let step = match next_step(row.standing()?, row.paid_late_by.is_some(), row.returned_by.is_some(), outcome) {
             Ok(Some(step)) => step,
-            Ok(None) => return Ok(Once { result: row, replayed }),
+            Ok(None) => return Ok(Idempotent { result: row, replayed }),
             Err(_) => {
                 alarm::raise(Alarm::Contradiction, payout, provider);
                 return Err(Error::Contradiction);
@@ -95,7 +95,7 @@ async fn post(state: &State, row: &Payout, step: Step, word: Word) -> Result<boo
         command,
         reference: row.reference.clone(),
         counterparty: row.creditor_name.clone(),
-        extra: Extra::beside(Told { payout, step, word, arrival }),
+        extra: Extra::beside(PartnerStep { payout, step, word, arrival }),
     };
     let receipt = posting::post(&state.committer, order).await?;
     if matches!(step, Step::GiveBack | Step::Return) {

@@ -59,13 +59,6 @@ pub enum Standing {
     Returned,
 }
 
-impl Standing {
-    /// Whether the money is still on its way.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Submitted)
-    }
-}
-
 /// One posting that a word of the partner asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {

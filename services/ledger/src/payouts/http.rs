@@ -14,8 +14,8 @@ use super::history::Word;
 use super::{events, order, store};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
+use crate::idempotent::Idempotent;
 use crate::ids::Subject;
-use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/payouts`.
@@ -25,7 +25,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostPayout>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 
@@ -50,7 +50,7 @@ pub async fn post_event(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     event_id(&event.event_id)?;
-    let Once { result, replayed } =
+    let Idempotent { result, replayed } =
         events::apply(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
     Ok(answer(StatusCode::OK, &result.wire()?, replayed))
 }

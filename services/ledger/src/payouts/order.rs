@@ -4,9 +4,9 @@ use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 
 use super::{iban, store};
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 
@@ -16,7 +16,7 @@ pub async fn order(
     subject: &Subject,
     key: &IdempotencyKey,
     request: PostPayout,
-) -> Result<Once<Payout>, Error> {
+) -> Result<Idempotent<Payout>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
     let Creditor { name, iban } = &request.creditor;
@@ -70,5 +70,5 @@ pub async fn order(
         status: PayoutStatus::Pending,
         created_at: time(receipt.posted.at),
     };
-    Ok(Once { result, replayed: receipt.replayed })
+    Ok(Idempotent { result, replayed: receipt.replayed })
 }

@@ -17,8 +17,8 @@ pub struct Partner {
     pub providers: PayoutProviders,
 }
 
-/// How the broker answered.
-enum Reply {
+/// How the broker answered, or that it did not.
+enum BrokerReply {
     Result(Map<String, Value>),
     /// A problem's status and code.
     Problem(u16, String),
@@ -40,20 +40,20 @@ impl Partner {
             "reference": payout.reference,
         });
         Ok(match self.call(payout, |places| &places.order, params, Some(payout.id.to_string())).await? {
-            Reply::Result(result) => match serde_json::from_value::<PayoutOrder>(Value::Object(result)) {
+            BrokerReply::Result(result) => match serde_json::from_value::<PayoutOrder>(Value::Object(result)) {
                 Ok(order) => Submission::Taken(order.id),
                 Err(error) => Submission::Unknown(format!("an answer that is not the agreed one: {error}")),
             },
-            Reply::Problem(status, said) if said == code::UPSTREAM_REFUSED => {
+            BrokerReply::Problem(status, said) if said == code::UPSTREAM_REFUSED => {
                 Submission::Refused(format!("{status} {said}"))
             }
             // The broker says so only if not a byte of any attempt has left it.
-            Reply::Problem(status, said) if said == code::UPSTREAM_UNAVAILABLE => {
+            BrokerReply::Problem(status, said) if said == code::UPSTREAM_UNAVAILABLE => {
                 Submission::NotSent(format!("{status} {said}"))
             }
-            Reply::Problem(status, said) => Submission::Unknown(format!("{status} {said}")),
-            Reply::NotSent(cause) => Submission::NotSent(cause),
-            Reply::Lost(cause) => Submission::Unknown(cause),
+            BrokerReply::Problem(status, said) => Submission::Unknown(format!("{status} {said}")),
+            BrokerReply::NotSent(cause) => Submission::NotSent(cause),
+            BrokerReply::Lost(cause) => Submission::Unknown(cause),
         })
     }
 
@@ -62,12 +62,12 @@ impl Partner {
     pub async fn ask(&self, payout: &Payout) -> Result<Result<(OrderOutcome, String), String>, Error> {
         let params = json!({ "payout_id": payout.id });
         Ok(match self.call(payout, |places| &places.status, params, None).await? {
-            Reply::Result(result) => match serde_json::from_value::<OrderStatus>(Value::Object(result)) {
+            BrokerReply::Result(result) => match serde_json::from_value::<OrderStatus>(Value::Object(result)) {
                 Ok(status) => Ok((status.outcome, status.id)),
                 Err(error) => Err(format!("an answer that is not the agreed one: {error}")),
             },
-            Reply::Problem(status, said) => Err(format!("{status} {said}")),
-            Reply::NotSent(cause) | Reply::Lost(cause) => Err(cause),
+            BrokerReply::Problem(status, said) => Err(format!("{status} {said}")),
+            BrokerReply::NotSent(cause) | BrokerReply::Lost(cause) => Err(cause),
         })
     }
 
@@ -77,31 +77,31 @@ impl Partner {
         place: impl FnOnce(&Places) -> &String,
         params: Value,
         idempotency_key: Option<String>, // Text: as the call has it on the wire.
-    ) -> Result<Reply, Error> {
+    ) -> Result<BrokerReply, Error> {
         let Value::Object(params) = params else {
             return Err(Error::Invariant("the parameters of a call are not an object"));
         };
         // Its own provider, whoever gets new payouts by now: only that one can have it on its books.
         let Some(places) = self.providers.of(&payout.provider) else {
-            return Ok(Reply::NotSent(format!("`{}` is not in payout_providers", payout.provider)));
+            return Ok(BrokerReply::NotSent(format!("`{}` is not in payout_providers", payout.provider)));
         };
         let url = place(places);
         let request = self.client.post(url).json(&Call { params, idempotency_key });
         let response = match runtime::http::send(request).await {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return Ok(Reply::NotSent(runtime::http::cause(&error))),
-            Err(error) => return Ok(Reply::Lost(runtime::http::cause(&error))),
+            Err(error) if error.is_connect() => return Ok(BrokerReply::NotSent(runtime::http::cause(&error))),
+            Err(error) => return Ok(BrokerReply::Lost(runtime::http::cause(&error))),
         };
         let status = response.status();
         if status.is_success() {
             return Ok(match response.json::<CallResult>().await {
-                Ok(answer) => Reply::Result(answer.result),
-                Err(error) => Reply::Lost(runtime::http::cause(&error)),
+                Ok(answer) => BrokerReply::Result(answer.result),
+                Err(error) => BrokerReply::Lost(runtime::http::cause(&error)),
             });
         }
         Ok(match response.json::<api::Problem>().await {
-            Ok(problem) => Reply::Problem(status.as_u16(), problem.code),
-            Err(error) => Reply::Lost(format!("{status}: {}", runtime::http::cause(&error))),
+            Ok(problem) => BrokerReply::Problem(status.as_u16(), problem.code),
+            Err(error) => BrokerReply::Lost(format!("{status}: {}", runtime::http::cause(&error))),
         })
     }
 }

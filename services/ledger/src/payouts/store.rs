@@ -271,9 +271,9 @@ impl Beside for Ordered {
     }
 }
 
-/// What the partner's word does to a payout.
+/// The step that the partner's word asks for, as it is stored.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct PartnerStep {
     pub(super) payout: PayoutId,
     pub(super) step: Step,
     pub(super) word: Word,
@@ -303,7 +303,7 @@ row! {
     } "where p.id = r.id and p.status in ('paid', 'failed') and p.returned_by is null"
 }
 
-impl Beside for Told {
+impl Beside for PartnerStep {
     fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
         let (id, by) = (self.payout, posting.id);
         let end = |status| End { id, status, closed_by: by, word: self.word.into() };

@@ -12,30 +12,30 @@ use super::model::Broken;
 /// The rows of a batch, by the place of their table. Those that others may hold are waited for with every account of the batch in hand, so not
 /// for long.
 #[derive(Default)]
-pub struct Rows(BTreeMap<u8, Box<dyn Sheet>>);
+pub struct Rows(BTreeMap<u8, Box<dyn TableRows>>);
 
 impl Rows {
     /// Adds one. Fails if two tables have one place.
     pub fn add<T: Row>(&mut self, row: T) -> Result<(), Broken> {
-        let sheet: &mut dyn Any = self.0.entry(T::PLACE).or_insert_with(|| Box::new(Vec::<T>::new())).as_mut();
-        sheet.downcast_mut::<Vec<T>>().ok_or(Broken("two tables have one place"))?.push(row);
+        let table: &mut dyn Any = self.0.entry(T::PLACE).or_insert_with(|| Box::new(Vec::<T>::new())).as_mut();
+        table.downcast_mut::<Vec<T>>().ok_or(Broken("two tables have one place"))?.push(row);
         Ok(())
     }
 
     /// The tables, in the order in which they are written.
-    pub(super) fn tables(&mut self) -> impl Iterator<Item = &mut Box<dyn Sheet>> {
+    pub(super) fn tables(&mut self) -> impl Iterator<Item = &mut Box<dyn TableRows>> {
         self.0.values_mut()
     }
 }
 
 /// The rows of one table.
-pub(super) trait Sheet: Any + Send {
+pub(super) trait TableRows: Any + Send {
     fn waits(&self) -> bool;
     /// Writes them; none are left.
     fn write<'d>(&mut self, db: &'d mut Connection) -> BoxFuture<'d, Result<(), StorageError>>;
 }
 
-impl<T: Row> Sheet for Vec<T> {
+impl<T: Row> TableRows for Vec<T> {
     fn waits(&self) -> bool {
         T::WAITS
     }

@@ -4,8 +4,8 @@ use api::transfers::Transfer;
 
 use super::store;
 use crate::error::{Error, Resource};
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, ItemId, Owner};
-use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
 use crate::state::State;
 use crate::transfers::post::shown;
@@ -14,10 +14,10 @@ use crate::transfers::post::shown;
 const OWNER: &str = "operator";
 
 /// The transfer. A refusal stands in the audit log and is judged anew the next time.
-pub async fn allocate(state: &State, item: ItemId, account: AccountId) -> Result<Once<Transfer>, Error> {
+pub async fn allocate(state: &State, item: ItemId, account: AccountId) -> Result<Idempotent<Transfer>, Error> {
     let outcome = post(state, item, account).await;
     match &outcome {
-        Ok(Once { result, replayed }) => {
+        Ok(Idempotent { result, replayed }) => {
             let (outcome, transfer) = ("allocated", result.id);
             runtime::audit!("suspense", outcome, peer = OWNER, %item, %account, %transfer, replayed);
         }
@@ -28,7 +28,7 @@ pub async fn allocate(state: &State, item: ItemId, account: AccountId) -> Result
     outcome
 }
 
-async fn post(state: &State, item: ItemId, account: AccountId) -> Result<Once<Transfer>, Error> {
+async fn post(state: &State, item: ItemId, account: AccountId) -> Result<Idempotent<Transfer>, Error> {
     let mut db = storage::connection(&state.poster).await?;
     let row = store::find(&mut db, item).await?.ok_or(Error::Missing(Resource::SuspenseItem))?;
     drop(db);

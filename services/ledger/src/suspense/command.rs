@@ -57,8 +57,6 @@ pub struct Operator {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 }
-
-/// Runs it.
 pub async fn run(config: &Config, action: Action) -> Result<()> {
     match action {
         Action::List { operator, state, limit, after } => {

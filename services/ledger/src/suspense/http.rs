@@ -9,7 +9,7 @@ use runtime::ApiJson;
 
 use super::{allocate, list};
 use crate::error::Error;
-use crate::once::Once;
+use crate::idempotent::Idempotent;
 use crate::state::State;
 
 /// `GET /internal/v1/suspense`.
@@ -28,7 +28,7 @@ pub async fn allocate(
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } =
+    let Idempotent { result, replayed } =
         allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
     Ok(created(&result, replayed))
 }

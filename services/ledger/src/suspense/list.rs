@@ -6,12 +6,12 @@ use api::page::PageQuery;
 use super::store::{self, Item};
 use crate::error::Error;
 use crate::ids::ItemId;
-use crate::page::Wanted;
+use crate::page::PageRequest;
 use crate::state::State;
 
 /// One page, oldest first.
 pub async fn page(state: &State, query: &SuspenseQuery) -> Result<SuspensePage, Error> {
-    let wanted = Wanted::read(&PageQuery { limit: query.limit, after: query.after.clone() })?;
+    let wanted = PageRequest::read(&PageQuery { limit: query.limit, after: query.after.clone() })?;
     let mut db = storage::connection(&state.poster).await?;
     // Default: after the nil id: the first page.
     let after = ItemId::from_bytes(wanted.after.unwrap_or_default());

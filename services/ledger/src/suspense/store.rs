@@ -90,7 +90,6 @@ pub(super) async fn list(
 /// The event that told of money that has arrived; kept with the money if it goes to suspense.
 #[derive(Debug)]
 pub struct Arrival {
-    /// Whose event.
     pub provider: String,
     pub event_id: EventId,
 }

@@ -9,8 +9,8 @@ use runtime::ApiJson;
 
 use super::{post, store};
 use crate::error::{Error, Resource};
+use crate::idempotent::Idempotent;
 use crate::ids::Subject;
-use crate::once::Once;
 use crate::state::State;
 
 /// `POST /v1/transfers`.
@@ -20,7 +20,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
-    let Once { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    let Idempotent { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }
 

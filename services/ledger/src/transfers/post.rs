@@ -4,9 +4,9 @@ use api::transfers::{PostTransfer, Transfer};
 use money::Money;
 
 use crate::error::Error;
+use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::once::Once;
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
 use crate::state::State;
 
@@ -15,7 +15,7 @@ pub async fn post(
     subject: &Subject,
     key: &IdempotencyKey,
     request: PostTransfer,
-) -> Result<Once<Transfer>, Error> {
+) -> Result<Idempotent<Transfer>, Error> {
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
     let (from, to): (AccountId, AccountId) = (request.from_account.into(), request.to_account.into());
@@ -43,7 +43,13 @@ pub async fn post(
 }
 
 /// A transfer of two legs as its sender sees it.
-pub fn shown(receipt: &Receipt, from: AccountId, to: AccountId, amount: Money, reference: String) -> Once<Transfer> {
+pub fn shown(
+    receipt: &Receipt,
+    from: AccountId,
+    to: AccountId,
+    amount: Money,
+    reference: String,
+) -> Idempotent<Transfer> {
     let result = Transfer {
         id: receipt.posted.id.into(),
         sequence: receipt.posted.sequence,
@@ -53,5 +59,5 @@ pub fn shown(receipt: &Receipt, from: AccountId, to: AccountId, amount: Money, r
         reference,
         posted_at: time(receipt.posted.at),
     };
-    Once { result, replayed: receipt.replayed }
+    Idempotent { result, replayed: receipt.replayed }
 }

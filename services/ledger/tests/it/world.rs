@@ -113,7 +113,6 @@ impl Broker {
     }
 }
 
-/// The scene.
 pub(crate) struct World {
     pub(crate) ledger: Running,
     pub(crate) authority: Authority,

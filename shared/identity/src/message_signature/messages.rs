@@ -80,7 +80,7 @@ impl Parsed {
         self.created
     }
 
-    /// The nonce.
+    /// The nonce of the signature, for the replay memory.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
@@ -163,7 +163,7 @@ fn authority(authority: &str) -> String {
 /// The answer as it is sent or was received.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseParts<'a> {
-    /// The status code.
+    /// Status code of the answer, which is covered.
     pub status: u16,
     /// `Content-Type`, when there is one.
     pub content_type: Option<&'a str>,

@@ -19,13 +19,13 @@ use thiserror::Error;
 
 pub use messages::{Parsed, RequestParts, ResponseParts, parse, sign, sign_response, verify_response};
 
-/// The one label.
+/// Label of our signature in its two headers; others are ignored.
 pub const LABEL: &str = "redoubt";
 /// The one algorithm (RFC 9421 §3.3.3).
 pub const ALG: &str = "hmac-sha256";
-/// Tag of requests.
+/// Tag of a request, so that no answer is taken for one (RFC 9421 §2.3).
 pub const REQUEST_TAG: &str = "redoubt-request-v1";
-/// Tag of answers.
+/// Tag of an answer.
 pub const RESPONSE_TAG: &str = "redoubt-response-v1";
 /// How old a signature may be, in seconds.
 pub const MAX_AGE: i64 = 60;
@@ -47,10 +47,10 @@ pub enum SignatureError {
     /// A parameter is missing, unknown or of the wrong type.
     #[error("a signature parameter is missing or unexpected")]
     Parameter,
-    /// Another algorithm.
+    /// Not by [`ALG`].
     #[error("unexpected alg")]
     Algorithm,
-    /// Another tag.
+    /// Made for another purpose.
     #[error("unexpected tag")]
     Tag,
     /// The nonce is too short, too long or not base64url.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::SystemClock;
-use crate::middleware::{Side, Treatment, surround};
+use crate::middleware::{Side, Treatment, handle};
 use crate::transport::Refusals;
 
 const ADDRESS: ([u8; 4], u16) = ([192, 0, 2, 7], 4711);
@@ -31,11 +31,11 @@ async fn a_quiet_log_still_says_where_what_is_audited_came_from() {
 
     let treatment = Treatment { side: Side::Public, traces: false, deadline: Duration::from_secs(1) };
     let app = App::new()
-        .wrap(from_fn(move |request, next| surround(treatment, Arc::new(SystemClock), request, next)))
+        .wrap(from_fn(move |request, next| handle(treatment, Arc::new(SystemClock), request, next)))
         .route("/", web::get().to(audited));
     let request = TestRequest::get().uri("/").peer_addr(address).insert_header(("user-agent", "probe/1.0"));
     let answer = call_service(&init_service(app).await, request.to_request()).await;
-    Refusals::new(Side::Internal, Arc::new(SystemClock)).tell(Ok(address), "http_malformed");
+    Refusals::new(Side::Internal, Arc::new(SystemClock)).record(Ok(address), "http_malformed");
 
     let text = String::from_utf8(memory.lock().unwrap().clone()).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -44,7 +44,7 @@ struct Page {
     limit: u32,
 }
 
-struct State {
+struct ProbeState {
     client: Option<(String, reqwest::Client)>,
 }
 
@@ -71,7 +71,7 @@ impl Service for Probe {
             Some((url, peer)) => Some((url, context.clients.internal(&peer)?)),
             None => None,
         };
-        let state = web::Data::new(State { client });
+        let state = web::Data::new(ProbeState { client });
         let (doomed, shutdown) = (config.doomed, context.shutdown);
         let app = App::internal(|routes| {
             routes.route("/whoami", web::get().to(whoami)).route("/traceparent", web::get().to(traceparent));
@@ -160,7 +160,7 @@ async fn secret() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-async fn call(state: web::Data<State>) -> Result<String, Refusal> {
+async fn call(state: web::Data<ProbeState>) -> Result<String, Refusal> {
     let (url, client) = state.client.as_ref().ok_or_else(|| Refusal::unrecorded(Problem::not_found()))?;
     let answer = runtime::http::send(client.get(format!("{url}/traceparent"))).await;
     let answer = answer.map_err(|error| Refusal::unrecorded(Problem::busy(1).detail(runtime::http::cause(&error))))?;

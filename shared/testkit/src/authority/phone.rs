@@ -29,9 +29,9 @@ pub struct SyntheticPhone {
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Reply {
-    /// The status code.
+    /// Status code of the answer.
     pub status: u16,
-    /// The headers.
+    /// Headers of the answer, with its signature where it has one.
     pub headers: HeaderMap,
     /// The body as JSON; `null` when it is none.
     pub body: Value,

@@ -74,7 +74,7 @@ impl TestDatabase {
         Ok(Self { app_url, migrator_url, poster_url, superuser_url, files, name, server_url })
     }
 
-    /// The database's name.
+    /// Name of this test's own database.
     pub fn name(&self) -> &str {
         &self.name
     }

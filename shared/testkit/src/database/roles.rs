@@ -44,7 +44,6 @@ impl Role {
 pub(super) struct Passwords(String);
 
 impl Passwords {
-    /// Random ones.
     pub(super) fn random() -> Self {
         Self(crypto::random::token(24))
     }

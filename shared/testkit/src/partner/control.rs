@@ -6,10 +6,10 @@ use anyhow::Result;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::{Payment, State, header, refusal, span, webhook};
+use super::{PartnerState, Payment, header, refusal, span, webhook};
 
 pub(super) async fn post_payment(
-    state: web::Data<State>,
+    state: web::Data<PartnerState>,
     request: HttpRequest,
     payment: web::Json<Payment>,
 ) -> HttpResponse {
@@ -26,18 +26,18 @@ pub(super) async fn post_payment(
     }
 }
 
-pub(super) async fn get_calls(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn get_calls(state: web::Data<PartnerState>, request: HttpRequest) -> HttpResponse {
     if !is_loopback(&request) {
         return refusal(StatusCode::FORBIDDEN, "forbidden", "loopback only");
     }
     HttpResponse::Ok().json(state.calls())
 }
 
-pub(super) async fn receive_payment(state: &State, payment: Payment) -> Result<(String, u16)> {
+pub(super) async fn receive_payment(state: &PartnerState, payment: Payment) -> Result<(String, u16)> {
     send(state, &payment, None).await
 }
 
-async fn send(state: &State, payment: &Payment, traceparent: Option<&str>) -> Result<(String, u16)> {
+async fn send(state: &PartnerState, payment: &Payment, traceparent: Option<&str>) -> Result<(String, u16)> {
     webhook::send(state, "payment.received", &serde_json::to_value(payment)?, traceparent).await
 }
 

@@ -17,12 +17,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{State, count, header, lock, refusal, span, webhook};
+use super::{PartnerState, count, header, lock, refusal, span, webhook};
 
 /// Longer than any manifest of ours waits.
 const SLOW: Duration = Duration::from_secs(4);
 
-/// An order.
+/// A payout as it is ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
@@ -91,7 +91,11 @@ impl Book {
 }
 
 /// `POST /v1/payouts`.
-pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: web::Json<Order>) -> HttpResponse {
+pub(super) async fn post(
+    state: web::Data<PartnerState>,
+    request: HttpRequest,
+    order: web::Json<Order>,
+) -> HttpResponse {
     let span = span(&request);
     if let Some(refused) = stranger(&state, &request) {
         return refused;
@@ -127,7 +131,7 @@ pub(super) async fn post(state: web::Data<State>, request: HttpRequest, order: w
 }
 
 /// `GET /v1/payouts/{payout_id}`: where an order stands, by the orderer's own id for it.
-pub(super) async fn get(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> HttpResponse {
+pub(super) async fn get(state: web::Data<PartnerState>, request: HttpRequest, id: web::Path<String>) -> HttpResponse {
     let _span = span(&request).entered();
     if let Some(refused) = stranger(&state, &request) {
         return refused;
@@ -140,7 +144,7 @@ pub(super) async fn get(state: web::Data<State>, request: HttpRequest, id: web::
 }
 
 /// The answer to a caller without the secret.
-fn stranger(state: &State, request: &HttpRequest) -> Option<HttpResponse> {
+fn stranger(state: &PartnerState, request: &HttpRequest) -> Option<HttpResponse> {
     let bearer = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
         return None;
@@ -160,7 +164,7 @@ fn accepted(id: &str) -> HttpResponse {
 }
 
 /// Settles the payout after a while and tells the outcome.
-async fn settle(state: web::Data<State>, line: Line, traceparent: Option<String>) {
+async fn settle(state: web::Data<PartnerState>, line: Line, traceparent: Option<String>) {
     tokio::time::sleep(state.settle).await;
     let (status, kind) = if line.order.is_to("FAIL") { ("failed", "payout.failed") } else { ("paid", "payout.paid") };
     lock(&state.book).settle(&line.id, status);

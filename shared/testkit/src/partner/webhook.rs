@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use api::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use super::{State, count, lock};
+use super::{PartnerState, count, lock};
 
 /// How often a delivery is tried, at doubling distance.
 const ATTEMPTS: u32 = 6;
@@ -22,7 +23,12 @@ pub fn sign(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<Strin
 }
 
 /// Signs and sends one event; answers the id and the receiver's last status once it accepts.
-pub(super) async fn send(state: &State, kind: &str, data: &Value, traceparent: Option<&str>) -> Result<(String, u16)> {
+pub(super) async fn send(
+    state: &PartnerState,
+    kind: &str,
+    data: &Value,
+    traceparent: Option<&str>,
+) -> Result<(String, u16)> {
     let Some(url) = lock(&state.webhook).clone() else { bail!("no webhook URL is set") };
     let id = format!("evt_{}", crypto::random::token(12));
     let occurred = DateTime::from_timestamp(now(), 0).context("time")?.to_rfc3339();
@@ -40,9 +46,9 @@ pub(super) async fn send(state: &State, kind: &str, data: &Value, traceparent: O
             .client
             .post(&url)
             .header("content-type", "application/json")
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", sign(&state.webhook_secret, &id, timestamp, &body)?)
+            .header(WEBHOOK_ID, &id)
+            .header(WEBHOOK_TIMESTAMP, timestamp.to_string())
+            .header(WEBHOOK_SIGNATURE, sign(&state.webhook_secret, &id, timestamp, &body)?)
             .body(body.clone());
         if let Some(traceparent) = traceparent {
             // Without telemetry in this process the caller's own context is passed on.

@@ -14,7 +14,9 @@ use crypto::hash::sha256;
 use crypto::p256::SigningKey;
 use identity::DeviceSigner;
 use mobile_sdk::{Attestor, Browser, Clock, DeviceKeys, KeySlot, Platform, PlatformError, SystemClock};
-use rcgen::{CertificateParams, CustomExtension, DnType, Issuer, KeyPair, KeyUsagePurpose, SerialNumber};
+use rcgen::{
+    CertificateParams, CustomExtension, DnType, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+};
 
 use super::MemoryStore;
 use super::certificate::{HardwareKey, empty, validity};
@@ -45,7 +47,7 @@ pub struct DeviceProfile {
     pub version_name: String,
     /// SHA-256 of the certificate that signed it. Another one: a repackaged app.
     pub signer_digest: [u8; 32],
-    /// Where keys live.
+    /// Where the keys of the phone live.
     pub level: SecurityLevel,
     /// How the attestation key came into the phone.
     pub provisioning: Provisioning,
@@ -177,7 +179,7 @@ impl AndroidPhone {
         let (mut key, asked) = (SigningKey::generate(), challenge);
         let mut chain = match &self.profile.attack {
             Some(AndroidAttack::ReplayedChallenge(recorded)) => self.chain(&key, recorded)?,
-            Some(AndroidAttack::ChainExtension) => self.extended_chain(&mut key, asked)?,
+            Some(AndroidAttack::ChainExtension) => self.extended_chain(&key, asked)?,
             Some(AndroidAttack::OtherKey) | None => self.chain(&key, asked)?,
         };
         chain.extend(self.hardware.above.iter().cloned());
@@ -207,12 +209,11 @@ impl AndroidPhone {
         Ok(vec![leaf(key, description, &self.hardware.issuer)?])
     }
 
-    /// The honest leaf, and below it a forged one for a software key, signed with the honest key.
-    fn extended_chain(&self, key: &mut SigningKey, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let honest = self.chain(key, b"any")?;
-        let pair = KeyPair::try_from(key.to_pkcs8().expose().as_slice())?;
+    /// The honest leaf of another key, and below it a forged one for this software key, signed with the honest key.
+    fn extended_chain(&self, key: &SigningKey, challenge: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let honest = self.chain(&SigningKey::from_pkcs8(&pair.serialize_der())?, b"any")?;
         let issuer = Issuer::new(leaf_parameters()?, pair);
-        *key = SigningKey::generate();
         let description = self.describe(challenge, SecurityLevel::StrongBox, Boot::Verified)?;
         Ok([vec![leaf(key, description, &issuer)?], honest].concat())
     }

@@ -99,7 +99,7 @@ pub enum IosAttack {
 }
 
 impl IosProfile {
-    /// A genuine build.
+    /// The profile of a genuine phone with a genuine build.
     pub fn genuine() -> Self {
         Self {
             team: TEAM.to_owned(),

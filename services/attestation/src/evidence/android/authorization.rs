@@ -87,7 +87,6 @@ pub enum BootState {
     Verified,
     /// A system signed by the owner.
     SelfSigned,
-    /// Anything.
     Unverified,
     /// Verification failed.
     Failed,
@@ -102,7 +101,6 @@ pub struct ApplicationId {
     pub signatures: Vec<Vec<u8>>,
 }
 
-/// One package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// Its name, as bytes.

@@ -1,4 +1,4 @@
-//! The attestation extension (1.3.6.1.4.1.11129.2.1.17), read strictly but for what genuine hardware gets wrong ([`KeyDescription::oddities`]).
+//! The attestation extension (1.3.6.1.4.1.11129.2.1.17), read strictly but for what genuine hardware gets wrong ([`KeyDescription::encoding_anomalies`]).
 
 use x509_parser::der_parser::oid;
 use x509_parser::der_parser::oid::Oid;
@@ -9,7 +9,7 @@ use super::super::der::{DerError, Reader};
 use super::super::policy::Level;
 use super::authorization::AuthorizationList;
 
-/// Key description.
+/// The extension that holds the key description.
 pub const EXTENSION: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.17);
 /// Provisioning information: how many certificates this device was given lately.
 const PROVISIONING: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.30);
@@ -45,7 +45,7 @@ impl KeyDescription {
     }
 
     /// What is not as DER or the schema have it and has one meaning all the same.
-    pub fn oddities(&self) -> Vec<Reason> {
+    pub fn encoding_anomalies(&self) -> Vec<Reason> {
         let lists = [&self.software, &self.hardware];
         let boolean = lists.iter().any(|list| list.root_of_trust.as_ref().is_some_and(|root| root.odd_boolean));
         let unordered = lists.iter().any(|list| list.unordered);

@@ -71,7 +71,7 @@ fn try_examine(
     if description.hardware.root_of_trust.as_ref().is_some_and(RootOfTrust::has_zero_key) {
         examination.notes.push(Reason::BootKeyZero);
     }
-    examination.notes.extend(description.oddities());
+    examination.notes.extend(description.encoding_anomalies());
     Ok(examination)
 }
 
@@ -81,14 +81,14 @@ fn try_examine(
 /// Judged anew is what an operator (or Google) changes: anchors, revocation, floors. Not judged anew is what was about that request and that
 /// moment: challenge, key, app, times of certificates and of the key. **Nothing that comes out of it is a lie**, whatever
 /// [`Reason::is_lie`] says of the same reason in new evidence: the instance has not said anything since it was believed.
-pub fn standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Failed {
+pub fn reexamine(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Failed {
     // Default: what cannot be judged is refused.
-    try_standing(certificates, trust).unwrap_or_else(Failed::from)
+    try_reexamine(certificates, trust).unwrap_or_else(Failed::from)
 }
 
-fn try_standing(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Result<Failed, Reason> {
+fn try_reexamine(certificates: &[Vec<u8>], trust: &Trust<'_>) -> Result<Failed, Reason> {
     let parsed = path::parse(certificates)?;
-    let path = Path::recall(&parsed, trust)?;
+    let path = Path::verify_again(&parsed, trust)?;
     let description = KeyDescription::of(path.leaf)?;
     Ok(Failed::sort(rules::floors(&path, &description, trust.policy), &trust.policy.shadow))
 }

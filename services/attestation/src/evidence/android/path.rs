@@ -77,7 +77,7 @@ impl<'c, 'd> Path<'c, 'd> {
 
     /// Verifies a chain that was good when it was new: today's anchors and today's list, but no time, for a chain is not renewed while
     /// its key lives. A leaf's issuer name was accepted then and decides nothing now.
-    pub(super) fn recall(certificates: &'c [Certificate<'d>], trust: &Trust<'_>) -> Result<Self, Reason> {
+    pub(super) fn verify_again(certificates: &'c [Certificate<'d>], trust: &Trust<'_>) -> Result<Self, Reason> {
         let path = Self::walk(certificates, trust, true)?;
         path.unlisted(trust)?;
         Ok(path)
@@ -137,7 +137,7 @@ fn is_listed(certificate: &Certificate<'_>, trust: &Trust<'_>) -> bool {
 fn anchored<'c, 'd>(certificates: &'c [Certificate<'d>], trust: &Trust<'_>) -> Result<&'c [Certificate<'d>], Reason> {
     let (last, rest) = certificates.split_last().ok_or(Reason::ChainSize)?;
     let chain = if last.is_self_issued() {
-        if !trust.anchors.hold(last) {
+        if !trust.anchors.contains(last) {
             return Err(Reason::RootUntrusted);
         }
         last.signed_by(last.spki())?;

@@ -48,7 +48,7 @@ pub fn verify_assertion(
     if UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, public).verify(&nonce, signature).is_err() {
         return Err(Reason::SignatureInvalid.into());
     }
-    let (header, told) = auth_data::without_credential(bytes)?;
+    let (header, build_info) = auth_data::without_credential(bytes)?;
     let mut failed = Vec::new();
     let mut rule = |holds: bool, reason: Reason| {
         if !holds {
@@ -58,16 +58,16 @@ pub fn verify_assertion(
     rule(*header.rp_id_hash == crypto::hash::sha256(policy.app_id().as_bytes()), Reason::AppMismatch);
     rule(header.counter > 0, Reason::CounterReplayed);
     // No phone goes back to an earlier iOS and keeps its keys; leaving the map out is what hides another build.
-    rule(told.is_whole() || !expected.has_shown_map, Reason::MapMissing);
-    build_rules(&told, expected.build, policy, &mut rule);
+    rule(build_info.is_whole() || !expected.has_shown_map, Reason::MapMissing);
+    build_rules(&build_info, expected.build, policy, &mut rule);
     let mut failed = Failed::sort(failed, &policy.shadow);
-    if unknown || told.unknown {
+    if unknown || build_info.unknown {
         failed.notes.push(Reason::UnknownField);
     }
     if !failed.refusals.is_empty() {
         return Err(failed);
     }
-    Ok(Asserted { counter: header.counter, has_map: told.is_whole(), notes: failed.notes })
+    Ok(Asserted { counter: header.counter, has_map: build_info.is_whole(), notes: failed.notes })
 }
 
 /// `{signature: bytes, authenticatorData: bytes}` and whatever else, which nobody has signed and nothing is read from.

@@ -14,12 +14,11 @@ use super::super::der::{DerError, OCTET_STRING, Reader, Tag};
 use super::super::policy::{ApplePolicy, Level};
 use super::super::{AssertionKey, Examination, Failed, Reason};
 use super::auth_data::{self, BuildInfo, Credential};
-use super::leaf::Told;
+use super::leaf::LeafInfo;
 use super::map;
 
 /// Largest object that is looked at; genuine ones have about 6 KiB.
 const OBJECT_LIMIT: usize = 16 * 1024;
-/// The nonce.
 const NONCE: Oid<'static> = oid!(1.2.840.113635.100.8.2);
 
 /// What this very request must be about.
@@ -74,17 +73,17 @@ pub fn examine(object: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i
 /// Not judged anew is what was about that request and that moment (nonce, key id, times of certificates), and neither are build and way to
 /// the device: where iOS tells them it tells them anew in every assertion, and an app that was updated since is not held to the old one.
 /// **Nothing that comes out of it is a lie**, whatever [`Reason::is_lie`] says of the same reason in new evidence.
-pub fn standing(object: &[u8], trust: &Trust<'_>) -> Failed {
+pub fn reexamine(object: &[u8], trust: &Trust<'_>) -> Failed {
     // Default: what cannot be judged is refused.
-    try_standing(object, trust).unwrap_or_else(Failed::from)
+    try_reexamine(object, trust).unwrap_or_else(Failed::from)
 }
 
-fn try_standing(bytes: &[u8], trust: &Trust<'_>) -> Result<Failed, Reason> {
+fn try_reexamine(bytes: &[u8], trust: &Trust<'_>) -> Result<Failed, Reason> {
     let object = Object::parse(bytes)?;
     let leaf = Certificate::parse(object.leaf)?;
     chain(&leaf, &Certificate::parse(object.intermediate)?, trust.anchors)?;
     let (_, credential, _) = auth_data::with_credential(object.auth_data)?;
-    let mut failed = Told::of(&leaf).failed(trust.policy);
+    let mut failed = LeafInfo::of(&leaf).failed(trust.policy);
     if credential.aaguid != trust.policy.environment.aaguid() {
         failed.push(Reason::EnvironmentMismatch);
     }
@@ -103,8 +102,8 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     // From here on Apple has signed for all that is read.
     leaf.time(now)?;
     intermediate.time(now)?;
-    let (key, system) = (leaf_key(&leaf)?, Told::of(&leaf));
-    let (header, credential, told) = auth_data::with_credential(object.auth_data)?;
+    let (key, system) = (leaf_key(&leaf)?, LeafInfo::of(&leaf));
+    let (header, credential, build_info) = auth_data::with_credential(object.auth_data)?;
 
     let mut examination = Examination::new(Level::SecureEnclave, crypto::hash::sha256(leaf.tbs()));
     examination.attesting = Some(intermediate.key_digest());
@@ -119,31 +118,31 @@ fn try_examine(bytes: &[u8], expected: &Expected<'_>, trust: &Trust<'_>, now: i6
     rule(is_our_app && system.is_of(trust.policy), Reason::AppMismatch);
     rule(header.counter == 0, Reason::CounterNotZero);
     rule(credential.aaguid == trust.policy.environment.aaguid(), Reason::EnvironmentMismatch);
-    build_rules(&told, expected.build, trust.policy, &mut rule);
+    build_rules(&build_info, expected.build, trust.policy, &mut rule);
     examination.apply(failed, &trust.policy.shadow);
-    if object.unknown || told.unknown {
+    if object.unknown || build_info.unknown {
         examination.notes.push(Reason::UnknownField);
     }
     if system.unreadable {
         examination.notes.push(Reason::LeafUnreadable);
     }
-    examination.has_map = told.is_whole();
+    examination.has_map = build_info.is_whole();
     examination.assertion_key = Some(key);
     Ok(examination)
 }
 
 /// What iOS 27 tells of the build; earlier systems tell nothing, and then the request's own word has only the floor to pass.
 pub(super) fn build_rules(
-    told: &BuildInfo,
+    build_info: &BuildInfo,
     named: Option<&Build>,
     policy: &ApplePolicy,
     rule: &mut impl FnMut(bool, Reason),
 ) {
     rule(named.is_none_or(|build| build.at_least(&policy.minimum_build)), Reason::BuildRefused);
     let allowed = &policy.validation_categories;
-    let category = told.category.is_none_or(|category| allowed.is_empty() || allowed.contains(&category));
+    let category = build_info.category.is_none_or(|category| allowed.is_empty() || allowed.contains(&category));
     rule(category, Reason::ValidationCategory);
-    let same = |build: &Build| told.bundle_version.as_deref().is_none_or(|version| version == build.as_str());
+    let same = |build: &Build| build_info.bundle_version.as_deref().is_none_or(|version| version == build.as_str());
     rule(named.is_none_or(same), Reason::BuildMismatch);
 }
 

@@ -43,7 +43,6 @@ pub(super) struct Header<'a> {
     pub(super) counter: u32,
 }
 
-/// A new credential.
 #[derive(Debug)]
 pub(super) struct Credential<'a> {
     pub(super) aaguid: &'a [u8; 16],

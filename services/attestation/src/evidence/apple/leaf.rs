@@ -18,7 +18,6 @@ use super::super::{Reason, broken};
 const KEY_USAGE: Oid<'static> = oid!(1.2.840.113635.100.8.5);
 /// Access control: what the Secure Enclave asks for before it uses the key.
 const KEY_ACCESS: Oid<'static> = oid!(1.2.840.113635.100.8.6);
-/// The system.
 const SYSTEM: Oid<'static> = oid!(1.2.840.113635.100.8.7);
 
 /// `TeamID.BundleID`, in the properties of the key.
@@ -32,9 +31,9 @@ const FIELDS: usize = 64;
 /// `UTF8String`.
 const UTF8_STRING: Tag = Tag::Universal(12);
 
-/// What was told, each where it was.
+/// What the leaf says of app and system, each where it is there.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct LeafInfo<'a> {
     app_id: Option<&'a [u8]>,
     platform: Option<&'a [u8]>,
     /// The Secure Enclave signs only on a Mac in Full Security with System Integrity Protection.
@@ -43,7 +42,7 @@ pub(super) struct Told<'a> {
     pub(super) unreadable: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> LeafInfo<'a> {
     /// Reads a certificate whose signature is good.
     pub(super) fn of(leaf: &Certificate<'a>) -> Self {
         let app_id = read(leaf, &KEY_USAGE, |value| tagged(value, APP_ID));

@@ -11,4 +11,4 @@ mod leaf;
 mod map;
 
 pub use assertion::{Asserted, ExpectedAssertion, verify_assertion};
-pub use attestation::{Expected, Trust, examine, standing};
+pub use attestation::{Expected, Trust, examine, reexamine};

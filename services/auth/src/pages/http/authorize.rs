@@ -43,6 +43,6 @@ async fn answer(
             cookies.push(SetCookie::Keep(&handle, &cookie));
             see_other(&handle.page(paths::LOGIN), &cookies)
         }
-        Begun::Answer(url) => see_other(url.as_str(), &[]),
+        Begun::Redirect(url) => see_other(url.as_str(), &[]),
     })
 }

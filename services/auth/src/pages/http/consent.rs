@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use defense::Public;
 
 use super::{interaction, submitted};
-use crate::authorizations::{Authenticated, Decision, Interaction, answer};
+use crate::authorizations::{Authenticated, ConsentDecision, Interaction, answer};
 use crate::error::{Invariant, PageRefusal};
 use crate::http::{html, onward, page, see_other};
 use crate::pages::{Choice, ConsentPage, OnwardPage, TICKED, render};
@@ -38,8 +38,10 @@ pub async fn post_consent(
             return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
-            Some("allow") => Decision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED)),
-            Some("deny") => Decision::Deny,
+            Some("allow") => {
+                ConsentDecision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED))
+            }
+            Some("deny") => ConsentDecision::Deny,
             _ => return Err(PageRefusal::Form),
         };
         let url = answer(&provider, &interaction, person, &decision, provider.clock.unix()).await?;

@@ -62,14 +62,14 @@ const BARE_ENTITIES: usize = 4;
 /// and their relatives in Unicode. `None` when there is none of it.
 pub(super) fn visible(text: &[u8]) -> Option<SecretBytes> {
     // Without an early end the compiler looks at many bytes at once.
-    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, &byte| all & stays(byte));
+    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, &byte| all & is_visible(byte));
     if text.chunks(256).all(all) {
         return None;
     }
     let mut out = room(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let run = rest.iter().take_while(|&&byte| stays(byte)).count();
+        let run = rest.iter().take_while(|&&byte| is_visible(byte)).count();
         let (run, after) = rest.split_at(run);
         out.expose_mut().extend_from_slice(run);
         let dropped = match after {
@@ -89,7 +89,7 @@ pub(super) fn visible(text: &[u8]) -> Option<SecretBytes> {
 }
 
 /// Whether a byte is seen, or is part of a character that could be: such a byte keeps what stands on its two sides apart.
-fn stays(byte: u8) -> bool {
+fn is_visible(byte: u8) -> bool {
     let visible = byte.wrapping_sub(b'!') <= b'~' - b'!';
     visible || byte >= 0x80 && !matches!(byte, 0xc2 | 0xe2 | 0xef)
 }

@@ -8,7 +8,7 @@ fn list(entries: &[&str]) -> Result<AllowList, FieldError> {
 }
 
 fn apply(entries: &[&str], answer: &str) -> Result<Value, AnswerError> {
-    list(entries).unwrap().apply(Answer::parse(answer.as_bytes()).unwrap()).map(Value::Object)
+    list(entries).unwrap().apply(Document::parse(answer.as_bytes()).unwrap()).map(Value::Object)
 }
 
 /// The outcome for one field `f` of this type.

@@ -54,8 +54,8 @@ fn bytes(value: &serde_json::Value) -> Vec<u8> {
 fn a_message_is_read_by_the_words_of_its_manifest_and_by_no_others() {
     let event = json!({ "event": { "name": "FUNDS_IN", "v": 2 }, "credit": { "account": "a", "value": "1.00", "ccy": "EUR" },
         "from": { "holder": "Carol", "note": "rent" }, "amount": "9.99" });
-    let told = bank().read(&bytes(&event)).unwrap();
-    assert_eq!(told.meaning, Meaning::MoneyArrived);
+    let notification = bank().read(&bytes(&event)).unwrap();
+    assert_eq!(notification.meaning, Meaning::MoneyArrived);
     for (field, text) in [
         (Field::AccountId, Some("a")),
         (Field::Amount, Some("1.00")),
@@ -64,10 +64,10 @@ fn a_message_is_read_by_the_words_of_its_manifest_and_by_no_others() {
         (Field::Reference, Some("rent")),
         (Field::PayoutId, None),
     ] {
-        assert_eq!(told.text(field), text, "{field}");
+        assert_eq!(notification.text(field), text, "{field}");
     }
-    let told = bank().read(br#"{"event":{"name":"TRANSFER_SETTLED"},"transfer":{"client_ref":"p"}}"#).unwrap();
-    assert_eq!((told.meaning, told.text(Field::PayoutId)), (Meaning::PayoutPaid, Some("p")));
+    let notification = bank().read(br#"{"event":{"name":"TRANSFER_SETTLED"},"transfer":{"client_ref":"p"}}"#).unwrap();
+    assert_eq!((notification.meaning, notification.text(Field::PayoutId)), (Meaning::PayoutPaid, Some("p")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The emulated iPhones.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use crypto::hash::sha256;
-use crypto::p256::PublicKey;
 use minicbor::Decoder;
 
 use super::super::ios::{IosAttack, IosPhone, IosProfile};
@@ -148,13 +148,13 @@ fn assertions_verify_and_their_counter_rises() {
     let (_, object) = phone.attest_key(&[0; 32]).unwrap();
     let attested = attestation(&object);
     let leaf = certificate(&attested.certificates[0]);
-    let key = PublicKey::from_uncompressed(&leaf.public_key().subject_public_key.data).unwrap();
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &leaf.public_key().subject_public_key.data);
     for counter in 1..=3_u32 {
         let (_, object) = phone.generate_assertion(&[7; 32]).unwrap().unwrap();
         let (signature, data) = assertion(&object);
         assert_eq!(data[32..], [&[0x40], counter.to_be_bytes().as_slice()].concat());
         let nonce = sha256(&[data.as_slice(), &[7; 32]].concat());
-        key.verify_der(&nonce, &signature).unwrap();
+        key.verify(&nonce, &signature).unwrap();
     }
 }
 

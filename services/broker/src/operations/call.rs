@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::cache::Cache;
 use super::connections::Connections;
-use super::exchange::{Fault, Request, exchange};
 use super::gate::Gate;
+use super::round_trip::{Fault, Request, round_trip};
 use crate::egress::{self, BodyError, ClientError, EgressError, SystemNames};
 use crate::error::OperationError;
 use crate::ids::{IdempotencyKey, OperationName, ProviderName};
@@ -25,46 +25,46 @@ use crate::secrets::{Live, Vault, VaultError};
 /// A provider that asks for a longer pause is not waited for in the same call.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// Serves calls.
-pub struct Desk {
-    counters: HashMap<ProviderName, Counter>,
+/// Every operation of every provider, ready to be called.
+pub struct Operations {
+    upstreams: HashMap<ProviderName, Upstream>,
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
 }
 
-/// What belongs to one provider.
-struct Counter {
+/// One provider, and what protects it and us from each other.
+struct Upstream {
     provider: Arc<Provider>,
     connections: Connections,
     gate: Gate,
     caches: HashMap<OperationName, Cache>,
 }
 
-impl Counter {
+impl Upstream {
     fn client(&self, live: &[Live]) -> Result<Client, OperationError> {
         self.connections.while_live(live).map_err(|error| OperationError::NotTaken(error.to_string()))
     }
 }
 
-impl Desk {
-    /// A desk for all providers of the catalogue.
+impl Operations {
+    /// The operations of all providers of the catalogue.
     pub fn new(
         catalogue: &Catalogue,
         vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
         names: &Arc<SystemNames>,
     ) -> Result<Self, ClientError> {
-        let mut counters = HashMap::new();
+        let mut upstreams = HashMap::new();
         for provider in catalogue.iter() {
-            let counter = Counter {
+            let upstream = Upstream {
                 connections: Connections::new(Arc::clone(provider), Arc::clone(names))?,
                 gate: Gate::new(provider.limits, provider.breaker),
                 caches: provider.operations.keys().map(|name| (name.clone(), Cache::default())).collect(),
                 provider: Arc::clone(provider),
             };
-            counters.insert(provider.name.clone(), counter);
+            upstreams.insert(provider.name.clone(), upstream);
         }
-        Ok(Self { counters, vault, clock })
+        Ok(Self { upstreams, vault, clock })
     }
 
     /// Calls `operation` of `provider` for the workload `caller`.
@@ -76,53 +76,53 @@ impl Desk {
         call: &Call,
     ) -> Result<Arc<Map<String, Value>>, OperationError> {
         let found = self
-            .counters
+            .upstreams
             .get(provider)
-            .and_then(|counter| Some((counter, counter.provider.operations.get(operation)?)));
+            .and_then(|upstream| Some((upstream, upstream.provider.operations.get(operation)?)));
         let allowed = found.filter(|(_, operation)| operation.allows(caller));
-        let (counter, operation) = allowed.ok_or(OperationError::Unknown)?;
+        let (upstream, operation) = allowed.ok_or(OperationError::Unknown)?;
         let params = operation.check(&call.params)?;
         let key = key(caller, operation, call)?;
-        let (provider, now) = (&*counter.provider, self.clock.unix());
+        let (provider, now) = (&*upstream.provider, self.clock.unix());
         let request = Request { provider, operation, params: &params, key: key.as_ref(), now };
-        match (operation.cache, counter.caches.get(&operation.name)) {
+        match (operation.cache, upstream.caches.get(&operation.name)) {
             (Some(rules), Some(cache)) => {
-                let answer = cache.get(rules, &params, self.clock.unix_millis(), self.send(counter, caller, &request));
+                let answer = cache.get(rules, &params, self.clock.unix_millis(), self.send(upstream, caller, &request));
                 // The wait for others who ask the same is bounded as well.
                 match tokio::time::timeout(CALL_BUDGET, answer).await {
                     Ok(answer) => answer,
                     Err(_) => Err(OperationError::Failed("others have asked for too long".to_owned())),
                 }
             }
-            _ => self.send(counter, caller, &request).await.map(Arc::new),
+            _ => self.send(upstream, caller, &request).await.map(Arc::new),
         }
     }
 
     /// Sends until it works, cannot work, or attempts or time are used up.
     async fn send(
         &self,
-        counter: &Counter,
+        upstream: &Upstream,
         caller: &str,
         request: &Request<'_>,
     ) -> Result<Map<String, Value>, OperationError> {
         let end = Instant::now() + CALL_BUDGET;
         let newest = in_time(end, self.newest_secret(request.provider)).await?;
-        let _slot = counter.gate.enter(caller, newest, self.clock.unix_millis())?;
+        let _slot = upstream.gate.enter(caller, newest, self.clock.unix_millis())?;
         let mut history = History::default();
         // Doubled, and up to as much again, so that callers that failed together do not return together.
         let pauses = ExponentialBuilder::new().with_jitter().with_min_delay(PAUSE);
         let mut pauses = pauses.with_max_times(usize::from(request.operation.attempts).saturating_sub(1)).build();
         loop {
-            let fault = match self.attempt(counter, request, &mut history, end).await {
+            let fault = match self.attempt(upstream, request, &mut history, end).await {
                 Ok(Ok(answer)) => {
-                    counter.gate.succeeded();
+                    upstream.gate.succeeded();
                     return Ok(answer);
                 }
                 Ok(Err(fault)) => fault,
                 // What keeps this attempt from being made says nothing of those before it.
                 Err(error) => return Err(history.cut_short(request.operation.has_effect(), error)),
             };
-            self.note(counter, request, newest, &fault);
+            self.note(upstream, request, newest, &fault);
             history.note(&fault);
             // Default: no pause was asked for.
             let asked = fault.pause().unwrap_or_default();
@@ -130,7 +130,7 @@ impl Desk {
                 *pause <= MAX_PAUSE
                     && Instant::now() + *pause < end
                     // Another call may have met what closes the gate to this one as well.
-                    && counter.gate.admits_again(self.clock.unix_millis(), *pause)
+                    && upstream.gate.admits_again(self.clock.unix_millis(), *pause)
             });
             let Some(pause) = pause else {
                 return Err(history.verdict(request.operation.has_effect(), &fault));
@@ -143,7 +143,7 @@ impl Desk {
     /// may be ahead. An order keeps its key, so this is as safe as any other repetition of it.
     async fn attempt(
         &self,
-        counter: &Counter,
+        upstream: &Upstream,
         request: &Request<'_>,
         history: &mut History,
         end: Instant,
@@ -151,16 +151,16 @@ impl Desk {
         let left = || end.saturating_duration_since(Instant::now());
         let provider = request.provider;
         if provider.auth.is_none() && provider.webhook.is_none() {
-            return Ok(exchange(&counter.client(&[])?, request, None, None, left()).await);
+            return Ok(round_trip(&upstream.client(&[])?, request, None, None, left()).await);
         }
         let mut keys = in_time(end, self.vault.keys(provider)).await?;
         let Some(auth) = &provider.auth else {
-            return Ok(exchange(&counter.client(&[])?, request, None, Some(&keys), left()).await);
+            return Ok(round_trip(&upstream.client(&[])?, request, None, Some(&keys), left()).await);
         };
         let mut tried: Vec<u32> = Vec::new();
         while let Some(secret) = next_version(keys.of(auth.secret())?, &tried) {
-            let client = counter.client(keys.of(auth.secret())?)?;
-            match exchange(&client, request, Some(secret), Some(&keys), left()).await {
+            let client = upstream.client(keys.of(auth.secret())?)?;
+            match round_trip(&client, request, Some(secret), Some(&keys), left()).await {
                 Err(Fault::Unauthenticated) => {
                     tried.push(secret.version);
                     let (provider, secret, version) = (provider.name.as_str(), auth.secret().as_str(), secret.version);
@@ -186,34 +186,34 @@ impl Desk {
         newest.ok_or(VaultError::Invariant("a secret without a live version"))
     }
 
-    /// Tells gate and audit log.
-    fn note(&self, counter: &Counter, request: &Request<'_>, newest: u32, fault: &Fault) {
+    /// Reports a fault to the gate and, where it is an alarm, to the audit log.
+    fn note(&self, upstream: &Upstream, request: &Request<'_>, newest: u32, fault: &Fault) {
         let now = self.clock.unix_millis();
         let alarm = |reason| egress::alarm(&request.provider.name, &request.operation.name, reason);
         match fault {
             Fault::Secret => {
                 alarm("secret_in_answer");
-                counter.gate.trip(now);
+                upstream.gate.trip(now);
                 return;
             }
             Fault::Redirect => alarm("redirect"),
             Fault::Unauthenticated => {
                 alarm("secret_refused");
-                counter.gate.secret_refused(newest, now);
+                upstream.gate.secret_refused(newest, now);
                 return;
             }
             // It says nothing of the provider, good or bad.
             Fault::Invariant(_) => return,
-            Fault::Busy(_, Some(pause)) => counter.gate.wait(*pause, now),
+            Fault::Busy(_, Some(pause)) => upstream.gate.wait(*pause, now),
             Fault::Egress(EgressError::Address(_)) => alarm("address_not_permitted"),
             Fault::Egress(EgressError::Certificate(_)) => alarm("certificate"),
             Fault::Egress(EgressError::Body(BodyError::Framing)) => alarm("framing"),
             _ => (),
         }
         if fault.is_the_providers() {
-            counter.gate.failed(now);
+            upstream.gate.failed(now);
         } else {
-            counter.gate.succeeded();
+            upstream.gate.succeeded();
         }
     }
 }
@@ -293,7 +293,7 @@ mod tests {
             (Fault::Busy(429, None), false),
             (Fault::Status(500), false),
             (Fault::Redirect, false),
-            (Fault::Answer("no id".to_owned()), false),
+            (Fault::Unexpected("no id".to_owned()), false),
             (Fault::Secret, false),
         ]
     }

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::Error;
 
 /// A value that expires and is renewed.
-pub(crate) struct Flight<T> {
+pub(crate) struct SingleFlight<T> {
     finished: AtomicU64,
     slot: Mutex<Slot<T>>,
 }
@@ -22,7 +22,7 @@ struct Slot<T> {
     failure: Option<Error>,
 }
 
-impl<T> Flight<T> {
+impl<T> SingleFlight<T> {
     pub(crate) fn new() -> Self {
         Self { finished: AtomicU64::new(0), slot: Mutex::new(Slot { value: None, failure: None }) }
     }
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    async fn fifty(flight: &Arc<Flight<u32>>, outcome: Result<u32, Error>) -> (u32, Vec<Result<u32, Error>>) {
+    async fn fifty(flight: &Arc<SingleFlight<u32>>, outcome: Result<u32, Error>) -> (u32, Vec<Result<u32, Error>>) {
         let renewals = Arc::new(AtomicU32::new(0));
         let tasks: Vec<_> = (0..50)
             .map(|_| {
@@ -99,14 +99,14 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn fifty_callers_make_one_renewal() {
-        let (renewals, results) = fifty(&Arc::new(Flight::new()), Ok(1)).await;
+        let (renewals, results) = fifty(&Arc::new(SingleFlight::new()), Ok(1)).await;
         assert_eq!(renewals, 1);
         assert!(results.iter().all(|result| *result == Ok(1)));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn fifty_callers_share_one_failure_and_the_next_tries_again() {
-        let flight = Arc::new(Flight::new());
+        let flight = Arc::new(SingleFlight::new());
         let (renewals, results) = fifty(&flight, Err(Error::Unreachable)).await;
         assert_eq!(renewals, 1);
         assert!(results.iter().all(|result| *result == Err(Error::Unreachable)));
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_straggler_gets_the_newer_value() {
-        let flight = Flight::new();
+        let flight = SingleFlight::new();
         flight.set(Some(2)).await;
         let value = flight.get(|value| *value != 1, || async { Err(Error::Unreachable) }).await;
         assert_eq!(value.map(|value| *value), Ok(2));
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_renewal_leaves_room_for_the_next() {
-        let flight = Flight::<u32>::new();
+        let flight = SingleFlight::<u32>::new();
         let never = flight.get(|_| true, std::future::pending);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(10), never).await.is_err());
         assert!(flight.get(|_| true, || async { Ok(1) }).await.is_ok());
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_refused_and_could_not_be_renewed_is_not_used_again() {
-        let flight = Flight::new();
+        let flight = SingleFlight::new();
         flight.set(Some(1)).await;
         assert_eq!(
             flight.get(|value| *value != 1, || async { Err(Error::Unreachable) }).await,

@@ -1,8 +1,8 @@
-//! What comes of an intent, which is carried out once, however often its sender says it.
+//! The result of an intent, which is carried out once, however often its sender asks for it.
 
 /// The result, the same every time.
 #[derive(Debug)]
-pub struct Once<T> {
+pub struct Idempotent<T> {
     /// What came of it.
     pub result: T,
     /// It was there before.

@@ -1,4 +1,4 @@
-//! A JSON answer exactly as it was written: a number by its digits, a member once.
+//! A JSON document of a provider, an answer or a webhook, exactly as it was written: a number by its digits, a member once.
 //!
 //! A general JSON value turns a number into a float and keeps the last of two members of one name: what we would pass on is then
 //! not what the provider said, or not what another reader of the same bytes takes.
@@ -14,9 +14,9 @@ use serde_json::{Error, Value};
 /// Levels of nesting in what a provider says: an answer or a webhook.
 pub const MAX_DEPTH: usize = 32;
 
-/// A value of an answer.
+/// A document, or a value in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Document {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -25,12 +25,11 @@ pub enum Answer {
     Number(String),
     /// A string, decoded.
     Text(String),
-    /// An array.
-    List(Vec<Answer>),
-    Object(BTreeMap<String, Answer>),
+    List(Vec<Document>),
+    Object(BTreeMap<String, Document>),
 }
 
-impl Answer {
+impl Document {
     /// Reads a JSON text. The caller has bounded its size and its depth.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         Self::read(serde_json::from_slice(json)?)
@@ -66,7 +65,7 @@ impl Answer {
 }
 
 /// Values that we made ourselves, of another format than JSON.
-impl From<Value> for Answer {
+impl From<Value> for Document {
     fn from(value: Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -86,9 +85,9 @@ struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
+        struct UniqueNames;
 
-        impl<'de> Visitor<'de> for Once {
+        impl<'de> Visitor<'de> for UniqueNames {
             type Value = BTreeMap<String, &'de RawValue>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,7 +105,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
         }
 
-        deserializer.deserialize_map(Once).map(Members)
+        deserializer.deserialize_map(UniqueNames).map(Members)
     }
 }
 
@@ -114,26 +113,26 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Answer, Error> {
-        Answer::parse(json.as_bytes())
+    fn parse(json: &str) -> Result<Document, Error> {
+        Document::parse(json.as_bytes())
     }
 
     #[test]
     fn a_number_keeps_its_digits_and_everything_its_place() {
-        let answer = parse(
+        let document = parse(
             " { \"n\" : [ 12345678901234567890123.45, -0.10, 1E+2 ], \"t\" : \"a\\u0062\", \"o\":{},\"x\" : null, \"b\":true } ",
         );
-        let number = |digits: &str| Answer::Number(digits.to_owned());
-        let numbers = Answer::List(vec![number("12345678901234567890123.45"), number("-0.10"), number("1E+2")]);
+        let number = |digits: &str| Document::Number(digits.to_owned());
+        let numbers = Document::List(vec![number("12345678901234567890123.45"), number("-0.10"), number("1E+2")]);
         let expected = [
             ("n", numbers),
-            ("t", Answer::Text("ab".to_owned())),
-            ("o", Answer::Object(BTreeMap::new())),
-            ("x", Answer::Null),
-            ("b", Answer::Boolean(true)),
+            ("t", Document::Text("ab".to_owned())),
+            ("o", Document::Object(BTreeMap::new())),
+            ("x", Document::Null),
+            ("b", Document::Boolean(true)),
         ];
         let expected = expected.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        assert_eq!(answer.unwrap(), Answer::Object(expected));
+        assert_eq!(document.unwrap(), Document::Object(expected));
     }
 
     #[test]
@@ -170,6 +169,6 @@ mod tests {
         ] {
             assert!(parse(json).is_err(), "{json:?}");
         }
-        assert!(Answer::parse(b"{\"a\":\"\xff\"}").is_err());
+        assert!(Document::parse(b"{\"a\":\"\xff\"}").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! One request to a provider and its answer, judged.
+//! One HTTP round trip to a provider: the request, and what its answer means.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::sheet;
-use crate::egress::{self, EgressError, Taken};
+use crate::egress::{self, EgressError, ReceivedAnswer};
 use crate::ids::IdempotencyKey;
-use crate::providers::answer::{Answer, MAX_DEPTH};
+use crate::providers::document::{Document, MAX_DEPTH};
 use crate::providers::format::Format;
 use crate::providers::manifest::{Kind, Method};
 use crate::providers::parameter::Checked;
@@ -28,10 +28,9 @@ pub(super) struct Request<'a> {
     pub(super) now: i64,
 }
 
-/// How an exchange ended, if not well.
+/// How a round trip ended, if not well.
 #[derive(Debug, Error)]
 pub(super) enum Fault {
-    /// No answer.
     #[error(transparent)]
     Egress(#[from] EgressError),
     /// The secret was not accepted.
@@ -54,7 +53,7 @@ pub(super) enum Fault {
     Redirect,
     /// The answer is not the agreed one.
     #[error("{0}")]
-    Answer(String),
+    Unexpected(String),
     /// What cannot happen has happened before anything was sent, so nothing is sent.
     #[error("cannot happen: {0}")]
     Invariant(&'static str),
@@ -98,7 +97,7 @@ impl Fault {
 }
 
 /// Sends the request with one version of the secret, within `time`, and reads the answer; none of `keys` may come back in it.
-pub(super) async fn exchange(
+pub(super) async fn round_trip(
     client: &Client,
     request: &Request<'_>,
     secret: Option<&Live>,
@@ -110,7 +109,7 @@ pub(super) async fn exchange(
     egress::check_framing(&response).map_err(EgressError::from)?;
     let status = response.status();
     // Looked through before it is judged: a refusal, too, can say our secret.
-    let answer = egress::take(response, request.operation.max_bytes).await;
+    let answer = egress::receive(response, request.operation.max_bytes).await;
     if keys.is_some_and(|keys| keys.scrubber.found_in(&answer.headers, &answer.body)) {
         return Err(Fault::Secret);
     }
@@ -128,7 +127,7 @@ fn order(
     operation: &Operation,
     code: u16,
     fault: Option<Fault>,
-    body: Result<Answer, Fault>,
+    body: Result<Document, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
     if let Ok(value) = &body {
         let fits = |shapes: &[Shape]| shapes.iter().any(|shape| shape.fits(code, value));
@@ -153,17 +152,18 @@ fn query(
     operation: &Operation,
     code: u16,
     fault: Option<Fault>,
-    body: Result<Answer, Fault>,
+    body: Result<Document, Fault>,
 ) -> Result<Map<String, Value>, Fault> {
     match code {
         200..=299 if operation.succeeds(code) => (),
-        200..=299 => return Err(Fault::Answer(format!("status {code} is not of the agreed answer"))),
+        200..=299 => return Err(Fault::Unexpected(format!("status {code} is not of the agreed answer"))),
         // Default: any other status is a no to the question.
         _ => return Err(fault.unwrap_or(Fault::Refused(code))),
     }
     let body = body?;
     let Some(standings) = &operation.standings else { return fields(operation, body) };
-    let outcome = standings.outcome(&body).ok_or_else(|| Fault::Answer("a standing that was not agreed".to_owned()))?;
+    let outcome =
+        standings.outcome(&body).ok_or_else(|| Fault::Unexpected("a standing that was not agreed".to_owned()))?;
     let mut answer = fields(operation, body)?;
     answer.insert("outcome".to_owned(), outcome.into());
     Ok(answer)
@@ -182,8 +182,8 @@ fn judge(status: u16, pause: Option<Duration>, with_secret: bool) -> Option<Faul
     }
 }
 
-fn fields(operation: &Operation, answer: Answer) -> Result<Map<String, Value>, Fault> {
-    operation.fields.apply(answer).map_err(|error| Fault::Answer(error.to_string()))
+fn fields(operation: &Operation, answer: Document) -> Result<Map<String, Value>, Fault> {
+    operation.fields.apply(answer).map_err(|error| Fault::Unexpected(error.to_string()))
 }
 
 fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Result<RequestBuilder, Fault> {
@@ -211,25 +211,26 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     Ok(builder)
 }
 
-fn read(operation: &Operation, answer: Taken) -> Result<Answer, Fault> {
-    let Taken { headers, body, end } = answer;
+fn read(operation: &Operation, answer: ReceivedAnswer) -> Result<Document, Fault> {
+    let ReceivedAnswer { headers, body, end } = answer;
     egress::check(&headers, media_types(&operation.format)).map_err(EgressError::from)?;
     end?;
     let answer = match &operation.format {
         Format::Json => json(&body)?,
         Format::RateSheet(words) => {
-            sheet::parse(words, &body).map_err(|error| Fault::Answer(error.to_string()))?.into()
+            sheet::parse(words, &body).map_err(|error| Fault::Unexpected(error.to_string()))?.into()
         }
     };
     Ok(answer)
 }
 
-fn json(body: &[u8]) -> Result<Answer, Fault> {
+fn json(body: &[u8]) -> Result<Document, Fault> {
     if runtime::extract::deeper_than(body, MAX_DEPTH) {
-        return Err(Fault::Answer("the answer is nested too deep".to_owned()));
+        return Err(Fault::Unexpected("the answer is nested too deep".to_owned()));
     }
     // The position, but nothing of the text.
-    Answer::parse(body).map_err(|error| Fault::Answer(format!("the answer is not JSON, each member once: {error}")))
+    Document::parse(body)
+        .map_err(|error| Fault::Unexpected(format!("the answer is not JSON, each member once: {error}")))
 }
 
 fn accept(format: &Format) -> &'static str {

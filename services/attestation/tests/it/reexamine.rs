@@ -16,7 +16,7 @@ fn list(serial: &str) -> StatusList {
 
 fn android(forge: &android_forged::Forge, chain: &[Vec<u8>]) -> Failed {
     let anchors = forge::anchors(forge.specs.last().unwrap());
-    android::standing(chain, &Trust { anchors: &anchors, revoked: &forge.revoked, policy: &forge.policy })
+    android::reexamine(chain, &Trust { anchors: &anchors, revoked: &forge.revoked, policy: &forge.policy })
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn an_app_attest_object_is_judged_anew_without_its_times_and_its_build() {
     forge.tail = apple_forged::ios_27("12", 4);
     (forge.leaf.not_before, forge.leaf.not_after) = (NOW - 100, NOW - 50);
     let object = forge.object();
-    assert_eq!(forge.standing(&object), Failed::default());
+    assert_eq!(forge.reexamine(&object), Failed::default());
     (forge.policy.minimum_build, forge.policy.validation_categories) = (13.into(), vec![2]);
-    assert_eq!(forge.standing(&object), Failed::default(), "every assertion tells these anew");
+    assert_eq!(forge.reexamine(&object), Failed::default(), "every assertion tells these anew");
     forge.policy.environment = AppleEnvironment::Development;
-    assert_eq!(forge.standing(&object), Reason::EnvironmentMismatch.into());
+    assert_eq!(forge.reexamine(&object), Reason::EnvironmentMismatch.into());
     forge.root = Spec::p384(&[(COMMON_NAME, "Apple App Attestation Root CA")]);
-    assert_eq!(forge.standing(&object), Reason::RootUntrusted.into());
-    assert_eq!(forge.standing(&[]), Reason::ObjectMalformed.into());
+    assert_eq!(forge.reexamine(&object), Reason::RootUntrusted.into());
+    assert_eq!(forge.reexamine(&[]), Reason::ObjectMalformed.into());
 }
 
 /// Its attesting certificate lived for nine days in 2025, and its attesting serial number is looked up all the same.
@@ -126,10 +126,10 @@ fn a_genuine_chain_stands_years_later_until_it_is_listed() {
     let leaf = android_genuine::leaf(&chain);
     let policy = AndroidPolicy { minimum_patch: 202_501, ..android_genuine::policy_for(&leaf) };
     let anchors = Anchors::google().unwrap();
-    let standing =
-        |revoked: &StatusList| android::standing(&chain, &Trust { anchors: &anchors, revoked, policy: &policy });
-    assert_eq!(standing(&StatusList::default()), Failed::default());
+    let reexamine =
+        |revoked: &StatusList| android::reexamine(&chain, &Trust { anchors: &anchors, revoked, policy: &policy });
+    assert_eq!(reexamine(&StatusList::default()), Failed::default());
     let attesting = Certificate::parse(&chain[1]).unwrap();
     let serial = hex::encode(attesting.serial());
-    assert_eq!(standing(&list(&serial)), Reason::Revoked.into());
+    assert_eq!(reexamine(&list(&serial)), Reason::Revoked.into());
 }

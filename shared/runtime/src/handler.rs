@@ -1,5 +1,5 @@
 //! How a handler's error becomes an answer. There is no other way: a service's error is no response, so a handler that returns one can be
-//! registered through [`told`] only, which writes down what it refuses.
+//! registered through [`with_refusals`] only, which writes down what it refuses.
 
 use actix_web::body::BoxBody;
 use actix_web::{Handler, HttpRequest, HttpResponse, Responder};
@@ -8,9 +8,9 @@ use futures_util::future::Map;
 
 use crate::refusal::{Refusal, Who};
 
-/// A service's error, which knows what it says to whom. Its one `match` is the table from variant to status, code, layer and reason.
+/// A service's error that knows its refusal. Its one `match` is the table from variant to status, code, layer and reason.
 pub trait Refuse {
-    /// What `caller` is told. That the refusal is about the caller need not be said again.
+    /// The refusal that `caller` gets. That it is about the caller need not be said again.
     fn refusal(self, caller: &Who) -> Refusal;
 }
 
@@ -20,10 +20,10 @@ impl Refuse for Refusal {
     }
 }
 
-/// What a handler came to.
-pub struct Told<R, E>(Result<R, E>);
+/// A handler's result as a response: its answer, or the refusal that its error is.
+pub struct AnswerOrRefusal<R, E>(Result<R, E>);
 
-impl<R: Responder, E: Refuse> Responder for Told<R, E> {
+impl<R: Responder, E: Refuse> Responder for AnswerOrRefusal<R, E> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
@@ -37,25 +37,25 @@ impl<R: Responder, E: Refuse> Responder for Told<R, E> {
     }
 }
 
-/// A handler whose errors are told.
+/// A handler whose errors are refusals.
 #[derive(Clone)]
-pub struct Telling<F>(F);
+pub struct WithRefusals<F>(F);
 
-/// Tells the handler's errors to whoever called it.
-pub fn told<F>(handler: F) -> Telling<F> {
-    Telling(handler)
+/// Makes the errors of `handler` refusals of its caller.
+pub fn with_refusals<F>(handler: F) -> WithRefusals<F> {
+    WithRefusals(handler)
 }
 
-impl<F, Args, R, E> Handler<Args> for Telling<F>
+impl<F, Args, R, E> Handler<Args> for WithRefusals<F>
 where
     F: Handler<Args, Output = Result<R, E>>,
     R: 'static,
     E: 'static,
 {
-    type Output = Told<R, E>;
-    type Future = Map<F::Future, fn(Result<R, E>) -> Told<R, E>>;
+    type Output = AnswerOrRefusal<R, E>;
+    type Future = Map<F::Future, fn(Result<R, E>) -> AnswerOrRefusal<R, E>>;
 
     fn call(&self, args: Args) -> Self::Future {
-        self.0.call(args).map(Told)
+        self.0.call(args).map(AnswerOrRefusal)
     }
 }
