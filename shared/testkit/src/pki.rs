@@ -7,7 +7,6 @@
 //! Invariants: a file that exists is never rewritten, so a running system keeps its identity; private files are created 0600;
 //! two processes may call [`Pki::create`] on one folder at once.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,13 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use api::attestation::Platform;
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use defense::ApiKey;
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
@@ -30,6 +27,8 @@ use rcgen::{
     SignatureAlgorithm, date_time_ymd,
 };
 use system::system;
+
+mod apps;
 
 /// Certificate and private key of one party, as files.
 #[derive(Clone, Debug)]
@@ -110,16 +109,6 @@ impl Pki {
     /// The file of the secret `name`.
     pub fn secret(&self, name: &str) -> PathBuf {
         self.dir.join("secrets").join(name)
-    }
-
-    /// The register of apps that the services read.
-    pub fn apps_file(&self) -> PathBuf {
-        self.dir.join("apps.toml")
-    }
-
-    /// The API key that the app has on a platform. It is in every copy of the app: no secret.
-    pub fn api_key(&self, platform: Platform) -> Result<String> {
-        Ok(fs::read_to_string(self.secret(&format!("api-key-{}", platform.as_ref())))?)
     }
 
     /// The root that emulated Android phones chain to.
@@ -233,28 +222,6 @@ impl Pki {
         })?;
         self.apps()?;
         self.partner_web_key()
-    }
-
-    /// The register of apps, with a key for each platform of the one app.
-    fn apps(&self) -> Result<()> {
-        let file = self.apps_file();
-        if file.exists() {
-            return Ok(());
-        }
-        let pepper = fs::read(self.secret("api-key-pepper"))?;
-        let mut register = "# The apps that are let in. The services read it again every two seconds.\n".to_owned();
-        for platform in [Platform::Android, Platform::Ios] {
-            let key = ApiKey::generate();
-            let (name, mac) = (platform.as_ref(), hex::encode(key.mac(&pepper)));
-            write!(
-                register,
-                "\n[[app]]\nid = \"dev.redoubt.app\"\nplatform = \"{name}\"\nminimum_build = \"1\"\n\n[[app.key]]\nid = \"{}\"\n\
-                 mac = \"{mac}\"\nservices = [\"attestation\", \"auth\", \"ledger\"]\nnot_after = 4102444800\n",
-                key.id()
-            )?;
-            self.secret_once(&format!("api-key-{name}"), || Ok(key.text().expose().clone().into_bytes()))?;
-        }
-        write(&file, register.as_bytes(), 0o644)
     }
 
     /// The confidential web client's key: private as a secret, public as the JWKS that the OpenID Provider is configured with.

@@ -1,6 +1,7 @@
 //! Files that a program writes: each service's `openapi.json`, and of all of them `docs/layers.md`. What stands in the tree must be what the
 //! program says now.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -55,14 +56,9 @@ fn table(service: &str, document: &Value) -> Result<String> {
                 |name: &str| route.get(name).and_then(Value::as_str).with_context(|| format!("{path}: no {name}"));
             let layers = route.get("x-layers").and_then(Value::as_array).context("a route without layers")?;
             let layers: Vec<&str> = layers.iter().filter_map(Value::as_str).collect();
-            text.push_str(&format!(
-                "| `{} {path}` | {} | `{}` | {} | {} |\n",
-                method.to_uppercase(),
-                word("x-listener")?,
-                word("x-guard")?,
-                word("x-policy")?,
-                layers.join(" → ")
-            ));
+            let (method, listener, guard) = (method.to_uppercase(), word("x-listener")?, word("x-guard")?);
+            let (policy, layers) = (word("x-policy")?, layers.join(" → "));
+            writeln!(text, "| `{method} {path}` | {listener} | `{guard}` | {policy} | {layers} |")?;
         }
     }
     Ok(text)

@@ -258,7 +258,7 @@ async fn a_destroyed_secret_is_nowhere_in_the_memory_of_the_process() {
     }
     let bench = Bench::start().await;
     let mut settings = bench.config.clone();
-    settings.vault.cache_seconds = 1;
+    settings.vault.cache_seconds = 4;
     let config = write(&bench, &settings);
     let (api, next) =
         (format!("key/one+{}", crypto::random::token(24)), format!("key/two+{}", crypto::random::token(24)));
@@ -290,7 +290,7 @@ async fn a_destroyed_secret_is_nowhere_in_the_memory_of_the_process() {
         assert!(sealing(&bench, &config, &retire).output().unwrap().status.success());
     }
     next.clone_into(&mut bench.hostile.accepts.lock().unwrap());
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let memory = core(&process, bench.pki.dir());
     for secret in [webhook.as_bytes(), key.as_slice()] {
         assert_eq!(forms_in(&memory, secret), [""; 0], "nobody calls, and it is forgotten all the same");

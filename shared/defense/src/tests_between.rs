@@ -1,0 +1,43 @@
+//! What one layer takes from another, and what a refusal leaves as it was.
+
+use super::*;
+
+#[actix_web::test]
+async fn the_attested_app_is_the_one_that_the_key_was_given_to() {
+    let world = World::new();
+    let request = inbound(&world.honest().await, &[]);
+    let keyed = |app: &str, platform| {
+        let key = crate::ApiKey::generate().id().clone();
+        Facts { keyed_app: Some(crate::KeyedApp { key, app: app.into(), platform }), ..Facts::default() }
+    };
+    for (facts, expected) in [
+        (keyed("app", Platform::Android), None),
+        (keyed("app", Platform::Ios), Some("attestation/app_of_another_key")),
+        (keyed("other", Platform::Android), Some("attestation/app_of_another_key")),
+    ] {
+        let verdict = world.attestation.examine(&request, &facts).await.verdict;
+        assert_eq!(said(&verdict).as_deref(), expected);
+    }
+}
+
+#[actix_web::test]
+async fn a_token_without_the_scope_is_refused_and_uses_nothing_up() {
+    let world = World::new();
+    let honest = world.honest().await;
+    let mut wanted = signed(&honest);
+    wanted.access = Access::Scope("transfers:write");
+    assert_eq!(world.verdict(&wanted).await, "authorization/scope_missing");
+    wanted.access = Access::Scope("accounts:read");
+    assert_eq!(world.verdict(&wanted).await, "pass");
+}
+
+#[actix_web::test]
+async fn what_is_refused_later_can_be_sent_again() {
+    let world = World::new();
+    let honest = world.honest().await;
+    // The signature holds, the proof lacks its nonce: the phone repeats the request with one.
+    let without = Draft { proof: World::proof(&world.device, &honest, None), ..copy(&honest) };
+    let request = signed(&without);
+    assert_eq!(world.verdict(&request).await, "access_token/nonce_missing");
+    assert_eq!(world.verdict(&request).await, "access_token/nonce_missing", "the signature was not used up");
+}
