@@ -6,7 +6,7 @@ use mobile_sdk::{Client, Config, Error, HostPins, Pin, PinSet};
 use rustls::pki_types::CertificateDer;
 
 use super::phone::Phone;
-use super::server::{Authority, Identity, Reply, Server};
+use super::server::{Authority, Identity, Reply, Request, Server};
 use super::world::config;
 
 struct Case {
@@ -54,6 +54,24 @@ async fn the_honest_server_is_accepted_by_the_pin_of_its_key_or_of_its_authority
     let leaf = pin(&identity.chain[0]);
     assert!(Case::new(identity, &[&ours], leaf).accepted().await);
     assert!(Case::new(ours.issue("localhost"), &[&ours], pin(&ours.certificate)).accepted().await);
+}
+
+/// The server here has rustls's own order, in which the hybrid is last: it is the SDK that insists.
+#[tokio::test]
+async fn the_sdk_prefers_the_post_quantum_hybrid() {
+    let ours = Authority::new("ours");
+    let (sender, groups) = std::sync::mpsc::channel();
+    let reply = move |request: &Request| {
+        sender.send(request.group).unwrap();
+        Reply::problem(404, "request.not_found")
+    };
+    let server = Server::start(ours.issue("localhost"), Arc::new(reply));
+    let phone = Phone::new(Box::new(|url, _| Ok(url.clone())));
+    let mut config = config(&server.url, &ours);
+    let pins = HostPins { current: vec![pin(&ours.certificate)], backup: vec![Pin::of_key(b"spare")] };
+    config.pins = PinSet::for_hosts(&["localhost"], &pins, i64::MAX).unwrap();
+    Client::new(config, phone.platform()).unwrap().enroll().await.unwrap_err();
+    assert_eq!(groups.recv().unwrap(), Some(rustls::NamedGroup::X25519MLKEM768));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     date_time_ymd,
 };
+use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use url::Url;
@@ -68,6 +69,8 @@ pub(crate) struct Request {
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// The key exchange of its connection.
+    pub(crate) group: Option<rustls::NamedGroup>,
 }
 
 impl Request {
@@ -154,7 +157,8 @@ impl Server {
 fn serve(socket: TcpStream, config: Arc<ServerConfig>, handler: &Handler, counter: &AtomicUsize) -> Option<()> {
     let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), socket));
     loop {
-        let request = read(&mut stream)?;
+        let mut request = read(&mut stream)?;
+        request.group = stream.get_ref().conn.negotiated_key_exchange_group().map(SupportedKxGroup::name);
         counter.fetch_add(1, Ordering::SeqCst);
         let Reply::Answer(status, headers, body) = handler(&request) else { return None };
         let mut head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());

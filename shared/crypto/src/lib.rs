@@ -3,7 +3,7 @@
 //! Why a crate: the services, the tokens (`identity`) and the storage of third-party secrets need the same few
 //! primitives; here each exists once, with its sizes and its misuse closed off. Signatures, MACs, hashes, key
 //! derivation and randomness come from aws-lc-rs (the implementation under our TLS); encryption at rest from `aes-gcm`;
-//! passwords from `argon2`; HPKE from rustls.
+//! passwords from `argon2`; HPKE and the algorithms of TLS from rustls.
 //!
 //! Invariants:
 //! - a secret does not print: it lives in a [`Secret`], which is cleared when dropped;
@@ -21,5 +21,6 @@ pub mod p256;
 pub mod password;
 pub mod random;
 mod secret;
+pub mod tls;
 
 pub use secret::{Secret, SecretBytes, SecretString};

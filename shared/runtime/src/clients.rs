@@ -7,19 +7,27 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::config::Internal;
+use crate::credentials::Credentials;
 use crate::tls;
 
 /// HTTP clients that show this service's internal certificate. Cheap to clone.
 #[derive(Clone)]
 pub struct Clients {
     internal: Internal,
+    /// What they show, where somebody looks after it.
+    credentials: Option<Arc<Credentials>>,
     made: Arc<Mutex<HashMap<String, reqwest::Client>>>,
 }
 
 impl Clients {
-    /// Clients with the identity of `internal`.
+    /// Clients with the identity of `internal`, as its files are when each client is made.
     pub fn new(internal: Internal) -> Self {
-        Self { internal, made: Arc::default() }
+        Self { internal, credentials: None, made: Arc::default() }
+    }
+
+    /// The same, which show what `credentials` are at the time.
+    pub(crate) fn showing(internal: Internal, credentials: Arc<Credentials>) -> Self {
+        Self { internal, credentials: Some(credentials), made: Arc::default() }
     }
 
     /// The client for the workload `peer` (`"attestation"`): it connects only to a server that proves to be
@@ -31,7 +39,11 @@ impl Clients {
         if let Some(client) = made.get(peer) {
             return Ok(client.clone());
         }
-        let client = build(tls::internal_client(&self.internal, peer)?)?;
+        let shown = match &self.credentials {
+            Some(credentials) => Arc::clone(credentials),
+            None => Credentials::load(&self.internal.certificate, &self.internal.key)?,
+        };
+        let client = build(tls::internal_client(&self.internal, shown, peer)?)?;
         made.insert(peer.to_owned(), client.clone());
         Ok(client)
     }

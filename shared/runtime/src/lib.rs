@@ -6,6 +6,7 @@
 //!
 //! Invariants:
 //! - TLS 1.3 only; on the internal listener nobody without a certificate of the internal authority gets to HTTP;
+//! - every connection prefers the post-quantum hybrid; a renewed certificate is shown without a restart;
 //! - every answer has a `Request-Id`, every refusal is problem+json, no answer is cached unless its route says so;
 //! - the incoming `traceparent` decides the trace's id and nothing else;
 //! - secrets come from files and have no way into a log line: their type does not print;
@@ -19,6 +20,7 @@ pub mod config;
 mod connection;
 pub mod cookies;
 pub mod courier;
+mod credentials;
 pub mod extract;
 mod handler;
 mod heads;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use rustls::crypto::CryptoProvider;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
+use crate::credentials::{self, Credentials};
 use crate::health::{self, Readiness};
 use crate::listener::{DRAIN, Server, Settings, serve};
 use crate::middleware::{Side, Treatment};
@@ -40,20 +42,22 @@ pub struct Running {
 /// Starts a service in this process: TLS, pool, `build`, listeners, background work. Port 0 takes a free port.
 pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Result<Running> {
     // For code that asks for "the" provider, such as a client that a test makes; ours is always named.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    drop(CryptoProvider::clone(&tls::provider()).install_default());
     let common = S::common(&config).clone();
     let (trigger, shutdown) = Shutdown::channel();
     let pool = common.database.as_ref().map(open_pool::<S>).transpose()?;
     if let Some(pool) = &pool {
         metrics::observe_pool(pool.clone());
     }
-    let clients = Clients::new(common.internal.clone());
-    let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown };
-    let app = S::build(config, context).await?;
+    let shown = Shown::load(&common)?;
+    let clients = Clients::showing(common.internal.clone(), Arc::clone(&shown.internal));
+    let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown: shutdown.clone() };
+    let mut app = S::build(config, context).await?;
+    app.background.push(shown.looked_after(shutdown));
     let version = S::migrations().as_ref().map(storage::newest).transpose()?.flatten();
     let database = pool.map(|pool| health::Database { pool, version });
     let readiness = Arc::new(Readiness::new(database, app.ready.clone()));
-    let servers = listen::<S>(&common, &app, &readiness, &clock)?;
+    let servers = listen::<S>(&common, &app, shown, &readiness, &clock)?;
     let (background, ended) = spawn(app.background);
     let mut addresses = servers.iter().map(|server| server.address);
     let internal = addresses.next().ok_or_else(|| anyhow!("no listener"))?;
@@ -119,10 +123,34 @@ fn open_pool<S: Service>(database: &Database) -> Result<storage::Pool> {
     Ok(storage::pool(&url, database.max_connections)?)
 }
 
+/// What the listeners show; the clients of other services show the internal one.
+struct Shown {
+    internal: Arc<Credentials>,
+    public: Option<Arc<Credentials>>,
+}
+
+impl Shown {
+    fn load(common: &Common) -> Result<Self> {
+        let public = common.public.as_ref().map(|listener| Credentials::load(&listener.certificate, &listener.key));
+        let internal = Credentials::load(&common.internal.certificate, &common.internal.key)?;
+        Ok(Self { internal, public: public.transpose()? })
+    }
+
+    fn looked_after(&self, shutdown: Shutdown) -> Background {
+        let all = std::iter::once(&self.internal).chain(&self.public).map(Arc::clone).collect();
+        let work = async move {
+            credentials::watch(all, shutdown).await;
+            Ok(())
+        };
+        Background { name: "renewal of certificates", work: Box::pin(work) }
+    }
+}
+
 /// The internal listener first, then the public one.
 fn listen<S: Service>(
     common: &Common,
     app: &App,
+    shown: Shown,
     readiness: &Arc<Readiness>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Server>> {
@@ -139,12 +167,13 @@ fn listen<S: Service>(
     let treatment = Treatment { side: Side::Internal, traces: true, deadline };
     let connections = common.connections;
     let at = Settings { service: S::NAME, treatment, address: common.internal.listen, workers, connections };
-    let mut servers = vec![serve(at, tls::internal_server(&common.internal)?, with_health, Arc::clone(clock))?];
-    match (&common.public, &app.public) {
-        (Some(listener), Some(routes)) => {
+    let tls = tls::internal_server(&common.internal, shown.internal)?;
+    let mut servers = vec![serve(at, tls, with_health, Arc::clone(clock))?];
+    match (common.public.as_ref().zip(shown.public), &app.public) {
+        (Some((listener, shown)), Some(routes)) => {
             let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
             let at = Settings { service: S::NAME, treatment, address: listener.listen, workers, connections };
-            servers.push(serve(at, tls::public_server(listener)?, Arc::clone(routes), Arc::clone(clock))?);
+            servers.push(serve(at, tls::public_server(shown)?, Arc::clone(routes), Arc::clone(clock))?);
         }
         (None, None) => (),
         (Some(_), None) => {

@@ -6,41 +6,36 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::config::{Internal, Listener};
+use crate::config::Internal;
+use crate::credentials::{Credentials, certificates};
 use crate::peer::{self, PeerId};
 
-/// The one provider of TLS cryptography.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+pub use crypto::tls::provider;
 
 /// TLS of the public listener.
-pub fn public_server(listener: &Listener) -> Result<ServerConfig> {
-    ServerConfig::builder_with_provider(provider())
+pub(crate) fn public_server(shown: Arc<Credentials>) -> Result<ServerConfig> {
+    Ok(ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(certificates(&listener.certificate)?, private_key(&listener.key)?)
-        .with_context(|| format!("certificate {} and its key", listener.certificate.display()))
+        .with_cert_resolver(shown))
 }
 
 /// TLS of the internal listener: no client certificate of our authority, no connection.
-pub fn internal_server(internal: &Internal) -> Result<ServerConfig> {
+pub(crate) fn internal_server(internal: &Internal, shown: Arc<Credentials>) -> Result<ServerConfig> {
     let clients =
         WebPkiClientVerifier::builder_with_provider(Arc::new(authority(&internal.ca)?), provider()).build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(clients)
-        .with_single_cert(certificates(&internal.certificate)?, private_key(&internal.key)?)
-        .with_context(|| format!("certificate {} and its key", internal.certificate.display()))?;
+        .with_cert_resolver(shown);
     // Every connection shows its certificate: a resumed session would outlive the certificate that opened it.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -48,14 +43,14 @@ pub fn internal_server(internal: &Internal) -> Result<ServerConfig> {
 }
 
 /// TLS of a client that speaks to the workload `peer` and to nobody else, as this service.
-pub fn internal_client(internal: &Internal, peer: &str) -> Result<ClientConfig> {
+pub(crate) fn internal_client(internal: &Internal, shown: Arc<Credentials>, peer: &str) -> Result<ClientConfig> {
     let verifier =
         SpiffeServer { authority: authority(&internal.ca)?, expected: PeerId::new(peer), provider: provider() };
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(certificates(&internal.certificate)?, private_key(&internal.key)?)?;
+        .with_client_cert_resolver(shown);
     config.resumption = Resumption::disabled();
     Ok(config)
 }
@@ -82,22 +77,6 @@ fn authority(path: &Path) -> Result<RootCertStore> {
         store.add(certificate).with_context(|| format!("certificate authority {}", path.display()))?;
     }
     Ok(store)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let pem = std::fs::read(path).with_context(|| format!("certificate file {} cannot be read", path.display()))?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("certificate file {} is not PEM", path.display()))?;
-    if chain.is_empty() {
-        return Err(anyhow!("certificate file {} has no certificate", path.display()));
-    }
-    Ok(chain)
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
-    let pem = crypto::files::read_secret(path)?;
-    PrivateKeyDer::from_pem_slice(pem.expose()).with_context(|| format!("key file {} is not a PEM key", path.display()))
 }
 
 /// Verifies the chain as webpki does, then the SPIFFE id instead of the host name.

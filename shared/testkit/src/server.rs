@@ -120,7 +120,7 @@ pub fn app_headers(pki: &Pki) -> Result<[(&'static str, String); 2]> {
 
 /// TLS of [`client`].
 pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::ClientConfig> {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
+    let builder = rustls::ClientConfig::builder_with_provider(crypto::tls::provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(Arc::new(root_store(roots)?));
     Ok(match identity {
@@ -130,18 +130,16 @@ pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<ru
 }
 
 fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
-    let builder = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder =
+        rustls::ServerConfig::builder_with_provider(crypto::tls::provider()).with_safe_default_protocol_versions()?;
     let builder = match clients {
         Some(roots) => builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(root_store(roots)?), provider()).build()?,
+            WebPkiClientVerifier::builder_with_provider(Arc::new(root_store(roots)?), crypto::tls::provider())
+                .build()?,
         ),
         None => builder.with_no_client_auth(),
     };
     Ok(builder.with_single_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?)
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 fn root_store(path: &Path) -> Result<RootCertStore> {

@@ -5,7 +5,7 @@ use crypto::b64;
 use super::base::{self, Covered, Lines, Params};
 use super::{ALG, COVERED_HEADERS, MAX_AGE, REQUEST_TAG, RESPONSE_TAG, SignatureError, SignedHeaders};
 
-const REQUEST_PARAMETERS: [&str; 5] = ["created", "nonce", "keyid", "alg", "tag"];
+const REQUEST_PARAMETERS: [&str; 5] = ["created", "nonce", "alg", "keyid", "tag"];
 const RESPONSE_PARAMETERS: [&str; 3] = ["created", "alg", "tag"];
 /// 128 bits as base64url.
 const MIN_NONCE_CHARS: usize = 22;
@@ -38,7 +38,8 @@ pub fn sign(
     keyid: &str,
 ) -> Result<SignedHeaders, SignatureError> {
     let content_digest = (!parts.body.is_empty()).then(|| base::content_digest(parts.body));
-    let texts = [("nonce", nonce), ("keyid", keyid), ("alg", ALG), ("tag", REQUEST_TAG)];
+    // The order is free for a verifier that keeps the signer's, as RFC 9421 §2.3 asks. In this one `httpsig` verifies, too, which has its own.
+    let texts = [("nonce", nonce), ("alg", ALG), ("keyid", keyid), ("tag", REQUEST_TAG)];
     let params = base::parameters(created, &texts)?;
     let (signature_input, signature) = base::sign(key, request_lines(parts, content_digest.as_deref())?, params)?;
     Ok(SignedHeaders { content_digest, signature_input, signature })

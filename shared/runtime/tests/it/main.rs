@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod connections;
+mod credentials;
 mod lifecycle;
 mod pki;
 mod probe;
