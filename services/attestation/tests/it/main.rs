@@ -30,6 +30,7 @@ mod no_panic;
 mod races;
 mod refusals;
 mod renewal;
+mod roles;
 mod rotation;
 mod service;
 mod standing;
