@@ -13,7 +13,7 @@
 
 use api::Build;
 use api::attestation::{Assert, Assertion, Attested, Platform, Purpose};
-use storage::{Connection, transaction};
+use storage::{Connection, subject_transaction};
 
 use super::Presented;
 use super::issue::Names;
@@ -114,7 +114,7 @@ async fn record(
         verdicts::store::insert(db, &verdict, presented, names, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
-    transaction(&state.pool, "assertions.record", record).await
+    subject_transaction(&state.pool, "assertions.record", presented.jkt.as_str(), record).await
 }
 
 /// What is known of the instance, beside what the request says of it.

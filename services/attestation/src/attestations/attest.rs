@@ -2,7 +2,7 @@
 
 use api::attestation::{Attest, Attested, Evidence, Platform, Purpose};
 use chrono::{DateTime, Utc};
-use storage::{AsText, Connection, connection, transaction};
+use storage::{AsText, Connection, connection, subject_transaction};
 use tracing::Instrument as _;
 
 use super::Presented;
@@ -109,7 +109,7 @@ async fn record(
         verdicts::store::insert(db, &verdict, presented, names, state.issuer.policy(), at).await?;
         Ok(verdict)
     };
-    transaction(&state.pool, "attestations.record", record).await
+    subject_transaction(&state.pool, "attestations.record", presented.jkt.as_str(), record).await
 }
 
 /// Counts an enrolment by this attestation key, whatever else is thought of the evidence, and says whether there were too many today.

@@ -213,20 +213,20 @@ async fn the_database_pardons_only_through_its_function() {
     let world = World::new().await;
     let phone = Phone::ios(&world, IosProfile::genuine());
     phone.enroll(&world).await;
-    world.sql("update instances set decoyed = true").await.unwrap();
+    world.sql_as_app("update instances set decoyed = true").await.unwrap();
     for (statement, refusal) in [
         ("update instances set decoyed = false", "a decoyed instance stays decoyed"),
         ("select pardon(jkt, 'because') from instances", "permission denied"),
         ("insert into pardons (jkt, reason) select jkt, 'because' from instances", "permission denied"),
         ("select 1 from pardons", "permission denied"),
     ] {
-        let error = world.sql(statement).await.unwrap_err();
+        let error = world.sql_as_app(statement).await.unwrap_err();
         assert!(error.contains(refusal), "{statement}: {error}");
     }
     assert_eq!(world.sql_as_owner("select 1 from instances where pardon(jkt, 'because')").await, 1);
-    assert_eq!(world.sql("select 1 from instances where not decoyed and believed").await, Ok(1));
-    world.sql("update instances set decoyed = true").await.unwrap();
-    let error = world.sql("update instances set decoyed = false").await.unwrap_err();
+    assert_eq!(world.sql_as_app("select 1 from instances where not decoyed and believed").await, Ok(1));
+    world.sql_as_app("update instances set decoyed = true").await.unwrap();
+    let error = world.sql_as_app("update instances set decoyed = false").await.unwrap_err();
     assert!(error.contains("stays decoyed"), "a pardon of before is none: {error}");
     world.stop().await;
 }

@@ -101,7 +101,7 @@ async fn what_was_not_believed_is_not_kept_and_who_came_before_is_noted() {
     assert_eq!(world.sql(whole).await, Ok(2));
     assert_eq!(world.sql("select 1 from evidence where octet_length(attesting) = 32").await, Ok(2));
     // Nobody but the owner removes it; as if both had enrolled under the former version.
-    assert!(world.sql("delete from evidence").await.unwrap_err().contains("permission denied"));
+    assert!(world.sql_as_app("delete from evidence").await.unwrap_err().contains("permission denied"));
     world.sql_as_owner("delete from evidence").await;
     for phone in [&android, &ios] {
         let reply = phone.renew(&world).await;

@@ -31,6 +31,7 @@ mod races;
 mod reexamine;
 mod refusals;
 mod renewal;
+mod roles;
 mod rotation;
 mod service;
 mod world;

@@ -232,7 +232,7 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
     let phone = Phone::ios(&world, IosProfile::genuine());
     assert_eq!(phone.enroll(&world).await.0.status, 201);
     assert_eq!(phone.renew(&world).await.status, 201);
-    assert_eq!(world.sql("update instances set decoyed = true").await, Ok(1));
+    assert_eq!(world.sql_as_app("update instances set decoyed = true").await, Ok(1));
     for (statement, refusal) in [
         ("update instances set decoyed = false", "a decoyed instance stays decoyed"),
         ("update app_attest_keys set counter = 0", "an assertion counter only rises"),
@@ -242,7 +242,7 @@ async fn the_database_holds_the_rules_against_the_app_itself() {
         ("delete from used_evidence", "permission denied"),
         ("create table mine (x int)", "permission denied"),
     ] {
-        let error = world.sql(statement).await.unwrap_err();
+        let error = world.sql_as_app(statement).await.unwrap_err();
         assert!(error.contains(refusal), "{statement}: {error}");
     }
     world.stop().await;

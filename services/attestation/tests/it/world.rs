@@ -53,6 +53,12 @@ impl Reply {
     }
 }
 
+#[derive(diesel::QueryableByName)]
+struct Jkt {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    jkt: String,
+}
+
 impl World {
     /// For a client whose bodies drip.
     pub(crate) fn drips(&self) -> testkit::drip::Target<'_> {
@@ -145,7 +151,7 @@ impl World {
             codes: Vec<String>,
         }
         assert_eq!(reply.status, 201, "{}", reply.body);
-        let mut db = AsyncPgConnection::establish(&self.database.app_url).await.unwrap();
+        let mut db = AsyncPgConnection::establish(&self.database.superuser_url).await.unwrap();
         let row: Row = diesel::sql_query(format!("select {column} as codes from verdicts where support_id = $1"))
             .bind::<diesel::sql_types::Text, _>(reply.body["support_id"].as_str().unwrap())
             .get_result(&mut db)
@@ -154,9 +160,19 @@ impl World {
         row.codes
     }
 
-    /// A statement as the app role.
+    /// A statement as the superuser, whom triggers stop and policies do not.
     pub(crate) async fn sql(&self, statement: &str) -> Result<usize, String> {
+        let mut db = AsyncPgConnection::establish(&self.database.superuser_url).await.unwrap();
+        diesel::sql_query(statement).execute(&mut db).await.map_err(|error| error.to_string())
+    }
+
+    /// A statement as the app role, about the only instance that there is.
+    pub(crate) async fn sql_as_app(&self, statement: &str) -> Result<usize, String> {
+        let mut superuser = AsyncPgConnection::establish(&self.database.superuser_url).await.unwrap();
+        let only = diesel::sql_query("select jkt from instances").get_result::<Jkt>(&mut superuser).await.unwrap();
         let mut db = AsyncPgConnection::establish(&self.database.app_url).await.unwrap();
+        let about = diesel::sql_query(format!("select set_config('app.subject', '{}', false)", only.jkt));
+        about.execute(&mut db).await.unwrap();
         diesel::sql_query(statement).execute(&mut db).await.map_err(|error| error.to_string())
     }
 

@@ -13,6 +13,7 @@ use crate::ids::GrantId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::scopes;
+use crate::store::seek;
 
 /// Seconds within which a code must be redeemed (FAPI 2.0 §5.3.2.1: at most 60).
 const CODE_LIFETIME: i64 = 60;
@@ -50,7 +51,9 @@ pub async fn answer(
     let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
     let (user_id, authenticated_at) = (person.user_id, person.at);
     let (client, requested) = (&interaction.client.id, &interaction.request.scope);
-    let answered = storage::transaction(&provider.pool, "authorizations.answer", async |db| {
+    let subject = user_id.to_string();
+    let answered = storage::subject_transaction(&provider.pool, "authorizations.answer", &subject, async |db| {
+        seek(db, &[&interaction.digest]).await?;
         if !requests::complete(db, &interaction.request_digest, now).await? {
             return Ok(false);
         }

@@ -82,6 +82,11 @@ impl Interaction {
         interactions::authenticate(db, &self.digest, cookie, person).await
     }
 
+    /// Of its cookie: by this the database knows it.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     /// Counts a try of its request.
     pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
         attempt(provider, &self.request_digest).await

@@ -39,4 +39,3 @@ pub use push::{Pushed, push};
 pub use redeem::{Redeemed, redeem};
 pub use request::AuthorizationRequest;
 pub(crate) use request::check_resource;
-pub(crate) use store::forget;

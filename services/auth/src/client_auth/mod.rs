@@ -6,8 +6,6 @@ mod attestation;
 mod private_key_jwt;
 mod store;
 
-pub(crate) use store::forget;
-
 use std::sync::Arc;
 
 use api::{ClientId, SupportId};

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use storage::{Connection, Pool, StorageError};
+use storage::{Pool, StorageError};
 
 use super::private_key_jwt::AssertionId;
 use crate::schema::client_assertions;
@@ -17,9 +17,4 @@ pub(super) async fn use_assertion(pool: &Pool, id: &AssertionId) -> Result<bool,
         .execute(&mut connection)
         .await?;
     Ok(inserted == 1)
-}
-
-/// Deletes those that have expired.
-pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(client_assertions::table.filter(client_assertions::expires_at.lt(at(now)?))).execute(db).await?)
 }

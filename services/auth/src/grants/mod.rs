@@ -14,6 +14,4 @@ mod store;
 
 pub use entitlement::{Entitlement, grant_of};
 pub(crate) use refresh_token::{is_well_formed, mint};
-pub(crate) use store::{
-    Bearer, NewGrant, bind, entitlement, forget, insert, is_live, knows_device, revoke, use_refresh_token,
-};
+pub(crate) use store::{Bearer, NewGrant, bind, entitlement, insert, is_live, knows_device, revoke, use_refresh_token};

@@ -15,7 +15,7 @@ use crate::error::Why;
 use crate::ids::{GrantId, UserId};
 use crate::opaque::Digest;
 use crate::schema::{grants, refresh_tokens};
-use crate::store::at;
+use crate::store::{at, seek, subject};
 
 /// A grant to be stored.
 pub(crate) struct NewGrant<'a> {
@@ -50,11 +50,13 @@ pub(crate) async fn revoke(db: &mut Connection, id: GrantId, reason: &str, now: 
     Ok(())
 }
 
-/// Whether a grant still holds.
-pub(crate) async fn is_live(pool: &Pool, id: GrantId) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let live = grants::table.find(id).filter(grants::revoked_at.is_null());
-    Ok(diesel::select(exists(live)).get_result(&mut connection).await?)
+/// Whether a grant is this person's and still holds.
+pub(crate) async fn is_live(pool: &Pool, user: UserId, id: GrantId) -> Result<bool, StorageError> {
+    storage::subject_transaction(pool, "grants.is_live", &user.to_string(), async |db| {
+        let live = grants::table.find(id).filter(grants::user_id.eq(user)).filter(grants::revoked_at.is_null());
+        Ok(diesel::select(exists(live.select(grants::id))).get_result(db).await?)
+    })
+    .await
 }
 
 /// Whether that instance of an attested client has been granted something by that person, and still is. It is asked of the
@@ -65,13 +67,15 @@ pub(crate) async fn knows_device(
     client_id: &ClientId,
     jkt: &Thumbprint,
 ) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let known = grants::table
-        .filter(grants::user_id.nullable().eq(user_id))
-        .filter(grants::client_id.eq(AsText(client_id)))
-        .filter(grants::jkt.eq(AsText(jkt)))
-        .filter(grants::revoked_at.is_null());
-    Ok(diesel::select(exists(known)).get_result(&mut connection).await?)
+    storage::subject_transaction(pool, "grants.knows_device", &subject(user_id), async |db| {
+        let known = grants::table
+            .filter(grants::user_id.nullable().eq(user_id))
+            .filter(grants::client_id.eq(AsText(client_id)))
+            .filter(grants::jkt.eq(AsText(jkt)))
+            .filter(grants::revoked_at.is_null());
+        Ok(diesel::select(exists(known.select(grants::id))).get_result(db).await?)
+    })
+    .await
 }
 
 /// What the grant of a code that has just been used up entitles to.
@@ -138,25 +142,28 @@ pub(crate) async fn use_refresh_token(
     bearer: &Bearer<'_>,
     now: i64,
 ) -> Result<Result<Entitlement, Why>, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
-        .bind::<sql_types::Timestamptz, _>(at(now)?)
-        .bind::<sql_types::Binary, _>(&digest.0)
-        .bind::<sql_types::Text, _>(AsText(bearer.client_id))
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt.map(AsText))
-        .bind::<sql_types::Timestamptz, _>(at(now - IDLE)?)
-        .get_result(&mut connection)
-        .await
-        .optional()?;
-    match granted {
-        Some(granted) => Ok(Ok(Entitlement {
-            grant_id: granted.id,
-            user_id: granted.user_id,
-            scope: granted.scope,
-            authenticated_at: granted.authenticated_at.timestamp(),
-        })),
-        None => why_not_refreshed(&mut connection, digest, bearer).await.map(Err),
-    }
+    storage::transaction(pool, "refresh_tokens.use", async |db| {
+        seek(db, &[digest]).await?;
+        let granted: Option<Granted> = diesel::sql_query(USE_REFRESH_TOKEN)
+            .bind::<sql_types::Timestamptz, _>(at(now)?)
+            .bind::<sql_types::Binary, _>(&digest.0)
+            .bind::<sql_types::Text, _>(AsText(bearer.client_id))
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(bearer.jkt.map(AsText))
+            .bind::<sql_types::Timestamptz, _>(at(now - IDLE)?)
+            .get_result(db)
+            .await
+            .optional()?;
+        match granted {
+            Some(granted) => Ok(Ok(Entitlement {
+                grant_id: granted.id,
+                user_id: granted.user_id,
+                scope: granted.scope,
+                authenticated_at: granted.authenticated_at.timestamp(),
+            })),
+            None => why_not_refreshed(db, digest, bearer).await.map(Err),
+        }
+    })
+    .await
 }
 
 /// Whose a refresh token is.
@@ -186,9 +193,4 @@ async fn why_not_refreshed(db: &mut Connection, digest: &Digest, bearer: &Bearer
     } else {
         Why::RefreshTokenExpired
     })
-}
-
-/// Deletes refresh tokens whose time is over. Grants are kept.
-pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(at(now)?))).execute(db).await?)
 }

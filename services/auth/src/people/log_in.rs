@@ -15,6 +15,7 @@ use crate::error::PageRefusal;
 use crate::grants;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
+use crate::store::seek;
 
 /// What came of it.
 pub enum LogIn {
@@ -65,7 +66,9 @@ pub(super) async fn authenticate(
 ) -> Result<String, PageRefusal> {
     let cookie = opaque::mint();
     let new = &Digest::of(&cookie);
-    let replaced = storage::transaction(&provider.pool, "users.log_in", async |db| {
+    let subject = person.user_id.to_string();
+    let replaced = storage::subject_transaction(&provider.pool, "users.log_in", &subject, async |db| {
+        seek(db, &[Some(interaction.digest()), counter].into_iter().flatten().collect::<Vec<_>>()).await?;
         if let Some(counter) = counter {
             store::reset(db, counter).await?;
         }

@@ -23,4 +23,3 @@ pub use passwords::{Busy, Passwords};
 pub use register::{Registered, Registration, register};
 pub use released::Released;
 pub(crate) use released::profile;
-pub(crate) use store::forget;

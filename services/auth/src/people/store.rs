@@ -11,9 +11,7 @@ use crate::error::Invariant;
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::schema::{login_throttles, users};
-use crate::store::at;
-
-const DAY: i64 = 86_400;
+use crate::store::{at, seek};
 
 /// What a login needs of a person.
 pub(super) struct Login {
@@ -22,14 +20,17 @@ pub(super) struct Login {
 }
 
 pub(super) async fn find(pool: &Pool, lookup: &Digest) -> Result<Option<Login>, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let row: Option<(UserId, String)> = users::table
-        .filter(users::email_lookup.eq(&lookup.0))
-        .select((users::id, users::password_hash))
-        .first(&mut connection)
-        .await
-        .optional()?;
-    Ok(row.map(|(id, password_hash)| Login { id, password_hash }))
+    storage::transaction(pool, "users.find", async |db| {
+        seek(db, &[lookup]).await?;
+        let row: Option<(UserId, String)> = users::table
+            .filter(users::email_lookup.eq(&lookup.0))
+            .select((users::id, users::password_hash))
+            .first(db)
+            .await
+            .optional()?;
+        Ok(row.map(|(id, password_hash)| Login { id, password_hash }))
+    })
+    .await
 }
 
 /// A person to be stored.
@@ -43,21 +44,23 @@ pub(super) struct NewUser<'a> {
 
 /// Stores a person; false when somebody has that address.
 pub(super) async fn insert(pool: &Pool, user: &NewUser<'_>) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let inserted = diesel::insert_into(users::table)
-        .values((
-            users::id.eq(user.id),
-            users::email_lookup.eq(&user.lookup.0),
-            users::email_sealed.eq(&user.sealed.email),
-            users::name_sealed.eq(&user.sealed.name),
-            users::password_hash.eq(user.password_hash),
-            users::created_at.eq(at(user.now)?),
-        ))
-        .on_conflict(users::email_lookup)
-        .do_nothing()
-        .execute(&mut connection)
-        .await?;
-    Ok(inserted == 1)
+    storage::subject_transaction(pool, "users.insert", &user.id.to_string(), async |db| {
+        let inserted = diesel::insert_into(users::table)
+            .values((
+                users::id.eq(user.id),
+                users::email_lookup.eq(&user.lookup.0),
+                users::email_sealed.eq(&user.sealed.email),
+                users::name_sealed.eq(&user.sealed.name),
+                users::password_hash.eq(user.password_hash),
+                users::created_at.eq(at(user.now)?),
+            ))
+            .on_conflict(users::email_lookup)
+            .do_nothing()
+            .execute(db)
+            .await?;
+        Ok(inserted == 1)
+    })
+    .await
 }
 
 pub(super) async fn replace_hash(db: &mut Connection, id: UserId, hash: &str) -> Result<(), StorageError> {
@@ -66,19 +69,18 @@ pub(super) async fn replace_hash(db: &mut Connection, id: UserId, hash: &str) ->
 }
 
 pub(super) async fn profile(pool: &Pool, id: UserId) -> Result<Option<SealedProfile>, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let row: Option<(Vec<u8>, Vec<u8>)> = users::table
-        .find(id)
-        .select((users::name_sealed, users::email_sealed))
-        .first(&mut connection)
-        .await
-        .optional()?;
-    Ok(row.map(|(name, email)| SealedProfile { name, email }))
+    storage::subject_transaction(pool, "users.profile", &id.to_string(), async |db| {
+        let row: Option<(Vec<u8>, Vec<u8>)> =
+            users::table.find(id).select((users::name_sealed, users::email_sealed)).first(db).await.optional()?;
+        Ok(row.map(|(name, email)| SealedProfile { name, email }))
+    })
+    .await
 }
 
 /// Counts a try, one after the other for each identifier.
 pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<Result<(), Blocked>, StorageError> {
     storage::transaction(pool, "login_throttles.attempt", async |db| {
+        seek(db, &[counter]).await?;
         // Makes the row or finds it, and locks it in both cases.
         let row: Row = diesel::insert_into(login_throttles::table)
             .values((
@@ -104,6 +106,7 @@ pub(super) async fn attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<R
 /// Takes back a try that came to nothing because we were busy.
 pub(super) async fn undo_attempt(pool: &Pool, counter: &Digest, now: i64) -> Result<(), StorageError> {
     storage::transaction(pool, "login_throttles.take_back", async |db| {
+        seek(db, &[counter]).await?;
         let row: Option<Row> = login_throttles::table
             .find(&counter.0)
             .select((login_throttles::failures, login_throttles::blocked_until))
@@ -141,12 +144,6 @@ async fn set(db: &mut Connection, counter: &Digest, next: Throttle) -> Result<()
 pub(super) async fn reset(db: &mut Connection, counter: &Digest) -> Result<(), StorageError> {
     diesel::delete(login_throttles::table.find(&counter.0)).execute(db).await?;
     Ok(())
-}
-
-/// Deletes counters that nobody has tried for 30 days.
-pub(crate) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = login_throttles::last_attempt_at.lt(at(now - 30 * DAY)?);
-    Ok(diesel::delete(login_throttles::table.filter(over)).execute(db).await?)
 }
 
 #[cfg(test)]

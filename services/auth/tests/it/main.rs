@@ -23,6 +23,7 @@ mod par;
 mod parameters;
 mod races;
 mod refresh;
+mod roles;
 mod throttling;
 mod token;
 mod userinfo;

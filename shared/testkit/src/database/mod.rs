@@ -7,6 +7,7 @@
 mod cluster;
 #[cfg(feature = "docker")]
 mod container;
+pub mod guards;
 mod provision;
 mod roles;
 mod session;

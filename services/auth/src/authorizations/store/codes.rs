@@ -13,10 +13,7 @@ use crate::grants::{self, Entitlement};
 use crate::ids::GrantId;
 use crate::opaque::Digest;
 use crate::schema::authorization_codes;
-use crate::store::at;
-
-/// Seconds after its time that a code is kept.
-const KEPT: i64 = 86_400;
+use crate::store::{at, seek};
 
 /// A code to be stored.
 pub(crate) struct NewCode<'a> {
@@ -72,6 +69,7 @@ pub(crate) async fn use_up(
     client_id: &ClientId,
     now: i64,
 ) -> Result<Result<Code, Why>, StorageError> {
+    seek(db, &[digest]).await?;
     let usable = authorization_codes::table
         .filter(authorization_codes::code_hash.eq(&digest.0))
         .filter(authorization_codes::client_id.eq(AsText(client_id)))
@@ -112,10 +110,4 @@ async fn why_not(db: &mut Connection, digest: &Digest, client_id: &ClientId, now
         }
         Some((_, _, None)) => Why::CodeExpired,
     })
-}
-
-/// Deletes those whose time has been over for a day, in which a second use is seen.
-pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = authorization_codes::expires_at.lt(at(now - KEPT)?);
-    Ok(diesel::delete(authorization_codes::table.filter(over)).execute(db).await?)
 }

@@ -10,7 +10,7 @@ use crate::authorizations::authenticated::Authenticated;
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::schema::{interactions, pushed_requests};
-use crate::store::at;
+use crate::store::{at, seek};
 
 /// An interaction and its request.
 pub(crate) struct Row {
@@ -34,21 +34,24 @@ pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expi
 
 pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Option<Row>, StorageError> {
     type Found = (Vec<u8>, Option<UserId>, Option<DateTime<Utc>>, Pushed);
-    let mut connection = storage::connection(pool).await?;
-    let row: Option<Found> = interactions::table
-        .inner_join(pushed_requests::table)
-        .filter(interactions::browser_hash.eq(&browser.0))
-        .filter(interactions::expires_at.gt(at(now)?))
-        .select((
-            interactions::request_hash,
-            interactions::user_id,
-            interactions::authenticated_at,
-            (pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters),
-        ))
-        .first(&mut connection)
-        .await
-        .optional()?;
-    let Some((request_hash, user_id, authenticated_at, request)) = row else {
+    let row = storage::transaction(pool, "interactions.find", async |db| {
+        seek(db, &[browser]).await?;
+        let row: Option<Found> = interactions::table
+            .inner_join(pushed_requests::table)
+            .filter(interactions::browser_hash.eq(&browser.0))
+            .filter(interactions::expires_at.gt(at(now)?))
+            .select((
+                interactions::request_hash,
+                interactions::user_id,
+                interactions::authenticated_at,
+                (pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters),
+            ))
+            .first(db)
+            .await
+            .optional()?;
+        Ok::<_, StorageError>(row)
+    });
+    let Some((request_hash, user_id, authenticated_at, request)) = row.await? else {
         return Ok(None);
     };
     let authenticated = user_id
@@ -59,8 +62,11 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
 
 /// Answers a request for which there is no interaction; false when it has been answered before.
 pub(crate) async fn answer_silently(pool: &Pool, request: &Digest, now: i64) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    complete(&mut connection, request, now).await
+    storage::transaction(pool, "pushed_requests.answer_silently", async |db| {
+        seek(db, &[request]).await?;
+        complete(db, request, now).await
+    })
+    .await
 }
 
 /// Puts an authenticated interaction in the place of an anonymous one; false when it is not there any more.
@@ -96,9 +102,4 @@ pub(crate) async fn authenticate(
 pub(crate) async fn end(db: &mut Connection, browser: &Digest) -> Result<(), StorageError> {
     diesel::delete(interactions::table.filter(interactions::browser_hash.eq(&browser.0))).execute(db).await?;
     Ok(())
-}
-
-/// Deletes those whose time is over.
-pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    Ok(diesel::delete(interactions::table.filter(interactions::expires_at.lt(at(now)?))).execute(db).await?)
 }

@@ -9,13 +9,11 @@ use storage::{AsText, Connection, Pool, StorageError};
 use crate::authorizations::request::AuthorizationRequest;
 use crate::opaque::Digest;
 use crate::schema::pushed_requests;
-use crate::store::at;
+use crate::store::{at, seek};
 
 /// Interactions begun and passwords sent for one request, however many browsers bring it. So guessing on the pages costs
 /// an authenticated client one pushed request for every so many guesses.
 const MAX_ATTEMPTS: i32 = 20;
-/// Seconds after its time that a request is kept.
-const KEPT: i64 = 3600;
 
 /// A request to be stored.
 pub(crate) struct NewPushedRequest<'a> {
@@ -64,28 +62,32 @@ pub(crate) async fn usable(
     client_id: &ClientId,
     now: i64,
 ) -> Result<Option<StoredRequest>, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let row: Option<Pushed> = pushed_requests::table
-        .filter(pushed_requests::id_hash.eq(&digest.0))
-        .filter(pushed_requests::client_id.eq(AsText(client_id)))
-        .filter(pushed_requests::expires_at.gt(at(now)?))
-        .filter(pushed_requests::completed_at.is_null())
-        .select((pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters))
-        .first(&mut connection)
-        .await
-        .optional()?;
-    row.map(Pushed::read).transpose()
+    let row = storage::transaction(pool, "pushed_requests.usable", async |db| {
+        seek(db, &[digest]).await?;
+        let row: Option<Pushed> = pushed_requests::table
+            .filter(pushed_requests::id_hash.eq(&digest.0))
+            .filter(pushed_requests::client_id.eq(AsText(client_id)))
+            .filter(pushed_requests::expires_at.gt(at(now)?))
+            .filter(pushed_requests::completed_at.is_null())
+            .select((pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters))
+            .first(db)
+            .await
+            .optional()?;
+        Ok::<_, StorageError>(row)
+    });
+    row.await?.map(Pushed::read).transpose()
 }
 
 /// Counts a try; false when there were too many.
 pub(crate) async fn attempt(pool: &Pool, digest: &Digest) -> Result<bool, StorageError> {
-    let mut connection = storage::connection(pool).await?;
-    let open = pushed_requests::table.find(&digest.0).filter(pushed_requests::attempts.lt(MAX_ATTEMPTS));
-    let counted = diesel::update(open)
-        .set(pushed_requests::attempts.eq(pushed_requests::attempts + 1))
-        .execute(&mut connection)
-        .await?;
-    Ok(counted == 1)
+    storage::transaction(pool, "pushed_requests.attempt", async |db| {
+        seek(db, &[digest]).await?;
+        let open = pushed_requests::table.find(&digest.0).filter(pushed_requests::attempts.lt(MAX_ATTEMPTS));
+        let counted =
+            diesel::update(open).set(pushed_requests::attempts.eq(pushed_requests::attempts + 1)).execute(db).await?;
+        Ok(counted == 1)
+    })
+    .await
 }
 
 /// Answers a request, inside the transaction that writes the answer; false when it has been answered before.
@@ -108,10 +110,4 @@ impl Pushed {
 
 fn corrupt(error: &serde_json::Error) -> StorageError {
     StorageError::Query(diesel::result::Error::DeserializationError(error.to_string().into()))
-}
-
-/// Deletes those whose time has been over for an hour, in which the interactions that began with them end.
-pub(super) async fn forget(db: &mut Connection, now: i64) -> Result<usize, StorageError> {
-    let over = pushed_requests::expires_at.lt(at(now - KEPT)?);
-    Ok(diesel::delete(pushed_requests::table.filter(over)).execute(db).await?)
 }

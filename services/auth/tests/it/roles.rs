@@ -1,0 +1,247 @@
+//! Each role of the service, signed in as: what it may do is this list, what it may not is refused, and whose rows it sees it has to say.
+
+use auth::MIGRATIONS;
+use diesel_async::SimpleAsyncConnection as _;
+use testkit::database::TestDatabase;
+use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
+
+use crate::database::connect;
+
+const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
+const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
+const TABLES: [&str; 7] =
+    ["users", "pushed_requests", "interactions", "grants", "authorization_codes", "refresh_tokens", "login_throttles"];
+
+/// The hash of `what` of a person, as SQL: of a code, a token, a cookie, a request, an address or an identifier.
+fn hash(what: &str, person: &str) -> String {
+    format!("sha256('{what}{person}')")
+}
+
+/// Says whose rows the transaction is about.
+fn about(person: &str) -> String {
+    format!("select set_config('app.subject', '{person}', true);")
+}
+
+/// Says what the transaction looks for.
+fn seeking(what: &str, person: &str) -> String {
+    format!("select set_config('app.sought', array[{}]::text, true);", hash(what, person))
+}
+
+/// A row of each for both, one hour to live; all of it is under the person's id.
+async fn two_people() -> TestDatabase {
+    let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
+    let mut superuser = connect(&database.superuser_url).await;
+    for person in [ALICE, BOB] {
+        let of = |what| hash(what, person);
+        let (challenge, soon) = ("x".repeat(43), "now() + interval '1 hour'");
+        let rows = [
+            format!("users values ('{person}', {}, 'x', 'x', '$argon2id$', now())", of("address")),
+            format!("pushed_requests values ({}, 'c', null, '{{}}', 0, {soon})", of("request")),
+            format!("interactions values ({}, {}, '{person}', now(), {soon})", of("cookie"), of("request")),
+            format!("grants values ('{person}', '{person}', 'c', 's', '{challenge}', now(), now(), now(), 'x')"),
+            format!(
+                "authorization_codes values ({}, '{person}', 'c', 'u', '{challenge}', null, null, {soon}, now())",
+                of("code")
+            ),
+            format!("refresh_tokens values ({}, '{person}', now(), {soon})", of("token")),
+            format!("client_assertions values ({}, {soon})", of("assertion")),
+            format!("login_throttles values ({}, 3, {soon}, now())", of("identifier")),
+        ];
+        for row in rows {
+            superuser.batch_execute(&format!("insert into {row}")).await.unwrap();
+        }
+    }
+    database
+}
+
+#[tokio::test]
+async fn the_app_has_these_rights_and_no_others() {
+    let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
+    let expected = [
+        "authorization_codes insert (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, jkt, expires_at)",
+        "authorization_codes select (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, jkt, expires_at, used_at)",
+        "authorization_codes update (used_at)",
+        "call forget(moment timestamp with time zone)",
+        "call sought()",
+        "call subject()",
+        "client_assertions insert (id_hash, expires_at)",
+        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at)",
+        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at)",
+        "grants update (jkt, revoked_at, revoked_reason)",
+        "interactions delete",
+        "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at)",
+        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at)",
+        "login_throttles delete",
+        "login_throttles insert (identifier_hash, failures, blocked_until, last_attempt_at)",
+        "login_throttles select (identifier_hash, failures, blocked_until)",
+        "login_throttles update (failures, blocked_until, last_attempt_at)",
+        "pushed_requests insert (id_hash, client_id, jkt, parameters, expires_at)",
+        "pushed_requests select (id_hash, client_id, jkt, parameters, attempts, expires_at, completed_at)",
+        "pushed_requests update (attempts, completed_at)",
+        "refresh_tokens insert (token_hash, grant_id, last_used_at, expires_at)",
+        "refresh_tokens select (token_hash, grant_id, last_used_at, expires_at)",
+        "refresh_tokens update (last_used_at)",
+        "users insert (id, email_lookup, email_sealed, name_sealed, password_hash, created_at)",
+        "users select (id, email_lookup, email_sealed, name_sealed, password_hash)",
+        "users update (password_hash)",
+    ];
+    assert_eq!(rights(&database, "auth_app").await.unwrap(), expected);
+    assert_eq!(rights(&database, "auth_migrator").await.unwrap(), ["be auth_owner"]);
+    assert_eq!(unguarded(&database).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_the_app_has_no_business_with_is_refused() {
+    let database = two_people().await;
+    let mut statements: Vec<String> =
+        TABLES.iter().flat_map(|table| refused_to_everybody("auth_owner", table)).collect();
+    let own = [
+        "delete from users",
+        "update users set email_lookup = email_lookup",
+        "update users set id = id",
+        "select created_at from users",
+        "delete from grants",
+        "update grants set scope = scope",
+        "update grants set user_id = user_id",
+        "insert into grants (revoked_at) values (now())",
+        "delete from authorization_codes",
+        "update authorization_codes set jkt = null",
+        "update authorization_codes set expires_at = expires_at",
+        "insert into authorization_codes (used_at) values (null)",
+        "delete from pushed_requests",
+        "update pushed_requests set parameters = parameters",
+        "update interactions set user_id = user_id",
+        "delete from refresh_tokens",
+        "update refresh_tokens set expires_at = expires_at",
+        "update refresh_tokens set grant_id = grant_id",
+        "select 1 from client_assertions",
+        "delete from client_assertions",
+        "update client_assertions set expires_at = expires_at",
+        "update login_throttles set identifier_hash = identifier_hash",
+        "select happens_once()",
+    ];
+    // With all that a taken-over app could say of whom it serves.
+    statements.extend(own.map(|statement| format!("{} {} {statement}", about(ALICE), seeking("code", ALICE))));
+    assert_eq!(not_forbidden(&database.app_url, &statements).await.unwrap(), []);
+    // The migrator, when it does not act as the owner, has no rights at all.
+    for table in TABLES {
+        let refused = attempt(&database.migrator_url, &format!("set role none; select 1 from {table}")).await.unwrap();
+        assert_eq!(refused.as_deref(), Some(FORBIDDEN), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_seen_by_who_says_whose_they_are() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let nothing = [0; 7];
+    let stranger = "01890a5d-ac96-774b-bcce-b302099a8009";
+    let both = format!("{} {}", about(ALICE), seeking("cookie", BOB));
+    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles
+    for (says, sees) in [
+        (String::new(), nothing),
+        (about(""), nothing),
+        (about(stranger), nothing),
+        ("select set_config('app.sought', '', true);".to_owned(), nothing),
+        ("select set_config('app.sought', '{}', true);".to_owned(), nothing),
+        (seeking("code", stranger), nothing),
+        (about(ALICE), [1, 0, 0, 1, 0, 0, 0]),
+        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0]),
+        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0]),
+        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0]),
+        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0]),
+        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0]),
+        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1]),
+        (both, [1, 1, 1, 1, 0, 0, 0]),
+    ] {
+        let mut seen = [0; 7];
+        for (table, seen) in TABLES.iter().zip(&mut seen) {
+            *seen = rows(app, &says, &format!("select 1 from {table}")).await.unwrap();
+        }
+        assert_eq!(seen, sees, "{says}");
+    }
+    // Forced: the owner of the tables reads them by a policy of its own, not by owning them.
+    assert_eq!(rows(&database.migrator_url, "", "select 1 from users").await.unwrap(), 2);
+    let without = "drop policy everything_for_migrations on users;";
+    assert_eq!(rows(&database.migrator_url, without, "select 1 from users").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn another_persons_rows_cannot_be_written() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let alice = about(ALICE);
+    let grant = |user| {
+        format!(
+            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at) values (gen_random_uuid(), '{user}', 'c', 's', now(), now())"
+        )
+    };
+    let interaction = |user| {
+        format!("insert into interactions values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now())")
+    };
+    let token = |grant| format!("insert into refresh_tokens values (sha256('new'), '{grant}', now(), now())");
+    for (statement, twin) in [(grant(BOB), grant(ALICE)), (interaction(BOB), interaction(ALICE))] {
+        assert_eq!(
+            attempt(app, &format!("{alice} {statement}")).await.unwrap().as_deref(),
+            Some(FORBIDDEN),
+            "{statement}"
+        );
+        assert_eq!(attempt(app, &format!("{alice} {twin}")).await.unwrap(), None, "{twin}");
+    }
+    let person = "insert into users values (gen_random_uuid(), sha256('new'), 'x', 'x', '$argon2id$', now())";
+    assert_eq!(attempt(app, &format!("{alice} {person}")).await.unwrap().as_deref(), Some(FORBIDDEN));
+    // The other's grant is not there for a token; one's own is (and has one already).
+    assert_eq!(attempt(app, &format!("{alice} {}", token(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(attempt(app, &format!("{alice} {}", token(ALICE))).await.unwrap().as_deref(), Some("23505"));
+    for (says, statement, changed) in [
+        (&alice, "update users set password_hash = '$argon2id$mine'", 1),
+        (&alice, "update grants set jkt = jkt", 0),
+        (&seeking("code", ALICE), "update grants set jkt = jkt", 1),
+        (&seeking("code", ALICE), "update authorization_codes set used_at = used_at", 1),
+        (&seeking("token", ALICE), "update refresh_tokens set last_used_at = now()", 1),
+        (&seeking("request", ALICE), "update pushed_requests set attempts = attempts + 1", 1),
+        (&seeking("cookie", ALICE), "delete from interactions", 1),
+        (&seeking("identifier", ALICE), "delete from login_throttles", 1),
+        (&alice, "delete from interactions", 0),
+        (&String::new(), "delete from login_throttles", 0),
+        (&String::new(), "update users set password_hash = '$argon2id$mine'", 0),
+    ] {
+        assert_eq!(rows(app, says, statement).await.unwrap(), changed, "{says} {statement}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let (code, request) = (seeking("code", ALICE), seeking("request", ALICE));
+    let complete = "update pushed_requests set completed_at = now()";
+    assert_eq!(attempt(app, &format!("{request} {complete}")).await.unwrap(), None);
+    for undone in [
+        format!("{code} update grants set revoked_at = null, revoked_reason = null"),
+        format!("{code} update grants set revoked_reason = 'another'"),
+        format!("{code} update grants set jkt = '{}'", "y".repeat(43)),
+        format!("{code} update authorization_codes set used_at = null"),
+        format!("{request} {complete}; update pushed_requests set completed_at = null"),
+    ] {
+        assert_eq!(attempt(app, &undone).await.unwrap().as_deref(), Some(FORBIDDEN), "{undone}");
+    }
+    let gone = |moment| format!("select 1 from generate_series(1, (select forget({moment}))::int)");
+    assert_eq!(rows(app, "", &gone("now() + interval '1 year'")).await.unwrap(), 0);
+    let mut superuser = connect(&database.superuser_url).await;
+    for table in ["pushed_requests", "authorization_codes", "refresh_tokens", "client_assertions", "interactions"] {
+        let over = format!("update {table} set expires_at = now() - interval '2 days'");
+        superuser.batch_execute(&over).await.unwrap();
+    }
+    let idle = "update login_throttles set last_attempt_at = now() - interval '31 days'";
+    superuser.batch_execute(idle).await.unwrap();
+    // Two of each of six, less the two interactions that went with their requests.
+    assert_eq!(rows(app, "", &gone("now()")).await.unwrap(), 10);
+    assert_eq!(rows(app, "", &gone("now() - interval '1 year'")).await.unwrap(), 0);
+    // Consent is kept, and so are people.
+    connect(app).await.batch_execute("select forget(now())").await.unwrap();
+    for (table, kept) in [("users", 2), ("grants", 2), ("interactions", 0), ("client_assertions", 0)] {
+        let left = rows(&database.superuser_url, "", &format!("select 1 from {table}")).await.unwrap();
+        assert_eq!(left, kept, "{table}");
+    }
+}
