@@ -9,6 +9,7 @@ mod hostile;
 mod operations;
 mod process;
 mod raw;
+mod roles;
 mod second_partner;
 mod secrets;
 mod webhooks;

@@ -365,10 +365,8 @@ async fn a_stored_message_can_be_cleared_but_never_changed_or_reopened() {
     }
     assert!(run("delete from webhook_inbox").await.is_err());
     bench.sql("delete from webhook_inbox where state = 'rejected'").await;
-    run("select webhook_inbox_purge(now() - interval '1 day')").await.unwrap();
-    assert_eq!(bench.count("webhook_inbox").await, 1, "too young to be deleted");
     run("select webhook_inbox_purge(now() + interval '1 day')").await.unwrap();
-    assert_eq!(bench.count("webhook_inbox").await, 0);
+    assert_eq!(bench.count("webhook_inbox").await, 1, "too young to be deleted, whatever the service says");
 }
 
 #[tokio::test(flavor = "multi_thread")]
