@@ -20,6 +20,7 @@ mod layers;
 mod payout_histories;
 mod payouts;
 mod providers;
+mod roles;
 mod suspense;
 mod times;
 mod transfers;
