@@ -90,8 +90,8 @@ async fn before_anybody_is_known(report: &mut Report<'_>, loot: &Loot<'_>) -> Re
 /// A key of the right form that nobody was given.
 fn guessed_key() -> String {
     let stem = format!("rdk_0123456789_{}", "0".repeat(32));
-    let sum = crypto::hash::sha256(stem.as_bytes());
-    format!("{stem}{}", sum.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>())
+    let [a, b, c, d, ..] = crypto::hash::sha256(stem.as_bytes());
+    format!("{stem}{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 /// Layer attestation.

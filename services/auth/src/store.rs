@@ -27,6 +27,7 @@ pub(crate) async fn seek(db: &mut Connection, sought: &[&Digest]) -> Result<(), 
 
 /// The subject of a transaction for one person; for nobody one that has no rows, so that the statements are the same.
 pub(crate) fn subject(user: Option<UserId>) -> String {
+    // Default: the text that is nobody's.
     user.map_or_else(String::new, |user| user.to_string())
 }
 

@@ -124,7 +124,8 @@ impl Passage<'_> {
                 return Ok(());
             }
             Verdict::Unknown(reason) if self.class.unknown == Unknown::Pass => {
-                self.trail.unknown(layer, reason);
+                runtime::tracing::warn!(layer = layer.name(), reason, "a layer cannot tell, and the request goes on");
+                self.trail.note(layer, Said::Unknown);
                 return Ok(());
             }
             Verdict::Unknown(reason) => (Said::Unknown, Refusal::new(layer.name(), reason, Problem::busy(1))),
@@ -132,7 +133,7 @@ impl Passage<'_> {
             Verdict::Challenge(refusal) => (Said::Challenge, refusal.challenge()),
         };
         let refusal = refusal.about(self.facts.who());
-        self.trail.refused(layer, said, &refusal);
+        self.trail.note(layer, said);
         Err(refusal)
     }
 

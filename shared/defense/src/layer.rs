@@ -10,7 +10,7 @@ use runtime::{Problem, Refusal};
 use crate::{Facts, Inbound};
 
 /// The layers. The order of the variants is the order in which they look at a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum LayerId {
     /// Is the request for us, and unambiguous?

@@ -50,4 +50,3 @@ pub use layers::{
 pub use request::Inbound;
 pub use routes::{Defended, Routes};
 pub use stack::{Stack, Tokens};
-pub use trail::{Decision, Said, Trail};

@@ -1,14 +1,13 @@
-//! What became of one request in the layers. Each decision is written down here and nowhere else; the counts, the line in the audit log, the span and
-//! the receipt are made of it.
+//! What became of one request in the layers. The counts and the words on the span are made of it; the line in the audit log is the refusal's own.
 
-use runtime::{Refusal, metrics};
+use runtime::metrics;
 
 use crate::LayerId;
 
 /// What a layer said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum Said {
+pub(crate) enum Said {
     /// Nothing against it.
     Pass,
     /// No.
@@ -21,40 +20,33 @@ pub enum Said {
 
 /// One layer's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// Whose.
-    pub layer: LayerId,
+    pub(crate) layer: LayerId,
     /// What it said.
-    pub said: Said,
-    /// Why, for the operator.
-    pub reason: Option<&'static str>,
+    pub(crate) said: Said,
 }
 
 /// The decisions on one request, in their order.
 #[derive(Debug, Default)]
-pub struct Trail(Vec<Decision>);
+pub(crate) struct Trail(Vec<Decision>);
 
 impl Trail {
     pub(crate) fn pass(&mut self, layer: LayerId) {
         // It looks, and later claims: one decision.
         if !self.0.iter().any(|decision| decision.layer == layer) {
-            self.0.push(Decision { layer, said: Said::Pass, reason: None });
+            self.0.push(Decision { layer, said: Said::Pass });
         }
     }
 
-    /// It stands in the audit log once the refusal becomes an answer.
-    pub(crate) fn refused(&mut self, layer: LayerId, said: Said, refusal: &Refusal) {
+    /// Anything but that it may go on. A refusal stands in the audit log once it becomes an answer.
+    pub(crate) fn note(&mut self, layer: LayerId, said: Said) {
         self.0.retain(|decision| decision.layer != layer);
-        self.0.push(Decision { layer, said, reason: refusal.record().map(runtime::Record::reason) });
-    }
-
-    pub(crate) fn unknown(&mut self, layer: LayerId, reason: &'static str) {
-        self.0.retain(|decision| decision.layer != layer);
-        self.0.push(Decision { layer, said: Said::Unknown, reason: Some(reason) });
+        self.0.push(Decision { layer, said });
     }
 
     /// All of them.
-    pub fn decisions(&self) -> &[Decision] {
+    pub(crate) fn decisions(&self) -> &[Decision] {
         &self.0
     }
 
