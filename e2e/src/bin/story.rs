@@ -76,7 +76,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     narrator.chapter(
         3,
         "Attacks",
-        "From outside, over HTTP. The attacker sees one generic answer; the log knows more.",
+        "From outside, over HTTP. The attacker learns little; the log knows which layer it was.",
     );
     let pki = Pki::create(&stack.pki)?;
     let http = testkit::server::app_client(&pki)?;
