@@ -71,7 +71,7 @@ pub struct Rates {
     pub address: Rate,
     /// Of the network around it (IPv4 /24, IPv6 /48). Default: 60,000 a minute.
     pub network: Rate,
-    /// Refusals of an address: as many, and it is refused unseen. Default: 600 in ten minutes.
+    /// Refusals of an address: as many, and it is refused by its head, unless *host*, *API key* or *client version* refuse it before. Default: 600 in ten minutes.
     pub failures: Rate,
     /// Of a device. Default: 600 a minute.
     pub instance: Rate,

@@ -139,7 +139,10 @@ impl RateLimitLayer {
         let reached_too_far =
             [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status);
         let failed = (answer.refused && !answer.challenged) || (facts.access.is_some() && reached_too_far);
-        if let (true, Some(host)) = (failed && status != StatusCode::TOO_MANY_REQUESTS, Keys::of(facts).host) {
+        // What is our fault, or what an honest app is told, is nobody's failure: many share an address.
+        let honest = [StatusCode::REQUEST_TIMEOUT, StatusCode::UPGRADE_REQUIRED, StatusCode::TOO_MANY_REQUESTS];
+        let theirs = status.is_client_error() && !honest.contains(&status);
+        if let (true, Some(host)) = (failed && theirs, Keys::of(facts).host) {
             let demand = [Demand::units(&self.limits.failures, host.as_bytes(), 1)];
             if let Err(reason) = self.counters.charge(&demand, self.now()).await {
                 runtime::tracing::warn!(reason, "a failure was not counted");

@@ -314,6 +314,9 @@ async fn refusals_of_an_address_add_up_and_honest_challenges_do_not() {
     for _ in 0..10 {
         assert_eq!(answer(StatusCode::UNAUTHORIZED, true, true).await, "pass");
         assert_eq!(answer(StatusCode::TOO_MANY_REQUESTS, true, false).await, "pass");
+        // Ours, and what an honest app is told.
+        assert_eq!(answer(StatusCode::SERVICE_UNAVAILABLE, true, false).await, "pass");
+        assert_eq!(answer(StatusCode::UPGRADE_REQUIRED, true, false).await, "pass");
         assert_eq!(answer(StatusCode::OK, false, false).await, "pass");
     }
     assert_eq!(answer(StatusCode::UNAUTHORIZED, true, false).await, "pass");
