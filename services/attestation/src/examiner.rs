@@ -226,16 +226,13 @@ impl Examiner {
     /// Looks at the list's file until the process ends; on a thread that may block, for a list is large and files are slow.
     pub(crate) async fn keep_fresh(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
         let pause = Duration::from_secs(u64::from(self.revocation.reload_seconds.max(1)));
-        loop {
-            tokio::select! {
-                () = shutdown.requested() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
-            }
+        while shutdown.pause(pause).await {
             let examiner = Arc::clone(&self);
             if let Err(error) = tokio::task::spawn_blocking(move || examiner.reload()).await {
                 alarm::raise(Alarm::ListUnreadable, &error.to_string());
             }
         }
+        Ok(())
     }
 
     fn reload(&self) {

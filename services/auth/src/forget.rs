@@ -13,11 +13,7 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Deletes what is not kept, until the process ends.
 pub(crate) async fn always(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(EVERY) => {}
-        }
+    while shutdown.pause(EVERY).await {
         match store::forget(&pool, clock.unix()).await {
             Ok(0) => (),
             Ok(rows) => tracing::debug!(rows, "forgot what is not kept"),
@@ -25,4 +21,5 @@ pub(crate) async fn always(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown
             Err(error) => tracing::warn!(cause = %error, "could not forget"),
         }
     }
+    Ok(())
 }

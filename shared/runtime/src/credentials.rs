@@ -90,7 +90,7 @@ impl ResolvesClientCert for Credentials {
 
 /// Looks after them until the process goes down.
 pub(crate) async fn watch(all: Vec<Arc<Credentials>>, shutdown: Shutdown) {
-    while tokio::time::timeout(LOOK, shutdown.requested()).await.is_err() {
+    while shutdown.pause(LOOK).await {
         for credentials in all.iter().map(Arc::clone) {
             // A file may lie on a disk that hangs. Its end says nothing, for it does not panic.
             drop(tokio::task::spawn_blocking(move || credentials.look()).await);

@@ -3,6 +3,8 @@
 //! Order (see [`crate::Running::stop`]): not ready any more → listeners drain → background work is told → telemetry is
 //! flushed. So a background task may rely on being alive while requests are.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 /// Told to everything that runs beside the requests. Cheap to clone.
@@ -30,6 +32,11 @@ impl Shutdown {
         let mut receiver = self.0.clone();
         // An error means that the runtime itself is gone: that is a shutdown too.
         drop(receiver.wait_for(|requested| *requested).await);
+    }
+
+    /// Waits so long between two rounds of work that is done again and again. False once the process goes down: there is no next round.
+    pub async fn pause(&self, pause: Duration) -> bool {
+        tokio::time::timeout(pause, self.requested()).await.is_err()
     }
 }
 

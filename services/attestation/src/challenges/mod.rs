@@ -103,11 +103,7 @@ pub(crate) async fn consume(pool: &Pool, challenge: &Presented) -> Result<(), Er
 
 /// Sweeps out what nobody can use any more until the process ends.
 pub(crate) async fn sweep(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(SWEEP) => {}
-        }
+    while shutdown.pause(SWEEP).await {
         let swept = async {
             let expired = time(clock.unix() - BEYOND)?;
             Ok::<_, Error>(store::delete_expired(&mut *connection(&pool).await?, expired).await?)
@@ -118,6 +114,7 @@ pub(crate) async fn sweep(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown)
             Err(error) => tracing::warn!(cause = %error, "expired challenges stay for now"),
         }
     }
+    Ok(())
 }
 
 /// Unix seconds as the database has them.

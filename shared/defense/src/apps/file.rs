@@ -66,11 +66,7 @@ impl RegisterFile {
     /// Reads it again every two seconds. One that cannot be read changes nothing: the last good one goes on, and the log says why.
     pub(crate) async fn keep_current(self: Arc<Self>, shutdown: Shutdown) {
         let mut complaint = None;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => (),
-                () = shutdown.requested() => return,
-            }
+        while shutdown.pause(EVERY).await {
             let this = Arc::clone(&self);
             let again = tokio::task::spawn_blocking(move || this.read_again());
             let said = match again.await {
