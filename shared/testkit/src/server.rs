@@ -86,24 +86,23 @@ impl Drop for Server {
 }
 
 /// An HTTPS client for tests: it trusts exactly the authority in `roots` and, with an identity, presents it (mTLS).
-#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(client_tls(roots, identity)?)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?)
+    client_with(HeaderMap::new(), roots, identity)
 }
 
 /// The client of the app on Android: as [`client`] for the public listeners, with what the app says of itself.
-#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
     let mut headers = HeaderMap::new();
     for (name, value) in app_headers(pki)? {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
+    client_with(headers, &pki.public_ca(), None)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
+fn client_with(headers: HeaderMap, roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(client_tls(&pki.public_ca(), None)?)
+        .tls_backend_preconfigured(client_tls(roots, identity)?)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .default_headers(headers)
