@@ -60,8 +60,8 @@ impl Defense {
         let inbound = Inbound::new(&request, &self.0.authority, class, access, self.0.clock.unix());
         let layers: Vec<&dyn Layer> =
             self.0.layers.iter().map(|layer| &**layer).filter(|layer| class.layers.contains(&layer.id())).collect();
-        let mut passage = Passage { layers, class, inbound, facts: Facts::default(), trail: Trail::default() };
-        let admitted = passage.admit(&mut request, &*self.0.clock).await;
+        let mut passage = Passage { class, inbound, facts: Facts::default(), trail: Trail::default() };
+        let admitted = passage.admit(&layers, &mut request, &*self.0.clock).await;
         let refused = admitted.is_err();
         let response = match admitted {
             Ok(()) => {
@@ -72,33 +72,36 @@ impl Defense {
             }
             Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
         };
-        passage.answer(response, refused).await
+        passage.answer(&layers, response, refused).await
     }
 }
 
 /// One request on its way.
-struct Passage<'a> {
-    layers: Vec<&'a dyn Layer>,
-    class: &'a Class,
+struct Passage {
+    class: &'static Class,
     inbound: Inbound,
     facts: Facts,
     trail: Trail,
 }
 
-impl Passage<'_> {
-    async fn admit(&mut self, request: &mut ServiceRequest, clock: &dyn Clock) -> Result<(), Refusal> {
-        self.examine(Needs::Head).await?;
+impl Passage {
+    async fn admit(
+        &mut self,
+        layers: &[&dyn Layer],
+        request: &mut ServiceRequest,
+        clock: &dyn Clock,
+    ) -> Result<(), Refusal> {
+        self.examine(layers, Needs::Head).await?;
         // Whoever is refused by what the head shows has sent the body for nothing: it is not read.
-        if self.layers.iter().any(|layer| layer.needs() > Needs::Head) {
+        if layers.iter().any(|layer| layer.needs() > Needs::Head) {
             let (head, payload) = request.parts_mut();
             self.inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
             self.inbound.now = clock.unix();
             request.set_payload(Payload::from(Bytes::clone(&self.inbound.body)));
         }
-        self.examine(Needs::Body).await?;
-        self.examine(Needs::Principal).await?;
-        for place in 0..self.layers.len() {
-            let Some(layer) = self.layers.get(place).copied() else { break };
+        self.examine(layers, Needs::Body).await?;
+        self.examine(layers, Needs::Principal).await?;
+        for layer in layers {
             let finding = layer.claim(&self.inbound, &self.facts).await;
             self.facts.absorb(finding.facts);
             self.judge(layer.id(), finding.verdict)?;
@@ -106,9 +109,8 @@ impl Passage<'_> {
         Ok(())
     }
 
-    async fn examine(&mut self, needs: Needs) -> Result<(), Refusal> {
-        for place in 0..self.layers.len() {
-            let Some(layer) = self.layers.get(place).copied().filter(|layer| layer.needs() == needs) else { continue };
+    async fn examine(&mut self, layers: &[&dyn Layer], needs: Needs) -> Result<(), Refusal> {
+        for layer in layers.iter().filter(|layer| layer.needs() == needs) {
             let finding = layer.examine(&self.inbound, &self.facts).await;
             self.facts.absorb(finding.facts);
             self.judge(layer.id(), finding.verdict)?;
@@ -140,6 +142,7 @@ impl Passage<'_> {
     /// The layers see the answer, last one first.
     async fn answer(
         self,
+        layers: &[&dyn Layer],
         response: ServiceResponse<BoxBody>,
         refused: bool,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -147,7 +150,7 @@ impl Passage<'_> {
         let (request, response) = response.into_parts();
         let challenged = self.trail.decisions().iter().any(|decision| decision.said == Said::Challenge);
         let mut answer = Outgoing { response, refused, challenged };
-        for layer in self.layers.iter().rev() {
+        for layer in layers.iter().rev() {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
         }
         Ok(ServiceResponse::new(request, answer.response))

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use api::attestation::App;
 use crypto::SecretBytes;
 use identity::{Principal, Thumbprint, access_token, attestation_token};
 use runtime::Who;
 
-use crate::rate::{Fields, Permit};
+use crate::rate::{Allowance, Permit};
 use crate::stores::{Claim, Claimed, Once, OnceClass};
 use crate::{Finding, KeyedApp, Verdict};
 
@@ -19,10 +18,8 @@ pub struct Facts {
     pub address: Option<IpAddr>,
     /// The app that its API key was given to.
     pub keyed_app: Option<KeyedApp>,
-    /// The build that it says it comes from.
-    pub app: Option<App>,
-    /// What may be said of the limits that it is counted against.
-    pub limits: Option<Fields>,
+    /// How the limits stand that it is counted against.
+    pub limits: Option<Allowance>,
     /// Its place among those of its user that are under way.
     pub permit: Option<Permit>,
     /// *What* calls.
@@ -80,7 +77,6 @@ impl Facts {
         }
         take(&mut self.address, learned.address);
         take(&mut self.keyed_app, learned.keyed_app);
-        take(&mut self.app, learned.app);
         take(&mut self.limits, learned.limits);
         take(&mut self.permit, learned.permit);
         take(&mut self.attestation, learned.attestation);

@@ -3,7 +3,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
+use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
 use runtime::{Problem, Refusal};
 
@@ -39,7 +41,18 @@ impl LayerId {
 
     /// No, for `reason`, with the one answer of all token layers.
     pub fn refuse(self, reason: &'static str) -> Verdict {
-        Verdict::Refuse(Refusal::new(self.name(), reason, unauthorized()))
+        self.refuse_with(reason, unauthorized())
+    }
+
+    /// No, for `reason`, and what the client is told.
+    pub fn refuse_with(self, reason: &'static str, problem: Problem) -> Verdict {
+        Verdict::Refuse(Refusal::new(self.name(), reason, problem))
+    }
+
+    /// No, because of the app: the same answer whatever is wrong with it, so that whoever has no key learns nothing of others'.
+    pub(crate) fn refuse_client(self, reason: &'static str) -> Verdict {
+        let problem = Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here");
+        self.refuse_with(reason, problem)
     }
 }
 

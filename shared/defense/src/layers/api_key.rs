@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use api::problem::code;
 use crypto::SecretBytes;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
 
 use crate::apps::RegisterFile;
 use crate::{ApiKey, Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -48,10 +45,8 @@ impl ApiKeyLayer {
     }
 }
 
-/// The same answer for all of them: whoever has no key learns nothing of others' keys.
 fn refuse(reason: &'static str) -> Verdict {
-    let problem = Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here");
-    Verdict::Refuse(Refusal::new(LayerId::ApiKey.name(), reason, problem))
+    LayerId::ApiKey.refuse_client(reason)
 }
 
 impl Layer for ApiKeyLayer {

@@ -1,7 +1,7 @@
 //! Layer *authorization*: may they? The route's guard names a scope, and the access token has it.
 
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
+use runtime::Problem;
 
 use crate::{Access, Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
 
@@ -15,10 +15,7 @@ impl AuthorizationLayer {
         match &facts.access {
             None => LayerId::Authorization.refuse("no_access_token"),
             Some(claims) if claims.scopes().any(|scope| scope == wanted) => Verdict::Pass,
-            Some(_) => {
-                let refusal = Refusal::new(LayerId::Authorization.name(), "scope_missing", Problem::forbidden());
-                Verdict::Refuse(refusal)
-            }
+            Some(_) => LayerId::Authorization.refuse_with("scope_missing", Problem::forbidden()),
         }
     }
 }

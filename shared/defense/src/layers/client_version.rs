@@ -8,7 +8,7 @@ use api::attestation::App;
 use api::problem::code;
 use api::user_agent;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
+use runtime::Problem;
 
 use crate::apps::{RegisterFile, Standing};
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -31,7 +31,7 @@ impl ClientVersionLayer {
             return Err(unknown("key_of_another_app"));
         }
         match self.register.current().standing(&app) {
-            Standing::Current => Ok(Facts { app: Some(app), ..Facts::default() }),
+            Standing::Current => Ok(Facts::default()),
             Standing::Outdated { minimum } => Err(outdated(&app, &minimum)),
             Standing::Unknown => Err(unknown("app_unknown")),
         }
@@ -39,15 +39,14 @@ impl ClientVersionLayer {
 }
 
 fn unknown(reason: &'static str) -> Verdict {
-    let problem = Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here");
-    Verdict::Refuse(Refusal::new(LayerId::ClientVersion.name(), reason, problem))
+    LayerId::ClientVersion.refuse_client(reason)
 }
 
 /// RFC 9110 §15.5.22: what to change to stands in `Upgrade`, as name and version.
 fn outdated(app: &App, minimum: &api::Build) -> Verdict {
     let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, code::CLIENT_OUTDATED, "This build has to be updated");
     let problem = problem.header(UPGRADE, &format!("{}/{minimum}", app.id));
-    Verdict::Refuse(Refusal::new(LayerId::ClientVersion.name(), "build_outdated", problem))
+    LayerId::ClientVersion.refuse_with("build_outdated", problem)
 }
 
 impl Layer for ClientVersionLayer {

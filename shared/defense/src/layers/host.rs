@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
+use runtime::Problem;
 
 use crate::hops::TrustedHops;
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -77,7 +77,7 @@ fn invalid(reason: &'static str) -> Verdict {
 }
 
 fn refuse(reason: &'static str, problem: Problem) -> Verdict {
-    Verdict::Refuse(Refusal::new(LayerId::Host.name(), reason, problem))
+    LayerId::Host.refuse_with(reason, problem)
 }
 
 impl Layer for HostLayer {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use api::problem::code;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Clock, Problem, Refusal};
@@ -118,15 +118,16 @@ impl RateLimitLayer {
     }
 
     fn judged(&self, facts: &Facts, allowance: Allowance) -> Finding {
-        let fields = Fields::of(&allowance);
-        let retry_after = fields.retry_after;
-        // Of a caller who is not known yet, no more than when to come back.
-        let told = if facts.access.is_some() { fields.clone() } else { Fields { retry_after, ..Fields::default() } };
         match allowance {
-            Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(fields), ..Facts::default() })),
-            Allowance::Exceeded(readings) => {
+            Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(allowance), ..Facts::default() })),
+            Allowance::Exceeded(ref readings) => {
                 let failures =
                     readings.iter().any(|reading| reading.is_exceeded() && reading.limit == self.limits.failures);
+                let mut told = Fields::of(&allowance);
+                if facts.access.is_none() {
+                    // Of a caller who is not known yet, no more than when to come back.
+                    (told.policy, told.limit) = (None, None);
+                }
                 refuse(if failures { "too_many_failures" } else { "rate_exceeded" }, &told).into()
             }
             Allowance::Unknown(reason) => Verdict::Unknown(reason).into(),
@@ -149,13 +150,10 @@ impl RateLimitLayer {
             }
         }
         // Whoever is not known yet is told nothing: how many others tried here is none of their business.
-        if let (Some(fields), Some(_)) = (&facts.limits, &facts.access) {
-            let headers = answer.response.headers_mut();
-            for (name, value) in
-                [(api::header::RATE_LIMIT_POLICY, &fields.policy), (api::header::RATE_LIMIT, &fields.limit)]
-            {
-                if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
-                    headers.insert(HeaderName::from_static(name), value);
+        if let (Some(allowance), Some(_)) = (&facts.limits, &facts.access) {
+            for (name, value) in Fields::of(allowance).shown() {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    answer.response.headers_mut().insert(name, value);
                 }
             }
         }
@@ -165,14 +163,12 @@ impl RateLimitLayer {
 
 fn refuse(reason: &'static str, fields: &Fields) -> Verdict {
     let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, "Too many requests");
-    for (name, value) in [(api::header::RATE_LIMIT_POLICY, &fields.policy), (api::header::RATE_LIMIT, &fields.limit)] {
-        if let Some(value) = value {
-            problem = problem.header(HeaderName::from_static(name), value);
-        }
+    for (name, value) in fields.shown() {
+        problem = problem.header(name, value);
     }
     // Default: a second, where nothing says how long.
     let seconds = fields.retry_after.unwrap_or(1);
-    Verdict::Refuse(Refusal::new(LayerId::RateLimit.name(), reason, problem.header(RETRY_AFTER, &seconds.to_string())))
+    LayerId::RateLimit.refuse_with(reason, problem.header(RETRY_AFTER, &seconds.to_string()))
 }
 
 impl Layer for RateLimitLayer {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
+
 use super::{Allowance, Reading};
 
 /// Values of the header fields of an answer.
@@ -19,20 +21,26 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// `RateLimit-Policy` and `RateLimit` that there are, with their names.
+    pub fn shown(&self) -> impl Iterator<Item = (HeaderName, &str)> {
+        let both = [(api::header::RATE_LIMIT_POLICY, &self.policy), (api::header::RATE_LIMIT, &self.limit)];
+        both.into_iter().filter_map(|(name, value)| Some((HeaderName::from_static(name), value.as_deref()?)))
+    }
+
     /// What may be told of an allowance.
     pub fn of(allowance: &Allowance) -> Self {
         match allowance {
-            Allowance::Within(readings) => Self::shown(readings.iter()),
+            Allowance::Within(readings) => Self::of_shown(readings.iter()),
             // Those that refuse only: `Retry-After` is not to end before what the others say (§6).
             Allowance::Exceeded(readings) => {
                 let exceeded = || readings.iter().filter(|reading| reading.is_exceeded());
-                Self { retry_after: exceeded().map(retry_after).max(), ..Self::shown(exceeded()) }
+                Self { retry_after: exceeded().map(retry_after).max(), ..Self::of_shown(exceeded()) }
             }
             Allowance::Unknown(_) => Self::default(),
         }
     }
 
-    fn shown<'a>(readings: impl Iterator<Item = &'a Reading>) -> Self {
+    fn of_shown<'a>(readings: impl Iterator<Item = &'a Reading>) -> Self {
         let (policy, limit): (Vec<_>, Vec<_>) =
             readings.filter(|reading| reading.limit.is_shown()).map(|reading| (policy(reading), left(reading))).unzip();
         let list = |items: Vec<String>| (!items.is_empty()).then(|| items.join(", "));
