@@ -13,6 +13,7 @@ pub mod partner;
 pub mod phone;
 pub mod pki;
 pub mod proxy;
+pub mod raw;
 pub mod redis;
 pub mod scene;
 pub mod server;
