@@ -16,6 +16,7 @@ pub mod phone;
 pub mod report;
 pub mod seed;
 pub mod stack;
+pub mod stuffing;
 
 #[expect(clippy::disallowed_methods, reason = "a story and a load measure real time")]
 fn instant() -> std::time::Instant {

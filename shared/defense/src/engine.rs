@@ -3,6 +3,7 @@
 //! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
 //! it, what is good once is used up, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -67,6 +68,9 @@ impl Defense {
             Ok(()) => {
                 if let Some(principal) = passage.facts.principal() {
                     request.extensions_mut().insert(principal);
+                }
+                if let Some(tried) = &passage.facts.captcha {
+                    request.extensions_mut().insert(Rc::clone(&tried.attempt));
                 }
                 next.call(request).await?.map_into_boxed_body()
             }

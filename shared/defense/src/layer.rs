@@ -23,6 +23,8 @@ pub enum LayerId {
     ClientVersion,
     /// Is it too much?
     RateLimit,
+    /// Have too many failed here before, and does somebody take the trouble?
+    Captcha,
     /// *What* calls: a genuine app on a genuine device.
     Attestation,
     /// Is the request unaltered, fresh, and from that instance?

@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod apps;
+pub mod captcha;
 pub mod config;
 mod engine;
 mod facts;
@@ -44,8 +45,8 @@ pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, unauthorized};
 pub use layers::{
-    AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, ClientVersionLayer, HostLayer, Keyed,
-    MessageSignatureLayer, RateLimitLayer,
+    AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, CaptchaLayer, ClientVersionLayer, HostLayer,
+    Keyed, MessageSignatureLayer, RateLimitLayer,
 };
 pub use request::Inbound;
 pub use routes::{Defended, Routes};

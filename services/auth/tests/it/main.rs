@@ -9,6 +9,7 @@ mod browser;
 mod draft;
 mod world;
 
+mod captcha;
 mod client_authentication;
 mod conforming;
 mod consent;

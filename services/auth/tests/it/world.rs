@@ -7,6 +7,7 @@ use std::sync::Arc;
 use auth::config::{AuthMethod, ClientMetadata, Config, Password};
 use auth::{Auth, MIGRATIONS};
 use crypto::p256::SigningKey;
+use defense::captcha::CaptchaConfig;
 use crypto::password::Params;
 use identity::Jwk;
 use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
@@ -150,6 +151,7 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
         pepper_file: pki.secret("auth-pepper"),
         kek_file: secret(pki, "auth-kek"),
         lookup_key_file: secret(pki, "auth-lookup-key"),
+        captcha: CaptchaConfig::new(secret(pki, "auth-captcha-key")),
         password: Password {
             params: Params { memory_kib: 64, iterations: 1, parallelism: 1 },
             max_wait_millis: 5000,

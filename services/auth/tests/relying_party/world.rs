@@ -8,6 +8,7 @@ use actix_web::web::Bytes;
 use auth::Auth;
 use auth::config::{AuthMethod, ClientMetadata, Config, Password};
 use crypto::password::Params;
+use defense::captcha::CaptchaConfig;
 use http::StatusCode;
 use huskarl::core::client_auth::{Audience, JwtBearer};
 use huskarl::core::dpop::DPoP;
@@ -158,6 +159,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         pepper_file: pki.secret("auth-pepper"),
         kek_file: secret(pki, "auth-kek"),
         lookup_key_file: secret(pki, "auth-lookup-key"),
+        captcha: CaptchaConfig::new(secret(pki, "auth-captcha-key")),
         password: Password { params: Params { memory_kib: 64, iterations: 1, parallelism: 1 }, ..Password::default() },
         clients: vec![ClientMetadata {
             client_id: CLIENT.into(),
@@ -186,7 +188,7 @@ fn read(path: &Path) -> String {
 /// The client's requests over the HTTP client of the house, and what was answered.
 #[derive(Clone)]
 pub(crate) struct Wire {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     seen: Arc<Mutex<Vec<(String, StatusCode, Bytes)>>>,
 }
 
