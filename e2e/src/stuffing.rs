@@ -42,7 +42,7 @@ impl Visitor {
         visitor.page = visitor.page.join(&location)?;
         let login = visitor.open(Method::GET, String::new()).await?.text().await?;
         let (_, rest) = login.split_once("name=\"csrf\" value=\"").context("no form")?;
-        visitor.csrf = rest.split('"').next().context("no token")?.to_owned();
+        rest.split('"').next().context("no token")?.clone_into(&mut visitor.csrf);
         Ok(visitor)
     }
 
@@ -78,9 +78,10 @@ impl Visitor {
 /// What the partner's server asks for its visitor.
 async fn push(stack: &Stack, pki: &Pki, http: &Client) -> Result<String> {
     let (now, jti, verifier) = (now(), random::token(16), random::token(32));
-    let claims = json!({ "iss": PARTNER, "sub": PARTNER, "aud": stack.auth_url, "iat": now, "exp": now + 60, "jti": jti });
+    let claims =
+        json!({ "iss": PARTNER, "sub": PARTNER, "aud": stack.auth_url, "iat": now, "exp": now + 60, "jti": jti });
     let header = jose::Header::new("JWT").with_kid("partner-web-1");
-    let assertion = jose::sign_es256(&pki.partner_web_signer()?, &header, &claims)?;
+    let assertion = jose::sign_es256(&testkit::partner_web::signer(pki)?, &header, &claims)?;
     let challenge = b64::encode(&hash::sha256(verifier.as_bytes()));
     let fields = [
         ("client_id", PARTNER),
@@ -93,7 +94,8 @@ async fn push(stack: &Stack, pki: &Pki, http: &Client) -> Result<String> {
         ("code_challenge_method", "S256"),
     ];
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let request = http.post(format!("{}/par", stack.auth_url)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request =
+        http.post(format!("{}/par", stack.auth_url)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let answer: Value = serde_json::from_slice(&request.body(form).send().await?.bytes().await?)?;
     let name = answer.get("request_uri").and_then(Value::as_str);
     Ok(name.with_context(|| format!("the partner's request was refused: {answer}"))?.to_owned())

@@ -11,6 +11,7 @@ pub mod database;
 pub mod drip;
 pub mod missing;
 pub mod partner;
+pub mod partner_web;
 pub mod phone;
 pub mod pki;
 pub mod proxy;

@@ -248,22 +248,6 @@ impl Pki {
         write(&public, set.to_string().as_bytes(), 0o644)
     }
 
-    /// That client's private key.
-    pub fn partner_web_signer(&self) -> Result<crypto::p256::SigningKey> {
-        let jwk: serde_json::Value = serde_json::from_slice(&fs::read(self.secret("partner-web.jwk"))?)?;
-        let member = |name: &str| {
-            let text = jwk.get(name).and_then(serde_json::Value::as_str).with_context(|| format!("no {name}"))?;
-            Ok::<_, anyhow::Error>(URL_SAFE_NO_PAD.decode(text)?)
-        };
-        let point = [vec![4], member("x")?, member("y")?].concat();
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(
-            &ECDSA_P256_SHA256_FIXED_SIGNING,
-            &member("d")?,
-            &point,
-        )?;
-        Ok(crypto::p256::SigningKey::from_pkcs8(pair.to_pkcs8v1()?.as_ref())?)
-    }
-
     fn secret_once(&self, name: &str, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
         let path = self.secret(name);
         if path.exists() { Ok(()) } else { write(&path, &make()?, 0o600) }

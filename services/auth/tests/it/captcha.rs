@@ -163,8 +163,7 @@ async fn of_many_that_send_one_answer_at_once_one_is_let_try() {
     let (browser, challenge) = asked(&world, &web, email).await;
     let answer = solve(&challenge).unwrap();
     let mut browsers = vec![browser; 12];
-    let replies =
-        join_all(browsers.iter_mut().map(|browser| log_in(browser, email, WRONG, &answer))).await;
+    let replies = join_all(browsers.iter_mut().map(|browser| log_in(browser, email, WRONG, &answer))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 422).count(), 1);
     let replayed = replies.iter().filter(|reply| reply.status == 403 && reply.refusal() == "captcha/captcha_replayed");
     assert_eq!(replayed.count(), 11);

@@ -23,8 +23,7 @@ const PACKAGE: Package = Package {
     integrity: "sha512-yNITQaRSkRe0u/hMxdzoXFFqxqn9iDt1rJ0reREU3D3uDD3w1oFz6v5C2PMww2XnGThtYUwe8MW+PxsiBglNqw==",
 };
 /// It needs nothing but Python.
-const PINNED: &str =
-    "altcha==2.3.0 --hash=sha256:92d118164866e1e80e3f1f1b1561c49ff4a0e8ae932e8b6cf560a2729c661cd1\n";
+const PINNED: &str = "altcha==2.3.0 --hash=sha256:92d118164866e1e80e3f1f1b1561c49ff4a0e8ae932e8b6cf560a2729c661cd1\n";
 const SERVED: [&[u8]; 4] = [
     include_bytes!("../../assets/altcha/altcha.min.js"),
     include_bytes!("../../assets/altcha/altcha.css"),

@@ -26,8 +26,7 @@ async fn chromium_solves_it_by_itself_under_our_policy_and_shuts_nobody_out() {
         Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
         Err(reason) => return testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason),
     };
-    let environment =
-        [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
+    let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
     let Some(mut script) = Script::start(&PACKAGE, include_str!("captcha.mjs"), &environment).await else { return };
     let world = World::start().await;
     let grant = world.grant(&world.metadata().await, Setup::default()).await;

@@ -41,7 +41,8 @@ impl Budgets {
         config: &CaptchaConfig,
         clock: &dyn Clock,
     ) -> Result<Self, &'static str> {
-        let limit = |name, class, rate: crate::config::Rate| Ok::<_, &str>(Limit::new(name, class, rate.quota()?).hidden());
+        let limit =
+            |name, class, rate: crate::config::Rate| Ok::<_, &str>(Limit::new(name, class, rate.quota()?).hidden());
         let (identifier, network, device) = (LimitClass::Identifier, LimitClass::AddressNetwork, LimitClass::Instance);
         Ok(Self {
             counters,

@@ -67,13 +67,8 @@ impl Gate {
     /// Uses the challenge up, and then looks at the work: so a challenge costs us one derivation, whatever is sent with it.
     pub(crate) async fn claim(&self, attempt: &Attempt, pending: &Pending, now: i64) -> Result<(), Not> {
         let near = attempt.near();
-        let claim = Claim {
-            class: OnceClass::Captcha,
-            owner: near.as_bytes(),
-            key: &pending.key,
-            until: pending.until,
-            now,
-        };
+        let claim =
+            Claim { class: OnceClass::Captcha, owner: near.as_bytes(), key: &pending.key, until: pending.until, now };
         match self.used.claim(&claim).await {
             Claimed::First if pending.holds() => Ok(()),
             Claimed::First => Err(Not::Good(Reason::Wrong)),

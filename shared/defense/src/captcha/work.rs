@@ -140,13 +140,7 @@ impl Work {
     }
 
     /// Everything about an answer that costs little, and nothing else: is the challenge ours, in time, for this, and hard enough?
-    pub(super) fn examine(
-        &self,
-        attempt: &Attempt,
-        effort: Effort,
-        answer: &str,
-        now: i64,
-    ) -> Result<Pending, Reason> {
+    pub(super) fn examine(&self, attempt: &Attempt, effort: Effort, answer: &str, now: i64) -> Result<Pending, Reason> {
         if answer.len() > LONGEST {
             return Err(Reason::Wrong);
         }

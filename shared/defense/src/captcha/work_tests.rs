@@ -8,12 +8,7 @@ use crate::captcha::Action;
 pub(crate) const NOW: i64 = 1_800_000_000;
 
 pub(crate) fn attempt() -> Attempt {
-    Attempt {
-        action: Action::LogIn,
-        address: "203.0.113.9".parse().unwrap(),
-        identifier: [7; 32],
-        instance: None,
-    }
+    Attempt { action: Action::LogIn, address: "203.0.113.9".parse().unwrap(), identifier: [7; 32], instance: None }
 }
 
 fn work() -> Work {

@@ -8,10 +8,10 @@ use futures_util::future::ready;
 use runtime::Clock;
 
 use super::*;
+use crate::Access;
 use crate::captcha::{Action, CaptchaConfig, Outcome};
 use crate::policy::{self, Policy as _};
 use crate::stores::{MemoryCounters, MemoryOnce};
-use crate::Access;
 
 const NOW: i64 = 1_800_000_000;
 

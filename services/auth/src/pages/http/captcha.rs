@@ -35,11 +35,9 @@ impl LoginForms {
         }
         // Default: an address without a query names no interaction.
         let query = request.query.as_deref().unwrap_or_default();
-        let (Ok(form), Ok(address), Ok(cookies)) = (
-            Parameters::parse(&request.body),
-            Parameters::parse(query.as_bytes()),
-            Cookies::read(&request.headers),
-        ) else {
+        let (Ok(form), Ok(address), Ok(cookies)) =
+            (Parameters::parse(&request.body), Parameters::parse(query.as_bytes()), Cookies::read(&request.headers))
+        else {
             return Ok(None);
         };
         match Interaction::load(&self.0, &address, &cookies, request.now).await {
