@@ -158,13 +158,13 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     response
 }
 
-/// A page under the policy of all pages but those with a challenge.
+/// A page under the policy of all pages but those with a captcha.
 pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
     html_under(pages::POLICY, status, body)
 }
 
 /// A page under this policy.
-pub(crate) fn html_under(policy: &'static str, status: u16, body: &str) -> HttpResponse {
+pub(crate) fn html_under(policy: &str, status: u16, body: &str) -> HttpResponse {
     HttpResponse::build(status_of(status))
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))

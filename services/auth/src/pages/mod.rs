@@ -1,11 +1,12 @@
 //! The pages: plain HTML, no third party, one style sheet, and no scripts but where somebody is asked for a captcha.
 //!
 //! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet loads and
-//! forms go only to us; with a challenge, the scripts that solve it, which are files of ours. On to the client leads no redirect but a page ([`OnwardPage`]).
+//! forms go only to us; with a captcha, the scripts that answer it too: files of ours, or where the operator wants a vendor's captcha, the vendor's. On to the client leads no redirect but a page ([`OnwardPage`]).
 
 pub mod http;
 
 use askama::Template;
+use defense::captcha::Widget;
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
@@ -23,8 +24,8 @@ pub struct LoginPage<'a> {
     pub email: &'a str,
     /// Why it did not work.
     pub error: Option<&'a str>,
-    /// A challenge that is to be solved with the next try.
-    pub challenge: Option<&'a str>,
+    /// A captcha that is to be answered with the next try.
+    pub widget: Option<&'a Widget>,
 }
 
 #[derive(Template)]
@@ -44,8 +45,8 @@ pub struct RegisterPage<'a> {
     pub error: Option<&'a str>,
     /// Characters that a password needs.
     pub min_password: usize,
-    /// A challenge that is to be solved with the next try.
-    pub challenge: Option<&'a str>,
+    /// A captcha that is to be answered with the next try.
+    pub widget: Option<&'a Widget>,
 }
 
 #[derive(Template)]
@@ -111,7 +112,7 @@ pub fn error(refusal: PageRefusal) -> String {
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// The same for pages with a challenge: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
+/// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
      script-src 'self'; worker-src 'self'";
 
@@ -172,7 +173,7 @@ mod tests {
                 csrf: "token",
                 email: evil,
                 error: Some(evil),
-                challenge: None,
+                widget: None,
             })
             .unwrap(),
             render(&RegisterPage {
@@ -184,7 +185,7 @@ mod tests {
                 email: evil,
                 error: Some(evil),
                 min_password: 15,
-                challenge: None,
+                widget: None,
             })
             .unwrap(),
             render(&ConsentPage {
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn with_a_challenge_there_is_one_script_of_ours_and_a_word_for_whoever_runs_none() {
-        let challenge = r#"{"a":"'\"<script>alert(1)</script>"}"#;
+        let widget = Widget::Work(r#"{"a":"'\"<script>alert(1)</script>"}"#.to_owned());
         let login = LoginPage {
             client: "c",
             action: "",
@@ -216,7 +217,7 @@ mod tests {
             csrf: "t",
             email: "",
             error: None,
-            challenge: Some(challenge),
+            widget: Some(&widget),
         };
         let register = RegisterPage {
             client: "c",
@@ -227,7 +228,7 @@ mod tests {
             email: "",
             error: None,
             min_password: 15,
-            challenge: Some(challenge),
+            widget: Some(&widget),
         };
         for page in [render(&login).unwrap(), render(&register).unwrap()] {
             assert_eq!(page.matches("<script").count(), 1, "{page}");
@@ -265,7 +266,7 @@ mod tests {
             email: "",
             error: None,
             min_password: 15,
-            challenge: None,
+            widget: None,
         })
         .unwrap();
         for field in ["name", "email", "password"] {

@@ -25,6 +25,7 @@ mod parameters;
 mod races;
 mod refresh;
 mod roles;
+mod siteverify;
 mod throttling;
 mod token;
 mod userinfo;

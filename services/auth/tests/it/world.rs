@@ -9,6 +9,7 @@ use auth::{Auth, MIGRATIONS};
 use crypto::p256::SigningKey;
 use crypto::password::Params;
 use defense::captcha::CaptchaConfig;
+use defense::config::Rate;
 use identity::Jwk;
 use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
 use runtime::{Clock as _, Common, Running};
@@ -53,6 +54,17 @@ impl World {
 
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
+    }
+
+    /// Nobody is asked for a captcha: for what else stops who fails often.
+    pub(crate) async fn start_without_captcha() -> Self {
+        Self::start_with(|config| {
+            let all = Rate { units: 1_000_000, seconds: 1 };
+            let captcha = &mut config.captcha;
+            (captcha.identifier, captcha.network, captcha.device) = (all, all, all);
+            (captcha.identifier_harder, captcha.network_harder, captcha.device_harder) = (all, all, all);
+        })
+        .await
     }
 
     /// Starts with a configuration that the test changes.

@@ -12,6 +12,7 @@ mod captcha;
 mod chromium;
 mod npm;
 mod oauth4webapi;
+mod vendors;
 mod world;
 
 use std::error::Error as _;

@@ -64,7 +64,11 @@ impl World {
 
     /// For a client at that redirect URI.
     pub(crate) async fn start_for(redirect: &str) -> Self {
-        let pki = Pki::temporary().unwrap();
+        Self::start_in(Pki::temporary().unwrap(), redirect, |_| ()).await
+    }
+
+    /// With these keys, and a configuration that the test changes.
+    pub(crate) async fn start_in(pki: Pki, redirect: &str, change: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create("auth", auth::MIGRATIONS).await.unwrap();
         // The port is in the issuer, so it is chosen before the service starts.
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
@@ -73,6 +77,7 @@ impl World {
         for client in &mut config.clients {
             client.redirect_uris = vec![redirect.to_owned()];
         }
+        change(&mut config);
         let running = runtime::start::<Auth>(config, Arc::new(SystemClock)).await.unwrap();
         let wire = Wire { http: testkit::server::client(&pki.public_ca(), None).unwrap(), seen: Arc::default() };
         let jwk: Jwk = serde_json::from_str(&read(&pki.secret("partner-web.jwk"))).unwrap();

@@ -5,15 +5,42 @@ use std::sync::Arc;
 use runtime::Clock;
 
 use super::budget::Budgets;
-use super::work::{Effort, Pending, Work};
-use super::{Attempt, CaptchaConfig, Level, Outcome, Reason};
+use super::siteverify::{Asks, Siteverify, SiteverifyConfig};
+use super::work::{self, Effort, LIFETIME, Work};
+use super::{Attempt, CaptchaConfig, Level, Outcome, Reason, Widget};
 use crate::stores::{Claim, Claimed, Counters, Once, OnceClass};
 
 /// Asks for captchas, and takes them. One for the layer and the handlers of a service.
 pub struct Gate {
     budgets: Budgets,
-    work: Work,
+    proof: Proof,
     used: Arc<dyn Once>,
+}
+
+/// What is asked for.
+enum Proof {
+    Work(Work),
+    Siteverify(Siteverify),
+}
+
+/// An answer that is yet to be looked at as closely as costs something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pending {
+    /// To a genuine challenge of ours: the work.
+    Work(work::Pending),
+    /// A vendor's token.
+    Token(String),
+}
+
+impl Pending {
+    /// What it is known by, and the last second in which it would be accepted.
+    fn once(&self, now: i64) -> (Vec<u8>, i64) {
+        match self {
+            Self::Work(pending) => (pending.key.clone(), pending.until),
+            // A token that was given this second is good for as long.
+            Self::Token(token) => (Siteverify::key(token), now.saturating_add(LIFETIME)),
+        }
+    }
 }
 
 /// What came does not do, or it cannot be told.
@@ -38,7 +65,24 @@ impl Gate {
         used: Arc<dyn Once>,
         clock: &dyn Clock,
     ) -> Result<Self, &'static str> {
-        Ok(Self { budgets: Budgets::new(counters, config, clock)?, work: Work::new(key), used })
+        Ok(Self { budgets: Budgets::new(counters, config, clock)?, proof: Proof::Work(Work::new(key)), used })
+    }
+
+    /// Takes a vendor's captchas in the place of ours.
+    ///
+    /// # Errors
+    ///
+    /// The configuration would let anything pass.
+    pub fn with_siteverify(self, config: SiteverifyConfig, asks: Box<dyn Asks>) -> Result<Self, &'static str> {
+        Ok(Self { proof: Proof::Siteverify(Siteverify::new(config, asks)?), ..self })
+    }
+
+    /// The field of a form in which an answer comes.
+    pub fn field(&self) -> &'static str {
+        match &self.proof {
+            Proof::Work(_) => "altcha",
+            Proof::Siteverify(siteverify) => siteverify.vendor().field,
+        }
     }
 
     /// How much is asked of somebody who tries this now.
@@ -46,10 +90,22 @@ impl Gate {
         self.budgets.level(attempt).await
     }
 
-    /// A challenge of that level; none where nothing is asked.
-    pub(crate) fn challenge(&self, attempt: &Attempt, level: Level, now: i64) -> Option<String> {
-        let challenge = self.work.challenge(attempt, Effort::of(attempt, level)?, now);
-        challenge.inspect_err(|error| runtime::tracing::error!(cause = %error, "no challenge")).ok()
+    /// What is shown to have an answer of that level; nothing where nothing is asked.
+    pub(crate) fn challenge(&self, attempt: &Attempt, level: Level, now: i64) -> Option<Widget> {
+        let effort = Effort::of(attempt, level)?;
+        match &self.proof {
+            Proof::Work(work) => {
+                let challenge = work.challenge(attempt, effort, now);
+                let challenge =
+                    challenge.inspect_err(|error| runtime::tracing::error!(cause = %error, "no challenge"));
+                challenge.ok().map(Widget::Work)
+            }
+            Proof::Siteverify(siteverify) => Some(Widget::Vendor {
+                vendor: siteverify.vendor(),
+                site_key: siteverify.site_key().to_owned(),
+                action: attempt.action.name(),
+            }),
+        }
     }
 
     /// Looks at an answer, as far as that costs little; nothing to look at where nothing is asked.
@@ -61,24 +117,39 @@ impl Gate {
         now: i64,
     ) -> Result<Option<Pending>, Reason> {
         let Some(effort) = Effort::of(attempt, level) else { return Ok(None) };
-        self.work.examine(attempt, effort, answer.ok_or(Reason::Missing)?, now).map(Some)
+        let answer = answer.ok_or(Reason::Missing)?;
+        Ok(Some(match &self.proof {
+            Proof::Work(work) => Pending::Work(work.examine(attempt, effort, answer, now)?),
+            Proof::Siteverify(_) => {
+                Siteverify::examine(answer)?;
+                Pending::Token(answer.to_owned())
+            }
+        }))
     }
 
-    /// Uses the challenge up, and then looks at the work: so a challenge costs us one derivation, whatever is sent with it.
+    /// Uses the answer up, and then looks at it closely: so a challenge costs us one derivation, whatever is sent with it, and a token one question.
     pub(crate) async fn claim(&self, attempt: &Attempt, pending: &Pending, now: i64) -> Result<(), Not> {
-        let near = attempt.near();
-        let claim =
-            Claim { class: OnceClass::Captcha, owner: near.as_bytes(), key: &pending.key, until: pending.until, now };
+        let (near, (key, until)) = (attempt.near(), pending.once(now));
+        let claim = Claim { class: OnceClass::Captcha, owner: near.as_bytes(), key: &key, until, now };
         match self.used.claim(&claim).await {
-            Claimed::First if pending.holds() => Ok(()),
-            Claimed::First => Err(Not::Good(Reason::Wrong)),
+            Claimed::First => self.holds(attempt, pending, now).await,
             Claimed::Again => Err(Not::Good(Reason::Replayed)),
             Claimed::Unknown(reason) => Err(Not::Known(reason)),
         }
     }
 
-    /// Counts what has become of an attempt. If it has failed: the challenge that the next one like it is asked for, if it is asked for one.
-    pub async fn settle(&self, attempt: &Attempt, outcome: Outcome, now: i64) -> Option<String> {
+    async fn holds(&self, attempt: &Attempt, pending: &Pending, now: i64) -> Result<(), Not> {
+        match (pending, &self.proof) {
+            (Pending::Work(pending), _) if pending.holds() => Ok(()),
+            (Pending::Token(token), Proof::Siteverify(siteverify)) => {
+                siteverify.ask(attempt, token, now).await.map_err(Not::Known)?.map_err(Not::Good)
+            }
+            _ => Err(Not::Good(Reason::Wrong)),
+        }
+    }
+
+    /// Counts what has become of an attempt. If it has failed: what is shown for the next one like it, if that is asked for an answer.
+    pub async fn settle(&self, attempt: &Attempt, outcome: Outcome, now: i64) -> Option<Widget> {
         if let Err(reason) = self.budgets.charge(attempt, outcome).await {
             runtime::tracing::warn!(reason, "an attempt was not counted");
         }

@@ -27,6 +27,12 @@ async fn fail(gate: &Gate, attempt: &Attempt, times: usize) {
     }
 }
 
+/// The challenge in ALTCHA's widget.
+fn work(widget: Option<Widget>) -> String {
+    let Some(Widget::Work(challenge)) = widget else { unreachable!("{widget:?}") };
+    challenge
+}
+
 fn at(address: &str, identifier: u8) -> Attempt {
     Attempt { address: address.parse().unwrap(), identifier: [identifier; 32], ..attempt() }
 }
@@ -41,7 +47,7 @@ async fn level(gate: &Gate, attempt: &Attempt) -> Level {
 }
 
 fn solved(gate: &Gate, attempt: &Attempt) -> Pending {
-    let challenge = gate.challenge(attempt, Level::Captcha, NOW).unwrap();
+    let challenge = work(gate.challenge(attempt, Level::Captcha, NOW));
     let answer = testkit::captcha::solve(&challenge).unwrap();
     gate.examine(attempt, Level::Captcha, Some(&answer), NOW).unwrap().unwrap()
 }
@@ -65,7 +71,7 @@ async fn who_has_failed_gets_the_challenge_with_the_answer_and_who_has_not_gets_
     let gate = gate();
     assert_eq!(gate.settle(&attempt(), Outcome::Failed, NOW).await, None);
     assert_eq!(gate.settle(&attempt(), Outcome::Failed, NOW).await, None);
-    let challenge = gate.settle(&attempt(), Outcome::Failed, NOW).await.unwrap();
+    let challenge = work(gate.settle(&attempt(), Outcome::Failed, NOW).await);
     let answer = testkit::captcha::solve(&challenge).unwrap();
     let pending = gate.examine(&attempt(), Level::Captcha, Some(&answer), NOW).unwrap().unwrap();
     assert_eq!(gate.claim(&attempt(), &pending, NOW).await, Ok(()));
@@ -145,7 +151,7 @@ async fn of_many_that_send_one_answer_at_once_one_passes() {
 #[tokio::test]
 async fn a_challenge_is_tried_once_also_if_the_work_was_not_done() {
     let (gate, attempt) = (gate(), attempt());
-    let challenge = gate.challenge(&attempt, Level::Captcha, NOW).unwrap();
+    let challenge = work(gate.challenge(&attempt, Level::Captcha, NOW));
     let answer = testkit::captcha::solve(&challenge).unwrap();
     let good = gate.examine(&attempt, Level::Captcha, Some(&answer), NOW).unwrap().unwrap();
     let text = String::from_utf8(crypto::b64::decode_standard(&answer).unwrap()).unwrap();

@@ -7,10 +7,11 @@
 //! - a challenge is good once, for one action, one network and one identifier, and for two minutes;
 //! - what costs us something is done last, once for each challenge.
 //!
-//! Work prices automation; it does not tell people from machines.
+//! Work prices automation; it does not tell people from machines. Where that is wanted, somebody else's captcha is asked instead ([`siteverify`]).
 
 mod budget;
 mod gate;
+pub mod siteverify;
 mod work;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,13 +24,14 @@ use futures_util::future::LocalBoxFuture;
 use identity::Thumbprint;
 use serde::{Deserialize, Serialize};
 
+use self::siteverify::{SiteverifyConfig, Vendor};
 use crate::Inbound;
 use crate::config::Rate;
 use crate::rate::AddressPrefix;
 
-pub use gate::Gate;
+pub use gate::{Gate, Pending};
 pub(crate) use gate::Not;
-pub use work::{LIFETIME, Pending};
+pub use work::LIFETIME;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,9 @@ pub enum Reason {
     /// It answers an easier one than is asked by now.
     #[strum(serialize = "captcha_easy")]
     Easy,
+    /// Its vendor takes them for no person.
+    #[strum(serialize = "captcha_score")]
+    Score,
 }
 
 impl Reason {
@@ -153,8 +158,24 @@ pub trait Forms: Send + Sync + 'static {
     /// Reads a form. None if the handler refuses it before anything is tried; an error, with a word, if that cannot be told.
     fn read<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Result<Option<Filled>, &'static str>>;
 
-    /// The form again, with this challenge; none if it has no page.
-    fn page<'a>(&'a self, request: &'a Inbound, challenge: &'a str) -> LocalBoxFuture<'a, Option<HttpResponse>>;
+    /// The form again, with this widget; none if it has no page.
+    fn page<'a>(&'a self, request: &'a Inbound, widget: &'a Widget) -> LocalBoxFuture<'a, Option<HttpResponse>>;
+}
+
+/// What a page shows to have an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Widget {
+    /// ALTCHA's, with this challenge.
+    Work(String),
+    /// A vendor's.
+    Vendor {
+        /// Whose.
+        vendor: &'static Vendor,
+        /// The public key of our site there.
+        site_key: String,
+        /// For what its token is to be.
+        action: &'static str,
+    },
 }
 
 /// What the layer has learned of a request.
@@ -195,6 +216,9 @@ pub struct CaptchaConfig {
     /// The same, until more is asked. Default: 80 an hour.
     #[serde(default = "device_harder")]
     pub device_harder: Rate,
+    /// Somebody else's captcha in the place of ours. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siteverify: Option<SiteverifyConfig>,
 }
 
 impl CaptchaConfig {
@@ -208,6 +232,7 @@ impl CaptchaConfig {
             network_harder: network_harder(),
             device: device(),
             device_harder: device_harder(),
+            siteverify: None,
         }
     }
 }

@@ -67,8 +67,8 @@ impl CaptchaLayer {
         if accepts.is_some_and(|types| types.contains("json") && !types.contains("html")) {
             return answer;
         }
-        if let Some(challenge) = self.gate.challenge(attempt, *level, request.now)
-            && let Some(page) = self.forms.page(request, &challenge).await
+        if let Some(widget) = self.gate.challenge(attempt, *level, request.now)
+            && let Some(page) = self.forms.page(request, &widget).await
         {
             answer.response = page;
         }

@@ -9,7 +9,7 @@ use runtime::Clock;
 
 use super::*;
 use crate::Access;
-use crate::captcha::{Action, CaptchaConfig, Outcome};
+use crate::captcha::{Action, CaptchaConfig, Outcome, Widget};
 use crate::policy::{self, Policy as _};
 use crate::stores::{MemoryCounters, MemoryOnce};
 
@@ -37,7 +37,8 @@ impl Forms for OneField {
         Box::pin(ready(self.0.as_ref().map(|field| field.as_ref().map(filled)).map_err(|reason| *reason)))
     }
 
-    fn page<'a>(&'a self, _: &'a Inbound, challenge: &'a str) -> LocalBoxFuture<'a, Option<HttpResponse>> {
+    fn page<'a>(&'a self, _: &'a Inbound, widget: &'a Widget) -> LocalBoxFuture<'a, Option<HttpResponse>> {
+        let Widget::Work(challenge) = widget else { unreachable!("{widget:?}") };
         Box::pin(ready(Some(HttpResponse::Forbidden().body(format!("page with {challenge}")))))
     }
 }
@@ -70,7 +71,7 @@ fn said(verdict: &Verdict) -> String {
 }
 
 /// So many have failed from everywhere at once, as the layer counts it.
-async fn failed(gate: &Gate, times: usize) -> Option<String> {
+async fn failed(gate: &Gate, times: usize) -> Option<Widget> {
     let attempt = Attempt { action: Action::LogIn, address: NOWHERE, identifier: [7; 32], instance: None };
     let mut last = None;
     for _ in 0..times {
@@ -107,7 +108,8 @@ async fn it_asks_where_too_many_have_failed_and_honest_reasons_are_no_refusal() 
 #[actix_web::test]
 async fn an_answer_is_used_up_in_the_second_step_and_looking_uses_up_nothing() {
     let gate = gate();
-    let answer = testkit::captcha::solve(&failed(&gate, 3).await.unwrap()).unwrap();
+    let Some(Widget::Work(challenge)) = failed(&gate, 3).await else { unreachable!("three are asked") };
+    let answer = testkit::captcha::solve(&challenge).unwrap();
     let layer = layer(&gate, Ok(Some(&answer)));
     let mut facts = Facts::default();
     for _ in 0..2 {

@@ -7,6 +7,7 @@ use crypto::files;
 
 use super::Stack;
 use crate::CaptchaLayer;
+use crate::captcha::siteverify::Broker;
 use crate::captcha::{CaptchaConfig, Forms, Gate};
 
 impl Stack<'_> {
@@ -18,8 +19,13 @@ impl Stack<'_> {
     pub fn captcha_gate(&self, config: &CaptchaConfig) -> Result<Arc<Gate>> {
         let key = files::read_key(&config.key_file)?;
         let (counters, used) = (Arc::clone(&self.counters), Arc::clone(&self.used));
-        let gate = Gate::new(config, key.expose(), counters, used, &*self.context.clock);
-        Ok(Arc::new(gate.map_err(|wrong| anyhow!("[captcha]: {wrong}"))?))
+        let wrong = |wrong| anyhow!("[captcha]: {wrong}");
+        let mut gate = Gate::new(config, key.expose(), counters, used, &*self.context.clock).map_err(wrong)?;
+        if let Some(siteverify) = &config.siteverify {
+            let broker = Broker::new(self.context.clients.internal("broker")?, siteverify);
+            gate = gate.with_siteverify(siteverify.clone(), Box::new(broker)).map_err(wrong)?;
+        }
+        Ok(Arc::new(gate))
     }
 
     /// Where people log in: captchas, on risk.

@@ -6,6 +6,7 @@ use defense::Public;
 
 const STYLE: &str = include_str!("../../../assets/style.css");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
+const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.
 const ALTCHA: &str = include_str!("../../../assets/altcha/altcha.min.js");
 const ALTCHA_WORKER: &str = include_str!("../../../assets/altcha/pbkdf2.js");
@@ -29,6 +30,11 @@ pub async fn get_style(_: Public) -> HttpResponse {
 /// Public: it is the same for everybody.
 pub async fn get_captcha(_: Public) -> HttpResponse {
     file(SCRIPT, CAPTCHA)
+}
+
+/// Public: it is the same for everybody.
+pub async fn get_captcha_score(_: Public) -> HttpResponse {
+    file(SCRIPT, CAPTCHA_SCORE)
 }
 
 /// Public: it is the same for everybody.

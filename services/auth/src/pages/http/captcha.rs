@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use defense::Inbound;
-use defense::captcha::{Action, Filled, Forms};
+use defense::captcha::{Action, Filled, Forms, Widget};
 use futures_util::future::LocalBoxFuture;
 use runtime::Cookies;
 
@@ -14,9 +14,7 @@ use crate::http::from_our_page;
 use crate::paths;
 use crate::provider::Provider;
 
-/// The field with the answer, by the widget's name for it.
-const ANSWER: &str = "altcha";
-const ASK: &str = "Before you go on, your browser has to do a short computation. Please type your password again.";
+const ASK: &str = "Before you go on, there is a short check below. Please type your password again.";
 const FORBIDDEN: u16 = 403;
 
 /// The forms with which people log in and register.
@@ -55,16 +53,16 @@ impl LoginForms {
             action: action(request),
             identifier: self.0.directory.captcha(typed(&form, "email")),
             instance,
-            answer: form.get(ANSWER).map(str::to_owned),
+            answer: form.get(self.0.captcha.field()).map(str::to_owned),
         }))
     }
 
-    async fn page(&self, request: &Inbound, challenge: &str) -> Option<HttpResponse> {
+    async fn page(&self, request: &Inbound, widget: &Widget) -> Option<HttpResponse> {
         let (interaction, form) = self.submitted(request).await.ok()??;
-        let (error, challenge) = (Some(ASK), Some(challenge));
+        let (error, widget) = (Some(ASK), Some(widget));
         let page = match action(request) {
-            Action::LogIn => login_page(&interaction, FORBIDDEN, typed(&form, "email"), error, challenge),
-            Action::Register => register_page(&interaction, FORBIDDEN, &form, error, challenge),
+            Action::LogIn => login_page(&interaction, FORBIDDEN, typed(&form, "email"), error, widget),
+            Action::Register => register_page(&interaction, FORBIDDEN, &form, error, widget),
         };
         page.ok()
     }
@@ -80,7 +78,7 @@ impl Forms for LoginForms {
         Box::pin(self.read(request))
     }
 
-    fn page<'a>(&'a self, request: &'a Inbound, challenge: &'a str) -> LocalBoxFuture<'a, Option<HttpResponse>> {
-        Box::pin(self.page(request, challenge))
+    fn page<'a>(&'a self, request: &'a Inbound, widget: &'a Widget) -> LocalBoxFuture<'a, Option<HttpResponse>> {
+        Box::pin(self.page(request, widget))
     }
 }

@@ -1,12 +1,13 @@
 //! `/login` and `/register`.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use defense::Public;
-use defense::captcha::{Attempt, Outcome};
+use defense::captcha::{Attempt, Outcome, Widget};
 
 use super::{interaction, submitted};
 use crate::authorizations::Interaction;
@@ -37,11 +38,11 @@ pub async fn post_login(
         interaction.attempt(&provider).await?;
         let email = typed(&form, "email");
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
-        let challenge = settle(&provider, &request, matches!(outcome, LogIn::Done(_))).await;
+        let widget = settle(&provider, &request, matches!(outcome, LogIn::Done(_))).await;
         match outcome {
             LogIn::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
-            LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), challenge.as_deref()),
-            LogIn::Blocked(seconds) => blocked(&interaction, email, seconds, challenge.as_deref()),
+            LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), widget.as_ref()),
+            LogIn::Blocked(seconds) => blocked(&interaction, email, seconds, widget.as_ref()),
         }
     })
     .await
@@ -65,19 +66,19 @@ pub async fn post_register(
         let typed =
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
         let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
-        let challenge = settle(&provider, &request, matches!(outcome, Registered::Done(_))).await;
+        let widget = settle(&provider, &request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
             Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
             Registered::Refused(message) => {
-                register_page(&interaction, 422, &form, Some(&message), challenge.as_deref())
+                register_page(&interaction, 422, &form, Some(&message), widget.as_ref())
             }
         }
     })
     .await
 }
 
-/// Counts what has become of a try; the challenge for the next one, if it is asked for one.
-async fn settle(provider: &Provider, request: &HttpRequest, passed: bool) -> Option<String> {
+/// Counts what has become of a try; what is shown for the next one, if it is asked for a captcha.
+async fn settle(provider: &Provider, request: &HttpRequest, passed: bool) -> Option<Widget> {
     let attempt = request.extensions().get::<Rc<Attempt>>().cloned();
     let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
     provider.captcha.settle(&*attempt?, outcome, provider.clock.unix()).await
@@ -103,7 +104,7 @@ pub(super) fn login_page(
     status: u16,
     email: &str,
     error: Option<&str>,
-    challenge: Option<&str>,
+    widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = LoginPage {
         client: &interaction.client.name,
@@ -112,9 +113,9 @@ pub(super) fn login_page(
         csrf: &interaction.csrf(),
         email,
         error,
-        challenge,
+        widget,
     };
-    Ok(html_under(policy(challenge), status, &render(&page)?))
+    Ok(html_under(&policy(widget), status, &render(&page)?))
 }
 
 pub(super) fn register_page(
@@ -122,7 +123,7 @@ pub(super) fn register_page(
     status: u16,
     form: &Parameters,
     error: Option<&str>,
-    challenge: Option<&str>,
+    widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = RegisterPage {
         client: &interaction.client.name,
@@ -133,25 +134,29 @@ pub(super) fn register_page(
         email: typed(form, "email"),
         error,
         min_password: MIN_CHARACTERS,
-        challenge,
+        widget,
     };
-    Ok(html_under(policy(challenge), status, &render(&page)?))
+    Ok(html_under(&policy(widget), status, &render(&page)?))
 }
 
-/// A page with a challenge needs the scripts that solve it; no other page has any.
-fn policy(challenge: Option<&str>) -> &'static str {
-    if challenge.is_some() { CHALLENGE_POLICY } else { POLICY }
+/// A page with a widget needs its scripts; no other page has any.
+fn policy(widget: Option<&Widget>) -> Cow<'static, str> {
+    match widget {
+        None => POLICY.into(),
+        Some(Widget::Work(_)) => CHALLENGE_POLICY.into(),
+        Some(Widget::Vendor { vendor, .. }) => format!("{POLICY}; {}", vendor.sources).into(),
+    }
 }
 
 fn blocked(
     interaction: &Interaction,
     email: &str,
     seconds: i64,
-    challenge: Option<&str>,
+    widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
     let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
-    let mut response = login_page(interaction, status, email, Some(&message), challenge)?;
+    let mut response = login_page(interaction, status, email, Some(&message), widget)?;
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     Ok(response)
 }
