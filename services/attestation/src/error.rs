@@ -26,6 +26,9 @@ pub enum Error {
     /// Renewal by an instance that has never attested.
     #[error("the instance is not known")]
     InstanceUnknown,
+    /// The API key was given to another app, or for another platform.
+    #[error("the API key is another app's")]
+    AppOfAnotherKey,
     /// Evidence cannot be judged now, because the revocation list is too old.
     #[error("the revocation list is older than the policy allows")]
     RevocationStale,
@@ -68,6 +71,7 @@ impl Refuse for Error {
                 let title = "The instance has not attested";
                 refuse("instance_unknown", Problem::new(StatusCode::NOT_FOUND, code::INSTANCE_UNKNOWN, title))
             }
+            Self::AppOfAnotherKey => refuse("app_of_another_key", defense::client_unknown()),
             Self::RevocationStale => {
                 tracing::error!(cause = %self, "attestation is refused until the list is refreshed");
                 Refusal::unrecorded(Problem::busy(60))

@@ -9,6 +9,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
+use defense::KeyedApp;
 use runtime::extract::{BodyError, read_body};
 use runtime::{Record, Single};
 use serde::Serialize;
@@ -102,6 +103,7 @@ pub(crate) async fn protocol_request(
         attestation_pop: field(headers, name::CLIENT_ATTESTATION_POP),
         authorization: field(headers, name::AUTHORIZATION),
         parameters,
+        keyed_app: request.extensions().get::<KeyedApp>().cloned(),
         now: provider.clock.unix(),
     })
 }

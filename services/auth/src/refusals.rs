@@ -164,6 +164,8 @@ table! {
     AttestationInvalid(401, InvalidClientAttestation, "client_attestation", "attestation_invalid", ATTESTATION);
     AttestationExpired(401, UseFreshAttestation, "client_attestation", "token_expired", "the client attestation has expired");
     PopBesideDpop(401, InvalidClientAttestation, "client_attestation", "pop_beside_dpop", ATTESTATION);
+    ApiKeyMissing(401, InvalidClientAttestation, "client_attestation", "api_key_missing", ATTESTATION);
+    AppOfAnotherKey(401, InvalidClientAttestation, "client_attestation", "app_of_another_key", ATTESTATION);
     KeyOfAnotherInstance(401, InvalidClientAttestation, "client_attestation", "key_of_another_instance", ATTESTATION);
 
     // Its key.

@@ -1,5 +1,6 @@
 //! What an operator sets of the layers: the same for every service.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::rate::Quota;
+use crate::{LayerId, Mode};
 
 /// The layers' settings. All of them have defaults but the register of apps, which is needed where apps call.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub struct DefenseConfig {
     pub api_key_pepper_file: Option<PathBuf>,
     /// How much is too much.
     pub rates: Rates,
+    /// Layers whose word does not count: for a program that was built to show what each of them stops. Any other refuses to start.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub modes: BTreeMap<LayerId, Mode>,
     /// A Redis or Valkey that the processes of the service share, so that they count together. Default: each counts for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_store: Option<SharedStore>,
@@ -71,7 +76,8 @@ pub struct Rates {
     pub address: Rate,
     /// Of the network around it (IPv4 /24, IPv6 /48). Default: 60,000 a minute.
     pub network: Rate,
-    /// Refusals of an address: as many, and it is refused by its head, unless *host*, *API key* or *client version* refuse it before. Default: 600 in ten minutes.
+    /// Failures: of a device that names what is not there or another's; and, where clients get tokens, phones prove what they are and third parties
+    /// call, of an address with the same API key. Default: 600 in ten minutes, and then one a second.
     pub failures: Rate,
     /// Of a device. Default: 600 a minute.
     pub instance: Rate,

@@ -1,21 +1,26 @@
 //! The engine: takes each request through the layers that its route's policy names.
 //!
 //! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
-//! it, what is good once is used up, and the handler runs. The answer goes back through the layers that had their turn, last one first.
+//! it, what is good once is used up, last layer first, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage as _, ResponseError as _};
-use runtime::{Clock, Problem, Refusal, extract};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use runtime::{Clock, Problem, Refusal, Who, extract};
 
+use crate::mode::Modes;
 use crate::policy::{Class, Unknown};
-use crate::trail::{Said, Trail};
-use crate::{Access, Facts, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
+use crate::receipts::{Line, Receipt};
+use crate::trail::{Decision, Said, Trail};
+use crate::{Access, Facts, Inbound, Layer, LayerId, Mode, Needs, Outgoing, Receipts, Verdict};
 
 /// The layers of a service. Cheap to clone.
 #[derive(Clone)]
@@ -24,8 +29,25 @@ pub struct Defense(Arc<Inner>);
 struct Inner {
     /// In their order.
     layers: Vec<Box<dyn Layer>>,
-    authority: String,
-    clock: Arc<dyn Clock>,
+    place: Place,
+}
+
+/// Where layers stand.
+pub struct Place {
+    /// The authority under which the world reaches the service.
+    pub authority: String,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// What became of the requests.
+    pub receipts: Receipts,
+    pub(crate) modes: Modes,
+}
+
+impl Place {
+    /// A service that the world reaches under `origin` (`https://host:port`); every layer is enforced.
+    pub fn new(origin: &str, clock: Arc<dyn Clock>, receipts: Receipts) -> Self {
+        Self { authority: crate::stack::authority(origin).to_owned(), clock, receipts, modes: Modes::default() }
+    }
 }
 
 /// A route needs a layer that its service has not built.
@@ -38,11 +60,15 @@ pub struct LayerMissing {
 }
 
 impl Defense {
-    /// The layers of the service that the world reaches under `origin` (`https://host:port`).
-    pub fn new(mut layers: Vec<Box<dyn Layer>>, origin: &str, clock: Arc<dyn Clock>) -> Self {
+    /// These layers, in such a place.
+    pub fn new(mut layers: Vec<Box<dyn Layer>>, place: Place) -> Self {
         layers.sort_by_key(|layer| layer.id());
-        let authority = crate::stack::authority(origin).to_owned();
-        Self(Arc::new(Inner { layers, authority, clock }))
+        Self(Arc::new(Inner { layers, place }))
+    }
+
+    /// What became of the requests.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.0.place.receipts
     }
 
     /// The first layer of the class that is not there.
@@ -58,11 +84,13 @@ impl Defense {
         mut request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let inbound = Inbound::new(&request, &self.0.authority, class, access, self.0.clock.unix());
+        let Inner { layers, place } = &*self.0;
+        let inbound = Inbound::new(&request, &place.authority, class, access, place.clock.unix());
         let layers: Vec<&dyn Layer> =
-            self.0.layers.iter().map(|layer| &**layer).filter(|layer| class.layers.contains(&layer.id())).collect();
-        let mut passage = Passage { class, inbound, facts: Facts::default(), trail: Trail::default() };
-        let admitted = passage.admit(&layers, &mut request, &*self.0.clock).await;
+            layers.iter().map(|layer| &**layer).filter(|layer| class.layers.contains(&layer.id())).collect();
+        let (facts, trail) = (Facts::default(), Trail::default());
+        let mut passage = Passage { class, place, inbound, facts, trail };
+        let admitted = passage.admit(&layers, &mut request).await;
         let refused = admitted.is_err();
         let response = match admitted {
             Ok(()) => {
@@ -71,6 +99,9 @@ impl Defense {
                 }
                 if let Some(tried) = &passage.facts.captcha {
                     request.extensions_mut().insert(Rc::clone(&tried.attempt));
+                }
+                if let Some(keyed) = passage.facts.keyed_app.clone() {
+                    request.extensions_mut().insert(keyed);
                 }
                 next.call(request).await?.map_into_boxed_body()
             }
@@ -81,69 +112,74 @@ impl Defense {
 }
 
 /// One request on its way.
-struct Passage {
+struct Passage<'a> {
     class: &'static Class,
+    place: &'a Place,
     inbound: Inbound,
     facts: Facts,
     trail: Trail,
 }
 
-impl Passage {
-    async fn admit(
-        &mut self,
-        layers: &[&dyn Layer],
-        request: &mut ServiceRequest,
-        clock: &dyn Clock,
-    ) -> Result<(), Refusal> {
+impl Passage<'_> {
+    async fn admit(&mut self, layers: &[&dyn Layer], request: &mut ServiceRequest) -> Result<(), Refusal> {
         self.examine(layers, Needs::Head).await?;
         // Whoever is refused by what the head shows has sent the body for nothing: it is not read.
-        if layers.iter().any(|layer| layer.needs() > Needs::Head) {
+        let readers = layers.iter().filter(|layer| layer.needs() > Needs::Head);
+        if let Some(most) = readers.map(|layer| layer.most()).min() {
             let (head, payload) = request.parts_mut();
-            self.inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
-            self.inbound.now = clock.unix();
+            self.inbound.body = extract::read_body(head, payload, most).await?;
+            self.inbound.now = self.place.clock.unix();
             request.set_payload(Payload::from(Bytes::clone(&self.inbound.body)));
         }
         self.examine(layers, Needs::Body).await?;
         self.examine(layers, Needs::Principal).await?;
-        for layer in layers {
-            let finding = layer.claim(&self.inbound, &self.facts).await;
+        // Last layer first: what was used before is found before it costs anybody's rate.
+        for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) == Mode::Enforce) {
+            let (began, finding) = (began(), layer.claim(&self.inbound, &self.facts).await);
             self.facts.absorb(finding.facts);
-            self.judge(layer.id(), finding.verdict)?;
+            self.judge(layer.id(), finding.verdict, began.elapsed())?;
         }
         Ok(())
     }
 
     async fn examine(&mut self, layers: &[&dyn Layer], needs: Needs) -> Result<(), Refusal> {
         for layer in layers.iter().filter(|layer| layer.needs() == needs) {
-            let finding = layer.examine(&self.inbound, &self.facts).await;
+            let (began, finding) = (began(), layer.examine(&self.inbound, &self.facts).await);
             self.facts.absorb(finding.facts);
-            self.judge(layer.id(), finding.verdict)?;
+            #[cfg(any(test, feature = "ablation"))]
+            if self.place.modes.of(layer.id()) != Mode::Enforce && !matches!(finding.verdict, Verdict::Pass) {
+                self.facts.absorb(layer.assume(&self.inbound).await);
+            }
+            self.judge(layer.id(), finding.verdict, began.elapsed())?;
         }
         Ok(())
     }
 
     /// What a verdict means here.
-    fn judge(&mut self, layer: LayerId, verdict: Verdict) -> Result<(), Refusal> {
-        let (said, refusal) = match verdict {
-            Verdict::Pass => {
-                self.trail.pass(layer);
-                return Ok(());
-            }
+    fn judge(&mut self, layer: LayerId, verdict: Verdict, took: Duration) -> Result<(), Refusal> {
+        let mode = self.place.modes.of(layer);
+        let (said, reason, refusal) = match verdict {
+            Verdict::Pass => (Said::Pass, None, None),
             Verdict::Unknown(reason) if self.class.unknown == Unknown::Pass => {
                 runtime::tracing::warn!(layer = layer.name(), reason, "a layer cannot tell, and the request goes on");
-                self.trail.note(layer, Said::Unknown);
-                return Ok(());
+                (Said::Unknown, Some(reason), None)
             }
-            Verdict::Unknown(reason) => (Said::Unknown, Refusal::new(layer.name(), reason, Problem::busy(1))),
-            Verdict::Refuse(refusal) => (Said::Refuse, refusal),
-            Verdict::Challenge(refusal) => (Said::Challenge, refusal.challenge()),
+            Verdict::Unknown(reason) => {
+                (Said::Unknown, Some(reason), Some(Refusal::new(layer.name(), reason, Problem::busy(1))))
+            }
+            Verdict::Refuse(refusal) => (Said::Refuse, refusal.reason(), Some(refusal)),
+            Verdict::Challenge(refusal) => (Said::Challenge, refusal.reason(), Some(refusal.challenge())),
         };
-        let refusal = refusal.about(self.facts.who());
-        self.trail.note(layer, said);
-        Err(refusal)
+        self.trail.note(Decision { layer, mode, said, reason, took });
+        match refusal {
+            Some(refusal) if mode == Mode::Enforce => {
+                Err(refusal.about(Who { peer: self.inbound.workload.clone(), ..self.facts.who() }))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// The layers see the answer, last one first.
+    /// The layers see the answer, last one first; and what became of the request is kept.
     async fn answer(
         self,
         layers: &[&dyn Layer],
@@ -154,11 +190,36 @@ impl Passage {
         let (request, response) = response.into_parts();
         let challenged = self.trail.decisions().iter().any(|decision| decision.said == Said::Challenge);
         let mut answer = Outgoing { response, refused, challenged };
-        for layer in layers.iter().rev() {
+        for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
+        }
+        if let Some(receipt) = self.receipt(&request, &answer.response) {
+            self.place.receipts.keep(receipt);
         }
         Ok(ServiceResponse::new(request, answer.response))
     }
+
+    /// None of a request that has no name.
+    fn receipt(&self, request: &HttpRequest, response: &HttpResponse<BoxBody>) -> Option<Receipt> {
+        let made = response.headers().get(LOCATION).and_then(|path| path.to_str().ok());
+        Some(Receipt {
+            request_id: self.inbound.id.as_ref()?.0.clone(),
+            trace_id: runtime::trace::trace_id(&runtime::tracing::Span::current()),
+            at: self.inbound.now,
+            method: self.inbound.method.clone(),
+            // Default: the path of what is no route is a stranger's text.
+            route: request.match_pattern().unwrap_or_default(),
+            policy: self.class.name,
+            status: response.status().as_u16(),
+            made: made.filter(|_| response.status() == StatusCode::CREATED).map(str::to_owned),
+            layers: Line::all(&self.trail, &self.facts),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a layer took is telemetry, decided nowhere")]
+fn began() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use futures_util::future::{LocalBoxFuture, ready};
 use futures_util::stream;
 
 use super::*;
+use crate::policy::Charged;
 use crate::{Finding, Public, Routes, policy};
 
 const NOW: i64 = 1_800_000_000;
@@ -85,6 +86,7 @@ impl policy::Policy for Three {
         layers: &[LayerId::Attestation, LayerId::MessageSignature, LayerId::Authorization],
         unknown: Unknown::Refuse,
         cost: 1,
+        charged: Charged::Nobody,
     };
 }
 
@@ -99,7 +101,11 @@ impl policy::Policy for Lenient {
 struct One;
 
 impl policy::Policy for One {
-    const CLASS: Class = Class { name: "one", layers: &[LayerId::Attestation], unknown: Unknown::Refuse, cost: 1 };
+    const CLASS: Class = Class { name: "one", layers: &[LayerId::Attestation], ..Three::CLASS };
+}
+
+fn place(clock: Arc<At>) -> Place {
+    Place::new("https://api.example", clock, Receipts::new("test", "none".into(), "none".into()))
 }
 
 fn refuse() -> Verdict {
@@ -121,7 +127,9 @@ fn puppets(log: &Log, change: impl Fn(&mut Puppet)) -> Vec<Box<dyn Layer>> {
         change(&mut puppet);
         Box::new(puppet) as Box<dyn Layer>
     };
-    ALL.iter().rev().map(puppet).collect()
+    // What no route answers has layers, too.
+    let strays = [(LayerId::RateLimit, Needs::Head), (LayerId::Host, Needs::Head)];
+    ALL.iter().rev().chain(&strays).map(puppet).collect()
 }
 
 async fn handler(_: Public, log: web::Data<Log>) -> HttpResponse {
@@ -132,7 +140,7 @@ async fn handler(_: Public, log: web::Data<Log>) -> HttpResponse {
 /// Sends a request whose body takes nine seconds. Answers the status, and who was asked what.
 async fn run<P: policy::Policy>(policy: P, change: impl Fn(&mut Puppet)) -> (u16, Vec<(LayerId, &'static str, i64)>) {
     let (clock, log) = (Arc::new(At(AtomicI64::new(NOW))), Log::default());
-    let defense = Defense::new(puppets(&log, change), "https://api.example", Arc::<At>::clone(&clock));
+    let defense = Defense::new(puppets(&log, change), place(Arc::<At>::clone(&clock)));
     let routes = Routes::public().add(policy, Method::POST, "/", "A route.", handler).behind(&defense).unwrap();
     let slow = move |mut request: ServiceRequest, next: Next<BoxBody>| {
         let clock = Arc::clone(&clock);
@@ -162,9 +170,9 @@ async fn all_look_then_all_use_up_then_the_handler_runs_and_the_answer_goes_back
         (first, "examine", NOW),
         (second, "examine", later),
         (third, "examine", later),
-        (first, "claim", later),
-        (second, "claim", later),
         (third, "claim", later),
+        (second, "claim", later),
+        (first, "claim", later),
         (LayerId::Authorization, "handler", 0),
         (third, "answered", later),
         (second, "answered", later),
@@ -200,7 +208,7 @@ async fn whoever_comes_second_to_a_claim_does_not_reach_the_handler() {
     .await;
     assert_eq!(status, 401);
     let claims: Vec<_> = log.iter().filter(|(_, step, _)| *step == "claim").map(|(layer, ..)| *layer).collect();
-    assert_eq!(claims, [LayerId::Attestation, LayerId::MessageSignature]);
+    assert_eq!(claims, [LayerId::Authorization, LayerId::MessageSignature]);
     assert!(log.iter().all(|(_, step, _)| *step != "handler"));
 }
 
@@ -235,7 +243,7 @@ async fn a_route_has_the_layers_of_its_policy_and_no_other() {
 fn a_route_whose_layer_was_not_built_is_an_error() {
     let log = Log::default();
     let layers = puppets(&log, |_| ()).into_iter().filter(|layer| layer.id() != LayerId::MessageSignature).collect();
-    let defense = Defense::new(layers, "https://api.example", Arc::new(At(AtomicI64::new(NOW))));
+    let defense = Defense::new(layers, place(Arc::new(At(AtomicI64::new(NOW)))));
     let routes = Routes::public().add(Three, Method::POST, "/x", "A route.", handler);
     let error = routes.behind(&defense).err().unwrap().to_string();
     assert_eq!(error, "POST /x is to stand behind the layer `message_signature`, which this service has not built");

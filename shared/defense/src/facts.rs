@@ -9,7 +9,7 @@ use runtime::Who;
 
 use crate::rate::{Allowance, Permit};
 use crate::stores::{Claim, Claimed, Once, OnceClass};
-use crate::{Finding, KeyedApp, Verdict, captcha};
+use crate::{Finding, KeyedApp, Suspicions, Verdict, captcha};
 
 /// What the layers have established so far.
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub struct Facts {
     pub access: Option<access_token::Claims>,
     /// The proof of possession holds, and is good once.
     pub proof: Option<SingleUse>,
+    /// What in the body looked like an attack, and may be an honest word.
+    pub suspicions: Option<Suspicions>,
 }
 
 /// Something that is good once.
@@ -88,6 +90,12 @@ impl Facts {
         take(&mut self.signature, learned.signature);
         take(&mut self.access, learned.access);
         take(&mut self.proof, learned.proof);
+        take(&mut self.suspicions, learned.suspicions);
+    }
+
+    /// The device key, once everything has been proven under it.
+    pub(crate) fn device(&self) -> Option<&[u8]> {
+        self.access.as_ref().map(|claims| claims.cnf.jkt.as_str().as_bytes())
     }
 
     /// Who and what, once both are known and bound to one key.

@@ -21,7 +21,7 @@ pub enum Access {
     Public,
     /// A user with this scope on an attested instance.
     Scope(&'static str),
-    /// This workload, by its certificate.
+    /// This workload, by its certificate; or `any` of the house.
     Peer(&'static str),
 }
 
@@ -106,6 +106,24 @@ impl<W: Workload> FromRequest for Peer<W> {
             Some(peer) if peer.name() == W::NAME => ready(Ok(Self(PhantomData))),
             _ => ready(Err(peer_not_allowed(request))),
         }
+    }
+}
+
+/// Any workload of the house.
+pub struct AnyPeer;
+
+impl Guard for AnyPeer {
+    fn access() -> Access {
+        Access::Peer("any")
+    }
+}
+
+impl FromRequest for AnyPeer {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(PeerId::of(request).map(|_| Self).ok_or_else(|| peer_not_allowed(request)))
     }
 }
 

@@ -7,13 +7,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
+use runtime::{Problem, Refusal, extract};
+use serde::{Deserialize, Serialize};
 
 use crate::{Facts, Inbound};
 
 /// The layers. The order of the variants is the order in which they look at a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, Serialize, Deserialize)]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum LayerId {
     /// Is the request for us, and unambiguous?
     Host,
@@ -31,6 +33,8 @@ pub enum LayerId {
     MessageSignature,
     /// *Who* calls, with the same key.
     AccessToken,
+    /// Does the body look like an attack?
+    Waf,
     /// May they?
     Authorization,
 }
@@ -53,8 +57,7 @@ impl LayerId {
 
     /// No, because of the app: the same answer whatever is wrong with it, so that whoever has no key learns nothing of others'.
     pub(crate) fn refuse_client(self, reason: &'static str) -> Verdict {
-        let problem = Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here");
-        self.refuse_with(reason, problem)
+        self.refuse_with(reason, client_unknown())
     }
 }
 
@@ -132,11 +135,22 @@ pub trait Layer: Send + Sync + 'static {
     /// What it looks at.
     fn needs(&self) -> Needs;
 
+    /// Bytes of a body that it looks at; of a longer one nothing is read.
+    fn most(&self) -> usize {
+        extract::JSON_LIMIT
+    }
+
     /// Looks. It changes nothing: asked twice, it says the same twice.
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding>;
 
-    /// Uses up what is good once, or counts. It is asked when all layers have found nothing, in their order; of many that claim the same at
-    /// once, one wins.
+    /// What the layers behind this one build on, where it is off or its refusal does not count: as the request says it, proven by nobody.
+    #[cfg(any(test, feature = "ablation"))]
+    fn assume<'a>(&'a self, _: &'a Inbound) -> LocalBoxFuture<'a, Facts> {
+        Box::pin(ready(Facts::default()))
+    }
+
+    /// Uses up what is good once, or counts. It is asked when all layers have found nothing, last layer first, so that what was used before costs
+    /// nobody's rate; of many that claim the same at once, one wins.
     fn claim<'a>(&'a self, _: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(ready(Verdict::Pass.into()))
     }
@@ -154,6 +168,11 @@ pub trait Layer: Send + Sync + 'static {
     ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
         Box::pin(ready(Ok(answer)))
     }
+}
+
+/// `403 client.unknown`: whatever is wrong with the app that somebody says they are.
+pub fn client_unknown() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here")
 }
 
 /// `401 auth.unauthorized`: the same for every token layer and every reason.

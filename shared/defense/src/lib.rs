@@ -22,9 +22,11 @@ mod idempotency;
 mod keys;
 mod layer;
 mod layers;
+mod mode;
 mod names;
 pub mod policy;
 pub mod rate;
+mod receipts;
 mod request;
 mod routes;
 mod stack;
@@ -37,17 +39,19 @@ pub use apps::{
     ApiKey, ApiKeyId, AppRegister, KeyRefusal, KeyedApp, RegisterError, RegisterFile, RegisterFileError, Standing,
 };
 pub use config::DefenseConfig;
-pub use engine::{Defense, LayerMissing};
+pub use engine::{Defense, LayerMissing, Place};
 pub use facts::{Facts, SingleUse};
-pub use guard::{Access, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
+pub use guard::{Access, AnyPeer, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
 pub use hops::TrustedHops;
 pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
-pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, unauthorized};
+pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, client_unknown, unauthorized};
 pub use layers::{
     AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, CaptchaLayer, ClientVersionLayer, HostLayer,
-    Keyed, MessageSignatureLayer, RateLimitLayer,
+    Keyed, MessageSignatureLayer, RateLimitLayer, Suspicions, WafLayer,
 };
+pub use mode::Mode;
+pub use receipts::Receipts;
 pub use request::Inbound;
 pub use routes::{Defended, Routes};
 pub use stack::{Stack, Tokens};

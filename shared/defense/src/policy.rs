@@ -3,7 +3,7 @@
 
 use crate::LayerId;
 use LayerId::{
-    AccessToken, ApiKey, Attestation, Authorization, Captcha, ClientVersion, Host, MessageSignature, RateLimit,
+    AccessToken, ApiKey, Attestation, Authorization, Captcha, ClientVersion, Host, MessageSignature, RateLimit, Waf,
 };
 
 /// What a layer that cannot tell means for a route.
@@ -13,6 +13,17 @@ pub enum Unknown {
     Refuse,
     /// It goes on.
     Pass,
+}
+
+/// Whose budget of failures a refusal is charged to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charged {
+    /// Nobody's.
+    Nobody,
+    /// Of whoever calls from an address with the same API key, or with none: nobody is known here before the handler looks.
+    Address,
+    /// The device's, once all layers have passed: whoever tries what is others'. What others send in its name costs it nothing.
+    Device,
 }
 
 /// A class of routes.
@@ -26,9 +37,16 @@ pub struct Class {
     pub unknown: Unknown,
     /// What a request costs of the rates.
     pub cost: u32,
+    /// Whose failure a refusal is.
+    pub charged: Charged,
 }
 
 impl Class {
+    /// Whether a caller is an attested device by the time the request costs something.
+    pub(crate) const fn is_attested(&self) -> bool {
+        self.has(Attestation)
+    }
+
     /// Whether it has all of these layers.
     pub const fn covers(&self, wanted: &[LayerId]) -> bool {
         let mut wanted = wanted;
@@ -60,14 +78,14 @@ pub trait Policy {
 }
 
 macro_rules! policies {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $unknown:ident, $cost:literal, [$($layer:ident),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $unknown:ident, $cost:literal, $charged:ident, [$($layer:ident),*];)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
 
         impl Policy for $name {
             const CLASS: Class =
-                Class { name: $text, layers: &[$($layer),*], unknown: Unknown::$unknown, cost: $cost };
+                Class { name: $text, layers: &[$($layer),*], unknown: Unknown::$unknown, cost: $cost, charged: Charged::$charged };
         })*
     };
 }
@@ -77,25 +95,29 @@ pub(crate) const USER: &[LayerId] = &[Attestation, MessageSignature, AccessToken
 
 policies! {
     /// What anybody may read: metadata, public keys, style sheets.
-    Metadata = "metadata", Pass, 1, [Host, RateLimit];
+    Metadata = "metadata", Pass, 1, Nobody, [Host, RateLimit];
     /// Pages for people.
-    Page = "page", Pass, 1, [Host, RateLimit];
+    Page = "page", Pass, 1, Nobody, [Host, RateLimit];
     /// Where people log in or register.
-    Login = "login", Refuse, 10, [Host, RateLimit, Captcha];
+    Login = "login", Refuse, 10, Nobody, [Host, RateLimit, Captcha];
     /// Where clients get tokens: apps with their API key, servers of partners without.
-    Token = "token", Refuse, 5, [Host, ApiKey, ClientVersion, RateLimit];
+    Token = "token", Refuse, 5, Address, [Host, ApiKey, ClientVersion, RateLimit];
     /// Where phones prove what they are.
-    Challenge = "challenge", Refuse, 5, [Host, ApiKey, ClientVersion, RateLimit];
+    Challenge = "challenge", Refuse, 5, Address, [Host, ApiKey, ClientVersion, RateLimit, Waf];
     /// What third parties send.
-    Webhook = "webhook", Refuse, 1, [Host, RateLimit];
+    Webhook = "webhook", Refuse, 1, Address, [Host, RateLimit];
     /// What a user reads.
-    Read = "read", Refuse, 1, [
-        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Authorization
+    Read = "read", Refuse, 1, Device, [
+        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Waf, Authorization
     ];
     /// What a user changes.
-    Money = "money", Refuse, 1, [
-        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Authorization
+    Money = "money", Refuse, 1, Device, [
+        Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Waf, Authorization
     ];
     /// What the services of the house and the operator ask.
-    Internal = "internal", Refuse, 1, [Host];
+    Internal = "internal", Refuse, 1, Nobody, [Host];
+    /// What is asked for where there is nothing, or by a method that is not there.
+    Stray = "stray", Pass, 1, Nobody, [Host, RateLimit];
+    /// The same between the services of the house.
+    StrayInternal = "stray_internal", Refuse, 1, Nobody, [Host];
 }

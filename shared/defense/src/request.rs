@@ -7,7 +7,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use identity::message_signature::COVERED_HEADERS;
-use runtime::{RequestId, Single};
+use runtime::{PeerId, RequestId, Single};
 
 use crate::Access;
 use crate::policy::Class;
@@ -25,6 +25,8 @@ pub struct Inbound {
     pub access: Access,
     /// The address at the other end of the connection.
     pub peer: Option<IpAddr>,
+    /// The workload at the other end, by its certificate.
+    pub workload: Option<String>,
     /// The authority of a target that is a whole URL.
     pub target_authority: Option<String>,
     /// The server's name for it.
@@ -52,6 +54,7 @@ impl Inbound {
             class,
             access,
             peer: request.peer_addr().map(|peer| peer.ip()),
+            workload: request.extensions().get::<PeerId>().map(|peer| peer.name().to_owned()),
             target_authority: uri.authority().map(|authority| authority.as_str().to_owned()),
             id: request.extensions().get::<RequestId>().cloned(),
             path: uri.path().to_owned(),

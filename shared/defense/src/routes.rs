@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
-use actix_web::{FromRequest, Handler, Responder, Route, web};
-use runtime::RouteDoc;
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
+use api::service::Operator;
+use futures_util::future::ready;
+use runtime::health::{self, Readiness};
+use runtime::{Problem, Refusal, RouteDoc, with_refusals};
 
 use crate::engine::LayerMissing;
-use crate::policy::{Class, Policy};
-use crate::{Access, Defense, Guard, Guarded};
+use crate::policy::{self, Class, Policy};
+use crate::{Access, AnyPeer, Defense, Guard, Guarded, Peer, Receipts};
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -27,18 +30,35 @@ struct Row {
 /// A table of routes.
 pub struct Routes {
     listener: &'static str,
+    stray: &'static Class,
     rows: Vec<Row>,
 }
 
 impl Routes {
     /// The empty table of the public listener.
     pub fn public() -> Self {
-        Self { listener: "public", rows: Vec::new() }
+        Self { listener: "public", stray: &policy::Stray::CLASS, rows: Vec::new() }
     }
 
-    /// The empty table of the internal listener.
+    /// The table of the internal listener: every service tells its health there.
     pub fn internal() -> Self {
-        Self { listener: "internal", rows: Vec::new() }
+        let empty = Self { listener: "internal", stray: &policy::StrayInternal::CLASS, rows: Vec::new() };
+        empty
+            .add(policy::Internal, Method::GET, "/health/live", "The process runs", live)
+            .add(
+                policy::Internal,
+                Method::GET,
+                "/health/ready",
+                "It can do its work, or what is missing",
+                with_refusals(health_ready),
+            )
+            .add(
+                policy::Internal,
+                Method::GET,
+                "/internal/v1/receipts/{request_id}",
+                "What became of a request in the layers, signed",
+                with_refusals(receipt),
+            )
     }
 
     /// Adds a route. It does not compile for a handler whose first argument is not a [`Guard`], nor under a policy that lacks a layer which
@@ -81,7 +101,10 @@ impl Routes {
                 return Err(LayerMissing { method: row.method.to_string(), path: row.path, layer: layer.name() });
             }
         }
-        Ok(Defended { rows: Arc::new(self.rows), defense: defense.clone() })
+        if let Some(layer) = defense.lacks(self.stray) {
+            return Err(LayerMissing { method: "*".to_owned(), path: "*", layer: layer.name() });
+        }
+        Ok(Defended { rows: Arc::new(self.rows), stray: self.stray, defense: defense.clone() })
     }
 
     /// The table, for `openapi.json` and for the test that walks all routes.
@@ -105,33 +128,74 @@ impl Routes {
     }
 }
 
+/// For the operator: a request that is not kept any more, or never was, is not found.
+async fn receipt(
+    _: Peer<Operator>,
+    request_id: web::Path<String>,
+    receipts: web::Data<Receipts>,
+) -> Result<HttpResponse, Refusal> {
+    let signed = receipts.signed(&request_id).map_err(|error| Refusal::internal(&format!("{error:#}")))?;
+    let signed = signed.ok_or_else(|| Refusal::unrecorded(Problem::not_found()))?;
+    Ok(HttpResponse::Ok().content_type("application/jose").body(signed))
+}
+
+async fn live(_: AnyPeer) -> HttpResponse {
+    health::live()
+}
+
+async fn health_ready(_: AnyPeer, readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
+    health::ready(readiness).await
+}
+
 /// A table of routes with the layers before them. Cheap to clone.
 #[derive(Clone)]
 pub struct Defended {
     rows: Arc<Vec<Row>>,
+    /// What stands before everything that is no route.
+    stray: &'static Class,
     defense: Defense,
 }
 
 impl Defended {
-    /// Registers every route, for HEAD too where there is a GET.
+    /// Registers every route, for HEAD too where there is a GET; and what answers where there is none.
     pub fn configure(&self, config: &mut ServiceConfig) {
-        let mut resources: BTreeMap<&'static str, actix_web::Resource> = BTreeMap::new();
+        let mut resources: BTreeMap<&'static str, (actix_web::Resource, Vec<Method>)> = BTreeMap::new();
         let routes = self.rows.iter().flat_map(|row| methods(&row.method).map(move |method| (row, method)));
         for (row, method) in routes {
-            let route = (row.make)(method);
-            let (defense, class, access) = (self.defense.clone(), row.class, row.access);
-            let route = route.wrap(from_fn(move |request, next| {
-                let defense = defense.clone();
-                async move { defense.run(class, access, request, next).await }
-            }));
+            let route = self.defended((row.make)(method.clone()), row.class, row.access);
             // Default: the first route of its path.
-            let resource = resources.remove(row.path).unwrap_or_else(|| web::resource(row.path));
-            resources.insert(row.path, resource.route(route));
+            let (resource, mut known) = resources.remove(row.path).unwrap_or_else(|| (web::resource(row.path), vec![]));
+            known.push(method);
+            resources.insert(row.path, (resource.route(route), known));
         }
-        for (_, resource) in resources {
-            config.service(resource);
+        config.app_data(web::Data::new(self.defense.receipts().clone()));
+        for (_, (resource, known)) in resources {
+            let other =
+                web::route().to(with_refusals(move || ready(Err::<HttpResponse, _>(method_not_allowed(&known)))));
+            config.service(resource.default_service(self.defended(other, self.stray, Access::Public)));
         }
+        let nothing = web::route().to(with_refusals(|| ready(Err::<HttpResponse, _>(nothing_here()))));
+        config.default_service(self.defended(nothing, self.stray, Access::Public));
     }
+
+    fn defended(&self, route: Route, class: &'static Class, access: Access) -> Route {
+        let defense = self.defense.clone();
+        route.wrap(from_fn(move |request, next| {
+            let defense = defense.clone();
+            async move { defense.run(class, access, request, next).await }
+        }))
+    }
+}
+
+/// Nobody honest asks for what is not there: whoever looks for a way in does, so it is a line in the audit log.
+fn nothing_here() -> Refusal {
+    Refusal::new("routes", "no_such_path", Problem::not_found())
+}
+
+fn method_not_allowed(known: &[Method]) -> Refusal {
+    let allow = known.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).header(header::ALLOW, &allow);
+    Refusal::new("routes", "no_such_method", problem)
 }
 
 /// HEAD is GET without the content (RFC 9110 §9.3.2): the same handler behind the same guard; the server leaves the body out.

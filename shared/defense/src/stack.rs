@@ -9,17 +9,19 @@ use crypto::files;
 use runtime::{Common, Context};
 
 use crate::hops::TrustedHops;
+use crate::mode::Modes;
 use crate::stores::redis::{RedisStore, Settings};
 use crate::stores::{Counters, MemoryCounters, MemoryOnce, Once};
 use crate::{
     AccessTokenLayer, ApiKeyLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, ClientVersionLayer,
-    Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, MessageSignatureLayer, RateLimitLayer, RegisterFile,
+    Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, MessageSignatureLayer, Place, RateLimitLayer,
+    Receipts, RegisterFile, WafLayer,
 };
 
 /// Keys of each class that are remembered.
 const MEMORY: usize = 1 << 20;
 
-/// The layers of a service in the making. All have *host* and *rate limit*.
+/// The layers of a service in the making. All have *host*, *rate limit* and *WAF*.
 pub struct Stack<'a> {
     config: &'a DefenseConfig,
     common: &'a Common,
@@ -62,7 +64,15 @@ impl<'a> Stack<'a> {
         let host = HostLayer::new(hosts, TrustedHops::new(config.trusted_proxies.clone()));
         let rates = RateLimitLayer::new(Arc::clone(&counters), &config.rates, &*context.clock);
         let rates = rates.map_err(|wrong| anyhow!("[defense.rates]: {wrong}"))?;
-        Ok(Self { config, common, context, service, used, counters, layers: vec![Box::new(host), Box::new(rates)] })
+        Ok(Self {
+            config,
+            common,
+            context,
+            service,
+            used,
+            counters,
+            layers: vec![Box::new(host), Box::new(rates), Box::new(WafLayer)],
+        })
     }
 
     /// Where apps call: they have keys, and builds that are let in.
@@ -103,9 +113,13 @@ impl<'a> Stack<'a> {
     ///
     /// # Errors
     ///
-    /// The service has no public origin.
+    /// The service has no public origin, or modes that this program does not have.
     pub fn build(self) -> Result<Defense> {
-        Ok(Defense::new(self.layers, self.common.public_origin()?, Arc::clone(&self.context.clock)))
+        let internal = &self.common.internal;
+        let receipts = Receipts::new(self.service, internal.certificate.clone(), internal.key.clone());
+        let mut place = Place::new(self.common.public_origin()?, Arc::clone(&self.context.clock), receipts);
+        place.modes = Modes::new(&self.config.modes)?;
+        Ok(Defense::new(self.layers, place))
     }
 }
 

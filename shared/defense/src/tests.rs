@@ -29,9 +29,9 @@ struct World {
     device: SigningKey,
     issuer: SigningKey,
     master: Vec<u8>,
-    attestation: AttestationLayer,
-    signature: MessageSignatureLayer,
-    access: AccessTokenLayer,
+    attestation: Arc<AttestationLayer>,
+    signature: Arc<MessageSignatureLayer>,
+    access: Arc<AccessTokenLayer>,
 }
 
 /// A request in the making.
@@ -60,12 +60,12 @@ impl World {
         let client = unused_client();
         let jwks = Arc::new(JwksSource::holding(client.clone(), keys, NOW));
         Self {
-            attestation: AttestationLayer::new(
+            attestation: Arc::new(AttestationLayer::new(
                 "ledger",
                 Arc::new(AudienceKeySource::holding(client, audience_keys, NOW)),
-            ),
-            signature: MessageSignatureLayer::new(memory(), NOW - 1000),
-            access: AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, memory()),
+            )),
+            signature: Arc::new(MessageSignatureLayer::new(memory(), NOW - 1000)),
+            access: Arc::new(AccessTokenLayer::new(ISSUER.to_owned(), RESOURCE, ORIGIN, jwks, memory())),
             device,
             issuer,
             master,
@@ -87,7 +87,12 @@ impl World {
             jti: jti.clone(),
             cnf: Cnf { jkt: jkt.clone() },
             client_id: "redoubt-mobile".into(),
-            app: App { id: "app".into(), version: "1".to_owned(), build: 1_u64.into(), platform: Platform::Android },
+            app: App {
+                id: "dev.redoubt.app".into(),
+                version: "1".to_owned(),
+                build: 1_u64.into(),
+                platform: Platform::Android,
+            },
             level: Level::Tee,
             policy: "test".to_owned(),
             support_id: "support".into(),
@@ -97,12 +102,16 @@ impl World {
     }
 
     fn access_token(&self, jkt: &identity::Thumbprint, client_id: &str) -> String {
+        self.access_token_for(jkt, client_id, "accounts:read")
+    }
+
+    fn access_token_for(&self, jkt: &identity::Thumbprint, client_id: &str, scope: &str) -> String {
         let claims = access_token::Claims {
             iss: ISSUER.to_owned(),
             sub: "user-1".to_owned(),
             aud: RESOURCE.to_owned(),
             client_id: client_id.into(),
-            scope: "accounts:read".to_owned(),
+            scope: scope.to_owned(),
             iat: NOW,
             exp: NOW + 300,
             jti: random::token(16),
@@ -158,7 +167,7 @@ impl World {
     /// All layers, as the engine asks them; the first refusal as `layer/reason`.
     async fn verdict(&self, request: &Inbound) -> String {
         let mut facts = Facts::default();
-        let layers: [&dyn Layer; 4] = [&self.attestation, &self.signature, &self.access, &AuthorizationLayer];
+        let layers: [&dyn Layer; 4] = [&*self.attestation, &*self.signature, &*self.access, &AuthorizationLayer];
         for layer in layers {
             // Whoever looks twice sees the same: looking uses nothing up.
             let (first, again) = (layer.examine(request, &facts).await, layer.examine(request, &facts).await);
@@ -326,7 +335,7 @@ async fn the_message_is_unaltered_and_fresh() {
 #[actix_web::test]
 async fn signatures_from_before_the_start_are_refused() {
     let mut world = World::new();
-    world.signature = MessageSignatureLayer::new(memory(), NOW);
+    world.signature = Arc::new(MessageSignatureLayer::new(memory(), NOW));
     let honest = world.honest().await;
     let verdict = world.verdict(&signed_at(&honest, NOW - 1)).await;
     assert_eq!(verdict, "message_signature/created_before_start");
@@ -375,3 +384,5 @@ async fn a_replayed_proof_wins_once_among_many() {
 
 #[path = "tests_between.rs"]
 mod between_layers;
+#[path = "tests_modes.rs"]
+mod modes;

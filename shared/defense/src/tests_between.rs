@@ -11,8 +11,8 @@ async fn the_attested_app_is_the_one_that_the_key_was_given_to() {
         Facts { keyed_app: Some(crate::KeyedApp { key, app: app.into(), platform }), ..Facts::default() }
     };
     for (facts, expected) in [
-        (keyed("app", Platform::Android), None),
-        (keyed("app", Platform::Ios), Some("attestation/app_of_another_key")),
+        (keyed("dev.redoubt.app", Platform::Android), None),
+        (keyed("dev.redoubt.app", Platform::Ios), Some("attestation/app_of_another_key")),
         (keyed("other", Platform::Android), Some("attestation/app_of_another_key")),
     ] {
         let verdict = world.attestation.examine(&request, &facts).await.verdict;

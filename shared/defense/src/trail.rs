@@ -1,8 +1,11 @@
-//! What became of one request in the layers. The counts and the words on the span are made of it; the line in the audit log is the refusal's own.
+//! What became of one request in the layers. The counts, the words on the span and the receipt are made of it; the line in the audit log is the
+//! refusal's own.
+
+use std::time::Duration;
 
 use runtime::metrics;
 
-use crate::LayerId;
+use crate::{LayerId, Mode};
 
 /// What a layer said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -23,8 +26,25 @@ pub(crate) enum Said {
 pub(crate) struct Decision {
     /// Whose.
     pub(crate) layer: LayerId,
+    /// Whether it counts.
+    pub(crate) mode: Mode,
     /// What it said.
     pub(crate) said: Said,
+    /// Why, if it was not that it may go on.
+    pub(crate) reason: Option<&'static str>,
+    /// How long it took to say so, waiting included.
+    pub(crate) took: Duration,
+}
+
+impl Decision {
+    /// `pass`, `refuse`, …; in shadow `shadow_refuse`, …
+    fn words(&self) -> String {
+        match self.mode {
+            Mode::Enforce => <&str>::from(self.said).to_owned(),
+            Mode::Shadow => format!("shadow_{}", <&str>::from(self.said)),
+            Mode::Off => "off".to_owned(),
+        }
+    }
 }
 
 /// The decisions on one request, in their order.
@@ -32,17 +52,12 @@ pub(crate) struct Decision {
 pub(crate) struct Trail(Vec<Decision>);
 
 impl Trail {
-    pub(crate) fn pass(&mut self, layer: LayerId) {
-        // It looks, and later claims: one decision.
-        if !self.0.iter().any(|decision| decision.layer == layer) {
-            self.0.push(Decision { layer, said: Said::Pass });
+    /// One layer's decision. It looks, and later claims: that is one decision, the later word counts, and both took time.
+    pub(crate) fn note(&mut self, decision: Decision) {
+        match self.0.iter_mut().find(|known| known.layer == decision.layer) {
+            None => self.0.push(decision),
+            Some(known) => *known = Decision { took: known.took.saturating_add(decision.took), ..decision },
         }
-    }
-
-    /// Anything but that it may go on. A refusal stands in the audit log once it becomes an answer.
-    pub(crate) fn note(&mut self, layer: LayerId, said: Said) {
-        self.0.retain(|decision| decision.layer != layer);
-        self.0.push(Decision { layer, said });
     }
 
     /// All of them.
@@ -53,12 +68,18 @@ impl Trail {
     /// Counts what let the request go on, and says on the span what each said. What refused it is counted with its line.
     pub(crate) fn close(&self) {
         for decision in &self.0 {
-            if let Said::Pass | Said::Unknown = decision.said {
+            match (decision.mode, decision.said) {
                 // Decision: what a layer lets pass is counted as well.
-                metrics::decision(decision.layer.name(), <&str>::from(decision.said));
+                (Mode::Enforce, Said::Pass | Said::Unknown) => {
+                    metrics::decision(decision.layer.name(), <&str>::from(decision.said));
+                }
+                (Mode::Shadow, Said::Refuse | Said::Challenge) => {
+                    metrics::decision(decision.layer.name(), "shadow_refuse");
+                }
+                _ => (),
             }
         }
-        let said = |decision: &Decision| format!("{}={}", decision.layer.name(), <&str>::from(decision.said));
+        let said = |decision: &Decision| format!("{}={}", decision.layer.name(), decision.words());
         let said = self.0.iter().map(said).collect::<Vec<_>>().join(" ");
         runtime::tracing::Span::current().record("redoubt.decisions", said);
     }

@@ -8,7 +8,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// Parses a document that has no duplicate members.
-pub(crate) fn parse_unique(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+///
+/// # Errors
+///
+/// It has, or is no JSON.
+pub fn parse_unique(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Unique.deserialize(&mut deserializer)?;
     deserializer.end()?;

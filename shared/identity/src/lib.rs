@@ -20,7 +20,7 @@ pub mod dpop;
 pub mod evidence;
 pub mod instance_proof;
 pub mod jose;
-mod json;
+pub mod json;
 pub mod jwk;
 pub mod message_signature;
 pub mod numeric_date;

@@ -142,11 +142,27 @@ fn broken_off(error: &PayloadError) -> BodyError {
     }
 }
 
-/// Parses JSON as strictly as [`ApiJson`] does.
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Whether a body is JSON, and no deeper than any that we take. Says of one that is not what [`ApiJson`] says.
+///
+/// # Errors
+///
+/// It is not.
+pub fn check_json(body: &[u8]) -> Result<(), Problem> {
+    check_depth(body)?;
+    let parsed: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(body);
+    parsed.map(|_| ()).map_err(|error| json_problem(&error, ""))
+}
+
+fn check_depth(body: &[u8]) -> Result<(), Problem> {
     if deeper_than(body, DEPTH_LIMIT) {
         return Err(Problem::invalid(format!("the body is nested deeper than {DEPTH_LIMIT} levels")));
     }
+    Ok(())
+}
+
+/// Parses JSON as strictly as [`ApiJson`] does.
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    check_depth(body)?;
     let mut parser = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
         let path = error.path().to_string();
@@ -198,7 +214,7 @@ pub(crate) fn field_path(path: &str, message: &str) -> String {
 }
 
 /// `application/json`, with or without `charset=utf-8` (RFC 8259 §11 defines no other).
-fn is_json(content_type: &str) -> bool {
+pub fn is_json(content_type: &str) -> bool {
     content_type.trim().eq_ignore_ascii_case("application/json")
 }
 

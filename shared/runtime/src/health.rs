@@ -1,4 +1,4 @@
-//! Health, on the internal listener: `GET /health/live` and `GET /health/ready`, for any peer with a certificate.
+//! Health: what the routes `GET /health/live` and `GET /health/ready` of the internal listener answer.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::{Problem, Refusal};
 pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// What "ready" means for this process.
-pub(crate) struct Readiness {
+pub struct Readiness {
     draining: AtomicBool,
     database: Option<Database>,
     check: Option<Check>,
@@ -61,18 +61,13 @@ struct Health {
     status: &'static str,
 }
 
-pub(crate) fn configure(config: &mut web::ServiceConfig, readiness: Arc<Readiness>) {
-    config
-        .app_data(web::Data::from(readiness))
-        .service(web::resource("/health/live").route(web::get().to(live)).route(web::head().to(live)))
-        .service(web::resource("/health/ready").route(web::get().to(ready)).route(web::head().to(ready)));
-}
-
-async fn live() -> HttpResponse {
+/// `GET /health/live`: the process runs.
+pub fn live() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "live" })
 }
 
-async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
+/// `GET /health/ready`: it can do its work. The refusal says in one sentence what is missing.
+pub async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
     let reason = match tokio::time::timeout(Duration::from_secs(3), readiness.ready()).await {
         Ok(Ok(())) => return Ok(HttpResponse::Ok().json(Health { status: "ready" })),
         Ok(Err(reason)) => reason,

@@ -1,4 +1,4 @@
-//! `openapi`: the routes as an `OpenAPI` 3.1 document, from the same table that registers them.
+//! `openapi`: the routes of one listener as an `OpenAPI` 3.1 document, from the same table that registers them.
 //!
 //! Bodies are not described: their schema is the Rust type in `api`, and a second one by hand would drift from it.
 
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::service::RouteDoc;
 
 /// The document, pretty-printed, the same for the same routes.
-pub(crate) fn document(service: &str, routes: &[RouteDoc]) -> Result<String> {
+pub(crate) fn document(service: &str, listener: &str, routes: &[RouteDoc]) -> Result<String> {
     let mut paths: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
-    for route in routes {
+    for route in routes.iter().filter(|route| route.listener == listener) {
         paths.entry(&route.path).or_default().insert(route.method.to_ascii_lowercase(), operation(route));
     }
     let document = json!({
         "openapi": "3.1.0",
-        "info": { "title": format!("Redoubt {service}"), "version": "1" },
+        "info": { "title": format!("Redoubt {service}, {listener} listener"), "version": "1" },
         "paths": paths,
         "components": {
             "schemas": { "Problem": {

@@ -9,12 +9,15 @@
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use identity::Principal;
 use storage::StorageError;
 
+use crate::lines::Windows;
 use crate::{PeerId, Problem, metrics};
 
 /// Whom or what a refusal is about, as far as it is known.
@@ -46,6 +49,23 @@ impl Who {
             ..Self::default()
         }
     }
+
+    /// Whether somebody is proven: what they do is never left out of the log.
+    const fn is_known(&self) -> bool {
+        self.subject.is_some() || self.support_id.is_some() || self.peer.is_some() || self.provider.is_some()
+    }
+}
+
+/// Lines of one kind, about strangers, in one second.
+const STRANGERS_LINES: u32 = 100;
+static STRANGERS: LazyLock<Windows> = LazyLock::new(Windows::default);
+
+/// Seconds by a clock that nobody sets.
+#[expect(clippy::disallowed_methods, reason = "how often something is logged is telemetry, decided nowhere")]
+fn second() -> i64 {
+    static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Default: what no clock shows.
+    i64::try_from(STARTED.elapsed().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// What the operator is told of a refusal: one decision of its layer in the metrics, and one line in the audit log.
@@ -74,10 +94,17 @@ impl Record {
         Self { who, ..self }
     }
 
-    /// Counts it and writes its line.
+    /// Counts it and writes its line. Of callers that nobody knows, so many lines of a kind in a second and no more: the next one says how many
+    /// had none (`suppressed`).
     pub fn write(&self) {
         self.count();
-        self.line(None);
+        if self.who.is_known() {
+            return self.line(None);
+        }
+        let kind = (self.layer, self.reason, self.who.claimed_support_id.is_some());
+        if let Some(suppressed) = STRANGERS.line(kind, second(), STRANGERS_LINES) {
+            self.line((suppressed > 0).then_some(suppressed));
+        }
     }
 
     /// The stable word for the reason.
@@ -168,6 +195,11 @@ impl Refusal {
         if let Some(record) = self.record().filter(|_| !self.0.written.replace(true)) {
             record.write();
         }
+    }
+
+    /// The stable word for why, if the operator is told.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.record().map(Record::reason)
     }
 
     /// What the caller is told.

@@ -54,8 +54,12 @@ enum Command<C: Subcommand> {
     Healthcheck,
     /// Print the configuration that would be used
     Config,
-    /// Print its API as `OpenAPI` 3.1
-    Openapi,
+    /// Print the API of its public listener, or of its internal one, as `OpenAPI` 3.1
+    Openapi {
+        /// That of the internal listener
+        #[arg(long)]
+        internal: bool,
+    },
     #[command(flatten)]
     Own(C),
 }
@@ -67,8 +71,9 @@ fn environment(service: &str) -> String {
 
 #[expect(clippy::print_stdout, reason = "the output of subcommands")]
 async fn execute<S: Service>(arguments: CommandLine<S::Command>) -> Result<()> {
-    if let Command::Openapi = arguments.command {
-        println!("{}", openapi::document(S::NAME, &S::describe())?);
+    if let Command::Openapi { internal } = arguments.command {
+        let listener = if internal { "internal" } else { "public" };
+        println!("{}", openapi::document(S::NAME, listener, &S::describe())?);
         return Ok(());
     }
     let config: S::Config = config::load(S::NAME, arguments.config.as_deref())?;
@@ -77,7 +82,7 @@ async fn execute<S: Service>(arguments: CommandLine<S::Command>) -> Result<()> {
         Command::Migrate => migrate::<S>(&config).await?,
         Command::Healthcheck => healthcheck::<S>(&config).await?,
         Command::Config => print!("{}", config::print(&config)?),
-        Command::Openapi => (),
+        Command::Openapi { .. } => (),
         Command::Own(command) => S::command(config, command).await?,
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web;
 use anyhow::{Result, anyhow, bail};
 use rustls::crypto::CryptoProvider;
 use tokio::sync::mpsc;
@@ -160,7 +161,7 @@ fn listen<S: Service>(
     let workers = common.workers.unwrap_or(cores);
     let (inner, readiness) = (Arc::clone(&app.internal), Arc::clone(readiness));
     let with_health: Configure = Arc::new(move |config| {
-        health::configure(config, Arc::clone(&readiness));
+        config.app_data(web::Data::from(Arc::clone(&readiness)));
         inner(config);
     });
     let deadline = S::REQUEST_DEADLINE;

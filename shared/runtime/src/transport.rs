@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::lines::Window;
 use crate::middleware::Side;
 use crate::refusal::Record;
 use crate::{Clock, audit};
@@ -27,7 +28,7 @@ impl Refusals {
     pub(crate) fn record(&self, peer: io::Result<SocketAddr>, reason: &'static str) {
         let record = Record::new("transport", reason);
         record.count();
-        let suppressed = self.window.lock().unwrap_or_else(PoisonError::into_inner).line(self.clock.unix());
+        let suppressed = self.window.lock().unwrap_or_else(PoisonError::into_inner).line(self.clock.unix(), LINES);
         let Some(suppressed) = suppressed else { return };
         // It may have gone before it was asked.
         let peer = peer.inspect_err(|error| tracing::debug!(cause = %error, "a connection has no address"));
@@ -41,45 +42,5 @@ impl Refusals {
             user_agent.original = origin.agent,
         );
         span.in_scope(|| record.line((suppressed > 0).then_some(suppressed)));
-    }
-}
-
-/// One second, and what became of its lines.
-#[derive(Default)]
-struct Window {
-    second: i64,
-    lines: u32,
-    suppressed: u64,
-}
-
-impl Window {
-    /// Takes a line, if one is left in this second; says how many were asked for in vain since the last one.
-    fn line(&mut self, second: i64) -> Option<u64> {
-        if self.second != second {
-            (self.second, self.lines) = (second, 0);
-        }
-        if self.lines == LINES {
-            self.suppressed += 1;
-            return None;
-        }
-        self.lines += 1;
-        Some(std::mem::take(&mut self.suppressed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_has_so_many_lines_and_the_next_line_says_how_many_it_had_not() {
-        let mut window = Window::default();
-        // The clock may step back.
-        for second in [1_800_000_000, 1_800_000_001, 1_799_999_999] {
-            let told = (0..1000).filter_map(|_| window.line(second)).collect::<Vec<u64>>();
-            assert_eq!(told.len(), 20);
-            let before = if second == 1_800_000_000 { 0 } else { 980 };
-            assert_eq!((told[0], &told[1..]), (before, [0; 19].as_slice()));
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! A client that speaks HTTP by hand, as no library would: it sends the head of a request and then a byte of its body now and then, to see how
-//! long a server puts up with it; or a head whose lines end with LF alone.
+//! long a server puts up with it.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -85,37 +85,16 @@ pub async fn walk(routes: Vec<RouteDoc>, target: &Target<'_>) -> Result<Vec<Drip
     drips.join_all().await.into_iter().collect()
 }
 
-/// What each listener answers to a head whose lines end with LF alone (RFC 9112 §2.2): the status.
-///
-/// # Errors
-///
-/// A listener cannot be reached, or answers no HTTP.
-pub async fn line_feeds(target: &Target<'_>) -> Result<Vec<u16>> {
-    let outside = server::client_tls(&target.pki.public_ca(), None)?;
-    let inside = server::client_tls(&target.pki.internal_ca(), Some(&target.pki.internal(target.peer)))?;
-    let listeners = [target.public.map(|address| (address, outside)), Some((target.internal, inside))];
-    let mut statuses = Vec::new();
-    for (address, tls) in listeners.into_iter().flatten() {
-        let heard = tokio::task::spawn_blocking(move || -> Result<Vec<u8>> {
-            let mut stream = connect(address, Arc::new(tls))?;
-            stream.write_all(b"GET /health/live HTTP/1.1\nHost: localhost\n\n")?;
-            let mut heard = Vec::new();
-            listen(&mut stream, &mut heard);
-            Ok(heard)
-        });
-        statuses.push(status(&heard.await??)?);
-    }
-    Ok(statuses)
-}
-
-fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+/// A TLS connection.
+pub(crate) fn connect(address: SocketAddr, tls: Arc<ClientConfig>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
     let socket = TcpStream::connect(address).context("no connection")?;
     // The handshake reads as well, and may take its time.
     socket.set_read_timeout(Some(PATIENCE))?;
     Ok(StreamOwned::new(ClientConnection::new(tls, ServerName::try_from("localhost")?)?, socket))
 }
 
-fn status(answer: &[u8]) -> Result<u16> {
+/// The status that an answer begins with.
+pub(crate) fn status(answer: &[u8]) -> Result<u16> {
     let digits = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
     digits.and_then(|text| text.parse().ok()).ok_or_else(|| anyhow!("no HTTP answer: {answer:?}"))
 }
@@ -167,7 +146,7 @@ impl Drip {
 }
 
 /// Reads what is there; true at the end of the connection.
-fn listen(stream: &mut StreamOwned<ClientConnection, TcpStream>, heard: &mut Vec<u8>) -> bool {
+pub(crate) fn listen(stream: &mut StreamOwned<ClientConnection, TcpStream>, heard: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 4096];
     match stream.read(&mut buffer) {
         Ok(0) => true,

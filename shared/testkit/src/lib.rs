@@ -15,6 +15,7 @@ pub mod partner_web;
 pub mod phone;
 pub mod pki;
 pub mod proxy;
+pub mod raw;
 pub mod redis;
 pub mod scene;
 pub mod server;

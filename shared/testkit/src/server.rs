@@ -97,8 +97,13 @@ pub fn client_at(roots: &Path, local: IpAddr) -> Result<reqwest::Client> {
 
 /// The client of the app on Android: as [`client`] for the public listeners, with what the app says of itself.
 pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
+    app_client_on(Platform::Android, pki)
+}
+
+/// The same on another platform.
+pub fn app_client_on(platform: Platform, pki: &Pki) -> Result<reqwest::Client> {
     let mut headers = HeaderMap::new();
-    for (name, value) in app_headers(pki)? {
+    for (name, value) in app_headers_on(platform, pki)? {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
     Ok(builder(&pki.public_ca(), None)?.default_headers(headers).build()?)
@@ -114,10 +119,14 @@ fn builder(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::ClientB
 
 /// What the app on Android says of itself: API key and build.
 pub fn app_headers(pki: &Pki) -> Result<[(&'static str, String); 2]> {
+    app_headers_on(Platform::Android, pki)
+}
+
+fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, String); 2]> {
     let (id, version) = ("dev.redoubt.app".into(), "1.0.0".to_owned());
-    let app = api::attestation::App { id, version, build: 1_u64.into(), platform: Platform::Android };
+    let app = api::attestation::App { id, version, build: 1_u64.into(), platform };
     let agent = UserAgent(&app).to_string();
-    Ok([(api::header::API_KEY, pki.api_key(Platform::Android)?), ("user-agent", agent)])
+    Ok([(api::header::API_KEY, pki.api_key(platform)?), ("user-agent", agent)])
 }
 
 /// TLS of [`client`].

@@ -18,15 +18,18 @@ pub(super) fn run(fix: bool) -> Result<Complaints> {
     let programs = compile::build(&mut run, "the services, for what they generate", &stack::programs()?)?;
     let (mut complaints, mut layers) = (Vec::new(), LAYERS.to_owned());
     for Service { name, .. } in &system()?.services {
-        let file = place::root().join("services").join(name).join("openapi.json");
-        let output = Command::new(programs.path(name)?).arg("openapi").stdin(Stdio::null()).output()?;
-        ensure!(output.status.success(), "`{name} openapi` failed");
-        let text = String::from_utf8(output.stdout)?;
-        layers.push_str(&table(name, &serde_json::from_str(&text)?)?);
-        if fix {
-            std::fs::write(&file, &text)?;
+        writeln!(layers, "\n## {name}\n\n{HEAD}")?;
+        for (file, arguments) in LISTENERS {
+            let file = place::root().join("services").join(name).join(file);
+            let output = Command::new(programs.path(name)?).args(arguments).stdin(Stdio::null()).output()?;
+            ensure!(output.status.success(), "`{name} {}` failed", arguments.join(" "));
+            let text = String::from_utf8(output.stdout)?;
+            layers.push_str(&rows(&serde_json::from_str(&text)?)?);
+            if fix {
+                std::fs::write(&file, &text)?;
+            }
+            complaints.extend(compare(&file, &text));
         }
-        complaints.extend(compare(&file, &text));
     }
     let file = place::root().join("docs/layers.md");
     if fix {
@@ -45,10 +48,15 @@ cannot do without, its policy has, or it does not compile.
 Before all of them stand transport, size and time limits (`shared/runtime`); behind them the handler's own checks, and the database's.
 ";
 
-/// The routes of a service.
-fn table(service: &str, document: &Value) -> Result<String> {
-    let mut text =
-        format!("\n## {service}\n\n| Route | Listener | Guard | Policy | Layers |\n| --- | --- | --- | --- | --- |\n");
+/// What the world may call, and what the services of the house may: one path can be both.
+const LISTENERS: [(&str, &[&str]); 2] =
+    [("openapi.json", &["openapi"]), ("openapi.internal.json", &["openapi", "--internal"])];
+
+const HEAD: &str = "| Route | Listener | Guard | Policy | Layers |\n| --- | --- | --- | --- | --- |";
+
+/// The routes of one listener.
+fn rows(document: &Value) -> Result<String> {
+    let mut text = String::new();
     let paths = document.get("paths").and_then(Value::as_object).context("a document without paths")?;
     for (path, methods) in paths {
         for (method, route) in methods.as_object().context("a path without methods")? {
@@ -84,12 +92,12 @@ mod tests {
             "x-listener": "public", "x-guard": "Public", "x-policy": "page", "x-layers": ["host", "rate_limit"],
         });
         let document = |route: &Value| serde_json::json!({ "paths": { "/login": { "get": route } } });
-        let text = table("auth", &document(&route)).unwrap();
-        assert!(text.ends_with("| `GET /login` | public | `Public` | page | host → rate_limit |\n"), "{text}");
+        let text = rows(&document(&route)).unwrap();
+        assert!(text.starts_with("| `GET /login` | public | `Public` | page | host → rate_limit |\n"), "{text}");
         for name in ["x-listener", "x-guard", "x-policy", "x-layers"] {
             let mut route = route.clone();
             route.as_object_mut().unwrap().remove(name);
-            assert!(table("auth", &document(&route)).is_err(), "{name}");
+            assert!(rows(&document(&route)).is_err(), "{name}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use api::attestation::RequestChallenge;
-use defense::Public;
+use defense::{KeyedApp, Public};
 use runtime::ApiJson;
 
 use crate::error::Error;
@@ -10,9 +10,13 @@ use crate::state::State;
 
 pub(crate) async fn create(
     _: Public,
+    keyed: web::ReqData<KeyedApp>,
     state: web::Data<State>,
     body: ApiJson<RequestChallenge>,
 ) -> Result<HttpResponse, Error> {
+    if keyed.platform != body.0.platform {
+        return Err(Error::AppOfAnotherKey);
+    }
     let challenge = state.challenges.issue(body.0.platform, body.0.purpose, state.clock.unix())?;
     Ok(HttpResponse::Created().json(challenge))
 }

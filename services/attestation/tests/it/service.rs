@@ -217,3 +217,23 @@ async fn a_phone_cannot_verify_either_kind() {
     assert!(parsed.verify_es256::<Value>(&phone.device_key().public()).is_err());
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_the_app_on_one_platform_is_none_on_the_other() {
+    let world = World::new().await;
+    let refused = |reply: Reply| {
+        assert_eq!(reply.problem(), (403, "client.unknown", ""));
+        assert_eq!(reply.refused.as_deref(), Some("attestation/app_of_another_key"));
+    };
+    let asked = serde_json::json!({ "platform": "ios", "purpose": "attestation" });
+    refused(world.post_by(&world.client, "/v1/challenges", &asked).await);
+    let phone = Phone::ios(&world, IosProfile::genuine());
+    let challenge = world.challenge(api::attestation::Platform::Ios, "attestation").await;
+    let body = phone.attest(&challenge, world.clock.unix()).body;
+    refused(world.post_by(&world.client, "/v1/attestations", &body).await);
+    let mut other = body.clone();
+    other["app"]["id"] = "dev.other.app".into();
+    refused(world.post("/v1/attestations", &other).await);
+    assert_eq!(world.post("/v1/attestations", &body).await.status, 201, "and nothing was used up");
+    world.stop().await;
+}

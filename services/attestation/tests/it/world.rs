@@ -34,6 +34,7 @@ pub(crate) struct World {
     pub(crate) pki: Arc<Pki>,
     pub(crate) database: Arc<TestDatabase>,
     pub(crate) client: reqwest::Client,
+    ios: reqwest::Client,
     running: Running,
 }
 
@@ -93,12 +94,20 @@ impl World {
         audit::listen();
         let running = runtime::start::<Attestation>(config, clock.clone()).await.unwrap();
         let client = server::app_client(&pki).unwrap();
-        Self { clock, pki, database, client, running }
+        let ios = server::app_client_on(Platform::Ios, &pki).unwrap();
+        Self { clock, pki, database, client, ios, running }
     }
 
+    /// From the app on the platform that the body names.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        let client = if body["platform"] == "ios" { &self.ios } else { &self.client };
+        self.post_by(client, path, body).await
+    }
+
+    /// From that app, whatever the body says.
+    pub(crate) async fn post_by(&self, client: &reqwest::Client, path: &str, body: &Value) -> Reply {
         let url = format!("https://localhost:{}{path}", self.running.public.unwrap().port());
-        let answer = self.client.post(url).json(body).send().await.unwrap();
+        let answer = client.post(url).json(body).send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let bytes = answer.bytes().await.unwrap();
         if status == 201 && body["session_public_key"].is_string() {

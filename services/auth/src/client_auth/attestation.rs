@@ -33,6 +33,11 @@ pub(super) async fn verify(
     let named = |why: Why| Refusal::from(why).of_instance(&claims.support_id);
     let fits = |authentication: &Authentication| matches!(authentication, Authentication::Attested);
     let client = client_named(provider, request, &claims.sub, fits).map_err(named)?;
+    // An app has a key of its own; which one is not for the request to choose.
+    let keyed = request.keyed_app.as_ref().ok_or_else(|| named(Why::ApiKeyMissing))?;
+    if (&keyed.app, keyed.platform) != (&claims.app.id, claims.app.platform) {
+        return Err(named(Why::AppOfAnotherKey));
+    }
     same_key(proof, &claims.cnf.jwk.thumbprint()).map_err(named)?;
     Ok(AuthenticatedClient { client, support_id: Some(claims.support_id) })
 }

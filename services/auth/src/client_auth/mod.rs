@@ -9,6 +9,7 @@ mod store;
 use std::sync::Arc;
 
 use api::{ClientId, SupportId};
+use defense::KeyedApp;
 use identity::Thumbprint;
 use identity::dpop::Expect;
 
@@ -30,6 +31,8 @@ pub struct ProtocolRequest {
     /// `Authorization`.
     pub authorization: Field,
     pub parameters: Parameters,
+    /// The app that its API key was given to, if it came with one.
+    pub keyed_app: Option<KeyedApp>,
     /// Unix seconds when it arrived: the one time of this request.
     pub now: i64,
 }

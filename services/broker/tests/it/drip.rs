@@ -1,7 +1,8 @@
 //! A client that sends a byte now and then holds no route for long.
 
 use runtime::Service as _;
-use testkit::drip::{line_feeds, walk};
+use testkit::drip::walk;
+use testkit::raw;
 
 use crate::bench::Bench;
 
@@ -18,7 +19,12 @@ async fn no_route_waits_for_a_body_that_drips() {
 }
 
 #[tokio::test]
-async fn no_listener_takes_a_head_whose_lines_end_with_lf_alone() {
+async fn no_listener_reads_a_request_in_two_ways() {
     let bench = Bench::start().await;
-    assert_eq!(line_feeds(&bench.drips()).await.unwrap(), [400, 400]);
+    for heard in raw::play(vec![raw::honest()], &bench.drips()).await.unwrap() {
+        assert_eq!(heard.statuses, [404], "{heard:?}");
+    }
+    for heard in raw::play(raw::tricks(), &bench.drips()).await.unwrap() {
+        assert!(heard.is_refused(), "{heard:?}");
+    }
 }

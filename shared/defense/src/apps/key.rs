@@ -19,6 +19,13 @@ const CHECKSUM: usize = 8;
 #[serde(try_from = "String", into = "String")]
 pub struct ApiKeyId(String);
 
+impl ApiKeyId {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for ApiKeyId {
     type Error = &'static str;
 

@@ -93,7 +93,8 @@ pub enum Outcome {
 }
 
 /// How much is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Level {
     /// Nothing.
     Nothing,
@@ -155,6 +156,9 @@ pub struct Filled {
 
 /// The forms of a service: what is in them, and how they look with a challenge.
 pub trait Forms: Send + Sync + 'static {
+    /// Bytes of a form.
+    fn most(&self) -> usize;
+
     /// Reads a form. None if the handler refuses it before anything is tried; an error, with a word, if that cannot be told.
     fn read<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Result<Option<Filled>, &'static str>>;
 

@@ -96,6 +96,10 @@ impl Layer for CaptchaLayer {
         Needs::Body
     }
 
+    fn most(&self) -> usize {
+        self.forms.most()
+    }
+
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(self.look(request, facts))
     }

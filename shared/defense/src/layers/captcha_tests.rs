@@ -27,6 +27,10 @@ impl Clock for Noon {
 struct OneField(Result<Option<String>, &'static str>);
 
 impl Forms for OneField {
+    fn most(&self) -> usize {
+        1000
+    }
+
     fn read<'a>(&'a self, _: &'a Inbound) -> LocalBoxFuture<'a, Result<Option<Filled>, &'static str>> {
         let filled = |answer: &String| Filled {
             action: Action::LogIn,

@@ -44,14 +44,16 @@ impl HostLayer {
             let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, code::MISDIRECTED, "This is another host");
             return Err(refuse("host_unknown", problem));
         }
+        canonical(request)?;
         // RFC 9110 §9.3.1: content of these has no meaning, so somebody else may take it for the next request.
         let bodyless = [Method::GET.as_str(), Method::HEAD.as_str()].contains(&request.method.as_str());
         let announced = request.single("content-length").is_some_and(|length| length != "0");
         if bodyless && (announced || request.headers.contains_key(header::TRANSFER_ENCODING)) {
             return Err(invalid("body_not_expected"));
         }
-        // What is compressed is unpacked by nobody here, and by nobody before us.
-        if request.headers.contains_key(header::CONTENT_ENCODING) {
+        // What is compressed is unpacked by nobody here, and by nobody before us. `identity` is what is not (RFC 9110 §8.4.1).
+        let plain = request.single("content-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("identity"));
+        if !plain && request.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(refuse("content_encoded", Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
         }
         let address = match request.peer {
@@ -64,12 +66,38 @@ impl HostLayer {
     }
 }
 
-/// An authority without its port (RFC 3986 §3.2).
+/// Our paths are plain: whoever reads one that is not, in front of us or behind, may find another one in it (RFC 3986 §6.2.2).
+fn canonical(request: &Inbound) -> Result<(), Verdict> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~:@".contains(&byte);
+    let dotted = request.path.split('/').any(|segment| [".", ".."].contains(&segment));
+    let doubled = request.path.contains("//");
+    if !request.path.bytes().all(plain) || dotted || doubled {
+        return Err(invalid("path_not_plain"));
+    }
+    // Default: there is none.
+    let query = request.query.as_deref().unwrap_or_default();
+    if !query.bytes().all(|byte| byte.is_ascii_graphic()) || !is_well_escaped(query) {
+        return Err(invalid("query_malformed"));
+    }
+    Ok(())
+}
+
+/// RFC 3986 §2.1; and no NUL, at which some readers end.
+fn is_well_escaped(query: &str) -> bool {
+    query.split('%').skip(1).all(|after| {
+        let hexadecimal = after.as_bytes().get(..2);
+        hexadecimal.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit) && two != b"00")
+    })
+}
+
+/// An authority without its port (RFC 3986 §3.2), and without the dot of a name that is written in full (RFC 1034 §3.1).
 fn name(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
+    let name = match authority.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => authority,
-    }
+    };
+    // Default: there is none.
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn invalid(reason: &'static str) -> Verdict {
@@ -91,5 +119,10 @@ impl Layer for HostLayer {
 
     fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(ready(Finding::of(self.check(request))))
+    }
+
+    #[cfg(any(test, feature = "ablation"))]
+    fn assume<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Facts> {
+        Box::pin(ready(Facts { address: request.peer, ..Facts::default() }))
     }
 }

@@ -9,6 +9,7 @@ mod client_version;
 mod host;
 mod message_signature;
 mod rate_limit;
+mod waf;
 
 pub use access_token::AccessTokenLayer;
 pub use api_key::{ApiKeyLayer, Keyed};
@@ -19,6 +20,9 @@ pub use client_version::ClientVersionLayer;
 pub use host::HostLayer;
 pub use message_signature::MessageSignatureLayer;
 pub use rate_limit::RateLimitLayer;
+pub use waf::{Suspicions, WafLayer};
 
+#[cfg(test)]
+pub(crate) mod registered;
 #[cfg(test)]
 mod tests;

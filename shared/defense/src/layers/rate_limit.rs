@@ -1,16 +1,17 @@
-//! Layer *rate limit*: is it too much? Of an address, of its network, of a device, of a user, of all together; of what was refused before; and of what is
-//! under way at the same time.
+//! Layer *rate limit*: is it too much? Of a device, of a user, of all together; where nobody is known, of an address and of its network; of what was refused before;
+//! and of what is under way at the same time.
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use api::problem::code;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Clock, Problem, Refusal};
 use tokio::time::Instant;
 
 use crate::config::Rates;
+use crate::policy::{Charged, Class};
 use crate::rate::{AddressPrefix, Allowance, Concurrency, Demand, Entry, Fields, Limit, LimitClass, Moment, Places};
 use crate::stores::Counters;
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
@@ -32,21 +33,31 @@ pub struct RateLimitLayer {
 struct Limits {
     host: Limit,
     network: Limit,
-    failures: Limit,
-    instance: Limit,
+    failures_of_address: Limit,
+    failures_of_device: Limit,
+    device: Limit,
     user: Limit,
     class: Limit,
 }
 
-/// The keys that a request is counted under.
+/// The keys that a request is counted under. Whoever has proven to be a device and a user is counted as these, and never by an address, which many
+/// share; of all others the address is all that is known.
 struct Keys {
     host: Option<AddressPrefix>,
     network: Option<AddressPrefix>,
+    /// Address and API key: whoever fails without the app's key takes nothing from those who have it.
+    failing: Vec<u8>,
 }
 
 impl Keys {
     fn of(facts: &Facts) -> Self {
-        Self { host: facts.address.map(AddressPrefix::host), network: facts.address.map(AddressPrefix::network) }
+        let (host, network) = (facts.address.map(AddressPrefix::host), facts.address.map(AddressPrefix::network));
+        // Default: none, of whoever has no key or no address.
+        let mut failing = host.as_ref().map(|host| host.as_bytes().to_vec()).unwrap_or_default();
+        if let Some(keyed) = &facts.keyed_app {
+            failing.extend_from_slice(keyed.key.as_str().as_bytes());
+        }
+        Self { host, network, failing }
     }
 }
 
@@ -61,8 +72,9 @@ impl RateLimitLayer {
         let limits = Limits {
             host: Limit::new("address", LimitClass::AddressHost, rates.address.quota()?),
             network: Limit::new("network", LimitClass::AddressNetwork, rates.network.quota()?),
-            failures: Limit::new("failures", LimitClass::AddressHost, rates.failures.quota()?).hidden(),
-            instance: Limit::new("device", LimitClass::Instance, rates.instance.quota()?),
+            failures_of_address: Limit::new("failures", LimitClass::AddressHost, rates.failures.quota()?),
+            failures_of_device: Limit::new("failures", LimitClass::Instance, rates.failures.quota()?),
+            device: Limit::new("device", LimitClass::Instance, rates.instance.quota()?),
             user: Limit::new("user", LimitClass::User, rates.user.quota()?),
             class: Limit::new("all", LimitClass::RouteClass, rates.class.quota()?),
         };
@@ -76,19 +88,38 @@ impl RateLimitLayer {
         Moment::unix_millis(then.saturating_add(since))
     }
 
-    /// What the address has left, before anything costs us more.
+    /// What an address has left, before anything costs us more. Whoever is to prove more than an address is let prove it: that costs less than to count.
     async fn look(&self, request: &Inbound, facts: &Facts) -> Finding {
+        if request.class.is_attested() {
+            return Verdict::Pass.into();
+        }
         let keys = Keys::of(facts);
-        let demands = self.of_address(&keys, request.class.cost);
+        let demands = self.of_address(&keys, request.class);
         self.judged(facts, self.counters.examine(&demands, self.now()).await)
     }
 
-    fn of_address<'a>(&'a self, keys: &'a Keys, cost: u32) -> Vec<Demand<'a>> {
-        let mut demands = Vec::with_capacity(6);
+    fn of_address<'a>(&'a self, keys: &'a Keys, class: &Class) -> Vec<Demand<'a>> {
+        let mut demands = Vec::with_capacity(4);
         if let (Some(host), Some(network)) = (&keys.host, &keys.network) {
-            demands.push(Demand::left(&self.limits.failures, host.as_bytes()));
-            demands.push(Demand::units(&self.limits.host, host.as_bytes(), cost));
-            demands.push(Demand::units(&self.limits.network, network.as_bytes(), cost));
+            demands.push(Demand::units(&self.limits.host, host.as_bytes(), class.cost));
+            demands.push(Demand::units(&self.limits.network, network.as_bytes(), class.cost));
+            if class.charged == Charged::Address {
+                demands.push(Demand::left(&self.limits.failures_of_address, &keys.failing));
+            }
+        }
+        demands
+    }
+
+    fn of_caller<'a>(&'a self, facts: &'a Facts, class: &Class) -> Vec<Demand<'a>> {
+        let mut demands = Vec::with_capacity(4);
+        if let Some(device) = facts.device() {
+            demands.push(Demand::units(&self.limits.device, device, class.cost));
+            if class.charged == Charged::Device {
+                demands.push(Demand::left(&self.limits.failures_of_device, device));
+            }
+        }
+        if let Some(access) = &facts.access {
+            demands.push(Demand::units(&self.limits.user, access.sub.as_bytes(), class.cost));
         }
         demands
     }
@@ -96,14 +127,11 @@ impl RateLimitLayer {
     /// All at once, or nothing: whoever is refused for one of them has paid for none.
     async fn take(&self, request: &Inbound, facts: &Facts) -> Finding {
         let (keys, class) = (Keys::of(facts), request.class);
-        let mut demands = self.of_address(&keys, class.cost);
+        let mut demands =
+            if class.is_attested() { self.of_caller(facts, class) } else { self.of_address(&keys, class) };
         demands.push(Demand::units(&self.limits.class, class.name.as_bytes(), class.cost));
-        if let Some(attested) = &facts.attestation {
-            demands.push(Demand::units(&self.limits.instance, attested.cnf.jkt.as_str().as_bytes(), class.cost));
-        }
         let mut permit = None;
         if let Some(access) = &facts.access {
-            demands.push(Demand::units(&self.limits.user, access.sub.as_bytes(), class.cost));
             match self.under_way.enter(&[(&AT_ONCE, access.sub.as_bytes())]) {
                 Entry::Permitted(place) => permit = Some(place),
                 Entry::Full => {
@@ -121,31 +149,32 @@ impl RateLimitLayer {
         match allowance {
             Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(allowance), ..Facts::default() })),
             Allowance::Exceeded(ref readings) => {
-                let failures =
-                    readings.iter().any(|reading| reading.is_exceeded() && reading.limit == self.limits.failures);
+                let failures = [self.limits.failures_of_address, self.limits.failures_of_device];
+                let failed = readings.iter().any(|reading| reading.is_exceeded() && failures.contains(&reading.limit));
                 let mut told = Fields::of(&allowance);
                 if facts.access.is_none() {
                     // Of a caller who is not known yet, no more than when to come back.
                     (told.policy, told.limit) = (None, None);
                 }
-                refuse(if failures { "too_many_failures" } else { "rate_exceeded" }, &told).into()
+                refuse(if failed { "too_many_failures" } else { "rate_exceeded" }, &told).into()
             }
             Allowance::Unknown(reason) => Verdict::Unknown(reason).into(),
         }
     }
 
-    /// What was refused is charged to its address; and whoever may see it sees what is left.
-    async fn charge(&self, facts: &Facts, mut answer: Outgoing) -> Outgoing {
-        let status = answer.response.status();
-        let reached_too_far =
-            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status);
-        let failed = (answer.refused && !answer.challenged) || (facts.access.is_some() && reached_too_far);
-        // What is our fault, or what an honest app is told, is nobody's failure: many share an address.
-        let honest = [StatusCode::REQUEST_TIMEOUT, StatusCode::UPGRADE_REQUIRED, StatusCode::TOO_MANY_REQUESTS];
-        let theirs = status.is_client_error() && !honest.contains(&status);
-        if let (true, Some(host)) = (failed && theirs, Keys::of(facts).host) {
-            let demand = [Demand::units(&self.limits.failures, host.as_bytes(), 1)];
-            if let Err(reason) = self.counters.charge(&demand, self.now()).await {
+    /// Charges a failure to whom the class says; and whoever may see it sees what is left.
+    async fn charge(&self, request: &Inbound, facts: &Facts, mut answer: Outgoing) -> Outgoing {
+        if is_failure(&answer) {
+            let keys = Keys::of(facts);
+            let demand = match request.class.charged {
+                Charged::Nobody => None,
+                Charged::Address => keys.host.is_some().then(|| (&self.limits.failures_of_address, &*keys.failing)),
+                // Of whom it is not proven that they sent it: theirs it is not.
+                Charged::Device => facts.device().map(|device| (&self.limits.failures_of_device, device)),
+            };
+            if let Some((limit, key)) = demand
+                && let Err(reason) = self.counters.charge(&[Demand::units(limit, key, 1)], self.now()).await
+            {
                 runtime::tracing::warn!(reason, "a failure was not counted");
             }
         }
@@ -159,6 +188,23 @@ impl RateLimitLayer {
         }
         answer
     }
+}
+
+/// Whether a caller did what a good one does not: is refused, or names what is not there or is another's. What is our fault, what an honest app is
+/// told, and what it can answer with its next request is nobody's failure.
+fn is_failure(answer: &Outgoing) -> bool {
+    let status = answer.response.status();
+    let honest = [StatusCode::REQUEST_TIMEOUT, StatusCode::UPGRADE_REQUIRED, StatusCode::TOO_MANY_REQUESTS];
+    let denied = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+    // A handler's own challenge (RFC 9449 §9).
+    let asks =
+        answer.response.headers().get_all(WWW_AUTHENTICATE).any(|value| contains(value.as_bytes(), b"use_dpop_nonce"));
+    let failed = denied.contains(&status) || (answer.refused && status.is_client_error());
+    failed && !honest.contains(&status) && !answer.challenged && !asks
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
 }
 
 fn refuse(reason: &'static str, fields: &Fields) -> Verdict {
@@ -190,10 +236,10 @@ impl Layer for RateLimitLayer {
 
     fn answered<'a>(
         &'a self,
-        _: &'a Inbound,
+        request: &'a Inbound,
         facts: &'a Facts,
         answer: Outgoing,
     ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
-        Box::pin(async { Ok(self.charge(facts, answer).await) })
+        Box::pin(async { Ok(self.charge(request, facts, answer).await) })
     }
 }

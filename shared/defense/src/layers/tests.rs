@@ -4,18 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
-use crypto::SecretBytes;
-use identity::{Cnf, access_token};
 use runtime::Clock;
 
+use super::registered::{Registered, text};
 use super::*;
-use crate::config::{Rate, Rates};
 use crate::policy::{self, Policy as _};
-use crate::stores::MemoryCounters;
-use crate::{Access, ApiKey, Facts, Finding, Inbound, Layer, Outgoing, RegisterFile, TrustedHops, Verdict};
+use crate::{Access, ApiKey, Facts, Finding, Inbound, Layer, TrustedHops, Verdict};
 
 const NOW: i64 = 1_800_000_000;
 const PEER: &str = "203.0.113.9:40000";
@@ -38,6 +33,11 @@ fn request(headers: &[(&str, &str)]) -> Inbound {
     Inbound::new(&request, "api.example", &policy::Read::CLASS, Access::Scope("accounts:read"), NOW)
 }
 
+/// One to a route of that class.
+fn request_to(class: &'static policy::Class) -> Inbound {
+    Inbound { class, ..request(&[]) }
+}
+
 /// What a layer says: status and `layer/reason`, or that it passes.
 fn said(verdict: &Verdict) -> String {
     match verdict {
@@ -58,11 +58,21 @@ async fn examined(layer: &dyn Layer, request: &Inbound, facts: &Facts) -> (Strin
 #[actix_web::test]
 async fn a_request_is_for_us_and_can_be_read_in_one_way() {
     let layer = HostLayer::new(["api.example:443".to_owned(), "[2001:db8::1]".to_owned()], TrustedHops::default());
-    for host in ["api.example", "API.Example:8443", "[2001:db8::1]:443", "[2001:db8::1]"] {
+    for host in
+        ["api.example", "api.example.", "api.example.:443", "API.Example:8443", "[2001:db8::1]:443", "[2001:db8::1]"]
+    {
         assert_eq!(examined(&layer, &request(&[("host", host)]), &Facts::default()).await.0, "pass", "{host}");
     }
-    for host in ["evil.example", "api.example.evil.example", "api.example@evil.example", "", "2001:db8::1", "localhost"]
-    {
+    for host in [
+        "evil.example",
+        "api.example.evil.example",
+        "api.example@evil.example",
+        "",
+        "api.example..",
+        ".",
+        "2001:db8::1",
+        "localhost",
+    ] {
         let said = examined(&layer, &request(&[("host", host)]), &Facts::default()).await.0;
         assert_eq!(said, "421 host/host_unknown", "{host}");
     }
@@ -73,6 +83,8 @@ async fn a_request_is_for_us_and_can_be_read_in_one_way() {
         (&[("content-type", "a/b"), ("content-type", "a/b")], "400 host/header_doubled"),
         (&[("user-agent", "a"), ("user-agent", "b")], "400 host/header_doubled"),
         (&[("content-encoding", "gzip")], "415 host/content_encoded"),
+        (&[("content-encoding", "identity, gzip")], "415 host/content_encoded"),
+        (&[("content-encoding", "Identity")], "pass"),
         (&[("content-length", "3")], "400 host/body_not_expected"),
         (&[("transfer-encoding", "chunked")], "400 host/body_not_expected"),
         (&[("content-length", "0")], "pass"),
@@ -80,6 +92,27 @@ async fn a_request_is_for_us_and_can_be_read_in_one_way() {
     ] {
         let headers: Vec<_> = std::iter::once(ours).chain(more.iter().copied()).collect();
         assert_eq!(examined(&layer, &request(&headers), &Facts::default()).await.0, expected, "{more:?}");
+    }
+    for (path, query, expected) in [
+        ("/v1/accounts", Some("limit=5&after=abc%3D"), "pass"),
+        ("/", None, "pass"),
+        ("/v1/accounts/", None, "pass"),
+        ("/v1/%61ccounts", None, "400 host/path_not_plain"),
+        ("/v1/../accounts", None, "400 host/path_not_plain"),
+        ("/v1/./accounts", None, "400 host/path_not_plain"),
+        ("/v1//accounts", None, "400 host/path_not_plain"),
+        ("//v1/accounts", None, "400 host/path_not_plain"),
+        ("/v1/accounts;x", None, "400 host/path_not_plain"),
+        ("/v1\\accounts", None, "400 host/path_not_plain"),
+        ("/v1/accounts", Some("a=%"), "400 host/query_malformed"),
+        ("/v1/accounts", Some("a=%4"), "400 host/query_malformed"),
+        ("/v1/accounts", Some("a=%4g"), "400 host/query_malformed"),
+        ("/v1/accounts", Some("a=%00"), "400 host/query_malformed"),
+        ("/v1/accounts", Some("a=\u{e9}"), "400 host/query_malformed"),
+    ] {
+        let mut asked = request(&[ours]);
+        (asked.path, asked.query) = (path.to_owned(), query.map(str::to_owned));
+        assert_eq!(examined(&layer, &asked, &Facts::default()).await.0, expected, "{path} {query:?}");
     }
     // A target that is a whole URL is for its authority, whatever the field says.
     let mut whole = request(&[ours]);
@@ -100,46 +133,6 @@ async fn the_address_is_the_sockets_unless_a_proxy_of_ours_says_otherwise() {
     let nonsense = [("host", "api.example"), ("x-forwarded-for", "unknown")];
     let said = examined(&trusting, &request(&nonsense), &Facts::default()).await.0;
     assert_eq!(said, "400 host/forwarded_for_malformed");
-}
-
-/// A register in a file, with one key that is good.
-struct Registered {
-    key: ApiKey,
-    folder: std::path::PathBuf,
-    file: Arc<RegisterFile>,
-}
-
-const PEPPER: &[u8] = b"0123456789abcdef0123456789abcdef";
-
-impl Registered {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redoubt-apps-{name}-{}", crypto::random::token(8)));
-        std::fs::create_dir_all(&folder).unwrap();
-        let key = ApiKey::generate();
-        let path = folder.join("apps.toml");
-        std::fs::write(&path, text(&key, "")).unwrap();
-        Self { key, file: Arc::new(RegisterFile::open(&path).unwrap()), folder }
-    }
-
-    fn layer(&self, keyed: Keyed) -> ApiKeyLayer {
-        ApiKeyLayer::new(Arc::clone(&self.file), SecretBytes::new(PEPPER.to_vec()), "ledger", keyed)
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
-}
-
-fn text(key: &ApiKey, more: &str) -> String {
-    format!(
-        "[[app]]\nid = \"dev.redoubt.app\"\nplatform = \"android\"\nminimum_build = \"10\"\n[[app.key]]\nid = \"{}\"\n\
-         mac = \"{}\"\nservices = [\"ledger\"]\nnot_after = {}\n{more}",
-        key.id(),
-        hex::encode(key.mac(PEPPER)),
-        NOW + 60,
-    )
 }
 
 #[actix_web::test]
@@ -221,130 +214,5 @@ async fn an_app_that_is_too_old_is_told_to_update() {
     assert_eq!(examined(&layer, &agent("Mozilla/5.0"), &Facts::default()).await.0, "pass");
 }
 
-fn rates(change: impl FnOnce(&mut Rates)) -> RateLimitLayer {
-    let much = Rate { units: 1_000_000, seconds: 60 };
-    let mut rates = Rates { address: much, network: much, failures: much, instance: much, user: much, class: much };
-    change(&mut rates);
-    RateLimitLayer::new(Arc::new(MemoryCounters::new(1_000)), &rates, &Noon).unwrap()
-}
-
-fn of(address: &str, user: Option<&str>) -> Facts {
-    let access = user.map(|user| access_token::Claims {
-        iss: "i".to_owned(),
-        sub: user.to_owned(),
-        aud: "a".to_owned(),
-        client_id: "c".into(),
-        scope: "accounts:read".to_owned(),
-        iat: NOW,
-        exp: NOW + 60,
-        jti: "j".to_owned(),
-        auth_time: NOW,
-        cnf: Cnf { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".parse().unwrap() },
-    });
-    Facts { address: Some(address.parse().unwrap()), access, ..Facts::default() }
-}
-
-async fn claimed(layer: &RateLimitLayer, facts: &Facts) -> String {
-    said(&layer.claim(&request(&[]), facts).await.verdict)
-}
-
-const SLOW: Rate = Rate { units: 3, seconds: 3_600 };
-
-#[actix_web::test]
-async fn each_limit_refuses_by_itself_and_nobody_else_pays() {
-    for (name, layer, facts, others) in [
-        ("address", rates(|rates| rates.address = SLOW), of("203.0.113.9", None), of("203.0.113.10", None)),
-        ("network", rates(|rates| rates.network = SLOW), of("203.0.113.9", None), of("203.0.114.9", None)),
-        ("user", rates(|rates| rates.user = SLOW), of("203.0.113.9", Some("alice")), of("203.0.113.9", Some("bob"))),
-    ] {
-        for _ in 0..3 {
-            assert_eq!(claimed(&layer, &facts).await, "pass", "{name}");
-        }
-        assert_eq!(claimed(&layer, &facts).await, "429 rate_limit/rate_exceeded", "{name}");
-        assert_eq!(claimed(&layer, &others).await, "pass", "{name}");
-    }
-    let all = rates(|rates| rates.class = SLOW);
-    for address in ["203.0.113.1", "203.0.113.2", "203.0.113.3"] {
-        assert_eq!(claimed(&all, &of(address, None)).await, "pass");
-    }
-    assert_eq!(claimed(&all, &of("203.0.113.4", None)).await, "429 rate_limit/rate_exceeded");
-}
-
-#[actix_web::test]
-async fn looking_takes_nothing_and_of_many_at_once_as_many_win_as_there_are_units() {
-    let layer = rates(|rates| rates.address = SLOW);
-    let facts = of("203.0.113.9", None);
-    for _ in 0..10 {
-        assert_eq!(examined(&layer, &request(&[]), &facts).await.0, "pass");
-    }
-    let asked = request(&[]);
-    let claims = futures_util::future::join_all((0..64).map(|_| layer.claim(&asked, &facts))).await;
-    assert_eq!(claims.iter().filter(|finding| matches!(finding.verdict, Verdict::Pass)).count(), 3);
-    // Now the head is enough to know it.
-    assert_eq!(examined(&layer, &request(&[]), &facts).await.0, "429 rate_limit/rate_exceeded");
-}
-
-#[actix_web::test]
-async fn only_a_known_caller_sees_what_is_left() {
-    let layer = rates(|rates| rates.address = SLOW);
-    let told = async |facts: &Facts| {
-        let verdict = loop {
-            match layer.claim(&request(&[]), facts).await.verdict {
-                Verdict::Pass => (),
-                verdict => break verdict,
-            }
-        };
-        let Verdict::Refuse(refusal) = verdict else { panic!("it was not refused") };
-        let names = refusal.problem().headers.iter().map(|(name, _)| name.as_str().to_owned());
-        names.collect::<Vec<_>>()
-    };
-    assert_eq!(told(&of("203.0.113.9", None)).await, ["retry-after"]);
-    assert_eq!(told(&of("203.0.113.9", Some("alice"))).await, ["ratelimit-policy", "ratelimit", "retry-after"]);
-}
-
-#[actix_web::test]
-async fn refusals_of_an_address_add_up_and_honest_challenges_do_not() {
-    let layer = rates(|rates| rates.failures = SLOW);
-    let facts = of("203.0.113.9", None);
-    let answer = async |status, refused, challenged| {
-        let response = HttpResponse::new(status).map_into_boxed_body();
-        layer.answered(&request(&[]), &facts, Outgoing { response, refused, challenged }).await.unwrap();
-        examined(&layer, &request(&[]), &facts).await.0
-    };
-    for _ in 0..10 {
-        assert_eq!(answer(StatusCode::UNAUTHORIZED, true, true).await, "pass");
-        assert_eq!(answer(StatusCode::TOO_MANY_REQUESTS, true, false).await, "pass");
-        // Ours, and what an honest app is told.
-        assert_eq!(answer(StatusCode::SERVICE_UNAVAILABLE, true, false).await, "pass");
-        assert_eq!(answer(StatusCode::UPGRADE_REQUIRED, true, false).await, "pass");
-        assert_eq!(answer(StatusCode::OK, false, false).await, "pass");
-    }
-    assert_eq!(answer(StatusCode::UNAUTHORIZED, true, false).await, "pass");
-    assert_eq!(answer(StatusCode::FORBIDDEN, true, false).await, "pass");
-    assert_eq!(answer(StatusCode::UNAUTHORIZED, true, false).await, "429 rate_limit/too_many_failures");
-    assert_eq!(examined(&layer, &request(&[]), &of("203.0.113.10", None)).await.0, "pass");
-}
-
-#[actix_web::test]
-async fn a_user_has_so_many_requests_under_way_and_no_more() {
-    let layer = rates(|_| ());
-    let facts = of("203.0.113.9", Some("alice"));
-    let mut under_way = Vec::new();
-    for _ in 0..64 {
-        let finding = layer.claim(&request(&[]), &facts).await;
-        assert!(matches!(finding.verdict, Verdict::Pass));
-        under_way.push(finding.facts);
-    }
-    assert_eq!(claimed(&layer, &facts).await, "429 rate_limit/too_many_at_once");
-    assert_eq!(claimed(&layer, &of("203.0.113.9", Some("bob"))).await, "pass");
-    // One that ends makes room.
-    under_way.pop();
-    assert_eq!(claimed(&layer, &facts).await, "pass");
-}
-
-#[test]
-fn a_rate_that_is_none_is_an_error() {
-    let rates = Rates { user: Rate { units: 0, seconds: 1 }, ..Rates::default() };
-    assert!(RateLimitLayer::new(Arc::new(MemoryCounters::new(1)), &rates, &Noon).is_err());
-    assert!(RateLimitLayer::new(Arc::new(MemoryCounters::new(1)), &Rates::default(), &Noon).is_ok());
-}
+#[path = "rate_limit_tests.rs"]
+mod rate_limit;

@@ -1,5 +1,6 @@
 //! A limit by name, what a request demands of it, and what there is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Quota;
@@ -175,6 +176,16 @@ pub enum Allowance {
 }
 
 impl Allowance {
+    /// How many units of each limit are left, by its name.
+    pub(crate) fn left(&self) -> BTreeMap<&'static str, u32> {
+        match self {
+            Self::Within(readings) | Self::Exceeded(readings) => {
+                readings.iter().map(|reading| (reading.limit.name, reading.left)).collect()
+            }
+            Self::Unknown(_) => BTreeMap::new(),
+        }
+    }
+
     /// Of demands that have been judged.
     pub(crate) fn of(readings: Vec<Reading>) -> Self {
         if readings.iter().any(Reading::is_exceeded) { Self::Exceeded(readings) } else { Self::Within(readings) }

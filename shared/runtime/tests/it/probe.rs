@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use runtime::config::{Common, Internal, Listener, Telemetry};
-use runtime::{ApiJson, App, Context, PeerId, Problem, Refusal, RouteDoc, Running, Service, SystemClock};
+use runtime::{ApiJson, App, Context, PeerId, Problem, Refusal, RouteDoc, Running, Service, SystemClock, health};
 use serde::{Deserialize, Serialize};
 
 use crate::pki::Pki;
@@ -48,6 +48,10 @@ struct ProbeState {
     client: Option<(String, reqwest::Client)>,
 }
 
+async fn live() -> HttpResponse {
+    health::live()
+}
+
 impl Service for Probe {
     const NAME: &'static str = "probe";
     const REQUEST_DEADLINE: Duration = Duration::from_secs(2);
@@ -74,7 +78,13 @@ impl Service for Probe {
         let state = web::Data::new(ProbeState { client });
         let (doomed, shutdown) = (config.doomed, context.shutdown);
         let app = App::internal(|routes| {
-            routes.route("/whoami", web::get().to(whoami)).route("/traceparent", web::get().to(traceparent));
+            routes
+                .route("/whoami", web::get().to(whoami))
+                .route("/traceparent", web::get().to(traceparent))
+                .route("/health/live", web::get().to(live))
+                .route("/health/live", web::head().to(live))
+                .route("/health/ready", web::get().to(health::ready))
+                .route("/health/ready", web::head().to(health::ready));
         })
         .public(move |routes| {
             routes

@@ -74,6 +74,10 @@ fn action(request: &Inbound) -> Action {
 }
 
 impl Forms for LoginForms {
+    fn most(&self) -> usize {
+        form::LIMIT
+    }
+
     fn read<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Result<Option<Filled>, &'static str>> {
         Box::pin(self.read(request))
     }

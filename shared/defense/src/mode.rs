@@ -1,0 +1,73 @@
+//! Whether a layer's word counts. In a program that serves people, always: a layer in *shadow* or *off* is how it is shown what each of them stops,
+//! and what it costs, and exists only in programs built with the feature `ablation` (and in this crate's tests). Any other refuses to start when modes are configured.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::LayerId;
+
+/// Whether a layer's word counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Its refusal ends the request.
+    #[default]
+    Enforce,
+    /// Its refusal is written down, and the request goes on. It uses nothing up.
+    Shadow,
+    /// It only says what the others build on, whether or not that is proven.
+    Off,
+}
+
+/// The mode of each layer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Modes(
+    #[cfg(any(test, feature = "ablation"))] BTreeMap<LayerId, Mode>,
+    #[cfg(not(any(test, feature = "ablation")))] (),
+);
+
+impl Modes {
+    /// Those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// This program has none.
+    #[cfg(any(test, feature = "ablation"))]
+    #[expect(clippy::unnecessary_wraps, reason = "a program without modes refuses them here")]
+    pub(crate) fn new(configured: &BTreeMap<LayerId, Mode>) -> Result<Self> {
+        for (layer, mode) in configured {
+            runtime::tracing::warn!(layer = layer.name(), ?mode, "a layer does not protect anything");
+        }
+        Ok(Self(configured.clone()))
+    }
+
+    /// Those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// This program has none.
+    #[cfg(not(any(test, feature = "ablation")))]
+    pub(crate) fn new(configured: &BTreeMap<LayerId, Mode>) -> Result<Self> {
+        anyhow::ensure!(
+            configured.is_empty(),
+            "[defense.modes]: this program has no modes, every layer is enforced; only one built with the feature `ablation` has"
+        );
+        Ok(Self(()))
+    }
+
+    /// That of a layer.
+    #[cfg(any(test, feature = "ablation"))]
+    pub(crate) fn of(&self, layer: LayerId) -> Mode {
+        // Default: it counts.
+        self.0.get(&layer).copied().unwrap_or_default()
+    }
+
+    /// That of a layer: its word counts.
+    #[cfg(not(any(test, feature = "ablation")))]
+    #[expect(clippy::unused_self, reason = "a program with modes asks in the same way")]
+    pub(crate) fn of(&self, _: LayerId) -> Mode {
+        Mode::Enforce
+    }
+}
