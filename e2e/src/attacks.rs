@@ -9,11 +9,13 @@ use identity::jose;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::browser::Person;
 use crate::hooked::{Forged, Hooked, Seen};
 use crate::narrator::{Attack, Narrator};
 use crate::operator::{Operator, Refusal};
 use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
 use crate::stack::Stack;
+use crate::stuffing;
 
 /// What the attackers have.
 pub struct Loot<'a> {
@@ -28,6 +30,10 @@ pub struct Loot<'a> {
     pub repackaged: Hooked,
     /// Bob, an honest user who becomes curious.
     pub bob: &'a Phone,
+    /// With what Alice logs in.
+    pub alice_login: Person,
+    /// With what Bob logs in: a list that was stolen elsewhere has it.
+    pub bob_login: Person,
     /// Alice's account.
     pub alice_account: Id,
     /// Bob's account.
@@ -62,6 +68,7 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     let operator = Operator::new(loot.stack.logs.clone());
     let mut report = Report { narrator, operator, began: crate::instant() };
     before_anybody_is_known(&mut report, loot).await?;
+    guessing(&mut report, loot).await?;
     what_calls(&mut report, loot).await?;
     unaltered_and_once(&mut report, loot).await?;
     who_calls(&mut report, loot).await?;
@@ -85,6 +92,15 @@ async fn before_anybody_is_known(report: &mut Report<'_>, loot: &Loot<'_>) -> Re
     let seen = genuine.send(&loot.http).await?;
     ensure!(seen.status == 200, "the genuine request was answered {seen}: {}", seen.body);
     Ok(())
+}
+
+/// Layer captcha.
+async fn guessing(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let seen = stuffing::stuff(loot.stack, &loot.bob_login).await?;
+    let title = "Bob's right password from a stolen list, after three wrong ones";
+    report.stopped(16, title, "auth", 403, &seen).await?;
+    // Who has only mistyped, as often as people do, is asked for nothing.
+    stuffing::mistype(loot.stack, &loot.alice_login).await
 }
 
 /// A key of the right form that nobody was given.

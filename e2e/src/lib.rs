@@ -17,6 +17,7 @@ pub mod receipt;
 pub mod report;
 pub mod seed;
 pub mod stack;
+pub mod stuffing;
 
 #[expect(clippy::disallowed_methods, reason = "a story and a load measure real time")]
 fn instant() -> std::time::Instant {

@@ -65,10 +65,11 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     narrator.line(&format!("            {} · four services, a partner bank, two emulated phones", stack.postgres));
 
     narrator.chapter(1, "Who and what", "Each phone proves what it is, then its owner proves who they are.");
-    let (alice, alice_device) = Phone::android(&stack, DeviceProfile::genuine(), person("alice", "Alice Archer"))?;
+    let (alice_login, bob_login) = (person("alice", "Alice Archer"), person("bob", "Bob Baker"));
+    let (alice, alice_device) = Phone::android(&stack, DeviceProfile::genuine(), alice_login.clone())?;
     let asked = "challenge → key made for it in the TEE → certificate chain → POST /v1/attestations";
     journey::arrive(narrator, &alice, "Alice", asked, &ANDROID_CHECKS).await?;
-    let (bob, _bob_device) = Phone::ios(&stack, IosProfile::genuine(), person("bob", "Bob Baker"))?;
+    let (bob, _bob_device) = Phone::ios(&stack, IosProfile::genuine(), bob_login.clone())?;
     let asked = "challenge → App Attest key over device key and challenge → POST /v1/attestations";
     journey::arrive(narrator, &bob, "Bob", asked, &IOS_CHECKS).await?;
 
@@ -89,6 +90,8 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
         mallory: genuine_mallory(&stack, &http).await?,
         repackaged: repackaged_mallory(&stack, &http).await?,
         bob: &bob,
+        alice_login,
+        bob_login,
         alice_account: accounts.alice_eur.id,
         bob_account: accounts.bob_eur.id,
     };

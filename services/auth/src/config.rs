@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use api::ClientId;
 use crypto::password::Params;
 use defense::DefenseConfig;
+use defense::captcha::CaptchaConfig;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Config {
     /// What a password costs.
     #[serde(default)]
     pub password: Password,
+    /// When who logs in or registers is asked for a captcha (`AUTH__CAPTCHA__KEY_FILE` and the budgets).
+    pub captcha: CaptchaConfig,
     /// The clients. There is no registration at run time.
     pub clients: Vec<ClientMetadata>,
 }

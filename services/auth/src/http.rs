@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use api::header as name;
@@ -23,8 +24,8 @@ use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
 
 /// A header field, if it is there exactly once.
-pub(crate) fn field(request: &HttpRequest, name: &str) -> Field {
-    match Single::of(request.headers(), name) {
+pub(crate) fn field(headers: &HeaderMap, name: &str) -> Field {
+    match Single::of(headers, name) {
         Single::Absent => Field::Absent,
         Single::One(value) => Field::One(value.to_owned()),
         Single::Ambiguous => Field::Ambiguous,
@@ -94,12 +95,13 @@ pub(crate) async fn protocol_request(
     payload: web::Payload,
 ) -> Result<ProtocolRequest, Refusal> {
     let parameters = form(request, payload).await?;
+    let headers = request.headers();
     Ok(ProtocolRequest {
         path,
-        dpop: field(request, name::DPOP),
-        attestation: field(request, name::CLIENT_ATTESTATION),
-        attestation_pop: field(request, name::CLIENT_ATTESTATION_POP),
-        authorization: field(request, name::AUTHORIZATION),
+        dpop: field(headers, name::DPOP),
+        attestation: field(headers, name::CLIENT_ATTESTATION),
+        attestation_pop: field(headers, name::CLIENT_ATTESTATION_POP),
+        authorization: field(headers, name::AUTHORIZATION),
         parameters,
         keyed_app: request.extensions().get::<KeyedApp>().cloned(),
         now: provider.clock.unix(),
@@ -158,11 +160,16 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     response
 }
 
-/// A page under the policy of all pages.
+/// A page under the policy of all pages but those with a captcha.
 pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
+    html_under(pages::POLICY, status, body)
+}
+
+/// A page under this policy.
+pub(crate) fn html_under(policy: &str, status: u16, body: &str) -> HttpResponse {
     HttpResponse::build(status_of(status))
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, pages::POLICY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
@@ -213,7 +220,7 @@ pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpRespo
 }
 
 /// Refuses a form that another site sent.
-pub(crate) fn from_our_page(provider: &Provider, request: &HttpRequest) -> Result<(), PageRefusal> {
-    let (origin, site) = (field(request, "origin"), field(request, "sec-fetch-site"));
+pub(crate) fn from_our_page(provider: &Provider, headers: &HeaderMap) -> Result<(), PageRefusal> {
+    let (origin, site) = (field(headers, "origin"), field(headers, "sec-fetch-site"));
     if pages::is_ours(&origin, &site, provider.issuer()) { Ok(()) } else { Err(PageRefusal::Origin) }
 }

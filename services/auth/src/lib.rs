@@ -46,6 +46,7 @@ use anyhow::{Context as _, ensure};
 use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
+use defense::captcha::Gate;
 use defense::{AudienceKeySource, Keyed, Stack};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
@@ -55,6 +56,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
+use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
 
@@ -86,10 +88,12 @@ impl Service for Auth {
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
-        let provider = web::Data::new(provider(&config, &context)?);
-        let (public, internal) = (provider.clone(), provider);
         let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?;
-        let defense = stack.apps(Keyed::Perhaps)?.build()?;
+        let gate = stack.captcha_gate(&config.captcha)?;
+        let provider = web::Data::new(provider(&config, &context, Arc::clone(&gate))?);
+        let forms = Arc::new(LoginForms::new(provider.clone()));
+        let (public, internal) = (provider.clone(), provider);
+        let defense = stack.apps(Keyed::Perhaps)?.captcha(gate, forms).build()?;
         let (public_routes, internal_routes) =
             (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
@@ -105,7 +109,7 @@ impl Service for Auth {
     }
 }
 
-fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
+fn provider(config: &Config, context: &Context, captcha: Arc<Gate>) -> anyhow::Result<Provider> {
     let pepper = files::read_secret(&config.pepper_file)?;
     let hasher = Hasher::new(config.password.params, &config.password.retired_params, pepper).context("[password]")?;
     // Default: a machine that does not tell its cores has one for us, and the configuration may say better.
@@ -123,6 +127,7 @@ fn provider(config: &Config, context: &Context) -> anyhow::Result<Provider> {
         audience_keys: Arc::new(AudienceKeySource::new(attestation, &config.attestation_url)),
         proofs: Proofs::new(),
         passwords: Passwords::new(hasher, concurrency, max_wait),
+        captcha,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
     })
 }

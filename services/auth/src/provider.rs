@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crypto::envelope::FileKek;
 use defense::AudienceKeySource;
+use defense::captcha::Gate;
 use runtime::Clock;
 use storage::Pool;
 
@@ -22,6 +23,8 @@ pub struct Provider {
     pub(crate) audience_keys: Arc<AudienceKeySource>,
     pub(crate) proofs: Proofs,
     pub(crate) passwords: Passwords,
+    /// What asks people for captchas.
+    pub(crate) captcha: Arc<Gate>,
     pub(crate) directory: Directory<FileKek>,
 }
 

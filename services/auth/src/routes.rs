@@ -39,7 +39,12 @@ pub fn public() -> Routes {
         .add(policy::Token, Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
         .add(policy::Token, Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Token, Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
-        .add(policy::Metadata, Method::GET, "/style.css", "The pages' style sheet.", pages::get_style)
+        .add(policy::Metadata, Method::GET, "/style.css", "The pages' style sheet.", pages::assets::get_style)
+        .add(policy::Metadata, Method::GET, "/captcha.js", "Starts the widget.", pages::assets::get_captcha)
+        .add(policy::Metadata, Method::GET, "/captcha-score.js", "Asks for a token.", pages::assets::get_captcha_score)
+        .add(policy::Metadata, Method::GET, "/altcha.js", "The widget.", pages::assets::get_altcha)
+        .add(policy::Metadata, Method::GET, "/altcha-pbkdf2.js", "Its worker.", pages::assets::get_altcha_worker)
+        .add(policy::Metadata, Method::GET, "/altcha.css", "Its style sheet.", pages::assets::get_altcha_style)
 }
 
 /// What the other services reach.

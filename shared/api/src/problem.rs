@@ -58,6 +58,8 @@ pub mod code {
     pub const UNAUTHORIZED: &str = "auth.unauthorized";
     /// The caller is known and may not do this.
     pub const FORBIDDEN: &str = "auth.forbidden";
+    /// Too many have failed here: the page has a challenge that is to be solved first.
+    pub const CAPTCHA_REQUIRED: &str = "auth.captcha_required";
     /// Come back later (`Retry-After`).
     pub const BUSY: &str = "server.busy";
     /// A fault of ours; the log has the cause under the request's id.

@@ -1,6 +1,8 @@
-//! SHA-256, HMAC-SHA-256, HKDF-SHA-256 and constant-time comparison.
+//! SHA-256, HMAC-SHA-256, HKDF-SHA-256, PBKDF2-HMAC-SHA-256 and constant-time comparison.
 
-use aws_lc_rs::{digest, hkdf, hmac};
+use std::num::NonZeroU32;
+
+use aws_lc_rs::{digest, hkdf, hmac, pbkdf2};
 use subtle::ConstantTimeEq as _;
 
 /// SHA-256 (FIPS 180-4).
@@ -52,6 +54,13 @@ impl hkdf::KeyType for Length {
     }
 }
 
+/// PBKDF2-HMAC-SHA-256 (RFC 8018 §5.2), one block. For proofs of work; passwords are hashed by [`crate::password`].
+pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: NonZeroU32) -> [u8; 32] {
+    let mut out = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, password, &mut out);
+    out
+}
+
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
@@ -68,6 +77,18 @@ mod tests {
     #[test]
     fn sha256_of_abc() {
         assert_eq!(sha256(b"abc").to_vec(), unhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    }
+
+    /// RFC 7914 §11, as far as one block goes.
+    #[test]
+    fn pbkdf2_of_rfc_7914() {
+        let derived = |password: &[u8], salt: &[u8], iterations| {
+            pbkdf2_sha256(password, salt, NonZeroU32::new(iterations).unwrap()).to_vec()
+        };
+        let one = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
+        assert_eq!(derived(b"passwd", b"salt", 1), unhex(one));
+        let many = "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56";
+        assert_eq!(derived(b"Password", b"NaCl", 80_000), unhex(many));
     }
 
     /// RFC 4231 §4.3, test case 2.

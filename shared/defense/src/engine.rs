@@ -3,6 +3,7 @@
 //! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
 //! it, what is good once is used up, last layer first, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,6 +97,9 @@ impl Defense {
                 if let Some(principal) = passage.facts.principal() {
                     request.extensions_mut().insert(principal);
                 }
+                if let Some(tried) = &passage.facts.captcha {
+                    request.extensions_mut().insert(Rc::clone(&tried.attempt));
+                }
                 if let Some(keyed) = passage.facts.keyed_app.clone() {
                     request.extensions_mut().insert(keyed);
                 }
@@ -120,9 +124,10 @@ impl Passage<'_> {
     async fn admit(&mut self, layers: &[&dyn Layer], request: &mut ServiceRequest) -> Result<(), Refusal> {
         self.examine(layers, Needs::Head).await?;
         // Whoever is refused by what the head shows has sent the body for nothing: it is not read.
-        if layers.iter().any(|layer| layer.needs() > Needs::Head) {
+        let readers = layers.iter().filter(|layer| layer.needs() > Needs::Head);
+        if let Some(most) = readers.map(|layer| layer.most()).min() {
             let (head, payload) = request.parts_mut();
-            self.inbound.body = extract::read_body(head, payload, extract::JSON_LIMIT).await?;
+            self.inbound.body = extract::read_body(head, payload, most).await?;
             self.inbound.now = self.place.clock.unix();
             request.set_payload(Payload::from(Bytes::clone(&self.inbound.body)));
         }

@@ -9,7 +9,7 @@ use runtime::Who;
 
 use crate::rate::{Allowance, Permit};
 use crate::stores::{Claim, Claimed, Once, OnceClass};
-use crate::{Finding, KeyedApp, Suspicions, Verdict};
+use crate::{Finding, KeyedApp, Suspicions, Verdict, captcha};
 
 /// What the layers have established so far.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub struct Facts {
     pub limits: Option<Allowance>,
     /// Its place among those of its user that are under way.
     pub permit: Option<Permit>,
+    /// Somebody tries what too many have failed at.
+    pub captcha: Option<captcha::Tried>,
     /// *What* calls.
     pub attestation: Option<attestation_token::Claims>,
     /// The support id in an attestation token that was refused. For the audit log only.
@@ -81,6 +83,7 @@ impl Facts {
         take(&mut self.keyed_app, learned.keyed_app);
         take(&mut self.limits, learned.limits);
         take(&mut self.permit, learned.permit);
+        take(&mut self.captcha, learned.captcha);
         take(&mut self.attestation, learned.attestation);
         take(&mut self.claimed_support_id, learned.claimed_support_id);
         take(&mut self.session_key, learned.session_key);

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::{Problem, Refusal};
+use runtime::{Problem, Refusal, extract};
 use serde::{Deserialize, Serialize};
 
 use crate::{Facts, Inbound};
@@ -25,6 +25,8 @@ pub enum LayerId {
     ClientVersion,
     /// Is it too much?
     RateLimit,
+    /// Have too many failed here before, and does somebody take the trouble?
+    Captcha,
     /// *What* calls: a genuine app on a genuine device.
     Attestation,
     /// Is the request unaltered, fresh, and from that instance?
@@ -132,6 +134,11 @@ pub trait Layer: Send + Sync + 'static {
 
     /// What it looks at.
     fn needs(&self) -> Needs;
+
+    /// Bytes of a body that it looks at; of a longer one nothing is read.
+    fn most(&self) -> usize {
+        extract::JSON_LIMIT
+    }
 
     /// Looks. It changes nothing: asked twice, it says the same twice.
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding>;

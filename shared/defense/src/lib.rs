@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod apps;
+pub mod captcha;
 pub mod config;
 mod engine;
 mod facts;
@@ -46,8 +47,8 @@ pub use idempotency::{IdempotencyKey, answer, created};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, client_unknown, unauthorized};
 pub use layers::{
-    AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, ClientVersionLayer, HostLayer, Keyed,
-    MessageSignatureLayer, RateLimitLayer, Suspicions, WafLayer,
+    AccessTokenLayer, ApiKeyLayer, AttestationLayer, AuthorizationLayer, CaptchaLayer, ClientVersionLayer, HostLayer,
+    Keyed, MessageSignatureLayer, RateLimitLayer, Suspicions, WafLayer,
 };
 pub use mode::Mode;
 pub use receipts::Receipts;

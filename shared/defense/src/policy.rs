@@ -2,7 +2,9 @@
 //! fewer does not compile.
 
 use crate::LayerId;
-use LayerId::{AccessToken, ApiKey, Attestation, Authorization, ClientVersion, Host, MessageSignature, RateLimit, Waf};
+use LayerId::{
+    AccessToken, ApiKey, Attestation, Authorization, Captcha, ClientVersion, Host, MessageSignature, RateLimit, Waf,
+};
 
 /// What a layer that cannot tell means for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ policies! {
     /// Pages for people.
     Page = "page", Pass, 1, Nobody, [Host, RateLimit];
     /// Where people log in or register.
-    Login = "login", Refuse, 10, Nobody, [Host, RateLimit];
+    Login = "login", Refuse, 10, Nobody, [Host, RateLimit, Captcha];
     /// Where clients get tokens: apps with their API key, servers of partners without.
     Token = "token", Refuse, 5, Address, [Host, ApiKey, ClientVersion, RateLimit];
     /// Where phones prove what they are.

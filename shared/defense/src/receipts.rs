@@ -101,6 +101,10 @@ fn saw(layer: LayerId, facts: &Facts) -> serde_json::Map<String, serde_json::Val
         }),
         LayerId::ClientVersion | LayerId::Authorization => None,
         LayerId::RateLimit => facts.limits.as_ref().map(|limits| json!({ "left": limits.left() })),
+        LayerId::Captcha => facts.captcha.as_ref().map(|tried| {
+            let asked = tried.asked.map(<&str>::from);
+            json!({ "action": tried.attempt.action.name(), "asked": asked, "answered": tried.pending.is_some() })
+        }),
         LayerId::Attestation => match (&facts.attestation, &facts.claimed_support_id) {
             (Some(claims), _) => Some(json!({
                 "support_id": claims.support_id, "device": claims.cnf.jkt, "level": claims.level,

@@ -1,5 +1,7 @@
 //! The layers of one service, from its configuration.
 
+mod captcha;
+
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -26,6 +28,7 @@ pub struct Stack<'a> {
     context: &'a Context,
     service: &'static str,
     used: Arc<dyn Once>,
+    counters: Arc<dyn Counters>,
     layers: Vec<Box<dyn Layer>>,
 }
 
@@ -59,7 +62,7 @@ impl<'a> Stack<'a> {
         let urls = common.public.iter().map(|public| &public.url).chain([&common.internal.url]);
         let hosts = urls.map(|url| authority(url).to_owned()).chain(config.hosts.iter().cloned());
         let host = HostLayer::new(hosts, TrustedHops::new(config.trusted_proxies.clone()));
-        let rates = RateLimitLayer::new(counters, &config.rates, &*context.clock);
+        let rates = RateLimitLayer::new(Arc::clone(&counters), &config.rates, &*context.clock);
         let rates = rates.map_err(|wrong| anyhow!("[defense.rates]: {wrong}"))?;
         Ok(Self {
             config,
@@ -67,6 +70,7 @@ impl<'a> Stack<'a> {
             context,
             service,
             used,
+            counters,
             layers: vec![Box::new(host), Box::new(rates), Box::new(WafLayer)],
         })
     }

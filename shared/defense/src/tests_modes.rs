@@ -192,6 +192,7 @@ async fn attack(service: &Service, layer: LayerId) -> Sent {
             }
             service.honest().await
         }
+        LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes"),
         // A decoy: everything of it is right, but no verifier has its key.
         LayerId::Attestation => {
             let (decoy, session_key, key_id) =

@@ -35,7 +35,8 @@ impl<'a> Cookies<'a> {
         Self::read(request.headers())
     }
 
-    fn read(headers: &'a HeaderMap) -> Result<Self, CookieError> {
+    /// The same where there are only its header fields.
+    pub fn read(headers: &'a HeaderMap) -> Result<Self, CookieError> {
         let fields = || headers.get_all(header::COOKIE).map(HeaderValue::as_bytes);
         let pairs = || fields().flat_map(|field| field.split(|byte| *byte == b';'));
         let bytes: usize = fields().map(<[u8]>::len).sum();

@@ -4,12 +4,14 @@
 
 pub mod audit;
 pub mod authority;
+pub mod captcha;
 pub mod clock;
 pub mod collector;
 pub mod database;
 pub mod drip;
 pub mod missing;
 pub mod partner;
+pub mod partner_web;
 pub mod phone;
 pub mod pki;
 pub mod proxy;

@@ -207,6 +207,7 @@ impl Pki {
             "auth-pepper",
             "auth-kek",
             "auth-lookup-key",
+            "auth-captcha-key",
             "api-key-pepper",
         ] {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;

@@ -3,7 +3,7 @@
 //! It owns its threads, so it runs inside any test runtime, and it ends when its value is dropped.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,7 +87,12 @@ impl Drop for Server {
 
 /// An HTTPS client for tests: it trusts exactly the authority in `roots` and, with an identity, presents it (mTLS).
 pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
-    client_with(HeaderMap::new(), roots, identity)
+    Ok(builder(roots, identity)?.build()?)
+}
+
+/// The same without an identity, calling from an address of this machine: all of 127.0.0.0/8 is.
+pub fn client_at(roots: &Path, local: IpAddr) -> Result<reqwest::Client> {
+    Ok(builder(roots, None)?.local_address(local).build()?)
 }
 
 /// The client of the app on Android: as [`client`] for the public listeners, with what the app says of itself.
@@ -101,17 +106,15 @@ pub fn app_client_on(platform: Platform, pki: &Pki) -> Result<reqwest::Client> {
     for (name, value) in app_headers_on(platform, pki)? {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
-    client_with(headers, &pki.public_ca(), None)
+    Ok(builder(&pki.public_ca(), None)?.default_headers(headers).build()?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
-fn client_with(headers: HeaderMap, roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
+fn builder(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::ClientBuilder> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(client_tls(roots, identity)?)
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .default_headers(headers)
-        .build()?)
+        .redirect(reqwest::redirect::Policy::none()))
 }
 
 /// What the app on Android says of itself: API key and build.

@@ -1,17 +1,15 @@
-//! The pages: plain HTML, no scripts, no third party, one style sheet.
+//! The pages: plain HTML, no third party, one style sheet, and no scripts but where somebody is asked for a captcha.
 //!
 //! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet loads and
-//! forms go only to us. On to the client leads no redirect but a page ([`OnwardPage`]).
+//! forms go only to us; with a captcha, the scripts that answer it too: files of ours, or where the operator wants a vendor's captcha, the vendor's. On to the client leads no redirect but a page ([`OnwardPage`]).
 
 pub mod http;
 
 use askama::Template;
+use defense::captcha::Widget;
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
-
-/// The style sheet, part of the binary.
-pub(crate) const STYLE: &str = include_str!("../../assets/style.css");
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -26,6 +24,8 @@ pub struct LoginPage<'a> {
     pub email: &'a str,
     /// Why it did not work.
     pub error: Option<&'a str>,
+    /// A captcha that is to be answered with the next try.
+    pub widget: Option<&'a Widget>,
 }
 
 #[derive(Template)]
@@ -45,6 +45,8 @@ pub struct RegisterPage<'a> {
     pub error: Option<&'a str>,
     /// Characters that a password needs.
     pub min_password: usize,
+    /// A captcha that is to be answered with the next try.
+    pub widget: Option<&'a Widget>,
 }
 
 #[derive(Template)]
@@ -110,6 +112,10 @@ pub fn error(refusal: PageRefusal) -> String {
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
+pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+     script-src 'self'; worker-src 'self'";
+
 /// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
 /// request with neither does not come from a browser, and the form's token decides alone.
 pub fn is_ours(origin: &Field, fetch_site: &Field, issuer: &str) -> bool {
@@ -167,6 +173,7 @@ mod tests {
                 csrf: "token",
                 email: evil,
                 error: Some(evil),
+                widget: None,
             })
             .unwrap(),
             render(&RegisterPage {
@@ -178,6 +185,7 @@ mod tests {
                 email: evil,
                 error: Some(evil),
                 min_password: 15,
+                widget: None,
             })
             .unwrap(),
             render(&ConsentPage {
@@ -197,6 +205,38 @@ mod tests {
             assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
             assert!(!page.contains("<script") && !page.contains("style="), "{page}");
         }
+    }
+
+    #[test]
+    fn with_a_challenge_there_is_one_script_of_ours_and_a_word_for_whoever_runs_none() {
+        let widget = Widget::Work(r#"{"a":"'\"<script>alert(1)</script>"}"#.to_owned());
+        let login = LoginPage {
+            client: "c",
+            action: "",
+            other: "",
+            csrf: "t",
+            email: "",
+            error: None,
+            widget: Some(&widget),
+        };
+        let register = RegisterPage {
+            client: "c",
+            action: "",
+            other: "",
+            csrf: "t",
+            name: "",
+            email: "",
+            error: None,
+            min_password: 15,
+            widget: Some(&widget),
+        };
+        for page in [render(&login).unwrap(), render(&register).unwrap()] {
+            assert_eq!(page.matches("<script").count(), 1, "{page}");
+            assert!(page.contains("<script type=\"module\" src=\"/captcha.js\"></script>"), "{page}");
+            assert!(page.contains("<altcha-widget name=\"altcha\"") && page.contains("<noscript>"), "{page}");
+            assert!(!page.contains("style="), "{page}");
+        }
+        assert!(CHALLENGE_POLICY.starts_with(POLICY));
     }
 
     #[test]
@@ -226,6 +266,7 @@ mod tests {
             email: "",
             error: None,
             min_password: 15,
+            widget: None,
         })
         .unwrap();
         for field in ["name", "email", "password"] {

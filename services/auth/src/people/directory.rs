@@ -80,9 +80,18 @@ impl<K: KekProvider> Directory<K> {
         }
     }
 
+    /// For what somebody typed, whether or not anybody has it: under what captchas are asked of it.
+    pub fn captcha(&self, typed: &str) -> [u8; 32] {
+        self.mac("captcha", &[&normalize(typed)])
+    }
+
     fn keyed(&self, purpose: &str, parts: &[&str]) -> Digest {
+        Digest(self.mac(purpose, parts).to_vec())
+    }
+
+    fn mac(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
         let parts = hash::length_prefixed(parts.iter().map(|part| part.as_bytes()));
-        Digest(hash::hmac_sha256(self.lookup_key.expose(), &[purpose.as_bytes(), &parts].concat()).to_vec())
+        hash::hmac_sha256(self.lookup_key.expose(), &[purpose.as_bytes(), &parts].concat())
     }
 
     pub(crate) fn seal(&self, user: UserId, profile: &Profile) -> Result<SealedProfile, EnvelopeError> {
@@ -180,7 +189,9 @@ mod tests {
             directory.throttle("a@b.example", None),
             directory.throttle("a@b.example", Some(&jkt)),
             directory.throttle(&format!("a@b.example{jkt}"), None),
+            Digest(directory.captcha("A@b.example ").to_vec()),
         ];
+        assert_eq!(directory.captcha("A@b.example "), directory.captcha("a@b.example"), "one spelling");
         for (index, hash) in hashes.iter().enumerate() {
             assert!(!hashes[index + 1..].contains(hash));
         }

@@ -16,8 +16,8 @@ pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request
     let request = ResourceRequest {
         method: request.method().as_str().to_owned(),
         path: paths::USERINFO,
-        authorization: field(&request, api::header::AUTHORIZATION),
-        dpop: field(&request, api::header::DPOP),
+        authorization: field(request.headers(), api::header::AUTHORIZATION),
+        dpop: field(request.headers(), api::header::DPOP),
         now: provider.clock.unix(),
     };
     match userinfo(&provider, &request).await {

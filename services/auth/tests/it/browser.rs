@@ -26,6 +26,10 @@ pub(crate) struct Browser<'w> {
     pub(crate) tab: String,
     /// `Origin`, sent with forms.
     pub(crate) origin: Option<String>,
+    /// Where it is, as a proxy of ours says it.
+    pub(crate) address: Option<String>,
+    /// `Accept`, sent with forms.
+    pub(crate) accept: Option<&'static str>,
     /// The token of the last page.
     pub(crate) csrf: String,
 }
@@ -33,7 +37,8 @@ pub(crate) struct Browser<'w> {
 impl<'w> Browser<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
         let (cookies, planted, tab) = (Vec::new(), Vec::new(), String::new());
-        Self { world, cookies, planted, tab, origin: Some(ISSUER.to_owned()), csrf: String::new() }
+        let origin = Some(ISSUER.to_owned());
+        Self { world, cookies, planted, tab, origin, address: None, accept: None, csrf: String::new() }
     }
 
     /// A browser that has brought a request of that client as far as the login page.
@@ -80,8 +85,11 @@ impl<'w> Browser<'w> {
             .post(self.world.url(&self.address(path)))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(serde_urlencoded::to_string(form).unwrap());
-        if let Some(origin) = &self.origin {
-            request = request.header("origin", origin);
+        let (origin, accept) = (self.origin.as_deref(), self.accept);
+        for (name, value) in [("origin", origin), ("accept", accept), ("x-forwarded-for", self.address.as_deref())] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
         }
         self.send(request).await
     }

@@ -7,7 +7,7 @@ use crate::world::{APP, APP_REDIRECT, World};
 
 #[tokio::test]
 async fn a_cookie_of_another_name_does_not_pass_for_ours_and_does_not_hide_it() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let (mut foreign, _) = Browser::at_login(&world, &Client::app()).await;
     let (name, evil) = (browser.cookies[0].0.clone(), foreign.cookies.remove(0).1);

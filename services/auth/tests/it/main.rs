@@ -9,6 +9,7 @@ mod browser;
 mod draft;
 mod world;
 
+mod captcha;
 mod client_authentication;
 mod conforming;
 mod consent;
@@ -24,6 +25,7 @@ mod parameters;
 mod races;
 mod refresh;
 mod roles;
+mod siteverify;
 mod throttling;
 mod token;
 mod userinfo;

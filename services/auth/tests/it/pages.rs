@@ -237,7 +237,7 @@ async fn what_people_type_is_text_and_nothing_else() {
 
 #[tokio::test]
 async fn one_request_has_a_bounded_number_of_tries_in_all_browsers_together() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let (mut browser, pushed) = Browser::at_login(&world, &Client::app()).await;
     let mut other = Browser::new(&world);
     other.open(APP, &pushed.request_uri).await;

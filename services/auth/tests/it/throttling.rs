@@ -15,7 +15,7 @@ async fn fail(world: &World, client: &Client, email: &str) -> Reply {
 
 #[tokio::test]
 async fn five_failures_block_a_known_and_an_unknown_address_alike() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let known = browser.register_anybody().await;
     for email in [known.as_str(), "nobody@example.org"] {
@@ -38,7 +38,7 @@ async fn five_failures_block_a_known_and_an_unknown_address_alike() {
 
 #[tokio::test]
 async fn many_tries_at_once_are_many_tries() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let mut browsers = Vec::new();
     for _ in 0..16 {
         browsers.push(Browser::at_login(&world, &Client::app()).await.0);
@@ -60,7 +60,7 @@ async fn somebody_with(world: &World, client: &Client) -> String {
 
 #[tokio::test]
 async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let phone = Client::app();
     let email = somebody_with(&world, &phone).await;
     for _ in 0..6 {
@@ -78,7 +78,7 @@ async fn a_stranger_does_not_lock_the_owner_out_of_their_own_phone() {
 /// One key of a server stands for all the people who use it, so it is nobody's device.
 #[tokio::test]
 async fn a_web_clients_key_makes_no_device_known() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let web = Client::partner(&world);
     let known = somebody_with(&world, &web).await;
     for email in [known.as_str(), "nobody-on-the-web@example.org"] {
@@ -92,7 +92,7 @@ async fn a_web_clients_key_makes_no_device_known() {
 /// A thumbprint is no secret; whoever names one has not shown the key.
 #[tokio::test]
 async fn a_device_that_is_only_named_does_not_lock_its_owner_out() {
-    let world = World::start().await;
+    let world = World::start_without_captcha().await;
     let phone = Client::app();
     let email = somebody_with(&world, &phone).await;
     let web = Client::partner(&world);

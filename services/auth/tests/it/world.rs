@@ -8,6 +8,8 @@ use auth::config::{AuthMethod, ClientMetadata, Config, Password};
 use auth::{Auth, MIGRATIONS};
 use crypto::p256::SigningKey;
 use crypto::password::Params;
+use defense::captcha::CaptchaConfig;
+use defense::config::Rate;
 use identity::Jwk;
 use identity::attestation_token::{AudienceKey, AudienceKeys, Master, epoch_of};
 use runtime::{Clock as _, Common, Running};
@@ -52,6 +54,17 @@ impl World {
 
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
+    }
+
+    /// Nobody is asked for a captcha: for what else stops who fails often.
+    pub(crate) async fn start_without_captcha() -> Self {
+        Self::start_with(|config| {
+            let all = Rate { units: 1_000_000, seconds: 1 };
+            let captcha = &mut config.captcha;
+            (captcha.identifier, captcha.network, captcha.device) = (all, all, all);
+            (captcha.identifier_harder, captcha.network_harder, captcha.device_harder) = (all, all, all);
+        })
+        .await
     }
 
     /// Starts with a configuration that the test changes.
@@ -150,6 +163,7 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
         pepper_file: pki.secret("auth-pepper"),
         kek_file: secret(pki, "auth-kek"),
         lookup_key_file: secret(pki, "auth-lookup-key"),
+        captcha: CaptchaConfig::new(secret(pki, "auth-captcha-key")),
         password: Password {
             params: Params { memory_kib: 64, iterations: 1, parallelism: 1 },
             max_wait_millis: 5000,

@@ -12,12 +12,16 @@ use crate::world::REDIRECT;
 pub(crate) struct Browser {
     http: reqwest::Client,
     cookies: BTreeMap<String, String>,
+    /// Where the login page is.
+    page: Option<Url>,
+    /// What it last showed.
+    pub(crate) shown: String,
 }
 
 impl Browser {
     /// Without cookies; `http` follows no redirects by itself.
     pub(crate) fn new(http: reqwest::Client) -> Self {
-        Self { http, cookies: BTreeMap::new() }
+        Self { http, cookies: BTreeMap::new(), page: None, shown: String::new() }
     }
 
     /// Goes on from `start` until it is sent to the client.
@@ -50,6 +54,27 @@ impl Browser {
             response = self.open(Method::POST, &url, filled(tags(), decision)).await;
         }
         unreachable!("the login does not end: {url}")
+    }
+
+    /// Goes as far as the login page.
+    pub(crate) async fn at_login(&mut self, start: &str) {
+        let start = Url::parse(start).unwrap();
+        let response = self.open(Method::GET, &start, String::new()).await;
+        let page = start.join(response.headers()[LOCATION].to_str().unwrap()).unwrap();
+        self.shown = self.open(Method::GET, &page, String::new()).await.text().await.unwrap();
+        self.page = Some(page);
+    }
+
+    /// Types a password that is wrong, with that answer to a challenge.
+    pub(crate) async fn log_in(&mut self, answer: &str) -> StatusCode {
+        let csrf = self.shown.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap();
+        let fields = [("csrf", csrf), ("email", "asked@example.com"), ("password", "wrong"), ("altcha", answer)];
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let page = self.page.clone().unwrap();
+        let response = self.open(Method::POST, &page, form).await;
+        let status = response.status();
+        self.shown = response.text().await.unwrap();
+        status
     }
 
     async fn open(&mut self, method: Method, url: &Url, form: String) -> reqwest::Response {

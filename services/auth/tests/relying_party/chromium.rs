@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::npm::{self, Package, Script};
 use crate::world::{Setup, World, free_port, scopes};
 
-const PACKAGE: Package = Package {
+pub(crate) const PACKAGE: Package = Package {
     name: "playwright-core",
     version: "1.65.1",
     integrity: "sha512-hqPpz7blSMPxWVdoeE1yiBSzXsKiVOd2k+kjCvmUywD2GPO2Dd9HfcWnq9NN0GHbNZDFgZ9JfBFr+X5/BLo0qw==",
@@ -63,7 +63,7 @@ async fn chromium_goes_on_beyond_the_callback_and_takes_no_planted_cookie_for_ou
 }
 
 /// Where Chromium is; `None` after a complaint that nobody overlooks.
-async fn browser() -> Option<String> {
+pub(crate) async fn browser() -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test is told by its environment where the browser is, or that there is none"

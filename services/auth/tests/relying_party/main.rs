@@ -6,10 +6,13 @@
 //! database; nothing of ours is on the client's side but the HTTP client, and a person with a browser.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod altcha;
 mod browser;
+mod captcha;
 mod chromium;
 mod npm;
 mod oauth4webapi;
+mod vendors;
 mod world;
 
 use std::error::Error as _;

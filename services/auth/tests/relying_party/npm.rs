@@ -82,7 +82,7 @@ impl Script {
 }
 
 /// The folder in which `import` finds the package.
-async fn fetched(package: &Package) -> Result<PathBuf, String> {
+pub(crate) async fn fetched(package: &Package) -> Result<PathBuf, String> {
     let Package { name, version, integrity } = package;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("npm-{name}-{version}"));
     if folder.is_dir() {

@@ -8,6 +8,7 @@ use actix_web::web::Bytes;
 use auth::Auth;
 use auth::config::{AuthMethod, ClientMetadata, Config, Password};
 use crypto::password::Params;
+use defense::captcha::CaptchaConfig;
 use http::StatusCode;
 use huskarl::core::client_auth::{Audience, JwtBearer};
 use huskarl::core::dpop::DPoP;
@@ -63,7 +64,11 @@ impl World {
 
     /// For a client at that redirect URI.
     pub(crate) async fn start_for(redirect: &str) -> Self {
-        let pki = Pki::temporary().unwrap();
+        Self::start_in(Pki::temporary().unwrap(), redirect, |_| ()).await
+    }
+
+    /// With these keys, and a configuration that the test changes.
+    pub(crate) async fn start_in(pki: Pki, redirect: &str, change: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create("auth", auth::MIGRATIONS).await.unwrap();
         // The port is in the issuer, so it is chosen before the service starts.
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
@@ -72,6 +77,7 @@ impl World {
         for client in &mut config.clients {
             client.redirect_uris = vec![redirect.to_owned()];
         }
+        change(&mut config);
         let running = runtime::start::<Auth>(config, Arc::new(SystemClock)).await.unwrap();
         let wire = Wire { http: testkit::server::client(&pki.public_ca(), None).unwrap(), seen: Arc::default() };
         let jwk: Jwk = serde_json::from_str(&read(&pki.secret("partner-web.jwk"))).unwrap();
@@ -158,6 +164,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         pepper_file: pki.secret("auth-pepper"),
         kek_file: secret(pki, "auth-kek"),
         lookup_key_file: secret(pki, "auth-lookup-key"),
+        captcha: CaptchaConfig::new(secret(pki, "auth-captcha-key")),
         password: Password { params: Params { memory_kib: 64, iterations: 1, parallelism: 1 }, ..Password::default() },
         clients: vec![ClientMetadata {
             client_id: CLIENT.into(),
@@ -186,7 +193,7 @@ fn read(path: &Path) -> String {
 /// The client's requests over the HTTP client of the house, and what was answered.
 #[derive(Clone)]
 pub(crate) struct Wire {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     seen: Arc<Mutex<Vec<(String, StatusCode, Bytes)>>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -12,7 +12,7 @@ use crate::egress::{self, EgressError, ReceivedAnswer};
 use crate::ids::IdempotencyKey;
 use crate::providers::document::{Document, MAX_DEPTH};
 use crate::providers::format::Format;
-use crate::providers::manifest::{Kind, Method};
+use crate::providers::manifest::{Auth, Encoding, Kind, Method};
 use crate::providers::parameter::Checked;
 use crate::providers::word::Shape;
 use crate::providers::{Operation, Provider};
@@ -118,7 +118,7 @@ pub(super) async fn round_trip(
     let body = read(operation, answer);
     match operation.purpose {
         Kind::Order => order(operation, code, fault, body),
-        Kind::Query | Kind::Status => query(operation, code, fault, body),
+        Kind::Query | Kind::Check | Kind::Status => query(operation, code, fault, body),
     }
 }
 
@@ -191,13 +191,17 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     let url = operation.url(&provider.base, params).map_err(Fault::Invariant)?;
     let mut builder = match operation.method {
         Method::Get => client.get(url),
+        Method::Post if operation.encoding == Encoding::Form => {
+            let text = form(operation.body(params).map_err(Fault::Invariant)?, provider.auth.as_ref(), secret)?;
+            client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(text)
+        }
         Method::Post => client.post(url).json(&operation.body(params).map_err(Fault::Invariant)?),
     };
     builder = builder.header(ACCEPT_ENCODING, "identity").header(ACCEPT, accept(&operation.format));
     if let (Some(name), Some(key)) = (&operation.idempotency_header, key) {
         builder = builder.header(name, key.as_str());
     }
-    if let Some(secret) = secret {
+    if let (Some(secret), Some(Auth::Bearer { .. })) = (secret, &provider.auth) {
         // Room for all of it at once: a text that grows leaves a copy behind.
         let mut text = crypto::SecretString::new(String::with_capacity(7 + secret.value.expose().len()));
         text.expose_mut().push_str("Bearer ");
@@ -209,6 +213,18 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
         builder = builder.header(AUTHORIZATION, value);
     }
     Ok(builder)
+}
+
+/// The body as a form, with the secret in it where that is its place.
+fn form(members: Map<String, Value>, auth: Option<&Auth>, secret: Option<&Live>) -> Result<String, Fault> {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &members {
+        form.append_pair(name, value.as_str().ok_or(Fault::Invariant("a field that is no text"))?);
+    }
+    if let (Some(secret), Some(Auth::Form { field, .. })) = (secret, auth) {
+        form.append_pair(field, secret.value.expose());
+    }
+    Ok(form.finish())
 }
 
 fn read(operation: &Operation, answer: ReceivedAnswer) -> Result<Document, Fault> {

@@ -15,7 +15,7 @@ use url::Url;
 use super::body::Places;
 use super::fields::AllowList;
 use super::format::{Format, ResponseKind};
-use super::manifest::{Auth, Breaker, Cache, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
+use super::manifest::{Auth, Breaker, Cache, Encoding, Kind, Limits, Manifest, Method, OperationManifest, Retry, Tls};
 use super::parameter::{self, Checked, Parameter, ParameterError, ParameterPlace};
 use super::strict::{self, MAX_BYTES, is_name};
 use super::webhook::Webhook;
@@ -82,6 +82,8 @@ pub struct Operation {
     pub standings: Option<Standings>,
     /// How to read the answer.
     pub format: Format,
+    /// How a body is written.
+    pub encoding: Encoding,
     /// Bytes of the answer that are read at most.
     pub max_bytes: usize,
     /// Which fields of it pass.
@@ -205,6 +207,7 @@ impl Operation {
         Ok(Self {
             name,
             method: manifest.method,
+            encoding: manifest.encoding,
             attempts: manifest.attempts,
             idempotency_header: manifest.idempotency_header,
             timeout: Duration::from_millis(manifest.timeout_ms.into()),
@@ -262,7 +265,7 @@ impl Operation {
         Ok(url)
     }
 
-    /// The JSON body of a call.
+    /// The body of a call, as JSON.
     pub fn body(&self, params: &Checked) -> Result<serde_json::Map<String, serde_json::Value>, &'static str> {
         self.places.body(params)
     }
@@ -277,10 +280,15 @@ fn purpose(manifest: &OperationManifest) -> Kind {
 /// What is wrong with the words that an operation agrees on with its provider.
 fn check_words(manifest: &OperationManifest) -> Result<(), String> {
     let (order, status) = (purpose(manifest) == Kind::Order, purpose(manifest) == Kind::Status);
+    let check = purpose(manifest) == Kind::Check;
     let mut shapes = manifest.accepted.iter().chain(&manifest.refusals);
     let both = manifest.accepted.iter().any(|yes| manifest.refusals.iter().any(|no| no.overlaps(yes)));
     let rules = [
-        (order != (manifest.method == Method::Post), "kind: an order is a POST, and nothing else is"),
+        (
+            (order || check) != (manifest.method == Method::Post),
+            "kind: an order is a POST, and so is a check, and nothing else is",
+        ),
+        (check && manifest.retry != Retry::Never, "retry: a check is sent once"),
         (order && manifest.accepted.is_empty(), "accepted: an order needs the answer by which it is taken"),
         (!order && shapes.clone().next().is_some(), "accepted, refusals: for orders only"),
         (!shapes.all(Shape::is_sound), "accepted, refusals: a status, a path and texts"),
@@ -291,7 +299,7 @@ fn check_words(manifest: &OperationManifest) -> Result<(), String> {
             "standings: a path, and each text with one meaning",
         ),
         (status && manifest.cache.is_some(), "cache: where an order stands is asked anew each time"),
-        ((order || status) && manifest.response.kind != ResponseKind::Json, "response.kind: words are read from JSON"),
+        ((order || status || check) && manifest.response.kind != ResponseKind::Json, "response.kind: words are read from JSON"),
     ];
     strict::first(&rules)
 }
@@ -300,6 +308,7 @@ fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
     check_words(manifest)?;
     let in_body = manifest.params.values().any(|parameter| parameter.place == ParameterPlace::Body);
     let get = manifest.method == Method::Get;
+    let nested = manifest.params.values().any(|parameter| parameter.field.as_ref().is_some_and(|f| f.contains('.')));
     let key = manifest.idempotency_header.as_deref();
     let timeout = Duration::from_millis(manifest.timeout_ms.into());
     let rules = [
@@ -311,6 +320,8 @@ fn check_operation(manifest: &OperationManifest) -> Result<(), String> {
             "params: a name that is not plain, or no room for a value",
         ),
         (get && in_body, "params: a GET has no body"),
+        (get && manifest.encoding == Encoding::Form, "encoding: a GET has no body"),
+        (manifest.encoding == Encoding::Form && nested, "params: a form has no field within another"),
         (get && key.is_some(), "idempotency_header: a GET needs none"),
         (
             key.is_some_and(|name| !strict::is_key_header(name)),
@@ -378,5 +389,7 @@ fn segment(text: &str, params: &BTreeMap<String, Parameter>) -> Result<Segment, 
     Err(format!("path: segment `{text}` is not plain"))
 }
 
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod tests;

@@ -57,13 +57,19 @@ pub enum Tls {
 pub enum Auth {
     /// `Authorization: Bearer <secret>` (RFC 6750 §2.1).
     Bearer { secret: SecretId },
+    /// A field of the form that every one of its operations sends.
+    Form {
+        secret: SecretId,
+        /// What the provider calls it.
+        field: String,
+    },
 }
 
 impl Auth {
     /// The id of the secret.
     pub fn secret(&self) -> &SecretId {
         match self {
-            Self::Bearer { secret } => secret,
+            Self::Bearer { secret } | Self::Form { secret, .. } => secret,
         }
     }
 }
@@ -112,6 +118,9 @@ pub struct OperationManifest {
     /// Typed parameters by name. What is not listed is refused.
     #[serde(default)]
     pub params: BTreeMap<String, Parameter>,
+    /// How a body is written.
+    #[serde(default)]
+    pub encoding: Encoding,
     /// Whether a request that may have arrived can be sent again.
     #[serde(default)]
     pub retry: Retry,
@@ -149,6 +158,9 @@ pub enum Kind {
     Query,
     /// Has an effect. It ends accepted, refused or unknown.
     Order,
+    /// Asks whether something is good that is good once. A POST, sent once, and no order: without an answer nothing is on anybody's books, and
+    /// whoever asked knows nothing.
+    Check,
     /// Asks where an order stands. The answer has a member `outcome`: `accepted`, `paid`, `failed` or `returned`.
     Status,
 }
@@ -161,6 +173,17 @@ pub enum Method {
     Get,
     /// May have an effect.
     Post,
+}
+
+/// How the parameters of the body are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// JSON.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

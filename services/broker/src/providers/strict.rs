@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use super::manifest::Manifest;
+use super::manifest::{Auth, Encoding, Manifest, Method, OperationManifest};
 use super::webhook::WebhookManifest;
 
 /// Bytes that are read of an answer or a webhook at most.
@@ -58,6 +58,9 @@ pub(super) fn segment(text: &str) -> bool {
 /// What concerns the provider as a whole.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     let (limits, breaker) = (manifest.limits, manifest.breaker);
+    let mut operations = manifest.operations.values();
+    let all_forms = operations.clone().all(|one| one.method == Method::Post && one.encoding == Encoding::Form);
+    let doubled = matches!(&manifest.auth, Some(Auth::Form { field, .. }) if operations.any(|one| has_field(one, field)));
     if limits.concurrency == 0 || limits.calls_per_minute == 0 || breaker.failures == 0 {
         return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
     }
@@ -68,9 +71,21 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
             manifest.auth.as_ref().is_some_and(|auth| !is_name(auth.secret().as_str())),
             "auth.secret: not the id of a secret",
         ),
+        (
+            matches!(&manifest.auth, Some(Auth::Form { field, .. }) if !is_parameter(field)),
+            "auth.field: not a plain name",
+        ),
+        (matches!(manifest.auth, Some(Auth::Form { .. })) && !all_forms, "auth: every operation must be a POST of a form"),
+        (doubled, "auth.field: is the place of a parameter, too"),
     ];
     first(&rules)?;
     manifest.webhook.as_ref().map_or(Ok(()), check_webhook)
+}
+
+/// Whether one of its parameters is called so in the body.
+fn has_field(operation: &OperationManifest, field: &str) -> bool {
+    // Default: the provider calls it what we call it.
+    operation.params.iter().any(|(name, parameter)| parameter.field.as_ref().unwrap_or(name) == field)
 }
 
 fn check_webhook(webhook: &WebhookManifest) -> Result<(), String> {

@@ -16,6 +16,9 @@ pub enum Placement {
     /// `Authorization: Bearer …` of requests.
     #[strum(serialize = "bearer")]
     Bearer,
+    /// A field of a form.
+    #[strum(serialize = "form")]
+    Form,
     /// The key of webhooks' signatures.
     #[strum(serialize = "webhook/standard-webhooks")]
     StandardWebhooks,
@@ -38,6 +41,7 @@ impl SecretPlace {
     pub fn all(provider: &Provider) -> impl Iterator<Item = Self> {
         let auth = provider.auth.as_ref().map(|auth| match auth {
             Auth::Bearer { secret } => (secret, Placement::Bearer),
+            Auth::Form { secret, .. } => (secret, Placement::Form),
         });
         let webhook = provider.webhook.as_ref().map(|webhook| match webhook.scheme {
             WebhookScheme::StandardWebhooks => (&webhook.secret, Placement::StandardWebhooks),

@@ -179,7 +179,11 @@ impl Bench {
     pub(crate) fn place(&self, provider: &str, id: &str) -> SecretPlace {
         let base = self.config.providers[&provider.into()].base_url.as_deref().unwrap();
         let origin = url::Url::parse(base).unwrap().origin().ascii_serialization();
-        let placement = if id == "webhook" { Placement::StandardWebhooks } else { Placement::Bearer };
+        let placement = match id {
+            "webhook" => Placement::StandardWebhooks,
+            "siteverify" => Placement::Form,
+            _ => Placement::Bearer,
+        };
         SecretPlace { provider: provider.into(), id: id.into(), origin, placement }
     }
 

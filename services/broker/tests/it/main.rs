@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod bench;
+mod check;
 mod drip;
 mod egress;
 mod hostile;

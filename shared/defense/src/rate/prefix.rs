@@ -19,6 +19,12 @@ impl AddressPrefix {
         Self::of(address, 24, 48)
     }
 
+    /// What somebody keeps for the minute or two in which they answer a challenge: IPv4 /24, because the NAT of a mobile network changes the last
+    /// byte, and IPv6 /64.
+    pub fn near(address: IpAddr) -> Self {
+        Self::of(address, 24, 64)
+    }
+
     /// For the key of a [`Demand`](super::Demand).
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -52,6 +58,14 @@ mod tests {
         assert!(!same(AddressPrefix::host, "192.0.2.1", "192.0.2.2"));
         assert!(same(AddressPrefix::network, "192.0.2.1", "192.0.2.255"));
         assert!(!same(AddressPrefix::network, "192.0.2.1", "192.0.3.1"));
+    }
+
+    #[test]
+    fn near_is_a_24_or_a_64() {
+        assert!(same(AddressPrefix::near, "192.0.2.1", "192.0.2.255"));
+        assert!(!same(AddressPrefix::near, "192.0.2.1", "192.0.3.1"));
+        assert!(same(AddressPrefix::near, "2001:db8:1:2::1", "2001:db8:1:2::2"));
+        assert!(!same(AddressPrefix::near, "2001:db8:1:2::1", "2001:db8:1:3::1"));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! `/login` and `/register`.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use defense::Public;
+use defense::captcha::{Attempt, Outcome, Widget};
 
 use super::{interaction, submitted};
 use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{SetCookie, html, page, see_other};
-use crate::pages::{LoginPage, RegisterPage, render};
+use crate::http::{SetCookie, html_under, page, see_other};
+use crate::pages::{CHALLENGE_POLICY, LoginPage, POLICY, RegisterPage, render};
 use crate::paths;
 use crate::people::{LogIn, MIN_CHARACTERS, Registered, Registration, log_in, register};
 use crate::provider::Provider;
@@ -19,7 +23,7 @@ const WRONG: &str = "The e-mail address or the password is not right.";
 
 /// Public: nobody is logged in yet.
 pub async fn get_login(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { login_page(&interaction(&provider, &request).await?, 200, "", None) }).await
+    page(async { login_page(&interaction(&provider, &request).await?, 200, "", None, None) }).await
 }
 
 /// Public: the form is bound to the browser's interaction.
@@ -34,10 +38,11 @@ pub async fn post_login(
         interaction.attempt(&provider).await?;
         let email = typed(&form, "email");
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
+        let widget = settle(&provider, &request, matches!(outcome, LogIn::Done(_))).await;
         match outcome {
             LogIn::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
-            LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG)),
-            LogIn::Blocked(seconds) => blocked(&interaction, email, seconds),
+            LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), widget.as_ref()),
+            LogIn::Blocked(seconds) => blocked(&interaction, email, seconds, widget.as_ref()),
         }
     })
     .await
@@ -45,7 +50,7 @@ pub async fn post_login(
 
 /// Public: nobody has a login before.
 pub async fn get_register(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None) }).await
+    page(async { register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None, None) }).await
 }
 
 /// Public: the form is bound to the browser's interaction.
@@ -60,15 +65,26 @@ pub async fn post_register(
         interaction.attempt(&provider).await?;
         let typed =
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
-        match register(&provider, &interaction, &typed, provider.clock.unix()).await? {
+        let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
+        let widget = settle(&provider, &request, matches!(outcome, Registered::Done(_))).await;
+        match outcome {
             Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
-            Registered::Refused(message) => register_page(&interaction, 422, &form, Some(&message)),
+            Registered::Refused(message) => {
+                register_page(&interaction, 422, &form, Some(&message), widget.as_ref())
+            }
         }
     })
     .await
 }
 
-fn typed<'a>(form: &'a Parameters, field: &str) -> &'a str {
+/// Counts what has become of a try; what is shown for the next one, if it is asked for a captcha.
+async fn settle(provider: &Provider, request: &HttpRequest, passed: bool) -> Option<Widget> {
+    let attempt = request.extensions().get::<Rc<Attempt>>().cloned();
+    let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
+    provider.captcha.settle(&*attempt?, outcome, provider.clock.unix()).await
+}
+
+pub(super) fn typed<'a>(form: &'a Parameters, field: &str) -> &'a str {
     form.get(field).unwrap_or_default() // Default: a field that was left empty says nothing.
 }
 
@@ -83,11 +99,12 @@ fn to_consent(interaction: &Interaction, cookie: &str) -> HttpResponse {
     see_other(&handle.page(paths::CONSENT), &[SetCookie::Keep(handle, cookie)])
 }
 
-fn login_page(
+pub(super) fn login_page(
     interaction: &Interaction,
     status: u16,
     email: &str,
     error: Option<&str>,
+    widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = LoginPage {
         client: &interaction.client.name,
@@ -96,15 +113,17 @@ fn login_page(
         csrf: &interaction.csrf(),
         email,
         error,
+        widget,
     };
-    Ok(html(status, &render(&page)?))
+    Ok(html_under(&policy(widget), status, &render(&page)?))
 }
 
-fn register_page(
+pub(super) fn register_page(
     interaction: &Interaction,
     status: u16,
     form: &Parameters,
     error: Option<&str>,
+    widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = RegisterPage {
         client: &interaction.client.name,
@@ -115,13 +134,29 @@ fn register_page(
         email: typed(form, "email"),
         error,
         min_password: MIN_CHARACTERS,
+        widget,
     };
-    Ok(html(status, &render(&page)?))
+    Ok(html_under(&policy(widget), status, &render(&page)?))
 }
 
-fn blocked(interaction: &Interaction, email: &str, seconds: i64) -> Result<HttpResponse, PageRefusal> {
+/// A page with a widget needs its scripts; no other page has any.
+fn policy(widget: Option<&Widget>) -> Cow<'static, str> {
+    match widget {
+        None => POLICY.into(),
+        Some(Widget::Work(_)) => CHALLENGE_POLICY.into(),
+        Some(Widget::Vendor { vendor, .. }) => format!("{POLICY}; {}", vendor.sources).into(),
+    }
+}
+
+fn blocked(
+    interaction: &Interaction,
+    email: &str,
+    seconds: i64,
+    widget: Option<&Widget>,
+) -> Result<HttpResponse, PageRefusal> {
     let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
-    let mut response = login_page(interaction, StatusCode::TOO_MANY_REQUESTS.as_u16(), email, Some(&message))?;
+    let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
+    let mut response = login_page(interaction, status, email, Some(&message), widget)?;
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     Ok(response)
 }

@@ -1,28 +1,19 @@
-//! The handlers of all pages, the style sheet, and what every page that belongs to an interaction begins with.
+//! The handlers of all pages, the files that they load, and what every page that belongs to an interaction begins with.
 
+pub mod assets;
 pub mod authorize;
+pub mod captcha;
 pub mod consent;
 pub mod login;
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
-use defense::Public;
+use actix_web::{HttpRequest, web};
 use runtime::Cookies;
 
-use super::STYLE;
 use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::http::{form, from_our_page, query};
 use crate::provider::Provider;
-
-/// Public: it is the same for everybody.
-pub async fn get_style(_: Public) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/css; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
-        .body(STYLE)
-}
 
 /// The interaction that a page's address and the browser's cookie name.
 async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
@@ -35,7 +26,7 @@ async fn submitted(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<(Interaction, Parameters), PageRefusal> {
-    from_our_page(provider, request)?;
+    from_our_page(provider, request.headers())?;
     let form = form(request, payload).await?;
     let interaction = interaction(provider, request).await?;
     interaction.check_csrf(&form)?;

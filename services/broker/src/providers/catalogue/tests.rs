@@ -28,7 +28,7 @@ max_bytes = 20480
 events."payout.paid" = { means = "payout-paid", fields.payout_id = "data.payout_id" }
 "#;
 
-fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, CatalogueError> {
+pub(super) fn compile(text: &str, settings: ProviderSettings) -> Result<Catalogue, CatalogueError> {
     let manifest = Catalogue::parse("test", text)?;
     let settings = BTreeMap::from([(manifest.name.clone(), settings)]);
     Catalogue::new(vec![manifest], &settings)

@@ -1,0 +1,55 @@
+//! A person in Chromium who is asked for a captcha: the widget runs under our policy, loads nothing from elsewhere, and lets them go on; and `axe`
+//! finds no fault with the pages. Without Chromium, npm or node the test says so, as in `chromium.rs`.
+
+use huskarl::grant::authorization_code::StartInput;
+use serde_json::{Value, json};
+
+use crate::chromium::{PACKAGE, browser};
+use crate::npm::{self, Package, Script};
+use crate::world::{Setup, World, scopes};
+
+/// What looks for what keeps people out (MPL-2.0; it runs in the test's browser and is part of nothing).
+const AXE: Package = Package {
+    name: "axe-core",
+    version: "4.14.1",
+    integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+};
+
+async fn told(script: &mut Script, word: &str) -> Value {
+    serde_json::from_str(&script.hears(word).await).unwrap()
+}
+
+#[tokio::test]
+async fn chromium_solves_it_by_itself_under_our_policy_and_shuts_nobody_out() {
+    let Some(browser) = browser().await else { return };
+    let axe = match npm::fetched(&AXE).await {
+        Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
+        Err(reason) => return testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason),
+    };
+    let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
+    let Some(mut script) = Script::start(&PACKAGE, include_str!("captcha.mjs"), &environment).await else { return };
+    let world = World::start().await;
+    let grant = world.grant(&world.metadata().await, Setup::default()).await;
+    let open = async |script: &mut Script| {
+        let started = grant.start(StartInput::scope(scopes())).await.unwrap();
+        script.tell(&started.authorization_url.to_string()).await;
+    };
+
+    open(&mut script).await;
+    assert_eq!(told(&mut script, "registered").await, json!({ "consents": true, "widgets": 0 }));
+    // The second time the login is still under watch, and they are asked from the first failure on.
+    for asked in [json!([0, 0, 1]), json!([1, 1, 1])] {
+        open(&mut script).await;
+        let expected = json!({ "asked": asked, "violations": [], "consents": true });
+        assert_eq!(told(&mut script, "logged_in").await, expected);
+    }
+    open(&mut script).await;
+    let scriptless = told(&mut script, "scriptless").await;
+    assert!(scriptless["says"].as_str().unwrap().contains("runs no scripts"), "{scriptless}");
+    open(&mut script).await;
+    assert_eq!(told(&mut script, "registered").await, json!({ "violations": [], "consents": true }));
+    let end = told(&mut script, "complaints").await;
+    script.ended().await;
+    assert_eq!(end, json!({ "complaints": [], "foreign": [] }));
+    world.stop().await;
+}
