@@ -29,6 +29,7 @@ use rcgen::{
 use system::system;
 
 mod apps;
+mod sealing;
 
 /// Certificate and private key of one party, as files.
 #[derive(Clone, Debug)]
@@ -211,7 +212,7 @@ impl Pki {
         ] {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;
         }
-        for name in ["auth-signing.pk8", "attestation-answer.pk8"] {
+        for name in ["auth-signing.pk8", "attestation-answer.pk8", "ledger-sealing.pk8"] {
             self.secret_once(name, || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;
         }
         self.secret_once("partner-bearer", || {
@@ -220,6 +221,7 @@ impl Pki {
         self.secret_once("partner-webhook-secret", || {
             Ok(format!("whsec_{}", STANDARD.encode(random::<32>()?)).into_bytes())
         })?;
+        self.sealing_key()?;
         self.apps()?;
         self.partner_web_key()
     }

@@ -92,18 +92,33 @@ pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Clie
 
 /// The client of the app on Android: as [`client`] for the public listeners, with what the app says of itself.
 pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
+    client_with(app_header_map(pki)?, &pki.public_ca(), None)
+}
+
+pub(crate) fn app_header_map(pki: &Pki) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in app_headers(pki)? {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
-    client_with(headers, &pki.public_ca(), None)
+    Ok(headers)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 fn client_with(headers: HeaderMap, roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(client_tls(roots, identity)?)
-        .no_proxy()
+    client_through(None, headers, roots, identity)
+}
+
+/// The same, through a proxy.
+#[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
+pub(crate) fn client_through(
+    proxy: Option<reqwest::Proxy>,
+    headers: HeaderMap,
+    roots: &Path,
+    identity: Option<&Identity>,
+) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().tls_backend_preconfigured(client_tls(roots, identity)?).no_proxy();
+    Ok(proxy
+        .into_iter()
+        .fold(builder, reqwest::ClientBuilder::proxy)
         .redirect(reqwest::redirect::Policy::none())
         .default_headers(headers)
         .build()?)
@@ -128,7 +143,7 @@ pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<ru
     })
 }
 
-fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
+pub(crate) fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
     let builder =
         rustls::ServerConfig::builder_with_provider(crypto::tls::provider()).with_safe_default_protocol_versions()?;
     let builder = match clients {
