@@ -155,8 +155,8 @@ async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()>
     ensure!(seen.status == 201, "the payout through the proxy was answered {seen}: {}", seen.body);
     ensure!(proxy.reads("POST /v1/payouts") && proxy.reads("Landlord Ltd"), "the proxy did not hear the payout");
     ensure!(!proxy.reads(IBAN) && !proxy.reads("37040044"), "the proxy reads the IBAN");
-    let reason = "the proxy has the whole conversation, and no IBAN in it";
-    report.tell(33, "A proxy with a rogue authority reads a payout", seen.to_string(), "sealed_field", reason);
+    let (seen, reason) = ("the whole conversation, and no IBAN in it", "nothing: it was an ordinary payout");
+    report.tell(33, "A proxy with a rogue authority reads a payout", seen.to_owned(), "sealed_field", reason);
 
     // In the clear the same proxy reads it. So there is no use in an app that is talked out of sealing.
     let plain = payout(loot.alice_account, IBAN.into());
