@@ -159,8 +159,10 @@ impl Hooked {
         let payload = issued.token.split('.').nth(1).context("not a JWS")?;
         let claims: Value = serde_json::from_slice(&b64::decode(payload)?)?;
         let token_id = claims.get("jti").and_then(Value::as_str).context("no jti")?.to_owned();
-        let sealed =
-            hpke::Sealed { enc: b64::decode(&issued.session_key.enc)?, ct: b64::decode(&issued.session_key.ciphertext)? };
+        let sealed = hpke::Sealed {
+            enc: b64::decode(&issued.session_key.enc)?,
+            ct: b64::decode(&issued.session_key.ciphertext)?,
+        };
         let session_key = keys
             .open(b"redoubt-session-key-v1", token_id.as_bytes(), &sealed)
             .map_err(|_| anyhow::anyhow!("the session key does not open"))?;

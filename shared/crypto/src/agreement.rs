@@ -87,12 +87,7 @@ impl fmt::Debug for AgreementKey {
 }
 
 /// Concat KDF with SHA-256 (RFC 7518 §4.6.2), for keys of at most 256 bits: one round, whose first `bits` are the key.
-fn concat_kdf(
-    shared: &[u8],
-    algorithm: &str,
-    parties: &Parties<'_>,
-    bits: u32,
-) -> Result<Secret<[u8; 32]>, OpenError> {
+fn concat_kdf(shared: &[u8], algorithm: &str, parties: &Parties<'_>, bits: u32) -> Result<Secret<[u8; 32]>, OpenError> {
     let mut input = Secret::new(Vec::with_capacity(256));
     let bytes = input.expose_mut();
     bytes.extend_from_slice(&1_u32.to_be_bytes());
@@ -173,15 +168,18 @@ mod tests {
         let alice = key("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo");
         let bob = key("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
         let published = [
-            (&alice, point("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps")),
+            (
+                &alice,
+                point("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps"),
+            ),
             (&bob, point("weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck")),
         ];
         for (key, public) in published {
             assert_eq!(key.public(), public);
         }
         let z = [
-            158, 86, 217, 29, 129, 113, 53, 211, 114, 131, 66, 131, 191, 132, 38, 156, 251, 49, 110, 163, 218, 128, 106, 72, 246,
-            218, 167, 121, 140, 254, 144, 196,
+            158, 86, 217, 29, 129, 113, 53, 211, 114, 131, 66, 131, 191, 132, 38, 156, 251, 49, 110, 163, 218, 128,
+            106, 72, 246, 218, 167, 121, 140, 254, 144, 196,
         ];
         for (mine, theirs) in [(&alice, &bob), (&bob, &alice)] {
             let peer = UnparsedPublicKey::new(&ECDH_P256, *theirs.public().as_uncompressed());

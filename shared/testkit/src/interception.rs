@@ -137,7 +137,8 @@ mod tests {
         let iban = "DE89370400440532013000";
         for before in ["", "x", "xx", "xxx"] {
             let inner = format!("{before}{iban}");
-            let (url, standard) = (crypto::b64::encode(inner.as_bytes()), crypto::b64::encode_standard(inner.as_bytes()));
+            let (url, standard) =
+                (crypto::b64::encode(inner.as_bytes()), crypto::b64::encode_standard(inner.as_bytes()));
             for text in [inner, format!("{{\"a\":\"{url}\"}}"), format!("h..{url}.t"), format!(":{standard}:")] {
                 assert!(reads(text.as_bytes(), iban), "{text}");
             }

@@ -178,7 +178,9 @@ impl Pki {
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             issue(&issuer, &self.internal(name), name, names, &usages)?;
         }
-        Ok(())
+        // No workload: it has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
+        let name = vec![SanType::DnsName(Ia5String::try_from("postgres")?)];
+        issue(&issuer, &self.internal("postgres"), "postgres", name, &[ExtendedKeyUsagePurpose::ServerAuth])
     }
 
     /// The authority of that name: read when there, else made.

@@ -13,8 +13,7 @@ use identity::sealed_field::{self, Intent, OpeningKeys, TYP};
 use identity::{Jwk, Thumbprint};
 use serde_json::{Value, json};
 
-const PINNED: &str =
-    "joserfc==1.8.0 --hash=sha256:176b836ac7ed9a46a88629e24076314b475f33a75d0bad7f26146e572eed7c79
+const PINNED: &str = "joserfc==1.8.0 --hash=sha256:176b836ac7ed9a46a88629e24076314b475f33a75d0bad7f26146e572eed7c79
 typing-extensions==4.16.0 --hash=sha256:481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8
 pycparser==3.12 --hash=sha256:a076f3f489b39b43ed13563a1dafe42447445bec2e294154ec5c57fcdda4c85e
 ";

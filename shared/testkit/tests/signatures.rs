@@ -140,7 +140,8 @@ impl Case {
 
 #[test]
 fn pypis_http_message_signatures_and_we_verify_each_other() {
-    let package = pip::Package { name: "http-message-signatures", version: "3.0.0", pinned: PINNED, compiled: COMPILED };
+    let package =
+        pip::Package { name: "http-message-signatures", version: "3.0.0", pinned: PINNED, compiled: COMPILED };
     // The package judges by the machine's clock.
     let now = SystemClock.unix();
     let cases: Vec<Case> = (0..CASES).map(|_| Case::new(now)).collect();

@@ -209,10 +209,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
             decoy_master_file: pki.secret("attestation-decoy-master"),
             answer_key_file: pki.secret("attestation-answer.pk8"),
         },
-        tokens: Tokens {
-            sealing_keys: [("ledger".to_owned(), pki.sealing_key_file())].into(),
-            ..Tokens::default()
-        },
+        tokens: Tokens { sealing_keys: [("ledger".to_owned(), pki.sealing_key_file())].into(), ..Tokens::default() },
         policy: Policy {
             mode: Mode::Development,
             id: "test-1".into(),

@@ -77,8 +77,11 @@ async fn each_thing_that_is_wrong_is_refused_alike_and_the_log_knows_which() {
     ];
     for (reason, iban) in cases {
         let reply = world.post_with_key(&alice, "/v1/payouts", &order(&account, &iban), "k").await;
-        let code =
-            if reason == "field_in_the_clear" { "request.field_sealed_required" } else { "request.field_sealed_invalid" };
+        let code = if reason == "field_in_the_clear" {
+            "request.field_sealed_required"
+        } else {
+            "request.field_sealed_invalid"
+        };
         let expected = (400, code.to_owned(), json!("creditor.iban"), reason.to_owned());
         assert_eq!(refusal(&reply), expected, "{iban}");
         assert!(reply.body.get("detail").is_none(), "nothing is said of why");
@@ -95,9 +98,7 @@ async fn each_thing_that_is_wrong_is_refused_alike_and_the_log_knows_which() {
 async fn no_answer_repeats_the_iban_and_the_partner_gets_it_whole() {
     let world = World::start().await;
     let (alice, account) = alice(&world).await;
-    let made = world
-        .post_with_key(&alice, "/v1/payouts", &order(&account, alice.seal_iban(IBAN, "k")), "k")
-        .await;
+    let made = world.post_with_key(&alice, "/v1/payouts", &order(&account, alice.seal_iban(IBAN, "k")), "k").await;
     let id = made.body["id"].as_str().unwrap().to_owned();
     until(|| async { world.payout_status(&alice, &id).await == "submitted" }).await;
     assert_eq!(world.broker.calls("create_payout")[0]["params"]["creditor_iban"], IBAN);

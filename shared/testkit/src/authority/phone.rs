@@ -7,8 +7,8 @@ use api::Sealed;
 use api::payouts::CreditorIban;
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, random};
-use identity::sealed_field::{self, Intent};
 use identity::message_signature::{self, RequestParts, ResponseParts, SignedHeaders};
+use identity::sealed_field::{self, Intent};
 use identity::{App, Cnf, Level, Platform, Thumbprint, access_token, attestation_token, dpop};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Url};
@@ -104,7 +104,8 @@ impl SyntheticPhone {
     /// The IBAN of a payout, sealed for this intent of this phone to the ledger's key.
     pub fn seal_iban(&self, iban: &str, key: &str) -> Sealed<CreditorIban> {
         let jkt = self.thumbprint();
-        sealed_field::seal(&self.keys.sealing, &Intent { jkt: &jkt, idempotency_key: key }, iban).expect("a sealed IBAN")
+        sealed_field::seal(&self.keys.sealing, &Intent { jkt: &jkt, idempotency_key: key }, iban)
+            .expect("a sealed IBAN")
     }
 
     /// What an honest app sends for `body`.
