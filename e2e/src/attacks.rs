@@ -150,7 +150,7 @@ async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()>
     let http = proxy.app_client(&pki)?;
     // Both before the first is sent: `forge` may ask for a nonce, past the proxy.
     let key = format!("attack-33-{}", crypto::random::token(8));
-    let sealed = payout(loot.alice_account, serde_json::to_value(loot.alice.seal_iban(IBAN, &key)?)?);
+    let sealed = payout(loot.alice_account, loot.alice.seal_iban(IBAN, &key)?.as_str());
     let seen = loot.alice.forge(Method::POST, "/v1/payouts", Some(&sealed), Some(&key)).await?.send(&http).await?;
     ensure!(seen.status == 201, "the payout through the proxy was answered {seen}: {}", seen.body);
     ensure!(proxy.reads("POST /v1/payouts") && proxy.reads("Landlord Ltd"), "the proxy did not hear the payout");
@@ -159,7 +159,7 @@ async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()>
     report.tell(33, "A proxy with a rogue authority reads a payout", seen.to_owned(), "sealed_field", reason);
 
     // In the clear the same proxy reads it. So there is no use in an app that is talked out of sealing.
-    let plain = payout(loot.alice_account, IBAN.into());
+    let plain = payout(loot.alice_account, IBAN);
     let forged = loot.alice.forge(Method::POST, "/v1/payouts", Some(&plain), Some("attack-33-plain")).await?;
     let seen = forged.send(&http).await?;
     ensure!(proxy.reads(IBAN), "the proxy does not read what is in the clear, so it proves nothing");
@@ -260,7 +260,7 @@ fn transfer(from: Id, to: Id, amount: &str) -> Value {
     json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
 }
 
-fn payout(from: Id, iban: Value) -> Value {
+fn payout(from: Id, iban: &str) -> Value {
     let creditor = json!({"name": "Landlord Ltd", "iban": iban});
     json!({"from_account": from, "amount": {"amount": "1.00", "currency": "EUR"}, "creditor": creditor, "reference": "attack"})
 }

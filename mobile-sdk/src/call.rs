@@ -58,12 +58,15 @@ pub(crate) struct Call<'a> {
     pub(crate) accepts: fn(&[u8]) -> bool,
 }
 
+/// Writes a body for one session.
+type Seal<'a> = dyn Fn(&Session) -> Result<Vec<u8>, Error> + Send + Sync + 'a;
+
 /// The body of a request.
 pub(crate) enum Body<'a> {
     /// Every attempt sends these bytes.
     Fixed(Vec<u8>),
     /// It has fields that are sealed to the session's key, for each attempt anew.
-    Sealed(Box<dyn Fn(&Session) -> Result<Vec<u8>, Error> + Send + Sync + 'a>),
+    Sealed(Box<Seal<'a>>),
 }
 
 impl Body<'_> {

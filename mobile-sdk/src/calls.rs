@@ -68,7 +68,7 @@ impl Client {
     pub async fn payout(&self, payout: &PostPayout, key: &IdempotencyKey) -> Result<Payout, Error> {
         let mut call = self.call(Method::POST, "/v1/payouts", None::<&()>, Some(key))?;
         call.body = Body::Sealed(Box::new(move |session| {
-            let sealed: PostSealedPayout = payout.clone().try_map(|iban| session.seal(&iban, key))?;
+            let sealed: PostSealedPayout = payout.clone().try_map(|iban| session.seal(&iban, key.as_str()))?;
             serde_json::to_vec(&sealed).map_err(|_| Error::Malformed("body"))
         }));
         self.finish("payout", call).await

@@ -6,7 +6,6 @@ use identity::sealed_field::{self, Intent};
 use identity::{Jwk, Thumbprint};
 
 use crate::Error;
-use crate::call::IdempotencyKey;
 
 /// What an attested instance holds for some minutes.
 pub(crate) struct Session {
@@ -24,9 +23,9 @@ pub(crate) struct Session {
 
 impl Session {
     /// Seals a field for one intent of this instance. Without a key there is no other way to send it.
-    pub(crate) fn seal<F: Field>(&self, text: &str, key: &IdempotencyKey) -> Result<Sealed<F>, Error> {
+    pub(crate) fn seal<F: Field>(&self, text: &str, idempotency_key: &str) -> Result<Sealed<F>, Error> {
         let to = self.sealing_key.as_ref().ok_or(Error::Malformed("no key to seal fields to"))?;
-        let intent = Intent { jkt: &self.jkt, idempotency_key: key.as_str() };
+        let intent = Intent { jkt: &self.jkt, idempotency_key };
         sealed_field::seal(to, &intent, text).map_err(|_| Error::Malformed("a field cannot be sealed"))
     }
 }

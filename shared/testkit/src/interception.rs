@@ -97,13 +97,13 @@ fn decoded(run: Option<&[u8]>) -> Option<Vec<u8>> {
 
 /// `CONNECT localhost:port`, then what the client says to the server there, and back.
 async fn pass(mut client: TcpStream, acceptor: &TlsAcceptor, connector: &TlsConnector, heard: &Heard) -> Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        anyhow::ensure!(head.len() < HEAD, "the head of the CONNECT does not end");
-        head.push(client.read_u8().await?);
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        anyhow::ensure!(asked.len() < HEAD, "the head of the CONNECT does not end");
+        asked.push(client.read_u8().await?);
     }
-    let head = String::from_utf8(head)?;
-    let port = head.strip_prefix("CONNECT localhost:").and_then(|rest| rest.split(' ').next());
+    let asked = String::from_utf8(asked)?;
+    let port = asked.strip_prefix("CONNECT localhost:").and_then(|rest| rest.split(' ').next());
     let port: u16 = port.context("not a CONNECT to this machine")?.parse()?;
     let server = TcpStream::connect(("127.0.0.1", port)).await?;
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;

@@ -88,9 +88,9 @@ impl Case {
     }
 
     fn told(&self) -> Value {
-        let base64 = b64::encode_standard(&self.private);
+        let (base64, what) = (b64::encode_standard(&self.private), "PRIVATE KEY");
         json!({
-            "private": format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"),
+            "private": format!("-----BEGIN {what}-----\n{base64}\n-----END {what}-----\n"),
             "header": self.header(), "text": b64::encode_standard(self.text.as_bytes()),
             "sealed": self.sealed, "changed": self.changed(),
         })

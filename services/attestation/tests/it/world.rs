@@ -187,7 +187,7 @@ impl World {
     }
 
     /// The ledger's public key, as the PKI has it.
-    pub(crate) fn sealing_key(&self) -> identity::Jwk {
+    pub(crate) fn sealing_key(&self) -> Jwk {
         self.pki.ledger_sealing_key().unwrap()
     }
 

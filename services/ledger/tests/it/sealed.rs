@@ -24,8 +24,8 @@ fn order(from: &str, iban: impl serde::Serialize) -> Value {
 fn refusal(reply: &Reply) -> (u16, String, Value, String) {
     let request_id = reply.headers["request-id"].to_str().unwrap();
     let log = String::from_utf8_lossy(&logged().lock().unwrap()).into_owned();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let line = lines.filter(|line| line["target"] == "audit" && line["request_id"] == request_id).last().unwrap();
+    let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.find(|line| line["target"] == "audit" && line["request_id"] == request_id).unwrap();
     assert_eq!((&line["layer"], &line["subject"]), (&json!("sealed_field"), &json!("sub-alice")), "{line}");
     assert!(reply.authentic, "a handler's refusal is signed");
     let reason = line["reason"].as_str().unwrap().to_owned();

@@ -21,10 +21,9 @@ fn with(url: &str, from: &str, to: &str) -> SecretString {
 /// Why nobody is let in, or comes out.
 async fn refusal(url: SecretString) -> String {
     let pool = storage::pool(&url, 1).unwrap();
-    match storage::ping(&pool).await {
-        Err(StorageError::Unavailable(reason)) => reason,
-        other => panic!("{other:?}"),
-    }
+    let error = storage::ping(&pool).await.unwrap_err();
+    assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
+    error.to_string()
 }
 
 #[derive(Debug, QueryableByName)]

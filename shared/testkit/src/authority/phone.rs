@@ -102,6 +102,9 @@ impl SyntheticPhone {
     }
 
     /// The IBAN of a payout, sealed for this intent of this phone to the ledger's key.
+    ///
+    /// # Panics
+    /// It is too long to be one.
     pub fn seal_iban(&self, iban: &str, key: &str) -> Sealed<CreditorIban> {
         let jkt = self.thumbprint();
         sealed_field::seal(&self.keys.sealing, &Intent { jkt: &jkt, idempotency_key: key }, iban)
