@@ -93,9 +93,10 @@ fn fetch(cache: &Path, say: fn(&str)) -> Result<(), String> {
         }
         Ok(())
     });
-    if fetched.is_ok() {
-        drop(std::fs::remove_dir_all(cache)); // there only if something was missing in it
-        drop(std::fs::rename(fresh.join("root"), cache)); // fails when another one was first: theirs is as good
+    // Unless another one was first: theirs is as good, and in use. What is there and not enough is of an earlier distribution.
+    if fetched.is_ok() && Software::of(&[cache, Path::new("/")]).is_err() {
+        drop(std::fs::remove_dir_all(cache));
+        drop(std::fs::rename(fresh.join("root"), cache));
     }
     drop(std::fs::remove_dir_all(&fresh));
     fetched
