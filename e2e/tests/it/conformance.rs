@@ -64,16 +64,14 @@ fn is_whole(answer: &[u8]) -> bool {
 }
 
 fn bytes(case: &Case) -> Vec<u8> {
-    let mut head = format!("{} {} {}\r\n", case.method, case.uri, case.ver);
-    let mut framed = case.body.is_empty();
-    for (name, value) in &case.headers {
-        framed |= name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding");
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !framed {
-        head.push_str(&format!("Content-Length: {}\r\n", case.body.len()));
-    }
-    [head.as_bytes(), b"\r\n", case.body.as_bytes()].concat()
+    let delimits = |(name, _): &(String, String)| {
+        name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
+    };
+    let framed = case.body.is_empty() || case.headers.iter().any(delimits);
+    let length = if framed { String::new() } else { format!("Content-Length: {}\r\n", case.body.len()) };
+    let fields = case.headers.iter().fold(String::new(), |text, (name, value)| text + name + ": " + value + "\r\n");
+    let head = format!("{} {} {}\r\n{fields}{length}\r\n", case.method, case.uri, case.ver);
+    [head.as_bytes(), case.body.as_bytes()].concat()
 }
 
 /// What was added to the log since it was `read` bytes long.

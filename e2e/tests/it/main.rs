@@ -1,5 +1,6 @@
-//! The edge before a stand-in: what it stops, what it lets through, and what it says of either. Where nginx, ModSecurity and the Core Rule Set cannot
+//! The edge before a stand-in: what it stops, what it lets through, and what it says of either. Where nginx, `ModSecurity` and the Core Rule Set cannot
 //! be had, these tests say so, loudly, and prove nothing; where `CI` is `true` they fail, unless `REDOUBT_EDGE_WAIVED` is set.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod conformance;
 mod measure;

@@ -105,11 +105,11 @@ async fn a_request_arrives_as_it_was_sent_and_the_answer_too() {
 }
 
 fn raw(call: &Call, host: &str) -> Vec<u8> {
-    let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", call.method, call.target);
-    for (name, value) in &call.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&format!("content-length: {}\r\n\r\n", call.body.len()));
+    let length = call.body.len();
+    let fields: String =
+        call.headers.iter().fold(String::new(), |text, (name, value)| text + name + ": " + value + "\r\n");
+    let line = format!("{} {} HTTP/1.1", call.method, call.target);
+    let head = format!("{line}\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{fields}\r\n");
     [head.as_bytes(), &call.body].concat()
 }
 
