@@ -19,6 +19,7 @@ use crate::Scene;
 const RULES: &str = r#"
 Include {{directory}}/modsecurity.conf
 SecRuleEngine DetectionOnly
+SecArgumentsLimit 1000
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application(?:/soap\+|/)|text/)xml" \
     "id:9501,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecDefaultAction "phase:1,log,auditlog,pass"

@@ -141,6 +141,28 @@ async fn what_cannot_be_read_or_is_too_large_ends_at_the_edge() {
     }
 }
 
+/// Some rules of the Core Rule Set take a minute for these, in which a worker serves nobody else (ATTACKS 13): they end before those rules see them.
+#[tokio::test]
+async fn a_text_that_rules_take_long_for_ends_before_they_see_it() {
+    let Some(scene) = Scene::start(None).await else { return };
+    let spaces = |space: &str| format!("union{}", space.repeat(1_000 / space.len()));
+    let long = [("select ".repeat(8_500), 9208), (format!("union{}", " ".repeat(60_000)), 9208)];
+    let rows = [" ", "\t", "+", "%20"].map(|space| (spaces(space), 9211));
+    let texts = long.into_iter().chain(rows).map(|(text, rule)| (json!({"reference": text.as_str(), "k": "v"}), rule));
+    let names = (json!({"a".repeat(200): "v"}), 9209);
+    let many = (Value::Object((0..200).map(|at| (format!("k{at}"), json!("v"))).collect()), 9003);
+    for (body, rule) in texts.chain([names, many]) {
+        let call = Call { body: body.to_string().into_bytes(), ..transfer("") };
+        let answer = send(&scene, &scene.front, &call, &[]).await;
+        assert_eq!(answer.status(), 403, "{rule}");
+        let id = answer.headers()["request-id"].to_str().unwrap();
+        assert_eq!(scene.rules(id), [rule]);
+    }
+    // As long as a text may be, in the script that takes most bytes.
+    let fits = send(&scene, &scene.front, &transfer(&"𠀀".repeat(140)), &[]).await;
+    assert!(fits.headers().contains_key(REACHED));
+}
+
 /// A partner's notification is signed, and of money that has arrived: it is told how it looks, and not refused.
 #[tokio::test]
 async fn a_webhook_is_scored_and_arrives() {
