@@ -8,8 +8,8 @@ use identity::client_attestation::{self, Claims, Confirmation};
 use identity::jose::{self, Header};
 use identity::{App, Jwk, Level, Platform, dpop};
 use serde_json::{Value, json};
-use testkit::server::app_headers_on;
 use testkit::audit;
+use testkit::server::app_headers_on;
 
 use crate::world::{APP, APP_REDIRECT, ISSUER, PARTNER, PARTNER_REDIRECT, SCOPES, World};
 
