@@ -13,6 +13,7 @@ pub mod load;
 pub mod narrator;
 pub mod operator;
 pub mod phone;
+pub mod receipt;
 pub mod report;
 pub mod seed;
 pub mod stack;

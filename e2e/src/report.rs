@@ -7,6 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::narrator::{Attack, Narrator, Step};
+use crate::receipt::Receipt;
 use crate::stack::{Stack, StartupStep};
 
 const COLORS: &[&str] = &["#1d4ed8", "#0f7b53", "#b45309", "#7c3aed", "#be185d", "#0e7490", "#4d7c0f", "#475569"];
@@ -51,6 +52,7 @@ struct Page<'a> {
     total: f64,
     attacks: &'a [Attack],
     trace: &'a Trace,
+    receipt: &'a Receipt,
     bars: Vec<Bar<'a>>,
     startup: &'a [StartupStep],
 }
@@ -66,7 +68,7 @@ struct Bar<'a> {
     notes: String,
 }
 
-pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace) -> askama::Result<String> {
+pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace, receipt: &Receipt) -> askama::Result<String> {
     let total = narrator.elapsed_ms();
     let startup = Duration::from_millis(stack.startup.iter().map(|step| step.millis).sum());
     let attacks = narrator.attacks.len();
@@ -83,6 +85,7 @@ pub fn render(stack: &Stack, narrator: &Narrator, trace: &Trace) -> askama::Resu
         total,
         attacks: &narrator.attacks,
         trace,
+        receipt,
         bars: bars(&trace.spans),
         startup: &stack.startup,
     };
@@ -173,6 +176,11 @@ mod tests {
             millis: 1.0,
         };
         let trace = Trace { title: "<script>".into(), id: "1".into(), spans: vec![span("\"><i", None, 1)] };
+        let line = r#"{"layer":"l","said":"pass","micros":1,"saw":{"subject":"<img src=x>"}}"#;
+        let receipt = format!(
+            r#"{{"request_id":"r","trace_id":null,"route":"/","method":"GET","policy":"p","status":200,"made":null,"layers":[{line}]}}"#
+        );
+        let receipt = serde_json::from_str(&receipt).unwrap();
         let page = Page {
             postgres: "",
             facts: std::array::from_fn(|_| (String::new(), "")),
@@ -180,11 +188,12 @@ mod tests {
             total: 1.0,
             attacks: &[attack],
             trace: &trace,
+            receipt: &receipt,
             bars: bars(&trace.spans),
             startup: &[],
         };
         let html = page.render().unwrap();
         assert!(html.contains("&#60;b a=&#34;x&#34;&#62;&#38;") && html.contains("&#60;script&#62;"), "{html}");
-        assert!(!html.contains("<b a=") && !html.contains("<script>") && !html.contains("\"><i"), "{html}");
+        assert!(!html.contains("<b a=") && !html.contains("<script>") && !html.contains("<img") && !html.contains("\"><i"), "{html}");
     }
 }

@@ -14,6 +14,7 @@ use e2e::journey;
 use e2e::load;
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
+use e2e::receipt::Receipt;
 use e2e::report::{self, Span, Trace};
 use e2e::seed;
 use e2e::stack::Stack;
@@ -99,7 +100,9 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;
     let trace = trace(&stack, &alice, accounts.payout_trace.as_deref()).await?;
-    tokio::fs::write(&stack.report, report::render(&stack, narrator, &trace)?).await.context("the report")?;
+    let receipt = receipt(narrator, &stack, &pki, &trace).await?;
+    let report = report::render(&stack, narrator, &trace, &receipt)?;
+    tokio::fs::write(&stack.report, report).await.context("the report")?;
     narrator.line("");
     narrator.line(&format!(
         "  {} steps, {} attacks stopped, {:.1} s. One trace with {} spans of {} processes.",
@@ -205,6 +208,22 @@ async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> 
         });
     }
     Ok(Trace { title: "Alice pays her rent to another bank".to_owned(), id, spans })
+}
+
+/// What each layer of the ledger made of the payout.
+async fn receipt(narrator: &mut Narrator, stack: &Stack, pki: &Pki, trace: &Trace) -> Result<Receipt> {
+    let began = narrator.begin("The operator asks why the payout was let in");
+    let request_id = trace.spans.iter().filter(|span| span.service == "ledger");
+    let request_id = request_id.filter_map(|span| span.attributes.get("request_id")?.as_str()).next();
+    let receipt = e2e::receipt::read(stack, pki, request_id.context("the trace names no request")?).await?;
+    ensure!(receipt.trace_id.as_deref() == Some(trace.id.as_str()), "the receipt is of another trace");
+    ensure!(receipt.layers.len() > 8 && receipt.layers.iter().all(|line| line.said == "pass"), "{receipt:?}");
+    let made = receipt.made.clone().context("the receipt does not say what was made")?;
+    let outcome = format!("{} layers looked and let it pass; it made {made}", receipt.layers.len());
+    let checked: &[&str] = &["the operator's certificate", "the receipt's signature: the ledger said so"];
+    let asked = "GET /internal/v1/receipts/{request_id}";
+    narrator.end(began, Ended { asked, checked, outcome, trace_id: None });
+    Ok(receipt)
 }
 
 fn processes(spans: &[Span]) -> usize {

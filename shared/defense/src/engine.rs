@@ -144,10 +144,16 @@ impl Passage<'_> {
 
     async fn examine(&mut self, layers: &[&dyn Layer], needs: Needs) -> Result<(), Refusal> {
         for layer in layers.iter().filter(|layer| layer.needs() == needs) {
-            let (began, finding) = (began(), layer.examine(&self.inbound, &self.facts).await);
+            let began = began();
+            #[cfg(any(test, feature = "ablation"))]
+            if self.place.modes.of(layer.id()) == Mode::Off {
+                self.facts.absorb(layer.assume(&self.inbound).await);
+                continue;
+            }
+            let finding = layer.examine(&self.inbound, &self.facts).await;
             self.facts.absorb(finding.facts);
             #[cfg(any(test, feature = "ablation"))]
-            if self.place.modes.of(layer.id()) != Mode::Enforce && !matches!(finding.verdict, Verdict::Pass) {
+            if self.place.modes.of(layer.id()) == Mode::Shadow && !matches!(finding.verdict, Verdict::Pass) {
                 self.facts.absorb(layer.assume(&self.inbound).await);
             }
             self.judge(layer.id(), finding.verdict, began.elapsed())?;

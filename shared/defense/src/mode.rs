@@ -17,7 +17,7 @@ pub enum Mode {
     Enforce,
     /// Its refusal is written down, and the request goes on. It uses nothing up.
     Shadow,
-    /// It only says what the others build on, whether or not that is proven.
+    /// It does not look. The others build on what the request says of itself.
     Off,
 }
 

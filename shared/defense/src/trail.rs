@@ -41,8 +41,8 @@ impl Decision {
     fn words(&self) -> String {
         match self.mode {
             Mode::Enforce => <&str>::from(self.said).to_owned(),
-            Mode::Shadow => format!("shadow_{}", <&str>::from(self.said)),
-            Mode::Off => "off".to_owned(),
+            // One that is off says nothing.
+            Mode::Shadow | Mode::Off => format!("shadow_{}", <&str>::from(self.said)),
         }
     }
 }

@@ -122,7 +122,8 @@ pub fn app_headers(pki: &Pki) -> Result<[(&'static str, String); 2]> {
     app_headers_on(Platform::Android, pki)
 }
 
-fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, String); 2]> {
+/// The same on another platform.
+pub fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, String); 2]> {
     let (id, version) = ("dev.redoubt.app".into(), "1.0.0".to_owned());
     let app = api::attestation::App { id, version, build: 1_u64.into(), platform };
     let agent = UserAgent(&app).to_string();

@@ -237,3 +237,16 @@ async fn the_key_of_the_app_on_one_platform_is_none_on_the_other() {
     assert_eq!(world.post("/v1/attestations", &body).await.status, 201, "and nothing was used up");
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_serves_people_has_no_layer_whose_word_does_not_count() {
+    let world = World::new().await;
+    for mode in [defense::Mode::Off, defense::Mode::Shadow, defense::Mode::Enforce] {
+        let mut config = crate::world::config(&world.pki, &world.database);
+        config.defense.modes.insert(defense::LayerId::ApiKey, mode);
+        let started = runtime::start::<Attestation>(config, world.clock.clone()).await;
+        let error = started.err().unwrap().to_string();
+        assert!(error.contains("[defense.modes]"), "{error}");
+    }
+    world.stop().await;
+}

@@ -210,15 +210,8 @@ mod tests {
     #[test]
     fn with_a_challenge_there_is_one_script_of_ours_and_a_word_for_whoever_runs_none() {
         let widget = Widget::Work(r#"{"a":"'\"<script>alert(1)</script>"}"#.to_owned());
-        let login = LoginPage {
-            client: "c",
-            action: "",
-            other: "",
-            csrf: "t",
-            email: "",
-            error: None,
-            widget: Some(&widget),
-        };
+        let login =
+            LoginPage { client: "c", action: "", other: "", csrf: "t", email: "", error: None, widget: Some(&widget) };
         let register = RegisterPage {
             client: "c",
             action: "",

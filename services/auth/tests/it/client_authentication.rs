@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::attestation::Platform;
 use crypto::p256::SigningKey;
 use identity::Jwk;
 use identity::attestation_token::{AudienceKey, KeyId, epoch_of};
@@ -16,7 +17,7 @@ const POP: (&str, &str) = ("oauth-client-attestation-pop", "ey");
 /// What is broken, how, and what must come of it.
 type Row = (&'static str, fn(&World, &mut Draft), (u16, &'static str, &'static str));
 
-const ATTESTED: [Row; 15] = [
+const ATTESTED: [Row; 18] = [
     (
         "no attestation",
         |_, draft| draft.attestation = None,
@@ -92,6 +93,21 @@ const ATTESTED: [Row; 15] = [
             draft.set("client_id", PARTNER);
         },
         (401, "invalid_client", "client_authentication/method_not_registered"),
+    ),
+    (
+        "without the app's key",
+        |_, draft| draft.keyed = None,
+        (401, "invalid_client_attestation", "client_attestation/api_key_missing"),
+    ),
+    (
+        "with the key of the app on another platform",
+        |_, draft| draft.keyed = Some(Platform::Ios),
+        (401, "invalid_client_attestation", "client_attestation/app_of_another_key"),
+    ),
+    (
+        "of another app",
+        |_, draft| attested(draft).app.id = "dev.other.app".into(),
+        (401, "invalid_client_attestation", "client_attestation/app_of_another_key"),
     ),
     ("no proof", |_, draft| draft.proof = None, (400, "invalid_dpop_proof", "dpop/dpop_missing")),
     (

@@ -9,6 +9,7 @@ use identity::jose::{self, Header};
 use identity::{App, Jwk, Level, Platform, dpop};
 use serde_json::{Value, json};
 use testkit::audit;
+use testkit::server::app_headers_on;
 
 use crate::world::{APP, APP_REDIRECT, ISSUER, PARTNER, PARTNER_REDIRECT, SCOPES, World};
 
@@ -133,6 +134,7 @@ impl Client {
             }),
             attestation: None,
             assertion: None,
+            keyed: Some(Platform::Android),
             extra: Vec::new(),
         };
         match &self.kind {
@@ -153,7 +155,7 @@ impl Client {
                 jti: crypto::random::token(16),
                 cnf: Confirmation { jwk: Jwk::from(self.key.public()) },
                 app: App {
-                    id: "dev.redoubt".into(),
+                    id: "dev.redoubt.app".into(),
                     version: "1.0".into(),
                     build: 1_u64.into(),
                     platform: Platform::Android,
@@ -268,6 +270,8 @@ pub(crate) struct Draft {
     pub(crate) proof: Option<Proof>,
     pub(crate) attestation: Option<Attestation>,
     pub(crate) assertion: Option<Assertion>,
+    /// The app that an attested client says it is, with its API key.
+    pub(crate) keyed: Option<Platform>,
     /// Further headers, as they are.
     pub(crate) extra: Vec<(&'static str, String)>,
 }
@@ -310,6 +314,9 @@ impl Draft {
         if let Some(attestation) = &self.attestation {
             let token = client_attestation::issue(&attestation.secret, &attestation.claims).unwrap();
             request = request.header("oauth-client-attestation", token);
+            for (name, value) in self.keyed.iter().flat_map(|platform| app_headers_on(*platform, &world.pki).unwrap()) {
+                request = request.header(name, value);
+            }
         }
         for (name, value) in &self.extra {
             request = request.header(*name, value);

@@ -34,7 +34,11 @@ async fn broker() -> (Server, Asked) {
             let token = crypto::b64::decode(call["params"]["response"].as_str().unwrap()).unwrap();
             let mut result: Value = serde_json::from_slice(&token).unwrap();
             let away = result.as_object_mut().unwrap().remove("away").is_some();
-            let answer = if away { HttpResponse::BadGateway().finish() } else { HttpResponse::Ok().json(json!({ "result": result })) };
+            let answer = if away {
+                HttpResponse::BadGateway().finish()
+            } else {
+                HttpResponse::Ok().json(json!({ "result": result }))
+            };
             std::future::ready(answer)
         }));
     });

@@ -299,7 +299,10 @@ fn check_words(manifest: &OperationManifest) -> Result<(), String> {
             "standings: a path, and each text with one meaning",
         ),
         (status && manifest.cache.is_some(), "cache: where an order stands is asked anew each time"),
-        ((order || status || check) && manifest.response.kind != ResponseKind::Json, "response.kind: words are read from JSON"),
+        (
+            (order || status || check) && manifest.response.kind != ResponseKind::Json,
+            "response.kind: words are read from JSON",
+        ),
     ];
     strict::first(&rules)
 }

@@ -60,7 +60,8 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     let (limits, breaker) = (manifest.limits, manifest.breaker);
     let mut operations = manifest.operations.values();
     let all_forms = operations.clone().all(|one| one.method == Method::Post && one.encoding == Encoding::Form);
-    let doubled = matches!(&manifest.auth, Some(Auth::Form { field, .. }) if operations.any(|one| has_field(one, field)));
+    let doubled =
+        matches!(&manifest.auth, Some(Auth::Form { field, .. }) if operations.any(|one| has_field(one, field)));
     if limits.concurrency == 0 || limits.calls_per_minute == 0 || breaker.failures == 0 {
         return Err("a limit of 0 serves nobody; leave the provider out instead".to_owned());
     }
@@ -75,7 +76,10 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
             matches!(&manifest.auth, Some(Auth::Form { field, .. }) if !is_parameter(field)),
             "auth.field: not a plain name",
         ),
-        (matches!(manifest.auth, Some(Auth::Form { .. })) && !all_forms, "auth: every operation must be a POST of a form"),
+        (
+            matches!(manifest.auth, Some(Auth::Form { .. })) && !all_forms,
+            "auth: every operation must be a POST of a form",
+        ),
         (doubled, "auth.field: is the place of a parameter, too"),
     ];
     first(&rules)?;

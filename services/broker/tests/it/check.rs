@@ -95,8 +95,7 @@ async fn the_secret_goes_into_the_form_and_of_the_answer_passes_what_is_listed()
         assert!(!authorized, "{name}: the secret has one place");
         form.sort();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut expected =
-            vec![pair("remoteip", "203.0.113.9"), pair("response", "good"), pair("secret", SECRET)];
+        let mut expected = vec![pair("remoteip", "203.0.113.9"), pair("response", "good"), pair("secret", SECRET)];
         if name == "hcaptcha" {
             expected.push(pair("sitekey", "site"));
         }

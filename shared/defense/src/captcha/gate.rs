@@ -96,8 +96,7 @@ impl Gate {
         match &self.proof {
             Proof::Work(work) => {
                 let challenge = work.challenge(attempt, effort, now);
-                let challenge =
-                    challenge.inspect_err(|error| runtime::tracing::error!(cause = %error, "no challenge"));
+                let challenge = challenge.inspect_err(|error| runtime::tracing::error!(cause = %error, "no challenge"));
                 challenge.ok().map(Widget::Work)
             }
             Proof::Siteverify(siteverify) => Some(Widget::Vendor {

@@ -29,8 +29,8 @@ use crate::Inbound;
 use crate::config::Rate;
 use crate::rate::AddressPrefix;
 
-pub use gate::{Gate, Pending};
 pub(crate) use gate::Not;
+pub use gate::{Gate, Pending};
 pub use work::LIFETIME;
 
 /// What is tried.

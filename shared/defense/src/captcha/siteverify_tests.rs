@@ -19,10 +19,7 @@ struct Synthetic {
 }
 
 impl Asks for Synthetic {
-    fn ask<'a>(
-        &'a self,
-        params: Map<String, Value>,
-    ) -> LocalBoxFuture<'a, Result<Map<String, Value>, &'static str>> {
+    fn ask<'a>(&'a self, params: Map<String, Value>) -> LocalBoxFuture<'a, Result<Map<String, Value>, &'static str>> {
         self.asked.lock().unwrap().push(params);
         Box::pin(ready(self.answer.clone().map(|answer| answer.as_object().unwrap().clone())))
     }

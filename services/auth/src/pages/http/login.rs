@@ -69,9 +69,7 @@ pub async fn post_register(
         let widget = settle(&provider, &request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
             Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
-            Registered::Refused(message) => {
-                register_page(&interaction, 422, &form, Some(&message), widget.as_ref())
-            }
+            Registered::Refused(message) => register_page(&interaction, 422, &form, Some(&message), widget.as_ref()),
         }
     })
     .await
