@@ -8,6 +8,8 @@ use api::Id;
 use identity::jose;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use testkit::interception::Interception;
+use testkit::pki::Pki;
 
 use crate::browser::Person;
 use crate::hooked::{Forged, Hooked, Seen};
@@ -71,6 +73,7 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     guessing(&mut report, loot).await?;
     what_calls(&mut report, loot).await?;
     unaltered_and_once(&mut report, loot).await?;
+    read_on_the_way(&mut report, loot).await?;
     who_calls(&mut report, loot).await?;
     what_they_may(&mut report, loot).await?;
     around_the_api(&mut report, loot).await
@@ -154,6 +157,32 @@ async fn unaltered_and_once(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<
     Ok(())
 }
 
+/// Sealed fields. Alice's hooked phone accepts a rogue authority, and its proxy ends TLS: pins are gone, and whatever is left to keep a secret is in
+/// the message itself.
+async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    const IBAN: &str = "DE89370400440532013000";
+    let pki = Pki::create(&loot.stack.pki)?;
+    let proxy = Interception::start(&pki.public_ca()).await?;
+    let http = proxy.app_client(&pki)?;
+    // Both before the first is sent: `forge` may ask for a nonce, past the proxy.
+    let key = format!("attack-33-{}", crypto::random::token(8));
+    let sealed = payout(loot.alice_account, loot.alice.seal_iban(IBAN, &key)?.as_str());
+    let seen = loot.alice.forge(Method::POST, "/v1/payouts", Some(&sealed), Some(&key)).await?.send(&http).await?;
+    ensure!(seen.status == 201, "the payout through the proxy was answered {seen}: {}", seen.body);
+    ensure!(proxy.reads("POST /v1/payouts") && proxy.reads("Landlord Ltd"), "the proxy did not hear the payout");
+    ensure!(!proxy.reads(IBAN) && !proxy.reads("37040044"), "the proxy reads the IBAN");
+    let (seen, reason) = ("the whole conversation, and no IBAN in it", "nothing: it was an ordinary payout");
+    report.tell(33, "A proxy with a rogue authority reads a payout", seen.to_owned(), "sealed_field", reason);
+
+    // In the clear the same proxy reads it. So there is no use in an app that is talked out of sealing.
+    let plain = payout(loot.alice_account, IBAN);
+    let forged = loot.alice.forge(Method::POST, "/v1/payouts", Some(&plain), Some("attack-33-plain")).await?;
+    let seen = forged.send(&http).await?;
+    ensure!(proxy.reads(IBAN), "the proxy does not read what is in the clear, so it proves nothing");
+    report.stopped(33, "The app is brought to send the IBAN in the clear", "ledger", 400, &seen).await?;
+    Ok(())
+}
+
 /// Layer access token.
 async fn who_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let forged = loot.mallory.forge(Method::GET, "/v1/accounts", None, None).await?;
@@ -231,7 +260,7 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     report.stopped(60, "A webhook that gives Alice a million, with a made-up signature", "broker", 401, &seen).await?;
 
     let url = format!("{}/internal/v1/invariants", loot.stack.ledger_internal_url);
-    let pki = testkit::pki::Pki::create(&loot.stack.pki)?;
+    let pki = Pki::create(&loot.stack.pki)?;
     let stranger = testkit::server::client(&pki.internal_ca(), None)?;
     let refused = match stranger.get(&url).send().await {
         Ok(response) => anyhow::bail!("the internal listener answered {} without a certificate", response.status()),
@@ -245,6 +274,11 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
 
 fn transfer(from: Id, to: Id, amount: &str) -> Value {
     json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
+}
+
+fn payout(from: Id, iban: &str) -> Value {
+    let creditor = json!({"name": "Landlord Ltd", "iban": iban});
+    json!({"from_account": from, "amount": {"amount": "1.00", "currency": "EUR"}, "creditor": creditor, "reference": "attack"})
 }
 
 /// A signed request whose access token is presented as a bearer token (RFC 9449 §7.2).

@@ -7,12 +7,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
+use api::Sealed;
 use api::attestation::{App, Assert, Attested, Challenge, Platform, Purpose, RequestChallenge};
-use crypto::hpke::{KeyPair, Sealed};
+use api::payouts::CreditorIban;
+use crypto::hpke::{self, KeyPair};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
 use identity::message_signature::{RequestParts, sign};
-use identity::{dpop, evidence, jose};
+use identity::sealed_field::{self, Intent};
+use identity::{Jwk, dpop, evidence, jose};
 use mobile_sdk::Store;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -30,6 +33,8 @@ pub struct Hooked {
     pub attestation_token: String,
     token_id: String,
     session_key: SecretBytes,
+    /// The ledger's, which fields are sealed to.
+    sealing_key: Jwk,
     /// Client attestation for the authorization server.
     pub client_attestation: String,
     /// *Who*.
@@ -128,7 +133,7 @@ impl Hooked {
         let challenge: Challenge = http.post(url).json(&ask).send().await?.error_for_status()?.json().await?;
         let keys = KeyPair::generate();
         let jwk = key.public();
-        let jkt = identity::Jwk::from(jwk.clone()).thumbprint();
+        let jkt = Jwk::from(jwk.clone()).thumbprint();
         let bytes = b64::decode(&challenge.challenge)?;
         let binding = evidence::binding(Platform::Android, &bytes, &jkt, &keys.public(), CLIENT_ID, &app);
         let claims = json!({"challenge": challenge.challenge, "evidence_hash": b64::encode(&evidence::shown(&binding, &[])), "iat": now()});
@@ -138,7 +143,7 @@ impl Hooked {
             platform: Platform::Android,
             client_id: CLIENT_ID.into(),
             app,
-            device_key: identity::Jwk::from(jwk).to_value(),
+            device_key: Jwk::from(jwk).to_value(),
             session_public_key: b64::encode(&keys.public()),
             assertion: None,
             proof,
@@ -154,11 +159,15 @@ impl Hooked {
         let payload = issued.token.split('.').nth(1).context("not a JWS")?;
         let claims: Value = serde_json::from_slice(&b64::decode(payload)?)?;
         let token_id = claims.get("jti").and_then(Value::as_str).context("no jti")?.to_owned();
-        let sealed =
-            Sealed { enc: b64::decode(&issued.session_key.enc)?, ct: b64::decode(&issued.session_key.ciphertext)? };
+        let sealed = hpke::Sealed {
+            enc: b64::decode(&issued.session_key.enc)?,
+            ct: b64::decode(&issued.session_key.ciphertext)?,
+        };
         let session_key = keys
             .open(b"redoubt-session-key-v1", token_id.as_bytes(), &sealed)
             .map_err(|_| anyhow::anyhow!("the session key does not open"))?;
+        let sealing_key = issued.sealing_key.context("no key to seal fields to")?;
+        let sealing_key = Jwk::from_value(&sealing_key)?;
         Ok(Self {
             http,
             api: Url::parse(&stack.ledger_url)?,
@@ -166,6 +175,7 @@ impl Hooked {
             attestation_token: issued.token,
             token_id,
             session_key,
+            sealing_key,
             client_attestation: attested.client_attestation,
             access_token: String::new(),
             nonce: Mutex::new(None),
@@ -214,6 +224,12 @@ impl Hooked {
         }
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         self.sign(Forged { method, url, headers, body })
+    }
+
+    /// The creditor's IBAN, sealed as the SDK does it, for the order that will have this key.
+    pub fn seal_iban(&self, iban: &str, key: &str) -> Result<Sealed<CreditorIban>> {
+        let jkt = Jwk::from(self.key.public()).thumbprint();
+        Ok(sealed_field::seal(&self.sealing_key, &Intent { jkt: &jkt, idempotency_key: key }, iban)?)
     }
 
     /// Signs a request anew with the session key.

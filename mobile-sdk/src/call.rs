@@ -1,9 +1,12 @@
 //! A request to the API and its answer, apart from how they are carried.
 
+use std::borrow::Cow;
+
 use reqwest::Method;
 use url::Url;
 
 use crate::Error;
+use crate::session::Session;
 
 /// Names one intent of the user, over all attempts to carry it out: made once, kept until the outcome is known.
 ///
@@ -49,10 +52,31 @@ pub struct Response {
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Body<'a>,
     pub(crate) key: Option<&'a IdempotencyKey>,
     /// Whether this is the body of a success.
     pub(crate) accepts: fn(&[u8]) -> bool,
+}
+
+/// Writes a body for one session.
+type Seal<'a> = dyn Fn(&Session) -> Result<Vec<u8>, Error> + Send + Sync + 'a;
+
+/// The body of a request.
+pub(crate) enum Body<'a> {
+    /// Every attempt sends these bytes.
+    Fixed(Vec<u8>),
+    /// It has fields that are sealed to the session's key, for each attempt anew.
+    Sealed(Box<Seal<'a>>),
+}
+
+impl Body<'_> {
+    /// The bytes of one attempt.
+    pub(crate) fn of_attempt(&self, session: &Session) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::Fixed(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Sealed(make) => make(session).map(Cow::Owned),
+        }
+    }
 }
 
 impl Call<'_> {

@@ -4,14 +4,14 @@ use api::Id;
 use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::exchanges::{Exchange, PostExchange};
 use api::page::{MAX_LIMIT, PageQuery};
-use api::payouts::{Payout, PostPayout};
+use api::payouts::{Payout, PostPayout, PostSealedPayout};
 use api::transfers::{PostTransfer, Transfer};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::call::IdempotencyKey;
+use crate::call::{Body, Call, IdempotencyKey};
 use crate::client::Client;
 use crate::trace::Trace;
 
@@ -64,9 +64,14 @@ impl Client {
         self.write("exchange", "/v1/exchanges", exchange, key).await
     }
 
-    /// Orders a payment out of the house.
+    /// Orders a payment out of the house. Of the IBAN nobody between this phone and the ledger reads anything but its length.
     pub async fn payout(&self, payout: &PostPayout, key: &IdempotencyKey) -> Result<Payout, Error> {
-        self.write("payout", "/v1/payouts", payout, key).await
+        let mut call = self.call(Method::POST, "/v1/payouts", None::<&()>, Some(key))?;
+        call.body = Body::Sealed(Box::new(move |session| {
+            let sealed: PostSealedPayout = payout.clone().try_map(|iban| session.seal(&iban, key.as_str()))?;
+            serde_json::to_vec(&sealed).map_err(|_| Error::Malformed("body"))
+        }));
+        self.finish("payout", call).await
     }
 
     /// Where a payout stands.
@@ -102,8 +107,11 @@ impl Client {
         body: Option<&impl Serialize>,
         key: Option<&IdempotencyKey>,
     ) -> Result<T, Error> {
+        self.finish(name, self.call(method, path, body, key)?).await
+    }
+
+    async fn finish<T: DeserializeOwned>(&self, name: &'static str, mut call: Call<'_>) -> Result<T, Error> {
         let trace = Trace::start();
-        let mut call = self.call(method, path, body, key)?;
         call.accepts = |body| serde_json::from_slice::<T>(body).is_ok();
         let response = self.record(name, &trace, self.execute(&trace, &call)).await?;
         serde_json::from_slice(&response.body).map_err(|_| Error::Malformed("not the JSON of this call"))

@@ -213,6 +213,8 @@ impl Client {
         let token_id = token_id(&issued.token)?;
         let key = sealed_session::open(&handshake.session_keys, &token_id, &issued.session_key)
             .map_err(|_| Error::Malformed("session_key"))?;
+        let sealing_key = issued.sealing_key.as_ref().map(Jwk::from_value).transpose();
+        let sealing_key = sealing_key.map_err(|_| Error::Malformed("sealing_key"))?;
         self.set_support_id(attested.support_id.as_str());
         Ok(Session {
             jkt: instance.jkt.clone(),
@@ -220,6 +222,7 @@ impl Client {
             attestation_token: issued.token.into(),
             token_id,
             key,
+            sealing_key,
             client_attestation: attested.client_attestation.into(),
         })
     }

@@ -94,7 +94,14 @@ pub(crate) fn is_before_handlers(problem: &api::Problem) -> bool {
 
 /// What a handler refuses for now: the key has no outcome yet, and an earlier attempt may still get one.
 pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
-    [code::PAYOUT_LIMIT_REACHED, code::ACCOUNT_LIMIT_REACHED].contains(&problem.code.as_str())
+    let codes = [
+        code::PAYOUT_LIMIT_REACHED,
+        code::ACCOUNT_LIMIT_REACHED,
+        // Looked at before the key, and judged by the ledger's keys of the moment.
+        code::FIELD_SEALED_REQUIRED,
+        code::FIELD_SEALED_INVALID,
+    ];
+    codes.contains(&problem.code.as_str())
 }
 
 /// RFC 9449 §9: the resource server's way to say that the nonce is missing or old. There may be several challenges.

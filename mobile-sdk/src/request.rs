@@ -16,7 +16,7 @@ use reqwest::Method;
 use url::Url;
 
 use crate::Error;
-use crate::call::{Call, IdempotencyKey, Response};
+use crate::call::{Body, Call, IdempotencyKey, Response};
 use crate::client::{Client, may_repeat};
 use crate::instances::Held;
 use crate::meaning::{Meaning, is_before_handlers, is_no_outcome, wants_nonce};
@@ -73,7 +73,8 @@ impl Client {
         }
         let body = body.map(serde_json::to_vec).transpose().map_err(|_| Error::Malformed("body"))?;
         let accepts = |body: &[u8]| body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-        Ok(Call { method, url, body: body.unwrap_or_default(), key, accepts })
+        // Default: no body, which is sent as none.
+        Ok(Call { method, url, body: Body::Fixed(body.unwrap_or_default()), key, accepts })
     }
 
     pub(crate) async fn execute(&self, trace: &Trace, call: &Call<'_>) -> Result<Response, Error> {
@@ -194,8 +195,9 @@ impl Client {
         credentials: &Credentials,
         nonce: Option<&str>,
     ) -> Result<(Result<RawResponse, Failure>, String), Error> {
-        let headers = self.headers(call, credentials, nonce)?;
-        let signed = self.sign(call, &credentials.session, &headers)?;
+        let body = call.body.of_attempt(&credentials.session)?;
+        let headers = self.headers(call, &body, credentials, nonce)?;
+        let signed = self.sign(call, &body, &credentials.session, &headers)?;
         let mut request = self.transport.request(call.method.clone(), call.url.clone());
         for (name, value) in &headers {
             request = request.header(*name, secret_header(value.expose())?);
@@ -205,8 +207,8 @@ impl Client {
             request = request.header(name, value);
         }
         request = request.header(api::header::TRACEPARENT, trace.traceparent());
-        if !call.body.is_empty() {
-            request = request.body(call.body.clone());
+        if !body.is_empty() {
+            request = request.body(body.into_owned());
         }
         Ok((self.transport.send(request).await, signature))
     }
@@ -215,6 +217,7 @@ impl Client {
     fn headers(
         &self,
         call: &Call<'_>,
+        body: &[u8],
         with: &Credentials,
         nonce: Option<&str>,
     ) -> Result<Vec<(&'static str, SecretString)>, Error> {
@@ -227,7 +230,7 @@ impl Client {
             (api::header::DPOP, proof.into()),
             (api::header::ATTESTATION_TOKEN, with.session.attestation_token.clone()),
         ];
-        if !call.body.is_empty() {
+        if !body.is_empty() {
             headers.push(("content-type", "application/json".into()));
         }
         if let Some(key) = call.key {
@@ -239,6 +242,7 @@ impl Client {
     fn sign(
         &self,
         call: &Call<'_>,
+        body: &[u8],
         session: &Session,
         headers: &[(&'static str, SecretString)],
     ) -> Result<SignedHeaders, Error> {
@@ -249,7 +253,7 @@ impl Client {
             path: call.url.path(),
             query: call.url.query(),
             headers: &headers,
-            body: &call.body,
+            body,
         };
         let nonce = crypto::random::token(16);
         sign(session.key.expose(), &parts, self.transport.now(), &nonce, &session.token_id)

@@ -131,8 +131,24 @@ pub struct Options {
     pub url: Option<String>,
     /// The image of the container.
     pub image: String,
+    /// What a private cluster proves its name with. Then it takes nobody over TCP without TLS, and the URL says so. Whoever brings a server of their
+    /// own, or a container, has what that has.
+    pub tls: Option<Tls>,
     /// Where a line for the person watching goes.
     pub say: fn(&str),
+}
+
+/// A server's certificate.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Whoever has signed it, PEM: what clients are told to believe in.
+    pub authority: PathBuf,
+    /// The name in it.
+    pub name: String,
 }
 
 impl Options {
@@ -141,7 +157,15 @@ impl Options {
 
     /// Automatic, for the given directory, silent.
     pub fn new(work_dir: PathBuf, durability: Durability) -> Self {
-        Self { mode: Mode::Auto, durability, work_dir, url: None, image: Self::IMAGE.to_owned(), say: |_| {} }
+        Self {
+            mode: Mode::Auto,
+            durability,
+            work_dir,
+            url: None,
+            image: Self::IMAGE.to_owned(),
+            tls: None,
+            say: |_| {},
+        }
     }
 }
 
@@ -279,7 +303,11 @@ fn private(rung: Rung, found: &binaries::Binaries, options: &Options) -> Result<
     Ok(Cluster {
         url: server.url(),
         rung,
-        about: format!("a private cluster of {}", found.about()),
+        about: format!(
+            "a private cluster of {}{}",
+            found.about(),
+            if options.tls.is_some() { ", TLS only" } else { "" }
+        ),
         bin_dir: Some(found.bin_dir().to_owned()),
         _held: Held::Server { _server: server },
     })

@@ -9,12 +9,16 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::guard::{Guard, Rights, Setting};
-use crate::{Durability, Options, shell};
+use crate::{Options, Tls, shell};
 
 /// `sockaddr_un` holds 104 bytes on the smallest of the platforms; the socket's own name takes 20.
 const LONGEST_DIRECTORY: usize = 80;
 /// A free port can be taken by another process between our look and the server's bind.
 pub(super) const PORT_ATTEMPTS: usize = 8;
+
+/// With the files of [`Place::protect`], which are where the server looks for them.
+const TLS_SETTINGS: [&str; 2] = ["ssl=on", "ssl_min_protocol_version=TLSv1.3"];
+const HOST_RULES: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
 
 /// A running server. Dropping it stops the server and removes its directory.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub(super) struct Server {
     child: Child,
     port: u16,
     password: String,
+    tls: Option<Tls>,
     guard: Guard,
 }
 
@@ -32,12 +37,19 @@ impl Server {
         let directory = make_directory(&options.work_dir, account.as_ref())?;
         let guard = Guard::over_directory(&directory).inspect_err(|_| drop(std::fs::remove_dir_all(&directory)))?;
         let place = Place { bin: reachable(binaries, account.as_ref(), &directory)?, directory, account };
-        place.start(guard, options.durability)
+        place.start(guard, options)
     }
 
     /// The superuser's URL.
     pub(super) fn url(&self) -> String {
-        format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port)
+        let (password, port) = (&self.password, self.port);
+        match &self.tls {
+            None => format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres"),
+            Some(Tls { name, authority, .. }) => format!(
+                "postgres://postgres:{password}@{name}:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={}",
+                authority.display()
+            ),
+        }
     }
 }
 
@@ -68,14 +80,21 @@ struct Place {
 }
 
 impl Place {
-    fn start(&self, mut guard: Guard, durability: Durability) -> Result<Server, String> {
+    fn start(&self, mut guard: Guard, options: &Options) -> Result<Server, String> {
         let password = shell::random_hex(18)?;
         self.initialize(&mut guard, &password)?;
+        if let Some(tls) = &options.tls {
+            self.protect(tls)?;
+        }
+        let settings: Vec<&str> = match options.tls {
+            Some(_) => options.durability.settings().iter().chain(&TLS_SETTINGS).copied().collect(),
+            None => options.durability.settings().to_vec(),
+        };
         let mut failure = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
-            match self.serve(&mut guard, port, durability) {
-                Ok(child) => return Ok(Server { child, port, password, guard }),
+            match self.serve(&mut guard, port, &settings) {
+                Ok(child) => return Ok(Server { child, port, password, tls: options.tls.clone(), guard }),
                 Err(log) if port_was_taken(&log) => failure = log,
                 Err(log) => return Err(format!("the server did not start: {}", shell::explain(&telling_line(&log)))),
             }
@@ -106,15 +125,26 @@ impl Place {
         Err(format!("initdb failed: {}", shell::explain(&telling_line(&read(&log)))))
     }
 
+    /// Its certificate and key, where the server may read them, and who may come in how: nobody over TCP without TLS.
+    fn protect(&self, tls: &Tls) -> Result<(), String> {
+        let data = self.directory.join("data");
+        for (file, name) in [(&tls.certificate, "server.crt"), (&tls.key, "server.key")] {
+            let text = std::fs::read_to_string(file).map_err(|e| format!("{} cannot be read ({e})", file.display()))?;
+            write_private(&data.join(name), &text, self.account.as_ref())?;
+        }
+        let rules = data.join("pg_hba.conf");
+        std::fs::write(&rules, HOST_RULES).map_err(|e| format!("{} cannot be written ({e})", rules.display()))
+    }
+
     /// Err holds what the server logged.
-    fn serve(&self, guard: &mut Guard, port: u16, durability: Durability) -> Result<Child, String> {
+    fn serve(&self, guard: &mut Guard, port: u16, settings: &[&str]) -> Result<Child, String> {
         let log = self.directory.join("server.log");
         drop(std::fs::remove_file(&log));
         let mut arguments: Vec<String> = ["-D", "data", "-k"].map(str::to_owned).to_vec();
         arguments.push(self.directory.to_string_lossy().into_owned());
         let port_setting = format!("port={port}");
-        let settings = ["listen_addresses=127.0.0.1", &port_setting, "max_connections=300"];
-        for setting in settings.iter().chain(durability.settings()) {
+        let always = ["listen_addresses=127.0.0.1", &port_setting, "max_connections=300"];
+        for setting in always.iter().chain(settings) {
             arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
         }
         let mut child = guard.start(&self.bin.join("postgres"), &arguments, &self.setting(&log))?;

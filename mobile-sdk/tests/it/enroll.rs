@@ -41,7 +41,7 @@ async fn an_enrolment_that_fails_on_the_way_leaves_the_old_instance_working() {
             client.accounts().await.unwrap();
         }
     }
-    for on_the_way in [OnTheWay::Reseals, OnTheWay::Strips, OnTheWay::SignsItself] {
+    for on_the_way in [OnTheWay::Reseals, OnTheWay::Unseals, OnTheWay::Strips, OnTheWay::SignsItself] {
         *backend.state.on_the_way.lock().unwrap() = on_the_way;
         assert_eq!(client.enroll().await, Err(Error::ResponseSignature), "{on_the_way:?}");
         *backend.state.on_the_way.lock().unwrap() = OnTheWay::Nobody;

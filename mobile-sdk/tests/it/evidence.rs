@@ -11,6 +11,7 @@ use identity::{Cnf, Jwk, Level, client_attestation, evidence, jose};
 use serde_json::Value;
 
 use super::backend::{BackendState, CLIENT, master};
+use super::sealed::OPENING_KEYS;
 use super::server::Reply;
 
 impl BackendState {
@@ -108,6 +109,7 @@ impl BackendState {
                 token: attestation_token::issue(key, &claims).unwrap(),
                 expires_in: 300,
                 session_key: SealedKey { enc: b64::encode(&sealed.enc), ciphertext: b64::encode(&sealed.ct) },
+                sealing_key: (!self.switches.seals_nothing).then(|| OPENING_KEYS.public().next().unwrap().to_value()),
             }],
         }
     }

@@ -13,6 +13,7 @@ mod outcome;
 mod phone;
 mod pins;
 mod reenroll;
+mod sealed;
 mod server;
 mod session;
 mod switches;

@@ -19,6 +19,8 @@ pub(crate) enum OnTheWay {
     Nobody,
     /// Puts a session key of its own in the place of the server's.
     Reseals,
+    /// Puts a key of its own in the place of the API's, which fields are sealed to.
+    Unseals,
     /// Takes the signature away.
     Strips,
     /// Signs with a key of its own.
@@ -33,7 +35,7 @@ impl OnTheWay {
         let signature = match self {
             Self::Strips => return Reply::json(201, &attested),
             Self::SignsItself => signed(&SigningKey::generate()),
-            Self::Nobody | Self::Reseals => signed(&ANSWER_KEY),
+            Self::Nobody | Self::Reseals | Self::Unseals => signed(&ANSWER_KEY),
         };
         if self == Self::Reseals {
             let token = &mut attested.tokens[0];
@@ -42,6 +44,10 @@ impl OnTheWay {
             let jti = claims["jti"].as_str().unwrap().as_bytes();
             let own = hpke::seal(session_public_key, b"redoubt-session-key-v1", jti, &[7; 32]).unwrap();
             token.session_key = SealedKey { enc: b64::encode(&own.enc), ciphertext: b64::encode(&own.ct) };
+        }
+        if self == Self::Unseals {
+            let own = identity::Jwk::from(crypto::agreement::AgreementKey::generate().public());
+            attested.tokens[0].sealing_key = Some(own.to_value());
         }
         Reply::json(201, &attested).with("attested-signature", &signature)
     }

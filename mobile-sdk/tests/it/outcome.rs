@@ -161,7 +161,13 @@ async fn whoever_has_to_log_in_again_learns_it_from_the_next_call() {
 #[tokio::test]
 async fn a_limit_that_was_reached_does_not_undo_an_earlier_attempt() {
     let (backend, client) = started(Signed::Yes).await;
-    for code in ["ledger.payout_limit_reached", "ledger.account_limit_reached"] {
+    for code in [
+        "ledger.payout_limit_reached",
+        "ledger.account_limit_reached",
+        // Looked at before the key, too.
+        "request.field_sealed_required",
+        "request.field_sealed_invalid",
+    ] {
         next(&backend, [Fault::HangAfter, Fault::SignedProblem(422, code)].into_iter());
         let result = client.transfer(&transfer("1.00"), &IdempotencyKey::new()).await;
         assert_eq!(result, Err(Error::OutcomeUnknown));

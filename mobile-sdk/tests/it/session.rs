@@ -162,7 +162,7 @@ async fn only_the_refresh_token_that_was_refused_is_forgotten() {
 /// With the session key of somebody on the way, every answer that he forges would be rightly signed.
 #[tokio::test]
 async fn an_answer_to_evidence_that_our_server_has_not_signed_opens_no_session() {
-    for on_the_way in [OnTheWay::Reseals, OnTheWay::Strips, OnTheWay::SignsItself] {
+    for on_the_way in [OnTheWay::Reseals, OnTheWay::Unseals, OnTheWay::Strips, OnTheWay::SignsItself] {
         let backend = Backend::start(Switches { on_the_way, ..Switches::default() });
         let phone = Phone::new(backend.browser());
         let client = Client::new(backend.config(), phone.platform()).unwrap();

@@ -11,6 +11,8 @@ pub(crate) struct Switches {
     pub(crate) metadata_issuer: Option<&'static str>,
     pub(crate) refresh_error: Option<&'static str>,
     pub(crate) no_refresh_token: bool,
+    /// The API gives out no key to seal to.
+    pub(crate) seals_nothing: bool,
     pub(crate) on_the_way: OnTheWay,
 }
 

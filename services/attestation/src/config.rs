@@ -1,5 +1,6 @@
 //! The attestation service's settings. Every field can also be set by environment: `ATTESTATION__POLICY__MODE=production`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use defense::DefenseConfig;
@@ -70,6 +71,9 @@ const fn first() -> u32 {
 pub struct Tokens {
     /// APIs that an instance gets an attestation token for. Default: `["ledger"]`.
     pub audiences: Vec<String>,
+    /// For each audience that takes sealed fields, the file with the public key (a P-256 JWK) that they are sealed to. Every instance is told it in its
+    /// signed answer, believed or not. Default: none takes any.
+    pub sealing_keys: BTreeMap<String, PathBuf>,
     /// Seconds that tokens live, 300 at most. Default: 300.
     pub lifetime: i64,
     /// Seconds that a challenge lives, 120 at most. Default: 120.
@@ -83,6 +87,7 @@ impl Default for Tokens {
     fn default() -> Self {
         Self {
             audiences: vec![api::service::LEDGER_AUDIENCE.to_owned()],
+            sealing_keys: BTreeMap::new(),
             lifetime: MAX_LIFETIME,
             challenge_lifetime: 120,
             answer_slot_ms: 50,

@@ -25,6 +25,9 @@ pub struct Config {
     pub issuer: String,
     /// File with the database URL of the role `ledger_poster` (mode 0600).
     pub poster_url_file: PathBuf,
+    /// Files with the P-256 keys (PKCS#8 DER, mode 0600) that phones seal fields to: the one that `attestation` gives out, and while it is replaced its
+    /// neighbor. `ledger sealing-key make` makes one.
+    pub sealing_key_files: Vec<PathBuf>,
     /// Sizes of the posting engine. Default: as below.
     #[serde(default)]
     pub posting: Posting,

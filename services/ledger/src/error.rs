@@ -2,6 +2,7 @@
 
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
+use identity::sealed_field::FieldError;
 use money::MoneyError;
 use runtime::header::HeaderName;
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
@@ -43,6 +44,13 @@ pub enum Error {
         field: &'static str,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A field that travels sealed came otherwise. Nothing was looked up and nothing has happened.
+    #[error("{field}: {cause}")]
+    Sealed {
+        field: &'static str,
+        /// What is wrong with it, for the operator.
+        cause: FieldError,
     },
     /// No such thing, or not for this caller.
     #[error("no such {0:?}")]
@@ -106,10 +114,12 @@ impl Refuse for Error {
     /// audit log. To a peer nothing is hidden, so what it does not find is not there.
     fn refusal(self, caller: &Who) -> Refusal {
         let denied = self.access_denied().filter(|_| caller.subject.is_some());
+        let unsealed = self.not_sealed();
         let problem = self.problem();
-        match denied {
-            Some(reason) => Refusal::new("authorization", reason, problem),
-            None => Refusal::unrecorded(problem),
+        match (denied, unsealed) {
+            (Some(reason), _) => Refusal::new("authorization", reason, problem),
+            (_, Some(reason)) => Refusal::new("sealed_field", reason, problem),
+            _ => Refusal::unrecorded(problem),
         }
     }
 }
@@ -132,6 +142,7 @@ impl Error {
                 .field("Idempotency-Key"),
             Self::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Self::Field { field, problem } => Problem::invalid(format!("{field} {problem}")).field(field),
+            Self::Sealed { field, cause } => sealed(cause).field(field),
             Self::Missing(resource) => missing(resource),
             Self::PayoutLimit => {
                 unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
@@ -154,6 +165,13 @@ impl Error {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)
             }
+        }
+    }
+
+    fn not_sealed(&self) -> Option<&'static str> {
+        match self {
+            Self::Sealed { cause, .. } => Some(cause.reason()),
+            _ => None,
         }
     }
 
@@ -195,6 +213,15 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         }
         Reason::Malformed => Problem::internal(&"a command was not a balanced set of legs"),
     }
+}
+
+/// Whoever sends it in the clear is told to seal it; of what is wrong with a sealed one nothing is said.
+fn sealed(cause: FieldError) -> Problem {
+    let (code, title) = match cause {
+        FieldError::Plain => (code::FIELD_SEALED_REQUIRED, "The field has to be sealed"),
+        FieldError::Sealed(_) | FieldError::Text => (code::FIELD_SEALED_INVALID, "The sealed field does not open"),
+    };
+    Problem::new(StatusCode::BAD_REQUEST, code, title)
 }
 
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {

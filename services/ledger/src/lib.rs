@@ -5,6 +5,7 @@
 //! - an account's balance is the sum of its entries and never below its floor; its entries are numbered without a gap;
 //! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
 //! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
+//! - the IBAN of an order is read here and nowhere before ([`payouts::unseal`]), and no answer repeats it;
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -39,6 +40,7 @@ pub mod posting;
 pub mod providers;
 pub mod routes;
 mod schema;
+pub mod sealing_keys;
 pub mod state;
 pub mod suspense;
 pub mod transfers;
@@ -94,6 +96,7 @@ impl Service for Ledger {
             committer,
             rates: Rates::new(broker.clone(), &config.broker_url, &config.rates, config.max_rate_age_days)?,
             payout_providers: payout_providers.clone(),
+            opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
@@ -127,6 +130,7 @@ impl Service for Ledger {
         match command {
             Command::Verify => invariants::command::run(&config).await,
             Command::Suspense(action) => suspense::command::run(&config, action).await,
+            Command::SealingKey(action) => sealing_keys::run(&config, &action),
         }
     }
 }
@@ -139,6 +143,9 @@ pub enum Command {
     /// Money that could not be credited
     #[command(subcommand)]
     Suspense(suspense::command::Action),
+    /// What phones seal fields to
+    #[command(subcommand)]
+    SealingKey(sealing_keys::Action),
 }
 
 /// Whose tokens are taken.

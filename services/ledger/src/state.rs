@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use identity::sealed_field::OpeningKeys;
 use runtime::Clock;
 use storage::Pool;
 use tokio::sync::Notify;
@@ -22,6 +23,8 @@ pub struct State {
     pub rates: Rates,
     /// Who carries payouts out.
     pub payout_providers: PayoutProviders,
+    /// What phones seal to.
+    pub opening_keys: OpeningKeys,
     /// Open accounts that one owner may have.
     pub max_accounts: u32,
     /// Rung when a payout waits to be submitted.

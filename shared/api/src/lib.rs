@@ -4,7 +4,8 @@
 //! - serde only: no I/O, no framework, no database;
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
 //! - amounts travel as decimal strings beside their currency, never as floating point;
-//! - an id has one spelling ([`Id`]), a name its type ([`ClientId`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]).
+//! - an id has one spelling ([`Id`]), a name its type ([`ClientId`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]);
+//! - what a stranger on the way must not read is sealed ([`sealed`]), and comes back masked.
 #![warn(missing_docs)]
 
 pub mod accounts;
@@ -17,6 +18,7 @@ pub mod page;
 pub mod payouts;
 pub mod problem;
 pub mod scope;
+pub mod sealed;
 pub mod service;
 pub mod text;
 pub mod transfers;
@@ -32,3 +34,4 @@ pub use build::{Build, NotABuild};
 pub use id::{Id, NotAnId};
 pub use name::{AppId, ClientId, SupportId};
 pub use problem::Problem;
+pub use sealed::Sealed;

@@ -2,18 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sealed::{Field, Sealed};
 use crate::{Amount, Id};
 
-/// `POST /v1/payouts`.
+/// The IBAN of a payout's creditor.
+#[derive(Debug, Clone, Copy)]
+pub struct CreditorIban;
+
+impl Field for CreditorIban {
+    const PURPOSE: &'static str = "ledger.payout.creditor.iban";
+}
+
+/// `POST /v1/payouts`, as it travels: nobody between the phone and the ledger reads the IBAN.
+pub type PostSealedPayout = PostPayout<Sealed<CreditorIban>>;
+
+/// An order of a payout: before it is sealed and after it was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PostPayout {
+pub struct PostPayout<I = String> {
     /// The account to debit; it must be the caller's.
     pub from_account: Id,
     /// What to pay out; positive, in the currency of the account.
     pub amount: Amount,
     /// The payee, at another bank.
-    pub creditor: Creditor,
+    pub creditor: Creditor<I>,
     /// Shown to the creditor, at most 140 characters.
     #[serde(default)]
     pub reference: String,
@@ -22,11 +34,41 @@ pub struct PostPayout {
 /// A payee outside the house.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Creditor {
+pub struct Creditor<I = String> {
     /// 1 to 70 characters.
     pub name: String,
-    /// ISO 13616, without spaces, check digits verified.
-    pub iban: String,
+    /// ISO 13616, without spaces, check digits verified; sealed on its way to the ledger, and masked in answers.
+    pub iban: I,
+}
+
+impl<I> PostPayout<I> {
+    /// The same order with its IBAN in another form.
+    pub fn try_map<J, E>(self, with: impl FnOnce(I) -> Result<J, E>) -> Result<PostPayout<J>, E> {
+        let Creditor { name, iban } = self.creditor;
+        let creditor = Creditor { name, iban: with(iban)? };
+        let (from_account, amount, reference) = (self.from_account, self.amount, self.reference);
+        Ok(PostPayout { from_account, amount, creditor, reference })
+    }
+}
+
+/// What answers say of an IBAN: its country and its last four characters, for people to recognize it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MaskedIban(String);
+
+impl MaskedIban {
+    /// Of an IBAN in electronic form. The check digits are left out, too: they would tell two of the others. Of what is no IBAN nothing is said.
+    pub fn of(iban: &str) -> Self {
+        let ends = iban.get(..2).zip(iban.len().checked_sub(4).and_then(|at| iban.get(at..)));
+        // Default: the shortest IBAN has 15 characters; of less the ends would be most of it.
+        let (country, last) = ends.filter(|_| iban.len() >= 15).unwrap_or_default();
+        Self(format!("{country}****{last}"))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Where a payout stands.
@@ -57,11 +99,27 @@ pub struct Payout {
     /// What is paid out.
     pub amount: Amount,
     /// The payee, at another bank.
-    pub creditor: Creditor,
+    pub creditor: Creditor<MaskedIban>,
     /// As the sender wrote it.
     pub reference: String,
     /// What has become of it so far.
     pub status: PayoutStatus,
     /// RFC 3339.
     pub created_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_iban_its_country_and_its_last_four_characters_are_shown() {
+        assert_eq!(MaskedIban::of("DE89370400440532013000").as_str(), "DE****3000");
+        assert_eq!(MaskedIban::of("NO9386011117947").as_str(), "NO****7947");
+        for no_iban in ["", "DE89", "DE893704004405", "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{20ac}\u{20ac}"] {
+            let shown = MaskedIban::of(no_iban);
+            assert!(shown.as_str().len() <= 10 && !no_iban.is_empty() || shown.as_str() == "****", "{shown:?}");
+        }
+        assert_eq!(MaskedIban::of("DE893704004405").as_str(), "****");
+    }
 }

@@ -36,6 +36,10 @@ pub struct Problem {
 pub mod code {
     /// The body, a path segment or a query parameter is not what it should be.
     pub const REQUEST_INVALID: &str = "request.invalid";
+    /// The field is one that travels sealed, and came in the clear.
+    pub const FIELD_SEALED_REQUIRED: &str = "request.field_sealed_required";
+    /// The field is sealed, and not so that the service opens it here.
+    pub const FIELD_SEALED_INVALID: &str = "request.field_sealed_invalid";
     /// The body is not of the media type that this route takes.
     pub const UNSUPPORTED_MEDIA_TYPE: &str = "request.unsupported_media_type";
     /// The body is larger than this route takes.

@@ -2,8 +2,8 @@
 //!
 //! Why a crate: the services, the tokens (`identity`) and the storage of third-party secrets need the same few
 //! primitives; here each exists once, with its sizes and its misuse closed off. Signatures, MACs, hashes, key
-//! derivation and randomness come from aws-lc-rs (the implementation under our TLS); encryption at rest from `aes-gcm`;
-//! passwords from `argon2`; HPKE and the algorithms of TLS from rustls.
+//! derivation, key agreement, the encryption of single fields and randomness come from aws-lc-rs (the implementation under our
+//! TLS); encryption at rest from `aes-gcm`; passwords from `argon2`; HPKE and the algorithms of TLS from rustls.
 //!
 //! Invariants:
 //! - a secret does not print: it lives in a [`Secret`], which is cleared when dropped;
@@ -12,6 +12,7 @@
 //! - nothing here reads a clock; only [`files`] and [`envelope::FileKek`] read a file.
 #![warn(missing_docs)]
 
+pub mod agreement;
 pub mod b64;
 pub mod envelope;
 pub mod files;

@@ -20,10 +20,11 @@ use diesel_async::{
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
-use tokio_postgres::{Config, NoTls};
 
 use crate::sqlstate::Coded;
+use crate::tls::{ListeningTls, Way};
 use crate::wire::{Listening, ObservedStream, WireState};
 
 /// How long PostgreSQL may take to accept a connection.
@@ -62,12 +63,7 @@ impl Connection {
     }
 
     async fn connect(url: &str, limit: Option<Duration>) -> ConnectionResult<Self> {
-        let mut config: Config = url.parse().map_err(|error| bad(&error))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(ConnectionError::BadConnection(
-                "sslmode=require: there is no TLS to PostgreSQL yet".to_owned(),
-            ));
-        }
+        let Way { mut config, tls } = Way::of(url)?;
         config
             .connect_timeout(CONNECT)
             .keepalives(true)
@@ -76,9 +72,15 @@ impl Connection {
             .keepalives_retries(KEEPALIVE_RETRIES)
             .tcp_user_timeout(UNACKNOWLEDGED);
         let wire = Arc::new(WireState::default());
-        let inner = match config.get_hosts().first() {
+        let inner = match (config.get_hosts().first(), tls) {
             #[cfg(unix)]
-            Some(Host::Unix(directory)) => {
+            (Some(Host::Unix(_)), Some(_)) => {
+                return Err(ConnectionError::BadConnection(
+                    "PostgreSQL has no TLS on a socket of this machine".to_owned(),
+                ));
+            }
+            #[cfg(unix)]
+            (Some(Host::Unix(directory)), None) => {
                 // Default: PostgreSQL's own.
                 let port = config.get_ports().first().copied().unwrap_or(5432);
                 let socket = tokio::net::UnixStream::connect(directory.join(format!(".s.PGSQL.{port}"))).await;
@@ -87,7 +89,14 @@ impl Connection {
                 tokio::spawn(connection);
                 AsyncPgConnection::try_from(client).await?
             }
-            _ => {
+            (_, Some(connector)) => {
+                // A server that has none is refused.
+                config.ssl_mode(SslMode::Require);
+                let tls = ListeningTls { connector, wire: Arc::clone(&wire) };
+                let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+            (_, None) => {
                 // Not TLS, but where it would be: the stream goes through `Listening` from the first byte on.
                 config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
                 let (client, connection) =
@@ -96,6 +105,15 @@ impl Connection {
             }
         };
         Ok(Self { inner, wire, limit })
+    }
+
+    /// Opens one whose statements take as long as they like, for what makes databases and waits for others.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub async fn unhurried(url: &str) -> ConnectionResult<Self> {
+        Self::open(url, None).await
     }
 
     /// What the server said beside its answers.

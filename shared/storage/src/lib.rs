@@ -19,6 +19,7 @@ mod pool;
 mod queue;
 mod sqlstate;
 mod statement;
+mod tls;
 mod transaction;
 mod typed;
 mod wire;

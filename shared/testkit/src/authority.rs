@@ -20,6 +20,7 @@ use actix_web::{HttpResponse, web};
 use anyhow::Result;
 use crypto::SecretBytes;
 use crypto::p256::SigningKey;
+use identity::Jwk;
 use identity::access_token::KeySet;
 use identity::attestation_token::{AudienceKeys, Master};
 use runtime::{Clock, SystemClock};
@@ -48,6 +49,8 @@ pub(crate) struct Keys {
     pub(crate) master: Master,
     pub(crate) audience: &'static str,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The ledger's, which fields are sealed to.
+    pub(crate) sealing: Jwk,
 }
 
 impl Authority {
@@ -63,6 +66,7 @@ impl Authority {
             master: Master::new(1, SecretBytes::new(crypto::random::bytes::<32>().to_vec())),
             audience: api::service::LEDGER_AUDIENCE,
             clock,
+            sealing: pki.ledger_sealing_key()?,
         });
         let (of_auth, of_attestation) = (Arc::clone(&keys), Arc::clone(&keys));
         let auth = serve(pki, "auth", "/jwks.json", Arc::new(move || of_auth.jwks())).await?;

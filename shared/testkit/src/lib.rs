@@ -9,6 +9,7 @@ pub mod clock;
 pub mod collector;
 pub mod database;
 pub mod drip;
+pub mod interception;
 pub mod missing;
 pub mod partner;
 pub mod partner_web;

@@ -29,6 +29,7 @@ use rcgen::{
 use system::system;
 
 mod apps;
+mod sealing;
 
 /// Certificate and private key of one party, as files.
 #[derive(Clone, Debug)]
@@ -177,7 +178,9 @@ impl Pki {
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             issue(&issuer, &self.internal(name), name, names, &usages)?;
         }
-        Ok(())
+        // No workload: it has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
+        let name = vec![SanType::DnsName(Ia5String::try_from("postgres")?)];
+        issue(&issuer, &self.internal("postgres"), "postgres", name, &[ExtendedKeyUsagePurpose::ServerAuth])
     }
 
     /// The authority of that name: read when there, else made.
@@ -212,7 +215,7 @@ impl Pki {
         ] {
             self.secret_once(name, || Ok(random::<32>()?.to_vec()))?;
         }
-        for name in ["auth-signing.pk8", "attestation-answer.pk8"] {
+        for name in ["auth-signing.pk8", "attestation-answer.pk8", "ledger-sealing.pk8"] {
             self.secret_once(name, || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_der()))?;
         }
         self.secret_once("partner-bearer", || {
@@ -221,6 +224,7 @@ impl Pki {
         self.secret_once("partner-webhook-secret", || {
             Ok(format!("whsec_{}", STANDARD.encode(random::<32>()?)).into_bytes())
         })?;
+        self.sealing_key()?;
         self.apps()?;
         self.partner_web_key()
     }

@@ -102,15 +102,19 @@ pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
 
 /// The same on another platform.
 pub fn app_client_on(platform: Platform, pki: &Pki) -> Result<reqwest::Client> {
+    Ok(builder(&pki.public_ca(), None)?.default_headers(app_header_map(platform, pki)?).build()?)
+}
+
+pub(crate) fn app_header_map(platform: Platform, pki: &Pki) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in app_headers_on(platform, pki)? {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
-    Ok(builder(&pki.public_ca(), None)?.default_headers(headers).build()?)
+    Ok(headers)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
-fn builder(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::ClientBuilder> {
+pub(crate) fn builder(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::ClientBuilder> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(client_tls(roots, identity)?)
         .no_proxy()
@@ -141,7 +145,7 @@ pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<ru
     })
 }
 
-fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
+pub(crate) fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
     let builder =
         rustls::ServerConfig::builder_with_provider(crypto::tls::provider()).with_safe_default_protocol_versions()?;
     let builder = match clients {

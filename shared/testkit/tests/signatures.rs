@@ -1,13 +1,8 @@
 //! Our message signatures beside Python's `http-message-signatures`, which nobody here wrote: each verifies what the other signs, and neither takes
-//! what was changed. The package is fetched by the ordinary client, version and checksum pinned, into a folder of its own under `target/`.
-//!
-//! Where Python, pip or the index is missing, the test says so, loudly, and proves nothing; where `CI` is `true` it fails, unless somebody has
-//! set `REDOUBT_PIP_WAIVED`.
+//! what was changed. How the package comes here, and what happens where it cannot: see `pip`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod pip;
 
 use crypto::{b64, random};
 use identity::message_signature::{
@@ -143,74 +138,16 @@ impl Case {
     }
 }
 
-/// What a program says, if it ends well.
-fn said(command: &mut Command) -> Result<String, String> {
-    let Output { status, stdout, stderr } = command.output().map_err(|error| error.to_string())?;
-    if status.success() {
-        Ok(String::from_utf8_lossy(&stdout).into_owned())
-    } else {
-        Err(String::from_utf8_lossy(&stderr).into_owned())
-    }
-}
-
-/// The folder that has the package and what it needs, for this Python.
-fn fetched() -> Result<PathBuf, String> {
-    let version = said(Command::new("python3").arg("--version"))?.trim().replace(' ', "-");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("http-message-signatures-3.0.0-{version}"));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    // Under its own name only when it is whole.
-    let fresh = folder.with_file_name(random::token(9));
-    std::fs::create_dir_all(&fresh).map_err(|error| error.to_string())?;
-    for (requirements, hashes) in [(PINNED, &["--require-hashes"][..]), (COMPILED, &[])] {
-        let file = fresh.join("requirements.txt");
-        std::fs::write(&file, requirements).map_err(|error| error.to_string())?;
-        let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-        ]);
-        pip.args(["--timeout", "15", "--retries", "1", "--target"]).arg(&fresh).args(hashes).arg("-r").arg(&file);
-        said(&mut pip)?;
-    }
-    std::fs::rename(&fresh, &folder).map_err(|error| error.to_string())?;
-    Ok(folder)
-}
-
 #[test]
 fn pypis_http_message_signatures_and_we_verify_each_other() {
-    let package = match fetched() {
-        Ok(folder) => folder,
-        Err(reason) => {
-            testkit::missing::may_be_missing("Python's http-message-signatures", "REDOUBT_PIP_WAIVED", &reason);
-            return;
-        }
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/signatures.py");
+    let package =
+        pip::Package { name: "http-message-signatures", version: "3.0.0", pinned: PINNED, compiled: COMPILED };
     // The package judges by the machine's clock.
     let now = SystemClock.unix();
     let cases: Vec<Case> = (0..CASES).map(|_| Case::new(now)).collect();
-    let told = cases.iter().map(Case::told).collect::<Value>().to_string();
-    let mut python = Command::new("python3")
-        .args(["-I", script])
-        .arg(package)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It reads all of it before it says anything.
-    python.stdin.take().unwrap().write_all(told.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = python.wait_with_output().unwrap();
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    let outcomes: Vec<Value> = serde_json::from_slice(&stdout).unwrap();
+    let told = cases.iter().map(Case::told).collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/signatures.py");
+    let Some(outcomes) = package.judges(script, &told) else { return };
     assert_eq!(outcomes.len(), cases.len());
     for (case, outcome) in cases.iter().zip(&outcomes) {
         case.judge(outcome);

@@ -28,8 +28,15 @@ impl Stack {
         let programs = kind.build(&mut run)?;
         watch.step("built");
         let pki = if kind == Kind::Up { development.join("pki") } else { run.directory().join("pki") };
-        let cluster = database::bring(options, Durability::Durable)?;
-        watch.step("PostgreSQL ready");
+        let arguments = ["pki", "--out", &text(&pki)].map(str::to_owned);
+        let task = Task { logged: true, ..Task::default() };
+        run.task("pki", programs.path("sandbox")?, &arguments, &task)?;
+        // A figure of `bench` is one beside another, which has no TLS.
+        let cluster = match kind {
+            Kind::Demo | Kind::Up => database::bring_with_tls(options, Durability::Durable, &pki)?,
+            Kind::Bench => database::bring(options, Durability::Durable)?,
+        };
+        watch.step("keys made, PostgreSQL ready");
         let mut stack = Self { programs, run, cluster, ports, pki, kind, startup: Vec::new() };
         let outcome = stack.fill(&mut watch);
         stack.startup = watch.steps;
@@ -40,7 +47,6 @@ impl Stack {
     }
 
     fn fill(&mut self, watch: &mut Watch) -> Result<()> {
-        self.task("pki", "sandbox", &["pki", "--out", &text(&self.pki)])?;
         let databases = self.run.directory().join("databases");
         // By the environment: a command line can be read by everybody on the machine.
         let url = self.cluster.url().to_owned();
@@ -52,7 +58,7 @@ impl Stack {
         for service in services()? {
             std::fs::write(self.config(service), config::file(service, &layout)?)?;
         }
-        watch.step("keys, secrets, roles and databases made");
+        watch.step("roles and databases made");
         self.migrate()?;
         watch.step("databases migrated, the partner's secrets sealed");
         self.start_programs()?;
@@ -163,12 +169,6 @@ impl Stack {
         self.ports.release(name);
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         self.run.spawn(name, self.programs.path(program)?, &arguments)
-    }
-
-    fn task(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let task = Task { logged: true, ..Task::default() };
-        self.run.task(name, self.programs.path(program)?, &arguments, &task)
     }
 }
 

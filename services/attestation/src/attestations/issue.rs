@@ -3,14 +3,18 @@
 //! The decoy master is known to this process only; no verifier has it or can derive anything from it. A decoy's session key comes
 //! from the decoy secret, so everything that a phone can compute fits together.
 
-use anyhow::Context as _;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
 use api::SupportId;
 use api::attestation::{Attested, AudienceToken};
 use api::service::AUTH_AUDIENCE;
 use crypto::SecretBytes;
 use identity::attestation_token::{self, AudienceKey, AudienceKeys, ISSUER, Master};
 use identity::client_attestation::{self, Confirmation};
-use identity::{Cnf, Level, sealed_session};
+use identity::{Cnf, Jwk, Level, sealed_session};
+use serde_json::Value;
 
 use super::Presented;
 use crate::config::Tokens;
@@ -28,6 +32,8 @@ pub(crate) struct Issuer {
     /// Under the generation of the genuine one: a key id tells nothing.
     decoy: Master,
     audiences: Vec<String>,
+    /// Public keys that fields for an audience are sealed to.
+    sealing_keys: BTreeMap<String, Value>,
     lifetime: i64,
     policy: PolicyId,
 }
@@ -52,6 +58,7 @@ impl Issuer {
             decoy: Master::new(genuine.generation(), decoy_master),
             genuine,
             audiences: tokens.audiences.clone(),
+            sealing_keys: sealing_keys(tokens)?,
             lifetime: tokens.lifetime,
             policy: policy.clone(),
         })
@@ -144,6 +151,28 @@ impl Issuer {
         let token =
             attestation_token::issue(key, &claims).map_err(|_| Error::Internal("the token cannot be issued"))?;
         let expires_in = u32::try_from(self.lifetime).map_err(|_| Error::Internal("the lifetime is out of range"))?;
-        Ok(AudienceToken { audience: audience.to_owned(), token, expires_in, session_key: sealed })
+        Ok(AudienceToken {
+            audience: audience.to_owned(),
+            token,
+            expires_in,
+            session_key: sealed,
+            sealing_key: self.sealing_keys.get(audience).cloned(),
+        })
     }
+}
+
+/// Reads what the configuration names, so that nobody is told what is no key.
+fn sealing_keys(tokens: &Tokens) -> anyhow::Result<BTreeMap<String, Value>> {
+    let read = |(audience, file): (&String, &PathBuf)| {
+        ensure!(tokens.audiences.contains(audience), "tokens.sealing_keys names {audience}, which gets no tokens");
+        let key = sealing_key(file).with_context(|| format!("tokens.sealing_keys.{audience}"))?;
+        Ok((audience.clone(), key.to_value()))
+    };
+    tokens.sealing_keys.iter().map(read).collect()
+}
+
+/// A private key is refused: whoever has put it here has lost it.
+fn sealing_key(file: &Path) -> anyhow::Result<Jwk> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no public P-256 JWK", file.display()))
 }

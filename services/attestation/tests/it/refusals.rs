@@ -178,6 +178,26 @@ async fn refusal(change: impl FnOnce(&mut Config)) -> String {
     }
 }
 
+/// What every phone is told must be a public key, and somebody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealing_key_that_is_none_does_not_start() {
+    let with = |text: &'static str| {
+        move |config: &mut Config| {
+            let file = config.keys.master_file.with_file_name("sealing.jwk");
+            std::fs::write(&file, text).unwrap();
+            config.tokens.sealing_keys = [("ledger".to_owned(), file)].into();
+        }
+    };
+    let (x, y) = ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+    let private = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","d":"{x}"}}"#);
+    for text in ["", "{}", r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#, &*Box::leak(private.into_boxed_str())] {
+        let message = refusal(with(text)).await;
+        assert!(message.contains("tokens.sealing_keys.ledger") && message.contains("no public P-256 JWK"), "{message}");
+    }
+    let message = refusal(|config| config.tokens.audiences = vec!["another".to_owned()]).await;
+    assert!(message.contains("names ledger, which gets no tokens"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_that_contradicts_itself_does_not_start() {
     let message = refusal(|config| config.policy.mode = Mode::Production).await;

@@ -144,6 +144,10 @@ async fn a_genuine_answer_and_a_decoy_have_one_shape() {
             assert_eq!((real.status, header_names(&real)), (decoy.status, header_names(&decoy)));
             assert_eq!(shape(&real.body), shape(&decoy.body));
             assert_eq!(real.body.to_string().len(), decoy.body.to_string().len());
+            // What fields are sealed to is told to both: it says nothing of what was thought.
+            let told = [&real, &decoy]
+                .map(|reply| identity::Jwk::from_value(&reply.body["tokens"][0]["sealing_key"]).unwrap());
+            assert_eq!(told, [world.sealing_key(), world.sealing_key()]);
         }
     }
     world.stop().await;

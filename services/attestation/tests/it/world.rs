@@ -195,6 +195,11 @@ impl World {
         rows
     }
 
+    /// The ledger's public key, as the PKI has it.
+    pub(crate) fn sealing_key(&self) -> Jwk {
+        self.pki.ledger_sealing_key().unwrap()
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
@@ -213,7 +218,7 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
             decoy_master_file: pki.secret("attestation-decoy-master"),
             answer_key_file: pki.secret("attestation-answer.pk8"),
         },
-        tokens: Tokens::default(),
+        tokens: Tokens { sealing_keys: [("ledger".to_owned(), pki.sealing_key_file())].into(), ..Tokens::default() },
         policy: Policy {
             mode: Mode::Development,
             id: "test-1".into(),

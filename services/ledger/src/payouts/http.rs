@@ -4,14 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use api::Id;
 use api::internal::PayoutEvent;
-use api::payouts::{Payout, PostPayout};
+use api::payouts::{Payout, PostSealedPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
 use defense::{Caller, IdempotencyKey, Peer, answer, created};
 use runtime::ApiJson;
 
 use super::history::Word;
-use super::{events, order, store};
+use super::{events, order, store, unseal};
 use crate::deposits::post::event_id;
 use crate::error::{Error, Resource};
 use crate::idempotent::Idempotent;
@@ -22,9 +22,10 @@ use crate::state::State;
 pub async fn post(
     caller: Caller<PayoutsWrite>,
     key: IdempotencyKey,
-    ApiJson(request): ApiJson<PostPayout>,
+    ApiJson(request): ApiJson<PostSealedPayout>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
+    let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
     let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
     Ok(created(&result, replayed))
 }

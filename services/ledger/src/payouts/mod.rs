@@ -13,4 +13,5 @@ pub mod iban;
 pub mod order;
 pub mod partner;
 pub(crate) mod store;
+pub mod unseal;
 mod watch;

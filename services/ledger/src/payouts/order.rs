@@ -1,6 +1,6 @@
 //! Orders a payout: the money leaves the account now, the partner gets the order after.
 
-use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
+use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 
 use super::{iban, store};
 use crate::error::Error;
@@ -65,7 +65,7 @@ pub async fn order(
         id: receipt.posted.id.into(),
         from_account: request.from_account,
         amount: wire(amount),
-        creditor: request.creditor,
+        creditor: Creditor { name: name.clone(), iban: MaskedIban::of(iban) },
         reference: request.reference,
         status: PayoutStatus::Pending,
         created_at: time(receipt.posted.at),

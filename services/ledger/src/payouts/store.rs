@@ -1,6 +1,6 @@
 //! Queries on `payouts`: a customer's as `ledger_app`, everybody's as `ledger_poster`; and what is written there beside a posting.
 
-use api::payouts::{Creditor, PayoutStatus};
+use api::payouts::{Creditor, MaskedIban, PayoutStatus};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
@@ -77,7 +77,7 @@ impl Payout {
             id: self.id.into(),
             from_account: self.account_id.into(),
             amount: wire(self.money()?),
-            creditor: Creditor { name: self.creditor_name, iban: self.creditor_iban },
+            creditor: Creditor { name: self.creditor_name, iban: MaskedIban::of(&self.creditor_iban) },
             reference: self.reference,
             status,
             created_at: time(self.created_at),

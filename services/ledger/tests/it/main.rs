@@ -21,6 +21,7 @@ mod payout_histories;
 mod payouts;
 mod providers;
 mod roles;
+mod sealed;
 mod suspense;
 mod times;
 mod transfers;

@@ -328,6 +328,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         broker_url: broker.server.url(),
         issuer: authority.issuer().to_owned(),
         poster_url_file: database.files.poster.clone(),
+        sealing_key_files: vec![pki.secret("ledger-sealing.pk8")],
         posting: Posting::default(),
         max_accounts_per_owner: 100,
         max_rate_age_days: 7,

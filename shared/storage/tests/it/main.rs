@@ -4,6 +4,7 @@
 mod limits;
 mod migrations;
 mod states;
+mod tls;
 mod typed;
 
 use std::sync::Arc;

@@ -3,10 +3,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use api::Sealed;
+use api::payouts::CreditorIban;
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, random};
 use identity::message_signature::{self, RequestParts, ResponseParts, SignedHeaders};
-use identity::{App, Cnf, Level, Platform, access_token, attestation_token, dpop};
+use identity::sealed_field::{self, Intent};
+use identity::{App, Cnf, Level, Platform, Thumbprint, access_token, attestation_token, dpop};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
@@ -24,6 +27,7 @@ pub struct SyntheticPhone {
     subject: String,
     scope: String,
     nonce: Mutex<Option<String>>,
+    seals: bool,
 }
 
 /// The answer to a request.
@@ -62,6 +66,7 @@ impl SyntheticPhone {
             subject: format!("sub-{name}"),
             scope: api::scope::ALL.join(" "),
             nonce: Mutex::default(),
+            seals: true,
         }
     }
 
@@ -70,11 +75,51 @@ impl SyntheticPhone {
         &self.subject
     }
 
+    /// The instance, by its device key.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.cnf().jkt
+    }
+
     /// The same phone with a token for these scopes only.
     #[must_use]
     pub fn with_scopes(mut self, scopes: &[&str]) -> Self {
         self.scope = scopes.join(" ");
         self
+    }
+
+    /// The same phone with an app that sends every body as it is, also what has to be sealed.
+    #[must_use]
+    pub fn as_it_is(mut self) -> Self {
+        self.seals = false;
+        self
+    }
+
+    /// The same phone in a network where this client is all that it has.
+    #[must_use]
+    pub fn through(mut self, client: reqwest::Client) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The IBAN of a payout, sealed for this intent of this phone to the ledger's key.
+    ///
+    /// # Panics
+    /// It is too long to be one.
+    pub fn seal_iban(&self, iban: &str, key: &str) -> Sealed<CreditorIban> {
+        let jkt = self.thumbprint();
+        sealed_field::seal(&self.keys.sealing, &Intent { jkt: &jkt, idempotency_key: key }, iban)
+            .expect("a sealed IBAN")
+    }
+
+    /// What an honest app sends for `body`.
+    fn sealed(&self, body: &Value, key: Option<&str>) -> Value {
+        let mut body = body.clone();
+        let iban = body.pointer_mut("/creditor/iban").filter(|_| self.seals);
+        if let Some((iban, key)) = iban.zip(key) {
+            let sealed = iban.as_str().map(|text| self.seal_iban(text, key));
+            *iban = serde_json::to_value(sealed).unwrap_or_default();
+        }
+        body
     }
 
     /// A signed request, not sent yet. A POST gets a fresh idempotency key. It carries the last `DPoP` nonce that [`send`]
@@ -145,7 +190,7 @@ impl SyntheticPhone {
         let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let proof =
             dpop::create(&self.device, method.as_str(), &htu, now, &random::token(16), Some(&access), nonce.as_deref());
-        let body = body.map(|body| serde_json::to_vec(body).expect("JSON")).unwrap_or_default();
+        let body = body.map(|body| serde_json::to_vec(&self.sealed(body, key)).expect("JSON")).unwrap_or_default();
         let mut headers = vec![
             ("attestation-token", attestation),
             ("authorization", format!("DPoP {access}")),

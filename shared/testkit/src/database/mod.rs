@@ -15,12 +15,14 @@ mod session;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use ladder::{Cluster, Durability, Mode, Options, Rung, Tls};
 use storage::EmbeddedMigrations;
 
 use self::cluster::server;
 pub(crate) use self::cluster::work_dir;
 use self::roles::{Passwords, Role};
 use self::session::Session;
+use crate::pki::{Identity, Pki};
 
 pub use provision::{provision, remove};
 
@@ -114,6 +116,23 @@ impl UrlFiles {
             directory,
         })
     }
+}
+
+/// A server of its own that takes nobody over TCP without TLS, with the certificate that `pki` has for it. Where none can be
+/// brought, why.
+pub fn server_with_tls(pki: &Pki) -> std::result::Result<Cluster, String> {
+    let Identity { certificate, key } = pki.internal("postgres");
+    let mut options = Options::new(work_dir(), Durability::Disposable);
+    options.tls = Some(Tls { certificate, key, authority: pki.internal_ca(), name: "postgres".to_owned() });
+    let mut reasons = String::new();
+    for rung in [Rung::System, Rung::Embedded] {
+        options.mode = Mode::Only(rung);
+        match ladder::bring(&options) {
+            Ok(cluster) => return Ok(cluster),
+            Err(error) => reasons.push_str(&error.to_string()),
+        }
+    }
+    Err(reasons)
 }
 
 /// The name of the service's template on that server; made and migrated by the first who asks.

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use diesel::QueryableByName;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use storage::Connection;
 
-pub(super) struct Session(AsyncPgConnection);
+pub(super) struct Session(Connection);
 
 #[derive(QueryableByName)]
 struct Held {
@@ -19,7 +20,7 @@ struct Held {
 impl Session {
     /// The error names no password: PostgreSQL's messages do not.
     pub(super) async fn open(url: &str) -> Result<Self> {
-        Ok(Self(AsyncPgConnection::establish(url).await.context("cannot open a superuser's session in PostgreSQL")?))
+        Ok(Self(Connection::unhurried(url).await.context("cannot open a superuser's session in PostgreSQL")?))
     }
 
     pub(super) async fn run(&mut self, sql: &str) -> Result<()> {

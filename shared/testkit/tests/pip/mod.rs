@@ -1,0 +1,90 @@
+//! A package of Python's index beside what we have written: fetched by the ordinary client, version and checksum pinned, into a folder of its own
+//! under `target/`.
+//!
+//! Where Python, pip or the index is missing, a test says so, loudly, and proves nothing; where `CI` is `true` it fails, unless somebody has
+//! set `REDOUBT_PIP_WAIVED`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crypto::random;
+use serde_json::Value;
+
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    /// What the test is about, by checksum, and what is nothing but Python: lines of `requirements.txt`.
+    pub(crate) pinned: &'static str,
+    /// What it computes with: another file for each machine and each Python, so by version only.
+    pub(crate) compiled: &'static str,
+}
+
+impl Package {
+    /// What the script says of each of the cases; nothing where the package cannot be had.
+    pub(crate) fn judges(&self, script: &str, cases: &Value) -> Option<Vec<Value>> {
+        let folder = match self.fetched() {
+            Ok(folder) => folder,
+            Err(reason) => {
+                let what = format!("Python's {}", self.name);
+                testkit::missing::may_be_missing(&what, "REDOUBT_PIP_WAIVED", &reason);
+                return None;
+            }
+        };
+        let mut python = Command::new("python3")
+            .args(["-I", script])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It reads all of it before it says anything.
+        python.stdin.take().unwrap().write_all(cases.to_string().as_bytes()).unwrap();
+        let Output { status, stdout, stderr } = python.wait_with_output().unwrap();
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        Some(serde_json::from_slice(&stdout).unwrap())
+    }
+
+    /// The folder that has the package and what it needs, for this Python.
+    fn fetched(&self) -> Result<PathBuf, String> {
+        let python = said(Command::new("python3").arg("--version"))?.trim().replace(' ', "-");
+        let name = format!("{}-{}-{python}", self.name, self.version);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        // Under its own name only when it is whole.
+        let fresh = folder.with_file_name(random::token(9));
+        std::fs::create_dir_all(&fresh).map_err(|error| error.to_string())?;
+        for (requirements, hashes) in [(self.pinned, &["--require-hashes"][..]), (self.compiled, &[])] {
+            let file = fresh.join("requirements.txt");
+            std::fs::write(&file, requirements).map_err(|error| error.to_string())?;
+            let mut pip = Command::new("python3");
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+            ]);
+            pip.args(["--timeout", "15", "--retries", "1", "--target"]).arg(&fresh).args(hashes).arg("-r").arg(&file);
+            said(&mut pip)?;
+        }
+        std::fs::rename(&fresh, &folder).map_err(|error| error.to_string())?;
+        Ok(folder)
+    }
+}
+
+/// What a program says, if it ends well.
+fn said(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } = command.output().map_err(|error| error.to_string())?;
+    if status.success() {
+        Ok(String::from_utf8_lossy(&stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&stderr).into_owned())
+    }
+}
