@@ -215,8 +215,8 @@ async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> 
 /// What each layer of the ledger made of the payout.
 async fn receipt(narrator: &mut Narrator, stack: &Stack, pki: &Pki, trace: &Trace) -> Result<Receipt> {
     let began = narrator.begin("The operator asks why the payout was let in");
-    let request_id = trace.spans.iter().filter(|span| span.service == "ledger");
-    let request_id = request_id.filter_map(|span| span.attributes.get("request_id")?.as_str()).next();
+    let mut ledger = trace.spans.iter().filter(|span| span.service == "ledger");
+    let request_id = ledger.find_map(|span| span.attributes.get("request_id")?.as_str());
     let receipt = e2e::receipt::read(stack, pki, request_id.context("the trace names no request")?).await?;
     ensure!(receipt.trace_id.as_deref() == Some(trace.id.as_str()), "the receipt is of another trace");
     ensure!(receipt.layers.len() > 8 && receipt.layers.iter().all(|line| line.said == "pass"), "{receipt:?}");
