@@ -192,7 +192,7 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
     let mut builder = match operation.method {
         Method::Get => client.get(url),
         Method::Post if operation.encoding == Encoding::Form => {
-            let text = form(operation.body(params).map_err(Fault::Invariant)?, provider.auth.as_ref(), secret)?;
+            let text = form(&operation.body(params).map_err(Fault::Invariant)?, provider.auth.as_ref(), secret)?;
             client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(text)
         }
         Method::Post => client.post(url).json(&operation.body(params).map_err(Fault::Invariant)?),
@@ -216,9 +216,9 @@ fn build(client: &Client, request: &Request<'_>, secret: Option<&Live>) -> Resul
 }
 
 /// The body as a form, with the secret in it where that is its place.
-fn form(members: Map<String, Value>, auth: Option<&Auth>, secret: Option<&Live>) -> Result<String, Fault> {
+fn form(members: &Map<String, Value>, auth: Option<&Auth>, secret: Option<&Live>) -> Result<String, Fault> {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in &members {
+    for (name, value) in members {
         form.append_pair(name, value.as_str().ok_or(Fault::Invariant("a field that is no text"))?);
     }
     if let (Some(secret), Some(Auth::Form { field, .. })) = (secret, auth) {

@@ -114,7 +114,7 @@ fn half() -> f64 {
 /// Asks *siteverify*: the parameters of the broker's operation, and what of the answer passes.
 pub trait Asks: Send + Sync + 'static {
     /// Asks once. An error, with a word, if there is no answer.
-    fn ask<'a>(&'a self, params: Map<String, Value>) -> LocalBoxFuture<'a, Result<Map<String, Value>, &'static str>>;
+    fn ask(&self, params: Map<String, Value>) -> LocalBoxFuture<'_, Result<Map<String, Value>, &'static str>>;
 }
 
 /// The broker, which asks the vendor.
@@ -138,7 +138,7 @@ impl Broker {
 }
 
 impl Asks for Broker {
-    fn ask<'a>(&'a self, params: Map<String, Value>) -> LocalBoxFuture<'a, Result<Map<String, Value>, &'static str>> {
+    fn ask(&self, params: Map<String, Value>) -> LocalBoxFuture<'_, Result<Map<String, Value>, &'static str>> {
         Box::pin(async move {
             self.call(params).await.map_err(|error| {
                 runtime::tracing::error!(cause = %runtime::http::cause(&error), "siteverify was not answered");
