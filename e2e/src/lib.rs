@@ -7,6 +7,7 @@ pub mod attacks;
 pub mod browser;
 pub mod classifier;
 pub mod decoys;
+pub mod edge;
 pub mod hooked;
 pub mod journey;
 pub mod load;

@@ -14,6 +14,8 @@ pub struct Refusal {
     pub reason: String,
     /// The support id in a token that was refused.
     pub claimed_support_id: Option<String>,
+    /// What the edge had found in the request.
+    pub waf_score: Option<u64>,
 }
 
 /// Reads the services' logs.
@@ -38,7 +40,15 @@ impl Operator {
         let line = line.await?;
         let field = |name: &str| text(&line, name).unwrap_or("(not given)").to_owned();
         let claimed_support_id = text(&line, "claimed_support_id").map(str::to_owned);
-        Ok(Refusal { layer: field("layer"), reason: field("reason"), claimed_support_id })
+        let waf_score = line.get("waf_score").or_else(|| line.get("fields")?.get("waf_score")).and_then(Value::as_u64);
+        Ok(Refusal { layer: field("layer"), reason: field("reason"), claimed_support_id, waf_score })
+    }
+
+    /// The rules that found something in the request to which the edge gave this id.
+    pub async fn edge_rules(&self, request_id: &str) -> anyhow::Result<Vec<String>> {
+        let log = tokio::fs::read_to_string(self.logs.join(testkit::edge::LOG)).await?;
+        let found = log.lines().filter_map(testkit::edge::finding).filter(|(id, _)| *id == request_id);
+        Ok(found.map(|(_, rule)| rule.to_string()).collect())
     }
 
     /// Why the attestation service did not believe the instance to which it gave this support id: the first verdict on the same

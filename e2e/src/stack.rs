@@ -14,6 +14,10 @@ pub struct Stack {
     pub ledger_url: String,
     /// The broker's webhook listener.
     pub broker_url: String,
+    /// Whether these lead through the edge.
+    pub edge: bool,
+    /// The ledger's own public listener, also where the edge stands before it.
+    pub ledger_direct_url: String,
     /// Internal (mTLS) URLs.
     pub ledger_internal_url: String,
     /// The broker's internal listener.

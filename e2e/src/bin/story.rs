@@ -9,6 +9,7 @@ use api::internal::Invariants;
 use e2e::attacks::{self, Loot};
 use e2e::browser::Person;
 use e2e::decoys;
+use e2e::edge;
 use e2e::hooked::Hooked;
 use e2e::journey;
 use e2e::load;
@@ -96,6 +97,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
         bob_account: accounts.bob_eur.id,
     };
     attacks::run(narrator, &loot).await?;
+    edge::run(narrator, &loot).await?;
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;

@@ -5,13 +5,14 @@
 //! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
 //! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
 //!
-//! What only tests want beside it, a Redis, comes by a shorter ladder of its own ([`redis`]).
+//! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`]).
 //!
 //! Only std and rustix: `xtask` builds it in seconds, and whoever makes databases in it (`testkit`, the benches) can have it, too.
 
 mod account;
 mod binaries;
 mod docker;
+pub mod edge;
 mod embedded;
 mod guard;
 pub mod redis;

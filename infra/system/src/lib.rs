@@ -31,6 +31,8 @@ pub struct Service {
     pub public: u16,
     /// Development port of the internal listener.
     pub internal: u16,
+    /// Development port of the edge before the public listener.
+    pub edge: u16,
     /// Its database roles.
     pub roles: Vec<String>,
     /// The services whose internal listeners it calls.
@@ -96,10 +98,12 @@ impl System {
         self.services.iter().find(|service| service.name == name).ok_or_else(|| SystemError::Service(name.to_owned()))
     }
 
-    /// Name and development port of every listener: `NAME` for the public one of a service, `NAME-internal` for the other, and the stand-ins.
+    /// Name and development port of every listener: `NAME` for the public one of a service, `NAME-internal` for the other,
+    /// `NAME-edge` for the edge before the public one, and the stand-ins.
     pub fn listeners(&self) -> Vec<(String, u16)> {
         let of_services = self.services.iter().flat_map(|service| {
-            [(service.name.clone(), service.public), (format!("{}-internal", service.name), service.internal)]
+            let name = |side: &str| format!("{}-{side}", service.name);
+            [(service.name.clone(), service.public), (name("internal"), service.internal), (name("edge"), service.edge)]
         });
         of_services.chain(self.stand_ins.iter().cloned()).collect()
     }
@@ -107,11 +111,13 @@ impl System {
 
 impl Service {
     fn read(name: &str, entry: &Value) -> Result<Self, SystemError> {
-        let section = Section::of_value(&format!("services.{name}"), entry, &["public", "internal", "roles", "calls"])?;
+        let section =
+            Section::of_value(&format!("services.{name}"), entry, &["public", "internal", "edge", "roles", "calls"])?;
         Ok(Self {
             name: name.to_owned(),
             public: section.port("public")?,
             internal: section.port("internal")?,
+            edge: section.port("edge")?,
             roles: section.names("roles")?,
             calls: section.names("calls")?,
         })
@@ -195,7 +201,7 @@ mod tests {
         let count = ports.len();
         ports.sort_unstable();
         ports.dedup();
-        assert_eq!((ports.len(), count), (count, system.services.len() * 2 + system.stand_ins.len()));
+        assert_eq!((ports.len(), count), (count, system.services.len() * 3 + system.stand_ins.len()));
     }
 
     /// As in the file.

@@ -19,6 +19,7 @@ pub(crate) fn run(options: &Options) {
     let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
     report("gdb", gdb);
     report("ports of `up`", ports());
+    report("edge", ladder::edge::survey(&place::target()));
     println!("\nRedis, for tests, in the order in which it would be tried:");
     for (rung, outlook) in ladder::redis::survey(&place::target()) {
         report(rung, outlook);

@@ -10,6 +10,8 @@ usage: cargo xtask COMMAND [OPTIONS]
 
   demo          the whole system and one defended transfer, from nothing; exits 0 if nothing surprised
   up            the same system kept running on fixed ports, with seeded users, until Ctrl-C
+                --edge   (demo, too) with a web application firewall before the services: nginx, ModSecurity and the
+                         OWASP Core Rule Set, of this machine or out of Debian's packages
   test [ARGS]   every test, from nothing; ARGS go to `cargo test`
   check         formatting, lints, architecture, manifests, generated files, secrets
                   --fix    formats and rewrites the generated files
@@ -46,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) command: Command,
     pub(crate) postgres: Mode,
     pub(crate) fix: bool,
+    /// For `up` and `demo`: whether the edge stands before the services.
+    pub(crate) edge: bool,
     /// For `test`: what goes to `cargo test`.
     pub(crate) rest: Vec<String>,
 }
@@ -66,7 +70,7 @@ impl Options {
             "doctor" => Command::Doctor,
             other => return Err(usage(format!("there is no command `{other}`"))),
         };
-        let mut options = Self { command, postgres: Mode::Auto, fix: false, rest: Vec::new() };
+        let mut options = Self { command, postgres: Mode::Auto, fix: false, edge: false, rest: Vec::new() };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--help" | "-h" => options.command = Command::Help,
@@ -74,6 +78,7 @@ impl Options {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
                 }
+                "--edge" if matches!(command, Command::Up | Command::Demo) => options.edge = true,
                 "--fix" if command == Command::Check => options.fix = true,
                 "ledger" | "decoys" if command == Command::Bench => options.rest.push(argument),
                 _ if argument.starts_with("--postgres=") => {
@@ -114,6 +119,12 @@ mod tests {
             let text = parse(line).unwrap_err().to_string();
             assert!(text.contains(named) && text.contains("usage:"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_edge_stands_before_a_system_that_runs() {
+        assert!(parse("up --edge").unwrap().edge && parse("demo --edge").unwrap().edge && !parse("up").unwrap().edge);
+        assert!(parse("bench ledger --edge").is_err());
     }
 
     #[test]

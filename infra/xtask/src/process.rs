@@ -29,6 +29,17 @@ struct Process {
     name: String,
     child: Child,
     log: Option<PathBuf>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is expected to end.
+    Task,
+    /// It goes on until its input ends.
+    Ours,
+    /// It goes on until it is told by a signal: it knows nothing of our ways.
+    Foreign,
 }
 
 impl Run {
@@ -56,7 +67,22 @@ impl Run {
         let log = self.log(name);
         let setting = Setting { log: Some(&log), input: true, ..Setting::new(&self.directory) };
         let child = self.guard.start(program, arguments, &setting).map_err(|e| anyhow!(e))?;
-        self.children.push(Process { name: name.to_owned(), child, log: Some(log) });
+        self.children.push(Process { name: name.to_owned(), child, log: Some(log), kind: Kind::Ours });
+        Ok(())
+    }
+
+    /// The same for a program of somebody else, which ends by SIGTERM only.
+    pub(crate) fn spawn_foreign(
+        &mut self,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+    ) -> Result<()> {
+        let log = self.log(name);
+        let setting = Setting { log: Some(&log), environment, ..Setting::new(&self.directory) };
+        let child = self.guard.start(program, arguments, &setting).map_err(|e| anyhow!(e))?;
+        self.children.push(Process { name: name.to_owned(), child, log: Some(log), kind: Kind::Foreign });
         Ok(())
     }
 
@@ -80,7 +106,7 @@ impl Run {
         }
         let child = self.guard.start(program, arguments, &setting).map_err(|e| anyhow!(e))?;
         let number = usize::try_from(child.id())?;
-        self.children.push(Process { name: name.to_owned(), child, log });
+        self.children.push(Process { name: name.to_owned(), child, log, kind: Kind::Task });
         Ok(number)
     }
 
@@ -97,7 +123,7 @@ impl Run {
                 let ended = process.child.try_wait()?;
                 match ended {
                     Some(status) if process.is(number) => return Ok(Some(status)),
-                    Some(status) if process.log.is_some() && process.child.stdin.is_some() => {
+                    Some(status) if process.kind != Kind::Task => {
                         return Err(process.died(status));
                     }
                     _ => (),
@@ -194,7 +220,7 @@ impl Process {
     }
 
     fn stop(&mut self) {
-        let polite = if self.log.is_some() { PATIENCE } else { Duration::ZERO };
+        let polite = if self.log.is_some() && self.kind != Kind::Foreign { PATIENCE } else { Duration::ZERO };
         for (patience, signal) in [(polite, Signal::TERM), (PATIENCE, Signal::KILL)] {
             if self.ended_within(patience) {
                 return;

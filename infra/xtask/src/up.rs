@@ -33,6 +33,13 @@ fn print_table(stack: &Stack) -> Result<()> {
     for service in &system()?.services {
         println!("  {:<12} {}", service.name, stack.url(&service.name)?);
     }
+    if stack.has_edge() {
+        println!(
+            "  {:<12} what its rules find, and its requests: {}",
+            "edge",
+            place::short(&stack.logs().join("edge*.log"))
+        );
+    }
     println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");
     println!("  {:<12} {}", "database", masked(stack.database_url()));

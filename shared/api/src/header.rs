@@ -4,6 +4,8 @@
 pub const API_KEY: &str = "api-key";
 /// What a proxy says of whom it stands before; believed of our own proxies only.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Points that the edge gave to a request which it let pass; believed of our own proxies only.
+pub const WAF_SCORE: &str = "waf-score";
 /// What the limits are (draft-ietf-httpapi-ratelimit-headers §3).
 pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
 /// What is left of them (draft-ietf-httpapi-ratelimit-headers §4).

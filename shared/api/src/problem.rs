@@ -54,6 +54,8 @@ pub mod code {
     pub const RATE_LIMITED: &str = "request.rate_limited";
     /// No app of ours, or none that is let in.
     pub const CLIENT_UNKNOWN: &str = "client.unknown";
+    /// The edge before the services takes the request for an attack; none of them has seen it.
+    pub const EDGE_REFUSED: &str = "edge.refused";
     /// The app has to be updated; `Upgrade` names the oldest build that is let in.
     pub const CLIENT_OUTDATED: &str = "client.outdated";
     /// The request did not arrive in time.

@@ -16,6 +16,8 @@ use crate::{Finding, KeyedApp, Suspicions, Verdict, captcha};
 pub struct Facts {
     /// Where it comes from.
     pub address: Option<IpAddr>,
+    /// What the edge found in it without refusing it, in points of the Core Rule Set: at least so many.
+    pub waf_score: Option<u16>,
     /// The app that its API key was given to.
     pub keyed_app: Option<KeyedApp>,
     /// How the limits stand that it is counted against.
@@ -80,6 +82,7 @@ impl Facts {
             }
         }
         take(&mut self.address, learned.address);
+        take(&mut self.waf_score, learned.waf_score);
         take(&mut self.keyed_app, learned.keyed_app);
         take(&mut self.limits, learned.limits);
         take(&mut self.permit, learned.permit);
@@ -119,6 +122,7 @@ impl Facts {
             subject: self.access.as_ref().map(|claims| claims.sub.clone()),
             support_id: self.attestation.as_ref().map(|claims| claims.support_id.to_string()),
             claimed_support_id: self.claimed_support_id.clone(),
+            waf_score: self.waf_score,
             ..Who::default()
         }
     }

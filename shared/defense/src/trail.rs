@@ -74,6 +74,7 @@ impl Trail {
                     metrics::decision(decision.layer.name(), <&str>::from(decision.said));
                 }
                 (Mode::Shadow, Said::Refuse | Said::Challenge) => {
+                    // Decision: of a word that does not count.
                     metrics::decision(decision.layer.name(), "shadow_refuse");
                 }
                 _ => (),

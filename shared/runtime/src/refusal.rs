@@ -29,6 +29,8 @@ pub struct Who {
     pub support_id: Option<String>,
     /// The support id that a refused token named, whoever made it: how the operator finds the verdict on a decoy's user.
     pub claimed_support_id: Option<String>,
+    /// What the edge found in the request, if one of ours stands before it.
+    pub waf_score: Option<u16>,
     /// The calling workload, on the internal listener.
     pub peer: Option<String>,
     /// The third party at the other end.
@@ -127,6 +129,7 @@ impl Record {
             subject = self.who.subject.as_deref(),
             support_id = self.who.support_id.as_deref(),
             claimed_support_id = self.who.claimed_support_id.as_deref(),
+            waf_score = self.who.waf_score,
             peer = self.who.peer.as_deref(),
             provider = self.who.provider.as_deref(),
             operation = self.who.operation.as_deref(),

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -19,6 +20,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
 use crate::pki::{Identity, Pki};
+
+/// How long an idle connection is kept.
+const KEPT: Duration = Duration::from_secs(75);
 
 /// Routes of a stand-in.
 pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
@@ -45,6 +49,8 @@ impl Server {
                 let bound = HttpServer::new(move || App::new().configure(|config| routes(config)))
                     .workers(1)
                     .disable_signals()
+                    // Longer than any client of ours keeps an idle connection: it would use one that is just being closed.
+                    .keep_alive(KEPT)
                     .shutdown_timeout(1)
                     .bind_rustls_0_23(listen, tls);
                 let server = match bound {
@@ -135,7 +141,7 @@ pub fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, S
 }
 
 /// TLS of [`client`].
-pub(crate) fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::ClientConfig> {
+pub fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::ClientConfig> {
     let builder = rustls::ClientConfig::builder_with_provider(crypto::tls::provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(Arc::new(root_store(roots)?));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use ladder::Durability;
+use ladder::edge::{Behind, Site};
 use system::system;
 
 use super::partners::{self, Secret};
@@ -22,6 +23,9 @@ impl Stack {
     /// Builds, brings and starts everything, and waits until it is ready.
     pub(crate) fn start(kind: Kind, options: &Options) -> Result<Self> {
         let ports = if kind == Kind::Up { Ports::fixed()? } else { Ports::free()? };
+        // Before anything is made: on a machine without it, nothing is.
+        let edge = options.edge.then(|| ladder::edge::Software::bring(&place::target(), |line| println!("{line}")));
+        let edge = edge.transpose().map_err(|reason| anyhow::anyhow!("there is no edge: {reason}"))?;
         let mut watch = Watch::begin();
         let development = place::target().join("dev");
         let mut run = Run::of("run")?;
@@ -37,7 +41,7 @@ impl Stack {
             Kind::Bench => database::bring(options, Durability::Durable)?,
         };
         watch.step("keys made, PostgreSQL ready");
-        let mut stack = Self { programs, run, cluster, ports, pki, kind, startup: Vec::new() };
+        let mut stack = Self { programs, run, cluster, ports, pki, kind, edge, startup: Vec::new() };
         let outcome = stack.fill(&mut watch);
         stack.startup = watch.steps;
         if let Err(error) = outcome {
@@ -54,7 +58,13 @@ impl Stack {
         let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
         self.run.task("provision", self.programs.path("sandbox")?, &arguments, &task)?;
         let workers = self.kind.workers();
-        let layout = config::Layout { pki: &self.pki, databases: &databases, ports: &self.ports, workers };
+        let layout = config::Layout {
+            pki: &self.pki,
+            databases: &databases,
+            ports: &self.ports,
+            workers,
+            edge: self.edge.is_some(),
+        };
         for service in services()? {
             std::fs::write(self.config(service), config::file(service, &layout)?)?;
         }
@@ -62,6 +72,7 @@ impl Stack {
         self.migrate()?;
         watch.step("databases migrated, the partner's secrets sealed");
         self.start_programs()?;
+        self.start_edge()?;
         self.await_ready()?;
         watch.step("services ready");
         Ok(())
@@ -130,9 +141,35 @@ impl Stack {
         Ok(())
     }
 
+    /// What stands before every public listener, if it was asked for.
+    fn start_edge(&mut self) -> Result<()> {
+        let Some(software) = &self.edge else { return Ok(()) };
+        let behind = |service: &str| -> Result<Behind> {
+            let (listen, port) = (self.ports.of(&format!("{service}-edge"))?, self.ports.of(service)?);
+            Ok(Behind { name: service.to_owned(), listen, port })
+        };
+        let public = |file: &str| self.pki.join("public").join(file);
+        let site = Site {
+            certificate: &public("edge.crt"),
+            key: &public("edge.key"),
+            authority: &self.pki.join("public-ca.pem"),
+            name: "localhost",
+            services: services()?.map(behind).collect::<Result<_>>()?,
+            rules: None,
+        };
+        let program = site.write(software, &self.run.directory().join("edge"), &self.logs());
+        let program = program.map_err(|reason| anyhow::anyhow!(reason))?;
+        self.ports.release("edge");
+        self.run.spawn_foreign("edge-output", &program.path, &program.arguments, &program.environment())
+    }
+
     fn await_ready(&mut self) -> Result<()> {
         let mut waiting: Vec<&str> = services()?.collect();
         let mut stand_ins = vec!["collector", "partner"];
+        let mut edges = Vec::new();
+        for service in services()?.filter(|_| self.edge.is_some()) {
+            edges.push(self.ports.of(&format!("{service}-edge"))?);
+        }
         let ready = interrupt::wait(Some(READY_LIMIT), || {
             self.run.all_alive()?;
             stand_ins.retain(|name| !says_ready(&self.run.log(name)));
@@ -142,7 +179,7 @@ impl Stack {
                     waiting.push(service);
                 }
             }
-            Ok((waiting.is_empty() && stand_ins.is_empty()).then_some(()))
+            Ok((waiting.is_empty() && stand_ins.is_empty() && ladder::edge::listens(&edges)).then_some(()))
         })?;
         if ready.is_none() {
             let late = [waiting, stand_ins].concat();

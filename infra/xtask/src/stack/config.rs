@@ -19,6 +19,8 @@ pub(crate) struct Layout<'a> {
     pub(crate) ports: &'a Ports,
     /// Threads that answer requests, for each service.
     pub(crate) workers: usize,
+    /// Whether the edge stands before the public listeners: then the world knows them by its ports, and they believe what it says.
+    pub(crate) edge: bool,
 }
 
 /// The file's text for one service.
@@ -63,6 +65,8 @@ impl Layout<'_> {
             Some(("port", "public")) => Ok(self.ports.of(&service.name)?.to_string()),
             Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
             Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
+            None if name == "trusted_proxies" => Ok(self.trusted()),
+            Some(("url", "public")) => self.url(service, &service.name),
             Some(("url", listener)) => self.url(service, listener),
             Some(("jwk", key)) => self.jwk(key),
             _ => bail!("there is no value `{name}`"),
@@ -77,7 +81,12 @@ impl Layout<'_> {
                 service.name
             );
         }
-        Ok(format!("https://localhost:{}", self.ports.of(listener)?))
+        Ok(format!("https://localhost:{}", self.ports.public(listener, self.edge)?))
+    }
+
+    /// Nobody, or the edge alone: it has an address of its own.
+    fn trusted(&self) -> String {
+        if self.edge { format!("[\"{}/32\"]", ladder::edge::SOURCE) } else { "[]".to_owned() }
     }
 
     fn jwk(&self, name: &str) -> Result<String> {
@@ -109,14 +118,16 @@ mod tests {
     #[test]
     fn a_service_that_is_not_known_gets_nobody_elses_configuration() {
         let ports = Ports::free().unwrap();
-        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1 };
+        let layout =
+            Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
         assert!(file("behavior", &layout).is_err());
     }
 
     #[test]
     fn what_a_template_asks_for_wrongly_is_named() {
         let ports = Ports::free().unwrap();
-        let layout = Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1 };
+        let layout =
+            Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
         let auth = system().unwrap().service("auth").unwrap();
         for (template, complaint) in [
             ("a = \"${password}\"", "there is no value `password`"),
@@ -138,7 +149,7 @@ mod tests {
         let pki = std::env::temp_dir().join(format!("redoubt-configuration-{}", std::process::id()));
         std::fs::create_dir_all(pki.join("secrets")).unwrap();
         std::fs::write(pki.join("secrets/partner-web.jwk"), r#"{"kty":"EC"}"#).unwrap();
-        let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1 };
+        let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
         for service in &system().unwrap().services {
             let text = file(&service.name, &layout).unwrap();
             let first_section = text.find("\n[").unwrap();

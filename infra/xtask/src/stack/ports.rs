@@ -60,9 +60,18 @@ impl Ports {
         self.ports.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
     }
 
+    /// The port by which the world reaches a listener: the edge's, where one stands before it.
+    pub(crate) fn public(&self, name: &str, edge: bool) -> Result<u16> {
+        let before = self.ports.get(&format!("{name}-edge")).filter(|_| edge);
+        before.map_or_else(|| self.of(name), |port| Ok(*port))
+    }
+
     /// Lets go of a listener's port: its program starts now.
     pub(crate) fn release(&mut self, program: &str) {
-        self.held.retain(|name, _| name != program && name.strip_suffix("-internal") != Some(program));
+        self.held.retain(|name, _| {
+            let parts = name.rsplit_once('-').unwrap_or((name, ""));
+            name != program && parts != (program, "internal") && !(program == "edge" && parts.1 == "edge")
+        });
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Stack {
     pub(super) ports: Ports,
     pub(super) pki: PathBuf,
     pub(super) kind: Kind,
+    /// What stands before the services, if anything does.
+    pub(super) edge: Option<ladder::edge::Software>,
     pub(super) startup: Vec<(String, Duration)>,
 }
 
@@ -62,6 +64,8 @@ impl Stack {
             "attestation_url": self.url("attestation")?,
             "ledger_url": self.url("ledger")?,
             "broker_url": self.url("broker")?,
+            "edge": self.edge.is_some(),
+            "ledger_direct_url": format!("https://localhost:{}", self.ports.of("ledger")?),
             "ledger_internal_url": self.url("ledger-internal")?,
             "broker_internal_url": self.url("broker-internal")?,
             "partner_url": self.url("partner")?,
@@ -75,9 +79,14 @@ impl Stack {
         }))
     }
 
-    /// The public URL of a listener.
+    /// The URL by which the world reaches a listener.
     pub(crate) fn url(&self, name: &str) -> Result<String> {
-        Ok(format!("https://localhost:{}", self.ports.of(name)?))
+        Ok(format!("https://localhost:{}", self.ports.public(name, self.edge.is_some())?))
+    }
+
+    /// Whether the edge stands before the services.
+    pub(crate) fn has_edge(&self) -> bool {
+        self.edge.is_some()
     }
 
     /// Where the sandbox partner sends its webhooks.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use api::attestation::Platform;
 use crypto::p256::SigningKey;
-use identity::Jwk;
-use identity::attestation_token::{AudienceKey, KeyId, epoch_of};
+use identity::{Jwk, attestation_token::{AudienceKey, KeyId, epoch_of}};
 use serde_json::json;
 
 use crate::draft::{Client, Draft, refusal};

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
-use runtime::Problem;
+use runtime::{Problem, Single};
 
 use crate::hops::TrustedHops;
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -20,7 +20,7 @@ const ONCE: [HeaderName; 7] = [
     header::USER_AGENT,
 ];
 
-/// Compares the host with those that we are, and finds the address that the request comes from.
+/// Compares the host with those that we are, and finds the address that the request comes from, and what the edge says of it.
 #[derive(Debug, Clone)]
 pub struct HostLayer {
     hosts: Vec<String>,
@@ -62,7 +62,19 @@ impl HostLayer {
                 Some(self.hops.address(peer, &request.headers).map_err(|_| invalid("forwarded_for_malformed"))?)
             }
         };
-        Ok(Facts { address, ..Facts::default() })
+        Ok(Facts { address, waf_score: self.waf_score(request)?, ..Facts::default() })
+    }
+
+    /// What the edge found. Anybody can write such a field: from whoever is no proxy of ours it is not even looked at, as with the address. A proxy
+    /// of ours that writes none has no rules; what ours never writes is refused.
+    fn waf_score(&self, request: &Inbound) -> Result<Option<u16>, Verdict> {
+        let said = Single::of(&request.headers, api::header::WAF_SCORE);
+        if said == Single::Absent || !request.peer.is_some_and(|peer| self.hops.trusts(peer)) {
+            return Ok(None);
+        }
+        let digits = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let score = said.one().filter(digits).and_then(|text| text.parse().ok());
+        score.map(Some).ok_or_else(|| invalid("waf_score_malformed"))
     }
 }
 

@@ -136,6 +136,37 @@ async fn the_address_is_the_sockets_unless_a_proxy_of_ours_says_otherwise() {
 }
 
 #[actix_web::test]
+async fn the_edges_score_is_believed_of_a_proxy_of_ours_alone() {
+    let hosts = || ["api.example".to_owned()];
+    let strict = HostLayer::new(hosts(), TrustedHops::default());
+    let trusting = HostLayer::new(hosts(), TrustedHops::new(vec!["203.0.113.9/32".parse().unwrap()]));
+    let said = |scores: &[&'static str]| {
+        let scores = scores.iter().map(|score| ("waf-score", *score));
+        request(&[("host", "api.example")].into_iter().chain(scores).collect::<Vec<_>>())
+    };
+    for (scores, expected) in [
+        (&["0"][..], Ok(Some(0))),
+        (&["20"], Ok(Some(20))),
+        (&[], Ok(None)),
+        (&[""], Err(())),
+        (&["+5"], Err(())),
+        (&["-1"], Err(())),
+        (&["5, 0"], Err(())),
+        (&["65536"], Err(())),
+        (&["5", "0"], Err(())),
+    ] {
+        let (verdict, facts) = examined(&trusting, &said(scores), &Facts::default()).await;
+        match expected {
+            Ok(score) => assert_eq!((verdict.as_str(), facts.waf_score), ("pass", score), "{scores:?}"),
+            Err(()) => assert_eq!(verdict, "400 host/waf_score_malformed", "{scores:?}"),
+        }
+        // Of a stranger it is nothing, and no reason to refuse him.
+        let (verdict, facts) = examined(&strict, &said(scores), &Facts::default()).await;
+        assert_eq!((verdict.as_str(), facts.waf_score), ("pass", None), "{scores:?}");
+    }
+}
+
+#[actix_web::test]
 async fn whoever_has_no_key_of_ours_is_not_known() {
     let registered = Registered::new("keys");
     let layer = registered.layer(Keyed::Always);
