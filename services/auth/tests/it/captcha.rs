@@ -224,7 +224,8 @@ async fn there_is_no_way_around_it() {
     let tab = browser.tab.clone();
     for path in ["/%6Cogin", "/logi%6e", "/%6c%6f%67%69%6e"] {
         let reply = browser.post(&format!("{path}?{tab}"), &[("email", &email), ("password", PASSWORD)]).await;
-        assert!((reply.status, reply.refusal().as_str()) == MISSING || reply.status == 404, "{path}: {}", reply.text);
+        // The layer before it takes no path that is spelled so; without that one it would be asked all the same.
+        assert_eq!(said(&reply), (400, "host/path_not_plain".to_owned()), "{path}");
     }
     // Another spelling of the address is the same login.
     for spelling in [email.to_uppercase(), format!(" {email} ")] {

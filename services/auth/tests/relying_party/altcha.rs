@@ -1,5 +1,5 @@
 //! Our captcha's challenges are solved by programs that nobody here wrote: the library of ALTCHA's widget, from npm, and ALTCHA's library for
-//! Python, from PyPI. And what we serve of the widget is what its package has.
+//! Python, from `PyPI`. And what we serve of the widget is what its package has.
 //!
 //! Where npm, or Python and pip, are missing, the tests say so, loudly, and prove nothing; where `CI` is `true` they fail, unless
 //! `REDOUBT_NPM_WAIVED` or `REDOUBT_PIP_WAIVED` is set.

@@ -19,7 +19,7 @@ use crate::world::{REDIRECT, Setup, World, scopes};
 async fn broker(pki: &Pki) -> Server {
     let routes: server::Configure = Arc::new(|config: &mut web::ServiceConfig| {
         config.default_service(web::to(|call: web::Json<Value>| {
-            let token = crypto::b64::decode(call["params"]["response"].as_str().unwrap()).unwrap();
+            let token = crypto::b64::decode(call.pointer("/params/response").and_then(Value::as_str).unwrap()).unwrap();
             let result: Value = serde_json::from_slice(&token).unwrap();
             std::future::ready(HttpResponse::Ok().json(json!({ "result": result })))
         }));

@@ -86,7 +86,11 @@ async fn each_thing_in_an_answer_is_checked() {
             let mut answer = good(vendor);
             answer[*name] = value.clone();
             let differs = vendor.vendor();
-            let said_by_it = (differs.action || *name != "action") && (differs.score || *name != "score");
+            let said_by_it = match *name {
+                "action" => differs.action,
+                "score" => differs.score,
+                _ => true,
+            };
             let expected = if said_by_it { Err(*reason) } else { Ok(()) };
             assert_eq!(said(vendor, Ok(answer)).await, Ok(expected), "{vendor:?}: {name} = {value}");
         }
