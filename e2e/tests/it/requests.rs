@@ -139,6 +139,11 @@ async fn what_cannot_be_read_or_is_too_large_ends_at_the_edge() {
         assert_eq!((seen.0, seen.1.code.as_str()), (status, code), "{what}");
         assert!(seen.1.request_id.is_some_and(|id| id.len() == 32));
     }
+    let plain = scene.http.get(scene.front.replace("https", "http")).send().await.unwrap();
+    assert_eq!(
+        (plain.status().as_u16(), &plain.headers()["content-type"]),
+        (400, &api::problem::MEDIA_TYPE.parse().unwrap())
+    );
 }
 
 /// Some rules of the Core Rule Set take a minute for these, in which a worker serves nobody else (ATTACKS 13): they end before those rules see them.
