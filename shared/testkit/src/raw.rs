@@ -23,6 +23,8 @@ pub struct Trick {
     pub name: &'static str,
     /// All that is sent.
     pub bytes: Vec<u8>,
+    /// It is in the body: whoever does not read that may answer what the head asks for, once.
+    in_body: bool,
 }
 
 /// What a listener made of a trick.
@@ -34,31 +36,31 @@ pub struct Heard {
     pub trick: &'static str,
     /// The status of each answer; none, if it only hung up.
     pub statuses: Vec<u16>,
+    in_body: bool,
 }
 
 impl Heard {
     /// Whether the request got no further than the layers: refused, or not answered at all, and nothing behind it was read.
     pub fn is_refused(&self) -> bool {
         let refused = |status: &u16| (400..=599).contains(status) && ![404, 405, 500].contains(status);
-        self.statuses.len() <= 1 && self.statuses.iter().all(refused)
+        self.statuses.len() <= 1 && (self.in_body || self.statuses.iter().all(refused))
     }
 }
 
 /// The honest twin: the same request without a trick.
 pub fn honest() -> Trick {
-    Trick { name: "none", bytes: b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".to_vec() }
+    let bytes = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".to_vec();
+    Trick { name: "none", bytes, in_body: false }
 }
 
 /// All tricks.
 pub fn tricks() -> Vec<Trick> {
     let mut all = Vec::new();
-    let mut add = |name, bytes: Vec<u8>| all.push(Trick { name, bytes });
     for (name, fields, body) in FRAMINGS {
-        add(
-            name,
-            format!("POST /nothing HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n{body}{SMUGGLED}").into_bytes(),
-        );
+        let text = format!("POST /nothing HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n{body}{SMUGGLED}");
+        all.push(Trick { name, bytes: text.into_bytes(), in_body: fields == CHUNKED });
     }
+    let mut add = |name, bytes: Vec<u8>| all.push(Trick { name, bytes, in_body: false });
     for (name, head) in HEADS {
         add(name, head.as_bytes().to_vec());
     }
@@ -75,6 +77,8 @@ pub fn tricks() -> Vec<Trick> {
     );
     all
 }
+
+const CHUNKED: &str = "Transfer-Encoding: chunked";
 
 /// Where a body ends, told in a way that another reader may understand differently: name, fields, body.
 const FRAMINGS: [(&str, &str, &str); 22] = [
@@ -94,11 +98,11 @@ const FRAMINGS: [(&str, &str, &str); 22] = [
     ("a hexadecimal length", "Content-Length: 0x5", "12345"),
     ("a length beyond any", "Content-Length: 99999999999999999999", "12345"),
     ("a length on two lines", "Content-Length:\r\n 5", "12345"),
-    ("a chunk with a prefix", "Transfer-Encoding: chunked", "0x5\r\n12345\r\n0\r\n\r\n"),
-    ("a negative chunk", "Transfer-Encoding: chunked", "-5\r\n12345\r\n0\r\n\r\n"),
-    ("a chunk beyond any", "Transfer-Encoding: chunked", "FFFFFFFFFFFFFFFFF\r\n12345\r\n0\r\n\r\n"),
-    ("a chunk longer than it says", "Transfer-Encoding: chunked", "3\r\n12345\r\n0\r\n\r\n"),
-    ("a chunk's line ends with LF", "Transfer-Encoding: chunked", "5\n12345\r\n0\r\n\r\n"),
+    ("a chunk with a prefix", CHUNKED, "0x5\r\n12345\r\n0\r\n\r\n"),
+    ("a negative chunk", CHUNKED, "-5\r\n12345\r\n0\r\n\r\n"),
+    ("a chunk beyond any", CHUNKED, "FFFFFFFFFFFFFFFFF\r\n12345\r\n0\r\n\r\n"),
+    ("a chunk longer than it says", CHUNKED, "3\r\n12345\r\n0\r\n\r\n"),
+    ("a chunk's line ends with LF", CHUNKED, "5\n12345\r\n0\r\n\r\n"),
     ("a compressed body", "Content-Encoding: gzip\r\nContent-Length: 5", "12345"),
 ];
 
@@ -181,7 +185,7 @@ pub async fn play(tricks: Vec<Trick>, target: &Target<'_>) -> Result<Vec<Heard>>
                     }
                 }
                 ensure!(sent.is_ok() || heard.is_empty() || heard.starts_with(b"HTTP/1."), "{}: no HTTP", trick.name);
-                Ok(Heard { listener, trick: trick.name, statuses: statuses(&heard)? })
+                Ok(Heard { listener, trick: trick.name, statuses: statuses(&heard)?, in_body: trick.in_body })
             });
         }
     }

@@ -1,7 +1,7 @@
 //! `POST /v1/attestations` and `POST /v1/assertions`. Public: this is where a caller becomes known.
 
 use actix_web::{HttpResponse, web};
-use api::attestation::{App, Assert, Attest, Attested, Platform};
+use api::attestation::{Assert, Attest, Attested, Platform};
 use defense::{KeyedApp, Public};
 use identity::attested_answer;
 use runtime::{ApiJson, Refusal, Refuse as _, Who};
@@ -16,7 +16,7 @@ pub(crate) async fn attest(
     body: ApiJson<Attest>,
 ) -> Result<HttpResponse, Refusal> {
     let answer = async {
-        of_keyed_app(&keyed, &body.0.app, body.0.platform).map_err(refused)?;
+        of_keyed_platform(&keyed, body.0.platform).map_err(refused)?;
         let attested = super::attest(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
@@ -30,17 +30,16 @@ pub(crate) async fn assert(
     body: ApiJson<Assert>,
 ) -> Result<HttpResponse, Refusal> {
     let answer = async {
-        of_keyed_app(&keyed, &body.0.app, body.0.platform).map_err(refused)?;
+        of_keyed_platform(&keyed, body.0.platform).map_err(refused)?;
         let attested = super::assert(&state, &body.0).await.map_err(refused)?;
         signed(&state, &body.0.proof, &attested)
     };
     state.answer_slots.pad(answer).await
 }
 
-/// What the app says of itself is what its API key says. That the evidence says the same, is judged with the evidence.
-fn of_keyed_app(keyed: &KeyedApp, app: &App, platform: Platform) -> Result<(), Error> {
-    let theirs = [platform, app.platform].iter().all(|platform| *platform == keyed.platform) && app.id == keyed.app;
-    theirs.then_some(()).ok_or(Error::AppOfAnotherKey)
+/// The key of the app on one platform is none on the other. Which app it is, the evidence says, and its judgement is told to nobody.
+fn of_keyed_platform(keyed: &KeyedApp, platform: Platform) -> Result<(), Error> {
+    (keyed.platform == platform).then_some(()).ok_or(Error::AppOfAnotherKey)
 }
 
 /// Written before the time slot ends: whoever hangs up meanwhile is in the audit log nevertheless.
