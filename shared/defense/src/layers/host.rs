@@ -86,8 +86,8 @@ fn canonical(request: &Inbound) -> Result<(), Verdict> {
     if !request.path.bytes().all(plain) || dotted || doubled {
         return Err(invalid("path_not_plain"));
     }
-    // Default: there is none.
-    let query = request.query.as_deref().unwrap_or_default();
+    // Default: there is none. What a browser brings is judged by the page, which can say so to a person.
+    let query = request.query.as_deref().filter(|_| request.class.is_attested()).unwrap_or_default();
     if !query.bytes().all(|byte| byte.is_ascii_graphic()) || !is_well_escaped(query) {
         return Err(invalid("query_malformed"));
     }
