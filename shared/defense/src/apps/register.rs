@@ -178,6 +178,13 @@ impl AppRegister {
         Ok(KeyedApp { key: stored.id.clone(), app: app.id.clone(), platform: app.platform })
     }
 
+    /// Whose key it says it is, whoever made it.
+    #[cfg(any(test, feature = "ablation"))]
+    pub(crate) fn named(&self, key: &ApiKey) -> Option<KeyedApp> {
+        let app = self.apps.get(self.keys.get(key.id())?.0)?;
+        Some(KeyedApp { key: key.id().clone(), app: app.id.clone(), platform: app.platform })
+    }
+
     /// What it says of the build that `app` claims to be.
     pub fn standing(&self, app: &App) -> Standing {
         let known = self.apps.iter().find(|known| (&known.id, known.platform) == (&app.id, app.platform));

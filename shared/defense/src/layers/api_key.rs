@@ -61,4 +61,12 @@ impl Layer for ApiKeyLayer {
     fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(ready(Finding::of(self.check(request))))
     }
+
+    /// The app that the key's id names, whoever made the rest.
+    #[cfg(any(test, feature = "ablation"))]
+    fn assume<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Facts> {
+        let key = request.single(api::header::API_KEY).and_then(ApiKey::parse);
+        let keyed_app = key.and_then(|key| self.register.current().named(&key));
+        Box::pin(ready(Facts { keyed_app, ..Facts::default() }))
+    }
 }
