@@ -85,7 +85,9 @@ async fn an_id_has_one_spelling() {
         for other in spellings(id) {
             let reply = world.get(&alice, &path.replace("{id}", &other.replace('{', "%7B").replace('}', "%7D"))).await;
             let refused = (reply.status, reply.code(), &reply.body["field"]);
-            assert_eq!(refused, (400, "request.invalid", &json!("id")), "{path} {other}");
+            // What no path of ours has in it comes no further than layer host.
+            let named = if other.contains('{') { json!(null) } else { json!("id") };
+            assert_eq!(refused, (400, "request.invalid", &named), "{path} {other}");
         }
     }
     let exchange = json!({ "from_account": from, "to_account": to, "amount": { "amount": "1.00", "currency": "EUR" } });

@@ -9,10 +9,9 @@
 //! It does not stand in for anything: no statement here is made of text, and no page shows any without escaping. It is the second reason why an
 //! injection fails, beside the OWASP core rules at the edge, which are a third.
 
-use api::problem::code;
 use futures_util::future::{LocalBoxFuture, ready};
 use identity::json;
-use runtime::{Problem, StatusCode, extract, metrics};
+use runtime::{Problem, extract, metrics};
 use serde_json::Value;
 
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -43,9 +42,11 @@ impl WafLayer {
             return Ok(Facts::default());
         }
         extract::check_json(&request.body).map_err(|problem| refuse("body_invalid", problem))?;
-        let body = json::parse_unique(&request.body).map_err(|_| ambiguous("member_doubled"))?;
+        let body = json::parse_unique(&request.body)
+            .map_err(|_| refuse("member_doubled", Problem::invalid("the body can be read in more than one way")))?;
         let mut suspicions = Suspicions::default();
-        look("", &body, &mut suspicions)?;
+        look("", &body, &mut suspicions)
+            .map_err(|Flaw { reason, path }| refuse(reason, Problem::invalid("the value is not valid").field(path)))?;
         if suspicions.sql > 0 {
             // Decision: of a word that does not count.
             metrics::decision(LayerId::Waf.name(), "shadow_refuse");
@@ -54,34 +55,51 @@ impl WafLayer {
     }
 }
 
+/// What is wrong with a body, and in which member.
+struct Flaw {
+    reason: &'static str,
+    /// As in `creditor.name`; built on the way back, so that a good body costs nothing.
+    path: String,
+}
+
+impl Flaw {
+    const fn new(reason: &'static str) -> Self {
+        Self { reason, path: String::new() }
+    }
+
+    fn within(mut self, name: &str) -> Self {
+        let name: String = name.chars().take(64).collect();
+        self.path = if self.path.is_empty() { name } else { format!("{name}.{}", self.path) };
+        self
+    }
+}
+
 /// Recursion ends: the depth is checked.
-fn look(name: &str, value: &Value, suspicions: &mut Suspicions) -> Result<(), Verdict> {
+fn look(name: &str, value: &Value, suspicions: &mut Suspicions) -> Result<(), Flaw> {
     match value {
         Value::Null | Value::Bool(_) => Ok(()),
         Value::Number(number) => {
             let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            if magnitude.is_some_and(|magnitude| magnitude > MOST) {
-                Err(ambiguous("number_too_large"))
-            } else {
-                Ok(())
-            }
+            let exact = magnitude.is_none_or(|magnitude| magnitude <= MOST);
+            exact.then_some(()).ok_or(Flaw::new("number_too_large"))
         }
         Value::String(text) => screen(name, text, suspicions),
         // The strings of a list are its member's.
         Value::Array(items) => items.iter().try_for_each(|item| look(name, item, suspicions)),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             screen("", name, suspicions)?;
-            if OPAQUE.contains(&name.as_str()) { Ok(()) } else { look(name, value, suspicions) }
+            let opaque = OPAQUE.contains(&name.as_str());
+            if opaque { Ok(()) } else { look(name, value, suspicions).map_err(|flaw| flaw.within(name)) }
         }),
     }
 }
 
-fn screen(name: &str, text: &str, suspicions: &mut Suspicions) -> Result<(), Verdict> {
+fn screen(name: &str, text: &str, suspicions: &mut Suspicions) -> Result<(), Flaw> {
     if is_plain(text) {
         return Ok(());
     }
     if libinjectionrs::detect_xss(text.as_bytes()).is_injection() {
-        return Err(attack("looks_like_html"));
+        return Err(Flaw::new("looks_like_html"));
     }
     if !libinjectionrs::detect_sqli(text.as_bytes()).is_injection() {
         return Ok(());
@@ -90,24 +108,13 @@ fn screen(name: &str, text: &str, suspicions: &mut Suspicions) -> Result<(), Ver
         suspicions.sql = suspicions.sql.saturating_add(1);
         return Ok(());
     }
-    Err(attack("looks_like_sql"))
+    Err(Flaw::new("looks_like_sql"))
 }
 
 /// Ids, amounts, codes: without a blank or a quote there is no grammar to look for.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:".contains(&byte) || byte == b'-')
         && !text.contains("--")
-}
-
-fn ambiguous(reason: &'static str) -> Verdict {
-    refuse(reason, Problem::invalid("the body can be read in more than one way"))
-}
-
-fn attack(reason: &'static str) -> Verdict {
-    refuse(
-        reason,
-        Problem::new(StatusCode::BAD_REQUEST, code::REQUEST_INVALID, "The request cannot be taken like this"),
-    )
 }
 
 fn refuse(reason: &'static str, problem: Problem) -> Verdict {
