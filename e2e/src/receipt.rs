@@ -25,8 +25,8 @@ pub struct Receipt {
     pub method: String,
     /// The class of routes.
     pub policy: String,
-    /// The answer's.
-    pub status: u16,
+    /// The answer's; none, if the handler was given up.
+    pub status: Option<u16>,
     /// The path of what it made.
     pub made: Option<String>,
     /// In the order in which they looked.

@@ -103,6 +103,8 @@ impl Defense {
                 if let Some(keyed) = passage.facts.keyed_app.clone() {
                     request.extensions_mut().insert(keyed);
                 }
+                // Whatever becomes of the handler, what the layers found is known.
+                passage.keep(request.request(), None, false);
                 next.call(request).await?.map_into_boxed_body()
             }
             Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
@@ -110,6 +112,9 @@ impl Defense {
         passage.answer(&layers, response, refused).await
     }
 }
+
+/// Bytes of a method's name: the longest registered one has 17.
+const METHOD: usize = 17;
 
 /// One request on its way.
 struct Passage<'a> {
@@ -199,27 +204,31 @@ impl Passage<'_> {
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
         }
-        if let Some(receipt) = self.receipt(&request, &answer.response) {
-            self.place.receipts.keep(receipt);
-        }
+        self.keep(&request, Some(&answer.response), refused);
         Ok(ServiceResponse::new(request, answer.response))
     }
 
-    /// None of a request that has no name.
-    fn receipt(&self, request: &HttpRequest, response: &HttpResponse<BoxBody>) -> Option<Receipt> {
-        let made = response.headers().get(LOCATION).and_then(|path| path.to_str().ok());
-        Some(Receipt {
-            request_id: self.inbound.id.as_ref()?.0.clone(),
+    /// Writes down what became of it. A request without a name has no receipt, and probes of our health none that anybody will ask for.
+    fn keep(&self, request: &HttpRequest, response: Option<&HttpResponse<BoxBody>>, refused: bool) {
+        // Default: the path of what is no route is a stranger's text.
+        let route = request.match_pattern().unwrap_or_default();
+        let Some(id) = self.inbound.id.as_ref().filter(|_| !route.starts_with("/health/")) else { return };
+        let created = response.filter(|response| response.status() == StatusCode::CREATED);
+        let made = created.and_then(|response| response.headers().get(LOCATION)?.to_str().ok());
+        // Its sender chooses how long it is.
+        let method = if self.inbound.method.len() > METHOD { "_OTHER" } else { &self.inbound.method };
+        let receipt = Receipt {
+            request_id: id.0.clone(),
             trace_id: runtime::trace::trace_id(&runtime::tracing::Span::current()),
             at: self.inbound.now,
-            method: self.inbound.method.clone(),
-            // Default: the path of what is no route is a stranger's text.
-            route: request.match_pattern().unwrap_or_default(),
+            method: method.to_owned(),
+            route,
             policy: self.class.name,
-            status: response.status().as_u16(),
-            made: made.filter(|_| response.status() == StatusCode::CREATED).map(str::to_owned),
+            status: response.map(|response| response.status().as_u16()),
+            made: made.map(str::to_owned),
             layers: Line::all(&self.trail, &self.facts),
-        })
+        };
+        self.place.receipts.keep(receipt, !refused && self.facts.access.is_some());
     }
 }
 

@@ -6,7 +6,9 @@
 //! What must hold:
 //! - there is one for every request that came as far as the layers, those included that were refused;
 //! - no token, key or body is in it: names and numbers only;
-//! - memory is bounded: each process keeps its last [`KEPT`], and forgets the rest. What has to be known for years stands in the audit log.
+//! - memory is bounded: each process keeps its last [`KEPT`] of those who were let in as somebody, and as many of all others, so that no stranger makes it
+//!   forget a user's; and forgets the rest. What has to be known for years stands in the audit log;
+//! - a request whose handler is given up has one, too: it says what the layers found, and no status.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -39,11 +41,13 @@ pub(crate) struct Receipt {
     pub(crate) trace_id: Option<String>,
     /// Unix seconds.
     pub(crate) at: i64,
+    /// As it was sent, if it can be one.
     pub(crate) method: String,
     /// The route's template.
     pub(crate) route: String,
     pub(crate) policy: &'static str,
-    pub(crate) status: u16,
+    /// That of the answer; none while there is none, and for ever if the handler was given up.
+    pub(crate) status: Option<u16>,
     /// The path of what the request made, such as an entry of the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) made: Option<String>,
@@ -110,7 +114,10 @@ fn saw(layer: LayerId, facts: &Facts) -> serde_json::Map<String, serde_json::Val
                 "support_id": claims.support_id, "device": claims.cnf.jkt, "level": claims.level,
                 "build": claims.app.build, "token": claims.jti,
             })),
-            (None, Some(claimed)) => Some(json!({ "claimed_support_id": claimed })),
+            (None, Some(claimed)) => {
+                let cut: String = claimed.chars().take(64).collect();
+                Some(json!({ "claimed_support_id": cut }))
+            }
             (None, None) => None,
         },
         LayerId::MessageSignature => facts.signature.as_ref().map(|once| json!({ "good_until": once.until })),
@@ -133,7 +140,8 @@ struct Inner {
     service: &'static str,
     certificate: PathBuf,
     key: PathBuf,
-    kept: Mutex<Kept>,
+    /// Of those who are somebody, and of all others.
+    kept: [Mutex<Kept>; 2],
 }
 
 #[derive(Default)]
@@ -145,11 +153,13 @@ struct Kept {
 impl Receipts {
     /// None yet. They are signed as the workload whose PEM files these are.
     pub(crate) fn new(service: &'static str, certificate: PathBuf, key: PathBuf) -> Self {
-        Self(Arc::new(Inner { service, certificate, key, kept: Mutex::default() }))
+        Self(Arc::new(Inner { service, certificate, key, kept: Default::default() }))
     }
 
-    pub(crate) fn keep(&self, receipt: Receipt) {
-        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn keep(&self, receipt: Receipt, of_somebody: bool) {
+        let [somebodys, others] = &self.0.kept;
+        let kept = if of_somebody { somebodys } else { others };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let id = receipt.request_id.clone();
         if kept.by_id.insert(id.clone(), receipt).is_none() {
             kept.oldest_first.push_back(id);
@@ -164,8 +174,11 @@ impl Receipts {
     /// The newest.
     #[cfg(test)]
     pub(crate) fn last(&self) -> Option<Receipt> {
-        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.by_id.get(kept.oldest_first.back()?).cloned()
+        let newest = |kept: &Mutex<Kept>| {
+            let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.by_id.get(kept.oldest_first.back()?).cloned()
+        };
+        self.0.kept.iter().filter_map(newest).next_back()
     }
 
     /// The signed receipt of a request, if it is still kept.
@@ -174,8 +187,9 @@ impl Receipts {
     ///
     /// The workload's certificate or key cannot be read, or the key is not P-256.
     pub(crate) fn signed(&self, request_id: &str) -> Result<Option<String>> {
-        let found = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(request_id).cloned();
-        let Some(receipt) = found else { return Ok(None) };
+        let kept =
+            |kept: &Mutex<Kept>| kept.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(request_id).cloned();
+        let Some(receipt) = self.0.kept.iter().find_map(kept) else { return Ok(None) };
         // Read now, because certificates are renewed while the process runs.
         let chain = CertificateDer::pem_file_iter(&self.0.certificate).context("the workload's certificate")?;
         let chain = chain.map(|one| Ok(STANDARD.encode(one?))).collect::<Result<Vec<_>>>()?;

@@ -14,24 +14,26 @@ fn receipt(request_id: &str) -> Receipt {
         method: "POST".to_owned(),
         route: "/v1/transfers".to_owned(),
         policy: "money",
-        status: 201,
+        status: Some(201),
         made: Some("/v1/transfers/1".to_owned()),
         layers: Vec::new(),
     }
 }
 
 #[test]
-fn the_last_ones_are_kept_and_the_oldest_is_forgotten_first() {
+fn the_last_ones_are_kept_and_no_stranger_makes_a_users_forgotten() {
     let receipts = Receipts::new("test", "none".into(), "none".into());
+    receipts.keep(receipt("alice's"), true);
     for number in 0..=KEPT {
-        receipts.keep(receipt(&number.to_string()));
-        receipts.keep(receipt(&number.to_string()));
+        receipts.keep(receipt(&number.to_string()), false);
+        receipts.keep(receipt(&number.to_string()), false);
     }
-    let kept = receipts.0.kept.lock().unwrap();
+    let kept = receipts.0.kept[1].lock().unwrap();
     assert_eq!((kept.by_id.len(), kept.oldest_first.len()), (KEPT, KEPT));
     assert!(
         !kept.by_id.contains_key("0") && kept.by_id.contains_key("1") && kept.by_id.contains_key(&KEPT.to_string())
     );
+    assert!(receipts.0.kept[0].lock().unwrap().by_id.contains_key("alice's"));
 }
 
 #[test]
@@ -39,7 +41,7 @@ fn whoever_has_the_certificate_sees_that_the_service_said_so() {
     let pki = testkit::pki::Pki::temporary().unwrap();
     let internal = pki.internal("ledger");
     let receipts = Receipts::new("ledger", internal.certificate, internal.key);
-    receipts.keep(receipt("one"));
+    receipts.keep(receipt("one"), true);
     assert_eq!(receipts.signed("two").unwrap(), None);
     let jws = receipts.signed("one").unwrap().unwrap();
     let (signed, signature) = jws.rsplit_once('.').unwrap();

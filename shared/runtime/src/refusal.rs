@@ -59,7 +59,7 @@ impl Who {
 }
 
 /// Lines of one kind, about strangers, in one second.
-const STRANGERS_LINES: u32 = 100;
+const STRANGERS_LINES: u32 = 500;
 static STRANGERS: LazyLock<Windows> = LazyLock::new(Windows::default);
 
 /// Seconds by a clock that nobody sets.

@@ -24,7 +24,7 @@ async fn no_listener_reads_a_request_in_two_ways() {
     for heard in raw::play(vec![raw::honest()], &bench.drips()).await.unwrap() {
         assert_eq!(heard.statuses, [404], "{heard:?}");
     }
-    for heard in raw::play(raw::tricks(), &bench.drips()).await.unwrap() {
-        assert!(heard.is_refused(), "{heard:?}");
-    }
+    let mut heard = raw::play(raw::tricks(), &bench.drips()).await.unwrap();
+    heard.retain(|heard| !heard.is_refused());
+    assert!(heard.is_empty(), "{heard:#?}");
 }

@@ -86,9 +86,12 @@ impl Budgets {
             (Action::LogIn, Outcome::Passed) => PASSED,
             (_, Outcome::Failed) | (Action::Register, Outcome::Passed) => FAILED,
         };
+        // Of what is typed only failures count: else whoever has failed with an address sees whether its owner logs in meanwhile.
+        let told = |key: &Key<'_>| outcome == Outcome::Failed || !std::ptr::eq(key.pair, &self.identifier);
         let keys = self.keys(attempt);
         let demands: Vec<Demand<'_>> = keys
             .iter()
+            .filter(|key| told(key))
             .flat_map(|key| [&key.pair.first, &key.pair.second].map(|limit| Demand::units(limit, &key.bytes, units)))
             .collect();
         self.counters.charge(&demands, self.now()).await

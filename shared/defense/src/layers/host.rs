@@ -20,6 +20,9 @@ const ONCE: [HeaderName; 7] = [
     header::USER_AGENT,
 ];
 
+/// Methods that anything here could be asked with. Not CONNECT and TRACE, which are for proxies.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// Compares the host with those that we are, and finds the address that the request comes from, and what the edge says of it.
 #[derive(Debug, Clone)]
 pub struct HostLayer {
@@ -37,6 +40,9 @@ impl HostLayer {
     fn check(&self, request: &Inbound) -> Result<Facts, Verdict> {
         if ONCE.iter().any(|name| request.headers.get_all(name).nth(1).is_some()) {
             return Err(invalid("header_doubled"));
+        }
+        if !METHODS.contains(&request.method.as_str()) {
+            return Err(invalid("method_unknown"));
         }
         // RFC 9112 §3.2.2: where the target is a whole URL, its authority is the host, and what the field says is of no account.
         let host = request.target_authority.as_deref().or_else(|| request.single("host")).unwrap_or_default(); // Default: none, which is not ours.

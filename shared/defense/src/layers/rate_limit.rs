@@ -169,7 +169,8 @@ impl RateLimitLayer {
             let demand = match request.class.charged {
                 Charged::Nobody => None,
                 Charged::Address => keys.host.is_some().then(|| (&self.limits.failures_of_address, &*keys.failing)),
-                // Of whom it is not proven that they sent it: theirs it is not.
+                // What a layer refuses, a replay among it, somebody else may have sent: it is not the device's.
+                Charged::Device if answer.refused => None,
                 Charged::Device => facts.device().map(|device| (&self.limits.failures_of_device, device)),
             };
             if let Some((limit, key)) = demand
@@ -177,6 +178,9 @@ impl RateLimitLayer {
             {
                 runtime::tracing::warn!(reason, "a failure was not counted");
             }
+        }
+        if answer.refused && !request.class.is_attested() && answer.response.status() != StatusCode::TOO_MANY_REQUESTS {
+            self.pay(request, facts).await;
         }
         // Whoever is not known yet is told nothing: how many others tried here is none of their business.
         if let (Some(allowance), Some(_)) = (&facts.limits, &facts.access) {
@@ -187,6 +191,23 @@ impl RateLimitLayer {
             }
         }
         answer
+    }
+}
+
+impl RateLimitLayer {
+    /// What a layer has refused costs its address what it would have cost had it been let in, as far as that is there: nothing that strangers send
+    /// is without end, such as answers to a captcha that are none.
+    async fn pay(&self, request: &Inbound, facts: &Facts) {
+        let keys = Keys::of(facts);
+        let (Some(host), Some(network)) = (&keys.host, &keys.network) else { return };
+        let cost = request.class.cost;
+        let demands = [
+            Demand::units(&self.limits.host, host.as_bytes(), cost),
+            Demand::units(&self.limits.network, network.as_bytes(), cost),
+        ];
+        if let Allowance::Unknown(reason) = self.counters.take(&demands, self.now()).await {
+            runtime::tracing::warn!(reason, "a refused request was not counted");
+        }
     }
 }
 

@@ -155,7 +155,11 @@ async fn failures_add_up_and_honest_challenges_do_not() {
             let challenge = Outgoing { response: challenge, refused: true, challenged: true };
             layer.answered(&request_to(class), facts, challenge).await.unwrap();
         }
-        assert_eq!(failed(&layer, class, facts, StatusCode::UNAUTHORIZED, true).await, "pass");
+        // A layer's refusal is an unproven caller's: a replay is not its victim's failure.
+        let by_layer = failed(&layer, class, facts, StatusCode::UNAUTHORIZED, true).await;
+        assert_eq!(by_layer, "pass");
+        let first = if class.is_attested() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        assert_eq!(failed(&layer, class, facts, first, false).await, "pass");
         assert_eq!(failed(&layer, class, facts, StatusCode::NOT_FOUND, false).await, "pass");
         assert_eq!(
             failed(&layer, class, facts, StatusCode::FORBIDDEN, false).await,
@@ -177,6 +181,21 @@ async fn whoever_fails_without_the_apps_key_takes_nothing_from_those_who_have_it
     let app = crate::KeyedApp { key, app: "dev.redoubt.app".into(), platform: api::attestation::Platform::Android };
     let keyed = Facts { keyed_app: Some(app), ..of("203.0.113.9", None) };
     assert_eq!(claimed(&layer, WEBHOOK, &keyed).await, "pass");
+}
+
+/// As often as one likes is not a price: of answers to a captcha, say.
+#[actix_web::test]
+async fn what_is_refused_where_nobody_is_known_costs_its_address_as_much() {
+    let layer = rates(|rates| rates.address = SLOW);
+    let facts = of("203.0.113.9", None);
+    for status in [StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE, StatusCode::FORBIDDEN] {
+        assert_eq!(examined(&layer, &request_to(PAGE), &facts).await.0, "pass");
+        let answer =
+            Outgoing { response: HttpResponse::new(status).map_into_boxed_body(), refused: true, challenged: false };
+        layer.answered(&request_to(PAGE), &facts, answer).await.unwrap();
+    }
+    assert_eq!(examined(&layer, &request_to(PAGE), &facts).await.0, "429 rate_limit/rate_exceeded");
+    assert_eq!(examined(&layer, &request_to(PAGE), &of("203.0.113.10", None)).await.0, "pass");
 }
 
 #[actix_web::test]

@@ -114,6 +114,16 @@ async fn a_request_is_for_us_and_can_be_read_in_one_way() {
         (asked.path, asked.query) = (path.to_owned(), query.map(str::to_owned));
         assert_eq!(examined(&layer, &asked, &Facts::default()).await.0, expected, "{path} {query:?}");
     }
+    for (method, expected) in [
+        ("OPTIONS", "pass"),
+        ("CONNECT", "400 host/method_unknown"),
+        ("TRACE", "400 host/method_unknown"),
+        ("get", "400 host/method_unknown"),
+    ] {
+        let mut asked = request(&[ours]);
+        method.clone_into(&mut asked.method);
+        assert_eq!(examined(&layer, &asked, &Facts::default()).await.0, expected, "{method}");
+    }
     // A target that is a whole URL is for its authority, whatever the field says.
     let mut whole = request(&[ours]);
     whole.target_authority = Some("evil.example".to_owned());

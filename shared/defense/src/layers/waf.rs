@@ -18,6 +18,8 @@ use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
 
 /// What other readers keep exactly (RFC 8259 §6): integers up to 2^53 - 1.
 const MOST: u64 = (1 << 53) - 1;
+/// The same as a reader of decimals has it.
+const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 /// Members whose values are people's own words.
 const WORDS: [&str; 2] = ["name", "reference"];
 /// Members that are opaque: signed, encoded or encrypted. Whoever reads them checks every byte.
@@ -80,7 +82,11 @@ fn look(name: &str, value: &Value, suspicions: &mut Suspicions) -> Result<(), Fl
         Value::Null | Value::Bool(_) => Ok(()),
         Value::Number(number) => {
             let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            let exact = magnitude.is_none_or(|magnitude| magnitude <= MOST);
+            // What is no integer, or none of 64 bits, was rounded when it was read.
+            let exact = match magnitude {
+                Some(magnitude) => magnitude <= MOST,
+                None => number.as_f64().is_some_and(|read| read.abs() < TWO_TO_53),
+            };
             exact.then_some(()).ok_or(Flaw::new("number_too_large"))
         }
         Value::String(text) => screen(name, text, suspicions),

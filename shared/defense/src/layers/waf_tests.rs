@@ -30,6 +30,10 @@ fn a_body_can_be_read_in_one_way() {
         (r#"{"a":9007199254740991}"#, "pass 0"),
         (r#"{"a":9007199254740992}"#, "400 number_too_large"),
         (r#"{"a":[-9007199254740992]}"#, "400 number_too_large"),
+        (r#"{"a":99999999999999999999}"#, "400 number_too_large"),
+        (r#"{"a":-99999999999999999999}"#, "400 number_too_large"),
+        (r#"{"a":9007199254740993.0}"#, "400 number_too_large"),
+        (r#"{"a":0.5}"#, "pass 0"),
         (r#"{"a":"#, "400 body_invalid"),
         (r#"{"a":1} {}"#, "400 body_invalid"),
     ] {
