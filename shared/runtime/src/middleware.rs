@@ -21,6 +21,8 @@ use crate::{Clock, PeerId, Problem, Refusal, audit, incoming, metrics, problem, 
 const HEADER_LIMIT: usize = 32 * 1024;
 /// Bytes of a path that go into a span.
 const PATH_LOGGED: usize = 256;
+/// Bytes of a path and a query: the longest that honest callers send is an authorization request of some hundred.
+const TARGET_LIMIT: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Our name for the request, in the answer (`Request-Id`), in every log line and in the request's extensions.
@@ -155,6 +157,11 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
         // The chain was verified by TLS, but the certificate names no workload.
         let problem = Problem::forbidden().detail("the client certificate has no SPIFFE id");
         return Err(Refusal::new("transport", "no_spiffe_id", problem));
+    }
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_LIMIT {
+        let problem = Problem::of_status(StatusCode::URI_TOO_LONG).detail(format!("at most {TARGET_LIMIT} bytes"));
+        return Err(Refusal::new("limits", "target_too_long", problem));
     }
     let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > HEADER_LIMIT {

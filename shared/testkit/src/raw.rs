@@ -144,7 +144,7 @@ const HEADS: [(&str, &str); 28] = [
 ];
 
 /// Targets in which another one hides.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 10] = [
     "/nothing/../login",
     "/./nothing",
     "//nothing",
@@ -155,8 +155,6 @@ const TARGETS: [&str; 12] = [
     "/%25%32%65",
     "/nothing;jsessionid=1",
     "/nothing\\..\\login",
-    "/nothing?a=%0",
-    "/nothing?a=%00",
 ];
 
 /// Sends each trick to each listener of a service, on a connection of its own.

@@ -87,7 +87,7 @@ impl Budgets {
             (_, Outcome::Failed) | (Action::Register, Outcome::Passed) => FAILED,
         };
         // Of what is typed only failures count: else whoever has failed with an address sees whether its owner logs in meanwhile.
-        let told = |key: &Key<'_>| outcome == Outcome::Failed || !std::ptr::eq(key.pair, &self.identifier);
+        let told = |key: &Key<'_>| outcome == Outcome::Failed || !std::ptr::eq(key.pair, &raw const self.identifier);
         let keys = self.keys(attempt);
         let demands: Vec<Demand<'_>> = keys
             .iter()
