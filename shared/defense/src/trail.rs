@@ -68,17 +68,13 @@ impl Trail {
     /// Counts what let the request go on, and says on the span what each said. What refused it is counted with its line.
     pub(crate) fn close(&self) {
         for decision in &self.0 {
-            match (decision.mode, decision.said) {
-                // Decision: what a layer lets pass is counted as well.
-                (Mode::Enforce, Said::Pass | Said::Unknown) => {
-                    metrics::decision(decision.layer.name(), <&str>::from(decision.said));
-                }
-                (Mode::Shadow, Said::Refuse | Said::Challenge) => {
-                    // Decision: of a word that does not count.
-                    metrics::decision(decision.layer.name(), "shadow_refuse");
-                }
-                _ => (),
-            }
+            let word = match (decision.mode, decision.said) {
+                (Mode::Enforce, Said::Pass | Said::Unknown) => decision.said.into(),
+                (Mode::Shadow, Said::Refuse | Said::Challenge) => "shadow_refuse",
+                _ => continue,
+            };
+            // Decision: what a layer lets pass, and a word that does not count, are counted as well.
+            metrics::decision(decision.layer.name(), word);
         }
         let said = |decision: &Decision| format!("{}={}", decision.layer.name(), decision.words());
         let said = self.0.iter().map(said).collect::<Vec<_>>().join(" ");

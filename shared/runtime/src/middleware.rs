@@ -158,6 +158,7 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
         let problem = Problem::forbidden().detail("the client certificate has no SPIFFE id");
         return Err(Refusal::new("transport", "no_spiffe_id", problem));
     }
+    // Default: a target without either.
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > TARGET_LIMIT {
         let problem = Problem::of_status(StatusCode::URI_TOO_LONG).detail(format!("at most {TARGET_LIMIT} bytes"));

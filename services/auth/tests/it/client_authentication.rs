@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use api::attestation::Platform;
 use crypto::p256::SigningKey;
-use identity::{
-    Jwk,
-    attestation_token::{AudienceKey, KeyId, epoch_of},
-};
+use identity::Jwk;
+use identity::attestation_token::{AudienceKey, KeyId, epoch_of};
 use serde_json::json;
 
 use crate::draft::{Client, Draft, refusal};
@@ -97,7 +95,7 @@ const ATTESTED: [Row; 18] = [
         (401, "invalid_client", "client_authentication/method_not_registered"),
     ),
     (
-        "without the app's key",
+        "no key",
         |_, draft| draft.keyed = None,
         (401, "invalid_client_attestation", "client_attestation/api_key_missing"),
     ),
