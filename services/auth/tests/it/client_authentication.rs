@@ -95,7 +95,7 @@ const ATTESTED: [Row; 18] = [
         (401, "invalid_client", "client_authentication/method_not_registered"),
     ),
     (
-        "no key",
+        "without the app's key",
         |_, draft| draft.keyed = None,
         (401, "invalid_client_attestation", "client_attestation/api_key_missing"),
     ),
@@ -374,12 +374,10 @@ async fn the_nonce_lives_for_two_rounds() {
 async fn when_attestation_cannot_be_asked_nobody_is_let_in_and_nobody_is_blamed() {
     let mut world = World::start().await;
     world.stop_attestation();
-    let (draft, _) = Client::app().par(&world).await;
-    let reply = draft.send(&world).await;
+    let reply = Client::app().par(&world).await.0.send(&world).await;
     let expected = refusal(503, "temporarily_unavailable", "availability/audience_keys_unavailable");
     assert_eq!((reply.refused(), reply.header("retry-after").as_deref()), (expected, Some("1")));
-    let (draft, _) = Client::partner(&world).par(&world).await;
-    assert_eq!(draft.send(&world).await.status, 201);
+    assert_eq!(Client::partner(&world).par(&world).await.0.send(&world).await.status, 201);
 }
 
 #[tokio::test]
