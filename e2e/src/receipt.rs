@@ -27,7 +27,7 @@ pub struct Receipt {
     pub policy: String,
     /// The answer's; none, if the handler was given up.
     pub status: Option<u16>,
-    /// The path of what it made.
+    /// The id of what it made.
     pub made: Option<String>,
     /// In the order in which they looked.
     pub layers: Vec<Line>,

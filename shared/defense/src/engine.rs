@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use runtime::{Clock, Problem, Refusal, Who, extract};
 
+use crate::idempotency::Made;
 use crate::mode::Modes;
 use crate::policy::{Class, Unknown};
 use crate::receipts::{Line, Receipt};
@@ -213,8 +212,7 @@ impl Passage<'_> {
         // Default: the path of what is no route is a stranger's text.
         let route = request.match_pattern().unwrap_or_default();
         let Some(id) = self.inbound.id.as_ref().filter(|_| !route.starts_with("/health/")) else { return };
-        let created = response.filter(|response| response.status() == StatusCode::CREATED);
-        let made = created.and_then(|response| response.headers().get(LOCATION)?.to_str().ok());
+        let made = response.and_then(|response| Some(response.extensions().get::<Made>()?.0.clone()));
         // Its sender chooses how long it is.
         let method = if self.inbound.method.len() > METHOD { "_OTHER" } else { &self.inbound.method };
         let receipt = Receipt {
@@ -225,7 +223,7 @@ impl Passage<'_> {
             route,
             policy: self.class.name,
             status: response.map(|response| response.status().as_u16()),
-            made: made.map(str::to_owned),
+            made,
             layers: Line::all(&self.trail, &self.facts),
         };
         self.place.receipts.keep(receipt, !refused && self.facts.access.is_some());

@@ -63,10 +63,19 @@ pub fn answer(status: StatusCode, body: &impl Serialize, replayed: bool) -> Http
     builder.json(body)
 }
 
-/// `201 Created`, or the same again.
+/// `201 Created`, or the same again. The `id` in it is what the request's receipt says was made.
 pub fn created(body: &impl Serialize, replayed: bool) -> HttpResponse {
-    answer(StatusCode::CREATED, body, replayed)
+    let mut response = answer(StatusCode::CREATED, body, replayed);
+    if let Ok(body) = serde_json::to_value(body)
+        && let Some(id) = body.get("id").and_then(serde_json::Value::as_str)
+    {
+        response.extensions_mut().insert(Made(id.to_owned()));
+    }
+    response
 }
+
+/// The id of what a request made: with its answer, not in it.
+pub(crate) struct Made(pub(crate) String);
 
 #[cfg(test)]
 mod tests {

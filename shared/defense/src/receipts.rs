@@ -48,7 +48,7 @@ pub(crate) struct Receipt {
     pub(crate) policy: &'static str,
     /// That of the answer; none while there is none, and for ever if the handler was given up.
     pub(crate) status: Option<u16>,
-    /// The path of what the request made, such as an entry of the ledger.
+    /// The id of what the request made, such as a transfer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) made: Option<String>,
     pub(crate) layers: Vec<Line>,

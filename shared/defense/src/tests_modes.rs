@@ -136,7 +136,7 @@ impl<L: Layer> Layer for Shared<L> {
 }
 
 async fn handler(_: Caller<api::scope::AccountsRead>) -> HttpResponse {
-    HttpResponse::Created().insert_header(("location", "/v1/transfers/1")).finish()
+    crate::created(&serde_json::json!({ "id": "0198" }), false)
 }
 
 async fn named(
@@ -295,10 +295,7 @@ async fn a_receipt_says_what_each_layer_saw_and_no_secret() {
         assert!(["host", "content-type", "user-agent"].contains(name) || !text.contains(value), "{name}: {text}");
     }
     let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        (&told["made"], &told["policy"], &told["status"]),
-        (&"/v1/transfers/1".into(), &"money".into(), &201.into())
-    );
+    assert_eq!((&told["made"], &told["policy"], &told["status"]), (&"0198".into(), &"money".into(), &201.into()));
     assert_eq!(told["layers"][0]["saw"]["address"], "203.0.113.9");
     assert_eq!(told["layers"][6]["saw"]["subject"], "user-1");
     let (_, receipt) = service.send(&sent).await;
