@@ -11,7 +11,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
 use runtime::{Clock, Problem, Refusal, Who, extract};
 
 use crate::idempotency::Made;
@@ -91,6 +91,8 @@ impl Defense {
         let mut passage = Passage { class, place, inbound, facts, trail };
         let admitted = passage.admit(&layers, &mut request).await;
         let refused = admitted.is_err();
+        // Whatever becomes of the handler, what the layers found is known.
+        passage.keep(request.request(), refused);
         let response = match admitted {
             Ok(()) => {
                 if let Some(principal) = passage.facts.principal() {
@@ -102,8 +104,6 @@ impl Defense {
                 if let Some(keyed) = passage.facts.keyed_app.clone() {
                     request.extensions_mut().insert(keyed);
                 }
-                // Whatever becomes of the handler, what the layers found is known.
-                passage.keep(request.request(), None, false);
                 next.call(request).await?.map_into_boxed_body()
             }
             Err(refusal) => request.into_response(refusal.error_response()).map_into_boxed_body(),
@@ -203,16 +203,18 @@ impl Passage<'_> {
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
         }
-        self.keep(&request, Some(&answer.response), refused);
+        if let Some(id) = &self.inbound.id {
+            let made = answer.response.extensions().get::<Made>().map(|made| made.0.clone());
+            self.place.receipts.finish(&id.0, answer.response.status().as_u16(), made);
+        }
         Ok(ServiceResponse::new(request, answer.response))
     }
 
-    /// Writes down what became of it. A request without a name has no receipt, and probes of our health none that anybody will ask for.
-    fn keep(&self, request: &HttpRequest, response: Option<&HttpResponse<BoxBody>>, refused: bool) {
+    /// Writes down what the layers found. A request without a name has no receipt, and probes of our health none that anybody will ask for.
+    fn keep(&self, request: &HttpRequest, refused: bool) {
         // Default: the path of what is no route is a stranger's text.
         let route = request.match_pattern().unwrap_or_default();
         let Some(id) = self.inbound.id.as_ref().filter(|_| !route.starts_with("/health/")) else { return };
-        let made = response.and_then(|response| Some(response.extensions().get::<Made>()?.0.clone()));
         // Its sender chooses how long it is.
         let method = if self.inbound.method.len() > METHOD { "_OTHER" } else { &self.inbound.method };
         let receipt = Receipt {
@@ -222,8 +224,8 @@ impl Passage<'_> {
             method: method.to_owned(),
             route,
             policy: self.class.name,
-            status: response.map(|response| response.status().as_u16()),
-            made,
+            status: None,
+            made: None,
             layers: Line::all(&self.trail, &self.facts),
         };
         self.place.receipts.keep(receipt, !refused && self.facts.access.is_some());

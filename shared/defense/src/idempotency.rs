@@ -1,5 +1,6 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent, and the answer to it.
 
+use std::fmt::Display;
 use std::future::{Ready, ready};
 
 use actix_web::http::StatusCode;
@@ -63,14 +64,10 @@ pub fn answer(status: StatusCode, body: &impl Serialize, replayed: bool) -> Http
     builder.json(body)
 }
 
-/// `201 Created`, or the same again. The `id` in it is what the request's receipt says was made.
-pub fn created(body: &impl Serialize, replayed: bool) -> HttpResponse {
+/// `201 Created`, or the same again. The request's receipt says that `id` was made.
+pub fn created(id: impl Display, body: &impl Serialize, replayed: bool) -> HttpResponse {
     let mut response = answer(StatusCode::CREATED, body, replayed);
-    if let Ok(body) = serde_json::to_value(body)
-        && let Some(id) = body.get("id").and_then(serde_json::Value::as_str)
-    {
-        response.extensions_mut().insert(Made(id.to_owned()));
-    }
+    response.extensions_mut().insert(Made(id.to_string()));
     response
 }
 

@@ -171,6 +171,17 @@ impl Receipts {
         }
     }
 
+    /// Adds what was answered.
+    pub(crate) fn finish(&self, request_id: &str, status: u16, made: Option<String>) {
+        for kept in &self.0.kept {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(receipt) = kept.by_id.get_mut(request_id) {
+                (receipt.status, receipt.made) = (Some(status), made);
+                return;
+            }
+        }
+    }
+
     /// The newest.
     #[cfg(test)]
     pub(crate) fn last(&self) -> Option<Receipt> {

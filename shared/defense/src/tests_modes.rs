@@ -136,7 +136,7 @@ impl<L: Layer> Layer for Shared<L> {
 }
 
 async fn handler(_: Caller<api::scope::AccountsRead>) -> HttpResponse {
-    crate::created(&serde_json::json!({ "id": "0198" }), false)
+    crate::created("0198", &serde_json::json!({ "id": "0198" }), false)
 }
 
 async fn named(

@@ -142,18 +142,22 @@ fn broken_off(error: &PayloadError) -> BodyError {
     }
 }
 
-/// Whether a body is JSON, and no deeper than any that we take. Says of one that is not what [`ApiJson`] says.
+/// Whether a body is JSON. Says of one that is not what [`ApiJson`] says.
 ///
 /// # Errors
 ///
 /// It is not.
 pub fn check_json(body: &[u8]) -> Result<(), Problem> {
-    check_depth(body)?;
     let parsed: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(body);
     parsed.map(|_| ()).map_err(|error| json_problem(&error, ""))
 }
 
-fn check_depth(body: &[u8]) -> Result<(), Problem> {
+/// Whether a body is nested no deeper than any that we take; to be asked before it is parsed.
+///
+/// # Errors
+///
+/// It is.
+pub fn check_depth(body: &[u8]) -> Result<(), Problem> {
     if deeper_than(body, DEPTH_LIMIT) {
         return Err(Problem::invalid(format!("the body is nested deeper than {DEPTH_LIMIT} levels")));
     }

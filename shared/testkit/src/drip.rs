@@ -43,6 +43,16 @@ pub struct Target<'a> {
     pub id: &'a str,
 }
 
+impl Target<'_> {
+    /// The listeners by name, and how a client speaks TLS to each.
+    pub(crate) fn listeners(&self) -> Result<Vec<(&'static str, SocketAddr, Arc<ClientConfig>)>> {
+        let outside = Arc::new(server::client_tls(&self.pki.public_ca(), None)?);
+        let inside = Arc::new(server::client_tls(&self.pki.internal_ca(), Some(&self.pki.internal(self.peer)))?);
+        let public = self.public.map(|address| ("public", address, outside));
+        Ok(public.into_iter().chain([("internal", self.internal, inside)]).collect())
+    }
+}
+
 /// What became of one request.
 #[derive(Debug, Clone)]
 pub struct Drip {
@@ -65,19 +75,16 @@ pub struct Drip {
 /// A listener cannot be reached, or a certificate cannot be read.
 pub async fn walk(routes: Vec<RouteDoc>, target: &Target<'_>) -> Result<Vec<Drip>> {
     let app = server::app_headers(target.pki)?.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
-    let outside = Arc::new(server::client_tls(&target.pki.public_ca(), None)?);
-    let inside = Arc::new(server::client_tls(&target.pki.internal_ca(), Some(&target.pki.internal(target.peer)))?);
+    let listeners = target.listeners()?;
     let mut drips = tokio::task::JoinSet::new();
     for route in routes {
-        let (address, tls) = if route.listener == "public" {
-            (target.public.context("there is no public listener")?, &outside)
-        } else {
-            (target.internal, &inside)
-        };
+        let listener = listeners.iter().find(|(name, ..)| *name == route.listener);
+        let (_, address, tls) = listener.with_context(|| format!("there is no {} listener", route.listener))?;
         for framing in [Framing::Length, Framing::Chunked] {
             for media_type in ["application/json", "application/x-www-form-urlencoded"] {
                 let drip = Drip { route: route.clone(), framing, media_type, answer: None, closed: None };
                 let (tls, path, app) = (Arc::clone(tls), filled(&route.path, target.id), app.clone());
+                let address = *address;
                 drips.spawn_blocking(move || drip.run(address, tls, &path, &app));
             }
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::drip::{Target, connect, listen, status};
-use crate::server;
 
 /// What is asked for behind a trick: whoever answers it has read a second request in the first.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -163,10 +162,7 @@ const TARGETS: [&str; 10] = [
 ///
 /// A listener cannot be reached, or answers no HTTP.
 pub async fn play(tricks: Vec<Trick>, target: &Target<'_>) -> Result<Vec<Heard>> {
-    let outside = Arc::new(server::client_tls(&target.pki.public_ca(), None)?);
-    let inside = Arc::new(server::client_tls(&target.pki.internal_ca(), Some(&target.pki.internal(target.peer)))?);
-    let public = target.public.map(|address| ("public", address, outside));
-    let listeners: Vec<_> = public.into_iter().chain([("internal", target.internal, inside)]).collect();
+    let listeners = target.listeners()?;
     let mut under_way = tokio::task::JoinSet::new();
     for trick in tricks {
         for (listener, address, tls) in &listeners {

@@ -22,7 +22,8 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
-    Ok(created(&result.wire(), replayed))
+    let account = result.wire();
+    Ok(created(account.id, &account, replayed))
 }
 
 /// `GET /v1/accounts`.

@@ -18,5 +18,5 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } = post::post(&state, &deposit).await?;
-    Ok(created(&result, replayed))
+    Ok(created(result.id, &result, replayed))
 }

@@ -20,5 +20,5 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
-    Ok(created(&result, replayed))
+    Ok(created(result.id, &result, replayed))
 }

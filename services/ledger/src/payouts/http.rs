@@ -27,7 +27,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Error> {
     let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
     let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    Ok(created(&result, replayed))
+    Ok(created(result.id, &result, replayed))
 }
 
 /// `GET /v1/payouts/{id}`.

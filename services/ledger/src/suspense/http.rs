@@ -30,5 +30,5 @@ pub async fn allocate(
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } =
         allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
-    Ok(created(&result, replayed))
+    Ok(created(result.id, &result, replayed))
 }

@@ -21,7 +21,7 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let Idempotent { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    Ok(created(&result, replayed))
+    Ok(created(result.id, &result, replayed))
 }
 
 /// `GET /v1/transfers/{id}`.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use runtime::Clock;
-use tokio::time::Instant;
 
 use super::{Action, Attempt, CaptchaConfig, Level, Outcome};
-use crate::rate::{Allowance, Demand, Limit, LimitClass, Moment};
+use crate::rate::{Allowance, Demand, Limit, LimitClass, SteadyClock};
 use crate::stores::Counters;
 
 /// Units of a failure. It drains a budget four times as fast as a success does.
@@ -25,8 +24,7 @@ pub(super) struct Budgets {
     identifier: Pair,
     network: Pair,
     device: Pair,
-    /// Counted by a clock that nobody sets.
-    started: (i64, Instant),
+    clock: SteadyClock,
 }
 
 /// A key of an attempt: the bytes that it is counted under.
@@ -58,7 +56,7 @@ impl Budgets {
                 first: limit("captcha", device, config.device)?,
                 second: limit("captcha-harder", device, config.device_harder)?,
             },
-            started: (clock.unix_millis(), Instant::now()),
+            clock: SteadyClock::of(clock),
         })
     }
 
@@ -69,7 +67,7 @@ impl Budgets {
             .iter()
             .flat_map(|key| [&key.pair.first, &key.pair.second].map(|limit| Demand::left(limit, &key.bytes)))
             .collect();
-        let readings = match self.counters.examine(&demands, self.now()).await {
+        let readings = match self.counters.examine(&demands, self.clock.now()).await {
             Allowance::Within(_) => return Ok(Level::Nothing),
             Allowance::Exceeded(readings) => readings,
             Allowance::Unknown(reason) => return Err(reason),
@@ -94,7 +92,7 @@ impl Budgets {
             .filter(|key| told(key))
             .flat_map(|key| [&key.pair.first, &key.pair.second].map(|limit| Demand::units(limit, &key.bytes, units)))
             .collect();
-        self.counters.charge(&demands, self.now()).await
+        self.counters.charge(&demands, self.clock.now()).await
     }
 
     /// Of an attested device its own failures count, and nobody else's: who attacks its owner does not trouble it.
@@ -107,12 +105,5 @@ impl Budgets {
             Key { pair: &self.identifier, bytes: identifier },
             Key { pair: &self.network, bytes: attempt.network().as_bytes().to_vec() },
         ]
-    }
-
-    fn now(&self) -> Moment {
-        let (then, started) = self.started;
-        // Default: what no clock shows.
-        let since = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Moment::unix_millis(then.saturating_add(since))
     }
 }

@@ -8,11 +8,12 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use api::problem::code;
 use futures_util::future::LocalBoxFuture;
 use runtime::{Clock, Problem, Refusal};
-use tokio::time::Instant;
 
 use crate::config::Rates;
 use crate::policy::{Charged, Class};
-use crate::rate::{AddressPrefix, Allowance, Concurrency, Demand, Entry, Fields, Limit, LimitClass, Moment, Places};
+use crate::rate::{
+    AddressPrefix, Allowance, Concurrency, Demand, Entry, Fields, Limit, LimitClass, Places, SteadyClock,
+};
 use crate::stores::Counters;
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
 
@@ -26,8 +27,7 @@ pub struct RateLimitLayer {
     counters: Arc<dyn Counters>,
     under_way: Concurrency,
     limits: Limits,
-    /// Limits are counted by a clock that nobody sets: one that was set back would shut everybody out.
-    started: (i64, Instant),
+    clock: SteadyClock,
 }
 
 struct Limits {
@@ -45,18 +45,18 @@ struct Limits {
 struct Keys {
     host: Option<AddressPrefix>,
     network: Option<AddressPrefix>,
-    /// Address and API key: whoever fails without the app's key takes nothing from those who have it.
-    failing: Vec<u8>,
+    /// Address and API key, where failures are theirs: whoever fails without the app's key takes nothing from those who have it.
+    failing: Option<Vec<u8>>,
 }
 
 impl Keys {
-    fn of(facts: &Facts) -> Self {
+    fn of(facts: &Facts, class: &Class) -> Self {
         let (host, network) = (facts.address.map(AddressPrefix::host), facts.address.map(AddressPrefix::network));
-        // Default: none, of whoever has no key or no address.
-        let mut failing = host.as_ref().map(|host| host.as_bytes().to_vec()).unwrap_or_default();
-        if let Some(keyed) = &facts.keyed_app {
-            failing.extend_from_slice(keyed.key.as_str().as_bytes());
-        }
+        let failing = host.as_ref().filter(|_| class.charged == Charged::Address).map(|host| {
+            let key = facts.keyed_app.as_ref().map(|keyed| keyed.key.as_str().as_bytes());
+            // Default: of whoever has no key.
+            [host.as_bytes(), key.unwrap_or_default()].concat()
+        });
         Self { host, network, failing }
     }
 }
@@ -68,7 +68,6 @@ impl RateLimitLayer {
     ///
     /// A rate of the configuration is none.
     pub fn new(counters: Arc<dyn Counters>, rates: &Rates, clock: &dyn Clock) -> Result<Self, &'static str> {
-        let started = (clock.unix_millis(), Instant::now());
         let limits = Limits {
             host: Limit::new("address", LimitClass::AddressHost, rates.address.quota()?),
             network: Limit::new("network", LimitClass::AddressNetwork, rates.network.quota()?),
@@ -78,14 +77,7 @@ impl RateLimitLayer {
             user: Limit::new("user", LimitClass::User, rates.user.quota()?),
             class: Limit::new("all", LimitClass::RouteClass, rates.class.quota()?),
         };
-        Ok(Self { counters, under_way: Concurrency::new(USERS), limits, started })
-    }
-
-    fn now(&self) -> Moment {
-        let (then, started) = self.started;
-        // Default: what no clock shows.
-        let since = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Moment::unix_millis(then.saturating_add(since))
+        Ok(Self { counters, under_way: Concurrency::new(USERS), limits, clock: SteadyClock::of(clock) })
     }
 
     /// What an address has left, before anything costs us more. Whoever is to prove more than an address is let prove it: that costs less than to count.
@@ -93,20 +85,22 @@ impl RateLimitLayer {
         if request.class.is_attested() {
             return Verdict::Pass.into();
         }
-        let keys = Keys::of(facts);
+        let keys = Keys::of(facts, request.class);
         let demands = self.of_address(&keys, request.class);
-        self.judged(facts, self.counters.examine(&demands, self.now()).await)
+        self.judged(facts, self.counters.examine(&demands, self.clock.now()).await)
+    }
+
+    /// What a request costs its address.
+    fn price<'a>(&'a self, keys: &'a Keys, class: &Class) -> Vec<Demand<'a>> {
+        let (host, network) = (&self.limits.host, &self.limits.network);
+        let host = keys.host.as_ref().map(|key| Demand::units(host, key.as_bytes(), class.cost));
+        let network = keys.network.as_ref().map(|key| Demand::units(network, key.as_bytes(), class.cost));
+        host.into_iter().chain(network).collect()
     }
 
     fn of_address<'a>(&'a self, keys: &'a Keys, class: &Class) -> Vec<Demand<'a>> {
-        let mut demands = Vec::with_capacity(4);
-        if let (Some(host), Some(network)) = (&keys.host, &keys.network) {
-            demands.push(Demand::units(&self.limits.host, host.as_bytes(), class.cost));
-            demands.push(Demand::units(&self.limits.network, network.as_bytes(), class.cost));
-            if class.charged == Charged::Address {
-                demands.push(Demand::left(&self.limits.failures_of_address, &keys.failing));
-            }
-        }
+        let mut demands = self.price(keys, class);
+        demands.extend(keys.failing.as_ref().map(|key| Demand::left(&self.limits.failures_of_address, key)));
         demands
     }
 
@@ -126,7 +120,8 @@ impl RateLimitLayer {
 
     /// All at once, or nothing: whoever is refused for one of them has paid for none.
     async fn take(&self, request: &Inbound, facts: &Facts) -> Finding {
-        let (keys, class) = (Keys::of(facts), request.class);
+        let class = request.class;
+        let keys = Keys::of(facts, class);
         let mut demands =
             if class.is_attested() { self.of_caller(facts, class) } else { self.of_address(&keys, class) };
         demands.push(Demand::units(&self.limits.class, class.name.as_bytes(), class.cost));
@@ -140,7 +135,7 @@ impl RateLimitLayer {
                 Entry::Unknown(reason) => return Verdict::Unknown(reason).into(),
             }
         }
-        let mut finding = self.judged(facts, self.counters.take(&demands, self.now()).await);
+        let mut finding = self.judged(facts, self.counters.take(&demands, self.clock.now()).await);
         finding.facts.permit = permit;
         finding
     }
@@ -165,16 +160,16 @@ impl RateLimitLayer {
     /// Charges a failure to whom the class says; and whoever may see it sees what is left.
     async fn charge(&self, request: &Inbound, facts: &Facts, mut answer: Outgoing) -> Outgoing {
         if is_failure(&answer) {
-            let keys = Keys::of(facts);
+            let keys = Keys::of(facts, request.class);
             let demand = match request.class.charged {
                 Charged::Nobody => None,
-                Charged::Address => keys.host.is_some().then(|| (&self.limits.failures_of_address, &*keys.failing)),
+                Charged::Address => keys.failing.as_deref().map(|key| (&self.limits.failures_of_address, key)),
                 // What a layer refuses, a replay among it, somebody else may have sent: it is not the device's.
                 Charged::Device if answer.refused => None,
                 Charged::Device => facts.device().map(|device| (&self.limits.failures_of_device, device)),
             };
             if let Some((limit, key)) = demand
-                && let Err(reason) = self.counters.charge(&[Demand::units(limit, key, 1)], self.now()).await
+                && let Err(reason) = self.counters.charge(&[Demand::units(limit, key, 1)], self.clock.now()).await
             {
                 runtime::tracing::warn!(reason, "a failure was not counted");
             }
@@ -198,14 +193,9 @@ impl RateLimitLayer {
     /// What a layer has refused costs its address what it would have cost had it been let in, as far as that is there: nothing that strangers send
     /// is without end, such as answers to a captcha that are none.
     async fn pay(&self, request: &Inbound, facts: &Facts) {
-        let keys = Keys::of(facts);
-        let (Some(host), Some(network)) = (&keys.host, &keys.network) else { return };
-        let cost = request.class.cost;
-        let demands = [
-            Demand::units(&self.limits.host, host.as_bytes(), cost),
-            Demand::units(&self.limits.network, network.as_bytes(), cost),
-        ];
-        if let Allowance::Unknown(reason) = self.counters.take(&demands, self.now()).await {
+        let keys = Keys::of(facts, request.class);
+        let demands = self.price(&keys, request.class);
+        if let Allowance::Unknown(reason) = self.counters.take(&demands, self.clock.now()).await {
             runtime::tracing::warn!(reason, "a refused request was not counted");
         }
     }

@@ -43,9 +43,12 @@ impl WafLayer {
             // Whoever takes a body of this kind reads it; the others refuse it.
             return Ok(Facts::default());
         }
-        extract::check_json(&request.body).map_err(|problem| refuse("body_invalid", problem))?;
-        let body = json::parse_unique(&request.body)
-            .map_err(|_| refuse("member_doubled", Problem::invalid("the body can be read in more than one way")))?;
+        let invalid = |problem| refuse("body_invalid", problem);
+        extract::check_depth(&request.body).map_err(invalid)?;
+        let body = json::parse_unique(&request.body).map_err(|_| match extract::check_json(&request.body) {
+            Err(problem) => invalid(problem),
+            Ok(()) => refuse("member_doubled", Problem::invalid("the body can be read in more than one way")),
+        })?;
         let mut suspicions = Suspicions::default();
         look("", &body, &mut suspicions)
             .map_err(|Flaw { reason, path }| refuse(reason, Problem::invalid("the value is not valid").field(path)))?;

@@ -15,4 +15,4 @@ pub use concurrency::{Concurrency, Entry, Permit, Places};
 pub use fields::Fields;
 pub use limit::{Allowance, Demand, Limit, LimitClass, Reading};
 pub use prefix::AddressPrefix;
-pub use quota::{Moment, Quota};
+pub use quota::{Moment, Quota, SteadyClock};

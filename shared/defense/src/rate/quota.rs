@@ -11,6 +11,9 @@
 
 use std::time::Duration;
 
+use runtime::Clock;
+use tokio::time::Instant;
+
 /// A point in time, in microseconds since 1970: what limits are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(i64);
@@ -23,6 +26,27 @@ impl Moment {
 
     pub(crate) const fn micros(self) -> i64 {
         self.0
+    }
+}
+
+/// A clock that nobody sets, which began at what another one showed: by one that was set back, limits would shut everybody out.
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    began: (i64, Instant),
+}
+
+impl SteadyClock {
+    /// From what `clock` shows now.
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { began: (clock.unix_millis(), Instant::now()) }
+    }
+
+    /// What it shows.
+    pub fn now(&self) -> Moment {
+        let (then, began) = self.began;
+        // Default: what no clock shows.
+        let since = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Moment::unix_millis(then.saturating_add(since))
     }
 }
 
