@@ -2,8 +2,8 @@
 //!
 //! - JSON is read in one way only: syntax, depth, no member twice at any depth (also where a type takes whatever comes), and no number that another
 //!   reader would round (RFC 8259 §6).
-//! - A string that can only be an attack, by libinjection's grammar of SQL and of HTML, is refused. People's own words are another matter: 9 of 660
-//!   benign references and names, chosen to be hard (`case 7262 when settled`), look like SQL, and none like HTML. So there SQL is noted in the
+//! - A string that can only be an attack, by libinjection's grammar of SQL and of HTML, is refused. People's own words are another matter: some honest
+//!   references (`case 7262 when settled`) look like SQL, and none of those in this layer's tests like HTML. So there SQL is noted in the
 //!   receipt and counted, and nobody is refused for it.
 //!
 //! It does not stand in for anything: no statement here is made of text, and no page shows any without escaping. It is the second reason why an
