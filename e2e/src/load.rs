@@ -1,49 +1,84 @@
-//! Load: many transfers at once over HTTPS, each with everything that a phone sends, for `cargo xtask bench ledger`.
+//! Load: many calls at once over HTTPS, each with everything that a phone sends, for `cargo xtask bench`.
 //!
 //! The senders are hooked phones, so that the load generator is thin: they make both proofs and the signature of every
 //! request and do not check the answers' signatures. It shares the machine with what it measures and reports its own CPU
 //! time, so that a reader can take it off.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::Amount;
 use api::accounts::Account;
+use api::attestation::App;
 use api::transfers::PostTransfer;
-use mobile_sdk::IdempotencyKey;
+use crypto::p256::SigningKey;
+use mobile_sdk::{IdempotencyKey, Store};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use testkit::phone::android::DeviceProfile;
 use testkit::pki::Pki;
 use tokio::task::JoinSet;
+use url::Url;
 
 use crate::browser::Person;
-use crate::hooked::Hooked;
+use crate::hooked::{Forged, Hooked};
 use crate::journey;
 use crate::phone::Phone;
 use crate::stack::Stack;
 
 /// People, each with a phone and an account; every transfer goes from one of them to another.
 const PEOPLE: usize = 8;
+/// Bytes of what a phone signs for a `DPoP` proof, about.
+const PROOF: usize = 600;
 
-#[derive(Debug, Clone, Deserialize)]
+/// What is measured; one on each line of the input.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Measure {
+    /// Calls to the ledger.
+    Calls(Load),
+    /// What verifying one ES256 signature costs here, on all cores at once.
+    Verification {
+        /// Seconds that are measured.
+        seconds: u64,
+    },
+}
+
+/// Calls of one kind.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Transfers that wait for their answer at any moment (closed loop), on as many connections.
+    /// Which.
+    pub call: Call,
+    /// Calls that wait for their answer at any moment (closed loop), on as many connections.
     pub in_flight: usize,
     /// Seconds that are measured, after a fifth as much that is not.
     pub seconds: u64,
+    /// Past the edge, if there is one: to the ledger's own listener.
+    #[serde(default)]
+    pub direct: bool,
 }
 
+/// A kind of call.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// `POST /v1/transfers`.
+    Transfer,
+    /// `GET /v1/accounts/{id}`.
+    Read,
+}
+
+/// What came of a load.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Transfers that were answered as posted, also before it was measured.
-    pub all_transfers: usize,
+    /// Calls that were answered as they should, also before it was measured.
+    pub all_calls: usize,
     /// Those while it was measured.
-    pub transfers: usize,
-    /// Transfers per second.
+    pub calls: usize,
+    /// Calls per second.
     pub per_second: f64,
     /// Middle of the time from the first byte of the request to the whole answer, the making of proofs not included.
     pub p50_millis: f64,
@@ -53,66 +88,122 @@ pub struct Report {
     pub cpu_seconds: f64,
 }
 
-/// A person's phone in the hands of somebody who sends with it as fast as they can.
-struct Sender {
+/// People who send as fast as they can.
+pub struct Crowd {
+    stack: Stack,
     http: reqwest::Client,
-    hooked: Hooked,
+    people: Vec<Owner>,
+}
+
+/// Somebody with a phone, which is in their hands.
+struct Owner {
+    key: Arc<SigningKey>,
+    app: App,
+    store: Arc<dyn Store>,
     account: Account,
 }
 
-/// Drives the running system and reports; anything but a posted transfer ends it.
-pub async fn drive(load: &Load) -> Result<Report> {
-    ensure!(load.in_flight >= 1 && load.seconds >= 1, "a load needs a transfer in flight and a second");
-    let stack = Stack::from_environment()?;
-    let senders = Arc::new(senders(&stack).await?);
-    let warm = closed_loop(&senders, load.in_flight, Duration::from_millis(load.seconds * 200)).await?;
-    let (began, cpu) = (crate::instant(), cpu_seconds());
-    let mut micros = closed_loop(&senders, load.in_flight, Duration::from_secs(load.seconds)).await?;
-    let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    micros.sort_unstable();
-    let at = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1e3);
-    Ok(Report {
-        all_transfers: warm.len() + micros.len(),
-        transfers: micros.len(),
-        per_second: f64::from(u32::try_from(micros.len())?) / seconds,
-        p50_millis: at(50),
-        p99_millis: at(99),
-        cpu_seconds,
-    })
+/// What all that are in flight share.
+struct Senders {
+    http: reqwest::Client,
+    load: Load,
+    /// The ledger's own listener, where the edge is passed by.
+    direct: Option<Url>,
+    people: Vec<(Hooked, Account)>,
 }
 
-async fn senders(stack: &Stack) -> Result<Vec<Sender>> {
-    let http = testkit::server::app_client(&Pki::create(&stack.pki)?)?;
-    let mut senders = Vec::new();
-    for number in 0..PEOPLE {
-        let person = Person {
-            email: format!("load-{number}-{}@example.com", crypto::random::token(6).to_lowercase()),
-            password: format!("{} battery staple", crypto::random::token(12)),
-            name: format!("Load {number}"),
-            registers: true,
-        };
-        let (phone, device) = Phone::android(stack, DeviceProfile::genuine(), person)?;
-        phone.client.enroll().await?;
-        phone.client.login().await?;
-        let account = journey::open(&phone, "Load", "EUR").await?;
-        journey::receive(stack, &phone, &account, "100000.00").await?;
-        let key = device.device_key().context("the phone has no device key")?;
-        let hooked = Hooked::take_over(stack, http.clone(), key, device.app(), &*phone.store).await?;
-        senders.push(Sender { http: http.clone(), hooked, account });
+impl Crowd {
+    /// Enrolls phones, opens accounts, and fills them.
+    pub async fn gather(stack: Stack) -> Result<Self> {
+        let http = testkit::server::app_client(&Pki::create(&stack.pki)?)?;
+        let mut people = Vec::new();
+        for number in 0..PEOPLE {
+            let person = Person {
+                email: format!("load-{number}-{}@example.com", crypto::random::token(6).to_lowercase()),
+                password: format!("{} battery staple", crypto::random::token(12)),
+                name: format!("Load {number}"),
+                registers: true,
+            };
+            let (phone, device) = Phone::android(&stack, DeviceProfile::genuine(), person)?;
+            phone.client.enroll().await?;
+            phone.client.login().await?;
+            let account = journey::open(&phone, "Load", "EUR").await?;
+            journey::receive(&stack, &phone, &account, "100000.00").await?;
+            let key = device.device_key().context("the phone has no device key")?;
+            people.push(Owner { key, app: device.app(), store: phone.store, account });
+        }
+        Ok(Self { stack, http, people })
     }
-    Ok(senders)
+
+    /// Drives the running system and reports; an answer that is not the ordinary one ends it.
+    pub async fn drive(&self, load: Load) -> Result<Report> {
+        ensure!(load.in_flight >= 1 && load.seconds >= 1, "a load needs a call in flight and a second");
+        let senders = Arc::new(self.senders(load).await?);
+        let warm = closed_loop(&senders, Duration::from_millis(load.seconds * 200)).await?;
+        let (began, cpu) = (crate::instant(), cpu_seconds());
+        let mut micros = closed_loop(&senders, Duration::from_secs(load.seconds)).await?;
+        let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+        micros.sort_unstable();
+        let at = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1e3);
+        Ok(Report {
+            all_calls: warm.len() + micros.len(),
+            calls: micros.len(),
+            per_second: f64::from(u32::try_from(micros.len())?) / seconds,
+            p50_millis: at(50),
+            p99_millis: at(99),
+            cpu_seconds,
+        })
+    }
+
+    /// With fresh tokens: they live five minutes.
+    async fn senders(&self, load: Load) -> Result<Senders> {
+        let mut people = Vec::new();
+        for Owner { key, app, store, account } in &self.people {
+            let (key, http) = (Arc::clone(key), self.http.clone());
+            let hooked = Hooked::take_over(&self.stack, http, key, app.clone(), &**store).await?;
+            people.push((hooked, account.clone()));
+        }
+        let direct = load.direct.then(|| Url::parse(&self.stack.ledger_direct_url)).transpose()?;
+        Ok(Senders { http: self.http.clone(), load, direct, people })
+    }
 }
 
-/// As many tasks as transfers in flight; each sends its next when it has its answer. Microseconds of each.
-async fn closed_loop(senders: &Arc<Vec<Sender>>, in_flight: usize, time: Duration) -> Result<Vec<u32>> {
+/// Microseconds of CPU time for each of as many signatures as all cores verify in this time, as they do when they carry a load.
+pub async fn verification(seconds: u64) -> Result<f64> {
+    let key = SigningKey::generate();
+    let message = [7; PROOF];
+    let (public, signature) = (key.public(), key.sign(&message));
+    let cores = std::thread::available_parallelism()?.get();
+    let (began, cpu) = (crate::instant(), cpu_seconds());
+    let mut threads = JoinSet::new();
+    for _ in 0..cores {
+        let public = public.clone();
+        threads.spawn_blocking(move || {
+            let mut count = 0_u32;
+            while began.elapsed() < Duration::from_secs(seconds) {
+                public.verify(black_box(&message), black_box(&signature))?;
+                count += 1;
+            }
+            Ok::<_, anyhow::Error>(count)
+        });
+    }
+    let mut count = 0;
+    while let Some(ended) = threads.join_next().await {
+        count += ended??;
+    }
+    Ok((cpu_seconds() - cpu) * 1e6 / f64::from(count))
+}
+
+/// As many tasks as calls in flight; each sends its next when it has its answer. Microseconds of each.
+async fn closed_loop(senders: &Arc<Senders>, time: Duration) -> Result<Vec<u32>> {
     let began = crate::instant();
     let mut tasks = JoinSet::new();
-    for number in 0..in_flight {
+    for number in 0..senders.load.in_flight {
         let senders = Arc::clone(senders);
         tasks.spawn(async move {
             let mut micros = Vec::new();
             while began.elapsed() < time {
-                micros.push(transfer(&senders, number, micros.len()).await?);
+                micros.push(senders.call(number, micros.len()).await?);
             }
             Ok::<_, anyhow::Error>(micros)
         });
@@ -124,23 +215,45 @@ async fn closed_loop(senders: &Arc<Vec<Sender>>, in_flight: usize, time: Duratio
     Ok(micros)
 }
 
-async fn transfer(senders: &[Sender], number: usize, turn: usize) -> Result<u32> {
-    let (from, step) = (number % senders.len(), 1 + (number + turn) % (senders.len() - 1));
-    let (Some(from), Some(to)) = (senders.get(from), senders.get((from + step) % senders.len())) else {
-        bail!("there is nobody to send");
-    };
+impl Senders {
+    async fn call(&self, number: usize, turn: usize) -> Result<u32> {
+        let (from, step) = (number % self.people.len(), 1 + (number + turn) % (self.people.len() - 1));
+        let (Some(from), Some(to)) = (self.people.get(from), self.people.get((from + step) % self.people.len())) else {
+            bail!("there is nobody to send");
+        };
+        let (request, expected) = match self.load.call {
+            Call::Transfer => (transfer(from, &to.1).await?, 201),
+            Call::Read => {
+                let path = format!("/v1/accounts/{}", from.1.id);
+                (from.0.forge(Method::GET, &path, None, None).await?, 200)
+            }
+        };
+        let request = self.address(request);
+        let sent = crate::instant();
+        let seen = request.send(&self.http).await?;
+        ensure!(seen.status == expected, "a call was answered {seen}");
+        Ok(u32::try_from(sent.elapsed().as_micros())?)
+    }
+
+    /// To where it is sent. What is signed stays: the name by which the world knows the ledger.
+    fn address(&self, mut request: Forged) -> Forged {
+        let Some(direct) = &self.direct else { return request };
+        let (mut url, authority) = (direct.clone(), request.url.authority().to_owned());
+        url.set_path(request.url.path());
+        request.url = url;
+        request.with("host", authority)
+    }
+}
+
+async fn transfer((from, account): &(Hooked, Account), to: &Account) -> Result<Forged> {
     let order = PostTransfer {
-        from_account: from.account.id,
-        to_account: to.account.id,
+        from_account: account.id,
+        to_account: to.id,
         amount: Amount::new("0.01", "EUR"),
         reference: "load".to_owned(),
     };
-    let (order, key): (Value, _) = (serde_json::to_value(order)?, IdempotencyKey::new());
-    let request = from.hooked.forge(Method::POST, "/v1/transfers", Some(&order), Some(key.as_str())).await?;
-    let sent = crate::instant();
-    let seen = request.send(&from.http).await?;
-    ensure!(seen.status == 201, "a transfer was answered {seen}");
-    Ok(u32::try_from(sent.elapsed().as_micros())?)
+    let (order, key) = (serde_json::to_value(order)?, IdempotencyKey::new());
+    from.forge(Method::POST, "/v1/transfers", Some(&order), Some(key.as_str())).await
 }
 
 /// User and system time of this process, from Linux; zero elsewhere.

@@ -1,6 +1,6 @@
 //! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
-//! the users that `cargo xtask up` starts with; with `load '{"in_flight":256,"seconds":5}'` transfers as fast as they go, for
-//! `cargo xtask bench ledger`.
+//! the users that `cargo xtask up` starts with; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
+//! line each, and each is answered by a line.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use e2e::decoys;
 use e2e::edge;
 use e2e::hooked::Hooked;
 use e2e::journey;
-use e2e::load;
+use e2e::load::{self, Crowd, Measure};
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
 use e2e::receipt::Receipt;
@@ -30,10 +30,10 @@ async fn main() -> ExitCode {
     let told = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => narrate(&mut narrator).await,
         ["seed"] => seed::seed(&narrator).await,
-        ["load", load] => drive_load(&narrator, load).await,
+        ["load"] => drive_load(&narrator).await,
         ["classify", effort] => classify(&narrator, effort).await,
         other => Err(anyhow::anyhow!(
-            "there is no {other:?}: say nothing for the story, `seed`, or `load` or `classify` and how much"
+            "there is no {other:?}: say nothing for the story, `seed`, `load`, or `classify` and how much"
         )),
     };
     match told {
@@ -45,10 +45,21 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Prints one line of JSON.
-async fn drive_load(narrator: &Narrator, load: &str) -> Result<()> {
-    let load = serde_json::from_str(load).context("the load")?;
-    narrator.line(&serde_json::to_string(&load::drive(&load).await?)?);
+/// Prints one line of JSON for each that it reads, until there are no more.
+async fn drive_load(narrator: &Narrator) -> Result<()> {
+    let crowd = Crowd::gather(Stack::from_environment()?).await?;
+    // While it waits for the next, nothing else is to be done.
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let measure = serde_json::from_str(&line).with_context(|| format!("`{line}` cannot be measured"))?;
+        let report = match measure {
+            Measure::Calls(load) => serde_json::to_string(&crowd.drive(load).await?)?,
+            Measure::Verification { seconds } => {
+                serde_json::json!({ "cpu_micros": load::verification(seconds).await? }).to_string()
+            }
+        };
+        narrator.line(&report);
+    }
     Ok(())
 }
 

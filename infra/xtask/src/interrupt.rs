@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -31,16 +31,16 @@ pub(crate) fn check() -> Result<()> {
 
 /// Asks until there is an answer; None after `limit`.
 pub(crate) fn wait<T>(limit: Option<Duration>, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
-    let mut waited = Duration::ZERO;
+    // By the clock: asking takes time, too.
+    let began = Instant::now();
     loop {
         if let Some(answer) = ask()? {
             return Ok(Some(answer));
         }
         check()?;
-        if limit.is_some_and(|limit| waited >= limit) {
+        if limit.is_some_and(|limit| began.elapsed() >= limit) {
             return Ok(None);
         }
         std::thread::sleep(STEP);
-        waited += STEP;
     }
 }

@@ -16,6 +16,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   check         formatting, lints, architecture, manifests, generated files, secrets
                   --fix    formats and rewrites the generated files
   bench ledger  transfers per second beside pgbench on the same PostgreSQL
+  bench defense what each layer costs: reads with none, each alone and all, and defended transfers
+                --edge   and what a web application firewall before them costs
   bench decoys  what a phone can tell of genuine answers and decoys by their time
   postgres      only a PostgreSQL, kept running until Ctrl-C; prints its URL
   doctor        what is on this machine, and which mode would be used
@@ -78,9 +80,9 @@ impl Options {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
                 }
-                "--edge" if matches!(command, Command::Up | Command::Demo) => options.edge = true,
+                "--edge" if matches!(command, Command::Up | Command::Demo | Command::Bench) => options.edge = true,
                 "--fix" if command == Command::Check => options.fix = true,
-                "ledger" | "decoys" if command == Command::Bench => options.rest.push(argument),
+                "ledger" | "defense" | "decoys" if command == Command::Bench => options.rest.push(argument),
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
                 }
@@ -89,7 +91,10 @@ impl Options {
             }
         }
         if options.command == Command::Bench && options.rest.is_empty() {
-            return Err(usage("bench what? `cargo xtask bench ledger` or `cargo xtask bench decoys`".to_owned()));
+            return Err(usage("bench what? `ledger`, `defense` or `decoys`".to_owned()));
+        }
+        if options.edge && options.command == Command::Bench && options.rest != ["defense"] {
+            return Err(usage("with the edge, `bench defense` measures alone".to_owned()));
         }
         Ok(options)
     }

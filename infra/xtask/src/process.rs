@@ -5,7 +5,7 @@
 //! finish what they are doing), then SIGTERM, then SIGKILL.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, ExitStatus};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -98,6 +98,7 @@ impl Run {
         let mut setting = Setting {
             log: log.as_deref(),
             piped: task.piped,
+            input: task.input,
             environment: task.environment,
             ..Setting::new(&self.directory)
         };
@@ -114,6 +115,22 @@ impl Run {
     pub(crate) fn output_of(&mut self, number: usize) -> Result<ChildStdout> {
         let task = self.children.iter_mut().find(|process| process.is(number));
         task.and_then(|process| process.child.stdout.take()).ok_or_else(|| anyhow!("a program has no output"))
+    }
+
+    /// The standard input of a task that has one.
+    pub(crate) fn input_of(&mut self, number: usize) -> Result<ChildStdin> {
+        let task = self.children.iter_mut().find(|process| process.is(number));
+        task.and_then(|process| process.child.stdin.take()).ok_or_else(|| anyhow!("a program has no input"))
+    }
+
+    /// Ends one of our programs, which may be started again.
+    pub(crate) fn stop(&mut self, name: &str) -> Result<()> {
+        let at = self.children.iter().position(|process| process.name == name);
+        let mut process = self.children.remove(at.ok_or_else(|| anyhow!("`{name}` does not run"))?);
+        drop(process.child.stdin.take());
+        process.stop();
+        self.guard.forget(&process.child);
+        Ok(())
     }
 
     /// Waits for a task, while everything else must stay alive.
@@ -203,6 +220,8 @@ pub(crate) struct Task<'a> {
     pub(crate) logged: bool,
     /// Whether its standard output is to be taken with [`Run::output_of`].
     pub(crate) piped: bool,
+    /// Whether its standard input is to be taken with [`Run::input_of`]; else it has none.
+    pub(crate) input: bool,
     /// The working directory; the run's if none.
     pub(crate) directory: Option<&'a Path>,
     /// What it sees in its environment besides ours.

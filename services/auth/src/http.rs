@@ -3,6 +3,7 @@
 //! Protocol endpoints answer JSON in OAuth's form (RFC 6749 §5.2), pages answer HTML; a refusal's record is written here, once.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::HeaderMap;
@@ -103,7 +104,7 @@ pub(crate) async fn protocol_request(
         attestation_pop: field(headers, name::CLIENT_ATTESTATION_POP),
         authorization: field(headers, name::AUTHORIZATION),
         parameters,
-        keyed_app: request.extensions().get::<KeyedApp>().cloned(),
+        keyed_app: request.extensions().get::<Arc<KeyedApp>>().cloned(),
         now: provider.clock.unix(),
     })
 }

@@ -1,5 +1,6 @@
 //! SHA-256, HMAC-SHA-256, HKDF-SHA-256, PBKDF2-HMAC-SHA-256 and constant-time comparison.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::{digest, hkdf, hmac, pbkdf2};
@@ -25,9 +26,30 @@ pub fn length_prefixed<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8
 
 /// HMAC-SHA-256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref());
-    out
+    HmacKey::new(key).mac(message)
+}
+
+/// A key that authenticates many messages: what HMAC makes of it is made once.
+pub struct HmacKey(hmac::Key);
+
+impl HmacKey {
+    /// Takes the key's bytes.
+    pub fn new(key: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// HMAC-SHA-256 of a message (RFC 2104).
+    pub fn mac(&self, message: &[u8]) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(hmac::sign(&self.0, message).as_ref());
+        out
+    }
+}
+
+impl fmt::Debug for HmacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HmacKey(redacted)")
+    }
 }
 
 /// Whether `tag` is the full HMAC-SHA-256 of `message`, compared in constant time. A truncated tag is not.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crypto::SecretBytes;
 use identity::{Principal, Thumbprint, access_token, attestation_token};
@@ -19,7 +20,7 @@ pub struct Facts {
     /// What the edge found in it without refusing it, in points of the Core Rule Set: at least so many.
     pub waf_score: Option<u16>,
     /// The app that its API key was given to.
-    pub keyed_app: Option<KeyedApp>,
+    pub keyed_app: Option<Arc<KeyedApp>>,
     /// How the limits stand that it is counted against.
     pub limits: Option<Allowance>,
     /// Its place among those of its user that are under way.
@@ -27,7 +28,7 @@ pub struct Facts {
     /// Somebody tries what too many have failed at.
     pub captcha: Option<captcha::Tried>,
     /// *What* calls.
-    pub attestation: Option<attestation_token::Claims>,
+    pub attestation: Option<Arc<attestation_token::Claims>>,
     /// The support id in an attestation token that was refused. For the audit log only.
     pub claimed_support_id: Option<String>,
     /// The key that this instance signs messages with. Derived, never stored.
@@ -35,7 +36,7 @@ pub struct Facts {
     /// The request's signature holds, and is good once; the answer's signature covers it.
     pub signature: Option<SingleUse>,
     /// *Who* calls.
-    pub access: Option<access_token::Claims>,
+    pub access: Option<Arc<access_token::Claims>>,
     /// The proof of possession holds, and is good once.
     pub proof: Option<SingleUse>,
     /// What in the body looked like an attack, and may be an honest word.

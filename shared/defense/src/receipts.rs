@@ -11,6 +11,7 @@
 //! - a request whose handler is given up has one, too: it says what the layers found, and no status.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,13 +19,15 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crypto::p256::SigningKey;
+use identity::{access_token, attestation_token};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde::Serialize;
-use serde_json::json;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
+use crate::rate::Allowance;
 use crate::trail::Trail;
-use crate::{Facts, LayerId};
+use crate::{Facts, KeyedApp, LayerId};
 
 /// Receipts that one process keeps.
 const KEPT: usize = 4096;
@@ -64,8 +67,8 @@ pub(crate) struct Line {
     reason: Option<&'static str>,
     micros: u64,
     /// What it learned, which the layers after it built on.
-    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
-    saw: serde_json::Map<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "Saw::is_nothing")]
+    saw: Saw,
 }
 
 impl Line {
@@ -90,45 +93,82 @@ impl Line {
             reason: decision.reason,
             // Default: longer than anything takes.
             micros: u64::try_from(decision.took.as_micros()).unwrap_or(u64::MAX),
-            saw: saw(decision.layer, facts),
+            saw: Saw::of(decision.layer, facts),
         };
         trail.decisions().iter().map(line).collect()
     }
 }
 
-/// What a layer learned: names and numbers, no token and no key.
-fn saw(layer: LayerId, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
-    let seen = match layer {
-        LayerId::Host => facts.address.map(|address| json!({ "address": address })),
-        LayerId::ApiKey => facts.keyed_app.as_ref().map(|app| {
-            json!({ "key": app.key, "app": app.app, "platform": app.platform })
-        }),
-        LayerId::ClientVersion | LayerId::Authorization => None,
-        LayerId::RateLimit => facts.limits.as_ref().map(|limits| json!({ "left": limits.left() })),
-        LayerId::Captcha => facts.captcha.as_ref().map(|tried| {
-            let asked = tried.asked.map(<&str>::from);
-            json!({ "action": tried.attempt.action.name(), "asked": asked, "answered": tried.pending.is_some() })
-        }),
-        LayerId::Attestation => match (&facts.attestation, &facts.claimed_support_id) {
-            (Some(claims), _) => Some(json!({
+/// What a layer learned, shared with the request: it is put into words when somebody asks, which is seldom.
+#[derive(Debug, Clone)]
+enum Saw {
+    Nothing,
+    Address(IpAddr),
+    App(Arc<KeyedApp>),
+    Limits(Allowance),
+    Captcha { action: &'static str, asked: Option<&'static str>, answered: bool },
+    Attested(Arc<attestation_token::Claims>),
+    ClaimedSupportId(String),
+    GoodUntil(i64),
+    LooksLikeSql(u32),
+    User(Arc<access_token::Claims>),
+}
+
+impl Saw {
+    fn of(layer: LayerId, facts: &Facts) -> Self {
+        let seen = match layer {
+            LayerId::Host => facts.address.map(Self::Address),
+            LayerId::ApiKey => facts.keyed_app.clone().map(Self::App),
+            LayerId::ClientVersion | LayerId::Authorization => None,
+            LayerId::RateLimit => facts.limits.clone().map(Self::Limits),
+            LayerId::Captcha => facts.captcha.as_ref().map(|tried| Self::Captcha {
+                action: tried.attempt.action.name(),
+                asked: tried.asked.map(<&str>::from),
+                answered: tried.pending.is_some(),
+            }),
+            LayerId::Attestation => facts.attestation.clone().map(Self::Attested).or_else(|| {
+                let claimed = facts.claimed_support_id.as_ref()?;
+                Some(Self::ClaimedSupportId(claimed.chars().take(64).collect()))
+            }),
+            LayerId::MessageSignature => facts.signature.as_ref().map(|once| Self::GoodUntil(once.until)),
+            LayerId::Waf => facts.suspicions.map(|seen| Self::LooksLikeSql(seen.sql)),
+            LayerId::AccessToken => facts.access.clone().map(Self::User),
+        };
+        // Default: a layer that learned nothing.
+        seen.unwrap_or(Self::Nothing)
+    }
+
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// Names and numbers, no token and no key.
+    fn words(&self) -> Value {
+        match self {
+            Self::Nothing => json!({}),
+            Self::Address(address) => json!({ "address": address }),
+            Self::App(app) => json!({ "key": app.key, "app": app.app, "platform": app.platform }),
+            Self::Limits(limits) => json!({ "left": limits.left() }),
+            Self::Captcha { action, asked, answered } => {
+                json!({ "action": action, "asked": asked, "answered": answered })
+            }
+            Self::Attested(claims) => json!({
                 "support_id": claims.support_id, "device": claims.cnf.jkt, "level": claims.level,
                 "build": claims.app.build, "token": claims.jti,
-            })),
-            (None, Some(claimed)) => {
-                let cut: String = claimed.chars().take(64).collect();
-                Some(json!({ "claimed_support_id": cut }))
-            }
-            (None, None) => None,
-        },
-        LayerId::MessageSignature => facts.signature.as_ref().map(|once| json!({ "good_until": once.until })),
-        LayerId::Waf => facts.suspicions.map(|seen| json!({ "looks_like_sql": seen.sql })),
-        LayerId::AccessToken => facts.access.as_ref().map(|claims| {
-            json!({ "subject": claims.sub, "client": claims.client_id, "scope": claims.scope, "token": claims.jti })
-        }),
-    };
-    match seen {
-        Some(serde_json::Value::Object(seen)) => seen,
-        _ => serde_json::Map::new(),
+            }),
+            Self::ClaimedSupportId(claimed) => json!({ "claimed_support_id": claimed }),
+            Self::GoodUntil(until) => json!({ "good_until": until }),
+            Self::LooksLikeSql(count) => json!({ "looks_like_sql": count }),
+            Self::User(claims) => json!({
+                "subject": claims.sub, "client": claims.client_id, "scope": claims.scope, "token": claims.jti,
+            }),
+        }
+    }
+}
+
+impl Serialize for Saw {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.words().serialize(serializer)
     }
 }
 

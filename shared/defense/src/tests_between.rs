@@ -8,7 +8,7 @@ async fn the_attested_app_is_the_one_that_the_key_was_given_to() {
     let request = inbound(&world.honest().await, &[]);
     let keyed = |app: &str, platform| {
         let key = crate::ApiKey::generate().id().clone();
-        Facts { keyed_app: Some(crate::KeyedApp { key, app: app.into(), platform }), ..Facts::default() }
+        Facts { keyed_app: Some(Arc::new(crate::KeyedApp { key, app: app.into(), platform })), ..Facts::default() }
     };
     for (facts, expected) in [
         (keyed("dev.redoubt.app", Platform::Android), None),

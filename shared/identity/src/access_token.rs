@@ -2,19 +2,16 @@
 //! `cnf.jkt` (RFC 9449 §6.1): of no use without a `DPoP` proof of that key.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use api::ClientId;
-use crypto::hash;
 use crypto::p256::{PublicKey, SigningKey};
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::jose::{self, Header};
 use crate::jwk::{Jwk, JwkError};
+use crate::verified::{self, Known, Memory};
 use crate::{Cnf, TokenError, json, token};
 
 pub use crate::token::MAX_LIFETIME;
@@ -77,37 +74,11 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> Result<String, Tok
 
 /// Verifies an access token (RFC 9068 §4). The binding is checked by comparing `cnf.jkt` with the proof's key.
 pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-    let (claims, _) = parse(token)?.verify_signature(keys)?;
+    let jws = jose::parse(token, TYP)?;
+    let key = jws.header().kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+    let claims = jws.verify_es256(key)?;
     check_claims(&claims, expect)?;
     Ok(claims)
-}
-
-/// An access token that nobody has verified yet.
-#[derive(Debug)]
-pub struct Unverified<'a> {
-    text: &'a str,
-    jws: jose::Unverified<'a>,
-    kid: String,
-}
-
-/// Takes an access token apart. Fails if it is no JWS of this type, or names no key.
-pub fn parse(token: &str) -> Result<Unverified<'_>, TokenError> {
-    let jws = jose::parse(token, TYP)?;
-    let kid = jws.header().kid.clone().ok_or(TokenError::UnknownKey)?;
-    Ok(Unverified { text: token, jws, kid })
-}
-
-impl Unverified<'_> {
-    /// The name of its key, which has to be fetched.
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
-    /// What it says, and its key; whether it is for us and valid now is [`check_claims`]'s to say.
-    fn verify_signature<'k>(&self, keys: &'k KeySet) -> Result<(Claims, &'k PublicKey), TokenError> {
-        let key = keys.get(&self.kid).ok_or(TokenError::UnknownKey)?;
-        Ok((self.jws.verify_es256(key)?, key))
-    }
 }
 
 fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> {
@@ -120,47 +91,36 @@ fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> 
     token::check_times(claims.iat, claims.exp, expect.now)
 }
 
-/// Signatures checked before: a bounded memory of tokens whose signature is good. A session sends the same access token with every request for
-/// minutes; its signature need be checked once, everything that can change is checked each time. To forget one costs a verification, so a full
-/// memory forgets the one that was used longest ago: a token that is not sent any more, and never all of them at once.
-///
-/// What must hold: the outcome is that of [`verify`], for every token, key set and time. So an entry stands for one exact token (all its bytes)
-/// under one exact key, and counts only while the key set still has that key under that name.
-pub struct VerifiedTokens {
-    entries: Cache<[u8; 32], Arc<Entry>>,
-}
+/// An access token that somebody shows.
+pub type Presented<'a> = verified::Presented<'a, PublicKey, Claims>;
 
-struct Entry {
-    kid: String,
-    key: PublicKey,
-    claims: Claims,
-}
+/// A memory of access tokens whose signature is good.
+#[derive(Debug)]
+pub struct VerifiedTokens(Memory<PublicKey, Claims>);
 
 impl VerifiedTokens {
     /// Room for `capacity` tokens.
     pub fn new(capacity: u64) -> Self {
-        Self { entries: Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build() }
+        Self(Memory::new(capacity))
+    }
+
+    /// Takes a token apart, unless it is known. Fails if it is no JWS of this type.
+    pub fn look<'a>(&self, token: &'a str) -> Result<Presented<'a>, TokenError> {
+        Ok(self.0.look(token, TYP)?)
     }
 
     /// As [`verify`], but a signature that was checked before is not checked again.
-    pub fn verify(&self, token: &Unverified<'_>, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, TokenError> {
-        let name = hash::sha256(token.text.as_bytes());
-        let known = self.entries.get(&name).filter(|entry| keys.get(&entry.kid) == Some(&entry.key));
-        if let Some(entry) = known {
-            check_claims(&entry.claims, expect)?;
-            return Ok(entry.claims.clone());
+    pub fn verify(&self, token: &Presented<'_>, keys: &KeySet, expect: &Expect<'_>) -> Result<Arc<Claims>, TokenError> {
+        let kid = token.kid().ok_or(TokenError::UnknownKey)?;
+        let key = keys.get(kid).ok_or(TokenError::UnknownKey)?;
+        if let Some(claims) = token.known(|verified_with| verified_with == key) {
+            check_claims(claims, expect)?;
+            return Ok(Arc::clone(claims));
         }
-        let (claims, key) = token.verify_signature(keys)?;
+        let claims: Arc<Claims> = Arc::new(token.anew(TYP, |jws| jws.verify_es256(key))?);
         check_claims(&claims, expect)?;
-        let entry = Entry { kid: token.kid.clone(), key: key.clone(), claims: claims.clone() };
-        self.entries.insert(name, Arc::new(entry));
+        self.0.remember(token.text(), Known { kid: kid.to_owned(), key: key.clone(), claims: Arc::clone(&claims) });
         Ok(claims)
-    }
-}
-
-impl fmt::Debug for VerifiedTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedTokens").finish_non_exhaustive()
     }
 }
 

@@ -7,12 +7,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use api::{ClientId, SupportId};
 use crypto::{SecretBytes, b64, hash};
 use serde::{Deserialize, Serialize};
 
 use crate::jose::{self, Header};
+use crate::verified::{self, Known, Memory};
 use crate::{App, Cnf, Level, TokenError, token};
 
 pub use crate::token::MAX_LIFETIME;
@@ -185,40 +187,72 @@ pub fn issue(key: &AudienceKey, claims: &Claims) -> Result<String, TokenError> {
     Ok(jose::sign_hs256(key.secret.expose(), &header, claims)?)
 }
 
-/// An attestation token that nobody has verified yet.
-#[derive(Debug)]
-pub struct Unverified<'a>(jose::Unverified<'a>);
+/// An attestation token that somebody shows.
+pub type Presented<'a> = verified::Presented<'a, SecretBytes, Claims>;
 
-/// Takes an attestation token apart. Fails if it is no JWS of this type.
-pub fn parse(token: &str) -> Result<Unverified<'_>, TokenError> {
-    Ok(Unverified(jose::parse(token, TYP)?))
+/// A memory of attestation tokens whose MAC is good.
+#[derive(Debug)]
+pub struct VerifiedTokens(Memory<SecretBytes, Claims>);
+
+impl VerifiedTokens {
+    /// Room for `capacity` tokens.
+    pub fn new(capacity: u64) -> Self {
+        Self(Memory::new(capacity))
+    }
+
+    /// Takes a token apart, unless it is known. Fails if it is no JWS of this type.
+    pub fn look<'a>(&self, token: &'a str) -> Result<Presented<'a>, TokenError> {
+        Ok(self.0.look(token, TYP)?)
+    }
+
+    /// Verifies it for `audience`, and derives the session key that belongs to it. A MAC that was checked before is not checked again.
+    pub fn verify(
+        &self,
+        token: &Presented<'_>,
+        keys: &AudienceKeys,
+        audience: &str,
+        now: i64,
+    ) -> Result<(Arc<Claims>, SecretBytes), TokenError> {
+        let key = keys.by_kid(token.kid(), now)?;
+        let secret = key.secret.expose();
+        let known = token.known(|verified_with| hash::constant_time_eq(verified_with.expose(), secret));
+        let claims = match known {
+            Some(claims) => Arc::clone(claims),
+            None => Arc::new(token.anew(TYP, |jws| jws.verify_hs256(secret))?),
+        };
+        check_claims(&claims, audience, now)?;
+        if known.is_none() {
+            let known = Known { kid: key.id.to_string(), key: key.secret.clone(), claims: Arc::clone(&claims) };
+            self.0.remember(token.text(), known);
+        }
+        let session = session_key(secret, &claims.jti);
+        Ok((claims, session))
+    }
 }
 
-impl Unverified<'_> {
+impl Presented<'_> {
     /// The key that it names, to be fetched.
     pub fn key_id(&self) -> Result<KeyId, TokenError> {
-        self.0.header().kid.as_deref().ok_or(TokenError::UnknownKey)?.parse()
+        self.kid().ok_or(TokenError::UnknownKey)?.parse()
     }
 
     /// The support id that it names; see [`crate::claimed_support_id`].
     pub fn claimed_support_id(&self) -> Option<String> {
-        token::support_id(&self.0)
+        match self {
+            Self::Known(_, known) => Some(known.claims.support_id.to_string()),
+            Self::New(_, jws) => token::support_id(jws),
+        }
     }
+}
 
-    /// Verifies it for `audience`, and derives the session key that belongs to it.
-    pub fn verify(&self, keys: &AudienceKeys, audience: &str, now: i64) -> Result<(Claims, SecretBytes), TokenError> {
-        let key = keys.by_kid(self.0.header().kid.as_deref(), now)?;
-        let claims: Claims = self.0.verify_hs256(key.secret.expose())?;
-        if claims.iss != ISSUER {
-            return Err(TokenError::Issuer);
-        }
-        if claims.aud != audience {
-            return Err(TokenError::Audience);
-        }
-        token::check_times(claims.iat, claims.exp, now)?;
-        let session = session_key(key.secret.expose(), &claims.jti);
-        Ok((claims, session))
+fn check_claims(claims: &Claims, audience: &str, now: i64) -> Result<(), TokenError> {
+    if claims.iss != ISSUER {
+        return Err(TokenError::Issuer);
     }
+    if claims.aud != audience {
+        return Err(TokenError::Audience);
+    }
+    token::check_times(claims.iat, claims.exp, now)
 }
 
 /// Verifies an attestation token for `audience`.
@@ -233,7 +267,12 @@ pub fn verify_with_session_key(
     audience: &str,
     now: i64,
 ) -> Result<(Claims, SecretBytes), TokenError> {
-    parse(token)?.verify(keys, audience, now)
+    let jws = jose::parse(token, TYP)?;
+    let key = keys.by_kid(jws.header().kid.as_deref(), now)?;
+    let claims: Claims = jws.verify_hs256(key.secret.expose())?;
+    check_claims(&claims, audience, now)?;
+    let session = session_key(key.secret.expose(), &claims.jti);
+    Ok((claims, session))
 }
 
 /// The session key of a token: `HMAC(audience secret, "session|" jti)`.

@@ -5,12 +5,15 @@
 //! [`Verified::replay_key`] ([`crate::replay`]): last, so that nobody can use up another's identifier with a bad proof.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crypto::{b64, hash, random};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::jose::{self, Header, JoseError};
+use crate::jose::{self, Header, JoseError, UnverifiedHeader};
 use crate::{DeviceSigner, Jwk, Thumbprint};
 
 /// The `typ` of a proof (RFC 9449 §4.2).
@@ -147,7 +150,47 @@ impl Verified {
 
 /// Verifies a proof (RFC 9449 §4.3, without the nonce and the replay check).
 pub fn verify(proof: &str, expect: &Expect<'_>) -> Result<Verified, DpopError> {
-    let proof = jose::parse(proof, TYP)?;
+    check(&jose::parse(proof, TYP)?, None, expect)
+}
+
+/// The headers of proofs that were good: an instance writes the same one each time, and its key need be read once. A full memory forgets the one
+/// that was used longest ago, which costs no more than to read it again.
+pub struct KnownHeaders(Cache<Box<str>, Arc<(UnverifiedHeader, Thumbprint)>>);
+
+impl KnownHeaders {
+    /// Bytes of a header that is kept; those of ours have some 250.
+    const LONGEST: usize = 512;
+
+    /// Room for `capacity` headers.
+    pub fn new(capacity: u64) -> Self {
+        Self(Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build())
+    }
+
+    /// As [`verify`].
+    pub fn verify(&self, proof: &str, expect: &Expect<'_>) -> Result<Verified, DpopError> {
+        let parts = jose::Parts::of(proof)?;
+        let text = parts.header;
+        if let Some(known) = self.0.get(text) {
+            let (header, jkt) = &*known;
+            return check(&parts.under(header.clone())?, Some(jkt), expect);
+        }
+        let proof = jose::parse(proof, TYP)?;
+        let verified = check(&proof, None, expect)?;
+        if text.len() <= Self::LONGEST {
+            self.0.insert(text.into(), Arc::new((proof.header().clone(), verified.jkt.clone())));
+        }
+        Ok(verified)
+    }
+}
+
+impl fmt::Debug for KnownHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownHeaders").finish_non_exhaustive()
+    }
+}
+
+/// `jkt` is the thumbprint of the header's key, where it is known.
+fn check(proof: &jose::Unverified<'_>, jkt: Option<&Thumbprint>, expect: &Expect<'_>) -> Result<Verified, DpopError> {
     let jwk = proof.header().jwk.clone().ok_or(DpopError::JwkMissing)?;
     let claims: Claims = proof.verify_es256(jwk.public_key())?;
     if claims.jti.is_empty() || claims.jti.len() > MAX_JTI_BYTES {
@@ -170,7 +213,9 @@ pub fn verify(proof: &str, expect: &Expect<'_>) -> Result<Verified, DpopError> {
             return Err(DpopError::AthMismatch);
         }
     }
-    Ok(Verified { jkt: jwk.thumbprint(), jwk, jti: claims.jti, iat: claims.iat, nonce: claims.nonce })
+    // Default: it is made now.
+    let jkt = jkt.cloned().unwrap_or_else(|| jwk.thumbprint());
+    Ok(Verified { jkt, jwk, jti: claims.jti, iat: claims.iat, nonce: claims.nonce })
 }
 
 /// An http(s) URL without query and fragment, normalised by syntax and scheme (RFC 3986 §6.2.2, §6.2.3).

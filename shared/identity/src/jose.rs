@@ -182,17 +182,41 @@ fn is_type(typ: &str, expected: &str) -> bool {
 }
 
 fn parse_where(token: &str, expected: impl Fn(Option<&str>) -> bool) -> Result<Unverified<'_>, JoseError> {
-    if token.len() > MAX_BYTES {
-        return Err(JoseError::TooLarge);
-    }
-    let (signing_input, signature) = token.rsplit_once('.').ok_or(JoseError::Malformed)?;
-    let (header, payload) = signing_input.split_once('.').ok_or(JoseError::Malformed)?;
-    let decode = |part: &str| b64::decode(part).map_err(|_| JoseError::Malformed);
-    let header = UnverifiedHeader::parse(&decode(header)?)?;
+    let parts = Parts::of(token)?;
+    let header = UnverifiedHeader::parse(&decode(parts.header)?)?;
     if !expected(header.typ.as_deref()) {
         return Err(JoseError::Typ);
     }
-    Ok(Unverified { header, signing_input, payload: decode(payload)?, signature: decode(signature)? })
+    parts.under(header)
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, JoseError> {
+    b64::decode(part).map_err(|_| JoseError::Malformed)
+}
+
+/// A compact JWS in its parts, none of which is decoded.
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signing_input: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn of(token: &'a str) -> Result<Self, JoseError> {
+        if token.len() > MAX_BYTES {
+            return Err(JoseError::TooLarge);
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(JoseError::Malformed)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(JoseError::Malformed)?;
+        Ok(Self { header, payload, signature, signing_input })
+    }
+
+    /// With its header, read from these very bytes.
+    pub(crate) fn under(self, header: UnverifiedHeader) -> Result<Unverified<'a>, JoseError> {
+        let Self { signing_input, .. } = self;
+        Ok(Unverified { header, signing_input, payload: decode(self.payload)?, signature: decode(self.signature)? })
+    }
 }
 
 impl UnverifiedHeader {

@@ -31,6 +31,7 @@ pub mod sealed_field;
 pub mod sealed_session;
 mod signer;
 mod token;
+mod verified;
 
 pub use api::attestation::{App, Platform};
 pub use jwk::{Jwk, Thumbprint};

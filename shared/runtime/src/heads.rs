@@ -61,12 +61,19 @@ impl Heads {
             return true;
         }
         let (mut at, length) = (0, bytes.len());
-        while let Some(byte) = bytes.get_mut(at) {
+        while at < length {
             let skipped = self.skip(length - at);
             if skipped > 0 {
                 at += skipped;
                 continue;
             }
+            // Default: there are no more.
+            let taken = self.take(bytes.get(at..).unwrap_or_default());
+            if taken > 0 {
+                at += taken;
+                continue;
+            }
+            let Some(byte) = bytes.get_mut(at) else { break };
             let Some(part) = self.next(*byte) else {
                 // What reads trailers looks for nothing but CR, and takes none without its LF.
                 *byte = if self.part == Part::Trailer { b'\r' } else { NOTHING };
@@ -90,6 +97,19 @@ impl Heads {
             self.part = Part::Between;
         }
         skipped
+    }
+
+    /// How many of the next bytes belong to the line of a head that has begun, up to one about which something is to be decided.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let (Part::RequestLine | Part::Fields | Part::Trailer) = self.part else { return 0 };
+        // Default: the line does not end here.
+        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        // The byte with which a name would be too long is looked at by itself.
+        let most = if self.line.length < LINE { LINE - 1 - self.line.length } else { end };
+        // Default: never, the end is within.
+        let taken = bytes.get(..end.min(most)).unwrap_or_default();
+        self.line.extend(taken);
+        taken.len()
     }
 
     /// Where the connection is after `byte`. `None` if with that a line is wrong.
@@ -155,6 +175,15 @@ impl Line {
             self.beginning.push(byte);
         }
         (self.length, self.last) = (self.length + 1, byte);
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(LINE.saturating_sub(self.beginning.len()));
+        self.beginning.extend(bytes.iter().take(kept));
+        self.length += bytes.len();
+        if let Some(last) = bytes.last() {
+            self.last = *last;
+        }
     }
 
     fn is_cut(&self) -> bool {

@@ -1,9 +1,9 @@
-//! A receiver for telemetry: OTLP over HTTP as JSON, spans kept in memory, for the demonstration's trace page and for tests
+//! A receiver for telemetry: OTLP over HTTP as protobuf, spans kept in memory, for the demonstration's trace page and for tests
 //! that ask what a request did. A stand-in for a collector, on loopback only: plain HTTP, no authentication.
 //!
 //! | Route | What it does |
 //! | --- | --- |
-//! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP JSON) |
+//! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP) |
 //! | `GET /traces` | the traces that are kept, newest first: id, spans, services, name of the first span |
 //! | `GET /traces/{trace_id}` | the spans of one trace, by start |
 //! | `GET /metrics` | the last metrics of each service, as they came |
@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result, ensure};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -121,7 +123,7 @@ impl Drop for Collector {
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .app_data(web::JsonConfig::default().limit(MAX_BODY))
+        .app_data(web::PayloadConfig::default().limit(MAX_BODY))
         .service(web::resource("/v1/traces").route(web::post().to(post_traces)))
         .service(web::resource("/v1/metrics").route(web::post().to(post_metrics)))
         .service(web::resource("/traces").route(web::get().to(get_traces)))
@@ -129,25 +131,36 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/metrics").route(web::get().to(get_metrics)));
 }
 
-async fn post_traces(store: web::Data<Mutex<Store>>, export: web::Json<TraceExport>) -> HttpResponse {
+async fn post_traces(store: web::Data<Mutex<Store>>, body: web::Bytes) -> HttpResponse {
+    let Ok(export) = wire::read::<ExportTraceServiceRequest, TraceExport>(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
     let mut store = lock(&store);
-    for resource in export.into_inner().resource_spans {
+    for resource in export.resource_spans {
         let service = resource.resource.service();
         for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             store.insert(&service, span);
         }
     }
-    HttpResponse::Ok().json(json!({}))
+    taken()
 }
 
-async fn post_metrics(store: web::Data<Mutex<Store>>, export: web::Json<MetricExport>) -> HttpResponse {
+async fn post_metrics(store: web::Data<Mutex<Store>>, body: web::Bytes) -> HttpResponse {
+    let Ok(export) = wire::read::<ExportMetricsServiceRequest, MetricExport>(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
     let mut store = lock(&store);
-    for metrics in export.into_inner().resource_metrics {
+    for metrics in export.resource_metrics {
         let resource = metrics.get("resource").cloned().unwrap_or_default();
         let service = serde_json::from_value::<Resource>(resource).unwrap_or_default().service();
         store.metrics.insert(service, metrics);
     }
-    HttpResponse::Ok().json(json!({}))
+    taken()
+}
+
+/// All of it: a message without a field (opentelemetry.io/docs/specs/otlp, OTLP/HTTP response).
+fn taken() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/x-protobuf").finish()
 }
 
 async fn get_traces(store: web::Data<Mutex<Store>>) -> HttpResponse {

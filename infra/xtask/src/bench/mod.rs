@@ -1,74 +1,36 @@
-//! `cargo xtask bench ledger`, and `bench decoys` in a file of its own.
+//! `cargo xtask bench`: figures, each beside another one of the same run; alone, none says anything. Each measurement is a file of its own. Here is
+//! what they have in common: pgbench's TPC-B-like script on the same server with `fsync` on, calls over HTTPS, and the CPU time of all who take part.
 //!
-//! The ledger: the ledger beside pgbench's TPC-B-like script, on the same server in the same run, with `fsync` on.
-//! Both sides are printed, then their ratio; a figure without its baseline says nothing.
-//!
-//! Two things are measured: the whole defended path (HTTPS, every layer, a proof and a signature for each request, the load
-//! generator on the same cores) and the posting engine alone. pgbench runs at its best: prepared statements, and the best
-//! of several client counts.
+//! pgbench runs at its best: prepared statements, and the best of several client counts.
 
 mod decoys;
+mod defense;
+mod ledger;
 mod server;
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result, anyhow, ensure};
-use serde_json::Value;
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::{Value, json};
 
 use crate::interrupt;
 use crate::options::Options;
-use crate::stack::{Kind, Stack};
+use crate::stack::{Kind, Loads, Stack};
 use server::{Server, cpu_seconds_of};
 
 const SCALE: u32 = 10;
 const CLIENTS: [u32; 4] = [1, 8, 16, 32];
 const SECONDS: u32 = 5;
 
-/// What the whole path is asked to carry.
-const HTTPS: [(&str, &str); 2] =
-    [("64 in flight", r#"{"seconds":5,"in_flight":64}"#), ("256 in flight", r#"{"seconds":5,"in_flight":256}"#)];
-
-/// What the engine is asked to carry: spread over accounts, then all on one.
-const ENGINE: [(&str, &str); 2] = [
-    ("uniform accounts", r#"{"seconds":5,"in_flight":256}"#),
-    ("one hot account", r#"{"seconds":5,"in_flight":256,"hot":true}"#),
-];
-
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut stack = Stack::start(Kind::Bench, options)?;
-    let measured = match options.rest.first().map(String::as_str) {
-        Some("decoys") => decoys::measure(&mut stack),
-        _ => measure(&mut stack),
+    let (kind, measure): (_, fn(&mut Stack) -> Result<()>) = match options.rest.first().map(String::as_str) {
+        Some("decoys") => (Kind::Bench, decoys::measure),
+        Some("defense") => (Kind::Ablation, defense::measure),
+        _ => (Kind::Bench, ledger::measure),
     };
-    match measured {
+    let mut stack = Stack::start(kind, options)?;
+    match measure(&mut stack) {
         Ok(()) => stack.end(),
         Err(error) => Err(stack.keep_logs(error)),
     }
-}
-
-fn measure(stack: &mut Stack) -> Result<()> {
-    let server = Server::of(stack.cluster())?;
-    println!("\npgbench, TPC-B-like, scale {SCALE}, prepared, {SECONDS} s for each count of clients:");
-    let baseline = tpcb(&server)?;
-    println!(
-        "\nledger, the whole defended path over HTTPS (attestation, message signature, access token with DPoP, idempotency, posting, \
-         signed answer, traces to a collector); load generator, services and PostgreSQL on the same cores:"
-    );
-    let mut figures = Vec::new();
-    for (name, load) in HTTPS {
-        figures.push((format!("HTTPS, {name}"), https(stack, &server, name, load)?));
-    }
-    println!(
-        "\nledger, the posting engine alone, in process (idempotency, double entry, triggers, row-level security), 256 in flight:"
-    );
-    for (name, load) in ENGINE {
-        figures.push((format!("engine, {name}"), engine(stack, &server, name, load)?));
-    }
-    println!("\nbaseline: pgbench {:.0} per second with {} clients", baseline.per_second, baseline.clients);
-    for (name, per_second) in figures {
-        println!("ratio, {name}: {:.2}", per_second / baseline.per_second);
-    }
-    Ok(())
 }
 
 struct Baseline {
@@ -77,6 +39,7 @@ struct Baseline {
 }
 
 fn tpcb(server: &Server) -> Result<Baseline> {
+    println!("\npgbench, TPC-B-like, scale {SCALE}, prepared, {SECONDS} s for each count of clients:");
     server.pgbench(&["--initialize", "--quiet", "--scale", &SCALE.to_string()])?;
     let mut best = Baseline { clients: 0, per_second: 0.0 };
     for clients in CLIENTS {
@@ -88,7 +51,7 @@ fn tpcb(server: &Server) -> Result<Baseline> {
         let per_second = tps(&output).ok_or_else(|| anyhow!("pgbench printed no tps: {output}"))?;
         let cpu = [("PostgreSQL", server.cpu_seconds() - before)];
         let name = format!("{clients} clients");
-        println!("  {name:<17}{per_second:>8.0} per second{}", each(&cpu, per_second * f64::from(SECONDS)));
+        println!("  {name:<26}{per_second:>8.0} per second{}", each(&cpu, per_second * f64::from(SECONDS)));
         if per_second > best.per_second {
             best = Baseline { clients, per_second };
         }
@@ -101,41 +64,46 @@ fn tps(output: &str) -> Option<f64> {
     output.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
 }
 
-/// The figures of the services and of PostgreSQL are over all transfers; that the senders register and log in is in them too, and small.
-fn https(stack: &mut Stack, server: &Server, name: &str, load: &str) -> Result<f64> {
-    let ledger = stack.config("ledger");
-    let before = (cpu_seconds_of(&ledger), server.cpu_seconds());
-    let report = stack.measure("story", &["load".to_owned(), load.to_owned()])?;
-    let (ledger, postgres) = (cpu_seconds_of(&ledger) - before.0, server.cpu_seconds() - before.1);
-    let all = figure(&report, "all_transfers")?;
-    let own = figure(&report, "cpu_seconds")? / figure(&report, "transfers")? * all;
-    row(name, &report, &[("ledger", ledger), ("PostgreSQL", postgres), ("load generator", own)], all)
+/// Calls of one kind over HTTPS.
+#[derive(Clone, Copy)]
+struct Calls {
+    /// `transfer` or `read`.
+    call: &'static str,
+    in_flight: u32,
+    seconds: u32,
+    /// Past the edge, where one stands before the ledger.
+    direct: bool,
 }
 
-fn engine(stack: &mut Stack, server: &Server, name: &str, load: &str) -> Result<f64> {
-    let [app, poster] = ["app.url", "poster.url"].map(|file| text(&stack.url_file("ledger", file)));
-    let before = server.cpu_seconds();
-    let report = stack.measure("bench", &[app, poster, load.to_owned()])?;
-    ensure!(
-        report.get("invariants_hold") == Some(&Value::Bool(true)),
-        "the books do not balance after the bench: {report}"
-    );
-    let per_second = row(name, &report, &[("engine", figure(&report, "cpu_seconds")?)], figure(&report, "transfers")?)?;
-    println!(
-        "    PostgreSQL, with the filling of the accounts and the warming up: {:.1} s",
-        server.cpu_seconds() - before
-    );
-    Ok(per_second)
+/// What came of them. The CPU times are for each call.
+struct Served {
+    per_second: f64,
+    ledger_micros: f64,
+}
+
+/// Has calls made, and prints a line. The CPU time of the ledger and of PostgreSQL is over all calls, those included that warm up.
+fn calls(stack: &Stack, loads: &mut Loads, name: &str, calls: &Calls) -> Result<Served> {
+    let server = Server::of(stack.cluster())?;
+    let ledger = stack.config("ledger");
+    let Calls { call, in_flight, seconds, direct } = *calls;
+    let asked = json!({ "what": "calls", "call": call, "in_flight": in_flight, "seconds": seconds, "direct": direct });
+    let before = (cpu_seconds_of(&ledger), server.cpu_seconds());
+    let report = loads.ask(&asked)?;
+    let (ledger, postgres) = (cpu_seconds_of(&ledger) - before.0, server.cpu_seconds() - before.1);
+    let all = figure(&report, "all_calls")?;
+    let own = figure(&report, "cpu_seconds")? / figure(&report, "calls")? * all;
+    let cpu = [("ledger", ledger), ("PostgreSQL", postgres), ("load generator", own)];
+    Ok(Served { per_second: row(name, &report, &cpu, all)?, ledger_micros: ledger * 1e6 / all })
 }
 
 /// Prints a line and gives its figure per second.
-fn row(name: &str, report: &Value, cpu: &[(&str, f64)], transfers: f64) -> Result<f64> {
+fn row(name: &str, report: &Value, cpu: &[(&str, f64)], calls: f64) -> Result<f64> {
     let per_second = figure(report, "per_second")?;
     println!(
-        "  {name:<17}{per_second:>8.0} per second  p50 {:.1} ms  p99 {:.1} ms{}",
+        "  {name:<26}{per_second:>8.0} per second  p50 {:.1} ms  p99 {:.1} ms{}",
         figure(report, "p50_millis")?,
         figure(report, "p99_millis")?,
-        each(cpu, transfers)
+        each(cpu, calls)
     );
     Ok(per_second)
 }
@@ -150,10 +118,6 @@ fn each(cpu_seconds: &[(&str, f64)], transactions: f64) -> String {
     let words: Vec<String> =
         known.map(|(name, seconds)| format!("{name} {:.0} µs", seconds * 1e6 / transactions)).collect();
     if words.is_empty() { String::new() } else { format!("  CPU each: {}", words.join(", ")) }
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Stack {
         // A figure of `bench` is one beside another, which has no TLS.
         let cluster = match kind {
             Kind::Demo | Kind::Up => database::bring_with_tls(options, Durability::Durable, &pki)?,
-            Kind::Bench => database::bring(options, Durability::Durable)?,
+            Kind::Bench | Kind::Ablation => database::bring(options, Durability::Durable)?,
         };
         watch.step("keys made, PostgreSQL ready");
         let mut stack = Self { programs, run, cluster, ports, pki, kind, edge, startup: Vec::new() };
@@ -134,11 +134,21 @@ impl Stack {
             "true",
         ];
         self.spawn("partner", "sandbox", &arguments)?;
-        for service in services()? {
-            let config = text(&self.config(service));
-            self.spawn(service, service, &["serve", "--config", &config])?;
-        }
-        Ok(())
+        services()?.try_for_each(|service| self.start_service(service))
+    }
+
+    pub(super) fn start_service(&mut self, service: &str) -> Result<()> {
+        let config = text(&self.config(service));
+        self.spawn(service, service, &["serve", "--config", &config])
+    }
+
+    /// Waits for one that was started again.
+    pub(super) fn await_service(&mut self, service: &str) -> Result<()> {
+        let ready = interrupt::wait(Some(READY_LIMIT), || {
+            self.run.all_alive()?;
+            Ok(self.healthy(service)?.then_some(()))
+        })?;
+        ready.with_context(|| format!("{service} is not ready after {} s", READY_LIMIT.as_secs()))
     }
 
     /// What stands before every public listener, if it was asked for.

@@ -5,11 +5,13 @@
 
 mod bring;
 pub(crate) mod config;
+mod loads;
 mod partners;
 mod plan;
 mod ports;
 mod running;
 
+pub(crate) use loads::Loads;
 pub(crate) use plan::{Kind, programs};
 pub(crate) use ports::Ports;
 pub(crate) use running::Stack;

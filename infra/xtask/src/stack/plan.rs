@@ -4,6 +4,7 @@ use anyhow::Result;
 use system::system;
 
 use crate::compile::{self, Programs};
+use crate::place;
 use crate::process::Run;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,24 +15,34 @@ pub(crate) enum Kind {
     Up,
     /// As a demonstration, built for release and with a thread for each core.
     Bench,
+    /// As a benchmark, with programs whose layers can be turned off. They stand in a directory of their own, so that nobody
+    /// takes one of them for a program that protects people.
+    Ablation,
 }
 
 impl Kind {
     pub(crate) fn workers(self) -> usize {
         match self {
             Self::Demo | Self::Up => 1,
-            Self::Bench => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            Self::Bench | Self::Ablation => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }
 
     /// What is built and how: the services, `sandbox` and `story`.
     pub(crate) fn build(self, run: &mut Run) -> Result<Programs> {
-        const RELEASE: [&str; 3] = ["--release", "--example", "bench"];
         match self {
             Self::Demo | Self::Up => compile::build(run, "the services and their stand-ins", &programs()?),
             Self::Bench => {
-                let arguments = [programs()?, RELEASE.map(str::to_owned).to_vec()].concat();
+                let release = ["--release", "--example", "bench"].map(str::to_owned);
+                let arguments = [programs()?, release.to_vec()].concat();
                 compile::build(run, "the services and their stand-ins for release", &arguments)
+            }
+            Self::Ablation => {
+                let directory = place::target().join("ablation").display().to_string();
+                let ablated =
+                    ["--release", "--features", "defense/ablation", "--target-dir", &directory].map(str::to_owned);
+                let arguments = [programs()?, ablated.to_vec()].concat();
+                compile::build(run, "the services for release, with layers that can be turned off", &arguments)
             }
         }
     }

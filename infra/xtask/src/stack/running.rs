@@ -7,11 +7,15 @@ use anyhow::{Context as _, Result, bail};
 use ladder::{Cluster, Rung};
 use serde_json::{Value, json};
 
+use super::loads::Loads;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
 use crate::place;
 use crate::process::{Run, Task};
 use crate::stop::Stop;
+
+/// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
+const MODES: &str = "\n[defense.modes]\n";
 
 pub(crate) struct Stack {
     pub(super) programs: Programs,
@@ -44,6 +48,34 @@ impl Stack {
         self.run.task("measure", self.programs.path(program)?, arguments, &task)?;
         let log = std::fs::read_to_string(self.run.log("measure"))?;
         serde_json::from_str(log.lines().last().unwrap_or_default()).context("the report of what was measured")
+    }
+
+    /// The generator of loads on this system; it goes on until it is dropped.
+    pub(crate) fn begin_loads(&mut self) -> Result<Loads> {
+        let file = self.write_description(Path::new(""))?;
+        let environment = [("REDOUBT_STACK", file.as_str())];
+        let task = Task { piped: true, input: true, environment: &environment, ..Task::default() };
+        let number = self.run.begin_task("load", self.programs.path("story")?, &["load".to_owned()], &task)?;
+        Ok(Loads::new(number, self.run.input_of(number)?, self.run.output_of(number)?))
+    }
+
+    /// Ends the generator of loads, which has nothing more to do.
+    pub(crate) fn end_loads(&mut self, loads: Loads) -> Result<()> {
+        let number = loads.number;
+        drop(loads);
+        self.run.finish("load", number)
+    }
+
+    /// Starts a service again with some of its layers off. Only programs that were built for it have that.
+    pub(crate) fn turn_off(&mut self, service: &str, layers: &[String]) -> Result<()> {
+        let file = self.config(service);
+        let settings = std::fs::read_to_string(&file)?;
+        let settings = settings.split(MODES).next().unwrap_or_default();
+        let off: Vec<String> = layers.iter().map(|layer| format!("{layer} = \"off\"\n")).collect();
+        std::fs::write(&file, format!("{settings}{MODES}{}", off.concat()))?;
+        self.run.stop(service)?;
+        self.start_service(service)?;
+        self.await_service(service)
     }
 
     fn write_description(&self, report: &Path) -> Result<String> {

@@ -1,5 +1,7 @@
 //! `POST /v1/attestations` and `POST /v1/assertions`. Public: this is where a caller becomes known.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use api::attestation::{Assert, Attest, Attested, Platform};
 use defense::{KeyedApp, Public};
@@ -11,7 +13,7 @@ use crate::state::State;
 
 pub(crate) async fn attest(
     _: Public,
-    keyed: web::ReqData<KeyedApp>,
+    keyed: web::ReqData<Arc<KeyedApp>>,
     state: web::Data<State>,
     body: ApiJson<Attest>,
 ) -> Result<HttpResponse, Refusal> {
@@ -25,7 +27,7 @@ pub(crate) async fn attest(
 
 pub(crate) async fn assert(
     _: Public,
-    keyed: web::ReqData<KeyedApp>,
+    keyed: web::ReqData<Arc<KeyedApp>>,
     state: web::Data<State>,
     body: ApiJson<Assert>,
 ) -> Result<HttpResponse, Refusal> {

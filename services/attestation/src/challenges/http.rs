@@ -1,5 +1,7 @@
 //! `POST /v1/challenges`. Public: whoever asks is not known yet, and a challenge is worth nothing without a genuine phone.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use api::attestation::RequestChallenge;
 use defense::{KeyedApp, Public};
@@ -10,7 +12,7 @@ use crate::state::State;
 
 pub(crate) async fn create(
     _: Public,
-    keyed: web::ReqData<KeyedApp>,
+    keyed: web::ReqData<Arc<KeyedApp>>,
     state: web::Data<State>,
     body: ApiJson<RequestChallenge>,
 ) -> Result<HttpResponse, Error> {

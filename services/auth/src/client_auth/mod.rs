@@ -32,7 +32,7 @@ pub struct ProtocolRequest {
     pub authorization: Field,
     pub parameters: Parameters,
     /// The app that its API key was given to, if it came with one.
-    pub keyed_app: Option<KeyedApp>,
+    pub keyed_app: Option<Arc<KeyedApp>>,
     /// Unix seconds when it arrived: the one time of this request.
     pub now: i64,
 }

@@ -1,6 +1,7 @@
 //! The register of apps: which builds are let in, and by which API keys. A file that the operator edits while the services run.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use api::attestation::{App, Platform};
 use api::{AppId, Build};
@@ -16,8 +17,8 @@ const LIVE_KEYS: usize = 2;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppRegister {
     apps: Vec<Registered>,
-    /// Where each key stands: the app, and its place among that app's keys.
-    keys: HashMap<ApiKeyId, (usize, usize)>,
+    /// Where each key stands: the app, its place among that app's keys, and what the key names.
+    keys: HashMap<ApiKeyId, (usize, usize, Arc<KeyedApp>)>,
 }
 
 /// An app on a platform.
@@ -148,7 +149,8 @@ impl AppRegister {
                 return Err(RegisterError::TooManyKeys(app.id.clone()));
             }
             for (number, key) in app.keys.iter().enumerate() {
-                if keys.insert(key.id.clone(), (place, number)).is_some() {
+                let keyed = KeyedApp { key: key.id.clone(), app: app.id.clone(), platform: app.platform };
+                if keys.insert(key.id.clone(), (place, number, Arc::new(keyed))).is_some() {
                     return Err(RegisterError::KeyTwice(key.id.clone()));
                 }
             }
@@ -157,12 +159,12 @@ impl AppRegister {
     }
 
     /// Whose key it is, if it may be used at `service` now.
-    pub fn keyed(&self, key: &ApiKey, pepper: &[u8], service: &str, now: i64) -> Result<KeyedApp, KeyRefusal> {
-        let found = self.keys.get(key.id()).and_then(|&(place, number)| {
-            let app = self.apps.get(place)?;
-            Some((app, app.keys.get(number)?))
+    pub fn keyed(&self, key: &ApiKey, pepper: &[u8], service: &str, now: i64) -> Result<Arc<KeyedApp>, KeyRefusal> {
+        let found = self.keys.get(key.id()).and_then(|(place, number, keyed)| {
+            let stored = self.apps.get(*place)?.keys.get(*number)?;
+            Some((keyed, stored))
         });
-        let (app, stored) = found.ok_or(KeyRefusal::Unknown)?;
+        let (keyed, stored) = found.ok_or(KeyRefusal::Unknown)?;
         if !hash::constant_time_eq(&stored.mac, &key.mac(pepper)) {
             return Err(KeyRefusal::Unknown);
         }
@@ -175,14 +177,13 @@ impl AppRegister {
         if !stored.services.iter().any(|known| known == service) {
             return Err(KeyRefusal::OtherService);
         }
-        Ok(KeyedApp { key: stored.id.clone(), app: app.id.clone(), platform: app.platform })
+        Ok(Arc::clone(keyed))
     }
 
     /// Whose key it says it is, whoever made it.
     #[cfg(any(test, feature = "ablation"))]
-    pub(crate) fn named(&self, key: &ApiKey) -> Option<KeyedApp> {
-        let app = self.apps.get(self.keys.get(key.id())?.0)?;
-        Some(KeyedApp { key: key.id().clone(), app: app.id.clone(), platform: app.platform })
+    pub(crate) fn named(&self, key: &ApiKey) -> Option<Arc<KeyedApp>> {
+        self.keys.get(key.id()).map(|(.., keyed)| Arc::clone(keyed))
     }
 
     /// What it says of the build that `app` claims to be.

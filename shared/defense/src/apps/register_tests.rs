@@ -21,6 +21,7 @@ fn a_key_is_good_at_its_services_until_its_end_unless_it_is_switched_off() {
     let register = AppRegister::parse(&app(&(entry(&key, "") + &entry(&off, "disabled = true")))).unwrap();
     let keyed = |key: &ApiKey, service: &str, now| register.keyed(key, PEPPER, service, now);
     let owner = KeyedApp { key: key.id().clone(), app: "dev.redoubt.app".into(), platform: Platform::Android };
+    let owner = Arc::new(owner);
     assert_eq!(keyed(&key, "ledger", NOW), Ok(owner.clone()));
     assert_eq!(keyed(&key, "ledger", 2_000), Ok(owner));
     assert_eq!(keyed(&key, "ledger", 2_001), Err(KeyRefusal::Expired));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use futures_util::future::LocalBoxFuture;
 use identity::access_token::{self, Expect, VerifiedTokens};
-use identity::dpop::Nonces;
+use identity::dpop::{KnownHeaders, Nonces};
 use identity::{TokenError, dpop};
 use runtime::{Problem, Refusal};
 
@@ -28,6 +28,7 @@ pub struct AccessTokenLayer {
     keys: Arc<JwksSource>,
     nonces: Nonces,
     verified: VerifiedTokens,
+    headers: KnownHeaders,
     used: Arc<dyn Once>,
 }
 
@@ -41,7 +42,16 @@ impl AccessTokenLayer {
         used: Arc<dyn Once>,
     ) -> Self {
         let origin = origin.trim_end_matches('/').to_owned();
-        Self { issuer, audience, origin, keys, nonces: Nonces::new(), verified: VerifiedTokens::new(TOKENS), used }
+        Self {
+            issuer,
+            audience,
+            origin,
+            keys,
+            nonces: Nonces::new(),
+            verified: VerifiedTokens::new(TOKENS),
+            headers: KnownHeaders::new(TOKENS),
+            used,
+        }
     }
 
     async fn check(&self, request: &Inbound, facts: &Facts) -> Result<Facts, Verdict> {
@@ -54,11 +64,12 @@ impl AccessTokenLayer {
             .ok_or_else(|| refused("access_token_missing"))?;
         let proof = request.single(api::header::DPOP).ok_or_else(|| refused("dpop_missing"))?;
         let invalid = |error: TokenError| refused(error.reason());
-        let unverified = access_token::parse(token).map_err(invalid)?;
-        let keys = self.keys.get(unverified.kid(), request.now).await;
+        let presented = self.verified.look(token).map_err(invalid)?;
+        let kid = presented.kid().ok_or_else(|| invalid(TokenError::UnknownKey))?;
+        let keys = self.keys.get(kid, request.now).await;
         let keys = keys.map_err(|_| Verdict::Unknown("keys_unavailable"))?;
         let expect = Expect { issuer: &self.issuer, audience: self.audience, now: request.now };
-        let claims = self.verified.verify(&unverified, &keys, &expect).map_err(invalid)?;
+        let claims = self.verified.verify(&presented, &keys, &expect).map_err(invalid)?;
         let proof = self.check_proof(request, facts, proof, token, &claims)?;
         Ok(Facts { access: Some(claims), proof: Some(proof), ..Facts::default() })
     }
@@ -74,7 +85,7 @@ impl AccessTokenLayer {
         let refused = |reason| LayerId::AccessToken.refuse(reason);
         let htu = format!("{}{}", self.origin, request.path);
         let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
-        let verified = dpop::verify(proof, &expect).map_err(|error| refused(error.reason()))?;
+        let verified = self.headers.verify(proof, &expect).map_err(|error| refused(error.reason()))?;
         if verified.jkt != claims.cnf.jkt {
             return Err(refused("token_of_another_key"));
         }
@@ -117,7 +128,7 @@ impl Layer for AccessTokenLayer {
         let said = || {
             let (_, token) = request.single(api::header::AUTHORIZATION)?.split_once(' ')?;
             let claims = identity::jose::parse(token, access_token::TYP).ok()?.unverified_claims().ok()?;
-            Some(Facts { access: Some(claims), ..Facts::default() })
+            Some(Facts { access: Some(Arc::new(claims)), ..Facts::default() })
         };
         // Default: nothing that can be read.
         Box::pin(std::future::ready(said().unwrap_or_default()))

@@ -29,7 +29,7 @@ fn of(address: &str, user: Option<&str>) -> Facts {
         auth_time: NOW,
         cnf: Cnf { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".parse().unwrap() },
     });
-    Facts { address: Some(address.parse().unwrap()), access, ..Facts::default() }
+    Facts { address: Some(address.parse().unwrap()), access: access.map(Arc::new), ..Facts::default() }
 }
 
 async fn claimed(layer: &RateLimitLayer, class: &'static policy::Class, facts: &Facts) -> String {
@@ -179,7 +179,7 @@ async fn whoever_fails_without_the_apps_key_takes_nothing_from_those_who_have_it
     assert_eq!(claimed(&layer, WEBHOOK, &nobody).await, "429 rate_limit/too_many_failures");
     let key = ApiKey::generate().id().clone();
     let app = crate::KeyedApp { key, app: "dev.redoubt.app".into(), platform: api::attestation::Platform::Android };
-    let keyed = Facts { keyed_app: Some(app), ..of("203.0.113.9", None) };
+    let keyed = Facts { keyed_app: Some(Arc::new(app)), ..of("203.0.113.9", None) };
     assert_eq!(claimed(&layer, WEBHOOK, &keyed).await, "pass");
 }
 

@@ -182,7 +182,7 @@ async fn whoever_has_no_key_of_ours_is_not_known() {
     let layer = registered.layer(Keyed::Always);
     let good = registered.key.text().expose().as_str();
     let (passed, facts) = examined(&layer, &request(&[("api-key", good)]), &Facts::default()).await;
-    assert_eq!((passed.as_str(), facts.keyed_app.unwrap().key), ("pass", registered.key.id().clone()));
+    assert_eq!((passed.as_str(), facts.keyed_app.unwrap().key.clone()), ("pass", registered.key.id().clone()));
     let stranger = ApiKey::generate();
     for (headers, reason) in [
         (&[][..], "key_missing"),

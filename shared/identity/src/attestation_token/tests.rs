@@ -6,6 +6,8 @@ use super::*;
 use crate::jose::JoseError;
 use crate::{Jwk, Platform};
 
+mod verified;
+
 /// The first second of an epoch.
 const NOW: i64 = 1_800_000_000;
 const MASTER: &[u8] = b"a master key of thirty-two bytes";

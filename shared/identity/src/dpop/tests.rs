@@ -258,3 +258,55 @@ mod nonces {
         assert!(!Nonces::new().accepts("", NOW));
     }
 }
+
+/// What a known header saves is to be read again, and nothing of the proof.
+#[test]
+fn under_a_known_header_each_proof_is_verified_as_ever() {
+    let headers = KnownHeaders::new(4);
+    let key = SigningKey::generate();
+    let header = Header::new(TYP).with_jwk(key.public().into());
+    let made = |claims: &Value| jose::sign_es256(&key, &header, claims).unwrap();
+    let agrees = |proof: &str| {
+        let known = headers.verify(proof, &EXPECT);
+        let same = |one: &Verified| (one.jkt.clone(), one.jwk.clone(), one.jti.clone(), one.iat, one.nonce.clone());
+        assert_eq!(known.as_ref().map(same), verify(proof, &EXPECT).as_ref().map(same));
+        known.map(|_| ())
+    };
+    let first = made(&claims());
+    assert_eq!((agrees(&first), agrees(&first)), (Ok(()), Ok(())));
+    for (name, value, error) in [
+        ("htm", json!("GET"), DpopError::Method),
+        ("htu", json!("https://evil.example/"), DpopError::Uri),
+        ("iat", json!(NOW - 61), DpopError::IssuedAt),
+        ("ath", json!(ath("another")), DpopError::AthMismatch),
+        ("jti", json!(""), DpopError::Jti),
+    ] {
+        let mut claims = claims();
+        claims[name] = value;
+        assert_eq!(agrees(&made(&claims)), Err(error));
+    }
+    // Another key's signature, or a changed one, under the header that is known.
+    let (head, rest) = first.split_once('.').unwrap();
+    let stranger = proof(&claims());
+    let (_, strangers) = stranger.split_once('.').unwrap();
+    assert_eq!(agrees(&format!("{head}.{strangers}")), Err(DpopError::Jose(JoseError::Signature)));
+    assert_eq!(agrees(&format!("{head}.{}", rest.replace('.', "A."))), Err(DpopError::Jose(JoseError::Signature)));
+}
+
+#[test]
+fn headers_of_bad_proofs_and_long_ones_are_not_kept_and_memory_is_bounded() {
+    let headers = KnownHeaders::new(4);
+    let kept = || {
+        headers.0.run_pending_tasks();
+        headers.0.entry_count()
+    };
+    headers.verify(&with("htm", json!("GET")), &EXPECT).unwrap_err();
+    let key = SigningKey::generate();
+    let long = Header::new(TYP).with_jwk(key.public().into()).with_kid("k".repeat(250));
+    headers.verify(&jose::sign_es256(&key, &long, &claims()).unwrap(), &EXPECT).unwrap();
+    assert_eq!(kept(), 0);
+    for _ in 0..20 {
+        headers.verify(&proof(&claims()), &EXPECT).unwrap();
+        assert!((1..=4).contains(&kept()));
+    }
+}

@@ -1,5 +1,7 @@
 //! The parts of RFC 9421 that are the same for every profile: structured fields, signature base, digest.
 
+use std::borrow::Cow;
+
 use crypto::{b64, hash};
 use sfv::{
     BareItem, Dictionary, InnerList, Integer, Item, ItemSerializer, KeyRef, ListEntry, ListSerializer, Parameters,
@@ -12,6 +14,8 @@ use super::{ALG, LABEL, MAX_AGE, MAX_AHEAD, SignatureError};
 const MAX_INPUT_BYTES: usize = 1024;
 /// No `Signature` or `Content-Digest` of ours is longer.
 const MAX_VALUE_BYTES: usize = 256;
+/// Bytes of a line of the base beside its value, about, and of the parameters at its end.
+const LINE: usize = 64;
 const SHA_256: &KeyRef = key_ref("sha-256");
 
 /// A signature as received: the covered components with the parameters, and the MAC.
@@ -74,14 +78,14 @@ fn only_bytes(field: &str, name: &str) -> Result<Vec<u8>, SignatureError> {
 }
 
 /// The signature base (RFC 9421 §2.5): one line for each component, then the parameters.
-pub(super) fn signature_base(params: &InnerList, values: &[String]) -> Result<String, SignatureError> {
+pub(super) fn signature_base(params: &InnerList, values: &[&str]) -> Result<String, SignatureError> {
     if params.items.len() != values.len() {
         return Err(SignatureError::ComponentMissing);
     }
-    let mut base = String::new();
+    let mut base = String::with_capacity(values.iter().map(|value| value.len() + LINE).sum());
     for (item, value) in params.items.iter().zip(values) {
         let identifier = ItemSerializer::new().bare_item(&item.bare_item).parameters(&item.params).finish();
-        for part in [&identifier, ": ", value, "\n"] {
+        for part in [identifier.as_str(), ": ", value, "\n"] {
             base.push_str(part);
         }
     }
@@ -102,11 +106,12 @@ fn serialize(params: &InnerList) -> Result<String, SignatureError> {
 }
 
 /// What must be covered, with the values that this side sees.
-pub(super) type Lines = Vec<(Item, String)>;
+pub(super) type Lines<'a> = Vec<(Item, Cow<'a, str>)>;
 
 /// Signs the lines in their order; gives `Signature-Input` and `Signature`.
-pub(super) fn sign(key: &[u8], lines: Lines, params: Parameters) -> Result<(String, String), SignatureError> {
-    let (items, values): (Vec<Item>, Vec<String>) = lines.into_iter().unzip();
+pub(super) fn sign(key: &[u8], lines: Lines<'_>, params: Parameters) -> Result<(String, String), SignatureError> {
+    let (items, values): (Vec<Item>, Vec<Cow<'_, str>>) = lines.into_iter().unzip();
+    let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
     let params = InnerList::with_params(items, params);
     let mac = hash::hmac_sha256(key, signature_base(&params, &values)?.as_bytes());
     Ok((format!("{LABEL}={}", serialize(&params)?), format!("{LABEL}=:{}:", b64::encode_standard(&mac))))
@@ -114,13 +119,13 @@ pub(super) fn sign(key: &[u8], lines: Lines, params: Parameters) -> Result<(Stri
 
 impl Covered {
     /// Finds the value of each covered component: exactly the given lines must be covered, in any order.
-    pub(super) fn values(&self, lines: &Lines) -> Result<Vec<String>, SignatureError> {
+    pub(super) fn values<'a>(&self, lines: &'a Lines<'_>) -> Result<Vec<&'a str>, SignatureError> {
         let items = &self.params.items;
         let mut values = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let twice = items.iter().take(index).any(|earlier| earlier == item);
             match lines.iter().find(|(known, _)| known == item) {
-                Some((_, value)) if !twice => values.push(value.clone()),
+                Some((_, value)) if !twice => values.push(&**value),
                 _ => return Err(SignatureError::ComponentUnexpected),
             }
         }
@@ -129,7 +134,7 @@ impl Covered {
     }
 
     /// Compares the MAC with that of the base, in constant time.
-    pub(super) fn verify_mac(&self, key: &[u8], values: &[String]) -> Result<(), SignatureError> {
+    pub(super) fn verify_mac(&self, key: &[u8], values: &[&str]) -> Result<(), SignatureError> {
         let base = signature_base(&self.params, values)?;
         if hash::hmac_verify(key, base.as_bytes(), &self.mac) { Ok(()) } else { Err(SignatureError::Mac) }
     }
@@ -216,10 +221,10 @@ pub(super) fn verify_digest(field: &str, body: &[u8]) -> Result<(), SignatureErr
 }
 
 /// A field value as RFC 9421 §2.1 takes it: trimmed. Anything that could start a new line of the base is refused.
-pub(super) fn field_value(value: &str) -> Result<String, SignatureError> {
+pub(super) fn field_value(value: &str) -> Result<&str, SignatureError> {
     let value = value.trim_matches([' ', '\t']);
     if value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
-        Ok(value.to_owned())
+        Ok(value)
     } else {
         Err(SignatureError::Message)
     }

@@ -1,5 +1,7 @@
 //! Signed requests, and signed answers, so that the phone notices a forged balance.
 
+use std::borrow::Cow;
+
 use crypto::b64;
 
 use super::base::{self, Covered, Lines, Params};
@@ -100,9 +102,10 @@ impl Parsed {
     /// Verifies the signature over the request as received.
     pub fn verify(&self, key: &[u8], parts: &RequestParts<'_>, now: i64) -> Result<(), SignatureError> {
         let digest = header(parts, "content-digest")?;
-        let values = self.covered.values(&request_lines(parts, digest.as_deref())?)?;
+        let lines = request_lines(parts, digest)?;
+        let values = self.covered.values(&lines)?;
         match digest {
-            Some(digest) => base::verify_digest(&digest, parts.body)?,
+            Some(digest) => base::verify_digest(digest, parts.body)?,
             None if parts.body.is_empty() => {}
             None => return Err(SignatureError::DigestMissing),
         }
@@ -118,15 +121,15 @@ impl std::fmt::Debug for Parsed {
 }
 
 /// Every component that the profile covers for this request, with its value (RFC 9421 §2.1, §2.2).
-fn request_lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Result<Lines, SignatureError> {
+fn request_lines<'a>(parts: &RequestParts<'a>, content_digest: Option<&'a str>) -> Result<Lines<'a>, SignatureError> {
     let mut lines = Vec::with_capacity(4 + COVERED_HEADERS.len());
     let path = if parts.path.is_empty() { "/" } else { parts.path };
     for (name, value) in [
-        ("@method", parts.method.to_owned()),
-        ("@authority", authority(parts.authority)),
-        ("@path", path.to_owned()),
+        ("@method", Cow::Borrowed(parts.method)),
+        ("@authority", Cow::Owned(authority(parts.authority))),
+        ("@path", Cow::Borrowed(path)),
         // Default: no query is an empty one (RFC 9421 §2.2.7).
-        ("@query", format!("?{}", parts.query.unwrap_or_default())),
+        ("@query", parts.query.map_or(Cow::Borrowed("?"), |query| Cow::Owned(format!("?{query}")))),
     ] {
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(SignatureError::Message);
@@ -139,14 +142,14 @@ fn request_lines(parts: &RequestParts<'_>, content_digest: Option<&str>) -> Resu
             _ => header(parts, name)?,
         };
         if let Some(value) = value {
-            lines.push((base::component(name, false)?, value));
+            lines.push((base::component(name, false)?, Cow::Borrowed(value)));
         }
     }
     Ok(lines)
 }
 
 /// The one value of a header. Two are ambiguous, whatever RFC 9421 §2.1 would join them to.
-fn header(parts: &RequestParts<'_>, name: &str) -> Result<Option<String>, SignatureError> {
+fn header<'a>(parts: &RequestParts<'a>, name: &str) -> Result<Option<&'a str>, SignatureError> {
     let mut values = parts.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -199,22 +202,24 @@ pub fn verify_response(
     params.expect_alg_and_tag(RESPONSE_TAG)?;
     let created = params.integer("created")?;
     let digest = headers.content_digest.as_deref().ok_or(SignatureError::DigestMissing)?;
-    let values = covered.values(&response_lines(parts, digest, request_signature)?)?;
+    let lines = response_lines(parts, digest, request_signature)?;
+    let values = covered.values(&lines)?;
     base::verify_digest(digest, parts.body)?;
     base::check_created(created, now)?;
     covered.verify_mac(key, &values)
 }
 
-fn response_lines(
-    parts: &ResponseParts<'_>,
-    content_digest: &str,
-    request_signature: &str,
-) -> Result<Lines, SignatureError> {
-    let mut lines = vec![(base::component("@status", false)?, parts.status.to_string())];
+fn response_lines<'a>(
+    parts: &ResponseParts<'a>,
+    content_digest: &'a str,
+    request_signature: &'a str,
+) -> Result<Lines<'a>, SignatureError> {
+    let field = |value| base::field_value(value).map(Cow::Borrowed);
+    let mut lines = vec![(base::component("@status", false)?, Cow::Owned(parts.status.to_string()))];
     if let Some(content_type) = parts.content_type {
-        lines.push((base::component("content-type", false)?, base::field_value(content_type)?));
+        lines.push((base::component("content-type", false)?, field(content_type)?));
     }
-    lines.push((base::component("content-digest", false)?, base::field_value(content_digest)?));
-    lines.push((base::component("signature", true)?, base::field_value(request_signature)?));
+    lines.push((base::component("content-digest", false)?, field(content_digest)?));
+    lines.push((base::component("signature", true)?, field(request_signature)?));
     Ok(lines)
 }

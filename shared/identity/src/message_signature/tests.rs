@@ -59,6 +59,7 @@ impl Received {
         let Ok(covered) = base::parse(&self.input, &self.signature) else { return };
         let values: Vec<String> =
             covered.params.items.iter().map(|item| self.value(item.bare_item.as_string().unwrap().as_str())).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let base = base::signature_base(&covered.params, &values).unwrap();
         let mac = crypto::hash::hmac_sha256(KEY, base.as_bytes());
         self.signature = format!("redoubt=:{}:", crypto::b64::encode_standard(&mac));

@@ -5,7 +5,8 @@
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -56,52 +57,55 @@ impl JsonLines {
     }
 }
 
+/// Fields by name, in the order in which they were said.
+type Fields = Vec<(&'static str, Value)>;
+
 /// The inherited fields of one span.
-struct Inherited(Map<String, Value>);
+struct Inherited(Fields);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        fields.0.retain(|name, _| is_kept(name));
-        if let Some(span) = context.span(id).filter(|_| !fields.0.is_empty()) {
-            span.extensions_mut().replace(Inherited(fields.0));
+        let mut said = Said::of(is_kept);
+        attributes.record(&mut said);
+        if let Some(span) = context.span(id).filter(|_| !said.fields.is_empty()) {
+            span.extensions_mut().replace(Inherited(said.fields));
         }
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        record.record(&mut fields);
-        fields.0.retain(|name, _| is_kept(name));
-        let Some(span) = context.span(id).filter(|_| !fields.0.is_empty()) else {
+        let mut said = Said::of(is_kept);
+        record.record(&mut said);
+        let Some(span) = context.span(id).filter(|_| !said.fields.is_empty()) else {
             return;
         };
         let mut extensions = span.extensions_mut();
         match extensions.get_mut::<Inherited>() {
-            Some(inherited) => inherited.0.extend(fields.0),
-            None => drop(extensions.replace(Inherited(fields.0))),
+            // What is said later holds.
+            Some(Inherited(known)) => {
+                known.retain(|(name, _)| !said.fields.iter().any(|(again, _)| again == name));
+                known.append(&mut said.fields);
+            }
+            None => drop(extensions.replace(Inherited(said.fields))),
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Map::new();
         let metadata = event.metadata();
-        line.insert("timestamp".to_owned(), Value::String(timestamp()));
-        line.insert("level".to_owned(), Value::String(metadata.level().to_string()));
-        line.insert("target".to_owned(), Value::String(metadata.target().to_owned()));
-        line.insert("service".to_owned(), Value::String(self.service.to_owned()));
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        for (name, value) in fields.0 {
-            // What the line is about cannot be overwritten by what is in it.
-            line.entry(name).or_insert(value);
+        let mut line = Line::default();
+        line.add("timestamp", Value::String(timestamp()));
+        line.add("level", metadata.level().as_str().into());
+        line.add("target", metadata.target().into());
+        line.add("service", self.service.into());
+        let mut said = Said::of(|_| true);
+        event.record(&mut said);
+        for (name, value) in said.fields {
+            line.add(name, value);
         }
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(inherited) = span.extensions().get::<Inherited>() {
+            if let Some(Inherited(fields)) = span.extensions().get::<Inherited>() {
                 let audit = metadata.target() == "audit";
-                for (name, value) in inherited.0.iter().filter(|(name, _)| audit || INHERITED.contains(&name.as_str()))
-                {
-                    line.entry(name.clone()).or_insert_with(|| value.clone());
+                for (name, value) in fields.iter().filter(|(name, _)| audit || INHERITED.contains(name)) {
+                    line.add(name, value.clone());
                 }
             }
         }
@@ -126,38 +130,65 @@ fn timestamp() -> String {
     text
 }
 
-/// Collects fields as JSON.
+/// A line in the making.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Line(Fields);
 
-impl Fields {
-    fn set(&mut self, field: &Field, value: Value) {
-        self.0.insert(field.name().to_owned(), value);
+impl Line {
+    /// Adds a field. What the line is about cannot be overwritten by what is in it: the first of a name stays.
+    fn add(&mut self, name: &'static str, value: Value) {
+        if !self.0.iter().any(|(known, _)| *known == name) {
+            self.0.push((name, value));
+        }
     }
 }
 
-impl Visit for Fields {
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Collects the fields that are wanted.
+struct Said {
+    wanted: fn(&str) -> bool,
+    fields: Fields,
+}
+
+impl Said {
+    fn of(wanted: fn(&str) -> bool) -> Self {
+        Self { wanted, fields: Fields::new() }
+    }
+
+    fn add(&mut self, field: &Field, value: impl FnOnce() -> Value) {
+        if (self.wanted)(field.name()) {
+            self.fields.push((field.name(), value()));
+        }
+    }
+}
+
+impl Visit for Said {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.set(field, Value::String(format!("{value:?}")));
+        self.add(field, || Value::String(format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, Value::String(value.to_owned()));
+        self.add(field, || value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, Value::Bool(value));
+        self.add(field, || value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
+        self.add(field, || value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value.into());
+        self.add(field, || value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
+        self.add(field, || value.into());
     }
 }

@@ -1,4 +1,4 @@
-//! OTLP over HTTP as JSON, through the one HTTP client of the house.
+//! OTLP over HTTP as protobuf, through the one HTTP client of the house.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ pub(super) fn exporters(endpoint: &str) -> Result<Exporters> {
     let spans = SpanExporter::builder()
         .with_http()
         .with_http_client(client.clone())
-        .with_protocol(Protocol::HttpJson)
+        .with_protocol(Protocol::HttpBinary)
         .with_endpoint(format!("{endpoint}/v1/traces"))
         .with_timeout(timeout)
         .build()?;
     let metrics = MetricExporter::builder()
         .with_http()
         .with_http_client(client)
-        .with_protocol(Protocol::HttpJson)
+        .with_protocol(Protocol::HttpBinary)
         .with_endpoint(format!("{endpoint}/v1/metrics"))
         .with_timeout(timeout)
         .build()?;

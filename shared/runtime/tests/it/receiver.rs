@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use serde_json::{Value, json};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use serde_json::Value;
 
 /// The bodies of all exports, by path.
 #[derive(Clone, Default)]
@@ -86,9 +89,14 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 
-async fn keep(request: HttpRequest, body: web::Json<Value>, kept: web::Data<Receiver>) -> HttpResponse {
-    kept.0.lock().unwrap().push((request.path().to_owned(), body.into_inner()));
-    HttpResponse::Ok().json(json!({}))
+async fn keep(request: HttpRequest, body: web::Bytes, kept: web::Data<Receiver>) -> HttpResponse {
+    let message = match request.path() {
+        "/v1/traces" => serde_json::to_value(ExportTraceServiceRequest::decode(body).unwrap()),
+        "/v1/metrics" => serde_json::to_value(ExportMetricsServiceRequest::decode(body).unwrap()),
+        other => panic!("nothing is sent to {other}"),
+    };
+    kept.0.lock().unwrap().push((request.path().to_owned(), message.unwrap()));
+    HttpResponse::Ok().content_type("application/x-protobuf").finish()
 }
 
 /// The value of a span's attribute, as text.

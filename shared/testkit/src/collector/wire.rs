@@ -1,9 +1,17 @@
-//! OTLP as JSON, as far as it is kept (opentelemetry-proto, trace/v1 and metrics/v1).
+//! OTLP in the words of its JSON form, as far as it is kept (opentelemetry-proto, trace/v1 and metrics/v1).
 
-use serde::Deserialize;
+use anyhow::Result;
+use prost::Message;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Span;
+
+/// Reads a message, as far as it is kept.
+pub(super) fn read<M: Message + Default + Serialize, T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    Ok(serde_json::from_value(serde_json::to_value(M::decode(body)?)?)?)
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -85,7 +85,7 @@ impl RedisStore {
                 at: settings.url.expose().as_str().into_connection_info()?,
                 tls: settings.tls.clone(),
             }),
-            names: Names::under(SecretBytes::new(name_key.clone())),
+            names: Names::under(name_key),
             service: settings.service,
             capacity: settings.capacity,
             #[cfg(test)]
