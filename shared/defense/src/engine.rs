@@ -3,7 +3,6 @@
 //! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
 //! it, what is good once is used up, last layer first, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,7 +98,7 @@ impl Defense {
                     request.extensions_mut().insert(principal);
                 }
                 if let Some(tried) = &passage.facts.captcha {
-                    request.extensions_mut().insert(Rc::clone(&tried.attempt));
+                    request.extensions_mut().insert(tried.clone());
                 }
                 if let Some(keyed) = passage.facts.keyed_app.clone() {
                     request.extensions_mut().insert(keyed);

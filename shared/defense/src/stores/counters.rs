@@ -17,4 +17,8 @@ pub trait Counters: Send + Sync {
     /// Takes what is demanded whether or not it is there: for what has happened already, such as a wrong password. The debt ends on its own
     /// ([`Quota`](crate::rate::Quota)). An error says why nothing was noted.
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
+
+    /// Gives back what was taken before it was known whether it would be owed, such as the price of a wrong password that was right. Never more is
+    /// there than all units. An error says why nothing was given back.
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
 }

@@ -151,7 +151,7 @@ impl RedisStore {
         let mut arguments = vec![mode.as_bytes().to_vec(), self.clock(now.micros()), number(&self.capacity)];
         for demand in demands {
             let quota = demand.limit.quota();
-            if mode != CHARGE && demand.needs > quota.units() {
+            if [EXAMINE, TAKE].contains(&mode) && demand.needs > quota.units() {
                 return Err("demand_above_quota");
             }
             let name: Name = demand.name(&self.names);
@@ -165,11 +165,20 @@ impl RedisStore {
         }
         self.link.call(Script::Count, &keys, &arguments, |answer| allowance(demands, &answer)).await
     }
+
+    /// What is done whatever is there.
+    async fn change(&self, mode: &str, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+        match self.count(mode, demands, now).await? {
+            Allowance::Unknown(reason) => Err(reason),
+            Allowance::Within(_) | Allowance::Exceeded(_) => Ok(()),
+        }
+    }
 }
 
 const EXAMINE: &str = "examine";
 const TAKE: &str = "take";
 const CHARGE: &str = "charge";
+const GIVE_BACK: &str = "give_back";
 
 /// What the script returned.
 fn allowance(demands: &[Demand<'_>], answer: &Value) -> Option<Allowance> {
@@ -210,12 +219,11 @@ impl Counters for RedisStore {
     }
 
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        Box::pin(async move {
-            match self.count(CHARGE, demands, now).await? {
-                Allowance::Unknown(reason) => Err(reason),
-                Allowance::Within(_) | Allowance::Exceeded(_) => Ok(()),
-            }
-        })
+        Box::pin(self.change(CHARGE, demands, now))
+    }
+
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(self.change(GIVE_BACK, demands, now))
     }
 }
 
