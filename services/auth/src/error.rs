@@ -89,7 +89,7 @@ impl Refusal {
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Query(_) | StorageError::Migration(_) => Self::internal(&error),
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::internal(&error),
             // An outcome that is unknown is told as such by "try again": codes and requests are single use anyway.
             _ => {
                 tracing::error!(cause = %error, "database not available");
@@ -126,7 +126,7 @@ impl From<StorageError> for PageRefusal {
     fn from(error: StorageError) -> Self {
         tracing::error!(cause = %error, "database");
         match error {
-            StorageError::Query(_) | StorageError::Migration(_) => Self::Internal,
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::Internal,
             _ => Self::Unavailable,
         }
     }

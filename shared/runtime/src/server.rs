@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustls::crypto::CryptoProvider;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -121,7 +121,8 @@ fn open_pool<S: Service>(database: &Database) -> Result<storage::Pool> {
         );
     }
     let url = crypto::files::read_secret_text(&database.url_file)?;
-    Ok(storage::pool(&url, database.max_connections)?)
+    let pool = storage::pool(&url, database.max_connections);
+    pool.with_context(|| format!("database.url_file ({})", database.url_file.display()))
 }
 
 /// What the listeners show; the clients of other services show the internal one.
