@@ -11,7 +11,7 @@ use runtime::{Common, Context};
 use crate::hops::TrustedHops;
 use crate::mode::Modes;
 use crate::stores::redis::{RedisStore, Settings};
-use crate::stores::{Counters, MemoryCounters, MemoryOnce, Once};
+use crate::stores::{Beside, Counters, MemoryCounters, MemoryOnce, Once};
 use crate::{
     AccessTokenLayer, ApiKeyLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, ClientVersionLayer,
     Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, MessageSignatureLayer, Place, RateLimitLayer,
@@ -58,7 +58,8 @@ impl<'a> Stack<'a> {
         common: &'a Common,
         context: &'a Context,
     ) -> Result<Self> {
-        let (used, counters) = stores(service, config)?;
+        let (used_here, counted_here) = (Arc::new(MemoryOnce::new(MEMORY)), Arc::new(MemoryCounters::new(MEMORY)));
+        let (used, counters) = stores(service, config, context, (used_here, counted_here))?;
         let urls = common.public.iter().map(|public| &public.url).chain([&common.internal.url]);
         let hosts = urls.map(|url| authority(url).to_owned()).chain(config.hosts.iter().cloned());
         let host = HostLayer::new(hosts, TrustedHops::new(config.trusted_proxies.clone()));
@@ -124,10 +125,13 @@ impl<'a> Stack<'a> {
 }
 
 /// What is remembered of used keys and of rates: in this process, or with the others of the service.
-fn stores(service: &'static str, config: &DefenseConfig) -> Result<(Arc<dyn Once>, Arc<dyn Counters>)> {
-    let Some(shared) = &config.shared_store else {
-        return Ok((Arc::new(MemoryOnce::new(MEMORY)), Arc::new(MemoryCounters::new(MEMORY))));
-    };
+fn stores(
+    service: &'static str,
+    config: &DefenseConfig,
+    context: &Context,
+    (used, counters): (Arc<MemoryOnce>, Arc<MemoryCounters>),
+) -> Result<(Arc<dyn Once>, Arc<dyn Counters>)> {
+    let Some(shared) = &config.shared_store else { return Ok((used, counters)) };
     let tls = shared.ca_file.as_ref().map(|file| runtime::tls::public_client(file).map(Arc::new)).transpose()?;
     let settings = Settings {
         url: files::read_secret_text(&shared.url_file)?,
@@ -137,7 +141,10 @@ fn stores(service: &'static str, config: &DefenseConfig) -> Result<(Arc<dyn Once
         capacity: MEMORY,
     };
     let store = Arc::new(RedisStore::open(&settings).context("[defense.shared_store]")?);
-    Ok((Arc::<RedisStore>::clone(&store), store))
+    let asked = Arc::clone(&store);
+    context.leans_on.add(move || asked.standing());
+    let beside = Arc::new(Beside::new(store, used, counters));
+    Ok((Arc::<Beside>::clone(&beside), beside))
 }
 
 /// `https://host:port/` without what stands around the authority.

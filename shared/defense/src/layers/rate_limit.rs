@@ -87,7 +87,7 @@ impl RateLimitLayer {
         }
         let keys = Keys::of(facts, request.class);
         let demands = self.of_address(&keys, request.class);
-        self.judged(facts, self.counters.examine(&demands, self.clock.now()).await)
+        self.judged(facts, self.examine(&demands, request.class).await)
     }
 
     /// What a request costs its address.
@@ -135,7 +135,7 @@ impl RateLimitLayer {
                 Entry::Unknown(reason) => return Verdict::Unknown(reason).into(),
             }
         }
-        let mut finding = self.judged(facts, self.counters.take(&demands, self.clock.now()).await);
+        let mut finding = self.judged(facts, self.counted(&demands, class).await);
         finding.facts.permit = permit;
         finding
     }
@@ -147,6 +147,16 @@ impl RateLimitLayer {
                 let failures = [self.limits.failures_of_address, self.limits.failures_of_device];
                 let failed = readings.iter().any(|reading| reading.is_exceeded() && failures.contains(&reading.limit));
                 let mut told = Fields::of(&allowance);
+    async fn examine(&self, demands: &[Demand<'_>], class: &Class) -> Allowance {
+        let (counters, now) = (&self.counters, self.clock.now());
+        if class.goes_on_alone() { counters.examine_alone(demands, now) } else { counters.examine(demands, now) }.await
+    }
+
+    async fn counted(&self, demands: &[Demand<'_>], class: &Class) -> Allowance {
+        let (counters, now) = (&self.counters, self.clock.now());
+        if class.goes_on_alone() { counters.take_alone(demands, now) } else { counters.take(demands, now) }.await
+    }
+
                 if facts.access.is_none() {
                     // Of a caller who is not known yet, no more than when to come back.
                     (told.policy, told.limit) = (None, None);
@@ -195,7 +205,7 @@ impl RateLimitLayer {
     async fn pay(&self, request: &Inbound, facts: &Facts) {
         let keys = Keys::of(facts, request.class);
         let demands = self.price(&keys, request.class);
-        if let Allowance::Unknown(reason) = self.counters.take(&demands, self.clock.now()).await {
+        if let Allowance::Unknown(reason) = self.counted(&demands, request.class).await {
             runtime::tracing::warn!(reason, "a refused request was not counted");
         }
     }

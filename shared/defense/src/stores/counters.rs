@@ -14,6 +14,16 @@ pub trait Counters: Send + Sync {
     /// Meets all these demands, or takes nothing.
     fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance>;
 
+    /// As `examine`, where what this process has counted by itself does if nothing else can tell.
+    fn examine_alone<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        self.examine(demands, now)
+    }
+
+    /// As `take`, where what this process has counted by itself does if nothing else can tell.
+    fn take_alone<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        self.take(demands, now)
+    }
+
     /// Takes what is demanded whether or not it is there: for what has happened already, such as a wrong password. The debt ends on its own
     /// ([`Quota`](crate::rate::Quota)). An error says why nothing was noted.
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;

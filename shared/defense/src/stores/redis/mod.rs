@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crypto::{SecretBytes, SecretString};
 use futures_util::future::BoxFuture;
+use runtime::health::Standing;
 use redis::{IntoConnectionInfo as _, RedisError, Value};
 
 use self::link::{Link, Script, Server};
@@ -101,6 +102,15 @@ impl RedisStore {
     /// Whether there is a connection, or in one sentence why not; for readiness.
     pub fn ready(&self) -> Result<(), String> {
         self.link.state().map_err(|broken| format!("the shared store: {broken}"))
+    }
+
+    /// The same, and whether there ever was one.
+    pub fn standing(&self) -> Standing {
+        match self.ready() {
+            Ok(()) => Standing::There,
+            Err(why) if self.link.was_there() => Standing::Away(why),
+            Err(why) => Standing::NeverThere(why),
+        }
     }
 
     fn key(&self, kind: &str, class: &str) -> String {
