@@ -118,6 +118,13 @@ impl RateLimitLayer {
         demands
     }
 
+    /// What device and user have left, before what is good once is remembered: a device that is over its rate has as many proofs as it likes, and
+    /// they take up room. Nothing is taken, because a request that is a copy of another costs nobody's rate.
+    async fn look_at_caller(&self, request: &Inbound, facts: &Facts) -> Finding {
+        let demands = self.of_caller(facts, request.class);
+        self.judged(facts, self.examine(&demands, request.class).await)
+    }
+
     /// All at once, or nothing: whoever is refused for one of them has paid for none.
     async fn take(&self, request: &Inbound, facts: &Facts) -> Finding {
         let class = request.class;
@@ -140,13 +147,6 @@ impl RateLimitLayer {
         finding
     }
 
-    fn judged(&self, facts: &Facts, allowance: Allowance) -> Finding {
-        match allowance {
-            Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(allowance), ..Facts::default() })),
-            Allowance::Exceeded(ref readings) => {
-                let failures = [self.limits.failures_of_address, self.limits.failures_of_device];
-                let failed = readings.iter().any(|reading| reading.is_exceeded() && failures.contains(&reading.limit));
-                let mut told = Fields::of(&allowance);
     async fn examine(&self, demands: &[Demand<'_>], class: &Class) -> Allowance {
         let (counters, now) = (&self.counters, self.clock.now());
         if class.goes_on_alone() { counters.examine_alone(demands, now) } else { counters.examine(demands, now) }.await
@@ -157,6 +157,13 @@ impl RateLimitLayer {
         if class.goes_on_alone() { counters.take_alone(demands, now) } else { counters.take(demands, now) }.await
     }
 
+    fn judged(&self, facts: &Facts, allowance: Allowance) -> Finding {
+        match allowance {
+            Allowance::Within(_) => Finding::of(Ok(Facts { limits: Some(allowance), ..Facts::default() })),
+            Allowance::Exceeded(ref readings) => {
+                let failures = [self.limits.failures_of_address, self.limits.failures_of_device];
+                let failed = readings.iter().any(|reading| reading.is_exceeded() && failures.contains(&reading.limit));
+                let mut told = Fields::of(&allowance);
                 if facts.access.is_none() {
                     // Of a caller who is not known yet, no more than when to come back.
                     (told.policy, told.limit) = (None, None);
@@ -249,6 +256,10 @@ impl Layer for RateLimitLayer {
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(self.look(request, facts))
+    }
+
+    fn weigh<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> Option<LocalBoxFuture<'a, Finding>> {
+        request.class.is_attested().then(|| -> LocalBoxFuture<'a, Finding> { Box::pin(self.look_at_caller(request, facts)) })
     }
 
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
