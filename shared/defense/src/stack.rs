@@ -76,6 +76,11 @@ impl<'a> Stack<'a> {
         })
     }
 
+    /// What was used, as the layers remember it: for what a handler, too, lets be used once.
+    pub fn used(&self) -> Arc<dyn Once> {
+        Arc::clone(&self.used)
+    }
+
     /// Where apps call: they have keys, and builds that are let in.
     ///
     /// # Errors
