@@ -10,6 +10,7 @@ use runtime::{Common, Context};
 
 use crate::hops::TrustedHops;
 use crate::mode::Modes;
+use crate::sizes::Memories;
 use crate::stores::redis::{RedisStore, Settings};
 use crate::stores::{Beside, Counters, MemoryCounters, MemoryOnce, Once};
 use crate::{
@@ -29,6 +30,7 @@ pub struct Stack<'a> {
     service: &'static str,
     used: Arc<dyn Once>,
     counters: Arc<dyn Counters>,
+    memories: Memories,
     layers: Vec<Box<dyn Layer>>,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Stack<'a> {
         context: &'a Context,
     ) -> Result<Self> {
         let (used_here, counted_here) = (Arc::new(MemoryOnce::new(MEMORY)), Arc::new(MemoryCounters::new(MEMORY)));
+        let memories = Memories::of(&used_here, &counted_here);
         let (used, counters) = stores(service, config, context, (used_here, counted_here))?;
         let urls = common.public.iter().map(|public| &public.url).chain([&common.internal.url]);
         let hosts = urls.map(|url| authority(url).to_owned()).chain(config.hosts.iter().cloned());
@@ -72,6 +75,7 @@ impl<'a> Stack<'a> {
             service,
             used,
             counters,
+            memories,
             layers: vec![Box::new(host), Box::new(rates), Box::new(WafLayer)],
         })
     }
@@ -124,6 +128,7 @@ impl<'a> Stack<'a> {
         let internal = &self.common.internal;
         let receipts = Receipts::new(self.service, internal.certificate.clone(), internal.key.clone());
         let mut place = Place::new(self.common.public_origin()?, Arc::clone(&self.context.clock), receipts);
+        self.memories.observe(place.receipts.clone());
         place.modes = Modes::new(&self.config.modes)?;
         Ok(Defense::new(self.layers, place))
     }

@@ -19,6 +19,7 @@ const FORGOTTEN_AT_ONCE: usize = 16;
 /// Remembers in this process what was used: a [`ReplayMemory`] for each class.
 pub struct MemoryOnce {
     names: Names,
+    capacity: usize,
     classes: BTreeMap<OnceClass, ReplayMemory>,
 }
 
@@ -26,7 +27,12 @@ impl MemoryOnce {
     /// Room for about `capacity` live keys in each class, one in sixteen of them for any one owner.
     pub fn new(capacity: usize) -> Self {
         let classes = OnceClass::ALL.map(|class| (class, ReplayMemory::new(capacity)));
-        Self { names: Names::of_this_process(), classes: classes.into() }
+        Self { names: Names::of_this_process(), capacity, classes: classes.into() }
+    }
+
+    /// How many keys of each class there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many keys of a class are remembered; for metrics.
@@ -92,6 +98,11 @@ impl MemoryCounters {
     /// Room for `capacity` keys in each class. A key takes room as long as something of its quota is taken.
     pub fn new(capacity: usize) -> Self {
         Self { names: Names::of_this_process(), capacity, classes: Mutex::default() }
+    }
+
+    /// How many keys of each class there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many keys of a class are remembered; for metrics.
