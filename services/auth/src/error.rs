@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::Deref;
 
 use api::SupportId;
+use identity::TokenError;
 use runtime::{CookieError, Record, Who};
 use storage::StorageError;
 
@@ -77,6 +78,7 @@ impl Refusal {
     /// For the operator. What an honest client can answer with its next request is a challenge, and claims nothing.
     pub(crate) fn record(&self) -> Record {
         let record = Record::new(self.layer, self.reason);
+        let record = if self.reason == TokenError::Decoy.reason() { record.alarm() } else { record };
         let who = Who { support_id: self.support_id.as_ref().map(ToString::to_string), ..Who::default() };
         if matches!(self.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
             record.challenge().about(who)
