@@ -200,9 +200,8 @@ mod tests {
             });
             let uses = join_all(uses).await;
             let first = uses.iter().filter(|used| used.is_ok()).count();
-            let unknown = |used: &&Result<ProvenKey, Refusal>| {
-                used.as_ref().is_err_and(|refusal| refusal.status == 503)
-            };
+            let unknown =
+                |used: &&Result<ProvenKey, Refusal>| used.as_ref().is_err_and(|refusal| refusal.status == 503);
             let late = uses.iter().filter(unknown).count();
             // Whoever is answered too late may have been the first.
             assert!(first == 1 || (first == 0 && late > 0), "{first} of {}, {late} late", uses.len());

@@ -35,8 +35,7 @@ async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
     let payout = json!({ "from_account": from, "amount": { "amount": "1.00", "currency": "EUR" }, "reference": "Rent",
         "creditor": { "name": "Bob", "iban": IBAN } });
     let account = json!({ "currency": "EUR", "name": "Main" });
-    let money =
-        [("/v1/transfers", transfer(&from, &to, "1.00")), ("/v1/payouts", payout), ("/v1/accounts", account)];
+    let money = [("/v1/transfers", transfer(&from, &to, "1.00")), ("/v1/payouts", payout), ("/v1/accounts", account)];
     for (path, body) in &money {
         let reply = world.post(&alice, path, body).await;
         assert_eq!((reply.status, reply.headers.contains_key("retry-after")), (503, true), "{path}: {:?}", reply.body);

@@ -259,7 +259,8 @@ impl Layer for RateLimitLayer {
     }
 
     fn weigh<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> Option<LocalBoxFuture<'a, Finding>> {
-        request.class.is_attested().then(|| -> LocalBoxFuture<'a, Finding> { Box::pin(self.look_at_caller(request, facts)) })
+        let attested = request.class.is_attested();
+        attested.then(|| -> LocalBoxFuture<'a, Finding> { Box::pin(self.look_at_caller(request, facts)) })
     }
 
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

@@ -272,6 +272,7 @@ fn keys_that_were_given_something_back_are_forgotten_like_others() {
         assert!(takes(&counters, &[Demand::left(&LOGIN, b"bob")], at(1_000)));
     }
     assert_eq!(counters.len(LimitClass::Identifier), 1, "bob");
-    let in_heap = |counters: &MemoryCounters| counters.classes().values().map(|table| table.by_time.len()).sum::<usize>();
+    let in_heap =
+        |counters: &MemoryCounters| counters.classes().values().map(|table| table.by_time.len()).sum::<usize>();
     assert_eq!(in_heap(&counters), 1);
 }

@@ -87,7 +87,8 @@ async fn a_database_that_would_be_reached_in_the_clear_ends_the_start_with_the_k
         let mut config = probe::config(&pki, "probe");
         let url_file = std::env::temp_dir().join(format!("redoubt-clear-{}-{number}", crypto::random::token(9)));
         crypto::files::write_new_secret(&url_file, url.as_bytes()).unwrap();
-        config.common.database = Some(Database { url_file: url_file.clone(), migrator_url_file: None, max_connections: 1 });
+        config.common.database =
+            Some(Database { url_file: url_file.clone(), migrator_url_file: None, max_connections: 1 });
         let message = format!("{:#}", runtime::start::<Probe>(config, Arc::new(SystemClock)).await.err().unwrap());
         std::fs::remove_file(url_file).unwrap();
         assert!(message.contains("database.url_file"), "{message}");

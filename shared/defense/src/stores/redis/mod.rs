@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use crypto::{SecretBytes, SecretString};
 use futures_util::future::BoxFuture;
-use runtime::health::Standing;
 use redis::{IntoConnectionInfo as _, RedisError, Value};
+use runtime::health::Standing;
 
 use self::link::{Link, Script, Server};
 use super::{Claim, Claimed, Counters, Once};
