@@ -1,5 +1,7 @@
 //! Whatever says no is one line in the audit log and one decision in the metrics.
 
+use std::sync::LazyLock;
+
 use actix_web::ResponseError as _;
 use reqwest::RequestBuilder;
 use runtime::{Problem, Record, Refusal, Who};
@@ -58,6 +60,8 @@ fn however_often_a_refusal_is_answered_it_is_written_once() {
 /// Anybody can forge so many tokens that those are not all in the log; an alarm is, and nobody else's is in its way.
 #[test]
 fn an_alarm_is_in_the_log_whatever_else_is_refused_at_the_same_time() {
+    // The log is there before the first line.
+    LazyLock::force(&INSTALLED);
     let named = |id: String| Who { claimed_support_id: Some(id), ..Who::default() };
     let lines = |reason: &str| {
         let ours = all_lines().into_iter().filter(|line| line["target"] == "audit" && line["reason"] == reason);
