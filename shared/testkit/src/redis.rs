@@ -19,16 +19,16 @@ pub fn start() -> Option<Server> {
 
 /// What a service is told to share this store.
 ///
-/// # Panics
+/// # Errors
 ///
 /// Its files cannot be written.
-pub fn shared(server: &Server) -> SharedStore {
+pub fn shared(server: &Server) -> anyhow::Result<SharedStore> {
     let directory = std::env::temp_dir().join(format!("redoubt-store-{}", crypto::random::token(9)));
-    std::fs::create_dir(&directory).expect("a directory");
+    std::fs::create_dir(&directory)?;
     let (url_file, name_key_file) = (directory.join("url"), directory.join("names"));
-    crypto::files::write_new_secret(&url_file, server.url().as_bytes()).expect("a file with the URL");
-    crypto::files::write_new_secret(&name_key_file, &crypto::random::bytes::<32>()).expect("a file with the key");
-    SharedStore { url_file, ca_file: None, name_key_file }
+    crypto::files::write_new_secret(&url_file, server.url().as_bytes())?;
+    crypto::files::write_new_secret(&name_key_file, &crypto::random::bytes::<32>())?;
+    Ok(SharedStore { url_file, ca_file: None, name_key_file })
 }
 
 #[cfg(test)]

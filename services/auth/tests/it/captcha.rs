@@ -176,11 +176,11 @@ async fn of_many_that_send_one_answer_at_once_one_is_let_try() {
 /// So many at once, each browser with the twenty tries of its own interaction; how many of them reached a password.
 async fn burst(browsers: &[Browser<'_>], email: impl Fn(usize) -> String) -> (usize, usize) {
     let mut browsers: Vec<_> = browsers.iter().flat_map(|browser| vec![browser.clone(); 20]).collect();
-    let tries = browsers.iter_mut().enumerate().map(|(number, browser)| {
+    let sent = browsers.iter_mut().enumerate().map(|(number, browser)| {
         let email = email(number);
         async move { browser.log_in(&email, WRONG).await }
     });
-    let replies = join_all(tries).await;
+    let replies = join_all(sent).await;
     let asked = replies.iter().filter(|reply| (reply.status, reply.refusal().as_str()) == MISSING).count();
     let tried = replies.iter().filter(|reply| reply.status == 422).count();
     assert_eq!(tried + asked, replies.len(), "{:?}", replies.iter().map(|reply| reply.status).collect::<Vec<_>>());

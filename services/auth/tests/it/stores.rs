@@ -34,7 +34,7 @@ async fn until_ready(world: &World) {
 #[tokio::test]
 async fn without_the_store_nobody_logs_in_or_gets_tokens_and_what_all_may_read_is_there() {
     let Some(mut redis) = testkit::redis::start() else { return };
-    let store = shared(&redis);
+    let store = shared(&redis).unwrap();
     let world = World::start_with(|config| config.defense.shared_store = Some(store)).await;
     until_ready(&world).await;
     let web = Client::partner(&world);
@@ -69,7 +69,7 @@ async fn without_the_store_nobody_logs_in_or_gets_tokens_and_what_all_may_read_i
 #[tokio::test]
 async fn one_request_at_two_processes_is_taken_by_one_of_them_once() {
     let Some(redis) = testkit::redis::start() else { return };
-    let store = shared(&redis);
+    let store = shared(&redis).unwrap();
     let mut config: Option<Config> = None;
     let world = World::start_with(|given| {
         given.defense.shared_store = Some(store);

@@ -17,7 +17,7 @@ async fn status(world: &World, request: &Request) -> u16 {
 #[tokio::test]
 async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
     let Some(mut redis) = testkit::redis::start() else { return };
-    let store = shared(&redis);
+    let store = shared(&redis).unwrap();
     let world = World::start_where(|config| {
         config.defense.shared_store = Some(store);
         config.defense.rates.user = Rate { units: READS, seconds: 3_600 };
@@ -65,7 +65,7 @@ async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
 #[tokio::test]
 async fn a_process_that_has_never_reached_its_store_is_not_ready() {
     let Some(mut redis) = testkit::redis::start() else { return };
-    let store = shared(&redis);
+    let store = shared(&redis).unwrap();
     redis.kill();
     let world = World::start_where(|config| config.defense.shared_store = Some(store)).await;
     for _ in 0..5 {

@@ -90,9 +90,11 @@ impl Budgets {
     /// Gives back what was reserved, but for what the outcome costs.
     pub(super) async fn give_back(&self, attempt: &Attempt, outcome: Option<Outcome>) -> Result<(), &'static str> {
         let keys = self.keys(attempt);
-        // Default: of what has no outcome nothing is owed.
-        let rest =
-            |key: &Key<'_>| FAILED.saturating_sub(outcome.map_or(0, |outcome| self.price(attempt, outcome, key)));
+        let rest = |key: &Key<'_>| {
+            // Default: of what has no outcome nothing is owed.
+            let owed = outcome.map_or(0, |outcome| self.price(attempt, outcome, key));
+            FAILED.saturating_sub(owed)
+        };
         let demands = both(&keys, |limit, key| Demand::units(limit, &key.bytes, rest(key)));
         self.counters.give_back(&demands, self.clock.now()).await
     }

@@ -216,12 +216,11 @@ impl Table {
 
     /// An earlier time for a key that is known.
     fn lower(&mut self, name: Name, full_at: i64) {
-        if let Some(kept) = self.kept.get_mut(&name) {
-            kept.full_at = full_at;
-            if full_at < kept.looked_at {
-                kept.looked_at = full_at;
-                self.by_time.push(Reverse((full_at, name)));
-            }
+        let Some(kept) = self.kept.get_mut(&name) else { return };
+        kept.full_at = full_at;
+        if full_at < kept.looked_at {
+            kept.looked_at = full_at;
+            self.by_time.push(Reverse((full_at, name)));
         }
     }
 
