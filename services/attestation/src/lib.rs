@@ -2,7 +2,7 @@
 //!
 //! It examines platform evidence ([`evidence`]) and issues, to whoever asks, an answer of one shape: a client attestation for the
 //! authorization server, an attestation token for each API, and a session key sealed to the phone. Whoever's evidence is not
-//! believed gets decoys, which no verifier accepts and no phone can tell.
+//! believed gets decoys, which no verifier accepts, whose use is an alarm, and no phone can tell.
 //!
 //! Invariants:
 //! - one challenge, one request; one piece of evidence, one instance; one counter value, one renewal;

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::Deref;
 
 use api::SupportId;
+use identity::TokenError;
 use runtime::{CookieError, Record, Who};
 use storage::StorageError;
 
@@ -77,6 +78,7 @@ impl Refusal {
     /// For the operator. What an honest client can answer with its next request is a challenge, and claims nothing.
     pub(crate) fn record(&self) -> Record {
         let record = Record::new(self.layer, self.reason);
+        let record = if self.reason == TokenError::Decoy.reason() { record.alarm() } else { record };
         let who = Who { support_id: self.support_id.as_ref().map(ToString::to_string), ..Who::default() };
         if matches!(self.code, ErrorCode::UseDpopNonce | ErrorCode::UseFreshAttestation) {
             record.challenge().about(who)
@@ -89,7 +91,7 @@ impl Refusal {
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Query(_) | StorageError::Migration(_) => Self::internal(&error),
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::internal(&error),
             // An outcome that is unknown is told as such by "try again": codes and requests are single use anyway.
             _ => {
                 tracing::error!(cause = %error, "database not available");
@@ -126,7 +128,7 @@ impl From<StorageError> for PageRefusal {
     fn from(error: StorageError) -> Self {
         tracing::error!(cause = %error, "database");
         match error {
-            StorageError::Query(_) | StorageError::Migration(_) => Self::Internal,
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::Internal,
             _ => Self::Unavailable,
         }
     }

@@ -47,6 +47,7 @@ use crypto::envelope::FileKek;
 use crypto::files;
 use crypto::password::Hasher;
 use defense::captcha::Gate;
+use defense::stores::Once;
 use defense::{AudienceKeySource, Keyed, Stack};
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
@@ -90,7 +91,7 @@ impl Service for Auth {
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
         let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?;
         let gate = stack.captcha_gate(&config.captcha)?;
-        let provider = web::Data::new(provider(&config, &context, Arc::clone(&gate))?);
+        let provider = web::Data::new(provider(&config, &context, Arc::clone(&gate), stack.used())?);
         let forms = Arc::new(LoginForms::new(provider.clone()));
         let (public, internal) = (provider.clone(), provider);
         let defense = stack.apps(Keyed::Perhaps)?.captcha(gate, forms).build()?;
@@ -109,7 +110,7 @@ impl Service for Auth {
     }
 }
 
-fn provider(config: &Config, context: &Context, captcha: Arc<Gate>) -> anyhow::Result<Provider> {
+fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dyn Once>) -> anyhow::Result<Provider> {
     let pepper = files::read_secret(&config.pepper_file)?;
     let hasher = Hasher::new(config.password.params, &config.password.retired_params, pepper).context("[password]")?;
     // Default: a machine that does not tell its cores has one for us, and the configuration may say better.
@@ -125,7 +126,7 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>) -> anyhow::R
         clients: Clients::new(&config.clients)?,
         keys: Keys::load(&config.signing_key_file, &config.published_key_files)?,
         audience_keys: Arc::new(AudienceKeySource::new(attestation, &config.attestation_url)),
-        proofs: Proofs::new(),
+        proofs: Proofs::new(used),
         passwords: Passwords::new(hasher, concurrency, max_wait),
         captcha,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),

@@ -207,7 +207,7 @@ table! {
     AudienceKeysUnavailable(503, TemporarilyUnavailable, "availability", "audience_keys_unavailable", LATER);
     DatabaseUnavailable(503, TemporarilyUnavailable, "availability", "database_unavailable", LATER);
     ProfileUnavailable(503, TemporarilyUnavailable, "availability", "profile_unavailable", LATER);
-    ReplayMemoryFull(503, TemporarilyUnavailable, "availability", "replay_memory_full", LATER);
+    ReplayMemoryUnavailable(503, TemporarilyUnavailable, "availability", "replay_memory_unavailable", LATER);
     Internal(500, ServerError, "internal", "internal_error", "something went wrong on our side");
 }
 

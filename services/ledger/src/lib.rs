@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -84,7 +84,8 @@ impl Service for Ledger {
         let (public_routes, internal_routes) =
             (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
-        let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS)?;
+        let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS);
+        let poster = poster.with_context(|| format!("poster_url_file ({})", config.poster_url_file.display()))?;
         let sizes = Sizes { queue: config.posting.queue, batch: config.posting.batch, lanes: config.posting.lanes };
         let (committer, work) = Committer::new(poster.clone(), Arc::clone(&context.clock), sizes);
         let broker = context.clients.internal("broker")?;

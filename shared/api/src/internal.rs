@@ -13,6 +13,9 @@ pub struct AudienceKeys {
     pub audience: String,
     /// Previous, current and next epoch; while the master is being replaced, of both masters.
     pub keys: Vec<AudienceKey>,
+    /// The same of decoys: nothing under them is accepted, and whoever uses one is reported.
+    #[serde(default)]
+    pub decoys: Vec<AudienceKey>,
 }
 
 /// One epoch's key. No `Debug`: the secret must not be printed.

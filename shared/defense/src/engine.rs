@@ -1,9 +1,8 @@
 //! The engine: takes each request through the layers that its route's policy names.
 //!
 //! The layers that need the head look, then the body is read, then those look that need it, then those that need to know who calls. If nothing is against
-//! it, what is good once is used up, last layer first, and the handler runs. The answer goes back through the layers that had their turn, last one first.
+//! it, and whoever calls may still do so, what is good once is used up, last layer first, and the handler runs. The answer goes back through the layers that had their turn, last one first.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,7 +98,7 @@ impl Defense {
                     request.extensions_mut().insert(principal);
                 }
                 if let Some(tried) = &passage.facts.captcha {
-                    request.extensions_mut().insert(Rc::clone(&tried.attempt));
+                    request.extensions_mut().insert(tried.clone());
                 }
                 if let Some(keyed) = passage.facts.keyed_app.clone() {
                     request.extensions_mut().insert(keyed);
@@ -137,6 +136,7 @@ impl Passage<'_> {
         }
         self.examine(layers, Needs::Body).await?;
         self.examine(layers, Needs::Principal).await?;
+        self.weigh(layers).await?;
         // Last layer first: what was used before is found before it costs anybody's rate.
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) == Mode::Enforce) {
             let (began, finding) = (began(), layer.claim(&self.inbound, &self.facts).await);
@@ -160,6 +160,16 @@ impl Passage<'_> {
             if self.place.modes.of(layer.id()) == Mode::Shadow && !matches!(finding.verdict, Verdict::Pass) {
                 self.facts.absorb(layer.assume(&self.inbound).await);
             }
+            self.judge(layer.id(), finding.verdict, began.elapsed())?;
+        }
+        Ok(())
+    }
+
+    /// Whoever has no more to spend fills no memory of what is good once.
+    async fn weigh(&mut self, layers: &[&dyn Layer]) -> Result<(), Refusal> {
+        for layer in layers.iter().filter(|layer| self.place.modes.of(layer.id()) == Mode::Enforce) {
+            let Some(weighed) = layer.weigh(&self.inbound, &self.facts) else { continue };
+            let (began, finding) = (began(), weighed.await);
             self.judge(layer.id(), finding.verdict, began.elapsed())?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use runtime::Who;
 
 use crate::rate::{Allowance, Permit};
 use crate::stores::{Claim, Claimed, Once, OnceClass};
-use crate::{Finding, KeyedApp, Suspicions, Verdict, captcha};
+use crate::{Finding, Inbound, KeyedApp, Suspicions, Verdict, captcha};
 
 /// What the layers have established so far.
 #[derive(Default)]
@@ -60,12 +60,14 @@ impl SingleUse {
         what: Option<&Self>,
         used: &dyn Once,
         class: OnceClass,
-        now: i64,
+        request: &Inbound,
         again: impl FnOnce() -> Verdict,
     ) -> Finding {
         let Some(Self { owner, key, until }) = what else { return Verdict::Unknown("nothing_to_claim").into() };
         let (owner, key) = (owner.as_str().as_bytes(), key.as_bytes());
-        let verdict = match used.claim(&Claim { class, owner, key, until: *until, now }).await {
+        let claim = Claim { class, owner, key, until: *until, now: request.now };
+        let claimed = if request.class.goes_on_alone() { used.claim_alone(&claim) } else { used.claim(&claim) };
+        let verdict = match claimed.await {
             Claimed::First => Verdict::Pass,
             Claimed::Again => again(),
             Claimed::Unknown(reason) => Verdict::Unknown(reason),

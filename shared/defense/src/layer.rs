@@ -143,6 +143,12 @@ pub trait Layer: Send + Sync + 'static {
     /// Looks. It changes nothing: asked twice, it says the same twice.
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding>;
 
+    /// Looks once more, when all have found nothing and it is known who calls, before anything is used up: whether there is any use in that. It changes
+    /// nothing. Most layers have no more to say.
+    fn weigh<'a>(&'a self, _: &'a Inbound, _: &'a Facts) -> Option<LocalBoxFuture<'a, Finding>> {
+        None
+    }
+
     /// What the layers behind this one build on, where it is off or its refusal does not count: as the request says it, proven by nobody.
     #[cfg(any(test, feature = "ablation"))]
     fn assume<'a>(&'a self, _: &'a Inbound) -> LocalBoxFuture<'a, Facts> {

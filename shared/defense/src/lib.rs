@@ -29,6 +29,7 @@ pub mod rate;
 mod receipts;
 mod request;
 mod routes;
+mod sizes;
 mod stack;
 pub mod stores;
 #[cfg(test)]

@@ -13,6 +13,9 @@ pub enum Unknown {
     Refuse,
     /// It goes on.
     Pass,
+    /// What this process remembers by itself decides: what was used here is not used again, and what is counted here is bounded. If not even that can
+    /// tell, the request is refused.
+    Alone,
 }
 
 /// Whose budget of failures a refusal is charged to.
@@ -45,6 +48,11 @@ impl Class {
     /// Whether a caller is an attested device by the time the request costs something.
     pub(crate) const fn is_attested(&self) -> bool {
         self.has(Attestation)
+    }
+
+    /// Whether the memory of this process decides where the one of all cannot tell.
+    pub(crate) fn goes_on_alone(&self) -> bool {
+        self.unknown != Unknown::Refuse
     }
 
     /// Whether it has all of these layers.
@@ -107,7 +115,7 @@ policies! {
     /// What third parties send.
     Webhook = "webhook", Refuse, 1, Address, [Host, RateLimit];
     /// What a user reads.
-    Read = "read", Refuse, 1, Device, [
+    Read = "read", Alone, 1, Device, [
         Host, ApiKey, ClientVersion, RateLimit, Attestation, MessageSignature, AccessToken, Waf, Authorization
     ];
     /// What a user changes.

@@ -222,6 +222,12 @@ impl Receipts {
         }
     }
 
+    /// How many are kept of those who are somebody, and of all others; and how many can be of each.
+    pub(crate) fn sizes(&self) -> ([usize; 2], usize) {
+        let size = |kept: &Mutex<Kept>| kept.lock().unwrap_or_else(PoisonError::into_inner).by_id.len();
+        (self.0.kept.each_ref().map(size), KEPT)
+    }
+
     /// The newest.
     #[cfg(test)]
     pub(crate) fn last(&self) -> Option<Receipt> {

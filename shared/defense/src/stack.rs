@@ -10,8 +10,9 @@ use runtime::{Common, Context};
 
 use crate::hops::TrustedHops;
 use crate::mode::Modes;
+use crate::sizes::Memories;
 use crate::stores::redis::{RedisStore, Settings};
-use crate::stores::{Counters, MemoryCounters, MemoryOnce, Once};
+use crate::stores::{Beside, Counters, MemoryCounters, MemoryOnce, Once};
 use crate::{
     AccessTokenLayer, ApiKeyLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, ClientVersionLayer,
     Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, MessageSignatureLayer, Place, RateLimitLayer,
@@ -29,6 +30,7 @@ pub struct Stack<'a> {
     service: &'static str,
     used: Arc<dyn Once>,
     counters: Arc<dyn Counters>,
+    memories: Memories,
     layers: Vec<Box<dyn Layer>>,
 }
 
@@ -58,7 +60,9 @@ impl<'a> Stack<'a> {
         common: &'a Common,
         context: &'a Context,
     ) -> Result<Self> {
-        let (used, counters) = stores(service, config)?;
+        let (used_here, counted_here) = (Arc::new(MemoryOnce::new(MEMORY)), Arc::new(MemoryCounters::new(MEMORY)));
+        let memories = Memories::of(&used_here, &counted_here);
+        let (used, counters) = stores(service, config, context, (used_here, counted_here))?;
         let urls = common.public.iter().map(|public| &public.url).chain([&common.internal.url]);
         let hosts = urls.map(|url| authority(url).to_owned()).chain(config.hosts.iter().cloned());
         let host = HostLayer::new(hosts, TrustedHops::new(config.trusted_proxies.clone()));
@@ -71,8 +75,14 @@ impl<'a> Stack<'a> {
             service,
             used,
             counters,
+            memories,
             layers: vec![Box::new(host), Box::new(rates), Box::new(WafLayer)],
         })
+    }
+
+    /// What was used, as the layers remember it: for what a handler, too, lets be used once.
+    pub fn used(&self) -> Arc<dyn Once> {
+        Arc::clone(&self.used)
     }
 
     /// Where apps call: they have keys, and builds that are let in.
@@ -118,16 +128,20 @@ impl<'a> Stack<'a> {
         let internal = &self.common.internal;
         let receipts = Receipts::new(self.service, internal.certificate.clone(), internal.key.clone());
         let mut place = Place::new(self.common.public_origin()?, Arc::clone(&self.context.clock), receipts);
+        self.memories.observe(place.receipts.clone());
         place.modes = Modes::new(&self.config.modes)?;
         Ok(Defense::new(self.layers, place))
     }
 }
 
 /// What is remembered of used keys and of rates: in this process, or with the others of the service.
-fn stores(service: &'static str, config: &DefenseConfig) -> Result<(Arc<dyn Once>, Arc<dyn Counters>)> {
-    let Some(shared) = &config.shared_store else {
-        return Ok((Arc::new(MemoryOnce::new(MEMORY)), Arc::new(MemoryCounters::new(MEMORY))));
-    };
+fn stores(
+    service: &'static str,
+    config: &DefenseConfig,
+    context: &Context,
+    (used, counters): (Arc<MemoryOnce>, Arc<MemoryCounters>),
+) -> Result<(Arc<dyn Once>, Arc<dyn Counters>)> {
+    let Some(shared) = &config.shared_store else { return Ok((used, counters)) };
     let tls = shared.ca_file.as_ref().map(|file| runtime::tls::public_client(file).map(Arc::new)).transpose()?;
     let settings = Settings {
         url: files::read_secret_text(&shared.url_file)?,
@@ -137,7 +151,10 @@ fn stores(service: &'static str, config: &DefenseConfig) -> Result<(Arc<dyn Once
         capacity: MEMORY,
     };
     let store = Arc::new(RedisStore::open(&settings).context("[defense.shared_store]")?);
-    Ok((Arc::<RedisStore>::clone(&store), store))
+    let asked = Arc::clone(&store);
+    context.leans_on.add(move || asked.standing());
+    let beside = Arc::new(Beside::new(store, used, counters));
+    Ok((Arc::<Beside>::clone(&beside), beside))
 }
 
 /// `https://host:port/` without what stands around the authority.

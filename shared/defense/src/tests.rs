@@ -23,6 +23,8 @@ const NOW: i64 = 1_800_000_000;
 const ORIGIN: &str = "https://api.example:7003";
 const ISSUER: &str = "https://auth.example";
 const RESOURCE: &str = "urn:redoubt:ledger";
+/// The master of decoys.
+const DECOYS: &[u8] = b"what verifiers know decoys by...";
 
 /// Everything that an honest phone and the two issuers hold.
 struct World {
@@ -57,6 +59,7 @@ impl World {
         let mut keys = KeySet::default();
         keys.insert("k1", issuer.public());
         let audience_keys = AudienceKeys::derive(&[of_master(&master)], "ledger", NOW);
+        let audience_keys = audience_keys.with_decoys(&[of_master(DECOYS)], "ledger", NOW);
         let client = unused_client();
         let jwks = Arc::new(JwksSource::holding(client.clone(), keys, NOW));
         Self {

@@ -41,3 +41,24 @@ async fn what_is_refused_later_can_be_sent_again() {
     assert_eq!(world.verdict(&request).await, "access_token/nonce_missing");
     assert_eq!(world.verdict(&request).await, "access_token/nonce_missing", "the signature was not used up");
 }
+
+#[actix_web::test]
+async fn whoever_uses_a_decoy_is_told_the_same_as_a_forger_and_raises_an_alarm() {
+    let world = World::new();
+    let honest = world.honest().await;
+    let verdict = async |master: &[u8]| {
+        let (attestation_token, session_key, key_id) = World::attestation_token(master, &world.jkt());
+        let draft = Draft { attestation_token, session_key, key_id, ..copy(&honest) };
+        world.attestation.examine(&inbound(&draft, &[]), &Facts::default()).await
+    };
+    let (decoy, forged) = (verdict(DECOYS).await, verdict(b"somebody who has no master at all").await);
+    assert_eq!(said(&decoy.verdict).as_deref(), Some("attestation/decoy_used"));
+    assert_eq!(said(&forged.verdict).as_deref(), Some("attestation/signature_invalid"));
+    let refusal = |finding: &crate::Finding| match &finding.verdict {
+        Verdict::Refuse(refusal) => (refusal.record().unwrap().is_alarm(), format!("{:?}", refusal.problem())),
+        _ => unreachable!("it was refused"),
+    };
+    let ((alarm, told_decoy), (no_alarm, told_forger)) = (refusal(&decoy), refusal(&forged));
+    assert_eq!((alarm, no_alarm, told_decoy), (true, false, told_forger));
+    assert!(decoy.facts.attestation.is_none() && decoy.facts.session_key.is_none(), "nothing is believed");
+}

@@ -16,7 +16,7 @@ use crate::config::{Rate, Rates};
 use crate::layers::registered::Registered;
 use crate::mode::Modes;
 use crate::receipts::Receipt;
-use crate::stores::MemoryCounters;
+use crate::stores::{MemoryCounters, OnceClass};
 use crate::{
     ApiKey, Caller, ClientVersionLayer, Defense, Finding, HostLayer, Keyed, LayerId, Mode, Outgoing, Place,
     RateLimitLayer, Receipts, Routes, TrustedHops,
@@ -56,7 +56,11 @@ struct Service {
 impl Service {
     /// In which these layers are in such a mode, and all others are enforced.
     fn with(modes: impl IntoIterator<Item = (LayerId, Mode)>) -> Self {
-        let (world, registered) = (World::new(), Registered::new("modes"));
+        Self::of(World::new(), modes)
+    }
+
+    fn of(world: World, modes: impl IntoIterator<Item = (LayerId, Mode)>) -> Self {
+        let registered = Registered::new("modes");
         let rates = Rates { user: Rate { units: FEW, seconds: 3_600 }, ..Rates::default() };
         let hosts = ["api.example".to_owned()];
         let layers: Vec<Box<dyn Layer>> = vec![
@@ -121,6 +125,9 @@ impl<L: Layer> Layer for Shared<L> {
     }
     fn assume<'a>(&'a self, request: &'a Inbound) -> LocalBoxFuture<'a, Facts> {
         self.0.assume(request)
+    }
+    fn weigh<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> Option<LocalBoxFuture<'a, Finding>> {
+        self.0.weigh(request, facts)
     }
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         self.0.claim(request, facts)
@@ -302,4 +309,28 @@ async fn a_receipt_says_what_each_layer_saw_and_no_secret() {
     let told = serde_json::to_value(&receipt).unwrap();
     assert_eq!(told["layers"][6]["reason"], "dpop_replayed");
     assert_eq!((&told["made"], &told["status"]), (&serde_json::Value::Null, &401.into()));
+}
+
+/// Sixteen devices that go on when they are over their rates would otherwise fill a memory of which each may have a sixteenth.
+#[actix_web::test]
+async fn a_caller_who_is_over_the_rate_fills_no_memory_and_a_replay_costs_nobodys_rate() {
+    let (mut world, nonces) = (World::new(), memory());
+    world.signature = Arc::new(MessageSignatureLayer::new(Arc::<MemoryOnce>::clone(&nonces), NOW - 1000));
+    let service = Service::of(world, []);
+    let used = || nonces.len(OnceClass::SignatureNonce);
+    let copied = service.honest().await;
+    assert_eq!(service.send(&copied).await.0, 201);
+    for _ in 0..50 {
+        assert_eq!(service.send(&copied).await.0, 401);
+    }
+    for _ in 1..FEW {
+        assert_eq!(service.send(&service.honest().await).await.0, 201, "the copies were not counted");
+    }
+    let last = service.honest().await;
+    for _ in 0..50 {
+        assert_eq!(service.send(&service.honest().await).await.0, 429);
+        let (status, receipt) = service.send(&last).await;
+        assert_eq!((status, stopped_by(&receipt)), (429, Some("rate_limit")), "not a replay: it was not used up");
+    }
+    assert_eq!(used(), usize::try_from(FEW).unwrap());
 }

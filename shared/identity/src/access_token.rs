@@ -117,7 +117,7 @@ impl VerifiedTokens {
             check_claims(claims, expect)?;
             return Ok(Arc::clone(claims));
         }
-        let claims: Arc<Claims> = Arc::new(token.anew(TYP, |jws| jws.verify_es256(key))?);
+        let claims: Arc<Claims> = Arc::new(token.anew(TYP, |jws| Ok::<_, TokenError>(jws.verify_es256(key)?))?);
         check_claims(&claims, expect)?;
         self.0.remember(token.text(), Known { kid: kid.to_owned(), key: key.clone(), claims: Arc::clone(&claims) });
         Ok(claims)

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use api::{ClientId, SupportId};
 use crypto::{SecretBytes, b64, hash};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use crate::jose::{self, Header};
+use crate::jose::{self, Header, JoseError};
 use crate::verified::{self, Known, Memory};
 use crate::{App, Cnf, Level, TokenError, token};
 
@@ -133,6 +134,8 @@ pub struct AudienceKey {
 pub struct AudienceKeys {
     /// In no particular order.
     pub keys: Vec<AudienceKey>,
+    /// Those of decoys. Nothing under them is accepted; a token under one was made by us for somebody whose evidence was refused.
+    decoys: Vec<AudienceKey>,
 }
 
 impl AudienceKeys {
@@ -141,7 +144,13 @@ impl AudienceKeys {
         let current = epoch_of(now);
         let epochs = current.saturating_sub(1)..=current.saturating_add(1);
         let keys = masters.iter().flat_map(|master| epochs.clone().map(|epoch| master.key(audience, epoch)));
-        Self { keys: keys.collect() }
+        Self { keys: keys.collect(), decoys: Vec::new() }
+    }
+
+    /// With the keys by which decoys are known, which are derived from `masters` likewise.
+    #[must_use]
+    pub fn with_decoys(self, masters: &[Master], audience: &str, now: i64) -> Self {
+        Self { decoys: Self::derive(masters, audience, now).keys, ..self }
     }
 
     /// As the verifier of `audience` gets them.
@@ -152,12 +161,27 @@ impl AudienceKeys {
             secret: b64::encode(key.secret.expose()),
             not_after: key.not_after,
         };
-        api::internal::AudienceKeys { audience: audience.to_owned(), keys: self.keys.iter().map(key).collect() }
+        let (keys, decoys) = (self.keys.iter().map(key).collect(), self.decoys.iter().map(key).collect());
+        api::internal::AudienceKeys { audience: audience.to_owned(), keys, decoys }
     }
 
     /// The key of this name, unless its time is over.
     pub fn get(&self, id: KeyId, now: i64) -> Option<&AudienceKey> {
         self.keys.iter().find(|key| key.id == id && now <= key.not_after)
+    }
+
+    /// Verifies a token under the key that it names.
+    pub(crate) fn verify<T: DeserializeOwned>(&self, token: &jose::Unverified<'_>, now: i64) -> Result<T, TokenError> {
+        let key = self.by_kid(token.header().kid.as_deref(), now)?;
+        match token.verify_hs256(key.secret.expose()) {
+            Err(JoseError::Signature) if self.is_decoy(token, key.id) => Err(TokenError::Decoy),
+            verified => Ok(verified?),
+        }
+    }
+
+    fn is_decoy(&self, token: &jose::Unverified<'_>, id: KeyId) -> bool {
+        let made = |key: &AudienceKey| token.verify_hs256::<IgnoredAny>(key.secret.expose()).is_ok();
+        self.decoys.iter().any(|key| key.id == id && made(key))
     }
 
     /// The key that a `kid` names.
@@ -176,7 +200,8 @@ impl TryFrom<&api::internal::AudienceKeys> for AudienceKeys {
             let id = KeyId { generation: key.generation, epoch: key.epoch };
             Ok(AudienceKey { id, secret, not_after: key.not_after })
         };
-        Ok(Self { keys: wire.keys.iter().map(key).collect::<Result<_, _>>()? })
+        let (keys, decoys) = (wire.keys.iter().map(key), wire.decoys.iter().map(key));
+        Ok(Self { keys: keys.collect::<Result<_, _>>()?, decoys: decoys.collect::<Result<_, _>>()? })
     }
 }
 
@@ -218,7 +243,7 @@ impl VerifiedTokens {
         let known = token.known(|verified_with| hash::constant_time_eq(verified_with.expose(), secret));
         let claims = match known {
             Some(claims) => Arc::clone(claims),
-            None => Arc::new(token.anew(TYP, |jws| jws.verify_hs256(secret))?),
+            None => Arc::new(token.anew(TYP, |jws| keys.verify(jws, now))?),
         };
         check_claims(&claims, audience, now)?;
         if known.is_none() {
@@ -269,7 +294,7 @@ pub fn verify_with_session_key(
 ) -> Result<(Claims, SecretBytes), TokenError> {
     let jws = jose::parse(token, TYP)?;
     let key = keys.by_kid(jws.header().kid.as_deref(), now)?;
-    let claims: Claims = jws.verify_hs256(key.secret.expose())?;
+    let claims: Claims = keys.verify(&jws, now)?;
     check_claims(&claims, audience, now)?;
     let session = session_key(key.secret.expose(), &claims.jti);
     Ok((claims, session))

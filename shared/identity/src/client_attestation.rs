@@ -56,8 +56,7 @@ pub fn issue(key: &AudienceKey, claims: &Claims) -> Result<String, TokenError> {
 /// Verifies a client attestation. Compare `sub` with the `client_id` and `cnf.jwk` with the proof's key next.
 pub fn verify(token: &str, keys: &AudienceKeys, now: i64) -> Result<Claims, TokenError> {
     let token = jose::parse(token, TYP)?;
-    let key = keys.by_kid(token.header().kid.as_deref(), now)?;
-    let claims: Claims = token.verify_hs256(key.secret.expose())?;
+    let claims: Claims = keys.verify(&token, now)?;
     token::check_times(claims.iat, claims.exp, now)?;
     Ok(claims)
 }

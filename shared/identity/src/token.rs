@@ -32,6 +32,9 @@ pub enum TokenError {
     /// Issued in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// A decoy: made by us for somebody whose evidence was refused. It is refused like any forgery, and its use is an alarm.
+    #[error("the token is a decoy")]
+    Decoy,
     /// Lives longer than our tokens do.
     #[error("the token's lifetime is not one of ours")]
     Lifetime,
@@ -47,6 +50,7 @@ impl TokenError {
             Self::Audience => "audience_mismatch",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
+            Self::Decoy => "decoy_used",
             Self::Lifetime => "lifetime_invalid",
         }
     }

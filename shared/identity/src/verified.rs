@@ -78,11 +78,11 @@ impl<K, C> Presented<'_, K, C> {
     }
 
     /// Verifies it from nothing.
-    pub(crate) fn anew<T>(
+    pub(crate) fn anew<T, E: From<JoseError>>(
         &self,
         typ: &str,
-        verify: impl FnOnce(&jose::Unverified<'_>) -> Result<T, JoseError>,
-    ) -> Result<T, JoseError> {
+        verify: impl FnOnce(&jose::Unverified<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         match self {
             Self::Known(text, _) => verify(&jose::parse(text, typ)?),
             Self::New(_, jws) => verify(jws),

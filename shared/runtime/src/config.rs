@@ -89,7 +89,8 @@ pub struct Internal {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// File with the URL of the app role (mode 0600). With `?sslmode=verify-full&sslrootcert=FILE` the way there is TLS, to a server that has proven the
-    /// name in the URL; without it, in the clear. So for every database URL.
+    /// name in the URL; without it, in the clear, which is allowed to a socket file and to loopback only: with any other host the service does not start.
+    /// So for every database URL.
     pub url_file: PathBuf,
     /// File with the URL of the migrator role (mode 0600), for `migrate` and what else writes as the owner. `serve` refuses to start with
     /// it: set it in the environment of those commands, `LEDGER__DATABASE__MIGRATOR_URL_FILE`, or in a file of their own.

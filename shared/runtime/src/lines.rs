@@ -42,9 +42,46 @@ impl Windows {
     }
 }
 
+/// Lines of one alarm, about one whom it names, in one second.
+const OF_ONE: u32 = 5;
+/// About so many at most is remembered how many lines they had.
+const NAMED: usize = 10_000;
+
+/// A window for each whom an alarm names. Only what we ourselves have made for somebody raises one, so there are only so many; whoever raises his
+/// again and again takes no line from another, nor do those who forge what is none.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms(Mutex<HashMap<String, Window>>);
+
+impl Alarms {
+    /// As [`Window::line`], about one of them.
+    pub(crate) fn line(&self, about: &str, second: i64) -> Option<u64> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= NAMED && !windows.contains_key(about) {
+            windows.retain(|_, window| window.second == second);
+            if windows.len() >= NAMED {
+                // An alarm is never left out for want of room.
+                return Some(0);
+            }
+        }
+        windows.entry(about.to_owned()).or_default().line(second, OF_ONE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alarm_is_told_whoever_else_raises_theirs() {
+        let alarms = Alarms::default();
+        assert_eq!((0..1000).filter_map(|_| alarms.line("one", 1)).count(), 5);
+        assert_eq!(alarms.line("two", 1), Some(0));
+        assert_eq!(alarms.line("one", 2), Some(995), "and how often");
+        for number in 0..3 * NAMED {
+            assert_eq!(alarms.line(&format!("many-{number}"), 3), Some(0));
+        }
+        assert!(alarms.0.lock().unwrap().len() <= NAMED);
+    }
 
     #[test]
     fn a_second_has_so_many_lines_and_the_next_line_says_how_many_it_had_not() {

@@ -1,8 +1,8 @@
 //! Metrics, by name in one place. They go to the OTLP endpoint when there is one and cost next to nothing otherwise.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 use storage::Pool;
 
@@ -23,6 +23,36 @@ pub fn meter() -> Meter {
 /// `defense.decisions{layer,outcome}`: one decision of one layer. A refusal is counted by its [record](crate::Record).
 pub fn decision(layer: &'static str, outcome: &'static str) {
     DECISIONS.add(1, &[KeyValue::new("layer", layer), KeyValue::new("outcome", outcome)]);
+}
+
+/// How much of one kind a memory has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Which memory.
+    pub memory: &'static str,
+    /// Of what kind.
+    pub class: &'static str,
+    /// How many are remembered now.
+    pub entries: usize,
+    /// How many there can be.
+    pub most: usize,
+}
+
+/// `defense.memory.entries` and `defense.memory.capacity{memory,class}`: how full the bounded memories are, as `sizes` says it whenever metrics are sent.
+pub fn observe_memory(sizes: impl Fn() -> Vec<Size> + Send + Sync + 'static) {
+    let sizes = Arc::new(sizes);
+    let observe = |name: &'static str, number: fn(&Size) -> usize| {
+        let sizes = Arc::clone(&sizes);
+        let observed = move |observer: &dyn AsyncInstrument<u64>| {
+            for size in sizes() {
+                let which = [KeyValue::new("memory", size.memory), KeyValue::new("class", size.class)];
+                observer.observe(number(&size) as u64, &which);
+            }
+        };
+        meter().u64_observable_gauge(name).with_callback(observed).build();
+    };
+    observe("defense.memory.entries", |size| size.entries);
+    observe("defense.memory.capacity", |size| size.most);
 }
 
 /// `http.server.request.duration` by listener, method, route template and status.

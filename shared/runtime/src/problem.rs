@@ -175,7 +175,7 @@ impl From<StorageError> for Problem {
                 tracing::warn!(cause = %error, "a transaction found no gap");
                 Self::busy(1)
             }
-            StorageError::Query(_) | StorageError::Migration(_) => Self::internal(&error),
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::internal(&error),
         }
     }
 }

@@ -17,7 +17,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use identity::Principal;
 use storage::StorageError;
 
-use crate::lines::Windows;
+use crate::lines::{Alarms, Windows};
 use crate::{PeerId, Problem, metrics};
 
 /// Whom or what a refusal is about, as far as it is known.
@@ -61,6 +61,7 @@ impl Who {
 /// Lines of one kind, about strangers, in one second.
 const STRANGERS_LINES: u32 = 500;
 static STRANGERS: LazyLock<Windows> = LazyLock::new(Windows::default);
+static ALARMS: LazyLock<Alarms> = LazyLock::new(Alarms::default);
 
 /// Seconds by a clock that nobody sets.
 #[expect(clippy::disallowed_methods, reason = "how often something is logged is telemetry, decided nowhere")]
@@ -75,6 +76,7 @@ fn second() -> i64 {
 #[must_use = "a record that is not written is lost"]
 pub struct Record {
     challenge: bool,
+    alarm: bool,
     layer: &'static str,
     reason: &'static str,
     who: Who,
@@ -83,12 +85,18 @@ pub struct Record {
 impl Record {
     /// `layer` says no. The reason is a stable word, such as `digest_mismatch`.
     pub fn new(layer: &'static str, reason: &'static str) -> Self {
-        Self { challenge: false, layer, reason, who: Who::default() }
+        Self { challenge: false, alarm: false, layer, reason, who: Who::default() }
     }
 
     /// It says not yet: an honest client can answer this with its next request (a fresh nonce, a step-up).
     pub fn challenge(self) -> Self {
         Self { challenge: true, ..self }
+    }
+
+    /// Somebody has to look at this: no other lines push it out of the log, and it is marked there (`alarm`). For what nobody can raise but with something
+    /// that we have made for him, such as a decoy.
+    pub fn alarm(self) -> Self {
+        Self { alarm: true, ..self }
     }
 
     /// Says whom it is about.
@@ -100,6 +108,14 @@ impl Record {
     /// had none (`suppressed`).
     pub fn write(&self) {
         self.count();
+        if self.alarm {
+            let named = self.who.claimed_support_id.as_deref().or(self.who.support_id.as_deref());
+            // Default: those whom nothing names are one.
+            if let Some(suppressed) = ALARMS.line(named.unwrap_or_default(), second()) {
+                self.line((suppressed > 0).then_some(suppressed));
+            }
+            return;
+        }
         if self.who.is_known() {
             return self.line(None);
         }
@@ -107,6 +123,11 @@ impl Record {
         if let Some(suppressed) = STRANGERS.line(kind, second(), STRANGERS_LINES) {
             self.line((suppressed > 0).then_some(suppressed));
         }
+    }
+
+    /// Whether somebody has to look at it.
+    pub const fn is_alarm(&self) -> bool {
+        self.alarm
     }
 
     /// The stable word for the reason.
@@ -126,6 +147,7 @@ impl Record {
             layer = self.layer,
             outcome = event,
             reason = self.reason,
+            alarm = self.alarm.then_some(true),
             subject = self.who.subject.as_deref(),
             support_id = self.who.support_id.as_deref(),
             claimed_support_id = self.who.claimed_support_id.as_deref(),
@@ -180,6 +202,12 @@ impl Refusal {
     #[must_use]
     pub fn challenge(self) -> Self {
         self.change(Record::challenge)
+    }
+
+    /// Somebody has to look at this: see [`Record::alarm`].
+    #[must_use]
+    pub fn alarm(self) -> Self {
+        self.change(Record::alarm)
     }
 
     /// Says whom it is about.

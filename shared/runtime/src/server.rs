@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustls::crypto::CryptoProvider;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Common, Database};
 use crate::credentials::{self, Credentials};
-use crate::health::{self, Readiness};
+use crate::health::{self, LeansOn, Readiness};
 use crate::listener::{DRAIN, Server, Settings, serve};
 use crate::middleware::{Side, Treatment};
 use crate::service::{App, Background, Configure, Context, Service};
@@ -52,12 +52,19 @@ pub async fn start<S: Service>(config: S::Config, clock: Arc<dyn Clock>) -> Resu
     }
     let shown = Shown::load(&common)?;
     let clients = Clients::showing(common.internal.clone(), Arc::clone(&shown.internal));
-    let context = Context { clock: Arc::clone(&clock), pool: pool.clone(), clients, shutdown: shutdown.clone() };
+    let leans_on = LeansOn::default();
+    let context = Context {
+        clock: Arc::clone(&clock),
+        pool: pool.clone(),
+        clients,
+        leans_on: leans_on.clone(),
+        shutdown: shutdown.clone(),
+    };
     let mut app = S::build(config, context).await?;
     app.background.push(shown.looked_after(shutdown));
     let version = S::migrations().as_ref().map(storage::newest).transpose()?.flatten();
     let database = pool.map(|pool| health::Database { pool, version });
-    let readiness = Arc::new(Readiness::new(database, app.ready.clone()));
+    let readiness = Arc::new(Readiness::new(database, app.ready.clone(), leans_on));
     let servers = listen::<S>(&common, &app, shown, &readiness, &clock)?;
     let (background, ended) = spawn(app.background);
     let mut addresses = servers.iter().map(|server| server.address);
@@ -121,7 +128,8 @@ fn open_pool<S: Service>(database: &Database) -> Result<storage::Pool> {
         );
     }
     let url = crypto::files::read_secret_text(&database.url_file)?;
-    Ok(storage::pool(&url, database.max_connections)?)
+    let pool = storage::pool(&url, database.max_connections);
+    pool.with_context(|| format!("database.url_file ({})", database.url_file.display()))
 }
 
 /// What the listeners show; the clients of other services show the internal one.

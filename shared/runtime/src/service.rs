@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use storage::Pool;
 
 use crate::config::Common;
-use crate::health::Check;
+use crate::health::{Check, LeansOn};
 use crate::{Clients, Clock, Shutdown};
 
 /// One of the system's processes.
@@ -56,6 +56,8 @@ pub struct Context {
     pub pool: Option<Pool>,
     /// Clients for the other services.
     pub clients: Clients,
+    /// What its readiness depends on beside the database; whoever opens something of the kind adds it.
+    pub leans_on: LeansOn,
     /// Tells background work to end; it is asked after the listeners have drained.
     pub shutdown: Shutdown,
 }

@@ -13,6 +13,9 @@ pub enum StorageError {
     /// connection before the commit, it only reads, it has no disk or memory left, a lock was not free.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// There is no way to it that may be gone: the URL is none, or would go in the clear to another machine. For whoever starts the process.
+    #[error("the URL of the database cannot be used: {0}")]
+    Unusable(String),
     /// Somebody else holds a row, and did not let go of it in time: nothing was written.
     #[error("a row is held by others: {0}")]
     Held(String),

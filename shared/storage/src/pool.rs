@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use crate::connection::CONNECT;
+use crate::tls::Way;
 use crate::{Connection, StorageError};
 
 /// The pool of a service's connections as its app role.
@@ -31,7 +32,12 @@ const SESSION: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
 /// Each connection has a task that drives its socket. It runs on the runtime that called this function, not on the
 /// actix worker that happened to need a connection first: a worker that stops would take the sockets of the others
 /// with it.
+///
+/// # Errors
+///
+/// The URL is none that can be used, so that a service with such a one does not start.
 pub fn pool(url: &SecretString, max: usize) -> Result<Pool, StorageError> {
+    Way::of(url.expose()).map_err(|error| StorageError::Unusable(error.to_string()))?;
     let url: Arc<SecretString> = Arc::new(SecretString::from(url.expose().clone()));
     let home = Handle::try_current().map_err(|error| StorageError::Unavailable(error.to_string()))?;
     let mut config = ManagerConfig::<Connection>::default();

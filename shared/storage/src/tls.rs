@@ -1,11 +1,13 @@
 //! The way to the database: in the clear, or TLS to a server that has proven its name.
 //!
 //! The URL says which, in libpq's words: `sslmode=verify-full` with `sslrootcert=FILE`, or nothing. There is nothing in between: what encrypts without
-//! knowing to whom, or falls back, is refused.
+//! knowing to whom, or falls back, is refused. In the clear it goes to this machine only: a socket file, or loopback. To any other host it would show
+//! everybody on the way the password and the books, so there is no word that allows it; who has a tunnel ends it on loopback.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -40,8 +42,37 @@ impl Way {
             return Err(refused("sslmode=require knows no name: say sslmode=verify-full in a URL".to_owned()));
         }
         let tls = authorities.map(connector).transpose().map_err(refused)?;
+        if tls.is_none() {
+            is_this_machine(&config).map_err(refused)?;
+        }
         Ok(Self { config, tls })
     }
+}
+
+/// Fails with the first host that is not. Where an address is given beside the name, that is where it goes.
+fn is_this_machine(config: &Config) -> Result<(), String> {
+    let addresses = config.get_hostaddrs();
+    let elsewhere = if addresses.is_empty() {
+        config.get_hosts().iter().find_map(|host| match host {
+            Host::Tcp(name) if !is_loopback(name) => Some(name.clone()),
+            _ => None,
+        })
+    } else {
+        addresses.iter().find(|address| !address.is_loopback()).map(ToString::to_string)
+    };
+    match elsewhere {
+        None => Ok(()),
+        Some(host) => Err(format!(
+            "{host} is another machine, and without TLS everybody on the way to it reads passwords and rows: add \
+             sslmode=verify-full&sslrootcert=FILE to the URL, with the file of the authority that its certificate is from"
+        )),
+    }
+}
+
+/// RFC 6761 §6.3: `localhost` is no other machine.
+fn is_loopback(name: &str) -> bool {
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn refused(why: String) -> ConnectionError {
@@ -163,7 +194,38 @@ mod tests {
 
     #[test]
     fn the_other_form_of_a_connection_string_has_no_way_around_it() {
-        assert!(Way::of("host=h user=u sslmode=require").is_err());
-        assert!(Way::of("host=h user=u").is_ok());
+        assert!(Way::of("host=localhost user=u sslmode=require").is_err());
+        assert!(Way::of("host=localhost user=u").is_ok());
+        assert!(Way::of("host=db.example user=u").is_err());
+    }
+
+    #[test]
+    fn in_the_clear_it_goes_to_this_machine_and_to_no_other() {
+        for here in [
+            "postgres://u:p@localhost/d",
+            "postgres://u:p@LOCALHOST:5433/d?sslmode=disable",
+            "postgres://u:p@127.0.0.1/d",
+            "postgres://u:p@127.8.9.1/d",
+            "postgres://u:p@[::1]/d",
+            "postgres://u:p@%2Frun%2Fpostgresql/d",
+            "postgres://u:p@db.example/d?hostaddr=127.0.0.1",
+            "postgres://u:p@localhost,127.0.0.1/d",
+        ] {
+            assert!(Way::of(here).is_ok(), "{here}: {:?}", Way::of(here).err());
+        }
+        for elsewhere in [
+            "postgres://u:p@db.example/d",
+            "postgres://u:p@db.example/d?sslmode=disable",
+            "postgres://u:p@10.0.0.7/d",
+            "postgres://u:p@[fd00::7]/d",
+            "postgres://u:p@0.0.0.0/d",
+            "postgres://u:p@localhost.example/d",
+            "postgres://u:p@localhost/d?hostaddr=10.0.0.7",
+            "postgres://u:p@localhost,db.example/d",
+        ] {
+            let error = Way::of(elsewhere).err().map(|error| error.to_string());
+            let error = error.unwrap_or_else(|| panic!("{elsewhere} was let go in the clear"));
+            assert!(error.contains("sslmode=verify-full&sslrootcert=FILE") && !error.contains("u:p"), "{error}");
+        }
     }
 }

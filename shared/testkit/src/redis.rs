@@ -1,5 +1,6 @@
 //! A Redis of its own for one test, by the ladder.
 
+use defense::config::SharedStore;
 pub use ladder::redis::Server;
 
 use crate::missing::may_be_missing;
@@ -14,6 +15,20 @@ pub fn start() -> Option<Server> {
             None
         }
     }
+}
+
+/// What a service is told to share this store.
+///
+/// # Errors
+///
+/// Its files cannot be written.
+pub fn shared(server: &Server) -> anyhow::Result<SharedStore> {
+    let directory = std::env::temp_dir().join(format!("redoubt-store-{}", crypto::random::token(9)));
+    std::fs::create_dir(&directory)?;
+    let (url_file, name_key_file) = (directory.join("url"), directory.join("names"));
+    crypto::files::write_new_secret(&url_file, server.url().as_bytes())?;
+    crypto::files::write_new_secret(&name_key_file, &crypto::random::bytes::<32>())?;
+    Ok(SharedStore { url_file, ca_file: None, name_key_file })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Issuing: the same code, the same claims and the same sizes for genuine tokens and decoys. Only the master differs.
 //!
-//! The decoy master is known to this process only; no verifier has it or can derive anything from it. A decoy's session key comes
-//! from the decoy secret, so everything that a phone can compute fits together.
+//! The decoy master is known to this process only. Verifiers have what is derived from it for their audience, as they have it of the genuine one: they accept
+//! nothing under it, and know by it who uses a decoy (docs/adr/0024). A decoy's session key comes from the decoy secret, so everything that a phone can compute
+//! fits together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,9 +74,11 @@ impl Issuer {
         audience == AUTH_AUDIENCE || self.audiences.iter().any(|known| known == audience)
     }
 
-    /// The secrets that an audience verifies with. Never the decoys'.
+    /// The secrets that an audience verifies with, and apart from them those that it knows decoys by.
     pub(crate) fn audience_keys(&self, audience: &str, now: i64) -> AudienceKeys {
-        AudienceKeys::derive(&self.masters, audience, now)
+        // A decoy that is out may have been made under any of the generations.
+        let decoys = self.masters.iter().map(|master| Master::new(master.generation(), self.decoy.secret().clone()));
+        AudienceKeys::derive(&self.masters, audience, now).with_decoys(&decoys.collect::<Vec<_>>(), audience, now)
     }
 
     pub(crate) fn names(&self) -> Names {

@@ -3,7 +3,7 @@
 use attestation::Attestation;
 use crypto::b64;
 use crypto::hpke::{KeyPair, Sealed};
-use identity::{Level, attestation_token, client_attestation, jose};
+use identity::{Level, TokenError, attestation_token, client_attestation, jose};
 use runtime::{Clock as _, Service as _};
 use serde_json::Value;
 use testkit::phone::android::{AndroidAttack, DeviceProfile};
@@ -22,6 +22,9 @@ pub(crate) async fn accepted(world: &World, phone: &Phone, reply: &Reply, sessio
     let attestation = client_attestation::verify(reply.body["client_attestation"].as_str().unwrap(), &auth, now);
     let verified = attestation_token::verify_with_session_key(token, &ledger, "ledger", now);
     assert_eq!(attestation.is_ok(), verified.is_ok(), "both or none");
+    if let (Err(attestation), Err(verified)) = (&attestation, &verified) {
+        assert_eq!((attestation, verified), (&TokenError::Decoy, &TokenError::Decoy), "verifiers know what it is");
+    }
     let (Ok(attestation), Ok((claims, key))) = (attestation, verified) else { return false };
     let jwk = identity::Jwk::from(phone.device_key().public());
     assert_eq!((&claims.cnf.jkt, &attestation.cnf.jwk), (&jwk.thumbprint(), &jwk));
@@ -174,9 +177,12 @@ async fn verifiers_get_their_own_keys_and_nobody_else_gets_any() {
     let world = World::new().await;
     for peer in ["ledger", "auth"] {
         let keys = world.audience_keys(peer).await.unwrap();
-        assert_eq!((keys.audience.as_str(), keys.keys.len()), (peer, 3));
+        assert_eq!((keys.audience.as_str(), keys.keys.len(), keys.decoys.len()), (peer, 3, 3));
+        assert!(keys.decoys.iter().all(|decoy| keys.keys.iter().all(|key| key.secret != decoy.secret)));
     }
-    let secret = |keys: api::internal::AudienceKeys| keys.keys.into_iter().map(|key| key.secret).collect::<Vec<_>>();
+    let secret = |keys: api::internal::AudienceKeys| {
+        keys.keys.into_iter().chain(keys.decoys).map(|key| key.secret).collect::<Vec<_>>()
+    };
     let (ledger, auth) = (world.audience_keys("ledger").await.unwrap(), world.audience_keys("auth").await.unwrap());
     assert!(secret(ledger).iter().all(|key| !secret(auth.clone()).contains(key)));
     for peer in ["broker", "operator", "partner"] {

@@ -2,7 +2,7 @@
 //! the client attestation says which app on which device this is, and the `DPoP` proof, made with the very key that was
 //! attested, says that it is that device which calls.
 //!
-//! A decoy fails here like any forged token: nothing tells the phone why.
+//! A decoy fails here like any forged token: nothing tells the phone why, and the operator gets an alarm.
 
 use identity::attestation_token::KeyId;
 use identity::client_attestation::{self, TYP};

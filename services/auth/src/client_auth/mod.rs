@@ -95,7 +95,10 @@ pub async fn admit(provider: &Provider, request: &ProtocolRequest) -> Result<Adm
     {
         return Err(Why::AssertionReplayed.into());
     }
-    let key = proof.map(|proof| provider.proofs.claim(proof, client.client.owner(), request.now)).transpose()?;
+    let key = match proof {
+        Some(proof) => Some(provider.proofs.claim(proof, client.client.owner(), request.now).await?),
+        None => None,
+    };
     Ok(Admitted { client, key })
 }
 

@@ -29,7 +29,7 @@ pub struct ResourceRequest {
 
 /// Who the access token stands for, as far as it says that they told so.
 pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<Released, Refusal> {
-    let claims = authorize(provider, request)?;
+    let claims = authorize(provider, request).await?;
     if !scopes::contains(&claims.scope, scopes::OPENID) {
         return Err(Why::OpenidMissing.into());
     }
@@ -42,7 +42,7 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
     Ok(released.map_err(|_| Why::ProfileUnavailable)?.ok_or(Why::SubjectUnknown)?)
 }
 
-fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, Refusal> {
+async fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, Refusal> {
     let Field::One(authorization) = &request.authorization else {
         return Err(Why::AccessTokenMissing.into());
     };
@@ -61,6 +61,6 @@ fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Claims, R
     let client = provider.clients.get(&claims.client_id);
     // Default: a client can leave the configuration while its tokens live; then its name is all that is known of it.
     let owner = client.map_or(Owner::Client(&claims.client_id), |client| client.owner());
-    provider.proofs.claim(proof, owner, request.now)?;
+    provider.proofs.claim(proof, owner, request.now).await?;
     Ok(claims)
 }

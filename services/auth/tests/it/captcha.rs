@@ -10,9 +10,13 @@ use crate::world::World;
 const WRONG: &str = "not the right password";
 const MISSING: (u16, &str) = (403, "captcha/captcha_missing");
 
-/// A world that believes what a proxy says of where a browser is.
+/// A world that believes what a proxy says of where a browser is. What a network has spent does not come back while a test runs, however slow the machine is.
 async fn world() -> World {
-    World::start_with(|config| config.defense.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await
+    World::start_with(|config| {
+        config.defense.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.captcha.network.seconds = 86_400;
+    })
+    .await
 }
 
 /// A browser at the login page of a client whose installations nobody attests, in a network of its own.
@@ -167,6 +171,66 @@ async fn of_many_that_send_one_answer_at_once_one_is_let_try() {
     assert_eq!(replies.iter().filter(|reply| reply.status == 422).count(), 1);
     let replayed = replies.iter().filter(|reply| reply.status == 403 && reply.refusal() == "captcha/captcha_replayed");
     assert_eq!(replayed.count(), 11);
+}
+
+/// So many at once, each browser with the twenty tries of its own interaction; how many of them reached a password.
+async fn burst(browsers: &[Browser<'_>], email: impl Fn(usize) -> String) -> (usize, usize) {
+    let mut browsers: Vec<_> = browsers.iter().flat_map(|browser| vec![browser.clone(); 20]).collect();
+    let sent = browsers.iter_mut().enumerate().map(|(number, browser)| {
+        let email = email(number);
+        async move { browser.log_in(&email, WRONG).await }
+    });
+    let replies = join_all(sent).await;
+    let asked = replies.iter().filter(|reply| (reply.status, reply.refusal().as_str()) == MISSING).count();
+    let tried = replies.iter().filter(|reply| reply.status == 422).count();
+    assert_eq!(tried + asked, replies.len(), "{:?}", replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
+    (tried, asked)
+}
+
+/// Six browsers, each in a network of its own or all in one.
+async fn six<'w>(world: &'w World, client: &Client, network: impl Fn(usize) -> usize) -> Vec<Browser<'w>> {
+    let mut browsers = Vec::new();
+    for number in 0..6 {
+        browsers.push(elsewhere(world, client, network(number)).await);
+    }
+    browsers
+}
+
+/// ATTACKS 16, all at once: the price is paid before the password is looked at.
+#[tokio::test]
+async fn a_burst_of_wrong_passwords_reaches_no_more_passwords_than_one_try_after_the_other() {
+    let world = world().await;
+    let web = Client::partner(&world);
+    let (tried, asked) = burst(&six(&world, &web, |number| number).await, |_| "one-login@example.org".to_owned()).await;
+    assert_eq!((tried, asked), (3, 117), "one login");
+    let one_network = six(&world, &web, |_| 50).await;
+    let (tried, asked) = burst(&one_network, |number| format!("of-many-{number}@example.org")).await;
+    assert_eq!((tried, asked), (20, 100), "one network");
+}
+
+/// The benign twin: what is paid in advance is given back to whoever is right.
+#[tokio::test]
+async fn an_office_that_logs_in_at_once_is_not_asked() {
+    let world = world().await;
+    let web = Client::partner(&world);
+    let mut people = Vec::new();
+    for _ in 0..8 {
+        let email = somebody(&world).await;
+        people.push((elsewhere(&world, &web, 60).await, email));
+    }
+    for _ in 0..4 {
+        let logins = people.iter().map(|(browser, email)| {
+            let mut browser = browser.clone();
+            async move { browser.log_in(email, PASSWORD).await.status }
+        });
+        // One after the other: of more than twenty who are under way at the same time some are asked.
+        for login in logins {
+            assert_eq!(login.await, 303);
+        }
+        for (browser, _) in &mut people {
+            *browser = elsewhere(&world, &web, 60).await;
+        }
+    }
 }
 
 /// After eight failures sixteen times the work is asked, and what was asked before does not do any more.

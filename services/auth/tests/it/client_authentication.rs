@@ -9,7 +9,7 @@ use identity::attestation_token::{AudienceKey, KeyId, epoch_of};
 use serde_json::json;
 
 use crate::draft::{Client, Draft, refusal};
-use crate::world::{APP, ISSUER, PARTNER, World, master};
+use crate::world::{APP, DECOYS, ISSUER, PARTNER, World, master};
 
 /// The proof of the mode that we do not have.
 const POP: (&str, &str) = ("oauth-client-attestation-pop", "ey");
@@ -51,9 +51,9 @@ const ATTESTED: [Row; 18] = [
     (
         "a decoy",
         |world, draft| {
-            draft.attestation().secret = master(&[8; 32]).key("auth", epoch_of(world.now()));
+            draft.attestation().secret = master(&DECOYS).key("auth", epoch_of(world.now()));
         },
-        (401, "invalid_client_attestation", "client_attestation/signature_invalid"),
+        (401, "invalid_client_attestation", "client_attestation/decoy_used"),
     ),
     (
         "made for the ledger",

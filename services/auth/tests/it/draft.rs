@@ -297,6 +297,11 @@ impl Draft {
     }
 
     pub(crate) async fn send(&self, world: &World) -> Reply {
+        self.send_to(world, world.url(self.path)).await
+    }
+
+    /// To where it really goes.
+    pub(crate) async fn send_to(&self, world: &World, url: String) -> Reply {
         let mut form = self.form.clone();
         if let Some(assertion) = &self.assertion {
             form.entry("client_assertion").or_insert_with(|| assertion.make());
@@ -305,7 +310,7 @@ impl Draft {
         }
         let mut request = world
             .http
-            .post(world.url(self.path))
+            .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(serde_urlencoded::to_string(form).unwrap());
         if let Some(proof) = &self.proof {

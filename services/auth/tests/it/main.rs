@@ -26,6 +26,7 @@ mod races;
 mod refresh;
 mod roles;
 mod siteverify;
+mod stores;
 mod throttling;
 mod token;
 mod userinfo;

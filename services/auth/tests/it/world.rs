@@ -33,6 +33,8 @@ pub(crate) const SCOPES: &str =
     "openid offline_access accounts:read accounts:write transfers:write payouts:write exchanges:write";
 
 const MASTER: [u8; 32] = [7; 32];
+/// The master of decoys.
+pub(crate) const DECOYS: [u8; 32] = [9; 32];
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
@@ -135,7 +137,8 @@ pub(crate) fn master(bytes: &[u8; 32]) -> Master {
 /// Serves the `auth` audience's keys, as attestation would.
 async fn attestation(pki: &Pki, clock: Arc<ManualClock>) -> Server {
     let document = move || {
-        serde_json::to_value(AudienceKeys::derive(&[master(&MASTER)], "auth", clock.unix()).to_wire("auth")).unwrap()
+        let keys = AudienceKeys::derive(&[master(&MASTER)], "auth", clock.unix());
+        serde_json::to_value(keys.with_decoys(&[master(&DECOYS)], "auth", clock.unix()).to_wire("auth")).unwrap()
     };
     let routes: server::Configure = Arc::new(move |config: &mut actix_web::web::ServiceConfig| {
         let document = document.clone();

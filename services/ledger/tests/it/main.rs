@@ -22,6 +22,7 @@ mod payouts;
 mod providers;
 mod roles;
 mod sealed;
+mod stores;
 mod suspense;
 mod times;
 mod transfers;

@@ -238,6 +238,12 @@ impl World {
         reply.body["balance"]["amount"].as_str().unwrap_or_else(|| panic!("{:?}", reply.body)).to_owned()
     }
 
+    /// What the ledger says of itself.
+    pub(crate) async fn health(&self) -> (u16, Value) {
+        let response = self.as_operator.get(self.internal_url("/health/ready")).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
     /// What must always hold, as the ledger counts it itself.
     pub(crate) async fn invariants(&self) -> Value {
         let response = self.as_operator.get(self.internal_url("/internal/v1/invariants")).send().await.unwrap();

@@ -63,36 +63,57 @@ impl Budgets {
     /// How much is asked of somebody who tries this now.
     pub(super) async fn level(&self, attempt: &Attempt) -> Result<Level, &'static str> {
         let keys = self.keys(attempt);
-        let demands: Vec<Demand<'_>> = keys
-            .iter()
-            .flat_map(|key| [&key.pair.first, &key.pair.second].map(|limit| Demand::left(limit, &key.bytes)))
-            .collect();
-        let readings = match self.counters.examine(&demands, self.clock.now()).await {
-            Allowance::Within(_) => return Ok(Level::Nothing),
-            Allowance::Exceeded(readings) => readings,
-            Allowance::Unknown(reason) => return Err(reason),
-        };
-        let harder = readings
-            .iter()
-            .any(|reading| reading.is_exceeded() && keys.iter().any(|key| reading.limit == key.pair.second));
-        Ok(if harder { Level::Harder } else { Level::Captcha })
+        let demands = both(&keys, |limit, key| Demand::left(limit, &key.bytes));
+        asked(&keys, self.counters.examine(&demands, self.clock.now()).await)
     }
 
-    /// Takes what an outcome costs.
-    pub(super) async fn charge(&self, attempt: &Attempt, outcome: Outcome) -> Result<(), &'static str> {
-        let units = match (attempt.action, outcome) {
-            (Action::LogIn, Outcome::Passed) => PASSED,
-            (_, Outcome::Failed) | (Action::Register, Outcome::Passed) => FAILED,
+    /// Takes the price of a failure from whoever has answered what that level asks, before it is known whether they fail. If more is asked by now, takes
+    /// nothing and says how much: so of many that try at once no more pass than would one after the other.
+    pub(super) async fn reserve(&self, attempt: &Attempt, level: Level) -> Result<Level, &'static str> {
+        fn price<'a>(limit: &'a Limit, key: &'a Key<'_>) -> Demand<'a> {
+            Demand::reserved(limit, &key.bytes, FAILED)
+        }
+        let (keys, now) = (self.keys(attempt), self.clock.now());
+        // Whose budget is spent has answered for it, and goes into debt.
+        let (there, owed) = match level {
+            Level::Nothing => (both(&keys, price), Vec::new()),
+            Level::Captcha => (second(&keys, price), first(&keys, price)),
+            Level::Harder => (Vec::new(), both(&keys, price)),
         };
-        // Of what is typed only failures count: else whoever has failed with an address sees whether its owner logs in meanwhile.
-        let told = |key: &Key<'_>| outcome == Outcome::Failed || !std::ptr::eq(key.pair, &raw const self.identifier);
+        let more = if there.is_empty() { Level::Nothing } else { asked(&keys, self.counters.take(&there, now).await)? };
+        if more == Level::Nothing && !owed.is_empty() {
+            self.counters.charge(&owed, now).await?;
+        }
+        Ok(more.max(level))
+    }
+
+    /// Gives back what was reserved, but for what the outcome costs.
+    pub(super) async fn give_back(&self, attempt: &Attempt, outcome: Option<Outcome>) -> Result<(), &'static str> {
         let keys = self.keys(attempt);
-        let demands: Vec<Demand<'_>> = keys
-            .iter()
-            .filter(|key| told(key))
-            .flat_map(|key| [&key.pair.first, &key.pair.second].map(|limit| Demand::units(limit, &key.bytes, units)))
-            .collect();
+        let rest = |key: &Key<'_>| {
+            // Default: of what has no outcome nothing is owed.
+            let owed = outcome.map_or(0, |outcome| self.price(attempt, outcome, key));
+            FAILED.saturating_sub(owed)
+        };
+        let demands = both(&keys, |limit, key| Demand::units(limit, &key.bytes, rest(key)));
+        self.counters.give_back(&demands, self.clock.now()).await
+    }
+
+    /// Takes what an outcome costs of which nothing was reserved.
+    pub(super) async fn charge(&self, attempt: &Attempt, outcome: Outcome) -> Result<(), &'static str> {
+        let keys = self.keys(attempt);
+        let demands = both(&keys, |limit, key| Demand::units(limit, &key.bytes, self.price(attempt, outcome, key)));
         self.counters.charge(&demands, self.clock.now()).await
+    }
+
+    fn price(&self, attempt: &Attempt, outcome: Outcome, key: &Key<'_>) -> u32 {
+        match (attempt.action, outcome) {
+            (_, Outcome::Failed) => FAILED,
+            // Of what is typed only failures count: else whoever has failed with an address sees whether its owner logs in meanwhile.
+            _ if std::ptr::eq(key.pair, &raw const self.identifier) => 0,
+            (Action::LogIn, Outcome::Passed) => PASSED,
+            (Action::Register, Outcome::Passed) => FAILED,
+        }
     }
 
     /// Of an attested device its own failures count, and nobody else's: who attacks its owner does not trouble it.
@@ -106,4 +127,28 @@ impl Budgets {
             Key { pair: &self.network, bytes: attempt.network().as_bytes().to_vec() },
         ]
     }
+}
+
+fn both<'a>(keys: &'a [Key<'a>], demand: impl Fn(&'a Limit, &'a Key<'a>) -> Demand<'a>) -> Vec<Demand<'a>> {
+    keys.iter().flat_map(|key| [demand(&key.pair.first, key), demand(&key.pair.second, key)]).collect()
+}
+
+fn first<'a>(keys: &'a [Key<'a>], demand: impl Fn(&'a Limit, &'a Key<'a>) -> Demand<'a>) -> Vec<Demand<'a>> {
+    keys.iter().map(|key| demand(&key.pair.first, key)).collect()
+}
+
+fn second<'a>(keys: &'a [Key<'a>], demand: impl Fn(&'a Limit, &'a Key<'a>) -> Demand<'a>) -> Vec<Demand<'a>> {
+    keys.iter().map(|key| demand(&key.pair.second, key)).collect()
+}
+
+/// What it means that budgets are there or not.
+fn asked(keys: &[Key<'_>], allowance: Allowance) -> Result<Level, &'static str> {
+    let readings = match allowance {
+        Allowance::Within(_) => return Ok(Level::Nothing),
+        Allowance::Exceeded(readings) => readings,
+        Allowance::Unknown(reason) => return Err(reason),
+    };
+    let is_second = |limit| keys.iter().any(|key| limit == key.pair.second);
+    let harder = readings.iter().any(|reading| reading.is_exceeded() && is_second(reading.limit));
+    Ok(if harder { Level::Harder } else { Level::Captcha })
 }

@@ -7,7 +7,7 @@ use runtime::Clock;
 use super::budget::Budgets;
 use super::siteverify::{Asks, Siteverify, SiteverifyConfig};
 use super::work::{self, Effort, LIFETIME, Work};
-use super::{Attempt, CaptchaConfig, Level, Outcome, Reason, Widget};
+use super::{Attempt, CaptchaConfig, Level, Outcome, Reason, Tried, Widget};
 use crate::stores::{Claim, Claimed, Counters, Once, OnceClass};
 
 /// Asks for captchas, and takes them. One for the layer and the handlers of a service.
@@ -147,16 +147,41 @@ impl Gate {
         }
     }
 
-    /// Counts what has become of an attempt. If it has failed: what is shown for the next one like it, if that is asked for an answer.
-    pub async fn settle(&self, attempt: &Attempt, outcome: Outcome, now: i64) -> Option<Widget> {
-        if let Err(reason) = self.budgets.charge(attempt, outcome).await {
-            runtime::tracing::warn!(reason, "an attempt was not counted");
+    /// Takes the price of a failure before it is known whether it is one. If by now more is asked than was answered, takes nothing and says how much.
+    pub(crate) async fn reserve(&self, tried: &Tried) -> Result<Option<Level>, &'static str> {
+        let asked = self.budgets.reserve(&tried.attempt, tried.level).await?;
+        tried.reserved.set(asked == tried.level);
+        Ok((asked != tried.level).then_some(asked))
+    }
+
+    /// Gives back what was reserved for an attempt of which nothing has become, through no fault of theirs.
+    pub(crate) async fn give_back(&self, tried: &Tried) {
+        if tried.reserved.replace(false) {
+            told(self.budgets.give_back(&tried.attempt, None).await);
         }
+    }
+
+    /// Counts what has become of an attempt. If it has failed: what is shown for the next one like it, if that is asked for an answer.
+    pub async fn settle(&self, tried: &Tried, outcome: Outcome, now: i64) -> Option<Widget> {
+        let attempt = &tried.attempt;
+        told(match (tried.reserved.replace(false), outcome) {
+            // What was reserved is the price.
+            (true, Outcome::Failed) => Ok(()),
+            (true, Outcome::Passed) => self.budgets.give_back(attempt, Some(outcome)).await,
+            // The layer's word does not count here.
+            (false, _) => self.budgets.charge(attempt, outcome).await,
+        });
         match outcome {
             Outcome::Passed => None,
             // What cannot be told now is told by the layer at the next attempt.
             Outcome::Failed => self.challenge(attempt, self.level(attempt).await.ok()?, now),
         }
+    }
+}
+
+fn told(counted: Result<(), &'static str>) {
+    if let Err(reason) = counted {
+        runtime::tracing::warn!(reason, "an attempt was not counted as it came out");
     }
 }
 

@@ -21,9 +21,14 @@ fn gate() -> Gate {
     Gate::new(&config, &[1; 32], Arc::new(MemoryCounters::new(1000)), Arc::new(MemoryOnce::new(1000)), &Noon).unwrap()
 }
 
+/// What becomes of an attempt of which nothing was reserved.
+async fn settle(gate: &Gate, attempt: &Attempt, outcome: Outcome) -> Option<Widget> {
+    gate.settle(&Tried::new(attempt.clone().into(), Level::Nothing), outcome, NOW).await
+}
+
 async fn fail(gate: &Gate, attempt: &Attempt, times: usize) {
     for _ in 0..times {
-        gate.settle(attempt, Outcome::Failed, NOW).await;
+        settle(gate, attempt, Outcome::Failed).await;
     }
 }
 
@@ -58,7 +63,7 @@ async fn two_failures_are_nothing_three_are_a_captcha_and_eight_a_harder_one() {
     let mut levels = Vec::new();
     for number in 0..9 {
         levels.push(level(&gate, &from_anywhere(100)).await);
-        gate.settle(&from_anywhere(number), Outcome::Failed, NOW).await;
+        settle(&gate, &from_anywhere(number), Outcome::Failed).await;
     }
     let (nothing, captcha) = ([Level::Nothing; 3].as_slice(), [Level::Captcha; 5].as_slice());
     assert_eq!(levels, [nothing, captcha, &[Level::Harder]].concat());
@@ -69,13 +74,13 @@ async fn two_failures_are_nothing_three_are_a_captcha_and_eight_a_harder_one() {
 #[tokio::test]
 async fn who_has_failed_gets_the_challenge_with_the_answer_and_who_has_not_gets_none() {
     let gate = gate();
-    assert_eq!(gate.settle(&attempt(), Outcome::Failed, NOW).await, None);
-    assert_eq!(gate.settle(&attempt(), Outcome::Failed, NOW).await, None);
-    let challenge = work(gate.settle(&attempt(), Outcome::Failed, NOW).await);
+    assert_eq!(settle(&gate, &attempt(), Outcome::Failed).await, None);
+    assert_eq!(settle(&gate, &attempt(), Outcome::Failed).await, None);
+    let challenge = work(settle(&gate, &attempt(), Outcome::Failed).await);
     let answer = testkit::captcha::solve(&challenge).unwrap();
     let pending = gate.examine(&attempt(), Level::Captcha, Some(&answer), NOW).unwrap().unwrap();
     assert_eq!(gate.claim(&attempt(), &pending, NOW).await, Ok(()));
-    assert_eq!(gate.settle(&attempt(), Outcome::Passed, NOW).await, None);
+    assert_eq!(settle(&gate, &attempt(), Outcome::Passed).await, None);
 }
 
 #[tokio::test]
@@ -118,15 +123,44 @@ async fn of_an_attested_device_its_own_failures_count_and_nobody_elses() {
 async fn failures_drain_a_budget_faster_than_successes_and_every_new_login_counts() {
     let gate = gate();
     for _ in 0..11 {
-        gate.settle(&attempt(), Outcome::Passed, NOW).await;
+        settle(&gate, &attempt(), Outcome::Passed).await;
     }
     assert_eq!(level(&gate, &attempt()).await, Level::Nothing, "eleven of twelve units");
     let register = |number| Attempt { action: Action::Register, ..at("198.51.100.1", number) };
     for number in 0..20 {
         assert_eq!(level(&gate, &register(100)).await, Level::Nothing, "{number}");
-        gate.settle(&register(number), Outcome::Passed, NOW).await;
+        settle(&gate, &register(number), Outcome::Passed).await;
     }
     assert_eq!(level(&gate, &register(100)).await, Level::Captcha, "twenty logins made from one network");
+}
+
+#[tokio::test]
+async fn many_at_once_pass_a_network_unasked_no_more_often_than_one_after_the_other() {
+    let gate = gate();
+    let tried = |number| Tried::new(at("192.0.2.1", number).into(), Level::Nothing);
+    let all: Vec<_> = (0..200).map(tried).collect();
+    let asked = join_all(all.iter().map(|tried| gate.reserve(tried))).await;
+    assert_eq!(asked.iter().filter(|asked| **asked == Ok(None)).count(), 20);
+    assert_eq!(asked.iter().filter(|asked| **asked == Ok(Some(Level::Captcha))).count(), 180);
+    // One of them was right, and has paid one unit of four: two more are two failures, and no third.
+    gate.settle(&all[0], Outcome::Passed, NOW).await;
+    assert_eq!(gate.reserve(&tried(200)).await, Ok(None));
+    assert_eq!(gate.reserve(&tried(201)).await, Ok(Some(Level::Captcha)));
+}
+
+#[tokio::test]
+async fn who_answers_pays_too_and_more_is_asked_in_the_end() {
+    let gate = gate();
+    let tried = |level| Tried::new(attempt().into(), level);
+    let mut levels = Vec::new();
+    for _ in 0..9 {
+        let level = level(&gate, &attempt()).await;
+        assert_eq!(gate.reserve(&tried(level)).await, Ok(None));
+        levels.push(level);
+    }
+    let (nothing, captcha) = ([Level::Nothing; 3].as_slice(), [Level::Captcha; 5].as_slice());
+    assert_eq!(levels, [nothing, captcha, &[Level::Harder]].concat());
+    assert_eq!(gate.reserve(&tried(Level::Captcha)).await, Ok(Some(Level::Harder)));
 }
 
 #[tokio::test]
@@ -183,6 +217,10 @@ impl Counters for Away {
     fn charge<'a>(&'a self, _: &'a [Demand<'a>], _: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
         Box::pin(ready(Err("store_away")))
     }
+
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        self.charge(demands, now)
+    }
 }
 
 #[tokio::test]
@@ -192,7 +230,8 @@ async fn what_cannot_be_remembered_or_counted_is_not_let_pass() {
     let pending = solved(&gate, &attempt());
     assert_eq!(gate.claim(&attempt(), &pending, NOW).await, Err(Not::Known("store_away")));
     assert_eq!(gate.level(&attempt()).await, Err("store_away"));
-    assert_eq!(gate.settle(&attempt(), Outcome::Failed, NOW).await, None);
+    assert_eq!(gate.reserve(&Tried::new(attempt().into(), Level::Nothing)).await, Err("store_away"));
+    assert_eq!(settle(&gate, &attempt(), Outcome::Failed).await, None);
 }
 
 #[test]

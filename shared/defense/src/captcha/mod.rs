@@ -2,6 +2,8 @@
 //!
 //! What must hold:
 //! - below a first number of failures nobody is asked for anything; above a second one more is asked;
+//! - a failure is paid for before it is known to be one, and given back if it is none: of many that try at once no more pass unasked than would one
+//!   after the other;
 //! - failures are counted for what somebody says who they are, whether or not anybody is that, and for the network that they come from; of an
 //!   attested device, its own alone are counted: others' failures are nothing to it;
 //! - a challenge is good once, for one action, one network and one identifier, and for two minutes;
@@ -14,6 +16,7 @@ mod gate;
 pub mod siteverify;
 mod work;
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -191,6 +194,16 @@ pub struct Tried {
     pub(crate) pending: Option<Pending>,
     /// What is asked, if something is missing.
     pub(crate) asked: Option<Level>,
+    /// What was asked and answered.
+    pub(crate) level: Level,
+    /// The price of a failure is taken, and what has become of the attempt is not known yet. One for all who have this.
+    pub(crate) reserved: Rc<Cell<bool>>,
+}
+
+impl Tried {
+    pub(crate) fn new(attempt: Rc<Attempt>, level: Level) -> Self {
+        Self { attempt, pending: None, asked: None, level, reserved: Rc::default() }
+    }
 }
 
 /// Where nobody knows where a request comes from, all come from the same place.

@@ -136,6 +136,6 @@ impl Layer for AccessTokenLayer {
 
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         let again = || LayerId::AccessToken.refuse("dpop_replayed");
-        Box::pin(SingleUse::claim(facts.proof.as_ref(), &*self.used, OnceClass::DpopProof, request.now, again))
+        Box::pin(SingleUse::claim(facts.proof.as_ref(), &*self.used, OnceClass::DpopProof, request, again))
     }
 }

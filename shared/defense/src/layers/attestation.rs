@@ -1,7 +1,7 @@
 //! Layer *attestation*: **what** calls. A genuine app on a genuine device, proven minutes ago.
 //!
 //! The token is HS256 under a secret that only this service and the attestation service know, so a decoy looks the
-//! same to the phone and fails here like any other forgery.
+//! same to the phone and fails here like any other forgery; but its use is an alarm.
 
 use std::sync::Arc;
 
@@ -41,7 +41,11 @@ impl AttestationLayer {
         let token = self.verified.look(token).map_err(|error| refuse(error.reason()))?;
         let mut named = |error: TokenError| {
             learned.claimed_support_id = token.claimed_support_id();
-            refuse(error.reason())
+            match (refuse(error.reason()), error) {
+                // Ours, and so is what it names.
+                (Verdict::Refuse(refusal), TokenError::Decoy) => Verdict::Refuse(refusal.alarm()),
+                (refused, _) => refused,
+            }
         };
         let id = token.key_id().map_err(&mut named)?;
         let keys = self.keys.get(id, request.now).await.map_err(|_| Verdict::Unknown("keys_unavailable"))?;

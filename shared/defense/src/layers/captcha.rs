@@ -40,21 +40,42 @@ impl CaptchaLayer {
         let looked = self.gate.examine(&attempt, level, answer.as_deref(), request.now);
         let attempt = Rc::new(attempt);
         match looked {
-            Ok(pending) => learned(Verdict::Pass, Tried { attempt, pending, asked: None }),
+            Ok(pending) => learned(Verdict::Pass, Tried { pending, ..Tried::new(attempt, level) }),
             Err(reason) => refused(reason, attempt, level),
         }
     }
 
     async fn use_up(&self, request: &Inbound, facts: &Facts) -> Finding {
-        let Some(Tried { attempt, pending: Some(pending), .. }) = &facts.captcha else { return Verdict::Pass.into() };
-        match self.gate.claim(attempt, pending, request.now).await {
-            Ok(()) => Verdict::Pass.into(),
-            Err(Not::Good(reason)) => {
-                let level = self.gate.level(attempt).await;
-                // Default: the least that is asked, where it cannot be told; the next attempt is looked at anew.
-                refused(reason, Rc::clone(attempt), level.unwrap_or(Level::Captcha).max(Level::Captcha))
+        let Some(tried) = &facts.captcha else { return Verdict::Pass.into() };
+        let attempt = &tried.attempt;
+        if let Some(pending) = &tried.pending {
+            match self.gate.claim(attempt, pending, request.now).await {
+                Ok(()) => (),
+                Err(Not::Good(reason)) => {
+                    let level = self.gate.level(attempt).await;
+                    // Default: the least that is asked, where it cannot be told; the next attempt is looked at anew.
+                    return refused(reason, Rc::clone(attempt), level.unwrap_or(Level::Captcha).max(Level::Captcha));
+                }
+                Err(Not::Known(reason)) => return Verdict::Unknown(reason).into(),
             }
-            Err(Not::Known(reason)) => Verdict::Unknown(reason).into(),
+        }
+        match self.gate.reserve(tried).await {
+            Ok(None) => Verdict::Pass.into(),
+            // Others have failed since it was looked at.
+            Ok(Some(level)) => {
+                let reason = if tried.pending.is_some() { Reason::Easy } else { Reason::Missing };
+                refused(reason, Rc::clone(attempt), level)
+            }
+            Err(reason) => Verdict::Unknown(reason).into(),
+        }
+    }
+
+    /// What a later layer refuses, and what fails for a fault of ours, is nobody's failed attempt. Whoever hangs up has made one.
+    async fn ended(&self, facts: &Facts, answer: &Outgoing) {
+        if let Some(tried) = &facts.captcha
+            && (answer.refused || answer.response.status().is_server_error())
+        {
+            self.gate.give_back(tried).await;
         }
     }
 
@@ -84,7 +105,7 @@ fn refused(reason: Reason, attempt: Rc<Attempt>, level: Level) -> Finding {
     let problem = Problem::new(StatusCode::FORBIDDEN, code::CAPTCHA_REQUIRED, "A challenge is to be solved first");
     let refusal = Refusal::new(LayerId::Captcha.name(), reason.word(), problem);
     let verdict = if reason.is_honest() { Verdict::Challenge(refusal) } else { Verdict::Refuse(refusal) };
-    learned(verdict, Tried { attempt, pending: None, asked: Some(level) })
+    learned(verdict, Tried { asked: Some(level), ..Tried::new(attempt, level) })
 }
 
 impl Layer for CaptchaLayer {
@@ -114,7 +135,10 @@ impl Layer for CaptchaLayer {
         facts: &'a Facts,
         answer: Outgoing,
     ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
-        Box::pin(async { Ok(self.show(request, facts, answer).await) })
+        Box::pin(async {
+            self.ended(facts, &answer).await;
+            Ok(self.show(request, facts, answer).await)
+        })
     }
 }
 

@@ -77,9 +77,10 @@ fn said(verdict: &Verdict) -> String {
 /// So many have failed from everywhere at once, as the layer counts it.
 async fn failed(gate: &Gate, times: usize) -> Option<Widget> {
     let attempt = Attempt { action: Action::LogIn, address: NOWHERE, identifier: [7; 32], instance: None };
+    let tried = Tried::new(attempt.into(), Level::Nothing);
     let mut last = None;
     for _ in 0..times {
-        last = gate.settle(&attempt, Outcome::Failed, NOW).await;
+        last = gate.settle(&tried, Outcome::Failed, NOW).await;
     }
     last
 }
@@ -138,7 +139,7 @@ async fn shown(facts: &Facts, refused: bool, accept: Option<&str>) -> String {
 async fn people_see_the_page_programs_the_problem_and_others_refusals_stay_as_they_are() {
     let attempt = Rc::new(Attempt { action: Action::LogIn, address: NOWHERE, identifier: [7; 32], instance: None });
     let asked = |level| Facts {
-        captcha: Some(Tried { attempt: Rc::clone(&attempt), pending: None, asked: level }),
+        captcha: Some(Tried { asked: level, ..Tried::new(Rc::clone(&attempt), Level::Nothing) }),
         ..Facts::default()
     };
     for accept in [None, Some("*/*"), Some("text/html,application/json;q=0.9")] {
@@ -149,4 +150,72 @@ async fn people_see_the_page_programs_the_problem_and_others_refusals_stay_as_th
     assert_eq!(shown(&asked(None), true, None).await, "problem", "another layer has refused it");
     assert_eq!(shown(&asked(Some(Level::Harder)), false, None).await, "problem", "nobody has refused it");
     assert_eq!(shown(&Facts::default(), true, None).await, "problem");
+}
+
+/// All look before the first of them fails, as in a burst.
+#[actix_web::test]
+async fn of_200_that_try_at_once_no_more_pass_unasked_than_would_one_after_the_other() {
+    let gate = gate();
+    let layer = layer(&gate, Ok(Some("")));
+    let mut all = Vec::new();
+    for _ in 0..200 {
+        let (said, facts) = looked(&layer).await;
+        assert_eq!(said, "pass");
+        all.push(facts);
+    }
+    let asked = request(None);
+    let claims = futures_util::future::join_all(all.iter().map(|facts| layer.claim(&asked, facts))).await;
+    let passed = claims.iter().filter(|finding| matches!(finding.verdict, Verdict::Pass)).count();
+    assert_eq!(passed, 3);
+    let late = claims.last().unwrap();
+    assert_eq!(said(&late.verdict), "challenge captcha/captcha_missing");
+    assert_eq!(late.facts.captcha.as_ref().unwrap().asked, Some(Level::Captcha));
+}
+
+/// A try that is let pass, and what its answer is.
+async fn tried(layer: &CaptchaLayer, status: u16, refused: bool) -> Facts {
+    let (said, facts) = looked(layer).await;
+    assert_eq!(said, "pass");
+    assert!(matches!(layer.claim(&request(None), &facts).await.verdict, Verdict::Pass));
+    let response = HttpResponse::new(StatusCode::from_u16(status).unwrap()).map_into_boxed_body();
+    let answer = Outgoing { response, refused, challenged: false };
+    layer.answered(&request(None), &facts, answer).await.unwrap();
+    facts
+}
+
+#[actix_web::test]
+async fn what_others_refuse_and_what_is_our_fault_costs_nothing_and_who_hangs_up_has_failed() {
+    let gate = gate();
+    let layer = layer(&gate, Ok(Some("")));
+    for _ in 0..10 {
+        tried(&layer, 429, true).await;
+        tried(&layer, 503, false).await;
+        let facts = tried(&layer, 303, false).await;
+        // Given back once, however often it is said.
+        for _ in 0..2 {
+            gate.settle(facts.captcha.as_ref().unwrap(), Outcome::Passed, NOW).await;
+        }
+    }
+    for _ in 0..3 {
+        let (said, facts) = looked(&layer).await;
+        assert_eq!(said, "pass");
+        // Nobody waits for the answer of this one.
+        assert!(matches!(layer.claim(&request(None), &facts).await.verdict, Verdict::Pass));
+    }
+    assert_eq!(looked(&layer).await.0, "challenge captcha/captcha_missing");
+}
+
+/// Who has answered may go on, and each try is paid for: after eight more is asked, also of those who have looked before.
+#[actix_web::test]
+async fn who_answered_when_less_was_asked_answers_again() {
+    let gate = gate();
+    let Some(Widget::Work(challenge)) = failed(&gate, 7).await else { unreachable!("seven are asked") };
+    let answer = testkit::captcha::solve(&challenge).unwrap();
+    let layer = layer(&gate, Ok(Some(&answer)));
+    let (said_now, facts) = looked(&layer).await;
+    assert_eq!(said_now, "pass");
+    failed(&gate, 1).await;
+    let late = layer.claim(&request(None), &facts).await;
+    assert_eq!(said(&late.verdict), "challenge captcha/captcha_easy");
+    assert_eq!(late.facts.captcha.unwrap().asked, Some(Level::Harder));
 }

@@ -122,7 +122,7 @@ impl Layer for MessageSignatureLayer {
 
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         let again = || LayerId::MessageSignature.refuse("signature_replayed");
-        Box::pin(SingleUse::claim(facts.signature.as_ref(), &*self.used, OnceClass::SignatureNonce, request.now, again))
+        Box::pin(SingleUse::claim(facts.signature.as_ref(), &*self.used, OnceClass::SignatureNonce, request, again))
     }
 
     fn answered<'a>(

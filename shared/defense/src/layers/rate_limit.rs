@@ -87,7 +87,7 @@ impl RateLimitLayer {
         }
         let keys = Keys::of(facts, request.class);
         let demands = self.of_address(&keys, request.class);
-        self.judged(facts, self.counters.examine(&demands, self.clock.now()).await)
+        self.judged(facts, self.examine(&demands, request.class).await)
     }
 
     /// What a request costs its address.
@@ -118,6 +118,13 @@ impl RateLimitLayer {
         demands
     }
 
+    /// What device and user have left, before what is good once is remembered: a device that is over its rate has as many proofs as it likes, and
+    /// they take up room. Nothing is taken, because a request that is a copy of another costs nobody's rate.
+    async fn look_at_caller(&self, request: &Inbound, facts: &Facts) -> Finding {
+        let demands = self.of_caller(facts, request.class);
+        self.judged(facts, self.examine(&demands, request.class).await)
+    }
+
     /// All at once, or nothing: whoever is refused for one of them has paid for none.
     async fn take(&self, request: &Inbound, facts: &Facts) -> Finding {
         let class = request.class;
@@ -135,9 +142,19 @@ impl RateLimitLayer {
                 Entry::Unknown(reason) => return Verdict::Unknown(reason).into(),
             }
         }
-        let mut finding = self.judged(facts, self.counters.take(&demands, self.clock.now()).await);
+        let mut finding = self.judged(facts, self.counted(&demands, class).await);
         finding.facts.permit = permit;
         finding
+    }
+
+    async fn examine(&self, demands: &[Demand<'_>], class: &Class) -> Allowance {
+        let (counters, now) = (&self.counters, self.clock.now());
+        if class.goes_on_alone() { counters.examine_alone(demands, now) } else { counters.examine(demands, now) }.await
+    }
+
+    async fn counted(&self, demands: &[Demand<'_>], class: &Class) -> Allowance {
+        let (counters, now) = (&self.counters, self.clock.now());
+        if class.goes_on_alone() { counters.take_alone(demands, now) } else { counters.take(demands, now) }.await
     }
 
     fn judged(&self, facts: &Facts, allowance: Allowance) -> Finding {
@@ -195,7 +212,7 @@ impl RateLimitLayer {
     async fn pay(&self, request: &Inbound, facts: &Facts) {
         let keys = Keys::of(facts, request.class);
         let demands = self.price(&keys, request.class);
-        if let Allowance::Unknown(reason) = self.counters.take(&demands, self.clock.now()).await {
+        if let Allowance::Unknown(reason) = self.counted(&demands, request.class).await {
             runtime::tracing::warn!(reason, "a refused request was not counted");
         }
     }
@@ -239,6 +256,11 @@ impl Layer for RateLimitLayer {
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {
         Box::pin(self.look(request, facts))
+    }
+
+    fn weigh<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> Option<LocalBoxFuture<'a, Finding>> {
+        let attested = request.class.is_attested();
+        attested.then(|| -> LocalBoxFuture<'a, Finding> { Box::pin(self.look_at_caller(request, facts)) })
     }
 
     fn claim<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

@@ -127,6 +127,12 @@ impl<'a> Demand<'a> {
         Self { limit, key, needs: cost, takes: cost }
     }
 
+    /// One unit must be there, and `cost` are taken, into debt if need be: for what is likely to fail, and is given back if it does not
+    /// ([`Counters::give_back`](crate::stores::Counters::give_back)).
+    pub fn reserved(limit: &'a Limit, key: &'a [u8], cost: u32) -> Self {
+        Self { limit, key, needs: 1, takes: cost }
+    }
+
     /// One unit must be there, and stays there: for a budget of failures, of which something is taken only when the answer is known
     /// ([`Counters::charge`](crate::stores::Counters::charge)).
     pub fn left(limit: &'a Limit, key: &'a [u8]) -> Self {

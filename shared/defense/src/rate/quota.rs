@@ -134,6 +134,11 @@ impl Quota {
         Some(full_at.min(self.latest(now)?))
     }
 
+    /// What is to be remembered when `units` that were taken are given back.
+    pub(crate) fn give_back(self, full_at: Option<i64>, now: i64, units: u32) -> Option<i64> {
+        Some(self.as_of(full_at, now)?.checked_sub(self.time_of(units)?)?.max(now))
+    }
+
     /// How many whole units are there when all of them will be there in so many microseconds.
     pub(crate) fn left(self, full_in: i64) -> u32 {
         // Default: none, for whoever is in debt; more than all of them there cannot be.

@@ -1,6 +1,7 @@
 //! The stores of one process.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ const FORGOTTEN_AT_ONCE: usize = 16;
 /// Remembers in this process what was used: a [`ReplayMemory`] for each class.
 pub struct MemoryOnce {
     names: Names,
+    capacity: usize,
     classes: BTreeMap<OnceClass, ReplayMemory>,
 }
 
@@ -25,7 +27,12 @@ impl MemoryOnce {
     /// Room for about `capacity` live keys in each class, one in sixteen of them for any one owner.
     pub fn new(capacity: usize) -> Self {
         let classes = OnceClass::ALL.map(|class| (class, ReplayMemory::new(capacity)));
-        Self { names: Names::of_this_process(), classes: classes.into() }
+        Self { names: Names::of_this_process(), capacity, classes: classes.into() }
+    }
+
+    /// How many keys of each class there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many keys of a class are remembered; for metrics.
@@ -66,9 +73,17 @@ pub struct MemoryCounters {
 /// The keys of one class of which something is taken.
 #[derive(Default)]
 struct Table {
-    full_at: HashMap<Name, i64>,
-    /// One entry a key, with a time at or before the one that counts.
+    kept: HashMap<Name, Kept>,
+    /// For each key an entry with the time at which it is looked at; others, of keys that were given something back, mean nothing.
     by_time: BinaryHeap<Reverse<(i64, Name)>>,
+}
+
+/// What is remembered of a key.
+#[derive(Clone, Copy)]
+struct Kept {
+    full_at: i64,
+    /// At or before `full_at`.
+    looked_at: i64,
 }
 
 /// What is to be remembered once all demands are known to be met.
@@ -85,10 +100,15 @@ impl MemoryCounters {
         Self { names: Names::of_this_process(), capacity, classes: Mutex::default() }
     }
 
+    /// How many keys of each class there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many keys of a class are remembered; for metrics.
     pub fn len(&self, class: LimitClass) -> usize {
         // Default: none, before the first.
-        self.classes().get(&class).map_or(0, |table| table.full_at.len())
+        self.classes().get(&class).map_or(0, |table| table.kept.len())
     }
 
     fn classes(&self) -> MutexGuard<'_, BTreeMap<LimitClass, Table>> {
@@ -134,6 +154,19 @@ impl MemoryCounters {
         self.remember(&mut classes, &steps, now)
     }
 
+    fn give_back_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+        let (now, names) = (now.micros(), self.names_of(demands));
+        let mut classes = self.classes();
+        for (demand, name) in demands.iter().zip(names) {
+            let Some(table) = classes.get_mut(&demand.limit.class()) else { continue };
+            // Of a key that is not remembered all units are there.
+            let Some(kept) = table.kept.get(&name) else { continue };
+            let full_at = demand.limit.quota().give_back(Some(kept.full_at), now, demand.takes);
+            table.lower(name, full_at.ok_or("time_out_of_range")?);
+        }
+        Ok(())
+    }
+
     fn names_of(&self, demands: &[Demand<'_>]) -> Vec<Name> {
         demands.iter().map(|demand| demand.name(&self.names)).collect()
     }
@@ -150,10 +183,10 @@ impl MemoryCounters {
             let table = classes.entry(class).or_default();
             table.forget_before(now);
             let mut new: Vec<&Name> = steps().filter(|step| step.class == class).map(|step| &step.name).collect();
-            new.retain(|name| !table.full_at.contains_key(*name));
+            new.retain(|name| !table.kept.contains_key(*name));
             new.sort_unstable();
             new.dedup();
-            if table.full_at.len() + new.len() > self.capacity {
+            if table.kept.len() + new.len() > self.capacity {
                 return Err("counters_full");
             }
         }
@@ -167,12 +200,26 @@ impl MemoryCounters {
 /// What is remembered of a key, with what the demands before this one take of it.
 fn remembered(classes: &BTreeMap<LimitClass, Table>, steps: &[Step], class: LimitClass, name: &Name) -> Option<i64> {
     let same = steps.iter().rev().find(|step| step.class == class && step.name == *name);
-    same.map(|step| step.full_at).or_else(|| classes.get(&class)?.full_at.get(name).copied())
+    same.map(|step| step.full_at).or_else(|| Some(classes.get(&class)?.kept.get(name)?.full_at))
 }
 
 impl Table {
     fn set(&mut self, name: Name, full_at: i64) {
-        if self.full_at.insert(name, full_at).is_none() {
+        match self.kept.entry(name) {
+            Entry::Occupied(mut kept) => kept.get_mut().full_at = full_at,
+            Entry::Vacant(place) => {
+                place.insert(Kept { full_at, looked_at: full_at });
+                self.by_time.push(Reverse((full_at, name)));
+            }
+        }
+    }
+
+    /// An earlier time for a key that is known.
+    fn lower(&mut self, name: Name, full_at: i64) {
+        let Some(kept) = self.kept.get_mut(&name) else { return };
+        kept.full_at = full_at;
+        if full_at < kept.looked_at {
+            kept.looked_at = full_at;
             self.by_time.push(Reverse((full_at, name)));
         }
     }
@@ -180,14 +227,17 @@ impl Table {
     /// Forgets keys of which nothing is taken any more: they count as those that were never remembered.
     fn forget_before(&mut self, now: i64) {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some(Reverse((_, name))) = self.by_time.peek().copied().filter(|Reverse((time, _))| *time <= now)
+            let Some(Reverse((time, name))) = self.by_time.peek().copied().filter(|Reverse((time, _))| *time <= now)
             else {
                 return;
             };
             self.by_time.pop();
-            match self.full_at.get(&name) {
-                Some(full_at) if *full_at > now => self.by_time.push(Reverse((*full_at, name))),
-                _ => drop(self.full_at.remove(&name)),
+            let Some(kept) = self.kept.get_mut(&name).filter(|kept| kept.looked_at == time) else { continue };
+            if kept.full_at > now {
+                kept.looked_at = kept.full_at;
+                self.by_time.push(Reverse((kept.full_at, name)));
+            } else {
+                self.kept.remove(&name);
             }
         }
     }
@@ -204,6 +254,10 @@ impl Counters for MemoryCounters {
 
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
         Box::pin(ready(self.charge_now(demands, now)))
+    }
+
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(ready(self.give_back_now(demands, now)))
     }
 }
 

@@ -238,3 +238,41 @@ fn a_demand_that_no_wait_would_meet_is_said_to_be_one() {
     let end = Moment::unix_millis(i64::MAX);
     assert_eq!(take(&counters, &[Demand::units(&USER, b"alice", 1)], end), Allowance::Unknown("time_out_of_range"));
 }
+
+#[test]
+fn what_is_given_back_is_there_again_and_never_more_than_all() {
+    let counters = MemoryCounters::new(1_000);
+    let reserved = Demand::reserved(&LOGIN, b"alice", 4);
+    let give_back = |now| counters.give_back(&[reserved], now).now_or_never().unwrap().unwrap();
+    // One of five is left after the first, which does for a second, and then there is debt.
+    assert!(takes(&counters, &[reserved], at(0)) && takes(&counters, &[reserved], at(0)));
+    assert!(!takes(&counters, &[reserved], at(0)), "three are owed");
+    give_back(at(0));
+    assert!(takes(&counters, &[reserved], at(0)), "one is there");
+    for _ in 0..10 {
+        give_back(at(1));
+    }
+    let five = [Demand::units(&LOGIN, b"alice", 5)];
+    assert!(takes(&counters, &five, at(1)) && !takes(&counters, &[Demand::left(&LOGIN, b"alice")], at(1)));
+    // A key of which nothing is taken is not remembered for it.
+    counters.give_back(&[Demand::units(&LOGIN, b"bob", 1)], at(1)).now_or_never().unwrap().unwrap();
+    assert_eq!(counters.len(LimitClass::Identifier), 1);
+}
+
+#[test]
+fn keys_that_were_given_something_back_are_forgotten_like_others() {
+    let counters = MemoryCounters::new(1_000);
+    let reserved = Demand::reserved(&LOGIN, b"alice", 4);
+    for second in 0..100 {
+        assert!(takes(&counters, &[reserved], at(second)), "{second}");
+        counters.give_back(&[reserved], at(second)).now_or_never().unwrap().unwrap();
+    }
+    assert!(takes(&counters, &[Demand::units(&LOGIN, b"bob", 1)], at(1_000)));
+    for _ in 0..20 {
+        assert!(takes(&counters, &[Demand::left(&LOGIN, b"bob")], at(1_000)));
+    }
+    assert_eq!(counters.len(LimitClass::Identifier), 1, "bob");
+    let in_heap =
+        |counters: &MemoryCounters| counters.classes().values().map(|table| table.by_time.len()).sum::<usize>();
+    assert_eq!(in_heap(&counters), 1);
+}

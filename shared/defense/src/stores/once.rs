@@ -75,4 +75,9 @@ impl From<Result<Self, &'static str>> for Claimed {
 pub trait Once: Send + Sync {
     /// Uses a key up. To be called last, when everything else holds: a claim cannot be taken back.
     fn claim<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed>;
+
+    /// As `claim`, where what this process remembers by itself does if nothing else can tell.
+    fn claim_alone<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed> {
+        self.claim(claim)
+    }
 }

@@ -3,7 +3,6 @@
 use crypto::p256::SigningKey;
 
 use super::*;
-use crate::jose::JoseError;
 use crate::{Jwk, Platform};
 
 mod verified;
@@ -69,6 +68,23 @@ fn a_decoy_is_refused() {
     let decoy = master(7, b"another master of thirty-two byte").key("ledger", epoch_of(NOW));
     let token = issue(&decoy, &claims()).unwrap();
     assert_eq!(verify(&token, &keys(), "ledger", NOW), Err(TokenError::Jose(JoseError::Signature)));
+}
+
+#[test]
+fn whoever_knows_the_decoys_keys_knows_a_decoy_and_accepts_it_no_more_than_before() {
+    let decoys = [master(7, b"another master of thirty-two byte")];
+    let keys = AudienceKeys::try_from(&keys().with_decoys(&decoys, "ledger", NOW).to_wire("ledger")).unwrap();
+    let decoy = issue(&decoys[0].key("ledger", epoch_of(NOW)), &claims()).unwrap();
+    assert_eq!(verify(&decoy, &keys, "ledger", NOW), Err(TokenError::Decoy));
+    let genuine = issue(&current(), &claims()).unwrap();
+    assert!(verify(&genuine, &keys, "ledger", NOW).is_ok());
+    // What nobody of ours has made is no decoy: another's claims under the decoy's MAC, or its master for another audience.
+    let (head, _) = decoy.rsplit_once('.').unwrap();
+    let (_, mac) = genuine.rsplit_once('.').unwrap();
+    let elsewhere = issue(&decoys[0].key("auth", epoch_of(NOW)), &claims()).unwrap();
+    for forged in [format!("{head}.{mac}"), elsewhere] {
+        assert_eq!(verify(&forged, &keys, "ledger", NOW), Err(TokenError::Jose(JoseError::Signature)));
+    }
 }
 
 #[test]

@@ -76,3 +76,23 @@ async fn a_process_that_serves_must_not_know_the_owners_url() {
     assert!(message.contains("must not know database.migrator_url_file"), "{message}");
     assert!(message.contains("PROBE__DATABASE__MIGRATOR_URL_FILE"), "{message}");
 }
+
+#[tokio::test]
+async fn a_database_that_would_be_reached_in_the_clear_ends_the_start_with_the_key_and_the_remedy() {
+    let pki = Pki::new();
+    for (number, url) in ["postgres://app:hunter2@db.example/x", "postgres://app:hunter2@10.0.0.7/x?sslmode=disable"]
+        .into_iter()
+        .enumerate()
+    {
+        let mut config = probe::config(&pki, "probe");
+        let url_file = std::env::temp_dir().join(format!("redoubt-clear-{}-{number}", crypto::random::token(9)));
+        crypto::files::write_new_secret(&url_file, url.as_bytes()).unwrap();
+        config.common.database =
+            Some(Database { url_file: url_file.clone(), migrator_url_file: None, max_connections: 1 });
+        let message = format!("{:#}", runtime::start::<Probe>(config, Arc::new(SystemClock)).await.err().unwrap());
+        std::fs::remove_file(url_file).unwrap();
+        assert!(message.contains("database.url_file"), "{message}");
+        assert!(message.contains("add sslmode=verify-full&sslrootcert=FILE to the URL"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}

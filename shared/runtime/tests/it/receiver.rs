@@ -62,6 +62,19 @@ impl Receiver {
         self.decisions(layer, outcome)
     }
 
+    /// The last value of a gauge for these attributes, once it has been said.
+    pub(crate) async fn gauge(&self, name: &str, attributes: &[(&str, &str)]) -> Option<String> {
+        for _ in 0..250 {
+            let points = self.points(name);
+            let ours = |point: &&Value| attributes.iter().all(|(key, value)| attribute(point, key) == *value);
+            if let Some(point) = points.iter().rev().find(ours) {
+                return Some(point["asInt"].as_str().map_or_else(|| point["asInt"].to_string(), str::to_owned));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        None
+    }
+
     fn points(&self, name: &str) -> Vec<Value> {
         let kept = self.0.lock().unwrap();
         let resources =
@@ -70,8 +83,7 @@ impl Receiver {
             resources.flat_map(|resource| list(resource, "scopeMetrics")).flat_map(|scope| list(scope, "metrics"));
         metrics
             .filter(|metric| metric["name"] == name)
-            .flat_map(|metric| list(&metric["sum"], "dataPoints"))
-            .cloned()
+            .flat_map(|metric| [list(&metric["sum"], "dataPoints"), list(&metric["gauge"], "dataPoints")].concat())
             .collect()
     }
 

@@ -1,8 +1,10 @@
 //! Whatever says no is one line in the audit log and one decision in the metrics.
 
+use std::sync::LazyLock;
+
 use actix_web::ResponseError as _;
 use reqwest::RequestBuilder;
-use runtime::{Problem, Refusal, Who};
+use runtime::{Problem, Record, Refusal, Who};
 use serde_json::{Value, json};
 
 use crate::pki::Pki;
@@ -53,4 +55,35 @@ fn however_often_a_refusal_is_answered_it_is_written_once() {
         assert_eq!(audited(ours), [json!(["challenged", "challenged", "probe", "answered_twice", "ledger"])]);
         assert_eq!(INSTALLED.receiver.decisions_reach("probe", "challenge", 1).await, 1);
     });
+}
+
+/// Anybody can forge so many tokens that those are not all in the log; an alarm is, and nobody else's is in its way.
+#[test]
+fn an_alarm_is_in_the_log_whatever_else_is_refused_at_the_same_time() {
+    // The log is there before the first line.
+    LazyLock::force(&INSTALLED);
+    let named = |id: String| Who { claimed_support_id: Some(id), ..Who::default() };
+    let lines = |reason: &str| {
+        let ours = all_lines().into_iter().filter(|line| line["target"] == "audit" && line["reason"] == reason);
+        ours.collect::<Vec<_>>()
+    };
+    let decoys: Vec<_> = (0..20).map(|number| format!("decoy-{number}")).collect();
+    for number in 0..3_000 {
+        Record::new("alarmed", "forged").about(named(format!("forged-{number}"))).write();
+        if number % 150 == 0 {
+            // One of them is shown again and again.
+            for _ in 0..100 {
+                Record::new("alarmed", "decoy_shown").alarm().about(named("decoy-loud".to_owned())).write();
+            }
+            Record::new("alarmed", "decoy_shown").alarm().about(named(decoys[number / 150].clone())).write();
+        }
+    }
+    let alarms = lines("decoy_shown");
+    for decoy in &decoys {
+        let told = alarms.iter().filter(|line| line["claimed_support_id"] == decoy.as_str()).collect::<Vec<_>>();
+        assert_eq!((told.len(), &told[0]["alarm"]), (1, &json!(true)), "{decoy}");
+    }
+    let forged = lines("forged");
+    assert!(forged.len() < 3_000 && forged.iter().all(|line| line["alarm"].is_null()), "{}", forged.len());
+    assert!(alarms.len() < 2_000, "{}", alarms.len());
 }

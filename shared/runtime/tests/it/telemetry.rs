@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use runtime::config::Telemetry;
+use runtime::metrics::Size;
 use runtime::telemetry::{self, Sink};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -137,5 +138,17 @@ fn a_log_line_has_its_request_and_prints_no_secret_and_cannot_be_forged() {
         let request = find("http");
         assert_eq!((request["route"].as_str(), request["status"].as_u64()), (Some("/secret"), Some(204)));
         assert!(!format!("{lines:?}").contains("hunter2"), "{lines:?}");
+    });
+}
+
+#[test]
+fn how_full_a_memory_is_can_be_seen() {
+    INSTALLED.runtime.block_on(async {
+        let size = Size { memory: "once", class: "dpop_proof", entries: 7, most: 100 };
+        runtime::metrics::observe_memory(move || vec![size]);
+        let which = [("memory", "once"), ("class", "dpop_proof")];
+        let said = async |name| INSTALLED.receiver.gauge(name, &which).await;
+        assert_eq!(said("defense.memory.entries").await.as_deref(), Some("7"));
+        assert_eq!(said("defense.memory.capacity").await.as_deref(), Some("100"));
     });
 }

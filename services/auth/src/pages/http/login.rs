@@ -1,13 +1,12 @@
 //! `/login` and `/register`.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use defense::Public;
-use defense::captcha::{Attempt, Outcome, Widget};
+use defense::captcha::{Outcome, Tried, Widget};
 
 use super::{interaction, submitted};
 use crate::authorizations::Interaction;
@@ -77,9 +76,9 @@ pub async fn post_register(
 
 /// Counts what has become of a try; what is shown for the next one, if it is asked for a captcha.
 async fn settle(provider: &Provider, request: &HttpRequest, passed: bool) -> Option<Widget> {
-    let attempt = request.extensions().get::<Rc<Attempt>>().cloned();
+    let tried = request.extensions().get::<Tried>().cloned();
     let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
-    provider.captcha.settle(&*attempt?, outcome, provider.clock.unix()).await
+    provider.captcha.settle(&tried?, outcome, provider.clock.unix()).await
 }
 
 pub(super) fn typed<'a>(form: &'a Parameters, field: &str) -> &'a str {

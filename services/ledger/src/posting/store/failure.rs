@@ -58,7 +58,7 @@ impl From<StorageError> for Failure {
             StorageError::Unavailable(_) | StorageError::Busy(_) => Self::Unavailable(error),
             StorageError::Held(_) => Self::Held(error),
             StorageError::OutcomeUnknown(_) => Self::Unknown(error),
-            StorageError::Query(_) | StorageError::Migration(_) => Self::Refused(error),
+            StorageError::Query(_) | StorageError::Migration(_) | StorageError::Unusable(_) => Self::Refused(error),
         }
     }
 }

@@ -14,7 +14,7 @@ type Step = (i64, u8, Vec<(usize, u8, u32)>);
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![2 => Just(0), 2 => 0_i64..200, 1 => 0_i64..3_000];
     let demands = prop::collection::vec((0_usize..4, 0_u8..3, 0_u32..4), 1..5);
-    prop::collection::vec((pause, 0_u8..5, demands), 1..40)
+    prop::collection::vec((pause, 0_u8..6, demands), 1..40)
 }
 
 const LIMITS: [Limit; 4] = [
@@ -33,12 +33,15 @@ async fn agree(store: &RedisStore, capacity: usize, steps: Vec<Step>) -> Result<
         let keys: Vec<_> = demands.iter().map(|(_, key, _)| [*key]).collect();
         let demand = |((limit, _, cost), key): (&(usize, u8, u32), _)| match cost {
             0 => Demand::left(&LIMITS[*limit], key),
+            // Into debt.
+            3 => Demand::reserved(&LIMITS[*limit], key, 6),
             cost => Demand::units(&LIMITS[*limit], key, *cost),
         };
         let demands: Vec<_> = demands.iter().zip(&keys).map(|(step, key)| demand((step, &key[..]))).collect();
         match what {
             0 => prop_assert_eq!(store.examine(&demands, now).await, counters.examine(&demands, now).await),
             1 => prop_assert_eq!(store.charge(&demands, now).await, counters.charge(&demands, now).await),
+            2 => prop_assert_eq!(store.give_back(&demands, now).await, counters.give_back(&demands, now).await),
             _ => prop_assert_eq!(store.take(&demands, now).await, counters.take(&demands, now).await),
         }
     }

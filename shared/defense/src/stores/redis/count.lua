@@ -1,8 +1,9 @@
 -- Demands on limits, all at once: all are met, or nothing is taken. The arithmetic is `rate::Quota`'s, in whole microseconds, which doubles hold
--- exactly until the year 2255; a charge beyond that is cut to the deepest debt.
+-- exactly until the year 2255; a charge beyond that is cut to the deepest debt. What is given back is given to a key that is known, and of another all
+-- units are there.
 --
 -- KEYS  for each demand the sorted set of its class: members are names, scores the times at which all units will be there again
--- ARGV  "examine", "take" or "charge"; now, or nothing for the server's time; how many members a set may have; and for each demand
+-- ARGV  "examine", "take", "charge" or "give_back"; now, or nothing for the server's time; how many members a set may have; and for each demand
 --       its name, the time of one unit, how many units there are, how many it needs, and how many it takes
 -- Returns 0 met, 1 not met or 2 no room; and for each demand how long until it is met, and how long until all units are there
 local FORGOTTEN_AT_ONCE = 16
@@ -24,11 +25,19 @@ for i, set in ipairs(KEYS) do
     local after = before + pace * takes
     if mode == 'charge' then
         after = math.min(after, now + 2 * all)
+    elseif mode == 'give_back' then
+        after = math.max(before - pace * takes, now)
     end
     local wait = math.max(pace * needs - (now + all - before), 0)
     met = met and wait == 0
     same[set .. name] = after
     steps[i] = { set = set, name = name, before = before, after = after, wait = wait, writes = tonumber(takes) > 0 and after > now }
+end
+
+if mode == 'give_back' then
+    for _, step in ipairs(steps) do
+        redis.call('ZADD', step.set, 'XX', string.format('%.0f', step.after), step.name)
+    end
 end
 
 local writes = mode == 'charge' or (mode == 'take' and met)
@@ -61,7 +70,7 @@ if writes then
     end
 end
 
-local answer = { (met or mode == 'charge') and 0 or 1 }
+local answer = { (met or mode == 'charge' or mode == 'give_back') and 0 or 1 }
 for _, step in ipairs(steps) do
     answer[#answer + 1] = step.wait
     answer[#answer + 1] = (writes and step.after or step.before) - now

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -92,6 +93,7 @@ pub(super) struct Link {
     /// [`DEADLINE`]; more in tests, which share the machine with others.
     pub(super) deadline: Duration,
     state: Arc<watch::Sender<State>>,
+    was_there: Arc<AtomicBool>,
     keeper: JoinHandle<()>,
 }
 
@@ -122,8 +124,14 @@ impl Link {
     /// Begins to connect, on the runtime that this is called from.
     pub(super) fn open(server: Server) -> Self {
         let state = Arc::new(watch::Sender::new(Err(Broken::NotYet)));
-        let keeper = tokio::spawn(keep(server, Arc::clone(&state)));
-        Self { deadline: DEADLINE, state, keeper }
+        let was_there = Arc::new(AtomicBool::new(false));
+        let keeper = tokio::spawn(keep(server, Arc::clone(&state), Arc::clone(&was_there)));
+        Self { deadline: DEADLINE, state, was_there, keeper }
+    }
+
+    /// Whether there was a connection since this was opened.
+    pub(super) fn was_there(&self) -> bool {
+        self.was_there.load(Ordering::Relaxed)
     }
 
     /// Why there is no connection, if there is none.
@@ -168,12 +176,13 @@ impl Link {
 }
 
 /// Connects, waits until the connection is given up, and begins again.
-async fn keep(server: Server, state: Arc<watch::Sender<State>>) {
+async fn keep(server: Server, state: Arc<watch::Sender<State>>, was_there: Arc<AtomicBool>) {
     let mut told = false;
     loop {
         match timeout(CONNECT, Live::connect(&server)).await.map_err(|_| Broken::Late).flatten() {
             Ok(live) => {
                 runtime::tracing::info!("connected to the shared store");
+                was_there.store(true, Ordering::Relaxed);
                 drop(state.send_replace(Ok(live)));
                 let gone = state.subscribe().wait_for(Result::is_err).await.map(|gone| gone.as_ref().err().cloned());
                 let cause = gone.ok().flatten().map(|broken| broken.to_string());

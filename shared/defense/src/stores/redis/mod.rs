@@ -21,6 +21,7 @@ use std::time::Duration;
 use crypto::{SecretBytes, SecretString};
 use futures_util::future::BoxFuture;
 use redis::{IntoConnectionInfo as _, RedisError, Value};
+use runtime::health::Standing;
 
 use self::link::{Link, Script, Server};
 use super::{Claim, Claimed, Counters, Once};
@@ -103,6 +104,15 @@ impl RedisStore {
         self.link.state().map_err(|broken| format!("the shared store: {broken}"))
     }
 
+    /// The same, and whether there ever was one.
+    pub fn standing(&self) -> Standing {
+        match self.ready() {
+            Ok(()) => Standing::There,
+            Err(why) if self.link.was_there() => Standing::Away(why),
+            Err(why) => Standing::NeverThere(why),
+        }
+    }
+
     fn key(&self, kind: &str, class: &str) -> String {
         format!("redoubt:{{{}}}:{kind}:{class}", self.service)
     }
@@ -151,7 +161,7 @@ impl RedisStore {
         let mut arguments = vec![mode.as_bytes().to_vec(), self.clock(now.micros()), number(&self.capacity)];
         for demand in demands {
             let quota = demand.limit.quota();
-            if mode != CHARGE && demand.needs > quota.units() {
+            if [EXAMINE, TAKE].contains(&mode) && demand.needs > quota.units() {
                 return Err("demand_above_quota");
             }
             let name: Name = demand.name(&self.names);
@@ -165,11 +175,20 @@ impl RedisStore {
         }
         self.link.call(Script::Count, &keys, &arguments, |answer| allowance(demands, &answer)).await
     }
+
+    /// What is done whatever is there.
+    async fn change(&self, mode: &str, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+        match self.count(mode, demands, now).await? {
+            Allowance::Unknown(reason) => Err(reason),
+            Allowance::Within(_) | Allowance::Exceeded(_) => Ok(()),
+        }
+    }
 }
 
 const EXAMINE: &str = "examine";
 const TAKE: &str = "take";
 const CHARGE: &str = "charge";
+const GIVE_BACK: &str = "give_back";
 
 /// What the script returned.
 fn allowance(demands: &[Demand<'_>], answer: &Value) -> Option<Allowance> {
@@ -210,12 +229,11 @@ impl Counters for RedisStore {
     }
 
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        Box::pin(async move {
-            match self.count(CHARGE, demands, now).await? {
-                Allowance::Unknown(reason) => Err(reason),
-                Allowance::Within(_) | Allowance::Exceeded(_) => Ok(()),
-            }
-        })
+        Box::pin(self.change(CHARGE, demands, now))
+    }
+
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(self.change(GIVE_BACK, demands, now))
     }
 }
 

@@ -1,0 +1,86 @@
+//! A store that processes share, with a memory of this process beside it: for routes that go on where the store cannot tell.
+//!
+//! What is used up at the store is noted here, too. So a process that is left alone knows all that was used at it, which is what it would know had there never
+//! been a store (docs/adr/0004). What is counted here begins when the store is gone: each process then gives what it may give, and no more.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::redis::RedisStore;
+use super::{Claim, Claimed, Counters, MemoryCounters, MemoryOnce, Once};
+use crate::rate::{Allowance, Demand, Moment};
+
+/// Both.
+pub struct Beside {
+    shared: Arc<RedisStore>,
+    used_here: Arc<MemoryOnce>,
+    counted_here: Arc<MemoryCounters>,
+}
+
+impl Beside {
+    /// The store, and what this process remembers.
+    pub fn new(shared: Arc<RedisStore>, used_here: Arc<MemoryOnce>, counted_here: Arc<MemoryCounters>) -> Self {
+        Self { shared, used_here, counted_here }
+    }
+
+    async fn use_up(&self, claim: &Claim<'_>) -> (Claimed, Claimed) {
+        let shared = self.shared.claim(claim).await;
+        let here = match shared {
+            Claimed::First | Claimed::Unknown(_) => self.used_here.claim(claim).await,
+            Claimed::Again => Claimed::Again,
+        };
+        (shared, here)
+    }
+}
+
+impl Once for Beside {
+    fn claim<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed> {
+        Box::pin(async { self.use_up(claim).await.0 })
+    }
+
+    fn claim_alone<'a>(&'a self, claim: &'a Claim<'a>) -> BoxFuture<'a, Claimed> {
+        Box::pin(async {
+            match self.use_up(claim).await {
+                (Claimed::Unknown(_), here) => here,
+                (shared, _) => shared,
+            }
+        })
+    }
+}
+
+impl Counters for Beside {
+    fn examine<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        self.shared.examine(demands, now)
+    }
+
+    fn take<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        self.shared.take(demands, now)
+    }
+
+    fn examine_alone<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        Box::pin(async move {
+            match self.shared.examine(demands, now).await {
+                Allowance::Unknown(_) => self.counted_here.examine(demands, now).await,
+                told => told,
+            }
+        })
+    }
+
+    fn take_alone<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
+        Box::pin(async move {
+            match self.shared.take(demands, now).await {
+                Allowance::Unknown(_) => self.counted_here.take(demands, now).await,
+                told => told,
+            }
+        })
+    }
+
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        self.shared.charge(demands, now)
+    }
+
+    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        self.shared.give_back(demands, now)
+    }
+}
