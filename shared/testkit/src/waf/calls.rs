@@ -136,6 +136,7 @@ impl Field {
             Place::Segment(path) => get(format!("{path}/{}", escaped(text))),
             Place::Header(name) => {
                 let mut call = post(TRANSFERS, "application/json", honest(TRANSFERS).to_string());
+                call.headers.retain(|(other, _)| *other != name);
                 call.headers.push((name, text.to_owned()));
                 call
             }
@@ -177,6 +178,9 @@ fn app() -> Vec<(&'static str, String)> {
 fn post(path: &str, media_type: &str, body: String) -> Call {
     let mut headers = app();
     headers.push(("content-type", media_type.to_owned()));
+    if [TRANSFERS, PAYOUTS, ACCOUNTS].contains(&path) {
+        headers.push((api::header::IDEMPOTENCY_KEY, ID.to_owned()));
+    }
     Call { method: "POST", target: path.to_owned(), headers, body: body.into_bytes() }
 }
 

@@ -4,6 +4,7 @@
 
 mod calls;
 pub mod corpus;
+pub mod held_out;
 pub mod texts;
 
 use std::collections::BTreeMap;
@@ -127,20 +128,33 @@ async fn refused(http: &Client, url: &str, call: &Call) -> Result<bool> {
     Ok(!reached)
 }
 
-/// Every attack in every field that people write in, and in three of the others; every honest text in one of the fields that it is for, and each field's
-/// own honest value.
+/// What honest people write.
+pub struct Honest {
+    /// Names, firms, references.
+    pub texts: Vec<String>,
+    /// What stands in other fields than those, each with its field.
+    pub codes: Vec<(&'static str, String)>,
+}
+
+/// Every attack in every field that people write in, and in three of the others; every honest text of [`texts`] in one of the fields that it is for, and
+/// each field's own honest value.
 pub fn trials(attacks: &[String]) -> Vec<Trial> {
+    trials_with(attacks, &Honest { texts: texts::texts(), codes: texts::codes() })
+}
+
+/// The same with other honest texts.
+pub fn trials_with(attacks: &[String], honest: &Honest) -> Vec<Trial> {
     let mut trials = Vec::new();
     let (prose, others): (Vec<&Field>, Vec<&Field>) = FIELDS.iter().partition(|field| field.prose);
     for (at, text) in attacks.iter().enumerate() {
         let some = others.iter().cycle().skip(at * 3).take(3).filter(|field| field.takes(text));
         trials.extend(prose.iter().chain(some).map(|field| field.trial(true, text)));
     }
-    for (at, text) in texts::texts().iter().enumerate() {
+    for (at, text) in honest.texts.iter().enumerate() {
         trials.extend(prose.get(at % prose.len().max(1)).map(|field| field.trial(false, text)));
     }
-    for (name, text) in texts::codes() {
-        trials.extend(FIELDS.iter().find(|field| field.name == name).map(|field| field.trial(false, &text)));
+    for (name, text) in &honest.codes {
+        trials.extend(FIELDS.iter().find(|field| field.name == *name).map(|field| field.trial(false, text)));
     }
     trials.extend(FIELDS.iter().map(|field| field.trial(false, field.value)));
     trials
