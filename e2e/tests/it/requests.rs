@@ -225,3 +225,19 @@ async fn a_target_that_cannot_be_read_is_refused_and_no_fault() {
         assert!(problem.request_id.is_some_and(|id| id.len() == 32), "{name}");
     }
 }
+
+/// A rule that takes bytes of UTF-8 for markup in US-ASCII refuses half of those who do not write in Latin letters.
+#[tokio::test]
+async fn people_who_do_not_write_in_latin_letters_are_let_in() {
+    let Some(scene) = Scene::start(None).await else { return };
+    for name in ["Ковальчук", "Йосип Мельник", "株式会社山田", "株式会社みらい", "渡辺食品", "Ťažký Żuraw", "Çağ Ğöl"] {
+        let answer = send(&scene, &scene.front, &transfer(name), &[]).await;
+        let status = answer.status();
+        assert!(answer.headers().contains_key(REACHED), "{name}: {status}");
+    }
+    // Bytes that are no UTF-8 end here all the same: in no reading of ours is there anything of it.
+    let mut call = transfer("MARK");
+    let at = call.body.windows(4).position(|four| four == b"MARK").unwrap();
+    call.body.splice(at..at + 4, *b"\xbcscript\xbe");
+    assert_eq!(send(&scene, &scene.front, &call, &[]).await.status(), 403);
+}

@@ -188,9 +188,9 @@ fn get(target: String) -> Call {
     Call { method: "GET", target, headers: app(), body: Vec::new() }
 }
 
-/// Percent-encoded, all that could be taken for something else.
+/// Percent-encoded, all that could be taken for something else (RFC 3986 §2.3).
 fn escaped(text: &str) -> String {
-    let escape =
-        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(escape).collect()
 }

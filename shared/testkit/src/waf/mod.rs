@@ -55,6 +55,13 @@ impl Count {
         f64::midpoint(share(self.stopped, self.attacks), 1.0 - share(self.offended, self.honest))
     }
 
+    fn absorb(&mut self, other: Self) {
+        self.attacks += other.attacks;
+        self.stopped += other.stopped;
+        self.honest += other.honest;
+        self.offended += other.offended;
+    }
+
     fn add(&mut self, attack: bool, refused: bool) {
         let (all, of_these) =
             if attack { (&mut self.attacks, &mut self.stopped) } else { (&mut self.honest, &mut self.offended) };
@@ -74,6 +81,18 @@ pub struct Outcome {
     pub fields: BTreeMap<&'static str, Count>,
     /// Honest texts that were refused.
     pub offended: Vec<String>,
+}
+
+impl Outcome {
+    /// With what came of other trials.
+    pub fn absorb(&mut self, other: Self) {
+        self.all.absorb(other.all);
+        self.prose.absorb(other.prose);
+        for (name, count) in other.fields {
+            self.fields.entry(name).or_default().absorb(count);
+        }
+        self.offended.extend(other.offended);
+    }
 }
 
 impl fmt::Display for Outcome {
