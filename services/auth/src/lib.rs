@@ -48,6 +48,7 @@ use crypto::files;
 use crypto::password::Hasher;
 use defense::captcha::Gate;
 use defense::{AudienceKeySource, Keyed, Stack};
+use runtime::pages::RefusalPages;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
 use url::Url;
@@ -103,6 +104,7 @@ impl Service for Auth {
         })
         .public(move |service| {
             service.app_data(public.clone());
+            service.app_data(RefusalPages(http::refusal_page));
             public_routes.configure(service);
         })
         .background("forget", forget))
