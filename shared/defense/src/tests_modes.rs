@@ -192,7 +192,7 @@ async fn attack(service: &Service, layer: LayerId) -> Sent {
             }
             service.honest().await
         }
-        LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes"),
+        LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes: see `login`"),
         // A decoy: everything of it is right, but no verifier has its key.
         LayerId::Attestation => {
             let (decoy, session_key, key_id) =
@@ -303,3 +303,6 @@ async fn a_receipt_says_what_each_layer_saw_and_no_secret() {
     assert_eq!(told["layers"][6]["reason"], "dpop_replayed");
     assert_eq!((&told["made"], &told["status"]), (&serde_json::Value::Null, &401.into()));
 }
+
+#[path = "tests_modes_login.rs"]
+mod login;
