@@ -18,6 +18,7 @@ mod clients;
 mod clock;
 pub mod config;
 mod connection;
+mod continuing;
 pub mod cookies;
 pub mod courier;
 mod credentials;
