@@ -13,8 +13,8 @@ use api::attestation::{Attest, RequestChallenge};
 use api::page::PageQuery;
 use api::payouts::PostPayout;
 use api::transfers::PostTransfer;
-use defense::policy::{Charged, Class, Policy, Unknown};
 use defense::config::Rates;
+use defense::policy::{Charged, Class, Policy, Unknown};
 use defense::stores::MemoryCounters;
 use defense::{
     Defense, HostLayer, IdempotencyKey, LayerId, Place, Public, RateLimitLayer, Receipts, Routes, TrustedHops, WafLayer,
@@ -101,10 +101,8 @@ pub(crate) async fn start(pki: &Pki) -> Server {
     let identity = pki.public("ledger");
     let clock = Arc::new(SystemClock);
     let rates = RateLimitLayer::new(Arc::new(MemoryCounters::new(16)), &Rates::default(), &*clock).unwrap();
-    let host = HostLayer::new(
-        ["localhost".to_owned()],
-        TrustedHops::new(vec![format!("{SOURCE}/32").parse().unwrap()]),
-    );
+    let host =
+        HostLayer::new(["localhost".to_owned()], TrustedHops::new(vec![format!("{SOURCE}/32").parse().unwrap()]));
     let receipts = Receipts::new("ledger", identity.certificate.clone(), identity.key.clone());
     let place = Place::new("https://localhost", clock, receipts);
     let defense = Defense::new(vec![Box::new(host), Box::new(rates), Box::new(WafLayer)], place);

@@ -230,7 +230,8 @@ async fn a_target_that_cannot_be_read_is_refused_and_no_fault() {
 #[tokio::test]
 async fn people_who_do_not_write_in_latin_letters_are_let_in() {
     let Some(scene) = Scene::start(None).await else { return };
-    for name in ["Ковальчук", "Йосип Мельник", "株式会社山田", "株式会社みらい", "渡辺食品", "Ťažký Żuraw", "Çağ Ğöl"] {
+    for name in ["Ковальчук", "Йосип Мельник", "株式会社山田", "株式会社みらい", "渡辺食品", "Ťažký Żuraw", "Çağ Ğöl"]
+    {
         let answer = send(&scene, &scene.front, &transfer(name), &[]).await;
         let status = answer.status();
         assert!(answer.headers().contains_key(REACHED), "{name}: {status}");

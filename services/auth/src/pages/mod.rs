@@ -111,7 +111,8 @@ pub fn refusal(refused: &Refused<'_>) -> String {
     let &Refused { status, words, retry_after, request_id } = refused;
     // Default: whatever refuses without words of its own is told by its status.
     let message = words.unwrap_or_else(|| words_for(status.as_u16()));
-    let again = retry_after.filter(|_| words.is_none()).map(|seconds| format!("Please try again in {}.", time(seconds)));
+    let again =
+        retry_after.filter(|_| words.is_none()).map(|seconds| format!("Please try again in {}.", time(seconds)));
     // Default: what the page would say, without the page.
     render(&ErrorPage { message, again, request_id }).unwrap_or_else(|_| message.to_owned())
 }
@@ -124,7 +125,9 @@ const fn words_for(status: u16) -> &'static str {
         405 => "This address does not take what your browser has sent. Go back to the app and start again.",
         408 => "What your browser sent did not arrive in time. Please try again.",
         413 => "What your browser sent is too large.",
-        414 | 431 => "What your browser sent is too long. Delete the cookies of this site, go back to the app and start again.",
+        414 | 431 => {
+            "What your browser sent is too long. Delete the cookies of this site, go back to the app and start again."
+        }
         421 => "This page is not served under this address. Go back to the app and start again.",
         429 => "There were too many tries from here.",
         503 => "We cannot answer just now.",
@@ -253,9 +256,14 @@ mod tests {
         let page = page_of(429, Some(61), "0198-id");
         assert!(page.contains("There were too many tries from here. Please try again in 61 seconds."), "{page}");
         assert!(page.contains("<code>0198-id</code>"), "{page}");
-        for (seconds, words) in
-            [(0, "0 seconds"), (1, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (3600, "60 minutes"), (5401, "2 hours")]
-        {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (91, "2 minutes"),
+            (3600, "60 minutes"),
+            (5401, "2 hours"),
+        ] {
             assert_eq!(time(seconds), words);
         }
         // What a handler says has its own words for when.

@@ -49,11 +49,13 @@ async fn a_person_is_refused_by_a_page_whoever_refuses() {
     for path in ["/login", "/register"] {
         // A browser that says what it takes, and one that says nothing: the route is for people.
         for accept in [Some(HTML), None] {
-            let form = request(&world, Method::POST, path, accept).header("content-type", "application/x-www-form-urlencoded");
+            let form =
+                request(&world, Method::POST, path, accept).header("content-type", "application/x-www-form-urlencoded");
             is_page(&send(form.body(large.clone())).await, 413, "What your browser sent is too large.");
             let elsewhere = request(&world, Method::GET, path, accept).header("host", "zq9.example");
             is_page(&send(elsewhere).await, 421, "not served under this address");
-            let doubled = request(&world, Method::POST, path, accept).header("content-type", "a/a").header("content-type", "b/b");
+            let doubled =
+                request(&world, Method::POST, path, accept).header("content-type", "a/a").header("content-type", "b/b");
             is_page(&send(doubled).await, 400, "cannot be read");
         }
         let handlers_own = request(&world, Method::GET, path, Some(HTML));
@@ -82,7 +84,11 @@ async fn a_person_is_told_when_to_come_back() {
     let reply = last.unwrap();
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!(seconds > 90, "{seconds}");
-    is_page(&reply, 429, &format!("There were too many tries from here. Please try again in {} minutes.", seconds.div_ceil(60)));
+    is_page(
+        &reply,
+        429,
+        &format!("There were too many tries from here. Please try again in {} minutes.", seconds.div_ceil(60)),
+    );
     // The program that shares the address is told the same as ever.
     let program = send(request(&world, Method::POST, "/token", Some(HTML))).await;
     is_problem(&program, 429);
@@ -93,7 +99,9 @@ async fn a_person_is_told_when_to_come_back() {
 async fn a_program_is_refused_by_a_problem() {
     let world = World::start().await;
     // At the routes for programs, whatever they say; at the others where they ask for JSON.
-    for (path, accept) in [("/token", Some(HTML)), ("/par", None), ("/jwks.json", Some(HTML)), ("/login", Some("application/json"))] {
+    for (path, accept) in
+        [("/token", Some(HTML)), ("/par", None), ("/jwks.json", Some(HTML)), ("/login", Some("application/json"))]
+    {
         let method = if ["/token", "/par"].contains(&path) { Method::POST } else { Method::GET };
         is_problem(&send(request(&world, method, path, accept).header("host", "zq9.example")).await, 421);
     }

@@ -118,7 +118,8 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
     let retired = "update secrets set record = null, retired_at = now();";
     let brought_back = format!("{retired} update secrets set record = '\\x00', retired_at = null");
     assert_eq!(attempt(sealer, &brought_back).await.unwrap().as_deref(), Some(FORBIDDEN));
-    let sealed = "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
+    let sealed =
+        "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
     for (statement, count) in [
         (sealed, 1),
         ("select version from secrets where provider = 'p' for update", 1),
@@ -128,7 +129,10 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
     }
     // Each of its policies is needed: without it, the same is refused or finds nothing.
     let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
-    superuser.batch_execute("drop policy versions_are_destroyed on secrets; drop policy new_versions on secrets").await.unwrap();
+    superuser
+        .batch_execute("drop policy versions_are_destroyed on secrets; drop policy new_versions on secrets")
+        .await
+        .unwrap();
     assert_eq!(attempt(sealer, sealed).await.unwrap().as_deref(), Some(FORBIDDEN));
     assert_eq!(rows(sealer, "", retired.trim_end_matches(';')).await.unwrap(), 0);
 }

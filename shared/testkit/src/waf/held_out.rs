@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::Honest;
 use crate::missing::may_be_missing;
 
-const FAKER: (&str, &str) =
-    ("faker==40.63.0", "36627c20b575b4138f54b6c21f8703e9ab122fd487aca11319beec2aa6ca7232");
+const FAKER: (&str, &str) = ("faker==40.63.0", "36627c20b575b4138f54b6c21f8703e9ab122fd487aca11319beec2aa6ca7232");
 /// Prints a line for each text: its kind, a tab, and the text.
 const PROGRAM: &str = include_str!("held_out.py");
 const ATTACKS: &str = "usr/lib/python3/dist-packages/wapitiCore/data/attacks";
@@ -89,7 +88,8 @@ fn is_one(text: &str) -> bool {
     let words = text.chars().all(|c| c.is_alphanumeric() || c == ' ' || c == '_');
     // What is left of a mark is for a place that we do not have.
     let mark = text.split('[').skip(1).any(|rest| {
-        rest.split_once(']').is_some_and(|(name, _)| name.len() > 1 && name.bytes().all(|c| c.is_ascii_uppercase() || c == b'_'))
+        rest.split_once(']')
+            .is_some_and(|(name, _)| name.len() > 1 && name.bytes().all(|c| c.is_ascii_uppercase() || c == b'_'))
     });
     (3..=140).contains(&text.chars().count()) && !words && !mark && !text.chars().any(char::is_control)
 }
@@ -134,13 +134,21 @@ fn boundaries(file: &str) -> Vec<(String, String)> {
 
 fn element(text: &str, name: &str) -> Option<String> {
     let inside = text.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"))?.0;
-    Some(inside.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&"))
+    Some(
+        inside
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&amp;", "&"),
+    )
 }
 
 fn honest() -> Result<Honest> {
     let (package, sha256) = FAKER;
     let folder = ladder::wheel::bring(package, sha256, &crate::database::work_dir(), say);
-    let said = folder.and_then(|folder| ladder::wheel::python(PROGRAM, &folder)).map_err(|why| anyhow!("{package}: {why}"))?;
+    let said =
+        folder.and_then(|folder| ladder::wheel::python(PROGRAM, &folder)).map_err(|why| anyhow!("{package}: {why}"))?;
     let of = |kind: &str| {
         let lines = said.lines().filter_map(|line| line.split_once('\t')).filter(|(this, _)| *this == kind);
         let mut texts: Vec<String> = lines.map(|(_, text)| text.to_owned()).collect();
