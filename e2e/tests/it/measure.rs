@@ -3,9 +3,9 @@
 
 use testkit::edge::{self, Edge};
 use testkit::server::Server;
-use testkit::waf::{self, Outcome, Trial, corpus, held_out};
+use testkit::waf::{self, Outcome, Trial, corpus, held_out, in_process};
 
-use crate::{Scene, in_process};
+use crate::Scene;
 
 /// As `rules.conf`, without what knows the API's fields.
 const WITHOUT_FIELDS: &str = "Include {{directory}}/modsecurity.conf\nInclude {{directory}}/crs-setup.conf\n\
@@ -23,7 +23,7 @@ struct Engines {
 impl Engines {
     async fn start() -> Option<Self> {
         let scene = Scene::start(None).await?;
-        let inner = in_process::start(&scene.pki).await;
+        let inner = in_process::start(&scene.pki).await.unwrap();
         let (edge, port) = edge::start(&scene.software, &scene.pki, inner.address().port(), None);
         Some(Self { scene, inner, front: format!("https://localhost:{port}"), _edge: edge })
     }
@@ -36,11 +36,10 @@ impl Engines {
     }
 }
 
-fn say(what: &str, [edge, inner, both]: &[Outcome; 3]) {
-    for (name, outcome) in [("the edge alone", edge), ("in process alone", inner), ("both", both)] {
-        println!("{what}, {name}:\n{outcome}");
-        println!("  honest, and refused: {:?}", outcome.offended);
-    }
+fn said(what: &str, [edge, inner, both]: &[Outcome; 3]) -> String {
+    let lines = [("the edge alone", edge), ("in process alone", inner), ("both", both)]
+        .map(|(name, outcome)| format!("{what}, {name}:\n{outcome}\n  honest, and refused: {:?}\n", outcome.offended));
+    lines.concat()
 }
 
 /// What one engine refuses the two together refuse.
@@ -65,7 +64,7 @@ async fn texts_that_no_rule_was_written_with() {
             all.absorb(this);
         }
     }
-    say(&format!("held out ({} honest texts)", honest.texts.len()), &outcomes);
+    println!("{}", said(&format!("held out ({} honest texts)", honest.texts.len()), &outcomes));
     let texts: usize = sources.iter().map(|source| source.attacks.len()).sum();
     assert!(texts > 500 && honest.texts.len() > 1_000 && is_sum(&outcomes), "{}", outcomes[2]);
     let both = &outcomes[2];
@@ -80,7 +79,10 @@ async fn attacks_are_told_from_what_people_write() {
     let rules = corpus::rules(&scene.software.rules).unwrap();
     let enforced = corpus::attacks(&cases, |rule| rules.get(&rule) == Some(&1));
     let outcomes = engines.measure(&waf::trials(&enforced)).await;
-    say(&format!("attacks of rules that are installed at paranoia 1 ({} texts)", enforced.len()), &outcomes);
+    println!(
+        "{}",
+        said(&format!("attacks of rules that are installed at paranoia 1 ({} texts)", enforced.len()), &outcomes)
+    );
     let [outcome, inner, both] = &outcomes;
     assert!(is_sum(&outcomes) && inner.all.stopped > 0 && both.all.balanced_accuracy() > 0.95, "{both}");
     // Whatever a rule of any version finds at any paranoia, fragments too: for comparison, in one field, and nobody promises anything.

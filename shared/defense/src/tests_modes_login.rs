@@ -120,6 +120,6 @@ async fn captcha_in_shadow_writes_down_what_it_would_have_refused_and_uses_nothi
     let answer = login.solved();
     for _ in 0..2 {
         let (status, receipt) = login.tries(Some(&answer)).await;
-        assert!(status == 200 && !receipt.layers.iter().any(|line| line.would_stop_it()), "{receipt:?}");
+        assert!(status == 200 && !receipt.layers.iter().any(crate::receipts::Line::would_stop_it), "{receipt:?}");
     }
 }

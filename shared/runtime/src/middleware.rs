@@ -200,7 +200,7 @@ fn name_bare(response: &mut HttpResponse<BoxBody>) {
 fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId, pages: Option<Pages>) -> StatusCode {
     if let Some(pages) = pages {
         name_bare(response);
-        pages.show(response, id);
+        pages.show(response, &id.0);
     }
     complete_problem(response, id);
     set_headers(response.headers_mut(), side, id);

@@ -10,8 +10,6 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 
-use crate::RequestId;
-
 /// A refusal that a person is told.
 #[derive(Debug)]
 pub struct Refused<'a> {
@@ -67,7 +65,7 @@ impl Pages {
     }
 
     /// Makes a page of a refusal that is to be one. What else its head says stays.
-    pub(crate) fn show(self, response: &mut HttpResponse<BoxBody>, id: &RequestId) {
+    pub(crate) fn show(self, response: &mut HttpResponse<BoxBody>, id: &str) {
         let extensions = response.extensions();
         let (reader, words) = (extensions.get::<Reader>().copied(), extensions.get::<Words>().copied());
         let problem = extensions.contains::<api::Problem>();
@@ -87,7 +85,7 @@ impl Pages {
             status: response.status(),
             words: words.map(|Words(text)| text),
             retry_after: seconds.and_then(|text| text.parse().ok()),
-            request_id: &id.0,
+            request_id: id,
         };
         let mut page = (self.render.0)(&refused);
         *page.status_mut() = refused.status;

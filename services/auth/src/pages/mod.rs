@@ -98,6 +98,7 @@ struct ErrorPage<'a> {
     message: &'static str,
     /// When it is worth another try.
     again: Option<String>,
+    // Text: it is shown, and nothing else.
     request_id: &'a str,
 }
 

@@ -118,10 +118,9 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
     let retired = "update secrets set record = null, retired_at = now();";
     let brought_back = format!("{retired} update secrets set record = '\\x00', retired_at = null");
     assert_eq!(attempt(sealer, &brought_back).await.unwrap().as_deref(), Some(FORBIDDEN));
-    let sealed =
-        "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
+    let added = "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
     for (statement, count) in [
-        (sealed, 1),
+        (added, 1),
         ("select version from secrets where provider = 'p' for update", 1),
         ("update secrets set record = null, retired_at = now() where retired_at is null", 1),
     ] {
@@ -133,7 +132,7 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
         .batch_execute("drop policy versions_are_destroyed on secrets; drop policy new_versions on secrets")
         .await
         .unwrap();
-    assert_eq!(attempt(sealer, sealed).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(attempt(sealer, added).await.unwrap().as_deref(), Some(FORBIDDEN));
     assert_eq!(rows(sealer, "", retired.trim_end_matches(';')).await.unwrap(), 0);
 }
 

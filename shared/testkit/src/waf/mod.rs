@@ -5,6 +5,7 @@
 mod calls;
 pub mod corpus;
 pub mod held_out;
+pub mod in_process;
 pub mod texts;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpResponse, web};
+use anyhow::{Result, anyhow};
 use api::Id;
 use api::accounts::OpenAccount;
 use api::attestation::{Attest, RequestChallenge};
@@ -19,12 +20,13 @@ use defense::stores::MemoryCounters;
 use defense::{
     Defense, HostLayer, IdempotencyKey, LayerId, Place, Public, RateLimitLayer, Receipts, Routes, TrustedHops, WafLayer,
 };
-use runtime::{ApiJson, Refusal, SystemClock, with_refusals};
-use testkit::edge::SOURCE;
-use testkit::pki::Pki;
-use testkit::scene::FREE;
-use testkit::server::Server;
-use testkit::waf::REACHED;
+use runtime::{ApiJson, SystemClock};
+
+use super::REACHED;
+use crate::edge::SOURCE;
+use crate::pki::Pki;
+use crate::scene::FREE;
+use crate::server::Server;
 
 /// Of the layers before what phones send, those that are about its text.
 struct Screened;
@@ -43,70 +45,72 @@ impl Policy for Open {
     const CLASS: Class = class("open", &[LayerId::Host]);
 }
 
-type Answer = Result<HttpResponse, Refusal>;
-
-fn reached() -> Answer {
-    Ok(HttpResponse::Ok().insert_header((REACHED, "yes")).finish())
+fn reached() -> HttpResponse {
+    HttpResponse::Ok().insert_header((REACHED, "yes")).finish()
 }
 
-async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> Answer {
+async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> HttpResponse {
     reached()
 }
 
 /// Without the seal, which is the SDK's: what stands in the field travels encrypted, and no screen sees it.
-async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> Answer {
+async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> HttpResponse {
     reached()
 }
 
-async fn account(_: Public, _: IdempotencyKey, _: ApiJson<OpenAccount>) -> Answer {
+async fn account(_: Public, _: IdempotencyKey, _: ApiJson<OpenAccount>) -> HttpResponse {
     reached()
 }
 
-async fn list(_: Public, _: Query<PageQuery>) -> Answer {
+async fn list(_: Public, _: Query<PageQuery>) -> HttpResponse {
     reached()
 }
 
-async fn one(_: Public, _: Path<Id>) -> Answer {
+async fn one(_: Public, _: Path<Id>) -> HttpResponse {
     reached()
 }
 
-async fn challenge(_: Public, _: ApiJson<RequestChallenge>) -> Answer {
+async fn challenge(_: Public, _: ApiJson<RequestChallenge>) -> HttpResponse {
     reached()
 }
 
-async fn attest(_: Public, _: ApiJson<Attest>) -> Answer {
+async fn attest(_: Public, _: ApiJson<Attest>) -> HttpResponse {
     reached()
 }
 
-async fn form(_: Public, _: web::Bytes) -> Answer {
+async fn form(_: Public, _: web::Bytes) -> HttpResponse {
     reached()
 }
 
 fn routes() -> Routes {
     let routes = Routes::public()
-        .add(Screened, Method::POST, "/v1/transfers", "", with_refusals(transfer))
-        .add(Screened, Method::POST, "/v1/payouts", "", with_refusals(payout))
-        .add(Screened, Method::POST, "/v1/accounts", "", with_refusals(account))
-        .add(Screened, Method::GET, "/v1/accounts", "", with_refusals(list))
-        .add(Screened, Method::GET, "/v1/accounts/{id}", "", with_refusals(one))
-        .add(Screened, Method::POST, "/v1/challenges", "", with_refusals(challenge))
-        .add(Screened, Method::POST, "/v1/attestations", "", with_refusals(attest));
+        .add(Screened, Method::POST, "/v1/transfers", "", transfer)
+        .add(Screened, Method::POST, "/v1/payouts", "", payout)
+        .add(Screened, Method::POST, "/v1/accounts", "", account)
+        .add(Screened, Method::GET, "/v1/accounts", "", list)
+        .add(Screened, Method::GET, "/v1/accounts/{id}", "", one)
+        .add(Screened, Method::POST, "/v1/challenges", "", challenge)
+        .add(Screened, Method::POST, "/v1/attestations", "", attest);
     ["/register", "/login", "/par", "/token"]
         .into_iter()
-        .fold(routes, |routes, path| routes.add(Open, Method::POST, path, "", with_refusals(form)))
+        .fold(routes, |routes, path| routes.add(Open, Method::POST, path, "", form))
 }
 
 /// Starts it.
-pub(crate) async fn start(pki: &Pki) -> Server {
+///
+/// # Errors
+///
+/// It cannot listen.
+pub async fn start(pki: &Pki) -> Result<Server> {
     let identity = pki.public("ledger");
     let clock = Arc::new(SystemClock);
-    let rates = RateLimitLayer::new(Arc::new(MemoryCounters::new(16)), &Rates::default(), &*clock).unwrap();
-    let host =
-        HostLayer::new(["localhost".to_owned()], TrustedHops::new(vec![format!("{SOURCE}/32").parse().unwrap()]));
+    let rates = RateLimitLayer::new(Arc::new(MemoryCounters::new(16)), &Rates::default(), &*clock);
+    let rates = rates.map_err(|wrong| anyhow!(wrong))?;
+    let host = HostLayer::new(["localhost".to_owned()], TrustedHops::new(vec![format!("{SOURCE}/32").parse()?]));
     let receipts = Receipts::new("ledger", identity.certificate.clone(), identity.key.clone());
     let place = Place::new("https://localhost", clock, receipts);
     let defense = Defense::new(vec![Box::new(host), Box::new(rates), Box::new(WafLayer)], place);
-    let defended = routes().behind(&defense).unwrap();
+    let defended = routes().behind(&defense)?;
     let configure = move |config: &mut web::ServiceConfig| defended.configure(config);
-    Server::start(FREE, &identity, None, Arc::new(configure)).await.unwrap()
+    Server::start(FREE, &identity, None, Arc::new(configure)).await
 }
