@@ -198,3 +198,47 @@ async fn a_service_that_is_not_there_or_not_ours_is_not_known_to_have_acted() {
         drop(edge);
     }
 }
+
+/// nginx has no target of these: what it answers then must not depend on one.
+#[tokio::test]
+async fn a_target_that_cannot_be_read_is_refused_and_no_fault() {
+    let Some(scene) = Scene::start(None).await else { return };
+    let long = format!("/v1/{}", "a".repeat(17_000));
+    let targets = [
+        ("/v1/..%2f..%2f..%2fetc", 400, "request.invalid"),
+        ("/v1/%zz", 400, "request.invalid"),
+        (long.as_str(), 431, "request.too_large"),
+        // The edge's own, which nobody can ask for.
+        ("/~fault", 403, "edge.refused"),
+        ("/~malformed", 403, "edge.refused"),
+        ("/~head", 403, "edge.refused"),
+    ];
+    for (target, status, code) in targets {
+        let url: url::Url = scene.front.parse().unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let said = crate::conformance::spoken(&scene, &url, request.as_bytes());
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        let name: String = target.chars().take(20).collect();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{name}: {head}");
+        let problem: api::problem::Problem = serde_json::from_str(body).unwrap();
+        assert_eq!((problem.code.as_str(), problem.status), (code, status), "{name}");
+        assert!(problem.request_id.is_some_and(|id| id.len() == 32), "{name}");
+    }
+}
+
+/// A rule that takes bytes of UTF-8 for markup in US-ASCII refuses half of those who do not write in Latin letters.
+#[tokio::test]
+async fn people_who_do_not_write_in_latin_letters_are_let_in() {
+    let Some(scene) = Scene::start(None).await else { return };
+    for name in ["Ковальчук", "Йосип Мельник", "株式会社山田", "株式会社みらい", "渡辺食品", "Ťažký Żuraw", "Çağ Ğöl"]
+    {
+        let answer = send(&scene, &scene.front, &transfer(name), &[]).await;
+        let status = answer.status();
+        assert!(answer.headers().contains_key(REACHED), "{name}: {status}");
+    }
+    // Bytes that are no UTF-8 end here all the same: in no reading of ours is there anything of it.
+    let mut call = transfer("MARK");
+    let at = call.body.windows(4).position(|four| four == b"MARK").unwrap();
+    call.body.splice(at..at + 4, *b"\xbcscript\xbe");
+    assert_eq!(send(&scene, &scene.front, &call, &[]).await.status(), 403);
+}

@@ -5,12 +5,14 @@
 //! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
 //! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
 //!
-//! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`]).
+//! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`]); what
+//! tests read of other people's packages, without any ([`debian`], [`wheel`]).
 //!
 //! Only std and rustix: `xtask` builds it in seconds, and whoever makes databases in it (`testkit`, the benches) can have it, too.
 
 mod account;
 mod binaries;
+pub mod debian;
 mod docker;
 pub mod edge;
 mod embedded;
@@ -18,6 +20,7 @@ mod guard;
 pub mod redis;
 mod server;
 pub mod shell;
+pub mod wheel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use api::header as name;
 use defense::KeyedApp;
 use runtime::extract::{BodyError, read_body};
+use runtime::pages::{Refused, Words};
 use runtime::{Record, Single};
 use serde::Serialize;
 use serde_json::json;
@@ -146,7 +147,7 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
     builder.json(json!({ "error": refusal.code.as_str(), "error_description": refusal.description }))
 }
 
-/// Sends the outcome of a page; a refusal is recorded.
+/// Sends the outcome of a page; a refusal is recorded, and becomes a page on its way out ([`refusal_page`]).
 pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
     let refusal = match work.await {
         Ok(response) => return response,
@@ -154,11 +155,18 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     };
     let row = refusal.row();
     Record::new(row.layer, row.reason).write();
-    let mut response = html(row.status, &pages::error(refusal));
+    let mut builder = HttpResponse::build(status_of(row.status));
     if row.status == 503 {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        builder.insert_header((header::RETRY_AFTER, "1"));
     }
+    let mut response = builder.finish();
+    response.extensions_mut().insert(Words(row.description));
     response
+}
+
+/// How a refusal looks that people read, whoever refused.
+pub(crate) fn refusal_page(refused: &Refused<'_>) -> HttpResponse {
+    html(refused.status.as_u16(), &pages::refusal(refused))
 }
 
 /// A page under the policy of all pages but those with a captcha.

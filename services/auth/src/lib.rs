@@ -49,6 +49,7 @@ use crypto::password::Hasher;
 use defense::captcha::Gate;
 use defense::stores::Once;
 use defense::{AudienceKeySource, Keyed, Stack};
+use runtime::pages::RefusalPages;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
 use url::Url;
@@ -104,6 +105,7 @@ impl Service for Auth {
         })
         .public(move |service| {
             service.app_data(public.clone());
+            service.app_data(RefusalPages(http::refusal_page));
             public_routes.configure(service);
         })
         .background("forget", forget))

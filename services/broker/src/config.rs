@@ -41,6 +41,9 @@ pub struct Vault {
     /// File with the lowest version of each secret that may be used; `seal-secret` and `retire-secret` write it, sealed under the
     /// key-encryption key (mode 0600). It must not lie where the database's backups are restored from.
     pub floor_file: PathBuf,
+    /// File with the URL of the role that seals secrets (mode 0600), for `seal-secret` and `retire-secret`. `serve` refuses to start with it. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealer_url_file: Option<PathBuf>,
     /// How long an opened secret stays in memory before the database is asked again. Default: 30.
     #[serde(default = "thirty")]
     pub cache_seconds: u32,

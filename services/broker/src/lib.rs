@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use defense::Stack;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Common, Context, Courier, RouteDoc, Service};
@@ -63,6 +63,12 @@ impl Service for Broker {
     }
 
     async fn build(config: Config, context: Context) -> Result<App> {
+        // Whoever takes this process over would write what it reads.
+        ensure!(
+            config.vault.sealer_url_file.is_none(),
+            "`serve` must not know vault.sealer_url_file: name it to `seal-secret` and `retire-secret` only, by \
+             BROKER__VAULT__SEALER_URL_FILE or a file of its own"
+        );
         let pool = context.database()?;
         let catalogue = Arc::new(load_catalogue(&config)?);
         let vault = Arc::new(Vault::new(pool.clone(), &config.vault, Arc::clone(&context.clock))?);

@@ -213,6 +213,9 @@ impl Passage<'_> {
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
         }
+        if let Some(reader) = self.class.reader().filter(|_| answer.response.status().as_u16() >= 400) {
+            answer.response.extensions_mut().insert(reader);
+        }
         if let Some(id) = &self.inbound.id {
             let made = answer.response.extensions().get::<Made>().map(|made| made.0.clone());
             self.place.receipts.finish(&id.0, answer.response.status().as_u16(), made);

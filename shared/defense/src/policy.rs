@@ -1,6 +1,8 @@
 //! What stands before a route: one policy for each class of routes. A handler's guard says which layers it cannot do without; a route that has
 //! fewer does not compile.
 
+use runtime::pages::Reader;
+
 use crate::LayerId;
 use LayerId::{
     AccessToken, ApiKey, Attestation, Authorization, Captcha, ClientVersion, Host, MessageSignature, RateLimit, Waf,
@@ -53,6 +55,15 @@ impl Class {
     /// Whether the memory of this process decides where the one of all cannot tell.
     pub(crate) fn goes_on_alone(&self) -> bool {
         self.unknown != Unknown::Refuse
+    }
+
+    /// Whom its routes are for; nobody knows it where there is no route.
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        match self.name {
+            "page" | "login" => Some(Reader::People),
+            "stray" | "stray_internal" => None,
+            _ => Some(Reader::Programs),
+        }
     }
 
     /// Whether it has all of these layers.

@@ -192,7 +192,7 @@ struct Kept {
 
 impl Receipts {
     /// None yet. They are signed as the workload whose PEM files these are.
-    pub(crate) fn new(service: &'static str, certificate: PathBuf, key: PathBuf) -> Self {
+    pub fn new(service: &'static str, certificate: PathBuf, key: PathBuf) -> Self {
         Self(Arc::new(Inner { service, certificate, key, kept: Default::default() }))
     }
 

@@ -14,7 +14,7 @@ use runtime::{Problem, Refusal, RouteDoc, with_refusals};
 
 use crate::engine::LayerMissing;
 use crate::policy::{self, Class, Policy};
-use crate::{Access, AnyPeer, Defense, Guard, Guarded, Peer, Receipts};
+use crate::{Access, Any, AnyPeer, Defense, Guard, Guarded, Peer, Receipts};
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -139,11 +139,11 @@ async fn receipt(
     Ok(HttpResponse::Ok().content_type("application/jose").body(signed))
 }
 
-async fn live(_: AnyPeer) -> HttpResponse {
+async fn live(_: AnyPeer<Any>) -> HttpResponse {
     health::live()
 }
 
-async fn health_ready(_: AnyPeer, readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
+async fn health_ready(_: AnyPeer<Any>, readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
     health::ready(readiness).await
 }
 

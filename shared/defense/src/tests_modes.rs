@@ -199,7 +199,7 @@ async fn attack(service: &Service, layer: LayerId) -> Sent {
             }
             service.honest().await
         }
-        LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes"),
+        LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes: see `login`"),
         // A decoy: everything of it is right, but no verifier has its key.
         LayerId::Attestation => {
             let (decoy, session_key, key_id) =
@@ -334,3 +334,6 @@ async fn a_caller_who_is_over_the_rate_fills_no_memory_and_a_replay_costs_nobody
     }
     assert_eq!(used(), usize::try_from(FEW).unwrap());
 }
+
+#[path = "tests_modes_login.rs"]
+mod login;

@@ -1,5 +1,7 @@
 //! A connection as the framework reads and writes it: what passes is looked at on its way in.
 //!
+//! What the framework says to whoever waits before a body passes here as well, and is held back until the body is read (see `continuing`).
+//!
 //! Two things are seen here that nothing behind it shows: a head whose lines do not end as they must (see `heads`), and a head that does not
 //! come to its end. The framework gives up on a connection's first head, and answers it; a later one is given up here: the rest is not
 //! read, and whatever was asked before it is answered.
@@ -17,6 +19,7 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::continuing::{CONTINUE, Continue};
 use crate::heads::Heads;
 
 /// Time for a head, from its first byte; for a connection's first one, from the handshake.
@@ -29,6 +32,9 @@ pub(crate) struct Connection {
     /// When the head that is under way is given up.
     late: Option<Pin<Box<Sleep>>>,
     slow: Slow,
+    waiting: Continue,
+    /// Bytes that are said of what was held back.
+    said: usize,
 }
 
 /// Whether a head of a connection was given up because it was too slow, if it was not malformed. The framework does not say so.
@@ -45,7 +51,28 @@ impl Connection {
     pub(crate) fn new(stream: TlsStream<TcpStream>) -> (Self, Slow) {
         let slow = Slow::default();
         let heads = Heads::default();
-        (Self { stream, heads, late: None, slow: slow.clone() }, slow)
+        (Self { stream, heads, late: None, slow: slow.clone(), waiting: Continue::default(), said: 0 }, slow)
+    }
+
+    /// For whoever reads a body of this connection.
+    pub(crate) fn waiting(&self) -> &Continue {
+        &self.waiting
+    }
+
+    /// Tells whoever waits to go on, if it is time.
+    fn poll_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting.is_due() {
+            // Default: all of it is said.
+            let rest = CONTINUE.get(self.said..).unwrap_or_default();
+            if rest.is_empty() {
+                ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+                self.waiting.said();
+                self.said = 0;
+            } else {
+                self.said += ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     pub(crate) fn tls(&self) -> &TlsStream<TcpStream> {
@@ -75,6 +102,7 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
+        ready!(connection.poll_continue(context))?;
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut connection.stream).poll_read(context, buffer) {
             let came =
@@ -92,7 +120,12 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().answer(bytes).poll_write(context, bytes)
+        let connection = self.get_mut();
+        let held = connection.waiting.hold(bytes);
+        if held > 0 {
+            return Poll::Ready(Ok(held));
+        }
+        connection.answer(bytes).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -108,8 +141,14 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let connection = self.get_mut();
         // Default: nothing, of which nothing is said.
-        self.get_mut().answer(slices.first().map_or(&[], |slice| slice)).poll_write_vectored(context, slices)
+        let first: &[u8] = slices.first().map_or(&[], |slice| slice);
+        let held = connection.waiting.hold(first);
+        if held > 0 {
+            return Poll::Ready(Ok(held));
+        }
+        connection.answer(first).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

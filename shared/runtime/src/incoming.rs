@@ -20,6 +20,8 @@ use futures_util::Stream;
 use futures_util::future::FutureExt as _;
 use tokio::time::Sleep;
 
+use crate::continuing::Continue;
+
 /// Time for a body to arrive; a client that drips bytes is let go.
 const TIME: Duration = Duration::from_secs(10);
 
@@ -30,6 +32,8 @@ type Rest = Rc<RefCell<Option<Payload>>>;
 struct Incoming {
     rest: Rest,
     late: Pin<Box<Sleep>>,
+    /// Until it is read for the first time.
+    waiting: Option<Continue>,
 }
 
 impl Stream for Incoming {
@@ -38,6 +42,9 @@ impl Stream for Incoming {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.late.poll_unpin(context).is_ready() {
             return Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))));
+        }
+        if let Some(waiting) = self.waiting.take() {
+            waiting.want();
         }
         let mut rest = self.rest.borrow_mut();
         let Some(payload) = rest.as_mut() else { return Poll::Ready(None) };
@@ -60,7 +67,7 @@ pub(crate) fn bound(request: &mut ServiceRequest) -> Held {
     }
     let rest: Rest = Rc::new(RefCell::new(Some(payload)));
     let late = Box::pin(tokio::time::sleep(TIME));
-    let incoming = Incoming { rest: Rc::clone(&rest), late };
+    let incoming = Incoming { rest: Rc::clone(&rest), late, waiting: request.conn_data::<Continue>().cloned() };
     request.set_payload(Payload::Stream { payload: Box::pin(incoming) });
     Held(Some(rest))
 }

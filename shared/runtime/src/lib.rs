@@ -7,7 +7,7 @@
 //! Invariants:
 //! - TLS 1.3 only; on the internal listener nobody without a certificate of the internal authority gets to HTTP;
 //! - every connection prefers the post-quantum hybrid; a renewed certificate is shown without a restart;
-//! - every answer has a `Request-Id`, every refusal is problem+json, no answer is cached unless its route says so;
+//! - every answer has a `Request-Id`, every refusal is problem+json, or a page where people read it; no answer is cached unless its route says so;
 //! - the incoming `traceparent` decides the trace's id and nothing else;
 //! - secrets come from files and have no way into a log line: their type does not print;
 //! - the environment and the clock are read here and nowhere else.
@@ -18,6 +18,7 @@ mod clients;
 mod clock;
 pub mod config;
 mod connection;
+mod continuing;
 pub mod cookies;
 pub mod courier;
 mod credentials;
@@ -32,6 +33,7 @@ mod listener;
 pub mod metrics;
 mod middleware;
 mod openapi;
+pub mod pages;
 mod peer;
 mod problem;
 pub mod refusal;

@@ -87,6 +87,7 @@ pub(crate) fn serve(at: Settings, mut tls: ServerConfig, routes: Configure, cloc
             .on_connect_ext(|connection: &Connection, data: &mut Extensions| {
                 peer::on_connect(connection.tls(), data);
                 watch::on_connect(connection.tls(), data);
+                data.insert(connection.waiting().clone());
             })
             // Nothing asks the framework for the server's own name: it stands in the configuration.
             .finish(map_config(app, |()| AppConfig::default()))

@@ -15,6 +15,7 @@ use api::problem::MEDIA_TYPE;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
+use crate::pages::Pages;
 use crate::{Clock, PeerId, Problem, Refusal, audit, incoming, metrics, problem, trace, watch};
 
 /// Names and values of all headers of a request together.
@@ -57,6 +58,7 @@ pub(crate) async fn handle(
     let started = now();
     let _under_way = watch::begin(&request);
     let held = incoming::bound(&mut request);
+    let pages = Pages::of(&request);
     let id = RequestId(storage::ids::new(clock.unix_millis()).to_string());
     let method = method_name(request.method());
     let peer = request.conn_data::<PeerId>().cloned();
@@ -77,8 +79,8 @@ pub(crate) async fn handle(
         Err(error) => (None, Err(span.in_scope(|| error.error_response()))),
     };
     let status = match &mut outcome {
-        Ok(response) => finish(response.response_mut(), side, &id),
-        Err(response) => finish(response, side, &id),
+        Ok(response) => finish(response.response_mut(), side, &id, pages),
+        Err(response) => finish(response, side, &id, pages),
     };
     report(&span, side, method, route, status, started);
     match outcome {
@@ -176,8 +178,8 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
 /// Makes a refusal a problem with the request's id. Whoever signs an answer calls it before, because the body changes.
 pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
     let status = response.status();
+    name_bare(response);
     let wire = response.extensions_mut().remove::<api::Problem>();
-    let wire = wire.or_else(|| bare_refusal(response).then(|| Problem::of_status(status).wire()));
     if let Some(mut wire) = wire {
         wire.request_id = Some(id.0.clone());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
@@ -186,8 +188,20 @@ pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
     }
 }
 
-/// Makes every refusal a problem, sets the headers, and returns the status.
-fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId) -> StatusCode {
+/// Gives a refusal that is actix's own the problem of its status.
+fn name_bare(response: &mut HttpResponse<BoxBody>) {
+    if !response.extensions().contains::<api::Problem>() && bare_refusal(response) {
+        let wire = Problem::of_status(response.status()).wire();
+        response.extensions_mut().insert(wire);
+    }
+}
+
+/// Makes every refusal a page or a problem, sets the headers, and returns the status.
+fn finish(response: &mut HttpResponse<BoxBody>, side: Side, id: &RequestId, pages: Option<Pages>) -> StatusCode {
+    if let Some(pages) = pages {
+        name_bare(response);
+        pages.show(response, &id.0);
+    }
     complete_problem(response, id);
     set_headers(response.headers_mut(), side, id);
     response.status()

@@ -189,6 +189,79 @@ pub async fn play(tricks: Vec<Trick>, target: &Target<'_>) -> Result<Vec<Heard>>
     under_way.join_all().await.into_iter().collect()
 }
 
+/// A request whose sender waits to be told before the body is sent (`Expect: 100-continue`).
+#[derive(Debug, Clone)]
+pub struct Waiter {
+    /// Who.
+    pub name: &'static str,
+    /// The request line and all fields but that one.
+    pub head: String,
+    /// Sent if it is told to go on.
+    pub body: Vec<u8>,
+}
+
+/// Waiters whom every listener refuses by what the head shows get the refusal and nothing else: what they were told, where it was something else.
+///
+/// # Errors
+///
+/// As [`wait`].
+pub async fn let_wait(target: &Target<'_>) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (waiter, status) in refused_waiters() {
+        for (listener, told) in wait(&waiter, target).await? {
+            if told != [status] {
+                wrong.push(format!("{} at {listener}: {told:?}", waiter.name));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+fn refused_waiters() -> Vec<(Waiter, u16)> {
+    let head = |target: &str, host: &str, length: usize| {
+        format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n")
+    };
+    let waiter = |name, head| Waiter { name, head, body: b"12345".to_vec() };
+    vec![
+        (waiter("what is not there", head("/nothing", "localhost", 5)), 404),
+        (waiter("another host", head("/nothing", "evil.example", 5)), 421),
+        (waiter("a path that hides another", head("/nothing/../login", "localhost", 5)), 400),
+        (waiter("a large body for nobody", head("/nothing", "localhost", 2 << 20)), 404),
+    ]
+}
+
+/// The statuses of all that a waiter is told, by each listener of a service: a first one of 100 where it is to go on.
+///
+/// # Errors
+///
+/// A listener cannot be reached, or answers no HTTP.
+pub async fn wait(waiter: &Waiter, target: &Target<'_>) -> Result<Vec<(&'static str, Vec<u16>)>> {
+    let mut under_way = tokio::task::JoinSet::new();
+    for (listener, address, tls) in target.listeners()? {
+        let Waiter { head, body, .. } = waiter.clone();
+        under_way.spawn_blocking(move || -> Result<_> {
+            let mut stream = connect(address, tls)?;
+            stream.sock.set_read_timeout(Some(SILENCE))?;
+            stream.write_all(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).and_then(|()| stream.flush())?;
+            let (mut heard, mut told, mut sent) = (Vec::new(), Vec::new(), false);
+            while told.last().is_none_or(|last| *last == 100) {
+                let before = heard.len();
+                let ended = listen(&mut stream, &mut heard);
+                told = statuses(&heard)?;
+                if ended || heard.len() == before {
+                    break;
+                }
+                if told == [100] && !sent {
+                    sent = true;
+                    stream.write_all(&body).and_then(|()| stream.flush())?;
+                }
+            }
+            Ok((listener, told))
+        });
+    }
+    under_way.join_all().await.into_iter().collect()
+}
+
 /// An answer that says that the connection ends: more will not come.
 fn is_over(heard: &[u8]) -> bool {
     let text = String::from_utf8_lossy(heard).to_ascii_lowercase();

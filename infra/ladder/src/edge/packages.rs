@@ -2,17 +2,12 @@
 //! without installing anything. Their authenticity is apt's business, as with any package of the distribution.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use super::under;
-use crate::shell;
+use crate::{debian, shell};
 
 /// What is asked for. What these need comes with them.
 const PACKAGES: [&str; 3] = ["nginx", "libnginx-mod-http-modsecurity", "modsecurity-crs"];
-/// A few megabytes over a slow line, and the lists of packages before them.
-const LIMIT: Duration = Duration::from_mins(3);
-
 const NGINX: &str = "usr/sbin/nginx";
 const MODULE: &str = "usr/lib/nginx/modules/ngx_http_modsecurity_module.so";
 const RULES: &str = "usr/share/modsecurity-crs/rules";
@@ -76,86 +71,19 @@ fn cache(work_dir: &Path) -> Result<PathBuf, String> {
     Ok(std::path::absolute(work_dir).map_err(|e| e.to_string())?.join("edge-debian"))
 }
 
-/// Into the cache: beside it, and renamed, so that two at once do not see each other's half.
+/// Unless another one was first: theirs is as good, and in use. What is there and not enough is of an earlier distribution.
 fn fetch(cache: &Path, say: fn(&str)) -> Result<(), String> {
-    let (apt, dpkg) =
-        shell::which("apt-get").zip(shell::which("dpkg-deb")).ok_or("apt-get and dpkg-deb are not here")?;
-    say(&format!(
+    let what = format!(
         "fetching nginx, ModSecurity and the Core Rule Set: Debian's packages (once; 2 MB into {})",
         cache.display()
-    ));
-    let fresh = cache.with_extension(shell::random_hex(4)?);
-    let fetched = download(&apt, &fresh).and_then(|packages| {
-        for package in packages {
-            let line = [Path::new("-x").as_os_str(), package.as_os_str(), fresh.join("root").as_os_str()]
-                .map(ToOwned::to_owned);
-            finish(Command::new(&dpkg).args(line))?;
-        }
-        Ok(())
-    });
-    // Unless another one was first: theirs is as good, and in use. What is there and not enough is of an earlier distribution.
-    if fetched.is_ok() && Software::of(&[cache, Path::new("/")]).is_err() {
-        drop(std::fs::remove_dir_all(cache));
-        drop(std::fs::rename(fresh.join("root"), cache));
-    }
-    drop(std::fs::remove_dir_all(&fresh));
-    fetched
-}
-
-/// The packages that this machine has not installed. Where its own lists of packages are too old or not there, with lists of our own.
-fn download(apt: &Path, fresh: &Path) -> Result<Vec<PathBuf>, String> {
-    let (folder, state) = (fresh.join("packages"), fresh.join("apt"));
-    for directory in [&folder, &state.join("lists/partial"), &state.join("cache/archives/partial")] {
-        std::fs::create_dir_all(directory).map_err(|e| shell::explain(&e.to_string()))?;
-    }
-    let ours = [
-        format!("Dir::State::Lists={}", state.join("lists").display()),
-        format!("Dir::Cache={}", state.join("cache").display()),
-        "Debug::NoLocking=1".to_owned(),
-    ];
-    let ask = |options: &[String]| {
-        let options: Vec<String> = options.iter().flat_map(|option| ["-o".to_owned(), option.clone()]).collect();
-        let plan = finish(
-            Command::new(apt).args(&options).args(["-qq", "-s", "--no-install-recommends", "install"]).args(PACKAGES),
-        )?;
-        let names = wanted(&plan);
-        finish(Command::new(apt).args(&options).args(["-qq", "download"]).args(names).current_dir(&folder))
-    };
-    ask(&[]).or_else(|_| {
-        let options = ours.iter().flat_map(|option| ["-o", option]);
-        finish(Command::new(apt).args(options).args(["-qq", "update"]))?;
-        ask(&ours)
-    })?;
-    let files = std::fs::read_dir(&folder).map_err(|e| e.to_string())?.flatten().map(|entry| entry.path());
-    Ok(files.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).collect())
-}
-
-/// The packages of apt's plan, without those that only builds need.
-fn wanted(plan: &str) -> Vec<&str> {
-    let names = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
-    names.filter(|name| !name.ends_with("-dev")).collect()
-}
-
-/// What it printed, or its last words as an error.
-fn finish(command: &mut Command) -> Result<String, String> {
-    let output = shell::run(command.env("LC_ALL", "C"), LIMIT)?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!("{}: {}", command.get_program().display(), shell::last_words(&output)))
-    }
+    );
+    let there = || Software::of(&[cache, Path::new("/")]).is_ok();
+    debian::fetch(&PACKAGES, debian::Extent::WithWhatTheyNeed, cache, &there, || say(&what))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_apts_plan_what_is_installed_counts() {
-        let plan = "Inst libyajl2 (2.1.0-3 Debian:12.15/oldstable [amd64])\nInst libmodsecurity-dev (3.0.9-1 Debian [amd64])\n\
-                    Inst nginx (1.22.1-9 Debian [amd64])\nConf nginx (1.22.1-9 Debian [amd64])\n";
-        assert_eq!(wanted(plan), ["libyajl2", "nginx"]);
-    }
 
     #[test]
     fn a_machine_without_them_is_told_what_to_install() {

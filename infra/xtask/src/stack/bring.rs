@@ -18,6 +18,8 @@ use crate::{database, interrupt, place};
 
 /// How long a system may take to become ready.
 const READY_LIMIT: Duration = Duration::from_mins(1);
+/// Names the file with the URL of the role that seals the broker's secrets.
+const SEALER: &str = "BROKER__VAULT__SEALER_URL_FILE";
 
 impl Stack {
     /// Builds, brings and starts everything, and waits until it is ready.
@@ -78,8 +80,8 @@ impl Stack {
         Ok(())
     }
 
-    /// What writes as the owner of the tables. Only these commands learn of the migrator's URL, and from their environment, so that the
-    /// configuration that `serve` reads has none.
+    /// What writes as the owner of the tables, or as the one who seals. Only these commands learn of those roles' URLs, and from their environment, so
+    /// that the configuration that `serve` reads has none.
     fn migrate(&mut self) -> Result<()> {
         let mut running = Vec::new();
         for service in services()? {
@@ -96,8 +98,8 @@ impl Stack {
         for Secret { provider, id, file } in partners::secrets()? {
             let (config, file) = (text(&self.config("broker")), text(&self.pki.join("secrets").join(file)));
             let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
-            let (variable, url_file) = self.migrator("broker");
-            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
+            let url_file = text(&self.url_file("broker", "sealer.url"));
+            let task = Task { logged: true, environment: &[(SEALER, &url_file)], ..Task::default() };
             let name = format!("seal-{provider}-{id}");
             self.run.task(&name, self.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
         }

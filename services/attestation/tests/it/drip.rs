@@ -27,4 +27,5 @@ async fn no_listener_reads_a_request_in_two_ways() {
     let mut heard = raw::play(raw::tricks(), &world.drips()).await.unwrap();
     heard.retain(|heard| !heard.is_refused());
     assert!(heard.is_empty(), "{heard:#?}");
+    assert_eq!(raw::let_wait(&world.drips()).await.unwrap(), Vec::<String>::new());
 }

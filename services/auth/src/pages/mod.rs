@@ -7,6 +7,7 @@ pub mod http;
 
 use askama::Template;
 use defense::captcha::Widget;
+use runtime::pages::Refused;
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
@@ -90,10 +91,15 @@ pub struct OnwardPage<'a> {
     pub location: &'a str,
 }
 
+/// What refused says itself, or what its status means to a person; when to come back, and what to tell us.
 #[derive(Template)]
 #[template(path = "error.html")]
-struct ErrorPage {
+struct ErrorPage<'a> {
     message: &'static str,
+    /// When it is worth another try.
+    again: Option<String>,
+    // Text: it is shown, and nothing else.
+    request_id: &'a str,
 }
 
 /// A page as text.
@@ -101,11 +107,44 @@ pub fn render(page: &impl Template) -> Result<String, PageRefusal> {
     page.render().map_err(|error| PageRefusal::internal(&error))
 }
 
-/// The page of a refusal.
-pub fn error(refusal: PageRefusal) -> String {
-    let message = refusal.row().description;
+/// The page of a refusal, whoever refused.
+pub fn refusal(refused: &Refused<'_>) -> String {
+    let &Refused { status, words, retry_after, request_id } = refused;
+    // Default: whatever refuses without words of its own is told by its status.
+    let message = words.unwrap_or_else(|| words_for(status.as_u16()));
+    let again =
+        retry_after.filter(|_| words.is_none()).map(|seconds| format!("Please try again in {}.", time(seconds)));
     // Default: what the page would say, without the page.
-    render(&ErrorPage { message }).unwrap_or_else(|_| message.to_owned())
+    render(&ErrorPage { message, again, request_id }).unwrap_or_else(|_| message.to_owned())
+}
+
+/// What a status means to a person.
+const fn words_for(status: u16) -> &'static str {
+    match status {
+        403 => "This cannot be done from here. Go back to the app and start again.",
+        404 => "There is no page at this address.",
+        405 => "This address does not take what your browser has sent. Go back to the app and start again.",
+        408 => "What your browser sent did not arrive in time. Please try again.",
+        413 => "What your browser sent is too large.",
+        414 | 431 => {
+            "What your browser sent is too long. Delete the cookies of this site, go back to the app and start again."
+        }
+        421 => "This page is not served under this address. Go back to the app and start again.",
+        429 => "There were too many tries from here.",
+        503 => "We cannot answer just now.",
+        500..=599 => "Something went wrong on our side. Please try again later.",
+        _ => "What your browser sent cannot be read. Go back to the app and start again.",
+    }
+}
+
+/// A time in words, rounded up.
+fn time(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..=90 => (seconds, "second"),
+        91..=5400 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The `Content-Security-Policy` of every page.
@@ -129,6 +168,8 @@ pub fn is_ours(origin: &Field, fetch_site: &Field, issuer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use runtime::StatusCode;
+
     use super::*;
 
     const ISSUER: &str = "https://auth.test:8443";
@@ -199,12 +240,37 @@ mod tests {
             })
             .unwrap(),
             render(&OnwardPage { client: evil, destination: evil, location: evil }).unwrap(),
-            error(PageRefusal::Request),
+            page_of(404, Some(3), evil),
         ];
         for page in pages {
             assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
             assert!(!page.contains("<script") && !page.contains("style="), "{page}");
         }
+    }
+
+    fn page_of(status: u16, retry_after: Option<u64>, request_id: &str) -> String {
+        refusal(&Refused { status: StatusCode::from_u16(status).unwrap(), words: None, retry_after, request_id })
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_and_what_to_tell_us() {
+        let page = page_of(429, Some(61), "0198-id");
+        assert!(page.contains("There were too many tries from here. Please try again in 61 seconds."), "{page}");
+        assert!(page.contains("<code>0198-id</code>"), "{page}");
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (91, "2 minutes"),
+            (3600, "60 minutes"),
+            (5401, "2 hours"),
+        ] {
+            assert_eq!(time(seconds), words);
+        }
+        // What a handler says has its own words for when.
+        let words = Some("Said.");
+        let said = refusal(&Refused { status: StatusCode::OK, words, retry_after: Some(1), request_id: "" });
+        assert!(said.contains("Said.") && !said.contains("try again in"), "{said}");
     }
 
     fn empty_register(widget: Option<&Widget>) -> RegisterPage<'_> {

@@ -34,3 +34,21 @@ async fn no_listener_reads_a_request_in_two_ways() {
     heard.retain(|heard| !heard.is_refused());
     assert!(heard.is_empty(), "{heard:#?}");
 }
+
+/// Whom the head condemns is told so at once, and has sent nothing; who is to go on is told when somebody reads.
+#[tokio::test]
+async fn who_waits_before_the_body_is_told_to_go_on_only_by_who_reads_it() {
+    let world = World::start().await;
+    assert_eq!(raw::let_wait(&world.drips()).await.unwrap(), Vec::<String>::new());
+    let form = |length: usize| {
+        let head = format!("POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n");
+        let head = head + "Content-Type: application/x-www-form-urlencoded\r\n";
+        raw::Waiter { name: "a form", head, body: b"a=b&c".to_vec() }
+    };
+    // A form that is read, and one that is announced too large for it.
+    for (length, expected) in [(5, &[100, 400][..]), (2 << 20, &[413])] {
+        let told = raw::wait(&form(length), &world.drips()).await.unwrap();
+        let told = told.into_iter().find(|(listener, _)| *listener == "public").unwrap().1;
+        assert_eq!(told, expected, "{length} bytes");
+    }
+}

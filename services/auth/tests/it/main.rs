@@ -24,6 +24,7 @@ mod par;
 mod parameters;
 mod races;
 mod refresh;
+mod refused;
 mod roles;
 mod siteverify;
 mod stores;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { pbkdf2, solveChallenge } from 'altcha/lib'
 
-const root = new URL('./node_modules/altcha/', import.meta.url)
+const root = new URL('../node_modules/altcha/', import.meta.url)
 const digest = (file) => createHash('sha256').update(readFileSync(new URL(file, root))).digest('hex')
 console.log('ready')
 const files = ['dist/external/altcha.min.js', 'dist/external/altcha.css', 'dist/workers/pbkdf2.js', 'LICENSE.txt']

@@ -48,6 +48,13 @@ async fn chromium_solves_it_by_itself_under_our_policy_and_shuts_nobody_out() {
     assert!(scriptless["says"].as_str().unwrap().contains("runs no scripts"), "{scriptless}");
     open(&mut script).await;
     assert_eq!(told(&mut script, "registered").await, json!({ "violations": [], "consents": true }));
+    let started = grant.start(StartInput::scope(scopes())).await.unwrap();
+    let nothing = format!("{}/nothing", started.authorization_url.to_string().split("/authorize").next().unwrap());
+    for _ in ["light", "dark"] {
+        script.tell(&nothing).await;
+        let expected = json!({ "heading": "Something is not right", "width": 390, "violations": [] });
+        assert_eq!(told(&mut script, "refused").await, expected);
+    }
     let end = told(&mut script, "complaints").await;
     script.ended().await;
     assert_eq!(end, json!({ "complaints": [], "foreign": [] }));

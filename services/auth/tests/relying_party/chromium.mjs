@@ -2,12 +2,9 @@
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import { createInterface } from 'node:readline/promises'
-import { chromium } from 'playwright-core'
+import { PASSWORD, browser, read, register as registers } from './person.mjs'
 
-const { BROWSER, CERTIFICATE, KEY, CALLBACK_PORT } = process.env
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const read = async () => (await lines.next()).value
+const { CERTIFICATE, KEY, CALLBACK_PORT } = process.env
 const listen = (server, port) => new Promise((done) => server.listen(port, () => done(server.address().port)))
 const tls = { cert: readFileSync(CERTIFICATE), key: readFileSync(KEY) }
 
@@ -25,17 +22,12 @@ const elsewhere = await listen(http.createServer((_, response) => {
   response.writeHead(200, { 'set-cookie': planted, 'content-type': 'text/html' }).end('<h1>elsewhere</h1>')
 }), 0)
 
-// As root, as in a container, Chromium's own sandbox does not start; it opens nothing here but our pages.
-const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox'] })
 const person = (options) => browser.newContext({ ignoreHTTPSErrors: true, ...options })
 console.log('ready')
 
 const register = async (page, email) => {
   await page.getByRole('link', { name: 'Create a login' }).click()
-  await page.getByLabel('Your name').fill('Ada Lovelace')
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password').fill('seven purple kettles sing')
-  await page.getByRole('button', { name: 'Create login' }).click()
+  await registers(page, 'Ada Lovelace', email, PASSWORD)
   await page.getByRole('button', { name: 'Allow' }).waitFor()
 }
 const allow = async (page) => {

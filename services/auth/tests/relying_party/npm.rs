@@ -24,6 +24,9 @@ pub(crate) struct Package {
     pub(crate) integrity: &'static str,
 }
 
+/// What scripts share, by the names under which they import it.
+const MODULES: [(&str, &str); 1] = [("person.mjs", include_str!("person.mjs"))];
+
 /// A script that runs on a package, and talks in lines.
 pub(crate) struct Script {
     child: Child,
@@ -41,9 +44,13 @@ impl Script {
                 return None;
             }
         };
-        // node looks for a package beside the script, so the script lies beside it, under a name of its own.
-        let script = folder.join(format!("{}.mjs", crypto::random::token(9)));
-        std::fs::write(&script, text).unwrap();
+        // node looks for a package beside the script and above, so the script lies in a folder of its own in the package's.
+        let folder = folder.join(crypto::random::token(9));
+        std::fs::create_dir(&folder).unwrap();
+        let script = folder.join("script.mjs");
+        for (name, text) in MODULES.into_iter().chain([("script.mjs", text)]) {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
         let mut child = Command::new("node")
             .arg(&script)
             .envs(environment.iter().copied())
@@ -56,7 +63,7 @@ impl Script {
         let mut started = Self { child, input, output };
         assert_eq!(started.hears("ready").await, "", "the script begins with `ready`");
         // It has been read.
-        std::fs::remove_file(script).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
         Some(started)
     }
 

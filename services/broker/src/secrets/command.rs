@@ -1,4 +1,4 @@
-//! The subcommands that write secrets. They run as the migrator: the serving process cannot write what it reads.
+//! The subcommands that write secrets. They run under a role that can do nothing else: the serving process cannot write what it reads.
 
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ pub async fn run(config: &Config, change: Change) -> Result<()> {
     let place = place(config, &name.provider, &name.id)?;
     let now = DateTime::from_timestamp_millis(SystemClock.unix_millis()).context("the clock")?;
     let kek = FileKek::from_file(&config.vault.kek_file)?;
-    let pool = migrator(config)?;
+    let pool = sealer(config)?;
     let writer = Writer { pool: &pool, kek: &kek, floor_file: &config.vault.floor_file, now };
     let SecretPlace { provider, id, origin, .. } = &place;
     match change {
@@ -78,11 +78,8 @@ fn place(config: &Config, provider: &ProviderName, id: &SecretId) -> Result<Secr
     SecretPlace::of(served, id).with_context(|| format!("the manifest of `{provider}` names no secret `{id}`"))
 }
 
-fn migrator(config: &Config) -> Result<Pool> {
-    let database = config.common.database.as_ref().context("the configuration has no [database]")?;
-    let file = database
-        .migrator_url_file
-        .as_ref()
-        .context("secrets are written as the migrator: set database.migrator_url_file")?;
+fn sealer(config: &Config) -> Result<Pool> {
+    let file = config.vault.sealer_url_file.as_ref();
+    let file = file.context("secrets are written by a role of their own: set vault.sealer_url_file")?;
     Ok(storage::pool(&crypto::files::read_secret_text(file)?, 1)?)
 }

@@ -12,7 +12,7 @@
 //! libraries below are cleared when freed (`main.rs` sets an allocator that does), and the connections that carried it are closed.
 //!
 //! - [`place`]: what a secret is for; [`floor`]: which versions may be used;
-//! - [`seal`]: `broker seal-secret`, the only writer, under the migrator's rights;
+//! - [`seal`]: `broker seal-secret`, the only writer, under a role that has this one table and no other right;
 //! - [`vault`]: reading, with a cache that lives for seconds.
 
 pub mod command;

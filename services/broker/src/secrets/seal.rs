@@ -17,7 +17,7 @@ use crate::webhooks::signature;
 /// What secrets are written with.
 #[derive(Clone, Copy)]
 pub struct Writer<'a> {
-    /// The table, as the migrator.
+    /// The table, as the role that seals.
     pub pool: &'a Pool,
     /// Seals records and the floor.
     pub kek: &'a dyn KekProvider,

@@ -164,7 +164,7 @@ impl Bench {
 
     /// Seals a new version, as `broker seal-secret` does.
     pub(crate) async fn seal(&self, provider: &str, id: &str, secret: &str) -> u32 {
-        let pool = storage::pool(&SecretString::from(self.database.migrator_url.clone()), 1).unwrap();
+        let pool = storage::pool(&SecretString::from(self.database.sealer_url.clone()), 1).unwrap();
         let kek = FileKek::from_file(self.pki.secret("broker-kek")).unwrap();
         let place = self.place(provider, id);
         seal::seal(self.writer(&pool, &kek), &place, &SecretString::from(secret)).await.unwrap()
@@ -331,6 +331,7 @@ fn configuration(
         common: scene::common("broker", pki, database),
         defense: scene::defense(pki),
         vault: Vault {
+            sealer_url_file: None,
             kek_file: pki.secret("broker-kek"),
             floor_file: pki.dir().join("broker-floor"),
             cache_seconds: 30,

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use broker::config::{Config, ProviderSettings};
-use runtime::Clock as _;
+use broker::config::{Config, ProviderSettings, Vault};
+use runtime::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -29,10 +30,10 @@ fn broker(config: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A command that writes secrets: as the migrator, whose URL only it is told.
+/// A command that writes secrets: as the role that seals, whose URL only it is told.
 fn sealing(bench: &Bench, config: &Path, arguments: &[&str]) -> Command {
     let mut command = broker(config, arguments);
-    command.env("BROKER__DATABASE__MIGRATOR_URL_FILE", &bench.database.files.migrator);
+    command.env("BROKER__VAULT__SEALER_URL_FILE", &bench.database.files.sealer);
     command
 }
 
@@ -51,6 +52,17 @@ fn serve(command: &mut Command) -> (Process, String) {
     let mut process = Process(command.stdout(Stdio::piped()).spawn().unwrap());
     let port = internal_port(process.0.stdout.take().unwrap());
     (process, format!("https://localhost:{port}/internal/v1/operations"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_serves_does_not_know_the_role_that_seals() {
+    let bench = Bench::start().await;
+    let config = Config {
+        vault: Vault { sealer_url_file: Some(bench.database.files.sealer.clone()), ..bench.config.vault.clone() },
+        ..bench.config.clone()
+    };
+    let refused = runtime::start::<broker::Broker>(config, Arc::new(SystemClock)).await.err().unwrap();
+    assert!(format!("{refused:#}").contains("must not know vault.sealer_url_file"), "{refused:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,12 @@ async fn the_serving_role_has_these_rights_and_no_others() {
     ];
     assert_eq!(rights(&database, "broker_app").await.unwrap(), expected);
     assert_eq!(rights(&database, "broker_migrator").await.unwrap(), ["be broker_owner"]);
+    let sealer = [
+        "secrets insert (provider, id, version, record, sealed_at)",
+        "secrets select (provider, id, version, record, retired_at)",
+        "secrets update (record, retired_at)",
+    ];
+    assert_eq!(rights(&database, "broker_sealer").await.unwrap(), sealer);
     assert_eq!(unguarded(&database).await.unwrap(), Vec::<String>::new());
 }
 
@@ -80,6 +86,57 @@ async fn what_the_serving_role_has_no_business_with_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
+    let database = filled().await;
+    let sealer = &database.sealer_url;
+    let mut statements: Vec<String> =
+        TABLES.iter().flat_map(|table| refused_to_everybody("broker_owner", table)).collect();
+    let own = [
+        // What came in is nothing to it.
+        "select 1 from webhook_inbox",
+        "select id from webhook_inbox",
+        "insert into webhook_inbox (id) values ('01890a5d-ac96-774b-bcce-b302099a8009')",
+        "update webhook_inbox set body = null",
+        "delete from webhook_inbox",
+        "select webhook_inbox_purge(now())",
+        "select webhook_inbox_guard()",
+        // Nor is history.
+        "delete from secrets",
+        "select sealed_at from secrets",
+        "update secrets set sealed_at = now()",
+        "update secrets set version = 7",
+        "update secrets set provider = 'q'",
+        // By a policy: nothing is born destroyed, what is there stays as it is, and what is destroyed too.
+        "insert into secrets (provider, id, version, record, sealed_at) values ('x', 'y', 1, null, now())",
+        "update secrets set record = '\\x01'",
+        "update secrets set record = '\\x01', retired_at = null",
+        "set role broker_app",
+        "set role broker_migrator",
+    ];
+    statements.extend(own.map(str::to_owned));
+    assert_eq!(not_forbidden(sealer, &statements).await.unwrap(), []);
+    let retired = "update secrets set record = null, retired_at = now();";
+    let brought_back = format!("{retired} update secrets set record = '\\x00', retired_at = null");
+    assert_eq!(attempt(sealer, &brought_back).await.unwrap().as_deref(), Some(FORBIDDEN));
+    let added = "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
+    for (statement, count) in [
+        (added, 1),
+        ("select version from secrets where provider = 'p' for update", 1),
+        ("update secrets set record = null, retired_at = now() where retired_at is null", 1),
+    ] {
+        assert_eq!(rows(sealer, "", statement).await.unwrap(), count, "{statement}");
+    }
+    // Each of its policies is needed: without it, the same is refused or finds nothing.
+    let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
+    superuser
+        .batch_execute("drop policy versions_are_destroyed on secrets; drop policy new_versions on secrets")
+        .await
+        .unwrap();
+    assert_eq!(attempt(sealer, added).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(rows(sealer, "", retired.trim_end_matches(';')).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_broker_needs_it_may() {
     let database = filled().await;
     let app = &database.app_url;
@@ -94,12 +151,12 @@ async fn what_the_broker_needs_it_may() {
     ] {
         assert_eq!(rows(app, "", statement).await.unwrap(), count, "{statement}");
     }
-    // Sealing and retiring are the operator's, who acts as the owner: by a policy, not by owning.
-    let operator = &database.migrator_url;
+    // A migration acts as the owner, who has rows by a policy, not by owning.
+    let migration = &database.migrator_url;
     let retire = "update secrets set record = null, retired_at = now()";
-    assert_eq!(rows(operator, "", retire).await.unwrap(), 1);
+    assert_eq!(rows(migration, "", retire).await.unwrap(), 1);
     let without = "drop policy everything_for_migrations on secrets;";
-    assert_eq!(rows(operator, without, retire).await.unwrap(), 0);
+    assert_eq!(rows(migration, without, retire).await.unwrap(), 0);
     // Were the right to write granted by mistake, no policy would let it.
     let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
     superuser.batch_execute("grant select, insert, update, delete on secrets to broker_app").await.unwrap();

@@ -88,7 +88,7 @@ struct Operator<'a> {
 
 impl<'a> Operator<'a> {
     fn of(bench: &'a Bench) -> Self {
-        let pool = storage::pool(&SecretString::from(bench.database.migrator_url.clone()), 1).unwrap();
+        let pool = storage::pool(&SecretString::from(bench.database.sealer_url.clone()), 1).unwrap();
         Self { bench, pool, kek: FileKek::from_file(bench.pki.secret("broker-kek")).unwrap() }
     }
 

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::ACCEPT;
 use api::problem::code;
 use futures_util::future::LocalBoxFuture;
+use runtime::pages::wants_json;
 use runtime::{Problem, Refusal};
 
 use crate::captcha::{Attempt, Filled, Forms, Gate, Level, NOWHERE, Not, Reason, Tried};
@@ -84,8 +84,7 @@ impl CaptchaLayer {
         let Some(Tried { attempt, asked: Some(level), .. }) = facts.captcha.as_ref().filter(|_| answer.refused) else {
             return answer;
         };
-        let accepts = request.single(ACCEPT.as_str());
-        if accepts.is_some_and(|types| types.contains("json") && !types.contains("html")) {
+        if wants_json(&request.headers) {
             return answer;
         }
         if let Some(widget) = self.gate.challenge(attempt, *level, request.now)

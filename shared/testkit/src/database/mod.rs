@@ -35,6 +35,8 @@ pub struct TestDatabase {
     pub migrator_url: String,
     /// As the role that posts to the ledger; the app role's for a service that has no such role.
     pub poster_url: String,
+    /// As the role that seals the broker's secrets; the app role's for a service that has no such role.
+    pub sealer_url: String,
     /// As superuser, in this database.
     pub superuser_url: String,
     /// Files that hold the URLs, one each, readable by nobody else: what a service's configuration names.
@@ -52,6 +54,8 @@ pub struct UrlFiles {
     pub migrator: PathBuf,
     /// Holds the poster role's URL.
     pub poster: PathBuf,
+    /// Holds the sealer role's URL.
+    pub sealer: PathBuf,
     directory: PathBuf,
 }
 
@@ -69,12 +73,13 @@ impl TestDatabase {
         session.run(&format!("create database {name} template {template} owner {owner}")).await?;
         session.run(&roles::database_rights(service, &name)?).await?;
         let url = |role: Role| session::url(&server_url, &role.name(service), &passwords.of(role), &name);
-        let poster = if roles::of(service)?.contains(&Role::Poster) { Role::Poster } else { Role::App };
-        let urls = [url(Role::App), url(Role::Migrator), url(poster)];
+        let known = roles::of(service)?;
+        let or_app = |role: Role| url(if known.contains(&role) { role } else { Role::App });
+        let urls = [url(Role::App), url(Role::Migrator), or_app(Role::Poster), or_app(Role::Sealer)];
         let files = UrlFiles::write(&name, &urls)?;
-        let [app_url, migrator_url, poster_url] = urls;
+        let [app_url, migrator_url, poster_url, sealer_url] = urls;
         let superuser_url = session::with_database(&server_url, &name);
-        Ok(Self { app_url, migrator_url, poster_url, superuser_url, files, name, server_url })
+        Ok(Self { app_url, migrator_url, poster_url, sealer_url, superuser_url, files, name, server_url })
     }
 
     /// Name of this test's own database.
@@ -102,7 +107,7 @@ impl Drop for TestDatabase {
 }
 
 impl UrlFiles {
-    fn write(name: &str, [app, migrator, poster]: &[String; 3]) -> Result<Self> {
+    fn write(name: &str, [app, migrator, poster, sealer]: &[String; 4]) -> Result<Self> {
         let directory = work_dir().join("test-databases").join(name);
         let file = |role: Role, url: &str| -> Result<PathBuf> {
             let path = directory.join(role.file());
@@ -113,6 +118,7 @@ impl UrlFiles {
             app: file(Role::App, app)?,
             migrator: file(Role::Migrator, migrator)?,
             poster: file(Role::Poster, poster)?,
+            sealer: file(Role::Sealer, sealer)?,
             directory,
         })
     }

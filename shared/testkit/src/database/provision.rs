@@ -10,7 +10,7 @@ use super::session::{self, Session};
 /// Stands on every database made here: only such a one is ever dropped.
 const COMMENT: &str = "Redoubt development database: made by cargo xtask, dropped without asking";
 
-/// Makes each service's roles and an empty database, and writes `out/<service>/{app,migrator,poster}.url`.
+/// Makes each service's roles and an empty database, and writes `out/<service>/<role>.url` for each of its roles.
 pub async fn provision(superuser_url: &str, services: &[&str], out: &Path) -> Result<()> {
     let mut session = Session::open(superuser_url).await?;
     for service in services {

@@ -14,6 +14,8 @@ pub(super) enum Role {
     App,
     /// What the ledger's committer runs under.
     Poster,
+    /// What seals the broker's secrets.
+    Sealer,
 }
 
 /// The roles of a service, by the one table of the system; of one that is not in it (a test's own) the two that every service has.

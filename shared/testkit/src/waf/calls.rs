@@ -136,6 +136,7 @@ impl Field {
             Place::Segment(path) => get(format!("{path}/{}", escaped(text))),
             Place::Header(name) => {
                 let mut call = post(TRANSFERS, "application/json", honest(TRANSFERS).to_string());
+                call.headers.retain(|(other, _)| *other != name);
                 call.headers.push((name, text.to_owned()));
                 call
             }
@@ -177,6 +178,9 @@ fn app() -> Vec<(&'static str, String)> {
 fn post(path: &str, media_type: &str, body: String) -> Call {
     let mut headers = app();
     headers.push(("content-type", media_type.to_owned()));
+    if [TRANSFERS, PAYOUTS, ACCOUNTS].contains(&path) {
+        headers.push((api::header::IDEMPOTENCY_KEY, ID.to_owned()));
+    }
     Call { method: "POST", target: path.to_owned(), headers, body: body.into_bytes() }
 }
 
@@ -184,9 +188,9 @@ fn get(target: String) -> Call {
     Call { method: "GET", target, headers: app(), body: Vec::new() }
 }
 
-/// Percent-encoded, all that could be taken for something else.
+/// Percent-encoded, all that could be taken for something else (RFC 3986 §2.3).
 fn escaped(text: &str) -> String {
-    let escape =
-        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(escape).collect()
 }

@@ -106,7 +106,7 @@ fn longest(case: &Case) -> Option<String> {
 }
 
 /// Percent-decoded, with `+` for a space; `None` if that is no text.
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

@@ -4,6 +4,8 @@
 
 mod calls;
 pub mod corpus;
+pub mod held_out;
+pub mod in_process;
 pub mod texts;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,13 @@ impl Count {
         f64::midpoint(share(self.stopped, self.attacks), 1.0 - share(self.offended, self.honest))
     }
 
+    fn absorb(&mut self, other: Self) {
+        self.attacks += other.attacks;
+        self.stopped += other.stopped;
+        self.honest += other.honest;
+        self.offended += other.offended;
+    }
+
     fn add(&mut self, attack: bool, refused: bool) {
         let (all, of_these) =
             if attack { (&mut self.attacks, &mut self.stopped) } else { (&mut self.honest, &mut self.offended) };
@@ -73,6 +82,18 @@ pub struct Outcome {
     pub fields: BTreeMap<&'static str, Count>,
     /// Honest texts that were refused.
     pub offended: Vec<String>,
+}
+
+impl Outcome {
+    /// With what came of other trials.
+    pub fn absorb(&mut self, other: Self) {
+        self.all.absorb(other.all);
+        self.prose.absorb(other.prose);
+        for (name, count) in other.fields {
+            self.fields.entry(name).or_default().absorb(count);
+        }
+        self.offended.extend(other.offended);
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -127,20 +148,33 @@ async fn refused(http: &Client, url: &str, call: &Call) -> Result<bool> {
     Ok(!reached)
 }
 
-/// Every attack in every field that people write in, and in three of the others; every honest text in one of the fields that it is for, and each field's
-/// own honest value.
+/// What honest people write.
+pub struct Honest {
+    /// Names, firms, references.
+    pub texts: Vec<String>,
+    /// What stands in other fields than those, each with its field.
+    pub codes: Vec<(&'static str, String)>,
+}
+
+/// Every attack in every field that people write in, and in three of the others; every honest text of [`texts`] in one of the fields that it is for, and
+/// each field's own honest value.
 pub fn trials(attacks: &[String]) -> Vec<Trial> {
+    trials_with(attacks, &Honest { texts: texts::texts(), codes: texts::codes() })
+}
+
+/// The same with other honest texts.
+pub fn trials_with(attacks: &[String], honest: &Honest) -> Vec<Trial> {
     let mut trials = Vec::new();
     let (prose, others): (Vec<&Field>, Vec<&Field>) = FIELDS.iter().partition(|field| field.prose);
     for (at, text) in attacks.iter().enumerate() {
         let some = others.iter().cycle().skip(at * 3).take(3).filter(|field| field.takes(text));
         trials.extend(prose.iter().chain(some).map(|field| field.trial(true, text)));
     }
-    for (at, text) in texts::texts().iter().enumerate() {
+    for (at, text) in honest.texts.iter().enumerate() {
         trials.extend(prose.get(at % prose.len().max(1)).map(|field| field.trial(false, text)));
     }
-    for (name, text) in texts::codes() {
-        trials.extend(FIELDS.iter().find(|field| field.name == name).map(|field| field.trial(false, &text)));
+    for (name, text) in &honest.codes {
+        trials.extend(FIELDS.iter().find(|field| field.name == *name).map(|field| field.trial(false, text)));
     }
     trials.extend(FIELDS.iter().map(|field| field.trial(false, field.value)));
     trials

@@ -1,0 +1,116 @@
+//! The engine in the service's own process, before the same stand-in: the real layer on the routes that have it, and the real types of what comes to them. What
+//! stands before it there (tokens, signatures) would refuse these calls for other reasons, and what stands behind it (is it an IBAN? is there such an account?) too:
+//! neither is here. Auth's forms and what third parties send have no such layer, so those calls arrive.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpResponse, web};
+use anyhow::{Result, anyhow};
+use api::Id;
+use api::accounts::OpenAccount;
+use api::attestation::{Attest, RequestChallenge};
+use api::page::PageQuery;
+use api::payouts::PostPayout;
+use api::transfers::PostTransfer;
+use defense::config::Rates;
+use defense::policy::{Charged, Class, Policy, Unknown};
+use defense::stores::MemoryCounters;
+use defense::{
+    Defense, HostLayer, IdempotencyKey, LayerId, Place, Public, RateLimitLayer, Receipts, Routes, TrustedHops, WafLayer,
+};
+use runtime::{ApiJson, SystemClock};
+
+use super::REACHED;
+use crate::edge::SOURCE;
+use crate::pki::Pki;
+use crate::scene::FREE;
+use crate::server::Server;
+
+/// Of the layers before what phones send, those that are about its text.
+struct Screened;
+/// The same before what has no screen.
+struct Open;
+
+const fn class(name: &'static str, layers: &'static [LayerId]) -> Class {
+    Class { name, layers, unknown: Unknown::Refuse, cost: 1, charged: Charged::Nobody }
+}
+
+impl Policy for Screened {
+    const CLASS: Class = class("screened", &[LayerId::Host, LayerId::Waf]);
+}
+
+impl Policy for Open {
+    const CLASS: Class = class("open", &[LayerId::Host]);
+}
+
+fn reached() -> HttpResponse {
+    HttpResponse::Ok().insert_header((REACHED, "yes")).finish()
+}
+
+async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> HttpResponse {
+    reached()
+}
+
+/// Without the seal, which is the SDK's: what stands in the field travels encrypted, and no screen sees it.
+async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> HttpResponse {
+    reached()
+}
+
+async fn account(_: Public, _: IdempotencyKey, _: ApiJson<OpenAccount>) -> HttpResponse {
+    reached()
+}
+
+async fn list(_: Public, _: Query<PageQuery>) -> HttpResponse {
+    reached()
+}
+
+async fn one(_: Public, _: Path<Id>) -> HttpResponse {
+    reached()
+}
+
+async fn challenge(_: Public, _: ApiJson<RequestChallenge>) -> HttpResponse {
+    reached()
+}
+
+async fn attest(_: Public, _: ApiJson<Attest>) -> HttpResponse {
+    reached()
+}
+
+async fn form(_: Public, _: web::Bytes) -> HttpResponse {
+    reached()
+}
+
+fn routes() -> Routes {
+    let routes = Routes::public()
+        .add(Screened, Method::POST, "/v1/transfers", "", transfer)
+        .add(Screened, Method::POST, "/v1/payouts", "", payout)
+        .add(Screened, Method::POST, "/v1/accounts", "", account)
+        .add(Screened, Method::GET, "/v1/accounts", "", list)
+        .add(Screened, Method::GET, "/v1/accounts/{id}", "", one)
+        .add(Screened, Method::POST, "/v1/challenges", "", challenge)
+        .add(Screened, Method::POST, "/v1/attestations", "", attest);
+    ["/register", "/login", "/par", "/token"]
+        .into_iter()
+        .fold(routes, |routes, path| routes.add(Open, Method::POST, path, "", form))
+}
+
+/// Starts it.
+///
+/// # Errors
+///
+/// It cannot listen.
+pub async fn start(pki: &Pki) -> Result<Server> {
+    let identity = pki.public("ledger");
+    let clock = Arc::new(SystemClock);
+    let rates = RateLimitLayer::new(Arc::new(MemoryCounters::new(16)), &Rates::default(), &*clock);
+    let rates = rates.map_err(|wrong| anyhow!(wrong))?;
+    let host = HostLayer::new(["localhost".to_owned()], TrustedHops::new(vec![format!("{SOURCE}/32").parse()?]));
+    let receipts = Receipts::new("ledger", identity.certificate.clone(), identity.key.clone());
+    let place = Place::new("https://localhost", clock, receipts);
+    let defense = Defense::new(vec![Box::new(host), Box::new(rates), Box::new(WafLayer)], place);
+    let defended = routes().behind(&defense)?;
+    let configure = move |config: &mut web::ServiceConfig| defended.configure(config);
+    Server::start(FREE, &identity, None, Arc::new(configure)).await
+}
