@@ -75,6 +75,18 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
+    /// What has been begun to be said is said to its end before anything else.
+    fn poll_said(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = CONTINUE.get(self.said..).filter(|rest| self.said > 0 && !rest.is_empty()) {
+            self.said += ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+        }
+        if self.said > 0 {
+            self.waiting.said();
+            self.said = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     pub(crate) fn tls(&self) -> &TlsStream<TcpStream> {
         &self.stream
     }
@@ -121,6 +133,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let connection = self.get_mut();
+        ready!(connection.poll_said(context))?;
         let held = connection.waiting.hold(bytes);
         if held > 0 {
             return Poll::Ready(Ok(held));
@@ -142,6 +155,7 @@ impl AsyncWrite for Connection {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let connection = self.get_mut();
+        ready!(connection.poll_said(context))?;
         // Default: nothing, of which nothing is said.
         let first: &[u8] = slices.first().map_or(&[], |slice| slice);
         let held = connection.waiting.hold(first);

@@ -32,7 +32,7 @@ type Rest = Rc<RefCell<Option<Payload>>>;
 struct Incoming {
     rest: Rest,
     late: Pin<Box<Sleep>>,
-    /// Until it is read for the first time.
+    /// Whoever waits to be told that it is read.
     waiting: Option<Continue>,
 }
 
@@ -43,7 +43,8 @@ impl Stream for Incoming {
         if self.late.poll_unpin(context).is_ready() {
             return Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))));
         }
-        if let Some(waiting) = self.waiting.take() {
+        // Each time: the end of the answer before may have left meanwhile.
+        if let Some(waiting) = &self.waiting {
             waiting.want();
         }
         let mut rest = self.rest.borrow_mut();

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,13 +37,14 @@ impl Way {
     /// Reads a URL, and the file of authorities that it names.
     pub(crate) fn of(url: &str) -> ConnectionResult<Self> {
         let (rest, authorities) = split(url).map_err(refused)?;
-        let config: Config = rest.parse().map_err(|error: tokio_postgres::Error| refused(error.to_string()))?;
+        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| refused(error.to_string()))?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(refused("sslmode=require knows no name: say sslmode=verify-full in a URL".to_owned()));
         }
         let tls = authorities.map(connector).transpose().map_err(refused)?;
         if tls.is_none() {
             is_this_machine(&config).map_err(refused)?;
+            keep_here(&mut config);
         }
         Ok(Self { config, tls })
     }
@@ -66,6 +67,17 @@ fn is_this_machine(config: &Config) -> Result<(), String> {
             "{host} is another machine, and without TLS everybody on the way to it reads passwords and rows: add \
              sslmode=verify-full&sslrootcert=FILE to the URL, with the file of the authority that its certificate is from"
         )),
+    }
+}
+
+/// Where every host is named `localhost`, the address is said, too: no name server is asked that may have another one for it.
+fn keep_here(config: &mut Config) {
+    let named = |host: &Host| matches!(host, Host::Tcp(name) if name.eq_ignore_ascii_case("localhost"));
+    let hosts = config.get_hosts().len();
+    if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(named) {
+        for _ in 0..hosts {
+            config.hostaddr(Ipv4Addr::LOCALHOST.into());
+        }
     }
 }
 

@@ -87,9 +87,11 @@ fn calls(stack: &Stack, loads: &mut Loads, name: &str, calls: &Calls) -> Result<
     let ledger = stack.config("ledger");
     let Calls { call, in_flight, seconds, direct } = *calls;
     let asked = json!({ "what": "calls", "call": call, "in_flight": in_flight, "seconds": seconds, "direct": direct });
-    let before = (cpu_seconds_of(&ledger), server.cpu_seconds());
+    let used =
+        || cpu_seconds_of(&ledger).context("the ledger's process cannot be seen: its CPU time is read under /proc");
+    let before = (used()?, server.cpu_seconds());
     let report = loads.ask(&asked)?;
-    let (ledger, postgres) = (cpu_seconds_of(&ledger) - before.0, server.cpu_seconds() - before.1);
+    let (ledger, postgres) = (used()? - before.0, server.cpu_seconds() - before.1);
     let all = figure(&report, "all_calls")?;
     let own = figure(&report, "cpu_seconds")? / figure(&report, "calls")? * all;
     let cpu = [("ledger", ledger), ("PostgreSQL", postgres), ("load generator", own)];

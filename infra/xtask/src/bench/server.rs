@@ -58,12 +58,12 @@ impl Server {
     }
 }
 
-/// User and system time of the process that serves with these settings; from Linux, zero elsewhere.
-pub(super) fn cpu_seconds_of(config: &Path) -> f64 {
+/// User and system time of the process that serves with these settings; from Linux. None where it is not seen.
+pub(super) fn cpu_seconds_of(config: &Path) -> Option<f64> {
     let config = config.to_string_lossy().into_owned();
     let serves =
         |process: &&Stat| process.arguments.contains(&config) && process.arguments.iter().any(|a| a == "serve");
-    processes().iter().find(serves).map_or(0.0, |process| process.own / 100.0)
+    processes().iter().find(serves).map(|process| process.own / 100.0)
 }
 
 fn processes() -> Vec<Stat> {

@@ -80,16 +80,24 @@ async fn one_request_at_two_processes_is_taken_by_one_of_them_once() {
     let other = runtime::start::<Auth>(config.unwrap(), Arc::<testkit::clock::ManualClock>::clone(&world.clock)).await;
     let other = other.unwrap();
     let elsewhere = format!("https://localhost:{}/par", other.public.unwrap().port());
-    for client in [Client::app(), Client::partner(&world)] {
+    let mut taken = Vec::new();
+    for client in [Client::app(), Client::partner(&world)].iter().cycle().take(8) {
         let (request, _) = client.par(&world).await;
         let sends = (0..16).map(|number| {
             let url = if number % 2 == 0 { world.url("/par") } else { elsewhere.clone() };
             request.send_to(&world, url)
         });
         let replies = join_all(sends).await;
-        let taken = replies.iter().filter(|reply| reply.status == 201).count();
-        assert_eq!(taken, 1, "{:?}", replies.iter().map(|reply| (reply.status, &reply.text)).collect::<Vec<_>>());
-        assert!(replies.iter().all(|reply| [201, 400, 401].contains(&reply.status)));
+        let said = |status: u16| replies.iter().filter(|reply| reply.status == status).count();
+        let words = || replies.iter().map(|reply| (reply.status, &reply.text)).collect::<Vec<_>>();
+        assert!(replies.iter().all(|reply| [201, 400, 401, 503].contains(&reply.status)), "{:?}", words());
+        // On a busy machine the store's answer to the one who was first may come too late: then it is nobody's.
+        assert!(said(201) == 1 || (said(201) == 0 && said(503) > 0), "{:?}", words());
+        taken.push(said(201));
+    }
+    // Of both clients.
+    for first in [0, 1] {
+        assert!(taken.iter().skip(first).step_by(2).any(|taken| *taken == 1), "the store never answered in time");
     }
     other.stop().await.unwrap();
     // A nonce is one process's own, so the proofs were kept apart before they came to it; but it is where they are remembered.

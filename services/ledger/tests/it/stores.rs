@@ -60,6 +60,29 @@ async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
     redis.restart().unwrap();
     until(async || world.health().await.1["status"] == "ready").await;
     assert_eq!(world.post(&alice, "/v1/transfers", &transfer(&from, &to, "1.00")).await.status, 201);
+    // The store knows neither of them: one was used while it was away, the other it has forgotten.
+    assert_eq!((status(&world, &before).await, status(&world, &after).await), (401, 401));
+}
+
+/// Whoever asks for what is not there is stopped by the failures that this process counts.
+#[tokio::test]
+async fn without_the_store_failures_are_counted_all_the_same() {
+    let Some(mut redis) = testkit::redis::start() else { return };
+    let store = shared(&redis).unwrap();
+    let world = World::start_where(|config| {
+        config.defense.shared_store = Some(store);
+        config.defense.rates.failures = Rate { units: 5, seconds: 3_600 };
+    })
+    .await;
+    until(async || world.health().await.0 == 200).await;
+    let alice = world.phone("alice").await;
+    redis.kill();
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        let path = format!("/v1/accounts/{}", uuid::Uuid::new_v4());
+        answers.push(world.get(&alice, &path).await.status);
+    }
+    assert_eq!(answers, [404, 404, 404, 404, 404, 429, 429, 429]);
 }
 
 #[tokio::test]

@@ -82,7 +82,11 @@ impl Budgets {
         };
         let more = if there.is_empty() { Level::Nothing } else { asked(&keys, self.counters.take(&there, now).await)? };
         if more == Level::Nothing && !owed.is_empty() {
-            self.counters.charge(&owed, now).await?;
+            // Both or nothing.
+            if let Err(reason) = self.counters.charge(&owed, now).await {
+                self.counters.give_back(&there, now).await?;
+                return Err(reason);
+            }
         }
         Ok(more.max(level))
     }

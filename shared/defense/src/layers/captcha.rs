@@ -70,11 +70,10 @@ impl CaptchaLayer {
         }
     }
 
-    /// What a later layer refuses, and what fails for a fault of ours, is nobody's failed attempt. Whoever hangs up has made one.
-    async fn ended(&self, facts: &Facts, answer: &Outgoing) {
-        if let Some(tried) = &facts.captcha
-            && (answer.refused || answer.response.status().is_server_error())
-        {
+    /// What the handler has not settled when it answers is nobody's failed attempt: a later layer has refused it, it fails for a fault of ours, or it was sent
+    /// twice. Whoever hangs up has made one.
+    async fn ended(&self, facts: &Facts) {
+        if let Some(tried) = &facts.captcha {
             self.gate.give_back(tried).await;
         }
     }
@@ -135,7 +134,7 @@ impl Layer for CaptchaLayer {
         answer: Outgoing,
     ) -> LocalBoxFuture<'a, Result<Outgoing, Refusal>> {
         Box::pin(async {
-            self.ended(facts, &answer).await;
+            self.ended(facts).await;
             Ok(self.show(request, facts, answer).await)
         })
     }

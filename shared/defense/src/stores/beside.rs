@@ -1,6 +1,6 @@
 //! A store that processes share, with a memory of this process beside it: for routes that go on where the store cannot tell.
 //!
-//! What is used up at the store is noted here, too. So a process that is left alone knows all that was used at it, which is what it would know had there never
+//! What is used up at the store is noted here, too, and first. So a process that is left alone knows all that was used at it, which is what it would know had there never
 //! been a store (docs/adr/0004). What is counted here begins when the store is gone: each process then gives what it may give, and no more.
 
 use std::sync::Arc;
@@ -24,13 +24,13 @@ impl Beside {
         Self { shared, used_here, counted_here }
     }
 
+    /// What the store says, and what this process. First this one: what it knows to be used is used, whatever a store says that was away, or has
+    /// forgotten; and who hangs up meanwhile leaves nothing that only the store knows.
     async fn use_up(&self, claim: &Claim<'_>) -> (Claimed, Claimed) {
-        let shared = self.shared.claim(claim).await;
-        let here = match shared {
-            Claimed::First | Claimed::Unknown(_) => self.used_here.claim(claim).await,
-            Claimed::Again => Claimed::Again,
-        };
-        (shared, here)
+        match self.used_here.claim(claim).await {
+            Claimed::Again => (Claimed::Again, Claimed::Again),
+            here => (self.shared.claim(claim).await, here),
+        }
     }
 }
 
@@ -76,11 +76,22 @@ impl Counters for Beside {
         })
     }
 
+    /// What the store cannot note is noted here, where those look who go on alone.
     fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        self.shared.charge(demands, now)
+        Box::pin(async move {
+            match self.shared.charge(demands, now).await {
+                Err(_) => self.counted_here.charge(demands, now).await,
+                noted => noted,
+            }
+        })
     }
 
     fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        self.shared.give_back(demands, now)
+        Box::pin(async move {
+            match self.shared.give_back(demands, now).await {
+                Err(_) => self.counted_here.give_back(demands, now).await,
+                given => given,
+            }
+        })
     }
 }
