@@ -67,7 +67,7 @@ fn an_alarm_is_in_the_log_whatever_else_is_refused_at_the_same_time() {
         let ours = all_lines().into_iter().filter(|line| line["target"] == "audit" && line["reason"] == reason);
         ours.collect::<Vec<_>>()
     };
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let decoys: Vec<_> = (0..20).map(|number| format!("decoy-{number}")).collect();
     for number in 0..3_000 {
         Record::new("alarmed", "forged").about(named(format!("forged-{number}"))).write();
