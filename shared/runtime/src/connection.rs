@@ -61,7 +61,15 @@ impl Connection {
 
     /// Tells whoever waits to go on, if it is time.
     fn poll_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.waiting.is_due() {
+        if self.said == 0 && self.waiting.is_due() {
+            self.said = ready!(Pin::new(&mut self.stream).poll_write(context, CONTINUE))?;
+        }
+        self.poll_said(context)
+    }
+
+    /// What has been begun to be said is said to its end before anything else.
+    fn poll_said(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.said > 0 {
             // Default: all of it is said.
             let rest = CONTINUE.get(self.said..).unwrap_or_default();
             if rest.is_empty() {
@@ -71,18 +79,6 @@ impl Connection {
             } else {
                 self.said += ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
             }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// What has been begun to be said is said to its end before anything else.
-    fn poll_said(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = CONTINUE.get(self.said..).filter(|rest| self.said > 0 && !rest.is_empty()) {
-            self.said += ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
-        }
-        if self.said > 0 {
-            self.waiting.said();
-            self.said = 0;
         }
         Poll::Ready(Ok(()))
     }

@@ -31,21 +31,22 @@ struct Row {
 }
 
 pub(super) fn measure(stack: &mut Stack) -> Result<()> {
-    let baseline = tpcb(&Server::of(stack.cluster())?)?;
+    let server = Server::of(stack.cluster())?;
+    let baseline = tpcb(&server)?;
     let mut loads = stack.begin_loads()?;
     let verification = figure(&loads.ask(&json!({ "what": "verification", "seconds": 2 }))?, "cpu_micros")?;
     println!("\none verification of an ES256 signature, on all cores at once: {verification:.0} µs of CPU time");
 
     println!("\ndefended transfers, 64 in flight; load generator, services and PostgreSQL on the same cores:");
     let mut transfers = rows(&layers("/v1/transfers", "post")?, false);
-    rounds(stack, &mut loads, &mut transfers, &TRANSFER)?;
+    rounds(stack, &server, &mut loads, &mut transfers, &TRANSFER)?;
     println!("\nreads of an account, 64 in flight:");
     let mut reads = rows(&layers("/v1/accounts/{id}", "get")?, true);
-    rounds(stack, &mut loads, &mut reads, &READ)?;
+    rounds(stack, &server, &mut loads, &mut reads, &READ)?;
     if stack.has_edge() {
         println!("\nthe same with all layers, through the edge:");
-        calls(stack, &mut loads, "transfers", &Calls { direct: false, ..TRANSFER })?;
-        calls(stack, &mut loads, "reads", &Calls { direct: false, ..READ })?;
+        calls(stack, &server, &mut loads, "transfers", &Calls { direct: false, ..TRANSFER })?;
+        calls(stack, &server, &mut loads, "reads", &Calls { direct: false, ..READ })?;
     }
     stack.end_loads(loads)?;
 
@@ -89,15 +90,15 @@ fn rows(layers: &[String], each: bool) -> Vec<Row> {
     [row("none", &[])].into_iter().chain(alone).chain([row("all", layers)]).collect()
 }
 
-fn rounds(stack: &mut Stack, loads: &mut Loads, rows: &mut [Row], asked: &Calls) -> Result<()> {
+fn rounds(stack: &mut Stack, server: &Server, loads: &mut Loads, rows: &mut [Row], asked: &Calls) -> Result<()> {
     let all = rows.last().map(|row| row.on.clone()).context("there is nothing to measure")?;
     for _ in 0..ROUNDS {
         for row in &mut *rows {
             let off: Vec<String> = all.iter().filter(|layer| !row.on.contains(layer)).cloned().collect();
             stack.turn_off("ledger", &off)?;
-            let served = calls(stack, loads, &row.name, asked)?;
-            if row.best.as_ref().is_none_or(|known| known.per_second < served.per_second) {
-                row.best = Some(served);
+            let again = calls(stack, server, loads, &row.name, asked)?;
+            if row.best.as_ref().is_none_or(|known| known.per_second < again.per_second) {
+                row.best = Some(again);
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
     for in_flight in IN_FLIGHT {
         let name = format!("{in_flight} in flight");
         let asked = Calls { call: "transfer", in_flight, seconds: 5, direct: false };
-        let Served { per_second, .. } = calls(stack, &mut loads, &name, &asked)?;
+        let Served { per_second, .. } = calls(stack, &server, &mut loads, &name, &asked)?;
         figures.push((format!("HTTPS, {name}"), per_second));
     }
     stack.end_loads(loads)?;

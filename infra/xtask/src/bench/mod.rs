@@ -82,8 +82,7 @@ struct Served {
 }
 
 /// Has calls made, and prints a line. The CPU time of the ledger and of PostgreSQL is over all calls, those included that warm up.
-fn calls(stack: &Stack, loads: &mut Loads, name: &str, calls: &Calls) -> Result<Served> {
-    let server = Server::of(stack.cluster())?;
+fn calls(stack: &Stack, server: &Server, loads: &mut Loads, name: &str, calls: &Calls) -> Result<Served> {
     let ledger = stack.config("ledger");
     let Calls { call, in_flight, seconds, direct } = *calls;
     let asked = json!({ "what": "calls", "call": call, "in_flight": in_flight, "seconds": seconds, "direct": direct });

@@ -1,9 +1,9 @@
 //! The store that all processes of the ledger share, a real Redis, goes away while they work.
 
-use defense::config::Rate;
+use defense::config::{Rate, Rates};
 use reqwest::{Method, Request};
 use serde_json::json;
-use testkit::redis::shared;
+use testkit::redis::{Server as Redis, shared};
 
 use crate::world::{IBAN, World, transfer, until};
 
@@ -14,16 +14,22 @@ async fn status(world: &World, request: &Request) -> u16 {
     world.public.execute(request.try_clone().unwrap()).await.unwrap().status().as_u16()
 }
 
-#[tokio::test]
-async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
-    let Some(mut redis) = testkit::redis::start() else { return };
-    let store = shared(&redis).unwrap();
+/// A ledger that has reached its store, with some rates of its own.
+async fn ledger_on(redis: &Redis, rates: impl FnOnce(&mut Rates)) -> World {
+    let store = shared(redis).unwrap();
     let world = World::start_where(|config| {
         config.defense.shared_store = Some(store);
-        config.defense.rates.user = Rate { units: READS, seconds: 3_600 };
+        rates(&mut config.defense.rates);
     })
     .await;
     until(async || world.health().await.0 == 200).await;
+    world
+}
+
+#[tokio::test]
+async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
+    let Some(mut redis) = testkit::redis::start() else { return };
+    let world = ledger_on(&redis, |rates| rates.user = Rate { units: READS, seconds: 3_600 }).await;
     assert_eq!(world.health().await.1, json!({ "status": "ready" }));
     let alice = world.phone("alice").await;
     let (from, to) = (world.open_with(&alice, "10.00", "EUR").await, world.open(&alice, "EUR").await);
@@ -68,13 +74,7 @@ async fn without_the_store_money_is_refused_and_reads_go_on_within_a_bound() {
 #[tokio::test]
 async fn without_the_store_failures_are_counted_all_the_same() {
     let Some(mut redis) = testkit::redis::start() else { return };
-    let store = shared(&redis).unwrap();
-    let world = World::start_where(|config| {
-        config.defense.shared_store = Some(store);
-        config.defense.rates.failures = Rate { units: 5, seconds: 3_600 };
-    })
-    .await;
-    until(async || world.health().await.0 == 200).await;
+    let world = ledger_on(&redis, |rates| rates.failures = Rate { units: 5, seconds: 3_600 }).await;
     let alice = world.phone("alice").await;
     redis.kill();
     let mut answers = Vec::new();

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use identity::TokenError;
-use identity::attestation_token::VerifiedTokens;
+use identity::{TokenError, attestation_token};
 
 use crate::keys::AudienceKeySource;
 use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
@@ -19,13 +18,13 @@ const TOKENS: u64 = 10_000;
 pub struct AttestationLayer {
     audience: &'static str,
     keys: Arc<AudienceKeySource>,
-    verified: VerifiedTokens,
+    verified: attestation_token::VerifiedTokens,
 }
 
 impl AttestationLayer {
     /// For tokens of `audience`.
     pub fn new(audience: &'static str, keys: Arc<AudienceKeySource>) -> Self {
-        Self { audience, keys, verified: VerifiedTokens::new(TOKENS) }
+        Self { audience, keys, verified: attestation_token::VerifiedTokens::new(TOKENS) }
     }
 
     async fn check(&self, request: &Inbound, facts: &Facts) -> Finding {
@@ -83,12 +82,11 @@ impl Layer for AttestationLayer {
         Box::pin(async move {
             let said = async {
                 let token = request.single(api::header::ATTESTATION_TOKEN)?;
-                let parsed = identity::jose::parse(token, identity::attestation_token::TYP).ok()?;
+                let parsed = identity::jose::parse(token, attestation_token::TYP).ok()?;
                 let id = parsed.header().kid.as_deref()?.parse().ok()?;
-                let claims: identity::attestation_token::Claims = parsed.unverified_claims().ok()?;
+                let claims: attestation_token::Claims = parsed.unverified_claims().ok()?;
                 let keys = self.keys.get(id, request.now).await.ok()?;
-                let key =
-                    identity::attestation_token::session_key(keys.get(id, request.now)?.secret.expose(), &claims.jti);
+                let key = attestation_token::session_key(keys.get(id, request.now)?.secret.expose(), &claims.jti);
                 Some(Facts { attestation: Some(Arc::new(claims)), session_key: Some(key), ..Facts::default() })
             };
             // Default: nothing that can be read.
