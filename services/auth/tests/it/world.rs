@@ -45,7 +45,7 @@ pub(crate) struct World {
     address: SocketAddr,
     internal: SocketAddr,
     attestation: Option<Server>,
-    running: Running,
+    pub(crate) running: Running,
 }
 
 impl World {
