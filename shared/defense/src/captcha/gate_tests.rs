@@ -170,6 +170,24 @@ async fn who_answers_pays_too_and_more_is_asked_in_the_end() {
     assert_eq!(gate.reserve(&tried(Level::Captcha)).await, Ok(Some(Level::Harder)));
 }
 
+/// The first of two is in deepest debt, the second is not.
+#[tokio::test]
+async fn each_budget_gets_back_what_was_taken_of_it() {
+    let gate = gate();
+    for number in 0..6 {
+        settle(&gate, &from_anywhere(number), Outcome::Failed).await;
+    }
+    let both = [10, 11].map(|number| Tried::new(from_anywhere(number).into(), Level::Captcha));
+    for tried in &both {
+        assert_eq!(gate.reserve(tried).await, Ok(None));
+    }
+    assert_eq!(level(&gate, &from_anywhere(100)).await, Level::Harder);
+    for tried in &both {
+        gate.settle(tried, Outcome::Passed, NOW).await;
+    }
+    assert_eq!(level(&gate, &from_anywhere(100)).await, Level::Captcha);
+}
+
 /// Whoever knows one password pays for all that he does not know: with right tries nobody buys back what was never taken of them.
 async fn right_tries_in_deepest_debt_buy_nothing(gate: Gate) {
     let phone = Attempt {
