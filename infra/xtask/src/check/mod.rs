@@ -3,6 +3,7 @@
 //! Every rule is a function from text to complaints, so that its tests can show it a broken text and see it complain. All
 //! checks run; one complaint is enough for a non-zero end.
 
+mod catalogue;
 mod circles;
 mod defaults;
 mod generated;
@@ -43,6 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
+        ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("no refusal by hand", Box::new(|| Ok(refusals::by_hand(&files)))),
