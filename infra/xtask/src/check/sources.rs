@@ -9,9 +9,9 @@ use super::Complaints;
 use crate::place;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
-pub(super) struct Source {
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -41,7 +41,7 @@ impl Source {
 const MOST_LINES: usize = 400;
 
 /// What git tracks or would track; in a tree without git, everything but build output. Binary files are left out.
-pub(super) fn files() -> Result<Vec<Source>> {
+pub(crate) fn files() -> Result<Vec<Source>> {
     let root = place::root();
     let git = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
