@@ -18,6 +18,10 @@ mod compile;
 mod database;
 mod demo;
 mod doctor;
+#[cfg(test)]
+mod guides {
+    mod tests;
+}
 mod interrupt;
 mod options;
 mod place;
