@@ -5,7 +5,10 @@
 
 pub mod http;
 
+use std::sync::LazyLock;
+
 use askama::Template;
+use crypto::{b64, hash};
 use defense::captcha::Widget;
 use runtime::pages::Refused;
 
@@ -114,6 +117,9 @@ pub struct OnwardPage<'a> {
     pub location: &'a str,
 }
 
+/// The style sheet of all pages.
+pub const STYLE: &str = include_str!("../../assets/style.css");
+
 /// What refused says itself, or what its status means to a person; when to come back, and what to tell us.
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -125,6 +131,8 @@ struct ErrorPage<'a> {
     retry: bool,
     // Text: it is shown, and nothing else.
     request_id: &'a str,
+    /// It brings this along: who is refused may be refused the file, too.
+    style: &'static str,
 }
 
 /// A page as text.
@@ -142,7 +150,7 @@ pub fn refusal(refused: &Refused<'_>) -> String {
     // Every page has a way on: what can be mended here has a link, everything else begins in the app.
     let retry = !message.contains(IN_THE_APP);
     // Default: what the page would say, without the page.
-    render(&ErrorPage { message, again, retry, request_id }).unwrap_or_else(|_| message.to_owned())
+    render(&ErrorPage { message, again, retry, request_id, style: STYLE }).unwrap_or_else(|_| message.to_owned())
 }
 
 /// What every page says whose way on is to begin anew.
@@ -180,6 +188,13 @@ fn time(seconds: u64) -> String {
 /// The `Content-Security-Policy` of every page.
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'";
+
+/// The same for the page of a refusal, which loads nothing: after too many requests, or under an address that is not ours, there is nothing to load. The
+/// style in it is allowed by its hash.
+pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));
+    POLICY.replace("style-src 'self'", &allowed)
+});
 
 /// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \

@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use defense::Public;
 
-const STYLE: &str = include_str!("../../../assets/style.css");
+use crate::pages::STYLE;
+
 const FAVICON: &str = include_str!("../../../assets/favicon.svg");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
