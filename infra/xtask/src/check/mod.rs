@@ -3,6 +3,7 @@
 //! Every rule is a function from text to complaints, so that its tests can show it a broken text and see it complain. All
 //! checks run; one complaint is enough for a non-zero end.
 
+mod causes;
 mod circles;
 mod defaults;
 mod generated;
@@ -39,12 +40,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ),
         ("dependency direction", Box::new(graph::direction)),
         ("dependency tree", Box::new(graph::tree)),
+        ("xtask without C", Box::new(graph::tool)),
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
+        ("no cause thrown away", Box::new(|| Ok(causes::thrown_away(&files)))),
         ("no refusal by hand", Box::new(|| Ok(refusals::by_hand(&files)))),
         ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
