@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use defense::Public;
 
-const STYLE: &str = include_str!("../../../assets/style.css");
+use crate::pages::STYLE;
+
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.
