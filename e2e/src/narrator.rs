@@ -41,7 +41,7 @@ pub struct Step {
 /// An attack and what stopped it.
 #[derive(Debug, Clone)]
 pub struct Attack {
-    /// Number in the catalogue of attacks.
+    /// Its entry in `docs/attacks.md`.
     pub number: u32,
     /// What the attacker has and does.
     pub title: String,
@@ -216,12 +216,14 @@ impl Narrator {
     /// Reports an attack that was stopped: that is how it should be, and looks like it.
     pub fn stopped(&mut self, attack: Attack) {
         self.marked(&attack.title, WIDTH - INNER.len()).iter().for_each(|line| self.line(line));
-        let Attack { seen, layer, evidence, .. } = &attack;
+        let Attack { number, seen, layer, evidence, .. } = &attack;
         let said = match evidence {
             Evidence::Log(_) => format!("{} says {}", evidence.place(), evidence.words()),
             Evidence::Seen(words) => words.clone(),
         };
-        self.block(INNER, "2", &format!("stopped by {} · attacker saw {seen} · {said}", layer.replace('_', " ")));
+        let layer = layer.replace('_', " ");
+        let said = format!("stopped by {layer} · attacker saw {seen} · {said} · docs/attacks.md#a{number}");
+        self.block(INNER, "2", &said);
         self.attacks.push(attack);
     }
 }

@@ -213,6 +213,7 @@ mod tests {
         };
         let html = page.render().unwrap();
         assert!(html.contains("&#60;b a=&#34;x&#34;&#62;&#38;") && html.contains("&#60;script&#62;"), "{html}");
+        assert!(html.contains("<a href=\"../../docs/attacks.md#a1\""), "{html}");
         for markup in ["<b a=", "<script>", "<img", "\"><i", "<em>", "<h6>", "<u>", "<s>"] {
             assert!(!html.contains(markup), "{markup}: {html}");
         }

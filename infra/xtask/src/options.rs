@@ -15,7 +15,7 @@ struct Page {
     postgres: bool,
 }
 
-const PAGES: [Page; 8] = [
+const PAGES: [Page; 9] = [
     Page {
         command: Command::Demo,
         word: "demo",
@@ -67,12 +67,13 @@ cargo xtask test -p ledger --test it -- payouts
         word: "check",
         line: "formatting, lints, architecture, generated files, secrets",
         usage: "\
-usage: cargo xtask check [--fix]
+usage: cargo xtask check [--fix] [--quick]
 
 Proves what holds for the whole repository; each rule that does not hold is
 named with its file and line.
 
   --fix         formats, and writes the generated files anew
+  --quick       only what compiles nothing: no lints, no generated files
 ",
         postgres: false,
     },
@@ -117,6 +118,22 @@ nothing. Exits 1 if something is missing without which nothing can be built, and
         postgres: true,
     },
     Page {
+        command: Command::Rename,
+        word: "rename",
+        line: "the whole tree under another name",
+        usage: "\
+usage: cargo xtask rename NAME [OPTIONS]
+
+Gives the whole tree another name, in small letters and digits.
+
+  --organization WORDS     as people read it (default: the name, with a capital)
+  --package ID             of the app, for Android and Apple (default:
+                           dev.NAME.app)
+  --trust-domain DOMAIN    of SPIFFE ids (default: the name)
+",
+        postgres: false,
+    },
+    Page {
         command: Command::Help,
         word: "help",
         line: "this text; `COMMAND --help` says more of a command",
@@ -150,6 +167,31 @@ pub(crate) enum Command {
     Bench,
     Postgres,
     Doctor,
+    Rename,
+}
+
+/// For `rename`: what is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    /// As people read it; default: the name, with a capital.
+    pub(crate) organization: Option<String>,
+    /// Android's package and Apple's bundle; default: `dev.NAME.app`.
+    pub(crate) package: Option<String>,
+    /// Default: the name.
+    pub(crate) trust_domain: Option<String>,
+}
+
+impl Wanted {
+    /// An option of the command line.
+    pub(crate) fn set(&mut self, option: &str, value: String) {
+        let place = match option {
+            "--organization" => &mut self.organization,
+            "--package" => &mut self.package,
+            _ => &mut self.trust_domain,
+        };
+        *place = Some(value);
+    }
 }
 
 impl Command {
@@ -185,13 +227,23 @@ pub(crate) struct Options {
     pub(crate) help: bool,
     pub(crate) postgres: Mode,
     pub(crate) fix: bool,
+    /// For `check`: whether what compiles is left out.
+    pub(crate) quick: bool,
     /// For `up` and `demo`: whether the edge stands before the services.
     pub(crate) edge: bool,
     /// For `test`: what goes to `cargo test`.
     pub(crate) rest: Vec<String>,
+    pub(crate) rename: Wanted,
 }
 
 impl Options {
+    /// As if nothing else stood on the command line.
+    pub(crate) fn of(command: Command) -> Self {
+        let (rest, rename) = (Vec::new(), Wanted::default());
+        let help = command == Command::Help;
+        Self { command, help, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
+    }
+
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut arguments = arguments.peekable();
         let word = arguments.next().unwrap_or_else(|| "help".to_owned());
@@ -199,14 +251,7 @@ impl Options {
         let command = PAGES.iter().find(|page| page.word == word).map(|page| page.command);
         let command = command.ok_or_else(|| wrong(Command::Help, &format!("there is no command `{word}`")))?;
         let usage = |text: String| wrong(command, &text);
-        let mut options = Self {
-            command,
-            help: command == Command::Help,
-            postgres: Mode::Auto,
-            fix: false,
-            edge: false,
-            rest: Vec::new(),
-        };
+        let mut options = Self::of(command);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--" if command == Command::Test => {
@@ -220,6 +265,14 @@ impl Options {
                 }
                 "--edge" if matches!(command, Command::Up | Command::Demo | Command::Bench) => options.edge = true,
                 "--fix" if command == Command::Check => options.fix = true,
+                "--quick" if command == Command::Check => options.quick = true,
+                "--organization" | "--package" | "--trust-domain" if command == Command::Rename => {
+                    let value = arguments.next().ok_or_else(|| usage(format!("{argument} needs a word")))?;
+                    options.rename.set(&argument, value);
+                }
+                _ if command == Command::Rename && options.rename.name.is_empty() && !argument.starts_with('-') => {
+                    options.rename.name = argument;
+                }
                 "ledger" | "defense" | "decoys" if command == Command::Bench => options.rest.push(argument),
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
@@ -234,7 +287,13 @@ impl Options {
 
     /// What belongs together.
     fn fits(&self) -> Result<(), String> {
-        if self.help || self.command != Command::Bench {
+        if self.help {
+            return Ok(());
+        }
+        if self.command == Command::Rename && self.rename.name.is_empty() {
+            return Err("rename it to what?".to_owned());
+        }
+        if self.command != Command::Bench {
             return Ok(());
         }
         if self.rest.is_empty() {
@@ -296,6 +355,22 @@ mod tests {
     fn the_edge_stands_before_a_system_that_runs() {
         assert!(parse("up --edge").unwrap().edge && parse("demo --edge").unwrap().edge && !parse("up").unwrap().edge);
         assert!(parse("bench ledger --edge").is_err());
+    }
+
+    #[test]
+    fn a_new_name_has_its_options() {
+        let options =
+            parse("rename acme --package com.acme.app --trust-domain acme.example --organization Acme").unwrap();
+        let expected = Wanted {
+            name: "acme".to_owned(),
+            organization: Some("Acme".to_owned()),
+            package: Some("com.acme.app".to_owned()),
+            trust_domain: Some("acme.example".to_owned()),
+        };
+        assert_eq!((options.command, options.rename), (Command::Rename, expected));
+        for line in ["rename", "rename acme other", "rename --package", "demo --package x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -97,6 +97,7 @@ async fn a_person_is_told_when_to_come_back() {
         429,
         &format!("There were too many tries from here. Please try again in {} minutes.", seconds.div_ceil(60)),
     );
+    assert!(reply.text.contains("<a href=\"\">Try again</a>"), "{}", reply.text);
     // The program that shares the address is told the same as ever.
     let program = send(request(&world, Method::POST, "/token", Some(HTML))).await;
     is_problem(&program, 429);

@@ -6,6 +6,7 @@ use defense::Public;
 
 use crate::pages::STYLE;
 
+const FAVICON: &str = include_str!("../../../assets/favicon.svg");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.
@@ -26,6 +27,11 @@ fn file(content_type: &'static str, text: &'static str) -> HttpResponse {
 /// Public: it is the same for everybody.
 pub async fn get_style(_: Public) -> HttpResponse {
     file(CSS, STYLE)
+}
+
+/// Public: it is the same for everybody. Under the name that browsers ask for unasked, so that no such request is a stray.
+pub async fn get_favicon(_: Public) -> HttpResponse {
+    file("image/svg+xml", FAVICON)
 }
 
 /// Public: it is the same for everybody.
