@@ -162,10 +162,10 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
 
 /// How a refusal looks that people read, whoever refused.
 pub(crate) fn refusal_page(refused: &Refused<'_>) -> HttpResponse {
-    html(refused.status.as_u16(), &pages::refusal(refused))
+    html_under(&pages::REFUSAL_POLICY, refused.status.as_u16(), &pages::refusal(refused))
 }
 
-/// A page under the policy of all pages but those with a captcha.
+/// A page under the policy of all pages but refusals and those with a captcha.
 pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
     html_under(pages::POLICY, status, body)
 }

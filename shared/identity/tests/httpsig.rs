@@ -40,8 +40,8 @@ prop_compose! {
         status in 200_u16..600,
         key in proptest::collection::vec(any::<u8>(), 1..100),
         nonce in "[A-Za-z0-9_-]{24}",
-        // Whatever our profile takes: no comma, which would look like a second signature.
-        keyid in "[ !#-+\\--\\[\\]-~]{1,100}",
+        // Whatever our profile takes: nothing that would have to be escaped.
+        keyid in "[ !#-\\[\\]-~]{1,100}",
     ) -> Message {
         let (method, authority, path, query) = target;
         let names = COVERED_HEADERS.into_iter().filter(|name| *name != "content-digest");

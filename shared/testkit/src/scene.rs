@@ -3,16 +3,20 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
+use anyhow::Result;
 use defense::DefenseConfig;
 use defense::config::{Rate, Rates};
 use runtime::Running;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::telemetry::{self, Sink};
+use serde_json::Value;
 
 use crate::database::TestDatabase;
 use crate::drip::Target;
 use crate::pki::Pki;
+use crate::server;
 
 /// A port that is free, on this machine only.
 pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -58,6 +62,33 @@ pub fn reached(common: Common, listen: SocketAddr, url: &str) -> Common {
 /// The listeners of a running service, for a client that speaks by hand; inside as the workload `peer`. `id` stands for `{…}` in paths.
 pub fn target<'a>(running: &Running, pki: &'a Pki, peer: &'a str, id: &'a str) -> Target<'a> {
     Target { public: running.public, internal: running.internal, pki, peer, id }
+}
+
+/// What a running service answers when the operator asks whether it is ready.
+///
+/// # Errors
+///
+/// It answers nothing, or no JSON.
+pub async fn health(running: &Running, pki: &Pki) -> Result<(u16, Value)> {
+    let client = server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
+    let url = format!("https://localhost:{}/health/ready", running.internal.port());
+    let response = client.get(url).send().await?;
+    Ok((response.status().as_u16(), response.json().await?))
+}
+
+/// Waits until `what` answers true.
+///
+/// # Panics
+///
+/// It does not, for twenty seconds.
+pub async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F) {
+    let happens = async {
+        while !what().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let happened = tokio::time::timeout(Duration::from_secs(20), happens).await;
+    assert!(happened.is_ok(), "it did not happen within twenty seconds");
 }
 
 /// Everything that is logged from now on by anything in this process, at this level (as `RUST_LOG` has it).

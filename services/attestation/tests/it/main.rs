@@ -34,4 +34,5 @@ mod renewal;
 mod roles;
 mod rotation;
 mod service;
+mod stores;
 mod world;

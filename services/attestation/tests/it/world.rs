@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) database: Arc<TestDatabase>,
     pub(crate) client: reqwest::Client,
     ios: reqwest::Client,
-    running: Running,
+    pub(crate) running: Running,
 }
 
 pub(crate) struct Reply {

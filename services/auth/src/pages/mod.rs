@@ -5,7 +5,10 @@
 
 pub mod http;
 
+use std::sync::LazyLock;
+
 use askama::Template;
+use crypto::{b64, hash};
 use defense::captcha::Widget;
 use runtime::pages::Refused;
 
@@ -91,6 +94,9 @@ pub struct OnwardPage<'a> {
     pub location: &'a str,
 }
 
+/// The style sheet of all pages.
+pub const STYLE: &str = include_str!("../../assets/style.css");
+
 /// What refused says itself, or what its status means to a person; when to come back, and what to tell us.
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -100,6 +106,8 @@ struct ErrorPage<'a> {
     again: Option<String>,
     // Text: it is shown, and nothing else.
     request_id: &'a str,
+    /// It brings this along: who is refused may be refused the file, too.
+    style: &'static str,
 }
 
 /// A page as text.
@@ -115,7 +123,7 @@ pub fn refusal(refused: &Refused<'_>) -> String {
     let again =
         retry_after.filter(|_| words.is_none()).map(|seconds| format!("Please try again in {}.", time(seconds)));
     // Default: what the page would say, without the page.
-    render(&ErrorPage { message, again, request_id }).unwrap_or_else(|_| message.to_owned())
+    render(&ErrorPage { message, again, request_id, style: STYLE }).unwrap_or_else(|_| message.to_owned())
 }
 
 /// What a status means to a person.
@@ -125,7 +133,7 @@ const fn words_for(status: u16) -> &'static str {
         404 => "There is no page at this address.",
         405 => "This address does not take what your browser has sent. Go back to the app and start again.",
         408 => "What your browser sent did not arrive in time. Please try again.",
-        413 => "What your browser sent is too large.",
+        413 => "What your browser sent is too large. Go back and send less.",
         414 | 431 => {
             "What your browser sent is too long. Delete the cookies of this site, go back to the app and start again."
         }
@@ -150,6 +158,13 @@ fn time(seconds: u64) -> String {
 /// The `Content-Security-Policy` of every page.
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The same for the page of a refusal, which loads nothing: after too many requests, or under an address that is not ours, there is nothing to load. The
+/// style in it is allowed by its hash.
+pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));
+    POLICY.replace("style-src 'self'", &allowed)
+});
 
 /// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \

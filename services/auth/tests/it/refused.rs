@@ -25,13 +25,21 @@ fn request(world: &World, method: Method, path: &str, accept: Option<&str>) -> R
 fn is_page(reply: &Reply, status: u16, says: &str) {
     assert_eq!(reply.status, status, "{}", reply.text);
     assert_eq!(reply.header("content-type").as_deref(), Some("text/html; charset=utf-8"), "{status}: {}", reply.text);
-    assert_eq!(reply.header("content-security-policy").as_deref(), Some(auth::pages::POLICY), "{status}");
+    assert_eq!(
+        reply.header("content-security-policy").as_deref(),
+        Some(auth::pages::REFUSAL_POLICY.as_str()),
+        "{status}"
+    );
     assert_eq!(reply.header("cache-control").as_deref(), Some("no-store"), "{status}");
     assert_eq!(reply.header("x-content-type-options").as_deref(), Some("nosniff"), "{status}");
     let id = reply.header("request-id").unwrap();
     assert!(reply.text.contains(&format!("<code>{id}</code>")), "{status}: {}", reply.text);
     assert!(reply.text.contains(says), "{status}: {}", reply.text);
-    assert!(reply.text.starts_with("<!doctype html>") && reply.text.contains("href=\"/style.css\""));
+    // It looks like a page of the house also where the house serves nothing else.
+    let style = reply.text.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
+    let allowed = format!("'sha256-{}'", crypto::b64::encode_standard(&crypto::hash::sha256(style.as_bytes())));
+    assert!(reply.header("content-security-policy").unwrap().contains(&format!("style-src {allowed};")), "{status}");
+    assert!(reply.text.starts_with("<!doctype html>") && style == auth::pages::STYLE && !reply.text.contains("<link"));
     assert!(!reply.text.contains("<script") && !reply.text.contains("zq9"), "{status}: {}", reply.text);
 }
 

@@ -1,14 +1,13 @@
 //! The store that all processes of auth share, a real Redis: with two processes on it, and when it goes away.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth::Auth;
 use auth::config::Config;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::redis::{Server as Redis, shared};
-use testkit::server;
+use testkit::scene;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -17,18 +16,11 @@ use crate::draft::{Client, Reply};
 use crate::world::World;
 
 async fn health(world: &World) -> (u16, Value) {
-    let client = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("operator"))).unwrap();
-    let response = client.get(world.internal_url("/health/ready")).send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
+    scene::health(&world.running, &world.pki).await.unwrap()
 }
 
 async fn until_ready(world: &World) {
-    let ready = async {
-        while health(world).await != (200, json!({ "status": "ready" })) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), ready).await.unwrap();
+    scene::until(async || health(world).await == (200, json!({ "status": "ready" }))).await;
 }
 
 #[tokio::test]

@@ -125,6 +125,11 @@ impl Bench {
 
     /// Everything up, all secrets sealed as version 1.
     pub(crate) async fn start() -> Self {
+        Self::start_where(|_| {}).await
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn start_where(change: impl FnOnce(&mut Config)) -> Self {
         logged();
         let pki = Pki::temporary().unwrap();
         let database = TestDatabase::create("broker", Broker::migrations().unwrap()).await.unwrap();
@@ -134,7 +139,8 @@ impl Bench {
         let ledger = Ledger::start(&pki).await;
         let hostile = Hostile::start(&pki).await;
         let silent = UdpSocket::bind(ANY).unwrap();
-        let config = configuration(&pki, &database, &partner, &ledger, &hostile, silent.local_addr().unwrap());
+        let mut config = configuration(&pki, &database, &partner, &ledger, &hostile, silent.local_addr().unwrap());
+        change(&mut config);
         let clock = Arc::new(ManualClock::now());
         let broker = runtime::start::<Broker>(config.clone(), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         partner.send_webhooks_to(format!("https://localhost:{}/webhooks/sandbox-bank", broker.public.unwrap().port()));

@@ -13,4 +13,5 @@ mod raw;
 mod roles;
 mod second_partner;
 mod secrets;
+mod stores;
 mod webhooks;

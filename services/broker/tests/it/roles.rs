@@ -15,12 +15,14 @@ fn message(id: u8, state: &str, settled: &str) -> String {
     )
 }
 
-/// A secret, a message that waits, one that was settled now and one that was 31 days ago.
+/// A secret, a version of it that is destroyed, a message that waits, one that was settled now and one that was 31 days ago.
 async fn filled() -> TestDatabase {
     let database = TestDatabase::create("broker", broker::Broker::migrations().unwrap()).await.unwrap();
     let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
     for row in [
-        "insert into secrets values ('p', 'api', 1, '\\x00', now(), null)".to_owned(),
+        "insert into secrets values ('p', 'api', 1, null, now(), now() - interval '1 day'), \
+         ('p', 'api', 2, '\\x00', now(), null)"
+            .to_owned(),
         message(1, "pending", "null"),
         message(2, "delivered", "now()"),
         message(3, "delivered", "now() - interval '31 days'"),
@@ -69,6 +71,7 @@ async fn what_the_serving_role_has_no_business_with_is_refused() {
         "update webhook_inbox set received_at = now()",
         "insert into webhook_inbox (attempts) values (-5)",
         "select webhook_inbox_guard()",
+        "select secrets_guard()",
     ];
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(&database.app_url, &statements).await.unwrap(), []);
@@ -100,29 +103,29 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
         "delete from webhook_inbox",
         "select webhook_inbox_purge(now())",
         "select webhook_inbox_guard()",
+        "select secrets_guard()",
         // Nor is history.
         "delete from secrets",
         "select sealed_at from secrets",
         "update secrets set sealed_at = now()",
         "update secrets set version = 7",
         "update secrets set provider = 'q'",
-        // By a policy: nothing is born destroyed, what is there stays as it is, and what is destroyed too.
+        // By a policy: nothing is born destroyed, and what is there stays as it is or is destroyed.
         "insert into secrets (provider, id, version, record, sealed_at) values ('x', 'y', 1, null, now())",
-        "update secrets set record = '\\x01'",
-        "update secrets set record = '\\x01', retired_at = null",
+        "update secrets set record = '\\x01' where version = 2",
+        "update secrets set record = '\\x01', retired_at = null where version = 2",
         "set role broker_app",
         "set role broker_migrator",
     ];
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(sealer, &statements).await.unwrap(), []);
-    let retired = "update secrets set record = null, retired_at = now();";
-    let brought_back = format!("{retired} update secrets set record = '\\x00', retired_at = null");
-    assert_eq!(attempt(sealer, &brought_back).await.unwrap().as_deref(), Some(FORBIDDEN));
-    let added = "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 2, '\\x00', now())";
+    let added = "insert into secrets (provider, id, version, record, sealed_at) values ('p', 'api', 3, '\\x00', now())";
+    let retired = "update secrets set record = null, retired_at = now() where retired_at is null";
     for (statement, count) in [
         (added, 1),
-        ("select version from secrets where provider = 'p' for update", 1),
-        ("update secrets set record = null, retired_at = now() where retired_at is null", 1),
+        // To number the next one, destroyed ones are seen, too.
+        ("select version from secrets where provider = 'p' for update", 2),
+        (retired, 1),
     ] {
         assert_eq!(rows(sealer, "", statement).await.unwrap(), count, "{statement}");
     }
@@ -133,7 +136,37 @@ async fn who_seals_adds_and_destroys_secrets_and_does_nothing_else() {
         .await
         .unwrap();
     assert_eq!(attempt(sealer, added).await.unwrap().as_deref(), Some(FORBIDDEN));
-    assert_eq!(rows(sealer, "", retired.trim_end_matches(';')).await.unwrap(), 0);
+    assert_eq!(rows(sealer, "", retired).await.unwrap(), 0);
+}
+
+/// Whoever may write to the table at all: by the trigger, not by a right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroyed_version_never_changes_again() {
+    let database = filled().await;
+    let destroyed = "where provider = 'p' and id = 'api' and version = 1";
+    for (who, url) in
+        [("sealer", &database.sealer_url), ("migrator", &database.migrator_url), ("superuser", &database.superuser_url)]
+    {
+        for change in [
+            "record = '\\x00', retired_at = null",
+            "retired_at = null",
+            "retired_at = now()",
+            "retired_at = now() + interval '1 year'",
+            "record = null, retired_at = retired_at",
+        ] {
+            let refused = attempt(url, &format!("update secrets set {change} {destroyed}")).await.unwrap();
+            assert_eq!(refused.as_deref(), Some("23514"), "{who}: {change}");
+        }
+        // From the moment on in which it is destroyed.
+        let twice = "update secrets set record = null, retired_at = now() where version = 2;
+                     update secrets set retired_at = now() + interval '1 day' where version = 2";
+        assert_eq!(attempt(url, twice).await.unwrap().as_deref(), Some("23514"), "{who}");
+    }
+    for change in ["version = 7", "sealed_at = now()", "provider = 'q'", "id = 'x'"] {
+        let refused =
+            attempt(&database.superuser_url, &format!("update secrets set {change} {destroyed}")).await.unwrap();
+        assert_eq!(refused.as_deref(), Some("23514"), "{change}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +186,7 @@ async fn what_the_broker_needs_it_may() {
     }
     // A migration acts as the owner, who has rows by a policy, not by owning.
     let migration = &database.migrator_url;
-    let retire = "update secrets set record = null, retired_at = now()";
+    let retire = "update secrets set record = null, retired_at = now() where retired_at is null";
     assert_eq!(rows(migration, "", retire).await.unwrap(), 1);
     let without = "drop policy everything_for_migrations on secrets;";
     assert_eq!(rows(migration, without, retire).await.unwrap(), 0);

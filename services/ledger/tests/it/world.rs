@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -17,6 +16,7 @@ use testkit::authority::{Authority, Reply, SyntheticPhone};
 use testkit::database::TestDatabase;
 use testkit::pki::Pki;
 use testkit::scene;
+pub(crate) use testkit::scene::until;
 use testkit::server::{self, Server};
 
 /// A valid IBAN.
@@ -238,6 +238,14 @@ impl World {
         reply.body["balance"]["amount"].as_str().unwrap_or_else(|| panic!("{:?}", reply.body)).to_owned()
     }
 
+    /// Whether a batch that has the head of the books in hand waits for a row.
+    pub(crate) async fn a_batch_waits(&self) -> bool {
+        let mut db = storage::connection(&self.superuser).await.unwrap();
+        let waits = "select from pg_stat_activity join pg_locks using (pid) \
+                     where wait_event_type = 'Lock' and relation = 'head'::regclass and granted";
+        diesel_async::RunQueryDsl::execute(diesel::sql_query(waits), &mut db).await.unwrap() > 0
+    }
+
     /// What the ledger says of itself.
     pub(crate) async fn health(&self) -> (u16, Value) {
         let response = self.as_operator.get(self.internal_url("/health/ready")).send().await.unwrap();
@@ -304,17 +312,6 @@ impl Drop for DroppedAside {
 /// A transfer's body.
 pub(crate) fn transfer(from: &str, to: &str, amount: &str) -> Value {
     json!({ "from_account": from, "to_account": to, "amount": { "amount": amount, "currency": "EUR" }, "reference": "Dinner" })
-}
-
-/// Waits until `what` answers true.
-pub(crate) async fn until<F: Future<Output = bool>>(mut what: impl FnMut() -> F) {
-    for _ in 0..500 {
-        if what().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it did not happen within ten seconds");
 }
 
 /// What a provider calls its operations.

@@ -149,27 +149,33 @@ impl Gate {
 
     /// Takes the price of a failure before it is known whether it is one. If by now more is asked than was answered, takes nothing and says how much.
     pub(crate) async fn reserve(&self, tried: &Tried) -> Result<Option<Level>, &'static str> {
-        let asked = self.budgets.reserve(&tried.attempt, tried.level).await?;
-        tried.reserved.set(asked == tried.level);
-        Ok((asked != tried.level).then_some(asked))
+        match self.budgets.reserve(&tried.attempt, tried.level).await? {
+            Ok(reserved) => {
+                tried.reserved.replace(Some(reserved));
+                Ok(None)
+            }
+            Err(asked) => Ok(Some(asked)),
+        }
     }
 
     /// Gives back what was reserved for an attempt of which nothing has become, through no fault of theirs.
     pub(crate) async fn give_back(&self, tried: &Tried) {
-        if tried.reserved.replace(false) {
-            told(self.budgets.give_back(&tried.attempt, None).await);
+        let reserved = tried.reserved.take();
+        if let Some(reserved) = reserved {
+            told(self.budgets.give_back(&tried.attempt, &reserved, None).await);
         }
     }
 
     /// Counts what has become of an attempt. If it has failed: what is shown for the next one like it, if that is asked for an answer.
     pub async fn settle(&self, tried: &Tried, outcome: Outcome, now: i64) -> Option<Widget> {
         let attempt = &tried.attempt;
-        told(match (tried.reserved.replace(false), outcome) {
+        let reserved = tried.reserved.take();
+        told(match (reserved, outcome) {
             // What was reserved is the price.
-            (true, Outcome::Failed) => Ok(()),
-            (true, Outcome::Passed) => self.budgets.give_back(attempt, Some(outcome)).await,
+            (Some(_), Outcome::Failed) => Ok(()),
+            (Some(reserved), Outcome::Passed) => self.budgets.give_back(attempt, &reserved, Some(outcome)).await,
             // The layer's word does not count here.
-            (false, _) => self.budgets.charge(attempt, outcome).await,
+            (None, _) => self.budgets.charge(attempt, outcome).await,
         });
         match outcome {
             Outcome::Passed => None,

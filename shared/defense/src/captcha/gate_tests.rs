@@ -1,11 +1,14 @@
 //! Who is asked, for how much, and that a challenge is good once.
 
+use std::rc::Rc;
+
 use futures_util::future::{BoxFuture, join_all, ready};
 
 use super::*;
 use crate::captcha::work::tests::{NOW, attempt};
 use crate::captcha::{Action, LIFETIME};
-use crate::rate::{Allowance, Demand, Moment};
+use crate::rate::{Allowance, Demand, Moment, Refund, Taken};
+use crate::stores::redis::tests::store;
 use crate::stores::{MemoryCounters, MemoryOnce};
 
 struct Noon;
@@ -17,8 +20,12 @@ impl Clock for Noon {
 }
 
 fn gate() -> Gate {
+    counting_in(Arc::new(MemoryCounters::new(1000)))
+}
+
+fn counting_in(counters: Arc<dyn Counters>) -> Gate {
     let config = CaptchaConfig::new("unused".into());
-    Gate::new(&config, &[1; 32], Arc::new(MemoryCounters::new(1000)), Arc::new(MemoryOnce::new(1000)), &Noon).unwrap()
+    Gate::new(&config, &[1; 32], counters, Arc::new(MemoryOnce::new(1000)), &Noon).unwrap()
 }
 
 /// What becomes of an attempt of which nothing was reserved.
@@ -163,6 +170,63 @@ async fn who_answers_pays_too_and_more_is_asked_in_the_end() {
     assert_eq!(gate.reserve(&tried(Level::Captcha)).await, Ok(Some(Level::Harder)));
 }
 
+/// The first of two is in deepest debt, the second is not.
+#[tokio::test]
+async fn each_budget_gets_back_what_was_taken_of_it() {
+    let gate = gate();
+    for number in 0..6 {
+        settle(&gate, &from_anywhere(number), Outcome::Failed).await;
+    }
+    let both = [10, 11].map(|number| Tried::new(from_anywhere(number).into(), Level::Captcha));
+    for tried in &both {
+        assert_eq!(gate.reserve(tried).await, Ok(None));
+    }
+    assert_eq!(level(&gate, &from_anywhere(100)).await, Level::Harder);
+    for tried in &both {
+        gate.settle(tried, Outcome::Passed, NOW).await;
+    }
+    assert_eq!(level(&gate, &from_anywhere(100)).await, Level::Captcha);
+}
+
+/// Whoever knows one password pays for all that he does not know: with right tries nobody buys back what was never taken of them.
+async fn right_tries_in_deepest_debt_buy_nothing(gate: Gate) {
+    let phone = Attempt {
+        instance: Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".parse().unwrap()),
+        ..at("192.0.2.1", 7)
+    };
+    // A device's budget in which more is asked after twenty failures, and debt ends after forty.
+    fail(&gate, &phone, 40).await;
+    let (gate, phone) = (Arc::new(gate), Arc::new(phone));
+    let tries = (0..200).map(|_| {
+        let (gate, phone) = (Arc::clone(&gate), Arc::clone(&phone));
+        async move {
+            let tried = Tried::new(Rc::new((*phone).clone()), Level::Harder);
+            assert_eq!(gate.reserve(&tried).await, Ok(None));
+            tried
+        }
+    });
+    let tries = join_all(tries).await;
+    join_all(tries.iter().map(|tried| gate.settle(tried, Outcome::Passed, NOW))).await;
+    assert_eq!(level(&gate, &phone).await, Level::Harder);
+    // The same for those of which nothing has become.
+    for tried in &tries {
+        assert_eq!(gate.reserve(tried).await, Ok(None));
+    }
+    join_all(tries.iter().map(|tried| gate.give_back(tried))).await;
+    assert_eq!(level(&gate, &phone).await, Level::Harder);
+}
+
+#[tokio::test]
+async fn right_tries_in_deepest_debt_buy_nothing_back_from_memory() {
+    right_tries_in_deepest_debt_buy_nothing(gate()).await;
+}
+
+#[tokio::test]
+async fn right_tries_in_deepest_debt_buy_nothing_back_from_redis() {
+    let Some(server) = testkit::redis::start() else { return };
+    right_tries_in_deepest_debt_buy_nothing(counting_in(Arc::new(store(&server, 1000).await))).await;
+}
+
 #[tokio::test]
 async fn where_nothing_is_asked_nothing_is_looked_at_and_where_it_is_it_must_be_there() {
     let gate = gate();
@@ -214,12 +278,12 @@ impl Counters for Away {
         self.examine(demands, now)
     }
 
-    fn charge<'a>(&'a self, _: &'a [Demand<'a>], _: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+    fn charge<'a>(&'a self, _: &'a [Demand<'a>], _: Moment) -> BoxFuture<'a, Result<Vec<Taken>, &'static str>> {
         Box::pin(ready(Err("store_away")))
     }
 
-    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        self.charge(demands, now)
+    fn give_back<'a>(&'a self, _: &'a [Refund<'a>], _: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(ready(Err("store_away")))
     }
 }
 

@@ -16,7 +16,7 @@ mod gate;
 pub mod siteverify;
 mod work;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -27,6 +27,7 @@ use futures_util::future::LocalBoxFuture;
 use identity::Thumbprint;
 use serde::{Deserialize, Serialize};
 
+use self::budget::Reserved;
 use self::siteverify::{SiteverifyConfig, Vendor};
 use crate::Inbound;
 use crate::config::Rate;
@@ -196,8 +197,8 @@ pub struct Tried {
     pub(crate) asked: Option<Level>,
     /// What was asked and answered.
     pub(crate) level: Level,
-    /// The price of a failure is taken, and what has become of the attempt is not known yet. One for all who have this.
-    pub(crate) reserved: Rc<Cell<bool>>,
+    /// What was taken as the price of a failure, while it is not known what has become of the attempt. One for all who have this.
+    pub(crate) reserved: Rc<RefCell<Option<Reserved>>>,
 }
 
 impl Tried {

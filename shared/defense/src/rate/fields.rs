@@ -73,7 +73,7 @@ fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Demand, Limit, LimitClass, Quota};
+    use super::super::{Demand, Limit, LimitClass, Quota, Taken};
     use super::*;
 
     const USER: Limit = Limit::new("reads", LimitClass::User, Quota::new(100, Duration::from_mins(1)));
@@ -82,7 +82,8 @@ mod tests {
 
     fn reading(limit: &Limit, left: u32, wait: Duration) -> Reading {
         let full_in = limit.quota().all() - limit.quota().pace() * i64::from(left);
-        Reading::new(&Demand::units(limit, b"", 1), full_in, i64::try_from(wait.as_micros()).unwrap()).unwrap()
+        Reading::new(&Demand::units(limit, b"", 1), full_in, i64::try_from(wait.as_micros()).unwrap(), Taken::default())
+            .unwrap()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Quota;
+use super::{Quota, Refund, Taken};
 use crate::names::{Name, Names};
 
 /// Whose units they are. Each class has a memory of its own, so that who fills one takes nothing from the others.
@@ -108,6 +108,11 @@ impl Limit {
     pub const fn is_shown(&self) -> bool {
         self.shown
     }
+
+    /// What stands for a key of it in a store.
+    pub(crate) fn name_of(&self, key: &[u8], names: &Names) -> Name {
+        names.name(&[b"limit", self.class.name().as_bytes(), self.name.as_bytes(), key])
+    }
 }
 
 /// What a request demands of one limit.
@@ -133,15 +138,15 @@ impl<'a> Demand<'a> {
         Self { limit, key, needs: 1, takes: cost }
     }
 
+    /// What goes back to it: what was taken of it, or less.
+    pub const fn refund(&self, taken: Taken) -> Refund<'a> {
+        Refund { limit: self.limit, key: self.key, taken }
+    }
+
     /// One unit must be there, and stays there: for a budget of failures, of which something is taken only when the answer is known
     /// ([`Counters::charge`](crate::stores::Counters::charge)).
     pub fn left(limit: &'a Limit, key: &'a [u8]) -> Self {
         Self { limit, key, needs: 1, takes: 0 }
-    }
-
-    /// What stands for its key in a store.
-    pub(crate) fn name(&self, names: &Names) -> Name {
-        names.name(&[b"limit", self.limit.class.name().as_bytes(), self.limit.name.as_bytes(), self.key])
     }
 }
 
@@ -154,14 +159,16 @@ pub struct Reading {
     pub left: u32,
     /// How long until what was demanded is there; zero if it was there.
     pub wait: Duration,
+    /// What was taken of it; nothing where nothing was to be taken, or not all demands were met.
+    pub taken: Taken,
 }
 
 impl Reading {
     /// The limit of a demand, all of whose units will be there in `full_in` microseconds; none if the wait is negative.
-    pub(crate) fn new(demand: &Demand<'_>, full_in: i64, wait: i64) -> Option<Self> {
+    pub(crate) fn new(demand: &Demand<'_>, full_in: i64, wait: i64, taken: Taken) -> Option<Self> {
         let limit = *demand.limit;
         let wait = Duration::from_micros(u64::try_from(wait).ok()?);
-        Some(Self { limit, left: limit.quota.left(full_in), wait })
+        Some(Self { limit, left: limit.quota.left(full_in), wait, taken })
     }
 
     /// Whether this limit refuses.

@@ -10,9 +10,11 @@ mod fields;
 mod limit;
 mod prefix;
 mod quota;
+mod taken;
 
 pub use concurrency::{Concurrency, Entry, Permit, Places};
 pub use fields::Fields;
 pub use limit::{Allowance, Demand, Limit, LimitClass, Reading};
 pub use prefix::AddressPrefix;
 pub use quota::{Moment, Quota, SteadyClock};
+pub use taken::{Refund, Taken};

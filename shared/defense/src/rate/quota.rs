@@ -14,6 +14,8 @@ use std::time::Duration;
 use runtime::Clock;
 use tokio::time::Instant;
 
+use super::Taken;
+
 /// A point in time, in microseconds since 1970: what limits are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(i64);
@@ -63,10 +65,17 @@ pub struct Quota {
 pub(crate) struct Judged {
     /// When all units would be there again, had nothing been demanded.
     pub(crate) before: i64,
-    /// When all units will be there again, if what was demanded is taken.
+    /// When all units will be there again, if what was demanded is taken, as far as debt may go.
     pub(crate) full_at: i64,
     /// Microseconds until what was demanded is there: none if it is there now.
     pub(crate) wait: i64,
+}
+
+impl Judged {
+    /// What is taken with that: less than was demanded where the debt is as deep as it can be.
+    pub(crate) fn taken(self) -> Taken {
+        Taken::new(self.full_at.saturating_sub(self.before))
+    }
 }
 
 impl Quota {
@@ -119,24 +128,18 @@ impl Quota {
         self.pace * self.units as i64
     }
 
-    /// Whether `needs` units are there at `now`, and what is to be remembered when `takes` of them are taken. None if the numbers are beyond
-    /// what can be reckoned with.
+    /// Whether `needs` units are there at `now`, and what is to be remembered when `takes` are taken, be they there or not. None if the numbers are
+    /// beyond what can be reckoned with.
     pub(crate) fn judge(self, full_at: Option<i64>, now: i64, needs: u32, takes: u32) -> Option<Judged> {
         let before = self.as_of(full_at, now)?;
         let there = now.checked_add(self.all())?.checked_sub(before)?;
         let wait = self.time_of(needs)?.checked_sub(there)?.max(0);
-        Some(Judged { before, full_at: before.checked_add(self.time_of(takes)?)?, wait })
+        Some(Judged { before, full_at: before.checked_add(self.time_of(takes)?)?.min(self.latest(now)?), wait })
     }
 
-    /// What is to be remembered when `takes` units are taken, whether or not they are there.
-    pub(crate) fn charge(self, full_at: Option<i64>, now: i64, takes: u32) -> Option<i64> {
-        let full_at = self.as_of(full_at, now)?.checked_add(self.time_of(takes)?)?;
-        Some(full_at.min(self.latest(now)?))
-    }
-
-    /// What is to be remembered when `units` that were taken are given back.
-    pub(crate) fn give_back(self, full_at: Option<i64>, now: i64, units: u32) -> Option<i64> {
-        Some(self.as_of(full_at, now)?.checked_sub(self.time_of(units)?)?.max(now))
+    /// What is to be remembered when something that was taken is given back.
+    pub(crate) fn give_back(self, full_at: Option<i64>, now: i64, taken: Taken) -> Option<i64> {
+        Some(self.as_of(full_at, now)?.checked_sub(taken.micros())?.max(now))
     }
 
     /// How many whole units are there when all of them will be there in so many microseconds.
@@ -156,7 +159,8 @@ impl Quota {
         now.checked_add(self.all())?.checked_add(self.all())
     }
 
-    fn time_of(self, units: u32) -> Option<i64> {
+    /// Microseconds in which so many units come back.
+    pub(crate) fn time_of(self, units: u32) -> Option<i64> {
         self.pace.checked_mul(i64::from(units))
     }
 }

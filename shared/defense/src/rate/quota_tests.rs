@@ -90,7 +90,9 @@ proptest! {
 
     #[test]
     fn a_debt_is_at_most_all_units_once_more(quota in quotas(), charges in prop::collection::vec(0_u32.., 1..50)) {
-        let full_at = charges.iter().fold(None, |full_at, cost| quota.charge(full_at, START, *cost));
+        let full_at = charges.iter().fold(None, |full_at, cost| {
+            Some(quota.judge(full_at, START, 0, *cost)?.full_at)
+        });
         let judged = quota.judge(full_at, START, 1, 0).unwrap();
         prop_assert!(judged.full_at <= START + 2 * quota.all());
         prop_assert!(judged.wait <= quota.all() + quota.pace());
@@ -112,8 +114,8 @@ proptest! {
             prop_assert!(cost <= units || judged.wait > 0);
             prop_assert!(judged.full_at >= now);
         }
-        if let Some(full_at) = quota.charge(full_at, now, cost) {
-            prop_assert!(full_at >= now && full_at - now <= 2 * quota.all());
+        if let Some(Judged { full_at, before, .. }) = quota.judge(full_at, now, 0, cost) {
+            prop_assert!(full_at >= before && before >= now && full_at - now <= 2 * quota.all());
         }
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::redis::RedisStore;
 use super::{Claim, Claimed, Counters, MemoryCounters, MemoryOnce, Once};
-use crate::rate::{Allowance, Demand, Moment};
+use crate::rate::{Allowance, Demand, Moment, Reading, Refund, Taken};
 
 /// Both.
 pub struct Beside {
@@ -70,28 +70,44 @@ impl Counters for Beside {
     fn take_alone<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Allowance> {
         Box::pin(async move {
             match self.shared.take(demands, now).await {
-                Allowance::Unknown(_) => self.counted_here.take(demands, now).await,
+                Allowance::Unknown(_) => alone(self.counted_here.take(demands, now).await),
                 told => told,
             }
         })
     }
 
     /// What the store cannot note is noted here, where those look who go on alone.
-    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<Vec<Taken>, &'static str>> {
         Box::pin(async move {
             match self.shared.charge(demands, now).await {
-                Err(_) => self.counted_here.charge(demands, now).await,
+                Err(_) => {
+                    let taken = self.counted_here.charge(demands, now).await?;
+                    Ok(taken.into_iter().map(Taken::alone).collect())
+                }
                 noted => noted,
             }
         })
     }
 
-    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+    /// Each goes back to where it was taken: the other one would be given what nobody has taken of it.
+    fn give_back<'a>(&'a self, refunds: &'a [Refund<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
         Box::pin(async move {
-            match self.shared.give_back(demands, now).await {
-                Err(_) => self.counted_here.give_back(demands, now).await,
-                given => given,
+            let (here, there): (Vec<_>, Vec<_>) = refunds.iter().copied().partition(|refund| refund.taken.is_alone());
+            if !here.is_empty() {
+                self.counted_here.give_back(&here, now).await?;
             }
+            if there.is_empty() { Ok(()) } else { self.shared.give_back(&there, now).await }
         })
+    }
+}
+
+/// What was taken of these was taken in the memory of the process.
+fn alone(allowance: Allowance) -> Allowance {
+    let of = |readings: Vec<Reading>| {
+        readings.into_iter().map(|reading| Reading { taken: reading.taken.alone(), ..reading }).collect()
+    };
+    match allowance {
+        Allowance::Within(readings) => Allowance::Within(of(readings)),
+        other => other,
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::rate::{Allowance, Demand, Moment};
+use crate::rate::{Allowance, Demand, Moment, Refund, Taken};
 
 /// Counts against limits.
 ///
@@ -25,10 +25,11 @@ pub trait Counters: Send + Sync {
     }
 
     /// Takes what is demanded whether or not it is there: for what has happened already, such as a wrong password. The debt ends on its own
-    /// ([`Quota`](crate::rate::Quota)). An error says why nothing was noted.
-    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
+    /// ([`Quota`](crate::rate::Quota)), and is bounded: the answer says what was really taken, in the order of the demands. An error says why nothing
+    /// was noted.
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<Vec<Taken>, &'static str>>;
 
     /// Gives back what was taken before it was known whether it would be owed, such as the price of a wrong password that was right. Never more is
     /// there than all units. An error says why nothing was given back.
-    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
+    fn give_back<'a>(&'a self, refunds: &'a [Refund<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>>;
 }

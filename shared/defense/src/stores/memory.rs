@@ -11,7 +11,7 @@ use identity::replay::{Insertion, ReplayMemory};
 
 use super::{Claim, Claimed, Counters, Once, OnceClass};
 use crate::names::{Name, Names};
-use crate::rate::{Allowance, Demand, LimitClass, Moment, Reading};
+use crate::rate::{Allowance, Demand, LimitClass, Moment, Reading, Refund, Taken};
 
 /// The most keys of a class that one call forgets, so that none takes long. It remembers fewer.
 const FORGOTTEN_AT_ONCE: usize = 16;
@@ -135,40 +135,45 @@ impl MemoryCounters {
             self.remember(&mut classes, &steps, now)?;
         }
         let readings = demands.iter().zip(all).map(|(demand, judged)| {
-            let full_at = if take && met { judged.full_at } else { judged.before };
-            Reading::new(demand, full_at.saturating_sub(now), judged.wait)
+            let (full_at, taken) =
+                if take && met { (judged.full_at, judged.taken()) } else { (judged.before, Taken::default()) };
+            Reading::new(demand, full_at.saturating_sub(now), judged.wait, taken)
         });
         Ok(Allowance::of(readings.collect::<Option<_>>().ok_or("time_out_of_range")?))
     }
 
-    fn charge_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+    fn charge_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<Vec<Taken>, &'static str> {
         let (now, names) = (now.micros(), self.names_of(demands));
         let mut classes = self.classes();
-        let mut steps = Vec::with_capacity(demands.len());
+        let (mut steps, mut taken) = (Vec::with_capacity(demands.len()), Vec::with_capacity(demands.len()));
         for (demand, name) in demands.iter().zip(names) {
             let class = demand.limit.class();
             let before = remembered(&classes, &steps, class, &name);
-            let full_at = demand.limit.quota().charge(before, now, demand.takes).ok_or("time_out_of_range")?;
-            steps.push(Step { class, name, full_at, takes: demand.takes > 0 });
+            let judged = demand.limit.quota().judge(before, now, demand.needs, demand.takes);
+            let judged = judged.ok_or("time_out_of_range")?;
+            taken.push(judged.taken());
+            steps.push(Step { class, name, full_at: judged.full_at, takes: demand.takes > 0 });
         }
-        self.remember(&mut classes, &steps, now)
+        self.remember(&mut classes, &steps, now)?;
+        Ok(taken)
     }
 
-    fn give_back_now(&self, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
-        let (now, names) = (now.micros(), self.names_of(demands));
+    fn give_back_now(&self, refunds: &[Refund<'_>], now: Moment) -> Result<(), &'static str> {
+        let now = now.micros();
+        let names: Vec<_> = refunds.iter().map(|refund| refund.limit.name_of(refund.key, &self.names)).collect();
         let mut classes = self.classes();
-        for (demand, name) in demands.iter().zip(names) {
-            let Some(table) = classes.get_mut(&demand.limit.class()) else { continue };
+        for (refund, name) in refunds.iter().zip(names) {
+            let Some(table) = classes.get_mut(&refund.limit.class()) else { continue };
             // Of a key that is not remembered all units are there.
             let Some(kept) = table.kept.get(&name) else { continue };
-            let full_at = demand.limit.quota().give_back(Some(kept.full_at), now, demand.takes);
+            let full_at = refund.limit.quota().give_back(Some(kept.full_at), now, refund.taken);
             table.lower(name, full_at.ok_or("time_out_of_range")?);
         }
         Ok(())
     }
 
     fn names_of(&self, demands: &[Demand<'_>]) -> Vec<Name> {
-        demands.iter().map(|demand| demand.name(&self.names)).collect()
+        demands.iter().map(|demand| demand.limit.name_of(demand.key, &self.names)).collect()
     }
 
     /// All of it, or nothing where there is no room.
@@ -252,12 +257,12 @@ impl Counters for MemoryCounters {
         Box::pin(ready(self.allow(demands, now, true).into()))
     }
 
-    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<Vec<Taken>, &'static str>> {
         Box::pin(ready(self.charge_now(demands, now)))
     }
 
-    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        Box::pin(ready(self.give_back_now(demands, now)))
+    fn give_back<'a>(&'a self, refunds: &'a [Refund<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(ready(self.give_back_now(refunds, now)))
     }
 }
 

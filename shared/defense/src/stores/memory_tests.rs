@@ -35,7 +35,7 @@ fn would_take(counters: &MemoryCounters, demands: &[Demand<'_>], now: Moment) ->
     matches!(counters.examine(demands, now).now_or_never().unwrap(), Allowance::Within(_))
 }
 
-fn charge(counters: &MemoryCounters, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
+fn charge(counters: &MemoryCounters, demands: &[Demand<'_>], now: Moment) -> Result<Vec<Taken>, &'static str> {
     counters.charge(demands, now).now_or_never().unwrap()
 }
 
@@ -167,7 +167,7 @@ fn failures_are_charged_afterwards_and_then_refuse() {
         !takes(&counters, &[left], at(0)) && !takes(&counters, &[left], at(11)) && takes(&counters, &[left], at(12))
     );
     // A hundred that were under way together fail: it takes longer, but not for ever.
-    (0..100).for_each(|_| charge(&counters, &[failure], at(12)).unwrap());
+    (0..100).for_each(|_| drop(charge(&counters, &[failure], at(12)).unwrap()));
     assert!(!takes(&counters, &[left], at(12 + 60)) && takes(&counters, &[left], at(12 + 60 + 12)));
     assert!(takes(&counters, &[Demand::left(&LOGIN, b"bob")], at(12)));
 }
@@ -243,7 +243,11 @@ fn a_demand_that_no_wait_would_meet_is_said_to_be_one() {
 fn what_is_given_back_is_there_again_and_never_more_than_all() {
     let counters = MemoryCounters::new(1_000);
     let reserved = Demand::reserved(&LOGIN, b"alice", 4);
-    let give_back = |now| counters.give_back(&[reserved], now).now_or_never().unwrap().unwrap();
+    let refund = |demand: Demand<'static>, now| {
+        let taken = Taken::new(demand.limit.quota().time_of(demand.takes).unwrap());
+        counters.give_back(&[demand.refund(taken)], now).now_or_never().unwrap().unwrap();
+    };
+    let give_back = |now| refund(reserved, now);
     // One of five is left after the first, which does for a second, and then there is debt.
     assert!(takes(&counters, &[reserved], at(0)) && takes(&counters, &[reserved], at(0)));
     assert!(!takes(&counters, &[reserved], at(0)), "three are owed");
@@ -255,7 +259,7 @@ fn what_is_given_back_is_there_again_and_never_more_than_all() {
     let five = [Demand::units(&LOGIN, b"alice", 5)];
     assert!(takes(&counters, &five, at(1)) && !takes(&counters, &[Demand::left(&LOGIN, b"alice")], at(1)));
     // A key of which nothing is taken is not remembered for it.
-    counters.give_back(&[Demand::units(&LOGIN, b"bob", 1)], at(1)).now_or_never().unwrap().unwrap();
+    refund(Demand::units(&LOGIN, b"bob", 1), at(1));
     assert_eq!(counters.len(LimitClass::Identifier), 1);
 }
 
@@ -264,8 +268,8 @@ fn keys_that_were_given_something_back_are_forgotten_like_others() {
     let counters = MemoryCounters::new(1_000);
     let reserved = Demand::reserved(&LOGIN, b"alice", 4);
     for second in 0..100 {
-        assert!(takes(&counters, &[reserved], at(second)), "{second}");
-        counters.give_back(&[reserved], at(second)).now_or_never().unwrap().unwrap();
+        let Allowance::Within(taken) = take(&counters, &[reserved], at(second)) else { unreachable!("{second}") };
+        counters.give_back(&[reserved.refund(taken[0].taken)], at(second)).now_or_never().unwrap().unwrap();
     }
     assert!(takes(&counters, &[Demand::units(&LOGIN, b"bob", 1)], at(1_000)));
     for _ in 0..20 {

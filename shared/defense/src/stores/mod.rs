@@ -21,3 +21,6 @@ pub use beside::Beside;
 pub use counters::Counters;
 pub use memory::{MemoryCounters, MemoryOnce};
 pub use once::{Claim, Claimed, Once, OnceClass};
+
+#[cfg(test)]
+mod debt_tests;

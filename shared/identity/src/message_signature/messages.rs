@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crypto::b64;
 
-use super::base::{self, Covered, Lines, Params};
+use super::base::{self, Covered, Lines};
+use super::fields::{Component, Value};
 use super::{ALG, COVERED_HEADERS, MAX_AGE, REQUEST_TAG, RESPONSE_TAG, SignatureError, SignedHeaders};
 
 const REQUEST_PARAMETERS: [&str; 5] = ["created", "nonce", "alg", "keyid", "tag"];
@@ -41,29 +42,34 @@ pub fn sign(
 ) -> Result<SignedHeaders, SignatureError> {
     let content_digest = (!parts.body.is_empty()).then(|| base::content_digest(parts.body));
     // The order is free for a verifier that keeps the signer's, as RFC 9421 §2.3 asks. In this one `httpsig` verifies, too, which has its own.
-    let texts = [("nonce", nonce), ("alg", ALG), ("keyid", keyid), ("tag", REQUEST_TAG)];
-    let params = base::parameters(created, &texts)?;
-    let (signature_input, signature) = base::sign(key, request_lines(parts, content_digest.as_deref())?, params)?;
+    let parameters = vec![
+        ("created", Value::Integer(created)),
+        ("nonce", Value::Text(nonce)),
+        ("alg", Value::Text(ALG)),
+        ("keyid", Value::Text(keyid)),
+        ("tag", Value::Text(REQUEST_TAG)),
+    ];
+    let lines = request_lines(parts, content_digest.as_deref())?;
+    let (signature_input, signature) = base::sign(key, &lines, parameters)?;
     Ok(SignedHeaders { content_digest, signature_input, signature })
 }
 
 /// A well-formed signature of our profile whose MAC nobody has looked at yet.
-pub struct Parsed {
-    covered: Covered,
+pub struct Parsed<'a> {
+    covered: Covered<'a>,
     created: i64,
-    nonce: String,
-    keyid: String,
+    nonce: &'a str,
+    keyid: &'a str,
 }
 
 /// Reads the signature headers of a request. The next step is to find the key of [`Parsed::keyid`].
-pub fn parse(signature_input: &str, signature: &str) -> Result<Parsed, SignatureError> {
+pub fn parse<'a>(signature_input: &'a str, signature: &str) -> Result<Parsed<'a>, SignatureError> {
     let covered = base::parse(signature_input, signature)?;
-    let params = Params::exactly(&covered.params.params, &REQUEST_PARAMETERS)?;
-    params.expect_alg_and_tag(REQUEST_TAG)?;
-    let created = params.integer("created")?;
-    let nonce = params.text("nonce")?.to_owned();
-    let keyid = params.text("keyid")?.to_owned();
-    if !(MIN_NONCE_CHARS..=MAX_NONCE_CHARS).contains(&nonce.len()) || b64::decode(&nonce).is_err() {
+    covered.expect(&REQUEST_PARAMETERS, REQUEST_TAG)?;
+    let created = covered.params.integer("created")?;
+    let nonce = covered.params.text("nonce")?;
+    let keyid = covered.params.text("keyid")?;
+    if !(MIN_NONCE_CHARS..=MAX_NONCE_CHARS).contains(&nonce.len()) || b64::decode(nonce).is_err() {
         return Err(SignatureError::Nonce);
     }
     if keyid.is_empty() || keyid.len() > MAX_KEYID_CHARS {
@@ -72,10 +78,10 @@ pub fn parse(signature_input: &str, signature: &str) -> Result<Parsed, Signature
     Ok(Parsed { covered, created, nonce, keyid })
 }
 
-impl Parsed {
+impl Parsed<'_> {
     /// The name of the key: must be the `jti` of the attestation token in the same request.
     pub fn keyid(&self) -> &str {
-        &self.keyid
+        self.keyid
     }
 
     /// When the signature says it was made.
@@ -85,7 +91,7 @@ impl Parsed {
 
     /// The nonce of the signature, for the replay memory.
     pub fn nonce(&self) -> &str {
-        &self.nonce
+        self.nonce
     }
 
     /// What must be fresh in the replay memory: the nonce, in the name space of its key.
@@ -114,7 +120,7 @@ impl Parsed {
     }
 }
 
-impl std::fmt::Debug for Parsed {
+impl std::fmt::Debug for Parsed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parsed").field("keyid", &self.keyid).field("created", &self.created).finish_non_exhaustive()
     }
@@ -126,7 +132,7 @@ fn request_lines<'a>(parts: &RequestParts<'a>, content_digest: Option<&'a str>) 
     let path = if parts.path.is_empty() { "/" } else { parts.path };
     for (name, value) in [
         ("@method", Cow::Borrowed(parts.method)),
-        ("@authority", Cow::Owned(authority(parts.authority))),
+        ("@authority", authority(parts.authority)),
         ("@path", Cow::Borrowed(path)),
         // Default: no query is an empty one (RFC 9421 §2.2.7).
         ("@query", parts.query.map_or(Cow::Borrowed("?"), |query| Cow::Owned(format!("?{query}")))),
@@ -134,7 +140,7 @@ fn request_lines<'a>(parts: &RequestParts<'a>, content_digest: Option<&'a str>) 
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(SignatureError::Message);
         }
-        lines.push((base::component(name, false)?, value));
+        lines.push((Component::of(name), value));
     }
     for name in COVERED_HEADERS {
         let value = match name {
@@ -142,7 +148,7 @@ fn request_lines<'a>(parts: &RequestParts<'a>, content_digest: Option<&'a str>) 
             _ => header(parts, name)?,
         };
         if let Some(value) = value {
-            lines.push((base::component(name, false)?, Cow::Borrowed(value)));
+            lines.push((Component::of(name), Cow::Borrowed(value)));
         }
     }
     Ok(lines)
@@ -159,9 +165,14 @@ fn header<'a>(parts: &RequestParts<'a>, name: &str) -> Result<Option<&'a str>, S
 }
 
 /// RFC 9421 §2.2.3: lower case, without the default port (of https, the only scheme we have).
-fn authority(authority: &str) -> String {
-    let lower = authority.to_ascii_lowercase();
-    lower.strip_suffix(":443").map(str::to_owned).unwrap_or(lower)
+fn authority(authority: &str) -> Cow<'_, str> {
+    // Default: with any other port, or none, it stays as it is.
+    let authority = authority.strip_suffix(":443").unwrap_or(authority);
+    if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(authority.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(authority)
+    }
 }
 
 /// The answer as it is sent or was received.
@@ -183,9 +194,10 @@ pub fn sign_response(
     created: i64,
 ) -> Result<SignedHeaders, SignatureError> {
     let content_digest = base::content_digest(parts.body);
-    let params = base::parameters(created, &[("alg", ALG), ("tag", RESPONSE_TAG)])?;
-    let (signature_input, signature) =
-        base::sign(key, response_lines(parts, &content_digest, request_signature)?, params)?;
+    let parameters =
+        vec![("created", Value::Integer(created)), ("alg", Value::Text(ALG)), ("tag", Value::Text(RESPONSE_TAG))];
+    let lines = response_lines(parts, &content_digest, request_signature)?;
+    let (signature_input, signature) = base::sign(key, &lines, parameters)?;
     Ok(SignedHeaders { content_digest: Some(content_digest), signature_input, signature })
 }
 
@@ -198,9 +210,8 @@ pub fn verify_response(
     now: i64,
 ) -> Result<(), SignatureError> {
     let covered = base::parse(&headers.signature_input, &headers.signature)?;
-    let params = Params::exactly(&covered.params.params, &RESPONSE_PARAMETERS)?;
-    params.expect_alg_and_tag(RESPONSE_TAG)?;
-    let created = params.integer("created")?;
+    covered.expect(&RESPONSE_PARAMETERS, RESPONSE_TAG)?;
+    let created = covered.params.integer("created")?;
     let digest = headers.content_digest.as_deref().ok_or(SignatureError::DigestMissing)?;
     let lines = response_lines(parts, digest, request_signature)?;
     let values = covered.values(&lines)?;
@@ -215,11 +226,11 @@ fn response_lines<'a>(
     request_signature: &'a str,
 ) -> Result<Lines<'a>, SignatureError> {
     let field = |value| base::field_value(value).map(Cow::Borrowed);
-    let mut lines = vec![(base::component("@status", false)?, Cow::Owned(parts.status.to_string()))];
+    let mut lines = vec![(Component::of("@status"), Cow::Owned(parts.status.to_string()))];
     if let Some(content_type) = parts.content_type {
-        lines.push((base::component("content-type", false)?, field(content_type)?));
+        lines.push((Component::of("content-type"), field(content_type)?));
     }
-    lines.push((base::component("content-digest", false)?, field(content_digest)?));
-    lines.push((base::component("signature", true)?, field(request_signature)?));
+    lines.push((Component::of("content-digest"), field(content_digest)?));
+    lines.push((Component::of_request("signature"), field(request_signature)?));
     Ok(lines)
 }

@@ -8,13 +8,14 @@
 //! - an answer covers `@status` `content-type` `content-digest` and the request's `signature`, so it cannot be exchanged
 //!   for the answer to another request.
 //!
-//! What is RFC 9421 and what is this profile are two files, `base` and `messages`: the former passes the RFC's vectors, and both are tested
+//! What is RFC 9421 (`base`, over structured fields in `fields`) and what is this profile (`messages`) are apart: the former passes the RFC's vectors, and both are tested
 //! against the crate `httpsig` and Python's `http-message-signatures` in both directions.
 //!
 //! Verification goes from cheap to dear and from bytes to meaning: limits and syntax, covered components, digest over
 //! the bytes received, time, MAC in constant time. Single use of [`Parsed::replay_key`] is the caller's last step.
 
 mod base;
+mod fields;
 mod messages;
 
 use api::header;

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,6 +14,7 @@ use runtime::{ApiJson, App, Context, PeerId, Problem, Refusal, RouteDoc, Running
 use serde::{Deserialize, Serialize};
 
 use crate::pki::Pki;
+use crate::telemetry::INSTALLED;
 
 pub(crate) struct Probe;
 
@@ -202,6 +203,7 @@ pub(crate) fn config(pki: &Pki, name: &str) -> Config {
 }
 
 pub(crate) async fn start(config: Config) -> Running {
+    LazyLock::force(&INSTALLED);
     runtime::start::<Probe>(config, Arc::new(SystemClock)).await.unwrap()
 }
 

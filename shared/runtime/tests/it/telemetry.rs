@@ -19,12 +19,16 @@ pub(crate) struct Installed {
     pub(crate) runtime: Runtime,
 }
 
+/// Installed before anything is counted ([`probe::start`] sees to it): an instrument that is made earlier counts nothing for as long as the process lives, as
+/// each is made once. A service installs telemetry before it starts.
 pub(crate) static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
     let (log, receiver) = (Arc::new(Mutex::new(Vec::new())), Receiver::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Telemetry { otlp_endpoint: Some(receiver.start()), ..Telemetry::default() };
     let sink = Sink::Memory(Arc::clone(&log));
-    let guard = runtime.block_on(async { telemetry::init_with("probe", &config, sink).unwrap() });
+    let entered = runtime.enter();
+    let guard = telemetry::init_with("probe", &config, sink).unwrap();
+    drop(entered);
     // Lives as long as the process: the tests share it.
     std::mem::forget(guard);
     Installed { log, receiver, runtime }

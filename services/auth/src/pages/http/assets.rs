@@ -5,8 +5,8 @@ use actix_web::http::header;
 use defense::Public;
 
 use crate::http::{Script, StyleSheet};
+use crate::pages::STYLE;
 
-const STYLE: &str = include_str!("../../../assets/style.css");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.

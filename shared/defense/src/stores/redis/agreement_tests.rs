@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::super::{MemoryCounters, MemoryOnce, OnceClass};
-use super::tests::{NOW, raw, store};
+use super::tests::{NOW, by_our_clock, raw};
 use super::*;
 use crate::rate::{Limit, LimitClass, Quota};
 
@@ -24,6 +24,9 @@ const LIMITS: [Limit; 4] = [
     Limit::new("one", LimitClass::Global, Quota::new(20, Duration::from_secs(2))),
 ];
 
+/// What is given back is no whole unit of any of them.
+const PART: i64 = 37_001;
+
 /// Memory and Redis, of a room for so many, asked the same at the same time.
 async fn agree(store: &RedisStore, capacity: usize, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let (counters, mut millis) = (MemoryCounters::new(capacity), NOW * 1000);
@@ -41,7 +44,11 @@ async fn agree(store: &RedisStore, capacity: usize, steps: Vec<Step>) -> Result<
         match what {
             0 => prop_assert_eq!(store.examine(&demands, now).await, counters.examine(&demands, now).await),
             1 => prop_assert_eq!(store.charge(&demands, now).await, counters.charge(&demands, now).await),
-            2 => prop_assert_eq!(store.give_back(&demands, now).await, counters.give_back(&demands, now).await),
+            2 => {
+                let refunds = demands.iter().map(|demand| demand.refund(Taken::new(i64::from(demand.takes) * PART)));
+                let refunds: Vec<_> = refunds.collect();
+                prop_assert_eq!(store.give_back(&refunds, now).await, counters.give_back(&refunds, now).await);
+            }
             _ => prop_assert_eq!(store.take(&demands, now).await, counters.take(&demands, now).await),
         }
     }
@@ -53,7 +60,7 @@ fn memory_and_redis_agree_to_the_microsecond() {
     let Some(server) = testkit::redis::start() else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for capacity in [100, 2] {
-        let store = runtime.block_on(async { RedisStore { by_our_clock: true, ..store(&server, capacity).await } });
+        let store = runtime.block_on(async { by_our_clock(&server, capacity).await });
         proptest!(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }, |(steps in steps())| {
             runtime.block_on(async {
                 let () = redis::cmd("FLUSHALL").query_async(&mut raw(&server).await).await.unwrap();
@@ -67,7 +74,7 @@ fn memory_and_redis_agree_to_the_microsecond() {
 fn memory_and_redis_agree_on_what_was_used() {
     let Some(server) = testkit::redis::start() else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let store = runtime.block_on(async { RedisStore { by_our_clock: true, ..store(&server, 100_000).await } });
+    let store = runtime.block_on(by_our_clock(&server, 100_000));
     let claims = prop::collection::vec((0_i64..30, 0_usize..2, 0_u8..3, 0_u8..6, 0_i64..50), 1..60);
     proptest!(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }, |(claims in claims)| {
         runtime.block_on(async {
@@ -90,7 +97,7 @@ fn memory_and_redis_agree_on_what_was_used() {
 #[tokio::test]
 async fn an_owner_whose_keys_have_expired_has_all_of_its_part_again() {
     let Some(server) = testkit::redis::start() else { return };
-    let store = RedisStore { by_our_clock: true, ..store(&server, 160).await };
+    let store = by_our_clock(&server, 160).await;
     for now in [NOW, NOW + 72, NOW + 144] {
         for (n, expected) in
             (0..12_u8).map(|n| (n, if n < 10 { Claimed::First } else { Claimed::Unknown("once_memory_full") }))

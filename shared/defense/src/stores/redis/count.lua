@@ -1,11 +1,12 @@
 -- Demands on limits, all at once: all are met, or nothing is taken. The arithmetic is `rate::Quota`'s, in whole microseconds, which doubles hold
--- exactly until the year 2255; a charge beyond that is cut to the deepest debt. What is given back is given to a key that is known, and of another all
--- units are there.
+-- exactly until the year 2255; what is taken beyond that is cut to the deepest debt. What is given back is given to a key that is known, and of another
+-- all units are there.
 --
 -- KEYS  for each demand the sorted set of its class: members are names, scores the times at which all units will be there again
 -- ARGV  "examine", "take", "charge" or "give_back"; now, or nothing for the server's time; how many members a set may have; and for each demand
---       its name, the time of one unit, how many units there are, how many it needs, and how many it takes
--- Returns 0 met, 1 not met or 2 no room; and for each demand how long until it is met, and how long until all units are there
+--       its name, and the times in which all its units come back, those that it needs, and those that it takes or gives back
+-- Returns 0 met, 1 not met or 2 no room; and for each demand how long until it is met, how long until all units are there, and the time in which what
+--       was really taken comes back
 local FORGOTTEN_AT_ONCE = 16
 local AND_A_MINUTE = 60000
 
@@ -17,21 +18,19 @@ end
 
 local steps, same, met = {}, {}, true
 for i, set in ipairs(KEYS) do
-    local name, pace, units, needs, takes = unpack(ARGV, i * 5 - 1, i * 5 + 3)
-    local all = pace * units
+    local name = ARGV[i * 4]
+    local all, needs, takes = tonumber(ARGV[i * 4 + 1]), tonumber(ARGV[i * 4 + 2]), tonumber(ARGV[i * 4 + 3])
     -- What the demands before this one take of the same key counts.
     local known = same[set .. name] or tonumber(redis.call('ZSCORE', set, name)) or now
     local before = math.max(math.min(known, now + 2 * all), now)
-    local after = before + pace * takes
-    if mode == 'charge' then
-        after = math.min(after, now + 2 * all)
-    elseif mode == 'give_back' then
-        after = math.max(before - pace * takes, now)
+    local after = math.min(before + takes, now + 2 * all)
+    if mode == 'give_back' then
+        after = math.max(before - takes, now)
     end
-    local wait = math.max(pace * needs - (now + all - before), 0)
+    local wait = math.max(needs - (now + all - before), 0)
     met = met and wait == 0
     same[set .. name] = after
-    steps[i] = { set = set, name = name, before = before, after = after, wait = wait, writes = tonumber(takes) > 0 and after > now }
+    steps[i] = { set = set, name = name, before = before, after = after, wait = wait, writes = takes > 0 and after > now }
 end
 
 if mode == 'give_back' then
@@ -74,5 +73,6 @@ local answer = { (met or mode == 'charge' or mode == 'give_back') and 0 or 1 }
 for _, step in ipairs(steps) do
     answer[#answer + 1] = step.wait
     answer[#answer + 1] = (writes and step.after or step.before) - now
+    answer[#answer + 1] = writes and step.after - step.before or 0
 end
 return answer

@@ -25,8 +25,8 @@ use runtime::health::Standing;
 
 use self::link::{Link, Script, Server};
 use super::{Claim, Claimed, Counters, Once};
-use crate::names::{Name, Names};
-use crate::rate::{Allowance, Demand, Moment, Reading};
+use crate::names::Names;
+use crate::rate::{Allowance, Demand, Limit, Moment, Reading, Refund, Taken};
 
 /// Clocks of the processes differ by no more: for so much longer than its own clock says a claim is remembered, so that nobody whose clock is slow
 /// accepts the key again.
@@ -157,31 +157,65 @@ impl RedisStore {
     }
 
     async fn count(&self, mode: &str, demands: &[Demand<'_>], now: Moment) -> Result<Allowance, &'static str> {
-        let keys: Vec<_> = demands.iter().map(|demand| self.key("limits", demand.limit.class().name())).collect();
-        let mut arguments = vec![mode.as_bytes().to_vec(), self.clock(now.micros()), number(&self.capacity)];
+        let mut asked = Asked::default();
         for demand in demands {
             let quota = demand.limit.quota();
             if [EXAMINE, TAKE].contains(&mode) && demand.needs > quota.units() {
                 return Err("demand_above_quota");
             }
-            let name: Name = demand.name(&self.names);
-            arguments.push(name.to_vec());
-            arguments.extend([
-                number(&quota.pace()),
-                number(&quota.units()),
-                number(&demand.needs),
-                number(&demand.takes),
-            ]);
+            let time_of = |units| quota.time_of(units).ok_or("time_out_of_range");
+            let (needs, takes) = (time_of(demand.needs)?, time_of(demand.takes)?);
+            asked.add(self, demand.limit, demand.key, needs, takes);
         }
-        self.link.call(Script::Count, &keys, &arguments, |answer| allowance(demands, &answer)).await
+        self.run(mode, &asked, now, |answer| allowance(demands, &answer)).await
     }
 
-    /// What is done whatever is there.
-    async fn change(&self, mode: &str, demands: &[Demand<'_>], now: Moment) -> Result<(), &'static str> {
-        match self.count(mode, demands, now).await? {
+    async fn run<T>(
+        &self,
+        mode: &str,
+        asked: &Asked,
+        now: Moment,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Result<T, &'static str> {
+        let mut arguments = vec![mode.as_bytes().to_vec(), self.clock(now.micros()), number(&self.capacity)];
+        arguments.extend_from_slice(&asked.arguments);
+        self.link.call(Script::Count, &asked.keys, &arguments, read).await
+    }
+
+    async fn take_anyway(&self, demands: &[Demand<'_>], now: Moment) -> Result<Vec<Taken>, &'static str> {
+        match self.count(CHARGE, demands, now).await? {
             Allowance::Unknown(reason) => Err(reason),
-            Allowance::Within(_) | Allowance::Exceeded(_) => Ok(()),
+            Allowance::Within(readings) | Allowance::Exceeded(readings) => {
+                Ok(readings.into_iter().map(|reading| reading.taken).collect())
+            }
         }
+    }
+
+    async fn refund(&self, refunds: &[Refund<'_>], now: Moment) -> Result<(), &'static str> {
+        let mut asked = Asked::default();
+        for refund in refunds {
+            asked.add(self, refund.limit, refund.key, 0, refund.taken.micros());
+        }
+        let given = |answer| match answer {
+            Value::Array(answer) if answer.first() == Some(&Value::Int(0)) => Some(()),
+            _ => None,
+        };
+        self.run(GIVE_BACK, &asked, now, given).await
+    }
+}
+
+/// What the script is told of each demand.
+#[derive(Default)]
+struct Asked {
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Asked {
+    fn add(&mut self, store: &RedisStore, limit: &Limit, key: &[u8], needs: i64, takes: i64) {
+        self.keys.push(store.key("limits", limit.class().name()));
+        self.arguments.push(limit.name_of(key, &store.names).to_vec());
+        self.arguments.extend([number(&limit.quota().all()), number(&needs), number(&takes)]);
     }
 }
 
@@ -198,10 +232,12 @@ fn allowance(demands: &[Demand<'_>], answer: &Value) -> Option<Allowance> {
         return Some(Allowance::Unknown("counters_full"));
     }
     let reading = |(demand, times): (&Demand<'_>, &[Value])| match times {
-        [Value::Int(wait), Value::Int(full_in)] => Reading::new(demand, *full_in, *wait),
+        [Value::Int(wait), Value::Int(full_in), Value::Int(taken)] => {
+            Reading::new(demand, *full_in, *wait, Taken::new(*taken))
+        }
         _ => None,
     };
-    let readings: Vec<_> = demands.iter().zip(times.chunks(2)).map(reading).collect::<Option<_>>()?;
+    let readings: Vec<_> = demands.iter().zip(times.chunks(3)).map(reading).collect::<Option<_>>()?;
     match (met, readings.len() == demands.len()) {
         (Value::Int(0), true) => Some(Allowance::Within(readings)),
         (Value::Int(1), true) => Some(Allowance::Exceeded(readings)),
@@ -228,16 +264,16 @@ impl Counters for RedisStore {
         Box::pin(async move { self.count(TAKE, demands, now).await.into() })
     }
 
-    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        Box::pin(self.change(CHARGE, demands, now))
+    fn charge<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<Vec<Taken>, &'static str>> {
+        Box::pin(self.take_anyway(demands, now))
     }
 
-    fn give_back<'a>(&'a self, demands: &'a [Demand<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
-        Box::pin(self.change(GIVE_BACK, demands, now))
+    fn give_back<'a>(&'a self, refunds: &'a [Refund<'a>], now: Moment) -> BoxFuture<'a, Result<(), &'static str>> {
+        Box::pin(self.refund(refunds, now))
     }
 }
 
 #[cfg(test)]
 mod agreement_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -30,11 +30,16 @@ fn unconnected(server: &Redis, capacity: usize) -> RedisStore {
     RedisStore::open(&Settings { url, tls: None, service: "ledger", name_key, capacity }).unwrap()
 }
 
-pub(super) async fn store(server: &Redis, capacity: usize) -> RedisStore {
+pub(crate) async fn store(server: &Redis, capacity: usize) -> RedisStore {
     let mut store = unconnected(server, capacity);
     store.link.deadline = Duration::from_secs(10);
     timeout(Duration::from_secs(10), store.connected()).await.unwrap();
     store
+}
+
+/// One whose time is what its caller says.
+pub(crate) async fn by_our_clock(server: &Redis, capacity: usize) -> RedisStore {
+    RedisStore { by_our_clock: true, ..store(server, capacity).await }
 }
 
 pub(super) async fn raw(server: &Redis) -> redis::aio::MultiplexedConnection {

@@ -1,0 +1,2 @@
+drop trigger secrets_guard on secrets;
+drop function secrets_guard();
