@@ -41,3 +41,32 @@ impl Contract {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError as _;
+
+    use super::*;
+    use crate::{Problem, Refusal};
+
+    fn describe(operation: &mut Operation) {
+        operation.answers::<String>(200, "application/json");
+        operation.answers_nothing(202);
+        operation.refuses(&[(404, api::problem::code::ACCOUNT_NOT_FOUND)]);
+    }
+
+    #[test]
+    fn what_the_description_does_not_say_is_a_breach() {
+        let contract = Contract::of(describe);
+        let breach = |response: &HttpResponse| contract.breach(response);
+        let refused = |problem| Refusal::unrecorded(problem).error_response();
+        assert_eq!(breach(&HttpResponse::Ok().json("text")), None);
+        assert_eq!(breach(&HttpResponse::Accepted().finish()), None);
+        // Any route may be busy.
+        assert_eq!(breach(&refused(Problem::busy(1))), None);
+        assert_eq!(breach(&HttpResponse::Created().json("text")).as_deref(), Some("status 201"));
+        assert_eq!(breach(&HttpResponse::Ok().content_type("text/html").body("")).as_deref(), Some("200 text/html"));
+        assert_eq!(breach(&HttpResponse::Ok().finish()).as_deref(), Some("200 without content"));
+        assert_eq!(breach(&refused(Problem::not_found())).as_deref(), Some("404 request.not_found"));
+    }
+}

@@ -171,3 +171,43 @@ fn never_null(schema: &mut Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    /// A note, with a [`Tag`].
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Note {
+        #[serde(default)]
+        tag: Tag,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    }
+
+    #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    struct Tag {
+        #[serde(default)]
+        text: String,
+    }
+
+    #[test]
+    fn what_is_read_has_a_name_of_its_own_where_it_differs_from_what_is_written() {
+        let mut schemas = Schemas::new();
+        let (mut taken, given) = (schemas.takes::<Note>(), schemas.gives::<Note>());
+        let (components, other) = schemas.finish();
+        renamed(&mut taken, &other);
+        assert_eq!(taken["$ref"], "#/components/schemas/NoteInput");
+        assert_eq!(given["$ref"], "#/components/schemas/Note");
+        let (read, written) = (&components["NoteInput"], &components["Note"]);
+        assert_eq!(read["properties"]["tag"]["$ref"], "#/components/schemas/TagInput");
+        assert_eq!((read.get("required"), &written["required"]), (None, &json!(["tag"])));
+        // What may be left out may be null where it is read, and is left out where it is written.
+        assert_eq!(read["properties"]["next"]["type"], json!(["string", "null"]));
+        assert_eq!(written["properties"]["next"]["type"], json!("string"));
+        assert_eq!((&read["additionalProperties"], &read["description"]), (&json!(false), &json!("A note, with a `Tag`.")));
+    }
+}
