@@ -28,7 +28,7 @@ pub struct Step {
 /// An attack and what stopped it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attack {
-    /// Number in the catalogue of attacks.
+    /// Its entry in `docs/attacks.md`.
     pub number: u32,
     /// What the attacker has and does.
     pub title: String,
@@ -150,7 +150,10 @@ impl Narrator {
             attack.title,
             self.paint("1;33", &format!("stopped by {}", attack.layer.replace('_', " ")))
         ));
-        let seen = format!("attacker saw {}; the operator's log says {}", attack.seen, attack.reason);
+        let seen = format!(
+            "attacker saw {}; the operator's log says {} · docs/attacks.md#a{}",
+            attack.seen, attack.reason, attack.number
+        );
         self.line(&format!("       {}", self.paint("2", &seen)));
         self.attacks.push(attack);
     }

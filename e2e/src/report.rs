@@ -194,6 +194,7 @@ mod tests {
         };
         let html = page.render().unwrap();
         assert!(html.contains("&#60;b a=&#34;x&#34;&#62;&#38;") && html.contains("&#60;script&#62;"), "{html}");
+        assert!(html.contains("<a href=\"../../docs/attacks.md#a1\""), "{html}");
         assert!(
             !html.contains("<b a=") && !html.contains("<script>") && !html.contains("<img") && !html.contains("\"><i"),
             "{html}"

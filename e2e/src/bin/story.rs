@@ -1,5 +1,5 @@
 //! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
-//! the users that `cargo xtask up` starts with; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
+//! the users that `cargo xtask up` starts with; with `visit` one person logs in who has followed a guide; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
 //! line each, and each is answered by a line.
 
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use api::internal::Invariants;
 use e2e::attacks::{self, Loot};
-use e2e::browser::Person;
+use e2e::browser::{Browser, Person};
 use e2e::decoys;
 use e2e::edge;
 use e2e::hooked::Hooked;
@@ -32,6 +32,7 @@ async fn main() -> ExitCode {
         ["seed"] => seed::seed(&narrator).await,
         ["load"] => drive_load(&narrator).await,
         ["classify", effort] => classify(&narrator, effort).await,
+        ["visit", url, back] => visit(&narrator, url, back).await,
         other => Err(anyhow::anyhow!(
             "there is no {other:?}: say nothing for the story, `seed`, `load`, or `classify` and how much"
         )),
@@ -60,6 +61,14 @@ async fn drive_load(narrator: &Narrator) -> Result<()> {
         };
         narrator.line(&report);
     }
+    Ok(())
+}
+
+/// Somebody without a login opens `url` in a browser, makes one and allows what they are asked for; prints where the browser was sent back to.
+async fn visit(narrator: &Narrator, url: &str, back: &str) -> Result<()> {
+    let http = testkit::server::client(&Pki::create(&Stack::from_environment()?.pki)?.public_ca(), None)?;
+    let at = Browser::new(http, person("stella", "Stella Stranger")).visit(url, back).await?;
+    narrator.line(&serde_json::to_string(&at)?);
     Ok(())
 }
 

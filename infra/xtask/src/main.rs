@@ -1,4 +1,4 @@
-//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor`.
+//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor | rename`.
 //!
 //! Light on purpose (it is built before anything else): no service, no TLS, no async runtime. What needs those is done by the
 //! programs it builds and starts: the services, `sandbox` and `story`.
@@ -18,11 +18,16 @@ mod compile;
 mod database;
 mod demo;
 mod doctor;
+#[cfg(test)]
+mod guides {
+    mod tests;
+}
 mod interrupt;
 mod options;
 mod place;
 mod preflight;
 mod process;
+mod rename;
 mod stack;
 mod stop;
 mod test;
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
             Command::Test => test::run(&options),
             Command::Check => check::run(&options),
             Command::Bench => bench::run(&options),
+            Command::Rename => rename::run(&options.rename),
             Command::Postgres => database::keep(&options),
             Command::Doctor => {
                 doctor::run(&options);

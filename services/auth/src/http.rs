@@ -29,7 +29,8 @@ use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
 
 pub(crate) use described::{
-    Cached, ClientRequest, Opened, Page, Posted, Protocol, PublicKeys, Resource, Script, StyleSheet, Submitted, Visit,
+    Cached, ClientRequest, Opened, Page, Picture, Posted, Protocol, PublicKeys, Resource, Script, StyleSheet,
+    Submitted, Visit,
 };
 
 /// A header field, if it is there exactly once.

@@ -214,8 +214,7 @@ table! {
     Internal(500, ServerError, "internal", "internal_error", "something went wrong on our side");
 }
 
-const COOKIES: &str =
-    "Your browser sends cookies that cannot be ours. Delete the cookies of this site and start again.";
+const COOKIES: &str = "Your browser sends cookies that cannot be ours. Delete the cookies of this site, go back to the app and start again.";
 const FORM: &str = "This form did not come from our page as it should. Go back to the app and start again.";
 const BUSY: &str = "We are busy just now. Please try again in a moment.";
 const PAGE_UNREAD: [&str; 4] = [

@@ -40,6 +40,7 @@ pub fn public() -> Routes {
         .add(policy::Token, Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Token, Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Metadata, Method::GET, "/style.css", "The pages' style sheet.", pages::assets::get_style)
+        .add(policy::Metadata, Method::GET, "/favicon.ico", "The pages' mark.", pages::assets::get_favicon)
         .add(policy::Metadata, Method::GET, "/captcha.js", "Starts the widget.", pages::assets::get_captcha)
         .add(policy::Metadata, Method::GET, "/captcha-score.js", "Asks for a token.", pages::assets::get_captcha_score)
         .add(policy::Metadata, Method::GET, "/altcha.js", "The widget.", pages::assets::get_altcha)

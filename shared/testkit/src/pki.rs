@@ -2,10 +2,10 @@
 //!
 //! Two authorities that trust nothing of each other: the *public* one signs what phones, browsers and partners see (and is
 //! name-constrained, so that a machine which trusts it risks nothing beyond localhost); the *internal* one signs the mTLS
-//! identities `spiffe://redoubt/<name>`. Two more roots stand in for Google's and Apple's, for emulated phones only.
+//! identities `spiffe://<trust domain>/<name>`. Two more roots stand in for Google's and Apple's, for emulated phones only.
 //!
-//! Invariants: a file that exists is never rewritten, so a running system keeps its identity; private files are created 0600;
-//! two processes may call [`Pki::create`] on one folder at once.
+//! Invariants: a file that exists is never rewritten, so a running system keeps its identity, unless the folder was made of other names than there are
+//! now, or ends soon ([`MadeOf`]): then all of it is made anew; private files are created 0600; two processes may call [`Pki::create`] on one folder at once.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
+use api::service::TRUST_DOMAIN;
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -29,7 +30,13 @@ use rcgen::{
 use system::system;
 
 mod apps;
+mod made_of;
 mod sealing;
+
+use made_of::MadeOf;
+
+/// Browsers and Apple's platforms refuse server certificates that live longer than 825 days.
+const LEAF_DAYS: i64 = 820;
 
 /// Certificate and private key of one party, as files.
 #[derive(Clone, Debug)]
@@ -62,6 +69,7 @@ impl Pki {
         // Held until the end of this function: a second process waits and then finds everything made.
         let lock = File::create(dir.join(".lock"))?;
         lock.lock()?;
+        MadeOf::now()?.prepare(dir)?;
         for folder in ["public", "internal", "attest", "secrets"] {
             fs::create_dir_all(dir.join(folder))?;
         }
@@ -102,7 +110,7 @@ impl Pki {
         self.identity("public", name)
     }
 
-    /// `name`'s mTLS identity `spiffe://redoubt/<name>`.
+    /// `name`'s mTLS identity `spiffe://<trust domain>/<name>`.
     pub fn internal(&self, name: &str) -> Identity {
         self.identity("internal", name)
     }
@@ -172,7 +180,7 @@ impl Pki {
         let issuer = self.authority("internal-ca", "Redoubt development internal CA", None)?;
         for name in &system()?.workloads {
             let names = vec![
-                SanType::URI(Ia5String::try_from(format!("spiffe://redoubt/{name}"))?),
+                SanType::URI(Ia5String::try_from(format!("spiffe://{TRUST_DOMAIN}/{name}"))?),
                 SanType::DnsName(Ia5String::try_from("localhost")?),
             ];
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -313,8 +321,7 @@ fn issue(
         return Ok(());
     }
     let mut parameters = CertificateParams::new(Vec::new())?;
-    // Browsers and Apple's platforms refuse server certificates that live longer than 825 days.
-    validity(&mut parameters, 820)?;
+    validity(&mut parameters, LEAF_DAYS)?;
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.subject_alt_names = names;
     parameters.is_ca = IsCa::ExplicitNoCa;

@@ -19,6 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
+use crate::phone::app_id;
 use crate::pki::{Identity, Pki};
 
 /// How long an idle connection is kept.
@@ -145,7 +146,7 @@ pub fn app_headers(pki: &Pki) -> Result<[(&'static str, String); 2]> {
 
 /// The same on another platform.
 pub fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, String); 2]> {
-    let (id, version) = ("dev.redoubt.app".into(), "1.0.0".to_owned());
+    let (id, version) = (app_id(platform).into(), "1.0.0".to_owned());
     let app = api::attestation::App { id, version, build: 1_u64.into(), platform };
     let agent = UserAgent(&app).to_string();
     Ok([(api::header::API_KEY, pki.api_key(platform)?), ("user-agent", agent)])

@@ -9,9 +9,9 @@ use super::Complaints;
 use crate::place;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
-pub(super) struct Source {
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -41,7 +41,7 @@ impl Source {
 const MOST_LINES: usize = 400;
 
 /// What git tracks or would track; in a tree without git, everything but build output. Binary files are left out.
-pub(super) fn files() -> Result<Vec<Source>> {
+pub(crate) fn files() -> Result<Vec<Source>> {
     let root = place::root();
     let git = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
@@ -76,12 +76,13 @@ fn walk(root: &Path, directory: &Path) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// Private keys, cloud credentials, and paths that exist on one machine only.
+/// Private keys, cloud credentials, paths that exist on one machine only, and the registry that a machine has.
 pub(super) fn secrets(files: &[Source]) -> Complaints {
     let mut complaints = Vec::new();
     for file in files {
         for (number, line) in file.text.lines().enumerate() {
-            if let Some(what) = secret_in(line).or_else(|| machine_path_in(line)) {
+            let registry = || registry_in(&file.path, line);
+            if let Some(what) = secret_in(line).or_else(|| machine_path_in(line)).or_else(registry) {
                 complaints.push(format!("{}:{}: {what}", file.path, number + 1));
             }
         }
@@ -109,6 +110,11 @@ fn machine_path_in(line: &str) -> Option<&'static str> {
         .iter()
         .any(|place| line.match_indices(place).any(|(at, _)| starts_path(at)))
         .then_some("a path of one machine")
+}
+
+/// npm writes where it got a package, unless it is told `--omit-lockfile-registry-resolved`; the checksum beside it says which package it is.
+fn registry_in(path: &str, line: &str) -> Option<&'static str> {
+    (path.ends_with("package-lock.json") && line.contains("\"resolved\"")).then_some("the address of a registry")
 }
 
 /// Rust files that have grown too long.
@@ -141,6 +147,27 @@ mod tests {
         assert!(machine_path_in(concat!("\"/ho", "me/alice/.cargo\"")).is_some());
         assert!(machine_path_in(concat!("https://example.com/ho", "me/page")).is_none());
         assert!(machine_path_in(concat!("target/wo", "rk/x")).is_none());
+    }
+
+    #[test]
+    fn a_lock_file_names_no_registry() {
+        let lock =
+            |line: &str| Source { path: "docs/x/package-lock.json".to_owned(), text: format!("{{\n{line}\n}}\n") };
+        let resolved = "\"resolved\": \"https://registry.example/jose.tgz\",";
+        assert_eq!(secrets(&[lock(resolved)]), ["docs/x/package-lock.json:2: the address of a registry"]);
+        assert_eq!(secrets(&[lock("\"integrity\": \"sha512-x\",")]), Complaints::new());
+    }
+
+    #[test]
+    fn what_was_built_or_fetched_is_no_part_of_a_tree_without_git() {
+        let root = std::env::temp_dir().join(format!("redoubt-walk-{}", std::process::id()));
+        for folder in ["src", "target", ".git", "docs/x/node_modules/y"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+            std::fs::write(root.join(folder).join("file"), "").unwrap();
+        }
+        let walked = walk(&root, &root);
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(walked.unwrap(), ["src/file"]);
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Layout<'_> {
             Some(("url", "public")) => self.url(service, &service.name),
             Some(("url", listener)) => self.url(service, listener),
             Some(("jwk", key)) => self.jwk(key),
+            Some(("app", word)) => self.app(word),
             _ => bail!("there is no value `{name}`"),
         }
     }
@@ -87,6 +88,18 @@ impl Layout<'_> {
     /// Nobody, or the edge alone: it has an address of its own.
     fn trusted(&self) -> String {
         if self.edge { format!("[\"{}/32\"]", ladder::edge::SOURCE) } else { "[]".to_owned() }
+    }
+
+    /// What the emulated phones' makers say of the app: nobody writes it down twice.
+    fn app(&self, word: &str) -> Result<String> {
+        let file = self.pki.join("app.json");
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let app: serde_json::Value = serde_json::from_str(&text)?;
+        Ok(app
+            .get(word)
+            .and_then(serde_json::Value::as_str)
+            .with_context(|| format!("the app has no {word}"))?
+            .to_owned())
     }
 
     fn jwk(&self, name: &str) -> Result<String> {
@@ -135,6 +148,7 @@ mod tests {
             ("a = \"${port.behavior}\"", "no listener `behavior`"),
             ("a = \"${url.ledger-internal}\"", "auth does not call ledger"),
             ("a = \"${jwk.nobody}\"", "nobody.jwk"),
+            ("a = \"${app.package}\"", "/pki/app.json"),
             ("a = \"${pki\"", "has no end"),
         ] {
             let error = format!("{:#}", layout.fill(auth, template).unwrap_err());
@@ -149,6 +163,8 @@ mod tests {
         let pki = std::env::temp_dir().join(format!("redoubt-configuration-{}", std::process::id()));
         std::fs::create_dir_all(pki.join("secrets")).unwrap();
         std::fs::write(pki.join("secrets/partner-web.jwk"), r#"{"kty":"EC"}"#).unwrap();
+        let app = r#"{"package":"p","signer_digest":"00","team":"t","bundle":"b"}"#;
+        std::fs::write(pki.join("app.json"), app).unwrap();
         let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
         for service in &system().unwrap().services {
             let text = file(&service.name, &layout).unwrap();

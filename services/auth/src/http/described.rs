@@ -289,6 +289,8 @@ answers! {
     PublicKeys: |operation| operation.answers::<KeySet>(200, "application/jwk-set+json");
     /// A style sheet.
     StyleSheet: |operation| operation.answers_text(200, "text/css");
+    /// A picture.
+    Picture: |operation| operation.answers_text(200, "image/svg+xml");
     /// A script.
     Script: |operation| operation.answers_text(200, "text/javascript");
 }

@@ -1,6 +1,6 @@
 //! The pages: plain HTML, no third party, one style sheet, and no scripts but where somebody is asked for a captcha.
 //!
-//! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet loads and
+//! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet and our mark load and
 //! forms go only to us; with a captcha, the scripts that answer it too: files of ours, or where the operator wants a vendor's captcha, the vendor's. On to the client leads no redirect but a page ([`OnwardPage`]).
 
 pub mod http;
@@ -15,6 +15,31 @@ use runtime::pages::Refused;
 use crate::dpop::Field;
 use crate::error::PageRefusal;
 
+/// Why a form comes back.
+#[derive(Debug, Clone, Copy)]
+pub struct Complaint<'a> {
+    pub text: &'a str,
+    /// The fields in which something has to be mended, by their names; it may be neither.
+    pub wrong: &'a [&'a str],
+    /// The field in which the person goes on.
+    pub focus: &'a str,
+}
+
+/// What the tag of a field says of a complaint and of its hint. Words of the templates and nothing that anybody has typed.
+fn attributes(complaint: Option<&Complaint<'_>>, field: &'static str, hint: &'static str) -> String {
+    let wrong = complaint.is_some_and(|complaint| complaint.wrong.contains(&field));
+    let focus = complaint.is_some_and(|complaint| complaint.focus == field);
+    let mut tag = String::new();
+    let described = [Some(hint).filter(|hint| !hint.is_empty()), (wrong || focus).then_some("error")];
+    let described: Vec<_> = described.into_iter().flatten().collect();
+    if !described.is_empty() {
+        tag.push_str(&format!(" aria-describedby=\"{}\"", described.join(" ")));
+    }
+    tag.push_str(if wrong { " aria-invalid=\"true\"" } else { "" });
+    tag.push_str(if focus { " autofocus" } else { "" });
+    tag
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 pub struct LoginPage<'a> {
@@ -27,7 +52,7 @@ pub struct LoginPage<'a> {
     /// What was typed before.
     pub email: &'a str,
     /// Why it did not work.
-    pub error: Option<&'a str>,
+    pub error: Option<Complaint<'a>>,
     /// A captcha that is to be answered with the next try.
     pub widget: Option<&'a Widget>,
 }
@@ -46,7 +71,7 @@ pub struct RegisterPage<'a> {
     /// What was typed before.
     pub email: &'a str,
     /// Why it did not work.
-    pub error: Option<&'a str>,
+    pub error: Option<Complaint<'a>>,
     /// Characters that a password needs.
     pub min_password: usize,
     /// A captcha that is to be answered with the next try.
@@ -104,6 +129,8 @@ struct ErrorPage<'a> {
     message: &'static str,
     /// When it is worth another try.
     again: Option<String>,
+    /// Whether the way on is to open this address again, from which a form is shown anew.
+    retry: bool,
     // Text: it is shown, and nothing else.
     request_id: &'a str,
     /// It brings this along: who is refused may be refused the file, too.
@@ -122,18 +149,23 @@ pub fn refusal(refused: &Refused<'_>) -> String {
     let message = words.unwrap_or_else(|| words_for(status.as_u16()));
     let again =
         retry_after.filter(|_| words.is_none()).map(|seconds| format!("Please try again in {}.", time(seconds)));
+    // Every page has a way on: what can be mended here has a link, everything else begins in the app.
+    let retry = !message.contains(IN_THE_APP);
     // Default: what the page would say, without the page.
-    render(&ErrorPage { message, again, request_id, style: STYLE }).unwrap_or_else(|_| message.to_owned())
+    render(&ErrorPage { message, again, retry, request_id, style: STYLE }).unwrap_or_else(|_| message.to_owned())
 }
+
+/// What every page says whose way on is to begin anew.
+const IN_THE_APP: &str = "o back to the app";
 
 /// What a status means to a person.
 const fn words_for(status: u16) -> &'static str {
     match status {
         403 => "This cannot be done from here. Go back to the app and start again.",
-        404 => "There is no page at this address.",
+        404 => "There is no page at this address. Go back to the app and start again.",
         405 => "This address does not take what your browser has sent. Go back to the app and start again.",
         408 => "What your browser sent did not arrive in time. Please try again.",
-        413 => "What your browser sent is too large. Go back and send less.",
+        413 => "What your browser sent is too large. Go back to the app and start again.",
         414 | 431 => {
             "What your browser sent is too long. Delete the cookies of this site, go back to the app and start again."
         }
@@ -157,9 +189,9 @@ fn time(seconds: u64) -> String {
 
 /// The `Content-Security-Policy` of every page.
 pub const POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'";
 
-/// The same for the page of a refusal, which loads nothing: after too many requests, or under an address that is not ours, there is nothing to load. The
+/// The same for the page of a refusal, which loads no style sheet: after too many requests, or under an address that is not ours, there is nothing to load. The
 /// style in it is allowed by its hash.
 pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
     let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));
@@ -168,7 +200,7 @@ pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
-     script-src 'self'; worker-src 'self'";
+     img-src 'self'; script-src 'self'; worker-src 'self'";
 
 /// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
 /// request with neither does not come from a browser, and the form's token decides alone.
@@ -228,7 +260,7 @@ mod tests {
                 other: evil,
                 csrf: "token",
                 email: evil,
-                error: Some(evil),
+                error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
                 widget: None,
             })
             .unwrap(),
@@ -239,7 +271,7 @@ mod tests {
                 csrf: "token",
                 name: evil,
                 email: evil,
-                error: Some(evil),
+                error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
                 min_password: 15,
                 widget: None,
             })
@@ -330,6 +362,34 @@ mod tests {
             value: Fails,
         }
         assert_eq!(render(&Broken { value: Fails }), Err(PageRefusal::Internal));
+    }
+
+    #[test]
+    fn a_form_that_comes_back_says_which_field_is_wrong_and_where_one_goes_on() {
+        let complaint = Complaint { text: "E.", wrong: &["email"], focus: "password" };
+        let page = render(&RegisterPage { error: Some(complaint), ..empty_register(None) }).unwrap();
+        let input = |field: &str| {
+            let tag = page.split('<').find(|tag| tag.starts_with(&format!("input id=\"{field}\""))).unwrap();
+            (tag.contains(" aria-invalid=\"true\""), tag.contains("error\""), tag.contains(" autofocus"))
+        };
+        assert_eq!(
+            ["name", "email", "password"].map(input),
+            [(false, false, false), (true, true, false), (false, true, true)]
+        );
+        assert!(page.contains("role=\"alert\" id=\"error\">E.<"), "{page}");
+        let page = render(&empty_register(None)).unwrap();
+        assert!(!page.contains("aria-invalid") && !page.contains("autofocus") && !page.contains("error"), "{page}");
+    }
+
+    #[test]
+    fn every_refusal_has_a_way_on() {
+        for status in (400..=499).chain(500..=599) {
+            let page = page_of(status, None, "id");
+            let (in_the_app, here) = (page.contains(IN_THE_APP), page.contains("<a href=\"\">Try again</a>"));
+            assert!(in_the_app != here, "{status}: {page}");
+            let passes = matches!(status, 408 | 429 | 500..);
+            assert_eq!(here, passes, "{status}: {page}");
+        }
     }
 
     #[test]

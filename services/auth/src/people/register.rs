@@ -28,8 +28,8 @@ pub struct Registration<'a> {
 pub enum Registered {
     /// The interaction is authenticated and goes on under this cookie.
     Done(String),
-    /// Nothing has happened; the person reads why.
-    Refused(String),
+    /// Nothing has happened; the person reads why, and which field of the form it is about.
+    Refused { message: String, field: &'static str },
 }
 
 /// Stores a new person and authenticates the interaction.
@@ -41,7 +41,7 @@ pub async fn register(
 ) -> Result<Registered, PageRefusal> {
     let profile = match check(typed) {
         Ok(profile) => profile,
-        Err(message) => return Ok(Registered::Refused(message)),
+        Err((message, field)) => return Ok(Registered::Refused { message, field }),
     };
     let hash = provider
         .passwords
@@ -60,19 +60,19 @@ pub async fn register(
     };
     if !store::insert(&provider.pool, &user).await? {
         Record::new("register", "address_taken").write();
-        return Ok(Registered::Refused(TAKEN.to_owned()));
+        return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
     let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
     Ok(Registered::Done(cookie))
 }
 
-fn check(typed: &Registration<'_>) -> Result<Profile, String> {
-    let name = directory::name(typed.name).ok_or(NO_NAME)?;
+fn check(typed: &Registration<'_>) -> Result<Profile, (String, &'static str)> {
+    let name = directory::name(typed.name).ok_or_else(|| (NO_NAME.to_owned(), "name"))?;
     let email = directory::normalize(typed.email);
     if !directory::is_address(&email) {
-        return Err(NO_ADDRESS.to_owned());
+        return Err((NO_ADDRESS.to_owned(), "email"));
     }
-    password_policy::check(typed.password, &email, name).map_err(|weakness| weakness.to_string())?;
+    password_policy::check(typed.password, &email, name).map_err(|weakness| (weakness.to_string(), "password"))?;
     Ok(Profile { name: name.to_owned(), email })
 }

@@ -34,6 +34,14 @@ async fn every_page_has_a_policy_under_which_nothing_foreign_runs() {
     browser.register_anybody().await;
     let consent = browser.get("/consent").await;
     assert!(consent.text.contains("Partner Web") && consent.text.contains("https://localhost:8400"));
+    // What browsers ask for on every page, some of them unasked.
+    assert!(
+        consent.text.contains("<link rel=\"icon\" href=\"/favicon.ico\" type=\"image/svg+xml\">"),
+        "{}",
+        consent.text
+    );
+    let mark = browser.get("/favicon.ico").await;
+    assert_eq!((mark.status, mark.header("content-type").as_deref()), (200, Some("image/svg+xml")));
     let style = browser.get("/style.css").await;
     assert_eq!(style.header("content-type").as_deref(), Some("text/css; charset=utf-8"));
 }

@@ -166,7 +166,7 @@ async fn while_the_key_is_replaced_both_are_taken_and_afterwards_the_new_one_onl
     assert_eq!(refusal(&late).3, "key_unknown");
 }
 
-/// Attack 33. The phone accepts a rogue authority, and all of its traffic goes through whoever has installed that.
+/// ATTACKS 33. The phone accepts a rogue authority, and all of its traffic goes through whoever has installed that.
 #[tokio::test]
 async fn who_ends_tls_on_the_way_does_not_read_the_iban() {
     logged();

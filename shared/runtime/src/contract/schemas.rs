@@ -208,6 +208,9 @@ mod tests {
         // What may be left out may be null where it is read, and is left out where it is written.
         assert_eq!(read["properties"]["next"]["type"], json!(["string", "null"]));
         assert_eq!(written["properties"]["next"]["type"], json!("string"));
-        assert_eq!((&read["additionalProperties"], &read["description"]), (&json!(false), &json!("A note, with a `Tag`.")));
+        assert_eq!(
+            (&read["additionalProperties"], &read["description"]),
+            (&json!(false), &json!("A note, with a `Tag`."))
+        );
     }
 }

@@ -15,6 +15,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 
 use super::{ISSUER, KID, Keys};
+use crate::phone::android;
 
 /// Lifetime of the tokens, in seconds.
 const LIFETIME: i64 = 300;
@@ -297,7 +298,7 @@ impl SyntheticPhone {
             cnf: self.cnf(),
             client_id: "redoubt-mobile".into(),
             app: App {
-                id: "dev.redoubt.app".into(),
+                id: android::PACKAGE.into(),
                 version: "1.0.0".to_owned(),
                 build: 1_u64.into(),
                 platform: Platform::Android,

@@ -18,12 +18,21 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use api::attestation::Platform;
 use async_trait::async_trait;
 use crypto::SecretString;
 use mobile_sdk::{PlatformError, Store};
 
 pub use android::AndroidPhone;
 pub use ios::IosPhone;
+
+/// What the app is called on a platform.
+pub fn app_id(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Android => android::PACKAGE,
+        Platform::Ios => ios::BUNDLE,
+    }
+}
 
 /// Secure storage of an emulated phone: memory.
 #[derive(Default)]

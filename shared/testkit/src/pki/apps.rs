@@ -7,8 +7,32 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use api::attestation::Platform;
 use defense::ApiKey;
+use serde::{Deserialize, Serialize};
 
 use super::{Pki, write};
+use crate::phone::{android, app_id, ios};
+
+/// What the app on the emulated phones is called and who has signed it, for the configuration that is to believe it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct App {
+    pub(super) package: String,
+    /// SHA-256 of the certificate that signs the package, in hexadecimal.
+    signer_digest: String,
+    team: String,
+    bundle: String,
+}
+
+impl App {
+    pub(super) fn ours() -> Self {
+        Self {
+            package: android::PACKAGE.to_owned(),
+            signer_digest: hex::encode(android::genuine_signer()),
+            team: ios::TEAM.to_owned(),
+            bundle: ios::BUNDLE.to_owned(),
+        }
+    }
+}
 
 impl Pki {
     /// The register of apps that the services read.
@@ -23,6 +47,10 @@ impl Pki {
 
     /// The register of apps, with a key for each platform of the one app.
     pub(super) fn apps(&self) -> Result<()> {
+        let about = self.dir.join("app.json");
+        if !about.exists() {
+            write(&about, serde_json::to_string(&App::ours())?.as_bytes(), 0o644)?;
+        }
         let file = self.apps_file();
         if file.exists() {
             return Ok(());
@@ -31,6 +59,7 @@ impl Pki {
         let mut register = "# The apps that are let in. The services read it again every two seconds.\n".to_owned();
         for platform in [Platform::Android, Platform::Ios] {
             let name = platform.as_ref();
+            let app = app_id(platform);
             self.secret_once(&format!("api-key-{name}"), || {
                 Ok(ApiKey::generate().text().expose().clone().into_bytes())
             })?;
@@ -38,7 +67,7 @@ impl Pki {
             let mac = hex::encode(key.mac(&pepper));
             write!(
                 register,
-                "\n[[app]]\nid = \"dev.redoubt.app\"\nplatform = \"{name}\"\nminimum_build = \"1\"\n\n[[app.key]]\nid = \"{}\"\n\
+                "\n[[app]]\nid = \"{app}\"\nplatform = \"{name}\"\nminimum_build = \"1\"\n\n[[app.key]]\nid = \"{}\"\n\
                  mac = \"{mac}\"\nservices = [\"attestation\", \"auth\", \"ledger\"]\nnot_after = 4102444800\n",
                 key.id()
             )?;

@@ -4,9 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use defense::Public;
 
-use crate::http::{Script, StyleSheet};
+use crate::http::{Picture, Script, StyleSheet};
 use crate::pages::STYLE;
 
+const FAVICON: &str = include_str!("../../../assets/favicon.svg");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.
@@ -27,6 +28,11 @@ fn file(content_type: &'static str, text: &'static str) -> HttpResponse {
 /// Public: it is the same for everybody.
 pub async fn get_style(_: Public) -> StyleSheet {
     StyleSheet(file(CSS, STYLE))
+}
+
+/// Public: it is the same for everybody. Under the name that browsers ask for unasked, so that no such request is a stray.
+pub async fn get_favicon(_: Public) -> Picture {
+    Picture(file("image/svg+xml", FAVICON))
 }
 
 /// Public: it is the same for everybody.

@@ -11,10 +11,16 @@ use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::{self, Parameters};
 use crate::http::from_our_page;
+use crate::pages::Complaint;
 use crate::paths;
 use crate::provider::Provider;
 
-const ASK: &str = "Before you go on, there is a short check below. Please type your password again.";
+/// Nothing that was typed is wrong, but a password is not given back.
+const ASK: Complaint<'_> = Complaint {
+    text: "Before you go on, there is a short check below. Please type your password again.",
+    wrong: &[],
+    focus: "password",
+};
 const FORBIDDEN: u16 = 403;
 
 /// The forms with which people log in and register.

@@ -14,12 +14,17 @@ use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::forms::{LoginForm, PageAddress, RegisterForm};
 use crate::http::{Page, SetCookie, Submitted, Visit, html_under, page, see_other};
-use crate::pages::{CHALLENGE_POLICY, LoginPage, POLICY, RegisterPage, render};
+use crate::pages::{CHALLENGE_POLICY, Complaint, LoginPage, POLICY, RegisterPage, render};
 use crate::paths;
 use crate::people::{LogIn, MIN_CHARACTERS, Registered, Registration, log_in, register};
 use crate::provider::Provider;
 
-const WRONG: &str = "The e-mail address or the password is not right.";
+/// Which of the two, we do not say; more often it is the password.
+const WRONG: Complaint<'_> = Complaint {
+    text: "The e-mail address or the password is not right.",
+    wrong: &["email", "password"],
+    focus: "password",
+};
 
 /// Public: nobody is logged in yet.
 pub async fn get_login(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
@@ -60,7 +65,10 @@ pub async fn post_register(_: Public, provider: web::Data<Provider>, mut sent: S
         let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
             Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
-            Registered::Refused(message) => register_page(&interaction, 422, &form, Some(&message), widget.as_ref()),
+            Registered::Refused { message, field } => {
+                let complaint = Complaint { text: &message, wrong: &[field], focus: field };
+                register_page(&interaction, 422, &form, Some(complaint), widget.as_ref())
+            }
         }
     })
     .await
@@ -92,7 +100,7 @@ pub(super) fn login_page(
     interaction: &Interaction,
     status: u16,
     email: &str,
-    error: Option<&str>,
+    error: Option<Complaint<'_>>,
     widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = LoginPage {
@@ -111,7 +119,7 @@ pub(super) fn register_page(
     interaction: &Interaction,
     status: u16,
     form: &Parameters,
-    error: Option<&str>,
+    error: Option<Complaint<'_>>,
     widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
     let page = RegisterPage {
@@ -145,7 +153,8 @@ fn blocked(
 ) -> Result<HttpResponse, PageRefusal> {
     let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
     let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
-    let mut response = login_page(interaction, status, email, Some(&message), widget)?;
+    let complaint = Complaint { text: &message, wrong: &[], focus: "password" };
+    let mut response = login_page(interaction, status, email, Some(complaint), widget)?;
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     Ok(response)
 }

@@ -2,8 +2,8 @@
 // PAR, PKCE and DPoP. It prints the URL to open; paste back the address that the browser ends at (the page itself does not load:
 // nothing listens on port 8400, and the address is all that matters).
 //
-//   npm install openid-client@6
-//   NODE_EXTRA_CA_CERTS=target/dev/pki/public-ca.pem node docs/guides/relying-party.mjs target/dev/pki/secrets/partner-web.jwk
+//   npm ci --prefix docs/guides/relying-party
+//   NODE_EXTRA_CA_CERTS=target/dev/pki/public-ca.pem node docs/guides/relying-party/relying-party.mjs target/dev/pki/secrets/partner-web.jwk
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import * as client from 'openid-client'
@@ -30,7 +30,7 @@ const url = await client.buildAuthorizationUrlWithPAR(config, {
 console.log('open        ', url.href)
 
 const input = createInterface({ input: process.stdin, output: process.stdout })
-const back = new URL((await input.question('came back at ')).trim())
+const back = new URL((await input.question('came back at\n')).trim())
 input.close()
 const tokens = await client.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce }, undefined, { DPoP: dpop })
 const claims = tokens.claims()
