@@ -29,12 +29,10 @@ pub struct Complaint<'a> {
 fn attributes(complaint: Option<&Complaint<'_>>, field: &'static str, hint: &'static str) -> String {
     let wrong = complaint.is_some_and(|complaint| complaint.wrong.contains(&field));
     let focus = complaint.is_some_and(|complaint| complaint.focus == field);
-    let mut tag = String::new();
     let described = [Some(hint).filter(|hint| !hint.is_empty()), (wrong || focus).then_some("error")];
     let described: Vec<_> = described.into_iter().flatten().collect();
-    if !described.is_empty() {
-        tag.push_str(&format!(" aria-describedby=\"{}\"", described.join(" ")));
-    }
+    let mut tag =
+        if described.is_empty() { String::new() } else { format!(" aria-describedby=\"{}\"", described.join(" ")) };
     tag.push_str(if wrong { " aria-invalid=\"true\"" } else { "" });
     tag.push_str(if focus { " autofocus" } else { "" });
     tag
