@@ -189,7 +189,7 @@ fn time(seconds: u64) -> String {
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'";
 
-/// The same for the page of a refusal, which loads nothing: after too many requests, or under an address that is not ours, there is nothing to load. The
+/// The same for the page of a refusal, which loads no style sheet: after too many requests, or under an address that is not ours, there is nothing to load. The
 /// style in it is allowed by its hash.
 pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
     let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));
