@@ -293,7 +293,7 @@ impl Teller<'_> {
             }
         } else if *status >= 400 {
             let refusal = self.operator.refusal(service, request_id).await?;
-            self.say(&format!("    refused by {}: {}", refusal.layer, refusal.reason));
+            self.say(&format!("    refused by {}: {}", refusal.layer, refusal.line.reason()));
         }
         Ok(())
     }

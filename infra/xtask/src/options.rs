@@ -1,40 +1,159 @@
-//! The command line.
+//! The command line, and what each command says of itself.
 
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
 use crate::stop::Stop;
 
-pub(crate) const USAGE: &str = "\
-usage: cargo xtask COMMAND [OPTIONS]
+/// What a command is called, does in one line, and says of itself.
+struct Page {
+    command: Command,
+    word: &'static str,
+    line: &'static str,
+    usage: &'static str,
+    /// Whether it wants a PostgreSQL.
+    postgres: bool,
+}
 
-  demo          the whole system and one defended transfer, from nothing; exits 0 if nothing surprised
-  up            the same system kept running on fixed ports, with seeded users, until Ctrl-C
-                --edge   (demo, too) with a web application firewall before the services: nginx, ModSecurity and the
-                         OWASP Core Rule Set, of this machine or out of Debian's packages
-  test [ARGS]   every test, from nothing; ARGS go to `cargo test`
-  check         formatting, lints, architecture, manifests, generated files, secrets
-                  --fix    formats and rewrites the generated files
-                  --quick  only what compiles nothing: no lints, no generated files
-  bench ledger  transfers per second beside pgbench on the same PostgreSQL
-  bench defense what each layer costs: reads with none, each alone and all, and defended transfers
+const PAGES: [Page; 9] = [
+    Page {
+        command: Command::Demo,
+        word: "demo",
+        line: "the whole system and one story, from nothing, with a report",
+        usage: "\
+usage: cargo xtask demo [OPTIONS]
+
+Builds and starts everything on free ports, tells the story with two emulated
+phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
+nothing surprised and every trace was whole.
+
+  --edge        with a web application firewall before the services: nginx,
+                ModSecurity and the OWASP Core Rule Set, of this machine or out
+                of Debian's packages
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Up,
+        word: "up",
+        line: "the same system kept running on fixed ports, until Ctrl-C",
+        usage: "\
+usage: cargo xtask up [OPTIONS]
+
+Builds and starts everything on the ports of infra/system.toml, seeds two users
+and prints their passwords and every URL. Ctrl-C stops and removes all of it.
+
+  --edge        with a web application firewall before the services: nginx,
+                ModSecurity and the OWASP Core Rule Set, of this machine or out
+                of Debian's packages
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Test,
+        word: "test",
+        line: "every test, from nothing",
+        usage: "\
+usage: cargo xtask test [OPTIONS] [ARGS]
+
+Runs `cargo test` on the whole workspace, or on what ARGS say, beside one
+PostgreSQL. ARGS go to `cargo test`; what follows `--` goes on as it is, e.g.
+cargo xtask test -p ledger --test it -- payouts
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Check,
+        word: "check",
+        line: "formatting, lints, architecture, generated files, secrets",
+        usage: "\
+usage: cargo xtask check [--fix] [--quick]
+
+Proves what holds for the whole repository; each rule that does not hold is
+named with its file and line.
+
+  --fix         formats, and writes the generated files anew
+  --quick       only what compiles nothing: no lints, no generated files
+",
+        postgres: false,
+    },
+    Page {
+        command: Command::Bench,
+        word: "bench",
+        line: "figures, each beside another one of the same run",
+        usage: "\
+usage: cargo xtask bench WHAT [OPTIONS]
+
+  ledger        transfers per second beside pgbench on the same PostgreSQL
+  defense       what each layer costs: reads with none, each alone and all, and
+                defended transfers
                 --edge   and what a web application firewall before them costs
-  bench decoys  what a phone can tell of genuine answers and decoys by their time
-  rename NAME   the whole tree under another name, in small letters and digits
-                --organization WORDS     as people read it (default: the name, with a capital)
-                --package ID             of the app, for Android and Apple (default: dev.NAME.app)
-                --trust-domain DOMAIN    of SPIFFE ids (default: the name)
-  postgres      only a PostgreSQL, kept running until Ctrl-C; prints its URL
-  doctor        what is on this machine, and which mode would be used
+  decoys        what a phone can tell of genuine answers and decoys by their time
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Postgres,
+        word: "postgres",
+        line: "only a PostgreSQL, kept running until Ctrl-C",
+        usage: "\
+usage: cargo xtask postgres [OPTIONS]
 
+Brings a server and names the file with its superuser's URL, which only you can
+read. Ctrl-C stops and removes it.
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Doctor,
+        word: "doctor",
+        line: "what is on this machine, and what would be used",
+        usage: "\
+usage: cargo xtask doctor [OPTIONS]
+
+Looks at everything that the other commands need. It starts nothing and changes
+nothing. Exits 1 if something is missing without which nothing can be built, and
+3 if there would be no PostgreSQL.
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Rename,
+        word: "rename",
+        line: "the whole tree under another name",
+        usage: "\
+usage: cargo xtask rename NAME [OPTIONS]
+
+Gives the whole tree another name, in small letters and digits.
+
+  --organization WORDS     as people read it (default: the name, with a capital)
+  --package ID             of the app, for Android and Apple (default:
+                           dev.NAME.app)
+  --trust-domain DOMAIN    of SPIFFE ids (default: the name)
+",
+        postgres: false,
+    },
+    Page {
+        command: Command::Help,
+        word: "help",
+        line: "this text; `COMMAND --help` says more of a command",
+        usage: "",
+        postgres: false,
+    },
+];
+
+const POSTGRES: &str = "
   --postgres auto|url|system|docker|embedded
-                how PostgreSQL is brought (default auto: the first of these that works)
-  --help        this text
+                how PostgreSQL is brought (default auto: the server that is
+                named, else the first of the others that works)
 
 environment:
-  REDOUBT_POSTGRES_URL    a superuser's URL, for --postgres url (and auto)
-  REDOUBT_POSTGRES_IMAGE  the image for --postgres docker (default postgres:17-alpine)
+  REDOUBT_POSTGRES_URL    a superuser's URL: that server and no other is used,
+                          by one command at a time
+  REDOUBT_POSTGRES_IMAGE  the image for docker (default postgres:17-alpine)
+";
 
+const ENDS: &str = "
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 no PostgreSQL, 130 interrupted
 ";
 
@@ -75,9 +194,37 @@ impl Wanted {
     }
 }
 
+impl Command {
+    fn page(self) -> Option<&'static Page> {
+        PAGES.iter().find(|page| page.command == self)
+    }
+
+    /// As a person types it.
+    pub(crate) fn line(self) -> String {
+        format!("cargo xtask {}", self.page().map_or("help", |page| page.word))
+    }
+
+    /// What it says of itself.
+    pub(crate) fn help(self) -> String {
+        match self.page() {
+            Some(page) if self != Self::Help => {
+                page.usage.to_owned() + if page.postgres { POSTGRES } else { "" } + ENDS
+            }
+            _ => overview(),
+        }
+    }
+}
+
+fn overview() -> String {
+    let commands: String = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
+}
+
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) command: Command,
+    /// Only what the command says of itself is wanted.
+    pub(crate) help: bool,
     pub(crate) postgres: Mode,
     pub(crate) fix: bool,
     /// For `check`: whether what compiles is left out.
@@ -93,29 +240,25 @@ impl Options {
     /// As if nothing else stood on the command line.
     pub(crate) fn of(command: Command) -> Self {
         let (rest, rename) = (Vec::new(), Wanted::default());
-        Self { command, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
+        let help = command == Command::Help;
+        Self { command, help, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
     }
 
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut arguments = arguments.peekable();
-        let usage = |text: String| anyhow!(Stop::Usage(format!("{text}\n\n{USAGE}")));
-        let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
-        let command = match word.as_str() {
-            "help" | "--help" | "-h" => Command::Help,
-            "demo" => Command::Demo,
-            "up" => Command::Up,
-            "test" => Command::Test,
-            "check" => Command::Check,
-            "bench" => Command::Bench,
-            "postgres" => Command::Postgres,
-            "doctor" => Command::Doctor,
-            "rename" => Command::Rename,
-            other => return Err(usage(format!("there is no command `{other}`"))),
-        };
+        let word = arguments.next().unwrap_or_else(|| "help".to_owned());
+        let word = if matches!(word.as_str(), "--help" | "-h") { "help" } else { &word };
+        let command = PAGES.iter().find(|page| page.word == word).map(|page| page.command);
+        let command = command.ok_or_else(|| wrong(Command::Help, &format!("there is no command `{word}`")))?;
+        let usage = |text: String| wrong(command, &text);
         let mut options = Self::of(command);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--help" | "-h" => options.command = Command::Help,
+                "--" if command == Command::Test => {
+                    options.rest.push(argument);
+                    options.rest.extend(arguments.by_ref());
+                }
+                "--help" | "-h" => options.help = true,
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
@@ -138,23 +281,40 @@ impl Options {
                 other => return Err(usage(format!("`{word}` does not know `{other}`"))),
             }
         }
-        if options.command == Command::Rename && options.rename.name.is_empty() {
-            return Err(usage("rename it to what?".to_owned()));
-        }
-        if options.command == Command::Bench && options.rest.is_empty() {
-            return Err(usage("bench what? `ledger`, `defense` or `decoys`".to_owned()));
-        }
-        if options.edge && options.command == Command::Bench && options.rest != ["defense"] {
-            return Err(usage("with the edge, `bench defense` measures alone".to_owned()));
-        }
+        options.fits().map_err(usage)?;
         Ok(options)
     }
+
+    /// What belongs together.
+    fn fits(&self) -> Result<(), String> {
+        if self.help {
+            return Ok(());
+        }
+        if self.command == Command::Rename && self.rename.name.is_empty() {
+            return Err("rename it to what?".to_owned());
+        }
+        if self.command != Command::Bench {
+            return Ok(());
+        }
+        if self.rest.is_empty() {
+            return Err("bench what? `ledger`, `defense` or `decoys`".to_owned());
+        }
+        if self.edge && self.rest != ["defense"] {
+            return Err("with the edge, `bench defense` measures alone".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn wrong(command: Command, text: &str) -> anyhow::Error {
+    anyhow!(Stop::Usage(format!("{text}\n\n{}", command.help())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ladder::Rung;
+    use ladder::terminal::WIDTH;
 
     fn parse(line: &str) -> Result<Options> {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -175,6 +335,20 @@ mod tests {
             let text = parse(line).unwrap_err().to_string();
             assert!(text.contains(named) && text.contains("usage:"), "{text}");
         }
+    }
+
+    #[test]
+    fn each_command_says_what_it_does_itself_and_within_a_terminals_width() {
+        for page in &PAGES {
+            let options = parse(&format!("{} --help", page.word)).unwrap();
+            assert!(options.help && options.command == page.command);
+            let help = page.command.help();
+            let usage = if page.command == Command::Help { "COMMAND" } else { page.word };
+            assert!(help.starts_with(&format!("usage: cargo xtask {usage}")), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
+        }
+        assert!(PAGES.iter().all(|page| overview().contains(page.line)));
+        assert!(parse("").unwrap().help && parse("--help").unwrap().help && parse("bench --help").unwrap().help);
     }
 
     #[test]
@@ -202,5 +376,7 @@ mod tests {
     #[test]
     fn arguments_of_test_are_passed_on() {
         assert_eq!(parse("test -p ledger --postgres docker transfers").unwrap().rest, ["-p", "ledger", "transfers"]);
+        let options = parse("test -p ledger -- --help").unwrap();
+        assert!(!options.help && options.rest == ["-p", "ledger", "--", "--help"]);
     }
 }
