@@ -1,5 +1,5 @@
 //! The attacks of the demonstration, from outside over HTTP. Each begins from something that works, changes one thing,
-//! and is stopped; the layer is read from the operator's log.
+//! and is stopped; the layer is read from the operator's log, or said to be in none.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use testkit::pki::Pki;
 
 use crate::browser::Person;
 use crate::hooked::{Forged, Hooked, Seen};
-use crate::narrator::{Attack, Narrator};
+use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::{Operator, Refusal};
 use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
 use crate::stack::Stack;
@@ -53,14 +53,14 @@ impl Report<'_> {
     async fn stopped(&mut self, number: u32, title: &str, service: &str, status: u16, seen: &Seen) -> Result<Refusal> {
         ensure!(seen.status == status, "attack {number} ({title}) was answered {seen}, not {status}: {}", seen.body);
         let refusal = self.operator.refusal(service, &seen.request_id).await.with_context(|| title.to_owned())?;
-        self.tell(number, title, seen.to_string(), &refusal.layer, &refusal.reason);
+        self.tell(number, title, seen.to_string(), &refusal.layer, Evidence::Log(refusal.line.clone()));
         Ok(refusal)
     }
 
-    fn tell(&mut self, number: u32, title: &str, seen: String, layer: &str, reason: &str) {
-        let (layer, reason) = (layer.to_owned(), reason.to_owned());
+    fn tell(&mut self, number: u32, title: &str, seen: String, layer: &str, evidence: Evidence) {
+        let (title, layer) = (title.to_owned(), layer.to_owned());
         let millis = self.began.elapsed().as_secs_f64() * 1e3;
-        self.narrator.stopped(Attack { number, title: title.to_owned(), seen, layer, reason, millis });
+        self.narrator.stopped(Attack { number, title, seen, layer, evidence, millis });
         self.began = crate::instant();
     }
 }
@@ -128,7 +128,7 @@ async fn what_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let named = refusal.claimed_support_id.context("the log does not say which support id the decoy names")?;
     let verdict = report.operator.verdict(&named).await?;
     report.narrator.remark(&format!(
-        "  The phone cannot tell: it holds a decoy. By the support id in it, {named}, the operator finds why: {verdict}."
+        "The phone cannot tell: it holds a decoy. By the support id in it, {named}, the operator finds why: {verdict}."
     ));
     let form = [("response_type", "code"), ("client_id", CLIENT_ID), ("redirect_uri", REDIRECT_URI)];
     let seen = loot.repackaged.oauth(&format!("{}/par", loot.stack.auth_url), &form).await?;
@@ -171,8 +171,9 @@ async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()>
     ensure!(seen.status == 201, "the payout through the proxy was answered {seen}: {}", seen.body);
     ensure!(proxy.reads("POST /v1/payouts") && proxy.reads("Landlord Ltd"), "the proxy did not hear the payout");
     ensure!(!proxy.reads(IBAN) && !proxy.reads("37040044"), "the proxy reads the IBAN");
-    let (seen, reason) = ("the whole conversation, and no IBAN in it", "nothing: it was an ordinary payout");
-    report.tell(33, "A proxy with a rogue authority reads a payout", seen.to_owned(), "sealed_field", reason);
+    let seen = "the whole conversation, and no IBAN in it".to_owned();
+    let evidence = Evidence::Seen("to the ledger it was an ordinary payout, and no log has a word of it".to_owned());
+    report.tell(33, "A proxy with a rogue authority reads a payout", seen, "sealed_field", evidence);
 
     // In the clear the same proxy reads it. So there is no use in an app that is talked out of sealing.
     let plain = payout(loot.alice_account, IBAN);
@@ -218,10 +219,9 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let smuggled = json!({"currency": "EUR", "name": "rich", "balance": {"amount": "1000000.00", "currency": "EUR"}});
     let forged = loot.mallory.forge(Method::POST, "/v1/accounts", Some(&smuggled), Some("attack-46-mass")).await?;
     let seen = forged.send(&loot.http).await?;
-    ensure!(seen.status == 400 && seen.code == "request.invalid", "mass assignment was answered {seen}: {}", seen.body);
-    let field = seen.body.get("field").and_then(Value::as_str).unwrap_or("unknown field").to_owned();
-    let reason = format!("unknown field `{field}`, named in the answer");
-    report.tell(46, "An account is opened with a balance in the request", seen.to_string(), "schema", &reason);
+    ensure!(seen.code == "request.invalid", "mass assignment was answered {seen}: {}", seen.body);
+    ensure!(seen.body.get("field").and_then(Value::as_str) == Some("balance"), "no field is named: {}", seen.body);
+    report.stopped(46, "An account is opened with a balance in the request", "ledger", 400, &seen).await?;
 
     let accounts = loot.bob.client.accounts().await?;
     ensure!(!accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
@@ -262,13 +262,14 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     let url = format!("{}/internal/v1/invariants", loot.stack.ledger_internal_url);
     let pki = Pki::create(&loot.stack.pki)?;
     let stranger = testkit::server::client(&pki.internal_ca(), None)?;
-    let refused = match stranger.get(&url).send().await {
+    let end_of_log = report.operator.end_of("ledger").await?;
+    match stranger.get(&url).send().await {
         Ok(response) => anyhow::bail!("the internal listener answered {} without a certificate", response.status()),
-        Err(error) => error,
-    };
-    ensure!(!refused.is_timeout(), "the internal listener was not reached");
-    let seen = "a failed handshake".to_owned();
-    report.tell(45, "The ledger's internal port, without a certificate", seen, "transport", "certificate required");
+        Err(error) => ensure!(!error.is_timeout(), "the internal listener was not reached: {error:?}"),
+    }
+    let refusal = report.operator.refused_connection("ledger", end_of_log).await?;
+    let (title, seen) = ("The ledger's internal port, without a certificate", "a failed handshake".to_owned());
+    report.tell(45, title, seen, &refusal.layer, Evidence::Log(refusal.line));
     Ok(())
 }
 

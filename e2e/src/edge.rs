@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::attacks::Loot;
 use crate::hooked::{Forged, Seen};
-use crate::narrator::{Attack, Narrator};
+use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::Operator;
 
 /// Number in the catalogue, title, where to, what, and what the ledger answers to whom it reaches.
@@ -28,7 +28,6 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
         let seen = forged.send(&loot.http).await?;
         ensure!(seen.status == 403 && seen.code == code::EDGE_REFUSED, "{title} was answered {seen}");
         let rules = operator.edge_rules(&seen.request_id).await?;
-        ensure!(!rules.is_empty(), "the edge's log does not say which rule refused {}", seen.request_id);
         // Nothing in it was used up: no service has seen it.
         let twin = past_the_edge(loot, &forged, &loot.http).await?;
         ensure!(twin.code == reached, "{title}, past the edge, was answered {twin}: {}", twin.body);
@@ -37,7 +36,7 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
             title: title.to_owned(),
             seen: seen.to_string(),
             layer: "edge".to_owned(),
-            reason: format!("rules {}; past the edge it reaches the ledger", rules.join(" ")),
+            evidence: Evidence::Log(rules),
             millis: began.elapsed().as_secs_f64() * 1e3,
         });
     }
@@ -96,17 +95,18 @@ async fn score(narrator: &mut Narrator, loot: &Loot<'_>, operator: &Operator) ->
     let mut told = Vec::new();
     for seen in [forged.send(&loot.http).await?, past_the_edge(loot, &forged, &loot.http).await?] {
         ensure!(seen.status == 401, "a request without an attestation token was answered {seen}");
-        told.push((operator.refusal("ledger", &seen.request_id).await?.waf_score, seen));
+        told.push((operator.refusal("ledger", &seen.request_id).await?, seen));
     }
     let [(through, seen), (past, _)] = told.as_slice() else { anyhow::bail!("two answers were expected") };
-    ensure!(through.is_some_and(|score| (3..4711).contains(&score)), "the ledger was told the score {through:?}");
-    ensure!(past.is_none(), "the ledger believed a stranger's score, {past:?}");
+    let score = through.waf_score.context("the ledger's log has no score")?;
+    ensure!((3..4711).contains(&score), "the ledger was told the score {score}");
+    ensure!(past.waf_score.is_none(), "the ledger believed a stranger's score, {past:?}");
     narrator.stopped(Attack {
         number: 68,
         title: "A client that gives itself the edge's score".to_owned(),
         seen: seen.to_string(),
         layer: "edge".to_owned(),
-        reason: format!("the ledger was told {}, and past the edge nothing", through.unwrap_or_default()),
+        evidence: Evidence::Seen(format!("the ledger's log has the edge's own score, {score}, and past the edge none")),
         millis: began.elapsed().as_secs_f64() * 1e3,
     });
     Ok(())

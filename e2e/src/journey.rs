@@ -9,13 +9,29 @@ use api::exchanges::PostExchange;
 use api::page::PageQuery;
 use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
 use api::transfers::PostTransfer;
-use mobile_sdk::{Error, IdempotencyKey};
+use mobile_sdk::{Clock as _, Error, IdempotencyKey};
 use serde_json::json;
 use testkit::partner::Calls;
 
 use crate::narrator::{Ended, Narrator};
 use crate::phone::Phone;
 use crate::stack::Stack;
+use crate::trace::{Collector, Edge, Expected};
+
+/// How long money may take on its way: it goes by way of queues, on a machine that may have other things to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a call of the app to the ledger shows.
+const TO_THE_LEDGER: &[Edge] = &[Edge::Calls("phone", "ledger"), Edge::AsksPostgres("ledger")];
+/// What a call shows that ends at a third party.
+const OUT: &[Edge] = &[
+    Edge::Calls("phone", "ledger"),
+    Edge::AsksPostgres("ledger"),
+    Edge::Calls("ledger", "broker"),
+    Edge::CallsPartner("broker"),
+];
+/// What a third party's word to us shows.
+const IN: &[Edge] = &[Edge::AsksPostgres("broker"), Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
 
 /// Who has what when the honest part is over.
 pub struct Accounts {
@@ -25,8 +41,8 @@ pub struct Accounts {
     pub alice_usd: Account,
     /// Bob's euro account.
     pub bob_eur: Account,
-    /// Trace of the payout, which goes all the way out.
-    pub payout_trace: Option<String>,
+    /// Which step is the payout, which goes all the way out.
+    pub payout_step: usize,
 }
 
 /// Enrolls and logs in.
@@ -40,7 +56,7 @@ pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence
             asked: evidence,
             checked: checks,
             outcome: format!("attestation token, client attestation and a sealed session key; support id {support}"),
-            trace_id: phone.client.last_trace_id(),
+            trace: phone.traced(&[Edge::Calls("phone", "attestation"), Edge::AsksPostgres("attestation")])?,
         },
     );
     let began = narrator.begin(format!("{name} registers and logs in"));
@@ -61,7 +77,7 @@ pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence
                 "iss and state",
             ],
             outcome: format!("pages shown: {pages}; an access token for 5 minutes, bound to the device key"),
-            trace_id: phone.client.last_trace_id(),
+            trace: phone.traced(&[Edge::Calls("phone", "auth"), Edge::AsksPostgres("auth")])?,
         },
     );
     Ok(())
@@ -77,6 +93,7 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
     narrator.chapter(2, "Money", "Every request carries both tokens, a DPoP proof and a signature over its bytes.");
     let began = narrator.begin("Alice opens a euro and a dollar account, Bob a euro account");
     let alice_eur = open(alice, "Everyday", "EUR").await?;
+    let trace = alice.traced(TO_THE_LEDGER)?;
     let alice_usd = open(alice, "Travel", "USD").await?;
     let bob_eur = open(bob, "Everyday", "EUR").await?;
     narrator.end(
@@ -85,21 +102,25 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
             asked: "POST /v1/accounts, three times",
             checked: &["attestation", "message signature", "access token and DPoP", "scope accounts:write", "schema"],
             outcome: format!("{} is Alice's, {} is Bob's", alice_eur.id, bob_eur.id),
-            trace_id: alice.client.last_trace_id(),
+            trace,
         },
     );
     deposit(narrator, stack, alice, &alice_eur).await?;
     pay(narrator, alice, bob, &alice_eur, &bob_eur).await?;
     exchange(narrator, alice, &alice_eur, &alice_usd).await?;
-    let payout_trace = payout(narrator, alice, &alice_eur).await?;
+    let payout_step = narrator.steps.len();
+    payout(narrator, alice, &alice_eur).await?;
     lost_payout(narrator, stack, alice, &alice_eur).await?;
     statement(narrator, alice, &alice_eur).await?;
-    Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_trace })
+    Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_step })
 }
 
 async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account: &Account) -> Result<()> {
     let began = narrator.begin("A deposit arrives from the partner bank");
+    let since = u64::try_from(mobile_sdk::SystemClock.unix_nanos())?;
     let balance = receive(stack, alice, account, "2500.00").await?;
+    // The bank's trace is its own, so this one begins at the broker.
+    let id = Collector::of(stack)?.begun("POST /webhooks/{provider}", since).await?;
     narrator.end(
         began,
         Ended {
@@ -112,7 +133,7 @@ async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account:
                 "double entry",
             ],
             outcome: format!("Alice has {balance}"),
-            trace_id: None,
+            trace: Expected { id, root: None, edges: IN },
         },
     );
     Ok(())
@@ -130,14 +151,11 @@ pub async fn receive(stack: &Stack, phone: &Phone, account: &Account, amount: &s
 }
 
 async fn wait_for_balance(phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {
-    for _ in 0..100 {
-        let now = phone.client.account(account.id).await?;
-        if now.balance.amount == amount {
-            return Ok(now.balance);
-        }
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
-    bail!("the balance of {} did not become {amount}", account.id)
+    crate::until(&format!("a balance of {amount} in {}", account.id), PATIENCE, async || {
+        let now = phone.client.account(account.id).await?.balance;
+        Ok((now.amount == amount).then_some(now))
+    })
+    .await
 }
 
 async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account, to: &Account) -> Result<()> {
@@ -150,6 +168,7 @@ async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account
         reference: "Dinner".to_owned(),
     };
     let transfer = alice.client.transfer(&request, &key).await?;
+    let trace = alice.traced(TO_THE_LEDGER)?;
     let balance = wait_for_balance(bob, to, "42.50").await?;
     narrator.end(
         began,
@@ -167,7 +186,7 @@ async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account
                 "answer signed",
             ],
             outcome: format!("transfer {} at position {}; Bob has {balance}", transfer.id, transfer.sequence),
-            trace_id: alice.client.last_trace_id(),
+            trace,
         },
     );
 
@@ -182,7 +201,7 @@ async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account
             asked: "POST /v1/transfers, byte for byte the same body",
             checked: &["idempotency key and fingerprint of the request"],
             outcome: format!("the first answer again, transfer {}; Bob still has {unchanged}", again.id),
-            trace_id: alice.client.last_trace_id(),
+            trace: alice.traced(TO_THE_LEDGER)?,
         },
     );
 
@@ -197,7 +216,7 @@ async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account
             asked: "POST /v1/transfers over 9999.00 EUR",
             checked: &["the account's floor, in the fold and as a CHECK in the database"],
             outcome: format!("{} {}", problem.status, problem.code),
-            trace_id: alice.client.last_trace_id(),
+            trace: alice.traced(TO_THE_LEDGER)?,
         },
     );
     Ok(())
@@ -222,16 +241,16 @@ async fn exchange(narrator: &mut Narrator, alice: &Phone, eur: &Account, usd: &A
                 "{} became {} at {} ({}, {})",
                 exchange.sold, exchange.bought, exchange.rate, exchange.rate_source, exchange.rate_date
             ),
-            trace_id: alice.client.last_trace_id(),
+            trace: alice.traced(OUT)?,
         },
     );
     Ok(())
 }
 
-async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<Option<String>> {
+async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {
     let began = narrator.begin("Alice pays her rent to another bank");
     let payout = alice.client.payout(&order(eur, "1200.00", "Landlord Ltd"), &IdempotencyKey::new()).await?;
-    let trace_id = alice.client.last_trace_id();
+    let trace = alice.traced(OUT)?;
     paid(alice, &payout).await?;
     narrator.end(
         began,
@@ -246,10 +265,10 @@ async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result
                 "settled once",
             ],
             outcome: format!("payout {} is paid", payout.id),
-            trace_id: trace_id.clone(),
+            trace,
         },
     );
-    Ok(trace_id)
+    Ok(())
 }
 
 /// The bank has the order and pays it, and all that comes back is a firewall's 403 page.
@@ -257,7 +276,7 @@ async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur:
     let began = narrator.begin("The bank's answer to an order is lost");
     let before = calls(stack).await?;
     let payout = alice.client.payout(&order(eur, "80.00", "LOST Removals Ltd"), &IdempotencyKey::new()).await?;
-    let trace_id = alice.client.last_trace_id();
+    let trace = alice.traced(OUT)?;
     let seen = paid(alice, &payout).await?;
     let after = calls(stack).await?;
     let (orders, questions) = (after.payouts_created - before.payouts_created, after.questions - before.questions);
@@ -275,7 +294,7 @@ async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur:
                 "one order at the bank",
             ],
             outcome: format!("{}, on the bank's word; Alice never got the money back", seen.join(" → ")),
-            trace_id,
+            trace,
         },
     );
     Ok(())
@@ -293,20 +312,20 @@ fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
 /// Waits until a payout is paid; answers what it was called on the way.
 async fn paid(alice: &Phone, payout: &Payout) -> Result<Vec<PayoutStatus>> {
     let mut seen = vec![payout.status];
-    for _ in 0..200 {
+    let what = format!("the end of payout {}", payout.id);
+    let paid = crate::until(&what, PATIENCE, async || {
         let status = alice.client.payout_status(payout.id).await?.status;
         if seen.last() != Some(&status) {
             seen.push(status);
         }
         match status {
-            PayoutStatus::Paid => return Ok(seen),
+            PayoutStatus::Paid => Ok(Some(())),
             PayoutStatus::Failed | PayoutStatus::Returned => bail!("the partner bank says that the payout {status:?}"),
-            PayoutStatus::Pending | PayoutStatus::Unknown | PayoutStatus::Submitted => {
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
+            PayoutStatus::Pending | PayoutStatus::Unknown | PayoutStatus::Submitted => Ok(None),
         }
-    }
-    bail!("the payout went {seen:?} and no further")
+    });
+    paid.await?;
+    Ok(seen)
 }
 
 /// What the partner bank has been asked so far.
@@ -318,6 +337,7 @@ async fn calls(stack: &Stack) -> Result<Calls> {
 async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {
     let began = narrator.begin("Alice reads her statement");
     let page = alice.client.entries(eur.id, &PageQuery::default()).await?;
+    let trace = alice.traced(TO_THE_LEDGER)?;
     let account = alice.client.account(eur.id).await?;
     let newest = page.entries.first().context("the statement is empty")?;
     ensure!(
@@ -338,7 +358,7 @@ async fn statement(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Res
             asked: "GET /v1/accounts/{id}/entries",
             checked: &["ownership, in the service and by row-level security", "answer signed under the session key"],
             outcome: lines.join(" · "),
-            trace_id: alice.client.last_trace_id(),
+            trace,
         },
     );
     Ok(())

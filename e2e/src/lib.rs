@@ -20,8 +20,25 @@ pub mod report;
 pub mod seed;
 pub mod stack;
 pub mod stuffing;
+pub mod trace;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 
 #[expect(clippy::disallowed_methods, reason = "a story and a load measure real time")]
 fn instant() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// Asks again until there is an answer. By the clock: asking takes time, too. What is not there in time is named.
+async fn until<T>(what: &str, patience: Duration, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = instant() + patience;
+    loop {
+        if let Some(answer) = ask().await.with_context(|| format!("waiting for {what}"))? {
+            return Ok(answer);
+        }
+        anyhow::ensure!(instant() < deadline, "{what}: not there after {} s", patience.as_secs());
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
 }

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::browser::{Browser, Person};
 use crate::stack::Stack;
+use crate::trace::{Edge, Expected, Span};
 
 /// The app's client id.
 pub const CLIENT_ID: &str = "redoubt-mobile";
@@ -113,6 +114,13 @@ impl Phone {
         let store = platform.store.clone();
         let client = Client::new(config(stack, pki, app)?, platform)?;
         Ok(Self { client, store, calls, pages })
+    }
+
+    /// The trace of the app's last call, which began on this phone; `edges` are what must be in it.
+    pub fn traced(&self, edges: &'static [Edge]) -> Result<Expected> {
+        let id = self.client.last_trace_id().context("the phone has called nobody")?;
+        let call = self.calls.of(&id).with_context(|| format!("the phone has no record of its call {id}"))?;
+        Ok(Expected { id, root: Some(Span::of_call(&call)?), edges })
     }
 }
 

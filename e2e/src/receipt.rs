@@ -74,10 +74,11 @@ struct Claims {
 /// # Errors
 ///
 /// There is none, or it is not what it should be.
-pub async fn read(stack: &Stack, pki: &Pki, request_id: &str) -> Result<Receipt> {
+pub async fn read(stack: &Stack, pki: &Pki, request_id: &str, traceparent: &str) -> Result<Receipt> {
     let operator = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
     let url = format!("{}/internal/v1/receipts/{request_id}", stack.ledger_internal_url);
-    let jws = operator.get(url).send().await?.error_for_status()?.text().await?;
+    let answer = operator.get(url).header("traceparent", traceparent).send().await?;
+    let jws = answer.error_for_status()?.text().await?;
     let (signed, signature) = jws.rsplit_once('.').context("a receipt without a signature")?;
     let (header, claims) = signed.split_once('.').context("a receipt in one part")?;
     let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;

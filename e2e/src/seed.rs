@@ -23,7 +23,8 @@ pub async fn seed(narrator: &Narrator) -> Result<()> {
         let balance =
             if user == "alice" { journey::receive(&stack, phone, &account, "1000.00").await? } else { account.balance };
         let who = person(user, "");
-        narrator.line(&format!("  {:<20} password {:<28} account {} {balance}", who.email, who.password, account.id));
+        narrator.line(&format!("  {:<20} password {}", who.email, who.password));
+        narrator.line(&format!("  {:<20} account  {} {balance}", "", account.id));
     }
     Ok(())
 }

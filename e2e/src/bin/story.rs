@@ -18,9 +18,10 @@ use e2e::load::{self, Crowd, Measure};
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
 use e2e::receipt::Receipt;
-use e2e::report::{self, Span, Trace};
+use e2e::report;
 use e2e::seed;
 use e2e::stack::Stack;
+use e2e::trace::{Begun, Collector, Edge, Expected, Trace};
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
@@ -43,7 +44,8 @@ async fn main() -> ExitCode {
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            narrator.line(&format!("\n  The story ended where it should not: {error:#}"));
+            narrator.line("");
+            narrator.say(&format!("The story ended where it should not: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -86,7 +88,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     let stack = Stack::from_environment()?;
     narrator.line("");
     narrator.line("  REDOUBT   a defended transfer, end to end");
-    narrator.line(&format!("            {} · four services, a partner bank, two emulated phones", stack.postgres));
+    narrator.say(&format!("{} · four services, a partner bank, two emulated phones", stack.postgres));
 
     narrator.chapter(1, "Who and what", "Each phone proves what it is, then its owner proves who they are.");
     let (alice_login, bob_login) = (person("alice", "Alice Archer"), person("bob", "Bob Baker"));
@@ -102,7 +104,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     narrator.chapter(
         3,
         "Attacks",
-        "From outside, over HTTP. The attacker learns little; the log knows which layer it was.",
+        "From outside, over HTTP. Each is stopped: ✓. The attacker learns little; the log knows which layer it was.",
     );
     let pki = Pki::create(&stack.pki)?;
     let http = testkit::server::app_client(&pki)?;
@@ -124,20 +126,28 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;
-    let trace = trace(&stack, &alice, accounts.payout_trace.as_deref()).await?;
-    let receipt = receipt(narrator, &stack, &pki, &trace).await?;
-    let report = report::render(&stack, narrator, &trace, &receipt)?;
+    let collector = Collector::of(&stack)?;
+    let payout = narrator.steps.get(accounts.payout_step).context("the story has no payout")?;
+    let payout = collector.whole(&[(&payout.title, &payout.trace)]).await?;
+    let payout = payout.first().context("the payout has no trace")?;
+    let receipt = receipt(narrator, &stack, &pki, payout).await?;
+    let expected: Vec<(&str, &Expected)> =
+        narrator.steps.iter().map(|step| (step.title.as_str(), &step.trace)).collect();
+    let traces = collector.whole(&expected).await?;
+    let report = report::render(&stack, narrator, &traces, &receipt)?;
     tokio::fs::write(&stack.report, report).await.context("the report")?;
     narrator.line("");
-    narrator.line(&format!(
-        "  {} steps, {} attacks stopped, {:.1} s. One trace with {} spans of {} processes.",
+    narrator.say(&format!(
+        "{} steps, each with its whole trace; {} attacks stopped; {:.1} s.",
         narrator.steps.len(),
         narrator.attacks.len(),
         narrator.elapsed_ms() / 1e3,
-        trace.spans.len(),
-        processes(&trace.spans)
     ));
-    narrator.line(&format!("  Report: {}", stack.report.display()));
+    narrator.say(&format!(
+        "The payout's trace: {} spans of {} processes, from the phone to PostgreSQL and to the partner bank.",
+        payout.spans.len(),
+        payout.processes().len()
+    ));
     Ok(())
 }
 
@@ -187,70 +197,35 @@ async fn books(narrator: &mut Narrator, stack: &Stack, pki: &Pki) -> Result<()> 
     let began = narrator.begin("The operator counts");
     let operator = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
     let url = format!("{}/internal/v1/invariants", stack.ledger_internal_url);
-    let books: Invariants = operator.get(url).send().await?.error_for_status()?.json().await?;
+    let trace = Begun::now();
+    let answer = operator.get(url).header("traceparent", trace.traceparent()).send().await?;
+    let books: Invariants = answer.error_for_status()?.json().await?;
     ensure!(books.hold && books.checked_transfers >= books.transfers, "the books do not balance: {books:?}");
     let outcome = format!(
         "{} accounts, {} transfers, {} entries: every currency sums to zero, every transfer has the entries that it says, every balance follows from them, no gap",
         books.accounts, books.transfers, books.entries
     );
     let asked = "GET /internal/v1/invariants";
-    narrator.end(began, Ended { asked, checked: &["the operator's certificate"], outcome, trace_id: None });
+    let trace = trace.end(asked, &[Edge::Calls("operator", "ledger"), Edge::AsksPostgres("ledger")])?;
+    narrator.end(began, Ended { asked, checked: &["the operator's certificate"], outcome, trace });
     Ok(())
 }
 
-/// The trace of the payout: phone, ledger, PostgreSQL, broker. It ends there: third parties learn nothing of our traces.
-async fn trace(stack: &Stack, alice: &Phone, id: Option<&str>) -> Result<Trace> {
-    let id = id.context("the payout has no trace")?.to_owned();
-    let http = testkit::server::client(&Pki::create(&stack.pki)?.public_ca(), None)?;
-    let url = format!("{}/traces/{id}", stack.collector_url);
-    let mut spans: Vec<Span> = Vec::new();
-    // Each process sends its spans when it likes: they are all there once both have sent some and nothing more comes for a while.
-    let mut quiet = 0;
-    for _ in 0..100 {
-        let now: Vec<Span> = http.get(&url).send().await?.error_for_status()?.json().await?;
-        let both = ["ledger", "broker"].iter().all(|service| now.iter().any(|span| span.service == *service));
-        quiet = if both && now.len() == spans.len() { quiet + 1 } else { 0 };
-        spans = now;
-        if quiet == 8 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    for service in ["ledger", "broker"] {
-        ensure!(spans.iter().any(|span| span.service == service), "the trace of the payout does not reach {service}");
-    }
-    let reaches_database = spans.iter().any(|span| span.attributes.keys().any(|key| key.starts_with("db.")));
-    ensure!(reaches_database, "the trace of the payout does not reach PostgreSQL");
-    if let Some(call) = alice.calls.of(&id) {
-        spans.push(Span {
-            service: "phone".to_owned(),
-            name: call.name.to_owned(),
-            span_id: call.span_id,
-            parent: None,
-            start_ns: u64::try_from(call.start)?,
-            end_ns: u64::try_from(call.end)?,
-            attributes: std::collections::BTreeMap::new(),
-        });
-    }
-    Ok(Trace { title: "Alice pays her rent to another bank".to_owned(), id, spans })
-}
-
 /// What each layer of the ledger made of the payout.
-async fn receipt(narrator: &mut Narrator, stack: &Stack, pki: &Pki, trace: &Trace) -> Result<Receipt> {
+async fn receipt(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout: &Trace) -> Result<Receipt> {
     let began = narrator.begin("The operator asks why the payout was let in");
-    let mut ledger = trace.spans.iter().filter(|span| span.service == "ledger");
+    let mut ledger = payout.spans.iter().filter(|span| span.service == "ledger");
     let request_id = ledger.find_map(|span| span.attributes.get("request_id")?.as_str());
-    let receipt = e2e::receipt::read(stack, pki, request_id.context("the trace names no request")?).await?;
-    ensure!(receipt.trace_id.as_deref() == Some(trace.id.as_str()), "the receipt is of another trace");
+    let request_id = request_id.context("the trace names no request")?;
+    let trace = Begun::now();
+    let receipt = e2e::receipt::read(stack, pki, request_id, &trace.traceparent()).await?;
+    ensure!(receipt.trace_id.as_deref() == Some(payout.id.as_str()), "the receipt is of another trace");
     ensure!(receipt.layers.len() > 8 && receipt.layers.iter().all(|line| line.said == "pass"), "{receipt:?}");
     let made = receipt.made.clone().context("the receipt does not say what was made")?;
     let outcome = format!("{} layers looked and let it pass; it made {made}", receipt.layers.len());
     let checked: &[&str] = &["the operator's certificate", "the receipt's signature: the ledger said so"];
     let asked = "GET /internal/v1/receipts/{request_id}";
-    narrator.end(began, Ended { asked, checked, outcome, trace_id: None });
+    let trace = trace.end(asked, &[Edge::Calls("operator", "ledger")])?;
+    narrator.end(began, Ended { asked, checked, outcome, trace });
     Ok(receipt)
-}
-
-fn processes(spans: &[Span]) -> usize {
-    spans.iter().map(|span| span.service.as_str()).collect::<std::collections::BTreeSet<_>>().len()
 }

@@ -42,8 +42,10 @@ impl Account {
 
     /// May this account pass through the directory and everything above it?
     pub(super) fn may_pass(&self, directory: &Path) -> bool {
+        // Lost: what we cannot look at, a stranger cannot pass.
         directory.canonicalize().is_ok_and(|real| {
             real.ancestors().all(|step| {
+                // Lost: likewise.
                 step.metadata().is_ok_and(|meta| {
                     let mode = meta.permissions().mode();
                     let needed = if meta.uid() == self.uid {

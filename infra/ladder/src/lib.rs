@@ -8,7 +8,8 @@
 //! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`]); what
 //! tests read of other people's packages, without any ([`debian`], [`wheel`]).
 //!
-//! Only std and rustix: `xtask` builds it in seconds, and whoever makes databases in it (`testkit`, the benches) can have it, too.
+//! Only std, rustix and the proofs of passwords that the PostgreSQL driver has, nothing that takes a C compiler: `xtask` builds it in seconds, and whoever
+//! makes databases in it (`testkit`, the benches) can have it, too.
 
 mod account;
 mod binaries;
@@ -16,16 +17,22 @@ pub mod debian;
 mod docker;
 pub mod edge;
 mod embedded;
+mod given;
 mod guard;
 pub mod redis;
 mod server;
+mod session;
 pub mod shell;
+pub mod terminal;
+mod url;
 pub mod wheel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use given::Taken;
+pub use given::Use;
 pub use guard::{Guard, Rights, Setting};
 
 /// What a process exits with when no rung holds.
@@ -131,8 +138,10 @@ pub struct Options {
     /// Where clusters and the embedded package's cache go when every account may pass there (`target/`); else the system's
     /// temporary directory is taken for clusters.
     pub work_dir: PathBuf,
-    /// A superuser's URL, for the first rung.
+    /// A superuser's URL, for the first rung. Whoever names a server means it: if it will not do, no other rung is tried.
     pub url: Option<String>,
+    /// How that server is used, and by which command: others that use it are kept away, or keep us away.
+    pub used: Use,
     /// The image of the container.
     pub image: String,
     /// What a private cluster proves its name with. Then it takes nobody over TCP without TLS, and the URL says so. Whoever brings a server of their
@@ -166,6 +175,7 @@ impl Options {
             durability,
             work_dir,
             url: None,
+            used: Use::Together("a test".to_owned()),
             image: Self::IMAGE.to_owned(),
             tls: None,
             say: |_| {},
@@ -185,9 +195,16 @@ pub struct Cluster {
 
 #[derive(Debug)]
 enum Held {
-    Nothing,
-    Server { _server: server::Server },
-    Container { _container: docker::Container },
+    /// The lock on a server of somebody else's.
+    Lock {
+        _session: Option<session::Session>,
+    },
+    Server {
+        _server: server::Server,
+    },
+    Container {
+        _container: docker::Container,
+    },
 }
 
 impl Cluster {
@@ -226,6 +243,9 @@ impl fmt::Display for Unavailable {
         for (rung, reason) in &self.refusals {
             writeln!(f, "  {rung}: {reason}")?;
         }
+        if let [(Rung::Url, _)] = self.refusals.as_slice() {
+            return f.write_str("unset REDOUBT_POSTGRES_URL to have one brought, or name another server by it");
+        }
         f.write_str(
             "install one of these and run the command again:\n\
              \x20 Debian, Ubuntu:  sudo apt-get install postgresql\n\
@@ -239,15 +259,12 @@ impl fmt::Display for Unavailable {
 
 /// Brings a server by the first rung that holds.
 pub fn bring(options: &Options) -> Result<Cluster, Unavailable> {
-    let rungs: Vec<Rung> = match options.mode {
-        Mode::Auto => Rung::ALL.to_vec(),
-        Mode::Only(rung) => vec![rung],
-    };
     let mut refusals = Vec::new();
-    for rung in rungs {
+    for rung in rungs(options) {
         match climb(rung, options) {
             Ok(cluster) => return Ok(cluster),
             Err(reason) => {
+                // That nobody has named a server is no news.
                 if options.mode == Mode::Auto && rung != Rung::Url {
                     (options.say)(&format!("PostgreSQL, {rung}: {reason}"));
                 }
@@ -258,33 +275,47 @@ pub fn bring(options: &Options) -> Result<Cluster, Unavailable> {
     Err(Unavailable { refusals })
 }
 
+/// The rung that [`bring`] would try first, with what is there for it; without starting anything.
+pub fn foresee(options: &Options) -> Result<(Rung, String), Unavailable> {
+    let mut refusals = Vec::new();
+    for rung in rungs(options) {
+        match outlook(rung, options) {
+            Ok(about) => return Ok((rung, about)),
+            Err(reason) => refusals.push((rung, reason)),
+        }
+    }
+    Err(Unavailable { refusals })
+}
+
+/// Those that may be tried, in their order.
+fn rungs(options: &Options) -> Vec<Rung> {
+    match options.mode {
+        Mode::Auto if options.url.is_some() => vec![Rung::Url],
+        Mode::Auto => Rung::ALL.to_vec(),
+        Mode::Only(rung) => vec![rung],
+    }
+}
+
 /// What each rung would do here, or why not, without starting anything.
 pub fn survey(options: &Options) -> Vec<(Rung, Result<String, String>)> {
-    Rung::ALL
-        .into_iter()
-        .map(|rung| {
-            let outlook = match rung {
-                Rung::Url => given(options).map(|url| format!("{} answers", host_of(url))),
-                Rung::System => binaries::find().map(|found| found.about()),
-                Rung::Docker => docker::outlook(&options.image),
-                Rung::Embedded => embedded::outlook(&options.work_dir),
-            };
-            (rung, outlook)
-        })
-        .collect()
+    Rung::ALL.into_iter().map(|rung| (rung, outlook(rung, options))).collect()
+}
+
+fn outlook(rung: Rung, options: &Options) -> Result<String, String> {
+    match rung {
+        Rung::Url => given::look(url(options)?),
+        Rung::System => binaries::find().map(|found| found.about()),
+        Rung::Docker => docker::outlook(&options.image),
+        Rung::Embedded => embedded::outlook(&options.work_dir),
+    }
 }
 
 fn climb(rung: Rung, options: &Options) -> Result<Cluster, String> {
     match rung {
         Rung::Url => {
-            let url = given(options)?;
-            Ok(Cluster {
-                url: url.to_owned(),
-                rung,
-                about: format!("the server at {}", host_of(url)),
-                bin_dir: None,
-                _held: Held::Nothing,
-            })
+            let url = url(options)?;
+            let Taken { about, session } = given::take(url, &options.used)?;
+            Ok(Cluster { url: url.to_owned(), rung, about, bin_dir: None, _held: Held::Lock { _session: session } })
         }
         Rung::System => private(rung, &binaries::find()?, options),
         Rung::Docker => {
@@ -317,28 +348,8 @@ fn private(rung: Rung, found: &binaries::Binaries, options: &Options) -> Result<
     })
 }
 
-fn given(options: &Options) -> Result<&str, String> {
-    let url = options.url.as_deref().ok_or("no URL was given (REDOUBT_POSTGRES_URL)")?;
-    let host = host_of(url);
-    if host.contains('%') || host.is_empty() {
-        return Ok(url); // a socket directory: the first connection will tell
-    }
-    let address = if host.rsplit(']').next().is_some_and(|tail| tail.contains(':')) {
-        host.to_owned()
-    } else {
-        format!("{host}:5432")
-    };
-    if shell::answers(&address) {
-        return Ok(url);
-    }
-    Err(format!("nothing that speaks PostgreSQL's protocol answers at {address}"))
-}
-
-/// Host and port of a URL: never the password, so that it may be printed.
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    authority.rsplit('@').next().unwrap_or_default()
+fn url(options: &Options) -> Result<&str, String> {
+    options.url.as_deref().ok_or_else(|| "no URL was given (REDOUBT_POSTGRES_URL)".to_owned())
 }
 
 #[cfg(test)]
@@ -354,21 +365,15 @@ mod tests {
     }
 
     #[test]
-    fn the_printed_host_never_holds_the_password() {
-        assert_eq!(host_of("postgres://root:p@ss@db.example:6000/x?sslmode=require"), "db.example:6000");
-        assert_eq!(host_of("postgresql://localhost"), "localhost");
-        assert_eq!(host_of("postgres://u:p@[::1]:5432/x"), "[::1]:5432");
-    }
-
-    #[test]
-    fn an_unanswered_url_is_refused_with_its_address() {
+    fn a_server_that_was_named_and_will_not_do_gives_way_to_no_other() {
         let mut options = Options::new(PathBuf::from("target"), Durability::Disposable);
-        options.mode = Mode::Only(Rung::Url);
         options.url = Some("postgres://u:secret@127.0.0.1:1/x".to_owned());
-        let text = bring(&options).unwrap_err().to_string();
-        assert!(
-            text.contains("127.0.0.1:1") && text.contains("apt-get install postgresql") && !text.contains("secret"),
-            "{text}"
-        );
+        for mode in [Mode::Auto, Mode::Only(Rung::Url)] {
+            options.mode = mode;
+            for text in [bring(&options).unwrap_err().to_string(), foresee(&options).unwrap_err().to_string()] {
+                let one = text.lines().filter(|line| line.starts_with("  ") && line.contains(": no ")).count();
+                assert!(one == 1 && text.contains("127.0.0.1:1") && !text.contains("secret"), "{text}");
+            }
+        }
     }
 }

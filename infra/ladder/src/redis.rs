@@ -136,7 +136,7 @@ impl Server {
         drop(child.kill());
         drop(child.wait());
         self.guard.forget(&child);
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let said = shell::logged(&log);
         Err(format!("the server did not start: {}", said.lines().last().unwrap_or("it logged nothing")))
     }
 

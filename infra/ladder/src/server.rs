@@ -122,7 +122,7 @@ impl Place {
         if status.success() {
             return Ok(());
         }
-        Err(format!("initdb failed: {}", shell::explain(&telling_line(&read(&log)))))
+        Err(format!("initdb failed: {}", shell::explain(&telling_line(&shell::logged(&log)))))
     }
 
     /// Its certificate and key, where the server may read them, and who may come in how: nobody over TCP without TLS.
@@ -151,7 +151,7 @@ impl Place {
         // Line 8 of the lock file turns to `ready` when sessions are accepted; it is what pg_ctl looks at.
         let lock = self.directory.join("data/postmaster.pid");
         let ready = shell::poll(Duration::from_secs(90), || match child.try_wait() {
-            Ok(None) => read(&lock).lines().nth(7).is_some_and(|line| line.trim() == "ready").then_some(true),
+            Ok(None) => says_ready(&lock).then_some(true),
             _ => Some(false),
         });
         if ready == Some(true) {
@@ -159,7 +159,7 @@ impl Place {
         }
         stop(&mut child);
         guard.forget(&child);
-        Err(read(&log))
+        Err(shell::logged(&log))
     }
 
     fn setting<'a>(&'a self, log: &'a Path) -> Setting<'a> {
@@ -242,6 +242,11 @@ pub(super) fn free_port() -> Result<u16, String> {
         .map_err(|e| format!("no free port on 127.0.0.1 ({e})"))
 }
 
+fn says_ready(lock: &Path) -> bool {
+    // Lost: at first there is none.
+    std::fs::read_to_string(lock).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
+}
+
 fn port_was_taken(log: &str) -> bool {
     log.contains("could not create any TCP/IP sockets") || log.contains("Address already in use")
 }
@@ -252,10 +257,6 @@ fn telling_line(log: &str) -> String {
     };
     let line = log.lines().find(telling).or_else(|| log.lines().last()).unwrap_or("it logged nothing");
     line.trim().to_owned()
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
 }
 
 #[cfg(test)]

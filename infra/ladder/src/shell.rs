@@ -7,25 +7,24 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// Asks every 20 ms until there is an answer, at most for `limit`.
+/// Asks every 20 ms until there is an answer, at most for `limit`: by the clock, for asking takes time, too.
 pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let mut waited = Duration::ZERO;
+    let began = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return Some(answer);
         }
-        if waited >= limit {
+        if began.elapsed() >= limit {
             return None;
         }
         std::thread::sleep(STEP);
-        waited += STEP;
     }
 }
 
@@ -85,6 +84,11 @@ pub(super) fn last_words(output: &Output) -> String {
     let text = if output.stderr.trim_ascii().is_empty() { &output.stdout } else { &output.stderr };
     let text = String::from_utf8_lossy(text);
     explain(text.trim().lines().last().map_or("it failed without a word", str::trim))
+}
+
+/// What a program has logged, or why that is not known.
+pub(super) fn logged(log: &Path) -> String {
+    std::fs::read_to_string(log).unwrap_or_else(|e| format!("its log {} cannot be read ({e})", log.display()))
 }
 
 /// Names the cause where the tool's own words do not.

@@ -5,12 +5,12 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
 use crate::process::{Run, Task};
 use crate::stop::Stop;
-use crate::{place, preflight};
+use crate::{place, preflight, say};
 
 /// Paths of built programs, by name.
 pub(crate) struct Programs(BTreeMap<String, PathBuf>);
@@ -25,14 +25,18 @@ impl Programs {
 pub(crate) fn build(run: &mut Run, what: &str, arguments: &[String]) -> Result<Programs> {
     preflight::run()?;
     let began = Instant::now();
-    println!("building {what} …");
+    say::line(&format!("building {what} …"));
     let build = ["build", "--locked", "--message-format=json-render-diagnostics"].map(str::to_owned);
     let arguments: Vec<String> = build.iter().chain(arguments).cloned().collect();
     let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
     let number = run.begin_task("cargo", Path::new("cargo"), &arguments, &task)?;
     let messages = BufReader::new(run.output_of(number)?);
     let reader = std::thread::spawn(move || {
-        messages.lines().map_while(Result::ok).filter_map(|line| executable(&line)).collect::<BTreeMap<_, _>>()
+        let mut programs = BTreeMap::new();
+        for line in messages.lines() {
+            programs.extend(executable(&line?));
+        }
+        Ok::<_, std::io::Error>(programs)
     });
     let status = run.end_task(number)?;
     if !status.success() {
@@ -41,7 +45,8 @@ pub(crate) fn build(run: &mut Run, what: &str, arguments: &[String]) -> Result<P
         return Err(Stop::Failed(1, reason).into());
     }
     println!("built in {:.1} s", began.elapsed().as_secs_f64());
-    reader.join().map(Programs).map_err(|_| anyhow!("cargo's messages could not be read"))
+    let programs = reader.join().map_err(|_| anyhow!("whoever reads cargo's messages has panicked"))?;
+    Ok(Programs(programs.context("cargo's messages cannot be read")?))
 }
 
 /// Name and path out of one of cargo's messages.

@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 
 use crate::options::Options;
-use crate::place;
 use crate::stack::{Kind, Stack};
 use crate::stop::Stop;
+use crate::{place, say};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
@@ -23,6 +23,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Err(stack.keep_logs(error));
     }
     stack.end()?;
-    println!("done in {:.1} s; the report: {}", began.elapsed().as_secs_f64(), place::short(&report));
+    say::line(&format!("done in {:.1} s; the report: {}", began.elapsed().as_secs_f64(), place::short(&report)));
     Ok(())
 }

@@ -1,18 +1,34 @@
 //! `cargo xtask doctor`: what is here, and which mode would be used. It starts nothing and changes nothing.
 
+use std::io::{ErrorKind, IsTerminal as _};
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use ladder::terminal::{WIDTH, colors, paint, wrap};
 use ladder::{Durability, Mode};
 use system::system;
 
 use crate::options::Options;
-use crate::{database, place, preflight};
+use crate::stop::Stop;
+use crate::{database, place, preflight, say};
 
-pub(crate) fn run(options: &Options) {
+/// Where what is said of a thing begins.
+const COLUMN: usize = 21;
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut missing = Vec::new();
+    // Without these nothing can be built. What compiles C comes before everything that does.
     let rustc = preflight::rustc_version();
-    report("Rust", preflight::rust(&rustc).map(|()| rustc).map_err(|e| e.to_string()));
-    report("disk", free_space());
+    for (what, outlook) in [
+        ("platform", preflight::platform()),
+        ("Rust", preflight::rust(&rustc).map(|()| rustc)),
+        ("C compiler", preflight::compiler()),
+        ("disk", free_space()),
+    ] {
+        missing.extend(outlook.is_err().then_some(what));
+        report(what, outlook.map_err(|error| format!("{error:#}")));
+    }
+    println!("\nFor some commands and tests:");
     for tool in ["git", "docker", "npm", "pip3"] {
         report(tool, version(tool));
     }
@@ -24,45 +40,72 @@ pub(crate) fn run(options: &Options) {
     for (rung, outlook) in ladder::redis::survey(&place::target()) {
         report(rung, outlook);
     }
+    let postgres = postgres(options);
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(Stop::Failed(1, format!("nothing can be built here yet: {missing}; see above")).into());
+    }
+    postgres
+}
+
+/// In the order of the ladder. Err if none would hold.
+fn postgres(options: &Options) -> Result<()> {
     println!("\nPostgreSQL, in the order in which it would be tried:");
-    let outlooks = ladder::survey(&database::ladder(options, Durability::Durable));
-    let allowed = |rung| matches!(options.postgres, Mode::Auto) || options.postgres == Mode::Only(rung);
-    let chosen = outlooks.iter().find(|(rung, outlook)| outlook.is_ok() && allowed(*rung)).map(|(rung, _)| *rung);
-    for (rung, outlook) in &outlooks {
-        report(rung.name(), outlook.clone());
+    let settings = database::ladder(options, Durability::Durable);
+    let outlooks = ladder::survey(&settings);
+    // A server that was named stands alone.
+    let alone = settings.url.is_some() && options.postgres == Mode::Auto;
+    let allowed = |rung: ladder::Rung| match options.postgres {
+        Mode::Auto => !alone || rung == ladder::Rung::Url,
+        only => only == Mode::Only(rung),
+    };
+    let found = outlooks.iter().find(|(rung, outlook)| outlook.is_ok() && allowed(*rung));
+    let chosen = found.map(|(rung, _)| *rung);
+    let why = outlooks.iter().find(|(rung, _)| allowed(*rung)).and_then(|(_, outlook)| outlook.clone().err());
+    for (rung, outlook) in outlooks {
+        report(rung.name(), outlook);
     }
-    match chosen {
-        Some(rung) => println!("\n`cargo xtask demo` would use: {rung}"),
-        None => println!("\n`cargo xtask demo` would find no PostgreSQL and tell how to install one"),
-    }
+    let Some(rung) = chosen else {
+        let why = why.unwrap_or_default();
+        return Err(anyhow!(Stop::Failed(
+            ladder::EXIT_CODE,
+            format!("`cargo xtask demo` would find no PostgreSQL: {why}")
+        )));
+    };
+    say::line(&format!("\n`cargo xtask demo` would use: {rung}"));
+    Ok(())
 }
 
 fn report(what: &str, outlook: Result<String, String>) {
-    match outlook {
-        Ok(text) => println!("  ok  {what:<14} {text}"),
-        Err(text) => println!("  --  {what:<14} {text}"),
-    }
+    let (mark, code, text) = match outlook {
+        Ok(text) => ("ok", "32", text),
+        Err(text) => ("--", "33", text),
+    };
+    let mark = if colors(std::io::stdout().is_terminal()) { paint(code, mark) } else { mark.to_owned() };
+    println!("  {mark}  {what:<14} {}", wrap(&text, WIDTH - COLUMN).join(&format!("\n{}", " ".repeat(COLUMN))));
 }
 
-fn free_space() -> Result<String, String> {
+fn free_space() -> Result<String> {
     let free = preflight::free_megabytes(&place::target());
-    preflight::disk(free).map_err(|e| e.to_string())?;
+    preflight::disk(free)?;
     Ok(free.map_or_else(|| "unknown".to_owned(), |free| format!("{} GB free", free / 1024)))
 }
 
 fn version(tool: &str) -> Result<String, String> {
-    let output =
-        Command::new(tool).arg("--version").stdin(Stdio::null()).output().map_err(|_| "not here".to_owned())?;
+    let output = Command::new(tool).arg("--version").stdin(Stdio::null()).output().map_err(|e| match e.kind() {
+        ErrorKind::NotFound => "not here".to_owned(),
+        _ => format!("cannot be started ({e})"),
+    })?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().next().map(str::to_owned).ok_or_else(|| "is here but does not tell its version".to_owned())
 }
 
 fn ports() -> Result<String, String> {
     let listeners = system().map_err(|error| error.to_string())?.listeners();
-    let taken: Vec<String> = listeners
-        .iter()
-        .filter(|(_, port)| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, *port)).is_err())
-        .map(|(name, port)| format!("{port} ({name})"))
-        .collect();
-    if taken.is_empty() { Ok("all free".to_owned()) } else { Err(format!("taken: {}", taken.join(", "))) }
+    let refused = |(name, port): &(String, u16)| {
+        let bound = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, *port));
+        bound.err().map(|e| format!("{port} ({name}): {e}"))
+    };
+    let taken: Vec<String> = listeners.iter().filter_map(refused).collect();
+    if taken.is_empty() { Ok("all free".to_owned()) } else { Err(format!("not to be had: {}", taken.join(", "))) }
 }

@@ -22,12 +22,15 @@ mod doctor;
 mod guides {
     mod tests;
 }
+mod help;
 mod interrupt;
 mod options;
+mod phone;
 mod place;
 mod preflight;
 mod process;
 mod rename;
+mod say;
 mod stack;
 mod stop;
 mod test;
@@ -39,29 +42,28 @@ use options::{Command, Options};
 
 fn main() -> ExitCode {
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
+        if options.help {
+            print!("{}", options.command.help());
+            return Ok(());
+        }
         interrupt::listen()?;
         match options.command {
-            Command::Help => {
-                print!("{}", options::USAGE);
-                Ok(())
-            }
+            Command::Help => Ok(()),
             Command::Demo => demo::run(&options),
             Command::Up => up::run(&options),
+            Command::Phone => phone::run(&options),
             Command::Test => test::run(&options),
             Command::Check => check::run(&options),
             Command::Bench => bench::run(&options),
             Command::Rename => rename::run(&options.rename),
             Command::Postgres => database::keep(&options),
-            Command::Doctor => {
-                doctor::run(&options);
-                Ok(())
-            }
+            Command::Doctor => doctor::run(&options),
         }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nxtask: {error:#}");
+            say::failure(&format!("{error:#}"));
             stop::exit_code(&error)
         }
     }

@@ -3,46 +3,16 @@
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
+use crate::help::PAGES;
+
 use crate::stop::Stop;
-
-pub(crate) const USAGE: &str = "\
-usage: cargo xtask COMMAND [OPTIONS]
-
-  demo          the whole system and one defended transfer, from nothing; exits 0 if nothing surprised
-  up            the same system kept running on fixed ports, with seeded users, until Ctrl-C
-                --edge   (demo, too) with a web application firewall before the services: nginx, ModSecurity and the
-                         OWASP Core Rule Set, of this machine or out of Debian's packages
-  test [ARGS]   every test, from nothing; ARGS go to `cargo test`
-  check         formatting, lints, architecture, manifests, generated files, secrets
-                  --fix    formats and rewrites the generated files
-                  --quick  only what compiles nothing: no lints, no generated files
-  bench ledger  transfers per second beside pgbench on the same PostgreSQL
-  bench defense what each layer costs: reads with none, each alone and all, and defended transfers
-                --edge   and what a web application firewall before them costs
-  bench decoys  what a phone can tell of genuine answers and decoys by their time
-  rename NAME   the whole tree under another name, in small letters and digits
-                --organization WORDS     as people read it (default: the name, with a capital)
-                --package ID             of the app, for Android and Apple (default: dev.NAME.app)
-                --trust-domain DOMAIN    of SPIFFE ids (default: the name)
-  postgres      only a PostgreSQL, kept running until Ctrl-C; prints its URL
-  doctor        what is on this machine, and which mode would be used
-
-  --postgres auto|url|system|docker|embedded
-                how PostgreSQL is brought (default auto: the first of these that works)
-  --help        this text
-
-environment:
-  REDOUBT_POSTGRES_URL    a superuser's URL, for --postgres url (and auto)
-  REDOUBT_POSTGRES_IMAGE  the image for --postgres docker (default postgres:17-alpine)
-
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 no PostgreSQL, 130 interrupted
-";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Demo,
     Up,
+    Phone,
     Test,
     Check,
     Bench,
@@ -78,6 +48,8 @@ impl Wanted {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) command: Command,
+    /// Only what the command says of itself is wanted.
+    pub(crate) help: bool,
     pub(crate) postgres: Mode,
     pub(crate) fix: bool,
     /// For `check`: whether what compiles is left out.
@@ -93,29 +65,26 @@ impl Options {
     /// As if nothing else stood on the command line.
     pub(crate) fn of(command: Command) -> Self {
         let (rest, rename) = (Vec::new(), Wanted::default());
-        Self { command, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
+        let help = command == Command::Help;
+        Self { command, help, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
     }
 
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut arguments = arguments.peekable();
-        let usage = |text: String| anyhow!(Stop::Usage(format!("{text}\n\n{USAGE}")));
-        let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
-        let command = match word.as_str() {
-            "help" | "--help" | "-h" => Command::Help,
-            "demo" => Command::Demo,
-            "up" => Command::Up,
-            "test" => Command::Test,
-            "check" => Command::Check,
-            "bench" => Command::Bench,
-            "postgres" => Command::Postgres,
-            "doctor" => Command::Doctor,
-            "rename" => Command::Rename,
-            other => return Err(usage(format!("there is no command `{other}`"))),
-        };
+        let word = arguments.next().unwrap_or_else(|| "help".to_owned());
+        let word = if matches!(word.as_str(), "--help" | "-h") { "help" } else { &word };
+        let command = PAGES.iter().find(|page| page.word == word).map(|page| page.command);
+        let command = command.ok_or_else(|| wrong(Command::Help, &format!("there is no command `{word}`")))?;
+        let usage = |text: String| wrong(command, &text);
         let mut options = Self::of(command);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--help" | "-h" => options.command = Command::Help,
+                "--" if command == Command::Test => {
+                    options.rest.push(argument);
+                    options.rest.extend(arguments.by_ref());
+                }
+                "--help" | "-h" => options.help = true,
+                _ if command == Command::Phone => options.rest.push(argument),
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
@@ -138,23 +107,40 @@ impl Options {
                 other => return Err(usage(format!("`{word}` does not know `{other}`"))),
             }
         }
-        if options.command == Command::Rename && options.rename.name.is_empty() {
-            return Err(usage("rename it to what?".to_owned()));
-        }
-        if options.command == Command::Bench && options.rest.is_empty() {
-            return Err(usage("bench what? `ledger`, `defense` or `decoys`".to_owned()));
-        }
-        if options.edge && options.command == Command::Bench && options.rest != ["defense"] {
-            return Err(usage("with the edge, `bench defense` measures alone".to_owned()));
-        }
+        options.fits().map_err(usage)?;
         Ok(options)
     }
+
+    /// What belongs together.
+    fn fits(&self) -> Result<(), String> {
+        if self.help {
+            return Ok(());
+        }
+        if self.command == Command::Rename && self.rename.name.is_empty() {
+            return Err("rename it to what?".to_owned());
+        }
+        if self.command != Command::Bench {
+            return Ok(());
+        }
+        if self.rest.is_empty() {
+            return Err("bench what? `ledger`, `defense` or `decoys`".to_owned());
+        }
+        if self.edge && self.rest != ["defense"] {
+            return Err("with the edge, `bench defense` measures alone".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn wrong(command: Command, text: &str) -> anyhow::Error {
+    anyhow!(Stop::Usage(format!("{text}\n\n{}", command.help())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ladder::Rung;
+    use ladder::terminal::WIDTH;
 
     fn parse(line: &str) -> Result<Options> {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -175,6 +161,20 @@ mod tests {
             let text = parse(line).unwrap_err().to_string();
             assert!(text.contains(named) && text.contains("usage:"), "{text}");
         }
+    }
+
+    #[test]
+    fn each_command_says_what_it_does_itself_and_within_a_terminals_width() {
+        for page in &PAGES {
+            let options = parse(&format!("{} --help", page.word)).unwrap();
+            assert!(options.help && options.command == page.command);
+            let help = page.command.help();
+            let usage = if page.command == Command::Help { "COMMAND" } else { page.word };
+            assert!(help.starts_with(&format!("usage: cargo xtask {usage}")), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
+        }
+        assert!(PAGES.iter().all(|page| Command::Help.help().contains(page.line)));
+        assert!(parse("").unwrap().help && parse("--help").unwrap().help && parse("bench --help").unwrap().help);
     }
 
     #[test]
@@ -202,5 +202,7 @@ mod tests {
     #[test]
     fn arguments_of_test_are_passed_on() {
         assert_eq!(parse("test -p ledger --postgres docker transfers").unwrap().rest, ["-p", "ledger", "transfers"]);
+        let options = parse("test -p ledger -- --help").unwrap();
+        assert!(!options.help && options.rest == ["-p", "ledger", "--", "--help"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::place;
 
@@ -18,7 +18,59 @@ pub(crate) const RUST: (u32, u32) = (1, 95);
 /// Before a build: it goes to the target directory.
 pub(crate) fn run() -> Result<()> {
     rust(&rustc_version())?;
+    compiler()?;
     disk(free_megabytes(&place::target()))
+}
+
+/// A C compiler, for the cryptography (AWS-LC) and the allocator: it has to find the C library's headers, too. Which one it is.
+pub(crate) fn compiler() -> Result<String> {
+    let named = std::env::var("CC").ok().filter(|name| !name.is_empty());
+    compiler_named(named.as_deref().unwrap_or("cc"))
+}
+
+fn compiler_named(words: &str) -> Result<String> {
+    const NEEDED: &str = "it is needed for AWS-LC and mimalloc: `apt-get install gcc libc6-dev` (Debian, Ubuntu), `dnf install gcc \
+                          glibc-devel` (Fedora), `xcode-select --install` (macOS); CC names another";
+    let mut split = words.split_whitespace();
+    let name = split.next().unwrap_or_default();
+    let mut cc = Command::new(name);
+    // To nowhere, which no file system has to take.
+    cc.args(split).args(["-x", "c", "-c", "-o", "/dev/null", "-"]);
+    let mut child = match cc.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(e) => bail!("there is no C compiler `{name}` ({e}); {NEEDED}"),
+    };
+    if let Some(mut input) = child.stdin.take() {
+        use std::io::Write as _;
+        // One that ends without reading says why, below.
+        drop(input.write_all(b"#include <stdlib.h>\n#include <pthread.h>\nint main(void) { return 0; }\n"));
+    }
+    let output = child.wait_with_output().with_context(|| format!("the C compiler `{name}` was lost"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let why = words.lines().find(|line| line.contains("error")).unwrap_or("without a word").trim().to_owned();
+        bail!("the C compiler `{name}` does not compile ({why}); {NEEDED}");
+    }
+    Ok(first_line(name, "--version").unwrap_or_else(|| name.to_owned()))
+}
+
+/// The first line that a program prints of itself.
+fn first_line(program: &str, argument: &str) -> Option<String> {
+    // Lost: then it is called by its name.
+    let output = Command::new(program).arg(argument).stdin(Stdio::null()).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+}
+
+/// Linux and macOS. On Windows there is neither a process group nor a Unix socket: there it is Linux, in WSL.
+pub(crate) fn platform() -> Result<String> {
+    platform_named(std::env::consts::OS).map(|os| format!("{os}, {}", std::env::consts::ARCH))
+}
+
+fn platform_named(os: &str) -> Result<&str> {
+    match os {
+        "linux" | "macos" => Ok(os),
+        other => bail!("{other} is not what this was made for: Linux or macOS, and on Windows WSL"),
+    }
 }
 
 /// What `rustc --version` prints, or nothing.
@@ -55,7 +107,7 @@ pub(crate) fn disk(free: Option<u64>) -> Result<()> {
 
 /// None where the system does not tell.
 pub(crate) fn free_megabytes(directory: &Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(directory).ok()?;
+    let stat = rustix::fs::statvfs(directory).ok()?; // Lost: it is a courtesy; who needs the space hears of it.
     stat.f_bavail.checked_mul(stat.f_frsize).map(|bytes| bytes / (1024 * 1024))
 }
 
@@ -87,6 +139,25 @@ mod tests {
         let text = rust("rustc 1.80.1 (3f5fd8dd4 2024-08-06)").unwrap_err().to_string();
         assert!(text.contains("1.80") && text.contains("rustup update"), "{text}");
         assert!(rust("").unwrap_err().to_string().contains("rustup.rs"));
+    }
+
+    #[test]
+    fn a_c_compiler_that_is_not_there_or_finds_no_headers_is_named_with_the_way_to_one() {
+        assert!(!compiler().unwrap().is_empty());
+        for (words, named) in [
+            ("no-such-compiler", "there is no C compiler `no-such-compiler`"),
+            ("false", "`false` does not compile"),
+            ("cc -nostdinc", "stdlib.h"),
+        ] {
+            let text = compiler_named(words).unwrap_err().to_string();
+            assert!(text.contains(named) && text.contains("apt-get install gcc libc6-dev"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_platform_that_nobody_tried_is_named() {
+        assert!(platform().is_ok() && platform_named("macos").is_ok());
+        assert!(platform_named("windows").unwrap_err().to_string().contains("WSL"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use ladder::{Guard, Setting};
@@ -253,24 +253,25 @@ impl Process {
 
     /// Not interruptible: this is what an interruption does.
     fn ended_within(&mut self, limit: Duration) -> bool {
-        let step = Duration::from_millis(10);
-        let mut waited = Duration::ZERO;
+        let began = Instant::now();
         loop {
             if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
                 return true;
             }
-            if waited >= limit {
+            if began.elapsed() >= limit {
                 return false;
             }
-            std::thread::sleep(step);
-            waited += step;
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
 /// The last lines of a log, as the tail of a sentence.
 pub(crate) fn last_words(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let text = match std::fs::read_to_string(log) {
+        Ok(text) => text,
+        Err(e) => return format!("; its log cannot be read ({e})"),
+    };
     let lines: Vec<&str> = text.lines().collect();
     let tail = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default();
     if tail.is_empty() {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::mpsc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ladder::Durability;
 
 use crate::options::Options;
@@ -14,6 +14,7 @@ use crate::{database, interrupt, place, preflight};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     preflight::run()?;
+    // A server that was named is looked at, and taken, before anything is built.
     let cluster = database::bring(options, Durability::Disposable)?;
     let (sum, status) = cargo_test(cluster.url(), &options.rest)?;
     drop(cluster);
@@ -42,8 +43,9 @@ fn cargo_test(url: &str, arguments: &[String]) -> Result<(Sum, std::process::Exi
     let output = run.output_of(number)?;
     let (sender, receiver) = mpsc::sync_channel(64);
     std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
+        // A test may print what is no text.
+        for line in BufReader::new(output).split(b'\n') {
+            if sender.send(line.map(|line| String::from_utf8_lossy(&line).into_owned())).is_err() {
                 break;
             }
         }
@@ -53,6 +55,7 @@ fn cargo_test(url: &str, arguments: &[String]) -> Result<(Sum, std::process::Exi
         loop {
             match receiver.try_recv() {
                 Ok(line) => {
+                    let line = line.context("what `cargo test` prints")?;
                     println!("{line}");
                     sum.add(&line);
                 }

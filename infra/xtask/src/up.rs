@@ -6,21 +6,22 @@ use system::system;
 use crate::options::Options;
 use crate::stack::{Kind, Stack};
 use crate::stop::Stop;
-use crate::{interrupt, place};
+use crate::{interrupt, place, say};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stack = Stack::start(Kind::Up, options)?;
     let report = place::target().join("dev/report.html");
     let seeded = stack.tell(&["seed"], &report)?;
     if !seeded.success() {
-        println!("(no users could be seeded: {seeded})");
+        say::line(&format!("(no users could be seeded: {seeded})"));
     }
     print_table(&stack)?;
+    let _phones = stack.offer(&report)?;
     let outcome = interrupt::wait(None, || stack.all_alive().map(|()| None::<()>));
     match outcome {
         // Ctrl-C is the way out, not a failure.
         Err(error) if matches!(error.downcast_ref(), Some(Stop::Interrupted)) => {
-            println!();
+            say::line("");
             stack.end()
         }
         Err(error) => Err(stack.keep_logs(error)),
@@ -34,11 +35,7 @@ fn print_table(stack: &Stack) -> Result<()> {
         println!("  {:<12} {}", service.name, stack.url(&service.name)?);
     }
     if stack.has_edge() {
-        println!(
-            "  {:<12} what its rules find, and its requests: {}",
-            "edge",
-            place::short(&stack.logs().join("edge*.log"))
-        );
+        println!("  {:<12} {}", "edge's logs", place::short(&stack.logs().join("edge*.log")));
     }
     println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");
@@ -46,7 +43,7 @@ fn print_table(stack: &Stack) -> Result<()> {
     println!("  {:<12} {}", "its roles", place::short(&stack.url_file("*", "*.url")));
     println!("  {:<12} {}", "logs", place::short(&stack.logs()));
     println!(
-        "\n  curl --cacert {}/public-ca.pem {}/.well-known/openid-configuration\n",
+        "\n  curl --cacert {}/public-ca.pem \\\n    {}/.well-known/openid-configuration\n",
         place::short(stack.pki()),
         stack.url("auth")?
     );

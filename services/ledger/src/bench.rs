@@ -239,7 +239,8 @@ fn now() -> Instant {
 
 /// User and system time of this process, from Linux; zero elsewhere.
 fn cpu_seconds() -> f64 {
-    // Default: no time, where there is no such file.
+    // Lost: where there is no such file.
+    // Default: no time.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the command's name, which may have spaces: fields 14 and 15 of proc(5), in ticks of 10 ms.
     // Default: likewise.

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Common, Context, Courier, RouteDoc, Service};
+use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service};
 use tokio::sync::Notify;
 
 pub mod accounts;
@@ -122,10 +122,11 @@ impl Service for Ledger {
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
             .background("payout courier", courier.run(context.shutdown));
-        Ok(app.ready(Arc::new(move || {
+        let asks_as_poster: Check = Arc::new(move || {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
-        })))
+        });
+        Ok(app.ready("the database, as the poster", asks_as_poster))
     }
 
     async fn command(config: Config, command: Command) -> Result<()> {

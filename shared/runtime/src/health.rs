@@ -1,5 +1,6 @@
 //! Health: what the routes `GET /health/live` and `GET /health/ready` of the internal listener answer.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::Pool;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{Problem, Refusal};
 
@@ -58,12 +60,26 @@ impl LeansOn {
     }
 }
 
+/// How long all that is asked may take together.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A service's own readiness check, and what it asks.
+#[derive(Clone)]
+pub struct Named {
+    /// What is asked, as it is named to people, e.g. `the database, as the poster`.
+    pub what: &'static str,
+    /// Asks it.
+    pub check: Check,
+}
+
 /// What "ready" means for this process.
 pub struct Readiness {
     draining: AtomicBool,
     database: Option<Database>,
-    check: Option<Check>,
+    check: Option<Named>,
     leans_on: LeansOn,
+    /// Why each of those that are asked was not there, the last time that it said so.
+    causes: Mutex<HashMap<&'static str, String>>,
 }
 
 /// The pool, and the version that the database must have.
@@ -73,8 +89,8 @@ pub(crate) struct Database {
 }
 
 impl Readiness {
-    pub(crate) fn new(database: Option<Database>, check: Option<Check>, leans_on: LeansOn) -> Self {
-        Self { draining: AtomicBool::new(false), database, check, leans_on }
+    pub(crate) fn new(database: Option<Database>, check: Option<Named>, leans_on: LeansOn) -> Self {
+        Self { draining: AtomicBool::new(false), database, check, leans_on, causes: Mutex::default() }
     }
 
     /// From now on this process wants no new requests.
@@ -87,17 +103,47 @@ impl Readiness {
         if self.draining.load(Ordering::Relaxed) {
             return Err("the process is stopping".to_owned());
         }
+        let deadline = Instant::now() + PATIENCE;
         if let Some(Database { pool, version }) = &self.database {
-            let asked = match version {
-                Some(version) => storage::ready(pool, version).await,
-                None => storage::ping(pool).await,
+            let asking = async {
+                let asked = match version {
+                    Some(version) => storage::ready(pool, version).await,
+                    None => storage::ping(pool).await,
+                };
+                asked.map_err(|error| error.to_string())
             };
-            asked.map_err(|error| error.to_string())?;
+            self.ask("the database", deadline, asking).await?;
         }
-        if let Some(check) = &self.check {
-            check().await?;
+        if let Some(Named { what, check }) = &self.check {
+            self.ask(what, deadline, check()).await?;
         }
         self.leans_on.away()
+    }
+
+    /// One that it cannot do without. The error names it, with its cause; of one that says nothing in time, the cause is what it said last.
+    async fn ask(
+        &self,
+        what: &'static str,
+        deadline: Instant,
+        asking: impl Future<Output = Result<(), String>>,
+    ) -> Result<(), String> {
+        let answer = timeout_at(deadline, asking).await;
+        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Ok(Ok(())) => {
+                causes.remove(what);
+                Ok(())
+            }
+            Ok(Err(cause)) => {
+                causes.insert(what, cause.clone());
+                Err(format!("{what}: {cause}"))
+            }
+            Err(_elapsed) => {
+                // Default: it has never said anything.
+                let before = causes.get(what).map_or_else(String::new, |cause| format!("; before that: {cause}"));
+                Err(format!("{what}: no answer in time{before}"))
+            }
+        }
     }
 }
 
@@ -116,16 +162,37 @@ pub fn live() -> web::Json<Health> {
     web::Json(Health { status: "live", missing: Vec::new() })
 }
 
-/// `GET /health/ready`: it can do its work, or as much of it as goes on without what is `missing` ([`LeansOn`]). The refusal says in one sentence what it
-/// cannot do without.
+/// `GET /health/ready`: it can do its work, or as much of it as goes on without what is `missing` ([`LeansOn`]). The refusal names what it
+/// cannot do without and why that is not there.
 pub async fn ready(readiness: web::Data<Readiness>) -> Result<web::Json<Health>, Refusal> {
-    let reason = match tokio::time::timeout(Duration::from_secs(3), readiness.ready()).await {
-        Ok(Ok(missing)) => {
+    match readiness.ready().await {
+        Ok(missing) => {
             let status = if missing.is_empty() { "ready" } else { "degraded" };
-            return Ok(web::Json(Health { status, missing }));
+            Ok(web::Json(Health { status, missing }))
         }
-        Ok(Err(reason)) => reason,
-        Err(_) => "the readiness check takes too long".to_owned(),
-    };
-    Err(Refusal::unrecorded(Problem::busy(1).detail(reason)))
+        Err(reason) => Err(Refusal::unrecorded(Problem::busy(1).detail(reason))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_waited_for_is_named_and_one_that_falls_silent_with_its_last_cause() {
+        let readiness = Readiness::new(None, None, LeansOn::default());
+        let soon = || Instant::now() + Duration::from_millis(20);
+        let silent = || std::future::pending::<Result<(), String>>();
+        let refused = async { Err("connection refused".to_owned()) };
+        let late = Instant::now() + Duration::from_secs(60);
+        assert_eq!(readiness.ask("the keys", soon(), silent()).await, Err("the keys: no answer in time".to_owned()));
+        assert_eq!(readiness.ask("the keys", late, refused).await, Err("the keys: connection refused".to_owned()));
+        let told = readiness.ask("the keys", soon(), silent()).await;
+        assert_eq!(told, Err("the keys: no answer in time; before that: connection refused".to_owned()));
+        // Another one's cause is no answer, nor is one of before it was there.
+        let other = readiness.ask("the database", soon(), silent()).await;
+        assert_eq!(other, Err("the database: no answer in time".to_owned()));
+        assert_eq!(readiness.ask("the keys", late, async { Ok(()) }).await, Ok(()));
+        assert_eq!(readiness.ask("the keys", soon(), silent()).await, Err("the keys: no answer in time".to_owned()));
+    }
 }

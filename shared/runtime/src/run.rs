@@ -138,6 +138,10 @@ async fn healthcheck<S: Service>(config: &S::Config) -> Result<()> {
     if answer.status().is_success() {
         return Ok(());
     }
-    // Default: why it said nothing.
-    bail!("{url}: {} {}", answer.status(), answer.text().await.unwrap_or_else(|error| http::cause(&error)))
+    let status = answer.status();
+    match answer.json::<api::problem::Problem>().await {
+        Ok(api::problem::Problem { detail: Some(reason), .. }) => bail!("not ready: {reason}"),
+        Ok(problem) => bail!("{url}: {status} {}", problem.code),
+        Err(error) => bail!("{url}: {status}, and no word why: {}", http::cause(&error)),
+    }
 }

@@ -13,7 +13,7 @@ use storage::Pool;
 
 use crate::config::Common;
 use crate::contract::Operation;
-use crate::health::{Check, LeansOn};
+use crate::health::{Check, LeansOn, Named};
 use crate::{Clients, Clock, Shutdown};
 
 /// One of the system's processes.
@@ -84,7 +84,7 @@ pub struct App {
     /// Work beside the requests. Each ends when [`Context::shutdown`] says so; one that ends earlier ends the process.
     pub background: Vec<Background>,
     /// What must hold beyond "the database answers" before the service is ready.
-    pub ready: Option<Check>,
+    pub ready: Option<Named>,
 }
 
 impl App {
@@ -118,10 +118,10 @@ impl App {
         self
     }
 
-    /// Adds a readiness check.
+    /// Adds a readiness check; `what` names to people what it asks.
     #[must_use]
-    pub fn ready(mut self, check: Check) -> Self {
-        self.ready = Some(check);
+    pub fn ready(mut self, what: &'static str, check: Check) -> Self {
+        self.ready = Some(Named { what, check });
         self
     }
 }

@@ -53,7 +53,7 @@ impl Edge {
         drop(running.kill());
         drop(running.wait());
         guard.forget(&running);
-        let said = [log, directory.join(LOG)].map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        let said = [log, directory.join(LOG)].map(|file| shell::logged(&file));
         Err(format!("nginx did not start: {}", said.concat().lines().last().unwrap_or("it logged nothing")))
     }
 
@@ -83,6 +83,7 @@ impl Drop for Edge {
 
 /// Whether somebody listens at all of these.
 pub fn listens(ports: &[u16]) -> bool {
+    // Lost: whoever waits for it asks again, and says what it waits for.
     ports.iter().all(|port| std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, *port)).is_ok())
 }
 

@@ -48,6 +48,7 @@ impl Software {
         let mut libraries = Vec::new();
         for root in roots.iter().filter(|root| **root != Path::new("/")) {
             let folder = root.join("usr/lib");
+            // Lost: a package without libraries has no such folder.
             let inside = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
             // Debian has a folder for each architecture.
             libraries.extend(inside.filter(|path| path.to_string_lossy().contains("-linux-")));

@@ -107,7 +107,7 @@ impl Site<'_> {
             let mut options = std::fs::OpenOptions::new();
             options.append(true).create(true).mode(0o600).open(logs.join(name)).map_err(failed)?;
         }
-        let as_root = std::fs::metadata(directory).is_ok_and(|made| made.uid() == 0);
+        let as_root = std::fs::metadata(directory).map_err(failed)?.uid() == 0;
         let include = |name: &&str| format!("Include {}/{name}.conf", software.rules.display());
         let rules: Vec<String> = REQUESTS.iter().chain([&EVALUATION]).map(include).collect();
         let servers: Vec<String> = self.services.iter().map(|service| self.server(service, directory)).collect();

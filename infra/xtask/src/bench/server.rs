@@ -67,6 +67,7 @@ pub(super) fn cpu_seconds_of(config: &Path) -> Option<f64> {
 }
 
 fn processes() -> Vec<Stat> {
+    // Lost: where there is no such folder, CPU times are not told.
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Stat::read(&entry.path())).collect()
 }
@@ -83,8 +84,8 @@ struct Stat {
 impl Stat {
     fn read(directory: &Path) -> Option<Self> {
         let pid = directory.file_name()?.to_str()?.parse().ok()?;
-        let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
-        let line = std::fs::read(directory.join("cmdline")).ok()?;
+        let stat = std::fs::read_to_string(directory.join("stat")).ok()?; // Lost: it has ended meanwhile.
+        let line = std::fs::read(directory.join("cmdline")).ok()?; // Lost: likewise.
         let arguments = String::from_utf8_lossy(&line).split('\0').map(str::to_owned).collect();
         // After the name, which may have spaces: field 3 is the state, 4 the parent, 14 to 17 the times.
         let fields: Vec<&str> = stat.rsplit(") ").next()?.split(' ').collect();

@@ -27,6 +27,9 @@ const UNWANTED: [(&str, &str); 14] = [
     ("sqlx-core", "SQL is diesel"),
 ];
 
+/// What crates call that compile C, or look for something that did.
+const COMPILES_C: [&str; 4] = ["cc", "cmake", "bindgen", "pkg-config"];
+
 /// There is to be one version of each of these.
 const SINGLE: [&str; 6] = ["rustls", "reqwest", "hyper", "tokio", "diesel", "actix-web"];
 
@@ -61,6 +64,22 @@ pub(super) fn tree() -> Result<Complaints> {
     Ok(unwanted(&cargo_output(&edges)?))
 }
 
+/// Who says that there is no C compiler must not have taken one.
+pub(super) fn tool() -> Result<Complaints> {
+    let edges = ["tree", "--package", "xtask", "--locked", "--edges", "normal,build", "--prefix", "none"];
+    Ok(compiling_c(&cargo_output(&edges)?))
+}
+
+fn compiling_c(tree: &str) -> Complaints {
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    let mut found: Vec<&str> = names.filter(|name| COMPILES_C.contains(name)).collect();
+    found.dedup();
+    found
+        .into_iter()
+        .map(|name| format!("{name} is under xtask: it takes a C compiler (`cargo tree -p xtask -i {name}`)"))
+        .collect()
+}
+
 /// `name vVERSION …`, one a line.
 fn unwanted(tree: &str) -> Complaints {
     let mut packages: Vec<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -91,6 +110,14 @@ mod tests {
 
     fn package(name: &str, dependencies: &Value) -> Value {
         json!({ "packages": [{ "name": name, "dependencies": dependencies }] })
+    }
+
+    #[test]
+    fn what_takes_a_c_compiler_is_not_under_the_tool() {
+        assert!(compiling_c("xtask v0.0.0 (/x)\ncc-like v1.0.0\nanyhow v1.0.1").is_empty());
+        let found = compiling_c("xtask v0.0.0 (/x)\nring v0.17.1\ncc v1.2.3\ncc v1.2.3 (*)");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("cc is under xtask"), "{found:?}");
     }
 
     #[test]

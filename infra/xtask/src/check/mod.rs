@@ -4,6 +4,7 @@
 //! checks run; one complaint is enough for a non-zero end.
 
 mod catalogue;
+mod causes;
 mod circles;
 mod defaults;
 mod generated;
@@ -42,6 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ),
         ("dependency direction", Box::new(graph::direction)),
         ("dependency tree", Box::new(graph::tree)),
+        ("xtask without C", Box::new(graph::tool)),
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
@@ -49,6 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
+        ("no cause thrown away", Box::new(|| Ok(causes::thrown_away(&files)))),
         ("no refusal by hand", Box::new(|| Ok(refusals::by_hand(&files)))),
         ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),

@@ -1,23 +1,20 @@
 //! Making and starting: keys, roles and databases, configuration, migrations, secrets, and then every program, until all are ready.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use ladder::Durability;
 use ladder::edge::{Behind, Site};
 use system::system;
 
 use super::partners::{self, Secret};
+use super::ready::Probe;
 use super::running::text;
 use super::{Kind, Ports, Stack, config};
 use crate::options::Options;
 use crate::process::{Run, Task};
-use crate::{database, interrupt, place};
+use crate::{database, place, say};
 
-/// How long a system may take to become ready.
-const READY_LIMIT: Duration = Duration::from_mins(1);
 /// Names the file with the URL of the role that seals the broker's secrets.
 const SEALER: &str = "BROKER__VAULT__SEALER_URL_FILE";
 
@@ -26,7 +23,8 @@ impl Stack {
     pub(crate) fn start(kind: Kind, options: &Options) -> Result<Self> {
         let ports = if kind == Kind::Up { Ports::fixed()? } else { Ports::free()? };
         // Before anything is made: on a machine without it, nothing is.
-        let edge = options.edge.then(|| ladder::edge::Software::bring(&place::target(), |line| println!("{line}")));
+        let named = database::before_the_build(options, Durability::Durable)?;
+        let edge = options.edge.then(|| ladder::edge::Software::bring(&place::target(), say::line));
         let edge = edge.transpose().map_err(|reason| anyhow::anyhow!("there is no edge: {reason}"))?;
         let mut watch = Watch::begin();
         let development = place::target().join("dev");
@@ -38,9 +36,10 @@ impl Stack {
         let task = Task { logged: true, ..Task::default() };
         run.task("pki", programs.path("sandbox")?, &arguments, &task)?;
         // A figure of `bench` is one beside another, which has no TLS.
-        let cluster = match kind {
-            Kind::Demo | Kind::Up => database::bring_with_tls(options, Durability::Durable, &pki)?,
-            Kind::Bench | Kind::Ablation => database::bring(options, Durability::Durable)?,
+        let cluster = match (named, kind) {
+            (Some(cluster), _) => cluster,
+            (None, Kind::Demo | Kind::Up) => database::bring_with_tls(options, Durability::Durable, &pki)?,
+            (None, Kind::Bench | Kind::Ablation) => database::bring(options, Durability::Durable)?,
         };
         watch.step("keys made, PostgreSQL ready");
         let mut stack = Self { programs, run, cluster, ports, pki, kind, edge, startup: Vec::new() };
@@ -145,12 +144,9 @@ impl Stack {
     }
 
     /// Waits for one that was started again.
-    pub(super) fn await_service(&mut self, service: &str) -> Result<()> {
-        let ready = interrupt::wait(Some(READY_LIMIT), || {
-            self.run.all_alive()?;
-            Ok(self.healthy(service)?.then_some(()))
-        })?;
-        ready.with_context(|| format!("{service} is not ready after {} s", READY_LIMIT.as_secs()))
+    pub(super) fn await_service(&mut self, service: &'static str) -> Result<()> {
+        let probe = Probe::of(service, self.programs.path(service)?, &self.config(service));
+        self.await_all(vec![probe], &[])
     }
 
     /// What stands before every public listener, if it was asked for.
@@ -176,42 +172,17 @@ impl Stack {
     }
 
     fn await_ready(&mut self) -> Result<()> {
-        let mut waiting: Vec<&str> = services()?.collect();
-        let mut stand_ins = vec!["collector", "partner"];
         let mut edges = Vec::new();
         for service in services()?.filter(|_| self.edge.is_some()) {
             edges.push(self.ports.of(&format!("{service}-edge"))?);
         }
-        let ready = interrupt::wait(Some(READY_LIMIT), || {
-            self.run.all_alive()?;
-            stand_ins.retain(|name| !says_ready(&self.run.log(name)));
-            // One answer costs a TLS handshake: those that are ready are not asked again.
-            for service in std::mem::take(&mut waiting) {
-                if !self.healthy(service)? {
-                    waiting.push(service);
-                }
-            }
-            Ok((waiting.is_empty() && stand_ins.is_empty() && ladder::edge::listens(&edges)).then_some(()))
-        })?;
-        if ready.is_none() {
-            let late = [waiting, stand_ins].concat();
-            let words = late.first().map(|name| crate::process::last_words(&self.run.log(name))).unwrap_or_default();
-            bail!("not ready after {} s: {}{words}", READY_LIMIT.as_secs(), late.join(", "));
+        let mut probes = Vec::new();
+        for service in services()? {
+            probes.push(Probe::of(service, self.programs.path(service)?, &self.config(service)));
         }
-        Ok(())
-    }
-
-    fn healthy(&self, service: &str) -> Result<bool> {
-        let program = self.programs.path(service)?;
-        let status = Command::new(program)
-            .args(["healthcheck", "--config"])
-            .arg(self.config(service))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
-        Ok(status.success())
+        let stand_ins = ["collector", "partner"].map(|name| Probe::of_log(name, &self.run.log(name)));
+        probes.extend(stand_ins);
+        self.await_all(probes, &edges)
     }
 
     fn spawn(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
@@ -223,10 +194,6 @@ impl Stack {
 
 fn services() -> Result<impl Iterator<Item = &'static str>> {
     Ok(system()?.services.iter().map(|service| service.name.as_str()))
-}
-
-fn says_ready(log: &Path) -> bool {
-    std::fs::read_to_string(log).unwrap_or_default().lines().any(|line| line.starts_with("ready "))
 }
 
 /// How long the steps of the start took.
@@ -244,7 +211,7 @@ impl Watch {
         let took = self.last.elapsed();
         self.last = Instant::now();
         if !name.starts_with("built") && !name.starts_with("PostgreSQL") {
-            println!("{name} ({:.1} s)", took.as_secs_f64());
+            say::line(&format!("{name} ({:.1} s)", took.as_secs_f64()));
         }
         self.steps.push((name.to_owned(), took));
     }

@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(crate) struct Loads {
     pub(super) number: usize,
     input: ChildStdin,
-    answers: Receiver<String>,
+    answers: Receiver<std::io::Result<String>>,
 }
 
 impl Loads {
     pub(super) fn new(number: usize, input: ChildStdin, output: ChildStdout) -> Self {
         let (sender, answers) = channel();
         std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
+            for line in BufReader::new(output).lines() {
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -36,7 +36,7 @@ impl Loads {
     pub(crate) fn ask(&mut self, measure: &Value) -> Result<Value> {
         writeln!(self.input, "{measure}").context("the load generator is gone")?;
         let answer = interrupt::wait(Some(PATIENCE), || match self.answers.try_recv() {
-            Ok(line) => Ok(Some(line)),
+            Ok(line) => Ok(Some(line.context("what the load generator says")?)),
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => bail!("the load generator ended before it answered {measure}"),
         })?;

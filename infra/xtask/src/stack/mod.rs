@@ -1,7 +1,7 @@
 //! The whole system on this machine: PostgreSQL, PKI, partner, collector and the services, each a process of its own.
 //!
 //! What there is stands in `infra/system.toml`. `plan` says which system and what is built, `config` and `ports` what each part is told; `bring` makes and
-//! starts it all, and [`Stack`] (`running`) is what then runs.
+//! starts it all, `ready` waits for it, and [`Stack`] (`running`) is what then runs.
 
 mod bring;
 pub(crate) mod config;
@@ -9,6 +9,7 @@ mod loads;
 mod partners;
 mod plan;
 mod ports;
+mod ready;
 mod running;
 
 pub(crate) use loads::Loads;

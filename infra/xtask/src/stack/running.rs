@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::loads::Loads;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
-use crate::place;
+use crate::phone::Offer;
 use crate::process::{Run, Task};
 use crate::stop::Stop;
+use crate::{place, say};
 
 /// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
 const MODES: &str = "\n[defense.modes]\n";
@@ -67,7 +68,7 @@ impl Stack {
     }
 
     /// Starts a service again with some of its layers off. Only programs that were built for it have that.
-    pub(crate) fn turn_off(&mut self, service: &str, layers: &[String]) -> Result<()> {
+    pub(crate) fn turn_off(&mut self, service: &'static str, layers: &[String]) -> Result<()> {
         let file = self.config(service);
         let settings = std::fs::read_to_string(&file)?;
         let settings = settings.split(MODES).next().unwrap_or_default();
@@ -76,6 +77,11 @@ impl Stack {
         self.run.stop(service)?;
         self.start_service(service)?;
         self.await_service(service)
+    }
+
+    /// Lets `cargo xtask phone` find this system, until what is returned is dropped.
+    pub(crate) fn offer(&self, report: &Path) -> Result<Offer> {
+        Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
     }
 
     fn write_description(&self, report: &Path) -> Result<String> {
@@ -161,13 +167,14 @@ impl Stack {
         drop(std::fs::remove_dir_all(&kept));
         match std::fs::rename(self.logs(), &kept) {
             Ok(()) => error.context(format!("logs are kept in {}", place::short(&kept))),
-            Err(_) => error,
+            Err(e) => error.context(format!("the logs could not be kept ({e})")),
         }
     }
 
     /// Ends everything, in order, and makes sure that nothing is left.
     pub(crate) fn end(mut self) -> Result<()> {
-        if self.cluster.rung() == Rung::Url {
+        let given = (self.cluster.rung() == Rung::Url).then(|| self.cluster.about().to_owned());
+        if given.is_some() {
             let url = self.cluster.url().to_owned();
             let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
             self.run.task("remove", self.programs.path("sandbox")?, &["remove".to_owned()], &task)?;
@@ -179,7 +186,11 @@ impl Stack {
         if directory.exists() || !left.is_empty() {
             bail!("something was left behind: {} {}", directory.display(), left.join(", "));
         }
-        println!("stopped {programs} programs and PostgreSQL; nothing is left behind");
+        let and_server = match given {
+            Some(about) => format!("; their databases and roles are gone from {about}, which goes on"),
+            None => " and PostgreSQL; nothing is left behind".to_owned(),
+        };
+        say::line(&format!("stopped {programs} programs{and_server}"));
         Ok(())
     }
 
@@ -196,9 +207,10 @@ pub(super) fn text(path: &Path) -> String {
 /// Processes whose command line names the run's directory. Linux shows them under `/proc`; elsewhere we rely on having waited.
 fn left_behind(directory: &Path) -> Vec<String> {
     let needle = text(directory);
+    // Lost: where there is no such folder, we rely on having waited.
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let lines = entries.filter_map(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?; // Lost: it has ended meanwhile.
         Some(format!("{} {}", entry.file_name().display(), String::from_utf8_lossy(&line).replace('\0', " ")))
     });
     lines.filter(|line| line.contains(&needle)).collect()

@@ -1,19 +1,12 @@
 //! A person in Chromium who is asked for a captcha: the widget runs under our policy, loads nothing from elsewhere, and lets them go on; and `axe`
-//! finds no fault with the pages. Without Chromium, npm or node the test says so, as in `chromium.rs`.
+//! finds no fault with the pages. Without Chromium, npm or node the test says so, as in `drivers.rs`.
 
 use huskarl::grant::authorization_code::StartInput;
 use serde_json::{Value, json};
 
-use crate::chromium::{PACKAGE, browser};
-use crate::npm::{self, Package, Script};
+use crate::drivers::{AXE, PLAYWRIGHT, browser};
+use crate::npm::{self, Script};
 use crate::world::{Setup, World, scopes};
-
-/// What looks for what keeps people out (MPL-2.0; it runs in the test's browser and is part of nothing).
-const AXE: Package = Package {
-    name: "axe-core",
-    version: "4.14.1",
-    integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
-};
 
 async fn told(script: &mut Script, word: &str) -> Value {
     serde_json::from_str(&script.hears(word).await).unwrap()
@@ -27,7 +20,7 @@ async fn chromium_solves_it_by_itself_under_our_policy_and_shuts_nobody_out() {
         Err(reason) => return testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason),
     };
     let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
-    let Some(mut script) = Script::start(&PACKAGE, include_str!("captcha.mjs"), &environment).await else { return };
+    let Some(mut script) = Script::start(&PLAYWRIGHT, include_str!("captcha.mjs"), &environment).await else { return };
     let world = World::start().await;
     let grant = world.grant(&world.metadata().await, Setup::default()).await;
     let open = async |script: &mut Script| {

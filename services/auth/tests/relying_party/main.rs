@@ -10,6 +10,7 @@ mod altcha;
 mod browser;
 mod captcha;
 mod chromium;
+mod drivers;
 mod npm;
 mod oauth4webapi;
 mod vendors;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
 
-use crate::chromium::{PACKAGE, browser};
+use crate::drivers::{PLAYWRIGHT, browser};
 use crate::npm::Script;
 use crate::world::{REDIRECT, Setup, World, scopes};
 
@@ -45,7 +45,8 @@ async fn world(vendor: VendorName) -> (World, Server) {
 #[tokio::test]
 async fn chromium_lets_each_vendors_script_answer_and_loads_nothing_of_it_before() {
     let Some(browser) = browser().await else { return };
-    let Some(mut script) = Script::start(&PACKAGE, include_str!("vendors.mjs"), &[("BROWSER", &*browser)]).await else {
+    let Some(mut script) = Script::start(&PLAYWRIGHT, include_str!("vendors.mjs"), &[("BROWSER", &*browser)]).await
+    else {
         return;
     };
     for (vendor, name, hosts) in [

@@ -42,7 +42,7 @@ fn own() -> std::result::Result<String, String> {
     if let Ok(image) = std::env::var("REDOUBT_POSTGRES_IMAGE") {
         options.image = image;
     }
-    options.url = std::env::var("REDOUBT_POSTGRES_URL").ok();
+    options.url = std::env::var("REDOUBT_POSTGRES_URL").ok().filter(|url| !url.is_empty());
     #[cfg(feature = "docker")]
     if super::container::wanted(&options) {
         return super::container::url(&options.image);
