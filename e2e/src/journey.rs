@@ -31,7 +31,7 @@ const OUT: &[Edge] = &[
     Edge::CallsPartner("broker"),
 ];
 /// What a third party's word to us shows.
-const IN: &[Edge] = &[Edge::AsksPostgres("broker"), Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
+const IN: &[Edge] = &[Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
 
 /// Who has what when the honest part is over.
 pub struct Accounts {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use crypto::random;
 use mobile_sdk::{CallRecord, Clock as _, SystemClock};
 use serde::Deserialize;
@@ -211,7 +211,7 @@ impl Collector {
     /// The traces that are expected, each whole, in their order. By the clock: what is not there in time is named.
     pub async fn whole(&self, expected: &[(&str, &Expected)]) -> Result<Vec<Trace>> {
         let deadline = crate::instant() + PATIENCE;
-        let mut traces = Vec::new();
+        let (mut traces, mut lacking) = (Vec::new(), Vec::new());
         for (title, expected) in expected {
             loop {
                 let (trace, missing) = self.ask(expected).await?;
@@ -220,13 +220,13 @@ impl Collector {
                     break;
                 }
                 if crate::instant() >= deadline {
-                    let (id, seconds) = (&expected.id, PATIENCE.as_secs());
-                    let missing = missing.join("; ");
-                    bail!("the trace of “{title}” ({id}) is not whole after {seconds} s, it lacks: {missing}");
+                    lacking.push(format!("that of “{title}” ({}) lacks {}", expected.id, missing.join(", ")));
+                    break;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        ensure!(lacking.is_empty(), "traces are not whole after {} s: {}", PATIENCE.as_secs(), lacking.join("; "));
         Ok(traces)
     }
 
