@@ -8,6 +8,7 @@ pub mod browser;
 pub mod classifier;
 pub mod decoys;
 pub mod edge;
+pub mod handset;
 pub mod hooked;
 pub mod journey;
 pub mod load;

@@ -46,6 +46,18 @@ pub struct Refusal {
     pub waf_score: Option<u64>,
 }
 
+/// A request that a service has answered.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who answered.
+    pub service: String,
+    pub method: String,
+    /// The route's template.
+    pub route: String,
+    pub status: u64,
+    pub request_id: String,
+}
+
 /// Reads the services' logs.
 #[derive(Debug, Clone)]
 pub struct Operator {
@@ -77,6 +89,28 @@ impl Operator {
                 && text(line, "redoubt.listener") == Some("internal")
         };
         read(service, &self.find(service, since, of_connection).await?)
+    }
+
+    /// The requests of one trace that came to the services from outside, each service's in their order.
+    pub async fn requests(&self, trace_id: &str) -> anyhow::Result<Vec<Request>> {
+        crate::until("the services' word on a call", PATIENCE, async || {
+            let mut found = Vec::new();
+            for service in ["attestation", "auth", "ledger"] {
+                let log = self.log(service).await?;
+                let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let of_trace = lines.filter(|line| text(line, "trace_id") == Some(trace_id));
+                found.extend(of_trace.filter_map(|line| request(service, &line)));
+            }
+            Ok((!found.is_empty()).then_some(found))
+        })
+        .await
+    }
+
+    /// The request to which `service` gave this id.
+    pub async fn request(&self, service: &str, request_id: &str) -> anyhow::Result<Request> {
+        let answered =
+            |line: &Value| text(line, "request_id") == Some(request_id) && request(service, line).is_some();
+        request(service, &self.find(service, 0, answered).await?).context("a line that is none of a request")
     }
 
     /// The rules that found something in the request to which the edge gave this id.
@@ -120,6 +154,22 @@ impl Operator {
         let path = self.path(service);
         tokio::fs::read_to_string(&path).await.with_context(|| format!("cannot read {}", path.display()))
     }
+}
+
+/// What a service says of each request when it has answered.
+fn request(service: &str, line: &Value) -> Option<Request> {
+    if text(line, "target") != Some("http") {
+        return None;
+    }
+    let status = line.get("status").or_else(|| line.get("fields")?.get("status"))?.as_u64()?;
+    let field = |name: &str| text(line, name).map(str::to_owned);
+    Some(Request {
+        service: service.to_owned(),
+        method: field("method")?,
+        route: field("route")?,
+        status,
+        request_id: field("request_id")?,
+    })
 }
 
 fn is_refusal(line: &Value) -> bool {

@@ -49,6 +49,11 @@ impl Calls {
     pub fn of(&self, trace_id: &str) -> Option<CallRecord> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|call| call.trace_id == trace_id).cloned()
     }
+
+    /// All of them, as they ended.
+    pub fn all(&self) -> Vec<CallRecord> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Observer for Calls {

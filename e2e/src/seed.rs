@@ -29,6 +29,11 @@ pub async fn seed(narrator: &Narrator) -> Result<()> {
     Ok(())
 }
 
+/// Who was registered by [`seed`].
+pub(crate) fn known(user: &str) -> Person {
+    Person { registers: false, ..person(user, "") }
+}
+
 /// Development only, and printed on purpose: the listeners are on loopback.
 fn person(user: &str, name: &str) -> Person {
     Person {

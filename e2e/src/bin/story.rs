@@ -1,5 +1,6 @@
 //! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
-//! the users that `cargo xtask up` starts with; with `visit` one person logs in who has followed a guide; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
+//! the users that `cargo xtask up` starts with; with `visit` one person logs in who has followed a guide; with `phone` what `cargo xtask phone` is asked
+//! for; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
 //! line each, and each is answered by a line.
 
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use e2e::attacks::{self, Loot};
 use e2e::browser::{Browser, Person};
 use e2e::decoys;
 use e2e::edge;
+use e2e::handset;
 use e2e::hooked::Hooked;
 use e2e::journey;
 use e2e::load::{self, Crowd, Measure};
@@ -31,11 +33,12 @@ async fn main() -> ExitCode {
     let told = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => narrate(&mut narrator).await,
         ["seed"] => seed::seed(&narrator).await,
+        ["phone", errand @ ..] => handset::run(&narrator, errand).await,
         ["load"] => drive_load(&narrator).await,
         ["classify", effort] => classify(&narrator, effort).await,
         ["visit", url, back] => visit(&narrator, url, back).await,
         other => Err(anyhow::anyhow!(
-            "there is no {other:?}: say nothing for the story, `seed`, `load`, or `classify` and how much"
+            "there is no {other:?}: say nothing for the story, `seed`, `phone`, `load`, or `classify` and how much"
         )),
     };
     match told {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use crypto::SecretString;
 
+use crate::forms::{ANY, Form};
+
 /// Bytes of a form body or query.
 pub const LIMIT: usize = 16 * 1024;
 const MAX_PARAMETERS: usize = 64;
@@ -27,14 +29,23 @@ pub enum FormError {
 }
 
 /// The parameters of a request, each once. No `Debug`: a password may be among them.
-pub struct Parameters(BTreeMap<String, SecretString>);
+pub struct Parameters {
+    values: BTreeMap<String, SecretString>,
+    /// Those that its form has; of a form that is not said, none are known.
+    names: &'static [&'static str],
+}
 
 impl Parameters {
     pub fn empty() -> Self {
-        Self(BTreeMap::new())
+        Self { values: BTreeMap::new(), names: ANY }
     }
 
-    /// Reads a body or a query.
+    /// Reads a body or a query as this form.
+    pub fn read<F: Form>(bytes: &[u8]) -> Result<Self, FormError> {
+        Ok(Self { names: F::NAMES, ..Self::parse(bytes)? })
+    }
+
+    /// Reads a body or a query of which nobody says what it is.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
         if bytes.len() > LIMIT {
             return Err(FormError::TooLarge);
@@ -52,7 +63,7 @@ impl Parameters {
                 return Err(FormError::TooLarge);
             }
         }
-        Ok(Self(parameters))
+        Ok(Self { values: parameters, names: ANY })
     }
 
     /// A parameter. One without a value counts as absent (RFC 6749 §3.1).
@@ -62,7 +73,12 @@ impl Parameters {
 
     /// A parameter that stays a secret.
     pub fn secret(&self, name: &str) -> Option<&SecretString> {
-        self.0.get(name).filter(|value| !value.expose().is_empty())
+        debug_assert!(
+            self.names.is_empty() || self.names.contains(&name),
+            "`{name}` is not in the form ({:?})",
+            self.names
+        );
+        self.values.get(name).filter(|value| !value.expose().is_empty())
     }
 }
 
@@ -141,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_text_is_read_as_browsers_write_it() {
         for text in ["a=1&b=%2B+%26", "%61=%3D", "a", "=x", "a=b=c"] {
-            let strict = Parameters::parse(text.as_bytes()).unwrap().0;
+            let strict = Parameters::parse(text.as_bytes()).unwrap().values;
             let strict: Vec<_> = strict.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect();
             let lenient: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
             assert_eq!(strict, lenient, "{text}");

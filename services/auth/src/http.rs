@@ -2,16 +2,18 @@
 //!
 //! Protocol endpoints answer JSON in OAuth's form (RFC 6749 §5.2), pages answer HTML; a refusal's record is written here, once.
 
+mod described;
+
 use std::future::Future;
 use std::sync::Arc;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use api::header as name;
 use defense::KeyedApp;
-use runtime::extract::{BodyError, read_body};
+use runtime::extract::BodyError;
 use runtime::pages::{Refused, Words};
 use runtime::{Record, Single};
 use serde::Serialize;
@@ -21,9 +23,15 @@ use crate::authorizations::{Handle, LIFETIME};
 use crate::client_auth::ProtocolRequest;
 use crate::dpop::Field;
 use crate::error::{ErrorCode, PageRefusal, Refusal, Why};
-use crate::form::{self, FormError, Parameters};
+use crate::form::{FormError, Parameters};
+use crate::forms::Form;
 use crate::pages::{self, OnwardPage};
 use crate::provider::Provider;
+
+pub(crate) use described::{
+    Cached, ClientRequest, Opened, Page, Picture, Posted, Protocol, PublicKeys, Resource, Script, StyleSheet,
+    Submitted, Visit,
+};
 
 /// A header field, if it is there exactly once.
 pub(crate) fn field(headers: &HeaderMap, name: &str) -> Field {
@@ -75,29 +83,19 @@ impl From<Unreadable> for PageRefusal {
     }
 }
 
-/// Reads a form from a body.
-pub(crate) async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Parameters, Unreadable> {
-    if !form::is_form(request.content_type()) {
-        return Err(Unreadable::form("the body is not application/x-www-form-urlencoded"));
-    }
-    let body = read_body(request, &mut payload.into_inner(), form::LIMIT).await?;
-    Ok(Parameters::parse(&body)?)
-}
-
 /// The parameters in a page's address.
-pub(crate) fn query(request: &HttpRequest) -> Result<Parameters, PageRefusal> {
-    Ok(Parameters::parse(request.query_string().as_bytes()).map_err(Unreadable::from)?)
+pub(crate) fn query<F: Form>(request: &HttpRequest) -> Result<Parameters, PageRefusal> {
+    Ok(Parameters::read::<F>(request.query_string().as_bytes()).map_err(Unreadable::from)?)
 }
 
 /// A request to a protocol endpoint.
-pub(crate) async fn protocol_request(
+pub(crate) async fn protocol_request<F: Form>(
     provider: &Provider,
     path: &'static str,
-    request: &HttpRequest,
-    payload: web::Payload,
+    ClientRequest(mut posted): ClientRequest<F>,
 ) -> Result<ProtocolRequest, Refusal> {
-    let parameters = form(request, payload).await?;
-    let headers = request.headers();
+    let parameters = posted.parameters().await?;
+    let headers = posted.request.headers();
     Ok(ProtocolRequest {
         path,
         dpop: field(headers, name::DPOP),
@@ -105,20 +103,19 @@ pub(crate) async fn protocol_request(
         attestation_pop: field(headers, name::CLIENT_ATTESTATION_POP),
         authorization: field(headers, name::AUTHORIZATION),
         parameters,
-        keyed_app: request.extensions().get::<Arc<KeyedApp>>().cloned(),
+        keyed_app: posted.request.extensions().get::<Arc<KeyedApp>>().cloned(),
         now: provider.clock.unix(),
     })
 }
 
 /// Sends the outcome of a protocol endpoint, always with a fresh nonce (RFC 9449 §8.2).
-pub(crate) async fn protocol<T: Serialize>(
+pub(crate) async fn protocol<T: Serialize, const STATUS: u16>(
     provider: &Provider,
-    status: u16,
     work: impl Future<Output = Result<T, Refusal>>,
-) -> HttpResponse {
+) -> Protocol<T, STATUS> {
     match work.await {
-        Ok(body) => builder(provider, status).json(body),
-        Err(refusal) => refused(provider, &refusal, refusal.status),
+        Ok(body) => Protocol::answer(builder(provider, STATUS), &body),
+        Err(refusal) => Protocol::refused(refused(provider, &refusal, refusal.status)),
     }
 }
 
@@ -148,9 +145,9 @@ pub(crate) fn refused(provider: &Provider, refusal: &Refusal, status: u16) -> Ht
 }
 
 /// Sends the outcome of a page; a refusal is recorded, and becomes a page on its way out ([`refusal_page`]).
-pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> HttpResponse {
+pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRefusal>>) -> Page {
     let refusal = match work.await {
-        Ok(response) => return response,
+        Ok(response) => return Page(response),
         Err(refusal) => refusal,
     };
     let row = refusal.row();
@@ -161,7 +158,7 @@ pub(crate) async fn page(work: impl Future<Output = Result<HttpResponse, PageRef
     }
     let mut response = builder.finish();
     response.extensions_mut().insert(Words(row.description));
-    response
+    Page(response)
 }
 
 /// How a refusal looks that people read, whoever refused.

@@ -19,6 +19,7 @@ pub mod dpop;
 pub mod error;
 mod forget;
 pub mod form;
+pub mod forms;
 pub mod grants;
 mod http;
 pub mod ids;

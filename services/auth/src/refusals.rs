@@ -19,6 +19,9 @@ macro_rules! codes {
         pub enum ErrorCode { $(#[doc = $source] $code),* }
 
         impl ErrorCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
             /// The value of `error`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$code => $text),* }

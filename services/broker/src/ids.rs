@@ -1,6 +1,9 @@
 //! What things of the broker are called: each kind of name is a type, so that none is taken for another.
 
+use std::borrow::Cow;
 use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 storage::id! {
     /// A message in the inbox.
@@ -26,4 +29,28 @@ impl FromStr for MessageId {
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
         text.parse().map(Self)
     }
+}
+
+macro_rules! named {
+    ($($name:ident $example:literal)*) => { $(
+        /// As a path has it. One that is no provider's is not found.
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "minLength": 1, "examples": [$example] })
+            }
+        }
+    )* };
+}
+
+named! {
+    ProviderName "sandbox-bank"
+    OperationName "create_payout"
 }

@@ -6,6 +6,15 @@ use runtime::with_refusals;
 
 use crate::{operations, webhooks};
 
+runtime::problems! {
+    /// Of a webhook that is not believed, or whose id was another event's.
+    Webhook: 401 WEBHOOK_REFUSED, 409 WEBHOOK_REFUSED;
+    /// Of an operation that was not done.
+    Operation:
+        400 PARAMETERS_INVALID, 400 KEY_MISSING, 400 KEY_INVALID, 404 OPERATION_UNKNOWN, 422 UPSTREAM_REFUSED, 502 UPSTREAM_FAILED,
+        503 UPSTREAM_UNAVAILABLE;
+}
+
 /// What third parties reach: webhooks, and nothing else.
 pub fn public() -> Routes {
     Routes::public().add(
@@ -13,7 +22,7 @@ pub fn public() -> Routes {
         Method::POST,
         "/webhooks/{provider}",
         "Take a signed webhook; it is acknowledged once it is stored",
-        with_refusals(webhooks::http::post),
+        with_refusals::<Webhook, _>(webhooks::http::post),
     )
 }
 
@@ -24,6 +33,6 @@ pub fn internal() -> Routes {
         Method::POST,
         "/internal/v1/operations/{provider}/{operation}",
         "Call an operation of a third party",
-        with_refusals(operations::http::post),
+        with_refusals::<Operation, _>(operations::http::post),
     )
 }

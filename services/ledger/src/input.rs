@@ -7,9 +7,6 @@ use money::Money;
 
 use crate::error::{AmountError, Error};
 
-/// Longest reference.
-pub const REFERENCE: usize = 140;
-
 /// A positive amount.
 pub fn positive(amount: &Amount) -> Result<Money, Error> {
     positive_parts(&amount.amount, &amount.currency, "amount.amount", "amount.currency")

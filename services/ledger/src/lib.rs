@@ -37,6 +37,7 @@ pub mod invariants;
 pub mod page;
 pub mod payouts;
 pub mod posting;
+mod problems;
 pub mod providers;
 pub mod routes;
 mod schema;

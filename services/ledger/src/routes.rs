@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{accounts, deposits, exchanges, invariants, payouts, suspense, transfers};
+use crate::{accounts, deposits, exchanges, invariants, payouts, problems, suspense, transfers};
 
 /// What phones reach, behind the layers.
 pub fn public() -> Routes {
@@ -14,51 +14,63 @@ pub fn public() -> Routes {
             Method::GET,
             "/v1/accounts",
             "List the caller's accounts, oldest first, a page at a time",
-            with_refusals(accounts::http::list),
+            with_refusals::<(), _>(accounts::http::list),
         )
-        .add(policy::Money, Method::POST, "/v1/accounts", "Open an account", with_refusals(accounts::http::post))
-        .add(policy::Read, Method::GET, "/v1/accounts/{id}", "Read one account", with_refusals(accounts::http::get))
+        .add(
+            policy::Money,
+            Method::POST,
+            "/v1/accounts",
+            "Open an account",
+            with_refusals::<problems::Opening, _>(accounts::http::post),
+        )
+        .add(
+            policy::Read,
+            Method::GET,
+            "/v1/accounts/{id}",
+            "Read one account",
+            with_refusals::<problems::Account, _>(accounts::http::get),
+        )
         .add(
             policy::Read,
             Method::GET,
             "/v1/accounts/{id}/entries",
             "Read an account's statement, newest first, a page at a time",
-            with_refusals(accounts::http::entries),
+            with_refusals::<problems::Account, _>(accounts::http::entries),
         )
         .add(
             policy::Money,
             Method::POST,
             "/v1/transfers",
             "Move money to another account in the house",
-            with_refusals(transfers::http::post),
+            with_refusals::<problems::Transfer, _>(transfers::http::post),
         )
         .add(
             policy::Read,
             Method::GET,
             "/v1/transfers/{id}",
             "Read a transfer that the caller is part of",
-            with_refusals(transfers::http::get),
+            with_refusals::<problems::OneTransfer, _>(transfers::http::get),
         )
         .add(
             policy::Money,
             Method::POST,
             "/v1/exchanges",
             "Change one currency into another",
-            with_refusals(exchanges::http::post),
+            with_refusals::<problems::Exchange, _>(exchanges::http::post),
         )
         .add(
             policy::Money,
             Method::POST,
             "/v1/payouts",
             "Pay money out to another bank",
-            with_refusals(payouts::http::post),
+            with_refusals::<problems::Payout, _>(payouts::http::post),
         )
         .add(
             policy::Read,
             Method::GET,
             "/v1/payouts/{id}",
             "Read where a payout stands",
-            with_refusals(payouts::http::get),
+            with_refusals::<problems::OnePayout, _>(payouts::http::get),
         )
 }
 
@@ -70,34 +82,34 @@ pub fn internal() -> Routes {
             Method::POST,
             "/internal/v1/deposits",
             "Book money that a partner has received",
-            with_refusals(deposits::http::post),
+            with_refusals::<problems::Deposit, _>(deposits::http::post),
         )
         .add(
             policy::Internal,
             Method::POST,
             "/internal/v1/payout-events",
             "Take a partner's word on a payout",
-            with_refusals(payouts::http::post_event),
+            with_refusals::<problems::PayoutEvent, _>(payouts::http::post_event),
         )
         .add(
             policy::Internal,
             Method::GET,
             "/internal/v1/suspense",
             "List money that could not be credited",
-            with_refusals(suspense::http::list),
+            with_refusals::<(), _>(suspense::http::list),
         )
         .add(
             policy::Internal,
             Method::POST,
             "/internal/v1/suspense/{id}/allocate",
             "Take money out of suspense to its owner",
-            with_refusals(suspense::http::allocate),
+            with_refusals::<problems::Allocation, _>(suspense::http::allocate),
         )
         .add(
             policy::Internal,
             Method::GET,
             "/internal/v1/invariants",
             "Count what must always hold",
-            with_refusals(invariants::http::get),
+            with_refusals::<(), _>(invariants::http::get),
         )
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A call of an operation. The caller names it; it never gives a URL.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Typed by the provider's manifest.
@@ -17,16 +18,17 @@ pub struct Call {
 }
 
 /// The answer: only the fields that the manifest lists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallResult {
     /// The listed fields by name.
     pub result: Map<String, Value>,
 }
 
 /// Result of an operation that answers reference rates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReferenceRates {
     /// `YYYY-MM-DD`.
+    #[schemars(schema_with = "crate::schema::date")]
     pub date: String,
     /// The currency that they are against.
     pub base: String,
@@ -35,7 +37,7 @@ pub struct ReferenceRates {
 }
 
 /// Result of an operation of the kind `status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderStatus {
     /// Names the order at the partner.
     pub id: String,
@@ -44,7 +46,7 @@ pub struct OrderStatus {
 }
 
 /// Where an order stands, on the partner's positive word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderOutcome {
     /// On its books, not at its end.
@@ -58,7 +60,7 @@ pub enum OrderOutcome {
 }
 
 /// Result of an operation that orders a payout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PayoutOrder {
     /// Names the order at the partner.
     pub id: String,

@@ -1,9 +1,11 @@
 //! The build of an app, as each platform spells it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -143,6 +145,26 @@ impl<'de> Deserialize<'de> for Build {
             }
         }
         deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Of a text each component has at most 19 digits after its zeros, which 64 bits hold whatever they are.
+impl JsonSchema for Build {
+    fn schema_name() -> Cow<'static, str> {
+        "Build".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let component = "0*[0-9]{1,19}";
+        let more = Self::COMPONENTS - 1;
+        json_schema!({
+            "description": "Which build of an app: `longVersionCode` of Android, a number; `CFBundleVersion` of iOS, integers with periods between them.",
+            "oneOf": [
+                // Beyond that, what reads numbers as floating point reads another one.
+                { "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1, "examples": [10402] },
+                { "type": "string", "maxLength": Self::LENGTH, "pattern": format!("^{component}(\\.{component}){{0,{more}}}$"), "examples": ["1.4.2"] },
+            ],
+        })
     }
 }
 

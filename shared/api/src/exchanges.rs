@@ -1,11 +1,12 @@
 //! Currency exchange between two accounts of one owner (`ledger`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Id};
+use crate::{Amount, Id, schema};
 
 /// `POST /v1/exchanges`: sells `amount` of one account's currency for the other's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostExchange {
     /// The caller's account that is debited.
@@ -17,7 +18,7 @@ pub struct PostExchange {
 }
 
 /// An exchange that has been posted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
     /// Id of the transfer with its four legs.
     pub id: Id,
@@ -28,11 +29,14 @@ pub struct Exchange {
     /// What was bought, rounded down to the minor unit.
     pub bought: Amount,
     /// Units of the bought currency for one of the sold.
+    #[schemars(schema_with = "schema::decimal")]
     pub rate: String,
     /// The day of the reference rates (`YYYY-MM-DD`).
+    #[schemars(schema_with = "schema::date")]
     pub rate_date: String,
     /// Who published them.
     pub rate_source: String,
     /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
     pub posted_at: String,
 }

@@ -1,13 +1,13 @@
 //! What services say to each other on the internal plane (mTLS, SPIFFE ids).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Id;
-
-use crate::Amount;
+use crate::page::MAX_LIMIT;
+use crate::{Amount, Id, amount, schema};
 
 /// `GET /internal/v1/audience-keys` at `attestation`: the calling service's own keys.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AudienceKeys {
     /// The audience; always the caller's own.
     pub audience: String,
@@ -19,20 +19,21 @@ pub struct AudienceKeys {
 }
 
 /// One epoch's key. No `Debug`: the secret must not be printed.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AudienceKey {
     /// The master's generation: what stands before the period of a token's `kid`.
     pub generation: u32,
     /// The epoch: what stands behind it.
     pub epoch: u32,
     /// The key, base64url.
+    #[schemars(schema_with = "schema::base64url_text")]
     pub secret: String,
     /// Unix seconds after which no token under it is accepted.
     pub not_after: i64,
 }
 
 /// `POST /internal/v1/deposits` at `ledger`, by `broker`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deposit {
     /// Whose event it is: event ids belong to their provider.
@@ -42,8 +43,10 @@ pub struct Deposit {
     /// The credited account.
     pub account_id: Id,
     /// Decimal text.
+    #[schemars(schema_with = "amount::of_any_currency")]
     pub amount: String,
     /// ISO 4217.
+    #[schemars(schema_with = "amount::currency")]
     pub currency: String,
     /// Name of the payer, as the provider gives it.
     pub debtor_name: String,
@@ -52,7 +55,7 @@ pub struct Deposit {
 }
 
 /// `POST /internal/v1/payout-events` at `ledger`, by `broker`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PayoutEvent {
     /// Whose event it is: only the provider that carries the payout out has a word on it.
@@ -66,7 +69,7 @@ pub struct PayoutEvent {
 }
 
 /// The end of a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PayoutOutcome {
     /// It has been paid.
@@ -78,7 +81,7 @@ pub enum PayoutOutcome {
 }
 
 /// Query of `GET /internal/v1/suspense` at `ledger`, by the operator.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuspenseQuery {
     /// Which items; open ones when absent.
@@ -86,14 +89,16 @@ pub struct SuspenseQuery {
     pub state: SuspenseState,
     /// As in every list ([`crate::page::PageQuery`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_LIMIT))]
     pub limit: Option<u32>,
     /// As in every list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cursor")]
     pub after: Option<String>,
 }
 
 /// Whether an item in suspense has found its owner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SuspenseState {
     /// It waits for an operator.
@@ -104,7 +109,7 @@ pub enum SuspenseState {
 }
 
 /// Money that arrived and could not be credited where it was meant to go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuspenseItem {
     /// The transfer that took it to suspense.
     pub id: Id,
@@ -123,6 +128,7 @@ pub struct SuspenseItem {
     /// As given by the sender.
     pub reference: String,
     /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
     pub received_at: String,
     /// The transfer that took it to its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,18 +136,19 @@ pub struct SuspenseItem {
 }
 
 /// `GET /internal/v1/suspense`, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuspensePage {
     /// At most as many as were asked for.
     pub items: Vec<SuspenseItem>,
     /// Give it as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cursor")]
     pub next: Option<String>,
 }
 
 /// `POST /internal/v1/suspense/{id}/allocate` at `ledger`, by the operator: the item's whole amount goes to this account. Once; the same again is
 /// answered with the same transfer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Allocate {
     /// A customer's account of the item's currency.
@@ -150,7 +157,7 @@ pub struct Allocate {
 
 /// `GET /internal/v1/invariants` at `ledger`: what must always hold. Balances are those of now; entries are read from where the check before
 /// this one ended, as far as a few seconds reach. `ledger verify` reads all of them from the beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invariants {
     /// All of them hold, as far as it was looked.
     pub hold: bool,

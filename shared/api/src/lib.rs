@@ -1,7 +1,7 @@
 //! Wire types: what travels between the phone, the services and the tests, and nothing else.
 //!
 //! Invariants:
-//! - serde only: no I/O, no framework, no database;
+//! - serde, and schemas beside it: no I/O, no framework, no database;
 //! - every request type refuses unknown fields (mass assignment, OWASP API3:2023);
 //! - amounts travel as decimal strings beside their currency, never as floating point;
 //! - an id has one spelling ([`Id`]), a name its type ([`ClientId`]), a build its platform's ([`Build`]); no answer holds a whole list ([`page`]); what people read is seen ([`text`]);
@@ -28,6 +28,7 @@ mod amount;
 mod build;
 mod id;
 mod name;
+mod schema;
 
 pub use amount::Amount;
 pub use build::{Build, NotABuild};

@@ -1,9 +1,12 @@
 //! Payments out of the house through a partner bank (`ledger`, carried out by `broker`).
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::sealed::{Field, Sealed};
-use crate::{Amount, Id};
+use crate::{Amount, Id, schema};
 
 /// The IBAN of a payout's creditor.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +20,9 @@ impl Field for CreditorIban {
 pub type PostSealedPayout = PostPayout<Sealed<CreditorIban>>;
 
 /// An order of a payout: before it is sealed and after it was opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PostPayout")]
 pub struct PostPayout<I = String> {
     /// The account to debit; it must be the caller's.
     pub from_account: Id,
@@ -28,14 +32,17 @@ pub struct PostPayout<I = String> {
     pub creditor: Creditor<I>,
     /// Shown to the creditor, at most 140 characters.
     #[serde(default)]
+    #[schemars(schema_with = "schema::reference")]
     pub reference: String,
 }
 
 /// A payee outside the house.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Creditor")]
 pub struct Creditor<I = String> {
     /// 1 to 70 characters.
+    #[schemars(schema_with = "schema::creditor_name")]
     pub name: String,
     /// ISO 13616, without spaces, check digits verified; sealed on its way to the ledger, and masked in answers.
     pub iban: I,
@@ -56,6 +63,20 @@ impl<I> PostPayout<I> {
 #[serde(transparent)]
 pub struct MaskedIban(String);
 
+impl JsonSchema for MaskedIban {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MaskedIban".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^([A-Z]{2})?\*{4}[A-Z0-9]{0,4}$", "examples": ["DE****3000"] })
+    }
+}
+
 impl MaskedIban {
     /// Of an IBAN in electronic form. The check digits are left out, too: they would tell two of the others. Of what is no IBAN nothing is said.
     pub fn of(iban: &str) -> Self {
@@ -72,7 +93,7 @@ impl MaskedIban {
 }
 
 /// Where a payout stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PayoutStatus {
     /// The money has left the account; the partner has not confirmed that it has the order.
@@ -90,7 +111,7 @@ pub enum PayoutStatus {
 }
 
 /// A payment to an account at another bank.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Payout {
     /// Names the payout, in its URL and at the partner.
     pub id: Id,
@@ -105,6 +126,7 @@ pub struct Payout {
     /// What has become of it so far.
     pub status: PayoutStatus,
     /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
     pub created_at: String,
 }
 

@@ -3,9 +3,11 @@
 //! This is the wire form alone, a compact JWE; `identity::sealed_field` makes and opens it. Its type says which field it is, so none can be opened
 //! as another.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a sealed text is, for the one who opens it.
@@ -50,6 +52,26 @@ impl<F> Eq for Sealed<F> {}
 impl<F> fmt::Debug for Sealed<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({} bytes)", self.text.len())
+    }
+}
+
+/// RFC 7516 §7.1: five parts; that of the encrypted key is empty, for the key is agreed on.
+impl<F: Field> JsonSchema for Sealed<F> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Sealed".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+            "description": format!("Sealed (`{}`): a compact JWE to the key that the service publishes for such fields.", F::PURPOSE),
+            "examples": ["eyJhbGciOiJFQ0RILUVTIn0..bm9uY2U.c2VhbGVk.dGFn"],
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Transfers between two accounts in the house (`ledger`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Id};
+use crate::{Amount, Id, schema};
 
 /// `POST /v1/transfers`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostTransfer {
     /// The account to debit; it must be the caller's.
@@ -16,11 +17,12 @@ pub struct PostTransfer {
     pub amount: Amount,
     /// Shown on both statements, at most 140 characters.
     #[serde(default)]
+    #[schemars(schema_with = "schema::reference")]
     pub reference: String,
 }
 
 /// A transfer that has been posted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Transfer {
     /// Names the transfer, in its URL and in both statements.
     pub id: Id,
@@ -35,5 +37,6 @@ pub struct Transfer {
     /// As the sender wrote it.
     pub reference: String,
     /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
     pub posted_at: String,
 }

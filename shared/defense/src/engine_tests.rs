@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, web};
 use futures_util::future::{LocalBoxFuture, ready};
 use futures_util::stream;
+use runtime::contract::NoContent;
 
 use super::*;
 use crate::policy::Charged;
@@ -132,9 +133,9 @@ fn puppets(log: &Log, change: impl Fn(&mut Puppet)) -> Vec<Box<dyn Layer>> {
     ALL.iter().rev().chain(&strays).map(puppet).collect()
 }
 
-async fn handler(_: Public, log: web::Data<Log>) -> HttpResponse {
+async fn handler(_: Public, log: web::Data<Log>) -> NoContent<204> {
     log.lock().unwrap().push((LayerId::Authorization, "handler", 0));
-    HttpResponse::NoContent().finish()
+    NoContent
 }
 
 /// Sends a request whose body takes nine seconds. Answers the status, and who was asked what.

@@ -7,9 +7,11 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use api::problem::code;
 use api::scope::Scope;
 use api::service::Workload;
 use identity::Principal;
+use runtime::contract::{Described, Operation, Scheme};
 use runtime::{PeerId, Problem, Refusal, Who};
 
 use crate::{LayerId, policy, unauthorized};
@@ -25,6 +27,17 @@ pub enum Access {
     Peer(&'static str),
 }
 
+impl Access {
+    /// What a caller has to show for it, and how it says no.
+    fn describe(self, operation: &mut Operation) {
+        match self {
+            Self::Public => (),
+            Self::Scope(scope) => operation.shown(Scheme::AccessToken, &[scope]),
+            Self::Peer(_) => operation.refuses(&[(403, code::FORBIDDEN)]),
+        }
+    }
+}
+
 /// An extractor that lets a request through to a handler.
 pub trait Guard: FromRequest {
     /// The layers without which it does not work: a route that has fewer does not compile.
@@ -34,14 +47,26 @@ pub trait Guard: FromRequest {
     fn access() -> Access;
 }
 
-/// The arguments of a handler whose first one is a [`Guard`].
+/// The arguments of a handler whose first one is a [`Guard`], and of which each other one says what it takes.
 pub trait Guarded {
     /// That first argument.
     type First: Guard;
+
+    /// What they take.
+    fn describe(operation: &mut Operation);
 }
 
 macro_rules! guarded {
-    ($($rest:ident)*) => { impl<G: Guard, $($rest),*> Guarded for (G, $($rest,)*) { type First = G; } };
+    ($($rest:ident)*) => {
+        impl<G: Guard, $($rest: Described),*> Guarded for (G, $($rest,)*) {
+            type First = G;
+
+            fn describe(operation: &mut Operation) {
+                G::access().describe(operation);
+                $($rest::describe(operation);)*
+            }
+        }
+    };
 }
 guarded!();
 guarded!(A);

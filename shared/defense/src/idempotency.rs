@@ -1,12 +1,16 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the client's name for one intent, and the answer to it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::{Ready, ready};
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload};
 use api::problem::code;
+use runtime::contract::{Described, Operation};
 use runtime::{Problem, Refusal, Single, Who};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// Longest key, in characters.
@@ -29,6 +33,31 @@ impl IdempotencyKey {
     /// The key without quotes.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl JsonSchema for IdempotencyKey {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "IdempotencyKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Printable ASCII without blank, quote and backslash; in quotes or bare.
+        let bare = format!("[!#-\\[\\]-~]{{1,{MAX}}}");
+        let pattern = format!("^({bare}|\"{bare}\")$");
+        json_schema!({ "type": "string", "pattern": pattern, "examples": ["0198f2a4-order-17"] })
+    }
+}
+
+impl Described for IdempotencyKey {
+    fn describe(operation: &mut Operation) {
+        let meaning = "The client's name for one intent (draft-ietf-httpapi-idempotency-key-header): the same again changes nothing.";
+        operation.header::<Self>("Idempotency-Key", true, meaning);
+        operation.refuses(&[(400, code::KEY_MISSING), (400, code::KEY_INVALID)]);
     }
 }
 
@@ -56,19 +85,58 @@ fn refuse(reason: &'static str, code: &'static str, title: &str) -> Refusal {
 }
 
 /// The answer to a POST under a key. A repetition gets the first one's status and body, and a header that says so.
-pub fn answer(status: StatusCode, body: &impl Serialize, replayed: bool) -> HttpResponse {
-    let mut builder = HttpResponse::build(status);
-    if replayed {
-        builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
-    }
-    builder.json(body)
+#[derive(Debug)]
+pub struct Answer<T, const STATUS: u16 = 200> {
+    body: T,
+    replayed: bool,
+    made: Option<String>,
 }
 
-/// `201 Created`, or the same again. The request's receipt says that `id` was made.
-pub fn created(id: impl Display, body: &impl Serialize, replayed: bool) -> HttpResponse {
-    let mut response = answer(StatusCode::CREATED, body, replayed);
-    response.extensions_mut().insert(Made(id.to_string()));
-    response
+/// `201 Created`, or the same again.
+pub type Created<T> = Answer<T, 201>;
+
+impl<T, const STATUS: u16> Answer<T, STATUS> {
+    /// What came of it, now or before.
+    pub fn new(body: T, replayed: bool) -> Self {
+        Self { body, replayed, made: None }
+    }
+
+    /// The request's receipt says that `id` was made.
+    #[must_use]
+    pub fn made(self, id: impl Display) -> Self {
+        Self { made: Some(id.to_string()), ..self }
+    }
+}
+
+impl<T: Serialize, const STATUS: u16> Responder for Answer<T, STATUS> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let status = match StatusCode::from_u16(STATUS) {
+            Ok(status) => status,
+            Err(error) => return HttpResponse::from_error(Refusal::internal(&error)),
+        };
+        let mut builder = HttpResponse::build(status);
+        if self.replayed {
+            builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
+        }
+        let mut response = builder.json(self.body);
+        if let Some(id) = self.made {
+            response.extensions_mut().insert(Made(id));
+        }
+        response
+    }
+}
+
+impl<T: JsonSchema, const STATUS: u16> Described for Answer<T, STATUS> {
+    fn describe(operation: &mut Operation) {
+        operation.answers::<T>(STATUS, "application/json");
+        operation.answers_header(
+            STATUS,
+            "Idempotent-Replayed",
+            "`true` if this was answered before under the same key.",
+        );
+    }
 }
 
 /// The id of what a request made: with its answer, not in it.

@@ -14,6 +14,7 @@
 mod apps;
 pub mod captcha;
 pub mod config;
+mod describe;
 mod engine;
 mod facts;
 mod guard;
@@ -44,7 +45,7 @@ pub use engine::{Defense, LayerMissing, Place};
 pub use facts::{Facts, SingleUse};
 pub use guard::{Access, Any, AnyPeer, Caller, Guard, Guarded, Peer, Public, Terms, peer_not_allowed};
 pub use hops::TrustedHops;
-pub use idempotency::{IdempotencyKey, answer, created};
+pub use idempotency::{Answer, Created, IdempotencyKey};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, client_unknown, unauthorized};
 pub use layers::{

@@ -66,6 +66,11 @@ impl Class {
         }
     }
 
+    /// Whether a layer of it looks at bodies, or uses up what is good for one body only.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        [MessageSignature, Captcha, Waf].into_iter().any(|layer| self.has(layer))
+    }
+
     /// Whether it has all of these layers.
     pub const fn covers(&self, wanted: &[LayerId]) -> bool {
         let mut wanted = wanted;

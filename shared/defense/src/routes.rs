@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
-use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, web};
 use api::service::Operator;
 use futures_util::future::ready;
-use runtime::health::{self, Readiness};
+use runtime::contract::{Contract, Described, Operation};
+use runtime::health::{self, Health, Readiness};
 use runtime::{Problem, Refusal, RouteDoc, with_refusals};
 
 use crate::engine::LayerMissing;
 use crate::policy::{self, Class, Policy};
-use crate::{Access, Any, AnyPeer, Defense, Guard, Guarded, Peer, Receipts};
+use crate::{Access, Any, AnyPeer, Defense, Guard, Guarded, Peer, Receipts, describe};
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -24,6 +26,7 @@ struct Row {
     summary: &'static str,
     access: Access,
     class: &'static Class,
+    describe: fn(&mut Operation),
     make: MakeRoute,
 }
 
@@ -50,14 +53,14 @@ impl Routes {
                 Method::GET,
                 "/health/ready",
                 "It can do its work, or what is missing",
-                with_refusals(health_ready),
+                with_refusals::<(), _>(health_ready),
             )
             .add(
                 policy::Internal,
                 Method::GET,
                 "/internal/v1/receipts/{request_id}",
                 "What became of a request in the layers, signed",
-                with_refusals(receipt),
+                with_refusals::<NoReceipt, _>(receipt),
             )
     }
 
@@ -65,8 +68,24 @@ impl Routes {
     /// that guard needs:
     ///
     /// ```compile_fail
-    /// # use defense::{Caller, Routes, policy};
-    /// async fn handler(_: Caller<api::scope::AccountsRead>) -> String { String::new() }
+    /// # use {actix_web::web::Json, defense::{Caller, Routes, policy}};
+    /// async fn handler(_: Caller<api::scope::AccountsRead>) -> Json<String> { Json(String::new()) }
+    /// let routes = Routes::public().add(policy::Page, actix_web::http::Method::GET, "/", "", handler);
+    /// ```
+    ///
+    /// nor for one whose arguments or answer do not say what they are ([`Described`]), as a bare response does not:
+    ///
+    /// ```compile_fail
+    /// # use {actix_web::HttpResponse, defense::{Public, Routes, policy}};
+    /// async fn handler(_: Public) -> HttpResponse { HttpResponse::Ok().finish() }
+    /// let routes = Routes::public().add(policy::Page, actix_web::http::Method::GET, "/", "", handler);
+    /// ```
+    ///
+    /// The same with a type that says it is a route:
+    ///
+    /// ```
+    /// # use {actix_web::web::Json, defense::{Public, Routes, policy}};
+    /// async fn handler(_: Public) -> Json<String> { Json(String::new()) }
     /// let routes = Routes::public().add(policy::Page, actix_web::http::Method::GET, "/", "", handler);
     /// ```
     #[must_use]
@@ -81,12 +100,18 @@ impl Routes {
     where
         P: Policy,
         F: Handler<Args> + Send + Sync,
-        F::Output: Responder + 'static,
+        F::Output: Responder + Described + 'static,
         Args: FromRequest + Guarded + 'static,
     {
         const { assert!(P::CLASS.covers(<Args::First as Guard>::NEEDS), "the guard needs a layer that the policy lacks") };
         let make: MakeRoute = Arc::new(move |method| web::method(method).to(handler.clone()));
-        self.rows.push(Row { method, path, summary, access: <Args::First as Guard>::access(), class: &P::CLASS, make });
+        let describe: fn(&mut Operation) = |operation| {
+            describe::class(&P::CLASS, operation);
+            Args::describe(operation);
+            F::Output::describe(operation);
+        };
+        let access = <Args::First as Guard>::access();
+        self.rows.push(Row { method, path, summary, access, class: &P::CLASS, describe, make });
         self
     }
 
@@ -123,8 +148,31 @@ impl Routes {
                 },
                 policy: row.class.name,
                 layers: row.class.layers.iter().map(|layer| layer.name()).collect(),
+                describe: row.describe,
             })
             .collect()
+    }
+}
+
+runtime::problems! {
+    /// Of a receipt that is not there.
+    NoReceipt: 404 NOT_FOUND;
+}
+
+/// A receipt: a compact JWS.
+struct Signed(String);
+
+impl Described for Signed {
+    fn describe(operation: &mut Operation) {
+        operation.answers_text(200, "application/jose");
+    }
+}
+
+impl Responder for Signed {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().content_type("application/jose").body(self.0)
     }
 }
 
@@ -133,17 +181,16 @@ async fn receipt(
     _: Peer<Operator>,
     request_id: web::Path<String>,
     receipts: web::Data<Receipts>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<Signed, Refusal> {
     let signed = receipts.signed(&request_id).map_err(|error| Refusal::internal(&format!("{error:#}")))?;
-    let signed = signed.ok_or_else(|| Refusal::unrecorded(Problem::not_found()))?;
-    Ok(HttpResponse::Ok().content_type("application/jose").body(signed))
+    signed.map(Signed).ok_or_else(|| Refusal::unrecorded(Problem::not_found()))
 }
 
-async fn live(_: AnyPeer<Any>) -> HttpResponse {
+async fn live(_: AnyPeer<Any>) -> web::Json<Health> {
     health::live()
 }
 
-async fn health_ready(_: AnyPeer<Any>, readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
+async fn health_ready(_: AnyPeer<Any>, readiness: web::Data<Readiness>) -> Result<web::Json<Health>, Refusal> {
     health::ready(readiness).await
 }
 
@@ -162,7 +209,7 @@ impl Defended {
         let mut resources: BTreeMap<&'static str, (actix_web::Resource, Vec<Method>)> = BTreeMap::new();
         let routes = self.rows.iter().flat_map(|row| methods(&row.method).map(move |method| (row, method)));
         for (row, method) in routes {
-            let route = self.defended((row.make)(method.clone()), row.class, row.access);
+            let route = as_described(row, self.defended((row.make)(method.clone()), row.class, row.access));
             // Default: the first route of its path.
             let (resource, mut known) = resources.remove(row.path).unwrap_or_else(|| (web::resource(row.path), vec![]));
             known.push(method);
@@ -170,11 +217,11 @@ impl Defended {
         }
         config.app_data(web::Data::new(self.defense.receipts().clone()));
         for (_, (resource, known)) in resources {
-            let other =
-                web::route().to(with_refusals(move || ready(Err::<HttpResponse, _>(method_not_allowed(&known)))));
+            let other = web::route()
+                .to(with_refusals::<(), _>(move || ready(Err::<HttpResponse, _>(method_not_allowed(&known)))));
             config.service(resource.default_service(self.defended(other, self.stray, Access::Public)));
         }
-        let nothing = web::route().to(with_refusals(|| ready(Err::<HttpResponse, _>(nothing_here()))));
+        let nothing = web::route().to(with_refusals::<(), _>(|| ready(Err::<HttpResponse, _>(nothing_here()))));
         config.default_service(self.defended(nothing, self.stray, Access::Public));
     }
 
@@ -185,6 +232,24 @@ impl Defended {
             async move { defense.run(class, access, request, next).await }
         }))
     }
+}
+
+/// Where debug assertions are on, an answer of the route that its description does not have is a fault: a test or a demonstration meets it, nobody else.
+fn as_described(row: &Row, route: Route) -> Route {
+    if !cfg!(debug_assertions) {
+        return route;
+    }
+    let contract = Arc::new(Contract::of(row.describe));
+    let (method, path) = (row.method.clone(), row.path);
+    route.wrap(from_fn(move |request, next: Next<BoxBody>| {
+        let (contract, method) = (Arc::clone(&contract), method.clone());
+        async move {
+            let answer = next.call(request).await?;
+            let breach = contract.breach(answer.response());
+            debug_assert!(breach.is_none(), "{method} {path} answers {breach:?}, which its description does not say");
+            Ok(answer)
+        }
+    }))
 }
 
 /// Nobody honest asks for what is not there: whoever looks for a way in does, so it is a line in the audit log.

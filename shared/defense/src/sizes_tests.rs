@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, HttpMessage as _, HttpResponse};
+use actix_web::{App, HttpMessage as _};
+use runtime::contract::NoContent;
 use runtime::{Clock, RequestId};
 
 use super::*;
@@ -26,8 +27,8 @@ impl Clock for Noon {
     }
 }
 
-async fn handler(_: Public) -> HttpResponse {
-    HttpResponse::NoContent().finish()
+async fn handler(_: Public) -> NoContent<204> {
+    NoContent
 }
 
 fn entries(sizes: &[Size], memory: &str, class: &str) -> usize {

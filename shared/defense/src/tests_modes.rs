@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{call_service, init_service};
-use actix_web::{App, Error, HttpMessage as _, HttpResponse};
+use actix_web::{App, Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 use runtime::{Clock, Refusal, RequestId};
 
@@ -18,7 +18,7 @@ use crate::mode::Modes;
 use crate::receipts::Receipt;
 use crate::stores::{MemoryCounters, OnceClass};
 use crate::{
-    ApiKey, Caller, ClientVersionLayer, Defense, Finding, HostLayer, Keyed, LayerId, Mode, Outgoing, Place,
+    ApiKey, Caller, ClientVersionLayer, Created, Defense, Finding, HostLayer, Keyed, LayerId, Mode, Outgoing, Place,
     RateLimitLayer, Receipts, Routes, TrustedHops,
 };
 
@@ -142,8 +142,8 @@ impl<L: Layer> Layer for Shared<L> {
     }
 }
 
-async fn handler(_: Caller<api::scope::AccountsRead>) -> HttpResponse {
-    crate::created("0198", &serde_json::json!({ "id": "0198" }), false)
+async fn handler(_: Caller<api::scope::AccountsRead>) -> Created<String> {
+    Created::new("0198".to_owned(), false).made("0198")
 }
 
 async fn named(

@@ -9,6 +9,8 @@ use actix_web::{App, HttpResponse};
 use futures_util::future::{LocalBoxFuture, ready};
 
 use super::*;
+use runtime::contract::NoContent;
+
 use crate::captcha::{Action, Attempt, CaptchaConfig, Filled, Forms, Gate, NOWHERE, Outcome, Tried, Widget};
 use crate::stores::{MemoryCounters, MemoryOnce};
 use crate::{CaptchaLayer, Public};
@@ -88,8 +90,8 @@ impl Login {
     }
 }
 
-async fn logged_in(_: Public) -> HttpResponse {
-    HttpResponse::Ok().finish()
+async fn logged_in(_: Public) -> NoContent<200> {
+    NoContent
 }
 
 #[actix_web::test]

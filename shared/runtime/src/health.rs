@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::Pool;
 use tokio::time::{Instant, timeout_at};
@@ -146,8 +147,10 @@ impl Readiness {
     }
 }
 
-#[derive(Serialize)]
-struct Health {
+/// What a process says of itself.
+#[derive(Serialize, JsonSchema)]
+pub struct Health {
+    /// `live`; of its readiness `ready`, or `degraded` while it goes on without what is missing.
     status: &'static str,
     /// What is away, in one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -155,17 +158,17 @@ struct Health {
 }
 
 /// `GET /health/live`: the process runs.
-pub fn live() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "live", missing: Vec::new() })
+pub fn live() -> web::Json<Health> {
+    web::Json(Health { status: "live", missing: Vec::new() })
 }
 
 /// `GET /health/ready`: it can do its work, or as much of it as goes on without what is `missing` ([`LeansOn`]). The refusal names what it
 /// cannot do without and why that is not there.
-pub async fn ready(readiness: web::Data<Readiness>) -> Result<HttpResponse, Refusal> {
+pub async fn ready(readiness: web::Data<Readiness>) -> Result<web::Json<Health>, Refusal> {
     match readiness.ready().await {
         Ok(missing) => {
             let status = if missing.is_empty() { "ready" } else { "degraded" };
-            Ok(HttpResponse::Ok().json(Health { status, missing }))
+            Ok(web::Json(Health { status, missing }))
         }
         Err(reason) => Err(Refusal::unrecorded(Problem::busy(1).detail(reason))),
     }

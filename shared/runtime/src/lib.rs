@@ -19,6 +19,7 @@ mod clock;
 pub mod config;
 mod connection;
 mod continuing;
+pub mod contract;
 pub mod cookies;
 pub mod courier;
 mod credentials;

@@ -175,6 +175,9 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
     Ok(())
 }
 
+/// The code of a refusal that has become a problem: with its answer, not in it.
+pub(crate) struct Code(pub(crate) String);
+
 /// Makes a refusal a problem with the request's id. Whoever signs an answer calls it before, because the body changes.
 pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
     let status = response.status();
@@ -185,6 +188,7 @@ pub fn complete_problem(response: &mut HttpResponse<BoxBody>, id: &RequestId) {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         let owned = std::mem::replace(response, HttpResponse::new(status));
         *response = owned.set_body(BoxBody::new(problem::body(&wire)));
+        response.extensions_mut().insert(Code(wire.code));
     }
 }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use storage::Pool;
 
 use crate::config::Common;
+use crate::contract::Operation;
 use crate::health::{Check, LeansOn, Named};
 use crate::{Clients, Clock, Shutdown};
 
@@ -134,7 +135,7 @@ pub struct Background {
 }
 
 /// One route, as documented and tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone)]
 pub struct RouteDoc {
     /// `public` or `internal`.
     pub listener: &'static str,
@@ -150,4 +151,6 @@ pub struct RouteDoc {
     pub layers: Vec<&'static str>,
     /// One line about it.
     pub summary: String,
+    /// What it takes and answers, as its policy and its handler's types say.
+    pub describe: fn(&mut Operation),
 }

@@ -28,7 +28,7 @@ use runtime::{Clock, SystemClock};
 use crate::pki::Pki;
 use crate::server::{self, Configure, Server};
 
-pub use phone::{Reply, SyntheticPhone};
+pub use phone::{Plain, Raw, Reply, SyntheticPhone};
 
 /// `iss` of the access tokens.
 pub const ISSUER: &str = "https://auth.redoubt.example";

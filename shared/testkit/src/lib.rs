@@ -20,5 +20,8 @@ pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod scene;
+pub mod schema;
 pub mod server;
+pub mod signing;
+pub mod tools;
 pub mod waf;

@@ -42,18 +42,29 @@ impl Server {
         clients: Option<&Path>,
         routes: Configure,
     ) -> Result<Self> {
-        let tls = server_tls(identity, clients)?;
+        Self::bound(listen, Some(server_tls(identity, clients)?), routes).await
+    }
+
+    /// Serves `routes` in the clear on a free port of this machine, to whoever runs here.
+    pub async fn in_the_clear(routes: Configure) -> Result<Self> {
+        Self::bound(crate::scene::FREE, None, routes).await
+    }
+
+    async fn bound(listen: SocketAddr, tls: Option<rustls::ServerConfig>, routes: Configure) -> Result<Self> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // actix wants a System of its own; a thread keeps it apart from the runtime of the test.
         std::thread::Builder::new().name("stand-in".to_owned()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let bound = HttpServer::new(move || App::new().configure(|config| routes(config)))
+                let server = HttpServer::new(move || App::new().configure(|config| routes(config)))
                     .workers(1)
                     .disable_signals()
                     // Longer than any client of ours keeps an idle connection: it would use one that is just being closed.
                     .keep_alive(KEPT)
-                    .shutdown_timeout(1)
-                    .bind_rustls_0_23(listen, tls);
+                    .shutdown_timeout(1);
+                let bound = match tls {
+                    Some(tls) => server.bind_rustls_0_23(listen, tls),
+                    None => server.bind(listen),
+                };
                 let server = match bound {
                     Ok(server) => server,
                     Err(error) => return drop(sender.send(Err(error))),

@@ -3,7 +3,8 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, web};
+use api::internal::AudienceKeys;
 use defense::{Access, Guard, peer_not_allowed};
 use runtime::{PeerId, Refusal};
 
@@ -33,7 +34,7 @@ impl FromRequest for Verifier {
     }
 }
 
-pub(crate) async fn list(verifier: Verifier, state: web::Data<State>) -> HttpResponse {
+pub(crate) async fn list(verifier: Verifier, state: web::Data<State>) -> web::Json<AudienceKeys> {
     let keys = state.issuer.audience_keys(&verifier.0, state.clock.unix());
-    HttpResponse::Ok().json(keys.to_wire(&verifier.0))
+    web::Json(keys.to_wire(&verifier.0))
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
-use api::attestation::RequestChallenge;
+use actix_web::web;
+use api::attestation::{Challenge, RequestChallenge};
 use defense::{KeyedApp, Public};
 use runtime::ApiJson;
+use runtime::contract::JsonAnswer;
 
 use crate::error::Error;
 use crate::state::State;
@@ -15,10 +16,10 @@ pub(crate) async fn create(
     keyed: web::ReqData<Arc<KeyedApp>>,
     state: web::Data<State>,
     body: ApiJson<RequestChallenge>,
-) -> Result<HttpResponse, Error> {
+) -> Result<JsonAnswer<Challenge, 201>, Error> {
     if keyed.platform != body.0.platform {
         return Err(Error::AppOfAnotherKey);
     }
     let challenge = state.challenges.issue(body.0.platform, body.0.purpose, state.clock.unix())?;
-    Ok(HttpResponse::Created().json(challenge))
+    Ok(JsonAnswer(challenge))
 }

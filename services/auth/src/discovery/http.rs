@@ -1,13 +1,13 @@
 //! The two well-known documents, which are one.
 
-use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use defense::Public;
 
 use super::Metadata;
+use crate::http::Cached;
 use crate::provider::Provider;
 
 /// Public: how to begin.
-pub async fn get_metadata(_: Public, provider: web::Data<Provider>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=3600")).json(Metadata::of(&provider))
+pub async fn get_metadata(_: Public, provider: web::Data<Provider>) -> Cached<Metadata> {
+    Cached::new(Metadata::of(&provider))
 }

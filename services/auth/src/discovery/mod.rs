@@ -2,6 +2,7 @@
 
 pub mod http;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::AuthMethod;
@@ -13,7 +14,7 @@ use crate::tokens::GRANT_TYPES;
 const ES256: [&str; 1] = ["ES256"];
 
 /// Provider metadata. FAPI 2.0 §5.3.2.1, item 1: a client needs nothing else.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the members are the standards'")]
 pub struct Metadata {
     issuer: String,

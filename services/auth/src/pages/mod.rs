@@ -29,12 +29,10 @@ pub struct Complaint<'a> {
 fn attributes(complaint: Option<&Complaint<'_>>, field: &'static str, hint: &'static str) -> String {
     let wrong = complaint.is_some_and(|complaint| complaint.wrong.contains(&field));
     let focus = complaint.is_some_and(|complaint| complaint.focus == field);
-    let mut tag = String::new();
     let described = [Some(hint).filter(|hint| !hint.is_empty()), (wrong || focus).then_some("error")];
     let described: Vec<_> = described.into_iter().flatten().collect();
-    if !described.is_empty() {
-        tag.push_str(&format!(" aria-describedby=\"{}\"", described.join(" ")));
-    }
+    let mut tag =
+        if described.is_empty() { String::new() } else { format!(" aria-describedby=\"{}\"", described.join(" ")) };
     tag.push_str(if wrong { " aria-invalid=\"true\"" } else { "" });
     tag.push_str(if focus { " autofocus" } else { "" });
     tag
@@ -191,7 +189,7 @@ fn time(seconds: u64) -> String {
 pub const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'";
 
-/// The same for the page of a refusal, which loads nothing: after too many requests, or under an address that is not ours, there is nothing to load. The
+/// The same for the page of a refusal, which loads no style sheet: after too many requests, or under an address that is not ours, there is nothing to load. The
 /// style in it is allowed by its hash.
 pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
     let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));

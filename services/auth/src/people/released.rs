@@ -1,5 +1,6 @@
 //! What a client learns of a person, from userinfo and in the ID token.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::directory::Profile;
@@ -10,9 +11,10 @@ use crate::provider::Provider;
 use crate::scopes;
 
 /// What a client may know of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Released {
     /// The pseudonymous subject.
+    #[schemars(with = "api::Id")]
     pub sub: UserId,
     /// Under the scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,11 +1,12 @@
 //! `POST /token`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
 use defense::Public;
 
-use super::exchange;
+use super::{TokenResponse, exchange};
 use crate::client_auth;
-use crate::http::{protocol, protocol_request};
+use crate::forms::TokenForm;
+use crate::http::{ClientRequest, Protocol, protocol, protocol_request};
 use crate::paths;
 use crate::provider::Provider;
 
@@ -13,13 +14,12 @@ use crate::provider::Provider;
 pub async fn post_token(
     _: Public,
     provider: web::Data<Provider>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
+    request: ClientRequest<TokenForm>,
+) -> Protocol<TokenResponse, 200> {
     let work = async {
-        let request = protocol_request(&provider, paths::TOKEN, &request, payload).await?;
+        let request = protocol_request(&provider, paths::TOKEN, request).await?;
         let admitted = client_auth::admit(&provider, &request).await?;
         exchange(&provider, admitted, &request.parameters, request.now).await
     };
-    protocol(&provider, 200, work).await
+    protocol(&provider, work).await
 }

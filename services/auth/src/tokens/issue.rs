@@ -2,6 +2,7 @@
 
 use identity::Cnf;
 use identity::access_token::{self, Claims};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ACCESS_LIFETIME, id_token};
@@ -13,14 +14,20 @@ use crate::people::Released;
 use crate::provider::Provider;
 
 /// The answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct TokenResponse {
+    /// RFC 9068, bound to the key of the proof.
     access_token: String,
+    /// `DPoP` (RFC 9449 §5).
     token_type: &'static str,
+    /// Seconds that the access token lives.
     expires_in: i64,
+    /// What was granted.
     scope: String,
+    /// With the scope `offline_access`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// With the scope `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }

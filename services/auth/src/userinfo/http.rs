@@ -1,18 +1,23 @@
 //! `/userinfo`, by GET and POST (OpenID Connect Core §5.3.1).
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use defense::Public;
 
 use super::{ResourceRequest, userinfo};
 use crate::error::{ErrorCode, Refusal};
-use crate::http::{builder, field, refused};
+use crate::http::{Opened, Resource, builder, field, refused};
 use crate::paths;
+use crate::people::Released;
 use crate::provider::Provider;
 
 /// Public in the table of routes: any client's user may ask, attested or not, so the token layers of the APIs do not fit;
 /// the access token and its proof are checked by [`userinfo`].
-pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+pub async fn userinfo_endpoint(
+    _: Public,
+    provider: web::Data<Provider>,
+    Opened(request): Opened,
+) -> Resource<Released> {
     let request = ResourceRequest {
         method: request.method().as_str().to_owned(),
         path: paths::USERINFO,
@@ -21,8 +26,8 @@ pub async fn userinfo_endpoint(_: Public, provider: web::Data<Provider>, request
         now: provider.clock.unix(),
     };
     match userinfo(&provider, &request).await {
-        Ok(released) => builder(&provider, 200).json(released),
-        Err(refusal) => challenge(&provider, &refusal),
+        Ok(released) => Resource::opened(builder(&provider, 200), &released),
+        Err(refusal) => Resource::refused(challenge(&provider, &refusal)),
     }
 }
 

@@ -142,8 +142,7 @@ async fn the_answer_is_a_page_that_goes_on_to_the_client_under_a_policy_that_nam
         let reply = browser.post("/consent", &[("decision", decision)]).await;
         assert_eq!((reply.status, reply.header("location")), (200, None), "{}", reply.text);
         for page in [&consent, &reply] {
-            let policy =
-                "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+            let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self'";
             assert_eq!(page.header("content-security-policy").as_deref(), Some(policy));
         }
         assert_eq!(reply.header("cache-control").as_deref(), Some("no-store"), "there is a code in it");

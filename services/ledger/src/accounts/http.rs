@@ -1,11 +1,11 @@
 //! `/v1/accounts`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use api::Id;
 use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::page::PageQuery;
 use api::scope::{AccountsRead, AccountsWrite};
-use defense::{Caller, IdempotencyKey, created};
+use defense::{Caller, Created, IdempotencyKey};
 use runtime::ApiJson;
 
 use super::{list, open, statement, store};
@@ -20,10 +20,11 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<OpenAccount>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Created<Account>, Error> {
     let Idempotent { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     let account = result.wire();
-    Ok(created(account.id, &account, replayed))
+    let id = account.id;
+    Ok(Created::new(account, replayed).made(id))
 }
 
 /// `GET /v1/accounts`.

@@ -1,6 +1,7 @@
 //! Opens an account. The id is made of the owner and the key, so that a repetition opens nothing.
 
 use api::accounts::OpenAccount;
+use api::text::ACCOUNT_NAME;
 use chrono::DateTime;
 use money::Currency;
 use uuid::Builder;
@@ -22,7 +23,7 @@ pub async fn open(
 ) -> Result<Idempotent<Account>, Error> {
     let problem = "is not a supported ISO 4217 code";
     let currency: Currency = request.currency.parse().map_err(|_| Error::Field { field: "currency", problem })?;
-    let name = input::text("name", &request.name, 1, 60)?;
+    let name = input::text("name", &request.name, 1, ACCOUNT_NAME)?;
     let opened_at = DateTime::from_timestamp_millis(state.clock.unix_millis());
     let opened_at = opened_at.ok_or(Error::Invariant("a clock beyond the calendar"))?;
     let account = store::NewAccount { id: id(owner, key)?, currency: currency.code(), owner, name, opened_at };

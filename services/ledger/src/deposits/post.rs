@@ -2,6 +2,7 @@
 //! partner's event of the same id is other money.
 
 use api::internal::Deposit;
+use api::text::REFERENCE;
 use api::transfers::Transfer;
 
 use crate::error::Error;
@@ -22,7 +23,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<Idempotent<Transfe
     let wanted = AccountId::from(deposit.account_id);
     let command = Command::between(Kind::Deposit, Actor::House, from, wanted, amount)
         .map_err(|cause| Error::Amount { field: "amount", cause: cause.into() })?;
-    let reference = input::fitted(&deposit.reference, input::REFERENCE);
+    let reference = input::fitted(&deposit.reference, REFERENCE);
     let order = Order {
         owner: Owner::of(&format!("broker:{provider}")),
         key: (&event_id).into(),
@@ -36,7 +37,7 @@ pub async fn post(state: &State, deposit: &Deposit) -> Result<Idempotent<Transfe
         ]),
         command,
         reference: reference.clone(),
-        counterparty: input::fitted(&deposit.debtor_name, input::REFERENCE),
+        counterparty: input::fitted(&deposit.debtor_name, REFERENCE),
         extra: Extra::beside(Arrival { provider, event_id }),
     };
     let receipt = posting::post(&state.committer, order).await?;

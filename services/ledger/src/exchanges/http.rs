@@ -1,9 +1,9 @@
 //! `/v1/exchanges`.
 
-use actix_web::{HttpResponse, web};
-use api::exchanges::PostExchange;
+use actix_web::web;
+use api::exchanges::{Exchange, PostExchange};
 use api::scope::ExchangesWrite;
-use defense::{Caller, IdempotencyKey, created};
+use defense::{Caller, Created, IdempotencyKey};
 use runtime::ApiJson;
 
 use super::exchange::exchange;
@@ -18,7 +18,8 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostExchange>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Created<Exchange>, Error> {
     let Idempotent { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
-    Ok(created(result.id, &result, replayed))
+    let id = result.id;
+    Ok(Created::new(result, replayed).made(id))
 }

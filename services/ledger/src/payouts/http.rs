@@ -1,13 +1,12 @@
 //! `/v1/payouts`, and what the partner says of them.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use api::Id;
 use api::internal::PayoutEvent;
 use api::payouts::{Payout, PostSealedPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
-use defense::{Caller, IdempotencyKey, Peer, answer, created};
+use defense::{Answer, Caller, Created, IdempotencyKey, Peer};
 use runtime::ApiJson;
 
 use super::history::Word;
@@ -24,10 +23,11 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostSealedPayout>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Created<Payout>, Error> {
     let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
     let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    Ok(created(result.id, &result, replayed))
+    let id = result.id;
+    Ok(Created::new(result, replayed).made(id))
 }
 
 /// `GET /v1/payouts/{id}`.
@@ -49,9 +49,9 @@ pub async fn post_event(
     _broker: Peer<Broker>,
     ApiJson(event): ApiJson<PayoutEvent>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Answer<Payout>, Error> {
     event_id(&event.event_id)?;
     let Idempotent { result, replayed } =
         events::apply(&state, &event.provider, event.payout_id.into(), event.status, Word::Event).await?;
-    Ok(answer(StatusCode::OK, &result.wire()?, replayed))
+    Ok(Answer::new(result.wire()?, replayed))
 }

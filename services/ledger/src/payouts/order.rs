@@ -1,6 +1,7 @@
 //! Orders a payout: the money leaves the account now, the partner gets the order after.
 
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
+use api::text::{CREDITOR_NAME, REFERENCE};
 
 use super::{iban, store};
 use crate::error::Error;
@@ -18,9 +19,9 @@ pub async fn order(
     request: PostPayout,
 ) -> Result<Idempotent<Payout>, Error> {
     let amount = input::positive(&request.amount)?;
-    let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
+    let reference = input::text("reference", &request.reference, 0, REFERENCE)?;
     let Creditor { name, iban } = &request.creditor;
-    input::text("creditor.name", name, 1, 70)?;
+    input::text("creditor.name", name, 1, CREDITOR_NAME)?;
     if !iban::is_valid(iban) {
         return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
     }

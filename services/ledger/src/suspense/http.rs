@@ -1,16 +1,18 @@
 //! `/internal/v1/suspense`, for the operator.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use api::Id;
 use api::internal::{Allocate, SuspensePage, SuspenseQuery};
 use api::service::Operator;
-use defense::{Peer, created};
+use api::transfers::Transfer;
+use defense::{Created, Peer};
 use runtime::ApiJson;
 
 use super::{allocate, list};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::state::State;
+use crate::transfers::http::made;
 
 /// `GET /internal/v1/suspense`.
 pub async fn list(
@@ -27,8 +29,8 @@ pub async fn allocate(
     item: web::Path<Id>,
     ApiJson(request): ApiJson<Allocate>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Created<Transfer>, Error> {
     let Idempotent { result, replayed } =
         allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
-    Ok(created(result.id, &result, replayed))
+    Ok(made(result, replayed))
 }

@@ -1,10 +1,10 @@
 //! `/v1/transfers`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
-use defense::{Caller, IdempotencyKey, created};
+use defense::{Caller, Created, IdempotencyKey};
 use runtime::ApiJson;
 
 use super::{post, store};
@@ -19,9 +19,9 @@ pub async fn post(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Created<Transfer>, Error> {
     let Idempotent { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    Ok(created(result.id, &result, replayed))
+    Ok(made(result, replayed))
 }
 
 /// `GET /v1/transfers/{id}`.
@@ -36,4 +36,10 @@ pub async fn get(
     })
     .await?;
     Ok(web::Json(row.wire()))
+}
+
+/// A transfer that a request has made, now or before.
+pub(crate) fn made(transfer: Transfer, replayed: bool) -> Created<Transfer> {
+    let id = transfer.id;
+    Created::new(transfer, replayed).made(id)
 }

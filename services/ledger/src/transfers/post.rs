@@ -1,5 +1,6 @@
 //! Posts a transfer from the caller's account to any customer's account.
 
+use api::text::REFERENCE;
 use api::transfers::{PostTransfer, Transfer};
 use money::Money;
 
@@ -17,7 +18,7 @@ pub async fn post(
     request: PostTransfer,
 ) -> Result<Idempotent<Transfer>, Error> {
     let amount = input::positive(&request.amount)?;
-    let reference = input::text("reference", &request.reference, 0, input::REFERENCE)?;
+    let reference = input::text("reference", &request.reference, 0, REFERENCE)?;
     let (from, to): (AccountId, AccountId) = (request.from_account.into(), request.to_account.into());
     let actor = Actor::Customer(subject.clone());
     let command = Command::between(Kind::Transfer, actor, from, to, amount)

@@ -5,6 +5,7 @@
 mod accounts;
 mod allocation;
 mod concurrency;
+mod contract;
 mod database;
 mod deadlines;
 mod drip;
@@ -21,6 +22,7 @@ mod payout_histories;
 mod payouts;
 mod providers;
 mod roles;
+mod schemas;
 mod sealed;
 mod stores;
 mod suspense;

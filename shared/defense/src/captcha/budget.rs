@@ -135,13 +135,14 @@ impl Budgets {
         outcome: Option<Outcome>,
     ) -> Result<(), &'static str> {
         let keys = self.keys(attempt);
-        // Default: of what has no outcome nothing is owed.
-        let owed = |key: &Key<'_>| outcome.map_or(0, |outcome| self.price(attempt, outcome, key));
-        let demands = both(&keys, |limit, key| (failure(limit, key), owed(key)));
-        let refunds = demands
-            .iter()
-            .zip(&reserved.0)
-            .map(|((demand, owed), taken)| demand.refund(taken.less(demand.limit, *owed)));
+        let owed = |limit: &Limit, key: &Key<'_>| {
+            // Default: of what has no outcome nothing is owed.
+            let units = outcome.map_or(0, |outcome| self.price(attempt, outcome, key));
+            // Default: all that there can be, which leaves nothing to give back.
+            limit.quota().time_of(units).unwrap_or(i64::MAX)
+        };
+        let demands = both(&keys, |limit, key| (failure(limit, key), owed(limit, key)));
+        let refunds = demands.iter().zip(&reserved.0).map(|((demand, owed), taken)| demand.refund(taken.less(*owed)));
         let refunds: Vec<_> = refunds.collect();
         self.counters.give_back(&refunds, self.clock.now()).await
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Quota, Refund, Taken};
+use super::{Quota, Taken};
 use crate::names::{Name, Names};
 
 /// Whose units they are. Each class has a memory of its own, so that who fills one takes nothing from the others.
@@ -148,6 +148,14 @@ impl<'a> Demand<'a> {
     pub fn left(limit: &'a Limit, key: &'a [u8]) -> Self {
         Self { limit, key, needs: 1, takes: 0 }
     }
+}
+
+/// What goes back to a limit ([`Demand::refund`]): what was taken of it, or less.
+#[derive(Debug, Clone, Copy)]
+pub struct Refund<'a> {
+    pub(crate) limit: &'a Limit,
+    pub(crate) key: &'a [u8],
+    pub(crate) taken: Taken,
 }
 
 /// How one limit stands after a question.

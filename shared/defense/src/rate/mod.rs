@@ -14,7 +14,7 @@ mod taken;
 
 pub use concurrency::{Concurrency, Entry, Permit, Places};
 pub use fields::Fields;
-pub use limit::{Allowance, Demand, Limit, LimitClass, Reading};
+pub use limit::{Allowance, Demand, Limit, LimitClass, Reading, Refund};
 pub use prefix::AddressPrefix;
 pub use quota::{Moment, Quota, SteadyClock};
-pub use taken::{Refund, Taken};
+pub use taken::Taken;

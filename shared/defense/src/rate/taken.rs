@@ -1,7 +1,5 @@
 //! What was really taken, and so what can be given back.
 
-use super::Limit;
-
 /// What was really taken of a limit: less than was demanded where its debt is as deep as it can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taken {
@@ -29,18 +27,8 @@ impl Taken {
         self.alone
     }
 
-    /// What is left of it when so many units of that limit are owed after all.
-    pub(crate) fn less(self, limit: &Limit, units: u32) -> Self {
-        // Default: all that there can be, which leaves nothing.
-        let owed = limit.quota().time_of(units).unwrap_or(i64::MAX);
+    /// What is left of it when this is owed after all: the microseconds in which it would come back.
+    pub(crate) fn less(self, owed: i64) -> Self {
         Self { micros: self.micros.saturating_sub(owed).max(0), ..self }
     }
-}
-
-/// What goes back to a limit ([`Demand::refund`](super::Demand::refund)): what was taken of it, or less.
-#[derive(Debug, Clone, Copy)]
-pub struct Refund<'a> {
-    pub(crate) limit: &'a Limit,
-    pub(crate) key: &'a [u8],
-    pub(crate) taken: Taken,
 }

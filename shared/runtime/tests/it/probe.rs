@@ -49,7 +49,7 @@ struct ProbeState {
     client: Option<(String, reqwest::Client)>,
 }
 
-async fn live() -> HttpResponse {
+async fn live() -> web::Json<health::Health> {
     health::live()
 }
 

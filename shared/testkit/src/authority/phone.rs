@@ -31,6 +31,34 @@ pub struct SyntheticPhone {
     seals: bool,
 }
 
+/// A request as somebody wants it sent, without anything that shows who sends it.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    /// Its method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: String,
+    /// What its body is, if it says so.
+    pub content_type: Option<String>,
+    /// Its idempotency key, if it has one.
+    pub key: Option<String>,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// What came back, as it came.
+#[derive(Debug)]
+pub struct Raw {
+    /// Status code of the answer.
+    pub status: u16,
+    /// Headers of the answer, with its signature where it has one.
+    pub headers: HeaderMap,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Whether the answer is signed under this phone's session key and bound to the request.
+    pub authentic: bool,
+}
+
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Reply {
@@ -130,44 +158,65 @@ impl SyntheticPhone {
     /// [`learn_nonce`]: Self::learn_nonce
     pub fn request(&self, method: Method, url: &str, body: Option<&Value>) -> RequestBuilder {
         let key = (method == Method::POST).then(|| random::token(16));
-        self.sign(method, url, body, key.as_deref()).builder
+        self.sign(&self.plain(method, url, body, key.as_deref())).builder
     }
 
     /// The same with a given idempotency key.
     pub fn request_with_key(&self, method: Method, url: &str, body: Option<&Value>, key: &str) -> RequestBuilder {
-        self.sign(method, url, body, Some(key)).builder
+        self.sign(&self.plain(method, url, body, Some(key))).builder
     }
 
     /// Sends a request as an honest client does: with the server's nonce, and looking at the signature of the answer.
     pub async fn send(&self, method: Method, url: &str, body: Option<&Value>) -> Reply {
         let key = (method == Method::POST).then(|| random::token(16));
-        self.exchange(method, url, body, key.as_deref()).await
+        self.exchange_json(method, url, body, key.as_deref()).await
     }
 
     /// The same with a given idempotency key.
     pub async fn send_with_key(&self, method: Method, url: &str, body: Option<&Value>, key: &str) -> Reply {
-        self.exchange(method, url, body, Some(key)).await
+        self.exchange_json(method, url, body, Some(key)).await
     }
 
     /// Asks `url` once for the server's `DPoP` nonce.
     pub async fn learn_nonce(&self, url: &str) {
-        drop(self.exchange(Method::GET, url, None, None).await);
+        drop(self.exchange_json(Method::GET, url, None, None).await);
     }
 
-    async fn exchange(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Reply {
-        let mut reply = self.once(method.clone(), url, body, key).await;
-        let challenge = reply.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
-        if challenge.is_some_and(|challenge| challenge.contains("use_dpop_nonce")) {
-            reply = self.once(method, url, body, key).await;
+    /// Sends what somebody else has written, as this phone: `None` if nothing came back. An IBAN of a payout is sealed on the way.
+    pub async fn forward(&self, mut plain: Plain) -> Option<Raw> {
+        let parsed: Option<Value> = serde_json::from_slice(&plain.body).ok();
+        if let Some(body) = parsed.filter(|body| body.pointer("/creditor/iban").is_some()) {
+            plain.body = serde_json::to_vec(&self.sealed(&body, plain.key.as_deref())).ok()?;
         }
-        reply
+        self.exchange(&plain).await
     }
 
-    async fn once(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Reply {
-        let signed = self.sign(method, url, body, key);
-        let response = signed.builder.send().await.expect("the service answers");
+    async fn exchange_json(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Reply {
+        let Raw { status, headers, body, authentic } =
+            self.exchange(&self.plain(method, url, body, key)).await.expect("the service answers");
+        Reply { status, body: serde_json::from_slice(&body).unwrap_or_default(), headers, authentic }
+    }
+
+    fn plain(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Plain {
+        let body = body.map(|body| serde_json::to_vec(&self.sealed(body, key)).expect("JSON")).unwrap_or_default();
+        let content_type = (!body.is_empty()).then(|| "application/json".to_owned());
+        Plain { method, url: url.to_owned(), content_type, key: key.map(str::to_owned), body }
+    }
+
+    async fn exchange(&self, plain: &Plain) -> Option<Raw> {
+        let answer = self.once(plain).await?;
+        let challenge = answer.headers.get("www-authenticate").and_then(|value| value.to_str().ok());
+        if challenge.is_some_and(|challenge| challenge.contains("use_dpop_nonce")) {
+            return self.once(plain).await;
+        }
+        Some(answer)
+    }
+
+    async fn once(&self, plain: &Plain) -> Option<Raw> {
+        let signed = self.sign(plain);
+        let response = signed.builder.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.expect("the answer arrives");
+        let bytes = response.bytes().await.ok()?;
         if let Some(nonce) = text(&headers, api::header::DPOP_NONCE) {
             *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
         }
@@ -178,10 +227,11 @@ impl SyntheticPhone {
             let key = signed.session_key.expose();
             message_signature::verify_response(key, &parts, &signature, &signed.signature, now).is_ok()
         });
-        Reply { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), headers, authentic }
+        Some(Raw { status, headers, body: bytes.to_vec(), authentic })
     }
 
-    fn sign(&self, method: Method, url: &str, body: Option<&Value>, key: Option<&str>) -> Signed {
+    fn sign(&self, plain: &Plain) -> Signed {
+        let Plain { method, url, content_type, key, body } = plain;
         let now = self.keys.clock.unix();
         let url = Url::parse(url).expect("a URL");
         let authority = url.authority().to_owned();
@@ -191,16 +241,13 @@ impl SyntheticPhone {
         let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let proof =
             dpop::create(&self.device, method.as_str(), &htu, now, &random::token(16), Some(&access), nonce.as_deref());
-        let body = body.map(|body| serde_json::to_vec(&self.sealed(body, key)).expect("JSON")).unwrap_or_default();
         let mut headers = vec![
             ("attestation-token", attestation),
             ("authorization", format!("DPoP {access}")),
             ("dpop", proof.expect("a proof")),
         ];
-        if !body.is_empty() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
-        headers.extend(key.map(|key| ("idempotency-key", key.to_owned())));
+        headers.extend(content_type.clone().map(|content_type| ("content-type", content_type)));
+        headers.extend(key.clone().map(|key| ("idempotency-key", key)));
         let borrowed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let (path, query) = (url.path().to_owned(), url.query().map(str::to_owned));
         let parts = RequestParts {
@@ -209,13 +256,13 @@ impl SyntheticPhone {
             path: &path,
             query: query.as_deref(),
             headers: &borrowed,
-            body: &body,
+            body,
         };
         let signed =
             message_signature::sign(session_key.expose(), &parts, now, &random::token(16), &jti).expect("a signature");
         let signature = signed.signature.clone();
         headers.extend(signed);
-        let mut builder = self.client.request(method, url).body(body);
+        let mut builder = self.client.request(method.clone(), url).body(body.clone());
         for (name, value) in headers {
             builder = builder.header(name, value);
         }

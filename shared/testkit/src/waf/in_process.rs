@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::web::{Path, Query};
-use actix_web::{HttpResponse, web};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, Responder, dev, web};
 use anyhow::{Result, anyhow};
 use api::Id;
 use api::accounts::OpenAccount;
@@ -20,6 +21,8 @@ use defense::stores::MemoryCounters;
 use defense::{
     Defense, HostLayer, IdempotencyKey, LayerId, Place, Public, RateLimitLayer, Receipts, Routes, TrustedHops, WafLayer,
 };
+use futures_util::future::LocalBoxFuture;
+use runtime::contract::{Described, Operation};
 use runtime::{ApiJson, SystemClock};
 
 use super::REACHED;
@@ -45,41 +48,73 @@ impl Policy for Open {
     const CLASS: Class = class("open", &[LayerId::Host]);
 }
 
-fn reached() -> HttpResponse {
-    HttpResponse::Ok().insert_header((REACHED, "yes")).finish()
+/// Says that the call has arrived.
+struct Reached;
+
+impl Described for Reached {
+    fn describe(operation: &mut Operation) {
+        operation.answers_nothing(200);
+    }
 }
 
-async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> HttpResponse {
-    reached()
+impl Responder for Reached {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().insert_header((REACHED, "yes")).finish()
+    }
+}
+
+/// A form, which nothing here looks into.
+struct Form;
+
+impl Described for Form {
+    fn describe(operation: &mut Operation) {
+        operation.takes_bytes("application/x-www-form-urlencoded", "Any.");
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let body = web::Bytes::from_request(request, payload);
+        Box::pin(async { body.await.map(|_| Self) })
+    }
+}
+
+async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> Reached {
+    Reached
 }
 
 /// Without the seal, which is the SDK's: what stands in the field travels encrypted, and no screen sees it.
-async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> HttpResponse {
-    reached()
+async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> Reached {
+    Reached
 }
 
-async fn account(_: Public, _: IdempotencyKey, _: ApiJson<OpenAccount>) -> HttpResponse {
-    reached()
+async fn account(_: Public, _: IdempotencyKey, _: ApiJson<OpenAccount>) -> Reached {
+    Reached
 }
 
-async fn list(_: Public, _: Query<PageQuery>) -> HttpResponse {
-    reached()
+async fn list(_: Public, _: Query<PageQuery>) -> Reached {
+    Reached
 }
 
-async fn one(_: Public, _: Path<Id>) -> HttpResponse {
-    reached()
+async fn one(_: Public, _: Path<Id>) -> Reached {
+    Reached
 }
 
-async fn challenge(_: Public, _: ApiJson<RequestChallenge>) -> HttpResponse {
-    reached()
+async fn challenge(_: Public, _: ApiJson<RequestChallenge>) -> Reached {
+    Reached
 }
 
-async fn attest(_: Public, _: ApiJson<Attest>) -> HttpResponse {
-    reached()
+async fn attest(_: Public, _: ApiJson<Attest>) -> Reached {
+    Reached
 }
 
-async fn form(_: Public, _: web::Bytes) -> HttpResponse {
-    reached()
+async fn form(_: Public, _: Form) -> Reached {
+    Reached
 }
 
 fn routes() -> Routes {

@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crypto::random;
 use serde_json::Value;
 
 pub(crate) struct Package {
@@ -48,43 +47,7 @@ impl Package {
 
     /// The folder that has the package and what it needs, for this Python.
     fn fetched(&self) -> Result<PathBuf, String> {
-        let python = said(Command::new("python3").arg("--version"))?.trim().replace(' ', "-");
-        let name = format!("{}-{}-{python}", self.name, self.version);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        // Under its own name only when it is whole.
-        let fresh = folder.with_file_name(random::token(9));
-        std::fs::create_dir_all(&fresh).map_err(|error| error.to_string())?;
-        for (requirements, hashes) in [(self.pinned, &["--require-hashes"][..]), (self.compiled, &[])] {
-            let file = fresh.join("requirements.txt");
-            std::fs::write(&file, requirements).map_err(|error| error.to_string())?;
-            let mut pip = Command::new("python3");
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-            ]);
-            pip.args(["--timeout", "15", "--retries", "1", "--target"]).arg(&fresh).args(hashes).arg("-r").arg(&file);
-            said(&mut pip)?;
-        }
-        std::fs::rename(&fresh, &folder).map_err(|error| error.to_string())?;
-        Ok(folder)
-    }
-}
-
-/// What a program says, if it ends well.
-fn said(command: &mut Command) -> Result<String, String> {
-    let Output { status, stdout, stderr } = command.output().map_err(|error| error.to_string())?;
-    if status.success() {
-        Ok(String::from_utf8_lossy(&stdout).into_owned())
-    } else {
-        Err(String::from_utf8_lossy(&stderr).into_owned())
+        let name = format!("{}-{}", self.name, self.version);
+        testkit::tools::python(Path::new(env!("CARGO_TARGET_TMPDIR")), &name, self.pinned, self.compiled)
     }
 }

@@ -65,7 +65,7 @@ fn every_xtask_command_of_a_guide_is_one() {
         }
         for (heading, line, span) in text::spans(&guide.text) {
             let Some(words) = span.strip_prefix("cargo xtask ") else { continue };
-            let known = options(words).map(tests_of_a_crate_that_is_there);
+            let known = options(words).map(|options| assert_tests_are_there(&options));
             assert_eq!(known.is_ok(), heading != ABSENT, "{}:{line}: `{span}`", guide.path);
             read += 1;
         }
@@ -74,7 +74,7 @@ fn every_xtask_command_of_a_guide_is_one() {
 }
 
 /// `test -p CRATE --test NAME`: both are there.
-fn tests_of_a_crate_that_is_there(options: Options) {
+fn assert_tests_are_there(options: &Options) {
     let after = |word: &str| options.rest.iter().skip_while(|rest| *rest != word).nth(1);
     if options.command == Command::Test
         && let (Some(package), Some(test)) = (after("-p"), after("--test"))

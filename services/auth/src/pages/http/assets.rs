@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use defense::Public;
 
+use crate::http::{Picture, Script, StyleSheet};
 use crate::pages::STYLE;
 
 const FAVICON: &str = include_str!("../../../assets/favicon.svg");
@@ -25,36 +26,36 @@ fn file(content_type: &'static str, text: &'static str) -> HttpResponse {
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_style(_: Public) -> HttpResponse {
-    file(CSS, STYLE)
+pub async fn get_style(_: Public) -> StyleSheet {
+    StyleSheet(file(CSS, STYLE))
 }
 
 /// Public: it is the same for everybody. Under the name that browsers ask for unasked, so that no such request is a stray.
-pub async fn get_favicon(_: Public) -> HttpResponse {
-    file("image/svg+xml", FAVICON)
+pub async fn get_favicon(_: Public) -> Picture {
+    Picture(file("image/svg+xml", FAVICON))
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_captcha(_: Public) -> HttpResponse {
-    file(SCRIPT, CAPTCHA)
+pub async fn get_captcha(_: Public) -> Script {
+    Script(file(SCRIPT, CAPTCHA))
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_captcha_score(_: Public) -> HttpResponse {
-    file(SCRIPT, CAPTCHA_SCORE)
+pub async fn get_captcha_score(_: Public) -> Script {
+    Script(file(SCRIPT, CAPTCHA_SCORE))
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_altcha(_: Public) -> HttpResponse {
-    file(SCRIPT, ALTCHA)
+pub async fn get_altcha(_: Public) -> Script {
+    Script(file(SCRIPT, ALTCHA))
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_altcha_worker(_: Public) -> HttpResponse {
-    file(SCRIPT, ALTCHA_WORKER)
+pub async fn get_altcha_worker(_: Public) -> Script {
+    Script(file(SCRIPT, ALTCHA_WORKER))
 }
 
 /// Public: it is the same for everybody.
-pub async fn get_altcha_style(_: Public) -> HttpResponse {
-    file(CSS, ALTCHA_STYLE)
+pub async fn get_altcha_style(_: Public) -> StyleSheet {
+    StyleSheet(file(CSS, ALTCHA_STYLE))
 }

@@ -7,23 +7,23 @@ use runtime::Cookies;
 use crate::authorizations::{Begun, Handle, begin};
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{SetCookie, form, page, query, see_other};
+use crate::forms::AuthorizeForm;
+use crate::http::{Page, Posted, SetCookie, Visit, page, query, see_other};
 use crate::paths;
 use crate::provider::Provider;
 
 /// Public: the request was pushed by an authenticated client, and the person has yet to log in.
-pub async fn get_authorize(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { answer(&provider, &request, &query(&request)?).await }).await
+pub async fn get_authorize(_: Public, provider: web::Data<Provider>, visit: Visit<AuthorizeForm>) -> Page {
+    page(async { answer(&provider, &visit.request, &query::<AuthorizeForm>(&visit.request)?).await }).await
 }
 
 /// Public: as with GET (OpenID Connect Core §3.1.2.1 wants both).
-pub async fn post_authorize(
-    _: Public,
-    provider: web::Data<Provider>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
-    page(async { answer(&provider, &request, &form(&request, payload).await?).await }).await
+pub async fn post_authorize(_: Public, provider: web::Data<Provider>, mut posted: Posted<AuthorizeForm>) -> Page {
+    page(async {
+        let parameters = posted.parameters().await?;
+        answer(&provider, &posted.request, &parameters).await
+    })
+    .await
 }
 
 /// Only `client_id` and `request_uri` count; whatever else is in the URL was not pushed (RFC 9126 §4).

@@ -1,12 +1,13 @@
 //! `/consent`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use defense::Public;
 
 use super::{interaction, submitted};
 use crate::authorizations::{Authenticated, ConsentDecision, Interaction, answer};
 use crate::error::{Invariant, PageRefusal};
-use crate::http::{html, onward, page, see_other};
+use crate::forms::{ConsentForm, PageAddress};
+use crate::http::{Page, Submitted, Visit, html, onward, page, see_other};
 use crate::pages::{Choice, ConsentPage, OnwardPage, TICKED, render};
 use crate::paths;
 use crate::people::{self, Profile};
@@ -14,9 +15,9 @@ use crate::provider::Provider;
 use crate::scopes;
 
 /// Public: the interaction says who is logged in; nobody is sent to the login.
-pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+pub async fn get_consent(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
-        let interaction = interaction(&provider, &request).await?;
+        let interaction = interaction(&provider, &visit.request).await?;
         match interaction.authenticated {
             Some(person) => consent_page(&provider, &interaction, person).await,
             None => Ok(see_other(&interaction.handle.page(paths::LOGIN), &[])),
@@ -26,14 +27,9 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, request: Http
 }
 
 /// Public: the form is bound to the browser's authenticated interaction.
-pub async fn post_consent(
-    _: Public,
-    provider: web::Data<Provider>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
+pub async fn post_consent(_: Public, provider: web::Data<Provider>, mut sent: Submitted<ConsentForm>) -> Page {
     page(async {
-        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let (interaction, form) = submitted(&provider, &mut sent).await?;
         let Some(person) = interaction.authenticated else {
             return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
         };

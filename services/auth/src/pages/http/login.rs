@@ -12,7 +12,8 @@ use super::{interaction, submitted};
 use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{SetCookie, html_under, page, see_other};
+use crate::forms::{LoginForm, PageAddress, RegisterForm};
+use crate::http::{Page, SetCookie, Submitted, Visit, html_under, page, see_other};
 use crate::pages::{CHALLENGE_POLICY, Complaint, LoginPage, POLICY, RegisterPage, render};
 use crate::paths;
 use crate::people::{LogIn, MIN_CHARACTERS, Registered, Registration, log_in, register};
@@ -26,23 +27,18 @@ const WRONG: Complaint<'_> = Complaint {
 };
 
 /// Public: nobody is logged in yet.
-pub async fn get_login(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { login_page(&interaction(&provider, &request).await?, 200, "", None, None) }).await
+pub async fn get_login(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
+    page(async { login_page(&interaction(&provider, &visit.request).await?, 200, "", None, None) }).await
 }
 
 /// Public: the form is bound to the browser's interaction.
-pub async fn post_login(
-    _: Public,
-    provider: web::Data<Provider>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
+pub async fn post_login(_: Public, provider: web::Data<Provider>, mut sent: Submitted<LoginForm>) -> Page {
     page(async {
-        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let (interaction, form) = submitted(&provider, &mut sent).await?;
         interaction.attempt(&provider).await?;
         let email = typed(&form, "email");
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
-        let widget = settle(&provider, &request, matches!(outcome, LogIn::Done(_))).await;
+        let widget = settle(&provider, &sent.0.request, matches!(outcome, LogIn::Done(_))).await;
         match outcome {
             LogIn::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
             LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), widget.as_ref()),
@@ -53,24 +49,20 @@ pub async fn post_login(
 }
 
 /// Public: nobody has a login before.
-pub async fn get_register(_: Public, provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    page(async { register_page(&interaction(&provider, &request).await?, 200, &Parameters::empty(), None, None) }).await
+pub async fn get_register(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
+    page(async { register_page(&interaction(&provider, &visit.request).await?, 200, &Parameters::empty(), None, None) })
+        .await
 }
 
 /// Public: the form is bound to the browser's interaction.
-pub async fn post_register(
-    _: Public,
-    provider: web::Data<Provider>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
+pub async fn post_register(_: Public, provider: web::Data<Provider>, mut sent: Submitted<RegisterForm>) -> Page {
     page(async {
-        let (interaction, form) = submitted(&provider, &request, payload).await?;
+        let (interaction, form) = submitted(&provider, &mut sent).await?;
         interaction.attempt(&provider).await?;
         let typed =
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
         let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
-        let widget = settle(&provider, &request, matches!(outcome, Registered::Done(_))).await;
+        let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
             Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
             Registered::Refused { message, field } => {

@@ -6,29 +6,29 @@ pub mod captcha;
 pub mod consent;
 pub mod login;
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 use runtime::Cookies;
 
 use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
-use crate::http::{form, from_our_page, query};
+use crate::forms::{Form, PageAddress};
+use crate::http::{Submitted, from_our_page, query};
 use crate::provider::Provider;
 
 /// The interaction that a page's address and the browser's cookie name.
 async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
-    Interaction::load(provider, &query(request)?, &Cookies::of(request)?, provider.clock.unix()).await
+    Interaction::load(provider, &query::<PageAddress>(request)?, &Cookies::of(request)?, provider.clock.unix()).await
 }
 
 /// A form that was sent from one of our pages by the browser that the interaction belongs to.
-async fn submitted(
+async fn submitted<F: Form>(
     provider: &Provider,
-    request: &HttpRequest,
-    payload: web::Payload,
+    Submitted(posted): &mut Submitted<F>,
 ) -> Result<(Interaction, Parameters), PageRefusal> {
-    from_our_page(provider, request.headers())?;
-    let form = form(request, payload).await?;
-    let interaction = interaction(provider, request).await?;
+    from_our_page(provider, posted.request.headers())?;
+    let form = posted.parameters().await?;
+    let interaction = interaction(provider, &posted.request).await?;
     interaction.check_csrf(&form)?;
     Ok((interaction, form))
 }

@@ -1,0 +1,56 @@
+//! `cargo xtask phone`: an emulated phone before the system that `cargo xtask up` keeps running. `up` says in a file of this checkout where that is
+//! and which program is the phone, so that nothing is built here and two checkouts do not meet.
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::options::Options;
+use crate::place;
+use crate::stop::Stop;
+
+/// How long a listener of this machine may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Where a running system says how to find it; gone when this is dropped.
+pub(crate) struct Offer(PathBuf);
+
+impl Offer {
+    /// `description` is what [`e2e::stack::Stack`] reads, `story` the program that reads it, `port` one of the ledger's.
+    pub(crate) fn make(description: &Path, story: &Path, port: u16) -> Result<Self> {
+        let file = file();
+        let text = json!({ "description": description, "story": story, "port": port }).to_string();
+        std::fs::write(&file, text).with_context(|| place::short(&file))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        // What is left leads to a system that no longer answers, which `phone` says.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+fn file() -> PathBuf {
+    place::target().join("dev/up.json")
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let none = || Stop::Failed(1, "no system is running here: start `cargo xtask up` in another terminal".to_owned());
+    let text = std::fs::read_to_string(file()).map_err(|_| none())?;
+    let offer: Value = serde_json::from_str(&text).context("what `up` has written")?;
+    let path = |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
+    let port = offer.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+    let port = port.context("`up` has not said port")?;
+    // One that was killed has left its file behind.
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWER).map_err(|_| none())?;
+    let mut phone = Command::new(path("story")?);
+    phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
+    let status = phone.status().context("the phone cannot be started")?;
+    if status.success() { Ok(()) } else { Err(Stop::Failed(1, "the phone's errand did not end well".to_owned()).into()) }
+}

@@ -1,0 +1,33 @@
+//! What each handler refuses with, for the description of its route. Beside `error.rs`, which says how; an answer that is missing here is a fault in
+//! every test that meets it.
+
+runtime::problems! {
+    /// Of an account that is opened.
+    Opening: 422 KEY_REUSED, 422 ACCOUNT_LIMIT_REACHED;
+    /// Of an account that is read.
+    Account: 404 ACCOUNT_NOT_FOUND;
+    /// Of money that goes to another account.
+    Transfer:
+        400 AMOUNT_INVALID, 404 ACCOUNT_NOT_FOUND, 422 KEY_REUSED, 422 CURRENCY_MISMATCH, 422 INSUFFICIENT_FUNDS, 422 SAME_ACCOUNT,
+        422 ACCOUNT_CLOSED, 422 LIMIT_EXCEEDED;
+    /// Of a transfer that is read.
+    OneTransfer: 404 TRANSFER_NOT_FOUND;
+    /// Of money that becomes money of another currency.
+    Exchange:
+        400 AMOUNT_INVALID, 404 ACCOUNT_NOT_FOUND, 422 KEY_REUSED, 422 CURRENCY_MISMATCH, 422 INSUFFICIENT_FUNDS, 422 SAME_ACCOUNT,
+        422 ACCOUNT_CLOSED, 422 LIMIT_EXCEEDED, 422 RATE_UNAVAILABLE;
+    /// Of money that leaves the house.
+    Payout:
+        400 AMOUNT_INVALID, 400 FIELD_SEALED_REQUIRED, 400 FIELD_SEALED_INVALID, 404 ACCOUNT_NOT_FOUND, 422 KEY_REUSED,
+        422 CURRENCY_MISMATCH, 422 INSUFFICIENT_FUNDS, 422 ACCOUNT_CLOSED, 422 PAYOUT_LIMIT_REACHED;
+    /// Of a payout that is read.
+    OnePayout: 404 PAYOUT_NOT_FOUND;
+    /// Of money that has arrived.
+    Deposit: 400 AMOUNT_INVALID, 422 KEY_REUSED;
+    /// Of what the partner says of a payout.
+    PayoutEvent: 404 PAYOUT_NOT_FOUND, 409 PAYOUT_CONTRADICTED;
+    /// Of money that leaves suspense.
+    Allocation:
+        404 SUSPENSE_ITEM_NOT_FOUND, 404 ACCOUNT_NOT_FOUND, 422 ALREADY_ALLOCATED, 422 CURRENCY_MISMATCH, 422 SAME_ACCOUNT,
+        422 ACCOUNT_CLOSED, 422 LIMIT_EXCEEDED;
+}
