@@ -22,6 +22,7 @@ use crate::narrator::Narrator;
 use crate::operator::{Operator, Request};
 use crate::phone::Phone;
 use crate::stack::Stack;
+use crate::trace::Begun;
 use crate::{journey, receipt, seed};
 
 /// How it is to be called.
@@ -287,7 +288,9 @@ impl Teller<'_> {
         let Request { service, method, route, status, request_id } = request;
         self.say(&format!("  {service}: {method} {route} → {status}"));
         if service == "ledger" {
-            for line in receipt::read(self.stack, self.pki, request_id).await?.layers {
+            // A trace of its own: this is the operator, not the phone.
+            let asking = Begun::now().traceparent();
+            for line in receipt::read(self.stack, self.pki, request_id, &asking).await?.layers {
                 let words = line.reason.clone().unwrap_or_else(|| line.seen());
                 self.say(&format!("    {:<18} {:<8} {:>6} µs  {words}", line.layer, line.said, line.micros));
             }

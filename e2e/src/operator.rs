@@ -108,8 +108,7 @@ impl Operator {
 
     /// The request to which `service` gave this id.
     pub async fn request(&self, service: &str, request_id: &str) -> anyhow::Result<Request> {
-        let answered =
-            |line: &Value| text(line, "request_id") == Some(request_id) && request(service, line).is_some();
+        let answered = |line: &Value| text(line, "request_id") == Some(request_id) && request(service, line).is_some();
         request(service, &self.find(service, 0, answered).await?).context("a line that is none of a request")
     }
 

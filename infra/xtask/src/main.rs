@@ -22,8 +22,10 @@ mod doctor;
 mod guides {
     mod tests;
 }
+mod help;
 mod interrupt;
 mod options;
+mod phone;
 mod place;
 mod preflight;
 mod process;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             Command::Help => Ok(()),
             Command::Demo => demo::run(&options),
             Command::Up => up::run(&options),
+            Command::Phone => phone::run(&options),
             Command::Test => test::run(&options),
             Command::Check => check::run(&options),
             Command::Bench => bench::run(&options),

@@ -1,167 +1,18 @@
-//! The command line, and what each command says of itself.
+//! The command line.
 
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
+use crate::help::PAGES;
+
 use crate::stop::Stop;
-
-/// What a command is called, does in one line, and says of itself.
-struct Page {
-    command: Command,
-    word: &'static str,
-    line: &'static str,
-    usage: &'static str,
-    /// Whether it wants a PostgreSQL.
-    postgres: bool,
-}
-
-const PAGES: [Page; 9] = [
-    Page {
-        command: Command::Demo,
-        word: "demo",
-        line: "the whole system and one story, from nothing, with a report",
-        usage: "\
-usage: cargo xtask demo [OPTIONS]
-
-Builds and starts everything on free ports, tells the story with two emulated
-phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
-nothing surprised and every trace was whole.
-
-  --edge        with a web application firewall before the services: nginx,
-                ModSecurity and the OWASP Core Rule Set, of this machine or out
-                of Debian's packages
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Up,
-        word: "up",
-        line: "the same system kept running on fixed ports, until Ctrl-C",
-        usage: "\
-usage: cargo xtask up [OPTIONS]
-
-Builds and starts everything on the ports of infra/system.toml, seeds two users
-and prints their passwords and every URL. Ctrl-C stops and removes all of it.
-
-  --edge        with a web application firewall before the services: nginx,
-                ModSecurity and the OWASP Core Rule Set, of this machine or out
-                of Debian's packages
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Test,
-        word: "test",
-        line: "every test, from nothing",
-        usage: "\
-usage: cargo xtask test [OPTIONS] [ARGS]
-
-Runs `cargo test` on the whole workspace, or on what ARGS say, beside one
-PostgreSQL. ARGS go to `cargo test`; what follows `--` goes on as it is, e.g.
-cargo xtask test -p ledger --test it -- payouts
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Check,
-        word: "check",
-        line: "formatting, lints, architecture, generated files, secrets",
-        usage: "\
-usage: cargo xtask check [--fix] [--quick]
-
-Proves what holds for the whole repository; each rule that does not hold is
-named with its file and line.
-
-  --fix         formats, and writes the generated files anew
-  --quick       only what compiles nothing: no lints, no generated files
-",
-        postgres: false,
-    },
-    Page {
-        command: Command::Bench,
-        word: "bench",
-        line: "figures, each beside another one of the same run",
-        usage: "\
-usage: cargo xtask bench WHAT [OPTIONS]
-
-  ledger        transfers per second beside pgbench on the same PostgreSQL
-  defense       what each layer costs: reads with none, each alone and all, and
-                defended transfers
-                --edge   and what a web application firewall before them costs
-  decoys        what a phone can tell of genuine answers and decoys by their time
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Postgres,
-        word: "postgres",
-        line: "only a PostgreSQL, kept running until Ctrl-C",
-        usage: "\
-usage: cargo xtask postgres [OPTIONS]
-
-Brings a server and names the file with its superuser's URL, which only you can
-read. Ctrl-C stops and removes it.
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Doctor,
-        word: "doctor",
-        line: "what is on this machine, and what would be used",
-        usage: "\
-usage: cargo xtask doctor [OPTIONS]
-
-Looks at everything that the other commands need. It starts nothing and changes
-nothing. Exits 1 if something is missing without which nothing can be built, and
-3 if there would be no PostgreSQL.
-",
-        postgres: true,
-    },
-    Page {
-        command: Command::Rename,
-        word: "rename",
-        line: "the whole tree under another name",
-        usage: "\
-usage: cargo xtask rename NAME [OPTIONS]
-
-Gives the whole tree another name, in small letters and digits.
-
-  --organization WORDS     as people read it (default: the name, with a capital)
-  --package ID             of the app, for Android and Apple (default:
-                           dev.NAME.app)
-  --trust-domain DOMAIN    of SPIFFE ids (default: the name)
-",
-        postgres: false,
-    },
-    Page {
-        command: Command::Help,
-        word: "help",
-        line: "this text; `COMMAND --help` says more of a command",
-        usage: "",
-        postgres: false,
-    },
-];
-
-const POSTGRES: &str = "
-  --postgres auto|url|system|docker|embedded
-                how PostgreSQL is brought (default auto: the server that is
-                named, else the first of the others that works)
-
-environment:
-  REDOUBT_POSTGRES_URL    a superuser's URL: that server and no other is used,
-                          by one command at a time
-  REDOUBT_POSTGRES_IMAGE  the image for docker (default postgres:17-alpine)
-";
-
-const ENDS: &str = "
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 no PostgreSQL, 130 interrupted
-";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Demo,
     Up,
+    Phone,
     Test,
     Check,
     Bench,
@@ -192,32 +43,6 @@ impl Wanted {
         };
         *place = Some(value);
     }
-}
-
-impl Command {
-    fn page(self) -> Option<&'static Page> {
-        PAGES.iter().find(|page| page.command == self)
-    }
-
-    /// As a person types it.
-    pub(crate) fn line(self) -> String {
-        format!("cargo xtask {}", self.page().map_or("help", |page| page.word))
-    }
-
-    /// What it says of itself.
-    pub(crate) fn help(self) -> String {
-        match self.page() {
-            Some(page) if self != Self::Help => {
-                page.usage.to_owned() + if page.postgres { POSTGRES } else { "" } + ENDS
-            }
-            _ => overview(),
-        }
-    }
-}
-
-fn overview() -> String {
-    let commands: String = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
-    format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
 }
 
 #[derive(Debug)]
@@ -259,6 +84,7 @@ impl Options {
                     options.rest.extend(arguments.by_ref());
                 }
                 "--help" | "-h" => options.help = true,
+                _ if command == Command::Phone => options.rest.push(argument),
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
@@ -347,7 +173,7 @@ mod tests {
             assert!(help.starts_with(&format!("usage: cargo xtask {usage}")), "{help}");
             assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
         }
-        assert!(PAGES.iter().all(|page| overview().contains(page.line)));
+        assert!(PAGES.iter().all(|page| Command::Help.help().contains(page.line)));
         assert!(parse("").unwrap().help && parse("--help").unwrap().help && parse("bench --help").unwrap().help);
     }
 

@@ -20,8 +20,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 pub(crate) struct Offer(PathBuf);
 
 impl Offer {
-    /// `description` is what [`e2e::stack::Stack`] reads, `story` the program that reads it, `port` one of the ledger's.
-    pub(crate) fn make(description: &Path, story: &Path, port: u16) -> Result<Self> {
+    /// `description` is the file that `e2e::stack::Stack` reads, `story` the program that reads it, `port` one of the ledger's.
+    pub(crate) fn make(description: &str, story: &Path, port: u16) -> Result<Self> {
         let file = file();
         let text = json!({ "description": description, "story": story, "port": port }).to_string();
         std::fs::write(&file, text).with_context(|| place::short(&file))?;
@@ -44,7 +44,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let none = || Stop::Failed(1, "no system is running here: start `cargo xtask up` in another terminal".to_owned());
     let text = std::fs::read_to_string(file()).map_err(|_| none())?;
     let offer: Value = serde_json::from_str(&text).context("what `up` has written")?;
-    let path = |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
+    let path =
+        |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
     let port = offer.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
     let port = port.context("`up` has not said port")?;
     // One that was killed has left its file behind.
@@ -52,5 +53,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut phone = Command::new(path("story")?);
     phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
     let status = phone.status().context("the phone cannot be started")?;
-    if status.success() { Ok(()) } else { Err(Stop::Failed(1, "the phone's errand did not end well".to_owned()).into()) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Stop::Failed(1, "the phone's errand did not end well".to_owned()).into())
+    }
 }

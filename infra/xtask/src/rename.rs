@@ -22,7 +22,7 @@ const TITLE: &str = "Redoubt";
 pub(crate) fn run(wanted: &Wanted) -> Result<()> {
     let words = words(wanted)?;
     ensure!(
-        is_clean()?,
+        is_clean(),
         "there are changes that are not committed: commit them first, so that the renaming can be undone"
     );
     let mut changed = 0;
@@ -67,7 +67,7 @@ fn words(wanted: &Wanted) -> Result<Vec<(String, String)>> {
     ensure!(is_title, "`{title}` has something that is neither letter, digit nor space");
     let upper = name.to_uppercase();
     // Ten letters and digits, as Apple's are.
-    let team = format!("{:0<7.7}001", upper);
+    let team = format!("{upper:0<7.7}001");
     let words = [
         (PACKAGE.to_owned(), package),
         (SPIFFE.to_owned(), format!("spiffe://{domain}")),
@@ -107,10 +107,10 @@ fn rename(text: &str, words: &[(String, String)]) -> String {
 }
 
 /// A tree without git has nothing to go back to, and nothing that could be lost by it.
-fn is_clean() -> Result<bool> {
+fn is_clean() -> bool {
     let git =
         Command::new("git").args(["status", "--porcelain"]).current_dir(place::root()).stdin(Stdio::null()).output();
-    Ok(git.map_or(true, |output| !output.status.success() || output.stdout.is_empty())) // Default: there is no git here.
+    git.map_or(true, |output| !output.status.success() || output.stdout.is_empty()) // Default: there is no git here.
 }
 
 #[cfg(test)]

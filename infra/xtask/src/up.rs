@@ -16,6 +16,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         say::line(&format!("(no users could be seeded: {seeded})"));
     }
     print_table(&stack)?;
+    let _phones = stack.offer(&report)?;
     let outcome = interrupt::wait(None, || stack.all_alive().map(|()| None::<()>));
     match outcome {
         // Ctrl-C is the way out, not a failure.

@@ -2,6 +2,7 @@
 //! story or a comment (`ATTACKS` and a number) numbers has an entry, which links back.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Complaints;
 use super::placement::{is_program, mentions};
@@ -41,7 +42,7 @@ pub(super) fn all(files: &[Source]) -> Complaints {
         }
     }
     let mut numbered = 0;
-    for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
+    for file in files.iter().filter(|file| Path::new(&file.path).extension().is_some_and(|it| it == "rs")) {
         for (line, number) in numbers(file) {
             numbered += 1;
             let complaint = match entries.get(&number) {

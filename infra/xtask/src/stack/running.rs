@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::loads::Loads;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
+use crate::phone::Offer;
 use crate::process::{Run, Task};
 use crate::stop::Stop;
 use crate::{place, say};
@@ -76,6 +77,11 @@ impl Stack {
         self.run.stop(service)?;
         self.start_service(service)?;
         self.await_service(service)
+    }
+
+    /// Lets `cargo xtask phone` find this system, until what is returned is dropped.
+    pub(crate) fn offer(&self, report: &Path) -> Result<Offer> {
+        Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
     }
 
     fn write_description(&self, report: &Path) -> Result<String> {

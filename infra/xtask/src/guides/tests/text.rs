@@ -36,7 +36,6 @@ pub(super) fn commands(text: &str) -> Result<Vec<Command>, String> {
             (Some(word), None) => language = Some(word),
             (Some(_), Some(_)) => (language, above) = (None, ""),
             (None, None) if !line.trim().is_empty() => above = line,
-            (None, None) => (),
             (None, Some("console")) if !line.starts_with("$ ") => {
                 let command: &mut Command =
                     commands.last_mut().ok_or_else(|| format!("line {number}: what is shown has no command"))?;
@@ -52,7 +51,7 @@ pub(super) fn commands(text: &str) -> Result<Vec<Command>, String> {
             (None, Some(other)) if line.starts_with("$ ") || line.starts_with("cargo ") => {
                 return Err(format!("line {number}: a command in a block that is {other}, and not console or sh"));
             }
-            (None, Some(_)) => (),
+            (None, _) => (),
         }
     }
     Ok(commands)

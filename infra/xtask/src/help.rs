@@ -1,0 +1,201 @@
+//! What each command says of itself.
+
+use crate::options::Command;
+
+/// What a command is called, does in one line, and says of itself.
+pub(crate) struct Page {
+    pub(crate) command: Command,
+    pub(crate) word: &'static str,
+    pub(crate) line: &'static str,
+    usage: &'static str,
+    /// Whether it wants a PostgreSQL.
+    postgres: bool,
+}
+
+pub(crate) const PAGES: [Page; 10] = [
+    Page {
+        command: Command::Demo,
+        word: "demo",
+        line: "the whole system and one story, from nothing, with a report",
+        usage: "\
+usage: cargo xtask demo [OPTIONS]
+
+Builds and starts everything on free ports, tells the story with two emulated
+phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
+nothing surprised and every trace was whole.
+
+  --edge        with a web application firewall before the services: nginx,
+                ModSecurity and the OWASP Core Rule Set, of this machine or out
+                of Debian's packages
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Up,
+        word: "up",
+        line: "the same system kept running on fixed ports, until Ctrl-C",
+        usage: "\
+usage: cargo xtask up [OPTIONS]
+
+Builds and starts everything on the ports of infra/system.toml, seeds two users
+and prints their passwords and every URL. Ctrl-C stops and removes all of it.
+
+  --edge        with a web application firewall before the services: nginx,
+                ModSecurity and the OWASP Core Rule Set, of this machine or out
+                of Debian's packages
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Phone,
+        word: "phone",
+        line: "an emulated phone before the system that `up` keeps running",
+        usage: "\
+usage: cargo xtask phone WHO DOES WHAT [--hooked | --repackaged | --rooted]
+
+Every call is told: what was sent, and what each layer made of it. In one
+terminal `cargo xtask up`, in another, WHO being alice or bob:
+
+  phone alice accounts              phone alice pay bob 5.00
+  phone alice statement             phone alice payout 20.00
+                                    phone alice exchange 10.00 USD
+and to be an attacker:
+  phone alice pay bob 5.00 --hooked    the app is in somebody else's hands
+  phone alice accounts --repackaged    another app that says it is ours
+  phone alice accounts --rooted        our app where the boot loader is open
+",
+        postgres: false,
+    },
+    Page {
+        command: Command::Test,
+        word: "test",
+        line: "every test, from nothing",
+        usage: "\
+usage: cargo xtask test [OPTIONS] [ARGS]
+
+Runs `cargo test` on the whole workspace, or on what ARGS say, beside one
+PostgreSQL. ARGS go to `cargo test`; what follows `--` goes on as it is, e.g.
+cargo xtask test -p ledger --test it -- payouts
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Check,
+        word: "check",
+        line: "formatting, lints, architecture, generated files, secrets",
+        usage: "\
+usage: cargo xtask check [--fix] [--quick]
+
+Proves what holds for the whole repository; each rule that does not hold is
+named with its file and line.
+
+  --fix         formats, and writes the generated files anew
+  --quick       only what compiles nothing: no lints, no generated files
+",
+        postgres: false,
+    },
+    Page {
+        command: Command::Bench,
+        word: "bench",
+        line: "figures, each beside another one of the same run",
+        usage: "\
+usage: cargo xtask bench WHAT [OPTIONS]
+
+  ledger        transfers per second beside pgbench on the same PostgreSQL
+  defense       what each layer costs: reads with none, each alone and all, and
+                defended transfers
+                --edge   and what a web application firewall before them costs
+  decoys        what a phone can tell of genuine answers and decoys by their time
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Postgres,
+        word: "postgres",
+        line: "only a PostgreSQL, kept running until Ctrl-C",
+        usage: "\
+usage: cargo xtask postgres [OPTIONS]
+
+Brings a server and names the file with its superuser's URL, which only you can
+read. Ctrl-C stops and removes it.
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Doctor,
+        word: "doctor",
+        line: "what is on this machine, and what would be used",
+        usage: "\
+usage: cargo xtask doctor [OPTIONS]
+
+Looks at everything that the other commands need. It starts nothing and changes
+nothing. Exits 1 if something is missing without which nothing can be built, and
+3 if there would be no PostgreSQL.
+",
+        postgres: true,
+    },
+    Page {
+        command: Command::Rename,
+        word: "rename",
+        line: "the whole tree under another name",
+        usage: "\
+usage: cargo xtask rename NAME [OPTIONS]
+
+Gives the whole tree another name, in small letters and digits.
+
+  --organization WORDS     as people read it (default: the name, with a capital)
+  --package ID             of the app, for Android and Apple (default:
+                           dev.NAME.app)
+  --trust-domain DOMAIN    of SPIFFE ids (default: the name)
+",
+        postgres: false,
+    },
+    Page {
+        command: Command::Help,
+        word: "help",
+        line: "this text; `COMMAND --help` says more of a command",
+        usage: "",
+        postgres: false,
+    },
+];
+
+const POSTGRES: &str = "
+  --postgres auto|url|system|docker|embedded
+                how PostgreSQL is brought (default auto: the server that is
+                named, else the first of the others that works)
+
+environment:
+  REDOUBT_POSTGRES_URL    a superuser's URL: that server and no other is used,
+                          by one command at a time
+  REDOUBT_POSTGRES_IMAGE  the image for docker (default postgres:17-alpine)
+";
+
+const ENDS: &str = "
+exit codes: 0 done, 1 failed, 2 wrong usage, 3 no PostgreSQL, 130 interrupted
+";
+
+impl Command {
+    fn page(self) -> Option<&'static Page> {
+        PAGES.iter().find(|page| page.command == self)
+    }
+
+    /// As a person types it.
+    pub(crate) fn line(self) -> String {
+        format!("cargo xtask {}", self.page().map_or("help", |page| page.word))
+    }
+
+    /// What it says of itself.
+    pub(crate) fn help(self) -> String {
+        match self.page() {
+            Some(page) if self != Self::Help => {
+                page.usage.to_owned() + if page.postgres { POSTGRES } else { "" } + ENDS
+            }
+            _ => overview(),
+        }
+    }
+}
+
+fn overview() -> String {
+    let commands: String = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
+}
