@@ -28,7 +28,14 @@ const OUT: &[Edge] = &[
     Edge::Calls("phone", "ledger"),
     Edge::AsksPostgres("ledger"),
     Edge::Calls("ledger", "broker"),
-    Edge::CallsPartner("broker"),
+    Edge::CallsPartner("broker", 1),
+];
+/// The same where the order is followed by a question.
+const OUT_AND_ASKED: &[Edge] = &[
+    Edge::Calls("phone", "ledger"),
+    Edge::AsksPostgres("ledger"),
+    Edge::Calls("ledger", "broker"),
+    Edge::CallsPartner("broker", 2),
 ];
 /// What a third party's word to us shows.
 const IN: &[Edge] = &[Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
@@ -276,7 +283,7 @@ async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur:
     let began = narrator.begin("The bank's answer to an order is lost");
     let before = calls(stack).await?;
     let payout = alice.client.payout(&order(eur, "80.00", "LOST Removals Ltd"), &IdempotencyKey::new()).await?;
-    let trace = alice.traced(OUT)?;
+    let trace = alice.traced(OUT_AND_ASKED)?;
     let seen = paid(alice, &payout).await?;
     let after = calls(stack).await?;
     let (orders, questions) = (after.payouts_created - before.payouts_created, after.questions - before.questions);
