@@ -28,10 +28,17 @@ const OUT: &[Edge] = &[
     Edge::Calls("phone", "ledger"),
     Edge::AsksPostgres("ledger"),
     Edge::Calls("ledger", "broker"),
-    Edge::CallsPartner("broker"),
+    Edge::CallsPartner("broker", 1),
+];
+/// The same where the order is followed by a question.
+const OUT_AND_ASKED: &[Edge] = &[
+    Edge::Calls("phone", "ledger"),
+    Edge::AsksPostgres("ledger"),
+    Edge::Calls("ledger", "broker"),
+    Edge::CallsPartner("broker", 2),
 ];
 /// What a third party's word to us shows.
-const IN: &[Edge] = &[Edge::AsksPostgres("broker"), Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
+const IN: &[Edge] = &[Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
 
 /// Who has what when the honest part is over.
 pub struct Accounts {
@@ -276,7 +283,7 @@ async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur:
     let began = narrator.begin("The bank's answer to an order is lost");
     let before = calls(stack).await?;
     let payout = alice.client.payout(&order(eur, "80.00", "LOST Removals Ltd"), &IdempotencyKey::new()).await?;
-    let trace = alice.traced(OUT)?;
+    let trace = alice.traced(OUT_AND_ASKED)?;
     let seen = paid(alice, &payout).await?;
     let after = calls(stack).await?;
     let (orders, questions) = (after.payouts_created - before.payouts_created, after.questions - before.questions);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use crypto::random;
 use mobile_sdk::{CallRecord, Clock as _, SystemClock};
 use serde::Deserialize;
@@ -69,8 +69,8 @@ pub enum Edge {
     Calls(&'static str, &'static str),
     /// It asks PostgreSQL.
     AsksPostgres(&'static str),
-    /// It calls the partner, whose own spans are in no trace of ours.
-    CallsPartner(&'static str),
+    /// It calls the partner so often, or oftener; the partner's own spans are in no trace of ours.
+    CallsPartner(&'static str, usize),
 }
 
 impl std::fmt::Display for Edge {
@@ -78,7 +78,7 @@ impl std::fmt::Display for Edge {
         match self {
             Self::Calls(from, to) => write!(f, "{from} → {to}"),
             Self::AsksPostgres(from) => write!(f, "{from} → PostgreSQL"),
-            Self::CallsPartner(from) => write!(f, "{from} → the partner"),
+            Self::CallsPartner(from, times) => write!(f, "{from} → the partner, {times} ×"),
         }
     }
 }
@@ -93,13 +93,15 @@ impl Edge {
             Self::AsksPostgres(from) => {
                 spans.iter().any(|span| span.service == from && span.attributes.contains_key("db.system"))
             }
-            Self::CallsPartner(from) => spans.iter().any(|span| {
+            Self::CallsPartner(from, times) => {
                 // A number as some exporters write it, and as text, as others do.
-                let port = span.attributes.get("server.port");
-                let is_the_partners =
-                    port.is_some_and(|port| port.to_string().trim_matches('"') == partner_port.to_string());
-                span.service == from && span.kind == "client" && is_the_partners
-            }),
+                let calls = spans.iter().filter(|span| {
+                    let port =
+                        span.attributes.get("server.port").map(|port| port.to_string().trim_matches('"').to_owned());
+                    span.service == from && span.kind == "client" && port == Some(partner_port.to_string())
+                });
+                calls.count() >= times
+            }
         }
     }
 }
@@ -211,7 +213,7 @@ impl Collector {
     /// The traces that are expected, each whole, in their order. By the clock: what is not there in time is named.
     pub async fn whole(&self, expected: &[(&str, &Expected)]) -> Result<Vec<Trace>> {
         let deadline = crate::instant() + PATIENCE;
-        let mut traces = Vec::new();
+        let (mut traces, mut lacking) = (Vec::new(), Vec::new());
         for (title, expected) in expected {
             loop {
                 let (trace, missing) = self.ask(expected).await?;
@@ -220,13 +222,13 @@ impl Collector {
                     break;
                 }
                 if crate::instant() >= deadline {
-                    let (id, seconds) = (&expected.id, PATIENCE.as_secs());
-                    let missing = missing.join("; ");
-                    bail!("the trace of “{title}” ({id}) is not whole after {seconds} s, it lacks: {missing}");
+                    lacking.push(format!("that of “{title}” ({}) lacks {}", expected.id, missing.join(", ")));
+                    break;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        ensure!(lacking.is_empty(), "traces are not whole after {} s: {}", PATIENCE.as_secs(), lacking.join("; "));
         Ok(traces)
     }
 
@@ -277,7 +279,7 @@ mod tests {
         Edge::Calls("phone", "ledger"),
         Edge::AsksPostgres("ledger"),
         Edge::Calls("ledger", "broker"),
-        Edge::CallsPartner("broker"),
+        Edge::CallsPartner("broker", 1),
     ];
 
     /// phone → ledger → (PostgreSQL, call → broker → call to the partner).
@@ -305,7 +307,7 @@ mod tests {
             "ledger → PostgreSQL",
             "ledger → broker",
             "ledger → broker",
-            "broker → the partner",
+            "broker → the partner, 1 ×",
         ];
         for (at, named) in without.into_iter().enumerate() {
             let mut spans = whole();
@@ -331,9 +333,13 @@ mod tests {
     fn a_call_to_somebody_else_is_none_to_the_partner_and_a_second_root_is_none() {
         let mut spans = whole();
         spans[5] = span("broker", "6", Some("5"), &[("server.port", 7011)]);
-        assert_eq!(missing(&spans), "broker → the partner");
+        assert_eq!(missing(&spans), "broker → the partner, 1 ×");
         spans[5].attributes.insert("server.port".to_owned(), "7010".into());
         assert_eq!(missing(&spans), "");
+        let twice = Expected { id: "t".to_owned(), root: None, edges: &[Edge::CallsPartner("broker", 2)] };
+        assert_eq!(twice.missing(&spans, 7010), ["broker → the partner, 2 ×"]);
+        spans.push(span("broker", "7", Some("5"), &[("server.port", 7010)]));
+        assert!(twice.missing(&spans, 7010).is_empty());
         let mut spans = whole();
         spans.push(span("ledger", "9", Some(""), &[]));
         assert_eq!(missing(&spans), "one root (2 have no parent)");
