@@ -316,7 +316,7 @@ mod tests {
         }
         assert_eq!(
             missing(&[]),
-            "its root; phone → ledger; ledger → PostgreSQL; ledger → broker; broker → the partner"
+            "its root; phone → ledger; ledger → PostgreSQL; ledger → broker; broker → the partner, 1 ×"
         );
     }
 
