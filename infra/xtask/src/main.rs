@@ -14,6 +14,7 @@
 
 mod bench;
 mod check;
+mod commands;
 mod compile;
 mod database;
 mod demo;
@@ -22,7 +23,6 @@ mod doctor;
 mod guides {
     mod tests;
 }
-mod help;
 mod interrupt;
 mod options;
 mod phone;
@@ -38,7 +38,8 @@ mod up;
 
 use std::process::ExitCode;
 
-use options::{Command, Options};
+use commands::Command;
+use options::Options;
 
 fn main() -> ExitCode {
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {

@@ -3,23 +3,9 @@
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
-use crate::help::PAGES;
+use crate::commands::{Command, PAGES};
 
 use crate::stop::Stop;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    Help,
-    Demo,
-    Up,
-    Phone,
-    Test,
-    Check,
-    Bench,
-    Postgres,
-    Doctor,
-    Rename,
-}
 
 /// For `rename`: what is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

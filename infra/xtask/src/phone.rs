@@ -41,15 +41,17 @@ fn file() -> PathBuf {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let none = || Stop::Failed(1, "no system is running here: start `cargo xtask up` in another terminal".to_owned());
-    let text = std::fs::read_to_string(file()).map_err(|_| none())?;
+    let none = |cause: std::io::Error| {
+        Stop::Failed(1, format!("no system is running here ({cause}): start `cargo xtask up` in another terminal"))
+    };
+    let text = std::fs::read_to_string(file()).map_err(none)?;
     let offer: Value = serde_json::from_str(&text).context("what `up` has written")?;
     let path =
         |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
     let port = offer.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
     let port = port.context("`up` has not said port")?;
     // One that was killed has left its file behind.
-    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWER).map_err(|_| none())?;
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWER).map_err(none)?;
     let mut phone = Command::new(path("story")?);
     phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
     let status = phone.status().context("the phone cannot be started")?;

@@ -51,6 +51,6 @@ macro_rules! named {
 }
 
 named! {
-    ProviderName "sandbox-bank"
-    OperationName "create_payout"
+    ProviderName "a-bank"
+    OperationName "order_payment"
 }

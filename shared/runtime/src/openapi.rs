@@ -30,7 +30,8 @@ pub(crate) fn document(service: &str, listener: &str, routes: &[RouteDoc]) -> Re
         paths.entry(&route.path).or_default().insert(route.method.to_ascii_lowercase(), drawn.operation()?);
     }
     let shown = |scheme: &&Scheme| operations.iter().any(|(_, operation)| operation.security.contains_key(scheme));
-    let schemes = Scheme::VARIANTS.iter().filter(shown).map(|scheme| (scheme.name().to_owned(), scheme.definition()));
+    let security_schemes =
+        Scheme::VARIANTS.iter().filter(shown).map(|scheme| (scheme.name().to_owned(), scheme.definition()));
     let document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +43,7 @@ pub(crate) fn document(service: &str, listener: &str, routes: &[RouteDoc]) -> Re
         "servers": [{ "url": "/", "description": "Wherever the listener is reached." }],
         "paths": paths,
         "components": {
-            "securitySchemes": schemes.collect::<Map<_, _>>(),
+            "securitySchemes": security_schemes.collect::<Map<_, _>>(),
             "headers": { "Request-Id": {
                 "description": "The server's name for the request, to quote to support.",
                 "schema": { "type": "string", "format": "uuid" }
@@ -96,14 +97,14 @@ impl Drawn<'_> {
         if let (Some((media_type, schema)), Some(drawn)) = (&operation.body, drawn.as_object_mut()) {
             let mut schema = schema.clone();
             renamed(&mut schema, self.other);
-            let body = json!({ "required": true, "content": { (*media_type): self.media(schema) } });
+            let body = json!({ "required": true, "content": { (*media_type): self.media(&schema) } });
             drawn.insert("requestBody".to_owned(), body);
         }
         Ok(drawn)
     }
 
-    fn media(&self, schema: Value) -> Value {
-        match example(&schema, self.components) {
+    fn media(&self, schema: &Value) -> Value {
+        match example(schema, self.components) {
             Some(example) => json!({ "schema": schema, "example": example }),
             None => json!({ "schema": schema }),
         }
@@ -137,7 +138,9 @@ impl Drawn<'_> {
         let of_path =
             of_path.map(|(name, schema)| json!({ "name": name, "in": "path", "required": true, "schema": schema }));
         let mut all: Vec<Value> = of_path.chain(self.operation.parameters.iter().cloned()).collect();
-        all.iter_mut().for_each(|parameter| renamed(parameter, self.other));
+        for parameter in &mut all {
+            renamed(parameter, self.other);
+        }
         Ok(Value::Array(all))
     }
 
@@ -159,7 +162,7 @@ impl Drawn<'_> {
             let mut response = json!({ "description": description, "headers": headers });
             let content = self.operation.content(answer).into_iter();
             let content: Map<_, _> =
-                content.map(|(name, schema)| (name.to_owned(), self.answered(*status, name, schema))).collect();
+                content.map(|(name, schema)| (name.to_owned(), self.answered(*status, name, &schema))).collect();
             if let Some(response) = response.as_object_mut().filter(|_| !content.is_empty()) {
                 response.insert("content".to_owned(), Value::Object(content));
             }
@@ -168,13 +171,14 @@ impl Drawn<'_> {
         Ok(Value::Object(responses))
     }
 
-    fn answered(&self, status: u16, media_type: &str, schema: Value) -> Value {
+    fn answered(&self, status: u16, media_type: &str, schema: &Value) -> Value {
         let mut media = self.media(schema);
         if media_type == MEDIA_TYPE
             && let Some(example) = media.pointer_mut("/example").and_then(Value::as_object_mut)
         {
             example.retain(|name, _| !["detail", "field"].contains(&name.as_str()));
             example.insert("status".to_owned(), status.into());
+            // Default: an example without a code is what the type says, and nothing is added to it.
             if let Some(code) = example.get("code").and_then(Value::as_str).map(str::to_owned) {
                 example.insert("type".to_owned(), format!("{TYPE_BASE}{code}").into());
                 if let Some((_, meaning)) = MEANINGS.iter().find(|(known, _)| *known == code) {

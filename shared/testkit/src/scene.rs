@@ -1,6 +1,6 @@
 //! What every service's test scene has in common: where it listens, what it may see of the database, who drips at it, what was logged.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -17,9 +17,7 @@ use crate::database::TestDatabase;
 use crate::drip::Target;
 use crate::pki::Pki;
 use crate::server;
-
-/// A port that is free, on this machine only.
-pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub use crate::server::FREE;
 
 /// A service on two free ports with its certificates and its own database.
 pub fn common(service: &str, pki: &Pki, database: &TestDatabase) -> Common {

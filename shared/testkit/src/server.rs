@@ -3,7 +3,7 @@
 //! It owns its threads, so it runs inside any test runtime, and it ends when its value is dropped.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,9 @@ use rustls::server::WebPkiClientVerifier;
 
 use crate::phone::app_id;
 use crate::pki::{Identity, Pki};
+
+/// A port that is free, on this machine only.
+pub const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long an idle connection is kept.
 const KEPT: Duration = Duration::from_secs(75);
@@ -47,7 +50,7 @@ impl Server {
 
     /// Serves `routes` in the clear on a free port of this machine, to whoever runs here.
     pub async fn in_the_clear(routes: Configure) -> Result<Self> {
-        Self::bound(crate::scene::FREE, None, routes).await
+        Self::bound(FREE, None, routes).await
     }
 
     async fn bound(listen: SocketAddr, tls: Option<rustls::ServerConfig>, routes: Configure) -> Result<Self> {

@@ -155,6 +155,7 @@ fn without_null(schema: &mut Value) {
 
 fn never_null(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else { return };
+    // Default: a schema without types, or choices, says nothing of null.
     if let Some(Value::Array(types)) = members.get_mut("type") {
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {
@@ -162,6 +163,7 @@ fn never_null(schema: &mut Value) {
             members.insert("type".to_owned(), only);
         }
     }
+    // Default: as above.
     if let Some(Value::Array(choices)) = members.get_mut("anyOf") {
         choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
         if let [Value::Object(only)] = choices.as_slice() {

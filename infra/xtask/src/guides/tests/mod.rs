@@ -12,7 +12,8 @@ use std::path::Path;
 
 use system::system;
 
-use crate::options::{Command, Options};
+use crate::commands::Command;
+use crate::options::Options;
 use crate::place;
 use crate::stack::{Kind, Stack};
 use scene::Scene;

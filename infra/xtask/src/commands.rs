@@ -1,6 +1,18 @@
-//! What each command says of itself.
+//! The commands, and what each says of itself.
 
-use crate::options::Command;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Demo,
+    Up,
+    Phone,
+    Test,
+    Check,
+    Bench,
+    Postgres,
+    Doctor,
+    Rename,
+}
 
 /// What a command is called, does in one line, and says of itself.
 pub(crate) struct Page {
