@@ -34,7 +34,7 @@ WHO is alice or bob, AMOUNT like 5.00, in euro:
 and to be an attacker:
   phone WHO pay WHOM AMOUNT --hooked    the app is in somebody else's hands
   phone WHO accounts --repackaged       another app that says it is ours
-  phone WHO accounts --rooted           our app on a phone with an open boot loader";
+  phone WHO accounts --rooted           our app, its boot loader is open";
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
@@ -144,7 +144,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
         Action::Statement => {
             let page = phone.client.entries(own()?.id, &PageQuery::default()).await?;
             let lines = page.entries.iter().map(|entry| {
-                format!("{:<16} {:>12} {:>16}", entry.kind.to_string(), entry.amount.amount, entry.balance.to_string())
+                format!("{:<16} {:>12} {:>16}", entry.kind, entry.amount.amount, entry.balance.to_string())
             });
             Ok(lines.collect())
         }

@@ -186,9 +186,12 @@ impl Narrator {
         let mut lines = self.marked(&began.title, room);
         if let (Some(last), Some(words)) = (lines.last_mut(), wrap(&began.title, room).last()) {
             let gap = " ".repeat(room.saturating_sub(words.chars().count()));
-            *last += &format!("{gap}{}", self.paint("2", &format!("{millis:>6.0} ms")));
+            last.push_str(&gap);
+            last.push_str(&self.paint("2", &format!("{millis:>6.0} ms")));
         }
-        lines.iter().for_each(|line| self.line(line));
+        for line in &lines {
+            self.line(line);
+        }
         self.detail("asked", ended.asked);
         self.detail("checked", &ended.checked.join(" · "));
         self.detail("result", &ended.outcome);
@@ -215,7 +218,9 @@ impl Narrator {
 
     /// Reports an attack that was stopped: that is how it should be, and looks like it.
     pub fn stopped(&mut self, attack: Attack) {
-        self.marked(&attack.title, WIDTH - INNER.len()).iter().for_each(|line| self.line(line));
+        for line in &self.marked(&attack.title, WIDTH - INNER.len()) {
+            self.line(line);
+        }
         let Attack { number, seen, layer, evidence, .. } = &attack;
         let said = match evidence {
             Evidence::Log(_) => format!("{} says {}", evidence.place(), evidence.words()),

@@ -13,7 +13,7 @@ use url::Url;
 use crate::stack::Stack;
 
 /// How long the slowest process may take to send its spans: it does so each second, but the machine may have other things to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two questions to the collector.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -117,7 +117,7 @@ usage: cargo xtask bench WHAT [OPTIONS]
   defense       what each layer costs: reads with none, each alone and all, and
                 defended transfers
                 --edge   and what a web application firewall before them costs
-  decoys        what a phone can tell of genuine answers and decoys by their time
+  decoys        what a phone can tell of genuine answers and decoys by time
 ",
         postgres: true,
     },
@@ -208,6 +208,7 @@ impl Command {
 }
 
 fn overview() -> String {
-    let commands: String = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    let commands: Vec<String> = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    let commands = commands.concat();
     format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
 }
