@@ -32,9 +32,9 @@ WHO is alice or bob, AMOUNT like 5.00, in euro:
   phone WHO statement             phone WHO payout AMOUNT
                                   phone WHO exchange AMOUNT CURRENCY
 and to be an attacker:
-  phone WHO pay WHOM AMOUNT --hooked    the app is in somebody else's hands
+  phone WHO pay WHOM AMOUNT --hooked    our app in somebody else's hands
   phone WHO accounts --repackaged       another app that says it is ours
-  phone WHO accounts --rooted           our app, its boot loader is open";
+  phone WHO accounts --rooted           our app where the boot loader is open";
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;

@@ -207,9 +207,13 @@ async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account
             trace: alice.traced(TO_THE_LEDGER)?,
         },
     );
+    overdraw(narrator, alice, &request).await
+}
 
+/// The same once more, over more than there is.
+async fn overdraw(narrator: &mut Narrator, alice: &Phone, paid: &PostTransfer) -> Result<()> {
     let began = narrator.begin("Alice tries to pay more than she has");
-    let request = PostTransfer { amount: Amount::new("9999.00", "EUR"), ..request };
+    let request = PostTransfer { amount: Amount::new("9999.00", "EUR"), ..paid.clone() };
     let refused = alice.client.transfer(&request, &IdempotencyKey::new()).await;
     let Err(Error::Refused(problem)) = refused else { bail!("the overdraft was answered {refused:?}") };
     ensure!(problem.code == api::problem::code::INSUFFICIENT_FUNDS, "the overdraft was refused as {}", problem.code);

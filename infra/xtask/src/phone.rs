@@ -61,3 +61,36 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Err(Stop::Failed(1, "the phone's errand did not end well".to_owned()).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::commands::Command;
+    use crate::options::Options;
+    use crate::stack::{Kind, Stack};
+
+    /// Each as a person types it, before a system that runs. The phone itself looks whether an attack was stopped.
+    #[test]
+    fn a_phone_does_what_it_is_asked_and_says_when_it_cannot() {
+        let mut stack = Stack::start(Kind::Demo, &Options::of(Command::Up)).unwrap();
+        let report = stack.logs().join("no-report.html");
+        let mut tell =
+            |line: &str| stack.tell(&line.split_whitespace().collect::<Vec<_>>(), &report).unwrap().success();
+        assert!(tell("seed"));
+        for errand in [
+            "alice accounts",
+            "alice pay bob 5.00",
+            "alice statement",
+            "alice payout 20.00",
+            "alice exchange 10.00 USD",
+            "alice pay bob 5.00 --hooked",
+            "alice accounts --repackaged",
+            "alice accounts --rooted",
+        ] {
+            assert!(tell(&format!("phone {errand}")), "{errand}");
+        }
+        for errand in ["alice pay bob 99999.00", "bob payout 20.00 --rooted extra", "carol accounts"] {
+            assert!(!tell(&format!("phone {errand}")), "{errand}");
+        }
+        stack.end().unwrap();
+    }
+}

@@ -7,6 +7,7 @@ use runtime::with_refusals;
 use crate::{accounts, deposits, exchanges, invariants, payouts, problems, suspense, transfers};
 
 /// What phones reach, behind the layers.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn public() -> Routes {
     Routes::public()
         .add(
