@@ -243,7 +243,7 @@ pub fn deeper_than(body: &[u8], limit: usize) -> bool {
 }
 
 /// Sets actix's own extractors (`web::Path`, `web::Query`, `web::Form`, `web::Json`) to answer problems, for every route.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
+pub fn configure(config: &mut web::ServiceConfig) {
     fn refuse(reason: &'static str, problem: Problem) -> actix_web::Error {
         Refusal::new(LAYER, reason, problem).into()
     }

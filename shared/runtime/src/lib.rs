@@ -54,7 +54,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::Common;
 pub use cookies::{CookieError, Cookies};
 pub use courier::{Courier, Job};
-pub use extract::ApiJson;
+pub use extract::{ApiJson, configure as configure_extractors};
 pub use handler::{Refuse, with_refusals};
 pub use health::Check;
 pub use middleware::{RequestId, complete_problem};

@@ -146,6 +146,9 @@ pub async fn start(pki: &Pki) -> Result<Server> {
     let place = Place::new("https://localhost", clock, receipts);
     let defense = Defense::new(vec![Box::new(host), Box::new(rates), Box::new(WafLayer)], place);
     let defended = routes().behind(&defense)?;
-    let configure = move |config: &mut web::ServiceConfig| defended.configure(config);
+    let configure = move |config: &mut web::ServiceConfig| {
+        runtime::configure_extractors(config);
+        defended.configure(config);
+    };
     Server::start(FREE, &identity, None, Arc::new(configure)).await
 }
