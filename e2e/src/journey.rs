@@ -168,12 +168,8 @@ async fn wait_for_balance(phone: &Phone, account: &Account, amount: &str) -> Res
 async fn pay(narrator: &mut Narrator, alice: &Phone, bob: &Phone, from: &Account, to: &Account) -> Result<()> {
     let began = narrator.begin("Alice pays Bob 42.50 EUR");
     let key = IdempotencyKey::new();
-    let request = PostTransfer {
-        from_account: from.id,
-        to_account: to.id,
-        amount: Amount::new("42.50", "EUR"),
-        reference: "Dinner".to_owned(),
-    };
+    let (amount, reference) = (Amount::new("42.50", "EUR"), "Dinner".to_owned());
+    let request = PostTransfer { from_account: from.id, to_account: to.id, amount, reference };
     let transfer = alice.client.transfer(&request, &key).await?;
     let trace = alice.traced(TO_THE_LEDGER)?;
     let balance = wait_for_balance(bob, to, "42.50").await?;

@@ -218,7 +218,9 @@ impl Narrator {
 
     /// Reports an attack that was stopped: that is how it should be, and looks like it.
     pub fn stopped(&mut self, attack: Attack) {
-        self.marked(&attack.title, WIDTH - INNER.len()).iter().for_each(|line| self.line(line));
+        for line in &self.marked(&attack.title, WIDTH - INNER.len()) {
+            self.line(line);
+        }
         let Attack { number, seen, layer, evidence, .. } = &attack;
         let said = match evidence {
             Evidence::Log(_) => format!("{} says {}", evidence.place(), evidence.words()),

@@ -126,15 +126,20 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;
-    let collector = Collector::of(&stack)?;
-    let payout = narrator.steps.get(accounts.payout_step).context("the story has no payout")?;
+    prove(narrator, &stack, &pki, accounts.payout_step).await
+}
+
+/// The traces, whole, the payout's receipt, and the report of it all.
+async fn prove(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout_step: usize) -> Result<()> {
+    let collector = Collector::of(stack)?;
+    let payout = narrator.steps.get(payout_step).context("the story has no payout")?;
     let payout = collector.whole(&[(&payout.title, &payout.trace)]).await?;
     let payout = payout.first().context("the payout has no trace")?;
-    let receipt = receipt(narrator, &stack, &pki, payout).await?;
+    let receipt = receipt(narrator, stack, pki, payout).await?;
     let expected: Vec<(&str, &Expected)> =
         narrator.steps.iter().map(|step| (step.title.as_str(), &step.trace)).collect();
     let traces = collector.whole(&expected).await?;
-    let report = report::render(&stack, narrator, &traces, &receipt)?;
+    let report = report::render(stack, narrator, &traces, &receipt)?;
     tokio::fs::write(&stack.report, report).await.context("the report")?;
     narrator.line("");
     narrator.say(&format!(

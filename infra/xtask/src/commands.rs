@@ -208,6 +208,7 @@ impl Command {
 }
 
 fn overview() -> String {
-    let commands: String = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    let commands: Vec<String> = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    let commands = commands.concat();
     format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
 }

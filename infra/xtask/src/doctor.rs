@@ -57,7 +57,7 @@ fn postgres(options: &Options) -> Result<()> {
     let alone = settings.url.is_some() && options.postgres == Mode::Auto;
     let allowed = |rung: ladder::Rung| match options.postgres {
         Mode::Auto => !alone || rung == ladder::Rung::Url,
-        only => only == Mode::Only(rung),
+        Mode::Only(only) => only == rung,
     };
     let found = outlooks.iter().find(|(rung, outlook)| outlook.is_ok() && allowed(*rung));
     let chosen = found.map(|(rung, _)| *rung);

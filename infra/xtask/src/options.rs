@@ -32,6 +32,7 @@ impl Wanted {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one word of the command line")]
 pub(crate) struct Options {
     pub(crate) command: Command,
     /// Only what the command says of itself is wanted.
