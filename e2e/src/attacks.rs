@@ -273,7 +273,8 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     Ok(())
 }
 
-fn transfer(from: Id, to: Id, amount: &str) -> Value {
+/// The body of a transfer in euro.
+pub(crate) fn transfer(from: Id, to: Id, amount: &str) -> Value {
     json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
 }
 

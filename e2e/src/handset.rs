@@ -8,11 +8,10 @@ use api::Amount;
 use api::accounts::Account;
 use api::exchanges::PostExchange;
 use api::page::PageQuery;
-use api::payouts::{Creditor, PostPayout};
 use api::transfers::PostTransfer;
+use ladder::terminal::WIDTH;
 use mobile_sdk::{CallRecord, Error, IdempotencyKey};
 use reqwest::Method;
-use serde_json::json;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
@@ -23,7 +22,7 @@ use crate::operator::{Operator, Request};
 use crate::phone::Phone;
 use crate::stack::Stack;
 use crate::trace::Begun;
-use crate::{journey, receipt, seed};
+use crate::{attacks, journey, receipt, seed};
 
 /// How it is to be called.
 pub const USAGE: &str = "\
@@ -35,9 +34,6 @@ and to be an attacker:
   phone WHO pay WHOM AMOUNT --hooked    our app in somebody else's hands
   phone WHO accounts --repackaged       another app that says it is ours
   phone WHO accounts --rooted           our app where the boot loader is open";
-
-/// Columns of a terminal.
-const WIDTH: usize = 80;
 
 /// What the phone is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,12 +157,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             Ok(vec![format!("transfer {}: {amount} EUR to {whom}", transfer.id), format!("left: {left}")])
         }
         Action::Payout { amount } => {
-            let order = PostPayout {
-                from_account: own()?.id,
-                amount: Amount::new(amount, "EUR"),
-                creditor: Creditor { name: "Landlord Ltd".to_owned(), iban: "DE89370400440532013000".to_owned() },
-                reference: "by hand".to_owned(),
-            };
+            let order = journey::order(own()?, amount, "Landlord Ltd");
             let payout = said(phone.client.payout(&order, &IdempotencyKey::new()).await)?;
             Ok(vec![format!("payout {} to Landlord Ltd: {amount} EUR", payout.id)])
         }
@@ -219,10 +210,7 @@ async fn hooked(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     let key = device.device_key().context("the phone has no device key")?;
     let http = testkit::server::app_client(teller.pki)?;
     let hooked = Hooked::take_over(teller.stack, http.clone(), key, device.app(), &*phone.store).await?;
-    let order = |amount: &str| {
-        json!({"from_account": from.id, "to_account": to.id, "reference": "by hand",
-        "amount": {"amount": amount, "currency": "EUR"}})
-    };
+    let order = |amount: &str| attacks::transfer(from.id, to.id, amount);
     let idempotency = IdempotencyKey::new();
     let signed = hooked.forge(Method::POST, "/v1/transfers", Some(&order("0.01")), Some(idempotency.as_str())).await?;
     let mut changed = signed.clone();

@@ -307,7 +307,8 @@ async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur:
     Ok(())
 }
 
-fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
+/// An order to pay out: the creditor's account is at the partner bank.
+pub(crate) fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
     PostPayout {
         from_account: from.id,
         amount: Amount::new(amount, "EUR"),

@@ -11,8 +11,7 @@ use e2e::stack::{Stack, StartupStep};
 use e2e::trace::{Expected, Span, Trace};
 use serde_json::{Value, json};
 
-use crate::drivers::{AXE, PLAYWRIGHT, browser};
-use crate::npm::{self, Script};
+use crate::drivers::judged_by_axe;
 
 /// Longer than what the story tells, with the words that have no place to break.
 const LONG: &str = "01a219dd-5da3-7fc9-9ee9-bc3086d4dca3 and https://localhost:28103/internal/v1/invariants are told of at some length, as in a result";
@@ -103,13 +102,7 @@ async fn page(folder: &Path) -> PathBuf {
 
 #[tokio::test]
 async fn the_report_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_out() {
-    let Some(browser) = browser().await else { return };
-    let axe = match npm::fetched(&AXE).await {
-        Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
-        Err(reason) => return testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason),
-    };
-    let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
-    let Some(mut script) = Script::start(&PLAYWRIGHT, include_str!("report.mjs"), &environment).await else { return };
+    let Some(mut script) = judged_by_axe(include_str!("report.mjs")).await else { return };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}", crypto::random::token(9)));
     std::fs::create_dir(&folder).unwrap();
     script.tell(&format!("file://{}", page(&folder).await.display())).await;

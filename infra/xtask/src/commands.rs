@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) word: &'static str,
     pub(crate) line: &'static str,
     usage: &'static str,
+    /// Whether what it runs may stand behind the edge.
+    edge: bool,
     /// Whether it wants a PostgreSQL.
     postgres: bool,
 }
@@ -35,11 +37,8 @@ usage: cargo xtask demo [OPTIONS]
 Builds and starts everything on free ports, tells the story with two emulated
 phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
 nothing surprised and every trace was whole.
-
-  --edge        with a web application firewall before the services: nginx,
-                ModSecurity and the OWASP Core Rule Set, of this machine or out
-                of Debian's packages
 ",
+        edge: true,
         postgres: true,
     },
     Page {
@@ -51,11 +50,8 @@ usage: cargo xtask up [OPTIONS]
 
 Builds and starts everything on the ports of infra/system.toml, seeds two users
 and prints their passwords and every URL. Ctrl-C stops and removes all of it.
-
-  --edge        with a web application firewall before the services: nginx,
-                ModSecurity and the OWASP Core Rule Set, of this machine or out
-                of Debian's packages
 ",
+        edge: true,
         postgres: true,
     },
     Page {
@@ -76,6 +72,7 @@ and to be an attacker:
   phone alice accounts --repackaged    another app that says it is ours
   phone alice accounts --rooted        our app where the boot loader is open
 ",
+        edge: false,
         postgres: false,
     },
     Page {
@@ -89,6 +86,7 @@ Runs `cargo test` on the whole workspace, or on what ARGS say, beside one
 PostgreSQL. ARGS go to `cargo test`; what follows `--` goes on as it is, e.g.
 cargo xtask test -p ledger --test it -- payouts
 ",
+        edge: false,
         postgres: true,
     },
     Page {
@@ -104,6 +102,7 @@ named with its file and line.
   --fix         formats, and writes the generated files anew
   --quick       only what compiles nothing: no lints, no generated files
 ",
+        edge: false,
         postgres: false,
     },
     Page {
@@ -119,6 +118,7 @@ usage: cargo xtask bench WHAT [OPTIONS]
                 --edge   and what a web application firewall before them costs
   decoys        what a phone can tell of genuine answers and decoys by time
 ",
+        edge: false,
         postgres: true,
     },
     Page {
@@ -131,6 +131,7 @@ usage: cargo xtask postgres [OPTIONS]
 Brings a server and names the file with its superuser's URL, which only you can
 read. Ctrl-C stops and removes it.
 ",
+        edge: false,
         postgres: true,
     },
     Page {
@@ -144,6 +145,7 @@ Looks at everything that the other commands need. It starts nothing and changes
 nothing. Exits 1 if something is missing without which nothing can be built, and
 3 if there would be no PostgreSQL.
 ",
+        edge: false,
         postgres: true,
     },
     Page {
@@ -160,6 +162,7 @@ Gives the whole tree another name, in small letters and digits.
                            dev.NAME.app)
   --trust-domain DOMAIN    of SPIFFE ids (default: the name)
 ",
+        edge: false,
         postgres: false,
     },
     Page {
@@ -167,9 +170,16 @@ Gives the whole tree another name, in small letters and digits.
         word: "help",
         line: "this text; `COMMAND --help` says more of a command",
         usage: "",
+        edge: false,
         postgres: false,
     },
 ];
+
+const EDGE: &str = "
+  --edge        with a web application firewall before the services: nginx,
+                ModSecurity and the OWASP Core Rule Set, of this machine or out
+                of Debian's packages
+";
 
 const POSTGRES: &str = "
   --postgres auto|url|system|docker|embedded
@@ -200,7 +210,8 @@ impl Command {
     pub(crate) fn help(self) -> String {
         match self.page() {
             Some(page) if self != Self::Help => {
-                page.usage.to_owned() + if page.postgres { POSTGRES } else { "" } + ENDS
+                let (edge, postgres) = (if page.edge { EDGE } else { "" }, if page.postgres { POSTGRES } else { "" });
+                [page.usage, edge, postgres, ENDS].concat()
             }
             _ => overview(),
         }

@@ -8,7 +8,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload};
 use api::problem::code;
-use runtime::contract::{Described, Operation};
+use runtime::contract::{Described, Operation, with_status};
 use runtime::{Problem, Refusal, Single, Who};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -112,19 +112,16 @@ impl<T: Serialize, const STATUS: u16> Responder for Answer<T, STATUS> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let status = match StatusCode::from_u16(STATUS) {
-            Ok(status) => status,
-            Err(error) => return HttpResponse::from_error(Refusal::internal(&error)),
-        };
-        let mut builder = HttpResponse::build(status);
-        if self.replayed {
-            builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
-        }
-        let mut response = builder.json(self.body);
-        if let Some(id) = self.made {
-            response.extensions_mut().insert(Made(id));
-        }
-        response
+        with_status(STATUS, |mut builder| {
+            if self.replayed {
+                builder.insert_header((api::header::IDEMPOTENT_REPLAYED, "true"));
+            }
+            let mut response = builder.json(self.body);
+            if let Some(id) = self.made {
+                response.extensions_mut().insert(Made(id));
+            }
+            response
+        })
     }
 }
 

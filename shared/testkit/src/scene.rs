@@ -11,7 +11,7 @@ use defense::config::{Rate, Rates};
 use runtime::Running;
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use runtime::telemetry::{self, Sink};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::database::TestDatabase;
 use crate::drip::Target;
@@ -72,6 +72,21 @@ pub async fn health(running: &Running, pki: &Pki) -> Result<(u16, Value)> {
     let url = format!("https://localhost:{}/health/ready", running.internal.port());
     let response = client.get(url).send().await?;
     Ok((response.status().as_u16(), response.json().await?))
+}
+
+/// Waits until a running service is ready and misses nothing.
+///
+/// # Panics
+///
+/// It does not become so within twenty seconds, or does not answer.
+pub async fn until_ready(running: &Running, pki: &Pki) {
+    let ready = json!({ "status": "ready" });
+    until(async || {
+        let answer = health(running, pki).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        answer.is_ok_and(|(status, said)| status == 200 && said == ready)
+    })
+    .await;
 }
 
 /// Waits until `what` answers true.

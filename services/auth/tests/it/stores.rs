@@ -20,7 +20,7 @@ async fn health(world: &World) -> (u16, Value) {
 }
 
 async fn until_ready(world: &World) {
-    scene::until(async || health(world).await == (200, json!({ "status": "ready" }))).await;
+    scene::until_ready(&world.running, &world.pki).await;
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 use huskarl::grant::authorization_code::StartInput;
 use serde_json::{Value, json};
 
-use crate::drivers::{AXE, PLAYWRIGHT, browser};
-use crate::npm::{self, Script};
+use crate::drivers::judged_by_axe;
+use crate::npm::Script;
 use crate::world::{Setup, World, scopes};
 
 async fn told(script: &mut Script, word: &str) -> Value {
@@ -14,13 +14,7 @@ async fn told(script: &mut Script, word: &str) -> Value {
 
 #[tokio::test]
 async fn chromium_solves_it_by_itself_under_our_policy_and_shuts_nobody_out() {
-    let Some(browser) = browser().await else { return };
-    let axe = match npm::fetched(&AXE).await {
-        Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
-        Err(reason) => return testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason),
-    };
-    let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
-    let Some(mut script) = Script::start(&PLAYWRIGHT, include_str!("captcha.mjs"), &environment).await else { return };
+    let Some(mut script) = judged_by_axe(include_str!("captcha.mjs")).await else { return };
     let world = World::start().await;
     let grant = world.grant(&world.metadata().await, Setup::default()).await;
     let open = async |script: &mut Script| {

@@ -5,7 +5,7 @@
 
 use tokio::process::Command;
 
-use crate::npm::{self, Package};
+use crate::npm::{self, Package, Script};
 
 pub(crate) const PLAYWRIGHT: Package = Package {
     name: "playwright-core",
@@ -14,7 +14,7 @@ pub(crate) const PLAYWRIGHT: Package = Package {
 };
 
 /// What looks for what keeps people out (MPL-2.0; it runs in the test's browser and is part of nothing).
-pub(crate) const AXE: Package = Package {
+const AXE: Package = Package {
     name: "axe-core",
     version: "4.14.1",
     integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
@@ -43,6 +43,21 @@ pub(crate) async fn browser() -> Option<String> {
     }
     testkit::missing::may_be_missing("Chromium", WAIVED, &reasons.join("; "));
     None
+}
+
+/// A script that drives the browser, judges what it shows by `axe` and leaves its pictures in the tests' folder; `None` after a complaint that nobody
+/// overlooks.
+pub(crate) async fn judged_by_axe(script: &str) -> Option<Script> {
+    let browser = browser().await?;
+    let axe = match npm::fetched(&AXE).await {
+        Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
+        Err(reason) => {
+            testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason);
+            return None;
+        }
+    };
+    let environment = [("BROWSER", &*browser), ("AXE", axe.to_str().unwrap()), ("SHOTS", env!("CARGO_TARGET_TMPDIR"))];
+    Script::start(&PLAYWRIGHT, script, &environment).await
 }
 
 /// Where the program is, if it starts: under a browser's name there may be a script that only says how to install one.

@@ -18,7 +18,7 @@ async fn health(bench: &Bench) -> (u16, Value) {
 }
 
 async fn until_ready(bench: &Bench) {
-    scene::until(async || health(bench).await == (200, json!({ "status": "ready" }))).await;
+    scene::until_ready(&bench.broker, &bench.pki).await;
 }
 
 fn url(bench: &Bench, path: &str) -> String {

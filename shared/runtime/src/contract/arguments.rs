@@ -92,8 +92,8 @@ impl<T: Serialize, const STATUS: u16> Responder for JsonAnswer<T, STATUS> {
     }
 }
 
-/// A status that is none is a fault of ours.
-fn with_status(status: u16, answer: impl FnOnce(HttpResponseBuilder) -> HttpResponse) -> HttpResponse {
+/// An answer under this status. A status that is none is a fault of ours.
+pub fn with_status(status: u16, answer: impl FnOnce(HttpResponseBuilder) -> HttpResponse) -> HttpResponse {
     match StatusCode::from_u16(status) {
         Ok(status) => answer(HttpResponse::build(status)),
         Err(error) => HttpResponse::from_error(crate::Refusal::internal(&error)),

@@ -16,7 +16,7 @@ use api::problem::MEDIA_TYPE;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-pub use arguments::{JsonAnswer, NoContent};
+pub use arguments::{JsonAnswer, NoContent, with_status};
 pub use check::Contract;
 pub(crate) use example::example;
 pub(crate) use schemas::{Schemas, renamed};
