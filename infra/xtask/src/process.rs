@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -45,13 +46,12 @@ enum Kind {
 impl Run {
     /// In `target/dev`, under a name of its own.
     pub(crate) fn of(name: &str) -> Result<Self> {
-        Self::begin(place::target().join("dev").join(format!("{name}-{}", std::process::id())))
-    }
-
-    fn begin(directory: PathBuf) -> Result<Self> {
-        if let Some(parent) = directory.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
+        // A process may have several at once: our tests have.
+        static RUNS: AtomicU32 = AtomicU32::new(1);
+        let number = RUNS.fetch_add(1, Ordering::Relaxed);
+        let runs = place::target().join("dev");
+        std::fs::create_dir_all(&runs)?;
+        let directory = runs.join(format!("{name}-{}-{number}", std::process::id()));
         std::fs::create_dir(&directory).map_err(|e| anyhow!("{} cannot be made ({e})", directory.display()))?;
         let guard = Guard::over_directory(&directory).map_err(|e| anyhow!(e))?;
         std::fs::create_dir(directory.join("logs"))?;
@@ -286,13 +286,17 @@ mod tests {
     use super::*;
 
     fn begin() -> Run {
-        let unique = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
-        Run::begin(std::env::temp_dir().join(format!("redoubt-run-{unique}-{:?}", std::thread::current().id())))
-            .unwrap()
+        Run::of("probe").unwrap()
     }
 
     fn shell(script: &str) -> Vec<String> {
         vec!["-c".to_owned(), script.to_owned()]
+    }
+
+    #[test]
+    fn two_runs_of_one_process_have_each_a_directory_of_its_own() {
+        let (one, two) = (begin(), begin());
+        assert!(one.directory() != two.directory() && one.directory().is_dir() && two.directory().is_dir());
     }
 
     #[test]

@@ -101,10 +101,11 @@ impl<T, const STATUS: u16> Answer<T, STATUS> {
         Self { body, replayed, made: None }
     }
 
-    /// The request's receipt says that `id` was made.
+    /// The request's receipt says that what has this id was made.
     #[must_use]
-    pub fn made(self, id: impl Display) -> Self {
-        Self { made: Some(id.to_string()), ..self }
+    pub fn made<I: Display>(self, id: impl FnOnce(&T) -> I) -> Self {
+        let made = Some(id(&self.body).to_string());
+        Self { made, ..self }
     }
 }
 

@@ -143,7 +143,7 @@ impl<L: Layer> Layer for Shared<L> {
 }
 
 async fn handler(_: Caller<api::scope::AccountsRead>) -> Created<String> {
-    Created::new("0198".to_owned(), false).made("0198")
+    Created::new("0198".to_owned(), false).made(String::clone)
 }
 
 async fn named(

@@ -23,8 +23,7 @@ pub async fn post(
 ) -> Result<Created<Account>, Error> {
     let Idempotent { result, replayed } = open::open(&state, &Subject::from(&*caller), &key.into(), &request).await?;
     let account = result.wire();
-    let id = account.id;
-    Ok(Created::new(account, replayed).made(id))
+    Ok(Created::new(account, replayed).made(|account| account.id))
 }
 
 /// `GET /v1/accounts`.

@@ -11,7 +11,6 @@ use super::post;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::state::State;
-use crate::transfers::http::made;
 
 /// `POST /internal/v1/deposits`.
 pub async fn post(
@@ -20,5 +19,5 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<Created<Transfer>, Error> {
     let Idempotent { result, replayed } = post::post(&state, &deposit).await?;
-    Ok(made(result, replayed))
+    Ok(Created::new(result, replayed).made(|transfer| transfer.id))
 }

@@ -20,6 +20,5 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<Created<Exchange>, Error> {
     let Idempotent { result, replayed } = exchange(&state, &Subject::from(&*caller), &key.into(), &request).await?;
-    let id = result.id;
-    Ok(Created::new(result, replayed).made(id))
+    Ok(Created::new(result, replayed).made(|exchange| exchange.id))
 }

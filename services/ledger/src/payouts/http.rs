@@ -26,8 +26,7 @@ pub async fn post(
 ) -> Result<Created<Payout>, Error> {
     let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
     let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    let id = result.id;
-    Ok(Created::new(result, replayed).made(id))
+    Ok(Created::new(result, replayed).made(|payout| payout.id))
 }
 
 /// `GET /v1/payouts/{id}`.

@@ -12,7 +12,6 @@ use super::{allocate, list};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::state::State;
-use crate::transfers::http::made;
 
 /// `GET /internal/v1/suspense`.
 pub async fn list(
@@ -32,5 +31,5 @@ pub async fn allocate(
 ) -> Result<Created<Transfer>, Error> {
     let Idempotent { result, replayed } =
         allocate::allocate(&state, item.into_inner().into(), request.account_id.into()).await?;
-    Ok(made(result, replayed))
+    Ok(Created::new(result, replayed).made(|transfer| transfer.id))
 }

@@ -21,7 +21,7 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<Created<Transfer>, Error> {
     let Idempotent { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
-    Ok(made(result, replayed))
+    Ok(Created::new(result, replayed).made(|transfer| transfer.id))
 }
 
 /// `GET /v1/transfers/{id}`.
@@ -36,10 +36,4 @@ pub async fn get(
     })
     .await?;
     Ok(web::Json(row.wire()))
-}
-
-/// A transfer that a request has made, now or before.
-pub(crate) fn made(transfer: Transfer, replayed: bool) -> Created<Transfer> {
-    let id = transfer.id;
-    Created::new(transfer, replayed).made(id)
 }
