@@ -83,7 +83,10 @@ impl Service for Attestation {
         let state = web::Data::new(state::State::new(&config, &context)?);
         let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?;
         let defense = stack.apps(Keyed::Always)?.build()?;
-        let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
+        let (public, internal) = (
+            routes::public().documented(Self::NAME, &config.common)?.behind(&defense)?,
+            routes::internal().behind(&defense)?,
+        );
         let (for_public, for_internal) = (state.clone(), state.clone());
         let sweep = challenges::sweep(state.pool.clone(), Arc::clone(&state.clock), context.shutdown.clone());
         let fresh = Arc::clone(&state.examiner).keep_fresh(context.shutdown);

@@ -97,8 +97,10 @@ impl Service for Auth {
         let forms = Arc::new(LoginForms::new(provider.clone()));
         let (public, internal) = (provider.clone(), provider);
         let defense = stack.apps(Keyed::Perhaps)?.captcha(gate, forms).build()?;
-        let (public_routes, internal_routes) =
-            (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
+        let (public_routes, internal_routes) = (
+            routes::public().documented(Self::NAME, &config.common)?.behind(&defense)?,
+            routes::internal().behind(&defense)?,
+        );
         let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
         Ok(App::internal(move |service| {
             service.app_data(internal.clone());

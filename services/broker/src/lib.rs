@@ -91,7 +91,10 @@ impl Service for Broker {
         let defense = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.build()?;
         let receiver = Receiver { catalogue, vault, pool, clock: context.clock, wake };
         let (operations, receiver) = (web::Data::new(operations), web::Data::new(receiver));
-        let (public, internal) = (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
+        let (public, internal) = (
+            routes::public().documented(Self::NAME, &config.common)?.behind(&defense)?,
+            routes::internal().behind(&defense)?,
+        );
         let app = App::internal(move |config| {
             config.app_data(operations.clone());
             internal.configure(config);

@@ -82,8 +82,10 @@ impl Service for Ledger {
     async fn build(config: Config, context: Context) -> Result<App> {
         let stack = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.apps(Keyed::Always)?;
         let defense = stack.tokens(tokens(&config, &context)?)?.build()?;
-        let (public_routes, internal_routes) =
-            (routes::public().behind(&defense)?, routes::internal().behind(&defense)?);
+        let (public_routes, internal_routes) = (
+            routes::public().documented(Self::NAME, &config.common)?.behind(&defense)?,
+            routes::internal().behind(&defense)?,
+        );
         let poster_url = crypto::files::read_secret_text(&config.poster_url_file)?;
         let poster = storage::pool(&poster_url, config.posting.lanes + SIDE_LANES + SPARE_CONNECTIONS);
         let poster = poster.with_context(|| format!("poster_url_file ({})", config.poster_url_file.display()))?;

@@ -15,6 +15,7 @@ mod apps;
 pub mod captcha;
 pub mod config;
 mod describe;
+mod documented;
 mod engine;
 mod facts;
 mod guard;

@@ -66,6 +66,10 @@ pub struct Listener {
     pub certificate: PathBuf,
     /// PEM file with the private key (mode 0600).
     pub key: PathBuf,
+    /// Show the API to people, at `/docs`, and the document that it is made of, at `/openapi.json`: for development. Default: false, and there is
+    /// nothing at either.
+    #[serde(default)]
+    pub docs: bool,
 }
 
 /// The internal listener and this service's identity in calls to other services.

@@ -174,17 +174,9 @@ impl Drawn<'_> {
     fn answered(&self, status: u16, media_type: &str, schema: &Value) -> Value {
         let mut media = self.media(schema);
         if media_type == MEDIA_TYPE
-            && let Some(example) = media.pointer_mut("/example").and_then(Value::as_object_mut)
+            && let Some(example) = media.get_mut("example")
         {
-            example.retain(|name, _| !["detail", "field"].contains(&name.as_str()));
-            example.insert("status".to_owned(), status.into());
-            // Default: an example without a code is what the type says, and nothing is added to it.
-            if let Some(code) = example.get("code").and_then(Value::as_str).map(str::to_owned) {
-                example.insert("type".to_owned(), format!("{TYPE_BASE}{code}").into());
-                if let Some((_, meaning)) = MEANINGS.iter().find(|(known, _)| *known == code) {
-                    example.insert("title".to_owned(), meaning.trim().into());
-                }
-            }
+            complete(example, status);
         }
         media
     }
@@ -192,10 +184,36 @@ impl Drawn<'_> {
 
 /// What a code means, in a line.
 fn meaning(code: &str) -> Result<String> {
-    let Some((_, meaning)) = MEANINGS.iter().find(|(known, _)| *known == code) else {
+    let Some(meaning) = known(code) else {
         bail!("{code} is not one of `api::problem::code`");
     };
-    Ok(format!("`{code}`: {}", meaning.trim()))
+    Ok(format!("`{code}`: {meaning}"))
+}
+
+/// The same of a code that there is.
+pub(crate) fn known(code: &str) -> Option<&'static str> {
+    MEANINGS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| meaning.trim())
+}
+
+/// A problem as it may be answered.
+pub(crate) fn problem_example(components: &Map<String, Value>) -> Option<Value> {
+    let mut example = example(components.get("Problem")?, components)?;
+    complete(&mut example, 400);
+    Some(example)
+}
+
+/// What belongs to the code of a problem and to its status.
+fn complete(example: &mut Value, status: u16) {
+    let Some(example) = example.as_object_mut() else { return };
+    example.retain(|name, _| !["detail", "field"].contains(&name.as_str()));
+    example.insert("status".to_owned(), status.into());
+    // Default: an example without a code is what the type says, and nothing is added to it.
+    if let Some(code) = example.get("code").and_then(Value::as_str).map(str::to_owned) {
+        example.insert("type".to_owned(), format!("{TYPE_BASE}{code}").into());
+        if let Some(meaning) = known(&code) {
+            example.insert("title".to_owned(), meaning.into());
+        }
+    }
 }
 
 /// The name in `{name}` or `{name:pattern}`.
@@ -211,8 +229,15 @@ const COMMON: [&str; 2] = ["internal", "v1"];
 /// What a path is about.
 fn tag(path: &str) -> String {
     let first = path.split('/').find(|part| !part.is_empty() && !COMMON.contains(part));
-    // Default: the root has no name.
-    first.unwrap_or("root").trim_start_matches('.').to_owned()
+    match first {
+        None => "root",
+        // What programs read to know the service: `/.well-known/…`, `/jwks.json`.
+        Some(name) if name.starts_with('.') || name.ends_with(".json") => "metadata",
+        // Files that pages load.
+        Some(name) if name.contains('.') => "assets",
+        Some(name) => name,
+    }
+    .to_owned()
 }
 
 /// `getAccountsByIdEntries`: from method and path alone, so that it stays as long as they do.
@@ -242,8 +267,8 @@ mod tests {
         assert_eq!(operation_id("GET", "/v1/accounts/{id}/entries"), "getAccountsByIdEntries");
         assert_eq!(operation_id("POST", "/internal/v1/payout-events"), "postPayoutEvents");
         assert_eq!(
-            (tag("/.well-known/x"), tag("/internal/v1/suspense/{id}")),
-            ("well-known".into(), "suspense".into())
+            ["/.well-known/x", "/jwks.json", "/style.css", "/internal/v1/suspense/{id}", "/"].map(tag),
+            ["metadata", "metadata", "assets", "suspense", "root"]
         );
     }
 

@@ -24,7 +24,13 @@ pub fn common(service: &str, pki: &Pki, database: &TestDatabase) -> Common {
     let (public, internal) = (pki.public(service), pki.internal(service));
     let url = "https://localhost".to_owned();
     Common {
-        public: Some(Listener { listen: FREE, url: url.clone(), certificate: public.certificate, key: public.key }),
+        public: Some(Listener {
+            listen: FREE,
+            url: url.clone(),
+            certificate: public.certificate,
+            key: public.key,
+            docs: false,
+        }),
         internal: Internal {
             listen: FREE,
             url,

@@ -10,6 +10,7 @@ mod altcha;
 mod browser;
 mod captcha;
 mod chromium;
+mod docs;
 mod drivers;
 mod npm;
 mod oauth4webapi;
@@ -34,6 +35,17 @@ use openidconnect::{ClientId, IssuerUrl, JsonWebKey as _, Nonce, ResponseTypes};
 use url::Url;
 
 use crate::world::{CLIENT, SCOPES, Setup, World, scopes};
+
+#[tokio::test]
+async fn the_page_of_the_api_shuts_nobody_out() {
+    let pki = testkit::pki::Pki::temporary().unwrap();
+    let world = World::start_in(pki, world::REDIRECT, |config| {
+        config.common.public.as_mut().unwrap().docs = true;
+    })
+    .await;
+    docs::judge("auth", &world.issuer, 22).await;
+    world.stop().await;
+}
 
 #[tokio::test]
 async fn a_client_that_nobody_here_wrote_logs_in() {

@@ -8,7 +8,13 @@ mod concurrency;
 mod contract;
 mod database;
 mod deadlines;
+#[path = "../../../auth/tests/relying_party/docs.rs"]
+mod docs;
+mod documentation;
 mod drip;
+// What drives a browser stands once, beside the login pages' tests.
+#[path = "../../../auth/tests/relying_party/drivers.rs"]
+mod drivers;
 mod engine;
 mod exchanges;
 mod faults;
@@ -18,6 +24,8 @@ mod internal;
 mod invariants;
 mod lanes;
 mod layers;
+#[path = "../../../auth/tests/relying_party/npm.rs"]
+mod npm;
 mod payout_histories;
 mod payouts;
 mod providers;

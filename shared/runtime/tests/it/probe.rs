@@ -181,7 +181,7 @@ async fn call(state: web::Data<ProbeState>) -> Result<String, Refusal> {
 /// A configuration on free ports, as the workload `name`.
 pub(crate) fn config(pki: &Pki, name: &str) -> Config {
     let (certificate, key) = pki.public();
-    let public = Listener { listen: local(), url: "https://localhost".to_owned(), certificate, key };
+    let public = Listener { listen: local(), url: "https://localhost".to_owned(), certificate, key, docs: false };
     let (certificate, key) = pki.internal(name, &[&format!("spiffe://redoubt/{name}")]);
     let internal = Internal {
         listen: local(),

@@ -1,0 +1,195 @@
+//! A schema as people read it: members with their form and meaning, and what is in them folded away until it is asked for.
+
+use askama::Template;
+use serde_json::{Map, Value};
+
+use super::words::Words;
+
+/// Named values: the fields of an object, or the parameters of an operation.
+#[derive(Template, Default)]
+#[template(path = "members.html")]
+pub(super) struct Members {
+    pub(super) members: Vec<Member>,
+}
+
+/// A named value.
+pub(super) struct Member {
+    pub(super) name: String,
+    /// Where it stands; of a parameter only.
+    pub(super) place: Option<String>,
+    pub(super) required: bool,
+    pub(super) meaning: Option<Words>,
+    pub(super) form: Form,
+}
+
+/// What a value looks like.
+#[derive(Default)]
+pub(super) struct Form {
+    /// In a few words: `text, date-time`, `list of Account`.
+    pub(super) kind: String,
+    /// What else must hold, each with its name.
+    pub(super) limits: Vec<(&'static str, String)>,
+    /// The values that there are, if they can be counted.
+    pub(super) choices: Vec<String>,
+    pub(super) example: Option<String>,
+    /// What is in it.
+    pub(super) inside: Vec<Inside>,
+}
+
+/// The members of something in a value.
+pub(super) struct Inside {
+    pub(super) label: String,
+    pub(super) members: Members,
+}
+
+/// Reads schemas that refer to these.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) components: &'a Map<String, Value>,
+}
+
+impl Reader<'_> {
+    /// The members of an object's schema; of one that is a choice there are none.
+    pub(super) fn form(self, schema: &Value) -> Form {
+        self.of(schema, &[])
+    }
+
+    /// A parameter object of `OpenAPI`.
+    pub(super) fn parameter(self, parameter: &Value) -> Member {
+        // Default: a parameter without a schema may be anything.
+        let schema = parameter.get("schema").unwrap_or(&Value::Null);
+        Member {
+            place: text(parameter, "in").map(str::to_owned),
+            // Default: as the standard has it.
+            required: parameter.get("required").and_then(Value::as_bool).unwrap_or(false),
+            // Default: what its type means, if it has nothing of its own.
+            meaning: text(parameter, "description").or_else(|| self.meaning(schema)).map(Words::of),
+            // Default: a parameter has a name, or the document would not pass its readers.
+            name: text(parameter, "name").unwrap_or_default().to_owned(),
+            form: self.form(schema),
+        }
+    }
+
+    fn resolved<'s>(self, schema: &'s Value) -> (Option<&'s str>, &'s Value)
+    where
+        Self: 's,
+    {
+        let name = text(schema, "$ref").and_then(|path| path.rsplit('/').next());
+        // Default: what is no reference stands for itself.
+        (name, name.and_then(|name| self.components.get(name)).unwrap_or(schema))
+    }
+
+    fn meaning<'s>(self, schema: &'s Value) -> Option<&'s str>
+    where
+        Self: 's,
+    {
+        text(schema, "description").or_else(|| text(self.resolved(schema).1, "description"))
+    }
+
+    /// `within` are the names of what it is in: what leads back to itself is named, and not shown again.
+    fn of(self, schema: &Value, within: &[&str]) -> Form {
+        let (name, schema) = self.resolved(schema);
+        if let Some(name) = name.filter(|name| within.contains(name)) {
+            return Form { kind: name.to_owned(), ..Form::default() };
+        }
+        let within = &[within, name.as_slice()].concat();
+        if let Some(choices) = list(schema, "oneOf").or_else(|| list(schema, "anyOf")) {
+            return self.choice(name, choices, within);
+        }
+        if schema.get("properties").is_some() {
+            // Default: what it is, where it has no name.
+            let kind = name.unwrap_or("object").to_owned();
+            let inside = vec![Inside { label: format!("Members of {kind}"), members: self.members(schema, within) }];
+            return Form { kind, inside, ..Form::default() };
+        }
+        if let Some(items) = schema.get("items") {
+            let mut form = self.of(items, within);
+            form.kind = format!("list of {}", form.kind);
+            form.example = None;
+            form.limits.splice(0..0, limits(schema, &[("at least", "minItems"), ("at most", "maxItems")]));
+            return form;
+        }
+        Self::leaf(name, schema)
+    }
+
+    /// One of several forms: those without members are values that can be counted.
+    fn choice(self, name: Option<&str>, choices: &[Value], within: &[&str]) -> Form {
+        // Default: what it is, where it has no name.
+        let mut form = Form { kind: name.unwrap_or("one of several").to_owned(), ..Form::default() };
+        let all = choices.len();
+        for (at, choice) in choices.iter().enumerate() {
+            let inner = self.of(choice, within);
+            if inner.inside.is_empty() {
+                form.choices.extend(inner.choices);
+            }
+            for inside in inner.inside {
+                let label = format!("{}, form {} of {all}", form.kind, at + 1);
+                form.inside.push(Inside { label, members: inside.members });
+            }
+        }
+        form
+    }
+
+    fn leaf(name: Option<&str>, schema: &Value) -> Form {
+        let kinds: Vec<&str> = match schema.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+            Some(kind) => kind.as_str().into_iter().collect(),
+            None => Vec::new(),
+        };
+        let kinds: Vec<&str> = kinds.iter().map(|kind| if *kind == "string" { "text" } else { kind }).collect();
+        let kind = if kinds.is_empty() { "anything".to_owned() } else { kinds.join(" or ") };
+        let words = [name.map(str::to_owned), Some(kind), text(schema, "format").map(str::to_owned)];
+        let known = list(schema, "enum").map(<[Value]>::to_vec);
+        let known = known.or_else(|| schema.get("const").map(|only| vec![only.clone()]));
+        let named = [
+            ("at least", "minimum"),
+            ("at most", "maximum"),
+            ("least length", "minLength"),
+            ("greatest length", "maxLength"),
+            ("encoding", "contentEncoding"),
+            ("if absent", "default"),
+            ("pattern", "pattern"),
+        ];
+        Form {
+            kind: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            limits: limits(schema, &named),
+            // Default: they cannot be counted.
+            choices: known.unwrap_or_default().iter().map(plain).collect(),
+            example: list(schema, "examples").and_then(|all| all.first()).map(plain),
+            inside: Vec::new(),
+        }
+    }
+
+    fn members(self, schema: &Value, within: &[&str]) -> Members {
+        let required = |name: &str| list(schema, "required").is_some_and(|all| all.iter().any(|other| other == name));
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let of = |(name, schema): (&String, &Value)| Member {
+            name: name.clone(),
+            place: None,
+            required: required(name),
+            meaning: self.meaning(schema).map(Words::of),
+            form: self.of(schema, within),
+        };
+        let mut members: Vec<Member> = properties.into_iter().flatten().map(of).collect();
+        // What must be there comes first.
+        members.sort_by_key(|member| !member.required);
+        Members { members }
+    }
+}
+
+fn limits(schema: &Value, named: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    named.iter().filter_map(|(label, keyword)| Some((*label, plain(schema.get(keyword)?)))).collect()
+}
+
+/// A text without its quotes, anything else as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned) // Default: what is no text is JSON.
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> Option<&'v [Value]> {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice)
+}
