@@ -13,7 +13,7 @@ pub const TYPE_BASE: &str = "https://redoubt.dev/problems/";
 /// A refusal as it travels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// URI that identifies the kind of problem: [`TYPE_BASE`] and the code.
+    /// URI that identifies the kind of problem: `https://redoubt.dev/problems/` and the code.
     #[serde(rename = "type")]
     #[schemars(extend("format" = "uri", "examples" = ["https://redoubt.dev/problems/request.invalid"]))]
     pub kind: String,

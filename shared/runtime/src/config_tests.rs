@@ -104,3 +104,11 @@ fn without_a_public_listener_there_is_no_origin() {
     common.public = Some(toml::from_str(public).unwrap());
     assert_eq!(common.public_origin().unwrap(), "https://api.example");
 }
+
+#[test]
+fn nobody_is_shown_the_api_unless_the_configuration_says_so() {
+    let public = "[public]\nlisten = \"127.0.0.1:0\"\nurl = \"https://localhost\"\ncertificate = \"c\"\nkey = \"k\"\n";
+    let shown = |extra: &str| read(&format!("{public}{extra}"), &[]).unwrap().common.public.unwrap().docs;
+    assert!(!shown(""));
+    assert!(shown("docs = true\n"));
+}

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod database;
 pub mod drip;
 pub mod edge;
+pub mod fuzz;
 pub mod interception;
 pub mod missing;
 pub mod partner;

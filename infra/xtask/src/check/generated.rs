@@ -45,6 +45,9 @@ Made by `cargo xtask check --fix` from the routes of all services; the check fai
 policy (`shared/defense/src/policy.rs`), in the order in which they look at a request; the first one that says no ends it. What a handler's guard
 cannot do without, its policy has, or it does not compile.
 
+In development (`public.docs` in a service's configuration) there are `GET /docs`, behind the policy `page`, and `GET /openapi.json`, behind `metadata`, too.
+They are no part of the contract, and so of no table here.
+
 Before all of them stand transport, size and time limits (`shared/runtime`); behind them the handler's own checks, and the database's.
 ";
 

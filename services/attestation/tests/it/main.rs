@@ -17,6 +17,7 @@ mod apple_genuine;
 mod apple_leaf;
 mod apple_map;
 mod apple_unknown;
+mod contract;
 mod corpus;
 mod der;
 mod description;

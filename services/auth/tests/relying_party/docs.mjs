@@ -9,7 +9,7 @@ console.log('ready')
 const [name, url] = (await read()).split(' ')
 const violations = async (page) => {
   await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => globalThis.axe.run())
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }))
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 const width = (page) => page.evaluate(() => document.documentElement.scrollWidth)
@@ -32,8 +32,9 @@ for (const colorScheme of ['light', 'dark']) {
       paper: getComputedStyle(document.body).backgroundColor,
     }))
     const opened = await width(page)
-    await page.screenshot({ path: `${SHOTS}/docs-${name}-${viewport.width}-${colorScheme}-open.png`, fullPage: true })
-    console.log('found', JSON.stringify({ ...found, widths: [closed, opened], violations: await violations(page), complaints, foreign }))
+    // What axe looks for differs by colors and by width: once with each.
+    const judged = (colorScheme === 'light') === (viewport.width === 1280)
+    console.log('found', JSON.stringify({ ...found, widths: [closed, opened], violations: judged ? await violations(page) : [], complaints, foreign }))
     await context.close()
   }
 }

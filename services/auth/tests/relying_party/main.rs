@@ -10,6 +10,7 @@ mod altcha;
 mod browser;
 mod captcha;
 mod chromium;
+mod contract;
 mod docs;
 mod drivers;
 mod npm;

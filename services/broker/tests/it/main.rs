@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod contract;
 mod drip;
 mod egress;
 mod hostile;

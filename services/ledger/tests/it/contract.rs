@@ -2,10 +2,11 @@
 //! and npm, or Python and pip, cannot be had, these tests say so, loudly, and prove nothing; where `CI` is `true` they fail, unless `REDOUBT_NPM_WAIVED`
 //! or `REDOUBT_PIP_WAIVED` is set.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use testkit::fuzz::{self, Fuzzed};
 use testkit::missing::may_be_missing;
 use testkit::signing::SigningProxy;
 use testkit::tools;
@@ -74,30 +75,20 @@ async fn a_client_whose_types_are_made_from_the_document_reads_a_statement() {
     assert_eq!((&lines[1]["status"], &lines[1]["code"]), (&400.into(), &"request.invalid".into()));
 }
 
-fn fuzzer(folder: &Path, url: &str) -> Command {
-    let mut fuzzer = Command::new("python3");
-    fuzzer.args(["-m", "schemathesis.cli", "--config-file"]).arg(Path::new(FILES).join("schemathesis.toml"));
-    fuzzer.args(["run", DOCUMENT, "--url", url, "--no-color"]);
-    fuzzer.env("PYTHONPATH", std::env::join_paths([folder, Path::new(FILES)]).unwrap()).current_dir(PLACE);
-    fuzzer
-}
-
 #[tokio::test]
 async fn a_fuzzer_finds_no_answer_that_the_document_does_not_say() {
-    let folder: Result<PathBuf, String> =
-        tokio::task::spawn_blocking(|| tools::schemathesis(Path::new(PLACE))).await.unwrap();
-    let folder = match folder {
-        Ok(folder) => folder,
-        Err(reason) => return may_be_missing("Python's schemathesis", "REDOUBT_PIP_WAIVED", &reason),
-    };
     let world = World::start_where(|config| config.max_accounts_per_owner = 100_000).await;
     let alice = world.phone("alice").await;
     let (from, to) = (world.open_with(&alice, "1000000.00", "EUR").await, world.open(&alice, "EUR").await);
     let proxy = SigningProxy::start(alice, &world.url("")).await.unwrap();
-    let mut fuzzer = fuzzer(&folder, &proxy.url());
-    fuzzer.env("LEDGER_ACCOUNTS", format!("{from},{to}"));
-    let report = said(fuzzer).await.unwrap_or_else(|report| panic!("{report}"));
-    // It has asked every operation, and money has moved.
-    assert!(report.contains("9 selected / 9 total") || report.contains("9 tested"), "{report}");
-    assert!(world.count("transfers where kind = 'transfer'").await > 0);
+    let fuzzed = Fuzzed {
+        service: "ledger",
+        place: PLACE,
+        url: &proxy.url(),
+        environment: &[("LEDGER_ACCOUNTS", format!("{from},{to}"))],
+        arguments: &[],
+    };
+    if fuzz::holds(fuzzed, 9).await {
+        assert!(world.count("transfers where kind = 'transfer'").await > 0, "money has moved");
+    }
 }

@@ -20,8 +20,8 @@ const ONCE: [HeaderName; 7] = [
     header::USER_AGENT,
 ];
 
-/// Methods that anything here could be asked with. Not CONNECT and TRACE, which are for proxies.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// Methods that are words to us. Not CONNECT, which is for proxies. No route has TRACE, and whoever sends it is told so (405).
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
 /// Compares the host with those that we are, and finds the address that the request comes from, and what the edge says of it.
 #[derive(Debug, Clone)]
@@ -51,8 +51,9 @@ impl HostLayer {
             return Err(refuse("host_unknown", problem));
         }
         canonical(request)?;
-        // RFC 9110 §9.3.1: content of these has no meaning, so somebody else may take it for the next request.
-        let bodyless = [Method::GET.as_str(), Method::HEAD.as_str()].contains(&request.method.as_str());
+        // RFC 9110 §9.3.1, §9.3.8: content of these has no meaning, so somebody else may take it for the next request.
+        let bodyless =
+            [Method::GET, Method::HEAD, Method::TRACE].iter().any(|method| method.as_str() == request.method);
         let announced = request.single("content-length").is_some_and(|length| length != "0");
         if bodyless && (announced || request.headers.contains_key(header::TRANSFER_ENCODING)) {
             return Err(invalid("body_not_expected"));

@@ -131,7 +131,9 @@ impl Page {
                 }
             }
         }
-        groups.sort_by(|one, other| one.name.cmp(&other.name));
+        // What everybody reads, and what pages load, comes last.
+        let last = |group: &Group| ["metadata", "assets"].iter().position(|name| *name == group.name);
+        groups.sort_by(|one, other| (last(one), &one.name).cmp(&(last(other), &other.name)));
         let schemes = object(document, "/components/securitySchemes").into_iter().flatten();
         let problem = serde_json::json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         let mut problem = Media::of(reader, api::problem::MEDIA_TYPE, &problem);

@@ -1,0 +1,56 @@
+//! A fuzzer that nobody here wrote (schemathesis) holds what a running service answers against its `openapi.json`. How it speaks to the service stands beside
+//! the service: `tests/contract/schemathesis.toml` and `tests/contract/SERVICE_hooks.py`, for what no schema can say.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{missing, tools};
+
+/// What is fuzzed, and how it is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Fuzzed<'a> {
+    /// The service whose document it is.
+    pub service: &'static str,
+    /// The tests' folder, for the programs that are fetched.
+    pub place: &'static str,
+    /// Where its public listener, or a proxy before it, is reached.
+    pub url: &'a str,
+    /// What the hooks are told.
+    pub environment: &'a [(&'a str, String)],
+    /// Further arguments of `schemathesis run`.
+    pub arguments: &'a [String],
+}
+
+/// Fuzzes every operation, of which there are so many. `false` after a complaint that nobody overlooks: the fuzzer cannot be had.
+///
+/// # Panics
+///
+/// It found something, and its report says what; or it has not asked every operation.
+pub async fn holds(fuzzed: Fuzzed<'_>, operations: usize) -> bool {
+    let place = Path::new(fuzzed.place);
+    let got = tokio::task::spawn_blocking(move || tools::schemathesis(place)).await.map_err(|error| error.to_string());
+    let folder = match got.and_then(|got| got) {
+        Ok(folder) => folder,
+        Err(reason) => {
+            missing::may_be_missing("Python's schemathesis", "REDOUBT_PIP_WAIVED", &reason);
+            return false;
+        }
+    };
+    let service = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services").join(fuzzed.service);
+    let files = service.join("tests/contract");
+    let mut path = folder.into_os_string();
+    path.push(":");
+    path.push(&files);
+    let mut fuzzer = Command::new("python3");
+    fuzzer.args(["-m", "schemathesis.cli", "--config-file"]).arg(files.join("schemathesis.toml")).arg("run");
+    fuzzer.arg(service.join("openapi.json")).args(["--url", fuzzed.url.trim_end_matches('/'), "--no-color"]);
+    fuzzer.args(fuzzed.arguments).env("PYTHONPATH", path).current_dir(place);
+    fuzzer.envs(fuzzed.environment.iter().map(|(name, value)| (*name, value)));
+    let report = tokio::task::spawn_blocking(move || tools::said(&mut fuzzer)).await.map_err(|error| error.to_string());
+    let report = report.and_then(|report| report);
+    let asked = format!("{operations} selected / {operations} total");
+    let held = report.as_ref().is_ok_and(|report| report.contains(&asked));
+    let (Ok(text) | Err(text)) = report;
+    assert!(held, "{text}");
+    true
+}
