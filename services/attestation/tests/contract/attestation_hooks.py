@@ -7,5 +7,7 @@ import schemathesis
 def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if isinstance(case.body, dict) and "purpose" in case.body:
+    if isinstance(case.body, dict) and "platform" in case.body:
         case.body["platform"] = "android"
+        if isinstance(case.body.get("app"), dict):
+            case.body["app"]["platform"] = "android"
