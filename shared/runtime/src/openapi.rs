@@ -232,7 +232,9 @@ fn tag(path: &str) -> String {
     match first {
         None => "root",
         // What programs read to know the service: `/.well-known/…`, `/jwks.json`.
-        Some(name) if name.starts_with('.') || name.ends_with(".json") => "metadata",
+        Some(name) if name.starts_with('.') || name.rsplit_once('.').is_some_and(|(_, kind)| kind == "json") => {
+            "metadata"
+        }
         // Files that pages load.
         Some(name) if name.contains('.') => "assets",
         Some(name) => name,

@@ -250,13 +250,9 @@ impl Refusal {
 
 /// The first line of what is said of an answer is what its status is called.
 fn reason(answer: &Value) -> String {
+    let first = answer.get("description").and_then(Value::as_str).and_then(|text| text.lines().next());
     // Default: a status may have no name.
-    answer
-        .get("description")
-        .and_then(Value::as_str)
-        .and_then(|text| text.lines().next())
-        .unwrap_or_default()
-        .to_owned()
+    first.unwrap_or_default().to_owned()
 }
 
 fn contents(of: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -17,7 +17,7 @@ impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pieces: Vec<&str> = self.0.split('`').collect();
         // Back quotes come in pairs, or they stand for themselves.
-        if pieces.len() % 2 == 0 {
+        if pieces.len().is_multiple_of(2) {
             return Html.write_escaped_str(f, &self.0);
         }
         for (at, piece) in pieces.iter().enumerate() {
