@@ -41,12 +41,13 @@ pub async fn holds(fuzzed: Fuzzed<'_>, operations: usize) -> bool {
     let mut path = folder.into_os_string();
     path.push(":");
     path.push(&files);
-    let mut fuzzer = Command::new("python3");
-    fuzzer.args(["-m", "schemathesis.cli", "--config-file"]).arg(files.join("schemathesis.toml")).arg("run");
-    fuzzer.arg(service.join("openapi.json")).args(["--url", fuzzed.url.trim_end_matches('/'), "--no-color"]);
-    fuzzer.args(fuzzed.arguments).env("PYTHONPATH", path).current_dir(place);
-    fuzzer.envs(fuzzed.environment.iter().map(|(name, value)| (*name, value)));
-    let report = tokio::task::spawn_blocking(move || tools::said(&mut fuzzer)).await.map_err(|error| error.to_string());
+    let mut program = Command::new("python3");
+    program.args(["-m", "schemathesis.cli", "--config-file"]).arg(files.join("schemathesis.toml")).arg("run");
+    program.arg(service.join("openapi.json")).args(["--url", fuzzed.url.trim_end_matches('/'), "--no-color"]);
+    program.args(fuzzed.arguments).env("PYTHONPATH", path).current_dir(place);
+    program.envs(fuzzed.environment.iter().map(|(name, value)| (*name, value)));
+    let report =
+        tokio::task::spawn_blocking(move || tools::said(&mut program)).await.map_err(|error| error.to_string());
     let report = report.and_then(|report| report);
     let asked = format!("{operations} selected / {operations} total");
     let held = report.as_ref().is_ok_and(|report| report.contains(&asked));
