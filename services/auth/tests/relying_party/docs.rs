@@ -19,5 +19,6 @@ pub(crate) async fn judge(name: &str, origin: &str, operations: usize) {
         assert_eq!(found, expected, "{name}, {scheme}, {width}");
     }
     script.ended().await;
-    assert!(papers[0] == papers[1] && papers[2] == papers[3] && papers[0] != papers[2], "{papers:?}");
+    let [light, light_too, dark, dark_too] = papers.try_into().unwrap();
+    assert!(light == light_too && dark == dark_too && light != dark, "{light} {light_too} {dark} {dark_too}");
 }
