@@ -28,6 +28,7 @@ fn stack(logs: PathBuf) -> Stack {
         ledger_direct_url: url(),
         ledger_internal_url: url(),
         broker_internal_url: url(),
+        services: Vec::new(),
         partner_url: url(),
         webhook_url: url(),
         collector_url: url(),

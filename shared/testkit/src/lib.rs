@@ -12,6 +12,7 @@ pub mod drip;
 pub mod edge;
 pub mod interception;
 pub mod missing;
+pub mod pages;
 pub mod partner;
 pub mod partner_web;
 pub mod phone;

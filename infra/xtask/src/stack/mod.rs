@@ -15,4 +15,4 @@ mod running;
 pub(crate) use loads::Loads;
 pub(crate) use plan::{Kind, programs};
 pub(crate) use ports::Ports;
-pub(crate) use running::Stack;
+pub(crate) use running::{CONSOLE, Stack};

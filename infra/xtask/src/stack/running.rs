@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use ladder::{Cluster, Rung};
 use serde_json::{Value, json};
+use system::system;
 
 use super::loads::Loads;
+use super::ready::Probe;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
 use crate::phone::Offer;
@@ -17,6 +19,9 @@ use crate::{place, say};
 
 /// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
 const MODES: &str = "\n[defense.modes]\n";
+
+/// Its listener and its log.
+pub(crate) const CONSOLE: &str = "console";
 
 pub(crate) struct Stack {
     pub(super) programs: Programs,
@@ -84,6 +89,16 @@ impl Stack {
         Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
     }
 
+    /// The console, which shows this system to whoever sits here, and the users if there are any. It listens before this returns.
+    pub(crate) fn open_console(&mut self, report: &Path, seeded: bool) -> Result<()> {
+        let description = self.write_description(report)?;
+        let listen = format!("127.0.0.1:{}", self.ports.of(CONSOLE)?);
+        let users = if seeded { "seeded" } else { "nobody" };
+        self.spawn(CONSOLE, "story", &["console", &description, &listen, users])?;
+        let probe = Probe::of_log(CONSOLE, &self.run.log(CONSOLE));
+        self.await_all(vec![probe], &[])
+    }
+
     fn write_description(&self, report: &Path) -> Result<String> {
         let file = self.run.directory().join("stack.json");
         std::fs::write(&file, self.describe(report)?.to_string())?;
@@ -97,7 +112,13 @@ impl Stack {
             .iter()
             .map(|(name, time)| json!({ "name": name, "millis": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) }))
             .collect();
+        let mut services = Vec::new();
+        for service in &system()?.services {
+            let internal = self.url(&format!("{}-internal", service.name))?;
+            services.push(json!({ "name": service.name, "public_url": self.url(&service.name)?, "internal_url": internal }));
+        }
         Ok(json!({
+            "services": services,
             "auth_url": self.url("auth")?,
             "attestation_url": self.url("attestation")?,
             "ledger_url": self.url("ledger")?,
