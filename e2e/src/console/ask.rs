@@ -65,7 +65,9 @@ impl Console {
     pub(super) async fn health(&self) -> Vec<Health> {
         let asking = |service: &Service| {
             let (service, operator) = (service.clone(), self.operator.clone());
-            tokio::spawn(async move { health(&service, operator.get(format!("{}/health/ready", service.internal_url))).await })
+            tokio::spawn(async move {
+                health(&service, operator.get(format!("{}/health/ready", service.internal_url))).await
+            })
         };
         let asked: Vec<_> = self.stack.services.iter().map(asking).collect();
         let mut all = Vec::new();

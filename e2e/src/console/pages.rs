@@ -1,5 +1,7 @@
 //! The pages. What clients, partners and attackers sent stands in them as text: the templates escape it.
 
+use std::cmp::Reverse;
+
 use anyhow::Result;
 use askama::Template;
 use mobile_sdk::{Clock as _, SystemClock};
@@ -225,13 +227,17 @@ impl Console {
                 search.extend(Some((name, query.get(name))).filter(|(_, value)| !value.is_empty()));
             }
             let found = self.search(&search).await;
-            found.map(|found| found.into_iter().map(Found::from).collect())
+            // They come in the order in which their first spans were sent.
+            found.map(|mut found| {
+                found.sort_by_key(|summary| Reverse(summary.start_ns));
+                found.into_iter().map(Found::from).collect()
+            })
         } else {
             Err("that is no number of milliseconds".to_owned())
         };
         let field = |name, label| (name, label, query.get(name));
         let asked = vec![
-            field("name", "A span’s name contains"),
+            field("name", "Name contains"),
             field("id", "Trace id"),
             field("status", "Status"),
             field("at_least_ms", "At least … ms"),
@@ -259,7 +265,8 @@ impl Console {
 
 fn line(line: &Value) -> Line {
     let fields = line.as_object().into_iter().flatten();
-    let told = fields.filter(|(name, _)| !["timestamp", "level", "target", "message", "request_id"].contains(&name.as_str()));
+    let told =
+        fields.filter(|(name, _)| !["timestamp", "level", "target", "message", "request_id"].contains(&name.as_str()));
     let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     // Default: a line that does not say it.
     let word = |name: &str| operator::text(line, name).unwrap_or_default();

@@ -68,10 +68,10 @@ pub(super) fn rows(requests: Vec<Request>, spans: &Attributes) -> Vec<Row> {
         let refusal = request.refusal.as_ref();
         let of_log = || refusal.map(|refusal| refusal.client.clone());
         let client = span.and_then(|span| word(span, "user_agent.original")).or_else(of_log);
-        let layers = match span.and_then(|span| word(span, "redoubt.decisions")) {
-            Some(decisions) => layers(&decisions),
-            None => refusal.map(fell).into_iter().collect(),
-        };
+        let decisions = span.and_then(|span| word(span, "redoubt.decisions"));
+        let mut layers = decisions.map_or_else(Vec::new, |decisions| layers(&decisions));
+        // A handler's own no is no layer's of the engine.
+        layers.extend(refusal.filter(|no| layers.iter().all(|layer| layer.name != no.layer)).map(fell));
         // Default: a program that does not say what it is.
         Row { time: of_day(&request.time), client: client.unwrap_or_default(), layers, request }
     };
@@ -84,7 +84,11 @@ fn layers(decisions: &str) -> Vec<Layer> {
 }
 
 fn fell(refusal: &Refusal) -> Layer {
-    let said = if refusal.word == "challenged" { "challenge" } else { "refuse" };
+    let said = match refusal.word.as_str() {
+        "challenged" => "challenge",
+        "decoy" => "decoy",
+        _ => "refuse",
+    };
     Layer { name: refusal.layer.clone(), said: said.to_owned() }
 }
 

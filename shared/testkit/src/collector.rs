@@ -113,6 +113,11 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
+    /// Keeps a span of this trace as if it had been sent.
+    pub fn keep(&self, trace_id: &str, span: Span) {
+        lock(&self.store).keep(trace_id, span);
+    }
+
     /// The spans of one trace, by start.
     pub fn trace(&self, trace_id: &str) -> Vec<Span> {
         lock(&self.store).trace(trace_id)
@@ -200,12 +205,17 @@ struct Store {
 
 impl Store {
     fn insert(&mut self, service: &str, wire: WireSpan) {
-        let spans = self.traces.entry(wire.trace_id.clone()).or_insert_with(|| {
-            self.order.push_back(wire.trace_id.clone());
+        let trace_id = wire.trace_id.clone();
+        self.keep(&trace_id, wire.into_span(service));
+    }
+
+    fn keep(&mut self, trace_id: &str, span: Span) {
+        let spans = self.traces.entry(trace_id.to_owned()).or_insert_with(|| {
+            self.order.push_back(trace_id.to_owned());
             Vec::new()
         });
         if spans.len() < MAX_SPANS_PER_TRACE {
-            spans.push(wire.into_span(service));
+            spans.push(span);
             self.spans += 1;
         }
         while self.spans > MAX_SPANS {

@@ -115,7 +115,9 @@ impl Stack {
         let mut services = Vec::new();
         for service in &system()?.services {
             let internal = self.url(&format!("{}-internal", service.name))?;
-            services.push(json!({ "name": service.name, "public_url": self.url(&service.name)?, "internal_url": internal }));
+            services.push(
+                json!({ "name": service.name, "public_url": self.url(&service.name)?, "internal_url": internal }),
+            );
         }
         Ok(json!({
             "services": services,
