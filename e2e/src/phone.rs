@@ -23,9 +23,6 @@ use crate::trace::{Edge, Expected, Span};
 pub const CLIENT_ID: &str = "redoubt-mobile";
 /// Where the browser is sent back to.
 pub const REDIRECT_URI: &str = "https://app.redoubt.example/callback";
-/// What the app asks for.
-pub const SCOPE: &str =
-    "openid offline_access accounts:read accounts:write transfers:write exchanges:write payouts:write";
 /// Pins of the demonstration end in 2100: the development PKI is made anew on each machine.
 const PINS_EXPIRE: i64 = 4_102_444_800;
 
@@ -148,7 +145,7 @@ pub fn config(stack: &Stack, pki: &Pki, app: App) -> Result<Config> {
         api_audience: api::service::LEDGER_AUDIENCE.to_owned(),
         client_id: CLIENT_ID.to_owned(),
         redirect_uri: Url::parse(REDIRECT_URI)?,
-        scope: SCOPE.to_owned(),
+        scope: format!("openid offline_access {}", api::scope::ALL.join(" ")),
         api_key: pki.api_key(app.platform)?,
         app,
         trust_anchors: vec![anchor],

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ask::{Attributes, Health};
 use super::logs::{self, Logs, Refusal};
 use super::show::{self, Found, Law, Row};
-use super::{AGAIN, Console, LAST, LISTED, Query};
+use super::{Console, LAST, LISTED, Query};
 use crate::browser::Person;
 use crate::receipt::Receipt;
 use crate::trace::Span;
@@ -39,16 +39,6 @@ struct Frame {
     /// The page of the navigation that it belongs to.
     here: &'static str,
     live: Live,
-}
-
-impl Frame {
-    const fn style(&self) -> &'static str {
-        STYLE
-    }
-
-    const fn again(&self) -> u32 {
-        AGAIN
-    }
 }
 
 #[derive(Template)]
@@ -100,7 +90,7 @@ struct Line {
 
 #[derive(Template)]
 #[template(path = "console/refusals.html")]
-struct Refusals {
+struct Denied {
     frame: Frame,
     refusals: Vec<Refusal>,
     edge: bool,
@@ -195,7 +185,7 @@ impl Console {
     pub(super) async fn refusals(&self, live: Live) -> Result<(u16, String)> {
         let Logs { refusals, faults, .. } = logs::read(&self.stack.logs, self.services()).await?;
         let frame = Frame { title: "Refusals", here: "/refusals", live };
-        Ok((200, Refusals { frame, refusals, edge: self.stack.edge, faults }.render()?))
+        Ok((200, Denied { frame, refusals, edge: self.stack.edge, faults }.render()?))
     }
 
     pub(super) async fn request(&self, id: &str) -> Result<(u16, String)> {

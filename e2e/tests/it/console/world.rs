@@ -127,12 +127,12 @@ fn receipt(pki: &Pki, signer: &str, request_id: &str) -> String {
     let identity = pki.internal(signer);
     let certificate = STANDARD.encode(CertificateDer::from_pem_file(&identity.certificate).unwrap());
     let header = json!({"alg": "ES256", "x5c": [certificate]});
-    let signed = [header, json!({"iss": signer, "receipt": receipt})]
+    let claimed = [header, json!({"iss": signer, "receipt": receipt})]
         .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()))
         .join(".");
     let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-    let signature = SigningKey::from_pkcs8(key.secret_der()).unwrap().sign(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    let signature = SigningKey::from_pkcs8(key.secret_der()).unwrap().sign(claimed.as_bytes());
+    format!("{claimed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 fn spans(collector: &Collector) {

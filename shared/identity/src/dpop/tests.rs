@@ -130,7 +130,7 @@ fn another_url_is_refused() {
 #[test]
 fn one_url_may_be_spelled_differently() {
     for htu in [
-        "HTTPS://API.Redoubt.Example/v1/transfers",
+        "HTTPS://API.redoubt.EXAMPLE/v1/transfers",
         "https://api.redoubt.example:443/v1/transfers",
         "https://api.redoubt.example/v1/transfers?a=b",
         "https://api.redoubt.example/v1/transfers#c",

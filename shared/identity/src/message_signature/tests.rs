@@ -156,7 +156,7 @@ fn every_covered_part_is_protected() {
 
 #[test]
 fn the_authority_is_normalised() {
-    for authority in ["API.Redoubt.Example", "api.redoubt.example:443"] {
+    for authority in ["API.redoubt.EXAMPLE", "api.redoubt.example:443"] {
         let mut request = request();
         request.authority = authority;
         assert_eq!(request.verify(), Ok(()), "{authority}");

@@ -8,6 +8,7 @@ mod scene;
 mod shell;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use system::system;
@@ -117,6 +118,22 @@ fn every_command_of_a_guide_behind_the_edge_does_what_stands_there() {
 
 fn up(edge: bool) -> Options {
     Options { edge, ..Options::of(Command::Up) }
+}
+
+/// What a test may lack, and the word that waives it.
+#[test]
+fn every_waiver_stands_in_the_guide_to_the_tests() {
+    const GUIDE: &str = "docs/guides/tests.md";
+    let guide = std::fs::read_to_string(place::root().join(GUIDE)).unwrap();
+    let mut waivers = BTreeSet::new();
+    for source in crate::check::files().unwrap().iter().filter(|source| source.path != GUIDE) {
+        let words = source.text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        waivers.extend(words.filter(|word| word.ends_with("_WAIVED") && *word != "_WAIVED").map(str::to_owned));
+    }
+    assert!(waivers.len() > 5, "{waivers:?}");
+    for waiver in waivers {
+        assert!(guide.contains(&format!("`{waiver}`")), "{waiver}");
+    }
 }
 
 /// What is fetched for a guide is no part of the tree, for git as for those who have none.
