@@ -5,6 +5,7 @@
 
 mod bring;
 pub(crate) mod config;
+mod console;
 mod loads;
 mod partners;
 mod plan;
@@ -12,7 +13,8 @@ mod ports;
 mod ready;
 mod running;
 
+pub(crate) use console::CONSOLE;
 pub(crate) use loads::Loads;
 pub(crate) use plan::{Kind, programs};
 pub(crate) use ports::Ports;
-pub(crate) use running::{CONSOLE, Stack};
+pub(crate) use running::Stack;

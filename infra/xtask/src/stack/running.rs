@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use system::system;
 
 use super::loads::Loads;
-use super::ready::Probe;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
 use crate::phone::Offer;
@@ -19,9 +18,6 @@ use crate::{place, say};
 
 /// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
 const MODES: &str = "\n[defense.modes]\n";
-
-/// Its listener and its log.
-pub(crate) const CONSOLE: &str = "console";
 
 pub(crate) struct Stack {
     pub(super) programs: Programs,
@@ -89,17 +85,7 @@ impl Stack {
         Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
     }
 
-    /// The console, which shows this system to whoever sits here, and the users if there are any. It listens before this returns.
-    pub(crate) fn open_console(&mut self, report: &Path, seeded: bool) -> Result<()> {
-        let description = self.write_description(report)?;
-        let listen = format!("127.0.0.1:{}", self.ports.of(CONSOLE)?);
-        let users = if seeded { "seeded" } else { "nobody" };
-        self.spawn(CONSOLE, "story", &["console", &description, &listen, users])?;
-        let probe = Probe::of_log(CONSOLE, &self.run.log(CONSOLE));
-        self.await_all(vec![probe], &[])
-    }
-
-    fn write_description(&self, report: &Path) -> Result<String> {
+    pub(super) fn write_description(&self, report: &Path) -> Result<String> {
         let file = self.run.directory().join("stack.json");
         std::fs::write(&file, self.describe(report)?.to_string())?;
         Ok(text(&file))
