@@ -47,6 +47,10 @@ async fn main() -> ExitCode {
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<handset::Misused>() => {
+            narrator.say(&error.to_string());
+            ExitCode::from(2)
+        }
         Err(error) => {
             narrator.line("");
             narrator.say(&format!("The story ended where it should not: {error:#}"));

@@ -55,10 +55,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut phone = Command::new(path("story")?);
     phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
     let status = phone.status().context("the phone cannot be started")?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Stop::Failed(1, "the phone's errand did not end well".to_owned()).into())
+    match status.code().map(u8::try_from) {
+        Some(Ok(0)) => Ok(()),
+        Some(Ok(code)) => Err(Stop::Failed(code, "the phone's errand did not end well".to_owned()).into()),
+        _ => Err(Stop::Failed(1, format!("the phone was stopped: {status}")).into()),
     }
 }
 
@@ -73,9 +73,8 @@ mod tests {
     fn a_phone_does_what_it_is_asked_and_says_when_it_cannot() {
         let mut stack = Stack::start(Kind::Demo, &Options::of(Command::Up)).unwrap();
         let report = stack.logs().join("no-report.html");
-        let mut tell =
-            |line: &str| stack.tell(&line.split_whitespace().collect::<Vec<_>>(), &report).unwrap().success();
-        assert!(tell("seed"));
+        let mut tell = |line: &str| stack.tell(&line.split_whitespace().collect::<Vec<_>>(), &report).unwrap().code();
+        assert_eq!(tell("seed"), Some(0));
         for errand in [
             "alice accounts",
             "alice pay bob 5.00",
@@ -86,10 +85,11 @@ mod tests {
             "alice accounts --repackaged",
             "alice accounts --rooted",
         ] {
-            assert!(tell(&format!("phone {errand}")), "{errand}");
+            assert_eq!(tell(&format!("phone {errand}")), Some(0), "{errand}");
         }
-        for errand in ["alice pay bob 99999.00", "bob payout 20.00 --rooted extra", "carol accounts"] {
-            assert!(!tell(&format!("phone {errand}")), "{errand}");
+        assert_eq!(tell("phone alice pay bob 99999.00"), Some(1));
+        for errand in ["bob payout 20.00 --rooted extra", "carol accounts", "alice dance"] {
+            assert_eq!(tell(&format!("phone {errand}")), Some(2), "{errand}");
         }
         stack.end().unwrap();
     }
