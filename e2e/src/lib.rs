@@ -6,6 +6,7 @@
 pub mod attacks;
 pub mod browser;
 pub mod classifier;
+pub mod console;
 pub mod decoys;
 pub mod edge;
 pub mod handset;
@@ -21,6 +22,7 @@ pub mod seed;
 pub mod stack;
 pub mod stuffing;
 pub mod trace;
+mod waterfall;
 
 use std::time::Duration;
 

@@ -156,7 +156,7 @@ impl Operator {
 }
 
 /// What a service says of each request when it has answered.
-fn request(service: &str, line: &Value) -> Option<Request> {
+pub(crate) fn request(service: &str, line: &Value) -> Option<Request> {
     if text(line, "target") != Some("http") {
         return None;
     }
@@ -188,6 +188,6 @@ fn field<'a>(line: &'a Value, name: &str) -> anyhow::Result<&'a str> {
 }
 
 /// A field, at the top of the line or in its `fields`.
-fn text<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
     line.get(name).or_else(|| line.get("fields")?.get(name))?.as_str()
 }

@@ -12,6 +12,9 @@ use testkit::pki::Pki;
 
 use crate::stack::Stack;
 
+/// Where a service keeps them, before the request's id.
+pub const PATH: &str = "/internal/v1/receipts/";
+
 /// What became of one request.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Receipt {
@@ -69,26 +72,34 @@ struct Claims {
     receipt: Receipt,
 }
 
-/// Asks the ledger for the receipt of a request, and looks at the signature: it is the ledger's, as whom its certificate names it.
+/// Asks the ledger for the receipt of a request, and looks at the signature.
 ///
 /// # Errors
 ///
 /// There is none, or it is not what it should be.
 pub async fn read(stack: &Stack, pki: &Pki, request_id: &str, traceparent: &str) -> Result<Receipt> {
     let operator = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
-    let url = format!("{}/internal/v1/receipts/{request_id}", stack.ledger_internal_url);
+    let url = format!("{}{PATH}{request_id}", stack.ledger_internal_url);
     let answer = operator.get(url).header("traceparent", traceparent).send().await?;
-    let jws = answer.error_for_status()?.text().await?;
+    verified("ledger", pki, request_id, &answer.error_for_status()?.text().await?)
+}
+
+/// What a service's receipt for the request says, if it is signed by that service, as whom its certificate names it.
+///
+/// # Errors
+///
+/// It is not what it should be.
+pub fn verified(service: &str, pki: &Pki, request_id: &str, jws: &str) -> Result<Receipt> {
     let (signed, signature) = jws.rsplit_once('.').context("a receipt without a signature")?;
     let (header, claims) = signed.split_once('.').context("a receipt in one part")?;
     let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
     let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-    // The demonstration knows the ledger's certificate and key; an auditor takes the key from a certificate that the house's authority has signed.
-    let ledger = pki.internal("ledger");
-    let certificate = STANDARD.encode(CertificateDer::from_pem_file(&ledger.certificate)?);
-    ensure!(header.alg == "ES256" && header.x5c.first() == Some(&certificate), "not the ledger's certificate");
-    let key = SigningKey::from_pkcs8(PrivateKeyDer::from_pem_file(&ledger.key)?.secret_der())?.public();
+    // Whoever has this machine's PKI knows the service's certificate and key; an auditor takes the key from a certificate that the house's authority has signed.
+    let identity = pki.internal(service);
+    let certificate = STANDARD.encode(CertificateDer::from_pem_file(&identity.certificate)?);
+    ensure!(header.alg == "ES256" && header.x5c.first() == Some(&certificate), "not the certificate of {service}");
+    let key = SigningKey::from_pkcs8(PrivateKeyDer::from_pem_file(&identity.key)?.secret_der())?.public();
     key.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature)?).context("the receipt's signature")?;
-    ensure!(claims.iss == "ledger" && claims.receipt.request_id == request_id, "another request's receipt");
+    ensure!(claims.iss == service && claims.receipt.request_id == request_id, "another request's receipt");
     Ok(claims.receipt)
 }

@@ -1,7 +1,6 @@
 //! The story as one self-contained HTML page: timeline, each step's trace, attacks. No script, no request to anywhere; everything is there for who has
 //! no mouse and for who has a small screen.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,10 +9,8 @@ use askama::Template;
 use crate::narrator::{Attack, Narrator, Step};
 use crate::receipt::Receipt;
 use crate::stack::{Stack, StartupStep};
-use crate::trace::{Span, Trace};
-
-/// Who has a color of its own, by its place here (`report.css`).
-const COLORED: [&str; 6] = ["phone", "operator", "auth", "attestation", "ledger", "broker"];
+use crate::trace::Trace;
+use crate::waterfall::{Bar, bars};
 
 /// Whatever a partner or an attacker sent stands here as text: the template escapes it.
 #[derive(Template)]
@@ -34,25 +31,6 @@ struct Told<'a> {
     step: &'a Step,
     trace: &'a Trace,
     bars: Vec<Bar<'a>>,
-}
-
-/// A span of the trace; `left` and `width` in hundredths of the whole.
-struct Bar<'a> {
-    span: &'a Span,
-    depth: usize,
-    /// Place in [`COLORED`], or the one after the last.
-    color: usize,
-    left: f64,
-    width: f64,
-    millis: f64,
-}
-
-impl Bar<'_> {
-    /// What is known of the span, in words.
-    fn notes(&self) -> impl Iterator<Item = (&str, String)> {
-        let words = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.span.attributes.iter().map(move |(name, value)| (name.as_str(), words(value)))
-    }
 }
 
 /// `traces` are those of the narrator's steps, in their order.
@@ -91,56 +69,13 @@ fn chapters<'a>(steps: &'a [Step], traces: &'a [Trace]) -> Vec<Vec<Told<'a>>> {
     chapters
 }
 
-fn bars(spans: &[Span]) -> Vec<Bar<'_>> {
-    let first = spans.iter().map(|span| span.start_ns).min().unwrap_or_default();
-    let last = spans.iter().map(|span| span.end_ns).max().unwrap_or_default();
-    let millis = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64() * 1e3;
-    let share = |nanos: u64| millis(nanos) / millis(last.saturating_sub(first).max(1)) * 100.0;
-    let bar = |(span, depth): (_, usize)| {
-        let span: &Span = span;
-        let length = span.end_ns.saturating_sub(span.start_ns);
-        Bar {
-            span,
-            depth,
-            color: COLORED.iter().position(|name| *name == span.service).unwrap_or(COLORED.len()),
-            left: share(span.start_ns - first),
-            width: share(length),
-            millis: millis(length),
-        }
-    };
-    ordered(spans).into_iter().map(bar).collect()
-}
-
-/// Spans depth first, children by start; a span whose parent is unknown stands at the top.
-fn ordered(spans: &[Span]) -> Vec<(&Span, usize)> {
-    let known: HashMap<&str, &Span> = spans.iter().map(|span| (span.span_id.as_str(), span)).collect();
-    let mut children: HashMap<&str, Vec<&Span>> = HashMap::new();
-    let mut roots = Vec::new();
-    for span in spans {
-        match span.parent.as_deref().filter(|parent| known.contains_key(parent)) {
-            Some(parent) => children.entry(parent).or_default().push(span),
-            None => roots.push(span),
-        }
-    }
-    roots.sort_by_key(|span| std::cmp::Reverse(span.start_ns));
-    let mut stack: Vec<(&Span, usize)> = roots.into_iter().map(|span| (span, 0)).collect();
-    let mut out = Vec::new();
-    while let Some((span, depth)) = stack.pop() {
-        out.push((span, depth));
-        let mut below = children.remove(span.span_id.as_str()).unwrap_or_default();
-        below.sort_by_key(|span| std::cmp::Reverse(span.start_ns));
-        stack.extend(below.into_iter().map(|span| (span, depth + 1)));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::narrator::Evidence;
-    use crate::trace::Expected;
+    use crate::trace::{Expected, Span};
 
     fn span(id: &str, parent: Option<&str>, start: u64) -> Span {
         Span {
@@ -166,13 +101,6 @@ mod tests {
             millis: 1.0,
             trace: Expected { id: "1".into(), root: None, edges: &[] },
         }
-    }
-
-    #[test]
-    fn spans_stand_below_their_parents_in_order_of_start() {
-        let spans = [span("c", Some("a"), 3), span("a", None, 1), span("b", Some("a"), 2), span("x", Some("lost"), 9)];
-        let order: Vec<_> = ordered(&spans).iter().map(|(span, depth)| (span.name.clone(), *depth)).collect();
-        assert_eq!(order, [("a".into(), 0), ("b".into(), 1), ("c".into(), 1), ("x".into(), 0)]);
     }
 
     #[test]

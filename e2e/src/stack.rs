@@ -22,6 +22,8 @@ pub struct Stack {
     pub ledger_internal_url: String,
     /// The broker's internal listener.
     pub broker_internal_url: String,
+    /// Every service, in the order in which they are named to people.
+    pub services: Vec<Service>,
     /// The sandbox partner.
     pub partner_url: String,
     /// Where the partner's webhooks go, at the broker.
@@ -40,6 +42,15 @@ pub struct Stack {
     pub startup: Vec<StartupStep>,
 }
 
+/// Where a service is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Service {
+    pub name: String,
+    pub public_url: String,
+    /// mTLS.
+    pub internal_url: String,
+}
+
 /// One step of the start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StartupStep {
@@ -54,7 +65,12 @@ impl Stack {
         #[expect(clippy::disallowed_methods, reason = "a test tool's one setting")]
         let path = std::env::var("REDOUBT_STACK")
             .context("REDOUBT_STACK names no file: this program is started by `cargo xtask demo`")?;
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        Self::read(&path)
+    }
+
+    /// Reads that file.
+    pub fn read(path: &str) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
         serde_json::from_str(&text).with_context(|| format!("{path} does not describe a running system"))
     }
 }

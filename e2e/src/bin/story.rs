@@ -1,6 +1,6 @@
 //! The story of the demonstration, started by `cargo xtask demo`, which has the system running; and with the argument `seed`
 //! the users that `cargo xtask up` starts with; with `visit` one person logs in who has followed a guide; with `phone` what `cargo xtask phone` is asked
-//! for; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
+//! for; with `console` the console of `up`; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
 //! line each, and each is answered by a line.
 
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::internal::Invariants;
 use e2e::attacks::{self, Loot};
 use e2e::browser::{Browser, Person};
+use e2e::console;
 use e2e::decoys;
 use e2e::edge;
 use e2e::handset;
@@ -37,6 +38,9 @@ async fn main() -> ExitCode {
         ["load"] => drive_load(&narrator).await,
         ["classify", effort] => classify(&narrator, effort).await,
         ["visit", url, back] => visit(&narrator, url, back).await,
+        ["console", description, listen, users] => {
+            console::run(&narrator, description, listen, *users == "seeded").await
+        }
         other => Err(anyhow::anyhow!(
             "there is no {other:?}: say nothing for the story, `seed`, `phone`, `load`, or `classify` and how much"
         )),

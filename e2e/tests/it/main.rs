@@ -1,9 +1,10 @@
 //! The edge before a stand-in: what it stops, what it lets through, and what it says of either. Where nginx, `ModSecurity` and the Core Rule Set cannot
 //! be had, these tests say so, loudly, and prove nothing; where `CI` is `true` they fail, unless `REDOUBT_EDGE_WAIVED` is set. And the demonstration's
-//! report, in a browser.
+//! report and the console of `up`, in a browser.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod conformance;
+mod console;
 // What drives a browser stands once, beside the login pages' tests.
 #[path = "../../../services/auth/tests/relying_party/drivers.rs"]
 mod drivers;

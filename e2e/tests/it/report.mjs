@@ -37,7 +37,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.evaluate(() => document.querySelectorAll('details').forEach((details) => { details.open = true }))
     const opened = { width: await width(page), violations: await violations(page) }
     await page.screenshot({ path: `${SHOTS}/report-${viewport.width}-${colorScheme}.png`, fullPage: true })
-    const inks = await page.evaluate(() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.lane i')).backgroundColor])
+    const inks = await page.evaluate(() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.lane rect')).fill])
     console.log('found', JSON.stringify({ closed, opened, before, after, foreign, inks }))
     await context.close()
   }

@@ -16,7 +16,7 @@ use crate::drivers::judged_by_axe;
 /// Longer than what the story tells, with the words that have no place to break.
 const LONG: &str = "01a219dd-5da3-7fc9-9ee9-bc3086d4dca3 and https://localhost:28103/internal/v1/invariants are told of at some length, as in a result";
 
-fn stack(logs: PathBuf) -> Stack {
+pub(crate) fn stack(logs: PathBuf) -> Stack {
     let step = |name: &str, millis| StartupStep { name: name.to_owned(), millis };
     let url = || "https://localhost:7001".to_owned();
     Stack {
@@ -28,6 +28,7 @@ fn stack(logs: PathBuf) -> Stack {
         ledger_direct_url: url(),
         ledger_internal_url: url(),
         broker_internal_url: url(),
+        services: Vec::new(),
         partner_url: url(),
         webhook_url: url(),
         collector_url: url(),

@@ -13,7 +13,7 @@ const TEXT: &str = include_str!("../../system.toml");
 pub struct System {
     /// In the order in which they are named to people.
     pub services: Vec<Service>,
-    /// Name and development port of each program that stands for the world outside.
+    /// Name and development port of each program beside the services: what stands for the world outside, and the console.
     pub stand_ins: Vec<(String, u16)>,
     /// Names of public development certificates, services first.
     pub public_certificates: Vec<String>,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use system::system;
 
 use crate::options::Options;
-use crate::stack::{Kind, Stack};
+use crate::stack::{CONSOLE, Kind, Stack};
 use crate::stop::Stop;
 use crate::{interrupt, place, say};
 
@@ -15,6 +15,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !seeded.success() {
         say::line(&format!("(no users could be seeded: {seeded})"));
     }
+    stack.open_console(&report, seeded.success())?;
     print_table(&stack)?;
     let _phones = stack.offer(&report)?;
     let outcome = interrupt::wait(None, || stack.all_alive().map(|()| None::<()>));
@@ -31,6 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn print_table(stack: &Stack) -> Result<()> {
     println!("\nREDOUBT is up; Ctrl-C stops it\n");
+    println!("  {:<12} {}", CONSOLE, stack.url(CONSOLE)?);
     for service in &system()?.services {
         println!("  {:<12} {}", service.name, stack.url(&service.name)?);
     }

@@ -4,12 +4,14 @@
 //! | Route | What it does |
 //! | --- | --- |
 //! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP) |
-//! | `GET /traces` | the traces that are kept, newest first: id, spans, services, name of the first span |
+//! | `GET /traces` | the traces that are kept, newest first: id, spans, services, length, name and status of the first span; which of them, says a query ([`search`]) |
 //! | `GET /traces/{trace_id}` | the spans of one trace, by start |
+//! | `GET /requests` | what is known of the newest requests, by their ids: the attributes of the server's span |
 //! | `GET /metrics` | the last metrics of each service, as they came |
 //!
 //! Bounded: the oldest traces give way ([`MAX_SPANS`]), one trace cannot take everything ([`MAX_SPANS_PER_TRACE`]).
 
+mod search;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,14 +24,17 @@ use anyhow::{Context as _, Result, ensure};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use self::search::Search;
 use self::wire::{MetricExport, Resource, TraceExport, WireSpan};
 
 /// Spans kept in all.
 pub const MAX_SPANS: usize = 50_000;
 /// Spans kept of one trace.
 pub const MAX_SPANS_PER_TRACE: usize = 5_000;
+/// Requests that are told of at once.
+const MAX_REQUESTS: usize = 1_000;
 /// Bytes of one export; a batch of 512 spans is well below.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
@@ -108,6 +113,11 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
+    /// Keeps a span of this trace as if it had been sent.
+    pub fn keep(&self, trace_id: &str, span: Span) {
+        lock(&self.store).keep(trace_id, span);
+    }
+
     /// The spans of one trace, by start.
     pub fn trace(&self, trace_id: &str) -> Vec<Span> {
         lock(&self.store).trace(trace_id)
@@ -128,6 +138,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/v1/metrics").route(web::post().to(post_metrics)))
         .service(web::resource("/traces").route(web::get().to(get_traces)))
         .service(web::resource("/traces/{trace_id}").route(web::get().to(get_trace)))
+        .service(web::resource("/requests").route(web::get().to(get_requests)))
         .service(web::resource("/metrics").route(web::get().to(get_metrics)));
 }
 
@@ -163,8 +174,12 @@ fn taken() -> HttpResponse {
     HttpResponse::Ok().content_type("application/x-protobuf").finish()
 }
 
-async fn get_traces(store: web::Data<Mutex<Store>>) -> HttpResponse {
-    HttpResponse::Ok().json(lock(&store).summaries())
+async fn get_traces(store: web::Data<Mutex<Store>>, search: web::Query<Search>) -> HttpResponse {
+    HttpResponse::Ok().json(lock(&store).summaries(&search))
+}
+
+async fn get_requests(store: web::Data<Mutex<Store>>) -> HttpResponse {
+    HttpResponse::Ok().json(lock(&store).requests())
 }
 
 async fn get_trace(store: web::Data<Mutex<Store>>, trace_id: web::Path<String>) -> HttpResponse {
@@ -190,12 +205,17 @@ struct Store {
 
 impl Store {
     fn insert(&mut self, service: &str, wire: WireSpan) {
-        let spans = self.traces.entry(wire.trace_id.clone()).or_insert_with(|| {
-            self.order.push_back(wire.trace_id.clone());
+        let trace_id = wire.trace_id.clone();
+        self.keep(&trace_id, wire.into_span(service));
+    }
+
+    fn keep(&mut self, trace_id: &str, span: Span) {
+        let spans = self.traces.entry(trace_id.to_owned()).or_insert_with(|| {
+            self.order.push_back(trace_id.to_owned());
             Vec::new()
         });
         if spans.len() < MAX_SPANS_PER_TRACE {
-            spans.push(wire.into_span(service));
+            spans.push(span);
             self.spans += 1;
         }
         while self.spans > MAX_SPANS {
@@ -210,26 +230,25 @@ impl Store {
         spans
     }
 
-    fn summaries(&self) -> Vec<Value> {
-        let summary = |id: &String| {
-            let spans = self.trace(id);
-            let mut services: Vec<&str> = spans.iter().map(|span| span.service.as_str()).collect();
-            services.sort_unstable();
-            services.dedup();
-            json!({
-                "trace_id": id,
-                "name": spans.first().map(|span| span.name.as_str()),
-                "start_ns": spans.first().map(|span| span.start_ns),
-                "spans": spans.len(),
-                "services": services,
-            })
-        };
-        self.order.iter().rev().map(summary).collect()
+    fn newest_first(&self) -> impl Iterator<Item = (&String, &Vec<Span>)> {
+        self.order.iter().rev().filter_map(|id| self.traces.get_key_value(id))
+    }
+
+    fn summaries(&self, search: &Search) -> Vec<Value> {
+        let found = self.newest_first().filter(|(id, spans)| search.finds(id, spans)).take(search.most());
+        found.map(|(id, spans)| search::summary(id, spans)).collect()
+    }
+
+    fn requests(&self) -> BTreeMap<&str, &Map<String, Value>> {
+        let spans = self.newest_first().flat_map(|(_, spans)| spans);
+        spans.filter_map(search::request).take(MAX_REQUESTS).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn export(trace: u32, spans: usize) -> TraceExport {
@@ -285,6 +304,45 @@ mod tests {
         assert!(store.spans <= MAX_SPANS);
         assert!(store.trace(&format!("{:032x}", 1)).is_empty());
         assert!(!store.trace(&format!("{:032x}", 11)).is_empty());
+    }
+
+    #[test]
+    fn whoever_looks_for_a_trace_finds_that_one() {
+        let mut store = Store::default();
+        fill(&mut store, 1, 1);
+        fill(&mut store, 2, 1);
+        let mut other = store.traces.remove(&format!("{:032x}", 2)).unwrap();
+        let span = &mut other[0];
+        (span.service, span.name, span.kind) = ("broker".to_owned(), "db.call".to_owned(), "client".to_owned());
+        span.end_ns = 5_001_000;
+        span.attributes = serde_json::from_value(
+            json!({"http.response.status_code": "503", "redoubt.listener": "public", "request_id": "r"}),
+        )
+        .unwrap();
+        store.traces.insert(format!("{:032x}", 2), other);
+        let found = |search: Value| {
+            let search: Search = serde_json::from_value(search.clone()).unwrap();
+            let ids = store.summaries(&search).into_iter().map(|found| found["trace_id"].as_str().unwrap().to_owned());
+            ids.map(|id| id.trim_start_matches('0').to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        for (search, ids) in [
+            (json!({}), "2 1"),
+            (json!({"limit": 1}), "2"),
+            (json!({"id": format!("{:032x}", 1)}), "1"),
+            (json!({"service": "broker"}), "2"),
+            (json!({"name": "accounts"}), "1"),
+            (json!({"status": "200"}), "1"),
+            (json!({"status": "503"}), "2"),
+            (json!({"at_least_ms": 5}), "2"),
+            (json!({"at_least_ms": 6}), ""),
+            (json!({"public": true}), "2"),
+            (json!({"service": "broker", "name": "accounts"}), ""),
+        ] {
+            assert_eq!(found(search.clone()), ids, "{search}");
+        }
+        assert_eq!(store.requests().into_keys().collect::<Vec<_>>(), Vec::<&str>::new(), "a call out is no request");
+        store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].kind = "server".to_owned();
+        assert_eq!(store.requests()["r"]["http.response.status_code"], "503");
     }
 
     #[test]

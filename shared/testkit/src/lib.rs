@@ -13,6 +13,7 @@ pub mod edge;
 pub mod fuzz;
 pub mod interception;
 pub mod missing;
+pub mod pages;
 pub mod partner;
 pub mod partner_web;
 pub mod phone;

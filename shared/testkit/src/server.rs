@@ -106,6 +106,17 @@ impl Drop for Server {
     }
 }
 
+/// Ends when standard input does: so a program cannot outlive whoever started it with an input of its own. A thread of its own reads, because tokio would
+/// wait for such a read when it shuts down.
+pub async fn parent_gone() {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        drop(sender);
+    });
+    drop(receiver.await);
+}
+
 /// An HTTPS client for tests: it trusts exactly the authority in `roots` and, with an identity, presents it (mTLS).
 pub fn client(roots: &Path, identity: Option<&Identity>) -> Result<reqwest::Client> {
     Ok(builder(roots, identity)?.build()?)

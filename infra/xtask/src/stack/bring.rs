@@ -185,7 +185,7 @@ impl Stack {
         self.await_all(probes, &edges)
     }
 
-    fn spawn(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
+    pub(super) fn spawn(&mut self, name: &str, program: &str, arguments: &[&str]) -> Result<()> {
         self.ports.release(name);
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         self.run.spawn(name, self.programs.path(program)?, &arguments)

@@ -5,6 +5,7 @@
 
 mod bring;
 pub(crate) mod config;
+mod console;
 mod loads;
 mod partners;
 mod plan;
@@ -12,6 +13,7 @@ mod ports;
 mod ready;
 mod running;
 
+pub(crate) use console::CONSOLE;
 pub(crate) use loads::Loads;
 pub(crate) use plan::{Kind, programs};
 pub(crate) use ports::Ports;

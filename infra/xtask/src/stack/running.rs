@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use ladder::{Cluster, Rung};
 use serde_json::{Value, json};
+use system::system;
 
 use super::loads::Loads;
 use super::{Kind, Ports, partners};
@@ -84,7 +85,7 @@ impl Stack {
         Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
     }
 
-    fn write_description(&self, report: &Path) -> Result<String> {
+    pub(super) fn write_description(&self, report: &Path) -> Result<String> {
         let file = self.run.directory().join("stack.json");
         std::fs::write(&file, self.describe(report)?.to_string())?;
         Ok(text(&file))
@@ -97,7 +98,15 @@ impl Stack {
             .iter()
             .map(|(name, time)| json!({ "name": name, "millis": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) }))
             .collect();
+        let mut services = Vec::new();
+        for service in &system()?.services {
+            let internal = self.url(&format!("{}-internal", service.name))?;
+            services.push(
+                json!({ "name": service.name, "public_url": self.url(&service.name)?, "internal_url": internal }),
+            );
+        }
         Ok(json!({
+            "services": services,
             "auth_url": self.url("auth")?,
             "attestation_url": self.url("attestation")?,
             "ledger_url": self.url("ledger")?,

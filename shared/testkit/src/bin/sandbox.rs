@@ -27,6 +27,7 @@ use testkit::collector;
 use testkit::database;
 use testkit::partner::{self, Partner};
 use testkit::pki::Pki;
+use testkit::server::parent_gone;
 
 const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
@@ -115,16 +116,6 @@ async fn until_stopped(options: &Options) -> Result<()> {
         () = parent_gone(), if options.get("--exit-with-parent") == Some("true") => (),
     }
     Ok(())
-}
-
-/// Ends when standard input does. A thread of its own reads, because tokio would wait for such a read when it shuts down.
-async fn parent_gone() {
-    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
-        drop(sender);
-    });
-    drop(receiver.await);
 }
 
 /// `--name value` pairs.

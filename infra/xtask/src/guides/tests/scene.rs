@@ -30,6 +30,7 @@ impl Scene {
     pub(super) fn around(mut stack: Stack) -> Self {
         let seeded = stack.tell(&["seed"], Path::new("")).unwrap();
         assert!(seeded.success(), "{seeded}");
+        stack.open_console(Path::new(""), true).unwrap();
         let run = stack.logs().parent().unwrap().to_owned();
         let folder = run.join("guide");
         std::fs::create_dir_all(folder.join("target/dev")).unwrap();

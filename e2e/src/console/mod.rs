@@ -1,0 +1,125 @@
+//! The console of `cargo xtask up`: what runs, what is asked of it and what is refused, for whoever sits at the machine. Development only: nothing else
+//! starts it, and it listens on loopback ([`testkit::pages`] says what else holds of its pages).
+//!
+//! It only reads: the services' logs, their health, the ledger's invariants and signed receipts as the operator, and the collector's spans. What must hold:
+//! nothing is shown as well that was not asked; whoever does not answer in time costs its own part of a page, with the cause, and no other; whatever a
+//! client has sent is text (the templates escape it).
+
+mod ask;
+mod logs;
+mod pages;
+mod show;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use reqwest::Client;
+use testkit::pages::{Asked, Page};
+use testkit::pki::Pki;
+use testkit::server::{self, Server};
+use url::form_urlencoded;
+
+use crate::narrator::Narrator;
+use crate::stack::Stack;
+use pages::Live;
+
+/// Between two looks at a page that is live.
+const AGAIN: u32 = 5;
+/// Lines of a list that has a page of its own, and of one that has not.
+const LISTED: usize = 200;
+const LAST: usize = 8;
+
+/// Of one system.
+pub struct Console {
+    stack: Stack,
+    pki: Pki,
+    /// With the operator's certificate.
+    operator: Client,
+    plain: Client,
+    /// Whether there are the users of [`crate::seed`].
+    seeded: bool,
+}
+
+/// Serves the console of the system that the file describes, until whoever started us is gone.
+///
+/// # Errors
+///
+/// It cannot be served.
+pub async fn run(narrator: &Narrator, description: &str, listen: &str, seeded: bool) -> Result<()> {
+    let listen = listen.parse().with_context(|| format!("{listen} is no address"))?;
+    let server = Console::of(Stack::read(description)?, seeded)?.serve(listen).await?;
+    narrator.line(&format!("ready {}", server.url()));
+    server::parent_gone().await;
+    Ok(())
+}
+
+impl Console {
+    /// Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// The keys and certificates cannot be read.
+    pub fn of(stack: Stack, seeded: bool) -> Result<Self> {
+        let pki = Pki::create(&stack.pki)?;
+        let operator = server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
+        let plain = server::client(&pki.public_ca(), None)?;
+        Ok(Self { stack, pki, operator, plain, seeded })
+    }
+
+    /// Until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `listen` is not on loopback, or is taken.
+    pub async fn serve(self, listen: SocketAddr) -> Result<Server> {
+        let identity = self.pki.public("console");
+        let console = Arc::new(self);
+        let maker = move |asked| -> testkit::pages::Making {
+            let console = Arc::clone(&console);
+            Box::pin(async move { console.page(&asked).await })
+        };
+        testkit::pages::serve(listen, &identity, pages::STYLE, Arc::new(maker)).await
+    }
+
+    async fn page(&self, asked: &Asked) -> Page {
+        let query = Query::of(asked);
+        let live = if query.get("live") == "off" { Live::Off } else { Live::On };
+        let path: Vec<&str> = asked.path.split('/').skip(1).collect();
+        let made = match path.as_slice() {
+            [""] => self.overview(live).await,
+            ["requests"] => self.requests(live).await,
+            ["requests", id] if is_id(id) => self.request(id).await,
+            ["refusals"] => self.refusals(live).await,
+            ["traces"] => self.traces(&query).await,
+            ["traces", id] if is_id(id) => self.trace(id).await,
+            _ => pages::absent("There is no such page."),
+        };
+        let is_live = matches!(path.as_slice(), ["" | "requests" | "refusals"]) && live == Live::On;
+        match made {
+            Ok((status, html)) => Page { status, html, again: is_live.then_some(AGAIN) },
+            Err(error) => Page { status: 500, html: pages::fault(&error), again: None },
+        }
+    }
+}
+
+/// The fields of a form.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(asked: &Asked) -> Self {
+        Self(form_urlencoded::parse(asked.query.as_bytes()).into_owned().collect())
+    }
+
+    /// Without the spaces around it; empty if it was left empty or out.
+    fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        // Default: what a form leaves out is as what it leaves empty.
+        found.map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// What names a request or a trace; it becomes a part of the URLs that are asked.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}

@@ -1,0 +1,195 @@
+//! The console of `up` before a system of stand-ins ([`world`]): what it shows and to whom, and that it is for everybody who may see it.
+
+mod world;
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::drivers::judged_by_axe;
+use world::{FORGED, PAID, REFUSED, TRACE, World};
+
+/// Every page of it.
+fn paths() -> Vec<String> {
+    let one = [format!("/requests/{PAID}"), format!("/requests/{REFUSED}"), format!("/traces/{TRACE}")];
+    let lists = ["/", "/requests", "/refusals", "/traces", "/traces?all=on", "/nowhere"].map(str::to_owned);
+    lists.into_iter().chain(one).collect()
+}
+
+#[tokio::test]
+async fn the_console_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_out() {
+    let Some(mut script) = judged_by_axe(include_str!("console.mjs")).await else { return };
+    let world = World::start().await;
+    script.tell(&json!({"url": world.console.url(), "paths": paths()}).to_string()).await;
+    let mut grounds = Vec::new();
+    for (scheme, width) in [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)] {
+        for path in paths() {
+            let found: Value = serde_json::from_str(&script.hears("found").await).unwrap();
+            let opened = if path == format!("/traces/{TRACE}") { json!(true) } else { Value::Null };
+            let right = json!({"path": path, "width": width, "opened": opened, "ground": found["ground"], "complaints": [], "violations": []});
+            assert_eq!(found, right, "{scheme}, {width}");
+            grounds.push((scheme, found["ground"].clone()));
+        }
+    }
+    script.ended().await;
+    grounds.dedup();
+    assert!(grounds.len() == 2 && grounds[0].1 != grounds[1].1, "{grounds:?}");
+}
+
+#[tokio::test]
+async fn it_answers_under_its_own_name_only_and_whoever_only_reads() {
+    let world = World::start().await;
+    let url = world.console.url();
+    let own = url.replace("https://", "");
+    let ask =
+        async |method: Method, host: &str| world.http.request(method, &url).header("host", host).send().await.unwrap();
+    for (method, host, status) in [
+        (Method::GET, own.as_str(), 200),
+        (Method::HEAD, &own, 200),
+        (Method::GET, "attacker.example", 421),
+        (Method::GET, "localhost", 421),
+        (Method::GET, &own.replace("localhost", "127.0.0.1"), 421),
+        (Method::GET, &own.replace("localhost", "localhost.attacker.example"), 421),
+        (Method::POST, &own, 405),
+        (Method::DELETE, &own, 405),
+    ] {
+        let answer = ask(method.clone(), host).await;
+        assert_eq!(answer.status(), status, "{method} {host}");
+        let shown = answer.text().await.unwrap();
+        assert_eq!(shown.contains("password"), status == 200 && method == Method::GET, "{method} {host}: {shown}");
+    }
+    let policy = ask(Method::GET, &own).await.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let identity = testkit::pki::Pki::temporary().unwrap().public("console");
+    let maker: testkit::pages::Maker = std::sync::Arc::new(|_| Box::pin(std::future::pending()));
+    assert!(testkit::pages::serve(everywhere, &identity, "", maker).await.is_err());
+}
+
+#[tokio::test]
+async fn who_hangs_or_is_not_ready_is_named_with_the_cause_and_the_rest_stands() {
+    let mut world = World::start().await;
+    let html = timeout(Duration::from_secs(30), world.page("/")).await.unwrap();
+    for words in [
+        "no answer within 2 s",
+        "503: the database: connection refused",
+        "the shared store is away",
+        "<span class=state>ready</span>",
+        "broken 3 ×",
+        "The books do not hold",
+        "the first 7 transfers so far",
+        "alice tends seven beehives",
+        PAID,
+        "digest_mismatch",
+    ] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    assert_eq!(html.matches("<span class=state>ready</span>").count(), 1, "the others were not heard to be ready");
+    world.lose_the_collector();
+    world.lose_a_log();
+    let html = world.page("/requests").await;
+    for words in
+        ["the collector of spans", "error sending request", "cannot read", "broker.log", PAID, "digest_mismatch"]
+    {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    assert!(world.page("/traces").await.contains("Not answered"));
+}
+
+#[tokio::test]
+async fn what_a_client_sent_is_text_on_every_page() {
+    let world = World::start().await;
+    let mut told = 0;
+    for path in paths().into_iter().chain([format!("/traces?name={}", "%3Cscript%3E%22%3E%3Cimg%20src")]) {
+        let (_, html) = world.get(&path).await;
+        assert!(!html.contains("<script") && !html.contains("<img"), "{path}: {html}");
+        told += usize::from(html.contains("&#60;script&#62;"));
+    }
+    assert!(told >= 7, "the markup stands on {told} pages");
+}
+
+#[tokio::test]
+async fn a_request_is_shown_with_the_layers_of_its_receipt() {
+    let world = World::start().await;
+    let html = world.page(&format!("/requests/{PAID}")).await;
+    let lines: Vec<&str> = html.split("<tr role=row><td").skip(1).collect();
+    assert_eq!(lines.len(), 3, "{html}");
+    for (line, (layer, took)) in lines.iter().zip([("host", "56 µs"), ("api key", "69 µs"), ("waf", "131 µs")]) {
+        assert!(line.contains(layer) && line.contains(took) && line.contains(">pass"), "{line}");
+    }
+    assert!(html.contains("01a21cb7-f66a-7fd7-bb58-8d767c609dd9") && html.contains("the signature was looked at"));
+    let html = world.page(&format!("/requests/{FORGED}")).await;
+    assert!(html.contains("not the certificate of ledger") && !html.contains("was looked at"), "{html}");
+    let html = world.page(&format!("/requests/{REFUSED}")).await;
+    assert!(
+        html.contains("keeps no receipt") && html.contains("127.0.0.9") && html.contains("digest_mismatch"),
+        "{html}"
+    );
+    assert_eq!(world.get("/requests/01a21cb7-dead").await.0, 404);
+    assert_eq!(world.get("/requests/..%2f..").await.0, 404);
+}
+
+#[tokio::test]
+async fn requests_and_refusals_are_listed_the_newest_first() {
+    let world = World::start().await;
+    let html = world.page("/requests").await;
+    let at = |id: &str| html.find(&format!("href=\"/requests/{id}\"")).unwrap();
+    assert!(at(FORGED) < at(REFUSED) && at(REFUSED) < at(PAID), "{html}");
+    let (refused, paid) = (&html[at(REFUSED)..at(PAID)], &html[at(PAID)..]);
+    assert!(refused.contains("refused by message signature: <code>digest_mismatch</code>"), "{refused}");
+    assert!(
+        paid.contains("dev.redoubt.app/1.0.0 (android 1)") && paid.matches("<li class=\"pass\">").count() == 9,
+        "{paid}"
+    );
+    assert!(!html.contains("/internal/v1/invariants"), "what the operator asks is left out");
+    let html = world.page("/refusals").await;
+    let at = |words: &str| html.find(words).unwrap();
+    assert!(
+        at("no_http") < at("digest_mismatch") && html.contains("127.0.0.9") && html.contains("okQY5ZQFyi0jKXqoKj8f2A")
+    );
+    assert!(
+        html.contains("it never became one") && html.contains("alarm") && !html.contains("a_word_that_no_refusal_has")
+    );
+}
+
+#[tokio::test]
+async fn a_trace_is_found_by_what_is_known_of_it() {
+    let world = World::start().await;
+    let ids = [TRACE.to_owned(), "b".repeat(32), "c".repeat(32)];
+    for (search, found) in [
+        ("", [true, true, false]),
+        ("all=on", [true, true, true]),
+        ("all=on&service=broker", [false, true, true]),
+        ("name=posting", [true, false, false]),
+        ("name=+posting+&service=broker", [false, false, false]),
+        ("status=503", [false, true, false]),
+        ("at_least_ms=20", [true, false, false]),
+        ("id=6d0bb227", [true, false, false]),
+    ] {
+        let html = world.page(&format!("/traces?{search}")).await;
+        let shown = ids.each_ref().map(|id| html.contains(&format!("href=\"/traces/{id}\"")));
+        assert_eq!(shown, found, "{search}");
+        assert_eq!(html.contains("No such trace"), found == [false; 3], "{search}");
+    }
+    assert!(world.page("/traces?at_least_ms=soon").await.contains("no number of milliseconds"));
+    let html = world.page(&format!("/traces/{TRACE}")).await;
+    assert!(html.contains("db.posting.batch") && html.contains("db.query.text") && html.contains(PAID), "{html}");
+    assert_eq!(world.get(&format!("/traces/{}", "e".repeat(32))).await.0, 404);
+}
+
+#[tokio::test]
+async fn lists_are_asked_for_again_until_the_reader_holds_them_and_what_is_read_never_is() {
+    let world = World::start().await;
+    let one = [format!("/requests/{PAID}"), format!("/traces/{TRACE}"), "/traces".to_owned()].map(|path| (path, None));
+    let lists = ["/", "/requests", "/refusals"];
+    let live = lists.map(|path| (path.to_owned(), Some("5")));
+    let held = lists.map(|path| (format!("{path}?live=off"), None));
+    for (path, again) in live.into_iter().chain(held).chain(one) {
+        let answer = world.http.get(format!("{}{path}", world.console.url())).send().await.unwrap();
+        assert_eq!(answer.headers().get("refresh").map(|value| value.to_str().unwrap()), again, "{path}");
+        let html = answer.text().await.unwrap();
+        assert_eq!(html.contains("?live=off"), again.is_some(), "{path}");
+    }
+}

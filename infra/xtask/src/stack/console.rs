@@ -1,0 +1,23 @@
+//! The console beside a system: pages for whoever sits at this machine (`e2e::console`).
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Stack;
+use super::ready::Probe;
+
+/// Its listener and its log.
+pub(crate) const CONSOLE: &str = "console";
+
+impl Stack {
+    /// Shows this system, and the users that were seeded, if they were. It listens before this returns.
+    pub(crate) fn open_console(&mut self, report: &Path, seeded: bool) -> Result<()> {
+        let description = self.write_description(report)?;
+        let listen = format!("127.0.0.1:{}", self.ports.of(CONSOLE)?);
+        let users = if seeded { "seeded" } else { "nobody" };
+        self.spawn(CONSOLE, "story", &["console", &description, &listen, users])?;
+        let probe = Probe::of_log(CONSOLE, &self.run.log(CONSOLE));
+        self.await_all(vec![probe], &[])
+    }
+}
