@@ -39,6 +39,7 @@ fn print_table(stack: &Stack) -> Result<()> {
     if stack.has_edge() {
         println!("  {:<12} {}", "edge's logs", place::short(&stack.logs().join("edge*.log")));
     }
+    println!("  {:<12} each service shows what it takes and answers at its /docs", "APIs");
     println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");
     println!("  {:<12} {}", "database", masked(stack.database_url()));

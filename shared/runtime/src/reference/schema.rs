@@ -178,7 +178,8 @@ impl Reader<'_> {
 }
 
 fn limits(schema: &Value, named: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
-    named.iter().filter_map(|(label, keyword)| Some((*label, plain(schema.get(keyword)?)))).collect()
+    let said = |value: &Value| if value == "" { "\"\"".to_owned() } else { plain(value) };
+    named.iter().filter_map(|(label, keyword)| Some((*label, said(schema.get(keyword)?)))).collect()
 }
 
 /// A text without its quotes, anything else as JSON.

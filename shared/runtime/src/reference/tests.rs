@@ -34,7 +34,8 @@ fn document() -> Value {
                 "Id": { "type": "string", "format": "uuid", "examples": ["01890a5d"] },
                 "Note": { "type": "object", "required": ["text"], "properties": {
                     "next": { "$ref": "#/components/schemas/Note" },
-                    "text": { "type": "string", "maxLength": 7, "description": "What it says." },
+                    "text": { "type": "string", "maxLength": 7, "description": "What it says.",
+                        "default": "", "pattern": format!("^[{}]*$", "a".repeat(80)) },
                     "kind": { "enum": ["short", "long"], "type": "string" }
                 } },
                 "Problem": { "type": "object", "properties": { "code": { "type": "string", "examples": ["request.invalid"] } } }
@@ -58,6 +59,8 @@ fn it_shows_all_of_an_operation_escaped_and_without_a_script() {
         "Of <code>who</code>.",
         "<span class=\"note\">path</span> <span class=\"must\">required</span>",
         "Id, text, uuid",
+        "<span>if absent <code>&#34;&#34;</code></span>",
+        "<details><summary>pattern</summary>",
         "for example <code>01890a5d</code>",
         "greatest length <code>7</code>",
         "<code>short</code> <code>long</code>",
