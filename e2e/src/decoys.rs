@@ -1,4 +1,4 @@
-//! Can a phone tell a decoy? Genuine phones and liars ask in turn, and a [`classifier`](crate::classifier) looks at the time of each answer, for
+//! Can a phone tell a decoy? Genuine phones and liars ask in turn, and a [`classifier`] looks at the time of each answer, for
 //! `cargo xtask bench decoys`.
 //!
 //! A phone knows what it is; what it wants to know is whether it was believed. So both kinds are on hand here, which no attacker has, and what

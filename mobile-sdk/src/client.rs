@@ -16,7 +16,7 @@ use crate::single_flight::SingleFlight;
 use crate::tokens::{Tokens, Vault};
 use crate::transport::{Failure, RawResponse, Transport};
 
-/// The SDK. Share it in an [`Arc`]; every method may be called from many tasks at once.
+/// The SDK. Share it in an [`Arc`](std::sync::Arc); every method may be called from many tasks at once.
 ///
 /// There is no `Debug`: it holds keys and tokens.
 pub struct Client {

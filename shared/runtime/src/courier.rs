@@ -1,4 +1,4 @@
-//! Takes work off a table ([`storage::queue`]), piece by piece, for as long as it takes.
+//! Takes work off a table ([`storage::Queue`]), piece by piece, for as long as it takes.
 //!
 //! What holds:
 //! - a piece is tried until its job says that it is done, ever more slowly ([`pause`]);

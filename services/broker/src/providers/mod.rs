@@ -6,7 +6,7 @@
 //! - [`manifest`]: the file as written;
 //! - [`parameter`]: the types of parameters, and the check of one call;
 //! - [`body`]: what the provider calls them;
-//! - [`format`]: how an answer is written;
+//! - [`mod@format`]: how an answer is written;
 //! - [`document`]: an answer or a webhook as it was written;
 //! - [`fields`]: which fields of it pass, and as what;
 //! - [`word`]: which answers count as the provider's word on an order;
