@@ -18,6 +18,8 @@ use crate::trace::{Begun, Span};
 
 /// How long anybody may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The ledger counts for up to three seconds, and then says how far it has come.
+const COUNTING: Duration = Duration::from_secs(5);
 /// Bytes of an answer: a trace of the collector's most spans is smaller.
 const LARGEST: usize = 16 * 1024 * 1024;
 
@@ -78,7 +80,8 @@ impl Console {
     }
 
     pub(super) async fn invariants(&self) -> Result<Invariants, String> {
-        json(self.operator.get(format!("{}/internal/v1/invariants", self.stack.ledger_internal_url))).await
+        let asking = self.operator.get(format!("{}/internal/v1/invariants", self.stack.ledger_internal_url));
+        of_json(within(COUNTING, asking).await?)
     }
 
     pub(super) async fn spans_of_requests(&self) -> Result<Attributes, String> {
@@ -100,7 +103,7 @@ impl Console {
         let known = known.ok_or_else(|| format!("there is no service {service}"))?;
         let url = format!("{}{}{request_id}", known.internal_url, receipt::PATH);
         let asking = self.operator.get(url).header("traceparent", Begun::now().traceparent());
-        match within(asking).await? {
+        match within(PATIENCE, asking).await? {
             (404, _) => Ok(None),
             (200, body) => {
                 let jws = String::from_utf8_lossy(&body);
@@ -113,7 +116,7 @@ impl Console {
 }
 
 async fn health(service: &Service, asking: RequestBuilder) -> Health {
-    match within(asking).await {
+    match within(PATIENCE, asking).await {
         Ok((200, body)) => match serde_json::from_slice::<Ready>(&body) {
             Ok(ready) if ready.status == "ready" => said(service, "ready", ready.missing),
             Ok(ready) if ready.status == "degraded" => said(service, "degraded", ready.missing),
@@ -138,16 +141,20 @@ fn refused(status: u16, body: &[u8]) -> String {
 }
 
 async fn json<T: DeserializeOwned>(asking: RequestBuilder) -> Result<T, String> {
-    match within(asking).await? {
+    of_json(within(PATIENCE, asking).await?)
+}
+
+fn of_json<T: DeserializeOwned>(answer: (u16, Vec<u8>)) -> Result<T, String> {
+    match answer {
         (200, body) => serde_json::from_slice(&body).map_err(|error| format!("its answer cannot be read: {error}")),
         (status, body) => Err(refused(status, &body)),
     }
 }
 
 /// Status and body, in time.
-async fn within(asking: RequestBuilder) -> Result<(u16, Vec<u8>), String> {
-    let answer = tokio::time::timeout(PATIENCE, read(asking)).await;
-    let answer = answer.map_err(|_elapsed| format!("no answer within {} s", PATIENCE.as_secs()))?;
+async fn within(patience: Duration, asking: RequestBuilder) -> Result<(u16, Vec<u8>), String> {
+    let answer = tokio::time::timeout(patience, read(asking)).await;
+    let answer = answer.map_err(|_elapsed| format!("no answer within {} s", patience.as_secs()))?;
     answer.map_err(|error| format!("{error:#}"))
 }
 

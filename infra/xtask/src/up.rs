@@ -15,7 +15,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !seeded.success() {
         say::line(&format!("(no users could be seeded: {seeded})"));
     }
-    stack.open_console(&report, seeded.success())?;
+    if let Err(error) = stack.open_console(&report, seeded.success()) {
+        return Err(stack.keep_logs(error));
+    }
     print_table(&stack)?;
     let _phones = stack.offer(&report)?;
     let outcome = interrupt::wait(None, || stack.all_alive().map(|()| None::<()>));

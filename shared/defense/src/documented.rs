@@ -1,7 +1,7 @@
 //! `/docs` and `/openapi.json`: a service's API for people and for programs, where its configuration wants it (`public.docs`), in development.
 //!
 //! They are routes like any other, behind the layers of their policies, and yet not in the document, nor in `docs/layers.md`: that is the contract, the same wherever a
-//! service runs, and in production neither is there.
+//! service runs, and whoever sets no `public.docs` has neither.
 
 use std::sync::Arc;
 

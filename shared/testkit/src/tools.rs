@@ -2,7 +2,8 @@
 //! folder of its own that is there whole or not at all.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crypto::{hash, random};
 
@@ -79,7 +80,19 @@ fn short(text: &str) -> String {
 /// What a program says, if it ends well; an error has both what it said and what it complained of.
 pub fn said(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stdout, stderr } = command.output().map_err(|error| format!("{name}: {error}"))?;
+    heard(&name, command.output().map_err(|error| format!("{name}: {error}"))?)
+}
+
+/// As [`said`], of a program that is ended when it takes longer.
+pub async fn said_within(command: Command, most: Duration) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = tokio::process::Command::from(command).kill_on_drop(true).stdin(Stdio::null()).output();
+    let output = tokio::time::timeout(most, output).await;
+    let output = output.map_err(|_elapsed| format!("{name} was not done within {} s", most.as_secs()))?;
+    heard(&name, output.map_err(|error| format!("{name}: {error}"))?)
+}
+
+fn heard(name: &str, Output { status, stdout, stderr }: Output) -> Result<String, String> {
     let said = String::from_utf8_lossy(&stdout).into_owned();
     if status.success() {
         Ok(said)

@@ -14,6 +14,6 @@ async fn a_fuzzer_finds_no_answer_that_the_document_does_not_say() {
     }
     let url = format!("https://localhost:{}", world.running.public.unwrap().port());
     let place = env!("CARGO_TARGET_TMPDIR");
-    fuzz::holds(Fuzzed { service: "attestation", place, url: &url, environment: &[], arguments: &arguments }, 3).await;
+    fuzz::holds(Fuzzed { service: "attestation", place, url: &url, environment: &[], arguments: &arguments }).await;
     world.stop().await;
 }

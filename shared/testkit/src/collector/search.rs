@@ -62,10 +62,16 @@ pub(super) fn summary(id: &str, spans: &[Span]) -> Value {
     })
 }
 
-/// The attributes of the server's span of a request that a public listener took, if it is one.
+/// What an operator asks, and a console that is open asks all the time: it would take the place of the others.
+const OPERATORS: [&str; 3] = ["/health/", "/internal/v1/invariants", "/internal/v1/receipts/"];
+
+/// The attributes of the server's span of a request, if it is one and no operator's.
 pub(super) fn request(span: &Span) -> Option<(&str, &Map<String, Value>)> {
     let id = span.attributes.get("request_id")?.as_str()?;
-    (span.kind == "server").then_some((id, &span.attributes))
+    // Default: a span without a route is a request that no route has taken.
+    let route = span.attributes.get("http.route").and_then(Value::as_str).unwrap_or_default();
+    let is_one = span.kind == "server" && !OPERATORS.iter().any(|operators| route.starts_with(operators));
+    is_one.then_some((id, &span.attributes))
 }
 
 fn is_public(span: &Span) -> bool {
