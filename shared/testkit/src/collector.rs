@@ -343,6 +343,11 @@ mod tests {
         assert_eq!(store.requests().into_keys().collect::<Vec<_>>(), Vec::<&str>::new(), "a call out is no request");
         store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].kind = "server".to_owned();
         assert_eq!(store.requests()["r"]["http.response.status_code"], "503");
+        for route in ["/health/ready", "/internal/v1/invariants", "/internal/v1/receipts/{request_id}"] {
+            let attributes = &mut store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].attributes;
+            attributes.insert("http.route".to_owned(), route.into());
+            assert!(store.requests().is_empty(), "{route} is an operator's question");
+        }
     }
 
     #[test]
