@@ -33,6 +33,11 @@ fn instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// A value as a person reads it: a text without its quotes, anything else as JSON.
+fn in_words(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Asks again until there is an answer. By the clock: asking takes time, too. What is not there in time is named.
 async fn until<T>(what: &str, patience: Duration, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = instant() + patience;

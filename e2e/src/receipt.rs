@@ -55,8 +55,11 @@ pub struct Line {
 impl Line {
     /// What it learned, in words.
     pub fn seen(&self) -> String {
-        let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.saw.iter().map(|(name, value)| format!("{name} {}", words(value))).collect::<Vec<_>>().join(" · ")
+        self.saw
+            .iter()
+            .map(|(name, value)| format!("{name} {}", crate::in_words(value)))
+            .collect::<Vec<_>>()
+            .join(" · ")
     }
 }
 

@@ -78,16 +78,8 @@ mod tests {
     use crate::trace::{Expected, Span};
 
     fn span(id: &str, parent: Option<&str>, start: u64) -> Span {
-        Span {
-            service: "s".into(),
-            name: id.into(),
-            kind: "internal".into(),
-            span_id: id.into(),
-            parent: parent.map(str::to_owned),
-            start_ns: start,
-            end_ns: start + 1,
-            attributes: BTreeMap::from([("<u>".to_owned(), "<s>".into())]),
-        }
+        let attributes = BTreeMap::from([("<u>".to_owned(), "<s>".into())]);
+        Span { attributes, ..Span::of_a_test(id, parent, start) }
     }
 
     fn step(chapter: &str, title: &str) -> Step {

@@ -57,6 +57,20 @@ impl Span {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_a_test(id: &str, parent: Option<&str>, start_ns: u64) -> Self {
+        Self {
+            service: "s".to_owned(),
+            name: id.to_owned(),
+            kind: "internal".to_owned(),
+            span_id: id.to_owned(),
+            parent: parent.map(str::to_owned),
+            start_ns,
+            end_ns: start_ns + 1,
+            attributes: BTreeMap::new(),
+        }
+    }
+
     fn is_root(&self) -> bool {
         self.parent.as_deref().is_none_or(str::is_empty)
     }
@@ -267,11 +281,8 @@ mod tests {
             service: service.to_owned(),
             name: format!("name of {id}"),
             kind: "client".to_owned(),
-            span_id: id.to_owned(),
-            parent: parent.map(str::to_owned),
-            start_ns: 1,
-            end_ns: 2,
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+            ..Span::of_a_test(id, parent, 1)
         }
     }
 

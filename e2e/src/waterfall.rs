@@ -26,8 +26,7 @@ pub(crate) struct Bar<'a> {
 impl Bar<'_> {
     /// What is known of the span, in words.
     pub(crate) fn notes(&self) -> impl Iterator<Item = (&str, String)> {
-        let words = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.span.attributes.iter().map(move |(name, value)| (name.as_str(), words(value)))
+        self.span.attributes.iter().map(|(name, value)| (name.as_str(), crate::in_words(value)))
     }
 }
 
@@ -80,22 +79,10 @@ fn ordered(spans: &[Span]) -> Vec<(&Span, usize)> {
 mod tests {
     use super::*;
 
-    fn span(id: &str, parent: Option<&str>, start: u64) -> Span {
-        Span {
-            service: "s".into(),
-            name: id.into(),
-            kind: "internal".into(),
-            span_id: id.into(),
-            parent: parent.map(str::to_owned),
-            start_ns: start,
-            end_ns: start + 1,
-            attributes: std::collections::BTreeMap::new(),
-        }
-    }
-
     #[test]
     fn spans_stand_below_their_parents_in_order_of_start() {
-        let spans = [span("c", Some("a"), 3), span("a", None, 1), span("b", Some("a"), 2), span("x", Some("lost"), 9)];
+        let spans = [("c", Some("a"), 3), ("a", None, 1), ("b", Some("a"), 2), ("x", Some("lost"), 9)]
+            .map(|(id, parent, start)| Span::of_a_test(id, parent, start));
         let order: Vec<_> = ordered(&spans).iter().map(|(span, depth)| (span.name.clone(), *depth)).collect();
         assert_eq!(order, [("a".into(), 0), ("b".into(), 1), ("c".into(), 1), ("x".into(), 0)]);
     }

@@ -257,12 +257,11 @@ fn line(line: &Value) -> Line {
     let fields = line.as_object().into_iter().flatten();
     let told =
         fields.filter(|(name, _)| !["timestamp", "level", "target", "message", "request_id"].contains(&name.as_str()));
-    let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     // Default: a line that does not say it.
     let word = |name: &str| operator::text(line, name).unwrap_or_default();
     Line {
         time: show::of_day(word("timestamp")),
         what: operator::text(line, "event").unwrap_or_else(|| word("message")).to_owned(), // Default: no event has a message.
-        fields: told.map(|(name, value)| (name.clone(), words(value))).collect(),
+        fields: told.map(|(name, value)| (name.clone(), crate::in_words(value))).collect(),
     }
 }

@@ -11,8 +11,6 @@ use std::sync::Arc;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::pki::Identity;
 use crate::server::Server;
@@ -49,11 +47,10 @@ pub type Maker = Arc<dyn Fn(Asked) -> Making + Send + Sync>;
 /// `listen` is not on loopback, or cannot be listened on.
 pub async fn serve(listen: SocketAddr, identity: &Identity, style: &str, maker: Maker) -> Result<Server> {
     ensure!(listen.ip().is_loopback(), "pages are for this machine alone: {listen} is not on loopback");
-    let hash = STANDARD.encode(crypto::hash::sha256(style.as_bytes()));
-    let policy: Arc<str> = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    )
-    .into();
+    let style = runtime::pages::own_style(style);
+    let policy: Arc<str> =
+        format!("default-src 'none'; style-src {style}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+            .into();
     let routes = move |config: &mut web::ServiceConfig| {
         let (maker, policy) = (Arc::clone(&maker), Arc::clone(&policy));
         config.default_service(web::to(move |request: HttpRequest| {

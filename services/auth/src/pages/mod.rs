@@ -8,9 +8,8 @@ pub mod http;
 use std::sync::LazyLock;
 
 use askama::Template;
-use crypto::{b64, hash};
 use defense::captcha::Widget;
-use runtime::pages::Refused;
+use runtime::pages::{Refused, own_style};
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
@@ -191,10 +190,8 @@ pub const POLICY: &str =
 
 /// The same for the page of a refusal, which loads no style sheet: after too many requests, or under an address that is not ours, there is nothing to load. The
 /// style in it is allowed by its hash.
-pub static REFUSAL_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let allowed = format!("style-src 'sha256-{}'", b64::encode_standard(&hash::sha256(STYLE.as_bytes())));
-    POLICY.replace("style-src 'self'", &allowed)
-});
+pub static REFUSAL_POLICY: LazyLock<String> =
+    LazyLock::new(|| POLICY.replace("style-src 'self'", &format!("style-src {}", own_style(STYLE))));
 
 /// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \

@@ -8,13 +8,12 @@ mod words;
 
 use anyhow::{Context as _, Result};
 use askama::Template;
-use crypto::{b64, hash};
 use serde_json::{Map, Value};
 
 use self::schema::{Members, Reader, plain};
 use self::words::Words;
-use crate::openapi;
 use crate::service::RouteDoc;
+use crate::{openapi, pages};
 
 const STYLE: &str = include_str!("../../assets/reference.css");
 
@@ -38,9 +37,9 @@ impl Reference {
     pub fn of(service: &str, routes: &[RouteDoc]) -> Result<Self> {
         let document = openapi::document(service, "public", routes)?;
         let page = Page::of(service, &serde_json::from_str(&document)?)?.render().context("the page of the API")?;
-        let style = b64::encode_standard(&hash::sha256(STYLE.as_bytes()));
+        let style = pages::own_style(STYLE);
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+            "default-src 'none'; style-src {style}; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
         );
         Ok(Self { document, page, policy })
     }
