@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use strum::VariantArray as _;
 
-use crate::contract::{Operation, Schemas, Scheme, example, renamed};
+use crate::contract::{Operation, Schemas, Scheme, example, links, renamed};
 use crate::service::RouteDoc;
 
 /// The document, pretty-printed, the same for the same routes.
@@ -24,9 +24,11 @@ pub(crate) fn document(service: &str, listener: &str, routes: &[RouteDoc]) -> Re
         operations.push((route, operation));
     }
     let (components, other) = schemas.finish();
+    let all: Vec<_> =
+        operations.iter().map(|(route, _)| (route.path.as_str(), operation_id(&route.method, &route.path))).collect();
     let mut paths: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
     for (route, operation) in &operations {
-        let drawn = Drawn { route, operation, components: &components, other: &other };
+        let drawn = Drawn { route, operation, components: &components, other: &other, all: &all };
         paths.entry(&route.path).or_default().insert(route.method.to_ascii_lowercase(), drawn.operation()?);
     }
     let shown = |scheme: &&Scheme| operations.iter().any(|(_, operation)| operation.security.contains_key(scheme));
@@ -77,6 +79,8 @@ struct Drawn<'a> {
     components: &'a Map<String, Value>,
     /// Names that what is read has to be called otherwise by.
     other: &'a BTreeSet<String>,
+    /// Every operation of the document: its path and its id.
+    all: &'a [(&'a str, String)],
 }
 
 impl Drawn<'_> {
@@ -160,11 +164,17 @@ impl Drawn<'_> {
                 }
             }
             let mut response = json!({ "description": description, "headers": headers });
-            let content = self.operation.content(answer).into_iter();
+            let content = self.operation.content(answer);
+            let resource = content.get("application/json").filter(|_| *status < 300);
+            let links = resource.map(|schema| links(&self.route.path, schema, self.components, self.all));
+            let content = content.into_iter();
             let content: Map<_, _> =
                 content.map(|(name, schema)| (name.to_owned(), self.answered(*status, name, &schema))).collect();
-            if let Some(response) = response.as_object_mut().filter(|_| !content.is_empty()) {
-                response.insert("content".to_owned(), Value::Object(content));
+            if let Some(response) = response.as_object_mut() {
+                let further = [("content", Some(content)), ("links", links)];
+                let further =
+                    further.into_iter().filter_map(|(name, of)| Some((name, of.filter(|of| !of.is_empty())?)));
+                response.extend(further.map(|(name, of)| (name.to_owned(), Value::Object(of))));
             }
             responses.insert(status.to_string(), response);
         }

@@ -53,11 +53,25 @@ pub async fn holds(fuzzed: Fuzzed<'_>) -> bool {
     program.args(fuzzed.arguments).env("PYTHONPATH", path).current_dir(place);
     program.envs(fuzzed.environment.iter().map(|(name, value)| (*name, value)));
     let report = tools::said_within(program, PATIENCE).await;
-    let asked = operations(&service.join("openapi.json")).map(|all| format!("{all} selected / {all} total"));
-    let held = report.as_ref().is_ok_and(|report| asked.as_ref().is_ok_and(|asked| report.contains(asked)));
+    let document = document(&service.join("openapi.json"));
+    let held = report.is_ok();
     let (Ok(text) | Err(text)) = report;
-    assert!(held, "{asked:?}: {text}");
+    let all = document.as_ref().map(counted);
+    assert!(
+        held && all.as_ref().is_ok_and(|all| text.contains(&format!("{all} selected / {all} total"))),
+        "{all:?}: {text}"
+    );
+    let leads = document.is_ok_and(|document| document.to_string().contains("\"links\":{"));
+    assert_eq!(leads, followed(&text) > 0, "links of the document are followed: {text}");
     true
+}
+
+/// How many kinds of links it has gone along, from an answer to the next request.
+fn followed(report: &str) -> usize {
+    let counts = report.lines().find_map(|line| line.trim().strip_prefix("API Links:"));
+    let covered = counts.and_then(|counts| counts.split_whitespace().next()?.parse().ok());
+    // Default: it says nothing of links where there are none.
+    covered.unwrap_or(0)
 }
 
 /// How many operations a document has.
@@ -65,11 +79,22 @@ pub async fn holds(fuzzed: Fuzzed<'_>) -> bool {
 /// # Errors
 ///
 /// It is none.
-pub fn operations(document: &Path) -> Result<usize, String> {
-    let text = std::fs::read(document).map_err(|error| format!("{}: {error}", document.display()))?;
-    let document: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    let paths = document.get("paths").and_then(Value::as_object).ok_or("a document without paths")?;
+pub fn operations(path: &Path) -> Result<usize, String> {
+    document(path).map(|document| counted(&document))
+}
+
+fn document(path: &Path) -> Result<Value, String> {
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let document: Value = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    if document.get("paths").is_none_or(|paths| !paths.is_object()) {
+        return Err(format!("{}: a document without paths", path.display()));
+    }
+    Ok(document)
+}
+
+fn counted(document: &Value) -> usize {
     let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-    let keys = paths.values().filter_map(Value::as_object).flat_map(|path| path.keys());
-    Ok(keys.filter(|key| methods.contains(&key.as_str())).count())
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let keys = paths.filter_map(|(_, path)| path.as_object()).flat_map(|path| path.keys());
+    keys.filter(|key| methods.contains(&key.as_str())).count()
 }

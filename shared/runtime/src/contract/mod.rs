@@ -7,6 +7,7 @@
 mod arguments;
 mod check;
 mod example;
+mod links;
 mod schemas;
 mod security;
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 pub use arguments::{JsonAnswer, NoContent, with_status};
 pub use check::Contract;
 pub(crate) use example::example;
+pub(crate) use links::links;
 pub(crate) use schemas::{Schemas, renamed};
 pub use security::Scheme;
 
