@@ -93,6 +93,8 @@ struct Answer {
     reason: String,
     headers: Vec<(String, Words)>,
     media: Vec<Media>,
+    /// The operations that take the id of what is answered.
+    leads: Vec<String>,
 }
 
 /// A content in one media type.
@@ -214,7 +216,8 @@ impl Answer {
             let meaning = header.get("description").and_then(Value::as_str).unwrap_or_default();
             (name.clone(), Words::of(meaning))
         });
-        Self { status: status.to_owned(), reason: reason(answer), headers: headers.collect(), media }
+        let leads = object(answer, "/links").into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        Self { status: status.to_owned(), reason: reason(answer), headers: headers.collect(), media, leads }
     }
 }
 

@@ -30,10 +30,25 @@ pub(super) struct Form {
     /// What else must hold, each with its name.
     pub(super) limits: Vec<(&'static str, String)>,
     /// The values that there are, if they can be counted.
-    pub(super) choices: Vec<String>,
+    pub(super) choices: Vec<Choice>,
     pub(super) example: Option<String>,
+    /// What it is one of, of that which has neither members nor values that can be counted.
+    pub(super) others: Vec<Form>,
     /// What is in it.
     pub(super) inside: Vec<Inside>,
+}
+
+impl Form {
+    /// Whether any of its values has a meaning of its own to be shown.
+    pub(super) fn has_meanings(&self) -> bool {
+        self.choices.iter().any(|choice| choice.meaning.is_some())
+    }
+}
+
+/// One of the values that there are.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) meaning: Option<Words>,
 }
 
 /// The members of something in a value.
@@ -112,16 +127,34 @@ impl Reader<'_> {
         Self::leaf(name, schema)
     }
 
-    /// One of several forms: those without members are values that can be counted.
+    /// One of several forms: with members, a value that has a meaning of its own, or whatever else.
     fn choice(self, name: Option<&str>, choices: &[Value], within: &[&str]) -> Form {
+        let (nothing, choices): (Vec<&Value>, Vec<&Value>) =
+            choices.iter().partition(|choice| text(choice, "type") == Some("null"));
+        let mut form = match choices.as_slice() {
+            [only] => self.of(only, within),
+            several => self.one_of(name, several, within),
+        };
+        if !nothing.is_empty() {
+            form.kind.push_str(" or null");
+        }
+        form
+    }
+
+    fn one_of(self, name: Option<&str>, choices: &[&Value], within: &[&str]) -> Form {
         // Default: what it is, where it has no name.
         let mut form = Form { kind: name.unwrap_or("one of several").to_owned(), ..Form::default() };
         let all = choices.len();
         for (at, choice) in choices.iter().enumerate() {
-            let inner = self.of(choice, within);
-            if inner.inside.is_empty() {
-                form.choices.extend(inner.choices);
+            let mut inner = self.of(choice, within);
+            if inner.choices.is_empty() && inner.inside.is_empty() {
+                form.others.push(inner);
+                continue;
             }
+            if let [only] = inner.choices.as_mut_slice() {
+                only.meaning = self.meaning(choice).map(Words::of);
+            }
+            form.choices.append(&mut inner.choices);
             for inside in inner.inside {
                 let label = format!("{}, form {} of {all}", form.kind, at + 1);
                 form.inside.push(Inside { label, members: inside.members });
@@ -154,8 +187,9 @@ impl Reader<'_> {
             kind: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
             limits: limits(schema, &named),
             // Default: they cannot be counted.
-            choices: known.unwrap_or_default().iter().map(plain).collect(),
+            choices: known.unwrap_or_default().iter().map(|one| Choice { value: plain(one), meaning: None }).collect(),
             example: list(schema, "examples").and_then(|all| all.first()).map(plain),
+            others: Vec::new(),
             inside: Vec::new(),
         }
     }

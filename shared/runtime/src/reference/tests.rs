@@ -19,7 +19,8 @@ fn document() -> Value {
                 "schema": { "$ref": "#/components/schemas/Note" }, "example": { "text": "Bread & butter" }
             } } },
             "responses": {
-                "204": { "description": "No Content", "headers": { "Idempotent-Replayed": { "description": "Again." } } },
+                "204": { "description": "No Content", "headers": { "Idempotent-Replayed": { "description": "Again." } },
+                    "links": { "getNotesById": { "operationId": "getNotesById" } } },
                 "400": { "description": "Bad Request\n- more", "headers": { "Retry-After": {} }, "content": {
                     "application/json": { "schema": { "$ref": "#/components/schemas/Note" } },
                     "application/problem+json": { "schema": { "allOf": [
@@ -36,8 +37,19 @@ fn document() -> Value {
                     "next": { "$ref": "#/components/schemas/Note" },
                     "text": { "type": "string", "maxLength": 7, "description": "What it says.",
                         "default": "", "pattern": format!("^[{}]*$", "a".repeat(80)) },
-                    "kind": { "enum": ["short", "long"], "type": "string" }
+                    "kind": { "enum": ["short", "long"], "type": "string" },
+                    "state": { "$ref": "#/components/schemas/State" },
+                    "build": { "oneOf": [
+                        { "type": "integer", "minimum": 3, "examples": [10402] },
+                        { "type": "string", "maxLength": 32 },
+                        { "type": "object", "properties": { "major": { "type": "integer" } } }
+                    ] },
+                    "proof": { "anyOf": [{ "$ref": "#/components/schemas/Id" }, { "type": "null" }] }
                 } },
+                "State": { "description": "Where it stands.", "oneOf": [
+                    { "const": "sent", "description": "`A` partner has it.", "type": "string" },
+                    { "const": "lost", "description": "Nobody has it.", "type": "string" }
+                ] },
                 "Problem": { "type": "object", "properties": { "code": { "type": "string", "examples": ["request.invalid"] } } }
             }
         }
@@ -63,10 +75,18 @@ fn it_shows_all_of_an_operation_escaped_and_without_a_script() {
         "<details><summary>pattern</summary>",
         "for example <code>01890a5d</code>",
         "greatest length <code>7</code>",
-        "<code>short</code> <code>long</code>",
+        "one of <code>short</code> <code>long</code>",
+        "<p>Where it stands.</p>",
+        "<li><code>sent</code> <code>A</code> partner has it.</li>",
+        "<li><code>lost</code> Nobody has it.</li>",
+        "<li><span class=\"kind\">integer</span>\n<p class=\"limits\"><span>at least <code>3</code></span> </p>\n<p class=\"limits\">for example <code>10402</code></p></li>",
+        "<li><span class=\"kind\">text</span>\n<p class=\"limits\"><span>greatest length <code>32</code></span> </p></li>",
+        "<summary>one of several, form 3 of 3</summary>",
+        "<p class=\"kind\">Id, text, uuid or null</p>",
         "Bread &#38; butter",
         "<span class=\"status good\">204</span> No Content",
         "<code>Idempotent-Replayed</code>",
+        "Its <code>id</code> is taken by <a href=\"#getNotesById\"><code>getNotesById</code></a>.",
         "<span class=\"status bad\">400</span> Bad Request",
         "<code>request.invalid</code> The body, a path segment",
         "with <code>Retry-After</code>",
