@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Console;
+use super::{Console, edge};
 use crate::receipt::{self, Receipt};
 use crate::stack::Service;
 use crate::trace::{Begun, Span};
@@ -99,6 +99,10 @@ impl Console {
 
     /// The service's signed word on a request; none, if it keeps none.
     pub(super) async fn receipt(&self, service: &str, request_id: &str) -> Result<Option<Receipt>, String> {
+        // What the edge refused, no service has seen.
+        if service == edge::NAME {
+            return Ok(None);
+        }
         let known = self.stack.services.iter().find(|known| known.name == service);
         let known = known.ok_or_else(|| format!("there is no service {service}"))?;
         let url = format!("{}{}{request_id}", known.internal_url, receipt::PATH);

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use ladder::edge::{ACCESS, LOG};
 use serde_json::Value;
 
-use super::LISTED;
+use super::{LISTED, edge};
 use crate::operator::{self, text};
 use crate::receipt;
 
@@ -51,7 +52,7 @@ pub(super) struct Logs {
     pub(super) faults: Vec<String>,
 }
 
-/// Those of all services.
+/// Those of all these, which may be the edge.
 pub(super) async fn read(folder: &Path, services: Vec<String>) -> Result<Logs> {
     let folder = folder.to_owned();
     tokio::task::spawn_blocking(move || all(&folder, &services)).await.context("whoever reads the logs is gone")
@@ -60,7 +61,7 @@ pub(super) async fn read(folder: &Path, services: Vec<String>) -> Result<Logs> {
 fn all(folder: &Path, services: &[String]) -> Logs {
     let mut logs = Logs::default();
     for service in services {
-        match tail(&path(folder, service)) {
+        match log(folder, service) {
             Ok(text) => logs.add(service, &text),
             Err(error) => logs.faults.push(format!("{error:#}")),
         }
@@ -78,7 +79,7 @@ pub(super) async fn about(folder: &Path, services: Vec<String>, id: &str) -> Res
     let reading = tokio::task::spawn_blocking(move || {
         let (mut found, mut faults) = (Vec::new(), Vec::new());
         for service in services {
-            match tail(&path(&folder, &service)) {
+            match log(&folder, &service) {
                 Ok(log) => found.extend(log.lines().filter(|line| line.contains(&id)).filter_map(parsed)),
                 Err(error) => faults.push(format!("{error:#}")),
             }
@@ -151,10 +152,14 @@ fn parsed(line: &str) -> Option<Value> {
     told.then(|| serde_json::from_str(line).ok()).flatten()
 }
 
-fn path(folder: &Path, service: &str) -> PathBuf {
-    folder.join(format!("{service}.log"))
+fn log(folder: &Path, service: &str) -> Result<String> {
+    if service == edge::NAME {
+        return Ok(edge::told(&tail(&folder.join(ACCESS))?, &tail(&folder.join(LOG))?));
+    }
+    tail(&folder.join(format!("{service}.log")))
 }
 
+/// The end of a file.
 fn tail(path: &Path) -> Result<String> {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(path)?;

@@ -6,6 +6,7 @@
 //! client has sent is text (the templates escape it).
 
 mod ask;
+mod edge;
 mod logs;
 mod pages;
 mod show;

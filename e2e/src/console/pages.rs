@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ask::{Attributes, Health};
 use super::logs::{self, Logs, Refusal};
 use super::show::{self, Found, Law, Row};
-use super::{Console, LAST, LISTED, Query};
+use super::{Console, LAST, LISTED, Query, edge};
 use crate::browser::Person;
 use crate::receipt::Receipt;
 use crate::trace::Span;
@@ -93,7 +93,6 @@ struct Line {
 struct Denied {
     frame: Frame,
     refusals: Vec<Refusal>,
-    edge: bool,
     faults: Vec<String>,
 }
 
@@ -145,9 +144,15 @@ impl Console {
         self.stack.services.iter().map(|service| service.name.clone()).collect()
     }
 
+    /// Who keeps logs: the services, and the edge before them.
+    fn loggers(&self) -> Vec<String> {
+        let edge = self.stack.edge.then(|| edge::NAME.to_owned());
+        self.services().into_iter().chain(edge).collect()
+    }
+
     /// Requests with what their spans know of them, refusals, and what could not be read.
     async fn told(&self) -> Result<(Vec<Row>, Vec<Refusal>, Vec<String>)> {
-        let (logs, spans) = tokio::join!(logs::read(&self.stack.logs, self.services()), self.spans_of_requests());
+        let (logs, spans) = tokio::join!(logs::read(&self.stack.logs, self.loggers()), self.spans_of_requests());
         let Logs { requests, refusals, mut faults } = logs?;
         let spans = spans.unwrap_or_else(|cause| {
             faults.push(format!("the collector of spans, of clients and layers: {cause}"));
@@ -183,13 +188,13 @@ impl Console {
     }
 
     pub(super) async fn refusals(&self, live: Live) -> Result<(u16, String)> {
-        let Logs { refusals, faults, .. } = logs::read(&self.stack.logs, self.services()).await?;
+        let Logs { refusals, faults, .. } = logs::read(&self.stack.logs, self.loggers()).await?;
         let frame = Frame { title: "Refusals", here: "/refusals", live };
-        Ok((200, Denied { frame, refusals, edge: self.stack.edge, faults }.render()?))
+        Ok((200, Denied { frame, refusals, faults }.render()?))
     }
 
     pub(super) async fn request(&self, id: &str) -> Result<(u16, String)> {
-        let (lines, faults) = logs::about(&self.stack.logs, self.services(), id).await?;
+        let (lines, faults) = logs::about(&self.stack.logs, self.loggers(), id).await?;
         let Some(service) = lines.iter().find_map(|line| operator::text(line, "service")) else {
             let words = format!("No request {id} stands in the ends of the logs. {}", faults.join(" "));
             return absent(&words);

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::drivers::judged_by_axe;
-use world::{FORGED, PAID, REFUSED, TRACE, World};
+use world::{AT_THE_EDGE, FORGED, PAID, REFUSED, TRACE, World};
 
 /// Every page of it.
 fn paths() -> Vec<String> {
-    let one = [format!("/requests/{PAID}"), format!("/requests/{REFUSED}"), format!("/traces/{TRACE}")];
+    let one = [PAID, REFUSED, AT_THE_EDGE].map(|id| format!("/requests/{id}"));
     let lists = ["/", "/requests", "/refusals", "/traces", "/traces?all=on", "/nowhere"].map(str::to_owned);
-    lists.into_iter().chain(one).collect()
+    lists.into_iter().chain(one).chain([format!("/traces/{TRACE}")]).collect()
 }
 
 #[tokio::test]
@@ -137,6 +137,8 @@ async fn a_request_is_shown_with_the_layers_of_its_receipt() {
         html.contains("keeps no receipt") && html.contains("127.0.0.9") && html.contains("digest_mismatch"),
         "{html}"
     );
+    let html = world.page(&format!("/requests/{AT_THE_EDGE}")).await;
+    assert!(html.contains("keeps no receipt") && html.contains("127.0.0.7") && html.contains("rules 942100"), "{html}");
     assert_eq!(world.get("/requests/01a21cb7-dead").await.0, 404);
     assert_eq!(world.get("/requests/..%2f..").await.0, 404);
 }
@@ -146,7 +148,8 @@ async fn requests_and_refusals_are_listed_the_newest_first() {
     let world = World::start().await;
     let html = world.page("/requests").await;
     let at = |id: &str| html.find(&format!("href=\"/requests/{id}\"")).unwrap();
-    assert!(at(FORGED) < at(REFUSED) && at(REFUSED) < at(PAID), "{html}");
+    assert!(at(AT_THE_EDGE) < at(FORGED) && at(FORGED) < at(REFUSED) && at(REFUSED) < at(PAID), "{html}");
+    assert!(html.contains("refused by edge: <code>rules 942100</code>"), "{html}");
     let (refused, paid) = (&html[at(REFUSED)..at(PAID)], &html[at(PAID)..]);
     assert!(refused.contains("refused by message signature: <code>digest_mismatch</code>"), "{refused}");
     assert!(
@@ -157,7 +160,11 @@ async fn requests_and_refusals_are_listed_the_newest_first() {
     let html = world.page("/refusals").await;
     let at = |words: &str| html.find(words).unwrap();
     assert!(
-        at("no_http") < at("digest_mismatch") && html.contains("127.0.0.9") && html.contains("okQY5ZQFyi0jKXqoKj8f2A")
+        at("rules 942100") < at("no_http")
+            && html.contains("127.0.0.7")
+            && at("no_http") < at("digest_mismatch")
+            && html.contains("127.0.0.9")
+            && html.contains("okQY5ZQFyi0jKXqoKj8f2A")
     );
     assert!(
         html.contains("it never became one") && html.contains("alarm") && !html.contains("a_word_that_no_refusal_has")

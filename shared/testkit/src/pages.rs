@@ -94,3 +94,36 @@ fn is_own_name(request: &HttpRequest) -> bool {
     let named = hosts.next().is_some_and(|host| host.as_bytes() == own.as_bytes()) && hosts.next().is_none();
     named && request.uri().authority().is_none_or(|authority| authority.as_str() == own)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// As the listener of a test request sees it: at port 8080.
+    fn own(target: &str, hosts: &[&str]) -> bool {
+        let request = TestRequest::with_uri(target);
+        is_own_name(
+            &hosts.iter().fold(request, |request, host| request.append_header((header::HOST, *host))).to_http_request(),
+        )
+    }
+
+    #[test]
+    fn it_answers_by_its_own_name_only_and_once() {
+        let name = "localhost:8080";
+        assert!(own("/", &[name]) && own("https://localhost:8080/", &[name]));
+        for (target, hosts) in [
+            ("/", vec![]),
+            ("/", vec!["localhost"]),
+            ("/", vec!["127.0.0.1:8080"]),
+            ("/", vec!["evil.example:8080"]),
+            ("/", vec![name, name]),
+            ("/", vec![name, "evil.example"]),
+            ("https://evil.example/", vec![name]),
+            ("https://localhost/", vec![name]),
+        ] {
+            assert!(!own(target, &hosts), "{target} {hosts:?}");
+        }
+    }
+}

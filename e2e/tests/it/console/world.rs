@@ -24,6 +24,8 @@ pub(crate) const PAID: &str = "01a21cb7-f668-76e4-b03f-31aac781bf30";
 pub(crate) const REFUSED: &str = "01a21cb7-f8cc-7cc4-a09d-c133c3defa22";
 /// Of one whose receipt somebody else has signed.
 pub(crate) const FORGED: &str = "01a21cb7-aaaa-7cc4-a09d-c133c3defa22";
+/// Of one that the edge refused.
+pub(crate) const AT_THE_EDGE: &str = "69e3b5ef8f9f90da4b180a664f625a42";
 pub(crate) const TRACE: &str = "6d0bb227f881425a7fd8bf9a0fc34401";
 /// What a client may send.
 pub(crate) const MARKUP: &str = "<script>alert('x')</script>\"><img src=x>";
@@ -56,6 +58,7 @@ impl World {
         stack.collector_url = collector.url();
         stack.ledger_internal_url.clone_from(&described[2].internal_url);
         stack.services = described;
+        stack.edge = true;
         let console = Console::of(stack, true).unwrap().serve(FREE).await.unwrap();
         let http = server::client(&pki.public_ca(), None).unwrap();
         Self { console, http, collector: Some(collector), folder, _services: running }
@@ -187,6 +190,11 @@ fn write_logs(folder: &Path) {
     let lines: Vec<String> = ledger.iter().map(Value::to_string).collect();
     // The last one is being written.
     std::fs::write(folder.join("ledger.log"), format!("{}\n{{\"target\":\"http\",\"stat", lines.join("\n"))).unwrap();
+    let edge = json!({"time": "2026-11-27T11:15:53+00:00", "edge_request_id": AT_THE_EDGE, "request_id": "", "method": "POST",
+        "uri": format!("/v1/{MARKUP}"), "status": 403, "upstream_status": "", "waf_score": "0", "client": "127.0.0.7", "server_port": "7203"});
+    std::fs::write(folder.join("edge-access.log"), format!("{edge}\n")).unwrap();
+    let rule = format!("ModSecurity: Access denied [id \"942100\"] [unique_id \"{AT_THE_EDGE}\"] [ref \"\"]\n");
+    std::fs::write(folder.join("edge.log"), rule).unwrap();
     for service in ["auth", "attestation", "broker"] {
         std::fs::write(folder.join(format!("{service}.log")), "").unwrap();
     }

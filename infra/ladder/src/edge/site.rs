@@ -88,7 +88,9 @@ pub struct Program {
 impl Program {
     /// What it must see in its environment.
     pub fn environment(&self) -> Vec<(&str, &str)> {
-        self.libraries.iter().map(|libraries| ("LD_LIBRARY_PATH", libraries.as_str())).collect()
+        let libraries = self.libraries.iter().map(|libraries| ("LD_LIBRARY_PATH", libraries.as_str()));
+        // Its logs have the services' time zone.
+        libraries.chain([("TZ", "UTC")]).collect()
     }
 }
 
