@@ -11,6 +11,7 @@ use api::page::PageQuery;
 use api::transfers::PostTransfer;
 use ladder::terminal::WIDTH;
 use mobile_sdk::{CallRecord, Error, IdempotencyKey};
+use money::{Currency, Money, MoneyError};
 use reqwest::Method;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
 use testkit::phone::ios::IosProfile;
@@ -75,10 +76,10 @@ impl Errand {
         let (who, what) = match *words {
             [who, "accounts"] => (who, Action::Accounts),
             [who, "statement"] => (who, Action::Statement),
-            [who, "pay", whom, amount] => (who, Action::Pay { whom: person(whom)?, amount: amount.to_owned() }),
-            [who, "payout", amount] => (who, Action::Payout { amount: amount.to_owned() }),
-            [who, "exchange", amount, currency] => {
-                (who, Action::Exchange { amount: amount.to_owned(), currency: currency.to_owned() })
+            [who, "pay", whom, sum] => (who, Action::Pay { whom: person(whom)?, amount: amount(sum)? }),
+            [who, "payout", sum] => (who, Action::Payout { amount: amount(sum)? }),
+            [who, "exchange", sum, currency] => {
+                (who, Action::Exchange { amount: amount(sum)?, currency: currency.to_owned() })
             }
             _ => return Err(Misused(format!("`{}` is nothing that a phone does", words.join(" ")))),
         };
@@ -95,6 +96,14 @@ fn person(name: &str) -> Result<String, Misused> {
         return Err(Misused(format!("nobody is called `{name}` here")));
     }
     Ok(name.to_owned())
+}
+
+/// Something that reads as an amount of money. Whether it may be moved, the server says.
+fn amount(text: &str) -> Result<String, Misused> {
+    match Money::parse(text, Currency::EUR) {
+        Err(MoneyError::Malformed) => Err(Misused(format!("`{text}` is no amount, such as 5.00"))),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Does what the arguments say.
@@ -334,6 +343,7 @@ mod tests {
             ("alice pay carol 5", "carol"),
             ("alice accounts --magic", "--magic"),
             ("alice accounts --hooked", "pay WHOM"),
+            ("alice pay bob five", "five"),
             ("", "nothing that a phone does"),
         ] {
             let text = parse(line).unwrap_err().to_string();

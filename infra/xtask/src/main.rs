@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say::failure(&format!("{error:#}"));
+            stop::report(&error);
             stop::exit_code(&error)
         }
     }

@@ -16,6 +16,9 @@ use crate::stop::Stop;
 /// How long a listener of this machine may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// With what the phone ends when it was asked for what no phone does, and has said so.
+const MISUSED: u8 = 2;
+
 /// Where a running system says how to find it; gone when this is dropped.
 pub(crate) struct Offer(PathBuf);
 
@@ -57,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let status = phone.status().context("the phone cannot be started")?;
     match status.code().map(u8::try_from) {
         Some(Ok(0)) => Ok(()),
+        Some(Ok(MISUSED)) => Err(Stop::Told(MISUSED).into()),
         Some(Ok(code)) => Err(Stop::Failed(code, "the phone's errand did not end well".to_owned()).into()),
         _ => Err(Stop::Failed(1, format!("the phone was stopped: {status}")).into()),
     }
@@ -64,6 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::MISUSED;
     use crate::commands::Command;
     use crate::options::Options;
     use crate::stack::{Kind, Stack};
@@ -88,8 +93,8 @@ mod tests {
             assert_eq!(tell(&format!("phone {errand}")), Some(0), "{errand}");
         }
         assert_eq!(tell("phone alice pay bob 99999.00"), Some(1));
-        for errand in ["bob payout 20.00 --rooted extra", "carol accounts", "alice dance"] {
-            assert_eq!(tell(&format!("phone {errand}")), Some(2), "{errand}");
+        for errand in ["bob payout 20.00 --rooted extra", "carol accounts", "alice dance", "alice pay bob five"] {
+            assert_eq!(tell(&format!("phone {errand}")), Some(MISUSED.into()), "{errand}");
         }
         stack.end().unwrap();
     }
