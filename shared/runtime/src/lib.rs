@@ -1,7 +1,7 @@
 //! What every process needs and none should build twice: configuration, TLS, listeners, telemetry, health,
 //! problem+json, clients for the other services, and an orderly end.
 //!
-//! A service implements [`Service`] and has a `main` of one line, [`run`]. Tests start the same thing in their own process
+//! A service implements [`Service`] and has a `main` of one line, [`run()`]. Tests start the same thing in their own process
 //! with [`start`].
 //!
 //! Invariants:

@@ -35,7 +35,7 @@ pub enum StorageError {
 
 /// Tells whether a new attempt of the same transaction can succeed.
 ///
-/// A service's error implements it by passing its storage variant on, so that [`crate::transaction`] still sees a
+/// A service's error implements it by passing its storage variant on, so that [`crate::transaction()`] still sees a
 /// serialization failure behind the service's own type.
 pub trait Retry {
     /// True for 40001 (serialization failure) and 40P01 (deadlock).

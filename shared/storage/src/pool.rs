@@ -58,7 +58,7 @@ pub fn pool(url: &SecretString, max: usize) -> Result<Pool, StorageError> {
     deadpool::Pool::builder(manager).max_size(max).build().map_err(|error| StorageError::Unavailable(error.to_string()))
 }
 
-/// A connection from the pool, for single statements; several that belong together go into [`crate::transaction`].
+/// A connection from the pool, for single statements; several that belong together go into [`crate::transaction()`].
 pub async fn connection(pool: &Pool) -> Result<Pooled, StorageError> {
     match tokio::time::timeout(WAIT, pool.get()).await {
         Ok(Ok(connection)) => Ok(connection),

@@ -61,9 +61,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
             }),
         ),
+        ("documentation", Box::new(documentation)),
         ("generated files", Box::new(|| generated::run(options.fix))),
     ];
-    let compile = 2;
+    let compile = 3;
     let most = if options.quick { checks.len() - compile } else { checks.len() };
     let mut red = Vec::new();
     for (name, check) in checks.into_iter().take(most) {
@@ -86,9 +87,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Err(Stop::Failed(1, format!("checks that do not hold: {}", red.join(", "))).into())
 }
 
+/// Every link in it leads somewhere.
+fn documentation() -> Result<Complaints> {
+    let arguments = ["doc", "--locked", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
+    ran(&arguments, Command::new("cargo").args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
 /// A cargo command whose own output is the explanation.
 fn cargo(arguments: &[&str]) -> Result<Complaints> {
-    let status = Command::new("cargo").args(arguments).current_dir(place::root()).stdin(Stdio::null()).status()?;
+    ran(arguments, Command::new("cargo").args(arguments))
+}
+
+fn ran(arguments: &[&str], command: &mut Command) -> Result<Complaints> {
+    let status = command.current_dir(place::root()).stdin(Stdio::null()).status()?;
     Ok(if status.success() { Vec::new() } else { vec![format!("`cargo {}` failed, see above", arguments.join(" "))] })
 }
 

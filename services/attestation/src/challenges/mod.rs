@@ -70,7 +70,7 @@ impl Challenges {
         Ok(Challenge { challenge: b64::encode(&challenge), expires_in: self.lifetime })
     }
 
-    /// What is asked with it must be what it was made for. No effect: see [`spend`].
+    /// What is asked with it must be what it was made for. No effect: see [`consume`].
     pub(crate) fn read(&self, text: &str, platform: Platform, purpose: Purpose, now: i64) -> Result<Presented, Error> {
         let bytes: [u8; BYTES] =
             b64::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Challenge)?;

@@ -1,6 +1,6 @@
 //! Logs to standard output, traces and metrics to an OTLP/HTTP receiver.
 //!
-//! Installed once per process by [`crate::run`]; in tests nothing is installed and everything here costs nothing.
+//! Installed once per process by [`crate::run()`]; in tests nothing is installed and everything here costs nothing.
 
 mod json;
 mod otlp;
