@@ -80,7 +80,7 @@ impl Guard {
     }
 
     /// Over a container.
-    pub(crate) fn over_container(docker: &Path, name: &str) -> Result<Self, String> {
+    pub fn over_container(docker: &Path, name: &str) -> Result<Self, String> {
         Self::post(Command::new("sh").args(["-c", CONTAINER, "redoubt-postgres-guard"]).arg(docker).arg(name))
     }
 

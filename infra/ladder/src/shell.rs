@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(20);
 
 /// Asks every 20 ms until there is an answer, at most for `limit`: by the clock, for asking takes time, too.
-pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
         if let Some(answer) = ask() {
@@ -29,7 +29,7 @@ pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Op
 }
 
 /// The full path of a program of that name on the PATH.
-pub(crate) fn which(name: &str) -> Option<PathBuf> {
+pub fn which(name: &str) -> Option<PathBuf> {
     path_directories().into_iter().map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
@@ -101,7 +101,7 @@ pub(super) fn explain(words: &str) -> String {
 }
 
 /// Random bytes as hexadecimal, for passwords and names.
-pub(crate) fn random_hex(bytes: usize) -> Result<String, String> {
+pub fn random_hex(bytes: usize) -> Result<String, String> {
     let mut buffer = vec![0_u8; bytes];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut buffer))
@@ -111,7 +111,7 @@ pub(crate) fn random_hex(bytes: usize) -> Result<String, String> {
 
 /// Does a PostgreSQL server that accepts sessions listen there? Sends a startup packet (protocol 3.0) and looks at the first
 /// byte: `R` asks for authentication; `E` is an answer too unless it says that the server is still starting (57P03).
-pub(crate) fn answers(address: &str) -> bool {
+pub fn answers(address: &str) -> bool {
     let limit = Duration::from_secs(2);
     let ask = || -> std::io::Result<bool> {
         let address = address.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
