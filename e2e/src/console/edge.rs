@@ -20,7 +20,7 @@ pub(super) fn told(answers: &str, rules: &str) -> String {
     // A line that is cut off, at its beginning or because it is being written, is none.
     let answers = answers.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let lines = answers.filter_map(|answer| lines(&answer, &found)).flatten();
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.map(|line| line.to_string() + "\n").collect()
 }
 
 /// None of a request that the edge did not refuse.
