@@ -25,6 +25,9 @@ use crate::stack::Stack;
 use crate::trace::Begun;
 use crate::{attacks, journey, receipt, seed};
 
+/// The amount that a hooked phone has signed.
+const SIGNED: &str = "0.01";
+
 /// What was asked is nothing that a phone does.
 #[derive(Debug)]
 pub struct Misused(String);
@@ -79,14 +82,22 @@ impl Errand {
             [who, "pay", whom, sum] => (who, Action::Pay { whom: person(whom)?, amount: amount(sum)? }),
             [who, "payout", sum] => (who, Action::Payout { amount: amount(sum)? }),
             [who, "exchange", sum, currency] => {
-                (who, Action::Exchange { amount: amount(sum)?, currency: currency.to_owned() })
+                (who, Action::Exchange { amount: amount(sum)?, currency: other_currency(currency)? })
             }
+            [] => return Err(Misused("who is to do what?".to_owned())),
+            [who] => return Err(Misused(format!("what is `{who}` to do?"))),
             _ => return Err(Misused(format!("`{}` is nothing that a phone does", words.join(" ")))),
         };
-        if phone == Kind::Hooked && !matches!(what, Action::Pay { .. }) {
-            return Err(Misused("a hooked phone changes payments: pay WHOM AMOUNT --hooked".to_owned()));
+        match &what {
+            Action::Pay { amount, .. } if phone == Kind::Hooked && euros(amount) == euros(SIGNED) => {
+                Err(Misused(format!("a hooked phone signs {SIGNED} and changes it: to another amount")))
+            }
+            Action::Pay { .. } => Ok(Self { who: person(who)?, what, phone }),
+            _ if phone == Kind::Hooked => {
+                Err(Misused("a hooked phone changes payments: pay WHOM AMOUNT --hooked".to_owned()))
+            }
+            _ => Ok(Self { who: person(who)?, what, phone }),
         }
-        Ok(Self { who: person(who)?, what, phone })
     }
 }
 
@@ -98,9 +109,22 @@ fn person(name: &str) -> Result<String, Misused> {
     Ok(name.to_owned())
 }
 
+/// Euros become money of this currency.
+fn other_currency(code: &str) -> Result<String, Misused> {
+    match code.parse() {
+        Ok(Currency::EUR) => Err(Misused("euros are exchanged for another currency, such as USD".to_owned())),
+        Ok(_) => Ok(code.to_owned()),
+        Err(_) => Err(Misused(format!("`{code}` is no currency that the ledger has, such as USD"))),
+    }
+}
+
+fn euros(text: &str) -> Result<Money, MoneyError> {
+    Money::parse(text, Currency::EUR)
+}
+
 /// Something that reads as an amount of money. Whether it may be moved, the server says.
 fn amount(text: &str) -> Result<String, Misused> {
-    match Money::parse(text, Currency::EUR) {
+    match euros(text) {
         Err(MoneyError::Malformed) => Err(Misused(format!("`{text}` is no amount, such as 5.00"))),
         _ => Ok(text.to_owned()),
     }
@@ -224,10 +248,10 @@ async fn hooked(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     let hooked = Hooked::take_over(teller.stack, http.clone(), key, device.app(), &*phone.store).await?;
     let order = |amount: &str| attacks::transfer(from.id, to.id, amount);
     let idempotency = IdempotencyKey::new();
-    let signed = hooked.forge(Method::POST, "/v1/transfers", Some(&order("0.01")), Some(idempotency.as_str())).await?;
+    let signed = hooked.forge(Method::POST, "/v1/transfers", Some(&order(SIGNED)), Some(idempotency.as_str())).await?;
     let mut changed = signed.clone();
     changed.body = serde_json::to_vec(&order(amount))?;
-    teller.say(&format!("{}'s phone is hooked. A payment of 0.01 EUR is signed, then its amount", errand.who));
+    teller.say(&format!("{}'s phone is hooked. A payment of {SIGNED} EUR is signed, then its amount", errand.who));
     teller.say(&format!("is changed to {amount} on the way:"));
     teller.stopped("ledger", &changed.send(&http).await?).await?;
     teller.say("");
@@ -344,7 +368,11 @@ mod tests {
             ("alice accounts --magic", "--magic"),
             ("alice accounts --hooked", "pay WHOM"),
             ("alice pay bob five", "five"),
-            ("", "nothing that a phone does"),
+            ("", "who is to do what?"),
+            ("alice", "what is `alice` to do?"),
+            ("alice pay bob 0.01 --hooked", "another amount"),
+            ("alice exchange 5 usd", "`usd`"),
+            ("alice exchange 5 EUR", "another currency"),
         ] {
             let text = parse(line).unwrap_err().to_string();
             assert!(text.contains(named) && text.contains("--help"), "{text}");

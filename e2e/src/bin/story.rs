@@ -3,6 +3,7 @@
 //! for; with `console` the console of `up`; with `load` calls as fast as they go, for `cargo xtask bench`: what to measure stands on its input, a
 //! line each, and each is answered by a line.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
@@ -23,6 +24,7 @@ use e2e::report;
 use e2e::seed;
 use e2e::stack::Stack;
 use e2e::trace::{Begun, Collector, Edge, Expected, Trace};
+use ladder::terminal::{colors, fold, paint};
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
@@ -48,8 +50,12 @@ async fn main() -> ExitCode {
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<handset::Misused>() => {
-            narrator.say(&error.to_string());
+            complain(&error.to_string());
             ExitCode::from(2)
+        }
+        Err(error) if arguments.first().is_some_and(|word| word == "phone") => {
+            complain(&format!("the phone got no further: {error:#}"));
+            ExitCode::FAILURE
         }
         Err(error) => {
             narrator.line("");
@@ -57,6 +63,15 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// As `cargo xtask` does, in whose name it is: what is told here it does not tell again.
+fn complain(text: &str) {
+    const MARK: &str = "xtask:";
+    let told = fold(&format!("{MARK} {text}"));
+    let color = colors(std::io::stderr().is_terminal());
+    let told = if color { told.replacen(MARK, &paint("1;31", MARK), 1) } else { told };
+    Narrator::on(Box::new(std::io::stderr()), color).line(&format!("\n{told}"));
 }
 
 /// Prints one line of JSON for each that it reads, until there are no more.

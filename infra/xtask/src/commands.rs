@@ -61,8 +61,9 @@ and prints their passwords and every URL. Ctrl-C stops and removes all of it.
         usage: "\
 usage: cargo xtask phone WHO DOES WHAT [--hooked | --repackaged | --rooted]
 
-Every call is told: what was sent, and what each layer made of it. In one
-terminal `cargo xtask up`, in another, WHO being alice or bob:
+Every call is told: what was sent, what each layer of the ledger made of it, and
+who else refused it. In one terminal `cargo xtask up`, in another, WHO being
+alice or bob and every AMOUNT in euros:
 
   phone alice accounts              phone alice pay bob 5.00
   phone alice statement             phone alice payout 20.00

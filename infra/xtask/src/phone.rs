@@ -16,9 +16,6 @@ use crate::stop::Stop;
 /// How long a listener of this machine may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// With what the phone ends when it was asked for what no phone does, and has said so.
-const MISUSED: u8 = 2;
-
 /// Where a running system says how to find it; gone when this is dropped.
 pub(crate) struct Offer(PathBuf);
 
@@ -60,18 +57,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let status = phone.status().context("the phone cannot be started")?;
     match status.code().map(u8::try_from) {
         Some(Ok(0)) => Ok(()),
-        Some(Ok(MISUSED)) => Err(Stop::Told(MISUSED).into()),
-        Some(Ok(code)) => Err(Stop::Failed(code, "the phone's errand did not end well".to_owned()).into()),
+        // It says itself why: 2 is what no phone does.
+        Some(Ok(code)) => Err(Stop::Told(code).into()),
         _ => Err(Stop::Failed(1, format!("the phone was stopped: {status}")).into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::MISUSED;
     use crate::commands::Command;
     use crate::options::Options;
     use crate::stack::{Kind, Stack};
+
+    /// With what the phone ends when it was asked for what no phone does.
+    const MISUSED: i32 = 2;
 
     /// Each as a person types it, before a system that runs. The phone itself looks whether an attack was stopped.
     #[test]
@@ -93,8 +92,14 @@ mod tests {
             assert_eq!(tell(&format!("phone {errand}")), Some(0), "{errand}");
         }
         assert_eq!(tell("phone alice pay bob 99999.00"), Some(1));
-        for errand in ["bob payout 20.00 --rooted extra", "carol accounts", "alice dance", "alice pay bob five"] {
-            assert_eq!(tell(&format!("phone {errand}")), Some(MISUSED.into()), "{errand}");
+        for errand in [
+            "bob payout 20.00 --rooted extra",
+            "carol accounts",
+            "alice dance",
+            "alice pay bob five",
+            "alice pay bob 0.01 --hooked",
+        ] {
+            assert_eq!(tell(&format!("phone {errand}")), Some(MISUSED), "{errand}");
         }
         stack.end().unwrap();
     }
