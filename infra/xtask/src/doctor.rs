@@ -29,11 +29,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report(what, outlook.map_err(|error| format!("{error:#}")));
     }
     println!("\nFor some commands and tests:");
-    for tool in ["git", "docker", "npm", "pip3"] {
+    for tool in ["git", "docker", "node", "npm", "pip3"] {
         report(tool, version(tool));
     }
     let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
     report("gdb", gdb);
+    report("Chromium", chromium());
     report("ports of `up`", ports());
     report("edge", ladder::edge::survey(&place::target()));
     println!("\nRedis, for tests, in the order in which it would be tried:");
@@ -98,6 +99,14 @@ fn version(tool: &str) -> Result<String, String> {
     })?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().next().map(str::to_owned).ok_or_else(|| "is here but does not tell its version".to_owned())
+}
+
+/// The browser of those tests that read pages as people do; they look for it in the same places.
+fn chromium() -> Result<String, String> {
+    let named = std::env::var("REDOUBT_CHROMIUM").ok().filter(|name| !name.is_empty());
+    let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(str::to_owned);
+    let found = named.into_iter().chain(usual).find_map(|name| version(&name).ok());
+    found.ok_or_else(|| "not here; the tests that look at pages need one: REDOUBT_CHROMIUM names it".to_owned())
 }
 
 fn ports() -> Result<String, String> {

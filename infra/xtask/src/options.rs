@@ -60,11 +60,17 @@ impl Options {
         let mut arguments = arguments.peekable();
         let word = arguments.next().unwrap_or_else(|| "help".to_owned());
         let word = if matches!(word.as_str(), "--help" | "-h") { "help" } else { &word };
-        let command = PAGES.iter().find(|page| page.word == word).map(|page| page.command);
-        let command = command.ok_or_else(|| wrong(Command::Help, &format!("there is no command `{word}`")))?;
+        let command = named(word).ok_or_else(|| wrong(Command::Help, &format!("there is no command `{word}`")))?;
         let usage = |text: String| wrong(command, &text);
         let mut options = Self::of(command);
         while let Some(argument) = arguments.next() {
+            // `help demo` is `demo --help`.
+            if options.command == Command::Help
+                && let Some(command) = named(&argument)
+            {
+                options.command = command;
+                continue;
+            }
             match argument.as_str() {
                 "--" if command == Command::Test => {
                     options.rest.push(argument);
@@ -119,6 +125,10 @@ impl Options {
     }
 }
 
+fn named(word: &str) -> Option<Command> {
+    PAGES.iter().find(|page| page.word == word).map(|page| page.command)
+}
+
 fn wrong(command: Command, text: &str) -> anyhow::Error {
     anyhow!(Stop::Usage(format!("{text}\n\n{}", command.help())))
 }
@@ -161,6 +171,8 @@ mod tests {
             assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
         }
         assert!(PAGES.iter().all(|page| Command::Help.help().contains(page.line)));
+        let of_demo = parse("help demo").unwrap();
+        assert!(of_demo.help && of_demo.command == Command::Demo && parse("help demo up").is_err());
         assert!(parse("").unwrap().help && parse("--help").unwrap().help && parse("bench --help").unwrap().help);
     }
 

@@ -6,11 +6,12 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::check::{self, Source};
 use crate::options::Wanted;
 use crate::place;
+use crate::stop::Stop;
 
 // As the tree spells itself: these are renamed with it, so that it can be renamed again.
 const PACKAGE: &str = "dev.redoubt.app";
@@ -48,23 +49,21 @@ fn words(wanted: &Wanted) -> Result<Vec<(String, String)>> {
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     // Database roles, Rust's identifiers, variables and URLs are made of it.
     let fits = plain(name) && name.starts_with(|c: char| c.is_ascii_lowercase()) && (2..=16).contains(&name.len());
-    ensure!(fits, "`{name}` is not a name of 2 to 16 small letters and digits that begins with a letter");
-    if system::system()?.crates.contains_key(name) {
-        bail!("`{name}` is the name of a crate");
-    }
+    wants(fits, || format!("`{name}` is not a name of 2 to 16 small letters and digits that begins with a letter"))?;
+    wants(!system::system()?.crates.contains_key(name), || format!("`{name}` is the name of a crate"))?;
     // Default: what is not asked for is made of the name.
     let package = wanted.package.clone().unwrap_or_else(|| format!("dev.{name}.app"));
     let is_package = package.contains('.') && package.split('.').all(|part| !part.is_empty() && plain(part));
-    ensure!(is_package, "`{package}` is not a package such as `com.example.app`");
+    wants(is_package, || format!("`{package}` is not a package such as `com.example.app`"))?;
     // Default: as above.
     let domain = wanted.trust_domain.clone().unwrap_or_else(|| name.clone());
     let is_domain =
         !domain.is_empty() && domain.split('.').all(|part| !part.is_empty() && plain(&part.replace('-', "")));
-    ensure!(is_domain, "`{domain}` is not a trust domain such as `prod.example`");
+    wants(is_domain, || format!("`{domain}` is not a trust domain such as `prod.example`"))?;
     // Default: as above.
     let title = wanted.organization.clone().unwrap_or_else(|| capital(name));
     let is_title = !title.is_empty() && title.chars().all(|c| c.is_alphanumeric() || c == ' ');
-    ensure!(is_title, "`{title}` has something that is neither letter, digit nor space");
+    wants(is_title, || format!("`{title}` has something that is neither letter, digit nor space"))?;
     let upper = name.to_uppercase();
     // Ten letters and digits, as Apple's are.
     let team = format!("{upper:0<7.7}001");
@@ -78,6 +77,11 @@ fn words(wanted: &Wanted) -> Result<Vec<(String, String)>> {
         (NAME.to_uppercase(), upper),
     ];
     Ok(words.into())
+}
+
+/// What was asked for can be; else the command line is wrong.
+fn wants(fits: bool, wrong: impl FnOnce() -> String) -> Result<()> {
+    if fits { Ok(()) } else { Err(Stop::Usage(wrong()).into()) }
 }
 
 /// The line that says what the trust domain is.
@@ -150,10 +154,14 @@ mod tests {
         assert_eq!(renamed, expected);
     }
 
+    fn is_wrong_usage(wanted: &Wanted) -> bool {
+        matches!(words(wanted).unwrap_err().downcast_ref(), Some(Stop::Usage(_)))
+    }
+
     #[test]
     fn a_name_that_cannot_stand_everywhere_is_refused() {
         for name in ["", "a", "Acme", "9lives", "acme-bank", "acme_bank", "ledger", "abcdefghijklmnopq"] {
-            assert!(words(&wanted(name)).is_err(), "{name}");
+            assert!(is_wrong_usage(&wanted(name)), "{name}");
         }
         for broken in [
             Wanted { package: Some("app".to_owned()), ..wanted("acme") },
@@ -161,7 +169,7 @@ mod tests {
             Wanted { trust_domain: Some("a/b".to_owned()), ..wanted("acme") },
             Wanted { organization: Some("<b>".to_owned()), ..wanted("acme") },
         ] {
-            assert!(words(&broken).is_err(), "{broken:?}");
+            assert!(is_wrong_usage(&broken), "{broken:?}");
         }
     }
 }
