@@ -129,9 +129,9 @@ async fn a_request_is_shown_with_the_layers_of_its_receipt() {
     for (line, (layer, took)) in lines.iter().zip([("host", "56 µs"), ("api key", "69 µs"), ("waf", "131 µs")]) {
         assert!(line.contains(layer) && line.contains(took) && line.contains(">pass"), "{line}");
     }
-    assert!(html.contains("01a21cb7-f66a-7fd7-bb58-8d767c609dd9") && html.contains("the signature was looked at"));
+    assert!(html.contains("01a21cb7-f66a-7fd7-bb58-8d767c609dd9") && html.contains("the signature holds"));
     let html = world.page(&format!("/requests/{FORGED}")).await;
-    assert!(html.contains("not the certificate of ledger") && !html.contains("was looked at"), "{html}");
+    assert!(html.contains("not the certificate of ledger") && !html.contains("signature holds"), "{html}");
     let html = world.page(&format!("/requests/{REFUSED}")).await;
     assert!(
         html.contains("keeps no receipt") && html.contains("127.0.0.9") && html.contains("digest_mismatch"),
