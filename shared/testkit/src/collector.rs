@@ -21,13 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result, ensure};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::search::Search;
-use self::wire::{MetricExport, Resource, TraceExport, WireSpan};
 
 /// Spans kept in all.
 pub const MAX_SPANS: usize = 50_000;
@@ -143,29 +140,21 @@ fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn post_traces(store: web::Data<Mutex<Store>>, body: web::Bytes) -> HttpResponse {
-    let Ok(export) = wire::read::<ExportTraceServiceRequest, TraceExport>(&body) else {
+    let Ok(spans) = wire::spans(&body) else {
         return HttpResponse::BadRequest().finish();
     };
     let mut store = lock(&store);
-    for resource in export.resource_spans {
-        let service = resource.resource.service();
-        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            store.insert(&service, span);
-        }
+    for (trace_id, span) in spans {
+        store.keep(&trace_id, span);
     }
     taken()
 }
 
 async fn post_metrics(store: web::Data<Mutex<Store>>, body: web::Bytes) -> HttpResponse {
-    let Ok(export) = wire::read::<ExportMetricsServiceRequest, MetricExport>(&body) else {
+    let Ok(metrics) = wire::metrics(&body) else {
         return HttpResponse::BadRequest().finish();
     };
-    let mut store = lock(&store);
-    for metrics in export.resource_metrics {
-        let resource = metrics.get("resource").cloned().unwrap_or_default();
-        let service = serde_json::from_value::<Resource>(resource).unwrap_or_default().service();
-        store.metrics.insert(service, metrics);
-    }
+    lock(&store).metrics.extend(metrics);
     taken()
 }
 
@@ -204,11 +193,6 @@ struct Store {
 }
 
 impl Store {
-    fn insert(&mut self, service: &str, wire: WireSpan) {
-        let trace_id = wire.trace_id.clone();
-        self.keep(&trace_id, wire.into_span(service));
-    }
-
     fn keep(&mut self, trace_id: &str, span: Span) {
         let spans = self.traces.entry(trace_id.to_owned()).or_insert_with(|| {
             self.order.push_back(trace_id.to_owned());
@@ -247,38 +231,46 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+    use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+    use opentelemetry_proto::tonic::trace::v1::{self as trace, ResourceSpans, ScopeSpans, Status};
+    use prost::Message as _;
     use serde_json::json;
 
     use super::*;
 
-    fn export(trace: u32, spans: usize) -> TraceExport {
-        let spans: Vec<Value> = (0..spans)
-            .map(|n| {
-                json!({
-                    "traceId": format!("{trace:032x}"), "spanId": format!("{n:016x}"), "parentSpanId": "",
-                    "name": "GET /v1/accounts", "kind": 2,
-                    "startTimeUnixNano": (1000 + n).to_string(), "endTimeUnixNano": "2000",
-                    "attributes": [
-                        { "key": "http.response.status_code", "value": { "intValue": "200" } },
-                        { "key": "http.route", "value": { "stringValue": "/v1/accounts" } }
-                    ],
-                    "status": { "code": 2 }
-                })
-            })
-            .collect();
-        serde_json::from_value(json!({ "resourceSpans": [{
-            "resource": { "attributes": [{ "key": "service.name", "value": { "stringValue": "ledger" } }] },
-            "scopeSpans": [{ "spans": spans }]
-        }]}))
-        .unwrap()
+    fn export(trace: u32, spans: usize) -> ExportTraceServiceRequest {
+        let attribute = |key: &str, value: &str| {
+            let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) });
+            KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+        };
+        let status = any_value::Value::IntValue(200);
+        let status =
+            KeyValue { value: Some(AnyValue { value: Some(status) }), ..attribute("http.response.status_code", "") };
+        let span = |n: usize| trace::Span {
+            trace_id: u128::from(trace).to_be_bytes().to_vec(),
+            span_id: n.to_be_bytes().to_vec(),
+            name: "GET /v1/accounts".to_owned(),
+            kind: SpanKind::Server.into(),
+            start_time_unix_nano: 1000 + n as u64,
+            end_time_unix_nano: 2000,
+            attributes: vec![status.clone(), attribute("http.route", "/v1/accounts")],
+            status: Some(Status { code: StatusCode::Error.into(), ..Status::default() }),
+            ..trace::Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: (0..spans).map(span).collect(), ..ScopeSpans::default() }];
+        let resource = Resource { attributes: vec![attribute("service.name", "ledger")], ..Resource::default() };
+        ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }],
+        }
     }
 
     fn fill(store: &mut Store, trace: u32, spans: usize) {
-        for resource in export(trace, spans).resource_spans {
-            let service = resource.resource.service();
-            for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                store.insert(&service, span);
-            }
+        for (trace_id, span) in wire::spans(&export(trace, spans).encode_to_vec()).unwrap() {
+            store.keep(&trace_id, span);
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::interrupt;
 use crate::options::Options;
 use crate::stack::{Kind, Loads, Stack};
-use server::{Server, cpu_seconds_of};
+use server::{Server, cpu_seconds_of, cpu_seconds_of_others};
 
 const SCALE: u32 = 10;
 const CLIENTS: [u32; 4] = [1, 8, 16, 32];
@@ -88,12 +88,15 @@ fn calls(stack: &Stack, server: &Server, loads: &mut Loads, name: &str, calls: &
     let asked = json!({ "what": "calls", "call": call, "in_flight": in_flight, "seconds": seconds, "direct": direct });
     let used =
         || cpu_seconds_of(&ledger).context("the ledger's process cannot be seen: its CPU time is read under /proc");
-    let before = (used()?, server.cpu_seconds());
+    // The collector of spans, and the services that are not asked.
+    let config = ledger.to_string_lossy();
+    let others = || cpu_seconds_of_others(&[&config, "load"]);
+    let before = (used()?, server.cpu_seconds(), others());
     let report = loads.ask(&asked)?;
-    let (ledger, postgres) = (used()? - before.0, server.cpu_seconds() - before.1);
+    let (ledger, postgres, others) = (used()? - before.0, server.cpu_seconds() - before.1, others() - before.2);
     let all = figure(&report, "all_calls")?;
     let own = figure(&report, "cpu_seconds")? / figure(&report, "calls")? * all;
-    let cpu = [("ledger", ledger), ("PostgreSQL", postgres), ("load generator", own)];
+    let cpu = [("ledger", ledger), ("PostgreSQL", postgres), ("load generator", own), ("others", others)];
     Ok(Served { per_second: row(name, &report, &cpu, all)?, ledger_micros: ledger * 1e6 / all })
 }
 
