@@ -97,6 +97,11 @@ impl Server {
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
+
+    /// Ends it, and waits until it answers nobody any more: one that is only dropped may, on connections that it has, until it comes to it.
+    pub async fn end(self) {
+        self.handle.stop(true).await;
+    }
 }
 
 impl Drop for Server {

@@ -124,7 +124,7 @@ async fn without_the_broker_nobody_passes_who_is_asked_and_everybody_else_does()
     let mut browser = at_login(&world).await;
     let reply = log_in(&mut browser, &token(&world, |answer| answer["away"] = json!(true))).await;
     assert_eq!(said(&reply), (503, "captcha/siteverify_unavailable".to_owned()));
-    drop(broker);
+    broker.end().await;
     let reply = log_in(&mut browser, &token(&world, |_| ())).await;
     assert_eq!(said(&reply), (503, "captcha/siteverify_unavailable".to_owned()));
     assert_eq!(browser.log_in("somebody-else@example.org", WRONG).await.status, 422, "nothing is asked of them");
