@@ -89,15 +89,14 @@ impl Errand {
             _ => return Err(Misused(format!("`{}` is nothing that a phone does", words.join(" ")))),
         };
         match &what {
-            Action::Pay { amount, .. } if phone == Kind::Hooked && euros(amount) == euros(SIGNED) => {
-                Err(Misused(format!("a hooked phone signs {SIGNED} and changes it: to another amount")))
+            _ if phone != Kind::Hooked => (),
+            Action::Pay { amount, .. } if euros(amount) != euros(SIGNED) => (),
+            Action::Pay { .. } => {
+                return Err(Misused(format!("a hooked phone signs {SIGNED} and changes it: to another amount")));
             }
-            Action::Pay { .. } => Ok(Self { who: person(who)?, what, phone }),
-            _ if phone == Kind::Hooked => {
-                Err(Misused("a hooked phone changes payments: pay WHOM AMOUNT --hooked".to_owned()))
-            }
-            _ => Ok(Self { who: person(who)?, what, phone }),
+            _ => return Err(Misused("a hooked phone changes payments: pay WHOM AMOUNT --hooked".to_owned())),
         }
+        Ok(Self { who: person(who)?, what, phone })
     }
 }
 

@@ -24,7 +24,7 @@ use e2e::report;
 use e2e::seed;
 use e2e::stack::Stack;
 use e2e::trace::{Begun, Collector, Edge, Expected, Trace};
-use ladder::terminal::{colors, fold, paint};
+use ladder::terminal::{colors, complaint};
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
@@ -67,11 +67,8 @@ async fn main() -> ExitCode {
 
 /// As `cargo xtask` does, in whose name it is: what is told here it does not tell again.
 fn complain(text: &str) {
-    const MARK: &str = "xtask:";
-    let told = fold(&format!("{MARK} {text}"));
     let color = colors(std::io::stderr().is_terminal());
-    let told = if color { told.replacen(MARK, &paint("1;31", MARK), 1) } else { told };
-    Narrator::on(Box::new(std::io::stderr()), color).line(&format!("\n{told}"));
+    Narrator::on(Box::new(std::io::stderr()), color).line(&format!("\n{}", complaint(text, color)));
 }
 
 /// Prints one line of JSON for each that it reads, until there are no more.

@@ -48,9 +48,31 @@ pub fn fold(line: &str) -> String {
     indent.clone() + &wrap(line, WIDTH - indent.len() - 4).join(&more)
 }
 
+/// Who complains, whichever program it is: a person has called `cargo xtask`.
+const MARK: &str = "xtask:";
+
+/// What went wrong, with its mark: its own lines, each as many as it takes. What programs logged is left as it is, to be searched and copied.
+pub fn complaint(text: &str, color: bool) -> String {
+    let marked = format!("{MARK} {text}");
+    let lines =
+        marked.lines().map(|line| if line.trim_start().starts_with('{') { line.to_owned() } else { fold(line) });
+    let told = lines.collect::<Vec<_>>().join("\n");
+    if color { told.replacen(MARK, &paint("1;31", MARK), 1) } else { told }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_is_no_wider_than_a_terminal_with_its_mark() {
+        // As it is, it would just fit.
+        let words = format!("{}12345", "a few words ".repeat(6));
+        assert!(words.len() < WIDTH && words.len() + "xtask: ".len() > WIDTH, "{words}");
+        let told = complaint(&format!("{words}\n\n  a    table's   row"), false);
+        assert!(told.starts_with("xtask: a few") && told.ends_with("\n\n  a    table's   row"), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= WIDTH), "{told}");
+    }
 
     #[test]
     fn wrapping_keeps_every_word_and_the_width() {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::schemas::referred;
+
 /// Schemas nest less deeply than that; one that leads back to itself has no example.
 const DEPTH: usize = 16;
 
@@ -16,7 +18,7 @@ fn of(schema: &Value, components: &Map<String, Value>, depth: usize) -> Option<V
     if let Some(given) = first("examples").or_else(|| schema.get("const")).or_else(|| first("enum")) {
         return Some(given.clone());
     }
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+    if let Some(name) = referred(schema) {
         return of(components.get(name)?, components, depth);
     }
     if let Some(all) = schema.get("allOf").and_then(Value::as_array) {

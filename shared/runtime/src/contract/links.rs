@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::schemas::referred;
+
 /// The `OpenAPI` links of an answer with this schema of an operation at `path`, each called by the operation that it leads to. `operations` are all there
 /// are, each a path with an id. A resource is answered where it is made, `/v1/things`, or where it is, `/v1/things/{id}`; what takes its id continues
 /// the latter.
@@ -11,9 +13,8 @@ pub(crate) fn links(
     components: &Map<String, Value>,
     operations: &[(&str, String)],
 ) -> Map<String, Value> {
-    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
     // Default: what is no reference stands for itself.
-    let schema = name.and_then(|name| components.get(name)).unwrap_or(schema);
+    let schema = referred(schema).and_then(|name| components.get(name)).unwrap_or(schema);
     if schema.pointer("/properties/id").is_none() {
         return Map::new();
     }

@@ -21,7 +21,7 @@ pub use arguments::{JsonAnswer, NoContent, with_status};
 pub use check::Contract;
 pub(crate) use example::example;
 pub(crate) use links::links;
-pub(crate) use schemas::{Schemas, renamed};
+pub(crate) use schemas::{Schemas, referred, renamed};
 pub use security::Scheme;
 
 /// A status and a stable code of [`api::problem::code`] that it comes with.

@@ -121,6 +121,11 @@ fn each(value: &mut Value, with: &mut impl FnMut(&mut Map<String, Value>)) {
     }
 }
 
+/// The name of the schema that this one refers to.
+pub(crate) fn referred(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.rsplit('/').next()
+}
+
 /// Documentation comments are written for rustdoc: links lose their brackets, lines their ends. A choice of one is none.
 fn tidy(schema: &mut Value) {
     each(schema, &mut |members| {

@@ -4,6 +4,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::words::Words;
+use crate::contract::referred;
 
 /// Named values: the fields of an object, or the parameters of an operation.
 #[derive(Template, Default)]
@@ -89,7 +90,7 @@ impl Reader<'_> {
     where
         Self: 's,
     {
-        let name = text(schema, "$ref").and_then(|path| path.rsplit('/').next());
+        let name = referred(schema);
         // Default: what is no reference stands for itself.
         (name, name.and_then(|name| self.components.get(name)).unwrap_or(schema))
     }
