@@ -52,6 +52,18 @@ impl Interception {
         Ok(Self { address, rogue, heard, accepting })
     }
 
+    /// Where it listens.
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Of the certificates that it shows.
+    #[cfg(test)]
+    pub(crate) fn authority(&self) -> std::path::PathBuf {
+        self.rogue.public_ca()
+    }
+
     /// The client of a phone that was brought to go through it and to accept its certificates.
     pub fn client(&self, headers: HeaderMap) -> Result<reqwest::Client> {
         let proxy = reqwest::Proxy::https(format!("http://{}", self.address))?;

@@ -1,4 +1,5 @@
-//! A small HTTPS server for stand-ins: actix on a free (or given) port with a certificate of the development PKI.
+//! A small HTTPS server for stand-ins: actix on a free (or given) port with a certificate of the development PKI. It speaks TLS 1.3 and nothing older, as the
+//! services do, and so do the clients here: nobody whom a stand-in imitates is known to speak less, and a service would not notice that it does.
 //!
 //! It owns its threads, so it runs inside any test runtime, and it ends when its value is dropped.
 
@@ -18,6 +19,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS13;
 
 use crate::phone::app_id;
 use crate::pki::{Identity, Pki};
@@ -174,7 +176,7 @@ pub fn app_headers_on(platform: Platform, pki: &Pki) -> Result<[(&'static str, S
 /// TLS of [`client`].
 pub fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::ClientConfig> {
     let builder = rustls::ClientConfig::builder_with_provider(crypto::tls::provider())
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(Arc::new(root_store(roots)?));
     Ok(match identity {
         Some(identity) => builder.with_client_auth_cert(chain(&identity.certificate)?, private_key(&identity.key)?)?,
@@ -184,7 +186,7 @@ pub fn client_tls(roots: &Path, identity: Option<&Identity>) -> Result<rustls::C
 
 pub(crate) fn server_tls(identity: &Identity, clients: Option<&Path>) -> Result<rustls::ServerConfig> {
     let builder =
-        rustls::ServerConfig::builder_with_provider(crypto::tls::provider()).with_safe_default_protocol_versions()?;
+        rustls::ServerConfig::builder_with_provider(crypto::tls::provider()).with_protocol_versions(&[&TLS13])?;
     let builder = match clients {
         Some(roots) => builder.with_client_cert_verifier(
             WebPkiClientVerifier::builder_with_provider(Arc::new(root_store(roots)?), crypto::tls::provider())
@@ -211,4 +213,74 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let pem = fs::read(path).with_context(|| path.display().to_string())?;
     Ok(PrivateKeyDer::from_pem_slice(&pem)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use rustls::version::TLS12;
+    use rustls::{AlertDescription, ClientConfig, Error, SupportedProtocolVersion};
+
+    use super::*;
+    use crate::interception::Interception;
+
+    /// A connection to whoever it is, and the authority of its certificate.
+    type Reached<'a> = &'a dyn Fn() -> (std::net::TcpStream, std::path::PathBuf);
+
+    /// What becomes of a handshake with whoever listens there, by a client that knows these versions.
+    fn shake(
+        mut socket: std::net::TcpStream,
+        roots: &Path,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<(), Error> {
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let config = ClientConfig::builder_with_provider(crypto::tls::provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(Arc::new(root_store(roots).unwrap()))
+            .with_no_client_auth();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        while client.is_handshaking() {
+            while client.wants_write() {
+                client.write_tls(&mut socket).unwrap();
+            }
+            client.read_tls(&mut socket).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    fn proxied(interception: &Interception, server: SocketAddr) -> std::net::TcpStream {
+        let mut socket = std::net::TcpStream::connect(interception.address()).unwrap();
+        let connect = format!("CONNECT localhost:{} HTTP/1.1\r\n\r\n", server.port());
+        std::io::Write::write_all(&mut socket, connect.as_bytes()).unwrap();
+        let mut answer = [0; b"HTTP/1.1 200 OK\r\n\r\n".len()];
+        socket.read_exact(&mut answer).unwrap();
+        socket
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn stand_ins_speak_tls_1_3_and_nothing_older() {
+        let pki = Pki::temporary().unwrap();
+        let server = Server::start(FREE, &pki.public("partner"), None, Arc::new(|_| ())).await.unwrap();
+        let interception = Interception::start(&pki.public_ca()).await.unwrap();
+        tokio::task::spawn_blocking(move || {
+            let direct = || (std::net::TcpStream::connect(server.address()).unwrap(), pki.public_ca());
+            let between = || (proxied(&interception, server.address()), interception.authority());
+            let stand_ins: [(&str, Reached<'_>); 2] = [("a server", &direct), ("a proxy", &between)];
+            for (name, socket) in stand_ins {
+                for (versions, expected) in [
+                    (&[&TLS13][..], Ok(())),
+                    (&[&TLS12, &TLS13], Ok(())),
+                    (&[&TLS12], Err(Error::AlertReceived(AlertDescription::ProtocolVersion))),
+                ] {
+                    let (socket, roots) = socket();
+                    assert_eq!(shake(socket, &roots, versions), expected, "{name}, {versions:?}");
+                }
+            }
+        })
+        .await
+        .unwrap();
+    }
 }
