@@ -10,6 +10,8 @@ use crate::operator::text;
 
 /// What it is called among the services.
 pub(super) const NAME: &str = "edge";
+/// Characters of what a stranger has asked for that are told: as many as services log bytes of it.
+const ASKED: usize = 256;
 
 /// `answers` is its access log, an object for each request; `rules` its own log, with a line for each rule that found something.
 pub(super) fn told(answers: &str, rules: &str) -> String {
@@ -34,9 +36,10 @@ fn lines(answer: &Value, found: &HashMap<&str, Vec<String>>) -> Option<[Value; 2
     // It is told in seconds and in UTC, services' times in microseconds: so they can be sorted.
     let time = format!("{}.000000Z", word("time")?.strip_suffix("+00:00")?);
     let reason = found.get(id).map_or_else(|| format!("status {status}"), |rules| format!("rules {}", rules.join(" "))); // Default: no rule, nginx itself.
+    let asked: String = word("uri")?.chars().take(ASKED).collect();
     let audit = json!({ "timestamp": time, "target": "audit", "service": NAME, "event": "refused", "outcome": "refused", "layer": NAME, "reason": reason,
         "network.peer.address": word("client")?, "request_id": id });
-    let http = json!({ "timestamp": time, "target": "http", "service": NAME, "message": "request", "method": word("method")?, "route": word("uri")?,
+    let http = json!({ "timestamp": time, "target": "http", "service": NAME, "message": "request", "method": word("method")?, "route": asked,
         "status": status, "request_id": id });
     Some([audit, http])
 }
@@ -64,5 +67,13 @@ mod tests {
         assert_eq!(of("target"), r#""audit" "http" "audit" "http""#);
         assert_eq!(of("reason"), r#""rules 942100 949110" null "status 400" null"#);
         assert_eq!(lines[1]["timestamp"], "2026-11-27T10:11:30.000000Z");
+    }
+
+    #[test]
+    fn what_a_stranger_asks_for_is_told_as_long_as_services_tell_it() {
+        let answer = json!({ "time": "2026-11-27T10:11:30+00:00", "edge_request_id": "aa", "method": "GET", "uri": format!("/{}", "ä".repeat(8000)),
+            "status": 403, "upstream_status": "", "client": "127.0.0.1" });
+        let [_, http] = lines(&answer, &HashMap::new()).unwrap();
+        assert_eq!(http["route"].as_str().unwrap().chars().count(), ASKED);
     }
 }

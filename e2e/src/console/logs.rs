@@ -1,6 +1,6 @@
 //! The ends of the services' logs: the requests that were answered, and what was refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -43,26 +43,61 @@ pub(super) struct Refusal {
     pub(super) request_id: Option<String>,
 }
 
+impl Refusal {
+    /// A client's first request to a service, before it can know the nonce that its proof must have (RFC 9449 §8): each honest client begins so. A nonce that
+    /// was good once is something else: whoever recorded a request and sends it late has one.
+    fn is_routine(&self) -> bool {
+        self.word == "challenged" && self.reason == "nonce_missing"
+    }
+}
+
+/// Which refusals are looked for; what is empty, any is.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) service: String,
+    pub(super) layer: String,
+    /// Is in the reason.
+    pub(super) reason: String,
+    /// Also those that are routine.
+    pub(super) routine: bool,
+}
+
+impl Wanted {
+    fn fits(&self, refusal: &Refusal) -> bool {
+        let any = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
+        any(&self.service, &refusal.service)
+            && any(&self.layer, &refusal.layer)
+            && refusal.reason.contains(&self.reason)
+    }
+}
+
 /// What the logs say, each kind the newest first.
 #[derive(Default)]
 pub(super) struct Logs {
     pub(super) requests: Vec<Request>,
+    /// Those that are wanted.
     pub(super) refusals: Vec<Refusal>,
+    /// How many would be, were they not routine.
+    pub(super) routine: usize,
+    /// Who has refused, whether it is wanted or not.
+    pub(super) layers: BTreeSet<String>,
     /// Which log cannot be read, and why.
     pub(super) faults: Vec<String>,
 }
 
 /// Those of all these, which may be the edge.
-pub(super) async fn read(folder: &Path, services: Vec<String>) -> Result<Logs> {
+pub(super) async fn read(folder: &Path, services: Vec<String>, wanted: Wanted) -> Result<Logs> {
     let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || all(&folder, &services)).await.context("whoever reads the logs is gone")
+    tokio::task::spawn_blocking(move || all(&folder, &services, &wanted))
+        .await
+        .context("whoever reads the logs is gone")
 }
 
-fn all(folder: &Path, services: &[String]) -> Logs {
+fn all(folder: &Path, services: &[String], wanted: &Wanted) -> Logs {
     let mut logs = Logs::default();
     for service in services {
         match log(folder, service) {
-            Ok(text) => logs.add(service, &text),
+            Ok(text) => logs.add(service, &text, wanted),
             Err(error) => logs.faults.push(format!("{error:#}")),
         }
     }
@@ -92,7 +127,7 @@ pub(super) async fn about(folder: &Path, services: Vec<String>, id: &str) -> Res
 
 impl Logs {
     /// From its end, until enough of both are found.
-    fn add(&mut self, service: &str, log: &str) {
+    fn add(&mut self, service: &str, log: &str, wanted: &Wanted) {
         let (mut requests, mut refusals, mut by_id) = (Vec::new(), Vec::new(), HashMap::new());
         for line in log.lines().rev() {
             if requests.len() >= LISTED && refusals.len() >= LISTED {
@@ -103,7 +138,15 @@ impl Logs {
                 if let Some(id) = &refusal.request_id {
                     by_id.insert(id.clone(), refusal.clone());
                 }
-                refusals.push(refusal);
+                self.layers.insert(refusal.layer.clone());
+                if !wanted.fits(&refusal) {
+                    continue;
+                }
+                if refusal.is_routine() && !wanted.routine {
+                    self.routine += 1;
+                } else {
+                    refusals.push(refusal);
+                }
             } else if let Some(said) = operator::request(service, &line).filter(|said| !is_ours(said)) {
                 let word = |name: &str| text(&line, name).map(str::to_owned);
                 let Some(time) = word("timestamp") else { continue };

@@ -7,6 +7,7 @@
 
 mod ask;
 mod edge;
+mod form;
 mod logs;
 mod pages;
 mod show;
@@ -19,11 +20,10 @@ use reqwest::Client;
 use testkit::pages::{Asked, Page};
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
-use url::form_urlencoded;
 
 use crate::narrator::Narrator;
 use crate::stack::Stack;
-use pages::Live;
+use form::{Field, Form};
 
 /// Between two looks at a page that is live.
 const AGAIN: u32 = 5;
@@ -84,39 +84,18 @@ impl Console {
     }
 
     async fn page(&self, asked: &Asked) -> Page {
-        let query = Query::of(asked);
-        let live = if query.get("live") == "off" { Live::Off } else { Live::On };
+        let form = |fields| Form::read(asked, fields);
         let path: Vec<&str> = asked.path.split('/').skip(1).collect();
         let made = match path.as_slice() {
-            [""] => self.overview(live).await,
-            ["requests"] => self.requests(live).await,
-            ["requests", id] if is_id(id) => self.request(id).await,
-            ["refusals"] => self.refusals(live).await,
-            ["traces"] => self.traces(&query).await,
-            ["traces", id] if is_id(id) => self.trace(id).await,
+            [""] => self.overview(&form(vec![Field::live()])).await,
+            ["requests"] => self.requests(form(vec![Field::live(), Field::page()])).await,
+            ["requests", id] if is_id(id) => self.request(&form(Vec::new()), id).await,
+            ["refusals"] => self.refusals(form(self.refusal_fields())).await,
+            ["traces"] => self.traces(form(self.trace_fields())).await,
+            ["traces", id] if is_id(id) => self.trace(&form(Vec::new()), id).await,
             _ => pages::absent("There is no such page."),
         };
-        let is_live = matches!(path.as_slice(), ["" | "requests" | "refusals"]) && live == Live::On;
-        match made {
-            Ok((status, html)) => Page { status, html, again: is_live.then_some(AGAIN) },
-            Err(error) => Page { status: 500, html: pages::fault(&error), again: None },
-        }
-    }
-}
-
-/// The fields of a form.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn of(asked: &Asked) -> Self {
-        Self(form_urlencoded::parse(asked.query.as_bytes()).into_owned().collect())
-    }
-
-    /// Without the spaces around it; empty if it was left empty or out.
-    fn get(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        // Default: what a form leaves out is as what it leaves empty.
-        found.map_or("", |(_, value)| value.trim())
+        made.unwrap_or_else(|error| Page { status: 500, html: pages::fault(&error), again: None }) // Default: it is said.
     }
 }
 

@@ -6,11 +6,13 @@ use anyhow::Result;
 use askama::Template;
 use mobile_sdk::{Clock as _, SystemClock};
 use serde_json::Value;
+use testkit::pages::Page;
 
 use super::ask::{Attributes, Health};
-use super::logs::{self, Logs, Refusal};
+use super::form::{Field, Form, Live, Part, Shape};
+use super::logs::{self, Logs, Refusal, Wanted};
 use super::show::{self, Found, Law, Row};
-use super::{Console, LAST, LISTED, Query, edge};
+use super::{AGAIN, Console, LAST, LISTED, edge};
 use crate::browser::Person;
 use crate::receipt::Receipt;
 use crate::trace::Span;
@@ -22,16 +24,8 @@ pub(super) const STYLE: &str =
     concat!(include_str!("../../templates/report.css"), include_str!("../../templates/console/console.css"));
 /// Spans of one trace that are shown.
 const SHOWN: usize = 500;
-
-/// Whether a page is asked for again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Live {
-    /// It stays as it is.
-    Never,
-    On,
-    /// The reader has switched it off.
-    Off,
-}
+/// The field that shows routine refusals, too.
+const ROUTINE: &str = "nonces";
 
 /// What stands around a page.
 struct Frame {
@@ -39,6 +33,34 @@ struct Frame {
     /// The page of the navigation that it belongs to.
     here: &'static str,
     live: Live,
+    /// Where it is held still, or goes on.
+    turned: String,
+    /// What was asked of it that is none of its fields.
+    complaints: Vec<String>,
+}
+
+impl Frame {
+    fn of(title: &'static str, here: &'static str, form: &Form) -> Self {
+        Self { title, here, live: form.live(), turned: form.turned(), complaints: form.complaints() }
+    }
+
+    /// Of a page of which nothing is asked.
+    fn plain(title: &'static str) -> Self {
+        Self { title, here: "", live: Live::Never, turned: String::new(), complaints: Vec::new() }
+    }
+}
+
+/// Refusals in a list, and what is said of those that are not.
+struct Denials {
+    list: Vec<Refusal>,
+    /// How many routine ones are left out.
+    routine: usize,
+    /// Where those are shown, too.
+    with_routine: String,
+    /// Whether some were chosen.
+    narrowed: bool,
+    /// Who has refused.
+    layers: String,
 }
 
 #[derive(Template)]
@@ -50,7 +72,7 @@ struct Overview {
     books: Result<Books, String>,
     users: Vec<Person>,
     rows: Vec<Row>,
-    refusals: Vec<Refusal>,
+    denials: Denials,
     faults: Vec<String>,
 }
 
@@ -64,6 +86,7 @@ struct Books {
 #[template(path = "console/requests.html")]
 struct Requests {
     frame: Frame,
+    part: Part,
     rows: Vec<Row>,
     faults: Vec<String>,
 }
@@ -92,18 +115,18 @@ struct Line {
 #[template(path = "console/refusals.html")]
 struct Denied {
     frame: Frame,
-    refusals: Vec<Refusal>,
+    form: Form,
+    part: Part,
+    denials: Denials,
     faults: Vec<String>,
 }
 
 #[derive(Template)]
 #[template(path = "console/traces.html")]
-struct Traces<'a> {
+struct Traces {
     frame: Frame,
-    asked: Vec<(&'static str, &'static str, &'a str)>,
-    services: Vec<String>,
-    service: &'a str,
-    all: bool,
+    form: Form,
+    part: Part,
     found: Result<Vec<Found>, String>,
 }
 
@@ -125,18 +148,24 @@ struct Absent<'a> {
     words: &'a str,
 }
 
+/// As it is sent: with what does not fit it is no answer to what was asked.
+fn page(form: &Form, html: String) -> Page {
+    let again = (form.live() == Live::On).then_some(AGAIN);
+    Page { status: if form.is_wrong() { 400 } else { 200 }, html, again }
+}
+
 /// That it is not there.
-pub(super) fn absent(words: &str) -> Result<(u16, String)> {
-    let frame = Frame { title: "Not found", here: "", live: Live::Never };
-    Ok((404, Absent { frame, words }.render()?))
+pub(super) fn absent(words: &str) -> Result<Page> {
+    let html = Absent { frame: Frame::plain("Not found"), words }.render()?;
+    Ok(Page { status: 404, html, again: None })
 }
 
 /// A page that could not be made.
 pub(super) fn fault(error: &anyhow::Error) -> String {
-    let frame = Frame { title: "A fault", here: "", live: Live::Never };
     let words = format!("This page could not be made: {error:#}");
+    let page = Absent { frame: Frame::plain("A fault"), words: &words }.render();
     // Default: whoever cannot make that page either says it without one, escaped as askama would.
-    Absent { frame, words: &words }.render().unwrap_or_else(|_| words.replace(['<', '&'], " "))
+    page.unwrap_or_else(|_| words.replace(['<', '&'], " "))
 }
 
 impl Console {
@@ -150,58 +179,83 @@ impl Console {
         self.services().into_iter().chain(edge).collect()
     }
 
-    /// Requests with what their spans know of them, refusals, and what could not be read.
-    async fn told(&self) -> Result<(Vec<Row>, Vec<Refusal>, Vec<String>)> {
-        let (logs, spans) = tokio::join!(logs::read(&self.stack.logs, self.loggers()), self.spans_of_requests());
-        let Logs { requests, refusals, mut faults } = logs?;
+    /// Requests with what their spans know of them, the logs' other words, and what could not be read.
+    async fn told(&self) -> Result<(Vec<Row>, Logs)> {
+        let reading = logs::read(&self.stack.logs, self.loggers(), Wanted::default());
+        let (logs, spans) = tokio::join!(reading, self.spans_of_requests());
+        let mut logs = logs?;
         let spans = spans.unwrap_or_else(|cause| {
-            faults.push(format!("the collector of spans, of clients and layers: {cause}"));
+            logs.faults.push(format!("the collector of spans, of clients and layers: {cause}"));
             Attributes::new()
         });
-        Ok((show::rows(requests, &spans), refusals, faults))
+        Ok((show::rows(std::mem::take(&mut logs.requests), &spans), logs))
     }
 
-    pub(super) async fn overview(&self, live: Live) -> Result<(u16, String)> {
+    pub(super) async fn overview(&self, form: &Form) -> Result<Page> {
         let (health, books, told) = tokio::join!(self.health(), self.invariants(), self.told());
-        let (mut rows, mut refusals, faults) = told?;
+        let (mut rows, mut logs) = told?;
         rows.truncate(LAST);
-        refusals.truncate(LAST);
+        logs.refusals.truncate(LAST);
         let asked = show::of_nanos(u64::try_from(SystemClock.unix_nanos())?);
         let users = if self.seeded { ["alice", "bob"].map(seed::known).into() } else { Vec::new() };
-        let page = Overview {
-            frame: Frame { title: "Overview", here: "/", live },
+        let html = Overview {
+            frame: Frame::of("Overview", "/", form),
             postgres: self.stack.postgres.clone(),
             health,
             books: books.map(|counted| Books { laws: show::laws(&counted), counted, asked }),
             users,
             rows,
-            refusals,
-            faults,
+            faults: std::mem::take(&mut logs.faults),
+            denials: denials(logs, format!("/refusals?{ROUTINE}=on"), false),
         };
-        Ok((200, page.render()?))
+        Ok(page(form, html.render()?))
     }
 
-    pub(super) async fn requests(&self, live: Live) -> Result<(u16, String)> {
-        let (rows, _, faults) = self.told().await?;
-        let frame = Frame { title: "Requests", here: "/requests", live };
-        Ok((200, Requests { frame, rows, faults }.render()?))
+    pub(super) async fn requests(&self, mut form: Form) -> Result<Page> {
+        let (mut rows, Logs { faults, .. }) = self.told().await?;
+        let part = form.part(&mut rows);
+        let frame = Frame::of("Requests", "/requests", &form);
+        Ok(page(&form, Requests { frame, part, rows, faults }.render()?))
     }
 
-    pub(super) async fn refusals(&self, live: Live) -> Result<(u16, String)> {
-        let Logs { refusals, faults, .. } = logs::read(&self.stack.logs, self.loggers()).await?;
-        let frame = Frame { title: "Refusals", here: "/refusals", live };
-        Ok((200, Denied { frame, refusals, faults }.render()?))
+    pub(super) fn refusal_fields(&self) -> Vec<Field> {
+        let layer = "the name of a layer, such as message_signature";
+        vec![
+            Field::one_of("service", "Service", self.loggers()),
+            Field::new("layer", "Layer", Shape::Choice(Vec::new()), layer, is_layer),
+            Field::words("reason", "Reason contains"),
+            Field::check(ROUTINE, "also routine nonce round trips"),
+            Field::live(),
+            Field::page(),
+        ]
     }
 
-    pub(super) async fn request(&self, id: &str) -> Result<(u16, String)> {
+    pub(super) async fn refusals(&self, mut form: Form) -> Result<Page> {
+        let value = |name: &str| form.value(name).to_owned();
+        let routine = form.value(ROUTINE) == "on";
+        let wanted = Wanted { service: value("service"), layer: value("layer"), reason: value("reason"), routine };
+        let mut logs = logs::read(&self.stack.logs, self.loggers(), wanted).await?;
+        form.offer("layer", logs.layers.clone());
+        let part = form.part(&mut logs.refusals);
+        if form.is_wrong() {
+            logs.routine = 0;
+        }
+        let frame = Frame::of("Refusals", "/refusals", &form);
+        let faults = std::mem::take(&mut logs.faults);
+        let denials = denials(logs, form.first_page(&[(ROUTINE, "on")]), form.narrows());
+        let html = Denied { frame, form, part, denials, faults };
+        Ok(page(&html.form, html.render()?))
+    }
+
+    pub(super) async fn request(&self, form: &Form, id: &str) -> Result<Page> {
         let (lines, faults) = logs::about(&self.stack.logs, self.loggers(), id).await?;
         let Some(service) = lines.iter().find_map(|line| operator::text(line, "service")) else {
             let words = format!("No request {id} stands in the ends of the logs. {}", faults.join(" "));
             return absent(&words);
         };
         let receipt = self.receipt(service, id).await;
-        let page = OneRequest {
-            frame: Frame { title: "A request", here: "/requests", live: Live::Never },
+        let html = OneRequest {
+            frame: Frame::of("A request", "/requests", form),
             id: id.to_owned(),
             answered: lines.iter().find_map(|line| operator::request(service, line)),
             trace_id: lines.iter().find_map(|line| operator::text(line, "trace_id")).map(str::to_owned),
@@ -209,40 +263,48 @@ impl Console {
             receipt,
             faults,
         };
-        Ok((200, page.render()?))
+        Ok(page(form, html.render()?))
     }
 
-    pub(super) async fn traces(&self, query: &Query) -> Result<(u16, String)> {
-        let all = query.get("all") == "on";
-        let (service, least) = (query.get("service"), query.get("at_least_ms"));
-        let found = if least.is_empty() || least.parse::<u64>().is_ok() {
-            let limit = LISTED.to_string();
-            let mut search = vec![("limit", limit.as_str()), ("public", if all { "false" } else { "true" })];
-            for name in ["id", "service", "name", "status", "at_least_ms"] {
-                search.extend(Some((name, query.get(name))).filter(|(_, value)| !value.is_empty()));
-            }
-            let found = self.search(&search).await;
-            // They come in the order in which their first spans were sent.
-            found.map(|mut found| {
-                found.sort_by_key(|summary| Reverse(summary.start_ns));
-                found.into_iter().map(Found::from).collect()
-            })
-        } else {
-            Err("that is no number of milliseconds".to_owned())
+    pub(super) fn trace_fields(&self) -> Vec<Field> {
+        let text = |name, label, takes, fits: fn(&str) -> bool| Field::new(name, label, Shape::Text, takes, fits);
+        vec![
+            Field::one_of("service", "Service", self.services().into_iter().chain(["partner".to_owned()]).collect()),
+            Field::words("name", "Name contains"),
+            text("id", "Trace id begins with", "up to 32 hexadecimal digits, such as 6d0bb227", is_trace),
+            text("status", "Status", "three digits from 100 to 599, such as 404", is_status),
+            text("at_least_ms", "Took at least (ms)", "a whole number of at most 9 digits, such as 250", is_millis),
+            Field::check("all", "also what nobody outside began"),
+            Field::page(),
+        ]
+    }
+
+    pub(super) async fn traces(&self, mut form: Form) -> Result<Page> {
+        let mut found = if form.is_wrong() { Ok(Vec::new()) } else { self.found(&form).await };
+        let part = match &mut found {
+            Ok(found) => form.part(found),
+            Err(_) => Part::default(),
         };
-        let field = |name, label| (name, label, query.get(name));
-        let asked = vec![
-            field("name", "Name contains"),
-            field("id", "Trace id"),
-            field("status", "Status"),
-            field("at_least_ms", "At least … ms"),
-        ];
-        let frame = Frame { title: "Traces", here: "/traces", live: Live::Never };
-        let services = self.services().into_iter().chain(["partner".to_owned()]).collect();
-        Ok((200, Traces { frame, asked, services, service, all, found }.render()?))
+        let frame = Frame::of("Traces", "/traces", &form);
+        let html = Traces { frame, form, part, found };
+        Ok(page(&html.form, html.render()?))
     }
 
-    pub(super) async fn trace(&self, id: &str) -> Result<(u16, String)> {
+    /// The traces that a form looks for, the newest first.
+    async fn found(&self, form: &Form) -> Result<Vec<Found>, String> {
+        let limit = LISTED.to_string();
+        let public = if form.value("all") == "on" { "false" } else { "true" };
+        let mut search = vec![("limit", limit.as_str()), ("public", public)];
+        for name in ["id", "service", "name", "status", "at_least_ms"] {
+            search.extend(Some((name, form.value(name))).filter(|(_, value)| !value.is_empty()));
+        }
+        let mut found = self.search(&search).await?;
+        // They come in the order in which their first spans were sent.
+        found.sort_by_key(|summary| Reverse(summary.start_ns));
+        Ok(found.into_iter().map(Found::from).collect())
+    }
+
+    pub(super) async fn trace(&self, form: &Form, id: &str) -> Result<Page> {
         let (spans, fault) = match self.spans(id).await {
             Ok(spans) if spans.is_empty() => return absent("The collector has no span of that trace (any more)."),
             Ok(spans) => (spans, None),
@@ -253,9 +315,32 @@ impl Console {
         let more = bars.len().saturating_sub(SHOWN);
         bars.truncate(SHOWN);
         let requests = spans.iter().filter_map(request).collect();
-        let frame = Frame { title: "A trace", here: "/traces", live: Live::Never };
-        Ok((200, OneTrace { frame, id, bars, more, requests, fault }.render()?))
+        let frame = Frame::of("A trace", "/traces", form);
+        Ok(page(form, OneTrace { frame, id, bars, more, requests, fault }.render()?))
     }
+}
+
+/// The beginning of a trace's id.
+fn is_trace(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn is_status(text: &str) -> bool {
+    text.len() == 3 && text.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
+}
+
+fn is_millis(text: &str) -> bool {
+    text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What layers are called in the logs.
+fn is_layer(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn denials(logs: Logs, with_routine: String, narrowed: bool) -> Denials {
+    let layers = logs.layers.into_iter().collect::<Vec<_>>().join(", ");
+    Denials { list: logs.refusals, routine: logs.routine, with_routine, narrowed, layers }
 }
 
 fn line(line: &Value) -> Line {

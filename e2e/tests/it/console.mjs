@@ -1,4 +1,5 @@
-// The console in Chromium, on a phone and on a desk, by day and by night. Lines in: a URL and paths, as JSON. Lines out: ready, then what was found.
+// The console in Chromium, on a phone and on a desk, by day and by night. Lines in: a URL and paths, and a URL and paths of long lists, as JSON. Lines out:
+// ready, then what was found, and how high the long lists are on a phone.
 import { readFileSync } from 'node:fs'
 import { browser, listen, read } from './person.mjs'
 
@@ -6,11 +7,17 @@ const { AXE, SHOTS } = process.env
 const axe = readFileSync(AXE, 'utf8')
 console.log('ready')
 
-const { url, paths } = JSON.parse(await read())
+const { url, paths, long } = JSON.parse(await read())
 for (const colorScheme of ['light', 'dark']) {
   for (const [viewport, hasTouch] of [[{ width: 390, height: 844 }, true], [{ width: 1280, height: 900 }, false]]) {
     // The development authority is none of the browser's.
     const context = await browser.newContext({ colorScheme, viewport, hasTouch, ignoreHTTPSErrors: true })
+    // What is looked at stays: looking may take longer than a page that is live does.
+    await context.route('**/*', async (route) => {
+      const response = await route.fetch()
+      const { refresh, ...headers } = response.headers()
+      await route.fulfill({ response, headers })
+    })
     for (const path of paths) {
       const page = await context.newPage()
       const complaints = []
@@ -35,6 +42,13 @@ for (const colorScheme of ['light', 'dark']) {
     }
     await context.close()
   }
+}
+const phone = await browser.newPage({ viewport: { width: 390, height: 844 }, hasTouch: true, ignoreHTTPSErrors: true })
+for (const path of long.paths) {
+  await phone.goto(long.url + path)
+  const height = await phone.evaluate(() => document.documentElement.scrollHeight)
+  await phone.screenshot({ path: `${SHOTS}/console-long-${long.paths.indexOf(path)}.png`, fullPage: true })
+  console.log('high', JSON.stringify({ path, height }))
 }
 await browser.close()
 process.exit(0)

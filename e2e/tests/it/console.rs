@@ -11,18 +11,26 @@ use tokio::time::timeout;
 use crate::drivers::judged_by_axe;
 use world::{AT_THE_EDGE, FORGED, PAID, REFUSED, TRACE, World};
 
-/// Every page of it.
+/// Every page of it, and those with a form or a part of a list as they are when something does not fit.
 fn paths() -> Vec<String> {
     let one = [PAID, REFUSED, AT_THE_EDGE].map(|id| format!("/requests/{id}"));
-    let lists = ["/", "/requests", "/refusals", "/traces", "/traces?all=on", "/nowhere"].map(str::to_owned);
-    lists.into_iter().chain(one).chain([format!("/traces/{TRACE}")]).collect()
+    let lists = ["/", "/requests", "/refusals", "/refusals?nonces=on", "/traces", "/traces?all=on", "/nowhere"];
+    let wrong = ["/traces?status=abc&at_least_ms=soon", "/refusals?service=nobody&layer=A", "/requests?page=9"];
+    let lists = lists.into_iter().chain(wrong).map(str::to_owned);
+    lists.chain(one).chain([format!("/traces/{TRACE}")]).collect()
 }
+
+/// Those that may be long.
+const LISTS: [&str; 3] = ["/requests", "/refusals", "/traces"];
+/// The highest that a list may be on a phone, in pixels: with more, nobody finds its end.
+const HIGHEST: u64 = 8000;
 
 #[tokio::test]
 async fn the_console_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_out() {
     let Some(mut script) = judged_by_axe(include_str!("console.mjs")).await else { return };
-    let world = World::start().await;
-    script.tell(&json!({"url": world.console.url(), "paths": paths()}).to_string()).await;
+    let (world, crowded) = (World::start().await, World::crowded().await);
+    let long = json!({"url": crowded.console.url(), "paths": LISTS});
+    script.tell(&json!({"url": world.console.url(), "paths": paths(), "long": long}).to_string()).await;
     let mut grounds = Vec::new();
     for (scheme, width) in [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)] {
         for path in paths() {
@@ -32,6 +40,10 @@ async fn the_console_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_o
             assert_eq!(found, right, "{scheme}, {width}");
             grounds.push((scheme, found["ground"].clone()));
         }
+    }
+    for path in LISTS {
+        let found: Value = serde_json::from_str(&script.hears("high").await).unwrap();
+        assert!(found["path"] == path && found["height"].as_u64().unwrap() < HIGHEST, "{found}");
     }
     script.ended().await;
     grounds.dedup();
@@ -117,7 +129,7 @@ async fn what_a_client_sent_is_text_on_every_page() {
         assert!(!html.contains("<script") && !html.contains("<img"), "{path}: {html}");
         told += usize::from(html.contains("&#60;script&#62;"));
     }
-    assert!(told >= 7, "the markup stands on {told} pages");
+    assert!(told >= 8, "the markup stands on {told} pages");
 }
 
 #[tokio::test]
@@ -190,7 +202,6 @@ async fn a_trace_is_found_by_what_is_known_of_it() {
         assert_eq!(shown, found, "{search}");
         assert_eq!(html.contains("No such trace"), found == [false; 3], "{search}");
     }
-    assert!(world.page("/traces?at_least_ms=soon").await.contains("no number of milliseconds"));
     let html = world.page(&format!("/traces/{TRACE}")).await;
     assert!(html.contains("db.posting.batch") && html.contains("db.query.text") && html.contains(PAID), "{html}");
     assert_eq!(world.get(&format!("/traces/{}", "e".repeat(32))).await.0, 404);
@@ -203,10 +214,128 @@ async fn lists_are_asked_for_again_until_the_reader_holds_them_and_what_is_read_
     let lists = ["/", "/requests", "/refusals"];
     let live = lists.map(|path| (path.to_owned(), Some("5")));
     let held = lists.map(|path| (format!("{path}?live=off"), None));
-    for (path, again) in live.into_iter().chain(held).chain(one) {
+    let narrowed = [("/refusals?service=ledger".to_owned(), Some("5")), ("/refusals?service=nobody".to_owned(), None)];
+    for (path, again) in live.into_iter().chain(held).chain(one).chain(narrowed) {
         let answer = world.http.get(format!("{}{path}", world.console.url())).send().await.unwrap();
         assert_eq!(answer.headers().get("refresh").map(|value| value.to_str().unwrap()), again, "{path}");
         let html = answer.text().await.unwrap();
-        assert_eq!(html.contains("?live=off"), again.is_some(), "{path}");
+        assert_eq!(html.contains("live=off\">Hold still"), again.is_some(), "{path}");
+    }
+    let html = world.page("/refusals?service=ledger").await;
+    assert!(html.contains("href=\"/refusals?service=ledger&#38;live=off\""), "{html}");
+    let html = world.page("/refusals?service=ledger&live=off").await;
+    assert!(html.contains("<input type=hidden name=\"live\" value=\"off\">"), "a search goes on as it was: {html}");
+}
+
+#[tokio::test]
+async fn refusals_are_chosen_by_service_layer_and_reason_and_routine_ones_only_counted() {
+    let world = World::start().await;
+    // What the rows of each kind say.
+    let rows = [
+        "digest_mismatch</code>",
+        "no_http</code>",
+        "rules 942100</code>",
+        "nonce_missing</code>\n",
+        "nonce_stale</code>",
+    ];
+    for (search, shown, counted) in [
+        ("", [true, true, true, false, true], 2),
+        ("nonces=on", [true, true, true, true, true], 0),
+        ("service=edge", [false, false, true, false, false], 0),
+        ("layer=access_token", [false, false, false, false, true], 2),
+        ("layer=access_token&nonces=on", [false, false, false, true, true], 0),
+        ("reason=mismatch", [true, false, false, false, false], 0),
+        ("service=ledger&layer=transport&reason=no_", [false, true, false, false, false], 0),
+        ("layer=captcha", [false; 5], 0),
+    ] {
+        let html = world.page(&format!("/refusals?{search}")).await;
+        assert_eq!(rows.map(|row| html.contains(row)), shown, "{search}: {html}");
+        let note = format!("Not shown: {counted} × <code>nonce_missing</code>");
+        assert_eq!(html.contains(&note), counted > 0, "{search}: {html}");
+        assert_eq!(html.contains("Not shown"), counted > 0, "{search}");
+        assert_eq!(html.contains("No refusal fits. Who has refused here: access_token, edge, "), shown == [false; 5]);
+    }
+    let html = world.page("/refusals?layer=access_token").await;
+    assert!(html.contains("href=\"/refusals?layer=access_token&#38;nonces=on\">Show them too"), "{html}");
+    assert!(html.contains("<option selected>access_token</option>") && html.contains("<option>transport</option>"));
+    let html = world.page("/").await;
+    assert!(html.contains("Not shown: 2 ×") && html.contains("href=\"/refusals?nonces=on\">Show them too"), "{html}");
+}
+
+#[tokio::test]
+async fn what_a_page_does_not_take_is_named_beside_its_field_and_nothing_is_listed() {
+    let mut world = World::start().await;
+    for (path, sentence, beside) in [
+        ("/traces?status=abc", "“Status” takes three digits from 100 to 599, such as 404, and not “abc”.", "status"),
+        ("/traces?status=600", "“Status” takes three digits", "status"),
+        (
+            "/traces?at_least_ms=soon",
+            "“Took at least (ms)” takes a whole number of at most 9 digits, such as",
+            "at_least_ms",
+        ),
+        ("/traces?at_least_ms=-1", "“Took at least (ms)” takes", "at_least_ms"),
+        ("/traces?id=xyz", "“Trace id begins with” takes up to 32 hexadecimal digits", "id"),
+        ("/traces?service=nobody", "“Service” takes one of auth, attestation, ledger, broker, partner, and", "service"),
+        ("/traces?all=yes", "“also what nobody outside began” takes on, or is left out, and not “yes”.", "all"),
+        ("/traces?page=two", "“page” takes a number from 1, and not “two”.", ""),
+        ("/traces?page=2", "“page” takes 1 here, and not “2”.", ""),
+        ("/traces?stauts=404", "“stauts” is no field of this page: it has service, name, id, status,", ""),
+        (
+            "/refusals?service=nobody",
+            "“Service” takes one of auth, attestation, ledger, broker, edge, and not",
+            "service",
+        ),
+        (
+            "/refusals?layer=A%20b",
+            "“Layer” takes the name of a layer, such as message_signature, and not “A b”.",
+            "layer",
+        ),
+        ("/refusals?nonces=1", "“also routine nonce round trips” takes on", "nonces"),
+        ("/refusals?live=soon", "“live” takes off, or is left out, and not “soon”.", ""),
+        ("/requests?page=99", "“page” takes 1 here, and not “99”.", ""),
+        ("/requests?service=auth", "“service” is no field of this page: it has live, page.", ""),
+        ("/?live=1", "“live” takes off", ""),
+        (format!("/traces/{TRACE}?x=1").as_str(), "“x” is no field of this page: it has none.", ""),
+    ] {
+        let (status, html) = world.get(path).await;
+        assert_eq!(status, 400, "{path}");
+        assert!(html.contains(sentence), "{path}: {html}");
+        let place = format!("aria-describedby=\"{beside}-wrong\"");
+        assert_eq!(html.contains(&place), !beside.is_empty(), "{path}: {html}");
+        assert!(html.contains(&if beside.is_empty() {
+            "<b>Not understood:</b>".to_owned()
+        } else {
+            format!("id=\"{beside}-wrong\">“")
+        }));
+        let is_list = ["/traces?", "/refusals?", "/requests?"].iter().any(|list| path.starts_with(list));
+        assert_eq!(html.contains("until this is right"), is_list, "{path}: {html}");
+        assert!(!is_list || !html.contains("<tbody"), "{path}: {html}");
+    }
+    // What a field takes is not blamed on those who are asked.
+    world.lose_the_collector();
+    assert!(!world.get("/traces?at_least_ms=soon").await.1.contains("the collector"));
+    // Nor is what they do not answer blamed on a field.
+    let (status, html) = world.get("/traces?page=2").await;
+    assert!(status == 200 && html.contains("the collector of spans") && !html.contains("“page”"), "{status}: {html}");
+}
+
+#[tokio::test]
+async fn long_lists_come_in_parts_whose_links_keep_the_search() {
+    let world = World::crowded().await;
+    for (path, narrowed) in
+        [("/traces", "name=posting&"), ("/requests", "live=off&"), ("/refusals", "layer=waf&live=off&")]
+    {
+        let rows = |html: &str| html.matches("<tr role=row><td").count();
+        let narrowed_in_html = narrowed.replace('&', "&#38;");
+        let first = world.page(&format!("{path}?{narrowed}")).await;
+        assert_eq!(rows(&first), 25, "{path}");
+        let older = format!("<a rel=next href=\"{path}?{narrowed_in_html}page=2\">");
+        assert!(first.contains(&older) && first.contains("1 to 25 of 60") && !first.contains("rel=prev"), "{first}");
+        let last = world.page(&format!("{path}?{narrowed}page=3")).await;
+        assert!(last.contains("51 to 60 of 60") && !last.contains("rel=next"), "{last}");
+        let newer = format!("<a rel=prev href=\"{path}?{narrowed_in_html}page=2\">");
+        assert!(rows(&last) == 10 && last.contains(&newer), "{last}");
+        let id = |html: &str| html.split("<tr role=row><td").nth(1).unwrap().to_owned();
+        assert_ne!(id(&first), id(&last), "{path}");
     }
 }

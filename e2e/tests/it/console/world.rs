@@ -38,14 +38,26 @@ pub(crate) struct World {
     _services: Vec<Server>,
 }
 
+/// How many there are of each kind where the lists are long.
+pub(crate) const CROWD: usize = 60;
+
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with(0).await
+    }
+
+    /// One with [`CROWD`] requests, traces that post, and refusals by one layer.
+    pub(crate) async fn crowded() -> Self {
+        Self::with(CROWD).await
+    }
+
+    async fn with(crowd: usize) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", crypto::random::token(9)));
         std::fs::create_dir(&folder).unwrap();
         let pki = Pki::create(&folder.join("pki")).unwrap();
         let collector = collector::serve(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
-        spans(&collector);
-        write_logs(&folder);
+        spans(&collector, crowd);
+        write_logs(&folder, crowd);
         let (mut described, mut running) = (Vec::new(), Vec::new());
         for name in ["auth", "attestation", "ledger", "broker"] {
             let service = pages::serve(FREE, &pki.internal(name), "", maker(name, &pki)).await.unwrap();
@@ -138,7 +150,12 @@ fn receipt(pki: &Pki, signer: &str, request_id: &str) -> String {
     format!("{claimed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-fn spans(collector: &Collector) {
+/// Of one in the crowd.
+fn request_id(at: usize) -> String {
+    format!("01a21cc0-{at:04x}-7cc4-a09d-c133c3defa22")
+}
+
+fn spans(collector: &Collector, crowd: usize) {
     let span = |service: &str, name: &str, id: u64, parent: Option<u64>, millis: u64, attributes: Value| Span {
         service: service.to_owned(),
         name: name.to_owned(),
@@ -160,9 +177,17 @@ fn spans(collector: &Collector) {
     let other = json!({"redoubt.listener": "public", "http.response.status_code": "503"});
     collector.keep(&"b".repeat(32), span("broker", &format!("POST /webhooks/{MARKUP}"), 1, None, 5, other));
     collector.keep(&"c".repeat(32), span("broker", "db.webhooks.claim", 1, None, 1, json!({})));
+    for at in 1..crowd {
+        let attributes = json!({"request_id": request_id(at), "redoubt.decisions": decisions, "redoubt.listener": "public",
+            "http.response.status_code": "403", "user_agent.original": "dev.redoubt.app/1.0.0 (android 1)"});
+        let (first, trace_id) = (at as u64 * 10, format!("{:032x}", 0xf000 + at));
+        collector.keep(&trace_id, span("ledger", "POST /v1/transfers", first, None, 9, attributes));
+        collector.keep(&trace_id, span("ledger", "db.posting.batch", first + 1, Some(first), 8, json!({})));
+        collector.keep(&trace_id, span("broker", "POST /internal/v1/operations", first + 2, Some(first), 7, json!({})));
+    }
 }
 
-fn write_logs(folder: &Path) {
+fn write_logs(folder: &Path, crowd: usize) {
     let http = |time: &str, route: &str, status: u16, id: &str, trace: &str| {
         json!({"timestamp": time, "level": "INFO", "target": "http", "service": "ledger", "message": "request", "method": "POST", "route": route,
             "status": status, "milliseconds": 1.5, "request_id": id, "trace_id": trace})
@@ -172,7 +197,10 @@ fn write_logs(folder: &Path) {
             "reason": reason, "alarm": true, "support_id": "okQY5ZQFyi0jKXqoKj8f2A", "network.peer.address": "127.0.0.9",
             "user_agent.original": MARKUP, "request_id": id, "trace_id": "d".repeat(32)})
     };
-    let ledger = [
+    let mut ledger = vec![
+        audit("2026-11-27T11:15:40.000001Z", None, "access_token", "challenged", "nonce_missing"),
+        audit("2026-11-27T11:15:41.000001Z", None, "access_token", "challenged", "nonce_missing"),
+        audit("2026-11-27T11:15:42.000001Z", None, "access_token", "challenged", "nonce_stale"),
         http("2026-11-27T11:15:48.000001Z", "/v1/transfers", 201, PAID, TRACE),
         audit("2026-11-27T11:15:49.000001Z", Some(REFUSED), "message_signature", "refused", "digest_mismatch"),
         http("2026-11-27T11:15:49.000002Z", &format!("/v1/{MARKUP}"), 401, REFUSED, &"d".repeat(32)),
@@ -187,6 +215,14 @@ fn write_logs(folder: &Path) {
             TRACE,
         ),
     ];
+    for at in 0..crowd {
+        let (time, id) = (format!("2026-11-27T11:{:02}:00.000001Z", at % 15), request_id(at));
+        ledger.push(audit(&time, Some(&id), "waf", "refused", "looks_like_sql"));
+        // With those of before, as many as there are of the others.
+        if at >= 4 {
+            ledger.push(http(&time, "/v1/accounts/{id}/entries", 400, &id, &format!("{:032x}", 0xf000 + at)));
+        }
+    }
     let lines: Vec<String> = ledger.iter().map(Value::to_string).collect();
     // The last one is being written.
     std::fs::write(folder.join("ledger.log"), format!("{}\n{{\"target\":\"http\",\"stat", lines.join("\n"))).unwrap();
