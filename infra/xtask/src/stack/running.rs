@@ -43,6 +43,18 @@ impl Stack {
         self.run.end_task(number)
     }
 
+    /// The same, and what it printed.
+    #[cfg(test)]
+    pub(crate) fn told(&mut self, arguments: &[&str]) -> Result<(std::process::ExitStatus, String)> {
+        let file = self.write_description(Path::new(""))?;
+        let environment = [("REDOUBT_STACK", file.as_str())];
+        let task = Task { piped: true, directory: Some(&place::root()), environment: &environment, ..Task::default() };
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let number = self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)?;
+        let printed = std::io::read_to_string(self.run.output_of(number)?)?;
+        Ok((self.run.end_task(number)?, printed))
+    }
+
     /// A program that measures this system; the last line that it prints is its report.
     pub(crate) fn measure(&mut self, program: &str, arguments: &[String]) -> Result<Value> {
         let file = self.write_description(Path::new(""))?;
