@@ -7,7 +7,7 @@
 //! - the layers run in the order of [`LayerId`], and the first refusal ends the request;
 //! - every route of every service stands behind the layers of its [`policy`], which has at least those that its guard needs;
 //! - the client cannot tell which token layer refused it: all of them answer the same 401;
-//! - layers share no secret and no replay memory (docs/ARCHITECTURE.md, "Layers must not fall together");
+//! - layers share no secret and no replay memory (docs/independence.md);
 //! - a route cannot be registered without a guard: [`Routes::add`] takes only handlers whose first argument is one.
 #![warn(missing_docs)]
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Complaints;
+use super::documents::{Link, links};
 use super::placement::{is_program, mentions};
 use super::sources::Source;
 
@@ -18,12 +19,6 @@ const STORY: &str = "e2e/src/";
 struct Entry<'a> {
     line: usize,
     text: Vec<&'a str>,
-}
-
-/// `[text](target)`.
-struct Link<'a> {
-    text: &'a str,
-    target: &'a str,
 }
 
 pub(super) fn all(files: &[Source]) -> Complaints {
@@ -80,17 +75,6 @@ fn entries(text: &str) -> (BTreeMap<u32, Entry<'_>>, Complaints) {
         }
     }
     (entries, complaints)
-}
-
-fn links(line: &str) -> Vec<Link<'_>> {
-    let mut links = Vec::new();
-    for (at, _) in line.match_indices("](") {
-        let (Some(before), Some(after)) = (line.get(..at), line.get(at + 2..)) else { continue };
-        if let (Some((_, text)), Some((target, _))) = (before.rsplit_once('['), after.split_once(')')) {
-            links.push(Link { text, target });
-        }
-    }
-    links
 }
 
 /// The file from the root that a link of the catalogue leads to; none: it stays in the catalogue.
