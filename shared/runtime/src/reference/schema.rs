@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use super::words::Words;
 use crate::contract::referred;
 
+/// Values that are told where there is room for a few words only.
+const SAID: usize = 4;
+
 /// Named values: the fields of an object, or the parameters of an operation.
 #[derive(Template, Default)]
 #[template(path = "members.html")]
@@ -115,7 +118,9 @@ impl Reader<'_> {
         if schema.get("properties").is_some() {
             // Default: what it is, where it has no name.
             let kind = name.unwrap_or("object").to_owned();
-            let inside = vec![Inside { label: format!("Members of {kind}"), members: self.members(schema, within) }];
+            // Default: what has no name is not named.
+            let label = name.map_or_else(|| "Members".to_owned(), |name| format!("Members of {name}"));
+            let inside = vec![Inside { label, members: self.members(schema, within) }];
             return Form { kind, inside, ..Form::default() };
         }
         if let Some(items) = schema.get("items") {
@@ -157,11 +162,43 @@ impl Reader<'_> {
             }
             form.choices.append(&mut inner.choices);
             for inside in inner.inside {
-                let label = format!("{}, form {} of {all}", form.kind, at + 1);
+                let label = format!("{}, form {} of {all}: {}", form.kind, at + 1, self.distinct(at, choices));
                 form.inside.push(Inside { label, members: inside.members });
             }
         }
         form
+    }
+
+    /// What tells a form from the others that it may have instead: its name, the values that a member of it has, the members that it must have; else what it
+    /// is.
+    fn distinct(self, at: usize, choices: &[&Value]) -> String {
+        let forms: Vec<_> = choices.iter().map(|choice| self.resolved(choice)).collect();
+        let others = || forms.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, form)| form);
+        let Some((name, schema)) = forms.get(at) else { return String::new() };
+        if let Some(name) = name.filter(|name| others().all(|(other, _)| *other != Some(*name))) {
+            return name.to_owned();
+        }
+        let of = |schema: &Value, member: &str| schema.get("properties")?.get(member).map(|member| self.values(member));
+        let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        for (member, known) in members.map(|(member, schema)| (member, self.values(schema))) {
+            if !known.is_empty() && others().all(|(_, other)| of(other, member).as_ref() != Some(&known)) {
+                return format!("{member} {}", in_short(&known));
+            }
+        }
+        let must = |schema: &Value| list(schema, "required").map(<[Value]>::to_vec);
+        match must(schema).filter(|all| others().all(|(_, other)| must(other).as_ref() != Some(all))) {
+            Some(all) => format!("with {}", in_short(&all.iter().map(plain).collect::<Vec<_>>())),
+            // Default: it says neither what it is nor what must be in it.
+            None => name.or_else(|| text(schema, "type")).unwrap_or("anything").to_owned(),
+        }
+    }
+
+    /// The values that there are, if they can be counted.
+    fn values(self, schema: &Value) -> Vec<String> {
+        let schema = self.resolved(schema).1;
+        let only = schema.get("const").map(std::slice::from_ref);
+        // Default: they cannot.
+        list(schema, "enum").or(only).unwrap_or_default().iter().map(plain).collect()
     }
 
     fn leaf(name: Option<&str>, schema: &Value) -> Form {
@@ -210,6 +247,13 @@ impl Reader<'_> {
         members.sort_by_key(|member| !member.required);
         Members { members }
     }
+}
+
+/// The first of them, and how many more there are.
+fn in_short(all: &[String]) -> String {
+    let said = all.iter().take(SAID).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = all.len().saturating_sub(SAID);
+    if more == 0 { said } else { format!("{said} and {more} more") }
 }
 
 fn limits(schema: &Value, named: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {

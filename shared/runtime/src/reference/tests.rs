@@ -42,8 +42,15 @@ fn document() -> Value {
                     "build": { "oneOf": [
                         { "type": "integer", "minimum": 3, "examples": [10402] },
                         { "type": "string", "maxLength": 32 },
-                        { "type": "object", "properties": { "major": { "type": "integer" } } }
+                        { "type": "object", "required": ["major"], "properties": { "major": { "type": "integer" } } },
+                        { "type": "object", "required": ["minor"], "properties": { "minor": { "type": "integer" } } }
                     ] },
+                    "amount": { "oneOf": [
+                        { "type": "object", "properties": { "text": {}, "currency": { "enum": ["AUD", "BRL", "CAD", "CHF", "EUR", "GBP"] } } },
+                        { "type": "object", "properties": { "text": {}, "currency": { "const": "JPY" } } },
+                        { "$ref": "#/components/schemas/Problem" }
+                    ] },
+                    "inner": { "type": "object", "properties": { "a": { "type": "integer" } } },
                     "proof": { "anyOf": [{ "$ref": "#/components/schemas/Id" }, { "type": "null" }] }
                 } },
                 "State": { "description": "Where it stands.", "oneOf": [
@@ -81,7 +88,14 @@ fn it_shows_all_of_an_operation_escaped_and_without_a_script() {
         "<li><code>lost</code> Nobody has it.</li>",
         "<li><span class=\"kind\">integer</span>\n<p class=\"limits\"><span>at least <code>3</code></span> </p>\n<p class=\"limits\">for example <code>10402</code></p></li>",
         "<li><span class=\"kind\">text</span>\n<p class=\"limits\"><span>greatest length <code>32</code></span> </p></li>",
-        "<summary>one of several, form 3 of 3</summary>",
+        // A form is known before it is opened: by what it must have, by its values, by its name.
+        "<summary>one of several, form 3 of 4: with major</summary>",
+        "<summary>one of several, form 4 of 4: with minor</summary>",
+        "<summary>one of several, form 1 of 3: currency AUD, BRL, CAD, CHF and 2 more</summary>",
+        "<summary>one of several, form 2 of 3: currency JPY</summary>",
+        "<summary>one of several, form 3 of 3: Problem</summary>",
+        // What has no name is not named.
+        "<summary>Members</summary>",
         "<p class=\"kind\">Id, text, uuid or null</p>",
         "Bread &#38; butter",
         "<span class=\"status good\">204</span> No Content",
