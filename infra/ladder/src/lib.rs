@@ -13,6 +13,7 @@
 
 mod account;
 mod binaries;
+pub mod browser;
 pub mod debian;
 mod docker;
 pub mod edge;

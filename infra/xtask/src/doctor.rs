@@ -104,7 +104,7 @@ fn version(tool: &str) -> Result<String, String> {
 /// The browser of those tests that read pages as people do; they look for it in the same places.
 fn chromium() -> Result<String, String> {
     let named = std::env::var("REDOUBT_CHROMIUM").ok().filter(|name| !name.is_empty());
-    let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(str::to_owned);
+    let usual = ladder::browser::CHROMIUM.map(str::to_owned);
     let found = named.into_iter().chain(usual).find_map(|name| version(&name).ok());
     found.ok_or_else(|| "not here; the tests that look at pages need one: REDOUBT_CHROMIUM names it".to_owned())
 }
@@ -117,4 +117,17 @@ fn ports() -> Result<String, String> {
     };
     let taken: Vec<String> = listeners.iter().filter_map(refused).collect();
     if taken.is_empty() { Ok("all free".to_owned()) } else { Err(format!("not to be had: {}", taken.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shell reads no constant: what looks for a browser before the tests do looks under the same names.
+    #[test]
+    fn the_browser_has_the_same_names_before_the_tests_as_in_them() {
+        let script = std::fs::read_to_string(place::root().join(".ci/run")).unwrap();
+        let names = format!(" {}; do\n    if \"$name\" --version", ladder::browser::CHROMIUM.join(" "));
+        assert!(script.contains(&names), "{names}");
+    }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use crypto::{hash, random};
+pub use ladder::browser::CHROMIUM;
 
 /// What others read the contract with (`contract/package.json` and its lock).
 const CONTRACT: [(&str, &str); 2] = [

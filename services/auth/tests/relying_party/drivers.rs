@@ -33,7 +33,7 @@ pub(crate) async fn browser() -> Option<String> {
         testkit::missing::may_be_missing("Chromium", WAIVED, "it is waived");
         return None;
     }
-    let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(str::to_owned);
+    let usual = testkit::tools::CHROMIUM.map(str::to_owned);
     let mut reasons = Vec::new();
     for name in configured.into_iter().chain(usual) {
         match starts(&name).await {
