@@ -5,7 +5,7 @@ use runtime::contract::{Operation, Scheme, Told};
 use runtime::pages::Reader;
 
 use crate::LayerId;
-use crate::policy::{Class, Unknown};
+use crate::policy::{Class, Internal, Token, Unknown};
 
 /// The layers of a class.
 pub(crate) fn class(class: &Class, operation: &mut Operation) {
@@ -13,9 +13,10 @@ pub(crate) fn class(class: &Class, operation: &mut Operation) {
         operation.refuses(told(*layer));
         for scheme in shown(*layer) {
             // Where clients get tokens there are servers of partners, too, which have no key.
-            match class.name {
-                "token" => operation.may_show(*scheme),
-                _ => operation.shown(*scheme, &[]),
+            if class.is::<Token>() {
+                operation.may_show(*scheme);
+            } else {
+                operation.shown(*scheme, &[]);
             }
         }
     }
@@ -25,7 +26,7 @@ pub(crate) fn class(class: &Class, operation: &mut Operation) {
     if class.unknown != Unknown::Pass {
         operation.refuses(&[(503, code::BUSY)]);
     }
-    if class.name == "internal" {
+    if class.is::<Internal>() {
         operation.shown(Scheme::MutualTls, &[]);
         operation.refuses(&[(403, code::FORBIDDEN)]);
     }

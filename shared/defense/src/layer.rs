@@ -45,6 +45,15 @@ impl LayerId {
         self.into()
     }
 
+    /// What it looks at.
+    pub const fn needs(self) -> Needs {
+        match self {
+            Self::Host | Self::ApiKey | Self::ClientVersion | Self::RateLimit | Self::Attestation => Needs::Head,
+            Self::Captcha | Self::MessageSignature | Self::AccessToken | Self::Waf => Needs::Body,
+            Self::Authorization => Needs::Principal,
+        }
+    }
+
     /// No, for `reason`, with the one answer of all token layers.
     pub fn refuse(self, reason: &'static str) -> Verdict {
         self.refuse_with(reason, unauthorized())
@@ -133,7 +142,9 @@ pub trait Layer: Send + Sync + 'static {
     fn id(&self) -> LayerId;
 
     /// What it looks at.
-    fn needs(&self) -> Needs;
+    fn needs(&self) -> Needs {
+        self.id().needs()
+    }
 
     /// Bytes of a body that it looks at; of a longer one nothing is read.
     fn most(&self) -> usize {

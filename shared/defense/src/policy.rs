@@ -3,7 +3,7 @@
 
 use runtime::pages::Reader;
 
-use crate::LayerId;
+use crate::{LayerId, Needs};
 use LayerId::{
     AccessToken, ApiKey, Attestation, Authorization, Captcha, ClientVersion, Host, MessageSignature, RateLimit, Waf,
 };
@@ -59,16 +59,20 @@ impl Class {
 
     /// Whom its routes are for; nobody knows it where there is no route.
     pub(crate) fn reader(&self) -> Option<Reader> {
-        match self.name {
-            "page" | "login" => Some(Reader::People),
-            "stray" | "stray_internal" => None,
-            _ => Some(Reader::Programs),
+        if self.is::<Page>() || self.is::<Login>() {
+            return Some(Reader::People);
         }
+        (!self.is::<Stray>() && !self.is::<StrayInternal>()).then_some(Reader::Programs)
+    }
+
+    /// Whether it is that of this policy.
+    pub(crate) fn is<P: Policy>(&self) -> bool {
+        *self == P::CLASS
     }
 
     /// Whether a layer of it looks at bodies, or uses up what is good for one body only.
     pub(crate) fn reads_bodies(&self) -> bool {
-        [MessageSignature, Captcha, Waf].into_iter().any(|layer| self.has(layer))
+        self.layers.iter().any(|layer| layer.needs() == Needs::Body)
     }
 
     /// Whether it has all of these layers.

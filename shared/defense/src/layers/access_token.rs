@@ -15,7 +15,7 @@ use runtime::{Problem, Refusal};
 
 use crate::keys::JwksSource;
 use crate::stores::{Once, OnceClass};
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, SingleUse, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, SingleUse, Verdict};
 
 /// Sessions that are busy at one time, for which a token's signature is checked once; about 1 KiB each.
 const TOKENS: u64 = 10_000;
@@ -112,10 +112,6 @@ impl AccessTokenLayer {
 impl Layer for AccessTokenLayer {
     fn id(&self) -> LayerId {
         LayerId::AccessToken
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Body
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

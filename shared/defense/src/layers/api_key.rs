@@ -7,7 +7,7 @@ use crypto::SecretBytes;
 use futures_util::future::{LocalBoxFuture, ready};
 
 use crate::apps::RegisterFile;
-use crate::{ApiKey, Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{ApiKey, Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// Whether a request may come without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,6 @@ fn refuse(reason: &'static str) -> Verdict {
 impl Layer for ApiKeyLayer {
     fn id(&self) -> LayerId {
         LayerId::ApiKey
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Head
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {

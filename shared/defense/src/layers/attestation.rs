@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use identity::{TokenError, attestation_token};
 
 use crate::keys::AudienceKeySource;
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// Sessions that are busy at one time, for which a token's MAC is checked once; about 1 KiB each.
 const TOKENS: u64 = 10_000;
@@ -66,10 +66,6 @@ impl AttestationLayer {
 impl Layer for AttestationLayer {
     fn id(&self) -> LayerId {
         LayerId::Attestation
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Head
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

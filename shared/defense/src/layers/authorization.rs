@@ -3,7 +3,7 @@
 use futures_util::future::{LocalBoxFuture, ready};
 use runtime::Problem;
 
-use crate::{Access, Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{Access, Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// Compares the scopes of the token with the one that the route demands. What a caller may do with what it names is for the handler to say.
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +23,6 @@ impl AuthorizationLayer {
 impl Layer for AuthorizationLayer {
     fn id(&self) -> LayerId {
         LayerId::Authorization
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Principal
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

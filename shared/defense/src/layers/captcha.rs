@@ -10,7 +10,7 @@ use runtime::pages::wants_json;
 use runtime::{Problem, Refusal};
 
 use crate::captcha::{Attempt, Filled, Forms, Gate, Level, NOWHERE, Not, Reason, Tried};
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Outgoing, Verdict};
 
 /// Asks on risk.
 pub struct CaptchaLayer {
@@ -109,10 +109,6 @@ fn refused(reason: Reason, attempt: Rc<Attempt>, level: Level) -> Finding {
 impl Layer for CaptchaLayer {
     fn id(&self) -> LayerId {
         LayerId::Captcha
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Body
     }
 
     fn most(&self) -> usize {

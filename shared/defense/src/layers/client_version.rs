@@ -11,7 +11,7 @@ use futures_util::future::{LocalBoxFuture, ready};
 use runtime::Problem;
 
 use crate::apps::{RegisterFile, Standing};
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// Reads `User-Agent` as the SDK writes it. Whether a caller has to be an app at all, its API key says: who has one, has a build.
 pub struct ClientVersionLayer {
@@ -52,10 +52,6 @@ fn outdated(app: &App, minimum: &api::Build) -> Verdict {
 impl Layer for ClientVersionLayer {
     fn id(&self) -> LayerId {
         LayerId::ClientVersion
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Head
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

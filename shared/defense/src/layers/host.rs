@@ -7,7 +7,7 @@ use futures_util::future::{LocalBoxFuture, ready};
 use runtime::{Problem, Single};
 
 use crate::hops::TrustedHops;
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// Header fields of which there is at most one: two readers may each believe another one.
 const ONCE: [HeaderName; 7] = [
@@ -129,10 +129,6 @@ fn refuse(reason: &'static str, problem: Problem) -> Verdict {
 impl Layer for HostLayer {
     fn id(&self) -> LayerId {
         LayerId::Host
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Head
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {

@@ -12,7 +12,7 @@ use identity::message_signature::{self, RequestParts, ResponseParts};
 use runtime::Refusal;
 
 use crate::stores::{Once, OnceClass};
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, SingleUse, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Outgoing, SingleUse, Verdict};
 
 /// An answer larger than this is not signed but refused: it is a fault of ours.
 const MAX_RESPONSE: usize = 1024 * 1024;
@@ -110,10 +110,6 @@ async fn sign(
 impl Layer for MessageSignatureLayer {
     fn id(&self) -> LayerId {
         LayerId::MessageSignature
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Body
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

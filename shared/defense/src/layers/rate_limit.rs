@@ -15,7 +15,7 @@ use crate::rate::{
     AddressPrefix, Allowance, Concurrency, Demand, Entry, Fields, Limit, LimitClass, Places, SteadyClock,
 };
 use crate::stores::Counters;
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Outgoing, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Outgoing, Verdict};
 
 /// Requests of one user that are under way at the same time.
 const AT_ONCE: Places = Places { name: "user", class: LimitClass::User, most: 64 };
@@ -248,10 +248,6 @@ fn refuse(reason: &'static str, fields: &Fields) -> Verdict {
 impl Layer for RateLimitLayer {
     fn id(&self) -> LayerId {
         LayerId::RateLimit
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Head
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, facts: &'a Facts) -> LocalBoxFuture<'a, Finding> {

@@ -14,7 +14,7 @@ use identity::json;
 use runtime::{Problem, extract, metrics};
 use serde_json::Value;
 
-use crate::{Facts, Finding, Inbound, Layer, LayerId, Needs, Verdict};
+use crate::{Facts, Finding, Inbound, Layer, LayerId, Verdict};
 
 /// What other readers keep exactly (RFC 8259 §6): integers up to 2^53 - 1.
 const MOST: u64 = (1 << 53) - 1;
@@ -133,10 +133,6 @@ fn refuse(reason: &'static str, problem: Problem) -> Verdict {
 impl Layer for WafLayer {
     fn id(&self) -> LayerId {
         LayerId::Waf
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::Body
     }
 
     fn examine<'a>(&'a self, request: &'a Inbound, _: &'a Facts) -> LocalBoxFuture<'a, Finding> {
