@@ -88,7 +88,7 @@ pub(crate) fn is_before_handlers(problem: &api::Problem) -> bool {
         400 => problem.code == code::REQUEST_INVALID,
         403 => problem.code == code::CLIENT_UNKNOWN,
         404 => problem.code == code::NOT_FOUND,
-        status => matches!(status, 401 | 405 | 413 | 415 | 421 | 426 | 429 | 431),
+        status => matches!(status, 401 | 405 | 413 | 414 | 415 | 421 | 426 | 429 | 431),
     }
 }
 

@@ -26,12 +26,13 @@ const UNCLEAR: [Fault; 14] = [
 ];
 
 /// What limits, routing and token layers answer, unsigned.
-const BEFORE_HANDLERS: [(u16, &str); 8] = [
+const BEFORE_HANDLERS: [(u16, &str); 9] = [
     (400, "request.invalid"),
     (401, "auth.unauthorized"),
     (404, "request.not_found"),
     (405, "request.method_not_allowed"),
     (413, "request.too_large"),
+    (414, "request.too_large"),
     (415, "request.unsupported_media_type"),
     (429, "server.busy"),
     (431, "request.too_large"),

@@ -58,7 +58,7 @@ pub mod code {
         FIELD_SEALED_INVALID = "request.field_sealed_invalid";
         /// The body is not of the media type that this route takes.
         UNSUPPORTED_MEDIA_TYPE = "request.unsupported_media_type";
-        /// The body is larger than this route takes, or the head larger than any.
+        /// The body is larger than this route takes, or the target or the head larger than any.
         TOO_LARGE = "request.too_large";
         /// No such route or resource.
         NOT_FOUND = "request.not_found";

@@ -109,6 +109,7 @@ impl Problem {
             405 => (status, code::METHOD_NOT_ALLOWED, "This method is not allowed here"),
             408 => (status, code::TIMEOUT, "The request did not arrive in time"),
             413 => (status, code::TOO_LARGE, "The request is too large"),
+            414 => (status, code::TOO_LARGE, "The request's target is too long"),
             415 => (status, code::UNSUPPORTED_MEDIA_TYPE, "The body is not of the media type that this route takes"),
             431 => (status, code::TOO_LARGE, "The request's headers are too large"),
             429 | 503 => return Self { status, ..Self::busy(1) },

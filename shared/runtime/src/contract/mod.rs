@@ -29,7 +29,7 @@ pub type Told = (u16, &'static str);
 
 /// What any route may answer: a target or a head that is too long, a fault of ours, and that the service cannot tell or is busy.
 const ALWAYS: &[Told] = &[
-    (414, api::problem::code::REQUEST_INVALID),
+    (414, api::problem::code::TOO_LARGE),
     (431, api::problem::code::TOO_LARGE),
     (500, api::problem::code::INTERNAL),
     (503, api::problem::code::BUSY),

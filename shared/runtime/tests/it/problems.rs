@@ -131,8 +131,10 @@ async fn unknown_routes_wrong_methods_and_wrong_parameters_are_problems() {
 }
 
 #[tokio::test]
-async fn too_many_header_bytes_are_refused() {
+async fn a_target_or_header_fields_that_are_too_long_are_too_large_and_not_invalid() {
     let setup = Setup::new().await;
+    let target = format!("/notes?limit={}", "1".repeat(8 * 1024));
+    assert_eq!(refusal(setup.get(&target)).await, is("request.too_large", 414, ""));
     let mut request = setup.get("/notes?limit=1");
     for n in 0..9 {
         request = request.header(format!("x-{n}"), "y".repeat(4000));
