@@ -45,6 +45,9 @@ pub fn python(place: &Path, name: &str, pinned: &str, compiled: &str) -> Result<
     let folder = place.join(format!("{name}-{version}"));
     whole(&folder, |fresh| {
         for (requirements, hashes) in [(pinned, &["--require-hashes"][..]), (compiled, &[])] {
+            if requirements.is_empty() {
+                continue;
+            }
             let file = fresh.join("requirements.txt");
             std::fs::write(&file, requirements).map_err(|error| error.to_string())?;
             let mut pip = Command::new("python3");
