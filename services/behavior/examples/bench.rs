@@ -14,14 +14,14 @@ use behavior::model::Model;
 use behavior::profiles::Profiles;
 use behavior::rules::Rules;
 
-const USERS: u64 = 1_000_000;
+const USERS: u32 = 1_000_000;
 /// A hundredth as many payees as users.
 const PAYEES: u64 = 10_000;
 /// Payments of each user before anything is measured, one every two days.
 const HISTORY: i64 = 12;
 const MEASURED: u32 = 1_000_000;
 
-/// Numbers without a pattern, the same in every run (SplitMix64).
+/// Numbers without a pattern, the same in every run (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {
@@ -50,22 +50,27 @@ fn main() -> Result<()> {
     let mut profiles = Profiles::default();
     for day in 0..HISTORY {
         for user in 0..USERS {
-            profiles.learn(&numbers.payment(user, day * 2 * DAY)?);
+            profiles.learn(&numbers.payment(user.into(), day * 2 * DAY)?);
         }
     }
     let kept = memory()? - empty;
-    println!("{USERS} users and {PAYEES} payees, {HISTORY} payments each: {:.0} bytes for each user", kept / (USERS as f64));
+    println!(
+        "{USERS} users and {PAYEES} payees, {HISTORY} payments each: {:.0} bytes for each user",
+        kept / f64::from(USERS)
+    );
 
     let now = HISTORY * 2 * DAY;
     let bare = bare(&mut numbers);
     println!("{:<34}{bare:>12.0} a second", "a counter for each user, bare");
     let events = (0..MEASURED).map(|n| {
-        let user = numbers.below(USERS);
+        let user = numbers.below(USERS.into());
         numbers.payment(user, now + i64::from(n) / 1_000)
     });
     let events = events.collect::<Result<Vec<Payment>>>()?;
     let began = Instant::now();
-    events.iter().for_each(|payment| profiles.learn(payment));
+    for payment in &events {
+        profiles.learn(payment);
+    }
     let folded = f64::from(MEASURED) / began.elapsed().as_secs_f64();
     println!("{:<34}{folded:>12.0} a second: {:.3} of bare", "events folded", folded / bare);
 
@@ -86,8 +91,8 @@ fn main() -> Result<()> {
 
 /// How often a second a counter of a random user is found and raised.
 fn bare(numbers: &mut Numbers) -> f64 {
-    let mut counters: HashMap<u64, u64> = (0..USERS).map(|user| (user, 0)).collect();
-    let users: Vec<u64> = (0..MEASURED).map(|_| numbers.below(USERS)).collect();
+    let mut counters: HashMap<u64, u64> = (0..USERS).map(|user| (user.into(), 0)).collect();
+    let users: Vec<u64> = (0..MEASURED).map(|_| numbers.below(USERS.into())).collect();
     let began = Instant::now();
     for user in &users {
         *counters.entry(*user).or_default() += 1;

@@ -1,4 +1,5 @@
 //! What an operator and whoever trains a model do with the behavior analytics.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that people call")]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -88,7 +89,11 @@ fn backtest(payments: &mut dyn BufRead, model: &Model, rules: &Rules) -> Result<
     let scored = backtest::run(payments, Split::PUBLISHED, &judges.map(|(_, judge)| judge))?;
     let tested = scored.first().map_or(&[][..], Vec::as_slice); // Default: no judge, no payment
     println!("model \"{}\", rules \"{}\"", model.name(), rules.version());
-    println!("{} payments tested, {} of them fraud\n", tested.len(), tested.iter().filter(|payment| payment.fraud).count());
+    println!(
+        "{} payments tested, {} of them fraud\n",
+        tested.len(),
+        tested.iter().filter(|payment| payment.fraud).count()
+    );
     println!("{:<12} {:>6} {:>18} {:>19}", "", "AUC", "average precision", "card precision@100");
     for ((name, _), scored) in judges.iter().zip(&scored) {
         print(name, scored)?;

@@ -1,7 +1,5 @@
 //! What a payment looks like beside the profiles: one figure for each thing that a rule or a model may ask.
 
-use std::fmt::Write as _;
-
 use crate::events::Payment;
 use crate::profiles::{PayeeProfile, UserProfile};
 
@@ -100,9 +98,8 @@ impl Feature {
     /// What a person is told of `value`.
     #[must_use]
     pub fn say(self, value: f64) -> String {
-        let mut shown = String::new();
-        // Two digits at most, and none that say nothing. Writing to a string does not fail.
-        let _ = write!(shown, "{value:.2}");
+        // Two digits at most, and none that say nothing.
+        let shown = format!("{value:.2}");
         let shown = shown.trim_end_matches('0').trim_end_matches('.');
         self.words().replacen("{}", shown, 1)
     }

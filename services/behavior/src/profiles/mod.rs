@@ -67,12 +67,17 @@ mod tests {
         let at = prop_oneof![4 => 0..90 * DAY, 1 => any::<Seconds>()];
         let amount = prop_oneof![4 => 0.0..1e4_f64, 1 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)];
         let payment = (at, 0..3_u64, 0..4_u64, amount);
-        proptest::collection::vec(payment.prop_map(|(at, user, payee, amount)| Payment { at, user, payee, amount }), 0..300)
+        proptest::collection::vec(
+            payment.prop_map(|(at, user, payee, amount)| Payment { at, user, payee, amount }),
+            0..300,
+        )
     }
 
     fn fold(payments: &[Payment]) -> Profiles {
         let mut profiles = Profiles::default();
-        payments.iter().for_each(|payment| profiles.learn(payment));
+        for payment in payments {
+            profiles.learn(payment);
+        }
         profiles
     }
 

@@ -69,7 +69,12 @@ impl PayeeProfile {
         let (first, last) = self.run?;
         let today = day(at);
         let since = self.sum(first, (today - LABEL_DELAY).max(last));
-        Some(Run { age: figure(today - first), silence: figure(today - last), frauds: since.frauds, share: since.get() })
+        Some(Run {
+            age: figure(today - first),
+            silence: figure(today - last),
+            frauds: since.frauds,
+            share: since.get(),
+        })
     }
 
     /// Counts a payment.
@@ -160,7 +165,9 @@ mod tests {
     #[test]
     fn frauds_that_go_on_are_one_run_and_an_old_one_is_another_story() {
         let mut payee = paid_daily(0..40);
-        [30, 28, 2, 35].iter().for_each(|day| fraud(&mut payee, *day));
+        for day in [30, 28, 2, 35] {
+            fraud(&mut payee, day);
+        }
         let run = payee.run(40 * DAY);
         // Judged by now: days 28 to 35; 3 frauds of 8 payments.
         assert_eq!(run, Some(Run { age: 12.0, silence: 5.0, frauds: 3.0, share: 3.0 / 8.0 }));

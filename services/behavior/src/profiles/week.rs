@@ -29,7 +29,7 @@ impl Week {
     pub(crate) fn usual(&self, at: Seconds) -> f64 {
         let hour = hour_of_week(at) % 24;
         let total: f64 = self.0.iter().map(|count| f64::from(*count)).sum();
-        let near = self.at_hour(hour) + (self.at_hour((hour + 1) % 24) + self.at_hour((hour + 23) % 24)) / 2.0;
+        let near = self.at_hour(hour) + f64::midpoint(self.at_hour((hour + 1) % 24), self.at_hour((hour + 23) % 24));
         // Everybody starts with one payment at each hour, or a second payment would be at a strange time.
         (near + 2.0) / (total + 24.0) * 12.0
     }

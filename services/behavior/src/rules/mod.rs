@@ -39,7 +39,7 @@ pub struct Rules {
     version: String,
     base: f64,
     actions: Actions,
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
 }
 
 /// Scores from which on something is done.
@@ -110,7 +110,11 @@ impl Rules {
         if features_version != features::VERSION {
             return Err(RulesError::Version { version, theirs: features_version });
         }
-        let wrong = |rule: &str, why: &str| RulesError::Rule { version: version.clone(), rule: rule.to_owned(), why: why.to_owned() };
+        let wrong = |rule: &str, why: &str| RulesError::Rule {
+            version: version.clone(),
+            rule: rule.to_owned(),
+            why: why.to_owned(),
+        };
         if !(0.0 < actions.step_up && actions.step_up <= actions.delay && actions.delay < 1.0) {
             return Err(wrong("actions", "are not 0 < step_up <= delay < 1"));
         }
@@ -118,11 +122,12 @@ impl Rules {
             return Err(wrong("base", "is no finite number"));
         }
         let rules = rule.into_iter().map(|rule| rule.checked(wrong)).collect::<Result<Vec<_>, _>>()?;
-        let twice = rules.iter().enumerate().find(|(place, rule)| rules.iter().take(*place).any(|other| other.id == rule.id));
+        let twice =
+            rules.iter().enumerate().find(|(place, rule)| rules.iter().take(*place).any(|other| other.id == rule.id));
         if let Some((_, rule)) = twice {
             return Err(wrong(&rule.id, "stands there twice"));
         }
-        Ok(Self { version, base, actions, rules })
+        Ok(Self { version, base, actions, all: rules })
     }
 
     /// Their version, with which decisions are stored.
@@ -139,7 +144,7 @@ impl Rules {
 
     /// The rules that hold of a payment with these features.
     pub fn that_hold<'a>(&'a self, features: &'a Features) -> impl Iterator<Item = &'a Rule> {
-        self.rules.iter().filter(|rule| rule.when.iter().all(|(feature, range)| range.holds(features.get(*feature))))
+        self.all.iter().filter(|rule| rule.when.iter().all(|(feature, range)| range.holds(features.get(*feature))))
     }
 
     /// What is done at a score.
@@ -163,8 +168,9 @@ impl Written {
             return Err(wrong(&id, "moves the odds by what is no finite number"));
         }
         let asked = when.into_iter().map(|(name, range)| {
-            let feature = Feature::named(&name)
-                .ok_or_else(|| wrong(&id, &format!("asks for the feature \"{name}\", which this build does not have")))?;
+            let feature = Feature::named(&name).ok_or_else(|| {
+                wrong(&id, &format!("asks for the feature \"{name}\", which this build does not have"))
+            })?;
             let bounds = [range.above, range.below];
             if bounds.iter().all(Option::is_none) || bounds.iter().flatten().any(|bound| !bound.is_finite()) {
                 return Err(wrong(&id, &format!("gives {name} no bound that is a finite number")));
@@ -218,7 +224,11 @@ mod tests {
     #[test]
     fn what_is_no_rule_is_refused_with_its_name() {
         for (from, to, why) in [
-            ("features_version = 1", "features_version = 2", "\"test\" were written for version 2 of the features, this build has version 1"),
+            (
+                "features_version = 1",
+                "features_version = 2",
+                "\"test\" were written for version 2 of the features, this build has version 1",
+            ),
             ("payee_count", "shoe_size", "\"stranger\" asks for the feature \"shoe_size\""),
             ("{ above = 100 }", "{ }", "\"stranger\" gives amount no bound"),
             ("{ above = 100 }", "{ above = nan }", "\"stranger\" gives amount no bound"),

@@ -72,7 +72,12 @@ fn many_payments_within_a_minute_are_asked_about_and_as_many_in_a_day_are_not() 
     for (apart, action) in [(10, Action::StepUp), (2 * HOUR, Action::Allow)] {
         let mut world = World::new();
         for n in 0..5 {
-            world.profiles.learn(&Payment { at: MONDAY + 9 * HOUR + n * apart, user: ALICE, payee: GROCER, amount: 20.0 });
+            world.profiles.learn(&Payment {
+                at: MONDAY + 9 * HOUR + n * apart,
+                user: ALICE,
+                payee: GROCER,
+                amount: 20.0,
+            });
         }
         let judgement = world.judge(MONDAY + 9 * HOUR + 5 * apart, GROCER, 20.0);
         assert_eq!(judgement.action, action, "{apart} s apart: {judgement:?}");
@@ -83,7 +88,8 @@ fn many_payments_within_a_minute_are_asked_about_and_as_many_in_a_day_are_not() 
 #[test]
 fn a_payee_of_frauds_is_asked_about_when_they_are_known() {
     let mut world = World::new();
-    let theft = |day: i64| Payment { at: MONDAY - day * DAY, user: 1000 + day.unsigned_abs(), payee: STRANGER, amount: 30.0 };
+    let theft =
+        |day: i64| Payment { at: MONDAY - day * DAY, user: 1000 + day.unsigned_abs(), payee: STRANGER, amount: 30.0 };
     (1..12).for_each(|day| world.profiles.learn(&theft(12 - day)));
     let before = world.judge(MONDAY + 12 * HOUR, STRANGER, 27.5);
     assert_eq!(before.action, Action::Allow, "nobody has complained: {before:?}");

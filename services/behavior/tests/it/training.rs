@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{behaviorctl, own, payments, printed};
+use crate::{behaviorctl, own, payments, printed, scratch};
 
 #[test]
 fn training_makes_the_model_that_is_used() {
@@ -19,8 +19,8 @@ fn training_makes_the_model_that_is_used() {
             return;
         }
     };
-    let scratch = tempfile::tempdir_in(place).unwrap();
-    let (features, model) = (scratch.path().join("features.csv"), scratch.path().join("model.json"));
+    let scratch = scratch("training");
+    let (features, model) = (scratch.join("features.csv"), scratch.join("model.json"));
     std::fs::write(&features, printed(behaviorctl(&["features", "--data", &payments]))).unwrap();
     let mut python = Command::new("python3");
     python.env("PYTHONPATH", packages).arg(own("training/train.py")).args([&features, &model]);
@@ -35,7 +35,10 @@ fn same(place: &str, one: &Value, other: &Value) {
     match (one, other) {
         (Value::Array(ones), Value::Array(others)) => {
             assert_eq!(ones.len(), others.len(), "{place}");
-            ones.iter().zip(others).enumerate().for_each(|(n, (one, other))| same(&format!("{place}[{n}]"), one, other));
+            ones.iter()
+                .zip(others)
+                .enumerate()
+                .for_each(|(n, (one, other))| same(&format!("{place}[{n}]"), one, other));
         }
         (Value::Object(ones), Value::Object(others)) => {
             assert!(ones.keys().eq(others.keys()), "{place}");
