@@ -1,7 +1,6 @@
 //! What is thought of a payment, why, and what is to be done about it.
 
-use serde::Deserialize;
-
+use crate::action::Action;
 use crate::features::Features;
 use crate::model::Model;
 use crate::rules::Rules;
@@ -10,19 +9,6 @@ use crate::rules::Rules;
 const REASONS: usize = 5;
 /// What moves the odds by less is no reason that anybody would give.
 const WORTH_SAYING: f64 = 0.1;
-
-/// What is to be done, from the least to the most. There is no "refuse": a score may be wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Nothing.
-    #[default]
-    Allow,
-    /// The user is asked to approve it.
-    StepUp,
-    /// It is held for a while, and the user can cancel it.
-    Delay,
-}
 
 /// Where a reason comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

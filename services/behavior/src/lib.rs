@@ -10,6 +10,7 @@
 //! - a model or a rule that asks for what this build does not know is refused when it is read, with both versions named;
 //! - a score is no verdict: it asks, or it delays. Money is never refused because of it alone.
 
+pub mod action;
 pub mod backtest;
 pub mod events;
 pub mod features;

@@ -125,6 +125,7 @@ impl Model {
         let mut moved = [0.0; features::COUNT];
         for tree in &self.trees {
             tree.walk(features, |feature, difference| {
+                // Default: there is a place for each feature.
                 if let Some(moved) = moved.get_mut(feature as usize) {
                     *moved += difference;
                 }

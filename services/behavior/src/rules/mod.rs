@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::action::Action;
 use crate::features::{self, Feature, Features};
-use crate::judgement::Action;
 
 /// Why rules were refused.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,7 @@ struct Actions {
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Its name, with which decisions are stored.
+    // Text: whoever writes the rules makes it up.
     pub id: String,
     /// What a person is told.
     pub says: String,
@@ -92,6 +93,7 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    // Text: as it is written.
     id: String,
     says: String,
     log_odds: f64,

@@ -1,7 +1,8 @@
 //! What is said of payments that a person would look at twice, and of those beside them that nobody would.
 
+use behavior::action::Action;
 use behavior::events::{DAY, Fraud, HOUR, MINUTE, Payment, Seconds};
-use behavior::judgement::{Action, Judge, Judgement, Source};
+use behavior::judgement::{Judge, Judgement, Source};
 use behavior::model::Model;
 use behavior::profiles::Profiles;
 use behavior::rules::Rules;
@@ -54,7 +55,7 @@ fn a_payment_like_always_passes_without_a_question() {
     assert!(judgement.score < 0.01 && judgement.reasons.is_empty(), "{judgement:?}");
 }
 
-/// ATTACKS 53, as far as payments tell: much, to somebody new, in the night.
+/// What a taken-over account looks like, as far as payments tell.
 #[test]
 fn much_to_a_stranger_in_the_night_is_asked_about_with_reasons() {
     let world = World::new();
@@ -84,7 +85,7 @@ fn many_payments_within_a_minute_are_asked_about_and_as_many_in_a_day_are_not() 
     }
 }
 
-/// ATTACKS 55, as far as complaints tell: whoever was paid by fraud goes on being paid.
+/// Whoever was paid by fraud goes on being paid.
 #[test]
 fn a_payee_of_frauds_is_asked_about_when_they_are_known() {
     let mut world = World::new();
