@@ -117,6 +117,7 @@ usage: cargo xtask bench WHAT [OPTIONS]
   defense       what each layer costs: reads with none, each alone and all, and
                 defended transfers
                 --edge   and what a web application firewall before them costs
+  behavior      payments folded and judged a second, a million users in memory
   decoys        what a phone can tell of genuine answers and decoys by time
 ",
         edge: false,

@@ -116,7 +116,7 @@ impl Options {
             return Ok(());
         }
         if self.rest.is_empty() {
-            return Err("bench what? `ledger`, `defense` or `decoys`".to_owned());
+            return Err("bench what? `ledger`, `defense`, `behavior` or `decoys`".to_owned());
         }
         if self.edge && self.rest != ["defense"] {
             return Err("with the edge, `bench defense` measures alone".to_owned());

@@ -36,16 +36,19 @@ pub fn contract_readers(place: &Path) -> Result<PathBuf, String> {
 /// The folder under `place` that has the fuzzer, for `PYTHONPATH`; an error says why it is not there.
 pub fn schemathesis(place: &Path) -> Result<PathBuf, String> {
     let [pinned, compiled] = SCHEMATHESIS;
-    python(place, &format!("schemathesis-{}", short(&SCHEMATHESIS.concat())), pinned, compiled)
+    python(place, "schemathesis", pinned, compiled)
 }
 
 /// The folder under `place` that has these packages for this Python: `pinned` by checksum, `compiled`, of which there is another file for each machine,
 /// by version; lines of `requirements.txt`.
 pub fn python(place: &Path, name: &str, pinned: &str, compiled: &str) -> Result<PathBuf, String> {
     let version = said(Command::new("python3").arg("--version"))?.trim().replace(' ', "-");
-    let folder = place.join(format!("{name}-{version}"));
+    let folder = place.join(format!("{name}-{}-{version}", short(&[pinned, compiled].concat())));
     whole(&folder, |fresh| {
         for (requirements, hashes) in [(pinned, &["--require-hashes"][..]), (compiled, &[])] {
+            if requirements.is_empty() {
+                continue;
+            }
             let file = fresh.join("requirements.txt");
             std::fs::write(&file, requirements).map_err(|error| error.to_string())?;
             let mut pip = Command::new("python3");

@@ -3,6 +3,7 @@
 //!
 //! pgbench runs at its best: prepared statements, and the best of several client counts.
 
+mod behavior;
 mod decoys;
 mod defense;
 mod ledger;
@@ -22,6 +23,7 @@ const SECONDS: u32 = 5;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (kind, measure): (_, fn(&mut Stack) -> Result<()>) = match options.rest.first().map(String::as_str) {
+        Some("behavior") => return behavior::measure(),
         Some("decoys") => (Kind::Bench, decoys::measure),
         Some("defense") => (Kind::Ablation, defense::measure),
         _ => (Kind::Bench, ledger::measure),

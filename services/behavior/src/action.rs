@@ -1,0 +1,16 @@
+//! What can be done about a payment that does not look like its user.
+
+use serde::Deserialize;
+
+/// What is to be done, from the least to the most. There is no "refuse": a score may be wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing.
+    #[default]
+    Allow,
+    /// The user is asked to approve it.
+    StepUp,
+    /// It is held for a while, and the user can cancel it.
+    Delay,
+}

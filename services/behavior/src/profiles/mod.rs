@@ -1,0 +1,108 @@
+//! What is known of every user and every payee, folded from what happened.
+//!
+//! The fold has no I/O and no clock: the same events in the same order make the same profiles on every machine.
+
+use std::collections::HashMap;
+
+use crate::events::{Fraud, Key, Payment};
+use crate::features::Features;
+
+mod known;
+pub mod payee;
+mod recent;
+pub mod user;
+mod usual;
+mod week;
+
+pub use payee::PayeeProfile;
+pub use user::UserProfile;
+
+/// All profiles that one process keeps.
+#[derive(Debug, Default)]
+pub struct Profiles {
+    users: HashMap<Key, UserProfile>,
+    payees: HashMap<Key, PayeeProfile>,
+}
+
+impl Profiles {
+    /// What `payment` looks like beside what is known now. No effect.
+    #[must_use]
+    pub fn look_at(&self, payment: &Payment) -> Features {
+        let (stranger, unknown) = (UserProfile::default(), PayeeProfile::default());
+        Features::of(
+            payment,
+            self.users.get(&payment.user).unwrap_or(&stranger), // Default: who was never seen has an empty profile
+            self.payees.get(&payment.payee).unwrap_or(&unknown), // Default: the same
+        )
+    }
+
+    /// A payment was made.
+    pub fn learn(&mut self, payment: &Payment) {
+        self.users.entry(payment.user).or_default().learn(payment);
+        self.payees.entry(payment.payee).or_default().count(payment.at);
+    }
+
+    /// A payment is known by now to have been fraud.
+    pub fn learn_fraud(&mut self, fraud: &Fraud) {
+        self.payees.entry(fraud.payee).or_default().learn(fraud);
+    }
+
+    /// How many users and payees are known.
+    #[must_use]
+    pub fn len(&self) -> (usize, usize) {
+        (self.users.len(), self.payees.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::events::{DAY, Seconds};
+    use crate::features::Feature;
+
+    /// Anything that an event can hold, and often what lies close together.
+    fn payments() -> impl Strategy<Value = Vec<Payment>> {
+        let at = prop_oneof![4 => 0..90 * DAY, 1 => any::<Seconds>()];
+        let amount = prop_oneof![4 => 0.0..1e4_f64, 1 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)];
+        let payment = (at, 0..3_u64, 0..4_u64, amount);
+        proptest::collection::vec(
+            payment.prop_map(|(at, user, payee, amount)| Payment { at, user, payee, amount }),
+            0..300,
+        )
+    }
+
+    fn fold(payments: &[Payment]) -> Profiles {
+        let mut profiles = Profiles::default();
+        for payment in payments {
+            profiles.learn(payment);
+        }
+        profiles
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_every_feature_is_a_finite_number(payments in payments()) {
+            let mut profiles = Profiles::default();
+            for payment in &payments {
+                let features = profiles.look_at(payment);
+                for feature in Feature::ALL {
+                    prop_assert!(features.get(*feature).is_finite(), "{feature:?} of {payment:?}");
+                }
+                profiles.learn(payment);
+                if payment.user == 0 {
+                    profiles.learn_fraud(&Fraud { paid_at: payment.at, payee: payment.payee });
+                }
+            }
+        }
+
+        /// What makes it possible to share users out among processes.
+        #[test]
+        fn a_users_profile_is_made_of_that_users_events_only(payments in payments()) {
+            let alone: Vec<Payment> = payments.iter().copied().filter(|payment| payment.user == 1).collect();
+            let (all, alone) = (fold(&payments), fold(&alone));
+            prop_assert_eq!(all.users.get(&1), alone.users.get(&1));
+        }
+    }
+}

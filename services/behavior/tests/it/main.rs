@@ -1,0 +1,50 @@
+//! The behavior analytics from outside: the command, and on a published data set the quality that it reaches.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+mod command;
+mod quality;
+mod story;
+mod training;
+
+/// `behaviorctl` with these arguments.
+fn behaviorctl(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_behaviorctl")).args(arguments).output().unwrap()
+}
+
+/// What a call that ended well printed.
+fn printed(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An empty folder of this test's own.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("behavior-{name}"));
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A file of the service.
+fn own(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file).to_str().unwrap().to_owned()
+}
+
+/// The published payments; nothing after a complaint that nobody overlooks. `REDOUBT_DATA` names the folder, `REDOUBT_DATA_WAIVED` goes without.
+fn payments() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the data is")]
+    let configured = std::env::var_os("REDOUBT_DATA").map(PathBuf::from);
+    let folder = configured.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
+    let file = folder.join("card-transactions.csv.gz");
+    if !file.is_file() {
+        let reason = format!("{} is not there (set REDOUBT_DATA)", file.display());
+        testkit::missing::may_be_missing("published card payments", "REDOUBT_DATA_WAIVED", &reason);
+        return None;
+    }
+    Some(file.to_str().unwrap().to_owned())
+}
