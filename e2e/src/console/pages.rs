@@ -294,9 +294,11 @@ impl Console {
     async fn found(&self, form: &Form) -> Result<Vec<Found>, String> {
         let limit = LISTED.to_string();
         let public = if form.value("all") == "on" { "false" } else { "true" };
+        let id = form.value("id").to_ascii_lowercase();
         let mut search = vec![("limit", limit.as_str()), ("public", public)];
         for name in ["id", "service", "name", "status", "at_least_ms"] {
-            search.extend(Some((name, form.value(name))).filter(|(_, value)| !value.is_empty()));
+            let value = if name == "id" { &id } else { form.value(name) };
+            search.extend(Some((name, value)).filter(|(_, value)| !value.is_empty()));
         }
         let mut found = self.search(&search).await?;
         // They come in the order in which their first spans were sent.
@@ -322,7 +324,7 @@ impl Console {
 
 /// The beginning of a trace's id.
 fn is_trace(text: &str) -> bool {
-    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_status(text: &str) -> bool {

@@ -196,6 +196,7 @@ async fn a_trace_is_found_by_what_is_known_of_it() {
         ("status=503", [false, true, false]),
         ("at_least_ms=20", [true, false, false]),
         ("id=6d0bb227", [true, false, false]),
+        ("id=6D0BB227", [true, false, false]),
     ] {
         let html = world.page(&format!("/traces?{search}")).await;
         let shown = ids.each_ref().map(|id| html.contains(&format!("href=\"/traces/{id}\"")));
@@ -223,6 +224,7 @@ async fn lists_are_asked_for_again_until_the_reader_holds_them_and_what_is_read_
     }
     let html = world.page("/refusals?service=ledger").await;
     assert!(html.contains("href=\"/refusals?service=ledger&#38;live=off\""), "{html}");
+    assert!(!html.contains("<form"), "what renews itself empties what is being written: {html}");
     let html = world.page("/refusals?service=ledger&live=off").await;
     assert!(html.contains("<input type=hidden name=\"live\" value=\"off\">"), "a search goes on as it was: {html}");
 }
@@ -257,6 +259,7 @@ async fn refusals_are_chosen_by_service_layer_and_reason_and_routine_ones_only_c
     }
     let html = world.page("/refusals?layer=access_token").await;
     assert!(html.contains("href=\"/refusals?layer=access_token&#38;nonces=on\">Show them too"), "{html}");
+    let html = world.page("/refusals?layer=access_token&live=off").await;
     assert!(html.contains("<option selected>access_token</option>") && html.contains("<option>transport</option>"));
     let html = world.page("/").await;
     assert!(html.contains("Not shown: 2 ×") && html.contains("href=\"/refusals?nonces=on\">Show them too"), "{html}");

@@ -92,7 +92,9 @@ impl Options {
                 _ if command == Command::Rename && options.rename.name.is_empty() && !argument.starts_with('-') => {
                     options.rename.name = argument;
                 }
-                "ledger" | "defense" | "decoys" if command == Command::Bench => options.rest.push(argument),
+                "ledger" | "defense" | "behavior" | "decoys" if command == Command::Bench => {
+                    options.rest.push(argument)
+                }
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
                 }
@@ -174,6 +176,15 @@ mod tests {
         let of_demo = parse("help demo").unwrap();
         assert!(of_demo.help && of_demo.command == Command::Demo && parse("help demo up").is_err());
         assert!(parse("").unwrap().help && parse("--help").unwrap().help && parse("bench --help").unwrap().help);
+    }
+
+    #[test]
+    fn what_the_help_of_bench_names_can_be_measured() {
+        let help = Command::Bench.help();
+        for word in ["ledger", "defense", "behavior", "decoys"] {
+            assert!(help.lines().any(|line| line.starts_with(&format!("  {word} "))), "{help}");
+            assert_eq!(parse(&format!("bench {word}")).unwrap().rest, [word]);
+        }
     }
 
     #[test]

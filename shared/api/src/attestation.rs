@@ -200,7 +200,7 @@ pub struct AudienceToken {
     pub expires_in: u32,
     /// The session key, sealed.
     pub session_key: SealedKey,
-    /// A public P-256 JWK of the API: what no stranger on the way may read is sealed to it ([`crate::sealed`]), for as long as this session lasts. Absent
+    /// A public P-256 JWK of the API: what no stranger on the way may read is sealed to it, for as long as this session lasts. Absent
     /// if the API takes nothing sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::public_jwk")]

@@ -12,7 +12,7 @@ pub const MAX_LIMIT: u32 = 100;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
-    /// At most this many lines, 1 to [`MAX_LIMIT`]; [`DEFAULT_LIMIT`] when absent.
+    /// At most this many lines, 1 to 100; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_LIMIT))]
     pub limit: Option<u32>,

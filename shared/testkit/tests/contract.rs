@@ -13,7 +13,7 @@ const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contract/redocly.yaml"
 /// Every document that is committed: two of each service.
 fn documents() -> Vec<PathBuf> {
     let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services");
-    let folders = std::fs::read_dir(services).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let folders = system::system().unwrap().services.iter().map(|service| services.join(&service.name));
     folders.flat_map(|folder| ["openapi.json", "openapi.internal.json"].map(|name| folder.join(name))).collect()
 }
 
