@@ -12,7 +12,7 @@ use actix_web::dev::Payload;
 use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError, UrlencodedError};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -48,7 +48,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         // Default: the limit of every route that has none of its own.
         let limit = request.app_data::<JsonLimit>().map_or(JSON_LIMIT, |limit| limit.0);
-        let media_type = is_json(request.content_type());
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.is_some_and(is_json);
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let refused = |problem| Refusal::new(LAYER, "body_invalid", problem);
@@ -192,7 +193,8 @@ fn refused(message: &str, path: &str) -> Problem {
     let detail = if keeps_values_out.iter().any(|start| message.starts_with(start)) {
         message.to_owned()
     } else if let Some((_, expected)) = message.split_once("expected ") {
-        format!("expected {expected}")
+        // The name of a type of ours says nothing to a client.
+        format!("expected {}", if expected.starts_with("struct ") { "an object" } else { expected })
     } else {
         "the value is not valid".to_owned()
     };
@@ -217,9 +219,16 @@ pub(crate) fn field_path(path: &str, message: &str) -> String {
     }
 }
 
-/// `application/json`, with or without `charset=utf-8` (RFC 8259 §11 defines no other).
+/// Whether a whole `Content-Type` is `application/json`, with or without `charset=utf-8` (RFC 8259 §11 defines no parameter; §8.1 no other encoding). The layer
+/// that looks into a body and the handler that reads it ask the same about the same text: what one takes for JSON, the other does.
 pub fn is_json(content_type: &str) -> bool {
-    content_type.trim().eq_ignore_ascii_case("application/json")
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    let is_utf_8 = |parameter: &str| {
+        let charset = parameter.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+        charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    };
+    json && parts.all(|parameter| parameter.is_empty() || is_utf_8(parameter))
 }
 
 /// Whether a JSON text nests deeper than that. To be asked before parsing, because a parser recurses: it looks at brackets outside of strings
@@ -316,6 +325,7 @@ mod tests {
     #[test]
     fn the_offending_field_is_named() {
         assert_eq!(refusal("{}").0, "amount");
+        assert_eq!(refusal("[]").1, "expected an object");
         assert_eq!(refusal(r#"{"amount":{}}"#).0, "amount.currency");
         assert_eq!(refusal(r#"{"amount":{"currency":7}}"#).0, "amount.currency");
         assert_eq!(refusal(r#"{"amount":{"currency":"EUR","x":1}}"#).0, "amount.x");
@@ -325,7 +335,7 @@ mod tests {
     #[test]
     fn a_value_is_never_repeated() {
         let (field, detail) = refusal(r#"{"amount":"hunter2"}"#);
-        assert_eq!((field.as_str(), detail.as_str()), ("amount", "expected struct Amount"));
+        assert_eq!((field.as_str(), detail.as_str()), ("amount", "expected an object"));
     }
 
     #[test]
@@ -347,5 +357,11 @@ mod tests {
     fn only_json_is_json() {
         assert!(is_json("application/json") && is_json("Application/JSON"));
         assert!(!is_json("text/plain") && !is_json("application/jsonp") && !is_json(""));
+        for utf_8 in ["application/json;charset=utf-8", "application/json; Charset=\"UTF-8\"", "application/json;"] {
+            assert!(is_json(utf_8), "{utf_8}");
+        }
+        for other in ["charset=utf-16", "charset=utf-8; charset=utf-7", "profile=x", "charset", "=utf-8"] {
+            assert!(!is_json(&format!("application/json; {other}")), "{other}");
+        }
     }
 }

@@ -8,7 +8,11 @@ use crate::Access;
 use crate::policy::{self, Policy as _};
 
 fn said(body: &str) -> String {
-    let head = TestRequest::post().insert_header(("content-type", "application/json")).to_srv_request();
+    said_of("application/json", body)
+}
+
+fn said_of(content_type: &str, body: &str) -> String {
+    let head = TestRequest::post().insert_header(("content-type", content_type)).to_srv_request();
     let access = Access::Scope("transfers:write");
     let mut request = Inbound::new(&head, "api.example", &policy::Money::CLASS, access, 0);
     request.body = Bytes::copy_from_slice(body.as_bytes());
@@ -41,6 +45,27 @@ fn a_body_can_be_read_in_one_way() {
     }
     assert_eq!(said(&"[".repeat(33)), "400 body_invalid");
     assert_eq!(said(&format!("{}{}", "[".repeat(32), "]".repeat(32))), "pass 0");
+}
+
+/// A handler reads what [`extract::is_json`] says, and refuses everything else unread.
+#[test]
+fn what_a_handler_takes_for_json_is_looked_into() {
+    let attack = r#"{"reference":"<script>alert(1)</script>"}"#;
+    for (content_type, json) in [
+        ("application/json", true),
+        ("Application/JSON; charset=utf-8", true),
+        ("application/json;charset=\"UTF-8\"", true),
+        ("application/json;charset=utf-16", false),
+        ("application/json; profile=x", false),
+        ("text/plain", false),
+    ] {
+        assert_eq!(
+            said_of(content_type, attack),
+            if json { "400 looks_like_html" } else { "pass 0" },
+            "{content_type}"
+        );
+        assert_eq!(extract::is_json(content_type), json, "{content_type}");
+    }
 }
 
 #[test]

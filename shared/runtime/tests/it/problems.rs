@@ -105,7 +105,14 @@ async fn a_body_that_is_not_what_it_should_be_is_a_problem_that_names_the_field(
 #[tokio::test]
 async fn another_media_type_is_415_and_a_large_body_413() {
     let setup = Setup::new().await;
-    for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/json+x", "garbage"] {
+    for media_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json+x",
+        "application/json; charset=utf-16",
+        "application/json; profile=x",
+        "garbage",
+    ] {
         let request = setup.client.post(setup.url("/notes")).header("content-type", media_type).body("{}");
         assert_eq!(refusal(request).await, is("request.unsupported_media_type", 415, ""), "{media_type}");
     }
