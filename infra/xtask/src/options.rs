@@ -93,7 +93,7 @@ impl Options {
                     options.rename.name = argument;
                 }
                 "ledger" | "defense" | "behavior" | "decoys" if command == Command::Bench => {
-                    options.rest.push(argument)
+                    options.rest.push(argument);
                 }
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
