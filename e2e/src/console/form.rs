@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ladder::terminal::cut;
 use testkit::pages::Asked;
 use url::form_urlencoded;
 
@@ -101,7 +102,7 @@ impl Field {
     }
 
     fn refused(&self) -> String {
-        format!("“{}” takes {}, and not “{}”.", self.label, self.takes, short(&self.value))
+        format!("“{}” takes {}, and not “{}”.", self.label, self.takes, cut(&self.value, SAID))
     }
 }
 
@@ -135,7 +136,7 @@ impl Form {
                 let names: Vec<&str> = form.fields.iter().map(|field| field.name).collect();
                 let has =
                     if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
-                form.complaints.push(format!("“{}” is no field of this page: {has}.", short(&name)));
+                form.complaints.push(format!("“{}” is no field of this page: {has}.", cut(&name, SAID)));
                 continue;
             };
             if given.insert(field.name) {
@@ -248,14 +249,6 @@ impl Form {
         let link = |page: usize| (1..=pages).contains(&page).then(|| self.link(&[(PAGE, &page.to_string())]));
         Part { first: skipped + 1, last: skipped + list.len(), all, newer: link(page - 1), older: link(page + 1) }
     }
-}
-
-/// As much of what somebody typed as is said again.
-fn short(text: &str) -> String {
-    if text.chars().count() <= SAID {
-        return text.to_owned();
-    }
-    text.chars().take(SAID - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

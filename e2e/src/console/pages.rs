@@ -296,10 +296,8 @@ impl Console {
         let public = if form.value("all") == "on" { "false" } else { "true" };
         let id = form.value("id").to_ascii_lowercase();
         let mut search = vec![("limit", limit.as_str()), ("public", public)];
-        for name in ["id", "service", "name", "status", "at_least_ms"] {
-            let value = if name == "id" { &id } else { form.value(name) };
-            search.extend(Some((name, value)).filter(|(_, value)| !value.is_empty()));
-        }
+        let others = ["service", "name", "status", "at_least_ms"].map(|name| (name, form.value(name)));
+        search.extend([("id", id.as_str())].into_iter().chain(others).filter(|(_, value)| !value.is_empty()));
         let mut found = self.search(&search).await?;
         // They come in the order in which their first spans were sent.
         found.sort_by_key(|summary| Reverse(summary.start_ns));

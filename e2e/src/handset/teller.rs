@@ -1,7 +1,7 @@
 //! Tells what happened, as the phone and the operator see it. No line is wider than a terminal: what is longer goes on in the next one.
 
 use anyhow::{Result, ensure};
-use ladder::terminal::{WIDTH, fold};
+use ladder::terminal::{WIDTH, cut, fold};
 use mobile_sdk::CallRecord;
 use testkit::pki::Pki;
 
@@ -167,14 +167,6 @@ pub(super) fn columns<const N: usize>(headings: [&str; N], rows: impl Iterator<I
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
-}
-
-/// No longer than there is room.
-fn cut(line: &str, room: usize) -> String {
-    if line.chars().count() <= room {
-        return line.to_owned();
-    }
-    line.chars().take(room - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,14 @@ pub fn fold(line: &str) -> String {
     indent.clone() + &wrap(line, WIDTH - indent.len() - 4).join(&more)
 }
 
+/// No longer than there is room: what does not fit is left out, and its place is marked.
+pub fn cut(line: &str, room: usize) -> String {
+    if line.chars().count() <= room {
+        return line.to_owned();
+    }
+    line.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// Who complains, whichever program it is: a person has called `cargo xtask`.
 const MARK: &str = "xtask:";
 

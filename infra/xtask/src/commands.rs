@@ -26,6 +26,9 @@ pub(crate) struct Page {
     postgres: bool,
 }
 
+/// What `bench` measures.
+pub(crate) const MEASUREMENTS: [&str; 4] = ["ledger", "defense", "behavior", "decoys"];
+
 pub(crate) const PAGES: [Page; 10] = [
     Page {
         command: Command::Demo,

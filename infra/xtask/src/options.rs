@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
-use crate::commands::{Command, PAGES};
+use crate::commands::{Command, MEASUREMENTS, PAGES};
 
 use crate::stop::Stop;
 
@@ -92,9 +92,7 @@ impl Options {
                 _ if command == Command::Rename && options.rename.name.is_empty() && !argument.starts_with('-') => {
                     options.rename.name = argument;
                 }
-                "ledger" | "defense" | "behavior" | "decoys" if command == Command::Bench => {
-                    options.rest.push(argument);
-                }
+                word if command == Command::Bench && MEASUREMENTS.contains(&word) => options.rest.push(argument),
                 _ if argument.starts_with("--postgres=") => {
                     options.postgres = argument.trim_start_matches("--postgres=").parse().map_err(usage)?;
                 }
@@ -118,7 +116,7 @@ impl Options {
             return Ok(());
         }
         if self.rest.is_empty() {
-            return Err("bench what? `ledger`, `defense`, `behavior` or `decoys`".to_owned());
+            return Err(format!("bench what? {}", MEASUREMENTS.join(", ")));
         }
         if self.edge && self.rest != ["defense"] {
             return Err("with the edge, `bench defense` measures alone".to_owned());
@@ -181,7 +179,7 @@ mod tests {
     #[test]
     fn what_the_help_of_bench_names_can_be_measured() {
         let help = Command::Bench.help();
-        for word in ["ledger", "defense", "behavior", "decoys"] {
+        for word in MEASUREMENTS {
             assert!(help.lines().any(|line| line.starts_with(&format!("  {word} "))), "{help}");
             assert_eq!(parse(&format!("bench {word}")).unwrap().rest, [word]);
         }

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::{Problem, Refusal};
+use crate::{Problem, Refusal, Single};
 
 /// Bytes of a JSON body, unless a route says otherwise.
 pub const JSON_LIMIT: usize = 64 * 1024;
@@ -48,8 +48,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         // Default: the limit of every route that has none of its own.
         let limit = request.app_data::<JsonLimit>().map_or(JSON_LIMIT, |limit| limit.0);
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.is_some_and(is_json);
+        let media_type = Single::of(request.headers(), header::CONTENT_TYPE.as_str()).one().is_some_and(is_json);
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let refused = |problem| Refusal::new(LAYER, "body_invalid", problem);

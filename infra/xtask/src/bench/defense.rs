@@ -21,7 +21,7 @@ const OF_PGBENCH: f64 = 1.0;
 const ROUNDS: usize = 2;
 
 const READ: Calls = Calls { call: "read", in_flight: 64, seconds: 3, direct: true };
-// As many at once as fill the batches of a hundred that the ledger commits, with some waiting: fewer measure how long one waits.
+/// As many at once as fill the batches of a hundred that the ledger commits, with some waiting: fewer measure how long one waits.
 const TRANSFER: Calls = Calls { call: "transfer", in_flight: 256, seconds: 5, direct: true };
 
 /// Some layers, and what was measured with no others.
@@ -38,7 +38,10 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
     let verification = figure(&loads.ask(&json!({ "what": "verification", "seconds": 2 }))?, "cpu_micros")?;
     println!("\none verification of an ES256 signature, on all cores at once: {verification:.0} µs of CPU time");
 
-    println!("\ndefended transfers, 256 in flight; load generator, services and PostgreSQL on the same cores:");
+    println!(
+        "\ndefended transfers, {} in flight; load generator, services and PostgreSQL on the same cores:",
+        TRANSFER.in_flight
+    );
     let mut transfers = rows(&layers("/v1/transfers", "post")?, false);
     rounds(stack, &server, &mut loads, &mut transfers, &TRANSFER)?;
     println!("\nreads of an account, 64 in flight:");

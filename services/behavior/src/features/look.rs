@@ -12,65 +12,78 @@ const OUTLIER: f64 = 3.0;
 /// What is said of a payee without known frauds.
 const NO_RUN: Run = Run { age: 99.0, silence: 99.0, frauds: 0.0, share: 0.0 };
 
-/// The value of one feature.
-pub(super) fn value(feature: Feature, payment: &Payment, user: &UserProfile, payee: &PayeeProfile) -> f64 {
-    let at = payment.at;
-    let amount = payment.counted();
-    let count = |length| figure(user.recent.within(at, length).zip(1..).last().map_or(0, |(_, count)| count)); // Default: none
-    let run = || payee.run(at).unwrap_or(NO_RUN); // Default: no frauds are known
-    match feature {
-        Feature::Amount => amount,
-        Feature::AmountDeviations => user.amounts.deviations(amount),
-        Feature::AmountRatio => amount / median(user, amount).0.max(CENT),
-        Feature::AmountRobust => robust(user, amount),
-        Feature::AmountOverMax => over_greatest(user, at, amount),
-        Feature::Count1m => count(MINUTE),
-        Feature::Count1h => count(HOUR),
-        Feature::Count24h => count(DAY),
-        Feature::Count7d => count(WEEK),
-        Feature::Sum24hRatio => {
-            let usual = (sum(user, at, WEEK) / 7.0).max(median(user, amount).0).max(CENT);
-            (sum(user, at, DAY) + amount) / usual
+/// A payment beside what is known of who pays and who is paid; what several features ask for is worked out once.
+pub(super) struct Look<'a> {
+    payment: &'a Payment,
+    user: &'a UserProfile,
+    payee: &'a PayeeProfile,
+    amount: f64,
+    /// Median of the user's amounts, and their median absolute deviation from it.
+    median: f64,
+    away: f64,
+    run: Run,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn at(payment: &'a Payment, user: &'a UserProfile, payee: &'a PayeeProfile) -> Self {
+        let amount = payment.counted();
+        let (median, away) = user.recent.median().unwrap_or((amount, 0.0)); // Default: what is not known is not unusual
+        let run = payee.run(payment.at).unwrap_or(NO_RUN); // Default: no frauds are known
+        Self { payment, user, payee, amount, median, away, run }
+    }
+
+    /// The value of one feature.
+    pub(super) fn value(&self, feature: Feature) -> f64 {
+        let Self { payment, user, payee, amount, median, run, .. } = *self;
+        let at = payment.at;
+        match feature {
+            Feature::Amount => amount,
+            Feature::AmountDeviations => user.amounts.deviations(amount),
+            Feature::AmountRatio => amount / median.max(CENT),
+            Feature::AmountRobust => (amount - median) / (1.4826 * self.away).max(median / 20.0).max(CENT),
+            Feature::AmountOverMax => self.over_greatest(),
+            Feature::Count1m => self.count(MINUTE),
+            Feature::Count1h => self.count(HOUR),
+            Feature::Count24h => self.count(DAY),
+            Feature::Count7d => self.count(WEEK),
+            Feature::Sum24hRatio => (self.sum(DAY) + amount) / (self.sum(WEEK) / 7.0).max(median).max(CENT),
+            Feature::Outliers7d => counted(user.recent.within(at, WEEK).filter(|past| past.deviations > OUTLIER)),
+            Feature::Deviation7d => user.recent.within(at, WEEK).map(|past| past.deviations).fold(0.0, f64::max),
+            Feature::HourUsual => user.week.usual(at),
+            Feature::HoursSinceLast => {
+                let seconds = user.recent.last(at).map(|last| figure(at.saturating_sub(last.at)));
+                seconds.map_or(720.0, |seconds| (seconds / figure(HOUR)).min(720.0)) // Default: as long ago as is told apart
+            }
+            Feature::PayeeCount => f64::from(user.payees.times(payment.payee)),
+            Feature::KnownPayments => user.amounts.count(),
+            Feature::PayeeRisk1d => payee.judged(at, 1).get(),
+            Feature::PayeeRisk7d => payee.judged(at, 7).get(),
+            Feature::PayeeRisk30d => payee.judged(at, 30).get(),
+            Feature::PayeePaid30d => payee.paid(at, 30),
+            Feature::PayeeRunFrauds => run.frauds,
+            Feature::PayeeRunShare => run.share,
+            Feature::PayeeRunDays => run.age.clamp(0.0, 99.0),
+            Feature::PayeeRunSilenceDays => run.silence.clamp(0.0, 99.0),
+            Feature::PayeeSurge => payee.paid(at, 2) / (payee.paid(at, 30) / 15.0).max(1.0),
         }
-        Feature::Outliers7d => {
-            let outliers = user.recent.within(at, WEEK).filter(|past| past.deviations > OUTLIER);
-            outliers.map(|_| 1.0).sum()
-        }
-        Feature::Deviation7d => user.recent.within(at, WEEK).map(|past| past.deviations).fold(0.0, f64::max),
-        Feature::HourUsual => user.week.usual(at),
-        Feature::HoursSinceLast => {
-            let seconds = user.recent.last(at).map(|last| figure(at.saturating_sub(last.at)));
-            seconds.map_or(720.0, |seconds| (seconds / figure(HOUR)).min(720.0)) // Default: as long ago as is told apart
-        }
-        Feature::PayeeCount => f64::from(user.payees.times(payment.payee)),
-        Feature::KnownPayments => user.amounts.count(),
-        Feature::PayeeRisk1d => payee.judged(at, 1).get(),
-        Feature::PayeeRisk7d => payee.judged(at, 7).get(),
-        Feature::PayeeRisk30d => payee.judged(at, 30).get(),
-        Feature::PayeePaid30d => payee.paid(at, 30),
-        Feature::PayeeRunFrauds => run().frauds,
-        Feature::PayeeRunShare => run().share,
-        Feature::PayeeRunDays => run().age.clamp(0.0, 99.0),
-        Feature::PayeeRunSilenceDays => run().silence.clamp(0.0, 99.0),
-        Feature::PayeeSurge => payee.paid(at, 2) / (payee.paid(at, 30) / 15.0).max(1.0),
+    }
+
+    fn count(&self, length: Seconds) -> f64 {
+        counted(self.user.recent.within(self.payment.at, length))
+    }
+
+    fn sum(&self, length: Seconds) -> f64 {
+        self.user.recent.within(self.payment.at, length).map(|past| past.amount).sum()
+    }
+
+    fn over_greatest(&self) -> f64 {
+        let week = self.user.recent.within(self.payment.at, WEEK);
+        let greatest = week.map(|past| past.amount).fold(0.0, f64::max);
+        if greatest > 0.0 { self.amount / greatest.max(CENT) } else { 1.0 }
     }
 }
 
-/// Median and median absolute deviation of the user; of who is not known, the amount itself.
-fn median(user: &UserProfile, amount: f64) -> (f64, f64) {
-    user.recent.median().unwrap_or((amount, 0.0)) // Default: what is not known is not unusual
-}
-
-fn robust(user: &UserProfile, amount: f64) -> f64 {
-    let (median, away) = median(user, amount);
-    (amount - median) / (1.4826 * away).max(median / 20.0).max(CENT)
-}
-
-fn over_greatest(user: &UserProfile, at: Seconds, amount: f64) -> f64 {
-    let greatest = user.recent.within(at, WEEK).map(|past| past.amount).fold(0.0, f64::max);
-    if greatest > 0.0 { amount / greatest.max(CENT) } else { 1.0 }
-}
-
-fn sum(user: &UserProfile, at: Seconds, length: Seconds) -> f64 {
-    user.recent.within(at, length).map(|past| past.amount).sum()
+/// How many there are. Not `sum`, by which none are -0.
+fn counted<T>(all: impl Iterator<Item = T>) -> f64 {
+    all.fold(0.0, |count, _| count + 1.0)
 }

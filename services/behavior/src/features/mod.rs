@@ -5,6 +5,8 @@ use crate::profiles::{PayeeProfile, UserProfile};
 
 mod look;
 
+use look::Look;
+
 /// The version of the features: of their names *and* of what they mean. A model is trained on one version and is of no use with another.
 pub const VERSION: u32 = 1;
 
@@ -14,9 +16,12 @@ macro_rules! features {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Feature { $($(#[doc = $meaning])+ $variant,)+ }
 
+        /// How many features there are.
+        pub const COUNT: usize = [$(Feature::$variant,)+].len();
+
         impl Feature {
             /// All of them, in the order of [`Features`].
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub const ALL: [Self; COUNT] = [$(Self::$variant,)+];
 
             /// The name in models, rules and stored decisions.
             #[must_use]
@@ -85,14 +90,11 @@ features! {
     PayeeSurge = "payee_surge", "the payee has {} times its usual payments";
 }
 
-/// How many features there are.
-pub const COUNT: usize = Feature::ALL.len();
-
 impl Feature {
     /// The feature of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|feature| feature.name() == name)
+        Self::ALL.into_iter().find(|feature| feature.name() == name)
     }
 
     /// What a person is told of `value`.
@@ -113,10 +115,8 @@ impl Features {
     /// What `payment` looks like beside what was known before it.
     #[must_use]
     pub fn of(payment: &Payment, user: &UserProfile, payee: &PayeeProfile) -> Self {
-        Self(std::array::from_fn(|place| match Feature::ALL.get(place) {
-            Some(feature) => look::value(*feature, payment, user, payee),
-            None => 0.0,
-        }))
+        let look = Look::at(payment, user, payee);
+        Self(Feature::ALL.map(|feature| look.value(feature)))
     }
 
     /// The value of one.
@@ -127,6 +127,6 @@ impl Features {
 
     /// All values with their features.
     pub fn iter(&self) -> impl Iterator<Item = (Feature, f64)> {
-        Feature::ALL.iter().copied().zip(self.0)
+        Feature::ALL.into_iter().zip(self.0)
     }
 }

@@ -132,7 +132,7 @@ impl Model {
             });
         }
         let log_odds = self.base + moved.iter().sum::<f64>();
-        let moved = Feature::ALL.iter().copied().zip(moved).filter(|(_, difference)| difference.abs() > 0.0);
+        let moved = Feature::ALL.into_iter().zip(moved).filter(|(_, difference)| difference.abs() > 0.0);
         Opinion { log_odds, moved: moved.collect() }
     }
 }

@@ -46,12 +46,6 @@ impl Profiles {
     pub fn learn_fraud(&mut self, fraud: &Fraud) {
         self.payees.entry(fraud.payee).or_default().learn(fraud);
     }
-
-    /// How many users and payees are known.
-    #[must_use]
-    pub fn len(&self) -> (usize, usize) {
-        (self.users.len(), self.payees.len())
-    }
 }
 
 #[cfg(test)]
@@ -88,7 +82,7 @@ mod tests {
             for payment in &payments {
                 let features = profiles.look_at(payment);
                 for feature in Feature::ALL {
-                    prop_assert!(features.get(*feature).is_finite(), "{feature:?} of {payment:?}");
+                    prop_assert!(features.get(feature).is_finite(), "{feature:?} of {payment:?}");
                 }
                 profiles.learn(payment);
                 if payment.user == 0 {

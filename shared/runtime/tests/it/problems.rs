@@ -116,6 +116,10 @@ async fn another_media_type_is_415_and_a_large_body_413() {
         let request = setup.client.post(setup.url("/notes")).header("content-type", media_type).body("{}");
         assert_eq!(refusal(request).await, is("request.unsupported_media_type", 415, ""), "{media_type}");
     }
+    // Of two, whoever looks before could take the other one.
+    let two = setup.client.post(setup.url("/notes")).header("content-type", "application/json");
+    let two = two.header("content-type", "text/plain").body("{}");
+    assert_eq!(refusal(two).await, is("request.unsupported_media_type", 415, ""));
     let none = setup.client.post(setup.url("/notes")).body("{}");
     assert_eq!(refusal(none).await, is("request.unsupported_media_type", 415, ""));
     let large = format!(r#"{{"text":"{}","number":1}}"#, "x".repeat(64 * 1024));
