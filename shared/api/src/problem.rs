@@ -135,6 +135,15 @@ pub mod code {
         /// Renewal by an instance that is not known: it must attest first.
         INSTANCE_UNKNOWN = "attestation.instance_unknown";
 
+        /// What is told or asked of lies further ahead than any honest clock.
+        FROM_FUTURE = "behavior.from_future";
+        /// The event's id was another event's.
+        EVENT_ID_REUSED = "behavior.event_id_reused";
+        /// No such event.
+        EVENT_NOT_FOUND = "behavior.event_not_found";
+        /// No such decision.
+        DECISION_NOT_FOUND = "behavior.decision_not_found";
+
         /// No such operation, or not for this caller.
         OPERATION_UNKNOWN = "broker.operation_unknown";
         /// The parameters do not fit the operation.
