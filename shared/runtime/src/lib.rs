@@ -34,6 +34,7 @@ mod listener;
 pub mod metrics;
 mod middleware;
 mod openapi;
+mod outliving;
 pub mod pages;
 mod peer;
 mod problem;

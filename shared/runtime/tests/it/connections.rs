@@ -219,6 +219,27 @@ fn what_was_asked_before_a_head_that_is_given_up_is_answered() {
     });
 }
 
+/// RFC 9112 §9.6: whoever says that a request is the last one has no other done.
+#[test]
+fn nothing_that_comes_behind_the_last_request_is_done() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let _ports = PORTS.read().await;
+        let asked = |close: &str| {
+            let one = |n, field: &str| format!("GET /notes/{n} HTTP/1.1\r\nHost: localhost\r\n{field}\r\n");
+            one(1, "") + &one(2, close) + &one(3, "") + "GARBAGE\r\n\r\n"
+        };
+        let end: &[u8] = b"";
+        for (close, answers) in [("", 4), ("Connection: close\r\n", 2)] {
+            let words: Words = Box::leak(Box::new([asked(close).leak().as_bytes(), end, end]));
+            let stranger = Stranger::says(&pki, running.public.unwrap(), true, words).await;
+            let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
+            assert_eq!(heard.matches("HTTP/1.1 ").count(), answers, "{heard}");
+        }
+    });
+}
+
 /// As scanners do: a word that is no HTTP, and gone before its answer. However that ends, it was not slow.
 #[test]
 fn who_speaks_no_http_and_goes_before_the_answer_is_not_slow() {
