@@ -64,3 +64,23 @@ async fn until<T>(what: &str, patience: Duration, mut ask: impl AsyncFnMut() -> 
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_told_without_the_signs_of_json() {
+        let left = json!({"all": 9, "of": ["a", {"device": null}]});
+        assert_eq!(in_words(&left), "all 9, of a, device null");
+        assert_eq!((in_words(&json!("\"text\"")), in_words(&json!(1.5))), ("\"text\"".to_owned(), "1.5".to_owned()));
+    }
+
+    #[test]
+    fn one_of_something_is_no_many() {
+        let told = [0, 1, 2, 11].map(|number| counted(number, "span"));
+        assert_eq!(told, ["0 spans", "1 span", "2 spans", "11 spans"]);
+    }
+}

@@ -94,7 +94,7 @@ fn incomplete(what: &str, words: &[&str]) -> Misused {
     let (said, form) = (words.join(" "), FORMS.iter().find(|(name, _)| *name == what));
     Misused(match form {
         Some((name, "")) => format!("`{said}` says too much: {name} takes nothing"),
-        Some((name, form)) => format!("`{said}` is not what it takes: {name}{form}"),
+        Some((name, form)) => format!("`{said}` is not as it has to be: {name}{form}"),
         None => format!("`{said}` is nothing that a phone does"),
     })
 }
