@@ -123,8 +123,12 @@ impl Heads {
     /// How many of the next bytes belong to the line of a head that has begun, up to one about which something is to be decided.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let (Part::RequestLine | Part::Fields | Part::Trailer) = self.part else { return 0 };
-        // Default: the line does not end here.
-        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        let end = match self.part {
+            Part::RequestLine => memchr::memchr2(b'\n', b'#', bytes),
+            _ => memchr::memchr(b'\n', bytes),
+        };
+        // Default: there is nothing to decide about.
+        let end = end.unwrap_or(bytes.len());
         // The byte with which a name would be too long is looked at by itself.
         let most = if self.line.length < LINE { LINE - 1 - self.line.length } else { end };
         // Default: never, the end is within.
@@ -137,6 +141,8 @@ impl Heads {
     fn next(&mut self, byte: u8) -> Option<Part> {
         let part = self.part;
         Some(match part {
+            // No target has a fragment (RFC 9112 §3.2). The framework drops it, and somebody before us may not.
+            Part::RequestLine if byte == b'#' => return None,
             Part::Between | Part::RequestLine | Part::Fields | Part::Trailer if byte == b'\n' => {
                 let line = std::mem::take(&mut self.line).whole()?;
                 self.after(&line)
@@ -225,6 +231,7 @@ impl Line {
 
 /// What a head says of where its message ends, and whether another follows.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a head says each of them by itself")]
 struct Framing {
     length: Option<u64>,
     chunked: bool,

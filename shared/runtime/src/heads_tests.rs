@@ -82,6 +82,18 @@ fn a_name_as_long_as_none_is_is_wrong() {
     assert_eq!(read(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1000)).as_bytes(), 9).1, Part::Between);
 }
 
+/// Elsewhere it is a character like any other.
+#[test]
+fn a_target_with_a_fragment_is_wrong() {
+    for path in ["/#", "/a#b", &format!("/{}#b", "a".repeat(1000)), "https://x/#"] {
+        for at_once in [1, 9, 5000] {
+            let (seen, part, _) = read(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes(), at_once);
+            assert_eq!((part, seen.contains(&b'#')), (Part::Spoilt, false), "{path}");
+        }
+    }
+    assert_eq!(read(b"POST / HTTP/1.1\r\nX: #\r\nContent-Length: 1\r\n\r\n#", 9).1, Part::Between);
+}
+
 #[test]
 fn what_is_another_protocol_is_not_read() {
     let connect = "CONNECT x:443 HTTP/1.1\r\n";

@@ -33,6 +33,7 @@ mod lines;
 mod listener;
 pub mod metrics;
 mod middleware;
+mod objects;
 mod openapi;
 mod outliving;
 pub mod pages;

@@ -34,9 +34,9 @@ impl Requests {
 
     /// Waits until none is under way. Each has its deadline.
     pub(crate) async fn ended(&self) {
-        // Lost: the sender is here, so it cannot have gone.
-        let _: Result<_, watch::error::RecvError> =
-            self.0.subscribe().wait_for(|under_way| *under_way == 0).await.map(drop);
+        if let Err(error) = self.0.subscribe().wait_for(|under_way| *under_way == 0).await {
+            tracing::error!(cause = %error, "a connection's requests are counted by nobody");
+        }
     }
 }
 

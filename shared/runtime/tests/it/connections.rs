@@ -95,7 +95,8 @@ const GOOD: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 type Case = (&'static str, bool, Words, &'static str, &'static str);
 
 const MALFORMED: &str = "transport/http_malformed";
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
+    ("a fragment", true, &[b"GET /notes/1#x HTTP/1.1\r\nHost: localhost\r\n\r\n"], MALFORMED, "400"),
     ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], MALFORMED, "400"),
     ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], MALFORMED, "400"),
     ("after a good one", true, &[GOOD, b"\x16\x03\x01 \r\n\r\n"], MALFORMED, "400"),
