@@ -218,6 +218,8 @@ async fn disbelieved(teller: &Teller<'_>, errand: &Errand, profile: DeviceProfil
     let stopped = stopped.context("nobody has stopped the login")?;
     teller.say("");
     teller.say(&format!("Stopped by {stopped}. Nobody is logged in, so no request has gone to the ledger"));
-    teller.say("All that the phone has: tokens and a key that look like any other's and open nothing, and no word of why");
+    teller.say(
+        "All that the phone has: tokens and a key that look like any other's and open nothing, and no word of why",
+    );
     Ok(())
 }

@@ -72,7 +72,8 @@ impl Field {
     /// One of these, all of which are known.
     pub(super) fn one_of(name: &'static str, label: &'static str, choices: Vec<String>) -> Self {
         let known = choices.clone();
-        let takes = if choices.is_empty() { "nothing yet".to_owned() } else { format!("one of {}", choices.join(", ")) };
+        let takes =
+            if choices.is_empty() { "nothing yet".to_owned() } else { format!("one of {}", choices.join(", ")) };
         Self::new(name, label, Shape::Choice(choices), takes, move |value| known.iter().any(|one| one == value))
     }
 

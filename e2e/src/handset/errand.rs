@@ -60,7 +60,9 @@ impl Errand {
             ["--repackaged"] => Kind::Repackaged,
             ["--rooted"] => Kind::Rooted,
             [.., flag] if !["--hooked", "--repackaged", "--rooted"].contains(&flag) => {
-                return Err(Misused(format!("there is no phone with {flag}: it is --hooked, --repackaged or --rooted")));
+                return Err(Misused(format!(
+                    "there is no phone with {flag}: it is --hooked, --repackaged or --rooted"
+                )));
             }
             _ => return Err(Misused(format!("a phone is one of these, not several at once: {}", flags.join(", ")))),
         };

@@ -87,8 +87,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::Command;
     use super::*;
+    use crate::commands::Command;
     use crate::options::Options;
     use crate::stack::{Kind, Stack};
 

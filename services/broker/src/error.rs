@@ -81,9 +81,7 @@ impl OperationError {
 
 impl Refuse for Error {
     fn refusal(self, _: &Who) -> Refusal {
-        let webhook = |layer, reason, status| {
-            Refusal::new(layer, reason, Problem::new(status, code::WEBHOOK_REFUSED))
-        };
+        let webhook = |layer, reason, status| Refusal::new(layer, reason, Problem::new(status, code::WEBHOOK_REFUSED));
         match self {
             Self::Operation(error) => error.refusal(),
             Self::WebhookRefusal(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),

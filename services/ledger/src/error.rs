@@ -137,28 +137,19 @@ impl Error {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
             }
-            Self::KeyReused => unprocessable(code::KEY_REUSED)
-                .field("Idempotency-Key"),
+            Self::KeyReused => unprocessable(code::KEY_REUSED).field("Idempotency-Key"),
             Self::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Self::Field { field, problem } => Problem::invalid(format!("{field} {problem}")).field(field),
             Self::Sealed { field, cause } => sealed(cause).field(field),
             Self::Missing(resource) => missing(resource),
-            Self::PayoutLimit => {
-                unprocessable(code::PAYOUT_LIMIT_REACHED)
-            }
-            Self::AccountLimit => {
-                unprocessable(code::ACCOUNT_LIMIT_REACHED)
-            }
+            Self::PayoutLimit => unprocessable(code::PAYOUT_LIMIT_REACHED),
+            Self::AccountLimit => unprocessable(code::ACCOUNT_LIMIT_REACHED),
             Self::RateDate { .. } => {
                 tracing::error!(cause = %self, "the reference rates are unusable");
                 Problem::busy(600)
             }
-            Self::Allocated => {
-                unprocessable(code::ALREADY_ALLOCATED).field("account_id")
-            }
-            Self::Contradiction => {
-                Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED)
-            }
+            Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
+            Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)
@@ -198,12 +189,8 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Reason::SameAccount => unprocessable(code::SAME_ACCOUNT).field(account),
         Reason::Closed => unprocessable(code::ACCOUNT_CLOSED).field(account),
         Reason::CurrencyMismatch => unprocessable(code::CURRENCY_MISMATCH).field(account),
-        Reason::InsufficientFunds => {
-            unprocessable(code::INSUFFICIENT_FUNDS)
-        }
-        Reason::LimitExceeded => {
-            unprocessable(code::LIMIT_EXCEEDED).field(account)
-        }
+        Reason::InsufficientFunds => unprocessable(code::INSUFFICIENT_FUNDS),
+        Reason::LimitExceeded => unprocessable(code::LIMIT_EXCEEDED).field(account),
         Reason::NoRate => unprocessable(code::RATE_UNAVAILABLE),
         Reason::TooSmall => {
             amount_invalid("it buys less than the smallest unit of the other currency", "amount.amount")

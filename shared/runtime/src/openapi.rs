@@ -168,8 +168,9 @@ impl Drawn<'_> {
             let resource = content.get("application/json").filter(|_| *status < 300);
             let links = resource.map(|schema| links(&self.route.path, schema, self.components, self.all));
             let content = content.into_iter();
-            let content: Map<_, _> =
-                content.map(|(name, schema)| (name.to_owned(), self.answered(*status, answer, name, &schema))).collect();
+            let content: Map<_, _> = content
+                .map(|(name, schema)| (name.to_owned(), self.answered(*status, answer, name, &schema)))
+                .collect();
             if let Some(response) = response.as_object_mut() {
                 let further = [("content", Some(content)), ("links", links)];
                 let further =

@@ -47,7 +47,8 @@ async fn the_api_is_shown_where_the_configuration_says_so_and_nowhere_else() {
 
 /// The examples of problems in the document, by status and code.
 fn examples(document: &Value) -> BTreeMap<(u64, String), Value> {
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let answers = operations.flat_map(|operation| operation["responses"].as_object().unwrap().values());
     let problems = answers.filter_map(|answer| answer.pointer("/content/application~1problem+json/example"));
     problems.map(|problem| (named(problem), problem.clone())).collect()
@@ -77,7 +78,8 @@ async fn the_example_of_a_problem_is_what_the_service_answers() {
     let phone = world.phone("alice").await;
     let account = world.open(&phone, "EUR").await;
     let nobodys = api::Id::EXAMPLE;
-    let a_first_one = world.post_with_key(&phone, "/v1/accounts", &json!({"name": "A", "currency": "EUR"}), "twice").await;
+    let a_first_one =
+        world.post_with_key(&phone, "/v1/accounts", &json!({"name": "A", "currency": "EUR"}), "twice").await;
     assert_eq!(a_first_one.status, 201);
 
     let plain = |path: &str| world.public.get(world.url(path));
