@@ -46,7 +46,8 @@ pub struct Stack {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Service {
     pub name: String,
-    pub public_url: String,
+    /// None, where the world does not reach it.
+    pub public_url: Option<String>,
     /// mTLS.
     pub internal_url: String,
 }

@@ -108,7 +108,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     let stack = Stack::from_environment()?;
     narrator.line("");
     narrator.line("  REDOUBT   a defended transfer, end to end");
-    narrator.say(&format!("{} · four services, a partner bank, two emulated phones", stack.postgres));
+    narrator.say(&format!("{} · five services, a partner bank, two emulated phones", stack.postgres));
 
     narrator.chapter(1, "Who and what", "Each phone proves what it is, then its owner proves who they are.");
     let (alice_login, bob_login) = (person("alice", "Alice Archer"), person("bob", "Bob Baker"));

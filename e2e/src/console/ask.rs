@@ -26,7 +26,8 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// What a service says of itself.
 pub(super) struct Health {
     pub(super) name: String,
-    pub(super) url: String,
+    /// Its public one, if it has any.
+    pub(super) url: Option<String>,
     /// `ready`, `degraded`, `not ready`, `no answer`.
     pub(super) word: &'static str,
     /// What it waits for or goes on without, or why there is no answer.

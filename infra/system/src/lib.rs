@@ -23,20 +23,27 @@ pub struct System {
     pub crates: BTreeMap<String, Vec<String>>,
 }
 
-/// A service: a crate and program of its name, with two listeners and a database.
+/// A service: a crate and program of its name, with an internal listener and a database.
 #[derive(Debug)]
 pub struct Service {
     pub name: String,
-    /// Development port of the public listener.
-    pub public: u16,
+    /// How the world reaches it; none where only the house does.
+    pub public: Option<Public>,
     /// Development port of the internal listener.
     pub internal: u16,
-    /// Development port of the edge before the public listener.
-    pub edge: u16,
     /// Its database roles.
     pub roles: Vec<String>,
     /// The services whose internal listeners it calls.
     pub calls: Vec<String>,
+}
+
+/// A public listener, and what may stand before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Public {
+    /// Its development port.
+    pub port: u16,
+    /// Development port of the edge before it.
+    pub edge: u16,
 }
 
 /// What is wrong with the table, or with a question to it.
@@ -79,11 +86,11 @@ impl System {
         let stand_ins = file.section("stand_ins")?;
         let stand_ins = stand_ins.entries().map(|(name, _)| Ok((name.clone(), stand_ins.port(name)?)));
         let certificates = file.table("certificates", &["public", "internal"])?;
-        let with_services = |others: Vec<String>| [names.clone(), others].concat();
+        let public = services.iter().filter(|service| service.public.is_some()).map(|service| service.name.clone());
         Ok(Self {
             stand_ins: stand_ins.collect::<Result<_, SystemError>>()?,
-            public_certificates: with_services(certificates.names("public")?),
-            workloads: with_services(certificates.names("internal")?),
+            public_certificates: public.chain(certificates.names("public")?).collect(),
+            workloads: [names.clone(), certificates.names("internal")?].concat(),
             crates: crates(&file.section("crates")?, &names)?,
             services,
         })
@@ -99,11 +106,13 @@ impl System {
     }
 
     /// Name and development port of every listener: `NAME` for the public one of a service, `NAME-internal` for the other,
-    /// `NAME-edge` for the edge before the public one, and the stand-ins.
+    /// `NAME-edge` for the edge before the public one, and the stand-ins. Who has no public listener has one of these three.
     pub fn listeners(&self) -> Vec<(String, u16)> {
         let of_services = self.services.iter().flat_map(|service| {
             let name = |side: &str| format!("{}-{side}", service.name);
-            [(service.name.clone(), service.public), (name("internal"), service.internal), (name("edge"), service.edge)]
+            let public =
+                service.public.map(|public| [(service.name.clone(), public.port), (name("edge"), public.edge)]);
+            public.into_iter().flatten().chain([(name("internal"), service.internal)])
         });
         of_services.chain(self.stand_ins.iter().cloned()).collect()
     }
@@ -115,9 +124,8 @@ impl Service {
             Section::of_value(&format!("services.{name}"), entry, &["public", "internal", "edge", "roles", "calls"])?;
         Ok(Self {
             name: name.to_owned(),
-            public: section.port("public")?,
+            public: section.has(&["public", "edge"]).then(|| section.public()).transpose()?,
             internal: section.port("internal")?,
-            edge: section.port("edge")?,
             roles: section.names("roles")?,
             calls: section.names("calls")?,
         })
@@ -176,6 +184,16 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
+    /// Whether one of these entries is there.
+    fn has(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.table.contains_key(*name))
+    }
+
+    /// Both ports, or neither.
+    fn public(&self) -> Result<Public, SystemError> {
+        Ok(Public { port: self.port("public")?, edge: self.port("edge")? })
+    }
+
     fn port(&self, name: &str) -> Result<u16, SystemError> {
         let number = self.table.get(name).and_then(Value::as_integer).and_then(|number| u16::try_from(number).ok());
         number.ok_or_else(|| SystemError::Entry(self.place(name), "a port"))
@@ -201,20 +219,34 @@ mod tests {
         let count = ports.len();
         ports.sort_unstable();
         ports.dedup();
-        assert_eq!((ports.len(), count), (count, system.services.len() * 3 + system.stand_ins.len()));
+        let public = system.services.iter().filter(|service| service.public.is_some()).count();
+        assert_eq!((ports.len(), count), (count, public * 2 + system.services.len() + system.stand_ins.len()));
+    }
+
+    /// Nobody outside can be shown a certificate of who is not there, and inside it is as everybody.
+    #[test]
+    fn who_has_no_public_listener_has_no_public_certificate_and_no_edge() {
+        let system = system().unwrap();
+        assert_eq!(system.service("behavior").unwrap().public, None);
+        let listeners: Vec<String> = system.listeners().into_iter().map(|(name, _)| name).collect();
+        let own: Vec<&String> = listeners.iter().filter(|name| name.starts_with("behavior")).collect();
+        assert_eq!(own, ["behavior-internal"]);
+        assert!(!system.public_certificates.contains(&"behavior".to_owned()));
+        assert!(system.workloads.contains(&"behavior".to_owned()));
     }
 
     /// As in the file.
     #[test]
     fn services_keep_their_order() {
         let names: Vec<&str> = system().unwrap().services.iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["auth", "attestation", "ledger", "broker"]);
+        assert_eq!(names, ["auth", "attestation", "ledger", "broker", "behavior"]);
     }
 
     #[test]
     fn whatever_is_missing_or_odd_is_named() {
         for (from, to, complaint) in [
             ("public = 7001\n", "", "`services.auth.public` is not a port"),
+            ("edge = 7201\n", "", "`services.auth.edge` is not a port"),
             ("public = 7001", "public = 70010", "`services.auth.public` is not a port"),
             ("public = 7001", "public = 7001\nadmin = 1", "`services.auth.admin` is not known"),
             (
@@ -222,7 +254,7 @@ mod tests {
                 "roles = 1",
                 "`services.ledger.roles` is not a list of names",
             ),
-            ("calls = [\"ledger\"]", "calls = [\"behavior\"]", "`services.broker.calls` is not a list of services"),
+            ("calls = [\"ledger\"]", "calls = [\"weather\"]", "`services.broker.calls` is not a list of services"),
             ("[certificates]", "[certificate]", "`certificate` is not known"),
             ("partner = 7010", "partner = \"7010\"", "`stand_ins.partner` is not a port"),
             ("internal = [\"operator\", \"partner\"]", "", "`certificates.internal` is not a list of names"),
@@ -233,7 +265,7 @@ mod tests {
             let error = System::read(&TEXT.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.contains(complaint), "{from} → {to}: {error}");
         }
-        let error = system().unwrap().service("behavior").unwrap_err();
-        assert_eq!(error.to_string(), "infra/system.toml has no service `behavior`");
+        let error = system().unwrap().service("weather").unwrap_err();
+        assert_eq!(error.to_string(), "infra/system.toml has no service `weather`");
     }
 }

@@ -1,10 +1,12 @@
 //! What can be done about a payment that does not look like its user.
 
 use serde::Deserialize;
+use strum::{AsRefStr, EnumString};
 
 /// What is to be done, from the least to the most. There is no "refuse": a score may be wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, AsRefStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
     /// Nothing.
     #[default]

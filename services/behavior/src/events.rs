@@ -1,4 +1,4 @@
-//! What happened: the input of every profile.
+//! What happened, as the engine takes it: the input of every profile.
 
 /// Seconds since 1970-01-01 00:00 UTC, by the clock of the service that saw it happen.
 pub type Seconds = i64;

@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod attestation;
+pub mod behavior;
 pub mod broker;
 pub mod exchanges;
 pub mod header;
@@ -33,6 +34,6 @@ mod schema;
 pub use amount::Amount;
 pub use build::{Build, NotABuild};
 pub use id::{Id, NotAnId};
-pub use name::{AppId, ClientId, SupportId};
+pub use name::{AppId, ClientId, Pseudonym, SupportId};
 pub use problem::Problem;
 pub use sealed::Sealed;

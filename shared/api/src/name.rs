@@ -54,6 +54,8 @@ names! {
     AppId;
     /// An OAuth client, by its `client_id`.
     ClientId;
+    /// A user or a payee, by a name that says nothing of who it is.
+    Pseudonym;
     /// Under which the operator finds what was thought of an instance.
     SupportId;
 }

@@ -154,6 +154,15 @@ pub mod code {
         /// Renewal by an instance that is not known: it must attest first.
         INSTANCE_UNKNOWN = "attestation.instance_unknown", "The instance has not attested";
 
+        /// What is told or asked of lies further ahead than any honest clock.
+        FROM_FUTURE = "behavior.from_future", "What is asked about lies in the future";
+        /// The event's id was another event's.
+        EVENT_ID_REUSED = "behavior.event_id_reused", "The event's id was another event's";
+        /// No such event.
+        EVENT_NOT_FOUND = "behavior.event_not_found", "There is no such event";
+        /// No such decision.
+        DECISION_NOT_FOUND = "behavior.decision_not_found", "There is no such decision";
+
         /// No such operation, or not for this caller.
         OPERATION_UNKNOWN = "broker.operation_unknown", "There is no such operation";
         /// The parameters do not fit the operation.

@@ -23,6 +23,8 @@ workloads! {
     Ledger = "ledger";
     /// Calls third parties, takes their webhooks.
     Broker = "broker";
+    /// Says how much a payment looks like its user.
+    Behavior = "behavior";
     /// The people and probes that operate the system.
     Operator = "operator";
 }

@@ -123,11 +123,13 @@ impl<'a> Stack<'a> {
     ///
     /// # Errors
     ///
-    /// The service has no public origin, or modes that this program does not have.
+    /// There are modes that this program does not have.
     pub fn build(self) -> Result<Defense> {
         let internal = &self.common.internal;
         let receipts = Receipts::new(self.service, internal.certificate.clone(), internal.key.clone());
-        let mut place = Place::new(self.common.public_origin()?, Arc::clone(&self.context.clock), receipts);
+        // Whom the world does not reach is reached under its internal URL and no other.
+        let origin = self.common.public.as_ref().map_or(&internal.url, |public| &public.url); // Default: as said
+        let mut place = Place::new(origin, Arc::clone(&self.context.clock), receipts);
         self.memories.observe(place.receipts.clone());
         place.modes = Modes::new(&self.config.modes)?;
         Ok(Defense::new(self.layers, place))

@@ -17,11 +17,13 @@ pub(super) fn run(fix: bool) -> Result<Complaints> {
     let mut run = Run::of("check")?;
     let programs = compile::build(&mut run, "the services, for what they generate", &stack::programs()?)?;
     let (mut complaints, mut layers) = (Vec::new(), LAYERS.to_owned());
-    for Service { name, .. } in &system()?.services {
+    for Service { name, public, .. } in &system()?.services {
         writeln!(layers, "\n## {name}\n\n{HEAD}")?;
-        for (file, arguments) in LISTENERS {
+        // Who has no public listener has no document of it either.
+        let listeners = if public.is_some() { &LISTENERS[..] } else { &LISTENERS[1..] };
+        for (file, arguments) in listeners {
             let file = place::root().join("services").join(name).join(file);
-            let output = Command::new(programs.path(name)?).args(arguments).stdin(Stdio::null()).output()?;
+            let output = Command::new(programs.path(name)?).args(*arguments).stdin(Stdio::null()).output()?;
             ensure!(output.status.success(), "`{name} {}` failed", arguments.join(" "));
             let text = String::from_utf8(output.stdout)?;
             layers.push_str(&rows(&serde_json::from_str(&text)?)?);

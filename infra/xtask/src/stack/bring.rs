@@ -149,7 +149,7 @@ impl Stack {
         self.await_all(vec![probe], &[])
     }
 
-    /// What stands before every public listener, if it was asked for.
+    /// What stands before every public listener, if it was asked for. Who has none has nothing before it.
     fn start_edge(&mut self) -> Result<()> {
         let Some(software) = &self.edge else { return Ok(()) };
         let behind = |service: &str| -> Result<Behind> {
@@ -162,7 +162,7 @@ impl Stack {
             key: &public("edge.key"),
             authority: &self.pki.join("public-ca.pem"),
             name: "localhost",
-            services: services()?.map(behind).collect::<Result<_>>()?,
+            services: reached()?.map(behind).collect::<Result<_>>()?,
             rules: None,
         };
         let program = site.write(software, &self.run.directory().join("edge"), &self.logs());
@@ -173,7 +173,7 @@ impl Stack {
 
     fn await_ready(&mut self) -> Result<()> {
         let mut edges = Vec::new();
-        for service in services()?.filter(|_| self.edge.is_some()) {
+        for service in reached()?.filter(|_| self.edge.is_some()) {
             edges.push(self.ports.of(&format!("{service}-edge"))?);
         }
         let mut probes = Vec::new();
@@ -194,6 +194,12 @@ impl Stack {
 
 fn services() -> Result<impl Iterator<Item = &'static str>> {
     Ok(system()?.services.iter().map(|service| service.name.as_str()))
+}
+
+/// Those that the world reaches.
+fn reached() -> Result<impl Iterator<Item = &'static str>> {
+    let services = system()?.services.iter().filter(|service| service.public.is_some());
+    Ok(services.map(|service| service.name.as_str()))
 }
 
 /// How long the steps of the start took.

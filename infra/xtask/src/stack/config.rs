@@ -1,4 +1,5 @@
-//! The configuration files of a development system: `services/NAME/dev.toml` and `services/dev.toml`, filled in for one run.
+//! The configuration files of a development system: `services/NAME/dev.toml`, `services/dev.toml` and, where the world reaches the service,
+//! `services/dev.public.toml`, filled in for one run.
 //!
 //! They are in the words of each service's `config.rs`; `{service} config --config FILE` reads them back. What a template may ask for is
 //! fixed here, and what it asks for wrongly is an error that names it.
@@ -30,12 +31,16 @@ pub(crate) fn file(service: &str, layout: &Layout<'_>) -> Result<String> {
     let read = |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
     let own = read(&services.join(&service.name).join("dev.toml"))?;
     let common = read(&services.join("dev.toml"))?;
+    let public = service.public.map(|_| read(&services.join("dev.public.toml"))).transpose()?;
+    let public = public.map(|public| layout.fill(service, &public).context("services/dev.public.toml")).transpose()?;
     let workers = layout.workers;
-    Ok(format!(
-        "# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {workers}\n\n{}\n{}",
-        layout.fill(service, &own).with_context(|| format!("services/{}/dev.toml", service.name))?,
-        layout.fill(service, &common).context("services/dev.toml")?
-    ))
+    let parts = [
+        Some(format!("# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {workers}\n")),
+        Some(layout.fill(service, &own).with_context(|| format!("services/{}/dev.toml", service.name))?),
+        Some(layout.fill(service, &common).context("services/dev.toml")?),
+        public,
+    ];
+    Ok(parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
 }
 
 impl Layout<'_> {
@@ -133,7 +138,7 @@ mod tests {
         let ports = Ports::free().unwrap();
         let layout =
             Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
-        assert!(file("behavior", &layout).is_err());
+        assert!(file("weather", &layout).is_err());
     }
 
     #[test]
@@ -146,6 +151,7 @@ mod tests {
             ("a = \"${password}\"", "there is no value `password`"),
             ("a = \"${env.HOME}\"", "there is no value `env.HOME`"),
             ("a = \"${port.behavior}\"", "no listener `behavior`"),
+            ("a = \"${port.weather}\"", "no listener `weather`"),
             ("a = \"${url.ledger-internal}\"", "auth does not call ledger"),
             ("a = \"${jwk.nobody}\"", "nobody.jwk"),
             ("a = \"${app.package}\"", "/pki/app.json"),
@@ -172,6 +178,7 @@ mod tests {
             let last_plain = text.find("workers = 1").unwrap();
             assert!(last_plain < first_section, "{text}");
             assert!(!text.contains("migrator"), "a service that serves would know the owner's URL: {text}");
+            assert_eq!(text.contains("\n[public]\n"), service.public.is_some(), "{text}");
             assert!(!text.contains(":0/") && !text.contains(":0\""), "a port is missing: {text}");
         }
         std::fs::remove_dir_all(&pki).unwrap();

@@ -113,9 +113,8 @@ impl Stack {
         let mut services = Vec::new();
         for service in &system()?.services {
             let internal = self.url(&format!("{}-internal", service.name))?;
-            services.push(
-                json!({ "name": service.name, "public_url": self.url(&service.name)?, "internal_url": internal }),
-            );
+            let public = service.public.map(|_| self.url(&service.name)).transpose()?;
+            services.push(json!({ "name": service.name, "public_url": public, "internal_url": internal }));
         }
         Ok(json!({
             "services": services,

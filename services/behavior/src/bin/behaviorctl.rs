@@ -6,13 +6,17 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use api::behavior::Decision;
 use behavior::backtest::metrics::{Quality, Scored};
 use behavior::backtest::{self, Replay, Split};
+use behavior::config::Judgement;
+use behavior::decisions::explain::{self, Explained};
 use behavior::features::Feature;
 use behavior::judgement::Judge;
 use behavior::model::Model;
 use behavior::rules::Rules;
+use behavior::scoring::bench::Bench;
 use clap::Parser;
 
 /// Train, test and explain what is thought of how users act.
@@ -36,6 +40,17 @@ enum Cli {
         #[arg(long)]
         rules: PathBuf,
     },
+    /// Judge a stored decision again by what it rested on, and say whether model and rules still think the same; if not, it ends with 1
+    Explain {
+        /// The decision as `GET /internal/v1/decisions/{id}` answers it, or `-` for standard input
+        decision: PathBuf,
+        /// The model
+        #[arg(long)]
+        model: PathBuf,
+        /// The rules
+        #[arg(long)]
+        rules: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,11 +67,12 @@ fn run(cli: Cli) -> Result<()> {
     match cli {
         Cli::Features { data } => with(&data, |payments| features(payments)),
         Cli::Backtest { data, model, rules } => {
-            let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
-            let model = Model::read(&read(&model)?).with_context(|| model.display().to_string())?;
-            let text = String::from_utf8(read(&rules)?).with_context(|| rules.display().to_string())?;
-            let rules = Rules::read(&text).with_context(|| rules.display().to_string())?;
+            let Bench { model, rules } = Bench::read(&Judgement { model_file: model, rules_file: rules })?;
             with(&data, |payments| backtest(payments, &model, &rules))
+        }
+        Cli::Explain { decision, model, rules } => {
+            let bench = Bench::read(&Judgement { model_file: model, rules_file: rules })?;
+            explain(&decision, &bench)
         }
     }
 }
@@ -105,6 +121,27 @@ fn print(name: &str, scored: &[Scored]) -> Result<()> {
     let quality = Quality::of(scored).context("in the days of test there is no fraud, or nothing else")?;
     println!("{name:<12} {:>6.4} {:>18.4} {:>19.4}", quality.auc, quality.average_precision, quality.card_precision);
     Ok(())
+}
+
+fn explain(file: &Path, bench: &Bench) -> Result<()> {
+    let text = if file == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).context("standard input")?
+    } else {
+        std::fs::read_to_string(file).with_context(|| file.display().to_string())?
+    };
+    let decision: Decision =
+        serde_json::from_str(&text).with_context(|| format!("{} is no decision", file.display()))?;
+    let Explained { now, differences } = explain::explain(&decision, bench)?;
+    println!("decision {} of {}", decision.decision_id, decision.decided_at);
+    println!("model \"{}\", rules \"{}\", score {:.4}, {:?}", decision.model, decision.rules, now.score, now.action);
+    for reason in &now.reasons {
+        println!("  {:+.2}  {}", reason.log_odds, reason.says);
+    }
+    if differences.is_empty() {
+        println!("model and rules think the same as then");
+        return Ok(());
+    }
+    bail!("model and rules think otherwise than then: {}", differences.join("; "))
 }
 
 /// Reads a file; one that ends in `.gz` through the `gzip` of the machine.

@@ -119,6 +119,19 @@ impl Features {
         Self(Feature::ALL.map(|feature| look.value(feature)))
     }
 
+    /// Features that were looked at before; `value` knows them.
+    ///
+    /// # Errors
+    ///
+    /// That of the first that it does not know.
+    pub fn stored<E>(value: impl Fn(Feature) -> Result<f64, E>) -> Result<Self, E> {
+        let mut values = [0.0; COUNT];
+        for (place, feature) in values.iter_mut().zip(Feature::ALL) {
+            *place = value(feature)?;
+        }
+        Ok(Self(values))
+    }
+
     /// The value of one.
     #[must_use]
     pub fn get(&self, feature: Feature) -> f64 {

@@ -46,6 +46,13 @@ impl Profiles {
     pub fn learn_fraud(&mut self, fraud: &Fraud) {
         self.payees.entry(fraud.payee).or_default().learn(fraud);
     }
+
+    /// What was learned of a payment as fraud was none.
+    pub fn unlearn_fraud(&mut self, fraud: &Fraud) {
+        if let Some(payee) = self.payees.get_mut(&fraud.payee) {
+            payee.unlearn(fraud);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +94,9 @@ mod tests {
                 profiles.learn(payment);
                 if payment.user == 0 {
                     profiles.learn_fraud(&Fraud { paid_at: payment.at, payee: payment.payee });
+                }
+                if payment.user == 1 {
+                    profiles.unlearn_fraud(&Fraud { paid_at: payment.at, payee: payment.payee });
                 }
             }
         }

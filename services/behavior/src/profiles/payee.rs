@@ -98,6 +98,22 @@ impl PayeeProfile {
         });
     }
 
+    /// Takes back what was learned of a payment. What goes on is then made of the days that are still kept.
+    pub(crate) fn unlearn(&mut self, fraud: &Fraud) {
+        let Some(day) = self.counts_of(day(fraud.paid_at)) else { return };
+        day.frauds = day.frauds.saturating_sub(1);
+        if day.frauds > 0 {
+            return;
+        }
+        let newest = self.newest;
+        let days = self.days.iter().rev().zip(0..).filter(|(day, _)| day.frauds > 0).map(|(_, past)| newest - past);
+        self.run = days.fold(None, |run, day| match run {
+            None => Some((day, day)),
+            Some((first, last)) if first - day <= APART => Some((day, last)),
+            told => told,
+        });
+    }
+
     fn sum(&self, from: i64, until: i64) -> Share {
         let mut sum = Share::default();
         for (day, past) in self.days.iter().rev().zip(0..) {
@@ -173,6 +189,25 @@ mod tests {
         assert_eq!(run, Some(Run { age: 12.0, silence: 5.0, frauds: 3.0, share: 3.0 / 8.0 }));
         fraud(&mut payee, 50);
         assert_eq!(payee.run(51 * DAY).map(|run| run.age), Some(1.0), "15 days later a new one begins");
+    }
+
+    #[test]
+    fn a_fraud_that_was_none_leaves_no_trace_and_parts_what_it_held_together() {
+        let mut payee = paid_daily(0..40);
+        let clean = payee.clone();
+        fraud(&mut payee, 20);
+        let unlearn = |payee: &mut PayeeProfile, day: i64| payee.unlearn(&Fraud { paid_at: day * DAY, payee: 0 });
+        unlearn(&mut payee, 20);
+        assert_eq!(payee, clean);
+        for day in [10, 22, 34, 34] {
+            fraud(&mut payee, day);
+        }
+        unlearn(&mut payee, 34);
+        assert_eq!(payee.run, Some((10, 34)), "there was another one on that day");
+        unlearn(&mut payee, 22);
+        assert_eq!(payee.run, Some((34, 34)), "24 days lie between the other two");
+        unlearn(&mut payee, 34);
+        assert_eq!(payee.run, Some((10, 10)));
     }
 
     #[test]

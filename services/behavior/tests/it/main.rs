@@ -1,13 +1,22 @@
-//! The behavior analytics from outside: the command, and on a published data set the quality that it reaches.
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! The behavior analytics from outside: the service on real sockets with a real database, the command, and on a published data set the quality that
+//! they reach.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 mod command;
+mod decisions;
+mod events;
+mod labels;
+mod migrations;
 mod quality;
+mod rebuild;
+mod roles;
+mod service;
 mod story;
 mod training;
+mod world;
 
 /// `behaviorctl` with these arguments.
 fn behaviorctl(arguments: &[&str]) -> Output {

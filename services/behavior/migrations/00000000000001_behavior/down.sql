@@ -1,0 +1,3 @@
+drop table labels, decisions, event_conflicts, events, log_head;
+drop function log_head_guard(), subject();
+alter default privileges grant execute on functions to public;

@@ -1,0 +1,87 @@
+//! A decision, and how it travels.
+
+use std::collections::BTreeMap;
+
+use api::behavior::{self as wire, Label, ReasonSource, Score};
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::action::Action;
+use crate::ids::{DecisionId, RequestId};
+use crate::input::Paid;
+use crate::judgement::{Reason, Source};
+
+/// What was thought of one payment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decision {
+    pub(crate) id: DecisionId,
+    pub(crate) decided_at: DateTime<Utc>,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) paid: Paid,
+    pub(crate) features_version: u32,
+    /// By the features' names.
+    pub(crate) features: BTreeMap<String, f64>,
+    /// The number of the last line of the log that had been learned.
+    pub(crate) learned: i64,
+    pub(crate) score: f64,
+    pub(crate) action: Action,
+    pub(crate) reasons: Vec<wire::Reason>,
+    pub(crate) model: String,
+    pub(crate) rules: String,
+}
+
+impl Decision {
+    /// As it is answered to who asked for it.
+    pub(crate) fn score(&self) -> Score {
+        Score {
+            decision_id: self.id.into(),
+            score: self.score,
+            action: self.action.into(),
+            reasons: self.reasons.clone(),
+            model: self.model.clone(),
+            rules: self.rules.clone(),
+        }
+    }
+
+    /// All of it, and what turned out.
+    pub(super) fn wire(self, label: Option<Label>) -> wire::Decision {
+        wire::Decision {
+            decision_id: self.id.into(),
+            decided_at: self.decided_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            request_id: self.request.map(Into::into),
+            at_unix_millis: self.paid.at.timestamp_millis(),
+            user_key: format!("{:016x}", self.paid.user),
+            payee_key: format!("{:016x}", self.paid.payee),
+            amount: self.paid.money.to_string(),
+            currency: self.paid.money.currency().code().to_owned(),
+            features_version: self.features_version,
+            features: self.features,
+            learned: self.learned,
+            score: self.score,
+            action: self.action.into(),
+            reasons: self.reasons,
+            model: self.model,
+            rules: self.rules,
+            label,
+        }
+    }
+}
+
+impl From<Action> for wire::Action {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Allow => Self::Allow,
+            Action::StepUp => Self::StepUp,
+            Action::Delay => Self::Delay,
+        }
+    }
+}
+
+impl From<&Reason> for wire::Reason {
+    fn from(reason: &Reason) -> Self {
+        let (source, name) = match &reason.source {
+            Source::Model(feature) => (ReasonSource::Model, (*feature).to_owned()),
+            Source::Rule(id) => (ReasonSource::Rule, id.clone()),
+        };
+        Self { source, name, says: reason.says.clone(), log_odds: reason.log_odds }
+    }
+}

@@ -1,0 +1,152 @@
+//! Queries on `decisions`.
+
+use std::collections::BTreeMap;
+
+use api::behavior::Label;
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::prelude::OptionalExtension as _;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use money::{Currency, Money};
+use serde_json::Value;
+use storage::{AsText, Connection, Pool, StorageError, statement, transaction};
+
+use super::Decision;
+use crate::action::Action;
+use crate::ids::{DecisionId, RequestId};
+use crate::input::Paid;
+
+statement! {
+    /// Stores decisions. The role that does so sees none of them.
+    Insert -> () {
+        "insert into decisions (id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, features, learned, \
+             score, action, reasons, model, rules) select * from unnest(" ids: Array<SqlUuid> = Vec<DecisionId>,
+        ", " decided_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
+        ", " requests: Array<Nullable<SqlUuid>> = Vec<Option<RequestId>>,
+        ", " paid_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
+        ", " users: Array<BigInt> = Vec<i64>,
+        ", " payees: Array<BigInt> = Vec<i64>,
+        ", " amounts: Array<BigInt> = Vec<i64>,
+        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " versions: Array<Integer> = Vec<i32>,
+        ", " features: Array<Jsonb> = Vec<Value>,
+        ", " learned: Array<BigInt> = Vec<i64>,
+        ", " scores: Array<Double> = Vec<f64>,
+        ", " actions: Array<Text> = Vec<&'a str>,
+        ", " reasons: Array<Jsonb> = Vec<Value>,
+        ", " models: Array<Text> = Vec<&'a str>,
+        ", " rules: Array<Text> = Vec<&'a str>,
+    } ")"
+}
+
+fn odd(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
+    StorageError::Query(diesel::result::Error::SerializationError(what.into()))
+}
+
+/// Stores them, all or none.
+pub(super) async fn insert(pool: &Pool, decisions: &[Decision]) -> Result<(), StorageError> {
+    transaction(pool, "decisions.store", async |db| write(db, decisions).await).await
+}
+
+async fn write(db: &mut Connection, decisions: &[Decision]) -> Result<(), StorageError> {
+    let mut columns = Insert::default();
+    for decision in decisions {
+        columns.ids.push(decision.id);
+        columns.decided_at.push(decision.decided_at);
+        columns.requests.push(decision.request);
+        columns.paid_at.push(decision.paid.at);
+        columns.users.push(decision.paid.user.cast_signed());
+        columns.payees.push(decision.paid.payee.cast_signed());
+        columns.amounts.push(decision.paid.money.minor());
+        columns.currencies.push(decision.paid.money.currency().code());
+        columns.versions.push(i32::try_from(decision.features_version).map_err(odd)?);
+        columns.features.push(serde_json::to_value(&decision.features).map_err(odd)?);
+        columns.learned.push(decision.learned);
+        columns.scores.push(decision.score);
+        columns.actions.push(decision.action.as_ref());
+        columns.reasons.push(serde_json::to_value(&decision.reasons).map_err(odd)?);
+        columns.models.push(&decision.model);
+        columns.rules.push(&decision.rules);
+    }
+    columns.execute(db).await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: DecisionId,
+    #[diesel(sql_type = Timestamptz)]
+    decided_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    request_id: Option<RequestId>,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    user_key: i64,
+    #[diesel(sql_type = BigInt)]
+    payee_key: i64,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+    #[diesel(sql_type = Text)]
+    currency: AsText<Currency>,
+    #[diesel(sql_type = Integer)]
+    features_version: i32,
+    #[diesel(sql_type = Jsonb)]
+    features: Value,
+    #[diesel(sql_type = BigInt)]
+    learned: i64,
+    #[diesel(sql_type = Double)]
+    score: f64,
+    #[diesel(sql_type = Text)]
+    action: AsText<Action>,
+    #[diesel(sql_type = Jsonb)]
+    reasons: Value,
+    #[diesel(sql_type = Text)]
+    model: String,
+    #[diesel(sql_type = Text)]
+    rules: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    label: Option<String>,
+}
+
+/// The decision of an id and the last word on it, in a transaction that is about this decision (`app.subject`).
+pub(super) async fn find(
+    db: &mut Connection,
+    id: DecisionId,
+) -> Result<Option<(Decision, Option<Label>)>, StorageError> {
+    const READ: &str = "\
+        select d.*, (select l.label from labels l where l.payment = d.id order by l.number desc limit 1) as label \
+        from decisions d where d.id = $1";
+    let row: Option<Row> = diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?;
+    row.map(Row::decision).transpose()
+}
+
+impl Row {
+    fn decision(self) -> Result<(Decision, Option<Label>), StorageError> {
+        let money = Money::new(self.amount, self.currency.0);
+        let features: BTreeMap<String, f64> = serde_json::from_value(self.features).map_err(odd)?;
+        let label = self.label.map(|label| serde_json::from_value(Value::String(label)).map_err(odd));
+        let decision = Decision {
+            id: self.id,
+            decided_at: self.decided_at,
+            request: self.request_id,
+            paid: Paid {
+                at: self.at,
+                user: self.user_key.cast_unsigned(),
+                payee: self.payee_key.cast_unsigned(),
+                money,
+            },
+            features_version: u32::try_from(self.features_version).map_err(odd)?,
+            features,
+            learned: self.learned,
+            score: self.score,
+            action: self.action.0,
+            reasons: serde_json::from_value(self.reasons).map_err(odd)?,
+            model: self.model,
+            rules: self.rules,
+        };
+        Ok((decision, label.transpose()?))
+    }
+}

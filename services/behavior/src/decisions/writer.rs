@@ -1,0 +1,81 @@
+//! Stores decisions before they are answered: one writer takes all that wait, in one statement with one commit, and answers each.
+//!
+//! There is no timer. At low load a decision goes alone, and waits for one commit; under load it waits for the one that is under way and for its own. So a
+//! decision that was answered is there, whatever becomes of this process, and the disk is not waited for once for each of them.
+
+use storage::{Pool, StorageError};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Decision, store};
+use crate::error::Error;
+
+/// Decisions that may wait. Who comes when it is full is told to come back: by then the answer would come too late.
+const WAITING: usize = 1_024;
+/// Decisions of one statement at most.
+const AT_ONCE: usize = 256;
+
+type Outcome = Result<(), Lost>;
+
+/// Why a decision is not there, as all that were to be stored with it are told.
+#[derive(Debug, Clone)]
+enum Lost {
+    /// It is not.
+    NotStored(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+struct Waiting {
+    decision: Decision,
+    stored: oneshot::Sender<Outcome>,
+}
+
+/// Where decisions are handed in.
+#[derive(Clone)]
+pub(crate) struct Desk(mpsc::Sender<Waiting>);
+
+/// Who stores them.
+pub(crate) struct Writer(mpsc::Receiver<Waiting>);
+
+/// A desk and its writer.
+pub(crate) fn open() -> (Desk, Writer) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    (Desk(sender), Writer(receiver))
+}
+
+impl Desk {
+    /// Returns when the decision is stored.
+    pub(crate) async fn store(&self, decision: Decision) -> Result<(), Error> {
+        let (stored, outcome) = oneshot::channel();
+        self.0.try_send(Waiting { decision, stored }).map_err(|_full| Error::Full)?;
+        match outcome.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Lost::NotStored(why))) => Err(Error::NotStored(why)),
+            Ok(Err(Lost::Unknown(why))) => Err(Error::Unknown(why)),
+            Err(_gone) => Err(Error::Unknown("the process is stopping".to_owned())),
+        }
+    }
+}
+
+impl Writer {
+    /// Stores what comes until the process goes down, and then what waits. Nothing comes any more by then: the listeners have drained.
+    pub(crate) async fn run(mut self, pool: Pool, shutdown: runtime::Shutdown) -> anyhow::Result<()> {
+        loop {
+            let mut waiting = Vec::new();
+            tokio::select! {
+                biased;
+                taken = self.0.recv_many(&mut waiting, AT_ONCE) => if taken == 0 { return Ok(()) },
+                () = shutdown.requested() => return Ok(()),
+            }
+            let (decisions, told): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.decision, one.stored)).unzip();
+            let outcome = store::insert(&pool, &decisions).await.map_err(|error| match error {
+                StorageError::OutcomeUnknown(why) => Lost::Unknown(why),
+                error => Lost::NotStored(error.to_string()),
+            });
+            for stored in told {
+                // Lost: who asked has gone; the decision is there all the same.
+                drop(stored.send(outcome.clone()));
+            }
+        }
+    }
+}

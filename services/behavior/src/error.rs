@@ -1,0 +1,87 @@
+//! What can go wrong in a request, and the one table of what its caller and the operator are told.
+
+use api::problem::code;
+use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
+use storage::{Retry, StorageError};
+
+use crate::input::Flaw;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field is not what it should be.
+    #[error("{field}: {says}")]
+    Invalid {
+        field: &'static str,
+        /// What is wrong with it.
+        says: &'static str,
+    },
+    /// What is asked about lies ahead.
+    #[error("{0} lies in the future")]
+    FromFuture(&'static str),
+    /// There is no such decision.
+    #[error("the decision is not known")]
+    DecisionUnknown,
+    /// There is no such event.
+    #[error("the event is not known")]
+    EventUnknown,
+    /// The profiles are not made yet: whoever were judged now would be a stranger.
+    #[error("the profiles are being made of what has happened")]
+    NotReady,
+    /// More decisions wait to be stored than may.
+    #[error("too many decisions wait to be stored")]
+    Full,
+    /// A decision could not be stored, so it was not answered.
+    #[error("the decision could not be stored: {0}")]
+    NotStored(String),
+    /// Whether a decision was stored is not known, so it was not answered.
+    #[error("nobody knows whether the decision was stored: {0}")]
+    Unknown(String),
+    /// Something that cannot be.
+    #[error("{0}")]
+    Invariant(&'static str),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<Flaw> for Error {
+    fn from(flaw: Flaw) -> Self {
+        if flaw.code == code::FROM_FUTURE {
+            return Self::FromFuture(flaw.field);
+        }
+        Self::Invalid { field: flaw.field, says: flaw.says }
+    }
+}
+
+impl Retry for Error {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_transient())
+    }
+}
+
+impl Refuse for Error {
+    fn refusal(self, _: &Who) -> Refusal {
+        let refuse = |reason, problem| Refusal::new("behavior", reason, problem);
+        let missing = |code| Problem::new(StatusCode::NOT_FOUND, code);
+        match self {
+            Self::Invalid { field, says } => refuse("field_invalid", Problem::invalid(says).field(field)),
+            Self::FromFuture(field) => {
+                refuse("from_future", Problem::new(StatusCode::BAD_REQUEST, code::FROM_FUTURE).field(field))
+            }
+            Self::DecisionUnknown => refuse("decision_unknown", missing(code::DECISION_NOT_FOUND)),
+            Self::EventUnknown => refuse("event_unknown", missing(code::EVENT_NOT_FOUND)),
+            Self::NotReady => Refusal::unrecorded(Problem::busy(1).detail("the profiles are being made")),
+            Self::Full => Refusal::unrecorded(Problem::busy(1)),
+            Self::NotStored(_) => {
+                tracing::error!(cause = %self, "a score was not answered");
+                Refusal::unrecorded(Problem::busy(1))
+            }
+            Self::Unknown(_) => {
+                tracing::error!(cause = %self, "a score was not answered");
+                Refusal::unrecorded(Problem::outcome_unknown())
+            }
+            Self::Invariant(_) => Refusal::internal(&self),
+            Self::Storage(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Queries on `events` and `event_conflicts`.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use storage::{Connection, StorageError};
+
+use super::model::Happened;
+use crate::ids::{DecisionId, EventId};
+
+/// An event that is stored now.
+#[derive(QueryableByName)]
+pub(super) struct Inserted {
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) id: EventId,
+    #[diesel(sql_type = BigInt)]
+    pub(super) number: i64,
+}
+
+/// Stores those that are not there yet, in their order, under the next numbers of the log. The row of the head is held until this transaction ends, so that
+/// nobody reads a later number before these.
+pub(super) async fn insert(
+    db: &mut Connection,
+    events: &[&Happened],
+    reported_by: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Inserted>, StorageError> {
+    const INSERT: &str = "\
+        with head as (update log_head set last_number = last_number + cardinality($1) \
+                      returning last_number - cardinality($1) as before) \
+        insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id) \
+        select e.id, head.before + e.place, 'payment', e.at, $8, $9, e.user_key, e.payee_key, e.amount, e.currency, e.decision_id \
+        from head, unnest($1, $2, $3, $4, $5, $6, $7) with ordinality \
+            as e (id, at, user_key, payee_key, amount, currency, decision_id, place) \
+        on conflict (id) do nothing returning id, number";
+    let query = diesel::sql_query(INSERT)
+        .bind::<Array<SqlUuid>, _>(column(events, |event| event.id))
+        .bind::<Array<Timestamptz>, _>(column(events, |event| event.at))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.user.cast_signed()))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.payee.cast_signed()))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.amount))
+        .bind::<Array<Text>, _>(column(events, |event| event.currency.clone()))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(events, |event| event.decision));
+    Ok(query.bind::<Timestamptz, _>(now).bind::<Text, _>(reported_by).load(db).await?)
+}
+
+fn column<T>(events: &[&Happened], of: impl Fn(&Happened) -> T) -> Vec<T> {
+    events.iter().map(|event| of(event)).collect()
+}
+
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = SqlUuid)]
+    id: EventId,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    user_key: i64,
+    #[diesel(sql_type = BigInt)]
+    payee_key: i64,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    decision_id: Option<DecisionId>,
+}
+
+/// The events of these ids, as they were told first.
+pub(super) async fn stored(db: &mut Connection, ids: &[EventId]) -> Result<Vec<Happened>, StorageError> {
+    const READ: &str =
+        "select id, at, user_key, payee_key, amount, currency, decision_id from events where id = any($1)";
+    let rows: Vec<Stored> = diesel::sql_query(READ).bind::<Array<SqlUuid>, _>(ids).load(db).await?;
+    let happened = |row: Stored| Happened {
+        id: row.id,
+        at: row.at,
+        user: row.user_key.cast_unsigned(),
+        payee: row.payee_key.cast_unsigned(),
+        amount: row.amount,
+        currency: row.currency,
+        decision: row.decision_id,
+    };
+    Ok(rows.into_iter().map(happened).collect())
+}
+
+/// Writes down an event whose id was another event's; the same again is there already.
+pub(super) async fn insert_conflict(
+    db: &mut Connection,
+    event: &Happened,
+    reported_by: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    const INSERT: &str = "\
+        insert into event_conflicts \
+            (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing";
+    let query = diesel::sql_query(INSERT)
+        .bind::<SqlUuid, _>(event.id)
+        .bind::<Bytea, _>(event.digest().to_vec())
+        .bind::<Timestamptz, _>(now)
+        .bind::<Text, _>(reported_by)
+        .bind::<Timestamptz, _>(event.at)
+        .bind::<BigInt, _>(event.user.cast_signed())
+        .bind::<BigInt, _>(event.payee.cast_signed());
+    query.bind::<BigInt, _>(event.amount).bind::<Text, _>(&event.currency).execute(db).await?;
+    Ok(())
+}

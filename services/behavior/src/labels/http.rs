@@ -1,0 +1,19 @@
+//! `POST /internal/v1/labels`, for the operator.
+
+use actix_web::web;
+use api::behavior::{Labelled, NewLabel};
+use api::service::Operator;
+use defense::Peer;
+use runtime::ApiJson;
+
+use super::label;
+use crate::error::Error;
+use crate::state::State;
+
+pub(crate) async fn post(
+    _operator: Peer<Operator>,
+    ApiJson(said): ApiJson<NewLabel>,
+    state: web::Data<State>,
+) -> Result<web::Json<Labelled>, Error> {
+    Ok(web::Json(label::label(&state, &said).await?))
+}

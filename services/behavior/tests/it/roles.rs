@@ -1,0 +1,131 @@
+//! Each role of the service, signed in as: what it may do is this list, and what it may not is refused.
+
+use behavior::MIGRATIONS;
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use testkit::database::TestDatabase;
+use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
+
+const TABLES: [&str; 5] = ["log_head", "events", "event_conflicts", "decisions", "labels"];
+
+const DECISION: &str = "00000000-0000-4000-8000-00000000000";
+
+fn event(number: i64) -> String {
+    format!(
+        "insert into events values (gen_random_uuid(), {number}, 'payment', now(), now(), 'ledger', 1, 2, 100, 'EUR', null)"
+    )
+}
+
+fn decision(name: char) -> String {
+    format!(
+        "insert into decisions values ('{DECISION}{name}', now(), null, now(), 1, 2, 100, 'EUR', 1, '{{}}', 0, 0.5, 'allow', '[]', 'm', 'r')"
+    )
+}
+
+fn label(number: i64) -> String {
+    format!("insert into labels values (gen_random_uuid(), {number}, now(), 'event', 'fraud', null, now(), 2)")
+}
+
+const CONFLICT: &str =
+    "insert into event_conflicts values (gen_random_uuid(), sha256('x'), now(), 'ledger', now(), 1, 2, 100, 'EUR')";
+
+/// A row of each kind, and two decisions.
+async fn filled() -> TestDatabase {
+    let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
+    let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
+    let head = "update log_head set last_number = 2".to_owned();
+    for row in [event(1), label(2), decision('a'), decision('b'), CONFLICT.to_owned(), head] {
+        superuser.batch_execute(&row).await.unwrap();
+    }
+    database
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_app_has_these_rights_and_no_others() {
+    let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
+    let decision = "(id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, features, learned, score, action, \
+                    reasons, model, rules)";
+    let expected = [
+        "call subject()".to_owned(),
+        format!("decisions insert {decision}"),
+        format!("decisions select {decision}"),
+        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency)"
+            .to_owned(),
+        "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id)"
+            .to_owned(),
+        "events select (id, number, at, user_key, payee_key, amount, currency, decision_id)".to_owned(),
+        "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key)".to_owned(),
+        "labels select (payment, number, label, before, paid_at, payee_key)".to_owned(),
+        "log_head select (last_number)".to_owned(),
+        "log_head update (last_number)".to_owned(),
+    ];
+    assert_eq!(rights(&database, "behavior_app").await.unwrap(), expected);
+    assert_eq!(rights(&database, "behavior_migrator").await.unwrap(), ["be behavior_owner"]);
+    assert_eq!(unguarded(&database).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_app_has_no_business_with_is_refused() {
+    let database = filled().await;
+    let mut statements: Vec<String> =
+        TABLES.iter().flat_map(|table| refused_to_everybody("behavior_owner", table)).collect();
+    statements.extend(TABLES.map(|table| format!("delete from {table}")));
+    let own = [
+        "update events set amount = 1",
+        "update events set number = number",
+        "update decisions set score = 0",
+        "update decisions set features = features",
+        "update labels set label = 'honest'",
+        "update event_conflicts set amount = 1",
+        "select reported_by from events",
+        "select received_at from events",
+        "select known_at from labels",
+        "select 1 from event_conflicts",
+        "insert into log_head (single, last_number) values (false, 0)",
+        "update log_head set single = single",
+        "update log_head set last_number = 0",
+        "update log_head set last_number = last_number",
+        "select log_head_guard()",
+    ];
+    statements.extend(own.map(str::to_owned));
+    assert_eq!(not_forbidden(&database.app_url, &statements).await.unwrap(), []);
+    // The migrator, when it does not act as the owner, has no rights at all.
+    for table in TABLES {
+        let refused = attempt(&database.migrator_url, &format!("set role none; select 1 from {table}")).await.unwrap();
+        assert_eq!(refused.as_deref(), Some(FORBIDDEN), "{table}");
+    }
+    // And what it has business with it may.
+    for statement in [
+        event(3),
+        decision('c'),
+        label(4),
+        CONFLICT.to_owned(),
+        "update log_head set last_number = last_number + 1".to_owned(),
+    ] {
+        assert_eq!(attempt(&database.app_url, &statement).await.unwrap(), None, "{statement}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_seen_by_who_says_which_one() {
+    let database = filled().await;
+    let about = |name: &str| format!("select set_config('app.subject', '{name}', true);");
+    let [one, none] = ["a", "f"].map(|name| about(&format!("{DECISION}{name}")));
+    for (says, sees) in [(String::new(), 0), (about(""), 0), (about("%"), 0), (none, 0), (one, 1)] {
+        assert_eq!(rows(&database.app_url, &says, "select 1 from decisions").await.unwrap(), sees, "{says}");
+    }
+    // Forced: the owner of the tables reads them by a policy of its own, not by owning them.
+    for table in ["decisions", "events", "labels"] {
+        let all = format!("select 1 from {table}");
+        let without = format!("drop policy everything_for_migrations on {table};");
+        assert!(rows(&database.migrator_url, "", &all).await.unwrap() > 0, "{table}");
+        assert_eq!(rows(&database.migrator_url, &without, &all).await.unwrap(), 0, "{table}");
+    }
+}
+
+/// Whoever writes takes its number and holds it: nobody reads a later one before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_given_once() {
+    let database = filled().await;
+    let refused = attempt(&database.app_url, &event(1)).await.unwrap();
+    assert_eq!(refused.as_deref(), Some("23505"), "the number is taken");
+}

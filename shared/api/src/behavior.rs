@@ -1,0 +1,246 @@
+//! What the behavior analytics are told and asked, on the internal plane.
+//!
+//! Users and payees have names here that say nothing of who they are ([`Pseudonym`]). Amounts are exact; the figures that statistics count with are made of
+//! them inside.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Id, Pseudonym, amount, schema};
+
+/// Most events of one batch.
+pub const BATCH: usize = 100;
+/// Characters of a pseudonym at most.
+pub const PSEUDONYM: usize = 128;
+
+/// `POST /internal/v1/events`, by the services that see things happen. Each event may come more than once and in any order, and is learned once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// 1 to 100 of them.
+    #[schemars(length(min = 1, max = BATCH))]
+    pub events: Vec<Event>,
+}
+
+/// What happened. A kind that is not here is refused with the whole batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// A user has paid somebody.
+    Payment {
+        /// Of the event: whoever delivers it again gives the same.
+        id: Id,
+        /// When, in milliseconds since 1970-01-01 00:00 UTC, by the clock of who saw it.
+        at_unix_millis: i64,
+        /// Who pays.
+        user: Pseudonym,
+        /// Who is paid.
+        payee: Pseudonym,
+        /// Decimal text.
+        #[schemars(schema_with = "amount::of_any_currency")]
+        amount: String,
+        /// ISO 4217.
+        #[schemars(schema_with = "amount::currency")]
+        currency: String,
+        /// The decision that was made before it, if one was asked for: a word on either is then about the same payment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision_id: Option<Id>,
+    },
+}
+
+/// What became of a batch: one line for each event, in their order. One that is refused keeps no other from being taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventResults {
+    /// As many as there were events.
+    pub results: Vec<EventResult>,
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventResult {
+    /// The event.
+    pub id: Id,
+    /// Whether it is stored now.
+    pub outcome: EventOutcome,
+    /// Why it was refused, as in a problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What of it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+/// Whether an event is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOutcome {
+    /// It is, since now.
+    Taken,
+    /// It was before, and nothing was done.
+    Known,
+    /// It is not, and to send it again is of no use.
+    Refused,
+}
+
+/// `POST /internal/v1/scores`, by who is about to move the money: what a payment looks like before it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreRequest {
+    /// The request that wants to pay, to find the decision by. Who asks twice gets two decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Id>,
+    /// When, as in [`Event::Payment`].
+    pub at_unix_millis: i64,
+    /// Who would pay.
+    pub user: Pseudonym,
+    /// Who would be paid.
+    pub payee: Pseudonym,
+    /// Decimal text.
+    #[schemars(schema_with = "amount::of_any_currency")]
+    pub amount: String,
+    /// ISO 4217.
+    #[schemars(schema_with = "amount::currency")]
+    pub currency: String,
+}
+
+/// What is thought of a payment. It is stored before it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Score {
+    /// Under which it is stored.
+    pub decision_id: Id,
+    /// How likely it is fraud, between 0 and 1.
+    pub score: f64,
+    /// What is to be done.
+    pub action: Action,
+    /// What speaks against the payment, the weightiest first.
+    pub reasons: Vec<Reason>,
+    /// Which model has judged.
+    pub model: String,
+    /// Which version of the rules.
+    pub rules: String,
+}
+
+/// What is to be done about a payment, from the least to the most. There is no "refuse": a score may be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing.
+    Allow,
+    /// The user is asked to approve it.
+    StepUp,
+    /// It is held for a while, and the user can cancel it.
+    Delay,
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Who has it.
+    pub source: ReasonSource,
+    /// The feature (model) or the rule.
+    pub name: String,
+    /// In words, for people.
+    pub says: String,
+    /// How much it moved the natural logarithm of the odds of fraud.
+    pub log_odds: f64,
+}
+
+/// Who has a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonSource {
+    /// The trained model.
+    Model,
+    /// A rule that people wrote.
+    Rule,
+}
+
+/// `GET /internal/v1/decisions/{id}`, for the operator: all that a judgement rests on. `behaviorctl explain` makes it anew of this.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// Its id.
+    pub decision_id: Id,
+    /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
+    pub decided_at: String,
+    /// The request that it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Id>,
+    /// When the payment was to be made.
+    pub at_unix_millis: i64,
+    /// Under which the profile of who pays is counted: 64 bits of a digest, in hexadecimal.
+    pub user_key: String,
+    /// The same of who is paid.
+    pub payee_key: String,
+    /// Decimal text.
+    #[schemars(schema_with = "amount::of_any_currency")]
+    pub amount: String,
+    /// ISO 4217.
+    #[schemars(schema_with = "amount::currency")]
+    pub currency: String,
+    /// The version of the features.
+    pub features_version: u32,
+    /// What the payment looked like, by the features' names.
+    pub features: BTreeMap<String, f64>,
+    /// The number of the last event that was learned before.
+    pub learned: i64,
+    /// How likely it is fraud, between 0 and 1.
+    pub score: f64,
+    /// What was to be done.
+    pub action: Action,
+    /// What spoke against the payment.
+    pub reasons: Vec<Reason>,
+    /// Which model has judged.
+    pub model: String,
+    /// Which version of the rules.
+    pub rules: String,
+    /// The last word on what turned out, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+}
+
+/// `POST /internal/v1/labels`, by the operator: what turned out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLabel {
+    /// What `id` names.
+    pub about: About,
+    /// The decision, or the event.
+    pub id: Id,
+    /// What it was.
+    pub label: Label,
+}
+
+/// By what a payment is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// The decision that was made before it.
+    Decision,
+    /// The event that told of it.
+    Event,
+}
+
+/// What a payment turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// Fraud.
+    Fraud,
+    /// Honest after all.
+    Honest,
+}
+
+/// The answer to a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Labelled {
+    /// What is believed of the payment now.
+    pub label: Label,
+    /// What was believed before, if anything was. The same: nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Label>,
+}
