@@ -27,6 +27,8 @@ pub struct Inbound {
     pub peer: Option<IpAddr>,
     /// The workload at the other end, by its certificate.
     pub workload: Option<String>,
+    /// The scheme of a target that is a whole URL, in lower case.
+    pub target_scheme: Option<String>,
     /// The authority of a target that is a whole URL.
     pub target_authority: Option<String>,
     /// The server's name for it.
@@ -55,6 +57,7 @@ impl Inbound {
             access,
             peer: request.peer_addr().map(|peer| peer.ip()),
             workload: request.extensions().get::<PeerId>().map(|peer| peer.name().to_owned()),
+            target_scheme: uri.scheme_str().map(str::to_ascii_lowercase),
             target_authority: uri.authority().map(|authority| authority.as_str().to_owned()),
             id: request.extensions().get::<RequestId>().cloned(),
             path: uri.path().to_owned(),

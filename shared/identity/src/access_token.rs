@@ -19,6 +19,8 @@ pub use crate::token::MAX_LIFETIME;
 /// The `typ` of an access token (RFC 9068 §2.1).
 pub const TYP: &str = "at+jwt";
 const MAX_KEYS: usize = 32;
+/// Characters of a subject (OpenID Connect Core §2: 255 of ASCII at most).
+const MAX_SUB: usize = 255;
 
 /// What an access token says (RFC 9068 §2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +89,9 @@ fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> 
     }
     if claims.aud != expect.audience {
         return Err(TokenError::Audience);
+    }
+    if claims.sub.is_empty() || claims.sub.len() > MAX_SUB || !claims.sub.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Subject);
     }
     token::check_times(claims.iat, claims.exp, expect.now)
 }

@@ -26,6 +26,9 @@ pub enum TokenError {
     /// Made for somebody else.
     #[error("unexpected audience")]
     Audience,
+    /// Its subject is none that we name.
+    #[error("the subject is malformed")]
+    Subject,
     /// At or after `exp`.
     #[error("the token has expired")]
     Expired,
@@ -48,6 +51,7 @@ impl TokenError {
             Self::UnknownKey => "key_unknown",
             Self::Issuer => "issuer_mismatch",
             Self::Audience => "audience_mismatch",
+            Self::Subject => "subject_malformed",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
             Self::Decoy => "decoy_used",

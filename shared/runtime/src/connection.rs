@@ -20,7 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use crate::continuing::{CONTINUE, Continue};
-use crate::heads::Heads;
+use crate::heads::{Heads, Looked};
+use crate::watch::Requests;
 
 /// Time for a head, from its first byte; for a connection's first one, from the handshake.
 pub(crate) const HEAD: Duration = Duration::from_secs(5);
@@ -33,6 +34,7 @@ pub(crate) struct Connection {
     late: Option<Pin<Box<Sleep>>>,
     slow: Slow,
     waiting: Continue,
+    requests: Requests,
     /// Bytes that are said of what was held back.
     said: usize,
 }
@@ -48,10 +50,23 @@ impl Slow {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TlsStream<TcpStream>) -> (Self, Slow) {
-        let slow = Slow::default();
-        let heads = Heads::default();
-        (Self { stream, heads, late: None, slow: slow.clone(), waiting: Continue::default(), said: 0 }, slow)
+    pub(crate) fn new(stream: TlsStream<TcpStream>) -> (Self, Slow, Requests) {
+        let (slow, requests) = (Slow::default(), Requests::default());
+        let connection = Self {
+            stream,
+            heads: Heads::default(),
+            late: None,
+            slow: slow.clone(),
+            waiting: Continue::default(),
+            requests: requests.clone(),
+            said: 0,
+        };
+        (connection, slow, requests)
+    }
+
+    /// For whoever begins a request of this connection.
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// For whoever reads a body of this connection.
@@ -95,15 +110,22 @@ impl Connection {
         Pin::new(&mut self.stream)
     }
 
-    fn look(&mut self, came: &mut [u8]) {
-        if !self.heads.read(came) {
-            tracing::debug!("a line of a head or trailer ends with LF alone, or is longer than any of its kind");
-        }
+    /// Looks at what came; so many bytes of it are passed on.
+    fn look(&mut self, came: &mut [u8]) -> usize {
+        let passed = match self.heads.read(came) {
+            Looked::Good => came.len(),
+            Looked::Wrong => {
+                tracing::debug!("a line of a head or trailer ends with LF alone, or is longer than any of its kind");
+                came.len()
+            }
+            Looked::Over(passed) => passed,
+        };
         if !self.heads.is_within() {
             self.late = None;
         } else if self.late.is_none() && self.heads.is_past_the_first() {
             self.late = Some(Box::pin(tokio::time::sleep(HEAD)));
         }
+        passed
     }
 }
 
@@ -111,11 +133,16 @@ impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
         ready!(connection.poll_continue(context))?;
+        if connection.heads.is_over() {
+            // The end of what is read.
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut connection.stream).poll_read(context, buffer) {
             let came =
                 buffer.filled_mut().get_mut(before..).ok_or_else(|| io::Error::other("a read took bytes away"))?;
-            connection.look(came);
+            let passed = connection.look(came);
+            buffer.set_filled(before + passed);
             return Poll::Ready(read);
         }
         let Some(late) = &mut connection.late else { return Poll::Pending };

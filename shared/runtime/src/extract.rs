@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+use crate::objects::Objects;
 use crate::{Problem, Refusal, Single};
 
 /// Bytes of a JSON body, unless a route says otherwise.
@@ -36,8 +37,8 @@ const LAYER: &str = "request";
 #[derive(Debug, Clone, Copy)]
 pub struct JsonLimit(pub usize);
 
-/// A JSON body: media type, size, depth, no field that the type does not have and none twice, nothing after it. Free-form members are taken
-/// as they are, and a list stands for an object with its fields in order, as `serde` reads them.
+/// A JSON body: media type, size, depth, no field that the type does not have and none twice, no list where an object
+/// belongs, nothing after it. Free-form members are taken as they are.
 #[derive(Debug, Clone)]
 pub struct ApiJson<T>(pub T);
 
@@ -168,7 +169,7 @@ pub fn check_depth(body: &[u8]) -> Result<(), Problem> {
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     check_depth(body)?;
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut parser)).map_err(|error| {
         let path = error.path().to_string();
         json_problem(error.inner(), &path)
     })?;
@@ -296,71 +297,5 @@ fn payload_problem(error: &JsonPayloadError) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Transfer {
-        #[serde(rename = "amount")]
-        _amount: Amount,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Amount {
-        #[serde(rename = "currency")]
-        _currency: String,
-    }
-
-    fn refusal(body: &str) -> (String, String) {
-        let problem = json::<Transfer>(body.as_bytes()).unwrap_err();
-        assert_eq!((problem.status.as_u16(), problem.code), (400, "request.invalid"));
-        (problem.field.unwrap_or_default(), problem.detail.unwrap_or_default())
-    }
-
-    #[test]
-    fn the_offending_field_is_named() {
-        assert_eq!(refusal("{}").0, "amount");
-        assert_eq!(refusal("[]").1, "expected an object");
-        assert_eq!(refusal(r#"{"amount":{}}"#).0, "amount.currency");
-        assert_eq!(refusal(r#"{"amount":{"currency":7}}"#).0, "amount.currency");
-        assert_eq!(refusal(r#"{"amount":{"currency":"EUR","x":1}}"#).0, "amount.x");
-        assert_eq!(refusal(r#"{"amount":{"currency":"EUR","currency":"EUR"}}"#).0, "amount.currency");
-    }
-
-    #[test]
-    fn a_value_is_never_repeated() {
-        let (field, detail) = refusal(r#"{"amount":"hunter2"}"#);
-        assert_eq!((field.as_str(), detail.as_str()), ("amount", "expected an object"));
-    }
-
-    #[test]
-    fn what_is_not_json_and_what_follows_json_is_refused() {
-        for body in ["", "{", "nil", r#"{"amount":{"currency":"EUR"}} {}"#, "\u{feff}{}"] {
-            assert!(refusal(body).1.starts_with("the body is not valid JSON"), "{body}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_refused_before_parsing_and_brackets_in_strings_do_not_count() {
-        assert!(refusal(&"[".repeat(33)).1.contains("nested deeper"));
-        assert!(!deeper_than(br#"["[[[[\"[[[["]"#, 2));
-        assert!(!deeper_than(br#"{"a":[{"b":"[[[[\"[["}]}"#, 3) && deeper_than(br#"{"a":[{"b":[]}]}"#, 3));
-        assert!(!deeper_than(b"", 0) && deeper_than("[".repeat(100_000).as_bytes(), 32));
-    }
-
-    #[test]
-    fn only_json_is_json() {
-        assert!(is_json("application/json") && is_json("Application/JSON"));
-        assert!(!is_json("text/plain") && !is_json("application/jsonp") && !is_json(""));
-        for utf_8 in ["application/json;charset=utf-8", "application/json; Charset=\"UTF-8\"", "application/json;"] {
-            assert!(is_json(utf_8), "{utf_8}");
-        }
-        for other in ["charset=utf-16", "charset=utf-8; charset=utf-7", "profile=x", "charset", "=utf-8"] {
-            assert!(!is_json(&format!("application/json; {other}")), "{other}");
-        }
-    }
-}
+#[path = "extract_tests.rs"]
+mod tests;

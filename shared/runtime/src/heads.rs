@@ -4,6 +4,9 @@
 //! another message than we do, which is how requests are smuggled: so the bytes are looked at before the parser has them.
 //! To find the second head one must know where the first body ends. That is read here as the framework reads it, against which the tests hold
 //! it, and only as far as is needed: what the framework refuses ends the connection, so what follows is of no interest.
+//!
+//! A request that says `Connection: close` is the last of its connection (RFC 9112 §9.6). The framework answers those behind it all the same;
+//! here they end with it.
 
 /// Bytes of a line that are kept.
 const LINE: usize = 128;
@@ -40,6 +43,19 @@ enum Part {
     Rest,
     /// A line was wrong: nothing that follows is passed on.
     Spoilt,
+    /// The last message is whole.
+    Over,
+}
+
+/// What came, looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// It is passed on.
+    Good,
+    /// A line was wrong, so this and everything after it is spoilt.
+    Wrong,
+    /// With so many bytes the last message is whole. The rest is not passed on.
+    Over(usize),
 }
 
 impl Heads {
@@ -53,15 +69,20 @@ impl Heads {
         self.whole > 0
     }
 
+    /// Whether nothing that comes is passed on any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.part == Part::Over
+    }
+
     /// Reads what came next. A line that is wrong is spoilt, and everything after it, so that the parser refuses it as it refuses every
-    /// malformed one. `false` if that was done.
-    pub(crate) fn read(&mut self, bytes: &mut [u8]) -> bool {
+    /// malformed one.
+    pub(crate) fn read(&mut self, bytes: &mut [u8]) -> Looked {
         if self.part == Part::Spoilt {
             bytes.fill(NOTHING);
-            return true;
+            return Looked::Good;
         }
         let (mut at, length) = (0, bytes.len());
-        while at < length {
+        while at < length && self.part != Part::Over {
             let skipped = self.skip(length - at);
             if skipped > 0 {
                 at += skipped;
@@ -79,12 +100,12 @@ impl Heads {
                 *byte = if self.part == Part::Trailer { b'\r' } else { NOTHING };
                 self.part = Part::Spoilt;
                 bytes.iter_mut().skip(at + 1).for_each(|byte| *byte = NOTHING);
-                return false;
+                return Looked::Wrong;
             };
             self.part = part;
             at += 1;
         }
-        true
+        if self.part == Part::Over { Looked::Over(at) } else { Looked::Good }
     }
 
     /// How many of the next `count` bytes are a body's.
@@ -94,7 +115,7 @@ impl Heads {
         let skipped = usize::try_from(*left).map_or(count, |left| left.min(count));
         *left = left.saturating_sub(skipped as u64);
         if self.part == Part::Body(0) {
-            self.part = Part::Between;
+            self.part = self.framing.end();
         }
         skipped
     }
@@ -102,8 +123,12 @@ impl Heads {
     /// How many of the next bytes belong to the line of a head that has begun, up to one about which something is to be decided.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let (Part::RequestLine | Part::Fields | Part::Trailer) = self.part else { return 0 };
-        // Default: the line does not end here.
-        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        let end = match self.part {
+            Part::RequestLine => memchr::memchr2(b'\n', b'#', bytes),
+            _ => memchr::memchr(b'\n', bytes),
+        };
+        // Default: there is nothing to decide about.
+        let end = end.unwrap_or(bytes.len());
         // The byte with which a name would be too long is looked at by itself.
         let most = if self.line.length < LINE { LINE - 1 - self.line.length } else { end };
         // Default: never, the end is within.
@@ -116,6 +141,8 @@ impl Heads {
     fn next(&mut self, byte: u8) -> Option<Part> {
         let part = self.part;
         Some(match part {
+            // No target has a fragment (RFC 9112 §3.2). The framework drops it, and somebody before us may not.
+            Part::RequestLine if byte == b'#' => return None,
             Part::Between | Part::RequestLine | Part::Fields | Part::Trailer if byte == b'\n' => {
                 let line = std::mem::take(&mut self.line).whole()?;
                 self.after(&line)
@@ -136,7 +163,7 @@ impl Heads {
                 Some(digit) => size.checked_mul(16).map_or(Part::Rest, |size| Part::Size(size | u64::from(digit))),
             },
             Part::Chunk(_) if byte == b'\n' => Part::Size(0),
-            Part::Extension(_) | Part::Chunk(_) | Part::Body(_) | Part::Rest | Part::Spoilt => part,
+            Part::Extension(_) | Part::Chunk(_) | Part::Body(_) | Part::Rest | Part::Spoilt | Part::Over => part,
         })
     }
 
@@ -155,7 +182,7 @@ impl Heads {
                 self.framing.read(line);
                 Part::Fields
             }
-            Part::Trailer if line.is_empty() => Part::Between,
+            Part::Trailer if line.is_empty() => self.framing.end(),
             part => part,
         }
     }
@@ -202,29 +229,32 @@ impl Line {
     }
 }
 
-/// What a head says of its body.
+/// What a head says of where its message ends, and whether another follows.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a head says each of them by itself")]
 struct Framing {
     length: Option<u64>,
     chunked: bool,
     websocket: bool,
     /// The method is CONNECT.
     connect: bool,
+    /// No other message follows.
+    closes: bool,
 }
 
 impl Framing {
-    const FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "upgrade"];
+    const FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "upgrade", "connection"];
 
     /// Whether a longer line that begins so may say where a body ends.
     fn is_in(beginning: &[u8]) -> bool {
         let Some((name, value)) = field(beginning) else { return false };
-        let [length, coding, upgrade] = Self::FIELDS.map(|field| name.eq_ignore_ascii_case(field));
-        length || coding || (upgrade && (value.is_empty() || value.eq_ignore_ascii_case("websocket")))
+        let [length, coding, upgrade, connection] = Self::FIELDS.map(|field| name.eq_ignore_ascii_case(field));
+        length || coding || connection || (upgrade && (value.is_empty() || value.eq_ignore_ascii_case("websocket")))
     }
 
     fn read(&mut self, line: &[u8]) {
         let Some((name, value)) = field(line) else { return };
-        let [length, coding, upgrade] = Self::FIELDS;
+        let [length, coding, upgrade, connection] = Self::FIELDS;
         if name.eq_ignore_ascii_case(length) {
             // What is no length is refused by the parser.
             self.length = value.parse().ok();
@@ -232,7 +262,14 @@ impl Framing {
             self.chunked |= value.eq_ignore_ascii_case("chunked");
         } else if name.eq_ignore_ascii_case(upgrade) {
             self.websocket |= value.eq_ignore_ascii_case("websocket");
+        } else if name.eq_ignore_ascii_case(connection) {
+            self.closes |= value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
         }
+    }
+
+    /// What comes when the message is whole.
+    fn end(self) -> Part {
+        if self.closes { Part::Over } else { Part::Between }
     }
 
     /// In the order in which the framework asks.
@@ -242,7 +279,7 @@ impl Framing {
             _ if self.websocket => Part::Rest,
             Some(length @ 1..) => Part::Body(length),
             _ if self.connect => Part::Rest,
-            None | Some(0) => Part::Between,
+            None | Some(0) => self.end(),
         }
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn serve(at: Settings, mut tls: ServerConfig, routes: Configure, cloc
             .keep_alive(Duration::from_secs(30))
             .on_connect_ext(|connection: &Connection, data: &mut Extensions| {
                 peer::on_connect(connection.tls(), data);
-                watch::on_connect(connection.tls(), data);
+                watch::on_connect(connection.tls(), connection.requests(), data);
                 data.insert(connection.waiting().clone());
             })
             // Nothing asks the framework for the server's own name: it stands in the configuration.
@@ -115,7 +115,7 @@ pub(crate) fn serve(at: Settings, mut tls: ServerConfig, routes: Configure, cloc
 /// How a connection ended that did not end well.
 type End = TlsError<io::Error, DispatchError>;
 
-/// One connection, from its handshake to its end.
+/// One connection, from its handshake to the end of the last thing that was asked on it.
 fn serve_connection<S>(stream: TlsStream<TcpStream>, http: &S) -> impl Future<Output = Result<(), End>> + use<S>
 where
     S: Service<(Connection, Protocol, Option<SocketAddr>), Response = (), Error = End>,
@@ -125,10 +125,12 @@ where
         tracing::debug!(cause = %error, "a connection sends small packets late");
     }
     let peer = socket.peer_addr().ok();
-    let (connection, slow) = Connection::new(stream);
+    let (connection, slow, requests) = Connection::new(stream);
     let ended = http.call((connection, Protocol::Http1, peer));
     async move {
         let ended = ended.await;
+        // Its place in the listener is taken until then.
+        requests.ended().await;
         let malformed = matches!(ended, Err(TlsError::Service(DispatchError::Parse(_))));
         if slow.is_so() && !malformed { Err(TlsError::Service(DispatchError::SlowRequestTimeout)) } else { ended }
     }

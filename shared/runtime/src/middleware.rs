@@ -15,6 +15,7 @@ use api::problem::MEDIA_TYPE;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
+use crate::outliving::Outliving;
 use crate::pages::Pages;
 use crate::{Clock, PeerId, Problem, Refusal, audit, incoming, metrics, problem, trace, watch};
 
@@ -49,14 +50,30 @@ pub(crate) struct Treatment {
 }
 
 /// The outermost middleware of a listener: handles a request from its head to its log line.
-pub(crate) async fn handle(
+///
+/// The framework lets go of a request whose connection is gone. It comes to its end all the same: what has passed the layers has used up what
+/// is single-use, may have moved money, and has failures to be charged. So nobody escapes them, or the log, by hanging up.
+pub(crate) fn handle(
+    treatment: Treatment,
+    clock: Arc<dyn Clock>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Outliving<Result<ServiceResponse<BoxBody>, Error>> {
+    let under_way = watch::begin(&request);
+    Outliving::new(async move {
+        let _under_way = under_way;
+        treat(treatment, clock, request, next).await
+    })
+}
+
+/// A request, from its head to its log line.
+async fn treat(
     Treatment { side, traces, deadline }: Treatment,
     clock: Arc<dyn Clock>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = now();
-    let _under_way = watch::begin(&request);
     let held = incoming::bound(&mut request);
     let pages = Pages::of(&request);
     let id = RequestId(storage::ids::new(clock.unix_millis()).to_string());

@@ -33,7 +33,7 @@ pub struct Operations {
 }
 
 /// One provider, and what protects it and us from each other.
-struct Upstream {
+pub(super) struct Upstream {
     provider: Arc<Provider>,
     connections: Connections,
     gate: Gate,
@@ -67,6 +67,20 @@ impl Operations {
         Ok(Self { upstreams, vault, clock })
     }
 
+    /// `operation` of `provider`, if there is one that the workload `caller` may call.
+    pub(super) fn find(
+        &self,
+        caller: &str,
+        provider: &ProviderName,
+        operation: &OperationName,
+    ) -> Result<(&Upstream, &Operation), OperationError> {
+        let found = self
+            .upstreams
+            .get(provider)
+            .and_then(|upstream| Some((upstream, &**upstream.provider.operations.get(operation)?)));
+        found.filter(|(_, operation)| operation.allows(caller)).ok_or(OperationError::Unknown)
+    }
+
     /// Calls `operation` of `provider` for the workload `caller`.
     pub async fn call(
         &self,
@@ -75,12 +89,7 @@ impl Operations {
         operation: &OperationName,
         call: &Call,
     ) -> Result<Arc<Map<String, Value>>, OperationError> {
-        let found = self
-            .upstreams
-            .get(provider)
-            .and_then(|upstream| Some((upstream, upstream.provider.operations.get(operation)?)));
-        let allowed = found.filter(|(_, operation)| operation.allows(caller));
-        let (upstream, operation) = allowed.ok_or(OperationError::Unknown)?;
+        let (upstream, operation) = self.find(caller, provider, operation)?;
         let params = operation.check(&call.params)?;
         let key = key(caller, operation, call)?;
         let (provider, now) = (&*upstream.provider, self.clock.unix());

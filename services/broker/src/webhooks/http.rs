@@ -15,7 +15,7 @@ use super::signature::{Headers, WebhookRefusal};
 use crate::error::Error;
 use crate::ids::ProviderName;
 
-/// A webhook as it comes: what it says is looked at by whoever has found its provider, whose terms say how long it may be.
+/// A webhook as it comes: what it says is looked at by whoever has found its provider.
 pub struct Delivery {
     request: HttpRequest,
     payload: dev::Payload,
@@ -55,9 +55,10 @@ pub async fn post(
     delivery: Delivery,
     receiver: web::Data<Receiver>,
 ) -> Result<NoContent<202>, Error> {
-    let terms = receiver.terms(&provider)?;
+    // Read before anything is said of the provider, and up to the same length whoever it is: no answer tells a stranger which ones there are.
     let Delivery { request, mut payload } = delivery;
-    let body = extract::read_body(&request, &mut payload, terms.max_bytes()).await?;
+    let body = extract::read_body(&request, &mut payload, receiver.max_bytes()).await?;
+    let terms = receiver.terms(&provider)?;
     let headers = headers(request.headers()).ok_or(WebhookRefusal::Headers)?;
     match receiver.receive(&terms, &headers, &body).await? {
         Received::New | Received::Again | Received::Reopened => Ok(NoContent),

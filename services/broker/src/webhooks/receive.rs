@@ -36,13 +36,6 @@ pub struct Terms {
     webhook: Arc<Webhook>,
 }
 
-impl Terms {
-    /// Bytes of a message at most.
-    pub fn max_bytes(&self) -> usize {
-        self.webhook.max_bytes
-    }
-}
-
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -62,8 +55,18 @@ impl Receiver {
         Ok(Terms { provider: Arc::clone(provider), webhook: Arc::clone(webhook) })
     }
 
+    /// Bytes of a message at most, whoever sends it.
+    pub fn max_bytes(&self) -> usize {
+        let of_each =
+            self.catalogue.iter().filter_map(|provider| provider.webhook.as_ref()).map(|webhook| webhook.max_bytes);
+        of_each.max().unwrap_or(0) // Default: no provider sends any.
+    }
+
     /// Verifies a message and stores it.
     pub async fn receive(&self, terms: &Terms, headers: &Headers<'_>, body: &[u8]) -> Result<Received, Error> {
+        if body.len() > terms.webhook.max_bytes {
+            return Err(WebhookRefusal::Length.into());
+        }
         self.verify(terms, headers, body).await?;
         // It is signed, so it is kept: what cannot be read, or may be about money and is not in the manifest, is for a person. Refused, it would be
         // seen by nobody.

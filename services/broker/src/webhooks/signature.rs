@@ -29,6 +29,8 @@ pub struct Headers<'a> {
 pub enum WebhookRefusal {
     /// No such provider, or one that sends no webhooks.
     Provider,
+    /// It is longer than its provider's messages are.
+    Length,
     /// One of the three headers is missing, or there twice.
     Headers,
     /// The id is empty, long or has characters that ids do not have.
@@ -46,6 +48,7 @@ impl WebhookRefusal {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Provider => "provider_unknown",
+            Self::Length => "body_too_long",
             Self::Headers => "headers_missing_or_doubled",
             Self::Id => "id_malformed",
             Self::Timestamp => "timestamp_malformed",

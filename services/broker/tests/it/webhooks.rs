@@ -103,6 +103,30 @@ async fn a_large_message_is_refused_before_it_is_hashed() {
     assert_eq!(bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), &body).await, 413);
 }
 
+/// Neither status nor connection tells a stranger which providers there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_learn_which_providers_there_are() {
+    let bench = Bench::start().await;
+    let url = |provider: &str| format!("https://localhost:{}/webhooks/{provider}", bench.broker.public.unwrap().port());
+    for length in [0, 1, 20 * 1024, 20 * 1024 + 1] {
+        let mut answers = Vec::new();
+        for provider in ["sandbox-bank", "ecb", "nobody"] {
+            let answer = bench.public.post(url(provider)).body(vec![b' '; length]).send().await.unwrap();
+            let names = |name: &&str| !["request-id", "date"].contains(name);
+            let mut headers: Vec<String> = answer
+                .headers()
+                .keys()
+                .map(reqwest::header::HeaderName::as_str)
+                .filter(names)
+                .map(str::to_owned)
+                .collect();
+            headers.sort();
+            answers.push((answer.status(), headers));
+        }
+        assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{length}: {answers:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_message_that_is_only_announced_is_refused_at_once() {
     let bench = Bench::start().await;

@@ -44,6 +44,9 @@ impl HostLayer {
         if !METHODS.contains(&request.method.as_str()) {
             return Err(invalid("method_unknown"));
         }
+        if request.target_scheme.as_deref().is_some_and(|scheme| scheme != "https") {
+            return Err(invalid("scheme_unknown"));
+        }
         // RFC 9112 §3.2.2: where the target is a whole URL, its authority is the host, and what the field says is of no account.
         let host = request.target_authority.as_deref().or_else(|| request.single("host")).unwrap_or_default(); // Default: none, which is not ours.
         if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name(host))) {

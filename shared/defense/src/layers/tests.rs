@@ -128,6 +128,13 @@ async fn a_request_is_for_us_and_can_be_read_in_one_way() {
     let mut whole = request(&[ours]);
     whole.target_authority = Some("evil.example".to_owned());
     assert_eq!(examined(&layer, &whole, &Facts::default()).await.0, "421 host/host_unknown");
+    whole.target_authority = Some("api.example:1".to_owned());
+    for (scheme, expected) in
+        [("https", "pass"), ("http", "400 host/scheme_unknown"), ("ftp", "400 host/scheme_unknown")]
+    {
+        whole.target_scheme = Some(scheme.to_owned());
+        assert_eq!(examined(&layer, &whole, &Facts::default()).await.0, expected, "{scheme}");
+    }
 }
 
 #[actix_web::test]

@@ -57,6 +57,17 @@ fn another_issuer_or_audience_is_refused() {
     assert_eq!(fixture.verify(&claims), Err(TokenError::Audience));
 }
 
+/// `OpenID` Connect Core §2: at most 255 characters of ASCII. Whatever else a row is looked for by, no database takes.
+#[test]
+fn a_subject_that_is_none_is_refused_and_the_longest_is_taken() {
+    let fixture = Fixture::new();
+    let with = |sub: &str| fixture.verify(&Claims { sub: sub.to_owned(), ..fixture.claims() });
+    for sub in ["", "a\0b", "a b", "a\u{7f}", "\u{e9}", &"a".repeat(256)] {
+        assert_eq!(with(sub), Err(TokenError::Subject), "{sub:?}");
+    }
+    assert!(with(&"a".repeat(255)).is_ok());
+}
+
 #[test]
 fn a_token_outside_its_time_is_refused() {
     let fixture = Fixture::new();

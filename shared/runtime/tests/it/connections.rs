@@ -95,7 +95,8 @@ const GOOD: &[u8] = b"GET /notes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 type Case = (&'static str, bool, Words, &'static str, &'static str);
 
 const MALFORMED: &str = "transport/http_malformed";
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
+    ("a fragment", true, &[b"GET /notes/1#x HTTP/1.1\r\nHost: localhost\r\n\r\n"], MALFORMED, "400"),
     ("no HTTP", true, &[b"GARBAGE\r\n\r\n"], MALFORMED, "400"),
     ("an odd header", true, &[b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n"], MALFORMED, "400"),
     ("after a good one", true, &[GOOD, b"\x16\x03\x01 \r\n\r\n"], MALFORMED, "400"),
@@ -216,6 +217,27 @@ fn what_was_asked_before_a_head_that_is_given_up_is_answered() {
         assert_eq!(heard.matches("HTTP/1.1 503 ").count(), 3, "{heard}");
         assert_eq!(stranger.refusals().await, ["transport/head_too_slow"]);
         assert!(stranger.stayed.as_secs_f64() > 5.5, "{:?}", stranger.stayed);
+    });
+}
+
+/// RFC 9112 §9.6: whoever says that a request is the last one has no other done.
+#[test]
+fn nothing_that_comes_behind_the_last_request_is_done() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let _ports = PORTS.read().await;
+        let asked = |close: &str| {
+            let one = |n, field: &str| format!("GET /notes/{n} HTTP/1.1\r\nHost: localhost\r\n{field}\r\n");
+            one(1, "") + &one(2, close) + &one(3, "") + "GARBAGE\r\n\r\n"
+        };
+        let end: &[u8] = b"";
+        for (close, answers) in [("", 4), ("Connection: close\r\n", 2)] {
+            let words: Words = Box::leak(Box::new([asked(close).leak().as_bytes(), end, end]));
+            let stranger = Stranger::says(&pki, running.public.unwrap(), true, words).await;
+            let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
+            assert_eq!(heard.matches("HTTP/1.1 ").count(), answers, "{heard}");
+        }
     });
 }
 

@@ -3,6 +3,7 @@
 
 mod connections;
 mod credentials;
+mod hanging_up;
 mod lifecycle;
 mod pki;
 mod probe;

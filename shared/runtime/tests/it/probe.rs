@@ -156,6 +156,7 @@ async fn oauth_error() -> HttpResponse {
 }
 
 async fn slow() -> HttpResponse {
+    runtime::tracing::info!("begun");
     tokio::time::sleep(Duration::from_millis(600)).await;
     HttpResponse::NoContent().finish()
 }
