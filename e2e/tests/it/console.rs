@@ -260,8 +260,8 @@ async fn refusals_are_chosen_by_service_layer_and_reason_and_routine_ones_only_c
     ] {
         let html = world.page(&format!("/refusals?{search}")).await;
         assert_eq!(rows.map(|row| html.contains(row)), shown, "{search}: {html}");
-        let note = format!("Not shown: {counted} × <code>nonce_missing</code>");
-        assert_eq!(html.contains(&note), counted > 0, "{search}: {html}");
+        let hidden = format!("Not shown: {counted} × <code>nonce_missing</code>");
+        assert_eq!(html.contains(&hidden), counted > 0, "{search}: {html}");
         assert_eq!(html.contains("Not shown"), counted > 0, "{search}");
         let none =
             format!("No{} refusal fits. Who has refused here: access_token, ", if counted > 0 { " other" } else { "" });
