@@ -3,6 +3,7 @@
 //! Nothing here knows a service's internals. What an attack's layer was is read where an operator would read it: in the
 //! audit log, under the request's id.
 
+pub mod analyst;
 pub mod attacks;
 pub mod browser;
 pub mod classifier;

@@ -90,6 +90,7 @@ async fn who_hangs_or_is_not_ready_is_named_with_the_cause_and_the_rest_stands()
         "503: the database: connection refused",
         "the shared store is away",
         "<span class=state>ready</span>",
+        "reached from inside only",
         "broken 3 ×",
         "The books do not hold",
         "the first 7 transfers so far",

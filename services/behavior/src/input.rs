@@ -78,14 +78,14 @@ impl Paid {
 /// A payment as statistics count it.
 pub(crate) fn figures(at: DateTime<Utc>, user: Key, payee: Key, money: Money) -> Payment {
     #[expect(clippy::cast_precision_loss, reason = "a figure for statistics; the exact amount is stored")]
-    let amount = money.minor() as f64 / 10_f64.powi(i32::from(u8::try_from(money.currency().exponent()).unwrap_or(0))); // Default: cannot be, exponents are 0 to 3
+    let amount = money.minor() as f64 / f64::from(10_u32.pow(money.currency().exponent()));
     Payment { at: at.timestamp(), user, payee, amount }
 }
 
 /// Under what a name is counted.
 fn key(name: &Pseudonym) -> Key {
-    let [a, b, c, d, e, f, g, h, ..] = sha256(name.as_str().as_bytes());
-    Key::from_be_bytes([a, b, c, d, e, f, g, h])
+    let digest = sha256(name.as_str().as_bytes());
+    digest.iter().take(8).fold(0, |key, byte| key << 8 | Key::from(*byte))
 }
 
 #[cfg(test)]

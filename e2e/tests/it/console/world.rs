@@ -62,7 +62,9 @@ impl World {
         for name in ["auth", "attestation", "ledger", "broker"] {
             let service = pages::serve(FREE, &pki.internal(name), "", maker(name, &pki)).await.unwrap();
             let internal_url = service.url();
-            described.push(Service { name: name.to_owned(), public_url: Some(internal_url.clone()), internal_url });
+            // One that the world does not reach.
+            let public_url = (name != "attestation").then(|| internal_url.clone());
+            described.push(Service { name: name.to_owned(), public_url, internal_url });
             running.push(service);
         }
         let mut stack: Stack = crate::report::stack(folder.clone());

@@ -79,3 +79,52 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use money::{Currency, Money};
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::action::Action;
+    use crate::input::Paid;
+
+    fn decision() -> Decision {
+        let at = DateTime::UNIX_EPOCH;
+        Decision {
+            id: storage::ids::new(0).into(),
+            decided_at: at,
+            request: None,
+            paid: Paid { at, user: 1, payee: 2, money: Money::new(100, Currency::EUR) },
+            features_version: 1,
+            features: std::collections::BTreeMap::default(),
+            learned: 0,
+            score: 0.5,
+            action: Action::Allow,
+            reasons: Vec::new(),
+            model: String::new(),
+            rules: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_wait_is_told_at_once_and_who_waits_when_the_writer_goes_is_told_that_nobody_knows()
+    {
+        let (desk, writer) = open();
+        let mut waiting = JoinSet::new();
+        for _ in 0..WAITING {
+            let desk = desk.clone();
+            waiting.spawn(async move { desk.store(decision()).await });
+        }
+        // All of them are at the desk once the last one has a place.
+        while desk.0.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(desk.store(decision()).await, Err(Error::Full)));
+        drop(writer);
+        while let Some(outcome) = waiting.join_next().await {
+            assert!(matches!(outcome.unwrap(), Err(Error::Unknown(_))));
+        }
+    }
+}

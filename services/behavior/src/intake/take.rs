@@ -1,6 +1,6 @@
 //! Takes a batch: each event is stored once, or refused by itself; one that is wrong keeps no other from being taken.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use api::behavior::{BATCH, Event, EventOutcome, EventResult};
 use api::problem::code;
@@ -65,13 +65,13 @@ async fn in_transaction(
 ) -> Result<(Vec<Outcome>, Option<i64>), StorageError> {
     let inserted = store::insert(db, events, reported_by, now).await?;
     let last = inserted.iter().map(|row| row.number).max();
-    let mut new: HashMap<EventId, ()> = inserted.into_iter().map(|row| (row.id, ())).collect();
+    let mut new: HashSet<EventId> = inserted.into_iter().map(|row| row.id).collect();
     let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
     let told: HashMap<EventId, Happened> =
         store::stored(db, &ids).await?.into_iter().map(|event| (event.id, event)).collect();
     let mut outcomes = Vec::new();
     for event in events {
-        let is_first = new.remove(&event.id).is_some();
+        let is_first = new.remove(&event.id);
         outcomes.push(if told.get(&event.id) != Some(*event) {
             store::insert_conflict(db, event, reported_by, now).await?;
             Err(REUSED)

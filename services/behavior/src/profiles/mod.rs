@@ -49,9 +49,7 @@ impl Profiles {
 
     /// What was learned of a payment as fraud was none.
     pub fn unlearn_fraud(&mut self, fraud: &Fraud) {
-        if let Some(payee) = self.payees.get_mut(&fraud.payee) {
-            payee.unlearn(fraud);
-        }
+        self.payees.entry(fraud.payee).or_default().unlearn(fraud);
     }
 }
 

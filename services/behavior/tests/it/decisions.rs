@@ -176,3 +176,43 @@ async fn a_stored_decision_is_made_anew_and_who_judges_otherwise_is_named() {
         assert!(!same && said.contains(why), "{why}: {said}");
     }
 }
+
+/// Whoever is answered while the process goes down can be found afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_while_the_process_ends_is_stored() {
+    let world = World::new().await;
+    let (database, pki) = (world.database.clone(), world.pki.clone());
+    let url = format!("https://localhost:{}/internal/v1/scores", world.running.internal.port());
+    let client = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("ledger"))).unwrap();
+    let at = world.clock.unix_millis();
+    let (begun, mut first) = tokio::sync::mpsc::channel(1);
+    let asking: Vec<_> = (0..16)
+        .map(|n| {
+            let (client, url, begun) = (client.clone(), url.clone(), begun.clone());
+            tokio::spawn(async move {
+                let asked = json!({ "at_unix_millis": at, "user": format!("u{n}"), "payee": "p", "amount": "1", "currency": "EUR" });
+                let mut answered = Vec::new();
+                while let Ok(answer) = client.post(&url).json(&asked).send().await {
+                    let Ok(body) = answer.json::<Value>().await else { break };
+                    let Some(id) = body["decision_id"].as_str() else { break };
+                    answered.push(id.to_owned());
+                    begun.try_send(()).unwrap_or_default();
+                }
+                answered
+            })
+        })
+        .collect();
+    first.recv().await.unwrap();
+    world.stop().await;
+    let mut answered = Vec::new();
+    for asking in asking {
+        answered.extend(asking.await.unwrap());
+    }
+    assert!(!answered.is_empty());
+    let mut db = <diesel_async::AsyncPgConnection as diesel_async::AsyncConnection>::establish(&database.superuser_url)
+        .await
+        .unwrap();
+    let named = format!("select 1 from decisions where id in ('{}')", answered.join("', '"));
+    let found = diesel_async::RunQueryDsl::execute(diesel::sql_query(named), &mut db).await.unwrap();
+    assert_eq!(found, answered.len());
+}

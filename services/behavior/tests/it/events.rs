@@ -1,5 +1,6 @@
 //! What is told is learned once, whatever comes, and what is wrong is refused by itself.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use runtime::Clock as _;
@@ -52,7 +53,9 @@ async fn one_that_is_wrong_keeps_no_other_from_being_taken() {
     let world = World::new().await;
     let with = |changes: &[(&str, Value)]| {
         let mut event = world.paid(5, "alice", "grocer", "20.00");
-        changes.iter().for_each(|(name, value)| event[*name] = value.clone());
+        for (name, value) in changes {
+            event[*name] = value.clone();
+        }
         event
     };
     let ahead = |seconds: i64| json!(world.clock.unix_millis() + seconds * 1000);
@@ -91,7 +94,7 @@ async fn one_that_is_wrong_keeps_no_other_from_being_taken() {
 async fn the_same_id_with_another_content_is_refused_and_written_down_once() {
     let world = World::new().await;
     let first = world.paid(60, "alice", "grocer", "20.00");
-    assert_eq!(world.tell(&[first.clone()]).await, ["taken"]);
+    assert_eq!(world.tell(from_ref(&first)).await, ["taken"]);
     let changes =
         [("amount", json!("20.01")), ("user", json!("bob")), ("payee", json!("other")), ("currency", json!("USD"))];
     for (name, value) in changes.iter().chain(&[("at_unix_millis", json!(0)), ("decision_id", json!(world.id()))]) {

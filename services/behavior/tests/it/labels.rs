@@ -1,5 +1,6 @@
 //! What people say a payment was counts from when they say it, once, and the last word counts.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ async fn frauds(world: &World) -> Value {
 async fn fraud_is_learned_when_it_is_said_once_and_taken_back_by_a_newer_word() {
     let world = World::new().await;
     let event = world.paid(86_400, "alice", "stranger", "20.00");
-    world.tell(&[event.clone()]).await;
+    world.tell(from_ref(&event)).await;
     let id = event["id"].as_str().unwrap();
     assert_eq!(frauds(&world).await, 0.0);
     assert_eq!(world.label("event", id, "fraud").await.ok(), json!({ "label": "fraud" }));
@@ -38,7 +39,7 @@ async fn a_word_on_a_decision_and_one_on_its_event_are_about_one_payment() {
     assert_eq!(world.decision(&score).await["label"], "fraud");
     let mut event = world.paid(0, "alice", "stranger", "20.00");
     event["decision_id"] = json!(decision);
-    world.tell(&[event.clone()]).await;
+    world.tell(from_ref(&event)).await;
     let again = world.label("event", event["id"].as_str().unwrap(), "fraud").await.ok();
     assert_eq!(again, json!({ "label": "fraud", "before": "fraud" }));
     assert_eq!(frauds(&world).await, 1.0);
@@ -52,7 +53,7 @@ async fn a_word_on_a_decision_and_one_on_its_event_are_about_one_payment() {
 async fn a_word_on_what_nobody_has_heard_of_is_refused_with_a_code_of_its_own() {
     let world = World::new().await;
     let event = world.paid(60, "alice", "stranger", "20.00");
-    world.tell(&[event.clone()]).await;
+    world.tell(from_ref(&event)).await;
     let unknown = world.id();
     for (about, id, code) in [
         ("decision", unknown.as_str(), "behavior.decision_not_found"),
@@ -72,7 +73,7 @@ async fn a_word_on_what_nobody_has_heard_of_is_refused_with_a_code_of_its_own() 
 async fn the_same_word_said_at_once_by_many_counts_once() {
     let world = Arc::new(World::new().await);
     let event = world.paid(60, "alice", "stranger", "20.00");
-    world.tell(&[event.clone()]).await;
+    world.tell(from_ref(&event)).await;
     let saying: Vec<_> = (0..20)
         .map(|_| {
             let (world, id) = (world.clone(), event["id"].as_str().unwrap().to_owned());

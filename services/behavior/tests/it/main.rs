@@ -1,6 +1,6 @@
 //! The behavior analytics from outside: the service on real sockets with a real database, the command, and on a published data set the quality that
 //! they reach.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
