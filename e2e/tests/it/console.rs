@@ -263,9 +263,9 @@ async fn refusals_are_chosen_by_service_layer_and_reason_and_routine_ones_only_c
         let hidden = format!("Not shown: {counted} × <code>nonce_missing</code>");
         assert_eq!(html.contains(&hidden), counted > 0, "{search}: {html}");
         assert_eq!(html.contains("Not shown"), counted > 0, "{search}");
-        let none =
+        let nothing =
             format!("No{} refusal fits. Who has refused here: access_token, ", if counted > 0 { " other" } else { "" });
-        assert_eq!(html.contains(&none), shown == [false; 5], "{search}: {html}");
+        assert_eq!(html.contains(&nothing), shown == [false; 5], "{search}: {html}");
     }
     let html = world.page("/refusals?layer=access_token").await;
     assert!(html.contains("href=\"/refusals?layer=access_token&#38;nonces=on\">Show them too"), "{html}");

@@ -12,7 +12,8 @@ import sys
 import lightgbm
 import numpy
 
-FEATURES_VERSION = 1
+# The first line of FEATURES.csv, before the version.
+VERSION = "# features_version "
 NAME = "card-payments-1"
 
 # More of these never makes a payment look more honest ...
@@ -41,9 +42,9 @@ TREES = 100
 
 def main(source, target):
     with open(source, encoding="ascii") as file:
-        names = file.readline().strip().split(",")
-    rows = numpy.loadtxt(source, delimiter=",", skiprows=1)
-    if names[-1] != "fraud" or rows.shape[1] != len(names):
+        version, names = file.readline(), file.readline().strip().split(",")
+    rows = numpy.loadtxt(source, delimiter=",", skiprows=2)
+    if not version.startswith(VERSION) or names[-1] != "fraud" or rows.shape[1] != len(names):
         sys.exit(f"{source} is not what `behaviorctl features` prints")
     names, values, fraud = names[:-1], rows[:, :-1], rows[:, -1]
     constraints = [1 if name in UP else -1 if name in DOWN else 0 for name in names]
@@ -59,7 +60,7 @@ def main(source, target):
             "by": f"lightgbm {lightgbm.__version__}",
             "settings": {**SETTINGS, "trees": TREES},
         },
-        "features_version": FEATURES_VERSION,
+        "features_version": int(version.removeprefix(VERSION)),
         "features": [names[feature] for feature in used],
         "base": 0.0,
         "trees": [table(tree["tree_structure"], used) for tree in dump["tree_info"]],

@@ -12,7 +12,7 @@ use behavior::backtest::metrics::{Quality, Scored};
 use behavior::backtest::{self, Replay, Split};
 use behavior::config::Judgement;
 use behavior::decisions::explain::{self, Explained};
-use behavior::features::Feature;
+use behavior::features::{self, Feature};
 use behavior::judgement::Judge;
 use behavior::model::Model;
 use behavior::rules::Rules;
@@ -80,6 +80,8 @@ fn run(cli: Cli) -> Result<()> {
 fn features(payments: &mut dyn BufRead) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let names: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();
+    // What a model is trained on, it says of itself.
+    writeln!(out, "# features_version {}", features::VERSION)?;
     writeln!(out, "{},fraud", names.join(","))?;
     for played in Replay::new(payments)? {
         let played = played?;

@@ -26,9 +26,10 @@ fn features_are_printed_of_the_days_that_train_with_what_turned_out() {
     let data = file(&scratch, "payments.csv", PAYMENTS);
     let csv = printed(behaviorctl(&["features", "--data", &data]));
     let lines: Vec<&str> = csv.lines().collect();
-    assert!(lines[0].starts_with("amount,amount_deviations,") && lines[0].ends_with(",fraud"), "{csv}");
-    assert!(lines[1].starts_with("5,0,") && lines[1].ends_with(",0"), "{csv}");
-    assert!(lines[2].starts_with("50,0,") && lines[2].ends_with(",1"), "{csv}");
+    assert_eq!(lines[0], format!("# features_version {}", behavior::features::VERSION));
+    assert!(lines[1].starts_with("amount,amount_deviations,") && lines[1].ends_with(",fraud"), "{csv}");
+    assert!(lines[2].starts_with("5,0,") && lines[2].ends_with(",0"), "{csv}");
+    assert!(lines[3].starts_with("50,0,") && lines[3].ends_with(",1"), "{csv}");
 }
 
 #[test]
