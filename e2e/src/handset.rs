@@ -11,6 +11,7 @@ use api::Amount;
 use api::accounts::{Account, Entry};
 use api::exchanges::PostExchange;
 use api::page::PageQuery;
+use api::payouts::PayoutStatus;
 use api::transfers::PostTransfer;
 use mobile_sdk::{Error, IdempotencyKey};
 use reqwest::Method;
@@ -99,7 +100,10 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
         Action::Payout { amount } => {
             let order = journey::order(own()?, amount, "Landlord Ltd");
             let payout = said(phone.client.payout(&order, &IdempotencyKey::new()).await)?;
-            Ok(vec![format!("payout {} to Landlord Ltd: {amount} EUR", payout.id)])
+            let left = phone.client.account(order.from_account).await?.balance;
+            let now = phone.client.payout_status(payout.id).await?.status;
+            let ordered = format!("payout {} to Landlord Ltd: {amount} EUR", payout.id);
+            Ok(vec![ordered, format!("left: {left}"), stands(now).to_owned()])
         }
         Action::Exchange { amount, currency } => {
             let to = match in_currency(&accounts, currency) {
@@ -108,8 +112,22 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             };
             let order = PostExchange { from_account: own()?.id, to_account: to.id, amount: Amount::new(amount, "EUR") };
             let done = said(phone.client.exchange(&order, &IdempotencyKey::new()).await)?;
-            Ok(vec![format!("{} became {} at {} ({})", done.sold, done.bought, done.rate, done.rate_source)])
+            let (sold, bought) = (phone.client.account(own()?.id).await?, phone.client.account(to.id).await?);
+            let became = format!("{} became {} at {} ({})", done.sold, done.bought, done.rate, done.rate_source);
+            Ok(vec![became, format!("left: {} and {}", sold.balance, bought.balance)])
         }
+    }
+}
+
+/// Where a payout stands, in words. The money has left the account in each case but where it is said to be back.
+fn stands(status: PayoutStatus) -> &'static str {
+    match status {
+        PayoutStatus::Pending => "pending: the bank has not confirmed yet that it has the order",
+        PayoutStatus::Unknown => "pending: the bank is being asked whether it has the order",
+        PayoutStatus::Submitted => "pending: the bank has the order, and has not said yet that it is paid",
+        PayoutStatus::Paid => "settled: the bank says that it is paid",
+        PayoutStatus::Failed => "failed: the money is back on the account",
+        PayoutStatus::Returned => "returned by the creditor's bank: the money is back on the account",
     }
 }
 
@@ -193,8 +211,15 @@ async fn disbelieved(teller: &Teller<'_>, errand: &Errand, profile: DeviceProfil
     teller.say("");
     teller.say(&format!("{} tries to log in with it:", errand.who));
     ensure!(phone.client.login().await.is_err(), "a phone that is not believed has logged in");
+    let mut stopped = None;
     for call in phone.calls.all() {
-        teller.call(&call).await?;
+        stopped = teller.call(&call).await?;
     }
+    let stopped = stopped.context("nobody has stopped the login")?;
+    teller.say("");
+    teller.say(&format!("Stopped by {stopped}. Nobody is logged in, so no request has gone to the ledger"));
+    teller.say(
+        "All that the phone has: tokens and a key that look like any other's and open nothing, and no word of why",
+    );
     Ok(())
 }

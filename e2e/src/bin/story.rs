@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use api::internal::Invariants;
+use e2e::analyst;
 use e2e::attacks::{self, Loot};
 use e2e::browser::{Browser, Person};
 use e2e::console;
@@ -156,6 +157,8 @@ async fn prove(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout_step: u
     let payout = collector.whole(&[(&payout.title, &payout.trace)]).await?;
     let payout = payout.first().context("the payout has no trace")?;
     let receipt = receipt(narrator, stack, pki, payout).await?;
+    let made = receipt.made.as_deref().context("the payout's receipt does not say what was made")?;
+    analyst::label(narrator, stack, pki, made).await?;
     let expected: Vec<(&str, &Expected)> =
         narrator.steps.iter().map(|step| (step.title.as_str(), &step.trace)).collect();
     let traces = collector.whole(&expected).await?;

@@ -41,7 +41,8 @@ pub(super) struct Summary {
     pub(super) name: String,
     pub(super) start_ns: u64,
     pub(super) length_ns: u64,
-    pub(super) status: Option<String>,
+    /// Of all its answers, each once.
+    pub(super) statuses: Vec<String>,
     pub(super) error: bool,
     pub(super) spans: usize,
     pub(super) services: Vec<String>,

@@ -72,7 +72,8 @@ impl Field {
     /// One of these, all of which are known.
     pub(super) fn one_of(name: &'static str, label: &'static str, choices: Vec<String>) -> Self {
         let known = choices.clone();
-        let takes = format!("one of {}", choices.join(", "));
+        let takes =
+            if choices.is_empty() { "nothing yet".to_owned() } else { format!("one of {}", choices.join(", ")) };
         Self::new(name, label, Shape::Choice(choices), takes, move |value| known.iter().any(|one| one == value))
     }
 
@@ -191,12 +192,12 @@ impl Form {
         }
     }
 
-    /// The values that a choice has, if they are known only now. One that was given and is none of them stays in sight.
+    /// The values that a choice has, if they are known only now.
     pub(super) fn offer(&mut self, name: &str, choices: impl IntoIterator<Item = String>) {
         if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
-            let mut all: BTreeSet<String> = choices.into_iter().collect();
-            all.extend(Some(field.value.clone()).filter(|value| !value.is_empty() && field.wrong.is_none()));
-            field.shape = Shape::Choice(all.into_iter().collect());
+            let value = std::mem::take(&mut field.value);
+            *field = Field::one_of(field.name, field.label, choices.into_iter().collect());
+            field.fill(&value);
         }
     }
 

@@ -219,10 +219,9 @@ impl Console {
     }
 
     pub(super) fn refusal_fields(&self) -> Vec<Field> {
-        let layer = "the name of a layer, such as message_signature";
         vec![
             Field::one_of("service", "Service", self.loggers()),
-            Field::new("layer", "Layer", Shape::Choice(Vec::new()), layer, is_layer),
+            Field::words("layer", "Layer that has refused"),
             Field::words("reason", "Reason contains"),
             Field::check(ROUTINE, "also routine nonce round trips"),
             Field::live(),
@@ -331,11 +330,6 @@ fn is_status(text: &str) -> bool {
 
 fn is_millis(text: &str) -> bool {
     text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// What layers are called in the logs.
-fn is_layer(text: &str) -> bool {
-    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 fn denials(logs: Logs, with_routine: String, narrowed: bool) -> Denials {

@@ -33,6 +33,15 @@ pub(super) enum Action {
     Exchange { amount: String, currency: String },
 }
 
+/// What each is followed by.
+const FORMS: [(&str, &str); 5] = [
+    ("accounts", ""),
+    ("statement", ""),
+    ("pay", " WHOM AMOUNT, such as pay bob 5.00"),
+    ("payout", " AMOUNT, such as payout 20.00"),
+    ("exchange", " AMOUNT CURRENCY, such as exchange 10.00 USD"),
+];
+
 /// What kind of phone it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -50,8 +59,14 @@ impl Errand {
             ["--hooked"] => Kind::Hooked,
             ["--repackaged"] => Kind::Repackaged,
             ["--rooted"] => Kind::Rooted,
-            _ => return Err(Misused(format!("there is no phone with {}", flags.join(" ")))),
+            [.., flag] if !["--hooked", "--repackaged", "--rooted"].contains(&flag) => {
+                return Err(Misused(format!(
+                    "there is no phone with {flag}: it is --hooked, --repackaged or --rooted"
+                )));
+            }
+            _ => return Err(Misused(format!("a phone is one of these, not several at once: {}", flags.join(", ")))),
         };
+        let amount = if phone == Kind::Hooked { anything } else { amount };
         let (who, what) = match *words {
             [who, "accounts"] => (who, Action::Accounts),
             [who, "statement"] => (who, Action::Statement),
@@ -62,7 +77,7 @@ impl Errand {
             }
             [] => return Err(Misused("who is to do what?".to_owned())),
             [who] => return Err(Misused(format!("what is `{who}` to do?"))),
-            _ => return Err(Misused(format!("`{}` is nothing that a phone does", words.join(" ")))),
+            [_, what, ..] => return Err(incomplete(what, &words)),
         };
         match &what {
             _ if phone != Kind::Hooked => (),
@@ -74,6 +89,16 @@ impl Errand {
         }
         Ok(Self { who: person(who)?, what, phone })
     }
+}
+
+/// Too few or too many words of what a phone does, or something that no phone does.
+fn incomplete(what: &str, words: &[&str]) -> Misused {
+    let (said, form) = (words.join(" "), FORMS.iter().find(|(name, _)| *name == what));
+    Misused(match form {
+        Some((name, "")) => format!("`{said}` says too much: {name} takes nothing"),
+        Some((name, form)) => format!("`{said}` is not as it has to be: {name}{form}"),
+        None => format!("`{said}` is nothing that a phone does"),
+    })
 }
 
 /// One of those that `up` has registered.
@@ -97,12 +122,21 @@ pub(super) fn euros(text: &str) -> Result<Money, MoneyError> {
     Money::parse(text, Currency::EUR)
 }
 
-/// Something that reads as an amount of money. Whether it may be moved, the server says.
+/// An amount that can be moved, as an app lets nobody type another one. Whether it is there, the server says.
 fn amount(text: &str) -> Result<String, Misused> {
     match euros(text) {
-        Err(MoneyError::Malformed) => Err(Misused(format!("`{text}` is no amount, such as 5.00"))),
-        _ => Ok(text.to_owned()),
+        Ok(amount) if amount.is_positive() => Ok(text.to_owned()),
+        Ok(_) => Err(Misused(format!("`{text}` cannot be moved: an amount is more than zero"))),
+        Err(MoneyError::ExcessDigits) => Err(Misused(format!("`{text}` has parts of a cent, which no euro has"))),
+        Err(MoneyError::Overflow) => Err(Misused(format!("`{text}` is more than any account holds"))),
+        Err(_) => Err(Misused(format!("`{text}` is no amount, such as 5.00"))),
     }
+}
+
+/// Whoever has the app in their hands takes the check of amounts out of it.
+#[expect(clippy::unnecessary_wraps, reason = "it stands in for `amount`")]
+fn anything(text: &str) -> Result<String, Misused> {
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -122,13 +156,35 @@ mod tests {
         assert_eq!(parse("bob accounts --rooted").unwrap().phone, Kind::Rooted);
     }
 
+    /// The server is to refuse what an app does not check any more.
+    #[test]
+    fn only_a_hooked_phone_sends_an_amount_that_is_none() {
+        for amount in ["-5", "0", "0.00", "5.001", "five", "99999999999999999999"] {
+            assert!(parse(&format!("alice pay bob {amount}")).is_err(), "{amount}");
+            let sent = Action::Pay { whom: "bob".to_owned(), amount: amount.to_owned() };
+            assert_eq!(parse(&format!("alice pay bob {amount} --hooked")).unwrap().what, sent);
+        }
+    }
+
     #[test]
     fn what_no_phone_does_is_named_with_what_one_does() {
         for (line, named) in [
             ("alice dance", "alice dance"),
             ("carol accounts", "carol"),
             ("alice pay carol 5", "carol"),
-            ("alice accounts --magic", "--magic"),
+            ("alice accounts --magic", "no phone with --magic: it is --hooked, "),
+            ("alice pay bob 5 --hooked --rooted", "not several at once: --hooked, --rooted"),
+            ("alice accounts --rooted --rooted", "not several at once"),
+            ("alice pay", "pay WHOM AMOUNT, such as pay bob 5.00"),
+            ("alice pay bob", "pay WHOM AMOUNT"),
+            ("alice pay bob 5 6", "pay WHOM AMOUNT"),
+            ("alice payout", "payout AMOUNT"),
+            ("alice exchange 5", "exchange AMOUNT CURRENCY"),
+            ("alice accounts all", "accounts takes nothing"),
+            ("alice payout -5", "more than zero"),
+            ("alice exchange 0 USD", "more than zero"),
+            ("alice pay bob 5.001", "parts of a cent"),
+            ("alice payout 99999999999999999999", "more than any account holds"),
             ("alice accounts --hooked", "pay WHOM"),
             ("alice pay bob five", "five"),
             ("", "who is to do what?"),

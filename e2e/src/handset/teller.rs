@@ -41,16 +41,17 @@ impl<'a> Teller<'a> {
         self.say(text);
     }
 
-    /// One call of the SDK: each request that it made, and what was checked.
-    pub(super) async fn call(&self, call: &CallRecord) -> Result<()> {
+    /// One call of the SDK: each request that it made, and what was checked. With what stopped the last one.
+    pub(super) async fn call(&self, call: &CallRecord) -> Result<Option<String>> {
         self.say("");
         for line in outcome(call) {
             self.say(&line);
         }
+        let mut stopped = None;
         for request in self.operator.requests(&call.trace_id).await? {
-            self.request(&request).await?;
+            stopped = self.request(&request).await?;
         }
-        Ok(())
+        Ok(stopped)
     }
 
     /// One request, and what each layer made of it: by the ledger's receipt, or where a request was refused by the log. With what stopped it.
@@ -72,6 +73,7 @@ impl<'a> Teller<'a> {
             // Each client begins so (RFC 9449 §8): it cannot know the nonce before it has asked.
             let what = if reason == "nonce_missing" { "asked for a nonce by" } else { "refused by" };
             self.say(&format!("    {what} {}: {reason}", refusal.layer));
+            return Ok(Some(format!("{} of {service}: {reason}", refusal.layer.replace('_', " "))));
         }
         Ok(None)
     }

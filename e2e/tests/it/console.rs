@@ -70,6 +70,7 @@ async fn it_answers_under_its_own_name_only_and_whoever_only_reads() {
         let answer = ask(method.clone(), host).await;
         assert_eq!(answer.status(), status, "{method} {host}");
         let shown = answer.text().await.unwrap();
+        assert!(!shown.is_empty() || method == Method::HEAD, "{method} {host} is answered without a word");
         assert_eq!(shown.contains("password"), status == 200 && method == Method::GET, "{method} {host}: {shown}");
     }
     let policy = ask(Method::GET, &own).await.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -206,6 +207,11 @@ async fn a_trace_is_found_by_what_is_known_of_it() {
     }
     let html = world.page(&format!("/traces/{TRACE}")).await;
     assert!(html.contains("db.posting.batch") && html.contains("db.query.text") && html.contains(PAID), "{html}");
+    let html = world.page("/traces?status=402").await;
+    let statuses: Vec<&str> = html.split("class=\"status c").skip(1).map(|rest| &rest[3..6]).collect();
+    assert_eq!(statuses, ["201", "402"], "each status by which a trace is found stands in its row: {html}");
+    assert!(html.contains("1 trace, the newest first"), "{html}");
+    assert!(world.page(&format!("/traces/{}", "b".repeat(32))).await.contains(", 1 span."));
     assert_eq!(world.get(&format!("/traces/{}", "e".repeat(32))).await.0, 404);
 }
 
@@ -249,14 +255,17 @@ async fn refusals_are_chosen_by_service_layer_and_reason_and_routine_ones_only_c
         ("layer=access_token&nonces=on", [false, false, false, true, true], 0),
         ("reason=mismatch", [true, false, false, false, false], 0),
         ("service=ledger&layer=transport&reason=no_", [false, true, false, false, false], 0),
-        ("layer=captcha", [false; 5], 0),
+        ("service=ledger&layer=edge", [false; 5], 0),
+        ("reason=nonce_missing", [false; 5], 2),
     ] {
         let html = world.page(&format!("/refusals?{search}")).await;
         assert_eq!(rows.map(|row| html.contains(row)), shown, "{search}: {html}");
         let note = format!("Not shown: {counted} × <code>nonce_missing</code>");
         assert_eq!(html.contains(&note), counted > 0, "{search}: {html}");
         assert_eq!(html.contains("Not shown"), counted > 0, "{search}");
-        assert_eq!(html.contains("No refusal fits. Who has refused here: access_token, edge, "), shown == [false; 5]);
+        let none =
+            format!("No{} refusal fits. Who has refused here: access_token, ", if counted > 0 { " other" } else { "" });
+        assert_eq!(html.contains(&none), shown == [false; 5], "{search}: {html}");
     }
     let html = world.page("/refusals?layer=access_token").await;
     assert!(html.contains("href=\"/refusals?layer=access_token&#38;nonces=on\">Show them too"), "{html}");
@@ -291,9 +300,10 @@ async fn what_a_page_does_not_take_is_named_beside_its_field_and_nothing_is_list
         ),
         (
             "/refusals?layer=A%20b",
-            "“Layer” takes the name of a layer, such as message_signature, and not “A b”.",
+            "“Layer that has refused” takes one of access_token, edge, message_signature, transport, and not “A b”.",
             "layer",
         ),
+        ("/refusals?layer=zzz", "“Layer that has refused” takes one of access_token, edge,", "layer"),
         ("/refusals?nonces=1", "“also routine nonce round trips” takes on", "nonces"),
         ("/refusals?live=soon", "“live” takes off, or is left out, and not “soon”.", ""),
         ("/requests?page=99", "“page” takes 1 here, and not “99”.", ""),

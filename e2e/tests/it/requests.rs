@@ -244,3 +244,16 @@ async fn people_who_do_not_write_in_latin_letters_are_let_in() {
     call.body.splice(at..at + 4, *b"\xbcscript\xbe");
     assert_eq!(send(&scene, &scene.front, &call, &[]).await.status(), 403);
 }
+
+/// What the edge itself says reads as if a service had said it.
+#[test]
+fn the_edges_own_refusals_have_the_titles_of_their_codes() {
+    let lines = include_str!("../../../infra/edge/refusals.conf").lines();
+    let bodies: Vec<&str> = lines.filter_map(|line| line.split_once('\'')?.1.strip_suffix("';")).collect();
+    assert_eq!(bodies.len(), 8, "{bodies:?}");
+    for body in bodies {
+        let problem: api::Problem = serde_json::from_str(body).unwrap();
+        let of_its_code = api::Problem::new(problem.status, &problem.code);
+        assert_eq!(problem, api::Problem { request_id: Some("$request_id".to_owned()), ..of_its_code });
+    }
+}

@@ -75,6 +75,7 @@ and to be an attacker:
   phone alice pay bob 5.00 --hooked    the app is in somebody else's hands
   phone alice accounts --repackaged    another app that says it is ours
   phone alice accounts --rooted        our app where the boot loader is open
+An app sends no amount that is none, such as -5; one in other hands does.
 ",
         edge: false,
         postgres: false,

@@ -10,7 +10,7 @@ use system::system;
 
 use crate::options::Options;
 use crate::stop::Stop;
-use crate::{database, place, preflight, say};
+use crate::{database, phone, place, preflight, say};
 
 /// Where what is said of a thing begins.
 const COLUMN: usize = 21;
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
     report("gdb", gdb);
     report("Chromium", chromium());
-    report("ports of `up`", ports());
+    report("ports of `up`", ports(phone::running().is_ok()));
     report("edge", ladder::edge::survey(&place::target()));
     println!("\nRedis, for tests, in the order in which it would be tried:");
     for (rung, outlook) in ladder::redis::survey(&place::target()) {
@@ -109,19 +109,45 @@ fn chromium() -> Result<String, String> {
     found.ok_or_else(|| "not here; the tests that look at pages need one: REDOUBT_CHROMIUM names it".to_owned())
 }
 
-fn ports() -> Result<String, String> {
+/// Whether `up` could have them. If it has them already, they are not looked at one by one.
+fn ports(running: bool) -> Result<String, String> {
+    if running {
+        return Ok("taken: the system of this tree is running; Ctrl-C where it was started ends it".to_owned());
+    }
     let listeners = system().map_err(|error| error.to_string())?.listeners();
     let refused = |(name, port): &(String, u16)| {
         let bound = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, *port));
         bound.err().map(|e| format!("{port} ({name}): {e}"))
     };
     let taken: Vec<String> = listeners.iter().filter_map(refused).collect();
-    if taken.is_empty() { Ok("all free".to_owned()) } else { Err(format!("not to be had: {}", taken.join(", "))) }
+    said_of_taken(&taken).map_or(Ok("all free".to_owned()), Err)
+}
+
+/// Of many taken ports the first stands for all: another system has them.
+fn said_of_taken(taken: &[String]) -> Option<String> {
+    match taken {
+        [] => None,
+        [first, _, _, others @ ..] => {
+            let more = others.len() + 2;
+            Some(format!("not to be had: {first}, and {more} more; a `cargo xtask up` of another tree may be running"))
+        }
+        few => Some(format!("not to be had: {}", few.join(", "))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_ports_of_a_system_that_runs_no_list_is_told() {
+        assert!(ports(true).unwrap().contains("the system of this tree is running"));
+        let taken = |ports: &[u16]| said_of_taken(&ports.iter().map(|port| format!("{port} (x)")).collect::<Vec<_>>());
+        assert_eq!(taken(&[]), None);
+        assert_eq!(taken(&[7001, 7002]).unwrap(), "not to be had: 7001 (x), 7002 (x)");
+        let many = taken(&[7001, 7002, 7003, 7004, 7010]).unwrap();
+        assert!(many.starts_with("not to be had: 7001 (x), and 4 more; ") && many.contains("another tree"), "{many}");
+    }
 
     /// A shell reads no constant: what looks for a browser before the tests do looks under the same names.
     #[test]

@@ -1,38 +1,46 @@
 //! `cargo xtask phone`: an emulated phone before the system that `cargo xtask up` keeps running. `up` says in a file of this checkout where that is
 //! and which program is the phone, so that nothing is built here and two checkouts do not meet.
 
-use std::net::{Ipv4Addr, TcpStream};
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::options::Options;
 use crate::place;
 use crate::stop::Stop;
 
-/// How long a listener of this machine may take to answer.
-const ANSWER: Duration = Duration::from_secs(2);
-
-/// Where a running system says how to find it; gone when this is dropped.
-pub(crate) struct Offer(PathBuf);
+/// Where a running system says how to find it. Its lock says that it runs: the kernel takes that away however the program ends.
+pub(crate) struct Offer {
+    path: PathBuf,
+    _locked: File,
+}
 
 impl Offer {
-    /// `description` is the file that `e2e::stack::Stack` reads, `story` the program that reads it, `port` one of the ledger's.
-    pub(crate) fn make(description: &str, story: &Path, port: u16) -> Result<Self> {
-        let file = file();
-        let text = json!({ "description": description, "story": story, "port": port }).to_string();
-        std::fs::write(&file, text).with_context(|| place::short(&file))?;
-        Ok(Self(file))
+    /// `description` is the file that `e2e::stack::Stack` reads, `story` the program that reads it.
+    pub(crate) fn make(description: &str, story: &Path) -> Result<Self> {
+        Self::make_at(file(), &json!({ "description": description, "story": story }))
+    }
+
+    fn make_at(path: PathBuf, said: &Value) -> Result<Self> {
+        let make = || {
+            let mut file = File::create(&path)?;
+            file.lock()?;
+            file.write_all(said.to_string().as_bytes())?;
+            std::io::Result::Ok(file)
+        };
+        let locked = make().with_context(|| place::short(&path))?;
+        Ok(Self { path, _locked: locked })
     }
 }
 
 impl Drop for Offer {
     fn drop(&mut self) {
-        // What is left leads to a system that no longer answers, which `phone` says.
-        drop(std::fs::remove_file(&self.0));
+        // What is left says of a system that it has ended.
+        drop(std::fs::remove_file(&self.path));
     }
 }
 
@@ -40,18 +48,32 @@ fn file() -> PathBuf {
     place::target().join("dev/up.json")
 }
 
+/// What the system of this tree has said that runs.
+///
+/// # Errors
+///
+/// None runs.
+pub(crate) fn running() -> Result<Value> {
+    running_at(&file())
+}
+
+fn running_at(path: &Path) -> Result<Value> {
+    let file = File::open(path).context("no `up` has begun here")?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => serde_json::from_reader(file).context("what `up` has written"),
+        Err(TryLockError::Error(cause)) => Err(cause).with_context(|| place::short(path)),
+        // One that was killed has left its file behind.
+        Ok(()) => bail!("the last `up` has ended"),
+    }
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let none = |cause: std::io::Error| {
-        Stop::Failed(1, format!("no system is running here ({cause}): start `cargo xtask up` in another terminal"))
-    };
-    let text = std::fs::read_to_string(file()).map_err(none)?;
-    let offer: Value = serde_json::from_str(&text).context("what `up` has written")?;
+    let offer = running().map_err(|cause| {
+        let words = format!("no system is running here ({cause:#}): start `cargo xtask up` in another terminal");
+        Stop::Failed(1, words)
+    })?;
     let path =
         |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
-    let port = offer.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-    let port = port.context("`up` has not said port")?;
-    // One that was killed has left its file behind.
-    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWER).map_err(none)?;
     let mut phone = Command::new(path("story")?);
     phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
     let status = phone.status().context("the phone cannot be started")?;
@@ -65,23 +87,38 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::commands::Command;
     use crate::options::Options;
     use crate::stack::{Kind, Stack};
+
+    #[test]
+    fn a_system_runs_as_long_as_the_program_that_offers_it() {
+        let path = std::env::temp_dir().join(format!("redoubt-offer-{}.json", std::process::id()));
+        assert!(format!("{:#}", running_at(&path).unwrap_err()).contains("no `up` has begun here"));
+        let said = json!({ "story": "told" });
+        let offer = Offer::make_at(path.clone(), &said).unwrap();
+        assert_eq!(running_at(&path).unwrap(), said);
+        drop(offer);
+        // One that was killed.
+        std::fs::write(&path, said.to_string()).unwrap();
+        assert!(running_at(&path).unwrap_err().to_string().contains("has ended"));
+        std::fs::remove_file(&path).unwrap();
+    }
 
     /// With what the phone ends when it was asked for what no phone does.
     const MISUSED: i32 = 2;
 
     /// What is printed for each errand, in this order.
-    const TOLD: [(&str, &[&str]); 8] = [
+    const TOLD: [(&str, &[&str]); 9] = [
         ("alice accounts", &["name ", " account ", " balance\n"]),
         (
             "alice pay bob 5.00",
             &["asked for a nonce by dpop: nonce_missing\n", " layer ", " said ", " took ", "left: "],
         ),
         ("alice statement", &["posted ", " kind ", " amount ", " balance after it\n", " transfer ", " -5.00 "]),
-        ("alice payout 20.00", &["payout "]),
-        ("alice exchange 10.00 USD", &[" became "]),
+        ("alice payout 20.00", &["payout ", "left: 975.00 EUR", "the bank "]),
+        ("alice exchange 10.00 USD", &[" became ", "left: 965.00 EUR and ", " USD\n"]),
         (
             "alice pay bob 5.00 --hooked",
             &[
@@ -101,9 +138,20 @@ mod tests {
         ),
         (
             "alice accounts --repackaged",
-            &["a decoy, because ", "login ", " oauth.invalid_client_attestation ", "decoy_used"],
+            &[
+                "a decoy, because ",
+                "login ",
+                " oauth.invalid_client_attestation ",
+                "Stopped by client attestation of auth: decoy_used.",
+                "open nothing",
+            ],
         ),
-        ("alice accounts --rooted", &["a decoy, because "]),
+        ("alice accounts --rooted", &["a decoy, because ", "Stopped by client attestation of auth: decoy_used."]),
+        // What the app would not send, an attacker sends.
+        (
+            "alice pay bob -5 --hooked",
+            &["changed to -5 EUR", "Stopped by message signature: digest_mismatch", "what was signed is paid, once"],
+        ),
     ];
 
     /// Each as a person types it, before a system that runs. The phone itself looks whether an attack was stopped.
@@ -132,6 +180,8 @@ mod tests {
             "carol accounts",
             "alice dance",
             "alice pay bob five",
+            "alice pay bob -5",
+            "alice pay",
             "alice pay bob 0.01 --hooked",
         ] {
             assert_eq!(tell(&format!("phone {errand}")), Some(MISUSED), "{errand}");

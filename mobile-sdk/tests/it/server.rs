@@ -106,7 +106,7 @@ impl Reply {
     }
 
     pub(crate) fn problem(status: u16, code: &str) -> Self {
-        Self::json(status, &api::Problem::new(status, code, "refused"))
+        Self::json(status, &api::Problem::new(status, code))
     }
 
     #[must_use]

@@ -49,27 +49,24 @@ impl Refuse for Error {
     /// Nothing that would say who the caller is has been proven, so the line in the audit log says only from where it came.
     fn refusal(self, _: &Who) -> Refusal {
         let refuse = |reason, problem| Refusal::new("attestation", reason, problem);
-        let invalid = |code, title, detail: &str, field| {
-            Problem::new(StatusCode::BAD_REQUEST, code, title).detail(detail).field(field)
-        };
+        let invalid =
+            |code, detail: &str, field| Problem::new(StatusCode::BAD_REQUEST, code).detail(detail).field(field);
         match self {
             Self::Invalid { field, detail } => {
                 let reason = if field == "proof" { "proof_invalid" } else { "field_invalid" };
                 refuse(reason, Problem::invalid(detail).field(field))
             }
             Self::Challenge => {
-                let title = "The challenge is unknown, used, expired or made for something else";
-                let problem = invalid(code::CHALLENGE_INVALID, title, "ask for a new challenge", "challenge");
+                let problem = invalid(code::CHALLENGE_INVALID, "ask for a new challenge", "challenge");
                 refuse("challenge_invalid", problem)
             }
             Self::Evidence { field } => {
                 let detail = "expected standard base64 in the format of the platform";
-                let problem = invalid(code::EVIDENCE_MALFORMED, "The evidence is malformed", detail, field);
+                let problem = invalid(code::EVIDENCE_MALFORMED, detail, field);
                 refuse("evidence_malformed", problem)
             }
             Self::InstanceUnknown => {
-                let title = "The instance has not attested";
-                refuse("instance_unknown", Problem::new(StatusCode::NOT_FOUND, code::INSTANCE_UNKNOWN, title))
+                refuse("instance_unknown", Problem::new(StatusCode::NOT_FOUND, code::INSTANCE_UNKNOWN))
             }
             Self::AppOfAnotherKey => refuse("app_of_another_key", defense::client_unknown()),
             Self::RevocationStale => {

@@ -62,17 +62,14 @@ impl Retry for Error {
 impl Refuse for Error {
     fn refusal(self, _: &Who) -> Refusal {
         let refuse = |reason, problem| Refusal::new("behavior", reason, problem);
-        let missing = |code, title| Problem::new(StatusCode::NOT_FOUND, code, title);
+        let missing = |code| Problem::new(StatusCode::NOT_FOUND, code);
         match self {
             Self::Invalid { field, says } => refuse("field_invalid", Problem::invalid(says).field(field)),
             Self::FromFuture(field) => {
-                let title = "What is asked about lies in the future";
-                refuse("from_future", Problem::new(StatusCode::BAD_REQUEST, code::FROM_FUTURE, title).field(field))
+                refuse("from_future", Problem::new(StatusCode::BAD_REQUEST, code::FROM_FUTURE).field(field))
             }
-            Self::DecisionUnknown => {
-                refuse("decision_unknown", missing(code::DECISION_NOT_FOUND, "There is no such decision"))
-            }
-            Self::EventUnknown => refuse("event_unknown", missing(code::EVENT_NOT_FOUND, "There is no such event")),
+            Self::DecisionUnknown => refuse("decision_unknown", missing(code::DECISION_NOT_FOUND)),
+            Self::EventUnknown => refuse("event_unknown", missing(code::EVENT_NOT_FOUND)),
             Self::NotReady => Refusal::unrecorded(Problem::busy(1).detail("the profiles are being made")),
             Self::Full => Refusal::unrecorded(Problem::busy(1)),
             Self::NotStored(_) => {

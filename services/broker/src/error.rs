@@ -81,9 +81,7 @@ impl OperationError {
 
 impl Refuse for Error {
     fn refusal(self, _: &Who) -> Refusal {
-        let webhook = |layer, reason, status| {
-            Refusal::new(layer, reason, Problem::new(status, code::WEBHOOK_REFUSED, "The webhook is refused"))
-        };
+        let webhook = |layer, reason, status| Refusal::new(layer, reason, Problem::new(status, code::WEBHOOK_REFUSED));
         match self {
             Self::Operation(error) => error.refusal(),
             Self::WebhookRefusal(why) => webhook("webhook_signature", why.reason(), StatusCode::UNAUTHORIZED),
@@ -110,13 +108,11 @@ impl OperationError {
     fn refusal(self) -> Refusal {
         match &self {
             Self::Unknown => {
-                let problem =
-                    Problem::new(StatusCode::NOT_FOUND, code::OPERATION_UNKNOWN, "There is no such operation");
+                let problem = Problem::new(StatusCode::NOT_FOUND, code::OPERATION_UNKNOWN);
                 Refusal::new("egress", "operation_not_allowed", problem)
             }
             Self::Parameter(wrong) => {
-                let title = "The parameters do not fit the operation";
-                let problem = Problem::new(StatusCode::BAD_REQUEST, code::PARAMETERS_INVALID, title);
+                let problem = Problem::new(StatusCode::BAD_REQUEST, code::PARAMETERS_INVALID);
                 let problem = problem.detail(wrong.problem).field(format!("params.{}", wrong.field));
                 Refusal::new("egress", "parameters_invalid", problem)
             }
@@ -130,27 +126,20 @@ impl OperationError {
     }
 
     fn key(&self, reason: &'static str, code: &'static str) -> Refusal {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, code, "The request needs a valid idempotency key");
+        let problem = Problem::new(StatusCode::BAD_REQUEST, code);
         Refusal::new("egress", reason, problem.detail(self.to_string()).field("idempotency_key"))
     }
 
     /// What the caller is told where it did nothing wrong.
     fn failure(&self) -> Problem {
         let unavailable = |seconds: u32| {
-            let title = "The third party cannot be asked just now";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, code::UPSTREAM_UNAVAILABLE, title)
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, code::UPSTREAM_UNAVAILABLE)
                 .header(header::RETRY_AFTER, &seconds.to_string())
         };
         match self {
             Self::Closed(closed) => unavailable(closed.retry_after()),
-            Self::Refused(_) => {
-                let title = "The third party refused the request";
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code::UPSTREAM_REFUSED, title)
-            }
-            Self::Failed(_) => {
-                let title = "The third party did not answer as it should";
-                Problem::new(StatusCode::BAD_GATEWAY, code::UPSTREAM_FAILED, title)
-            }
+            Self::Refused(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code::UPSTREAM_REFUSED),
+            Self::Failed(_) => Problem::new(StatusCode::BAD_GATEWAY, code::UPSTREAM_FAILED),
             Self::OutcomeUnknown(_) => Problem::outcome_unknown(),
             _ => unavailable(1),
         }

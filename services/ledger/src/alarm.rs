@@ -30,9 +30,13 @@ pub enum Alarm {
     /// A provider has a word on a payout that another one carries out.
     #[strum(serialize = "payout_event_of_another_provider")]
     ForeignProvider,
+    /// A reader of the outbox has not been told of payments for too long.
+    OutboxStuck,
+    /// The behavior analytics refused to learn of a payment.
+    PaymentNotLearned,
 }
 
-/// Raises an alarm about a payout, or about an item in suspense.
+/// Raises an alarm about what is called `id`: a payout, an item in suspense, a payment, or the number of a transfer.
 pub fn raise(alarm: Alarm, id: impl Display, provider: &str) {
     let reason: &'static str = alarm.into();
     ALARMS.add(1, &[KeyValue::new("reason", reason)]);

@@ -46,6 +46,20 @@ pub struct Config {
     pub payout_providers: BTreeMap<String, PayoutOperations>,
     /// Where reference rates come from.
     pub rates: RateSource,
+    /// The behavior analytics, which are told what has been paid. Default: nobody is told; the outbox keeps it.
+    #[serde(default)]
+    pub behavior: Option<Behavior>,
+}
+
+/// The behavior analytics.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Behavior {
+    /// Its internal URL.
+    pub url: String,
+    /// How often to look for what it has not been told, in milliseconds. Default: 250.
+    #[serde(default = "a_quarter_second")]
+    pub poll_ms: u32,
 }
 
 /// What the broker's manifest of a provider calls the two things that the ledger says to it.
@@ -109,6 +123,10 @@ impl Default for Posting {
 
 fn a_week() -> u32 {
     7
+}
+
+fn a_quarter_second() -> u32 {
+    250
 }
 
 fn a_hundred() -> u32 {

@@ -126,7 +126,6 @@ impl Refuse for Error {
 
 impl Error {
     fn problem(self) -> Problem {
-        let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
         match self {
             Self::Storage(error) => error.into(),
             Self::Unanswered(Unanswered::Busy) => Problem::busy(1),
@@ -138,29 +137,19 @@ impl Error {
                 let problem = rejected(rejection, kind);
                 if replayed { problem.header(HeaderName::from_static(IDEMPOTENT_REPLAYED), "true") } else { problem }
             }
-            Self::KeyReused => unprocessable(code::KEY_REUSED, "The Idempotency-Key was used for another request")
-                .field("Idempotency-Key"),
+            Self::KeyReused => unprocessable(code::KEY_REUSED).field("Idempotency-Key"),
             Self::Amount { field, cause } => amount_invalid(&cause.to_string(), field),
             Self::Field { field, problem } => Problem::invalid(format!("{field} {problem}")).field(field),
             Self::Sealed { field, cause } => sealed(cause).field(field),
             Self::Missing(resource) => missing(resource),
-            Self::PayoutLimit => {
-                unprocessable(code::PAYOUT_LIMIT_REACHED, "There are as many open payouts as one owner may have")
-            }
-            Self::AccountLimit => {
-                unprocessable(code::ACCOUNT_LIMIT_REACHED, "There are as many open accounts as one owner may have")
-            }
+            Self::PayoutLimit => unprocessable(code::PAYOUT_LIMIT_REACHED),
+            Self::AccountLimit => unprocessable(code::ACCOUNT_LIMIT_REACHED),
             Self::RateDate { .. } => {
                 tracing::error!(cause = %self, "the reference rates are unusable");
                 Problem::busy(600)
             }
-            Self::Allocated => {
-                unprocessable(code::ALREADY_ALLOCATED, "The item is allocated to another account").field("account_id")
-            }
-            Self::Contradiction => {
-                let title = "The payout has ended otherwise, on the partner's own word";
-                Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED, title)
-            }
+            Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
+            Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)
@@ -189,7 +178,6 @@ impl Error {
 }
 
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
-    let unprocessable = |code, title: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title);
     let account = match kind.rules().blames {
         Blame::House => return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason)),
         Blame::Field(field) => field,
@@ -198,16 +186,12 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     };
     match rejection.reason {
         Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),
-        Reason::SameAccount => unprocessable(code::SAME_ACCOUNT, "From and to are the same account").field(account),
-        Reason::Closed => unprocessable(code::ACCOUNT_CLOSED, "The account takes no postings").field(account),
-        Reason::CurrencyMismatch => currency_mismatch().field(account),
-        Reason::InsufficientFunds => {
-            unprocessable(code::INSUFFICIENT_FUNDS, "There is not enough money on the account")
-        }
-        Reason::LimitExceeded => {
-            unprocessable(code::LIMIT_EXCEEDED, "The account cannot hold that much").field(account)
-        }
-        Reason::NoRate => unprocessable(code::RATE_UNAVAILABLE, "There is no rate for these currencies"),
+        Reason::SameAccount => unprocessable(code::SAME_ACCOUNT).field(account),
+        Reason::Closed => unprocessable(code::ACCOUNT_CLOSED).field(account),
+        Reason::CurrencyMismatch => unprocessable(code::CURRENCY_MISMATCH).field(account),
+        Reason::InsufficientFunds => unprocessable(code::INSUFFICIENT_FUNDS),
+        Reason::LimitExceeded => unprocessable(code::LIMIT_EXCEEDED).field(account),
+        Reason::NoRate => unprocessable(code::RATE_UNAVAILABLE),
         Reason::TooSmall => {
             amount_invalid("it buys less than the smallest unit of the other currency", "amount.amount")
         }
@@ -217,31 +201,29 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
 
 /// Whoever sends it in the clear is told to seal it; of what is wrong with a sealed one nothing is said.
 fn sealed(cause: FieldError) -> Problem {
-    let (code, title) = match cause {
-        FieldError::Plain => (code::FIELD_SEALED_REQUIRED, "The field has to be sealed"),
-        FieldError::Sealed(_) | FieldError::Text => (code::FIELD_SEALED_INVALID, "The sealed field does not open"),
+    let code = match cause {
+        FieldError::Plain => code::FIELD_SEALED_REQUIRED,
+        FieldError::Sealed(_) | FieldError::Text => code::FIELD_SEALED_INVALID,
     };
-    Problem::new(StatusCode::BAD_REQUEST, code, title)
+    Problem::new(StatusCode::BAD_REQUEST, code)
 }
 
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {
-    let title = "The amount is not a positive amount of its currency";
-    Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID, title).detail(detail).field(field)
+    Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID).detail(detail).field(field)
 }
 
-fn currency_mismatch() -> Problem {
-    let title = "The account's currency is not the amount's";
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code::CURRENCY_MISMATCH, title)
+fn unprocessable(code: &'static str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code)
 }
 
 fn missing(resource: Resource) -> Problem {
-    let (code, title) = match resource {
-        Resource::Account => (code::ACCOUNT_NOT_FOUND, "There is no such account"),
-        Resource::Transfer => (code::TRANSFER_NOT_FOUND, "There is no such transfer"),
-        Resource::Payout => (code::PAYOUT_NOT_FOUND, "There is no such payout"),
-        Resource::SuspenseItem => (code::SUSPENSE_ITEM_NOT_FOUND, "There is no such item in suspense"),
+    let code = match resource {
+        Resource::Account => code::ACCOUNT_NOT_FOUND,
+        Resource::Transfer => code::TRANSFER_NOT_FOUND,
+        Resource::Payout => code::PAYOUT_NOT_FOUND,
+        Resource::SuspenseItem => code::SUSPENSE_ITEM_NOT_FOUND,
     };
-    Problem::new(StatusCode::NOT_FOUND, code, title)
+    Problem::new(StatusCode::NOT_FOUND, code)
 }
 
 #[cfg(test)]

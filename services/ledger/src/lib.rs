@@ -21,6 +21,7 @@ use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service};
+use storage::Pool;
 use tokio::sync::Notify;
 
 pub mod accounts;
@@ -34,6 +35,7 @@ pub mod idempotent;
 pub mod ids;
 pub mod input;
 pub mod invariants;
+pub mod outbox;
 pub mod page;
 pub mod payouts;
 pub mod posting;
@@ -46,8 +48,9 @@ pub mod state;
 pub mod suspense;
 pub mod transfers;
 
-use crate::config::Config;
+use crate::config::{Behavior, Config};
 use crate::exchanges::Rates;
+use crate::outbox::courier::Telling;
 use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
@@ -57,8 +60,8 @@ use crate::state::State;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Poster connections beside the committer's: the payouts' courier, the operator.
-const SPARE_CONNECTIONS: usize = 3;
+/// Poster connections beside the committer's: the payouts' courier, the outbox', the operator.
+const SPARE_CONNECTIONS: usize = 4;
 
 pub struct Ledger;
 
@@ -111,6 +114,7 @@ impl Service for Ledger {
             partner: Partner { client: broker, providers: payout_providers },
             settings: config.payouts,
         };
+        let telling = config.behavior.as_ref().map(|behavior| telling(behavior, &context, &poster)).transpose()?;
         let courier = Courier { job, bell: Arc::clone(&state.payouts), poll };
         let (public, internal) = (web::Data::from(Arc::clone(&state)), web::Data::from(state));
         let app = App::internal(move |config| {
@@ -123,7 +127,11 @@ impl Service for Ledger {
         });
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
-            .background("payout courier", courier.run(context.shutdown));
+            .background("payout courier", courier.run(context.shutdown.clone()));
+        let app = match telling {
+            Some(telling) => app.background("outbox courier", telling.run(context.shutdown)),
+            None => app,
+        };
         let asks_as_poster: Check = Arc::new(move || {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
@@ -151,6 +159,19 @@ pub enum Command {
     /// What phones seal fields to
     #[command(subcommand)]
     SealingKey(sealing_keys::Action),
+}
+
+/// Who tells behavior what has been paid.
+fn telling(behavior: &Behavior, context: &Context, poster: &Pool) -> Result<Courier<Telling>> {
+    let job = Telling {
+        poster: poster.clone(),
+        clock: Arc::clone(&context.clock),
+        client: context.clients.internal("behavior")?,
+        url: format!("{}/internal/v1/events", behavior.url),
+    };
+    // Nobody rings: what was paid may be learned a moment later.
+    let poll = Duration::from_millis(behavior.poll_ms.max(10).into());
+    Ok(Courier { job, bell: Arc::default(), poll })
 }
 
 /// Whose tokens are taken.

@@ -23,6 +23,9 @@ pub struct Id(Uuid);
 pub struct NotAnId;
 
 impl Id {
+    /// The one that stands in documents.
+    pub const EXAMPLE: &'static str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
     /// As services compute with it.
     pub const fn uuid(self) -> Uuid {
         self.0
@@ -102,7 +105,7 @@ impl JsonSchema for Id {
             "format": "uuid",
             "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
             "description": "A UUID in its canonical form (RFC 9562 §4): lower case with hyphens, and no other.",
-            "examples": ["01890a5d-ac96-774b-bcce-b302099a8057"],
+            "examples": [Self::EXAMPLE],
         })
     }
 }

@@ -30,13 +30,32 @@ impl Routes {
         // Public: in development an API is anybody's to read.
         let page = move |_: Public| ready(page.clone());
         let document = move |_: Public| ready(document.clone());
-        Ok(self.add(policy::Page, Method::GET, "/docs", "The API, for people", page).add(
-            policy::Metadata,
-            Method::GET,
-            "/openapi.json",
-            "The API, for programs",
-            document,
-        ))
+        let routes = self.add(policy::Page, Method::GET, PAGE, "The API, for people", page);
+        let routes = routes.add(policy::Page, Method::GET, "/docs/", "The same, by its other name", elsewhere);
+        Ok(routes.add(policy::Metadata, Method::GET, "/openapi.json", "The API, for programs", document))
+    }
+}
+
+const PAGE: &str = "/docs";
+
+/// Whoever types a slash too many is led to the page.
+async fn elsewhere(_: Public) -> Elsewhere {
+    Elsewhere
+}
+
+struct Elsewhere;
+
+impl Described for Elsewhere {
+    fn describe(operation: &mut Operation) {
+        operation.answers_nothing(308);
+    }
+}
+
+impl Responder for Elsewhere {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::PermanentRedirect().insert_header((header::LOCATION, PAGE)).finish()
     }
 }
 

@@ -67,7 +67,7 @@ impl FromRequest for IdempotencyKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let key = match Single::of(request.headers(), api::header::IDEMPOTENCY_KEY) {
-            Single::Absent => Err(refuse("key_missing", code::KEY_MISSING, "This request needs an Idempotency-Key.")),
+            Single::Absent => Err(refuse("key_missing", code::KEY_MISSING, "send one with this request")),
             Single::One(value) => Self::parse(value),
             Single::Ambiguous => Err(invalid()),
         };
@@ -76,11 +76,11 @@ impl FromRequest for IdempotencyKey {
 }
 
 fn invalid() -> Refusal {
-    refuse("key_invalid", code::KEY_INVALID, "The Idempotency-Key is not 1 to 255 printable characters.")
+    refuse("key_invalid", code::KEY_INVALID, "expected 1 to 255 printable characters")
 }
 
-fn refuse(reason: &'static str, code: &'static str, title: &str) -> Refusal {
-    let problem = Problem::new(StatusCode::BAD_REQUEST, code, title).field("Idempotency-Key");
+fn refuse(reason: &'static str, code: &'static str, detail: &str) -> Refusal {
+    let problem = Problem::new(StatusCode::BAD_REQUEST, code).detail(detail).field("Idempotency-Key");
     Refusal::new("idempotency", reason, problem)
 }
 

@@ -189,7 +189,7 @@ pub trait Layer: Send + Sync + 'static {
 
 /// `403 client.unknown`: whatever is wrong with the app that somebody says they are.
 pub fn client_unknown() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN, "This client is not known here")
+    Problem::new(StatusCode::FORBIDDEN, code::CLIENT_UNKNOWN)
 }
 
 /// `401 auth.unauthorized`: the same for every token layer and every reason.

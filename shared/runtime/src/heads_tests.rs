@@ -127,8 +127,8 @@ fn nothing_follows_a_message_that_says_close() {
                     break;
                 }
                 let looked = heads.read(bytes);
-                let passes = if let Looked::Over(passes) = looked { passes } else { bytes.len() };
-                passed.extend_from_slice(&bytes[..passes]);
+                let over = if let Looked::Over(over) = looked { over } else { bytes.len() };
+                passed.extend_from_slice(&bytes[..over]);
             }
             assert_eq!(String::from_utf8_lossy(&passed), format!("{GET}{last}"), "{at_once} at once");
         }

@@ -180,13 +180,14 @@ fn admit(request: &ServiceRequest, side: Side, peer: Option<&PeerId>) -> Result<
     // Default: a target without either.
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > TARGET_LIMIT {
-        let problem = Problem::of_status(StatusCode::URI_TOO_LONG).detail(format!("at most {TARGET_LIMIT} bytes"));
+        let problem =
+            Problem::of_status(StatusCode::URI_TOO_LONG).detail(format!("the target has at most {TARGET_LIMIT} bytes"));
         return Err(Refusal::new("limits", "target_too_long", problem));
     }
     let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > HEADER_LIMIT {
         let problem = Problem::of_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-            .detail(format!("at most {HEADER_LIMIT} bytes"));
+            .detail(format!("the headers have at most {HEADER_LIMIT} bytes"));
         return Err(Refusal::new("limits", "headers_too_large", problem));
     }
     Ok(())

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
-use api::problem::{MEANINGS, MEDIA_TYPE, TYPE_BASE};
+use anyhow::{Context as _, Result, bail};
+use api::problem::{Kind, MEDIA_TYPE};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use strum::VariantArray as _;
 
-use crate::contract::{Operation, Schemas, Scheme, example, links, renamed};
+use crate::contract::{Answer, Operation, Schemas, Scheme, example, links, renamed};
 use crate::service::RouteDoc;
 
 /// The document, pretty-printed, the same for the same routes.
@@ -168,8 +168,9 @@ impl Drawn<'_> {
             let resource = content.get("application/json").filter(|_| *status < 300);
             let links = resource.map(|schema| links(&self.route.path, schema, self.components, self.all));
             let content = content.into_iter();
-            let content: Map<_, _> =
-                content.map(|(name, schema)| (name.to_owned(), self.answered(*status, name, &schema))).collect();
+            let content: Map<_, _> = content
+                .map(|(name, schema)| (name.to_owned(), self.answered(*status, answer, name, &schema)))
+                .collect();
             if let Some(response) = response.as_object_mut() {
                 let further = [("content", Some(content)), ("links", links)];
                 let further =
@@ -181,49 +182,21 @@ impl Drawn<'_> {
         Ok(Value::Object(responses))
     }
 
-    fn answered(&self, status: u16, media_type: &str, schema: &Value) -> Value {
-        let mut media = self.media(schema);
-        if media_type == MEDIA_TYPE
-            && let Some(example) = media.get_mut("example")
-        {
-            complete(example, status);
+    /// The example of a problem is made as the problems are that are answered.
+    fn answered(&self, status: u16, answer: &Answer, media_type: &str, schema: &Value) -> Value {
+        match answer.codes.first() {
+            Some(code) if media_type == MEDIA_TYPE => {
+                json!({ "schema": schema, "example": api::Problem::example(status, code) })
+            }
+            _ => self.media(schema),
         }
-        media
     }
 }
 
 /// What a code means, in a line.
 fn meaning(code: &str) -> Result<String> {
-    let Some(meaning) = known(code) else {
-        bail!("{code} is not one of `api::problem::code`");
-    };
-    Ok(format!("`{code}`: {meaning}"))
-}
-
-/// The same of a code that there is.
-pub(crate) fn known(code: &str) -> Option<&'static str> {
-    MEANINGS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| meaning.trim())
-}
-
-/// A problem as it may be answered.
-pub(crate) fn problem_example(components: &Map<String, Value>) -> Option<Value> {
-    let mut example = example(components.get("Problem")?, components)?;
-    complete(&mut example, 400);
-    Some(example)
-}
-
-/// What belongs to the code of a problem and to its status.
-fn complete(example: &mut Value, status: u16) {
-    let Some(example) = example.as_object_mut() else { return };
-    example.retain(|name, _| !["detail", "field"].contains(&name.as_str()));
-    example.insert("status".to_owned(), status.into());
-    // Default: an example without a code is what the type says, and nothing is added to it.
-    if let Some(code) = example.get("code").and_then(Value::as_str).map(str::to_owned) {
-        example.insert("type".to_owned(), format!("{TYPE_BASE}{code}").into());
-        if let Some(meaning) = known(&code) {
-            example.insert("title".to_owned(), meaning.into());
-        }
-    }
+    let kind = Kind::of(code).with_context(|| format!("{code} is not one of `api::problem::code`"))?;
+    Ok(format!("`{code}`: {}", kind.meaning))
 }
 
 /// The name in `{name}` or `{name:pattern}`.

@@ -12,15 +12,13 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use api::problem::{MEDIA_TYPE, code};
 use storage::{Retry as _, StorageError};
 
-/// Status, stable code, title, and what may be said beyond that.
+/// Status, stable code, which has its title, and what may be said beyond that.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// HTTP status of the answer, which is in the body, too.
     pub status: StatusCode,
     /// The stable code, one of [`api::problem::code`].
     pub code: &'static str,
-    /// A short summary, the same for every occurrence.
-    pub title: String,
     /// What is wrong with this request, when it helps and leaks nothing.
     pub detail: Option<String>,
     /// The offending field, e.g. `amount.currency`.
@@ -31,8 +29,8 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without detail.
-    pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into(), detail: None, field: None, headers: Vec::new() }
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        Self { status, code, detail: None, field: None, headers: Vec::new() }
     }
 
     /// Says what is wrong with this request.
@@ -60,68 +58,62 @@ impl Problem {
 
     /// 400 `request.invalid`: what came is not what should have come.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code::REQUEST_INVALID, "The request is not valid").detail(detail)
+        Self::new(StatusCode::BAD_REQUEST, code::REQUEST_INVALID).detail(detail)
     }
 
     /// 401 `auth.unauthorized`: the one refusal of all token layers.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED, "The request is not authorized")
+        Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHORIZED)
     }
 
     /// 403 `auth.forbidden`: the caller is known and may not.
     pub fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, code::FORBIDDEN, "The caller may not do this")
+        Self::new(StatusCode::FORBIDDEN, code::FORBIDDEN)
     }
 
     /// 404 `request.not_found`.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, "There is nothing here")
+        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND)
     }
 
     /// 503 `server.busy` with `Retry-After`.
     pub fn busy(retry_after_seconds: u32) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, "The service is busy")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY)
             .header(actix_web::http::header::RETRY_AFTER, &retry_after_seconds.to_string())
     }
 
     /// 503 `server.outcome_unknown`: the client sends the same request with the same key again and gets the truth.
     pub fn outcome_unknown() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            code::OUTCOME_UNKNOWN,
-            "The outcome is not known yet; repeat the request with the same key",
-        )
-        .header(actix_web::http::header::RETRY_AFTER, "1")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::OUTCOME_UNKNOWN)
+            .header(actix_web::http::header::RETRY_AFTER, "1")
     }
 
     /// 500 `server.internal`: the cause goes to the log, not to the caller.
     pub fn internal(cause: &dyn fmt::Display) -> Self {
         tracing::error!(cause = %cause, "internal error");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "Something went wrong on our side")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL)
     }
 
     /// The problem that says no more than a status does.
     pub fn of_status(status: StatusCode) -> Self {
-        let (status, code, title) = match status.as_u16() {
-            401 => return Self::unauthorized(),
-            403 => return Self::forbidden(),
-            404 => return Self::not_found(),
-            405 => (status, code::METHOD_NOT_ALLOWED, "This method is not allowed here"),
-            408 => (status, code::TIMEOUT, "The request did not arrive in time"),
-            413 => (status, code::TOO_LARGE, "The request is too large"),
-            414 => (status, code::TOO_LARGE, "The request's target is too long"),
-            415 => (status, code::UNSUPPORTED_MEDIA_TYPE, "The body is not of the media type that this route takes"),
-            431 => (status, code::TOO_LARGE, "The request's headers are too large"),
+        let code = match status.as_u16() {
+            401 => code::UNAUTHORIZED,
+            403 => code::FORBIDDEN,
+            404 => code::NOT_FOUND,
+            405 => code::METHOD_NOT_ALLOWED,
+            408 => code::TIMEOUT,
+            413 | 414 | 431 => code::TOO_LARGE,
+            415 => code::UNSUPPORTED_MEDIA_TYPE,
             429 | 503 => return Self { status, ..Self::busy(1) },
-            400..=499 => (status, code::REQUEST_INVALID, "The request is not valid"),
-            _ => (status, code::INTERNAL, "Something went wrong on our side"),
+            400..=499 => code::REQUEST_INVALID,
+            _ => code::INTERNAL,
         };
-        Self::new(status, code, title)
+        Self::new(status, code)
     }
 
     /// The body of the answer (RFC 9457).
     pub fn wire(&self) -> api::Problem {
-        let mut wire = api::Problem::new(self.status.as_u16(), self.code, self.title.clone());
+        let mut wire = api::Problem::new(self.status.as_u16(), self.code);
         wire.detail.clone_from(&self.detail);
         wire.field.clone_from(&self.field);
         wire

@@ -4,7 +4,7 @@
 //! | Route | What it does |
 //! | --- | --- |
 //! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP) |
-//! | `GET /traces` | the traces that are kept, newest first: id, spans, services, length, name and status of the first span; which of them, says a query ([`search`]) |
+//! | `GET /traces` | the traces that are kept, newest first: id, spans, services, length, name of the first span and all statuses that were answered in it; which of them, says a query ([`search`]) |
 //! | `GET /traces/{trace_id}` | the spans of one trace, by start |
 //! | `GET /requests` | what is known of the newest requests, by their ids: the attributes of the server's span |
 //! | `GET /metrics` | the last metrics of each service, as they came |
@@ -332,6 +332,12 @@ mod tests {
         ] {
             assert_eq!(found(search.clone()), ids, "{search}");
         }
+        let of_both = store.traces[&format!("{:032x}", 1)][0].clone();
+        store.traces.get_mut(&format!("{:032x}", 2)).unwrap().push(of_both);
+        let looked_for: Search = serde_json::from_value(json!({"status": "200", "name": "db"})).unwrap();
+        let told = store.summaries(&looked_for);
+        assert_eq!(told[0]["statuses"], json!(["200", "503"]), "what is searched is shown");
+        store.traces.get_mut(&format!("{:032x}", 2)).unwrap().pop();
         assert_eq!(store.requests().into_keys().collect::<Vec<_>>(), Vec::<&str>::new(), "a call out is no request");
         store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].kind = "server".to_owned();
         assert_eq!(store.requests()["r"]["http.response.status_code"], "503");

@@ -2,6 +2,7 @@
 //! has set the variable that goes without.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Complains that `what` cannot be had, or fails where that must not be.
 ///
@@ -14,6 +15,33 @@ pub fn may_be_missing(what: &str, variable: &str, reason: &str) {
     // Not `eprintln!`, which a passing test keeps to itself.
     let complaint = format!("\n!!!!! NOT TESTED: {what} cannot be had: {reason} !!!!!\n");
     drop(std::io::stderr().write_all(complaint.as_bytes()));
+}
+
+/// The folder of genuine evidence of devices: see [`outside`].
+///
+/// # Panics
+/// As there.
+pub fn vectors() -> Option<PathBuf> {
+    outside("genuine evidence of devices", "REDOUBT_VECTORS", "vectors", "keyattestation")
+}
+
+/// Where something lies that is no part of this repository: in what `variable` names, or else, beside the repository, in `usual` of `shared`. Of a folder
+/// something, `has`, must be in it; `has` is empty for a file. Nothing, after a complaint that nobody overlooks, which the variable with `_WAIVED` goes without.
+///
+/// # Panics
+/// It is not there, with `CI=true`, and is not waived.
+pub fn outside(what: &str, variable: &str, usual: &str, has: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the data is")]
+    let configured = std::env::var_os(variable).map(PathBuf::from);
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(usual);
+    let place = configured.unwrap_or_else(usual);
+    let looked_for = if has.is_empty() { place.clone() } else { place.join(has) };
+    if looked_for.exists() {
+        return Some(place);
+    }
+    let reason = format!("{} is not there (set {variable})", looked_for.display());
+    may_be_missing(what, &format!("{variable}_WAIVED"), &reason);
+    None
 }
 
 /// A pipeline that is green without them must have been told to be.

@@ -66,7 +66,9 @@ async fn answer(request: &HttpRequest, maker: &Maker, policy: &str) -> HttpRespo
         return HttpResponse::build(StatusCode::MISDIRECTED_REQUEST).body("this is not served under that name");
     }
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
+        return HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "GET, HEAD"))
+            .body("this only shows: it answers GET and HEAD, and nothing can be sent to it");
     }
     let asked = Asked { path: request.path().to_owned(), query: request.query_string().to_owned() };
     let page = maker(asked).await;

@@ -62,7 +62,11 @@ pub fn python(place: &Path, name: &str, pinned: &str, compiled: &str) -> Result<
 }
 
 /// Fills a folder under another name, and gives it its own when it is whole. Two tests at once do not see each other's half.
-fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+///
+/// # Errors
+///
+/// It cannot be filled, with why.
+pub fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
     if folder.is_dir() {
         return Ok(());
     }

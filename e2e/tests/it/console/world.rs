@@ -175,7 +175,17 @@ fn spans(collector: &Collector, crowd: usize) {
         "http.response.status_code": "201", "user_agent.original": "dev.redoubt.app/1.0.0 (android 1)"});
     collector.keep(TRACE, span("ledger", "POST /v1/transfers", 1, None, 50, paid));
     let long = format!("{} {MARKUP}", "01a219dd-5da3-7fc9-9ee9-bc3086d4dca3/".repeat(3));
-    collector.keep(TRACE, span("ledger", "db.posting.batch", 2, Some(1), 40, json!({"db.query.text": long})));
+    collector.keep(
+        TRACE,
+        span(
+            "ledger",
+            "db.posting.batch",
+            2,
+            Some(1),
+            40,
+            json!({"db.query.text": long, "http.response.status_code": 402}),
+        ),
+    );
     let other = json!({"redoubt.listener": "public", "http.response.status_code": "503"});
     collector.keep(&"b".repeat(32), span("broker", &format!("POST /webhooks/{MARKUP}"), 1, None, 5, other));
     collector.keep(&"c".repeat(32), span("broker", "db.webhooks.claim", 1, None, 1, json!({})));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Complaints;
-use super::documents::{Link, links};
+use super::documents::{Link, links, resolved};
 use super::placement::{is_program, mentions};
 use super::sources::Source;
 
@@ -79,8 +79,7 @@ fn entries(text: &str) -> (BTreeMap<u32, Entry<'_>>, Complaints) {
 
 /// The file from the root that a link of the catalogue leads to; none: it stays in the catalogue.
 fn path(target: &str) -> Option<String> {
-    let file = target.split('#').next().filter(|file| !file.is_empty())?;
-    Some(file.strip_prefix("../").map_or_else(|| format!("docs/{file}"), str::to_owned))
+    resolved(CATALOGUE, target.split('#').next().filter(|file| !file.is_empty())?)
 }
 
 fn leads_to(line: &str, file: &str) -> bool {

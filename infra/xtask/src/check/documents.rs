@@ -69,7 +69,7 @@ fn broken(document: &str, target: &str, files: &[Source], exists: &impl Fn(&str)
 }
 
 /// From the root, by a path from the folder of a document.
-fn resolved(document: &str, path: &str) -> Option<String> {
+pub(super) fn resolved(document: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = document.split('/').collect();
     parts.pop();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {

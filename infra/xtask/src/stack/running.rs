@@ -35,24 +35,24 @@ pub(crate) struct Stack {
 impl Stack {
     /// A program of the story (`story`, or `story seed`) with this system described to it, on our terminal.
     pub(crate) fn tell(&mut self, arguments: &[&str], report: &Path) -> Result<std::process::ExitStatus> {
-        let file = self.write_description(report)?;
-        let task =
-            Task { directory: Some(&place::root()), environment: &[("REDOUBT_STACK", &file)], ..Task::default() };
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let number = self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)?;
+        let number = self.begin_story(arguments, report, false)?;
         self.run.end_task(number)
     }
 
     /// The same, and what it printed.
     #[cfg(test)]
     pub(crate) fn told(&mut self, arguments: &[&str]) -> Result<(std::process::ExitStatus, String)> {
-        let file = self.write_description(Path::new(""))?;
-        let environment = [("REDOUBT_STACK", file.as_str())];
-        let task = Task { piped: true, directory: Some(&place::root()), environment: &environment, ..Task::default() };
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let number = self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)?;
+        let number = self.begin_story(arguments, Path::new(""), true)?;
         let printed = std::io::read_to_string(self.run.output_of(number)?)?;
         Ok((self.run.end_task(number)?, printed))
+    }
+
+    fn begin_story(&mut self, arguments: &[&str], report: &Path, piped: bool) -> Result<usize> {
+        let file = self.write_description(report)?;
+        let environment = [("REDOUBT_STACK", file.as_str())];
+        let task = Task { piped, directory: Some(&place::root()), environment: &environment, ..Task::default() };
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.run.begin_task("story", self.programs.path("story")?, &arguments, &task)
     }
 
     /// A program that measures this system; the last line that it prints is its report.
@@ -94,7 +94,7 @@ impl Stack {
 
     /// Lets `cargo xtask phone` find this system, until what is returned is dropped.
     pub(crate) fn offer(&self, report: &Path) -> Result<Offer> {
-        Offer::make(&self.write_description(report)?, self.programs.path("story")?, self.ports.of("ledger")?)
+        Offer::make(&self.write_description(report)?, self.programs.path("story")?)
     }
 
     pub(super) fn write_description(&self, report: &Path) -> Result<String> {

@@ -1,48 +1,11 @@
-//! Where the genuine evidence is, and how its files are read.
-//!
-//! Nobody here made these files; they are not copied into the project. Without them the tests that need them say so, loudly, and
-//! prove nothing; where `CI` is `true` they fail, unless somebody has set `REDOUBT_VECTORS_WAIVED`.
+//! How the files of the genuine evidence are read. Nobody here made them; they are not copied into the project.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-/// The folder, or `None` after a complaint that nobody overlooks.
-pub(crate) fn root() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the evidence is")]
-    let configured = std::env::var_os("REDOUBT_VECTORS").map(PathBuf::from);
-    let root = configured.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"));
-    if root.join("keyattestation").is_dir() {
-        return Some(root);
-    }
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment whether it may prove nothing")]
-    let (ci, waived) = (std::env::var("CI").ok(), std::env::var_os("REDOUBT_VECTORS_WAIVED").is_some());
-    assert!(
-        may_prove_nothing(ci.as_deref(), waived),
-        "no genuine device evidence at {} (set REDOUBT_VECTORS, or REDOUBT_VECTORS_WAIVED)",
-        root.display()
-    );
-    // Not `eprintln!`, which a passing test keeps to itself.
-    let complaint =
-        format!("\n!!!!! NOT TESTED: no genuine device evidence at {} (set REDOUBT_VECTORS) !!!!!\n", root.display());
-    std::io::stderr().write_all(complaint.as_bytes()).unwrap();
-    None
-}
-
-/// A pipeline that is green without the evidence must have been told to be.
-fn may_prove_nothing(ci: Option<&str>, waived: bool) -> bool {
-    waived || ci != Some("true")
-}
-
-#[test]
-fn in_ci_the_evidence_is_there_or_waived() {
-    assert!(!may_prove_nothing(Some("true"), false));
-    assert!(may_prove_nothing(Some("true"), true) && may_prove_nothing(Some("false"), false));
-    assert!(may_prove_nothing(None, false));
-}
+pub(crate) use testkit::missing::vectors as root;
 
 /// The certificates of a PEM file, as DER, in the file's order.
 pub(crate) fn pem(path: &Path) -> Vec<Vec<u8>> {

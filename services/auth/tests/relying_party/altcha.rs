@@ -4,17 +4,18 @@
 //! Where npm, or Python and pip, are missing, the tests say so, loudly, and prove nothing; where `CI` is `true` they fail, unless
 //! `REDOUBT_NPM_WAIVED` or `REDOUBT_PIP_WAIVED` is set.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
-use crypto::{hash, random};
+use crypto::hash;
 use http::StatusCode;
 use huskarl::grant::authorization_code::StartInput;
+use testkit::tools;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::browser::Browser;
-use crate::npm::{Package, Script, run};
+use crate::npm::{Package, Script};
 use crate::world::{Setup, World, scopes};
 
 const PACKAGE: Package = Package {
@@ -74,7 +75,8 @@ async fn npms_altcha_solves_ours_and_what_we_serve_of_it_is_as_published() {
 
 #[tokio::test]
 async fn pypis_altcha_solves_ours() {
-    let package = match fetched().await {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let package = match tools::python(place, "altcha-2.3.0", PINNED, "") {
         Ok(folder) => folder,
         Err(reason) => {
             testkit::missing::may_be_missing("Python's altcha", "REDOUBT_PIP_WAIVED", &reason);
@@ -97,24 +99,4 @@ async fn pypis_altcha_solves_ours() {
     assert!(output.status.success(), "{}", output.status);
     is_taken(&mut browser, String::from_utf8(output.stdout).unwrap().trim()).await;
     world.stop().await;
-}
-
-/// The folder that has the package, for this Python.
-async fn fetched() -> Result<PathBuf, String> {
-    let version = run(Command::new("python3").arg("--version")).await?.trim().replace(' ', "-");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("altcha-2.3.0-{version}"));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    // Under its own name only when it is whole.
-    let fresh = folder.with_file_name(random::token(9));
-    std::fs::create_dir_all(&fresh).map_err(|error| error.to_string())?;
-    let file = fresh.join("requirements.txt");
-    std::fs::write(&file, PINNED).map_err(|error| error.to_string())?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    pip.args(["--require-hashes", "--timeout", "15", "--retries", "1", "--target"]).arg(&fresh).arg("-r").arg(&file);
-    run(&mut pip).await?;
-    std::fs::rename(&fresh, &folder).map_err(|error| error.to_string())?;
-    Ok(folder)
 }

@@ -3,10 +3,15 @@
 //! Without Chromium a test says so, loudly, and proves nothing; where `CI` is `true` it fails, unless somebody has set
 //! `REDOUBT_CHROMIUM_WAIVED`: then no browser is looked for. `REDOUBT_CHROMIUM` names one that is not on the `PATH`.
 
-use tokio::process::Command;
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::tools;
 
 use crate::npm::{self, Package, Script};
 
+/// A program says what it is in less.
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 pub(crate) const PLAYWRIGHT: Package = Package {
     name: "playwright-core",
     version: "1.65.1",
@@ -33,7 +38,7 @@ pub(crate) async fn browser() -> Option<String> {
         testkit::missing::may_be_missing("Chromium", WAIVED, "it is waived");
         return None;
     }
-    let usual = testkit::tools::CHROMIUM.map(str::to_owned);
+    let usual = tools::CHROMIUM.map(str::to_owned);
     let mut reasons = Vec::new();
     for name in configured.into_iter().chain(usual) {
         match starts(&name).await {
@@ -49,7 +54,7 @@ pub(crate) async fn browser() -> Option<String> {
 /// overlooks.
 pub(crate) async fn judged_by_axe(script: &str) -> Option<Script> {
     let browser = browser().await?;
-    let axe = match npm::fetched(&AXE).await {
+    let axe = match npm::fetched(&AXE) {
         Ok(folder) => folder.join("node_modules/axe-core/axe.min.js"),
         Err(reason) => {
             testkit::missing::may_be_missing("npm's axe-core", "REDOUBT_NPM_WAIVED", &reason);
@@ -62,9 +67,13 @@ pub(crate) async fn judged_by_axe(script: &str) -> Option<Script> {
 
 /// Where the program is, if it starts: under a browser's name there may be a script that only says how to install one.
 async fn starts(name: &str) -> Result<String, String> {
-    let path = npm::run(Command::new("sh").args(["-c", "command -v -- \"$0\"", name])).await?;
-    npm::run(Command::new(path.trim()).arg("--version")).await?;
-    Ok(path.trim().to_owned())
+    let mut which = Command::new("sh");
+    which.args(["-c", "command -v -- \"$0\"", name]);
+    let path = tools::said_within(which, ANSWER_LIMIT).await?.trim().to_owned();
+    let mut itself = Command::new(&path);
+    itself.arg("--version");
+    tools::said_within(itself, ANSWER_LIMIT).await?;
+    Ok(path)
 }
 
 #[tokio::test]

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use testkit::tools;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// The registry, over a slow line.
-const FETCH_LIMIT: Duration = Duration::from_mins(1);
 /// A script that says nothing for so long hangs.
 const WORD_LIMIT: Duration = Duration::from_mins(1);
 
@@ -37,7 +36,7 @@ pub(crate) struct Script {
 impl Script {
     /// Starts `text` beside the package; `None` after a complaint that nobody overlooks.
     pub(crate) async fn start(package: &Package, text: &str, environment: &[(&str, &str)]) -> Option<Self> {
-        let folder = match fetched(package).await {
+        let folder = match fetched(package) {
             Ok(folder) => folder,
             Err(reason) => {
                 testkit::missing::may_be_missing(&format!("npm's {}", package.name), "REDOUBT_NPM_WAIVED", &reason);
@@ -89,45 +88,21 @@ impl Script {
 }
 
 /// The folder in which `import` finds the package.
-pub(crate) async fn fetched(package: &Package) -> Result<PathBuf, String> {
+pub(crate) fn fetched(package: &Package) -> Result<PathBuf, String> {
     let Package { name, version, integrity } = package;
+    tools::said(std::process::Command::new("node").arg("--version"))?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("npm-{name}-{version}"));
-    if folder.is_dir() {
-        run(Command::new("node").arg("--version")).await?;
-        return Ok(folder);
-    }
-    // Beside its place and renamed: two tests at once do not see each other's half.
-    let fresh = folder.with_extension(crypto::random::token(9));
-    let modules = fresh.join("node_modules");
-    std::fs::create_dir_all(&modules).map_err(|error| error.to_string())?;
-    // `npm pack` unpacks nothing and runs nothing.
-    let report = run(Command::new("npm")
-        .args(["pack", &format!("{name}@{version}"), "--json", "--silent", "--pack-destination"])
-        .arg(&fresh))
-    .await?;
-    assert!(report.contains(integrity), "npm's {name} {version} is not the pinned one: its checksum differs");
-    let archive = fresh.join(format!("{name}-{version}.tgz"));
-    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&modules)).await?;
-    std::fs::rename(modules.join("package"), modules.join(name)).map_err(|error| error.to_string())?;
-    // Fails when the other test was first: its folder is as good.
-    drop(std::fs::rename(&fresh, &folder));
-    if fresh.is_dir() {
-        std::fs::remove_dir_all(&fresh).map_err(|error| error.to_string())?;
-    }
-    run(Command::new("node").arg("--version")).await?;
+    tools::whole(&folder, |fresh| {
+        let modules = fresh.join("node_modules");
+        std::fs::create_dir_all(&modules).map_err(|error| error.to_string())?;
+        // `npm pack` unpacks nothing and runs nothing.
+        let mut npm = std::process::Command::new("npm");
+        npm.args(["pack", &format!("{name}@{version}"), "--json", "--silent", "--fetch-timeout=15000"]);
+        let report = tools::said(npm.args(["--fetch-retries=1", "--pack-destination"]).arg(fresh))?;
+        assert!(report.contains(integrity), "npm's {name} {version} is not the pinned one: its checksum differs");
+        let archive = fresh.join(format!("{name}-{version}.tgz"));
+        tools::said(std::process::Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&modules))?;
+        std::fs::rename(modules.join("package"), modules.join(name)).map_err(|error| error.to_string())
+    })?;
     Ok(folder)
-}
-
-/// What a program printed, if it is there and ends well in time.
-pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
-    let output = timeout(FETCH_LIMIT, command.stdin(Stdio::null()).kill_on_drop(true).output()).await;
-    let output = output
-        .map_err(|_| format!("{name} gave no answer within {} s", FETCH_LIMIT.as_secs()))?
-        .map_err(|error| format!("{name}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(said);
-    }
-    Err(format!("{name}: {}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }

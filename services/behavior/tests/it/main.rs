@@ -46,14 +46,7 @@ fn own(file: &str) -> String {
 
 /// The published payments; nothing after a complaint that nobody overlooks. `REDOUBT_DATA` names the folder, `REDOUBT_DATA_WAIVED` goes without.
 fn payments() -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the data is")]
-    let configured = std::env::var_os("REDOUBT_DATA").map(PathBuf::from);
-    let folder = configured.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
-    let file = folder.join("card-transactions.csv.gz");
-    if !file.is_file() {
-        let reason = format!("{} is not there (set REDOUBT_DATA)", file.display());
-        testkit::missing::may_be_missing("published card payments", "REDOUBT_DATA_WAIVED", &reason);
-        return None;
-    }
-    Some(file.to_str().unwrap().to_owned())
+    const FILE: &str = "card-transactions.csv.gz";
+    let folder = testkit::missing::outside("published card payments", "REDOUBT_DATA", "data", FILE)?;
+    Some(folder.join(FILE).to_str().unwrap().to_owned())
 }

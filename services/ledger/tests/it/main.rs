@@ -26,6 +26,7 @@ mod lanes;
 mod layers;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;
+mod outbox;
 mod payout_histories;
 mod payouts;
 mod providers;

@@ -5,7 +5,7 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "accounts",
     "book_check",
     "book_check_accounts",
@@ -14,6 +14,7 @@ const TABLES: [&str; 12] = [
     "head",
     "idempotency",
     "outbox",
+    "outbox_readers",
     "owners",
     "payouts",
     "suspense_items",
@@ -53,6 +54,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "head update (sequence)",
         "idempotency insert (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "outbox insert (last_sequence, first_sequence, committed_at)",
+        "outbox_readers update (position, attempts, next_attempt_at)",
         "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider)",
         "payouts update (status, partner_id, attempts, next_attempt_at, closed_by, unsure_since, unsure_by, word, returned_by, paid_late_by)",
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",
@@ -63,8 +65,8 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     // Two pure functions are everybody's: they compute an id, and say whether one is the house's.
     let pure = ["call house_account(purpose text, currency text)", "call is_customers(account uuid)"];
     assert_eq!(rights(&database, "ledger_migrator").await.unwrap(), ["be ledger_owner", pure[0], pure[1]]);
-    // These hold numbers of batches and sums of the whole: no row of theirs is anybody's, and the app has no right on them at all.
-    let whole = ["book_check", "book_check_accounts", "head", "outbox"];
+    // These hold numbers of batches, positions and sums of the whole: no row of theirs is anybody's, and the app has no right on them at all.
+    let whole = ["book_check", "book_check_accounts", "head", "outbox", "outbox_readers"];
     assert_eq!(unguarded(&database).await.unwrap(), whole);
 }
 
@@ -86,7 +88,7 @@ async fn what_they_have_no_business_with_is_refused() {
     for url in [&database.app_url, &database.poster_url] {
         assert_eq!(not_forbidden(url, &to_everybody).await.unwrap(), []);
     }
-    let app: Vec<String> = ["head", "outbox", "book_check", "book_check_accounts", "suspense_items"]
+    let app: Vec<String> = ["head", "outbox", "outbox_readers", "book_check", "book_check_accounts", "suspense_items"]
         .iter()
         .map(|table| format!("select 1 from {table}"))
         .chain(["select lock_accounts(array[]::uuid[])".to_owned(), "select check_books(1)".to_owned()])

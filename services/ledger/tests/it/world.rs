@@ -179,6 +179,15 @@ impl World {
         std::mem::replace(&mut self.ledger, next).stop().await.unwrap();
     }
 
+    /// Another ledger on the same books, beside the first one.
+    pub(crate) async fn start_beside(&self) -> Running {
+        let mut config = self.config.clone();
+        let listen = TcpListener::bind(scene::FREE).unwrap().local_addr().unwrap();
+        let public = config.common.public.as_mut().unwrap();
+        (public.listen, public.url) = (listen, format!("https://localhost:{}", listen.port()));
+        runtime::start::<Ledger>(config, Arc::new(SystemClock)).await.unwrap()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.ledger.public.unwrap().port())
     }
@@ -343,5 +352,6 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
             operation: "reference_rates".to_owned(),
             published_by: "European Central Bank".to_owned(),
         },
+        behavior: None,
     }
 }

@@ -100,7 +100,7 @@ fn learned(verdict: Verdict, tried: Tried) -> Finding {
 }
 
 fn refused(reason: Reason, attempt: Rc<Attempt>, level: Level) -> Finding {
-    let problem = Problem::new(StatusCode::FORBIDDEN, code::CAPTCHA_REQUIRED, "A challenge is to be solved first");
+    let problem = Problem::new(StatusCode::FORBIDDEN, code::CAPTCHA_REQUIRED);
     let refusal = Refusal::new(LayerId::Captcha.name(), reason.word(), problem);
     let verdict = if reason.is_honest() { Verdict::Challenge(refusal) } else { Verdict::Refuse(refusal) };
     learned(verdict, Tried { asked: Some(level), ..Tried::new(attempt, level) })

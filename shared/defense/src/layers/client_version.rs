@@ -44,7 +44,7 @@ fn unknown(reason: &'static str) -> Verdict {
 
 /// RFC 9110 §15.5.22: what to change to stands in `Upgrade`, as name and version.
 fn outdated(app: &App, minimum: &api::Build) -> Verdict {
-    let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, code::CLIENT_OUTDATED, "This build has to be updated");
+    let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, code::CLIENT_OUTDATED);
     let problem = problem.header(UPGRADE, &format!("{}/{minimum}", app.id));
     LayerId::ClientVersion.refuse_with("build_outdated", problem)
 }

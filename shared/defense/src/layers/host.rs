@@ -50,7 +50,7 @@ impl HostLayer {
         // RFC 9112 §3.2.2: where the target is a whole URL, its authority is the host, and what the field says is of no account.
         let host = request.target_authority.as_deref().or_else(|| request.single("host")).unwrap_or_default(); // Default: none, which is not ours.
         if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name(host))) {
-            let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, code::MISDIRECTED, "This is another host");
+            let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, code::MISDIRECTED);
             return Err(refuse("host_unknown", problem));
         }
         canonical(request)?;

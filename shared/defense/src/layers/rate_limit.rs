@@ -236,7 +236,7 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 }
 
 fn refuse(reason: &'static str, fields: &Fields) -> Verdict {
-    let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, "Too many requests");
+    let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED);
     for (name, value) in fields.shown() {
         problem = problem.header(name, value);
     }

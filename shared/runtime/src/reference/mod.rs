@@ -7,6 +7,8 @@ mod schema;
 mod words;
 
 use anyhow::{Context as _, Result};
+use api::problem::Kind;
+use api::problem::code::REQUEST_INVALID;
 use askama::Template;
 use serde_json::{Map, Value};
 
@@ -138,7 +140,7 @@ impl Page {
         let schemes = object(document, "/components/securitySchemes").into_iter().flatten();
         let problem = serde_json::json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         let mut problem = Media::of(reader, api::problem::MEDIA_TYPE, &problem);
-        problem.example = openapi::problem_example(components).as_ref().map(pretty);
+        problem.example = Some(pretty(&serde_json::to_value(api::Problem::example(400, REQUEST_INVALID))?));
         Ok(Self {
             service: service.to_owned(),
             style: STYLE,
@@ -238,7 +240,7 @@ impl Refusal {
         let codes = contents(answer).filter_map(|(_, media)| media.pointer("/schema/allOf/1/properties/code/enum"));
         let codes = codes.filter_map(Value::as_array).flatten().map(plain);
         // Default: a code that has no meaning does not get into a document.
-        let meanings = codes.map(|code| (Words::of(openapi::known(&code).unwrap_or_default()), code));
+        let meanings = codes.map(|code| (Words::of(Kind::of(&code).map_or("", |kind| kind.meaning)), code));
         let others = contents(answer).map(|(name, _)| name.clone()).filter(|name| name != api::problem::MEDIA_TYPE);
         Self {
             status: status.to_owned(),

@@ -1,5 +1,7 @@
 //! Which of the traces that are kept somebody looks for.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -50,12 +52,13 @@ pub(super) fn summary(id: &str, spans: &[Span]) -> Value {
     let mut services: Vec<&str> = spans.iter().map(|span| span.service.as_str()).collect();
     services.sort_unstable();
     services.dedup();
+    let statuses: BTreeSet<String> = spans.iter().filter_map(status).collect();
     json!({
         "trace_id": id,
         "name": first.map(|span| span.name.as_str()),
         "start_ns": first.map(|span| span.start_ns),
         "length_ns": length(spans),
-        "status": first.and_then(status),
+        "statuses": statuses,
         "error": spans.iter().any(|span| span.error),
         "spans": spans.len(),
         "services": services,

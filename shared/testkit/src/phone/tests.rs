@@ -4,7 +4,6 @@ mod ios;
 mod slots;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use asn1_rs::{Any, FromDer, Sequence};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, UnparsedPublicKey, VerificationAlgorithm};
@@ -12,21 +11,10 @@ use minicbor::Decoder;
 use x509_parser::certificate::X509Certificate;
 
 use super::android::{AndroidAttack, AndroidPhone, DeviceProfile};
+use crate::missing::vectors;
 use crate::pki::TestRoot;
 
 const KEY_DESCRIPTION: &str = "1.3.6.1.4.1.11129.2.1.17";
-
-/// Genuine evidence, or a loud word that there is none.
-#[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
-fn vectors() -> Option<PathBuf> {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    let folder = std::env::var_os("REDOUBT_VECTORS").map_or(default, PathBuf::from);
-    if !folder.is_dir() {
-        eprintln!("NOT COMPARED WITH GENUINE EVIDENCE: {} is not there (set REDOUBT_VECTORS)", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 fn certificate(der: &[u8]) -> X509Certificate<'_> {
     let (rest, certificate) = X509Certificate::from_der(der).unwrap();

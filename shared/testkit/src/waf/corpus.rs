@@ -2,12 +2,12 @@
 //! find something in it, or must not. `REDOUBT_CRS_CORPUS` names the file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::missing::may_be_missing;
+use crate::missing::outside;
 
 /// One test.
 #[derive(Debug, Deserialize)]
@@ -41,15 +41,9 @@ pub struct Case {
 ///
 /// The file is there and is no such file.
 pub fn read() -> Result<Option<Vec<Case>>> {
-    #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the corpus is")]
-    let configured = std::env::var_os("REDOUBT_CRS_CORPUS").map(PathBuf::from);
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/crs-regression.jsonl");
-    let file = configured.unwrap_or_else(default);
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        let reason = format!("{} is not there (set REDOUBT_CRS_CORPUS)", file.display());
-        may_be_missing("the Core Rule Set's regression tests", "REDOUBT_CRS_CORPUS_WAIVED", &reason);
-        return Ok(None);
-    };
+    let what = "the Core Rule Set's regression tests";
+    let Some(file) = outside(what, "REDOUBT_CRS_CORPUS", "data/crs-regression.jsonl", "") else { return Ok(None) };
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let lines = text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned()));
     Ok(Some(lines.collect::<Result<_>>()?))
 }

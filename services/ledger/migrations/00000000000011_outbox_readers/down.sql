@@ -1,0 +1,2 @@
+drop table outbox_readers;
+drop function outbox_readers_guard();

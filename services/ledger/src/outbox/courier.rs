@@ -1,0 +1,133 @@
+//! Tells the reader what is new, batch by batch, until it has been told everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::behavior::{BATCH, Event, EventOutcome, EventResults, Events};
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::Client;
+use runtime::{Clock, Job, courier};
+use storage::Pool;
+use tracing::Span;
+
+use super::payment::News;
+use super::store::{self, QUEUE, Reader};
+use crate::alarm::{self, Alarm};
+use crate::error::Error;
+
+/// How long a claim holds: longer than [`LONGEST`] and one more question (10 seconds).
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Who has been told for this long lets another process have a turn.
+const LONGEST: TimeDelta = TimeDelta::seconds(30);
+/// The pause after the first attempt that failed.
+const PAUSE: Duration = Duration::from_millis(500);
+/// After so many attempts in a row (a quarter of an hour) somebody is told.
+const ALARMING: i32 = 12;
+
+/// Tells behavior.
+pub struct Telling {
+    pub poster: Pool,
+    pub clock: Arc<dyn Clock>,
+    /// A client that shows our certificate and demands behavior's.
+    pub client: Client,
+    /// `/internal/v1/events` of behavior.
+    pub url: String,
+}
+
+impl Job for Telling {
+    type Piece = Reader;
+    type Memory = ();
+    type Error = Error;
+
+    const PIECE: &'static str = "a reader of the outbox";
+
+    async fn claim(&self, limit: i64) -> Result<Vec<Reader>, Error> {
+        Ok(QUEUE.claim(&self.poster, limit, self.now()?, LEASE).await?)
+    }
+
+    fn span(reader: &Reader) -> (Span, Option<&str>) {
+        (
+            tracing::info_span!(
+                "outbox.tell",
+                otel.kind = "producer",
+                reader = reader.id,
+                trace_id = tracing::field::Empty
+            ),
+            None,
+        )
+    }
+
+    async fn carry_out(&self, reader: Reader) -> Result<(), Error> {
+        let end = self.now()? + LONGEST;
+        let mut position = reader.position;
+        let again = loop {
+            let mut db = storage::connection(&self.poster).await?;
+            let news =
+                store::after(&mut db, position, i64::try_from(BATCH).map_err(|_| Error::Invariant("BATCH"))?).await?;
+            drop(db);
+            let now = self.now()?;
+            let Some(last) = news.last() else { break now };
+            if let Err(said) = self.tell(&news).await {
+                tracing::warn!(
+                    reason = said,
+                    attempt = reader.attempts,
+                    "behavior was not told of payments; it will be"
+                );
+                if reader.attempts >= ALARMING {
+                    alarm::raise(Alarm::OutboxStuck, last.sequence, &reader.id);
+                }
+                break now + courier::pause(PAUSE, reader.attempts);
+            }
+            let mut db = storage::connection(&self.poster).await?;
+            if !store::advance(&mut db, &reader, last.sequence).await? {
+                return Ok(());
+            }
+            position = last.sequence;
+            if news.len() < BATCH || now > end {
+                break now;
+            }
+        };
+        let mut db = storage::connection(&self.poster).await?;
+        Ok(store::due(&mut db, &reader, again).await?)
+    }
+
+    async fn maintain(&self, (): &mut ()) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Telling {
+    /// The error says why nothing is known to have been taken. What is refused by itself is not told again: it stands in the books, and in the log.
+    async fn tell(&self, news: &[News]) -> Result<(), String> {
+        let events = news.iter().filter_map(|news| news.payment().transpose()).collect::<Result<Vec<Event>, _>>();
+        let events = events.map_err(|error| error.to_string())?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let count = events.len();
+        let EventResults { results } = self.ask(Events { events }).await?;
+        if results.len() != count {
+            return Err(format!("{} results of {count} events", results.len()));
+        }
+        for result in results.into_iter().filter(|result| result.outcome == EventOutcome::Refused) {
+            tracing::error!(event = %result.id, code = result.code, field = result.field, "behavior refused to learn of a payment");
+            alarm::raise(Alarm::PaymentNotLearned, result.id, "behavior");
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, events: Events) -> Result<EventResults, String> {
+        let cause = |error: reqwest::Error| runtime::http::cause(&error);
+        let response = runtime::http::send(self.client.post(&self.url).json(&events)).await.map_err(cause)?;
+        let status = response.status();
+        if !status.is_success() {
+            let said = response.json::<api::Problem>().await.map_err(|error| format!("{status}: {}", cause(error)))?;
+            return Err(format!("{status} {}", said.code));
+        }
+        response.json().await.map_err(cause)
+    }
+
+    fn now(&self) -> Result<DateTime<Utc>, Error> {
+        DateTime::from_timestamp_millis(self.clock.unix_millis()).ok_or(Error::Invariant("the clock"))
+    }
+}

@@ -1,0 +1,77 @@
+//! A transfer as a payment of somebody to somebody, if it is one.
+
+use api::Pseudonym;
+use api::behavior::Event;
+use chrono::{DateTime, Utc};
+use crypto::b64;
+use crypto::hash::{length_prefixed, sha256};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use money::{Currency, Money};
+
+use crate::error::Error;
+use crate::ids::TransferId;
+use crate::posting::Kind;
+
+/// A transfer, with whom it is from and to.
+#[derive(Debug, QueryableByName)]
+pub(super) struct News {
+    #[diesel(sql_type = BigInt)]
+    pub(super) sequence: i64,
+    #[diesel(sql_type = SqlUuid)]
+    id: TransferId,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = Timestamptz)]
+    posted_at: DateTime<Utc>,
+    /// Whose account it leaves, if it is a customer's.
+    #[diesel(sql_type = Nullable<Text>)]
+    payer: Option<String>, // Text: a subject, which becomes a pseudonym.
+    /// Whose account it arrives on, if it is a customer's.
+    #[diesel(sql_type = Nullable<Text>)]
+    payee: Option<String>, // Text: the same.
+    /// Where a payout goes.
+    #[diesel(sql_type = Nullable<Text>)]
+    creditor_iban: Option<String>, // Text: becomes a digest.
+}
+
+impl News {
+    /// The payment that it is. `None` for what nobody pays to somebody else: money that comes from outside, is exchanged, moves between accounts of one
+    /// owner, or ends a payout.
+    pub(super) fn payment(&self) -> Result<Option<Event>, Error> {
+        let (payer, payee) = match (self.kind(), &self.payer, &self.payee, &self.creditor_iban) {
+            (Some(Kind::Transfer), Some(payer), Some(payee), None) if payer == payee => return Ok(None),
+            (Some(Kind::Transfer), Some(payer), Some(payee), None) => (payer, payee.as_str().into()),
+            (Some(Kind::Payout), Some(payer), None, Some(iban)) => (payer, creditor(iban)),
+            (Some(Kind::Transfer | Kind::Payout), ..) => {
+                return Err(Error::Invariant("a payment of nobody, or to nobody"));
+            }
+            _ => return Ok(None),
+        };
+        let currency: Currency =
+            self.currency.parse().map_err(|_| Error::Invariant("a currency that this version does not know"))?;
+        Ok(Some(Event::Payment {
+            id: self.id.into(),
+            at_unix_millis: self.posted_at.timestamp_millis(),
+            user: payer.as_str().into(),
+            payee,
+            amount: Money::new(self.amount, currency).to_string(),
+            currency: currency.code().to_owned(),
+            decision_id: None,
+        }))
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.kind.parse().ok()
+    }
+}
+
+/// Whoever holds this account. A digest keeps an IBAN out of logs and other databases, and no more: IBANs can be tried one by one.
+fn creditor(iban: &str) -> Pseudonym {
+    let digest = sha256(&length_prefixed([b"redoubt creditor iban".as_slice(), iban.as_bytes()]));
+    format!("iban:{}", b64::encode(&digest)).as_str().into()
+}

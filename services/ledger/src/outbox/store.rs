@@ -1,0 +1,57 @@
+//! Queries on `outbox_readers`, and on the transfers that a reader has not been told of. As `ledger_poster`.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+use storage::{Connection, Queue, StorageError};
+
+use super::payment::News;
+
+/// A reader that has something to be told.
+#[derive(Debug, QueryableByName)]
+pub struct Reader {
+    #[diesel(sql_type = Text)]
+    pub(super) id: String, // Text: one of a few words of ours.
+    /// Every transfer up to this number has been told to it.
+    #[diesel(sql_type = BigInt)]
+    pub(super) position: i64,
+    /// Since it was last told something.
+    #[diesel(sql_type = Integer)]
+    pub(super) attempts: i32,
+}
+
+pub(super) const QUEUE: Queue = Queue {
+    name: "outbox.claim",
+    table: "outbox_readers",
+    waiting: "position < (select h.announced from head h)",
+    changes: "",
+    answers: "",
+};
+
+/// The next transfers after this number, in their order.
+pub(super) async fn after(db: &mut Connection, position: i64, limit: i64) -> Result<Vec<News>, StorageError> {
+    const AFTER: &str = "\
+        select t.sequence, t.id, t.kind, t.amount, t.currency, t.posted_at, payer.owner as payer, payee.owner as payee, p.creditor_iban \
+        from transfers t \
+        left join accounts payer on payer.id = t.from_account \
+        left join accounts payee on payee.id = t.to_account \
+        left join payouts p on p.id = t.id \
+        where t.sequence > $1 order by t.sequence limit $2";
+    let query = diesel::sql_query(AFTER).bind::<BigInt, _>(position).bind::<BigInt, _>(limit);
+    Ok(query.load(db).await?)
+}
+
+/// It has been told up to here. False if it had been told of more meanwhile, by another process.
+pub(super) async fn advance(db: &mut Connection, reader: &Reader, to: i64) -> Result<bool, StorageError> {
+    const ADVANCE: &str = "update outbox_readers set position = $2, attempts = 0 where id = $1 and position < $2";
+    let query = diesel::sql_query(ADVANCE).bind::<Text, _>(&reader.id).bind::<BigInt, _>(to);
+    Ok(query.execute(db).await? == 1)
+}
+
+/// It is to be looked at again from then on.
+pub(super) async fn due(db: &mut Connection, reader: &Reader, at: DateTime<Utc>) -> Result<(), StorageError> {
+    let query = diesel::sql_query("update outbox_readers set next_attempt_at = $2 where id = $1");
+    query.bind::<Text, _>(&reader.id).bind::<Timestamptz, _>(at).execute(db).await?;
+    Ok(())
+}
