@@ -179,6 +179,8 @@ impl Error {
 
 fn rejected(rejection: Rejection, kind: Kind) -> Problem {
     let account = match kind.rules().blames {
+        // Not by anything that the caller could have known.
+        Blame::House if rejection.reason == Reason::LimitExceeded => return unprocessable(code::LIMIT_EXCEEDED),
         Blame::House => return Problem::internal(&format_args!("a {kind} cannot be booked: {}", rejection.reason)),
         Blame::Field(field) => field,
         Blame::Accounts if rejection.leg == 0 => "from_account",

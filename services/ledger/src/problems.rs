@@ -23,7 +23,7 @@ runtime::problems! {
     /// Of a payout that is read.
     OnePayout: 404 PAYOUT_NOT_FOUND;
     /// Of money that has arrived.
-    Deposit: 400 AMOUNT_INVALID, 422 KEY_REUSED;
+    Deposit: 400 AMOUNT_INVALID, 422 KEY_REUSED, 422 LIMIT_EXCEEDED;
     /// Of what the partner says of a payout.
     PayoutEvent: 404 PAYOUT_NOT_FOUND, 409 PAYOUT_CONTRADICTED;
     /// Of money that leaves suspense.

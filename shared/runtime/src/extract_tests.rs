@@ -64,6 +64,8 @@ fn no_list_stands_for_an_object_however_deep() {
         assert!(serde_json::from_str::<Outer>(&listed).is_ok(), "serde takes it: {listed}");
         assert_eq!(json::<Outer>(listed.as_bytes()).unwrap_err().detail.unwrap(), "expected an object", "{listed}");
     }
+    let object = body.replace(r#""Plain""#, r#"{"Plain":null}"#);
+    assert!(serde_json::from_str::<Outer>(&object).is_ok() && json::<Outer>(object.as_bytes()).is_err());
     let listed = body.replace(r#"{"inner":{"n":6}}"#, r#"[{"n":6}]"#);
     assert!(serde_json::from_str::<Outer>(&listed).is_ok() && json::<Outer>(listed.as_bytes()).is_err());
 }

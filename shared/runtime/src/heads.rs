@@ -5,11 +5,15 @@
 //! To find the second head one must know where the first body ends. That is read here as the framework reads it, against which the tests hold
 //! it, and only as far as is needed: what the framework refuses ends the connection, so what follows is of no interest.
 //!
-//! A request that says `Connection: close` is the last of its connection (RFC 9112 §9.6). The framework answers those behind it all the same;
-//! here they end with it.
+//! A request that says `Connection: close`, or is of HTTP/1.0 and does not say `keep-alive`, is the last of its connection (RFC 9112 §9.3). The
+//! framework answers those behind it all the same; here they end with it.
+
+use std::borrow::Cow;
 
 /// Bytes of a line that are kept.
 const LINE: usize = 128;
+/// Bytes of all that a message has around its chunks: extensions and trailers. Nobody here reads them; a digest and a signature are some hundred.
+const AROUND: u64 = 8 * 1024;
 /// What stands in the place of what is not passed on: NUL, which no part of a head may hold (RFC 9110 §5.5).
 const NOTHING: u8 = 0;
 
@@ -19,6 +23,8 @@ pub(crate) struct Heads {
     part: Part,
     line: Line,
     framing: Framing,
+    /// Bytes so far around the chunks of this message.
+    around: u64,
     /// Heads that came whole.
     whole: u64,
 }
@@ -131,21 +137,38 @@ impl Heads {
         let end = end.unwrap_or(bytes.len());
         // The byte with which a name would be too long is looked at by itself.
         let most = if self.line.length < LINE { LINE - 1 - self.line.length } else { end };
+        let most = if self.part == Part::Trailer { most.min(self.room()) } else { most };
         // Default: never, the end is within.
         let taken = bytes.get(..end.min(most)).unwrap_or_default();
         self.line.extend(taken);
+        if self.part == Part::Trailer {
+            self.around += taken.len() as u64;
+        }
         taken.len()
+    }
+
+    /// So many bytes may still stand around this message's chunks.
+    fn room(&self) -> usize {
+        // Default: more than there can be.
+        usize::try_from(AROUND.saturating_sub(self.around)).unwrap_or(usize::MAX)
     }
 
     /// Where the connection is after `byte`. `None` if with that a line is wrong.
     fn next(&mut self, byte: u8) -> Option<Part> {
         let part = self.part;
+        if matches!(part, Part::Extension(_) | Part::Trailer) {
+            self.around += 1;
+            if self.around > AROUND {
+                return None;
+            }
+        }
         Some(match part {
             // No target has a fragment (RFC 9112 §3.2). The framework drops it, and somebody before us may not.
             Part::RequestLine if byte == b'#' => return None,
             Part::Between | Part::RequestLine | Part::Fields | Part::Trailer if byte == b'\n' => {
-                let line = std::mem::take(&mut self.line).whole()?;
-                self.after(&line)
+                let line = std::mem::take(&mut self.line);
+                let old = line.ends_with(b" HTTP/1.0\r");
+                self.after(&line.whole()?, old)?
             }
             Part::Between | Part::RequestLine | Part::Fields | Part::Trailer => {
                 self.line.push(byte);
@@ -167,12 +190,14 @@ impl Heads {
         })
     }
 
-    /// What follows a line.
-    fn after(&mut self, line: &[u8]) -> Part {
+    /// What follows a line, which is of HTTP/1.0 if it is a request's. `None` if it is wrong.
+    fn after(&mut self, line: &[u8], old: bool) -> Option<Part> {
         match self.part {
             Part::RequestLine => {
-                self.framing = Framing { connect: line.starts_with(b"CONNECT "), ..Framing::default() };
-                Part::Fields
+                let persists = if old { Persists::IfAsked } else { Persists::UnlessClosed };
+                self.framing = Framing { connect: line.starts_with(b"CONNECT "), persists, ..Framing::default() };
+                self.around = 0;
+                Some(Part::Fields)
             }
             Part::Fields if line.is_empty() => {
                 self.whole += 1;
@@ -180,10 +205,11 @@ impl Heads {
             }
             Part::Fields => {
                 self.framing.read(line);
-                Part::Fields
+                Some(Part::Fields)
             }
-            Part::Trailer if line.is_empty() => self.framing.end(),
-            part => part,
+            Part::Trailer if line.is_empty() => Some(self.framing.end()),
+            Part::Trailer => (line.contains(&b':') && !line.contains(&NOTHING)).then_some(Part::Trailer),
+            part => Some(part),
         }
     }
 }
@@ -193,24 +219,38 @@ impl Heads {
 struct Line {
     beginning: Vec<u8>,
     length: usize,
-    last: u8,
+    /// Its last bytes.
+    end: [u8; END],
 }
+
+/// As many as say the version of a request.
+const END: usize = b" HTTP/1.0\r".len();
 
 impl Line {
     fn push(&mut self, byte: u8) {
         if self.beginning.len() < LINE {
             self.beginning.push(byte);
         }
-        (self.length, self.last) = (self.length + 1, byte);
+        self.length += 1;
+        self.end.rotate_left(1);
+        if let Some(last) = self.end.last_mut() {
+            *last = byte;
+        }
     }
 
     fn extend(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(LINE.saturating_sub(self.beginning.len()));
         self.beginning.extend(bytes.iter().take(kept));
         self.length += bytes.len();
-        if let Some(last) = bytes.last() {
-            self.last = *last;
+        let new = bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default(); // Default: never, it is within.
+        self.end.rotate_left(new.len() % END);
+        for (place, byte) in self.end.iter_mut().rev().zip(new.iter().rev()) {
+            *place = *byte;
         }
+    }
+
+    fn ends_with(&self, end: &[u8; END]) -> bool {
+        self.end == *end
     }
 
     fn is_cut(&self) -> bool {
@@ -219,7 +259,7 @@ impl Line {
 
     /// Its text without its end. `None` if it ended with LF alone, or says in more bytes than are kept where its message ends.
     fn whole(mut self) -> Option<Vec<u8>> {
-        if self.last != b'\r' || (self.is_cut() && Framing::is_in(&self.beginning)) {
+        if self.end.last() != Some(&b'\r') || (self.is_cut() && Framing::is_in(&self.beginning)) {
             return None;
         }
         if !self.is_cut() {
@@ -231,15 +271,27 @@ impl Line {
 
 /// What a head says of where its message ends, and whether another follows.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a head says each of them by itself")]
 struct Framing {
     length: Option<u64>,
     chunked: bool,
     websocket: bool,
     /// The method is CONNECT.
     connect: bool,
-    /// No other message follows.
-    closes: bool,
+    persists: Persists,
+}
+
+/// Whether another message may follow (RFC 9112 §9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Persists {
+    /// It says nothing else, and is of HTTP/1.1.
+    #[default]
+    UnlessClosed,
+    /// It is of HTTP/1.0, and has not asked for it yet.
+    IfAsked,
+    /// It is of HTTP/1.0, and has asked for it.
+    Asked,
+    /// It says `close`.
+    Closed,
 }
 
 impl Framing {
@@ -263,31 +315,42 @@ impl Framing {
         } else if name.eq_ignore_ascii_case(upgrade) {
             self.websocket |= value.eq_ignore_ascii_case("websocket");
         } else if name.eq_ignore_ascii_case(connection) {
-            self.closes |= value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
+            let says = |word: &str| value.split(',').any(|option| option.trim().eq_ignore_ascii_case(word));
+            if says("close") {
+                self.persists = Persists::Closed;
+            } else if self.persists == Persists::IfAsked && says("keep-alive") {
+                self.persists = Persists::Asked;
+            }
         }
     }
 
     /// What comes when the message is whole.
     fn end(self) -> Part {
-        if self.closes { Part::Over } else { Part::Between }
+        match self.persists {
+            Persists::UnlessClosed | Persists::Asked => Part::Between,
+            Persists::IfAsked | Persists::Closed => Part::Over,
+        }
     }
 
-    /// In the order in which the framework asks.
-    fn body(self) -> Part {
-        match self.length {
+    /// In the order in which the framework asks. `None` where it would not take the length that is given (RFC 9110 §7.8: an upgrade that is not made
+    /// changes nothing).
+    fn body(self) -> Option<Part> {
+        Some(match self.length {
             _ if self.chunked => Part::Size(0),
+            Some(1..) if self.websocket => return None,
             _ if self.websocket => Part::Rest,
             Some(length @ 1..) => Part::Body(length),
             _ if self.connect => Part::Rest,
             None | Some(0) => self.end(),
-        }
+        })
     }
 }
 
-/// Name and value, where both are text.
-fn field(line: &[u8]) -> Option<(&str, &str)> {
-    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    Some((name, value.trim()))
+/// Name and value. What is no text in the value (RFC 9110 §5.5) is no part of any word that is looked for, and hides none.
+fn field(line: &[u8]) -> Option<(&str, Cow<'_, str>)> {
+    let colon = memchr::memchr(b':', line)?;
+    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+    Some((std::str::from_utf8(name).ok()?, String::from_utf8_lossy(value.trim_ascii())))
 }
 
 #[cfg(test)]

@@ -98,9 +98,12 @@ fn a_target_with_a_fragment_is_wrong() {
 fn what_is_another_protocol_is_not_read() {
     let connect = "CONNECT x:443 HTTP/1.1\r\n";
     let spaced = format!("GET / HTTP/1.1\r\nUpgrade:{}websocket\r\n", " ".repeat(80));
-    for head in [connect, &spaced, "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nContent-Length: 1\r\n"] {
+    for head in [connect, &spaced, "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nContent-Length: 0\r\n"] {
         assert_eq!(read(format!("{head}\r\nx\n\n").as_bytes(), 9).1, Part::Rest, "{head}");
     }
+    // The framework would read on to the end of the connection, and somebody before us one byte.
+    let both = "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nContent-Length: 1\r\n\r\nx";
+    assert_eq!(read(both.as_bytes(), 9).1, Part::Spoilt);
     // These are none.
     for head in ["CONNECTED / HTTP/1.1\r\n", "connect x HTTP/1.1\r\n", "GET / HTTP/1.1\r\nUpgrade: h2c\r\n"] {
         assert_eq!(read(format!("{head}\r\n").as_bytes(), 9).1, Part::Between, "{head}");
@@ -135,6 +138,63 @@ fn nothing_follows_a_message_that_says_close() {
     }
     for connection in ["Connection: closed", "Connection: keep-alive", "X-Connection: close", "X: Connection: close"] {
         assert_eq!(read(format!("GET / HTTP/1.1\r\n{connection}\r\n\r\n{GET}").as_bytes(), 9).2, 2, "{connection}");
+    }
+    // Bytes that are no text hide no word.
+    for close in [b"close, \xff".as_slice(), b"\xff, close", b"close,\xe9"] {
+        let text = [b"GET / HTTP/1.1\r\nConnection: ", close, b"\r\n\r\n", GET.as_bytes()].concat();
+        assert_eq!((read(&text, 9).1, read(&text, 9).2), (Part::Over, 1), "{close:?}");
+    }
+}
+
+/// RFC 9112 §9.3.
+#[test]
+fn nothing_follows_a_message_of_http_1_0_that_has_not_asked_for_it() {
+    let long = "a".repeat(1000);
+    for (path, fields, heads) in [
+        ("/", "", 1),
+        (long.as_str(), "", 1),
+        ("/", "Connection: te\r\n", 1),
+        ("/", "Connection: keep-alive, close\r\n", 1),
+        ("/", "Connection: close\r\nConnection: keep-alive\r\n", 1),
+        ("/", "Connection: TE, Keep-Alive\r\n", 2),
+        (long.as_str(), "Connection: keep-alive\r\n", 2),
+    ] {
+        for at_once in [1, 2, 9, 5000] {
+            let text = format!("GET {path} HTTP/1.0\r\n{fields}\r\n{GET}");
+            assert_eq!(read(text.as_bytes(), at_once).2, heads, "{fields:?}, {at_once} at once");
+        }
+    }
+}
+
+#[test]
+fn what_stands_around_chunks_is_bounded_and_a_trailer_is_a_field() {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let within = "x".repeat(4000);
+    let good =
+        [format!("1;{within}\r\na\r\n0;x\r\nX: {within}\r\n\r\n"), format!("0\r\n{}\r\n", "Digest: x\r\n".repeat(100))];
+    for body in &good {
+        for at_once in [1, 9, 5000] {
+            // Twice: what is counted is of one message.
+            assert_eq!(
+                read(format!("{head}{body}{head}{body}").as_bytes(), at_once).1,
+                Part::Between,
+                "{}",
+                &body[..9]
+            );
+        }
+    }
+    let beyond = "x".repeat(9000);
+    for body in [
+        format!("1;{beyond}\r\na\r\n0\r\n\r\n"),
+        format!("0\r\nX: {beyond}\r\n\r\n"),
+        format!("0\r\n{}\r\n", "X: y\r\n".repeat(3000)),
+        "1;x\r\na\r\n".repeat(9000) + "0\r\n\r\n",
+        "0\r\nbad trailer\r\n\r\n".to_owned(),
+        "0\r\nX: \0\r\n\r\n".to_owned(),
+    ] {
+        for at_once in [1, 9, 5000] {
+            assert_eq!(read(format!("{head}{body}").as_bytes(), at_once).1, Part::Spoilt, "{}", &body[..9]);
+        }
     }
 }
 
@@ -212,7 +272,9 @@ impl Stream {
             self.end_of_line();
         }
         if self.pick(8) == 0 {
-            self.one_of(&["Upgrade: websocket", "Upgrade: h2c", "upgrade:WebSocket ", "Connection: upgrade"]);
+            // Not with a length, which is refused here and not there.
+            let other = if framing == 1 { "Upgrade: h2c" } else { "upgrade:WebSocket " };
+            self.one_of(&[other, "Upgrade: h2c", other, "Connection: upgrade"]);
             self.end_of_line();
         }
         if self.pick(12) == 0 {

@@ -183,8 +183,14 @@ impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Objects<A> {
 impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
     type Error = A::Error;
 
+    /// A word. An object with nothing in it under that word, which `serde` takes as well, has a content to be asked for.
     fn unit_variant(self) -> Result<(), A::Error> {
-        self.0.unit_variant()
+        let mut has_content = false;
+        let content = self.0.newtype_variant_seed(Content(&mut has_content));
+        match content {
+            Err(error) if has_content => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
@@ -201,5 +207,17 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.0.struct_variant(fields, Awaiting { visitor, a_struct: true })
+    }
+}
+
+/// Notes that there is a content, and takes none.
+struct Content<'a>(&'a mut bool);
+
+impl<'de> DeserializeSeed<'de> for Content<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        *self.0 = true;
+        Err(de::Error::invalid_type(de::Unexpected::Map, &"a word"))
     }
 }

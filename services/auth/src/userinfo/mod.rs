@@ -49,12 +49,13 @@ async fn authorize(provider: &Provider, request: &ResourceRequest) -> Result<Cla
     // A bound token under the scheme `Bearer` is a downgrade (RFC 9449 §7.1).
     let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"));
     let (_, token) = token.ok_or(Why::SchemeNotDpop)?;
-    let expect = Expect { issuer: provider.issuer(), audience: api::service::LEDGER_RESOURCE, now: request.now };
-    let claims = access_token::verify(token, provider.keys.published(), &expect);
-    let claims = claims.map_err(|error| Why::AccessTokenInvalid.with_reason(error.reason()))?;
+    // The proof first: whoever has none for a token of somebody else's is not told whether that token is good.
     let htu = provider.endpoint(request.path);
     let expect = dpop::Expect { htm: &request.method, htu: &htu, access_token: Some(token), now: request.now };
     let proof = provider.proofs.verify(&request.dpop, &expect)?.ok_or(Why::DpopMissing)?;
+    let expect = Expect { issuer: provider.issuer(), audience: api::service::LEDGER_RESOURCE, now: request.now };
+    let claims = access_token::verify(token, provider.keys.published(), &expect);
+    let claims = claims.map_err(|error| Why::AccessTokenInvalid.with_reason(error.reason()))?;
     if proof.jkt() != &claims.cnf.jkt {
         return Err(Why::AccessTokenOfAnotherKey.into());
     }

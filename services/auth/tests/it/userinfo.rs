@@ -75,7 +75,7 @@ async fn each_check_refuses_and_says_how_to_do_better() {
     let world = World::start().await;
     let client = Client::app();
     let token = tokens(&world, &client).await.member("access_token");
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         (
             "no token",
             |_, request| request.authorization = None,
@@ -91,8 +91,16 @@ async fn each_check_refuses_and_says_how_to_do_better() {
         ),
         (
             "a changed token",
-            |_, request| request.authorization.as_mut().unwrap().push_str("AAAA"),
+            |_, request| {
+                request.authorization.as_mut().unwrap().push_str("AAAA");
+                request.proof.as_mut().unwrap().token.as_mut().unwrap().push_str("AAAA");
+            },
             (401, "invalid_token", "access_token/signature_invalid"),
+        ),
+        (
+            "a changed token without a proof of it",
+            |_, request| request.authorization.as_mut().unwrap().push_str("AAAA"),
+            (401, "invalid_dpop_proof", "dpop/ath_mismatch"),
         ),
         ("no proof", |_, request| request.proof = None, (401, "invalid_dpop_proof", "dpop/dpop_missing")),
         (

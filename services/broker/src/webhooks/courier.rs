@@ -27,13 +27,15 @@ const PAUSE: Duration = Duration::from_millis(250);
 const MEMORY: TimeDelta = TimeDelta::days(30);
 /// What the ledger says about an event that will not be right the next time either: status, code and, where the code is about any request, the
 /// field. Whatever is not in here is about something else: a proxy, a ledger of another version, a fault.
-const FINAL: [(u16, &str, Option<&str>); 6] = [
+const FINAL: [(u16, &str, Option<&str>); 7] = [
     (400, code::AMOUNT_INVALID, None),
     (400, code::REQUEST_INVALID, Some("currency")),
     (400, code::REQUEST_INVALID, Some("event_id")),
     (404, code::PAYOUT_NOT_FOUND, None),
     (409, code::PAYOUT_CONTRADICTED, None),
     (422, code::KEY_REUSED, None),
+    // More than the books can hold.
+    (422, code::LIMIT_EXCEEDED, None),
 ];
 /// How often old ones are deleted.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);

@@ -260,6 +260,7 @@ async fn only_what_the_ledger_says_in_so_many_words_is_final() {
         (400, "request.invalid", Some("currency")),
         (404, "ledger.payout_not_found", None),
         (422, "idempotency.key_reused", None),
+        (422, "ledger.limit_exceeded", None),
     ]
     .into_iter()
     .enumerate()

@@ -30,10 +30,10 @@ pub(super) struct News {
     posted_at: DateTime<Utc>,
     /// Whose account it leaves, if it is a customer's.
     #[diesel(sql_type = Nullable<Text>)]
-    payer: Option<String>, // Text: a subject, which becomes a pseudonym.
+    sender: Option<String>, // Text: a subject, which becomes a pseudonym.
     /// Whose account it arrives on, if it is a customer's.
     #[diesel(sql_type = Nullable<Text>)]
-    payee: Option<String>, // Text: the same.
+    recipient: Option<String>, // Text: the same.
     /// Where a payout goes.
     #[diesel(sql_type = Nullable<Text>)]
     creditor_iban: Option<String>, // Text: becomes a digest.
@@ -43,10 +43,10 @@ impl News {
     /// The payment that it is. `None` for what nobody pays to somebody else: money that comes from outside, is exchanged, moves between accounts of one
     /// owner, or ends a payout.
     pub(super) fn payment(&self) -> Result<Option<Event>, Error> {
-        let (payer, payee) = match (self.kind(), &self.payer, &self.payee, &self.creditor_iban) {
-            (Some(Kind::Transfer), Some(payer), Some(payee), None) if payer == payee => return Ok(None),
-            (Some(Kind::Transfer), Some(payer), Some(payee), None) => (payer, payee.as_str().into()),
-            (Some(Kind::Payout), Some(payer), None, Some(iban)) => (payer, creditor(iban)),
+        let (user, payee) = match (self.kind(), &self.sender, &self.recipient, &self.creditor_iban) {
+            (Some(Kind::Transfer), Some(sender), Some(recipient), None) if sender == recipient => return Ok(None),
+            (Some(Kind::Transfer), Some(sender), Some(recipient), None) => (sender, recipient.as_str().into()),
+            (Some(Kind::Payout), Some(sender), None, Some(iban)) => (sender, creditor(iban)),
             (Some(Kind::Transfer | Kind::Payout), ..) => {
                 return Err(Error::Invariant("a payment of nobody, or to nobody"));
             }
@@ -57,7 +57,7 @@ impl News {
         Ok(Some(Event::Payment {
             id: self.id.into(),
             at_unix_millis: self.posted_at.timestamp_millis(),
-            user: payer.as_str().into(),
+            user: user.as_str().into(),
             payee,
             amount: Money::new(self.amount, currency).to_string(),
             currency: currency.code().to_owned(),

@@ -32,10 +32,10 @@ pub(super) const QUEUE: Queue = Queue {
 /// The next transfers after this number, in their order.
 pub(super) async fn after(db: &mut Connection, position: i64, limit: i64) -> Result<Vec<News>, StorageError> {
     const AFTER: &str = "\
-        select t.sequence, t.id, t.kind, t.amount, t.currency, t.posted_at, payer.owner as payer, payee.owner as payee, p.creditor_iban \
+        select t.sequence, t.id, t.kind, t.amount, t.currency, t.posted_at, sender.owner as sender, recipient.owner as recipient, p.creditor_iban \
         from transfers t \
-        left join accounts payer on payer.id = t.from_account \
-        left join accounts payee on payee.id = t.to_account \
+        left join accounts sender on sender.id = t.from_account \
+        left join accounts recipient on recipient.id = t.to_account \
         left join payouts p on p.id = t.id \
         where t.sequence > $1 order by t.sequence limit $2";
     let query = diesel::sql_query(AFTER).bind::<BigInt, _>(position).bind::<BigInt, _>(limit);

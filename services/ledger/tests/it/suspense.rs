@@ -93,6 +93,17 @@ async fn money_that_cannot_go_where_it_was_meant_to_waits_in_suspense() {
     assert_eq!(world.count(&format!("accounts where id = '{EUR_SUSPENSE}' and balance = 1500")).await, 1);
 }
 
+/// Not even suspense can hold it: whoever told of it is told so, and keeps it.
+#[tokio::test]
+async fn money_that_the_books_cannot_hold_is_refused_by_name() {
+    let world = World::start().await;
+    let max = "set session_replication_role = replica; update accounts set balance = 9223372036854775807 where id = ";
+    world.sql(&format!("{max}'{EUR_SUSPENSE}'; set session_replication_role = origin")).await;
+    let (status, problem) = world.deposit("evt-1", NOBODY, "0.01", "EUR").await;
+    assert_eq!((status, problem["code"].as_str()), (422, Some("ledger.limit_exceeded")), "{problem}");
+    assert_eq!(world.count("transfers").await, 0);
+}
+
 #[tokio::test]
 async fn a_deposit_that_nobody_can_read_is_not_frozen() {
     let world = World::start().await;

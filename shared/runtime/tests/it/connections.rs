@@ -130,7 +130,12 @@ fn what_never_becomes_a_request_is_one_line_in_the_audit_log() {
         let leaked = |text: String| -> Words { Box::leak(Box::new([text.leak().as_bytes()])) };
         let path = leaked(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 18)));
         let name = leaked(format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}: x\r\n\r\n", "x".repeat(1 << 16)));
-        let long: [Case; 2] = [
+        let extension = leaked(format!(
+            "POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1;{}\r\n",
+            "x".repeat(9000)
+        ));
+        let long: [Case; 3] = [
+            ("a long extension", true, extension, "request/body_broken_off", "400"),
             ("no end", true, path, "transport/head_too_large", "431"),
             ("a name of 64 KiB", true, name, MALFORMED, "400"),
         ];
@@ -232,8 +237,12 @@ fn nothing_that_comes_behind_the_last_request_is_done() {
             one(1, "") + &one(2, close) + &one(3, "") + "GARBAGE\r\n\r\n"
         };
         let end: &[u8] = b"";
-        for (close, answers) in [("", 4), ("Connection: close\r\n", 2)] {
-            let words: Words = Box::leak(Box::new([asked(close).leak().as_bytes(), end, end]));
+        let old = |asked: String| asked.replace("notes/2 HTTP/1.1", "notes/2 HTTP/1.0");
+        let (plain, close) = (asked(""), asked("Connection: close\r\n"));
+        for (asked, answers) in
+            [(plain.clone(), 4), (close, 2), (old(plain), 2), (old(asked("Connection: keep-alive\r\n")), 4)]
+        {
+            let words: Words = Box::leak(Box::new([asked.leak().as_bytes(), end, end, end]));
             let stranger = Stranger::says(&pki, running.public.unwrap(), true, words).await;
             let heard = String::from_utf8_lossy(&stranger.heard).into_owned();
             assert_eq!(heard.matches("HTTP/1.1 ").count(), answers, "{heard}");
