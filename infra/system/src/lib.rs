@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn the_system_is_whole_and_no_two_listeners_share_a_port() {
         let system = system().unwrap();
-        assert_eq!(system.service("ledger").unwrap().calls, ["auth", "attestation", "broker"]);
+        assert_eq!(system.service("ledger").unwrap().calls, ["auth", "attestation", "broker", "behavior"]);
         assert_eq!(system.crates["ledger"], system.crates["auth"]);
         let mut ports: Vec<u16> = system.listeners().into_iter().map(|(_, port)| port).collect();
         let count = ports.len();

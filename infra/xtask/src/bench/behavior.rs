@@ -11,7 +11,8 @@ use crate::{place, preflight};
 pub(super) fn measure() -> Result<()> {
     preflight::run()?;
     let mut run = Run::of("bench")?;
-    let arguments = ["run", "--locked", "--release", "--package", "behavior", "--example", "bench"].map(str::to_owned);
+    let arguments =
+        ["run", "--locked", "--release", "--package", "behavior", "--example", "judging"].map(str::to_owned);
     let task = Task { directory: Some(&place::root()), ..Task::default() };
     let number = run.begin_task("cargo", Path::new("cargo"), &arguments, &task)?;
     if run.end_task(number)?.success() {

@@ -54,3 +54,24 @@ pub(crate) fn programs() -> Result<Vec<String>> {
     let packages = services.chain(["testkit", "e2e"]).flat_map(|name| ["--package", name]);
     Ok(packages.chain(["--bins"]).map(str::to_owned).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A benchmark takes the example of that name from one build of all services: of two, it would get either.
+    #[test]
+    fn no_two_services_have_an_example_of_one_name() {
+        let mut names = Vec::new();
+        for service in &system().unwrap().services {
+            let folder = place::root().join("services").join(&service.name).join("examples");
+            if folder.is_dir() {
+                names.extend(std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()));
+            }
+        }
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert!(count > 1 && names.len() == count, "{names:?}");
+    }
+}

@@ -56,6 +56,10 @@ async fn a_decision_is_read_as_it_was_answered_with_what_it_rests_on() {
     assert_eq!((&decision["features"]["amount"], &decision["features"]["payee_count"]), (&json!(12.3), &json!(1.0)));
     assert_eq!(decision["user_key"].as_str().unwrap().len(), 16);
     assert_eq!(decision.get("label"), None);
+    for table in ["events", "decisions"] {
+        let named = format!("select 1 from {table} t where to_jsonb(t)::text like any (array['%alice%', '%grocer%'])");
+        assert_eq!(world.rows(&named).await, 0, "who pays whom stands in {table}");
+    }
     let unknown = world.get("operator", &format!("/internal/v1/decisions/{}", world.id())).await;
     assert_eq!(unknown.problem(), (404, "behavior.decision_not_found", ""));
     world.stop().await;
