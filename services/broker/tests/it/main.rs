@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod contract;
+mod deliveries;
 mod drip;
 mod egress;
 mod hostile;

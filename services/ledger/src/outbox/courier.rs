@@ -10,8 +10,7 @@ use runtime::{Clock, Job, courier};
 use storage::Pool;
 use tracing::Span;
 
-use super::payment::News;
-use super::store::{self, QUEUE, Reader};
+use super::store::{self, News, QUEUE, Reader};
 use crate::alarm::{self, Alarm};
 use crate::error::Error;
 

@@ -2,42 +2,13 @@
 
 use api::Pseudonym;
 use api::behavior::Event;
-use chrono::{DateTime, Utc};
 use crypto::b64;
 use crypto::hash::{length_prefixed, sha256};
-use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use money::{Currency, Money};
 
+use super::store::News;
 use crate::error::Error;
-use crate::ids::TransferId;
 use crate::posting::Kind;
-
-/// A transfer, with whom it is from and to.
-#[derive(Debug, QueryableByName)]
-pub(super) struct News {
-    #[diesel(sql_type = BigInt)]
-    pub(super) sequence: i64,
-    #[diesel(sql_type = SqlUuid)]
-    id: TransferId,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = BigInt)]
-    amount: i64,
-    #[diesel(sql_type = Text)]
-    currency: String,
-    #[diesel(sql_type = Timestamptz)]
-    posted_at: DateTime<Utc>,
-    /// Whose account it leaves, if it is a customer's.
-    #[diesel(sql_type = Nullable<Text>)]
-    sender: Option<String>, // Text: a subject, which becomes a pseudonym.
-    /// Whose account it arrives on, if it is a customer's.
-    #[diesel(sql_type = Nullable<Text>)]
-    recipient: Option<String>, // Text: the same.
-    /// Where a payout goes.
-    #[diesel(sql_type = Nullable<Text>)]
-    creditor_iban: Option<String>, // Text: becomes a digest.
-}
 
 impl News {
     /// The payment that it is. `None` for what nobody pays to somebody else: money that comes from outside, is exchanged, moves between accounts of one

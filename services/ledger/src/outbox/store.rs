@@ -2,11 +2,37 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Queue, StorageError};
 
-use super::payment::News;
+use crate::ids::TransferId;
+
+/// A transfer, with whom it is from and to.
+#[derive(Debug, QueryableByName)]
+pub(super) struct News {
+    #[diesel(sql_type = BigInt)]
+    pub(super) sequence: i64,
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) id: TransferId,
+    #[diesel(sql_type = Text)]
+    pub(super) kind: String,
+    #[diesel(sql_type = BigInt)]
+    pub(super) amount: i64,
+    #[diesel(sql_type = Text)]
+    pub(super) currency: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub(super) posted_at: DateTime<Utc>,
+    /// Whose account it leaves, if it is a customer's.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) sender: Option<String>, // Text: a subject, which becomes a pseudonym.
+    /// Whose account it arrives on, if it is a customer's.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) recipient: Option<String>, // Text: the same.
+    /// Where a payout goes.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) creditor_iban: Option<String>, // Text: becomes a digest.
+}
 
 /// A reader that has something to be told.
 #[derive(Debug, QueryableByName)]
