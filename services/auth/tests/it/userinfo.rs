@@ -70,66 +70,67 @@ async fn the_person_is_named_by_both_methods() {
 
 type Row = (&'static str, fn(&World, &mut Request), (u16, &'static str, &'static str));
 
+const ROWS: [Row; 10] = [
+    (
+        "no token",
+        |_, request| request.authorization = None,
+        (401, "invalid_token", "access_token/access_token_missing"),
+    ),
+    (
+        "a downgrade",
+        |_, request| {
+            let bearer = request.authorization.as_ref().unwrap().replacen("DPoP", "Bearer", 1);
+            request.authorization = Some(bearer);
+        },
+        (401, "invalid_token", "access_token/scheme_not_dpop"),
+    ),
+    (
+        "a changed token",
+        |_, request| {
+            request.authorization.as_mut().unwrap().push_str("AAAA");
+            request.proof.as_mut().unwrap().token.as_mut().unwrap().push_str("AAAA");
+        },
+        (401, "invalid_token", "access_token/signature_invalid"),
+    ),
+    (
+        "a changed token without a proof of it",
+        |_, request| request.authorization.as_mut().unwrap().push_str("AAAA"),
+        (401, "invalid_dpop_proof", "dpop/ath_mismatch"),
+    ),
+    ("no proof", |_, request| request.proof = None, (401, "invalid_dpop_proof", "dpop/dpop_missing")),
+    (
+        "a proof by another key",
+        |_, request| request.proof.as_mut().unwrap().key = Arc::new(SigningKey::generate()),
+        (401, "invalid_token", "access_token/token_of_another_key"),
+    ),
+    (
+        "a proof without the token's hash",
+        |_, request| request.proof.as_mut().unwrap().token = None,
+        (401, "invalid_dpop_proof", "dpop/ath_missing"),
+    ),
+    (
+        "a proof with another token's hash",
+        |_, request| request.proof.as_mut().unwrap().token = Some("other".into()),
+        (401, "invalid_dpop_proof", "dpop/ath_mismatch"),
+    ),
+    (
+        "a proof for another method",
+        |_, request| request.proof.as_mut().unwrap().htm = "POST".into(),
+        (401, "invalid_dpop_proof", "dpop/htm_mismatch"),
+    ),
+    (
+        "no nonce",
+        |_, request| request.proof.as_mut().unwrap().nonce = None,
+        (401, "use_dpop_nonce", "dpop/nonce_missing"),
+    ),
+];
+
 #[tokio::test]
 async fn each_check_refuses_and_says_how_to_do_better() {
     let world = World::start().await;
     let client = Client::app();
     let token = tokens(&world, &client).await.member("access_token");
-    let rows: [Row; 10] = [
-        (
-            "no token",
-            |_, request| request.authorization = None,
-            (401, "invalid_token", "access_token/access_token_missing"),
-        ),
-        (
-            "a downgrade",
-            |_, request| {
-                let bearer = request.authorization.as_ref().unwrap().replacen("DPoP", "Bearer", 1);
-                request.authorization = Some(bearer);
-            },
-            (401, "invalid_token", "access_token/scheme_not_dpop"),
-        ),
-        (
-            "a changed token",
-            |_, request| {
-                request.authorization.as_mut().unwrap().push_str("AAAA");
-                request.proof.as_mut().unwrap().token.as_mut().unwrap().push_str("AAAA");
-            },
-            (401, "invalid_token", "access_token/signature_invalid"),
-        ),
-        (
-            "a changed token without a proof of it",
-            |_, request| request.authorization.as_mut().unwrap().push_str("AAAA"),
-            (401, "invalid_dpop_proof", "dpop/ath_mismatch"),
-        ),
-        ("no proof", |_, request| request.proof = None, (401, "invalid_dpop_proof", "dpop/dpop_missing")),
-        (
-            "a proof by another key",
-            |_, request| request.proof.as_mut().unwrap().key = Arc::new(SigningKey::generate()),
-            (401, "invalid_token", "access_token/token_of_another_key"),
-        ),
-        (
-            "a proof without the token's hash",
-            |_, request| request.proof.as_mut().unwrap().token = None,
-            (401, "invalid_dpop_proof", "dpop/ath_missing"),
-        ),
-        (
-            "a proof with another token's hash",
-            |_, request| request.proof.as_mut().unwrap().token = Some("other".into()),
-            (401, "invalid_dpop_proof", "dpop/ath_mismatch"),
-        ),
-        (
-            "a proof for another method",
-            |_, request| request.proof.as_mut().unwrap().htm = "POST".into(),
-            (401, "invalid_dpop_proof", "dpop/htm_mismatch"),
-        ),
-        (
-            "no nonce",
-            |_, request| request.proof.as_mut().unwrap().nonce = None,
-            (401, "use_dpop_nonce", "dpop/nonce_missing"),
-        ),
-    ];
-    for (name, break_it, (status, error, reason)) in rows {
+    for (name, break_it, (status, error, reason)) in ROWS {
         let mut request = Request::new(&world, &client, &token).await;
         break_it(&world, &mut request);
         let reply = request.send(&world).await;
