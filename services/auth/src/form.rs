@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crypto::SecretString;
+use runtime::extract;
 
 use crate::forms::{ANY, Form};
 
@@ -102,10 +103,9 @@ fn text(encoded: &[u8]) -> Result<String, FormError> {
     if text.chars().any(|c| c.is_control() && c != '\t') { Err(FormError::NotText) } else { Ok(text) }
 }
 
-/// Whether a `Content-Type` names a form.
+/// Whether a whole `Content-Type` names a form, of UTF-8 if it says of what.
 pub fn is_form(content_type: &str) -> bool {
-    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
-    media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    extract::is_utf_8(content_type, "application/x-www-form-urlencoded")
 }
 
 #[cfg(test)]
@@ -176,6 +176,7 @@ mod tests {
         assert!(
             is_form("application/x-www-form-urlencoded; charset=UTF-8") && is_form("Application/X-WWW-Form-UrlEncoded")
         );
+        assert!(!is_form("application/x-www-form-urlencoded; charset=utf-16"));
         assert!(!is_form("application/json") && !is_form("multipart/form-data") && !is_form(""));
     }
 }

@@ -222,13 +222,18 @@ pub(crate) fn field_path(path: &str, message: &str) -> String {
 /// Whether a whole `Content-Type` is `application/json`, with or without `charset=utf-8` (RFC 8259 §11 defines no parameter; §8.1 no other encoding). The layer
 /// that looks into a body and the handler that reads it ask the same about the same text: what one takes for JSON, the other does.
 pub fn is_json(content_type: &str) -> bool {
+    is_utf_8(content_type, "application/json")
+}
+
+/// Whether a whole `Content-Type` is this media type, with or without `charset=utf-8`, and nothing else.
+pub fn is_utf_8(content_type: &str, media_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media_type));
     let is_utf_8 = |parameter: &str| {
         let charset = parameter.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
         charset.is_some_and(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
     };
-    json && parts.all(|parameter| parameter.is_empty() || is_utf_8(parameter))
+    named && parts.all(|parameter| parameter.is_empty() || is_utf_8(parameter))
 }
 
 /// Whether a JSON text nests deeper than that. To be asked before parsing, because a parser recurses: it looks at brackets outside of strings

@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 
 use actix_web::body::BoxBody;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, dev};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, dev};
+use runtime::Single;
 use runtime::contract::{Described, Operation, Scheme};
 use runtime::extract::{BodyError, read_body};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -37,7 +38,8 @@ pub struct Posted<F> {
 impl<F: Form> Posted<F> {
     /// Reads it.
     pub(crate) async fn parameters(&mut self) -> Result<Parameters, Unreadable> {
-        if !form::is_form(self.request.content_type()) {
+        let content_type = Single::of(self.request.headers(), header::CONTENT_TYPE.as_str());
+        if !content_type.one().is_some_and(form::is_form) {
             return Err(Unreadable::form("the body is not application/x-www-form-urlencoded"));
         }
         let body = read_body(&self.request, &mut self.payload, form::LIMIT).await?;
