@@ -15,7 +15,7 @@ pub const BATCH: usize = 100;
 /// Characters of a pseudonym at most.
 pub const PSEUDONYM: usize = 128;
 
-/// `POST /internal/v1/events`, by the services that see things happen. Each event may come more than once and in any order, and is learned once.
+/// `POST /internal/v1/events`, by the ledger. Each event may come more than once and in any order, and is learned once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
@@ -80,7 +80,7 @@ pub enum EventOutcome {
     Taken,
     /// It was before, and nothing was done.
     Known,
-    /// It is not, and to send it again is of no use.
+    /// It is not, and to send it again is of no use; but what is from the future (`behavior.from_future`) comes to be from the past.
     Refused,
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     slow: Slow,
     waiting: Continue,
     requests: Requests,
+    /// The end of all that is under way, while it is waited for.
+    end: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// Bytes that are said of what was held back.
     said: usize,
 }
@@ -59,6 +61,7 @@ impl Connection {
             slow: slow.clone(),
             waiting: Continue::default(),
             requests: requests.clone(),
+            end: None,
             said: 0,
         };
         (connection, slow, requests)
@@ -134,7 +137,11 @@ impl AsyncRead for Connection {
         let connection = self.get_mut();
         ready!(connection.poll_continue(context))?;
         if connection.heads.is_over() {
-            // The end of what is read.
+            // The end of what is read, once nothing is under way: before, the framework would take it for the end of a body that it has not handed on yet.
+            let requests = connection.requests.clone();
+            let end = connection.end.get_or_insert_with(|| Box::pin(async move { requests.ended().await }));
+            ready!(end.as_mut().poll(context));
+            connection.end = None;
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();

@@ -194,7 +194,8 @@ fn refused(message: &str, path: &str) -> Problem {
         message.to_owned()
     } else if let Some((_, expected)) = message.split_once("expected ") {
         // The name of a type of ours says nothing to a client.
-        format!("expected {}", if expected.starts_with("struct ") { "an object" } else { expected })
+        let is_ours = ["struct ", "internally tagged enum "].iter().any(|kind| expected.starts_with(kind));
+        format!("expected {}", if is_ours { "an object" } else { expected })
     } else {
         "the value is not valid".to_owned()
     };

@@ -70,6 +70,24 @@ fn no_list_stands_for_an_object_however_deep() {
     assert!(serde_json::from_str::<Outer>(&listed).is_ok() && json::<Outer>(listed.as_bytes()).is_err());
 }
 
+/// What such an object holds is read beside the tag, out of reach: so none of ours holds an object in it.
+#[test]
+fn no_list_stands_for_an_object_with_a_tag() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "kind", deny_unknown_fields)]
+    enum Tagged {
+        Paid { n: u32 },
+        Plain,
+    }
+    let listed = r#"["Paid",1]"#;
+    assert!(serde_json::from_str::<Tagged>(listed).is_ok(), "serde takes it");
+    assert_eq!(json::<Tagged>(listed.as_bytes()).unwrap_err().detail.unwrap(), "expected an object");
+    assert_eq!(json::<Vec<Tagged>>(br#"[["Paid",1]]"#).unwrap_err().detail.unwrap(), "expected an object");
+    let objects = br#"[{"kind":"Paid","n":1},{"kind":"Plain"}]"#;
+    assert_eq!(json::<Vec<Tagged>>(objects).unwrap(), [Tagged::Paid { n: 1 }, Tagged::Plain]);
+    assert!(json::<Tagged>(br#"{"kind":"Paid","n":1,"x":2}"#).is_err() && json::<Tagged>(br#"{"n":1}"#).is_err());
+}
+
 #[test]
 fn a_value_is_never_repeated() {
     let (field, detail) = refusal(r#"{"amount":"hunter2"}"#);

@@ -21,6 +21,22 @@ const fn any<V>(visitor: V) -> Awaiting<V> {
     Awaiting { visitor, a_struct: false }
 }
 
+impl<'de, V: Visitor<'de>> Awaiting<V> {
+    /// Whether it waits for an object that says by one of its members what it is (`#[serde(tag)]`). Such a visitor asks for anything, and takes a list with
+    /// the tag in front. By its word for itself, because it has no other; a test holds `serde` to it.
+    fn is_tagged(&self) -> bool {
+        struct Expected<'a, V>(&'a V);
+
+        impl<'de, V: Visitor<'de>> fmt::Display for Expected<'_, V> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.expecting(out)
+            }
+        }
+
+        Expected(&self.visitor).to_string().starts_with("internally tagged enum")
+    }
+}
+
 macro_rules! ask {
     ($($ask:ident $(($($name:ident: $type:ty),+))?),+ $(,)?) => {
         $(fn $ask<V: Visitor<'de>>(self $($(, $name: $type)+)?, visitor: V) -> Result<V::Value, D::Error> {
@@ -127,7 +143,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Awaiting<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
-        if self.a_struct {
+        if self.a_struct || self.is_tagged() {
             return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
         }
         self.visitor.visit_seq(Objects(list))

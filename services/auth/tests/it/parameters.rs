@@ -79,9 +79,12 @@ async fn what_is_no_text_is_refused_at_every_protocol_endpoint() {
 #[tokio::test]
 async fn a_form_is_utf_8_or_none() {
     let world = World::start().await;
-    for (charset, expected) in [("", "request/parameter_not_text"), ("; charset=utf-8", "request/parameter_not_text"),
-        ("; charset=utf-16", "request/form_unreadable"), ("; boundary=x", "request/form_unreadable")]
-    {
+    for (charset, expected) in [
+        ("", "request/parameter_not_text"),
+        ("; charset=utf-8", "request/parameter_not_text"),
+        ("; charset=utf-16", "request/form_unreadable"),
+        ("; boundary=x", "request/form_unreadable"),
+    ] {
         let content_type = format!("application/x-www-form-urlencoded{charset}");
         let request = world.http.post(world.url("/par")).header("content-type", content_type).body("a=%00");
         let reply = Reply::read(request.send().await.unwrap()).await;

@@ -40,6 +40,7 @@ create table event_conflicts (
     payee_key bigint not null,
     amount bigint not null,
     currency text not null,
+    decision_id uuid,
     primary key (event_id, digest)
 );
 comment on table event_conflicts is
@@ -82,15 +83,31 @@ create table labels (
 comment on table labels is
     'What turned out of a payment, as people said it, the newest word last; before is the word that it replaces. payment is the decision''s id, or the event''s where no decision was asked for. Numbered with the events: it is learned when it becomes known. Append-only; kept for 13 months.';
 
--- A number that was given is never given again.
+-- A number that was given is never given again, and nobody takes so many that there are none left.
 create function log_head_guard() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    if new.last_number <= old.last_number then
-        raise exception 'numbers only rise' using errcode = 'insufficient_privilege';
+    if new.last_number <= old.last_number or new.last_number > old.last_number + 100 then
+        raise exception 'numbers only rise, by a batch at most' using errcode = 'insufficient_privilege';
     end if;
     return new;
 end $$;
 create trigger log_head_guard before update on log_head for each row execute function log_head_guard();
+
+-- Whoever writes has taken its numbers in the same transaction, so nothing appears behind what others have read already. The head was written by this
+-- transaction, so it says which numbers those are, give or take the batch before.
+create function numbers_are_taken() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if exists (
+        select from inserted i, log_head h
+        where h.xmin is distinct from pg_current_xact_id()::xid or i.number > h.last_number or i.number <= h.last_number - 100) then
+        raise exception 'a number that this transaction has not taken' using errcode = 'check_violation';
+    end if;
+    return null;
+end $$;
+create trigger events_numbered after insert on events referencing new table as inserted
+    for each statement execute function numbers_are_taken();
+create trigger labels_numbered after insert on labels referencing new table as inserted
+    for each statement execute function numbers_are_taken();
 
 alter table log_head enable row level security, force row level security;
 alter table events enable row level security, force row level security;
@@ -113,7 +130,7 @@ create policy told on labels for insert to behavior_app with check (true);
 create policy learned on labels for select to behavior_app using (true);
 create policy told on event_conflicts for insert to behavior_app with check (true);
 
--- A decision is seen by who knows its id (app.subject): no statement of a taken-over app lists what was thought of people.
+-- A decision is seen by who knows its id (app.subject). Events and labels name some; of the others no statement of a taken-over app makes a list.
 create policy told on decisions for insert to behavior_app with check (true);
 create policy one on decisions for select to behavior_app using (id::text = subject());
 

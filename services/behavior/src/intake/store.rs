@@ -93,8 +93,8 @@ pub(super) async fn insert_conflict(
 ) -> Result<(), StorageError> {
     const INSERT: &str = "\
         insert into event_conflicts \
-            (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing";
+            (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
     let query = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(event.id)
         .bind::<Bytea, _>(event.digest().to_vec())
@@ -103,6 +103,7 @@ pub(super) async fn insert_conflict(
         .bind::<Timestamptz, _>(event.at)
         .bind::<BigInt, _>(event.user.cast_signed())
         .bind::<BigInt, _>(event.payee.cast_signed());
-    query.bind::<BigInt, _>(event.amount).bind::<Text, _>(&event.currency).execute(db).await?;
+    let query = query.bind::<BigInt, _>(event.amount).bind::<Text, _>(&event.currency);
+    query.bind::<Nullable<SqlUuid>, _>(event.decision).execute(db).await?;
     Ok(())
 }

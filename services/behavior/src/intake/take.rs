@@ -31,7 +31,7 @@ pub(super) async fn take(state: &State, events: &[Event], reported_by: &str) -> 
         if sound.is_empty() { (Vec::new(), None) } else { store(state, &sound, reported_by, now).await? };
     if let Some(last) = last {
         state.live.bell.notify_one();
-        if state.live.progress().caught_up {
+        if state.live.progress().is_current() {
             state.live.has_learned(last).await;
         }
     }

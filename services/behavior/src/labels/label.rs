@@ -26,7 +26,7 @@ pub(super) async fn label(state: &State, said: &NewLabel) -> Result<Labelled, Er
             before = labelled.before.map(store::label_word),
         );
         state.live.bell.notify_one();
-        if state.live.progress().caught_up {
+        if state.live.progress().is_current() {
             state.live.has_learned(number).await;
         }
     }
@@ -40,7 +40,9 @@ async fn write(db: &mut Connection, said: &NewLabel, now: DateTime<Utc>) -> Resu
     };
     // Taken before the last word is read: of two at once the second sees the first.
     let number = next_number(db).await?;
-    let before: Option<Label> = store::last(db, payment.id).await?;
+    let last = store::last(db, payment.id).await?;
+    let before: Option<Label> = last.as_ref().map(store::Word::label).transpose()?;
+    let payment = last.map_or(payment, |word| word.payment); // Default: of the first word, what it names.
     let labelled = Labelled { label: said.label, before };
     if before == Some(said.label) {
         return Ok((labelled, None));

@@ -33,25 +33,34 @@ pub(super) async fn happened(db: &mut Connection, id: EventId) -> Result<Option<
     Ok(diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?)
 }
 
+/// The last word on a payment, and what it was said of.
 #[derive(QueryableByName)]
-struct Word {
+pub(super) struct Word {
     #[diesel(sql_type = Text)]
     label: String,
+    /// A newer word is about the same: an event may differ from its decision, and what one word counted the next must take back.
+    #[diesel(embed)]
+    pub(super) payment: Payment,
+}
+
+impl Word {
+    pub(super) fn label(&self) -> Result<Label, StorageError> {
+        match self.label.as_str() {
+            "fraud" => Ok(Label::Fraud),
+            "honest" => Ok(Label::Honest),
+            other => {
+                let odd = format!("`{other}` is no label");
+                Err(StorageError::Query(diesel::result::Error::DeserializationError(odd.into())))
+            }
+        }
+    }
 }
 
 /// The last word on a payment.
-pub(super) async fn last(db: &mut Connection, payment: PaymentId) -> Result<Option<Label>, StorageError> {
-    const READ: &str = "select label from labels where payment = $1 order by number desc limit 1";
-    let word: Option<Word> = diesel::sql_query(READ).bind::<SqlUuid, _>(payment).get_result(db).await.optional()?;
-    match word.as_ref().map(|word| word.label.as_str()) {
-        None => Ok(None),
-        Some("fraud") => Ok(Some(Label::Fraud)),
-        Some("honest") => Ok(Some(Label::Honest)),
-        Some(other) => {
-            let odd = format!("`{other}` is no label");
-            Err(StorageError::Query(diesel::result::Error::DeserializationError(odd.into())))
-        }
-    }
+pub(super) async fn last(db: &mut Connection, payment: PaymentId) -> Result<Option<Word>, StorageError> {
+    const READ: &str =
+        "select label, payment as id, paid_at, payee_key from labels where payment = $1 order by number desc limit 1";
+    Ok(diesel::sql_query(READ).bind::<SqlUuid, _>(payment).get_result(db).await.optional()?)
 }
 
 /// Adds a word.

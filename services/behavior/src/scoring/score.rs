@@ -11,7 +11,7 @@ use crate::state::State;
 
 /// What is thought of a payment. A decision that could not be stored is not answered.
 pub(super) async fn score(state: &State, asked: &ScoreRequest) -> Result<Score, Error> {
-    if !state.live.progress().caught_up {
+    if !state.live.progress().is_current() {
         return Err(Error::NotReady);
     }
     let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency } = asked;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runtime::{Check, Shutdown};
 use storage::{Pool, StorageError};
 
-use super::live::{Live, Progress};
+use super::live::{Live, Progress, STALE};
 use super::store;
 
 /// How often the log is looked at without being told: another process of the service may have written.
@@ -20,7 +20,7 @@ pub(crate) async fn follow(pool: Pool, live: Arc<Live>, shutdown: Shutdown) -> a
         match read_on(&pool, &live).await {
             Ok(true) => continue,
             Ok(false) => live.caught_up(),
-            // What is not read now is read at the next look; readiness says what the database says.
+            // What is not read now is read at the next look; if that lasts, nobody is judged any more ([`Progress::is_current`]).
             Err(error) => tracing::warn!(cause = %error, "the log cannot be read"),
         }
         tokio::select! {
@@ -57,7 +57,10 @@ pub(crate) fn check(live: &Arc<Live>) -> Check {
 
 fn told(progress: Progress) -> Result<(), String> {
     match progress {
-        Progress { caught_up: true, .. } => Ok(()),
+        progress if progress.is_current() => Ok(()),
+        Progress { caught_up: true, .. } => {
+            Err(format!("what has happened could not be read for {} s; the log says why", STALE.as_secs()))
+        }
         Progress { number, end: Some(end), .. } => {
             Err(format!("being made of what has happened, {number} of {end} lines so far"))
         }
@@ -71,10 +74,14 @@ mod tests {
 
     #[test]
     fn readiness_says_how_far_the_profiles_are() {
-        let progress = |number, end, caught_up| told(Progress { number, end, caught_up });
+        let now = tokio::time::Instant::now();
+        let at = |number, end, caught_up, read| told(Progress { number, end, caught_up, read: Some(read) });
+        let progress = |number, end, caught_up| at(number, end, caught_up, now);
         assert_eq!(progress(0, None, false).unwrap_err(), "what has happened cannot be read yet");
         let half = progress(1_000, Some(2_500), false).unwrap_err();
         assert_eq!(half, "being made of what has happened, 1000 of 2500 lines so far");
         assert_eq!(progress(2_400, Some(2_500), true), Ok(()), "numbers have gaps");
+        let stale = at(2_400, Some(2_500), true, now - STALE).unwrap_err();
+        assert_eq!(stale, "what has happened could not be read for 15 s; the log says why");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::events::{Fraud, Payment};
 use crate::features::Features;
@@ -12,6 +12,9 @@ use crate::profiles::Profiles;
 
 /// How long somebody who has written to the log waits until it is learned. It is stored by then, and will be.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the log may not be readable before nobody is judged by profiles that are made of what was read until then.
+pub(crate) const STALE: Duration = Duration::from_secs(15);
 
 /// One line of the log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +45,15 @@ pub(crate) struct Progress {
     pub(crate) end: Option<i64>,
     /// It was reached.
     pub(crate) caught_up: bool,
+    /// When the log was last read without a fault.
+    pub(crate) read: Option<Instant>,
+}
+
+impl Progress {
+    /// Whether the profiles are what they should be now: made of all that there was at the start, and not left behind since.
+    pub(crate) fn is_current(&self) -> bool {
+        self.caught_up && self.read.is_some_and(|read| read.elapsed() < STALE)
+    }
 }
 
 /// The profiles of this process.
@@ -91,9 +103,9 @@ impl Live {
         self.progress.send_modify(|progress| progress.end = Some(end));
     }
 
-    /// Says that all was learned that was there at the start.
+    /// Says that all is learned that there is, for now.
     pub(crate) fn caught_up(&self) {
-        self.progress.send_modify(|progress| progress.caught_up = true);
+        self.progress.send_modify(|progress| (progress.caught_up, progress.read) = (true, Some(Instant::now())));
     }
 
     /// How far it has come.

@@ -49,6 +49,22 @@ async fn a_word_on_a_decision_and_one_on_its_event_are_about_one_payment() {
     world.stop().await;
 }
 
+/// What was asked about and what was paid may lie on two sides of midnight, or differ.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_is_taken_back_where_it_was_learned() {
+    let world = World::new().await;
+    let score = world.score("alice", "stranger", "20.00").await;
+    let decision = score["decision_id"].as_str().unwrap();
+    let mut event = world.paid(2 * 86_400, "alice", "another", "20.00");
+    event["decision_id"] = json!(decision);
+    world.tell(from_ref(&event)).await;
+    world.label("decision", decision, "fraud").await.ok();
+    assert_eq!(frauds(&world).await, 1.0);
+    world.label("event", event["id"].as_str().unwrap(), "honest").await.ok();
+    assert_eq!(frauds(&world).await, 0.0);
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_on_what_nobody_has_heard_of_is_refused_with_a_code_of_its_own() {
     let world = World::new().await;

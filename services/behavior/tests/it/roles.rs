@@ -25,15 +25,17 @@ fn label(number: i64) -> String {
     format!("insert into labels values (gen_random_uuid(), {number}, now(), 'event', 'fraud', null, now(), 2)")
 }
 
-const CONFLICT: &str =
-    "insert into event_conflicts values (gen_random_uuid(), sha256('x'), now(), 'ledger', now(), 1, 2, 100, 'EUR')";
+const CONFLICT: &str = "insert into event_conflicts values (gen_random_uuid(), sha256('x'), now(), 'ledger', now(), 1, 2, 100, 'EUR', null)";
+
+const TAKE: &str = "update log_head set last_number = last_number + 1";
 
 /// A row of each kind, and two decisions.
 async fn filled() -> TestDatabase {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
     let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
     let head = "update log_head set last_number = 2".to_owned();
-    for row in [event(1), label(2), decision('a'), decision('b'), CONFLICT.to_owned(), head] {
+    superuser.batch_execute(&[head, event(1), label(2)].join("; ")).await.unwrap();
+    for row in [decision('a'), decision('b'), CONFLICT.to_owned()] {
         superuser.batch_execute(&row).await.unwrap();
     }
     database
@@ -48,7 +50,7 @@ async fn the_app_has_these_rights_and_no_others() {
         "call subject()".to_owned(),
         format!("decisions insert {decision}"),
         format!("decisions select {decision}"),
-        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency)"
+        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id)"
             .to_owned(),
         "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id)"
             .to_owned(),
@@ -83,8 +85,11 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "insert into log_head (single, last_number) values (false, 0)",
         "update log_head set single = single",
         "update log_head set last_number = 0",
+        "update log_head set last_number = last_number + 101",
+        "update log_head set last_number = 9223372036854775807",
         "update log_head set last_number = last_number",
         "select log_head_guard()",
+        "select numbers_are_taken()",
     ];
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(&database.app_url, &statements).await.unwrap(), []);
@@ -95,11 +100,11 @@ async fn what_the_app_has_no_business_with_is_refused() {
     }
     // And what it has business with it may.
     for statement in [
-        event(3),
+        [TAKE, &event(3)].join("; "),
         decision('c'),
-        label(4),
+        [TAKE, &label(3)].join("; "),
         CONFLICT.to_owned(),
-        "update log_head set last_number = last_number + 1".to_owned(),
+        "update log_head set last_number = last_number + 100".to_owned(),
     ] {
         assert_eq!(attempt(&database.app_url, &statement).await.unwrap(), None, "{statement}");
     }
@@ -124,8 +129,18 @@ async fn a_decision_is_seen_by_who_says_which_one() {
 
 /// Whoever writes takes its number and holds it: nobody reads a later one before it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_is_given_once() {
+async fn a_number_is_given_once_and_to_who_has_taken_it() {
     let database = filled().await;
-    let refused = attempt(&database.app_url, &event(1)).await.unwrap();
-    assert_eq!(refused.as_deref(), Some("23505"), "the number is taken");
+    for (says, refused) in [
+        (event(1), "23505"),
+        // Not taken, not taken here, not yet, and long ago.
+        (event(3), "23514"),
+        (label(3), "23514"),
+        (format!("{TAKE}; {}", event(4)), "23514"),
+        (format!("{TAKE}; {}", label(4)), "23514"),
+        (format!("{}; {}", "update log_head set last_number = last_number + 100", event(2)), "23514"),
+    ] {
+        assert_eq!(attempt(&database.app_url, &says).await.unwrap().as_deref(), Some(refused), "{says}");
+    }
+    assert_eq!(attempt(&database.app_url, &format!("{TAKE}; {}", event(3))).await.unwrap(), None);
 }

@@ -24,7 +24,7 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
     let label = json!({ "about": "event", "id": world.id(), "label": "fraud" });
     let events = json!({ "events": [world.paid(1, "u", "p", "1")] });
     for (path, body, welcome) in [
-        ("/internal/v1/events", Some(&events), &["auth", "attestation", "ledger"][..]),
+        ("/internal/v1/events", Some(&events), &["ledger"][..]),
         ("/internal/v1/scores", Some(&asked), &["ledger"]),
         ("/internal/v1/labels", Some(&label), &["operator"]),
         (&decision, None, &["operator"]),

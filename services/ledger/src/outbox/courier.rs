@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::behavior::{BATCH, Event, EventOutcome, EventResults, Events};
+use api::problem::code;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Client;
 use runtime::{Clock, Job, courier};
@@ -57,37 +58,12 @@ impl Job for Telling {
     }
 
     async fn carry_out(&self, reader: Reader) -> Result<(), Error> {
-        let end = self.now()? + LONGEST;
-        let mut position = reader.position;
-        let again = loop {
-            let mut db = storage::connection(&self.poster).await?;
-            let news =
-                store::after(&mut db, position, i64::try_from(BATCH).map_err(|_| Error::Invariant("BATCH"))?).await?;
-            drop(db);
-            let now = self.now()?;
-            let Some(last) = news.last() else { break now };
-            if let Err(said) = self.tell(&news).await {
-                tracing::warn!(
-                    reason = said,
-                    attempt = reader.attempts,
-                    "behavior was not told of payments; it will be"
-                );
-                if reader.attempts >= ALARMING {
-                    alarm::raise(Alarm::OutboxStuck, last.sequence, &reader.id);
-                }
-                break now + courier::pause(PAUSE, reader.attempts);
-            }
-            let mut db = storage::connection(&self.poster).await?;
-            if !store::advance(&mut db, &reader, last.sequence).await? {
-                return Ok(());
-            }
-            position = last.sequence;
-            if news.len() < BATCH || now > end {
-                break now;
-            }
-        };
-        let mut db = storage::connection(&self.poster).await?;
-        Ok(store::due(&mut db, &reader, again).await?)
+        let told = self.tell_all(&reader).await;
+        // What it cannot be told of for a reason of ours is as stuck as what it does not take.
+        if told.is_err() && reader.attempts >= ALARMING {
+            alarm::raise(Alarm::OutboxStuck, reader.position, &reader.id);
+        }
+        told
     }
 
     async fn maintain(&self, (): &mut ()) -> Result<(), Error> {
@@ -96,7 +72,40 @@ impl Job for Telling {
 }
 
 impl Telling {
-    /// The error says why nothing is known to have been taken. What is refused by itself is not told again: it stands in the books, and in the log.
+    /// Batch by batch, until it has been told everything, or for [`LONGEST`].
+    async fn tell_all(&self, reader: &Reader) -> Result<(), Error> {
+        let limit = i64::try_from(BATCH).map_err(|_| Error::Invariant("a batch beyond counting"))?;
+        let end = self.now()? + LONGEST;
+        let (mut position, mut attempts) = (reader.position, reader.attempts);
+        let again = loop {
+            let mut db = storage::connection(&self.poster).await?;
+            let news = store::after(&mut db, position, limit).await?;
+            drop(db);
+            let now = self.now()?;
+            let Some(last) = news.last() else { break now };
+            if let Err(said) = self.tell(&news).await {
+                tracing::warn!(reason = said, attempts, "behavior was not told of payments; it will be");
+                if attempts >= ALARMING {
+                    alarm::raise(Alarm::OutboxStuck, position, &reader.id);
+                }
+                break now + courier::pause(PAUSE, attempts);
+            }
+            let mut db = storage::connection(&self.poster).await?;
+            if !store::advance(&mut db, reader, last.sequence).await? {
+                return Ok(());
+            }
+            // They are counted from what it was last told.
+            (position, attempts) = (last.sequence, 1);
+            if news.len() < BATCH || now > end {
+                break now;
+            }
+        };
+        let mut db = storage::connection(&self.poster).await?;
+        Ok(store::due(&mut db, reader, again).await?)
+    }
+
+    /// The error says why not all is known to have been taken. What is refused by itself is not told again (it stands in the books, and in the log), but for
+    /// what lies ahead of the reader's clock: that passes.
     async fn tell(&self, news: &[News]) -> Result<(), String> {
         let events = news.iter().filter_map(|news| news.payment().transpose()).collect::<Result<Vec<Event>, _>>();
         let events = events.map_err(|error| error.to_string())?;
@@ -107,6 +116,9 @@ impl Telling {
         let EventResults { results } = self.ask(Events { events }).await?;
         if results.len() != count {
             return Err(format!("{} results of {count} events", results.len()));
+        }
+        if let Some(ahead) = results.iter().find(|result| result.code.as_deref() == Some(code::FROM_FUTURE)) {
+            return Err(format!("{} is from the future", ahead.id));
         }
         for result in results.into_iter().filter(|result| result.outcome == EventOutcome::Refused) {
             tracing::error!(event = %result.id, code = result.code, field = result.field, "behavior refused to learn of a payment");

@@ -16,6 +16,8 @@ use crate::world::{IBAN, World, logged, transfer, until};
 enum Says {
     Taken,
     Refused,
+    /// By a clock that is behind.
+    Ahead,
     /// With this status, of whatever it is told.
     Nothing(u16),
 }
@@ -34,9 +36,10 @@ impl Analytics {
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
             let (hears, answers) = (Arc::clone(&hears), Arc::clone(&answers));
             let answer = move |body: web::Json<Value>| {
-                let outcome = match *answers.lock().unwrap() {
-                    Says::Taken => "taken",
-                    Says::Refused => "refused",
+                let (outcome, code) = match *answers.lock().unwrap() {
+                    Says::Taken => ("taken", None),
+                    Says::Refused => ("refused", Some("request.invalid")),
+                    Says::Ahead => ("refused", Some("behavior.from_future")),
                     Says::Nothing(status) => {
                         let status = StatusCode::from_u16(status).unwrap();
                         let problem =
@@ -45,7 +48,7 @@ impl Analytics {
                     }
                 };
                 let events = body["events"].as_array().unwrap().clone();
-                let result = |event: &Value| json!({ "id": event["id"], "outcome": outcome });
+                let result = |event: &Value| json!({ "id": event["id"], "outcome": outcome, "code": code });
                 let results: Vec<Value> = events.iter().map(result).collect();
                 hears.lock().unwrap().extend(events);
                 std::future::ready(HttpResponse::Ok().json(json!({ "results": results })))
@@ -163,6 +166,21 @@ async fn what_is_refused_by_itself_is_raised_and_holds_up_nothing() {
     let taken = pay(&world, &alice, &transfer(&hers, &his, "1.00")).await;
     until(async || all_told(&world).await).await;
     assert_eq!(analytics.ids().last(), Some(&taken));
+}
+
+/// Clocks differ, and are put right.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_ahead_of_the_readers_clock_is_told_again() {
+    let (world, analytics) = telling().await;
+    let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
+    let (hers, his) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&bob, "EUR").await);
+    analytics.say(Says::Ahead);
+    let paid = pay(&world, &alice, &transfer(&hers, &his, "1.00")).await;
+    until(async || analytics.ids() == [paid.clone()]).await;
+    assert!(!all_told(&world).await, "it was passed over");
+    analytics.say(Says::Taken);
+    until(async || all_told(&world).await).await;
+    assert_eq!(analytics.ids().last(), Some(&paid));
 }
 
 /// More than a batch, by two processes that tell at the same time: nothing is left out, and all in one order.

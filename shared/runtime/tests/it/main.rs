@@ -1,6 +1,7 @@
 //! The runtime over real sockets: a probe service with generated certificates, asked from outside.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod closing;
 mod connections;
 mod credentials;
 mod hanging_up;

@@ -98,6 +98,7 @@ impl Service for Probe {
                 .route("/page", web::get().to(page))
                 .route("/oauth", web::get().to(oauth_error))
                 .route("/slow", web::get().to(slow))
+                .route("/late", web::post().to(late))
                 .service(web::resource("/stuck").route(web::get().to(stuck)).route(web::post().to(stuck)))
                 .route("/secret", web::get().to(secret))
                 .route("/call", web::get().to(call));
@@ -159,6 +160,13 @@ async fn slow() -> HttpResponse {
     runtime::tracing::info!("begun");
     tokio::time::sleep(Duration::from_millis(600)).await;
     HttpResponse::NoContent().finish()
+}
+
+/// Its body waits.
+async fn late(request: HttpRequest, payload: web::Payload) -> Result<String, Refusal> {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let body = runtime::extract::read_body(&request, &mut payload.into_inner(), 100_000).await?;
+    Ok(format!("{} bytes", body.len()))
 }
 
 async fn stuck() -> HttpResponse {
