@@ -121,10 +121,13 @@ async fn what_one_process_takes_the_others_learn() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_log_is_learned_to_its_end_before_the_process_is_ready() {
     let world = World::new().await;
-    let rows = "insert into events select gen_random_uuid(), n, 'payment', now() - interval '1 hour', now(), 'ledger', 1, 2, 100, 'EUR', null \
-                from generate_series(1, 2500) n";
-    assert_eq!(world.rows(rows).await, 2_500);
-    assert_eq!(world.rows("update log_head set last_number = 2500").await, 1);
+    let batches = "do $$ begin for batch in 0..24 loop \
+                       update log_head set last_number = last_number + 100; \
+                       insert into events select gen_random_uuid(), batch * 100 + n, 'payment', now() - interval '1 hour', now(), 'ledger', 1, 2, 100, 'EUR', null \
+                       from generate_series(1, 100) n; \
+                   end loop; end $$";
+    world.rows(batches).await;
+    assert_eq!(world.rows("select 1 from events").await, 2_500);
     let another = world.another().await;
     let score = another.score("x", "y", "1.00").await;
     assert_eq!(another.decision(&score).await["learned"], 2_500);
