@@ -1,24 +1,6 @@
 //! What things of this service are called. They come from the wire as [`api::Id`] and go back to it.
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident;)*) => { $(
-        storage::id! { $(#[$doc])* $name }
-
-        impl From<api::Id> for $name {
-            fn from(id: api::Id) -> Self {
-                Self(id.uuid())
-            }
-        }
-
-        impl From<$name> for api::Id {
-            fn from(id: $name) -> Self {
-                id.0.into()
-            }
-        }
-    )* };
-}
-
-ids! {
+storage::wire_id! {
     /// Something that happened.
     EventId;
     /// What was thought of a payment.

@@ -5,25 +5,7 @@ use std::sync::Arc;
 
 use identity::Principal;
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident;)*) => { $(
-        storage::id! { $(#[$doc])* $name }
-
-        impl From<api::Id> for $name {
-            fn from(id: api::Id) -> Self {
-                Self(id.uuid())
-            }
-        }
-
-        impl From<$name> for api::Id {
-            fn from(id: $name) -> Self {
-                id.0.into()
-            }
-        }
-    )* };
-}
-
-ids! {
+storage::wire_id! {
     /// An account, a customer's or the house's.
     AccountId;
     /// A transfer: a posting of any kind.

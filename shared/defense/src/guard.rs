@@ -134,45 +134,21 @@ impl<W: Workload> FromRequest for Peer<W> {
     }
 }
 
-/// Who of the house may call, in words: the handler checks it.
-pub trait Terms: 'static {
-    /// The words, for the documentation.
-    const WORDS: &'static str;
-}
+/// Any workload of the house, proven by its certificate.
+pub struct AnyPeer;
 
-/// All of them.
-pub struct Any;
-
-impl Terms for Any {
-    const WORDS: &'static str = "any";
-}
-
-/// Any workload of the house, proven by its certificate; which of them may do what, the handler finds by its name, on these terms.
-pub struct AnyPeer<T = Any> {
-    peer: PeerId,
-    terms: PhantomData<T>,
-}
-
-impl<T> AnyPeer<T> {
-    /// The workload's name.
-    pub fn name(&self) -> &str {
-        self.peer.name()
-    }
-}
-
-impl<T: Terms> Guard for AnyPeer<T> {
+impl Guard for AnyPeer {
     fn access() -> Access {
-        Access::Peer(T::WORDS)
+        Access::Peer("any")
     }
 }
 
-impl<T: Terms> FromRequest for AnyPeer<T> {
+impl FromRequest for AnyPeer {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let any = PeerId::of(request).map(|peer| Self { peer, terms: PhantomData });
-        ready(any.ok_or_else(|| peer_not_allowed(request)))
+        ready(PeerId::of(request).map(|_| Self).ok_or_else(|| peer_not_allowed(request)))
     }
 }
 

@@ -44,7 +44,7 @@ pub use apps::{
 pub use config::DefenseConfig;
 pub use engine::{Defense, LayerMissing, Place};
 pub use facts::{Facts, SingleUse};
-pub use guard::{Access, Any, AnyPeer, Caller, Guard, Guarded, Peer, Public, Terms, peer_not_allowed};
+pub use guard::{Access, AnyPeer, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
 pub use hops::TrustedHops;
 pub use idempotency::{Answer, Created, IdempotencyKey};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};

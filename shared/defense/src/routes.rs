@@ -16,7 +16,7 @@ use runtime::{Problem, Refusal, RouteDoc, with_refusals};
 
 use crate::engine::LayerMissing;
 use crate::policy::{self, Class, Policy};
-use crate::{Access, Any, AnyPeer, Defense, Guard, Guarded, Peer, Receipts, describe};
+use crate::{Access, AnyPeer, Defense, Guard, Guarded, Peer, Receipts, describe};
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -186,11 +186,11 @@ async fn receipt(
     signed.map(Signed).ok_or_else(|| Refusal::unrecorded(Problem::not_found()))
 }
 
-async fn live(_: AnyPeer<Any>) -> web::Json<Health> {
+async fn live(_: AnyPeer) -> web::Json<Health> {
     health::live()
 }
 
-async fn health_ready(_: AnyPeer<Any>, readiness: web::Data<Readiness>) -> Result<web::Json<Health>, Refusal> {
+async fn health_ready(_: AnyPeer, readiness: web::Data<Readiness>) -> Result<web::Json<Health>, Refusal> {
     health::ready(readiness).await
 }
 

@@ -12,6 +12,7 @@ use crate::{Connection, StorageError};
 /// What the macros of this module name, so that a store need not.
 #[doc(hidden)]
 pub mod parts {
+    pub use api::Id as WireId;
     pub use diesel::deserialize::{FromSql, FromSqlRow, Result as Read};
     pub use diesel::expression::AsExpression;
     pub use diesel::pg::{Pg, PgValue};

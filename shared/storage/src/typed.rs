@@ -93,6 +93,26 @@ macro_rules! id {
     )+ };
 }
 
+/// The same, of what is called so on the wire, too: they come from there as [`api::Id`] and go back to it.
+#[macro_export]
+macro_rules! wire_id {
+    ($($(#[$doc:meta])* $name:ident);+ $(;)?) => { $(
+        $crate::id! { $(#[$doc])* $name }
+
+        impl From<$crate::parts::WireId> for $name {
+            fn from(id: $crate::parts::WireId) -> Self {
+                Self(id.uuid())
+            }
+        }
+
+        impl From<$name> for $crate::parts::WireId {
+            fn from(id: $name) -> Self {
+                id.0.into()
+            }
+        }
+    )+ };
+}
+
 /// Types for texts that name something, one for each kind of thing. Copies share the text.
 #[macro_export]
 macro_rules! name {

@@ -8,14 +8,13 @@ use diesel::QueryableByName;
 use diesel::prelude::OptionalExtension as _;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use money::{Currency, Money};
 use serde_json::Value;
 use storage::{AsText, Connection, Pool, StorageError, statement, transaction};
 
 use super::Decision;
 use crate::action::Action;
 use crate::ids::{DecisionId, RequestId};
-use crate::input::Paid;
+use crate::state::store::PaidRow;
 
 statement! {
     /// Stores decisions. The role that does so sees none of them.
@@ -81,16 +80,8 @@ struct Row {
     decided_at: DateTime<Utc>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     request_id: Option<RequestId>,
-    #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
-    #[diesel(sql_type = BigInt)]
-    user_key: i64,
-    #[diesel(sql_type = BigInt)]
-    payee_key: i64,
-    #[diesel(sql_type = BigInt)]
-    amount: i64,
-    #[diesel(sql_type = Text)]
-    currency: AsText<Currency>,
+    #[diesel(embed)]
+    paid: PaidRow,
     #[diesel(sql_type = Integer)]
     features_version: i32,
     #[diesel(sql_type = Jsonb)]
@@ -125,19 +116,13 @@ pub(super) async fn find(
 
 impl Row {
     fn decision(self) -> Result<(Decision, Option<Label>), StorageError> {
-        let money = Money::new(self.amount, self.currency.0);
         let features: BTreeMap<String, f64> = serde_json::from_value(self.features).map_err(odd)?;
         let label = self.label.map(|label| serde_json::from_value(Value::String(label)).map_err(odd));
         let decision = Decision {
             id: self.id,
             decided_at: self.decided_at,
             request: self.request_id,
-            paid: Paid {
-                at: self.at,
-                user: self.user_key.cast_unsigned(),
-                payee: self.payee_key.cast_unsigned(),
-                money,
-            },
+            paid: self.paid.into(),
             features_version: u32::try_from(self.features_version).map_err(odd)?,
             features,
             learned: self.learned,

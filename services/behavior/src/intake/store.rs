@@ -8,6 +8,7 @@ use storage::{Connection, StorageError};
 
 use super::model::Happened;
 use crate::ids::{DecisionId, EventId};
+use crate::state::store::PaidRow;
 
 /// An event that is stored now.
 #[derive(QueryableByName)]
@@ -36,11 +37,11 @@ pub(super) async fn insert(
         on conflict (id) do nothing returning id, number";
     let query = diesel::sql_query(INSERT)
         .bind::<Array<SqlUuid>, _>(column(events, |event| event.id))
-        .bind::<Array<Timestamptz>, _>(column(events, |event| event.at))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.user.cast_signed()))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.payee.cast_signed()))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.amount))
-        .bind::<Array<Text>, _>(column(events, |event| event.currency.clone()))
+        .bind::<Array<Timestamptz>, _>(column(events, |event| event.paid.at))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.user.cast_signed()))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.payee.cast_signed()))
+        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.money.minor()))
+        .bind::<Array<Text>, _>(column(events, |event| event.paid.money.currency().code()))
         .bind::<Array<Nullable<SqlUuid>>, _>(column(events, |event| event.decision));
     Ok(query.bind::<Timestamptz, _>(now).bind::<Text, _>(reported_by).load(db).await?)
 }
@@ -53,16 +54,8 @@ fn column<T>(events: &[&Happened], of: impl Fn(&Happened) -> T) -> Vec<T> {
 struct Stored {
     #[diesel(sql_type = SqlUuid)]
     id: EventId,
-    #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
-    #[diesel(sql_type = BigInt)]
-    user_key: i64,
-    #[diesel(sql_type = BigInt)]
-    payee_key: i64,
-    #[diesel(sql_type = BigInt)]
-    amount: i64,
-    #[diesel(sql_type = Text)]
-    currency: String,
+    #[diesel(embed)]
+    paid: PaidRow,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     decision_id: Option<DecisionId>,
 }
@@ -72,15 +65,7 @@ pub(super) async fn stored(db: &mut Connection, ids: &[EventId]) -> Result<Vec<H
     const READ: &str =
         "select id, at, user_key, payee_key, amount, currency, decision_id from events where id = any($1)";
     let rows: Vec<Stored> = diesel::sql_query(READ).bind::<Array<SqlUuid>, _>(ids).load(db).await?;
-    let happened = |row: Stored| Happened {
-        id: row.id,
-        at: row.at,
-        user: row.user_key.cast_unsigned(),
-        payee: row.payee_key.cast_unsigned(),
-        amount: row.amount,
-        currency: row.currency,
-        decision: row.decision_id,
-    };
+    let happened = |row: Stored| Happened { id: row.id, paid: row.paid.into(), decision: row.decision_id };
     Ok(rows.into_iter().map(happened).collect())
 }
 
@@ -100,10 +85,11 @@ pub(super) async fn insert_conflict(
         .bind::<Bytea, _>(event.digest().to_vec())
         .bind::<Timestamptz, _>(now)
         .bind::<Text, _>(reported_by)
-        .bind::<Timestamptz, _>(event.at)
-        .bind::<BigInt, _>(event.user.cast_signed())
-        .bind::<BigInt, _>(event.payee.cast_signed());
-    let query = query.bind::<BigInt, _>(event.amount).bind::<Text, _>(&event.currency);
+        .bind::<Timestamptz, _>(event.paid.at)
+        .bind::<BigInt, _>(event.paid.user.cast_signed())
+        .bind::<BigInt, _>(event.paid.payee.cast_signed());
+    let money = event.paid.money;
+    let query = query.bind::<BigInt, _>(money.minor()).bind::<Text, _>(money.currency().code());
     query.bind::<Nullable<SqlUuid>, _>(event.decision).execute(db).await?;
     Ok(())
 }

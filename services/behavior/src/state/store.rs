@@ -9,7 +9,30 @@ use storage::{AsText, Connection, Pool, StorageError, connection};
 
 use super::live::Entry;
 use crate::events::Fraud;
-use crate::input::figures;
+use crate::input::{Paid, figures};
+
+/// A payment, as `events` and `decisions` have it.
+#[derive(QueryableByName)]
+pub(crate) struct PaidRow {
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    user_key: i64,
+    #[diesel(sql_type = BigInt)]
+    payee_key: i64,
+    /// In minor units.
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+    #[diesel(sql_type = Text)]
+    currency: AsText<Currency>,
+}
+
+impl From<PaidRow> for Paid {
+    fn from(row: PaidRow) -> Self {
+        let money = Money::new(row.amount, row.currency.0);
+        Self { at: row.at, user: row.user_key.cast_unsigned(), payee: row.payee_key.cast_unsigned(), money }
+    }
+}
 
 /// Lines that are read at a time.
 pub(crate) const PAGE: i64 = 1_000;

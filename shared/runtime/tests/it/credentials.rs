@@ -1,7 +1,7 @@
 //! Handshakes: which key exchange is agreed, and that a renewed certificate is shown without a restart.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,17 +12,13 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{
-    ClientConfig, ClientConnection, NamedGroup, RootCertStore, ServerConfig, ServerConnection, StreamOwned, version,
-};
+use rustls::{ClientConfig, NamedGroup, RootCertStore, ServerConfig, ServerConnection, StreamOwned, version};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use crate::pki::Pki;
-use crate::probe;
+use crate::probe::{self, connected};
 use crate::telemetry::{INSTALLED, all_lines};
-
-type Connection = StreamOwned<ClientConnection, TcpStream>;
 
 /// Two looks at the files, on a slow machine.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -46,20 +42,6 @@ fn stranger(groups: &[&'static dyn SupportedKxGroup], roots: &Path, shows: (&Pat
         .with_root_certificates(authority(roots))
         .with_client_auth_cert(chain(shows.0), PrivateKeyDer::from_pem_file(shows.1).unwrap())
         .unwrap()
-}
-
-/// A connection whose handshake is over.
-async fn connected(config: &ClientConfig, address: SocketAddr) -> Connection {
-    let config = Arc::new(config.clone());
-    let handshake = move || {
-        let mut socket = TcpStream::connect(address).unwrap();
-        let mut client = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
-        while client.is_handshaking() {
-            client.complete_io(&mut socket).unwrap();
-        }
-        StreamOwned::new(client, socket)
-    };
-    spawn_blocking(handshake).await.unwrap()
 }
 
 async fn group(config: &ClientConfig, address: SocketAddr) -> NamedGroup {

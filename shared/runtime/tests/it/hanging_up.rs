@@ -1,8 +1,7 @@
 //! Whoever asks and hangs up: what was begun comes to its end, is written down, and keeps its connection's place until then.
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,17 +14,11 @@ use crate::telemetry::{INSTALLED, all_lines};
 /// Asks for `path` within the trace `trace`, and is gone before the answer. `farewell`: TLS is told; a phone that loses its
 /// network, or an attacker, goes without.
 async fn ask_and_hang_up(pki: &Pki, address: SocketAddr, path: &str, trace: &str, farewell: bool) {
-    let config = Arc::new(runtime::tls::public_client(&pki.authority("public")).unwrap());
+    let config = runtime::tls::public_client(&pki.authority("public")).unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\r\n");
     let before = under_way(trace);
-    let asked = tokio::task::spawn_blocking(move || {
-        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-        let client = rustls::ClientConnection::new(config, name).unwrap();
-        let mut stream = rustls::StreamOwned::new(client, TcpStream::connect(address).unwrap());
-        stream.write_all(head.as_bytes()).unwrap();
-        stream
-    });
-    let mut stream = asked.await.unwrap();
+    let mut stream = probe::connected(&config, address).await;
+    stream.write_all(head.as_bytes()).unwrap();
     // Only what has been read can be left alone.
     while under_way(trace) == before {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests speak HTTP from outside the system")]
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crypto::SecretString;
 use runtime::config::{Common, Internal, Listener, Telemetry};
 use runtime::{ApiJson, App, Context, PeerId, Problem, Refusal, RouteDoc, Running, Service, SystemClock, health};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use crate::pki::Pki;
 use crate::telemetry::INSTALLED;
@@ -234,4 +236,21 @@ pub(crate) fn url(address: SocketAddr, path: &str) -> String {
 
 pub(crate) fn local() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
+
+/// A connection on which a test says whatever it likes.
+pub(crate) type Connection = StreamOwned<ClientConnection, TcpStream>;
+
+/// A connection whose handshake is over.
+pub(crate) async fn connected(config: &ClientConfig, address: SocketAddr) -> Connection {
+    let config = Arc::new(config.clone());
+    let handshake = move || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        let mut client = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+        while client.is_handshaking() {
+            client.complete_io(&mut socket).unwrap();
+        }
+        StreamOwned::new(client, socket)
+    };
+    spawn_blocking(handshake).await.unwrap()
 }
