@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod accounts;
+pub mod approvals;
 pub mod attestation;
 pub mod behavior;
 pub mod broker;

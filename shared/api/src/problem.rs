@@ -37,6 +37,9 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid", "examples" = [Id::EXAMPLE]))]
     pub request_id: Option<String>,
+    /// With `auth.approval_required`: the payment's name, for the payer to approve it under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Id>,
 }
 
 /// What is said of a code, in answers and in documents.
@@ -99,6 +102,8 @@ pub mod code {
         UNAUTHORIZED = "auth.unauthorized", "The request is not authorized";
         /// The caller is known and may not do this.
         FORBIDDEN = "auth.forbidden", "The caller may not do this";
+        /// The payer has to approve this payment first: `approval` names it for `authorization_details`, `WWW-Authenticate` says how (RFC 9470).
+        APPROVAL_REQUIRED = "auth.approval_required", "The payer has to approve this payment";
         /// Too many have failed here: the page has a challenge that is to be solved first.
         CAPTCHA_REQUIRED = "auth.captcha_required", "A challenge is to be solved first";
         /// Come back later (`Retry-After`).

@@ -120,6 +120,8 @@ impl World {
             jti: random::token(16),
             auth_time: NOW,
             cnf: Cnf { jkt: jkt.clone() },
+            acr: None,
+            authorization_details: Vec::new(),
         };
         access_token::issue(&self.issuer, "k1", &claims).unwrap()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::ClientId;
+use api::approvals::ApprovedPayment;
 use crypto::p256::{PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,6 +49,12 @@ pub struct Claims {
     pub auth_time: i64,
     /// The device key it is bound to.
     pub cnf: Cnf,
+    /// How the user authenticated (RFC 9068 §2.2.1), where that was for more than a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// What the user has approved (RFC 9396 §9.1): one payment, or nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<ApprovedPayment>,
 }
 
 impl Claims {

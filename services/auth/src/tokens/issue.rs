@@ -51,6 +51,8 @@ pub(super) fn access_token(
         jti: entitlement.token_id(),
         auth_time: entitlement.authenticated_at(),
         cnf: Cnf { jkt: key.jkt().clone() },
+        acr: None,
+        authorization_details: Vec::new(),
     };
     let keys = &provider.keys;
     let token = access_token::issue(keys.signing(), keys.kid(), &claims).map_err(|error| Refusal::internal(&error))?;

@@ -32,6 +32,8 @@ impl Fixture {
             jti: "id".into(),
             auth_time: NOW - 5,
             cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
+            acr: None,
+            authorization_details: Vec::new(),
         }
     }
 
@@ -194,6 +196,8 @@ mod verified {
                 jti: jti.into(),
                 auth_time: NOW,
                 cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
+                acr: None,
+                authorization_details: Vec::new(),
             };
             issue(&self.key, "k1", &claims).unwrap()
         }

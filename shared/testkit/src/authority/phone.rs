@@ -281,6 +281,8 @@ impl SyntheticPhone {
             jti: random::token(16),
             auth_time: now,
             cnf: self.cnf(),
+            acr: None,
+            authorization_details: Vec::new(),
         };
         access_token::issue(&self.keys.signing, KID, &claims).expect("an access token")
     }
