@@ -37,6 +37,8 @@ pub struct Config {
     /// Open accounts that one owner may have. Default: 100; above the database's own ceiling (1000) it changes nothing.
     #[serde(default = "a_hundred")]
     pub max_accounts_per_owner: u32,
+    /// Which payments need their payer's approval, each for itself. No default: without a word every bank would have another one's limit.
+    pub approval: Approval,
     /// Payouts on their way. Default: as below.
     #[serde(default)]
     pub payouts: Payouts,
@@ -49,6 +51,17 @@ pub struct Config {
     /// The behavior analytics, which are told what has been paid. Default: nobody is told; the outbox keeps it.
     #[serde(default)]
     pub behavior: Option<Behavior>,
+}
+
+/// The approval of payments (Regulation (EU) 2018/389, Articles 5 and 16).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Up to how much a payment needs none, by currency: `{ EUR = "30.00" }`. Of a currency that is not here, every payment needs it.
+    pub low_value: BTreeMap<String, String>,
+    /// How long a payer has, from the order to the payment, in seconds; 60 to 3600. Default: 600.
+    #[serde(default = "ten_minutes")]
+    pub lifetime_seconds: u32,
 }
 
 /// The behavior analytics.
@@ -127,6 +140,10 @@ fn a_week() -> u32 {
 
 fn a_quarter_second() -> u32 {
     250
+}
+
+fn ten_minutes() -> u32 {
+    600
 }
 
 fn a_hundred() -> u32 {

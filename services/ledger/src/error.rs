@@ -1,10 +1,11 @@
 //! What can go wrong in the ledger, and the one table of what its caller and the operator are told.
 
+use api::approvals::ACR_PAYMENT;
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
 use identity::sealed_field::FieldError;
 use money::MoneyError;
-use runtime::header::HeaderName;
+use runtime::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
 
@@ -67,6 +68,15 @@ pub enum Error {
     /// The owner has as many open accounts as one may have.
     #[error("the owner has as many open accounts as one may have")]
     AccountLimit,
+    /// The payer has to approve the payment of this name first. Nothing has happened, and nothing is decided: the same key comes back with the approval.
+    #[error("the payer has to approve {0}")]
+    ApprovalRequired(api::Id),
+    /// What the caller shows is no approval of this payment. Nothing has happened.
+    #[error("not approved: {0}")]
+    NotApproved(&'static str),
+    /// The owner has as many payments that wait for approval as one may have.
+    #[error("the owner has as many payments to approve as one may have")]
+    ApprovalLimit,
     /// The broker could not say; nothing has happened.
     #[error("the broker gave no rates: {0}")]
     Broker(String),
@@ -99,6 +109,8 @@ pub enum Resource {
     Account,
     Transfer,
     Payout,
+    /// A payment that waits for approval.
+    Approval,
     /// Money in suspense.
     SuspenseItem,
 }
@@ -114,11 +126,14 @@ impl Refuse for Error {
     /// audit log. To a peer nothing is hidden, so what it does not find is not there.
     fn refusal(self, caller: &Who) -> Refusal {
         let denied = self.access_denied().filter(|_| caller.subject.is_some());
-        let unsealed = self.not_sealed();
+        let (unsealed, step_up) = (self.not_sealed(), self.step_up());
+        let challenged = matches!(self, Self::ApprovalRequired(_));
         let problem = self.problem();
-        match (denied, unsealed) {
-            (Some(reason), _) => Refusal::new("authorization", reason, problem),
-            (_, Some(reason)) => Refusal::new("sealed_field", reason, problem),
+        match (denied, unsealed, step_up) {
+            (Some(reason), ..) => Refusal::new("authorization", reason, problem),
+            (_, Some(reason), _) => Refusal::new("sealed_field", reason, problem),
+            (.., Some(reason)) if challenged => Refusal::new("step_up", reason, problem).challenge(),
+            (.., Some(reason)) => Refusal::new("step_up", reason, problem),
             _ => Refusal::unrecorded(problem),
         }
     }
@@ -150,10 +165,22 @@ impl Error {
             }
             Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
+            Self::ApprovalRequired(id) => approval_required(id),
+            Self::NotApproved(_) => Problem::forbidden(),
+            Self::ApprovalLimit => Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED).header(RETRY_AFTER, "60"),
             Self::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)
             }
+        }
+    }
+
+    fn step_up(&self) -> Option<&'static str> {
+        match self {
+            Self::ApprovalRequired(_) => Some("approval_required"),
+            Self::NotApproved(reason) => Some(reason),
+            Self::ApprovalLimit => Some("approval_limit"),
+            _ => None,
         }
     }
 
@@ -210,6 +237,14 @@ fn sealed(cause: FieldError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code)
 }
 
+/// RFC 9470 §3: who calls is known, and has to say yes to this very payment.
+fn approval_required(id: api::Id) -> Problem {
+    let how = format!(
+        "DPoP error=\"insufficient_user_authentication\", error_description=\"The payer has to approve this payment\", acr_values=\"{ACR_PAYMENT}\""
+    );
+    Problem::new(StatusCode::UNAUTHORIZED, code::APPROVAL_REQUIRED).header(WWW_AUTHENTICATE, &how).approval(id)
+}
+
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID).detail(detail).field(field)
 }
@@ -223,6 +258,7 @@ fn missing(resource: Resource) -> Problem {
         Resource::Account => code::ACCOUNT_NOT_FOUND,
         Resource::Transfer => code::TRANSFER_NOT_FOUND,
         Resource::Payout => code::PAYOUT_NOT_FOUND,
+        Resource::Approval => code::APPROVAL_NOT_FOUND,
         Resource::SuspenseItem => code::SUSPENSE_ITEM_NOT_FOUND,
     };
     Problem::new(StatusCode::NOT_FOUND, code)

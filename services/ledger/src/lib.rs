@@ -6,6 +6,7 @@
 //! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
 //! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
 //! - the IBAN of an order is read here and nowhere before ([`payouts::unseal`]), and no answer repeats it;
+//! - a payment above the low value is posted with its payer's approval of exactly it, once ([`approvals`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -26,6 +27,7 @@ use tokio::sync::Notify;
 
 pub mod accounts;
 pub mod alarm;
+pub mod approvals;
 pub mod bench;
 pub mod config;
 pub mod deposits;
@@ -48,6 +50,7 @@ pub mod state;
 pub mod suspense;
 pub mod transfers;
 
+use crate::approvals::low_value::LowValue;
 use crate::config::{Behavior, Config};
 use crate::exchanges::Rates;
 use crate::outbox::courier::Telling;
@@ -105,6 +108,8 @@ impl Service for Ledger {
             payout_providers: payout_providers.clone(),
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
+            low_value: LowValue::read(&config.approval.low_value)?,
+            approval_lifetime: Duration::from_secs(config.approval.lifetime_seconds.clamp(60, 3600).into()),
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
         });

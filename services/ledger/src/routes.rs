@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{accounts, deposits, exchanges, invariants, payouts, problems, suspense, transfers};
+use crate::{accounts, approvals, deposits, exchanges, invariants, payouts, problems, suspense, transfers};
 
 /// What phones reach, behind the layers.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -105,6 +105,13 @@ pub fn internal() -> Routes {
             "/internal/v1/suspense/{id}/allocate",
             "Take money out of suspense to its owner",
             with_refusals::<problems::Allocation, _>(suspense::http::allocate),
+        )
+        .add(
+            policy::Internal,
+            Method::GET,
+            "/internal/v1/approvals/{id}",
+            "Read a payment that waits for this user's approval",
+            with_refusals::<problems::OneApproval, _>(approvals::http::get),
         )
         .add(
             policy::Internal,

@@ -39,6 +39,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    approvals (id) {
+        id -> Uuid,
+        from_account -> Uuid,
+        amount -> BigInt,
+        currency -> Text,
+        payee_name -> Text,
+        payee_account -> Text,
+        reference -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     entries (account_id, version) {
         account_id -> Uuid,
         version -> BigInt,

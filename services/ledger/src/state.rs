@@ -1,12 +1,14 @@
 //! What the handlers work with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use identity::sealed_field::OpeningKeys;
 use runtime::Clock;
 use storage::Pool;
 use tokio::sync::Notify;
 
+use crate::approvals::low_value::LowValue;
 use crate::exchanges::Rates;
 use crate::posting::Committer;
 use crate::providers::PayoutProviders;
@@ -27,6 +29,10 @@ pub struct State {
     pub opening_keys: OpeningKeys,
     /// Open accounts that one owner may have.
     pub max_accounts: u32,
+    /// What can be paid without its payer's approval.
+    pub low_value: LowValue,
+    /// How long a payer has to approve a payment.
+    pub approval_lifetime: Duration,
     /// Rung when a payout waits to be submitted.
     pub payouts: Arc<Notify>,
     pub clock: Arc<dyn Clock>,

@@ -147,6 +147,8 @@ pub mod code {
         /// No such payout for this caller.
         PAYOUT_NOT_FOUND = "ledger.payout_not_found", "There is no such payout";
 
+        /// No such payment waits for this user's approval, or not any more.
+        APPROVAL_NOT_FOUND = "ledger.approval_not_found", "There is nothing to approve under this name";
         /// No such item in suspense.
         SUSPENSE_ITEM_NOT_FOUND = "ledger.suspense_item_not_found", "There is no such item in suspense";
         /// The item in suspense went to another account.
@@ -195,6 +197,7 @@ impl Problem {
             detail: None,
             field: None,
             request_id: None,
+            approval: None,
         }
     }
 

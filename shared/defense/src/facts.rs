@@ -116,6 +116,7 @@ impl Facts {
             app: what.app.clone(),
             level: what.level,
             token_id: who.jti.clone(),
+            approved: who.authorization_details.first().cloned(),
         }))
     }
 

@@ -100,6 +100,10 @@ fn check_claims(claims: &Claims, expect: &Expect<'_>) -> Result<(), TokenError> 
     if claims.sub.is_empty() || claims.sub.len() > MAX_SUB || !claims.sub.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Subject);
     }
+    // Whoever reads the one would not see the other.
+    if claims.authorization_details.len() > 1 {
+        return Err(TokenError::Details);
+    }
     token::check_times(claims.iat, claims.exp, expect.now)
 }
 

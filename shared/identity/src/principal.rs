@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::approvals::ApprovedPayment;
 use api::{ClientId, SupportId};
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, EnumString};
@@ -51,6 +52,8 @@ pub struct Principal {
     pub level: Level,
     /// `jti` of the access token.
     pub token_id: String,
+    /// The one payment that the user has approved, if the access token says so.
+    pub approved: Option<ApprovedPayment>,
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub enum TokenError {
     /// At or after `exp`.
     #[error("the token has expired")]
     Expired,
+    /// It says more than one thing that the user has approved.
+    #[error("more than one authorization detail")]
+    Details,
     /// Issued in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
@@ -52,6 +55,7 @@ impl TokenError {
             Self::Issuer => "issuer_mismatch",
             Self::Audience => "audience_mismatch",
             Self::Subject => "subject_malformed",
+            Self::Details => "details_more_than_one",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
             Self::Decoy => "decoy_used",

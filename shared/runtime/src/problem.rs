@@ -23,6 +23,8 @@ pub struct Problem {
     pub detail: Option<String>,
     /// The offending field, e.g. `amount.currency`.
     pub field: Option<String>,
+    /// The payment that its payer has to approve first.
+    pub approval: Option<api::Id>,
     /// Headers beside the usual ones (`Retry-After`, `DPoP-Nonce`, …).
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -30,7 +32,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without detail.
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, field: None, headers: Vec::new() }
+        Self { status, code, detail: None, field: None, approval: None, headers: Vec::new() }
     }
 
     /// Says what is wrong with this request.
@@ -44,6 +46,13 @@ impl Problem {
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// Names the payment that its payer has to approve first.
+    #[must_use]
+    pub fn approval(mut self, id: api::Id) -> Self {
+        self.approval = Some(id);
         self
     }
 
@@ -116,6 +125,7 @@ impl Problem {
         let mut wire = api::Problem::new(self.status.as_u16(), self.code);
         wire.detail.clone_from(&self.detail);
         wire.field.clone_from(&self.field);
+        wire.approval.clone_from(&self.approval);
         wire
     }
 }

@@ -55,7 +55,7 @@ macro_rules! cells {
     ($($type:ty = $sql:ty),*) => { $(impl Cell for $type { type Sql = $sql; })* };
 }
 cells!(Uuid = sql_types::Uuid, i64 = sql_types::BigInt, NaiveDate = sql_types::Date);
-cells!(String = Text, &str = Text, Option<String> = Nullable<Text>);
+cells!(Vec<u8> = sql_types::Binary, String = Text, &str = Text, Option<String> = Nullable<Text>);
 
 /// A statement as text with its binds in order, and the types of its rows.
 #[macro_export]

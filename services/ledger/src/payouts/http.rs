@@ -25,7 +25,7 @@ pub async fn post(
     state: web::Data<State>,
 ) -> Result<Created<Payout>, Error> {
     let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
-    let Idempotent { result, replayed } = order::order(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    let Idempotent { result, replayed } = order::order(&state, &caller, &key.into(), request).await?;
     Ok(Created::new(result, replayed).made(|payout| payout.id))
 }
 

@@ -1,9 +1,12 @@
 //! Orders a payout: the money leaves the account now, the partner gets the order after.
 
+use api::approvals::Payee;
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::text::{CREDITOR_NAME, REFERENCE};
+use identity::Principal;
 
 use super::{iban, store};
+use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
@@ -14,10 +17,11 @@ use crate::state::State;
 /// The payout as it was when it was ordered.
 pub async fn order(
     state: &State,
-    subject: &Subject,
+    caller: &Principal,
     key: &IdempotencyKey,
     request: PostPayout,
 ) -> Result<Idempotent<Payout>, Error> {
+    let subject = &Subject::from(caller);
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, REFERENCE)?;
     let Creditor { name, iban } = &request.creditor;
@@ -57,9 +61,11 @@ pub async fn order(
     if !room.await? {
         return Err(Error::PayoutLimit);
     }
+    let payee = Payee { name: name.clone(), account: MaskedIban::of(iban).as_str().to_owned() };
+    let order = demand(state, caller, order, payee).await?;
     let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
-        Error::Unanswered(Unanswered::Ceiling(_)) => Error::PayoutLimit,
-        other => other,
+        Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
+        other => spent(other),
     })?;
     state.payouts.notify_one();
     let result = Payout {

@@ -241,6 +241,9 @@ pub(super) struct Ordered {
     pub(super) traceparent: Option<String>,
 }
 
+/// The word for having as many payouts on their way as one may have.
+pub(super) const LIMIT_REACHED: &str = "payout_limit";
+
 row! {
     /// An order to the partner, beside the transfer that took the money.
     NewPayout at 20: "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
@@ -267,7 +270,7 @@ impl Beside for Ordered {
     }
 
     fn ceiling(&self, constraint: &str) -> Option<&'static str> {
-        (constraint == "open_payouts_within_the_ceiling").then_some("payout_limit")
+        (constraint == "open_payouts_within_the_ceiling").then_some(LIMIT_REACHED)
     }
 }
 

@@ -59,6 +59,35 @@ impl Extra {
     pub fn beside(rows: impl Beside + 'static) -> Self {
         Self::Beside(Arc::new(rows))
     }
+
+    /// These rows too. What is refused already writes none.
+    #[must_use]
+    pub fn and(self, more: impl Beside + 'static) -> Self {
+        match self {
+            Self::Nothing => Self::beside(more),
+            Self::Refused(rejection) => Self::Refused(rejection),
+            Self::Beside(rows) => Self::beside(Both(rows, more)),
+        }
+    }
+}
+
+/// What two clients write beside one posting.
+#[derive(Debug)]
+struct Both<B>(Arc<dyn Beside>, B);
+
+impl<B: Beside> Beside for Both<B> {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        self.0.rows(posting, rows)?;
+        self.1.rows(posting, rows)
+    }
+
+    fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
+        self.0.suspended(posting, why, rows)
+    }
+
+    fn ceiling(&self, constraint: &str) -> Option<&'static str> {
+        self.0.ceiling(constraint).or_else(|| self.1.ceiling(constraint))
+    }
 }
 
 /// What a client of the engine writes beside a posting.

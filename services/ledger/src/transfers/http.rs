@@ -10,7 +10,6 @@ use runtime::ApiJson;
 use super::{post, store};
 use crate::error::{Error, Resource};
 use crate::idempotent::Idempotent;
-use crate::ids::Subject;
 use crate::state::State;
 
 /// `POST /v1/transfers`.
@@ -20,7 +19,7 @@ pub async fn post(
     ApiJson(request): ApiJson<PostTransfer>,
     state: web::Data<State>,
 ) -> Result<Created<Transfer>, Error> {
-    let Idempotent { result, replayed } = post::post(&state, &Subject::from(&*caller), &key.into(), request).await?;
+    let Idempotent { result, replayed } = post::post(&state, &caller, &key.into(), request).await?;
     Ok(Created::new(result, replayed).made(|transfer| transfer.id))
 }
 

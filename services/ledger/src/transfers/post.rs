@@ -1,9 +1,12 @@
 //! Posts a transfer from the caller's account to any customer's account.
 
+use api::approvals::Payee;
 use api::text::REFERENCE;
 use api::transfers::{PostTransfer, Transfer};
+use identity::Principal;
 use money::Money;
 
+use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
@@ -13,10 +16,11 @@ use crate::state::State;
 
 pub async fn post(
     state: &State,
-    subject: &Subject,
+    caller: &Principal,
     key: &IdempotencyKey,
     request: PostTransfer,
 ) -> Result<Idempotent<Transfer>, Error> {
+    let subject = Subject::from(caller);
     let amount = input::positive(&request.amount)?;
     let reference = input::text("reference", &request.reference, 0, REFERENCE)?;
     let (from, to): (AccountId, AccountId) = (request.from_account.into(), request.to_account.into());
@@ -24,7 +28,7 @@ pub async fn post(
     let command = Command::between(Kind::Transfer, actor, from, to, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
     let order = Order {
-        owner: subject.into(),
+        owner: (&subject).into(),
         key: key.clone(),
         fingerprint: Fingerprint::of(&[
             from.as_bytes(),
@@ -38,7 +42,10 @@ pub async fn post(
         counterparty: String::new(),
         extra: Extra::Nothing,
     };
-    let receipt = posting::post(&state.committer, order).await?;
+    // Whose account it is, the payer has not said, and the house does not tell.
+    let payee = Payee { name: String::new(), account: to.to_string() };
+    let order = demand(state, caller, order, payee).await?;
+    let receipt = posting::post(&state.committer, order).await.map_err(spent)?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
 }

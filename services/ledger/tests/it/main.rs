@@ -4,6 +4,7 @@
 
 mod accounts;
 mod allocation;
+mod approvals;
 mod concurrency;
 mod contract;
 mod database;

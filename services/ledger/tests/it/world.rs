@@ -1,13 +1,15 @@
 //! The scene: what every test needs, started for it alone.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use crypto::SecretString;
-use ledger::config::{Config, PayoutOperations, Payouts, Posting, RateSource};
+use ledger::config::{Approval, Config, PayoutOperations, Payouts, Posting, RateSource};
 use ledger::{Ledger, MIGRATIONS};
+use money::{Currency, Money};
 use reqwest::Method;
 use runtime::{Clock, Running, SystemClock};
 use serde_json::{Value, json};
@@ -328,6 +330,12 @@ pub(crate) fn operations(order: &str, status: &str) -> PayoutOperations {
     PayoutOperations { order: order.to_owned(), status: status.to_owned() }
 }
 
+/// Approval is what other tests are about (`approvals`).
+fn any_amount() -> BTreeMap<String, String> {
+    let most = |currency: &Currency| Money::new(i64::MAX, *currency).to_string();
+    Currency::ALL.iter().map(|currency| (currency.code().to_owned(), most(currency))).collect()
+}
+
 fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, broker: &Broker) -> Config {
     // Signatures cover the port, so it must be known before the service starts.
     let listen = TcpListener::bind(scene::FREE).unwrap().local_addr().unwrap();
@@ -344,6 +352,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         posting: Posting::default(),
         max_accounts_per_owner: 100,
         max_rate_age_days: 7,
+        approval: Approval { low_value: any_amount(), lifetime_seconds: 600 },
         payouts: Payouts { poll_ms: 50, ..Payouts::default() },
         payout_provider: "sandbox-bank".to_owned(),
         payout_providers: [("sandbox-bank".to_owned(), operations("create_payout", "payout_status"))].into(),

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Sealed;
+use api::approvals::ApprovedPayment;
 use api::payouts::CreditorIban;
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, random};
@@ -29,6 +30,7 @@ pub struct SyntheticPhone {
     scope: String,
     nonce: Mutex<Option<String>>,
     seals: bool,
+    approved: Mutex<Vec<ApprovedPayment>>,
 }
 
 /// A request as somebody wants it sent, without anything that shows who sends it.
@@ -96,6 +98,7 @@ impl SyntheticPhone {
             scope: api::scope::ALL.join(" "),
             nonce: Mutex::default(),
             seals: true,
+            approved: Mutex::default(),
         }
     }
 
@@ -114,6 +117,11 @@ impl SyntheticPhone {
     pub fn with_scopes(mut self, scopes: &[&str]) -> Self {
         self.scope = scopes.join(" ");
         self
+    }
+
+    /// From now on its access tokens say that the user has approved these payments.
+    pub fn approve(&self, payments: &[ApprovedPayment]) {
+        *self.approved.lock().expect("the approved payments") = payments.to_vec();
     }
 
     /// The same phone with an app that sends every body as it is, also what has to be sealed.
@@ -282,7 +290,7 @@ impl SyntheticPhone {
             auth_time: now,
             cnf: self.cnf(),
             acr: None,
-            authorization_details: Vec::new(),
+            authorization_details: self.approved.lock().expect("the approved payments").clone(),
         };
         access_token::issue(&self.keys.signing, KID, &claims).expect("an access token")
     }

@@ -1,0 +1,3 @@
+drop table used_approvals, approvals;
+drop function used_approvals_guard();
+drop function approvals_guard();

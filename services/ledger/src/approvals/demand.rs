@@ -1,0 +1,69 @@
+//! Whether an order may be posted: it needs no approval, or it has one.
+
+use api::approvals::{ApprovedPayment, Payee};
+use identity::Principal;
+
+use super::store::{self, Standing};
+use crate::error::Error;
+use crate::ids::Subject;
+use crate::input::wire;
+use crate::posting::{Leg, Order, Unanswered};
+use crate::state::State;
+
+/// Why an approval does not let an order pass. For the audit log.
+pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
+/// It was used, has expired, or is of another order in what the token does not say.
+pub const SPENT: &str = "approval_spent";
+
+/// The order, with what uses its approval up if it has one.
+///
+/// # Errors
+///
+/// [`Error::ApprovalRequired`] names what the payer has to approve first; [`Error::NotApproved`]: the caller's token is the approval of something else.
+pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Payee) -> Result<Order, Error> {
+    let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
+    let amount = first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))?;
+    if let Some(approved) = &caller.approved {
+        if !is_of(approved, first, &wire(amount), &payee) {
+            return Err(Error::NotApproved(ANOTHER_PAYMENT));
+        }
+        let used = store::Used { id: approved.identifier.into() };
+        return Ok(Order { extra: order.extra.and(used), ..order });
+    }
+    if state.low_value.covers(amount) {
+        return Ok(order);
+    }
+    let subject = Subject::from(caller);
+    let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
+        store::ask(db, &order, amount, &payee, state.approval_lifetime, state.clock.unix_millis()).await
+    });
+    match asked.await.map_err(ceiling)? {
+        Standing::NeedsNone => Ok(order),
+        Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
+    }
+}
+
+/// Everything that was shown to the payer, field by field. The rest of the order is compared by the database, by its fingerprint.
+fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &Payee) -> bool {
+    approved.debtor_account == first.account.into()
+        && approved.instructed_amount == *amount
+        && approved.creditor_name == payee.name
+        && approved.creditor_account == payee.account
+}
+
+/// The database's word on an approval, in the answers of this service.
+pub fn spent(error: Error) -> Error {
+    match error {
+        Error::Unanswered(Unanswered::Ceiling(SPENT)) => Error::NotApproved(SPENT),
+        other => other,
+    }
+}
+
+fn ceiling(error: Error) -> Error {
+    match error {
+        Error::Storage(storage) if storage.constraint() == Some("open_approvals_within_the_ceiling") => {
+            Error::ApprovalLimit
+        }
+        other => other,
+    }
+}

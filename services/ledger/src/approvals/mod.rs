@@ -1,0 +1,15 @@
+//! A payer's approval of one payment, exactly as it is (dynamic linking: Regulation (EU) 2018/389, Article 5). The other half is in `auth`, which shows
+//! the payment and has its payer approve it; what travels between them is in [`api::approvals`].
+//!
+//! What holds:
+//! - a payment of more than the low value posts nothing without its payer's approval ([`demand::demand`]); money between accounts of one owner needs none
+//!   (Article 15), nor does what is asked again after it was decided;
+//! - what is approved is one order under one key: another amount, currency, payee, account or reference is another order;
+//! - an approval is used up by the transfer that is posted with it, in its transaction, by a key of the database ([`store::Used`]); of many that try, one
+//!   transfer comes to be;
+//! - an approval that is refused, has expired or belongs to somebody else says no more than that the caller may not.
+
+pub mod demand;
+pub mod http;
+pub mod low_value;
+pub(crate) mod store;

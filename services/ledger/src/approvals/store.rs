@@ -1,0 +1,164 @@
+//! Queries on `approvals`, as `ledger_app` and for its subject only; and what is written beside the posting that uses one up.
+
+use std::time::Duration;
+
+use api::approvals::{Payee, PaymentShown};
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use money::{Currency, Money};
+use storage::{AsText, Connection, StorageError, row};
+
+use super::demand::SPENT;
+use crate::error::Error;
+use crate::ids::{AccountId, ApprovalId, IdempotencyKey, Owner, TransferId};
+use crate::input::{time, wire};
+use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
+
+/// What an order that would need approval comes to.
+pub(super) enum Standing {
+    /// It is decided already, and so posts nothing anew; or the money stays its owner's.
+    NeedsNone,
+    /// Under this id its payer can approve it.
+    Asked(ApprovalId),
+}
+
+/// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from? Owners do not change.
+const STANDS: &str = "
+    select exists (select from idempotency i where i.owner = $1 and i.operation = $2 and i.key = $3)
+        or exists (select from accounts a where a.id = $5 and a.owner = $1) as needs_none,
+        exists (select from accounts a where a.id = $4 and a.owner = $1) as own";
+
+/// Asked for before, and there is time for it yet.
+const OPEN: &str = "
+    select a.id from approvals a
+    where a.owner = $1 and a.operation = $2 and a.key = $3 and a.fingerprint = $4
+      and a.expires_at > statement_timestamp() + make_interval(secs => $5 / 2)
+      and not exists (select from used_approvals u where u.approval_id = a.id)
+    order by a.expires_at desc limit 1";
+
+const ASK: &str = "
+    insert into approvals
+        (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12))";
+
+#[derive(QueryableByName)]
+struct Stands {
+    #[diesel(sql_type = Bool)]
+    needs_none: bool,
+    #[diesel(sql_type = Bool)]
+    own: bool,
+}
+
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = SqlUuid)]
+    id: ApprovalId,
+}
+
+/// Keeps the order for its payer to approve; asked for the same again, it is the same while there is time.
+pub(super) async fn ask(
+    db: &mut Connection,
+    order: &Order,
+    amount: Money,
+    payee: &Payee,
+    lifetime: Duration,
+    now_millis: i64,
+) -> Result<Standing, Error> {
+    let (first, last) = order.command.from().zip(order.command.to()).ok_or(Error::Invariant("a payment of no account"))?;
+    let query = diesel::sql_query(STANDS).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
+    let query =
+        query.bind::<Text, _>(&order.key).bind::<SqlUuid, _>(first.account).bind::<SqlUuid, _>(last.account);
+    let Stands { needs_none, own } = query.get_result(db).await.map_err(StorageError::from)?;
+    if needs_none {
+        return Ok(Standing::NeedsNone);
+    }
+    if !own {
+        let rejection = Rejection { reason: Reason::NotFound, leg: 0 };
+        return Err(Error::Rejected { rejection, kind: order.command.kind, replayed: false });
+    }
+    let query = diesel::sql_query(OPEN).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
+    let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
+    let query = query.bind::<Double, _>(lifetime.as_secs_f64());
+    if let Some(Named { id }) = query.get_result(db).await.optional().map_err(StorageError::from)? {
+        return Ok(Standing::Asked(id));
+    }
+    let id = ApprovalId::from(storage::ids::new(now_millis));
+    let query = diesel::sql_query(ASK).bind::<SqlUuid, _>(id).bind::<Text, _>(&order.owner);
+    let query = query.bind::<Text, _>(order.operation()).bind::<Text, _>(&order.key);
+    let query = query.bind::<Binary, _>(order.fingerprint.0.as_slice()).bind::<SqlUuid, _>(first.account);
+    let query = query.bind::<BigInt, _>(amount.minor()).bind::<Text, _>(amount.currency().code());
+    let query = query.bind::<Text, _>(&payee.name).bind::<Text, _>(&payee.account).bind::<Text, _>(&order.reference);
+    query.bind::<Double, _>(lifetime.as_secs_f64()).execute(db).await.map_err(StorageError::from)?;
+    Ok(Standing::Asked(id))
+}
+
+/// A payment that waits for its payer's approval.
+#[derive(Debug, Queryable)]
+pub(super) struct Open {
+    id: ApprovalId,
+    from_account: AccountId,
+    amount: i64,
+    currency: AsText<Currency>,
+    payee_name: String,
+    payee_account: String,
+    reference: String,
+    expires_at: DateTime<Utc>,
+}
+
+impl Open {
+    /// As it travels.
+    pub(super) fn wire(self) -> PaymentShown {
+        PaymentShown {
+            id: self.id.into(),
+            from_account: self.from_account.into(),
+            amount: wire(Money::new(self.amount, self.currency.0)),
+            payee: Payee { name: self.payee_name, account: self.payee_account },
+            reference: self.reference,
+            expires_at: time(self.expires_at),
+        }
+    }
+}
+
+/// One that can be approved now. Row-level security shows the subject's own.
+pub(super) async fn open(db: &mut Connection, id: ApprovalId) -> Result<Option<Open>, StorageError> {
+    use crate::schema::approvals as a;
+    let columns =
+        (a::id, a::from_account, a::amount, a::currency, a::payee_name, a::payee_account, a::reference, a::expires_at);
+    let query = a::table.find(id).filter(sql::<Bool>(
+        "expires_at > statement_timestamp() and not exists (select from used_approvals u where u.approval_id = approvals.id)",
+    ));
+    Ok(query.select(columns).first(db).await.optional()?)
+}
+
+/// An approval that the posting uses up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    pub(super) id: ApprovalId,
+}
+
+row! {
+    /// Which transfer an approval was used for. Its key, and those of the table, are what makes it good once and for this order only.
+    NewUse at 40: "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id) select * from" {
+        approval_id: ApprovalId, owner: Owner, operation: &'static str, key: IdempotencyKey, fingerprint: Vec<u8>, transfer_id: TransferId,
+    } ""
+}
+
+impl Beside for Used {
+    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
+        rows.add(NewUse {
+            approval_id: self.id,
+            owner: posting.order.owner.clone(),
+            operation: posting.order.operation(),
+            key: posting.order.key.clone(),
+            fingerprint: posting.order.fingerprint.0.to_vec(),
+            transfer_id: posting.id,
+        })
+    }
+
+    fn ceiling(&self, constraint: &str) -> Option<&'static str> {
+        matches!(constraint, "used_approvals_pkey" | "approval_of_this_order" | "approval_in_time").then_some(SPENT)
+    }
+}
