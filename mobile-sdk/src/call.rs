@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use api::Problem;
+use api::problem::code;
 use reqwest::Method;
 use url::Url;
 
 use crate::Error;
+use crate::approve::StepUp;
 use crate::session::Session;
 
 /// Names one intent of the user, over all attempts to carry it out: made once, kept until the outcome is known.
@@ -80,6 +83,16 @@ impl Body<'_> {
 }
 
 impl Call<'_> {
+    /// What a handler's refusal is called.
+    pub(crate) fn refusal(&self, problem: Box<Problem>) -> Error {
+        match (problem.approval, self.key) {
+            (Some(payment), Some(key)) if problem.code == code::APPROVAL_REQUIRED => {
+                Error::ApprovalRequired(Box::new(StepUp { payment, key: key.clone() }))
+            }
+            _ => Error::Refused(problem),
+        }
+    }
+
     pub(crate) fn is_change(&self) -> bool {
         !self.method.is_safe()
     }

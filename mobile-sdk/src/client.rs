@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::Error;
+use crate::approve::Approvals;
 use crate::config::{Config, Retry};
 use crate::metadata::Metadata;
 use crate::platform::{KeySlot, Platform};
@@ -28,6 +29,7 @@ pub struct Client {
     sessions: (SingleFlight<Session>, SingleFlight<Session>),
     pub(crate) tokens: SingleFlight<Tokens>,
     pub(crate) vault: Vault,
+    pub(crate) approvals: Approvals,
     /// Held over every change of the stored instances.
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Held by whoever makes an instance, or removes what is left of one.
@@ -56,6 +58,7 @@ impl Client {
             sessions: (SingleFlight::new(), SingleFlight::new()),
             tokens: SingleFlight::new(),
             vault: Vault::default(),
+            approvals: Approvals::default(),
             changing: tokio::sync::Mutex::default(),
             enrolling: tokio::sync::Mutex::default(),
             tries: AtomicU64::new(0),

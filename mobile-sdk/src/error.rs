@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::Problem;
 use thiserror::Error;
 
+use crate::approve::StepUp;
 use crate::platform::PlatformError;
 
 /// Why a call failed.
@@ -31,6 +32,9 @@ pub enum Error {
     /// The server refused, and said why.
     #[error("refused: {}", .0.code)]
     Refused(Box<Problem>),
+    /// The person has to approve this payment: [`crate::Client::approve`], then the same call again with the same key. Nothing has happened.
+    #[error("the payer has to approve the payment")]
+    ApprovalRequired(Box<StepUp>),
     /// This build is no longer let in: the app has to be updated. Nothing has happened, and nothing works until then.
     #[error("the app has to be updated")]
     UpdateRequired,
@@ -65,6 +69,7 @@ impl Error {
             Self::Refused(problem) => return problem.code.clone(),
             Self::OAuth(code) => return format!("oauth.{code}"),
             Self::Platform(error) => error.code(),
+            Self::ApprovalRequired(_) => api::problem::code::APPROVAL_REQUIRED,
             Self::UpdateRequired => api::problem::code::CLIENT_OUTDATED,
             Self::Config(_) => "sdk.config_invalid",
             Self::Unreachable => "network.unreachable",

@@ -13,9 +13,10 @@
 //! - no code for an operating system: what differs is behind the traits of [`platform`].
 //!
 //! Reading order: [`Config`] and [`platform`], `client.rs`, then what happens in turn: `enroll.rs`
-//! (`instances.rs`), `login.rs` (`metadata.rs`, `oauth.rs`), `request.rs`, `calls.rs`, `reenroll.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
+//! (`instances.rs`), `login.rs` (`metadata.rs`, `oauth.rs`), `request.rs`, `calls.rs`, `approve.rs`, `reenroll.rs`; beneath them `transport.rs`, `tls.rs`, `pins.rs`.
 #![warn(missing_docs)]
 
+mod approve;
 mod call;
 mod calls;
 mod client;
@@ -39,6 +40,7 @@ mod tokens;
 mod trace;
 mod transport;
 
+pub use approve::StepUp;
 pub use call::{IdempotencyKey, Response};
 pub use client::Client;
 pub use config::{Config, REENROLL_AFTER, Retry};

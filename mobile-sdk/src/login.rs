@@ -24,20 +24,31 @@ use crate::transport::RawResponse;
 /// Renew this long before the access token ends, in seconds.
 const MARGIN: i64 = 30;
 
-/// What only we know about a login in progress.
-struct Attempt {
+/// What is asked of the authorization server in the browser, and what only we know about it.
+pub(crate) struct Attempt {
+    scope: String,
+    /// The one payment to approve, as `authorization_details` (RFC 9396 §2).
+    details: Option<String>,
     state: String,
     nonce: String,
     verifier: SecretString,
 }
 
+impl Attempt {
+    /// A new one for these scopes, and for this payment if there is one.
+    pub(crate) fn new(scope: String, details: Option<String>) -> Self {
+        let (state, nonce, verifier) = (random::token(32), random::token(32), random::token(32).into());
+        Self { scope, details, state, nonce, verifier }
+    }
+}
+
 #[derive(Deserialize)]
-struct Pushed {
+pub(crate) struct Pushed {
     request_uri: String,
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+pub(crate) struct TokenAnswer {
     access_token: SecretString,
     token_type: String,
     expires_in: u32,
@@ -96,15 +107,31 @@ impl Client {
     async fn login_in(&self, trace: &Trace) -> Result<(), Error> {
         let _under_way = self.logins.read().await;
         let metadata = self.metadata(trace).await?;
-        let attempt =
-            Attempt { state: random::token(32), nonce: random::token(32), verifier: random::token(32).into() };
+        let attempt = Attempt::new(self.config.scope.clone(), None);
         let (held, pushed) = self.push_as_accepted(trace, metadata, &attempt).await?;
+        let mut answer = self.redeem(trace, &held, metadata, &attempt, &pushed).await?;
+        self.check_id_token(answer.id_token.as_deref(), metadata, &attempt.nonce)?;
+        let login = self.adopt(&held.instance, answer.refresh_token.take()).await?;
+        self.tokens.set(Some(self.tokens(&held, answer, login))).await;
+        self.sweep().await;
+        Ok(())
+    }
+
+    /// Sends the person to the browser with what was pushed, and gets the tokens for what comes back.
+    pub(crate) async fn redeem(
+        &self,
+        trace: &Trace,
+        held: &Held,
+        metadata: &Metadata,
+        attempt: &Attempt,
+        pushed: &Pushed,
+    ) -> Result<TokenAnswer, Error> {
         let mut url = metadata.authorization_endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.config.client_id)
             .append_pair("request_uri", &pushed.request_uri);
         let back = self.platform.browser.authorize(&url, &self.config.redirect_uri).await?;
-        let code = self.code(&back, metadata, &attempt)?;
+        let code = self.code(&back, metadata, attempt)?;
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
@@ -112,13 +139,9 @@ impl Client {
             ("client_id", &self.config.client_id),
             ("code_verifier", attempt.verifier.expose()),
         ];
-        // A code is good for one request, so an unknown outcome is not repeated: the person logs in again.
-        let answer = self.oauth_post(trace, &held, &metadata.token_endpoint, &form, false).await?;
-        let mut answer = self.token_answer(answer, metadata, Some(&attempt.nonce))?;
-        let login = self.adopt(&held.instance, answer.refresh_token.take()).await?;
-        self.tokens.set(Some(self.tokens(&held, answer, login))).await;
-        self.sweep().await;
-        Ok(())
+        // A code is good for one request, so an unknown outcome is not repeated: the person is asked again.
+        let answer = self.oauth_post(trace, held, &metadata.token_endpoint, &form, false).await?;
+        token_answer(answer)
     }
 
     /// Under the candidate, if there is one. If the server refuses it, or it cannot prove itself any more, under the current instance, which
@@ -151,18 +174,27 @@ impl Client {
         }
     }
 
-    async fn push(&self, trace: &Trace, held: &Held, metadata: &Metadata, attempt: &Attempt) -> Result<Pushed, Error> {
+    pub(crate) async fn push(
+        &self,
+        trace: &Trace,
+        held: &Held,
+        metadata: &Metadata,
+        attempt: &Attempt,
+    ) -> Result<Pushed, Error> {
         let challenge = b64::encode(&sha256(attempt.verifier.expose().as_bytes()));
-        let form = [
+        let mut form = vec![
             ("response_type", "code"),
             ("client_id", &self.config.client_id),
             ("redirect_uri", self.config.redirect_uri.as_str()),
-            ("scope", &self.config.scope),
+            ("scope", &attempt.scope),
             ("state", &attempt.state),
             ("nonce", &attempt.nonce),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
+        if let Some(details) = &attempt.details {
+            form.push(("authorization_details", details));
+        }
         let url = &metadata.pushed_authorization_request_endpoint;
         let answer = self.oauth_post(trace, held, url, &form, true).await?;
         if answer.is_success() { answer.json() } else { Err(oauth_refusal(answer)) }
@@ -218,7 +250,7 @@ impl Client {
             ("client_id", &self.config.client_id),
         ];
         let answer = self.oauth_post(trace, held, &metadata.token_endpoint, &form, true).await?;
-        let answer = self.token_answer(answer, metadata, None);
+        let answer = token_answer(answer);
         let _guard = self.vault.guard.lock().await;
         if self.vault.login() != login {
             return Err(Error::LoginRequired);
@@ -247,29 +279,9 @@ impl Client {
         Ok(())
     }
 
-    fn tokens(&self, held: &Held, answer: TokenAnswer, login: u64) -> Tokens {
+    pub(crate) fn tokens(&self, held: &Held, answer: TokenAnswer, login: u64) -> Tokens {
         let renew_at = self.transport.now() + i64::from(answer.expires_in) - MARGIN;
         Tokens { access_token: answer.access_token, jkt: held.instance.jkt.clone(), renew_at, login }
-    }
-
-    fn token_answer(
-        &self,
-        answer: RawResponse,
-        metadata: &Metadata,
-        nonce: Option<&str>,
-    ) -> Result<TokenAnswer, Error> {
-        if !answer.is_success() {
-            return Err(oauth_refusal(answer));
-        }
-        let answer: TokenAnswer = answer.json()?;
-        // RFC 9449 §5: a token that is not bound to our key must not be used as if it were.
-        if !answer.token_type.eq_ignore_ascii_case("DPoP") {
-            return Err(Error::Malformed("token_type"));
-        }
-        if let Some(nonce) = nonce {
-            self.check_id_token(answer.id_token.as_deref(), metadata, nonce)?;
-        }
-        Ok(answer)
     }
 
     /// Straight from the token endpoint over TLS, so the channel stands for the signature (OpenID Connect Core §3.1.3.7).
@@ -284,6 +296,15 @@ impl Client {
             && claims.nonce.as_deref() == Some(nonce);
         if is_ours { Ok(()) } else { Err(Error::LoginMismatch("id_token")) }
     }
+}
+
+fn token_answer(answer: RawResponse) -> Result<TokenAnswer, Error> {
+    if !answer.is_success() {
+        return Err(oauth_refusal(answer));
+    }
+    let answer: TokenAnswer = answer.json()?;
+    // RFC 9449 §5: a token that is not bound to our key must not be used as if it were.
+    if answer.token_type.eq_ignore_ascii_case("DPoP") { Ok(answer) } else { Err(Error::Malformed("token_type")) }
 }
 
 /// A parameter that stands at most once; twice is an attack or a bug, and no answer of ours.

@@ -45,6 +45,10 @@ impl Client {
             (200..=299, _) if !is_authentic => Meaning::Unclear(Error::ResponseSignature),
             (200..=299, _) if (call.accepts)(answer.body.expose()) => Meaning::Done(response(answer, signed)),
             (200..=299, _) => Meaning::Unclear(Error::Malformed("not the JSON of this call")),
+            // By the handler, unlike every other 401.
+            (401, Some(problem)) if is_authentic && problem.code == code::APPROVAL_REQUIRED => {
+                Meaning::Refused { problem: Box::new(problem), signed }
+            }
             (401 | 426, _) => Meaning::TurnedAway { certain: is_authentic || !had_nonce || !call.is_change() },
             (429 | 503, Some(problem)) if signed && problem.code == code::BUSY => Meaning::Busy,
             (429 | 503, _) => Meaning::Unclear(Error::Busy(answer.retry_after())),
@@ -97,6 +101,7 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
     let codes = [
         code::PAYOUT_LIMIT_REACHED,
         code::ACCOUNT_LIMIT_REACHED,
+        code::APPROVAL_REQUIRED,
         // Looked at before the key, and judged by the ledger's keys of the moment.
         code::FIELD_SEALED_REQUIRED,
         code::FIELD_SEALED_INVALID,

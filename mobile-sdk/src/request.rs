@@ -85,7 +85,7 @@ impl Client {
     }
 
     async fn attempts(&self, trace: &Trace, call: &Call<'_>, retries: &mut Retries) -> Result<Response, Error> {
-        let mut credentials = self.credentials(trace, None).await?;
+        let mut credentials = self.credentials(trace, call, None).await?;
         loop {
             retries.attempt += 1;
             let nonce = self.nonces.get(&call.url);
@@ -114,7 +114,7 @@ impl Client {
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
                     retries.uncertain &=
                         problem.status == 403 || is_before_handlers(&problem) || is_no_outcome(&problem);
-                    return Err(Error::Refused(problem));
+                    return Err(call.refusal(problem));
                 }
                 Meaning::TurnedAway { certain } => {
                     retries.uncertain |= !certain;
@@ -124,7 +124,7 @@ impl Client {
                         retries.nonce = true;
                     } else if answer.status == 401 && !retries.credentials {
                         retries.credentials = true;
-                        credentials = self.credentials(trace, Some(&credentials)).await?;
+                        credentials = self.credentials(trace, call, Some(&credentials)).await?;
                     } else if answer.status == 401 && !wants_nonce(&answer) {
                         // Everything was renewed, and is refused all the same.
                         let refusal = answer.into_refusal();
@@ -148,7 +148,12 @@ impl Client {
     }
 
     /// Credentials that are fresh and, of each kind, not the refused ones: the servers do not say which it was.
-    async fn credentials(&self, trace: &Trace, refused: Option<&Credentials>) -> Result<Credentials, Error> {
+    async fn credentials(
+        &self,
+        trace: &Trace,
+        call: &Call<'_>,
+        refused: Option<&Credentials>,
+    ) -> Result<Credentials, Error> {
         let mut held = self.current().await?;
         if let Some(refused) = refused {
             // It is still the same call.
@@ -159,6 +164,10 @@ impl Client {
             Ok(session) => session,
             Err(error) => return Err(self.after_error(&held, error).await),
         };
+        // Of an approval that was refused there is no other: the payment is asked for anew.
+        if let Some(tokens) = self.approved(call.key, &held).filter(|_| refused.is_none()) {
+            return Ok(Credentials { held, session, tokens });
+        }
         match self.access(trace, &held, refused.map(|refused| &refused.tokens)).await {
             Ok(tokens) => Ok(Credentials { held, session, tokens }),
             Err(error) => Err(self.after_error(&held, error).await),

@@ -65,14 +65,22 @@ async fn in_transaction(
 ) -> Result<(Vec<Outcome>, Option<i64>), StorageError> {
     let inserted = store::insert(db, events, reported_by, now).await?;
     let last = inserted.iter().map(|row| row.number).max();
-    let mut new: HashSet<EventId> = inserted.into_iter().map(|row| row.id).collect();
-    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
-    let told: HashMap<EventId, Happened> =
-        store::stored(db, &ids).await?.into_iter().map(|event| (event.id, event)).collect();
+    let new: HashSet<EventId> = inserted.into_iter().map(|row| row.id).collect();
+    // What is stored under an id is read only where it may be another's content: the id was there, or comes twice.
+    let mut seen = HashSet::with_capacity(events.len());
+    let again: HashSet<EventId> =
+        events.iter().map(|event| event.id).filter(|id| !seen.insert(*id) || !new.contains(id)).collect();
+    let told: HashMap<EventId, Happened> = if again.is_empty() {
+        HashMap::new()
+    } else {
+        let again: Vec<EventId> = again.iter().copied().collect();
+        store::stored(db, &again).await?.into_iter().map(|event| (event.id, event)).collect()
+    };
+    let mut left = new;
     let mut outcomes = Vec::new();
     for event in events {
-        let is_first = new.remove(&event.id);
-        outcomes.push(if told.get(&event.id) != Some(*event) {
+        let is_first = left.remove(&event.id);
+        outcomes.push(if again.contains(&event.id) && told.get(&event.id) != Some(*event) {
             store::insert_conflict(db, event, reported_by, now).await?;
             Err(REUSED)
         } else if is_first {

@@ -1,0 +1,81 @@
+//! The person approves one payment, exactly as it was ordered (RFC 9470, RFC 9396).
+//!
+//! What is approved the servers say: the phone names the payment by the id that the API gave it, and `auth` shows what the API keeps under it. The
+//! token that comes back is good for that payment only, lives for minutes in memory, and goes with the calls under that payment's key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::Id;
+use api::approvals::PaymentToApprove;
+use api::scope::{PayoutsWrite, Scope as _, TransfersWrite};
+
+use crate::Error;
+use crate::call::IdempotencyKey;
+use crate::client::Client;
+use crate::instances::Held;
+use crate::login::Attempt;
+use crate::tokens::Tokens;
+use crate::trace::Trace;
+
+/// A payment that its payer has to approve before it is made: [`Client::approve`], then the same call again with the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepUp {
+    /// The server's name for it.
+    pub payment: Id,
+    /// The intent that it belongs to.
+    pub key: IdempotencyKey,
+}
+
+/// Tokens of approved payments, by the key of each.
+#[derive(Default)]
+pub(crate) struct Approvals(Mutex<HashMap<IdempotencyKey, Arc<Tokens>>>);
+
+impl Approvals {
+    fn keep(&self, key: IdempotencyKey, tokens: Tokens, now: i64) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, tokens| now < tokens.renew_at);
+        kept.insert(key, Arc::new(tokens));
+    }
+
+    fn of(&self, key: &IdempotencyKey) -> Option<Arc<Tokens>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+}
+
+impl Client {
+    /// Lets the person see and approve a payment in the system browser. When it is done, call the same again with the same key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OAuth`] with `access_denied`: the person does not want it, or there is nothing to approve under this name any more.
+    pub async fn approve(&self, step_up: &StepUp) -> Result<(), Error> {
+        let trace = Trace::start();
+        self.record("approve", &trace, Box::pin(self.approve_in(&trace, step_up))).await
+    }
+
+    async fn approve_in(&self, trace: &Trace, step_up: &StepUp) -> Result<(), Error> {
+        let _under_way = self.logins.read().await;
+        let metadata = self.metadata(trace).await?;
+        let details = serde_json::to_string(&[PaymentToApprove::of(step_up.payment)]);
+        let details = details.map_err(|_| Error::Malformed("authorization_details"))?;
+        let ours = |scope: &&str| [TransfersWrite::NAME, PayoutsWrite::NAME].contains(scope);
+        let scope: Vec<&str> = self.config.scope.split(' ').filter(ours).collect();
+        let attempt = Attempt::new(scope.join(" "), Some(details));
+        let (held, login) = (self.current().await?, self.vault.login());
+        let pushed = self.push(trace, &held, metadata, &attempt).await?;
+        let answer = self.redeem(trace, &held, metadata, &attempt, &pushed).await?;
+        self.approvals.keep(step_up.key.clone(), self.tokens(&held, answer, login), self.transport.now());
+        Ok(())
+    }
+
+    /// The token of the payment that was approved under this key, while it is good.
+    pub(crate) fn approved(&self, key: Option<&IdempotencyKey>, held: &Held) -> Option<Arc<Tokens>> {
+        let usable = |tokens: &Arc<Tokens>| {
+            tokens.login == self.vault.login()
+                && tokens.jkt == held.instance.jkt
+                && self.transport.now() < tokens.renew_at
+        };
+        self.approvals.of(key?).filter(usable)
+    }
+}
