@@ -195,6 +195,7 @@ impl Problem {
             detail: None,
             field: None,
             request_id: None,
+            approval: None,
         }
     }
 
