@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod authority;
+pub mod browser;
 pub mod captcha;
 pub mod clock;
 pub mod collector;
