@@ -8,10 +8,10 @@ use api::Id;
 use identity::jose;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use testkit::browser::Person;
 use testkit::interception::Interception;
 use testkit::pki::Pki;
 
-use crate::browser::Person;
 use crate::hooked::{Forged, Hooked, Seen};
 use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::{Operator, Refusal};

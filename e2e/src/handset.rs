@@ -93,13 +93,15 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
                 amount: Amount::new(amount, "EUR"),
                 reference: "by hand".to_owned(),
             };
-            let transfer = said(phone.client.transfer(&order, &IdempotencyKey::new()).await)?;
+            let key = IdempotencyKey::new();
+            let transfer = said(phone.approving(async || phone.client.transfer(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;
             Ok(vec![format!("transfer {}: {amount} EUR to {whom}", transfer.id), format!("left: {left}")])
         }
         Action::Payout { amount } => {
             let order = journey::order(own()?, amount, "Landlord Ltd");
-            let payout = said(phone.client.payout(&order, &IdempotencyKey::new()).await)?;
+            let key = IdempotencyKey::new();
+            let payout = said(phone.approving(async || phone.client.payout(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;
             let now = phone.client.payout_status(payout.id).await?.status;
             let ordered = format!("payout {} to Landlord Ltd: {amount} EUR", payout.id);

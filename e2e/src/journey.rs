@@ -37,6 +37,8 @@ const OUT_AND_ASKED: &[Edge] = &[
     Edge::Calls("ledger", "broker"),
     Edge::CallsPartner("broker", 2),
 ];
+/// What a payment's approval shows.
+const APPROVED: &[Edge] = &[Edge::Calls("phone", "auth"), Edge::AsksPostgres("auth")];
 /// What a third party's word to us shows.
 const IN: &[Edge] = &[Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
 
@@ -115,8 +117,10 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
     deposit(narrator, stack, alice, &alice_eur).await?;
     pay(narrator, alice, bob, &alice_eur, &bob_eur).await?;
     exchange(narrator, alice, &alice_eur, &alice_usd).await?;
+    let key = IdempotencyKey::new();
+    approve(narrator, alice, &alice_eur, &key).await?;
     let payout_step = narrator.steps.len();
-    payout(narrator, alice, &alice_eur).await?;
+    payout(narrator, alice, &alice_eur, &key).await?;
     lost_payout(narrator, stack, alice, &alice_eur).await?;
     statement(narrator, alice, &alice_eur).await?;
     Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_step })
@@ -254,9 +258,48 @@ async fn exchange(narrator: &mut Narrator, alice: &Phone, eur: &Account, usd: &A
     Ok(())
 }
 
-async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result<()> {
+/// What Alice's rent is.
+const RENT: &str = "1200.00";
+
+/// More than the low value: nothing moves before she has seen what is to be paid to whom, and approved that and nothing else.
+async fn approve(narrator: &mut Narrator, alice: &Phone, eur: &Account, key: &IdempotencyKey) -> Result<()> {
+    let began = narrator.begin("Alice's rent is a large payment: she is asked");
+    let rent = order(eur, RENT, "Landlord Ltd");
+    let asked = alice.client.payout(&rent, key).await;
+    let Err(Error::ApprovalRequired(step_up)) = asked else { bail!("the large payment was answered {asked:?}") };
+    let before = alice.client.account(eur.id).await?.balance;
+    alice.client.approve(&step_up).await.context("Alice cannot approve her rent")?;
+    let trace = alice.traced(APPROVED)?;
+    let page = alice.read();
+    for shown in [RENT, "Landlord Ltd", "DE****3000"] {
+        ensure!(page.contains(shown), "the approval page does not show {shown}: {page}");
+    }
+    let more = PostPayout { amount: Amount::new("1250.00", "EUR"), ..rent };
+    let refused = alice.client.payout(&more, key).await;
+    let Err(Error::Refused(problem)) = refused else { bail!("a changed amount was answered {refused:?}") };
+    ensure!(problem.status == 403, "a changed amount was refused as {} {}", problem.status, problem.code);
+    let balance = alice.client.account(eur.id).await?.balance;
+    ensure!(before == balance, "there were {before}, and are {balance}");
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/payouts → 401 approval required → system browser: amount and payee, from the ledger → a token for this payment",
+            checked: &[
+                "the ledger keeps the order under an id",
+                "auth shows it to its payer, who logs in anew",
+                "the token says what was approved",
+                "every field and the key are compared",
+            ],
+            outcome: format!("approved: {RENT} EUR to Landlord Ltd; 1250.00 with it: {} {}", problem.status, problem.code),
+            trace,
+        },
+    );
+    Ok(())
+}
+
+async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account, key: &IdempotencyKey) -> Result<()> {
     let began = narrator.begin("Alice pays her rent to another bank");
-    let payout = alice.client.payout(&order(eur, "1200.00", "Landlord Ltd"), &IdempotencyKey::new()).await?;
+    let payout = alice.client.payout(&order(eur, RENT, "Landlord Ltd"), key).await?;
     let trace = alice.traced(OUT)?;
     paid(alice, &payout).await?;
     narrator.end(
@@ -266,6 +309,7 @@ async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account) -> Result
             checked: &[
                 "IBAN check digits",
                 "funds",
+                "her approval, used up with the posting",
                 "the broker alone holds the bank's secret",
                 "payout id as the bank's idempotency key",
                 "webhook signature",

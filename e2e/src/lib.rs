@@ -5,7 +5,6 @@
 
 pub mod analyst;
 pub mod attacks;
-pub mod browser;
 pub mod classifier;
 pub mod console;
 pub mod decoys;

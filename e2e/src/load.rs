@@ -17,12 +17,12 @@ use crypto::p256::SigningKey;
 use mobile_sdk::{IdempotencyKey, Store};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use testkit::browser::Person;
 use testkit::phone::android::DeviceProfile;
 use testkit::pki::Pki;
 use tokio::task::JoinSet;
 use url::Url;
 
-use crate::browser::Person;
 use crate::hooked::{Forged, Hooked};
 use crate::journey;
 use crate::phone::Phone;

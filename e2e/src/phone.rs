@@ -7,15 +7,15 @@ use anyhow::{Context as _, Result};
 use api::attestation::App;
 use async_trait::async_trait;
 use crypto::p256::{PublicKey, SigningKey};
-use mobile_sdk::{CallRecord, Client, Config, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store};
+use mobile_sdk::{CallRecord, Client, Config, Error, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use testkit::browser::{Browser, Person};
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
 use testkit::phone::ios::{IosPhone, IosProfile};
 use testkit::pki::Pki;
 use url::Url;
 
-use crate::browser::{Browser, Person};
 use crate::stack::Stack;
 use crate::trace::{Edge, Expected, Span};
 
@@ -35,6 +35,8 @@ pub struct Phone {
     pub calls: Arc<Calls>,
     /// Titles of the pages that the browser showed.
     pub pages: Arc<Mutex<Vec<String>>>,
+    /// What the page said that the person answered last.
+    read: Arc<Mutex<String>>,
 }
 
 /// Collects the SDK's call records.
@@ -64,6 +66,7 @@ struct Hand {
     http: reqwest::Client,
     person: Mutex<Person>,
     pages: Arc<Mutex<Vec<String>>>,
+    read: Arc<Mutex<String>>,
 }
 
 #[async_trait]
@@ -74,6 +77,10 @@ impl mobile_sdk::Browser for Hand {
         let end = browser.visit(url.as_str(), redirect_uri.as_str()).await;
         // Registered once; the next login is an ordinary one.
         self.person.lock().unwrap_or_else(PoisonError::into_inner).registers = false;
+        // The last page is the way back to the app.
+        if let Some(text) = browser.texts.iter().nth_back(1) {
+            self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(text);
+        }
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.extend(browser.pages);
         let end = end.inspect_err(|error| pages.push(format!("{error:#}"))).map_err(|_| PlatformError::Failed)?;
@@ -105,12 +112,30 @@ impl Phone {
     ) -> Result<Self> {
         let pages = Arc::new(Mutex::new(Vec::new()));
         let http = testkit::server::client(&pki.public_ca(), None)?;
-        let mut platform = platform(Arc::new(Hand { http, person: Mutex::new(person), pages: pages.clone() }));
+        let read = Arc::new(Mutex::new(String::new()));
+        let hand = Hand { http, person: Mutex::new(person), pages: pages.clone(), read: read.clone() };
+        let mut platform = platform(Arc::new(hand));
         let calls = Arc::new(Calls::default());
         platform.observer = Some(calls.clone());
         let store = platform.store.clone();
         let client = Client::new(config(stack, pki, app)?, platform)?;
-        Ok(Self { client, store, calls, pages })
+        Ok(Self { client, store, calls, pages, read })
+    }
+
+    /// What the page said that the person answered last.
+    pub fn read(&self) -> String {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Calls; if the payer has to approve a payment first, they do, and it is called again.
+    pub async fn approving<T>(&self, call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        match call().await {
+            Err(Error::ApprovalRequired(step_up)) => {
+                self.client.approve(&step_up).await?;
+                call().await
+            }
+            other => other,
+        }
     }
 
     /// The trace of the app's last call, which began on this phone; `edges` are what must be in it.

@@ -1,10 +1,10 @@
 //! The users that `cargo xtask up` starts with: made as the story makes its people, through the phones and the login pages.
 
 use anyhow::Result;
+use testkit::browser::Person;
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 
-use crate::browser::Person;
 use crate::journey;
 use crate::narrator::Narrator;
 use crate::phone::Phone;

@@ -10,10 +10,10 @@ use identity::jose;
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
+use testkit::browser::Person;
 use testkit::pki::Pki;
 use url::Url;
 
-use crate::browser::Person;
 use crate::hooked::{Seen, now};
 use crate::stack::Stack;
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use askama::Template;
 use mobile_sdk::{Clock as _, SystemClock};
 use serde_json::Value;
+use testkit::browser::Person;
 use testkit::pages::Page;
 
 use super::ask::{Attributes, Health};
@@ -13,7 +14,6 @@ use super::form::{Field, Form, Live, Part, Shape};
 use super::logs::{self, Logs, Refusal, Wanted};
 use super::show::{self, Found, Law, Row};
 use super::{AGAIN, Console, LAST, LISTED, edge};
-use crate::browser::Person;
 use crate::receipt::Receipt;
 use crate::trace::Span;
 use crate::waterfall::{Bar, bars};

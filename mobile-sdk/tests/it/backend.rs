@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
+use api::Id;
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
 use identity::attestation_token::{self, AudienceKeys, Master};
@@ -33,6 +34,10 @@ pub(crate) struct BackendState {
     codes: Mutex<HashMap<String, HashMap<String, String>>>,
     /// By the thumbprint of the instance that they are bound to.
     access_tokens: Mutex<HashMap<String, String>>,
+    /// Tokens of approved payments, and the payment of each.
+    pub(super) approved: Mutex<HashMap<String, Id>>,
+    /// What was pushed last.
+    pub(crate) last_push: Mutex<HashMap<String, String>>,
     /// With the thumbprint that they are bound to.
     refresh_tokens: Mutex<HashMap<String, String>>,
     /// Thumbprints of the instances that are believed; the others get decoys, which nobody accepts. Everybody is when `None`.
@@ -180,6 +185,7 @@ impl BackendState {
     fn push(&self, request: &Request, jkt: &Thumbprint) -> Reply {
         assert_eq!(request.form("code_challenge_method").as_deref(), Some("S256"));
         let mut parameters: HashMap<_, _> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        self.last_push.lock().unwrap().clone_from(&parameters);
         parameters.insert("dpop_jkt".into(), jkt.to_string());
         let request_uri = format!("urn:ietf:params:oauth:request_uri:{}", random::token(16));
         self.pushed.lock().unwrap().insert(request_uri.clone(), parameters);
@@ -221,6 +227,9 @@ impl BackendState {
             assert_eq!(pushed["dpop_jkt"], jkt.as_str());
             let verifier = request.form("code_verifier").unwrap();
             assert_eq!(pushed["code_challenge"], b64::encode(&crypto::hash::sha256(verifier.as_bytes())));
+            if let Some(details) = pushed.get("authorization_details") {
+                return self.approval(details);
+            }
             answer["id_token"] = self.id_token(request, &pushed["nonce"]);
         }
         if self.switches.no_refresh_token {
@@ -288,7 +297,9 @@ impl BackendState {
             return sign(Reply::problem(503, "server.busy").with("retry-after", seconds));
         }
         let token = request.header("authorization").unwrap().strip_prefix("DPoP ").unwrap();
-        if self.access_tokens.lock().unwrap().get(attested.cnf.jkt.as_str()).map(String::as_str) != Some(token) {
+        let approved = self.approved.lock().unwrap().contains_key(token);
+        let current = self.access_tokens.lock().unwrap().get(attested.cnf.jkt.as_str()).is_some_and(|it| it == token);
+        if !current && !approved {
             return unauthorized();
         }
         let Some(proof) = self.proof(request, Some(token)) else {
@@ -315,6 +326,9 @@ impl BackendState {
             return Reply::json(200, &self.account_page(request));
         };
         *self.attempts.lock().unwrap().entry(key.to_owned()).or_default() += 1;
+        if let Some(reply) = (request.path() == "/v1/transfers").then(|| self.asks(request)).flatten() {
+            return reply;
+        }
         let is_new = self.posted.lock().unwrap().insert(key.to_owned());
         if request.path() == "/v1/payouts" {
             return Reply::json(201, &super::sealed::paid_out(&request.json()));

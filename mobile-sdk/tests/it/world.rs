@@ -73,7 +73,7 @@ pub(crate) fn config(url: &Url, authority: &Authority) -> Config {
         api_audience: "ledger".to_owned(),
         client_id: "redoubt-mobile".to_owned(),
         redirect_uri: Url::parse(REDIRECT).unwrap(),
-        scope: "openid accounts:read".to_owned(),
+        scope: "openid accounts:read transfers:write payouts:write".to_owned(),
         app: App { id: "dev.redoubt.app".into(), version: "1.0.0".into(), build: 1_u64.into(), platform: Os::Android },
         trust_anchors: vec![authority.certificate.clone()],
         pins: PinSet::for_hosts(&["localhost"], &pins, i64::MAX).unwrap(),

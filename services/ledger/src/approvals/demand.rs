@@ -7,7 +7,7 @@ use super::store::{self, Standing};
 use crate::error::Error;
 use crate::ids::Subject;
 use crate::input::wire;
-use crate::posting::{Leg, Order, Unanswered};
+use crate::posting::{Extra, Leg, Order, Unanswered};
 use crate::state::State;
 
 /// Why an approval does not let an order pass. For the audit log.
@@ -39,6 +39,7 @@ pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Paye
     });
     match asked.await.map_err(ceiling)? {
         Standing::NeedsNone => Ok(order),
+        Standing::Refused(rejection) => Ok(Order { extra: Extra::Refused(rejection), ..order }),
         Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
     }
 }

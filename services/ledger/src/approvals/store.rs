@@ -21,15 +21,19 @@ use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
 pub(super) enum Standing {
     /// It is decided already, and so posts nothing anew; or the money stays its owner's.
     NeedsNone,
+    /// It cannot be paid.
+    Refused(Rejection),
     /// Under this id its payer can approve it.
     Asked(ApprovalId),
 }
 
-/// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from? Owners do not change.
+/// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
+/// much on it now?
 const STANDS: &str = "
     select exists (select from idempotency i where i.owner = $1 and i.operation = $2 and i.key = $3)
         or exists (select from accounts a where a.id = $5 and a.owner = $1) as needs_none,
-        exists (select from accounts a where a.id = $4 and a.owner = $1) as own";
+        exists (select from accounts a where a.id = $4 and a.owner = $1) as own,
+        exists (select from accounts a where a.id = $4 and a.owner = $1 and a.currency = $6 and a.balance::numeric - $7 < a.floor) as short";
 
 /// Asked for before, and there is time for it yet.
 const OPEN: &str = "
@@ -50,6 +54,8 @@ struct Stands {
     needs_none: bool,
     #[diesel(sql_type = Bool)]
     own: bool,
+    #[diesel(sql_type = Bool)]
+    short: bool,
 }
 
 #[derive(QueryableByName)]
@@ -71,13 +77,15 @@ pub(super) async fn ask(
     let query = diesel::sql_query(STANDS).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query =
         query.bind::<Text, _>(&order.key).bind::<SqlUuid, _>(first.account).bind::<SqlUuid, _>(last.account);
-    let Stands { needs_none, own } = query.get_result(db).await.map_err(StorageError::from)?;
+    let query = query.bind::<Text, _>(amount.currency().code()).bind::<BigInt, _>(amount.minor());
+    let Stands { needs_none, own, short } = query.get_result(db).await.map_err(StorageError::from)?;
     if needs_none {
         return Ok(Standing::NeedsNone);
     }
-    if !own {
-        let rejection = Rejection { reason: Reason::NotFound, leg: 0 };
-        return Err(Error::Rejected { rejection, kind: order.command.kind, replayed: false });
+    // Nobody is asked to approve what cannot be paid. Not that it passes: it is refused under its key, whatever comes in between.
+    if !own || short {
+        let reason = if own { Reason::InsufficientFunds } else { Reason::NotOwner };
+        return Ok(Standing::Refused(Rejection { reason, leg: 0 }));
     }
     let query = diesel::sql_query(OPEN).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());

@@ -145,6 +145,13 @@ async fn an_approval_is_its_payers_own() {
     mallory.approve(&[]);
     let reach = world.post_with_key(&mallory, "/v1/transfers", &transfer(&from, &to, "100.00"), "k-2").await;
     assert_eq!((reach.status, reach.code()), (404, "ledger.account_not_found"));
+    // Nor what cannot be paid; and that is final, as it is for small payments.
+    let order = transfer(&hers, &to, "500.01");
+    for replayed in [false, true] {
+        let broke = world.post_with_key(&mallory, "/v1/transfers", &order, "k-3").await;
+        assert_eq!((broke.status, broke.code()), (422, "ledger.insufficient_funds"));
+        assert_eq!(broke.headers.contains_key("idempotent-replayed"), replayed);
+    }
     assert_eq!(world.count("approvals where owner = 'sub-mallory'").await, 0);
     // And only auth is told of it.
     let operator = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("operator"))).unwrap();
