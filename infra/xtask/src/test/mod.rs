@@ -1,0 +1,130 @@
+//! `cargo xtask test`: every test on one PostgreSQL, two programs at a time, and one line that sums them up.
+
+mod lanes;
+mod programs;
+
+use std::path::Path;
+use std::sync::mpsc::TryRecvError;
+
+use anyhow::{Context as _, Result};
+use ladder::Durability;
+
+use self::programs::Program;
+use crate::options::Options;
+use crate::process::{Run, Task};
+use crate::stop::Stop;
+use crate::{database, interrupt, place, preflight};
+
+/// Test programs at a time. More would have deadlines missed that are not about the machine.
+const AT_ONCE: usize = 2;
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    preflight::run()?;
+    // A server that was named is looked at, and taken, before anything is built.
+    let cluster = database::bring(options, Durability::Disposable)?;
+    let mut sum = Sum::default();
+    let failed = test(cluster.url(), &options.rest, &mut sum)?;
+    drop(cluster);
+    println!("\n{} passed, {} failed, {} ignored", sum.passed, sum.failed, sum.ignored);
+    if failed.is_empty() && sum.failed == 0 {
+        return Ok(());
+    }
+    Err(Stop::Failed(1, format!("failed tests: {}, in {}; each is explained above", sum.failed, failed.join(", "))).into())
+}
+
+/// Builds and runs them; the names of the programs that failed.
+fn test(url: &str, arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
+    let (mut cargo, harness) = programs::split(arguments);
+    let documents = cargo.iter().any(|argument| argument == "--doc");
+    if !cargo.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
+        cargo.push("--workspace".to_owned());
+    }
+    let mut programs = if documents { Vec::new() } else { build(&cargo, &harness)? };
+    if documents || !programs::chosen(&cargo) {
+        programs.push(examples(cargo, &harness, documents));
+    }
+    programs.sort_by_key(|program| !program.long);
+    // Whoever wants to see what a test prints wants to see it in its order.
+    let watched = harness.iter().any(|argument| argument == "--nocapture" || argument == "--show-output");
+    lanes::run(programs, if watched { 1 } else { AT_ONCE }, url, sum)
+}
+
+/// The examples in the documentation, which cargo builds as it runs them.
+fn examples(cargo: Vec<String>, harness: &[String], only: bool) -> Program {
+    let mut arguments: Vec<String> = ["test", "--locked", "--no-fail-fast"].map(str::to_owned).to_vec();
+    arguments.extend((!only).then(|| "--doc".to_owned()));
+    arguments.extend(cargo);
+    arguments.push("--".to_owned());
+    arguments.extend_from_slice(harness);
+    let name = "examples in the documentation".to_owned();
+    Program { name, path: "cargo".into(), arguments, directory: place::root(), long: false }
+}
+
+/// Has cargo build the test programs.
+fn build(cargo: &[String], harness: &[String]) -> Result<Vec<Program>> {
+    let mut line: Vec<String> =
+        ["test", "--locked", "--no-run", "--message-format=json-render-diagnostics"].map(str::to_owned).to_vec();
+    line.extend_from_slice(cargo);
+    let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
+    let mut run = Run::of("build")?;
+    let number = run.begin_task("cargo", Path::new("cargo"), &line, &task)?;
+    let told = lanes::lines(&mut run, number)?;
+    let mut programs = Vec::new();
+    interrupt::wait(None, || {
+        loop {
+            match told.try_recv() {
+                Ok(line) => programs.extend(programs::told(&line.context("what cargo says")?, harness)?),
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => return Ok(Some(())),
+            }
+        }
+    })?;
+    if run.end_task(number)?.success() {
+        return Ok(programs);
+    }
+    // Default: what cargo itself has said.
+    let reason = preflight::explain_build().unwrap_or_else(|| "`cargo test` failed; its error is above".to_owned());
+    Err(Stop::Failed(1, reason).into())
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Sum {
+    /// `test result: ok. 5 passed; 0 failed; 1 ignored; …`, one per test binary.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return;
+        };
+        for part in counts.1.split(';') {
+            let mut words = part.split_whitespace();
+            let (Some(Ok(count)), Some(what)) = (words.next().map(str::parse::<u64>), words.next()) else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => (),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_summed_and_nothing_else_is() {
+        let mut sum = Sum::default();
+        sum.add("test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.1s");
+        sum.add("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s");
+        sum.add("test ledger::nine_passed ... ok");
+        assert_eq!(sum, Sum { passed: 7, failed: 3, ignored: 1 });
+    }
+}
