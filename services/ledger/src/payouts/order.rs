@@ -2,6 +2,7 @@
 
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::text::{CREDITOR_NAME, REFERENCE};
+use defense::Notes;
 
 use super::{iban, store};
 use crate::error::Error;
@@ -9,11 +10,13 @@ use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
+use crate::risk;
 use crate::state::State;
 
 /// The payout as it was when it was ordered.
 pub async fn order(
     state: &State,
+    notes: &Notes,
     subject: &Subject,
     key: &IdempotencyKey,
     request: PostPayout,
@@ -57,6 +60,7 @@ pub async fn order(
     if !room.await? {
         return Err(Error::PayoutLimit);
     }
+    let order = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
     let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::Unanswered(Unanswered::Ceiling(_)) => Error::PayoutLimit,
         other => other,

@@ -2,6 +2,7 @@
 
 use api::text::REFERENCE;
 use api::transfers::{PostTransfer, Transfer};
+use defense::Notes;
 use money::Money;
 
 use crate::error::Error;
@@ -9,10 +10,12 @@ use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
+use crate::risk;
 use crate::state::State;
 
 pub async fn post(
     state: &State,
+    notes: &Notes,
     subject: &Subject,
     key: &IdempotencyKey,
     request: PostTransfer,
@@ -38,6 +41,7 @@ pub async fn post(
         counterparty: String::new(),
         extra: Extra::Nothing,
     };
+    let order = risk::ask_first(state, notes, risk::To::Account(to), order).await;
     let receipt = posting::post(&state.committer, order).await?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
