@@ -210,7 +210,9 @@ impl Passage<'_> {
         let challenged = self.trail.decisions().iter().any(|decision| decision.said == Said::Challenge);
         let (request, response) = response.into_parts();
         let noted = Notes::taken(&request);
-        noted.iter().for_each(|noted| self.trail.note(noted.decision.clone()));
+        for noted in &noted {
+            self.trail.note(noted.decision.clone());
+        }
         self.trail.close();
         let mut answer = Outgoing { response, refused, challenged };
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {

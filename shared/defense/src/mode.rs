@@ -37,7 +37,10 @@ impl Modes {
     /// One is set for a layer that has only one.
     #[cfg(any(test, feature = "ablation"))]
     pub(crate) fn new(configured: &BTreeMap<LayerId, Mode>) -> Result<Self> {
-        anyhow::ensure!(!configured.contains_key(&LayerId::Behavior), "[defense.modes]: `behavior` is in shadow, always");
+        anyhow::ensure!(
+            !configured.contains_key(&LayerId::Behavior),
+            "[defense.modes]: `behavior` is in shadow, always"
+        );
         for (layer, mode) in configured {
             runtime::tracing::warn!(layer = layer.name(), ?mode, "a layer does not protect anything");
         }

@@ -25,8 +25,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::rate::Allowance;
 use crate::notes::Noted;
+use crate::rate::Allowance;
 use crate::trail::{Decision, Trail};
 use crate::{Facts, KeyedApp, LayerId};
 

@@ -12,11 +12,7 @@ use crate::input::{Flaw, Paid, Told};
 use crate::state::State;
 
 /// What is thought of each payment, in the order of the questions; `asked_by` asks. Nothing is answered of decisions that could not be stored.
-pub(super) async fn score(
-    state: &State,
-    asked: &[ScoreRequest],
-    asked_by: &str,
-) -> Result<Vec<ScoreResult>, Error> {
+pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str) -> Result<Vec<ScoreResult>, Error> {
     if asked.is_empty() || asked.len() > BATCH {
         return Err(Error::Invalid { field: "requests", says: "are not 1 to 100" });
     }

@@ -42,9 +42,9 @@ impl News {
     }
 }
 
-/// A customer of ours.
-pub(crate) fn customer(subject: &str) -> Pseudonym {
-    subject.into()
+/// A customer of ours, by the subject's name.
+pub(crate) fn customer(name: &str) -> Pseudonym {
+    name.into()
 }
 
 /// Whoever holds this account elsewhere. A digest keeps an IBAN out of logs and other databases, and no more: IBANs can be tried one by one.

@@ -24,8 +24,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, Span};
 
 use super::circuit::{Admission, Circuit};
+use super::model::{Answer, Judged, Payee, Payment, action};
 use super::owners::Owners;
-use super::{Answer, Judged, Payee, Payment, action, store};
+use super::store;
 use crate::ids::{AccountId, Subject};
 use crate::outbox::payment;
 
@@ -203,10 +204,16 @@ impl Shared {
         let outcome = outcome.unwrap_or_else(|_| Err("no answer in time".to_owned()));
         self.circuit.record(in_time && outcome.is_ok(), Instant::now());
         match outcome {
-            Ok(results) => asked.into_iter().zip(results).for_each(|(question, result)| question.answer(judged(result))),
+            Ok(results) => {
+                for (question, result) in asked.into_iter().zip(results) {
+                    question.answer(judged(result));
+                }
+            }
             Err(why) => {
                 tracing::warn!(reason = why, payments = asked.len(), "payments were not judged, and go on");
-                asked.into_iter().for_each(|question| question.answer(Answer::Unknown("call_failed")));
+                for question in asked {
+                    question.answer(Answer::Unknown("call_failed"));
+                }
             }
         }
     }

@@ -56,6 +56,7 @@ impl Circuit {
             *calls = Calls::default();
             return;
         }
+        // Default: more than are counted are as many as count.
         calls.failures = calls.failures.saturating_add(1);
         if calls.failures == FAILURES {
             tracing::error!("the behavior analytics are away; no payment waits for them");

@@ -4,7 +4,7 @@ use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use storage::{Pool, StorageError, row, statement};
 
-use super::{Judged, action};
+use super::model::{Judged, action};
 use crate::ids::{AccountId, DecisionId, Subject, TransferId};
 use crate::posting::{Broken, Extra, Posting, Reason, Rows};
 

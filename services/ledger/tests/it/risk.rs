@@ -86,7 +86,8 @@ impl Heard {
 
 impl Analytics {
     async fn start(world: &World) -> Self {
-        let (calls, told, says, gate) = (Mutex::default(), Mutex::default(), Mutex::new(Says::Scores), Semaphore::new(1_000));
+        let (calls, told, says, gate) =
+            (Mutex::default(), Mutex::default(), Mutex::new(Says::Scores), Semaphore::new(1_000));
         let heard = Arc::new(Heard { calls, told, says, gate });
         let hears = Arc::clone(&heard);
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
@@ -237,7 +238,11 @@ async fn while_nobody_answers_money_moves_and_soon_nobody_asks_until_they_are_ba
     analytics.say(Says::Scores);
     analytics.go_on();
     until(async || words(&pay().await)[1] == "pass").await;
-    assert_eq!(words(&pay().await), ["shadow", "pass", ""], "the same decision once more: what they say holds up no money");
+    assert_eq!(
+        words(&pay().await),
+        ["shadow", "pass", ""],
+        "the same decision once more: what they say holds up no money"
+    );
     assert_eq!(world.count("risk_words").await, 2);
 }
 
