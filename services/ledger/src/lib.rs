@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service};
+use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service, Shutdown};
 use storage::Pool;
 use tokio::sync::Notify;
 
@@ -132,14 +132,7 @@ impl Service for Ledger {
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
             .background("payout courier", courier.run(context.shutdown.clone()));
-        let app = match telling {
-            Some(telling) => app.background("outbox courier", telling.run(context.shutdown.clone())),
-            None => app,
-        };
-        let app = match asking {
-            Some(asking) => app.background("asker of behavior", asking.run(context.shutdown)),
-            None => app,
-        };
+        let app = beside_payments(app, telling, asking, context.shutdown);
         let asks_as_poster: Check = Arc::new(move || {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
@@ -180,6 +173,18 @@ fn telling(behavior: &Behavior, context: &Context, poster: &Pool) -> Result<Cour
     // Nobody rings: what was paid may be learned a moment later.
     let poll = Duration::from_millis(behavior.poll_ms.max(10).into());
     Ok(Courier { job, bell: Arc::default(), poll })
+}
+
+/// What runs where behavior is configured.
+fn beside_payments(app: App, telling: Option<Courier<Telling>>, asking: Option<risk::Work>, shutdown: Shutdown) -> App {
+    let app = match telling {
+        Some(telling) => app.background("outbox courier", telling.run(shutdown.clone())),
+        None => app,
+    };
+    match asking {
+        Some(asking) => app.background("asker of behavior", asking.run(shutdown)),
+        None => app,
+    }
 }
 
 /// Who asks behavior about payments.
