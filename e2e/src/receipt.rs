@@ -41,6 +41,9 @@ pub struct Receipt {
 pub struct Line {
     /// Its name.
     pub layer: String,
+    /// `enforce`, or `shadow` for a word that does not count.
+    #[serde(default)]
+    pub mode: String,
     /// `pass`, `refuse`, `challenge` or `unknown`.
     pub said: String,
     /// Why, if it did not pass.
@@ -53,6 +56,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether its word counts.
+    pub fn counts(&self) -> bool {
+        self.mode != "shadow"
+    }
+
     /// What it learned, in words.
     pub fn seen(&self) -> String {
         self.saw

@@ -139,7 +139,7 @@ fn table(layers: &[Line]) -> Vec<String> {
 
 /// Who stopped a request, and why those behind it have looked at it all the same.
 fn stopped_by(layers: &[Line]) -> Option<String> {
-    let at = layers.iter().position(|line| line.said != PASS)?;
+    let at = layers.iter().position(|line| line.counts() && line.said != PASS)?;
     let line = layers.get(at)?;
     let (name, why) = (line.layer.replace('_', " "), line.reason.as_deref().unwrap_or(&line.said)); // Default: its word says it.
     let behind: Vec<String> = layers.iter().skip(at + 1).map(|line| line.layer.replace('_', " ")).collect();

@@ -4,8 +4,6 @@ use api::problem::code;
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
 
-use crate::input::Flaw;
-
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,9 +14,6 @@ pub enum Error {
         /// What is wrong with it.
         says: &'static str,
     },
-    /// What is asked about lies ahead.
-    #[error("{0} lies in the future")]
-    FromFuture(&'static str),
     /// There is no such decision.
     #[error("the decision is not known")]
     DecisionUnknown,
@@ -28,7 +23,7 @@ pub enum Error {
     /// The profiles are not made yet: whoever were judged now would be a stranger.
     #[error("the profiles are being made of what has happened")]
     NotReady,
-    /// More decisions wait to be stored than may.
+    /// More batches of decisions wait to be stored than may.
     #[error("too many decisions wait to be stored")]
     Full,
     /// A decision could not be stored, so it was not answered.
@@ -44,15 +39,6 @@ pub enum Error {
     Storage(#[from] StorageError),
 }
 
-impl From<Flaw> for Error {
-    fn from(flaw: Flaw) -> Self {
-        if flaw.code == code::FROM_FUTURE {
-            return Self::FromFuture(flaw.field);
-        }
-        Self::Invalid { field: flaw.field, says: flaw.says }
-    }
-}
-
 impl Retry for Error {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Storage(error) if error.is_transient())
@@ -65,9 +51,6 @@ impl Refuse for Error {
         let missing = |code| Problem::new(StatusCode::NOT_FOUND, code);
         match self {
             Self::Invalid { field, says } => refuse("field_invalid", Problem::invalid(says).field(field)),
-            Self::FromFuture(field) => {
-                refuse("from_future", Problem::new(StatusCode::BAD_REQUEST, code::FROM_FUTURE).field(field))
-            }
             Self::DecisionUnknown => refuse("decision_unknown", missing(code::DECISION_NOT_FOUND)),
             Self::EventUnknown => refuse("event_unknown", missing(code::EVENT_NOT_FOUND)),
             Self::NotReady => Refusal::unrecorded(Problem::busy(1).detail("the profiles are being made")),

@@ -7,8 +7,6 @@ use runtime::with_refusals;
 use crate::{decisions, intake, labels, scoring};
 
 runtime::problems! {
-    /// Of a question about a payment.
-    Scoring: 400 FROM_FUTURE;
     /// Of a decision that is asked for.
     OneDecision: 404 DECISION_NOT_FOUND;
     /// Of a word on a payment that nobody has heard of.
@@ -29,8 +27,8 @@ pub(crate) fn internal() -> Routes {
             policy::Internal,
             Method::POST,
             "/internal/v1/scores",
-            "Say how much a payment looks like its user, and why",
-            with_refusals::<Scoring, _>(scoring::http::post),
+            "Say how much each payment looks like its user, and why",
+            with_refusals::<(), _>(scoring::http::post),
         )
         .add(
             policy::Internal,

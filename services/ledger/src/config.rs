@@ -48,7 +48,7 @@ pub struct Config {
     pub payout_providers: BTreeMap<String, PayoutOperations>,
     /// Where reference rates come from.
     pub rates: RateSource,
-    /// The behavior analytics, which are told what has been paid. Default: nobody is told; the outbox keeps it.
+    /// The behavior analytics, which are asked about each payment and told what has been paid. Default: nobody is asked or told; the outbox keeps it.
     #[serde(default)]
     pub behavior: Option<Behavior>,
 }
@@ -73,6 +73,9 @@ pub struct Behavior {
     /// How often to look for what it has not been told, in milliseconds. Default: 250.
     #[serde(default = "a_quarter_second")]
     pub poll_ms: u32,
+    /// How long a payment waits for what they think of it, in milliseconds; then it goes on without. Default: 20.
+    #[serde(default = "twenty")]
+    pub deadline_ms: u32,
 }
 
 /// What the broker's manifest of a provider calls the two things that the ledger says to it.
@@ -144,6 +147,10 @@ fn a_quarter_second() -> u32 {
 
 fn ten_minutes() -> u32 {
     600
+}
+
+fn twenty() -> u32 {
+    20
 }
 
 fn a_hundred() -> u32 {

@@ -16,6 +16,8 @@ storage::wire_id! {
     ApprovalId;
     /// Money in suspense. It is called as the transfer that took it there.
     ItemId;
+    /// What the behavior analytics call their judgement of a payment.
+    DecisionId;
 }
 
 storage::name! {

@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service};
+use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service, Shutdown};
 use storage::Pool;
 use tokio::sync::Notify;
 
@@ -43,6 +43,7 @@ pub mod payouts;
 pub mod posting;
 mod problems;
 pub mod providers;
+pub mod risk;
 pub mod routes;
 mod schema;
 pub mod sealing_keys;
@@ -59,12 +60,13 @@ use crate::payouts::partner::Partner;
 use crate::posting::Committer;
 use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::providers::PayoutProviders;
+use crate::risk::Asker;
 use crate::state::State;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Poster connections beside the committer's: the payouts' courier, the outbox', the operator.
-const SPARE_CONNECTIONS: usize = 4;
+/// Poster connections beside the committer's: the payouts' courier, the outbox', the operator, and who asks about payments.
+const SPARE_CONNECTIONS: usize = 4 + risk::CALLS;
 
 pub struct Ledger;
 
@@ -100,10 +102,12 @@ impl Service for Ledger {
         let broker = context.clients.internal("broker")?;
         let payout_providers =
             PayoutProviders::new(&config.broker_url, &config.payout_provider, &config.payout_providers)?;
+        let (risk, asking) = asking(&config, &context, &poster)?.unzip();
         let state = Arc::new(State {
             pool: context.database()?,
             poster: poster.clone(),
             committer,
+            risk,
             rates: Rates::new(broker.clone(), &config.broker_url, &config.rates, config.max_rate_age_days)?,
             payout_providers: payout_providers.clone(),
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
@@ -133,10 +137,7 @@ impl Service for Ledger {
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
             .background("payout courier", courier.run(context.shutdown.clone()));
-        let app = match telling {
-            Some(telling) => app.background("outbox courier", telling.run(context.shutdown)),
-            None => app,
-        };
+        let app = beside_payments(app, telling, asking, context.shutdown);
         let asks_as_poster: Check = Arc::new(move || {
             let poster = poster.clone();
             Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
@@ -177,6 +178,25 @@ fn telling(behavior: &Behavior, context: &Context, poster: &Pool) -> Result<Cour
     // Nobody rings: what was paid may be learned a moment later.
     let poll = Duration::from_millis(behavior.poll_ms.max(10).into());
     Ok(Courier { job, bell: Arc::default(), poll })
+}
+
+/// What runs where behavior is configured.
+fn beside_payments(app: App, telling: Option<Courier<Telling>>, asking: Option<risk::Work>, shutdown: Shutdown) -> App {
+    let app = match telling {
+        Some(telling) => app.background("outbox courier", telling.run(shutdown.clone())),
+        None => app,
+    };
+    match asking {
+        Some(asking) => app.background("asker of behavior", asking.run(shutdown)),
+        None => app,
+    }
+}
+
+/// Who asks behavior about payments.
+fn asking(config: &Config, context: &Context, poster: &Pool) -> Result<Option<(Asker, risk::Work)>> {
+    let Some(behavior) = &config.behavior else { return Ok(None) };
+    let patience = Duration::from_millis(behavior.deadline_ms.into());
+    Ok(Some(Asker::new(context.clients.internal("behavior")?, &behavior.url, poster.clone(), patience)))
 }
 
 /// Whose tokens are taken.

@@ -12,6 +12,7 @@ use crate::approvals::low_value::LowValue;
 use crate::exchanges::Rates;
 use crate::posting::Committer;
 use crate::providers::PayoutProviders;
+use crate::risk::Asker;
 
 /// One per process.
 pub struct State {
@@ -21,6 +22,8 @@ pub struct State {
     pub poster: Pool,
     /// Everything that moves money.
     pub committer: Committer,
+    /// What is thought of a payment before it is made; nobody, if nobody is configured.
+    pub risk: Option<Asker>,
     /// Reference rates, through the broker.
     pub rates: Rates,
     /// Who carries payouts out.

@@ -84,7 +84,16 @@ pub enum EventOutcome {
     Refused,
 }
 
-/// `POST /internal/v1/scores`, by who is about to move the money: what a payment looks like before it is made.
+/// `POST /internal/v1/scores`, by who is about to move the money. Each payment is judged or refused by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreRequests {
+    /// 1 to 100 of them.
+    #[schemars(length(min = 1, max = BATCH))]
+    pub requests: Vec<ScoreRequest>,
+}
+
+/// What a payment looks like before it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreRequest {
@@ -103,6 +112,28 @@ pub struct ScoreRequest {
     /// ISO 4217.
     #[schemars(schema_with = "amount::currency")]
     pub currency: String,
+}
+
+/// What became of a batch of questions: one line for each, in their order. One that is refused keeps no other from being judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreResults {
+    /// As many as there were questions.
+    pub results: Vec<ScoreResult>,
+}
+
+/// What became of one question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ScoreResult {
+    /// The payment was judged.
+    Scored(Score),
+    /// It is none that can be judged, and to ask again is of no use; but what is from the future (`behavior.from_future`) comes to be from the past.
+    Refused {
+        /// Why, as in a problem.
+        code: String,
+        /// What of it was refused.
+        field: String,
+    },
 }
 
 /// What is thought of a payment. It is stored before it is answered.

@@ -47,7 +47,8 @@ fn shown(layer: LayerId) -> &'static [Scheme] {
         | LayerId::RateLimit
         | LayerId::Captcha
         | LayerId::Waf
-        | LayerId::Authorization => &[],
+        | LayerId::Authorization
+        | LayerId::Behavior => &[],
     }
 }
 
@@ -62,5 +63,6 @@ fn told(layer: LayerId) -> &'static [Told] {
         LayerId::Attestation | LayerId::MessageSignature | LayerId::AccessToken => &[(401, code::UNAUTHORIZED)],
         LayerId::Waf => &[(400, code::REQUEST_INVALID)],
         LayerId::Authorization => &[(401, code::UNAUTHORIZED), (403, code::FORBIDDEN)],
+        LayerId::Behavior => &[],
     }
 }

@@ -15,6 +15,7 @@ use runtime::{Clock, Problem, Refusal, Who, extract};
 
 use crate::idempotency::Made;
 use crate::mode::Modes;
+use crate::notes::Notes;
 use crate::policy::{Class, Unknown};
 use crate::receipts::{Line, Receipt};
 use crate::trail::{Decision, Said, Trail};
@@ -201,14 +202,18 @@ impl Passage<'_> {
 
     /// The layers see the answer, last one first; and what became of the request is kept.
     async fn answer(
-        self,
+        mut self,
         layers: &[&dyn Layer],
         response: ServiceResponse<BoxBody>,
         refused: bool,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        self.trail.close();
-        let (request, response) = response.into_parts();
         let challenged = self.trail.decisions().iter().any(|decision| decision.said == Said::Challenge);
+        let (request, response) = response.into_parts();
+        let noted = Notes::taken(&request);
+        for noted in &noted {
+            self.trail.note(noted.decision.clone());
+        }
+        self.trail.close();
         let mut answer = Outgoing { response, refused, challenged };
         for layer in layers.iter().rev().filter(|layer| self.place.modes.of(layer.id()) != Mode::Off) {
             answer = layer.answered(&self.inbound, &self.facts, answer).await?;
@@ -218,7 +223,7 @@ impl Passage<'_> {
         }
         if let Some(id) = &self.inbound.id {
             let made = answer.response.extensions().get::<Made>().map(|made| made.0.clone());
-            self.place.receipts.finish(&id.0, answer.response.status().as_u16(), made);
+            self.place.receipts.finish(&id.0, answer.response.status().as_u16(), made, noted);
         }
         Ok(ServiceResponse::new(request, answer.response))
     }

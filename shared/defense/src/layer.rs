@@ -37,6 +37,9 @@ pub enum LayerId {
     Waf,
     /// May they?
     Authorization,
+    /// Is this how this user acts? The handler asks, who knows what is to be paid, and notes the word ([`Notes`](crate::Notes)); so it stands before no
+    /// class of routes. It is in shadow, always: nothing is refused because of it.
+    Behavior,
 }
 
 impl LayerId {
@@ -50,7 +53,7 @@ impl LayerId {
         match self {
             Self::Host | Self::ApiKey | Self::ClientVersion | Self::RateLimit | Self::Attestation => Needs::Head,
             Self::Captcha | Self::MessageSignature | Self::AccessToken | Self::Waf => Needs::Body,
-            Self::Authorization => Needs::Principal,
+            Self::Authorization | Self::Behavior => Needs::Principal,
         }
     }
 

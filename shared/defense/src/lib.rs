@@ -3,7 +3,8 @@
 //!
 //! What must hold:
 //! - every layer is one module of the same shape: a struct with its settings that implements [`Layer`]; it looks, uses up and sees the answer in
-//!   three steps, and is counted and audited by the engine ([`Defense`]), never by itself;
+//!   three steps, and is counted and audited by the engine ([`Defense`]), never by itself. One has no module: what *behavior* judges only a handler knows,
+//!   who asks it and notes its word ([`Notes`]) for the engine to count;
 //! - the layers run in the order of [`LayerId`], and the first refusal ends the request;
 //! - every route of every service stands behind the layers of its [`policy`], which has at least those that its guard needs;
 //! - the client cannot tell which token layer refused it: all of them answer the same 401;
@@ -26,6 +27,7 @@ mod layer;
 mod layers;
 mod mode;
 mod names;
+mod notes;
 pub mod policy;
 pub mod rate;
 mod receipts;
@@ -54,6 +56,7 @@ pub use layers::{
     Keyed, MessageSignatureLayer, RateLimitLayer, Suspicions, WafLayer,
 };
 pub use mode::Mode;
+pub use notes::{Notes, Word};
 pub use receipts::Receipts;
 pub use request::Inbound;
 pub use routes::{Defended, Routes};

@@ -1,5 +1,6 @@
 //! Whether a layer's word counts. In a program that serves people, always: a layer in *shadow* or *off* is how it is shown what each of them stops,
 //! and what it costs, and exists only in programs built with the feature `ablation` (and in this crate's tests). Any other refuses to start when modes are configured.
+//! *Behavior* alone is in shadow everywhere, and nobody sets its mode.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +34,13 @@ impl Modes {
     ///
     /// # Errors
     ///
-    /// This program has none.
+    /// One is set for a layer that has only one.
     #[cfg(any(test, feature = "ablation"))]
-    #[expect(clippy::unnecessary_wraps, reason = "a program without modes refuses them here")]
     pub(crate) fn new(configured: &BTreeMap<LayerId, Mode>) -> Result<Self> {
+        anyhow::ensure!(
+            !configured.contains_key(&LayerId::Behavior),
+            "[defense.modes]: `behavior` is in shadow, always"
+        );
         for (layer, mode) in configured {
             runtime::tracing::warn!(layer = layer.name(), ?mode, "a layer does not protect anything");
         }

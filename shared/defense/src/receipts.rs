@@ -25,8 +25,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::notes::Noted;
 use crate::rate::Allowance;
-use crate::trail::Trail;
+use crate::trail::{Decision, Trail};
 use crate::{Facts, KeyedApp, LayerId};
 
 /// Receipts that one process keeps.
@@ -86,16 +87,19 @@ impl Line {
 
     /// Those of a trail.
     pub(crate) fn all(trail: &Trail, facts: &Facts) -> Vec<Self> {
-        let line = |decision: &crate::trail::Decision| Self {
+        trail.decisions().iter().map(|decision| Self::of(decision, Saw::of(decision.layer, facts))).collect()
+    }
+
+    fn of(decision: &Decision, saw: Saw) -> Self {
+        Self {
             layer: decision.layer.name(),
             mode: decision.mode,
             said: decision.said.into(),
             reason: decision.reason,
             // Default: longer than anything takes.
             micros: u64::try_from(decision.took.as_micros()).unwrap_or(u64::MAX),
-            saw: Saw::of(decision.layer, facts),
-        };
-        trail.decisions().iter().map(line).collect()
+            saw,
+        }
     }
 }
 
@@ -112,6 +116,7 @@ enum Saw {
     GoodUntil(i64),
     LooksLikeSql(u32),
     User(Arc<access_token::Claims>),
+    Decision(String),
 }
 
 impl Saw {
@@ -119,7 +124,7 @@ impl Saw {
         let seen = match layer {
             LayerId::Host => facts.address.map(Self::Address),
             LayerId::ApiKey => facts.keyed_app.clone().map(Self::App),
-            LayerId::ClientVersion | LayerId::Authorization => None,
+            LayerId::ClientVersion | LayerId::Authorization | LayerId::Behavior => None,
             LayerId::RateLimit => facts.limits.clone().map(Self::Limits),
             LayerId::Captcha => facts.captcha.as_ref().map(|tried| Self::Captcha {
                 action: tried.attempt.action.name(),
@@ -162,6 +167,7 @@ impl Saw {
             Self::User(claims) => json!({
                 "subject": claims.sub, "client": claims.client_id, "scope": claims.scope, "token": claims.jti,
             }),
+            Self::Decision(id) => json!({ "decision": id }),
         }
     }
 }
@@ -211,12 +217,15 @@ impl Receipts {
         }
     }
 
-    /// Adds what was answered.
-    pub(crate) fn finish(&self, request_id: &str, status: u16, made: Option<String>) {
+    /// Adds what was answered, and what the handler noted.
+    pub(crate) fn finish(&self, request_id: &str, status: u16, made: Option<String>, noted: Vec<Noted>) {
         for kept in &self.0.kept {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(receipt) = kept.by_id.get_mut(request_id) {
                 (receipt.status, receipt.made) = (Some(status), made);
+                // Default: of who decided nothing that has a name.
+                let line = |noted: Noted| Line::of(&noted.decision, noted.id.map_or(Saw::Nothing, Saw::Decision));
+                receipt.layers.extend(noted.into_iter().map(line));
                 return;
             }
         }

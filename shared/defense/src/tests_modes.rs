@@ -1,6 +1,7 @@
 //! Each layer by itself: an attack that it stops alone, an honest twin that passes, and what becomes of the attack where only that layer is missing.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -18,8 +19,8 @@ use crate::mode::Modes;
 use crate::receipts::Receipt;
 use crate::stores::{MemoryCounters, OnceClass};
 use crate::{
-    ApiKey, Caller, ClientVersionLayer, Created, Defense, Finding, HostLayer, Keyed, LayerId, Mode, Outgoing, Place,
-    RateLimitLayer, Receipts, Routes, TrustedHops,
+    ApiKey, Caller, ClientVersionLayer, Created, Defense, Finding, HostLayer, Keyed, LayerId, Mode, Notes, Outgoing,
+    Place, RateLimitLayer, Receipts, Routes, TrustedHops, Word,
 };
 
 const ALL: [LayerId; 9] = [
@@ -87,7 +88,10 @@ impl Service {
 
     /// Sends it. Answers the status, and what became of it.
     async fn send(&self, sent: &Sent) -> (u16, Receipt) {
-        let routes = Routes::public().add(policy::Money, Method::POST, "/v1/transfers", "", handler);
+        self.send_to(Routes::public().add(policy::Money, Method::POST, "/v1/transfers", "", handler), sent).await
+    }
+
+    async fn send_to(&self, routes: Routes, sent: &Sent) -> (u16, Receipt) {
         let routes = routes.behind(&self.defense).unwrap();
         let app = App::new().configure(|config| routes.configure(config)).wrap(from_fn(named));
         let app = init_service(app).await;
@@ -146,6 +150,13 @@ async fn handler(_: Caller<api::scope::AccountsRead>) -> Created<String> {
     Created::new("0198".to_owned(), false).made(String::clone)
 }
 
+/// Asks *behavior*, as it were, and again.
+async fn asking(_: Caller<api::scope::AccountsRead>, notes: Notes) -> Created<String> {
+    notes.behavior(Word::Challenge("step_up"), Some("0199".to_owned()), Duration::from_micros(7));
+    notes.behavior(Word::Pass, None, Duration::ZERO);
+    Created::new(notes.request_id().unwrap().to_owned(), false)
+}
+
 async fn named(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -199,6 +210,7 @@ async fn attack(service: &Service, layer: LayerId) -> Sent {
             }
             service.honest().await
         }
+        LayerId::Behavior => unreachable!("no class has it: a handler asks"),
         LayerId::Captcha => unreachable!("it stands where people log in, and not before these routes: see `login`"),
         // A decoy: everything of it is right, but no verifier has its key.
         LayerId::Attestation => {
@@ -309,6 +321,27 @@ async fn a_receipt_says_what_each_layer_saw_and_no_secret() {
     let told = serde_json::to_value(&receipt).unwrap();
     assert_eq!(told["layers"][6]["reason"], "dpop_replayed");
     assert_eq!((&told["made"], &told["status"]), (&serde_json::Value::Null, &401.into()));
+}
+
+#[actix_web::test]
+async fn what_a_handler_notes_of_behavior_is_in_shadow_in_the_receipt_and_refuses_nothing() {
+    let service = Service::with([]);
+    let routes = Routes::public().add(policy::Money, Method::POST, "/v1/transfers", "", asking);
+    let (status, receipt) = service.send_to(routes, &service.honest().await).await;
+    let told = serde_json::to_value(&receipt).unwrap();
+    let expected = serde_json::json!({
+        "layer": "behavior", "mode": "shadow", "said": "challenge", "reason": "step_up", "micros": 7, "saw": { "decision": "0199" },
+    });
+    assert_eq!((status, &told["layers"][ALL.len()]), (201, &expected));
+    assert_eq!(told["layers"].as_array().unwrap().len(), ALL.len() + 1, "the first word counts");
+}
+
+#[test]
+fn nobody_sets_the_mode_of_behavior() {
+    for mode in [Mode::Enforce, Mode::Shadow, Mode::Off] {
+        let refused = Modes::new(&[(LayerId::Behavior, mode)].into()).err().unwrap().to_string();
+        assert!(refused.contains("in shadow, always"), "{refused}");
+    }
 }
 
 /// Sixteen devices that go on when they are over their rates would otherwise fill a memory of which each may have a sixteenth.

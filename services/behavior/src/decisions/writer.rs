@@ -1,7 +1,8 @@
-//! Stores decisions before they are answered: one writer takes all that wait, in one statement with one commit, and answers each.
+//! Stores decisions before they are answered: one writer takes all batches that wait, in one statement with one commit, and answers each.
 //!
-//! There is no timer. At low load a decision goes alone, and waits for one commit; under load it waits for the one that is under way and for its own. So a
-//! decision that was answered is there, whatever becomes of this process, and the disk is not waited for once for each of them.
+//! There is no timer. At low load a batch goes alone, and waits for one commit; under load it waits for the one that is under way and for its own. So a
+//! decision that was answered is there, whatever becomes of this process, and the disk is not waited for once for each of them. A batch is never
+//! torn: its decisions are there together, or none of them is.
 
 use storage::{Pool, StorageError};
 use tokio::sync::{mpsc, oneshot};
@@ -9,10 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Decision, store};
 use crate::error::Error;
 
-/// Decisions that may wait. Who comes when it is full is told to come back: by then the answer would come too late.
-const WAITING: usize = 1_024;
-/// Decisions of one statement at most.
-const AT_ONCE: usize = 256;
+/// Batches that may wait, each of up to [`api::behavior::BATCH`] decisions. Who comes when it is full is told to come back: by then the answer would come too late.
+const WAITING: usize = 256;
+/// Batches of one statement at most.
+const AT_ONCE: usize = 32;
 
 type Outcome = Result<(), Lost>;
 
@@ -26,7 +27,7 @@ enum Lost {
 }
 
 struct Waiting {
-    decision: Decision,
+    decisions: Vec<Decision>,
     stored: oneshot::Sender<Outcome>,
 }
 
@@ -44,10 +45,10 @@ pub(crate) fn open() -> (Desk, Writer) {
 }
 
 impl Desk {
-    /// Returns when the decision is stored.
-    pub(crate) async fn store(&self, decision: Decision) -> Result<(), Error> {
+    /// Returns when all of them are stored.
+    pub(crate) async fn store(&self, decisions: Vec<Decision>) -> Result<(), Error> {
         let (stored, outcome) = oneshot::channel();
-        self.0.try_send(Waiting { decision, stored }).map_err(|_full| Error::Full)?;
+        self.0.try_send(Waiting { decisions, stored }).map_err(|_full| Error::Full)?;
         match outcome.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Lost::NotStored(why))) => Err(Error::NotStored(why)),
@@ -67,13 +68,14 @@ impl Writer {
                 taken = self.0.recv_many(&mut waiting, AT_ONCE) => if taken == 0 { return Ok(()) },
                 () = shutdown.requested() => return Ok(()),
             }
-            let (decisions, told): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.decision, one.stored)).unzip();
+            let (batches, told): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.decisions, one.stored)).unzip();
+            let decisions: Vec<Decision> = batches.into_iter().flatten().collect();
             let outcome = store::insert(&pool, &decisions).await.map_err(|error| match error {
                 StorageError::OutcomeUnknown(why) => Lost::Unknown(why),
                 error => Lost::NotStored(error.to_string()),
             });
             for stored in told {
-                // Lost: who asked has gone; the decision is there all the same.
+                // Lost: who asked has gone; the decisions are there all the same.
                 drop(stored.send(outcome.clone()));
             }
         }
@@ -115,13 +117,13 @@ mod tests {
         let mut waiting = JoinSet::new();
         for _ in 0..WAITING {
             let desk = desk.clone();
-            waiting.spawn(async move { desk.store(decision()).await });
+            waiting.spawn(async move { desk.store(vec![decision()]).await });
         }
         // All of them are at the desk once the last one has a place.
         while desk.0.capacity() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(desk.store(decision()).await, Err(Error::Full)));
+        assert!(matches!(desk.store(vec![decision()]).await, Err(Error::Full)));
         drop(writer);
         while let Some(outcome) = waiting.join_next().await {
             assert!(matches!(outcome.unwrap(), Err(Error::Unknown(_))));

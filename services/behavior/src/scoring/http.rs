@@ -1,8 +1,8 @@
 //! `POST /internal/v1/scores`.
 
 use actix_web::web;
-use api::behavior::{Score, ScoreRequest};
-use api::service::Ledger;
+use api::behavior::{ScoreRequests, ScoreResults};
+use api::service::{Ledger, Workload as _};
 use defense::Peer;
 use runtime::ApiJson;
 
@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::state::State;
 
 pub(crate) async fn post(
-    _ledger: Peer<Ledger>,
-    ApiJson(asked): ApiJson<ScoreRequest>,
+    _: Peer<Ledger>,
+    ApiJson(batch): ApiJson<ScoreRequests>,
     state: web::Data<State>,
-) -> Result<web::Json<Score>, Error> {
-    Ok(web::Json(score::score(&state, &asked).await?))
+) -> Result<web::Json<ScoreResults>, Error> {
+    let results = score::score(&state, &batch.requests, Ledger::NAME).await?;
+    Ok(web::Json(ScoreResults { results }))
 }

@@ -1,27 +1,52 @@
-//! Looks at a payment, judges it and has the decision stored.
+//! Looks at payments, judges each and has the decisions stored.
 
-use api::behavior::{Score, ScoreRequest};
-use chrono::DateTime;
+use api::behavior::{BATCH, ScoreRequest, ScoreResult};
+use api::problem::code;
+use chrono::{DateTime, Utc};
+use runtime::{Record, Who};
 
 use crate::decisions::Decision;
 use crate::error::Error;
 use crate::features;
-use crate::input::{Paid, Told};
+use crate::input::{Flaw, Paid, Told};
 use crate::state::State;
 
-/// What is thought of a payment. A decision that could not be stored is not answered.
-pub(super) async fn score(state: &State, asked: &ScoreRequest) -> Result<Score, Error> {
+/// What is thought of each payment, in the order of the questions; `asked_by` asks. Nothing is answered of decisions that could not be stored.
+pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str) -> Result<Vec<ScoreResult>, Error> {
+    if asked.is_empty() || asked.len() > BATCH {
+        return Err(Error::Invalid { field: "requests", says: "are not 1 to 100" });
+    }
     if !state.live.progress().is_current() {
         return Err(Error::NotReady);
     }
+    let millis = state.clock.unix_millis();
+    let now = DateTime::from_timestamp_millis(millis).ok_or(Error::Invariant("the clock shows no time"))?;
+    let mut decisions = Vec::with_capacity(asked.len());
+    let results = asked.iter().map(|asked| match decide(state, asked, now) {
+        Ok(decision) => {
+            let score = decision.score();
+            decisions.push(decision);
+            ScoreResult::Scored(score)
+        }
+        Err(flaw) => refused(flaw, asked_by),
+    });
+    let results = results.collect();
+    if !decisions.is_empty() {
+        state.desk.store(decisions).await?;
+    }
+    Ok(results)
+}
+
+/// What is thought of one.
+fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Decision, Flaw> {
     let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency } = asked;
-    let now = state.clock.unix_millis();
-    let paid = Paid::checked(Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency }, now)?;
+    let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
+    let paid = Paid::checked(told, now.timestamp_millis())?;
     let (features, learned) = state.live.look_at(&paid.figures());
     let judgement = state.bench.judge(&features);
-    let decision = Decision {
-        id: storage::ids::new(now).into(),
-        decided_at: DateTime::from_timestamp_millis(now).ok_or(Error::Invariant("the clock shows no time"))?,
+    Ok(Decision {
+        id: storage::ids::new(now.timestamp_millis()).into(),
+        decided_at: now,
         request: request_id.map(Into::into),
         paid,
         features_version: features::VERSION,
@@ -32,8 +57,14 @@ pub(super) async fn score(state: &State, asked: &ScoreRequest) -> Result<Score, 
         reasons: judgement.reasons.iter().map(Into::into).collect(),
         model: state.bench.model.name().to_owned(),
         rules: state.bench.rules.version().to_owned(),
-    };
-    let answer = decision.score();
-    state.desk.store(decision).await?;
-    Ok(answer)
+    })
+}
+
+/// The line of the answer, and its line in the audit log.
+fn refused(Flaw { field, code, says }: Flaw, asked_by: &str) -> ScoreResult {
+    let reason = if code == code::FROM_FUTURE { "from_future" } else { "field_invalid" };
+    let who = Who { peer: Some(asked_by.to_owned()), ..Who::default() };
+    Record::new("behavior", reason).about(who).write();
+    tracing::warn!(field, says, "a payment was not judged");
+    ScoreResult::Refused { code: code.to_owned(), field: field.to_owned() }
 }

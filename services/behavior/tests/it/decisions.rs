@@ -45,7 +45,7 @@ async fn a_decision_is_read_as_it_was_answered_with_what_it_rests_on() {
     let asked = json!({
         "request_id": request, "at_unix_millis": at, "user": "alice", "payee": "grocer", "amount": "12.30", "currency": "EUR",
     });
-    let score = world.post("ledger", "/internal/v1/scores", &asked).await.ok();
+    let score = world.scores(&[asked]).await.remove(0);
     let decision = world.decision(&score).await;
     for name in ["decision_id", "score", "action", "reasons", "model", "rules"] {
         assert_eq!(decision[name], score[name], "{name}");
@@ -66,25 +66,82 @@ async fn a_decision_is_read_as_it_was_answered_with_what_it_rests_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_judged_is_refused_with_its_field_and_nothing_is_stored() {
+async fn what_cannot_be_judged_is_refused_with_its_field_and_keeps_no_other_from_being_judged() {
     let world = World::new().await;
-    let now = world.clock.unix_millis();
-    let good = json!({ "at_unix_millis": now, "user": "u", "payee": "p", "amount": "1.00", "currency": "EUR" });
-    for (name, value, code) in [
-        ("at_unix_millis", json!(now + 300_001), "behavior.from_future"),
+    let good = world.question("u", "p", "1.00");
+    let wrong = [
+        ("at_unix_millis", json!(world.clock.unix_millis() + 300_001), "behavior.from_future"),
         ("at_unix_millis", json!(-1), "request.invalid"),
         ("amount", json!("NaN"), "request.invalid"),
         ("amount", json!("1000000000001"), "request.invalid"),
         ("currency", json!("euro"), "request.invalid"),
         ("user", json!(""), "request.invalid"),
         ("payee", json!("a b"), "request.invalid"),
-    ] {
-        let mut asked = good.clone();
-        asked[name] = value;
-        let reply = world.post("ledger", "/internal/v1/scores", &asked).await;
-        assert_eq!(reply.problem(), (400, code, name), "{asked}");
+    ];
+    let mut asked = vec![good.clone()];
+    for (name, value, _) in &wrong {
+        let mut question = good.clone();
+        question[*name] = value.clone();
+        asked.extend([question, good.clone()]);
     }
+    let reply = world.ask(&asked).await;
+    assert_eq!(reply.refused.iter().filter(|line| *line == "behavior/field_invalid").count(), 6, "{reply:?}");
+    assert_eq!(reply.refused.iter().filter(|line| *line == "behavior/from_future").count(), 1, "{reply:?}");
+    let body = reply.ok();
+    let results = body["results"].as_array().unwrap();
+    assert_eq!(results.len(), asked.len());
+    for (n, (name, _, code)) in wrong.iter().enumerate() {
+        assert_eq!(results[2 * n + 1], json!({ "outcome": "refused", "code": code, "field": name }));
+    }
+    assert!(results.iter().step_by(2).all(|result| result["outcome"] == "scored"), "{body}");
+    assert_eq!(world.rows("select 1 from decisions").await, wrong.len() + 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_questions_that_is_none_is_refused_whole_and_nothing_is_stored() {
+    let world = World::new().await;
+    let good = world.question("u", "p", "1.00");
+    let with = |name: &str, value: Value| {
+        let mut question = good.clone();
+        question[name] = value;
+        json!({ "requests": [good, question] })
+    };
+    for body in [
+        good.clone(),
+        json!({ "requests": [] }),
+        json!({ "requests": vec![&good; 101] }),
+        json!({ "requests": [good], "more": 1 }),
+        with("color", json!("red")),
+        with("amount", json!(1.0)),
+        with("request_id", json!("1")),
+    ] {
+        let reply = world.post("ledger", "/internal/v1/scores", &body).await;
+        assert_eq!((reply.status, reply.problem().1), (400, "request.invalid"), "{body}: {reply:?}");
+    }
+    let large = json!({ "requests": [good], "padding": "x".repeat(64 * 1024) });
+    assert_eq!(world.post("ledger", "/internal/v1/scores", &large).await.problem().1, "request.too_large");
     assert_eq!(world.rows("select 1 from decisions").await, 0);
+    world.stop().await;
+}
+
+/// The longest names, so that a full batch is one that is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_decisions_of_a_full_batch_are_in_the_order_of_its_questions_and_of_one_transaction() {
+    let world = World::new().await;
+    let name = |n: usize| format!("{n:0>128}");
+    let question = |n: usize| {
+        let mut question = world.question(&name(n), &name(n + 1), &format!("{n}.00"));
+        question["request_id"] = json!(world.id());
+        question
+    };
+    let asked: Vec<Value> = (1..=100).map(question).collect();
+    let scores = world.scores(&asked).await;
+    for (score, asked) in scores.iter().zip(&asked) {
+        let decision = world.decision(score).await;
+        assert_eq!((&decision["amount"], &decision["request_id"]), (&asked["amount"], &asked["request_id"]));
+    }
+    assert_eq!(world.rows("select distinct xmin::text from decisions").await, 1);
     world.stop().await;
 }
 
@@ -113,10 +170,7 @@ async fn a_decision_that_cannot_be_stored_is_not_answered() {
     let mut db = storage::connection(&pool).await.unwrap();
     let locked = "begin; lock table decisions";
     diesel_async::SimpleAsyncConnection::batch_execute(&mut db, locked).await.unwrap();
-    let asked = json!({
-        "at_unix_millis": world.clock.unix_millis(), "user": "u", "payee": "p", "amount": "1.00", "currency": "EUR",
-    });
-    let reply = world.post("ledger", "/internal/v1/scores", &asked).await;
+    let reply = world.ask(&[world.question("u", "p", "1.00")]).await;
     assert_eq!(reply.problem(), (503, "server.busy", ""));
     drop(db);
     drop(pool);
@@ -195,10 +249,11 @@ async fn what_is_answered_while_the_process_ends_is_stored() {
             let (client, url, begun) = (client.clone(), url.clone(), begun.clone());
             tokio::spawn(async move {
                 let asked = json!({ "at_unix_millis": at, "user": format!("u{n}"), "payee": "p", "amount": "1", "currency": "EUR" });
+                let asked = json!({ "requests": [asked] });
                 let mut answered = Vec::new();
                 while let Ok(answer) = client.post(&url).json(&asked).send().await {
                     let Ok(body) = answer.json::<Value>().await else { break };
-                    let Some(id) = body["decision_id"].as_str() else { break };
+                    let Some(id) = body["results"][0]["decision_id"].as_str() else { break };
                     answered.push(id.to_owned());
                     begun.try_send(()).unwrap_or_default();
                 }

@@ -20,7 +20,7 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
     let world = World::new().await;
     assert_eq!(world.running.public, None);
     let decision = format!("/internal/v1/decisions/{}", world.id());
-    let asked = json!({ "at_unix_millis": 0, "user": "u", "payee": "p", "amount": "1", "currency": "EUR" });
+    let asked = json!({ "requests": [world.question("u", "p", "1")] });
     let label = json!({ "about": "event", "id": world.id(), "label": "fraud" });
     let events = json!({ "events": [world.paid(1, "u", "p", "1")] });
     for (path, body, welcome) in [
@@ -96,7 +96,7 @@ async fn as_long_as_the_profiles_cannot_be_made_nobody_is_judged_and_readiness_s
     .await;
     let ledger = testkit::server::client(&pki.internal_ca(), Some(&pki.internal("ledger"))).unwrap();
     let url = format!("https://localhost:{}/internal/v1/scores", running.internal.port());
-    let asked = json!({ "at_unix_millis": 0, "user": "u", "payee": "p", "amount": "1", "currency": "EUR" });
+    let asked = json!({ "requests": [world.question("u", "p", "1")] });
     let answer = ledger.post(url).json(&asked).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     let problem: Value = answer.json().await.unwrap();

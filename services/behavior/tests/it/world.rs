@@ -87,12 +87,31 @@ impl World {
         results.iter().map(|result| result["outcome"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// A question about a payment of now.
+    pub(crate) fn question(&self, user: &str, payee: &str, amount: &str) -> Value {
+        json!({
+            "at_unix_millis": self.clock.unix_millis(), "user": user, "payee": payee, "amount": amount, "currency": "EUR",
+        })
+    }
+
+    /// Asks as the ledger does.
+    pub(crate) async fn ask(&self, requests: &[Value]) -> Reply {
+        self.post("ledger", "/internal/v1/scores", &json!({ "requests": requests })).await
+    }
+
+    /// What the ledger is answered about payments, one for each.
+    pub(crate) async fn scores(&self, requests: &[Value]) -> Vec<Value> {
+        let mut body = self.ask(requests).await.ok();
+        let Value::Array(results) = body["results"].take() else { panic!("{body}") };
+        assert_eq!(results.len(), requests.len());
+        results
+    }
+
     /// What the ledger is answered about a payment of now.
     pub(crate) async fn score(&self, user: &str, payee: &str, amount: &str) -> Value {
-        let asked = json!({
-            "at_unix_millis": self.clock.unix_millis(), "user": user, "payee": payee, "amount": amount, "currency": "EUR",
-        });
-        self.post("ledger", "/internal/v1/scores", &asked).await.ok()
+        let score = self.scores(&[self.question(user, payee, amount)]).await.remove(0);
+        assert_eq!(score["outcome"], "scored", "{score}");
+        score
     }
 
     /// The decision that was made for an answer.

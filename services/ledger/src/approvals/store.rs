@@ -149,7 +149,7 @@ pub(super) struct Used {
 
 row! {
     /// Which transfer an approval was used for. Its key, and those of the table, are what makes it good once and for this order only.
-    NewUse at 40: "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id) select * from" {
+    NewUse at 50: "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id) select * from" {
         approval_id: ApprovalId, owner: Owner, operation: &'static str, key: IdempotencyKey, fingerprint: Vec<u8>, transfer_id: TransferId,
     } ""
 }

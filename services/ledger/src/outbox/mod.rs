@@ -7,5 +7,5 @@
 //! - nobody is named: who pays and is paid are pseudonyms ([`payment`]).
 
 pub mod courier;
-mod payment;
+pub(crate) mod payment;
 mod store;

@@ -1,4 +1,4 @@
-//! A transfer as a payment of somebody to somebody, if it is one.
+//! A transfer as a payment of somebody to somebody, if it is one; and what people are called when behavior is told or asked of them.
 
 use api::Pseudonym;
 use api::behavior::Event;
@@ -16,7 +16,7 @@ impl News {
     pub(super) fn payment(&self) -> Result<Option<Event>, Error> {
         let (user, payee) = match (self.kind()?, &self.sender, &self.recipient, &self.creditor_iban) {
             (Kind::Transfer, Some(sender), Some(recipient), None) if sender == recipient => return Ok(None),
-            (Kind::Transfer, Some(sender), Some(recipient), None) => (sender, recipient.as_str().into()),
+            (Kind::Transfer, Some(sender), Some(recipient), None) => (sender, customer(recipient)),
             (Kind::Payout, Some(sender), None, Some(iban)) => (sender, creditor(iban)),
             (Kind::Transfer | Kind::Payout, ..) => {
                 return Err(Error::Invariant("a payment of nobody, or to nobody"));
@@ -28,11 +28,11 @@ impl News {
         Ok(Some(Event::Payment {
             id: self.id.into(),
             at_unix_millis: self.posted_at.timestamp_millis(),
-            user: user.as_str().into(),
+            user: customer(user),
             payee,
             amount: Money::new(self.amount, currency).to_string(),
             currency: currency.code().to_owned(),
-            decision_id: None,
+            decision_id: self.decision_id.map(Into::into),
         }))
     }
 
@@ -42,8 +42,13 @@ impl News {
     }
 }
 
-/// Whoever holds this account. A digest keeps an IBAN out of logs and other databases, and no more: IBANs can be tried one by one.
-fn creditor(iban: &str) -> Pseudonym {
+/// A customer of ours, by the subject's name.
+pub(crate) fn customer(name: &str) -> Pseudonym {
+    name.into()
+}
+
+/// Whoever holds this account elsewhere. A digest keeps an IBAN out of logs and other databases, and no more: IBANs can be tried one by one.
+pub(crate) fn creditor(iban: &str) -> Pseudonym {
     let digest = sha256(&length_prefixed([b"redoubt creditor iban".as_slice(), iban.as_bytes()]));
     format!("iban:{}", b64::encode(&digest)).as_str().into()
 }

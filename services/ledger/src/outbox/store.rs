@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as Sq
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Queue, StorageError};
 
-use crate::ids::TransferId;
+use crate::ids::{DecisionId, TransferId};
 
 /// A transfer, with whom it is from and to.
 #[derive(Debug, QueryableByName)]
@@ -32,6 +32,9 @@ pub(super) struct News {
     /// Where a payout goes.
     #[diesel(sql_type = Nullable<Text>)]
     pub(super) creditor_iban: Option<String>, // Text: becomes a digest.
+    /// The decision that was made before it.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub(super) decision_id: Option<DecisionId>,
 }
 
 /// A reader that has something to be told.
@@ -58,11 +61,13 @@ pub(super) const QUEUE: Queue = Queue {
 /// The next transfers after this number, in their order.
 pub(super) async fn after(db: &mut Connection, position: i64, limit: i64) -> Result<Vec<News>, StorageError> {
     const AFTER: &str = "\
-        select t.sequence, t.id, t.kind, t.amount, t.currency, t.posted_at, sender.owner as sender, recipient.owner as recipient, p.creditor_iban \
+        select t.sequence, t.id, t.kind, t.amount, t.currency, t.posted_at, sender.owner as sender, recipient.owner as recipient, p.creditor_iban, \
+        w.decision_id \
         from transfers t \
         left join accounts sender on sender.id = t.from_account \
         left join accounts recipient on recipient.id = t.to_account \
         left join payouts p on p.id = t.id \
+        left join risk_words w on w.transfer_id = t.id \
         where t.sequence > $1 order by t.sequence limit $2";
     let query = diesel::sql_query(AFTER).bind::<BigInt, _>(position).bind::<BigInt, _>(limit);
     Ok(query.load(db).await?)

@@ -6,7 +6,7 @@ use api::internal::PayoutEvent;
 use api::payouts::{Payout, PostSealedPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
-use defense::{Answer, Caller, Created, IdempotencyKey, Peer};
+use defense::{Answer, Caller, Created, IdempotencyKey, Notes, Peer};
 use runtime::ApiJson;
 
 use super::history::Word;
@@ -22,10 +22,11 @@ pub async fn post(
     caller: Caller<PayoutsWrite>,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostSealedPayout>,
+    notes: Notes,
     state: web::Data<State>,
 ) -> Result<Created<Payout>, Error> {
     let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
-    let Idempotent { result, replayed } = order::order(&state, &caller, &key.into(), request).await?;
+    let Idempotent { result, replayed } = order::order(&state, &caller, &notes, &key.into(), request).await?;
     Ok(Created::new(result, replayed).made(|payout| payout.id))
 }
 

@@ -3,6 +3,7 @@
 use api::approvals::Payee;
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::text::{CREDITOR_NAME, REFERENCE};
+use defense::Notes;
 use identity::Principal;
 
 use super::{iban, store};
@@ -12,12 +13,14 @@ use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
+use crate::risk;
 use crate::state::State;
 
 /// The payout as it was when it was ordered.
 pub async fn order(
     state: &State,
     caller: &Principal,
+    notes: &Notes,
     key: &IdempotencyKey,
     request: PostPayout,
 ) -> Result<Idempotent<Payout>, Error> {
@@ -63,6 +66,7 @@ pub async fn order(
     }
     let payee = Payee { name: name.clone(), account: MaskedIban::of(iban).as_str().to_owned() };
     let order = demand(state, caller, order, payee).await?;
+    let order = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
     let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
         other => spent(other),

@@ -4,7 +4,7 @@ use actix_web::web;
 use api::Id;
 use api::scope::{AccountsRead, TransfersWrite};
 use api::transfers::{PostTransfer, Transfer};
-use defense::{Caller, Created, IdempotencyKey};
+use defense::{Caller, Created, IdempotencyKey, Notes};
 use runtime::ApiJson;
 
 use super::{post, store};
@@ -17,9 +17,10 @@ pub async fn post(
     caller: Caller<TransfersWrite>,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<PostTransfer>,
+    notes: Notes,
     state: web::Data<State>,
 ) -> Result<Created<Transfer>, Error> {
-    let Idempotent { result, replayed } = post::post(&state, &caller, &key.into(), request).await?;
+    let Idempotent { result, replayed } = post::post(&state, &caller, &notes, &key.into(), request).await?;
     Ok(Created::new(result, replayed).made(|transfer| transfer.id))
 }
 

@@ -3,6 +3,7 @@
 use api::approvals::Payee;
 use api::text::REFERENCE;
 use api::transfers::{PostTransfer, Transfer};
+use defense::Notes;
 use identity::Principal;
 use money::Money;
 
@@ -12,11 +13,13 @@ use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
+use crate::risk;
 use crate::state::State;
 
 pub async fn post(
     state: &State,
     caller: &Principal,
+    notes: &Notes,
     key: &IdempotencyKey,
     request: PostTransfer,
 ) -> Result<Idempotent<Transfer>, Error> {
@@ -45,6 +48,7 @@ pub async fn post(
     // Whose account it is, the payer has not said, and the house does not tell.
     let payee = Payee { name: String::new(), account: to.to_string() };
     let order = demand(state, caller, order, payee).await?;
+    let order = risk::ask_first(state, notes, risk::To::Account(to), order).await;
     let receipt = posting::post(&state.committer, order).await.map_err(spent)?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))

@@ -31,6 +31,7 @@ mod outbox;
 mod payout_histories;
 mod payouts;
 mod providers;
+mod risk;
 mod roles;
 mod schemas;
 mod sealed;

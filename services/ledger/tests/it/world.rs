@@ -263,6 +263,15 @@ impl World {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
+    /// What became of the request that was answered so, layer by layer.
+    pub(crate) async fn receipt(&self, reply: &Reply) -> Value {
+        let id = reply.headers["request-id"].to_str().unwrap();
+        let url = self.internal_url(&format!("/internal/v1/receipts/{id}"));
+        let signed = self.as_operator.get(url).send().await.unwrap().text().await.unwrap();
+        let claims = crypto::b64::decode(signed.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&claims).unwrap()["receipt"].take()
+    }
+
     /// What must always hold, as the ledger counts it itself.
     pub(crate) async fn invariants(&self) -> Value {
         let response = self.as_operator.get(self.internal_url("/internal/v1/invariants")).send().await.unwrap();

@@ -1,0 +1,2 @@
+drop table risk_words;
+drop function risk_words_fit();

@@ -1,0 +1,56 @@
+//! Asks about an order's payment, before the order is posted.
+
+use defense::{Notes, Word};
+use tokio::time::Instant;
+
+use super::model::{Answer, Payee, Payment};
+use super::store;
+use crate::ids::AccountId;
+use crate::outbox::payment;
+use crate::posting::{Actor, Extra, Order};
+use crate::state::State;
+
+/// Who is paid.
+#[derive(Debug, Clone, Copy)]
+pub enum To<'a> {
+    /// Whoever owns this account in the house.
+    Account(AccountId),
+    /// Whoever has this IBAN.
+    Iban(&'a str),
+}
+
+/// Asks what is thought of the payment that `order` makes, notes it, and answers the order with the word beside it. The order of who is not asked about
+/// is answered as it came.
+pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -> Order {
+    let (Some(asker), Actor::Customer(user), Some(leg)) = (&state.risk, &order.command.actor, order.command.to())
+    else {
+        return order;
+    };
+    // What is refused already moves nothing.
+    if let Extra::Refused(_) = order.extra {
+        return order;
+    }
+    let payment = Payment {
+        // Default: a request without a name of ours is found by nobody.
+        request: notes.request_id().and_then(|id| id.parse().ok()),
+        at_unix_millis: state.clock.unix_millis(),
+        user: user.clone(),
+        payee: match to {
+            To::Account(account) => Payee::Owner(account),
+            To::Iban(iban) => Payee::Named(payment::creditor(iban)),
+        },
+        amount: leg.amount,
+    };
+    let began = Instant::now();
+    let answer = asker.ask(payment).await;
+    let (word, judged) = match answer {
+        Answer::NotAsked => return order,
+        Answer::Unknown(reason) => (Word::Unknown(reason), None),
+        Answer::Judged(judged) => (judged.word(), Some(judged)),
+    };
+    notes.behavior(word, judged.map(|judged| judged.decision.to_string()), began.elapsed());
+    match judged {
+        Some(judged) => Order { extra: order.extra.and(store::Beside { judged }), ..order },
+        None => order,
+    }
+}

@@ -1,0 +1,71 @@
+//! A payment that is about to be made, and what is thought of it. No I/O.
+
+use api::Pseudonym;
+use api::behavior::Action;
+use defense::Word;
+use money::Money;
+
+use crate::ids::{AccountId, DecisionId, Subject};
+
+/// A payment that somebody is about to make.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// The request that wants to pay.
+    pub request: Option<api::Id>,
+    /// When, in milliseconds since 1970.
+    pub at_unix_millis: i64,
+    /// Who pays.
+    pub user: Subject,
+    /// Who is paid.
+    pub payee: Payee,
+    /// How much.
+    pub amount: Money,
+}
+
+/// Who is paid, as far as it is known before anything is read.
+#[derive(Debug, Clone)]
+pub enum Payee {
+    /// Whoever owns this account.
+    Owner(AccountId),
+    /// Under this name.
+    Named(Pseudonym),
+}
+
+/// What is thought of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It was judged.
+    Judged(Judged),
+    /// It is none: the money stays with its owner.
+    NotAsked,
+    /// Nobody has said, for this reason.
+    Unknown(&'static str),
+}
+
+/// A judgement that the analytics have stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// Under which.
+    pub decision: DecisionId,
+    /// What was to be done.
+    pub action: Action,
+}
+
+impl Judged {
+    /// As it is noted.
+    pub(super) fn word(self) -> Word {
+        match self.action {
+            Action::Allow => Word::Pass,
+            Action::StepUp | Action::Delay => Word::Challenge(action(self.action)),
+        }
+    }
+}
+
+/// As it is stored and shown.
+pub(super) const fn action(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "allow",
+        Action::StepUp => "step_up",
+        Action::Delay => "delay",
+    }
+}
