@@ -24,6 +24,8 @@ pub struct Config {
     pub defense: DefenseConfig,
     /// Internal URL of the attestation service (`AUTH__ATTESTATION_URL`).
     pub attestation_url: String,
+    /// Internal URL of the ledger (`AUTH__LEDGER_URL`), which says what a payer is asked to approve.
+    pub ledger_url: String,
     /// PKCS#8 DER of the P-256 key that signs tokens (`AUTH__SIGNING_KEY_FILE`), mode 0600.
     pub signing_key_file: PathBuf,
     /// Keys that are published and do not sign: the next one before a rotation, the last one after it. Default: none.

@@ -87,7 +87,11 @@ forms! {
         client_assertion_type: { "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" },
         /// With what.
         client_assertion: { "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$" },
-        refused: "request_uri", "request", "authorization_details", "client_secret";
+        /// The one payment that the payer is to approve (RFC 9396); only of the app, and only with scopes that move money.
+        authorization_details: { "maxLength": 512, "examples": ["[{\"type\":\"payment_initiation\",\"identifier\":\"01890a5d-ac96-774b-bcce-b302099a8057\"}]"] },
+        /// With a payment (RFC 9470): how it is approved, which is always so.
+        acr_values: { "examples": ["urn:redoubt:acr:payment"] },
+        refused: "request_uri", "request", "client_secret";
     }
     /// A code or a refresh token for tokens (RFC 6749 §4.1.3, §6), with the client's authentication. Other parameters are ignored.
     TokenForm {
@@ -111,7 +115,7 @@ forms! {
         client_assertion_type: { "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" },
         /// With what.
         client_assertion: { "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$" },
-        refused: "client_secret";
+        refused: "client_secret", "authorization_details";
     }
     /// What a browser brings: the name of a pushed request.
     AuthorizeForm {
@@ -144,6 +148,15 @@ forms! {
         email: { "examples": ["alice@example.com"] } required,
         /// The password that will be.
         password: { "format": "password", "examples": ["alice tends seven beehives"] } required,
+    }
+    /// What the payer says to a payment.
+    ApproveForm {
+        /// From the page.
+        csrf: {} required,
+        /// From the page: which payment it has shown.
+        shown: {},
+        /// The decision.
+        decision: { "enum": ["approve", "refuse"] } required,
     }
     /// What the person decides.
     ConsentForm {

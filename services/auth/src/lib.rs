@@ -24,6 +24,7 @@ pub mod grants;
 mod http;
 pub mod ids;
 pub mod keys;
+pub mod ledger;
 pub mod opaque;
 pub mod pages;
 pub mod paths;
@@ -59,6 +60,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
@@ -134,6 +136,7 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
         proofs: Proofs::new(used),
         passwords: Passwords::new(hasher, concurrency, max_wait),
         captcha,
+        ledger: Ledger::new(context.clients.internal("ledger")?, &config.ledger_url)?,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
     })
 }

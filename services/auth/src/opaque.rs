@@ -2,7 +2,9 @@
 //!
 //! Invariant: 256 random bits, shown once, stored as SHA-256 only. A plain hash is enough for a value that nobody can guess.
 
-use crypto::{hash, random};
+use std::fmt;
+
+use crypto::{b64, hash, random};
 
 const BYTES: usize = 32;
 
@@ -14,6 +16,12 @@ impl Digest {
     /// The digest of a value that somebody presents.
     pub fn of(value: &str) -> Self {
         Self(hash::sha256(value.as_bytes()).to_vec())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&b64::encode(&self.0))
     }
 }
 

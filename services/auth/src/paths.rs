@@ -14,3 +14,5 @@ pub const LOGIN: &str = "/login";
 /// The page that makes a login.
 pub const REGISTER: &str = "/register";
 pub const CONSENT: &str = "/consent";
+/// Where a payer is asked for the approval of a payment.
+pub const APPROVE: &str = "/approve";

@@ -11,6 +11,7 @@ use storage::Pool;
 use crate::clients::Clients;
 use crate::dpop::Proofs;
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::people::{Directory, Passwords};
 
 /// The `OpenID` provider: made once at the start, shared by all workers.
@@ -26,6 +27,8 @@ pub struct Provider {
     /// What asks people for captchas.
     pub(crate) captcha: Arc<Gate>,
     pub(crate) directory: Directory<FileKek>,
+    /// Who knows what a payer is asked to approve.
+    pub(crate) ledger: Ledger,
 }
 
 impl Provider {

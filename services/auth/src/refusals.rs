@@ -5,9 +5,9 @@
 //! - layer and reason together name one refusal: by them an operator finds the row.
 
 use ErrorCode::{
-    InsufficientScope, InvalidClient, InvalidClientAttestation, InvalidDpopProof, InvalidGrant, InvalidRequest,
-    InvalidScope, InvalidTarget, InvalidToken, RequestNotSupported, ServerError, TemporarilyUnavailable,
-    UnsupportedGrantType, UnsupportedResponseType, UseDpopNonce, UseFreshAttestation,
+    InsufficientScope, InvalidAuthorizationDetails, InvalidClient, InvalidClientAttestation, InvalidDpopProof,
+    InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, RequestNotSupported, ServerError,
+    TemporarilyUnavailable, UnsupportedGrantType, UnsupportedResponseType, UseDpopNonce, UseFreshAttestation,
 };
 use runtime::extract::BodyError;
 
@@ -38,6 +38,7 @@ codes! {
     UnsupportedGrantType "unsupported_grant_type" "RFC 6749 §5.2.";
     UnsupportedResponseType "unsupported_response_type" "RFC 6749 §4.1.2.1.";
     InvalidTarget "invalid_target" "RFC 8707 §2.";
+    InvalidAuthorizationDetails "invalid_authorization_details" "RFC 9396 §5.";
     RequestNotSupported "request_not_supported" "OpenID Connect Core §3.1.2.6.";
     InvalidDpopProof "invalid_dpop_proof" "RFC 9449 §5.";
     UseDpopNonce "use_dpop_nonce" "RFC 9449 §8.";
@@ -134,7 +135,9 @@ table! {
     ResponseMode(400, InvalidRequest, "request", "response_mode", "response_mode must be query");
     RequestUriPushed(400, InvalidRequest, "request", "request_uri_pushed", "request_uri must not be pushed");
     RequestObject(400, RequestNotSupported, "request", "request_object", "request objects are not supported");
-    AuthorizationDetails(400, InvalidRequest, "request", "authorization_details", "authorization_details are not supported");
+    AuthorizationDetails(400, InvalidAuthorizationDetails, "request", "authorization_details", "authorization_details must be one payment_initiation with its identifier, and be pushed");
+    DetailsOfAServer(400, InvalidAuthorizationDetails, "request", "authorization_details_of_a_server", "only the app asks for the approval of a payment");
+    AcrValues(400, InvalidRequest, "request", "acr_values", "acr_values must be urn:redoubt:acr:payment, alone");
     ResourceUnknown(400, InvalidTarget, "request", "resource_unknown", "unknown resource");
     GrantTypeMissing(400, InvalidRequest, "request", "grant_type_missing", "grant_type is missing");
     GrantTypeUnknown(400, UnsupportedGrantType, "request", "grant_type_unknown", "unknown grant_type");
@@ -142,6 +145,7 @@ table! {
     RedirectUriUnregistered(400, InvalidRequest, "redirect_uri", "redirect_uri_unregistered", "redirect_uri is missing or not registered");
     ScopeMissing(400, InvalidScope, "scope", "scope_missing", "scope is missing");
     ScopeNotAllowed(400, InvalidScope, "scope", "scope_not_allowed", "a scope is unknown or not allowed to this client");
+    ScopeWithPayment(400, InvalidScope, "scope", "scope_with_payment", "with authorization_details the scope is transfers:write, payouts:write or both");
     ScopeNotGranted(400, InvalidScope, "scope", "scope_not_granted", "scope is wider than what was granted");
     CodeChallengeMethod(400, InvalidRequest, "pkce", "code_challenge_method", "code_challenge_method must be S256");
     CodeChallengeMissing(400, InvalidRequest, "pkce", "code_challenge_missing", "code_challenge is missing");
@@ -250,6 +254,8 @@ table! {
     // Too many passwords at once.
     Busy(503, (), "availability", "password_queue_full", BUSY);
     Unavailable(503, (), "availability", "database_unavailable", BUSY);
+    LedgerUnavailable(503, (), "availability", "ledger_unavailable",
+        "We cannot tell what there is to approve just now. Nothing has been decided. Please try again in a moment.");
     Internal(500, (), "internal", "internal_error", "Something went wrong on our side. Please try again later.");
 }
 
@@ -259,8 +265,8 @@ mod tests {
 
     use super::*;
 
-    /// Registered: RFC 6749 (and RFC 9126, which adds none), RFC 6750, RFC 8707, RFC 9449, OpenID Connect Core.
-    const REGISTERED: [&[&str]; 5] = [
+    /// Registered: RFC 6749 (and RFC 9126, which adds none), RFC 6750, RFC 8707, RFC 9396, RFC 9449, OpenID Connect Core.
+    const REGISTERED: [&[&str]; 6] = [
         &[
             "invalid_request",
             "invalid_client",
@@ -273,6 +279,7 @@ mod tests {
         ],
         &["invalid_token", "insufficient_scope"],
         &["invalid_target"],
+        &["invalid_authorization_details"],
         &["invalid_dpop_proof", "use_dpop_nonce"],
         &["request_not_supported"],
     ];

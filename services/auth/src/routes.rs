@@ -5,7 +5,7 @@ use defense::{Routes, policy};
 use runtime::RouteDoc;
 
 use crate::pages::http as pages;
-use crate::paths::{AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
+use crate::paths::{APPROVE, AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
 use crate::{authorizations, discovery, keys, tokens, userinfo};
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
@@ -36,6 +36,8 @@ pub fn public() -> Routes {
         .add(policy::Login, Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
         .add(policy::Page, Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
         .add(policy::Page, Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
+        .add(policy::Page, Method::GET, APPROVE, "The payment to approve.", pages::approve::get_approve)
+        .add(policy::Page, Method::POST, APPROVE, "Approves it or not.", pages::approve::post_approve)
         .add(policy::Token, Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
         .add(policy::Token, Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Token, Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)

@@ -32,6 +32,7 @@ table! {
         user_id -> Nullable<Uuid>,
         authenticated_at -> Nullable<Timestamptz>,
         expires_at -> Timestamptz,
+        shown_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -46,6 +47,7 @@ table! {
         created_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
         revoked_reason -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -60,6 +62,14 @@ table! {
         jkt -> Nullable<Text>,
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    approved_payments (grant_id) {
+        grant_id -> Uuid,
+        sealed -> Bytea,
+        expires_at -> Timestamptz,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::approvals::PaymentShown;
 use crypto::{SecretString, b64, hash};
 use identity::Thumbprint;
 use runtime::Cookies;
@@ -30,6 +31,8 @@ pub struct Interaction {
     pub(crate) jkt: Option<Thumbprint>,
     pub(crate) request: AuthorizationRequest,
     pub(crate) authenticated: Option<Authenticated>,
+    /// The payment that was shown last, sealed.
+    pub(super) shown: Option<Vec<u8>>,
 }
 
 impl Interaction {
@@ -55,6 +58,7 @@ impl Interaction {
             jkt: row.stored.jkt,
             request: row.stored.request,
             authenticated: row.authenticated,
+            shown: row.shown,
         })
     }
 
@@ -62,6 +66,13 @@ impl Interaction {
     /// as the interaction is in the database.
     pub fn csrf(&self) -> String {
         b64::encode(&hash::hmac_sha256(self.cookie.expose().as_bytes(), b"redoubt-csrf"))
+    }
+
+    /// What a page's form says of the payment that it shows: which one it was, for whoever has the cookie, and nothing of it.
+    pub fn mark(&self, payment: &PaymentShown) -> Result<String, PageRefusal> {
+        let text = serde_json::to_vec(payment).map_err(|error| PageRefusal::internal(&error))?;
+        let text = [b"redoubt-shown", text.as_slice()].concat();
+        Ok(b64::encode(&hash::hmac_sha256(self.cookie.expose().as_bytes(), &text)))
     }
 
     /// Checks that a form came from our page.

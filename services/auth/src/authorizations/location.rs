@@ -48,6 +48,7 @@ mod tests {
             nonce: None,
             code_challenge: String::new(),
             silent: false,
+            payment: None,
         }
     }
 

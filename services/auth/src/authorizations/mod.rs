@@ -9,7 +9,11 @@
 //! for each, and no box is ticked before (Regulation (EU) 2016/679, recital 32). Nothing is remembered from one request to the
 //! next: each is asked anew, and a grant is what was given then.
 //!
+//! A client may ask for the approval of one payment instead (`authorization_details`): then the person sees that payment and not what a client may do, and the
+//! grant is for it alone and over within minutes.
+//!
 //! Invariants:
+//! - a request for a payment is answered by the approval of that payment or by a no, and no other request is;
 //! - a form counts only from the browser that holds the cookie, from our own page, and with that page's token;
 //! - each interaction has a cookie of its own, named in the address of its pages, so that two tabs do not meet;
 //! - the cookie changes at login (no fixation), and ends when the request is answered;
@@ -19,8 +23,10 @@
 //! - there is no session beyond the interaction: each authorization authenticates the person anew.
 
 mod answer;
+mod approval;
 mod authenticated;
 mod begin;
+mod details;
 mod handle;
 pub mod http;
 mod interaction;
@@ -31,6 +37,7 @@ mod request;
 mod store;
 
 pub use answer::{ConsentDecision, answer};
+pub use approval::{Approval, approve, show};
 pub use authenticated::Authenticated;
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};

@@ -1,8 +1,11 @@
 //! Redeems a code (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9449 §10).
 
+use api::approvals::ApprovedPayment;
 use crypto::{b64, hash};
 
+use super::answer::APPROVED;
 use super::store::codes::{self, Code};
+use super::store::payments;
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::{Refusal, Why};
@@ -27,6 +30,8 @@ pub struct Redeemed {
     pub nonce: Option<String>,
     /// Where the grant gives one.
     pub refresh_token: Option<String>,
+    /// What the payer has approved, where that was asked: then there is one token, for this.
+    pub payment: Option<ApprovedPayment>,
 }
 
 /// Uses a code up and binds its grant to the key.
@@ -49,12 +54,27 @@ pub async fn redeem(
             grants::revoke(db, code.entitlement.grant_id(), why.row().reason, now).await?;
             return Ok(Err(why));
         }
-        let refresh = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS).then_some(&refresh);
+        let payment = payments::take(db, code.entitlement.grant_id()).await?;
+        if code.entitlement.is_for_a_payment() != payment.is_some() {
+            // It was not kept, because its time was over.
+            return Ok(Err(Why::CodeExpired));
+        }
+        let stays = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS) && payment.is_none();
+        let refresh = stays.then_some(&refresh);
         grants::bind(db, &code.entitlement, key.jkt(), refresh, now).await?;
         let refresh_token = refresh.map(|refresh| refresh.text.clone());
-        Ok::<_, storage::StorageError>(Ok(Redeemed { entitlement: code.entitlement, nonce: code.nonce, refresh_token }))
+        Ok::<_, storage::StorageError>(Ok((code, refresh_token, payment)))
     });
-    redeemed.await?.map_err(|why| client.named_in(why.into()))
+    let (code, refresh_token, payment) = redeemed.await?.map_err(|why| client.named_in(why.into()))?;
+    let Code { entitlement, nonce, .. } = code;
+    let payment = payment.map(|sealed| open(provider, &entitlement, &sealed)).transpose()?;
+    Ok(Redeemed { entitlement, nonce, refresh_token, payment })
+}
+
+fn open(provider: &Provider, entitlement: &Entitlement, sealed: &[u8]) -> Result<ApprovedPayment, Refusal> {
+    let text = provider.directory.open_text(APPROVED, &entitlement.grant_id().to_string(), sealed);
+    let text = text.map_err(|error| Refusal::internal(&error))?;
+    serde_json::from_slice(text.expose()).map_err(|error| Refusal::internal(&error))
 }
 
 fn presented(parameters: &Parameters) -> Result<Presented<'_>, Refusal> {

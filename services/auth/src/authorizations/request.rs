@@ -1,8 +1,10 @@
 //! An authorization request, as far as it can be checked without memory.
 
+use api::Id;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::details;
 use crate::clients::Client;
 use crate::error::{Invariant, Refusal, Why};
 use crate::form::Parameters;
@@ -28,6 +30,9 @@ pub struct AuthorizationRequest {
     pub code_challenge: String,
     /// `prompt=none`: answer without a page, which always means an error, because there is always a page.
     pub silent: bool,
+    /// The payment that the person is asked to approve, instead of being asked for a consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Id>,
 }
 
 impl AuthorizationRequest {
@@ -42,9 +47,11 @@ impl AuthorizationRequest {
         }
         let redirect_uri = parameters.get("redirect_uri").filter(|uri| client.may_redirect_to(uri));
         let redirect_uri = redirect_uri.ok_or(Why::RedirectUriUnregistered)?;
+        let scope = scope(client, parameters)?;
         Ok(Self {
             redirect_uri: redirect_uri.to_owned(),
-            scope: scope(client, parameters)?,
+            payment: details::payment(client, parameters, &scope)?,
+            scope,
             state: text(parameters, "state", MAX_STATE, "state is too long")?,
             nonce: text(parameters, "nonce", MAX_NONCE, "nonce is too long")?,
             code_challenge: code_challenge(parameters)?,
@@ -66,9 +73,6 @@ fn refuse_unsupported(parameters: &Parameters) -> Result<(), Why> {
     }
     if parameters.get("request").is_some() {
         return Err(Why::RequestObject);
-    }
-    if parameters.get("authorization_details").is_some() {
-        return Err(Why::AuthorizationDetails);
     }
     if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
         return Err(Why::ResponseMode);
@@ -202,7 +206,7 @@ mod tests {
             ("code_challenge_method", Some("plain"), "invalid_request", "code_challenge_method"),
             ("request_uri", Some("urn:x"), "invalid_request", "request_uri_pushed"),
             ("request", Some("ey"), "request_not_supported", "request_object"),
-            ("authorization_details", Some("[]"), "invalid_request", "authorization_details"),
+            ("authorization_details", Some("[]"), "invalid_scope", "scope_with_payment"),
             ("response_mode", Some("fragment"), "invalid_request", "response_mode"),
             ("response_mode", Some("form_post"), "invalid_request", "response_mode"),
             ("resource", Some("urn:redoubt:broker"), "invalid_target", "resource_unknown"),

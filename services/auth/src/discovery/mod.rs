@@ -2,6 +2,7 @@
 
 pub mod http;
 
+use api::approvals::{ACR_PAYMENT, DetailsType};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub struct Metadata {
     subject_types_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     prompt_values_supported: [&'static str; 3],
+    acr_values_supported: [&'static str; 1],
+    authorization_details_types_supported: [DetailsType; 1],
     token_endpoint_auth_methods_supported: [&'static str; 2],
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 1],
     client_attestation_signing_alg_values_supported: [&'static str; 1],
@@ -75,6 +78,8 @@ impl Metadata {
             subject_types_supported: ["public"],
             code_challenge_methods_supported: ["S256"],
             prompt_values_supported: ["none", "login", "consent"],
+            acr_values_supported: [ACR_PAYMENT],
+            authorization_details_types_supported: [DetailsType::PaymentInitiation],
             token_endpoint_auth_methods_supported: [
                 AuthMethod::PrivateKeyJwt.into(),
                 AuthMethod::AttestJwtClientAuthDpop.into(),

@@ -4,6 +4,9 @@ use crypto::random;
 
 use crate::ids::{GrantId, UserId};
 
+/// Seconds that the token of an approved payment lives: it is used at once, or not at all.
+pub const PAYMENT_LIFETIME: i64 = 120;
+
 /// What a live grant entitles its client to. Made only by redeeming a code or a refresh token.
 #[derive(Debug)]
 pub struct Entitlement {
@@ -11,6 +14,8 @@ pub struct Entitlement {
     pub(super) user_id: UserId,
     pub(super) scope: String,
     pub(super) authenticated_at: i64,
+    /// Whether the grant has an end: it is for one payment.
+    pub(super) ends: bool,
 }
 
 impl Entitlement {
@@ -26,6 +31,11 @@ impl Entitlement {
     /// Space-separated (RFC 6749 §3.3).
     pub fn scope(&self) -> &str {
         &self.scope
+    }
+
+    /// Whether it is for what a payer has approved and for nothing else.
+    pub fn is_for_a_payment(&self) -> bool {
+        self.ends
     }
 
     /// When the person logged in to give it, in Unix seconds.

@@ -12,6 +12,6 @@ mod entitlement;
 mod refresh_token;
 mod store;
 
-pub use entitlement::{Entitlement, grant_of};
+pub use entitlement::{Entitlement, PAYMENT_LIFETIME, grant_of};
 pub(crate) use refresh_token::{is_well_formed, mint};
 pub(crate) use store::{Bearer, NewGrant, bind, entitlement, insert, is_live, knows_device, revoke, use_refresh_token};

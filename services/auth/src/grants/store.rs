@@ -26,6 +26,8 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) scope: &'a str,
     pub(crate) authenticated_at: i64,
     pub(crate) now: i64,
+    /// When it is over; none for what holds until it is revoked.
+    pub(crate) expires: Option<i64>,
 }
 
 pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<(), StorageError> {
@@ -37,6 +39,7 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
             grants::scope.eq(grant.scope),
             grants::authenticated_at.eq(at(grant.authenticated_at)?),
             grants::created_at.eq(at(grant.now)?),
+            grants::expires_at.eq(grant.expires.map(at).transpose()?),
         ))
         .execute(db)
         .await?;
@@ -51,9 +54,10 @@ pub(crate) async fn revoke(db: &mut Connection, id: GrantId, reason: &str, now: 
 }
 
 /// Whether a grant is this person's and still holds.
-pub(crate) async fn is_live(pool: &Pool, user: UserId, id: GrantId) -> Result<bool, StorageError> {
+pub(crate) async fn is_live(pool: &Pool, user: UserId, id: GrantId, now: i64) -> Result<bool, StorageError> {
     storage::subject_transaction(pool, "grants.is_live", &user.to_string(), async |db| {
         let live = grants::table.find(id).filter(grants::user_id.eq(user)).filter(grants::revoked_at.is_null());
+        let live = live.filter(grants::expires_at.is_null().or(grants::expires_at.gt(at(now)?)));
         Ok(diesel::select(exists(live.select(grants::id))).get_result(db).await?)
     })
     .await
@@ -80,10 +84,10 @@ pub(crate) async fn knows_device(
 
 /// What the grant of a code that has just been used up entitles to.
 pub(crate) async fn entitlement(db: &mut Connection, id: GrantId) -> Result<Entitlement, StorageError> {
-    let columns = (grants::user_id, grants::scope, grants::authenticated_at);
-    let (user_id, scope, authenticated_at): (UserId, String, DateTime<Utc>) =
+    let columns = (grants::user_id, grants::scope, grants::authenticated_at, grants::expires_at.is_not_null());
+    let (user_id, scope, authenticated_at, ends): (UserId, String, DateTime<Utc>, bool) =
         grants::table.find(id).select(columns).first(db).await?;
-    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: authenticated_at.timestamp() })
+    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: authenticated_at.timestamp(), ends })
 }
 
 /// Binds the grant to the key that redeemed its code, and stores the refresh token.
@@ -131,7 +135,7 @@ struct Granted {
 /// diesel has no UPDATE … FROM; binds are typed all the same.
 const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 from grants \
     where token_hash = $2 and refresh_tokens.grant_id = grants.id \
-    and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null \
+    and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null and grants.expires_at is null \
     and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
     returning grants.id, grants.user_id, grants.scope, grants.authenticated_at";
 
@@ -159,6 +163,8 @@ pub(crate) async fn use_refresh_token(
                 user_id: granted.user_id,
                 scope: granted.scope,
                 authenticated_at: granted.authenticated_at.timestamp(),
+                // A payment's approval has no refresh token.
+                ends: false,
             })),
             None => why_not_refreshed(db, digest, bearer).await.map(Err),
         }

@@ -7,6 +7,7 @@ pub mod http;
 
 use std::sync::LazyLock;
 
+use api::approvals::PaymentShown;
 use askama::Template;
 use defense::captcha::Widget;
 use runtime::pages::{Refused, own_style};
@@ -89,6 +90,37 @@ pub struct ConsentPage<'a> {
     pub permissions: &'a [&'a str],
     /// What is given by a tick for each.
     pub choices: &'a [Choice<'a>],
+}
+
+/// The approval of one payment: all of it is the ledger's word.
+#[derive(Template)]
+#[template(path = "approve.html")]
+pub struct ApprovePage<'a> {
+    pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where the answer goes.
+    pub destination: &'a str,
+    pub csrf: &'a str,
+    /// Which payment this page shows, for the form to say.
+    pub shown: &'a str,
+    pub name: &'a str,
+    pub payment: &'a PaymentShown,
+    /// Its end, in words.
+    pub until: &'a str,
+    /// Why it is shown again.
+    pub error: Option<&'a str>,
+}
+
+/// No payment of this person waits.
+#[derive(Template)]
+#[template(path = "nothing.html")]
+pub struct NothingPage<'a> {
+    pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    pub csrf: &'a str,
+    pub name: &'a str,
 }
 
 /// Something that a client would like to know of the person.
@@ -209,189 +241,4 @@ pub fn is_ours(origin: &Field, fetch_site: &Field, issuer: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use runtime::StatusCode;
-
-    use super::*;
-
-    const ISSUER: &str = "https://auth.test:8443";
-
-    fn one(value: &str) -> Field {
-        Field::One(value.to_owned())
-    }
-
-    #[test]
-    fn only_our_own_origin_is_ours() {
-        assert!(is_ours(&one(ISSUER), &Field::Absent, ISSUER));
-        assert!(is_ours(&Field::Absent, &one("same-origin"), ISSUER));
-        assert!(is_ours(&Field::Absent, &Field::Absent, ISSUER));
-        for foreign in
-            ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/"]
-        {
-            assert!(!is_ours(&one(foreign), &one("same-origin"), ISSUER), "{foreign}");
-        }
-        for site in ["cross-site", "same-site", "none"] {
-            assert!(!is_ours(&Field::Absent, &one(site), ISSUER), "{site}");
-        }
-        assert!(!is_ours(&Field::Ambiguous, &Field::Absent, ISSUER));
-    }
-
-    #[test]
-    fn the_way_on_is_one_attribute_whatever_is_in_the_answer() {
-        let location = "https://app.test/cb?code=x&state=a%22%3E;url=b&iss=c";
-        let page = render(&OnwardPage { client: "c", destination: "https://app.test", location }).unwrap();
-        let escaped = location.replace('&', "&#38;");
-        assert!(page.contains(&format!("<meta http-equiv=\"refresh\" content=\"0; url={escaped}\">")), "{page}");
-        assert!(page.contains(&format!("href=\"{escaped}\"")), "{page}");
-    }
-
-    #[test]
-    fn every_page_renders_escapes_and_has_no_script() {
-        let evil = "<script>alert(1)</script>\"'";
-        let pages = [
-            render(&LoginPage {
-                client: evil,
-                action: evil,
-                other: evil,
-                csrf: "token",
-                email: evil,
-                error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
-                widget: None,
-            })
-            .unwrap(),
-            render(&RegisterPage {
-                client: evil,
-                action: evil,
-                other: evil,
-                csrf: "token",
-                name: evil,
-                email: evil,
-                error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
-                min_password: 15,
-                widget: None,
-            })
-            .unwrap(),
-            render(&ConsentPage {
-                client: evil,
-                action: evil,
-                destination: evil,
-                csrf: "token",
-                name: evil,
-                permissions: &[evil],
-                choices: &[Choice { field: "grant_profile", words: evil, value: evil }],
-            })
-            .unwrap(),
-            render(&OnwardPage { client: evil, destination: evil, location: evil }).unwrap(),
-            page_of(404, Some(3), evil),
-        ];
-        for page in pages {
-            assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
-            assert!(!page.contains("<script") && !page.contains("style="), "{page}");
-        }
-    }
-
-    fn page_of(status: u16, retry_after: Option<u64>, request_id: &str) -> String {
-        refusal(&Refused { status: StatusCode::from_u16(status).unwrap(), words: None, retry_after, request_id })
-    }
-
-    #[test]
-    fn a_refusal_says_when_to_come_back_and_what_to_tell_us() {
-        let page = page_of(429, Some(61), "0198-id");
-        assert!(page.contains("There were too many tries from here. Please try again in 61 seconds."), "{page}");
-        assert!(page.contains("<code>0198-id</code>"), "{page}");
-        for (seconds, words) in [
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (90, "90 seconds"),
-            (91, "2 minutes"),
-            (3600, "60 minutes"),
-            (5401, "2 hours"),
-        ] {
-            assert_eq!(time(seconds), words);
-        }
-        // What a handler says has its own words for when.
-        let words = Some("Said.");
-        let said = refusal(&Refused { status: StatusCode::OK, words, retry_after: Some(1), request_id: "" });
-        assert!(said.contains("Said.") && !said.contains("try again in"), "{said}");
-    }
-
-    fn empty_register(widget: Option<&Widget>) -> RegisterPage<'_> {
-        RegisterPage {
-            client: "c",
-            action: "",
-            other: "",
-            csrf: "t",
-            name: "",
-            email: "",
-            error: None,
-            min_password: 15,
-            widget,
-        }
-    }
-
-    #[test]
-    fn with_a_challenge_there_is_one_script_of_ours_and_a_word_for_whoever_runs_none() {
-        let widget = Widget::Work(r#"{"a":"'\"<script>alert(1)</script>"}"#.to_owned());
-        let login =
-            LoginPage { client: "c", action: "", other: "", csrf: "t", email: "", error: None, widget: Some(&widget) };
-        for page in [render(&login).unwrap(), render(&empty_register(Some(&widget))).unwrap()] {
-            assert_eq!(page.matches("<script").count(), 1, "{page}");
-            assert!(page.contains("<script type=\"module\" src=\"/captcha.js\"></script>"), "{page}");
-            assert!(page.contains("<altcha-widget name=\"altcha\"") && page.contains("<noscript>"), "{page}");
-            assert!(!page.contains("style="), "{page}");
-        }
-        assert!(CHALLENGE_POLICY.starts_with(POLICY));
-    }
-
-    #[test]
-    fn a_page_that_does_not_render_is_a_fault_and_no_empty_page() {
-        struct Fails;
-        impl std::fmt::Display for Fails {
-            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                Err(std::fmt::Error)
-            }
-        }
-        #[derive(Template)]
-        #[template(source = "{{ value }}", ext = "txt")]
-        struct Broken {
-            value: Fails,
-        }
-        assert_eq!(render(&Broken { value: Fails }), Err(PageRefusal::Internal));
-    }
-
-    #[test]
-    fn a_form_that_comes_back_says_which_field_is_wrong_and_where_one_goes_on() {
-        let complaint = Complaint { text: "E.", wrong: &["email"], focus: "password" };
-        let page = render(&RegisterPage { error: Some(complaint), ..empty_register(None) }).unwrap();
-        let input = |field: &str| {
-            let tag = page.split('<').find(|tag| tag.starts_with(&format!("input id=\"{field}\""))).unwrap();
-            (tag.contains(" aria-invalid=\"true\""), tag.contains("error\""), tag.contains(" autofocus"))
-        };
-        assert_eq!(
-            ["name", "email", "password"].map(input),
-            [(false, false, false), (true, true, false), (false, true, true)]
-        );
-        assert!(page.contains("role=\"alert\" id=\"error\">E.<"), "{page}");
-        let page = render(&empty_register(None)).unwrap();
-        assert!(!page.contains("aria-invalid") && !page.contains("autofocus") && !page.contains("error"), "{page}");
-    }
-
-    #[test]
-    fn every_refusal_has_a_way_on() {
-        for status in (400..=499).chain(500..=599) {
-            let page = page_of(status, None, "id");
-            let (in_the_app, here) = (page.contains(IN_THE_APP), page.contains("<a href=\"\">Try again</a>"));
-            assert!(in_the_app != here, "{status}: {page}");
-            let passes = matches!(status, 408 | 429 | 500..);
-            assert_eq!(here, passes, "{status}: {page}");
-        }
-    }
-
-    #[test]
-    fn every_field_has_a_label() {
-        let page = render(&empty_register(None)).unwrap();
-        for field in ["name", "email", "password"] {
-            assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
-        }
-    }
-}
+mod tests;

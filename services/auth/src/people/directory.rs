@@ -2,7 +2,7 @@
 
 use api::text::Flaw;
 use crypto::envelope::{self, Context, EnvelopeError, KekProvider};
-use crypto::{Secret, hash};
+use crypto::{Secret, SecretBytes, hash};
 use identity::Thumbprint;
 
 use crate::ids::UserId;
@@ -98,6 +98,16 @@ impl<K: KekProvider> Directory<K> {
         let id = user.to_string();
         let seal = |purpose, text: &str| envelope::seal(&self.kek, &context(purpose, &id), text.as_bytes());
         Ok(SealedProfile { name: seal(NAME, &profile.name)?, email: seal(EMAIL, &profile.email)? })
+    }
+
+    /// Seals what else is personal, for this purpose and this row.
+    pub(crate) fn seal_text(&self, purpose: &str, row: &str, text: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+        envelope::seal(&self.kek, &context(purpose, row), text)
+    }
+
+    /// Opens it.
+    pub(crate) fn open_text(&self, purpose: &str, row: &str, record: &[u8]) -> Result<SecretBytes, EnvelopeError> {
+        envelope::open(&self.kek, &context(purpose, row), record)
     }
 
     pub(crate) fn open(&self, user: UserId, sealed: &SealedProfile) -> Result<Profile, EnvelopeError> {

@@ -22,14 +22,17 @@ pub(super) async fn exchange(
     parameters: &Parameters,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
-    let Redeemed { entitlement, nonce, refresh_token } = redeem(provider, client, key, parameters, now).await?;
+    let redeemed = redeem(provider, client, key, parameters, now).await?;
+    let Redeemed { entitlement, nonce, refresh_token, payment } = redeemed;
+    // Who approves a payment tells nothing of themselves.
+    let tells = payment.is_none() && scopes::contains(entitlement.scope(), scopes::OPENID);
     let (client_id, support_id) = (client.client().id.as_str(), client.support_id().map(SupportId::as_str));
     runtime::audit!(
         "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
         client_id, grant = %entitlement.grant_id(), support_id,
     );
-    let response = access_token(provider, &entitlement, client, key, now)?.with_refresh_token(refresh_token);
-    if scopes::contains(entitlement.scope(), scopes::OPENID) {
+    let response = access_token(provider, &entitlement, client, key, payment, now)?.with_refresh_token(refresh_token);
+    if tells {
         let released = Released::of(provider, entitlement.user_id(), entitlement.scope()).await;
         // The code is used up, so this cannot be repeated; the person logs in anew.
         let released = released.ok().flatten().ok_or_else(|| Refusal::internal(&"a profile cannot be read"))?;

@@ -1,5 +1,6 @@
 //! Makes tokens for whoever is entitled to them.
 
+use api::approvals::{ACR_PAYMENT, ApprovedPayment};
 use identity::Cnf;
 use identity::access_token::{self, Claims};
 use schemars::JsonSchema;
@@ -9,7 +10,7 @@ use super::{ACCESS_LIFETIME, id_token};
 use crate::client_auth::AuthenticatedClient;
 use crate::dpop::ProvenKey;
 use crate::error::Refusal;
-use crate::grants::Entitlement;
+use crate::grants::{Entitlement, PAYMENT_LIFETIME};
 use crate::people::Released;
 use crate::provider::Provider;
 
@@ -30,16 +31,21 @@ pub struct TokenResponse {
     /// With the scope `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+    /// What the payer has approved (RFC 9396 §7), where that was asked; the access token is for that alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details: Vec<ApprovedPayment>,
 }
 
-/// Issues an access token that only the proven key can use.
+/// Issues an access token that only the proven key can use; with an approved payment, for that one.
 pub(super) fn access_token(
     provider: &Provider,
     entitlement: &Entitlement,
     client: &AuthenticatedClient,
     key: &ProvenKey,
+    payment: Option<ApprovedPayment>,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
+    let lifetime = if payment.is_some() { PAYMENT_LIFETIME } else { ACCESS_LIFETIME };
     let claims = Claims {
         iss: provider.issuer().to_owned(),
         sub: entitlement.user_id().to_string(),
@@ -47,22 +53,23 @@ pub(super) fn access_token(
         client_id: client.client().id.clone(),
         scope: entitlement.scope().to_owned(),
         iat: now,
-        exp: now + ACCESS_LIFETIME,
+        exp: now + lifetime,
         jti: entitlement.token_id(),
         auth_time: entitlement.authenticated_at(),
         cnf: Cnf { jkt: key.jkt().clone() },
-        acr: None,
-        authorization_details: Vec::new(),
+        acr: payment.as_ref().map(|_| ACR_PAYMENT.to_owned()),
+        authorization_details: payment.into_iter().collect(),
     };
     let keys = &provider.keys;
     let token = access_token::issue(keys.signing(), keys.kid(), &claims).map_err(|error| Refusal::internal(&error))?;
     Ok(TokenResponse {
         access_token: token,
         token_type: "DPoP",
-        expires_in: ACCESS_LIFETIME,
+        expires_in: lifetime,
         scope: claims.scope,
         refresh_token: None,
         id_token: None,
+        authorization_details: claims.authorization_details,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - a token is made from an [`Entitlement`](crate::grants::Entitlement) and a proven key, and both are made only by the checks that they stand for;
-//! - access tokens live five minutes.
+//! - access tokens live five minutes, that of an approved payment two; beside the latter there is no other token.
 
 mod authorization_code;
 pub mod http;
@@ -32,6 +32,10 @@ pub async fn exchange(
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     check_resource(parameters)?;
+    if parameters.get("authorization_details").is_some() {
+        // RFC 9396 §6: it could only ask for less than one payment.
+        return Err(Why::AuthorizationDetails.into());
+    }
     let Admitted { client, key } = admitted;
     // RFC 9449 §5: only sender-constrained tokens are issued here.
     let key = key.ok_or(Why::DpopMissing)?;

@@ -43,7 +43,7 @@ pub(super) async fn refresh(
         "tokens_issued", outcome = "ok", grant_type = GRANT_TYPE, subject = %entitlement.user_id(),
         client_id, grant = %entitlement.grant_id(), support_id,
     );
-    access_token(provider, &entitlement, client, key, now)
+    access_token(provider, &entitlement, client, key, None, now)
 }
 
 /// RFC 6749 §6: the scope may be narrower than what was granted, not wider.

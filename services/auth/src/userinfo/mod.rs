@@ -35,7 +35,7 @@ pub async fn userinfo(provider: &Provider, request: &ResourceRequest) -> Result<
     }
     let grant = grants::grant_of(&claims.jti).ok_or(Why::AccessTokenJti)?;
     let user = claims.sub.parse::<api::Id>().map_err(|_| Why::SubjectInvalid)?.uuid().into();
-    if !grants::is_live(&provider.pool, user, grant).await? {
+    if !grants::is_live(&provider.pool, user, grant, request.now).await? {
         return Err(Why::AccessTokenRevoked.into());
     }
     let released = Released::of(provider, user, &claims.scope).await;

@@ -30,6 +30,8 @@ async fn the_metadata_is_what_fapi_2_asks_for() {
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": ["urn:redoubt:acr:payment"],
+        "authorization_details_types_supported": ["payment_initiation"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "attest_jwt_client_auth_dpop"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "client_attestation_signing_alg_values_supported": ["HS256"],

@@ -7,8 +7,10 @@
 
 mod browser;
 mod draft;
+mod ledger;
 mod world;
 
+mod approvals;
 mod captcha;
 mod client_authentication;
 mod conforming;

@@ -41,7 +41,7 @@ async fn send(world: &World, browser: &Browser<'_>, method: &str, path: &str, ba
 async fn what_is_no_text_is_refused_on_every_page() {
     let world = World::start().await;
     let (browser, _) = Browser::at_login(&world, &Client::app()).await;
-    for path in ["/authorize", "/login", "/register", "/consent"] {
+    for path in ["/authorize", "/login", "/register", "/consent", "/approve"] {
         for bad in BAD {
             for method in ["GET", "POST"] {
                 if method == "GET" && !bad.iter().all(u8::is_ascii_graphic) {
@@ -54,7 +54,7 @@ async fn what_is_no_text_is_refused_on_every_page() {
         }
     }
     // The address of a form counts as well.
-    for path in ["/login", "/register", "/consent"] {
+    for path in ["/login", "/register", "/consent", "/approve"] {
         let mut browser = browser.clone();
         browser.tab.push_str("&x=%00");
         let reply = browser.post(path, &[("email", "a@b.example")]).await;

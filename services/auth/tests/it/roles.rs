@@ -9,8 +9,16 @@ use crate::database::connect;
 
 const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const TABLES: [&str; 7] =
-    ["users", "pushed_requests", "interactions", "grants", "authorization_codes", "refresh_tokens", "login_throttles"];
+const TABLES: [&str; 8] = [
+    "users",
+    "pushed_requests",
+    "interactions",
+    "grants",
+    "authorization_codes",
+    "refresh_tokens",
+    "login_throttles",
+    "approved_payments",
+];
 
 /// The hash of `what` of a person, as SQL: of a code, a token, a cookie, a request, an address or an identifier.
 fn hash(what: &str, person: &str) -> String {
@@ -44,6 +52,7 @@ async fn two_people() -> TestDatabase {
                 of("code")
             ),
             format!("refresh_tokens values ({}, '{person}', now(), {soon})", of("token")),
+            format!("approved_payments values ('{person}', 'x', {soon})"),
             format!("client_assertions values ({}, {soon})", of("assertion")),
             format!("login_throttles values ({}, 3, {soon}, now())", of("identifier")),
         ];
@@ -58,6 +67,9 @@ async fn two_people() -> TestDatabase {
 async fn the_app_has_these_rights_and_no_others() {
     let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
     let expected = [
+        "approved_payments delete",
+        "approved_payments insert (grant_id, sealed, expires_at)",
+        "approved_payments select (grant_id, sealed, expires_at)",
         "authorization_codes insert (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, jkt, expires_at)",
         "authorization_codes select (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, jkt, expires_at, used_at)",
         "authorization_codes update (used_at)",
@@ -65,12 +77,13 @@ async fn the_app_has_these_rights_and_no_others() {
         "call sought()",
         "call subject()",
         "client_assertions insert (id_hash, expires_at)",
-        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at)",
-        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at)",
+        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at, expires_at)",
+        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at, expires_at)",
         "grants update (jkt, revoked_at, revoked_reason)",
         "interactions delete",
         "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at)",
-        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at)",
+        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at, shown_sealed)",
+        "interactions update (shown_sealed)",
         "login_throttles delete",
         "login_throttles insert (identifier_hash, failures, blocked_until, last_attempt_at)",
         "login_throttles select (identifier_hash, failures, blocked_until)",
@@ -111,6 +124,8 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "delete from pushed_requests",
         "update pushed_requests set parameters = parameters",
         "update interactions set user_id = user_id",
+        "insert into interactions (shown_sealed) values ('x')",
+        "update approved_payments set sealed = sealed",
         "delete from refresh_tokens",
         "update refresh_tokens set expires_at = expires_at",
         "update refresh_tokens set grant_id = grant_id",
@@ -134,10 +149,10 @@ async fn what_the_app_has_no_business_with_is_refused() {
 async fn rows_are_seen_by_who_says_whose_they_are() {
     let database = two_people().await;
     let app = &database.app_url;
-    let nothing = [0; 7];
+    let nothing = [0; 8];
     let stranger = "01890a5d-ac96-774b-bcce-b302099a8009";
     let both = format!("{} {}", about(ALICE), seeking("cookie", BOB));
-    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles
+    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments
     for (says, sees) in [
         (String::new(), nothing),
         (about(""), nothing),
@@ -145,16 +160,16 @@ async fn rows_are_seen_by_who_says_whose_they_are() {
         ("select set_config('app.sought', '', true);".to_owned(), nothing),
         ("select set_config('app.sought', '{}', true);".to_owned(), nothing),
         (seeking("code", stranger), nothing),
-        (about(ALICE), [1, 0, 0, 1, 0, 0, 0]),
-        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0]),
-        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0]),
-        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0]),
-        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0]),
-        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0]),
-        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1]),
-        (both, [1, 1, 1, 1, 0, 0, 0]),
+        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0]),
+        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0]),
+        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0]),
+        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1]),
+        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0]),
+        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0]),
+        (both, [1, 1, 1, 1, 0, 0, 0, 0]),
     ] {
-        let mut seen = [0; 7];
+        let mut seen = [0; 8];
         for (table, seen) in TABLES.iter().zip(&mut seen) {
             *seen = rows(app, &says, &format!("select 1 from {table}")).await.unwrap();
         }
@@ -177,8 +192,11 @@ async fn another_persons_rows_cannot_be_written() {
         )
     };
     let interaction = |user| {
-        format!("insert into interactions values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now())")
+        format!(
+            "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now())"
+        )
     };
+    let payment = |grant| format!("insert into approved_payments values ('{grant}', 'x', now())");
     let token = |grant| format!("insert into refresh_tokens values (sha256('new'), '{grant}', now(), now())");
     for (statement, twin) in [(grant(BOB), grant(ALICE)), (interaction(BOB), interaction(ALICE))] {
         assert_eq!(
@@ -193,7 +211,13 @@ async fn another_persons_rows_cannot_be_written() {
     // The other's grant is not there for a token; one's own is (and has one already).
     assert_eq!(attempt(app, &format!("{alice} {}", token(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
     assert_eq!(attempt(app, &format!("{alice} {}", token(ALICE))).await.unwrap().as_deref(), Some("23505"));
+    assert_eq!(attempt(app, &format!("{alice} {}", payment(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(attempt(app, &format!("{alice} {}", payment(ALICE))).await.unwrap().as_deref(), Some("23505"));
     for (says, statement, changed) in [
+        (&seeking("code", ALICE), "delete from approved_payments", 1),
+        (&alice, "delete from approved_payments", 0),
+        (&seeking("cookie", ALICE), "update interactions set shown_sealed = 'y'", 1),
+        (&alice, "update interactions set shown_sealed = 'y'", 0),
         (&alice, "update users set password_hash = '$argon2id$mine'", 1),
         (&alice, "update grants set jkt = jkt", 0),
         (&seeking("code", ALICE), "update grants set jkt = jkt", 1),
@@ -229,18 +253,27 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     let gone = |moment| format!("select 1 from generate_series(1, (select forget({moment}))::int)");
     assert_eq!(rows(app, "", &gone("now() + interval '1 year'")).await.unwrap(), 0);
     let mut superuser = connect(&database.superuser_url).await;
-    for table in ["pushed_requests", "authorization_codes", "refresh_tokens", "client_assertions", "interactions"] {
+    for table in [
+        "pushed_requests",
+        "authorization_codes",
+        "refresh_tokens",
+        "client_assertions",
+        "interactions",
+        "approved_payments",
+    ] {
         let over = format!("update {table} set expires_at = now() - interval '2 days'");
         superuser.batch_execute(&over).await.unwrap();
     }
     let idle = "update login_throttles set last_attempt_at = now() - interval '31 days'";
     superuser.batch_execute(idle).await.unwrap();
-    // Two of each of six, less the two interactions that went with their requests.
-    assert_eq!(rows(app, "", &gone("now()")).await.unwrap(), 10);
+    // Two of each of seven, less the two interactions that went with their requests.
+    assert_eq!(rows(app, "", &gone("now()")).await.unwrap(), 12);
     assert_eq!(rows(app, "", &gone("now() - interval '1 year'")).await.unwrap(), 0);
     // Consent is kept, and so are people.
     connect(app).await.batch_execute("select forget(now())").await.unwrap();
-    for (table, kept) in [("users", 2), ("grants", 2), ("interactions", 0), ("client_assertions", 0)] {
+    for (table, kept) in
+        [("users", 2), ("grants", 2), ("interactions", 0), ("client_assertions", 0), ("approved_payments", 0)]
+    {
         let left = rows(&database.superuser_url, "", &format!("select 1 from {table}")).await.unwrap();
         assert_eq!(left, kept, "{table}");
     }

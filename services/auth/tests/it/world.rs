@@ -173,6 +173,8 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
             ..scene::reached(scene::common("auth", pki, database), scene::FREE, ISSUER)
         },
         attestation_url: attestation_url.into(),
+        // Nobody is there: only whoever approves a payment asks it.
+        ledger_url: "https://localhost:1".to_owned(),
         signing_key_file: pki.secret("auth-signing.pk8"),
         published_key_files: Vec::new(),
         pepper_file: pki.secret("auth-pepper"),

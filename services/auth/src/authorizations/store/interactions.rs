@@ -17,6 +17,7 @@ pub(crate) struct Row {
     pub(crate) request_digest: Digest,
     pub(crate) stored: StoredRequest,
     pub(crate) authenticated: Option<Authenticated>,
+    pub(crate) shown: Option<Vec<u8>>,
 }
 
 pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expires: i64) -> Result<(), StorageError> {
@@ -33,7 +34,7 @@ pub(crate) async fn insert(pool: &Pool, browser: &Digest, request: &Digest, expi
 }
 
 pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Option<Row>, StorageError> {
-    type Found = (Vec<u8>, Option<UserId>, Option<DateTime<Utc>>, Pushed);
+    type Found = (Vec<u8>, Option<UserId>, Option<DateTime<Utc>>, Option<Vec<u8>>, Pushed);
     let row = storage::transaction(pool, "interactions.find", async |db| {
         seek(db, &[browser]).await?;
         let row: Option<Found> = interactions::table
@@ -44,6 +45,7 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
                 interactions::request_hash,
                 interactions::user_id,
                 interactions::authenticated_at,
+                interactions::shown_sealed,
                 (pushed_requests::client_id, pushed_requests::jkt, pushed_requests::parameters),
             ))
             .first(db)
@@ -51,13 +53,13 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
             .optional()?;
         Ok::<_, StorageError>(row)
     });
-    let Some((request_hash, user_id, authenticated_at, request)) = row.await? else {
+    let Some((request_hash, user_id, authenticated_at, shown, request)) = row.await? else {
         return Ok(None);
     };
     let authenticated = user_id
         .zip(authenticated_at)
         .map(|(user_id, authenticated_at)| Authenticated { user_id, at: authenticated_at.timestamp() });
-    Ok(Some(Row { request_digest: Digest(request_hash), stored: request.read()?, authenticated }))
+    Ok(Some(Row { request_digest: Digest(request_hash), stored: request.read()?, authenticated, shown }))
 }
 
 /// Answers a request for which there is no interaction; false when it has been answered before.
@@ -96,6 +98,16 @@ pub(crate) async fn authenticate(
         .execute(db)
         .await?;
     Ok(true)
+}
+
+/// Keeps what is being shown, in place of what was shown before; false when the interaction is not there any more.
+pub(crate) async fn keep_shown(pool: &Pool, browser: &Digest, sealed: &[u8]) -> Result<bool, StorageError> {
+    storage::transaction(pool, "interactions.keep_shown", async |db| {
+        seek(db, &[browser]).await?;
+        let shown = diesel::update(interactions::table.filter(interactions::browser_hash.eq(&browser.0)));
+        Ok(shown.set(interactions::shown_sealed.eq(sealed)).execute(db).await? == 1)
+    })
+    .await
 }
 
 /// Ends an interaction, inside the transaction that answers its request.

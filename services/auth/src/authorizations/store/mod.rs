@@ -2,4 +2,5 @@
 
 pub(super) mod codes;
 pub(super) mod interactions;
+pub(super) mod payments;
 pub(super) mod requests;

@@ -3,12 +3,12 @@
 use actix_web::{HttpResponse, web};
 use defense::Public;
 
-use super::{interaction, submitted};
+use super::{answered, interaction, submitted};
 use crate::authorizations::{Authenticated, ConsentDecision, Interaction, answer};
 use crate::error::{Invariant, PageRefusal};
 use crate::forms::{ConsentForm, PageAddress};
-use crate::http::{Page, Submitted, Visit, html, onward, page, see_other};
-use crate::pages::{Choice, ConsentPage, OnwardPage, TICKED, render};
+use crate::http::{Page, Submitted, Visit, html, page, see_other};
+use crate::pages::{Choice, ConsentPage, TICKED, render};
 use crate::paths;
 use crate::people::{self, Profile};
 use crate::provider::Provider;
@@ -19,6 +19,8 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, visit: Visit<
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
         match interaction.authenticated {
+            // There it says what is asked.
+            _ if interaction.request.payment.is_some() => Ok(see_other(&interaction.handle.page(paths::APPROVE), &[])),
             Some(person) => consent_page(&provider, &interaction, person).await,
             None => Ok(see_other(&interaction.handle.page(paths::LOGIN), &[])),
         }
@@ -34,6 +36,8 @@ pub async fn post_consent(_: Public, provider: web::Data<Provider>, mut sent: Su
             return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
         };
         let decision = match form.get("decision") {
+            // No page of ours asks that of whoever is to approve a payment.
+            _ if interaction.request.payment.is_some() => return Err(PageRefusal::Form),
             Some("allow") => {
                 ConsentDecision::allow(&interaction.request.scope, |field| form.get(field) == Some(TICKED))
             }
@@ -41,12 +45,7 @@ pub async fn post_consent(_: Public, provider: web::Data<Provider>, mut sent: Su
             _ => return Err(PageRefusal::Form),
         };
         let url = answer(&provider, &interaction, person, &decision, provider.clock.unix()).await?;
-        let page = OnwardPage {
-            client: &interaction.client.name,
-            destination: &url.origin().ascii_serialization(),
-            location: url.as_str(),
-        };
-        onward(&page, &interaction.handle)
+        answered(&interaction, &url)
     })
     .await
 }

@@ -40,7 +40,7 @@ pub async fn post_login(_: Public, provider: web::Data<Provider>, mut sent: Subm
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
         let widget = settle(&provider, &sent.0.request, matches!(outcome, LogIn::Done(_))).await;
         match outcome {
-            LogIn::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
+            LogIn::Done(cookie) => Ok(to_what_is_asked(&interaction, &cookie)),
             LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), widget.as_ref()),
             LogIn::Blocked(seconds) => blocked(&interaction, email, seconds, widget.as_ref()),
         }
@@ -64,7 +64,7 @@ pub async fn post_register(_: Public, provider: web::Data<Provider>, mut sent: S
         let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
         let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
-            Registered::Done(cookie) => Ok(to_consent(&interaction, &cookie)),
+            Registered::Done(cookie) => Ok(to_what_is_asked(&interaction, &cookie)),
             Registered::Refused { message, field } => {
                 let complaint = Complaint { text: &message, wrong: &[field], focus: field };
                 register_page(&interaction, 422, &form, Some(complaint), widget.as_ref())
@@ -91,9 +91,10 @@ fn password(form: &Parameters) -> SecretString {
 }
 
 /// Who has logged in goes on under a new cookie of the same name.
-fn to_consent(interaction: &Interaction, cookie: &str) -> HttpResponse {
+fn to_what_is_asked(interaction: &Interaction, cookie: &str) -> HttpResponse {
     let handle = &interaction.handle;
-    see_other(&handle.page(paths::CONSENT), &[SetCookie::Keep(handle, cookie)])
+    let path = if interaction.request.payment.is_some() { paths::APPROVE } else { paths::CONSENT };
+    see_other(&handle.page(path), &[SetCookie::Keep(handle, cookie)])
 }
 
 pub(super) fn login_page(

@@ -1,19 +1,22 @@
 //! The handlers of all pages, the files that they load, and what every page that belongs to an interaction begins with.
 
+pub mod approve;
 pub mod assets;
 pub mod authorize;
 pub mod captcha;
 pub mod consent;
 pub mod login;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, HttpResponse};
 use runtime::Cookies;
+use url::Url;
 
 use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::forms::{Form, PageAddress};
-use crate::http::{Submitted, from_our_page, query};
+use crate::http::{Submitted, from_our_page, onward, query};
+use crate::pages::OnwardPage;
 use crate::provider::Provider;
 
 /// The interaction that a page's address and the browser's cookie name.
@@ -31,4 +34,14 @@ async fn submitted<F: Form>(
     let interaction = interaction(provider, &posted.request).await?;
     interaction.check_csrf(&form)?;
     Ok((interaction, form))
+}
+
+/// The end of an interaction that has been answered: on to the client.
+fn answered(interaction: &Interaction, url: &Url) -> Result<HttpResponse, PageRefusal> {
+    let page = OnwardPage {
+        client: &interaction.client.name,
+        destination: &url.origin().ascii_serialization(),
+        location: url.as_str(),
+    };
+    onward(&page, &interaction.handle)
 }
