@@ -23,7 +23,7 @@ use crate::hooked::Hooked;
 use crate::narrator::Narrator;
 use crate::phone::Phone;
 use crate::stack::Stack;
-use crate::{attacks, journey, seed};
+use crate::{attacks, journey, payouts, seed};
 pub use errand::Misused;
 use errand::{Action, Errand, Kind, euros};
 use teller::{Teller, columns};
@@ -99,7 +99,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             Ok(vec![format!("transfer {}: {amount} EUR to {whom}", transfer.id), format!("left: {left}")])
         }
         Action::Payout { amount } => {
-            let order = journey::order(own()?, amount, "Landlord Ltd");
+            let order = payouts::order(own()?, amount, "Landlord Ltd");
             let key = IdempotencyKey::new();
             let payout = said(phone.approving(async || phone.client.payout(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;

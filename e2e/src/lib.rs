@@ -15,6 +15,7 @@ pub mod journey;
 pub mod load;
 pub mod narrator;
 pub mod operator;
+pub mod payouts;
 pub mod phone;
 pub mod receipt;
 pub mod report;
@@ -28,6 +29,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+
+/// How long money may take on its way: it goes by way of queues, on a machine that may have other things to do.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[expect(clippy::disallowed_methods, reason = "a story and a load measure real time")]
 fn instant() -> std::time::Instant {

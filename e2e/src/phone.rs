@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 use api::attestation::App;
 use async_trait::async_trait;
 use crypto::p256::{PublicKey, SigningKey};
-use mobile_sdk::{CallRecord, Client, Config, Error, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store};
+use mobile_sdk::{
+    CallRecord, Client, Config, Error, HostPins, Observer, Pin, PinSet, Platform, PlatformError, Retry, Store,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use testkit::browser::{Browser, Person};

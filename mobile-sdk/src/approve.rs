@@ -3,10 +3,8 @@
 //! What is approved the servers say: the phone names the payment by the id that the API gave it, and `auth` shows what the API keeps under it. The
 //! token that comes back is good for that payment only, lives for minutes in memory, and goes with the calls under that payment's key.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use api::Id;
 use api::approvals::PaymentToApprove;
 use api::scope::{PayoutsWrite, Scope as _, TransfersWrite};
 
@@ -15,33 +13,9 @@ use crate::call::IdempotencyKey;
 use crate::client::Client;
 use crate::instances::Held;
 use crate::login::Attempt;
+use crate::step_up::StepUp;
 use crate::tokens::Tokens;
 use crate::trace::Trace;
-
-/// A payment that its payer has to approve before it is made: [`Client::approve`], then the same call again with the same key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepUp {
-    /// The server's name for it.
-    pub payment: Id,
-    /// The intent that it belongs to.
-    pub key: IdempotencyKey,
-}
-
-/// Tokens of approved payments, by the key of each.
-#[derive(Default)]
-pub(crate) struct Approvals(Mutex<HashMap<IdempotencyKey, Arc<Tokens>>>);
-
-impl Approvals {
-    fn keep(&self, key: IdempotencyKey, tokens: Tokens, now: i64) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, tokens| now < tokens.renew_at);
-        kept.insert(key, Arc::new(tokens));
-    }
-
-    fn of(&self, key: &IdempotencyKey) -> Option<Arc<Tokens>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-}
 
 impl Client {
     /// Lets the person see and approve a payment in the system browser. When it is done, call the same again with the same key.
@@ -76,6 +50,6 @@ impl Client {
                 && tokens.jkt == held.instance.jkt
                 && self.transport.now() < tokens.renew_at
         };
-        self.approvals.of(key?).filter(usable)
+        self.approvals.of(key?.as_str()).filter(usable)
     }
 }

@@ -8,8 +8,8 @@ use reqwest::Method;
 use url::Url;
 
 use crate::Error;
-use crate::approve::StepUp;
 use crate::session::Session;
+use crate::step_up::StepUp;
 
 /// Names one intent of the user, over all attempts to carry it out: made once, kept until the outcome is known.
 ///
@@ -87,7 +87,7 @@ impl Call<'_> {
     pub(crate) fn refusal(&self, problem: Box<Problem>) -> Error {
         match (problem.approval, self.key) {
             (Some(payment), Some(key)) if problem.code == code::APPROVAL_REQUIRED => {
-                Error::ApprovalRequired(Box::new(StepUp { payment, key: key.clone() }))
+                Error::ApprovalRequired(Box::new(StepUp { payment, key: key.as_str().to_owned() }))
             }
             _ => Error::Refused(problem),
         }

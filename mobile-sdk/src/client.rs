@@ -8,13 +8,12 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::Error;
-use crate::approve::Approvals;
 use crate::config::{Config, Retry};
 use crate::metadata::Metadata;
 use crate::platform::{KeySlot, Platform};
 use crate::session::Session;
 use crate::single_flight::SingleFlight;
-use crate::tokens::{Tokens, Vault};
+use crate::tokens::{Approvals, Tokens, Vault};
 use crate::transport::{Failure, RawResponse, Transport};
 
 /// The SDK. Share it in an [`Arc`](std::sync::Arc); every method may be called from many tasks at once.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use api::Problem;
 use thiserror::Error;
 
-use crate::approve::StepUp;
 use crate::platform::PlatformError;
+use crate::step_up::StepUp;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -35,12 +35,12 @@ mod reenroll;
 mod request;
 mod session;
 mod single_flight;
+mod step_up;
 mod tls;
 mod tokens;
 mod trace;
 mod transport;
 
-pub use approve::StepUp;
 pub use call::{IdempotencyKey, Response};
 pub use client::Client;
 pub use config::{Config, REENROLL_AFTER, Retry};
@@ -49,6 +49,7 @@ pub use pins::{HostPins, Pin, PinSet};
 pub use platform::{
     Attestor, Browser, CallRecord, Clock, DeviceKeys, KeySlot, Observer, Platform, PlatformError, Store, SystemClock,
 };
+pub use step_up::StepUp;
 
 /// Types of other crates that stand in this one's interface.
 pub use {reqwest::Method, rustls_pki_types::CertificateDer, url::Url};

@@ -1,6 +1,8 @@
 //! *Who* calls, as it is held: the access token in memory, the refresh token in secure storage under a name per key slot.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use crypto::SecretString;
 use identity::Thumbprint;
@@ -44,5 +46,21 @@ impl Vault {
 
     pub(crate) fn next_login(&self) -> u64 {
         self.login.fetch_add(1, Ordering::AcqRel) + 1
+    }
+}
+
+/// Tokens of approved payments, by the idempotency key of each.
+#[derive(Default)]
+pub(crate) struct Approvals(std::sync::Mutex<HashMap<String, Arc<Tokens>>>);
+
+impl Approvals {
+    pub(crate) fn keep(&self, key: String, tokens: Tokens, now: i64) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, tokens| now < tokens.renew_at);
+        kept.insert(key, Arc::new(tokens));
+    }
+
+    pub(crate) fn of(&self, key: &str) -> Option<Arc<Tokens>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 }

@@ -45,10 +45,11 @@ impl BackendState {
 }
 
 async fn asked(client: &Client, key: &IdempotencyKey) -> StepUp {
-    match client.transfer(&transfer(LARGE), key).await {
-        Err(Error::ApprovalRequired(step_up)) => *step_up,
-        other => panic!("{other:?}"),
-    }
+    let answer = client.transfer(&transfer(LARGE), key).await;
+    let step_up =
+        if let Err(Error::ApprovalRequired(step_up)) = &answer { Some(step_up.as_ref().clone()) } else { None };
+    assert!(step_up.is_some(), "{answer:?}");
+    step_up.unwrap()
 }
 
 #[tokio::test]
@@ -56,7 +57,7 @@ async fn a_large_payment_is_approved_and_then_made_under_its_key() {
     let (backend, client) = started(Signed::Yes).await;
     let key = IdempotencyKey::new();
     let step_up = asked(&client, &key).await;
-    assert_eq!(step_up, StepUp { payment: PAYMENT.parse().unwrap(), key: key.clone() });
+    assert_eq!(step_up, StepUp { payment: PAYMENT.parse().unwrap(), key: key.as_str().to_owned() });
     assert_eq!(backend.state.attempts.lock().unwrap()[key.as_str()], 1, "it is no credential that was refused");
     client.approve(&step_up).await.unwrap();
     let pushed = backend.state.last_push.lock().unwrap().clone();

@@ -167,7 +167,9 @@ impl Error {
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::ApprovalRequired(id) => approval_required(id),
             Self::NotApproved(_) => Problem::forbidden(),
-            Self::ApprovalLimit => Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED).header(RETRY_AFTER, "60"),
+            Self::ApprovalLimit => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED).header(RETRY_AFTER, "60")
+            }
             Self::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)

@@ -68,9 +68,9 @@ fn begin(run: &mut Run, program: Program, url: &str) -> Result<Lane> {
 fn take(lane: &mut Lane, its_turn: bool, sum: &mut Sum) -> Result<bool> {
     loop {
         match lane.printed.try_recv() {
-            Ok(line) => {
-                let line = line.with_context(|| format!("what {} prints", lane.name))?;
-                if its_turn { say(&line, sum) } else { lane.held.push(line) }
+            Ok(read) => {
+                let text = read.with_context(|| format!("what {} prints", lane.name))?;
+                if its_turn { say(&text, sum) } else { lane.held.push(text) }
             }
             Err(TryRecvError::Empty) => return Ok(false),
             Err(TryRecvError::Disconnected) => return Ok(true),

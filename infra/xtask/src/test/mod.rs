@@ -29,7 +29,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if failed.is_empty() && sum.failed == 0 {
         return Ok(());
     }
-    Err(Stop::Failed(1, format!("failed tests: {}, in {}; each is explained above", sum.failed, failed.join(", "))).into())
+    Err(Stop::Failed(1, format!("failed tests: {}, in {}; each is explained above", sum.failed, failed.join(", ")))
+        .into())
 }
 
 /// Builds and runs them; the names of the programs that failed.

@@ -64,7 +64,10 @@ mod tests {
         let program = told(built, &words("money")).unwrap().unwrap();
         assert_eq!((program.name.as_str(), program.long), ("ledger: it (test)", true));
         assert_eq!(program.directory, Path::new("/w/services/ledger"));
-        assert_eq!((program.path.as_path(), program.arguments), (Path::new("/w/target/debug/deps/it-1"), words("money")));
+        assert_eq!(
+            (program.path.as_path(), program.arguments),
+            (Path::new("/w/target/debug/deps/it-1"), words("money"))
+        );
         for other in [
             r#"{"reason":"build-finished","success":true}"#,
             r#"{"reason":"compiler-artifact","executable":null,"profile":{"test":true}}"#,

@@ -3,7 +3,7 @@
 use api::approvals::{ApprovedPayment, Payee};
 use identity::Principal;
 
-use super::store::{self, Standing};
+use super::store::{self, SPENT, Standing};
 use crate::error::Error;
 use crate::ids::Subject;
 use crate::input::wire;
@@ -12,8 +12,6 @@ use crate::state::State;
 
 /// Why an approval does not let an order pass. For the audit log.
 pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
-/// It was used, has expired, or is of another order in what the token does not say.
-pub const SPENT: &str = "approval_spent";
 
 /// The order, with what uses its approval up if it has one.
 ///

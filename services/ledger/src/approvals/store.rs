@@ -11,11 +11,13 @@ use diesel_async::RunQueryDsl;
 use money::{Currency, Money};
 use storage::{AsText, Connection, StorageError, row};
 
-use super::demand::SPENT;
 use crate::error::Error;
 use crate::ids::{AccountId, ApprovalId, IdempotencyKey, Owner, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
+
+/// The word for an approval that was used, has expired, or is of another order in what the token does not say. For the audit log.
+pub(super) const SPENT: &str = "approval_spent";
 
 /// What an order that would need approval comes to.
 pub(super) enum Standing {
@@ -73,10 +75,10 @@ pub(super) async fn ask(
     lifetime: Duration,
     now_millis: i64,
 ) -> Result<Standing, Error> {
-    let (first, last) = order.command.from().zip(order.command.to()).ok_or(Error::Invariant("a payment of no account"))?;
+    let (first, last) =
+        order.command.from().zip(order.command.to()).ok_or(Error::Invariant("a payment of no account"))?;
     let query = diesel::sql_query(STANDS).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
-    let query =
-        query.bind::<Text, _>(&order.key).bind::<SqlUuid, _>(first.account).bind::<SqlUuid, _>(last.account);
+    let query = query.bind::<Text, _>(&order.key).bind::<SqlUuid, _>(first.account).bind::<SqlUuid, _>(last.account);
     let query = query.bind::<Text, _>(amount.currency().code()).bind::<BigInt, _>(amount.minor());
     let Stands { needs_none, own, short } = query.get_result(db).await.map_err(StorageError::from)?;
     if needs_none {
@@ -111,7 +113,7 @@ pub(super) struct Open {
     amount: i64,
     currency: AsText<Currency>,
     payee_name: String,
-    payee_account: String,
+    payee_account: String, // Text: an IBAN, masked, or the id of an account; only shown.
     reference: String,
     expires_at: DateTime<Utc>,
 }

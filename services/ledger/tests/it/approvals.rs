@@ -61,7 +61,10 @@ async fn a_large_transfer_is_posted_when_its_payer_has_approved_it() {
     let (status, body) = shown(&world, asked(&first), alice.subject()).await;
     assert_eq!(status, 200);
     assert_eq!((&body["from_account"], &body["payee"]["account"]), (&json!(from), &json!(to)));
-    assert_eq!((&body["amount"], &body["reference"]), (&json!({ "amount": "30.01", "currency": "EUR" }), &json!("Dinner")));
+    assert_eq!(
+        (&body["amount"], &body["reference"]),
+        (&json!({ "amount": "30.01", "currency": "EUR" }), &json!("Dinner"))
+    );
     alice.approve(&[approved(&world, &first, alice.subject()).await]);
     let paid = world.post_with_key(&alice, "/v1/transfers", &order, "k").await;
     assert_eq!((paid.status, paid.headers.get("idempotent-replayed")), (201, None), "{:?}", paid.body);
@@ -114,10 +117,10 @@ async fn any_change_of_what_was_approved_voids_it() {
         (|order, _| order["reference"] = json!("Other"), "", "approval_spent"),
     ];
     for (change, other, reason) in changes {
-        let mut changed = order.clone();
-        change(&mut changed, other);
-        let reply = world.post_with_key(&alice, "/v1/transfers", &changed, "k").await;
-        assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{changed} {reason}: {:?}", reply.body);
+        let mut other_order = order.clone();
+        change(&mut other_order, other);
+        let reply = world.post_with_key(&alice, "/v1/transfers", &other_order, "k").await;
+        assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{other_order} {reason}: {:?}", reply.body);
     }
     // The same payment as another order: it was approved under its key.
     let reply = world.post_with_key(&alice, "/v1/transfers", &order, "k-2").await;
@@ -166,7 +169,8 @@ async fn money_between_accounts_of_one_owner_needs_no_approval_and_other_currenc
     let savings = world.open(&alice, "EUR").await;
     let own = world.post(&alice, "/v1/transfers", &transfer(&from, &savings, "400.00")).await;
     assert_eq!(own.status, 201, "{:?}", own.body);
-    let (dollars, bobs) = (world.open_with(&alice, "5.00", "USD").await, world.open(&world.phone("bob").await, "USD").await);
+    let (dollars, bobs) =
+        (world.open_with(&alice, "5.00", "USD").await, world.open(&world.phone("bob").await, "USD").await);
     let mut order = transfer(&dollars, &bobs, "0.01");
     order["amount"]["currency"] = json!("USD");
     asked(&world.post(&alice, "/v1/transfers", &order).await);
@@ -187,7 +191,8 @@ async fn of_many_that_use_one_approval_at_once_one_transfer_comes_to_be() {
     let attempts = attempts.map(|(url, key)| alice.send_with_key(reqwest::Method::POST, url, Some(&order), key));
     let replies = join_all(attempts).await;
     let made = replies.iter().filter(|reply| reply.status == 201);
-    let (fresh, replayed): (Vec<_>, Vec<_>) = made.partition(|reply| reply.headers.get("idempotent-replayed").is_none());
+    let (fresh, replayed): (Vec<_>, Vec<_>) =
+        made.partition(|reply| reply.headers.get("idempotent-replayed").is_none());
     assert!(fresh.len() <= 1, "{} fresh, {} replayed", fresh.len(), replayed.len());
     assert!(replies.iter().any(|reply| reply.status == 403));
     assert_eq!(world.count("transfers where kind = 'transfer'").await, 1);
@@ -239,7 +244,8 @@ async fn a_token_that_approves_two_payments_approves_none() {
     let world = world().await;
     let (alice, from, to) = people(&world).await;
     let order = transfer(&from, &to, "100.00");
-    let payment = approved(&world, &world.post_with_key(&alice, "/v1/transfers", &order, "k").await, alice.subject()).await;
+    let payment =
+        approved(&world, &world.post_with_key(&alice, "/v1/transfers", &order, "k").await, alice.subject()).await;
     let other = ApprovedPayment { instructed_amount: Amount::new("1.00", "EUR"), ..payment.clone() };
     alice.approve(&[payment, other]);
     let reply = world.post_with_key(&alice, "/v1/transfers", &order, "k").await;
@@ -254,7 +260,9 @@ async fn the_database_takes_no_approval_for_another_transfer_and_none_back() {
     let first = world.post_with_key(&alice, "/v1/transfers", &order, "k").await;
     let small = world.post(&alice, "/v1/transfers", &transfer(&from, &to, "5.00")).await;
     let (id, transfer_id) = (asked(&first), small.body["id"].as_str().unwrap());
-    let row = format!("select a.id, a.owner, a.operation, a.key, a.fingerprint, '{transfer_id}' from approvals a where a.id = '{id}'");
+    let row = format!(
+        "select a.id, a.owner, a.operation, a.key, a.fingerprint, '{transfer_id}' from approvals a where a.id = '{id}'"
+    );
     let columns = "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id)";
     let error = world.sql_error(&format!("{columns} {row}")).await;
     assert!(error.contains("an approval without its transfer"), "{error}");

@@ -89,9 +89,9 @@ impl Analytics {
         let (calls, told, says, gate) =
             (Mutex::default(), Mutex::default(), Mutex::new(Says::Scores), Semaphore::new(1_000));
         let heard = Arc::new(Heard { calls, told, says, gate });
-        let hears = Arc::clone(&heard);
+        let listener = Arc::clone(&heard);
         let routes: server::Configure = Arc::new(move |config: &mut web::ServiceConfig| {
-            let (judges, learns) = (Arc::clone(&hears), Arc::clone(&hears));
+            let (judges, learns) = (Arc::clone(&listener), Arc::clone(&listener));
             let judge = move |body: web::Json<Value>| {
                 let judges = Arc::clone(&judges);
                 async move { judges.judge(&body).await }
@@ -177,8 +177,8 @@ async fn a_payment_is_asked_about_before_it_is_made_and_told_with_its_decision_a
         }
         assert_eq!(told[n]["decision_id"], decision(cents));
         let transfer = told[n]["id"].as_str().unwrap();
-        let word = format!("risk_words where transfer_id = '{transfer}' and decision_id = '{}'", decision(cents));
-        assert_eq!(world.count(&word).await, 1);
+        let written = format!("risk_words where transfer_id = '{transfer}' and decision_id = '{}'", decision(cents));
+        assert_eq!(world.count(&written).await, 1);
     }
     assert_eq!(questions[0]["request_id"], asked.headers["request-id"].to_str().unwrap());
     assert_eq!((questions.len(), world.count("risk_words").await), (2, 2));

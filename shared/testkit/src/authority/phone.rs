@@ -120,6 +120,10 @@ impl SyntheticPhone {
     }
 
     /// From now on its access tokens say that the user has approved these payments.
+    ///
+    /// # Panics
+    ///
+    /// After a panic of another test's thread.
     pub fn approve(&self, payments: &[ApprovedPayment]) {
         *self.approved.lock().expect("the approved payments") = payments.to_vec();
     }
