@@ -152,7 +152,7 @@ mod tests {
             ("a = \"${env.HOME}\"", "there is no value `env.HOME`"),
             ("a = \"${port.behavior}\"", "no listener `behavior`"),
             ("a = \"${port.weather}\"", "no listener `weather`"),
-            ("a = \"${url.ledger-internal}\"", "auth does not call ledger"),
+            ("a = \"${url.behavior-internal}\"", "auth does not call behavior"),
             ("a = \"${jwk.nobody}\"", "nobody.jwk"),
             ("a = \"${app.package}\"", "/pki/app.json"),
             ("a = \"${pki\"", "has no end"),

@@ -27,6 +27,8 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let app = [
         "accounts insert (id, opened_at, currency, owner, name)",
         "accounts select (id, balance, version, floor, opened_at, closed_at, currency, purpose, owner, name)",
+        "approvals insert (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at)",
+        "approvals select (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, asked_at, expires_at)",
         "call house_account(purpose text, currency text)",
         "call is_customers(account uuid)",
         "entries select (account_id, version, transfer_id, amount, balance, currency)",
@@ -35,6 +37,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling)",
         "payouts select (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, status, partner_id, attempts, next_attempt_at, created_at, closed_by, provider, unsure_since, unsure_by, word, returned_by, paid_late_by)",
         "transfers select (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
+        "used_approvals select (approval_id, owner, operation, key, fingerprint, transfer_id)",
     ];
     assert_eq!(rights(&database, "ledger_app").await.unwrap(), app);
     let poster: Vec<String> = rights(&database, "ledger_poster").await.unwrap();
@@ -60,6 +63,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",
         "suspense_items update (allocated_by)",
         "transfers insert (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
+        "used_approvals insert (approval_id, owner, operation, key, fingerprint, transfer_id)",
     ];
     assert_eq!(changing, expected.iter().collect::<Vec<_>>());
     // Two pure functions are everybody's: they compute an id, and say whether one is the house's.
