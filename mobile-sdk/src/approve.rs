@@ -1,7 +1,7 @@
 //! The person approves one payment, exactly as it was ordered (RFC 9470, RFC 9396).
 //!
 //! What is approved the servers say: the phone names the payment by the id that the API gave it, and `auth` shows what the API keeps under it. The
-//! token that comes back is good for that payment only, lives for minutes in memory, and goes with the calls under that payment's key.
+//! token that comes back is good for that payment only, lives for two minutes, is never stored, and goes with the calls under that payment's key.
 
 use std::sync::Arc;
 

@@ -41,7 +41,9 @@ fn test(url: &str, arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
         cargo.push("--workspace".to_owned());
     }
     let mut programs = if documents { Vec::new() } else { build(&cargo, &harness)? };
-    if documents || !programs::chosen(&cargo) {
+    // Only libraries have examples that are run.
+    let is_library = |program: &Program| program.name.ends_with("(lib)");
+    if documents || !programs::chosen(&cargo) && programs.iter().any(is_library) {
         programs.push(examples(cargo, &harness, documents));
     }
     programs.sort_by_key(|program| !program.long);

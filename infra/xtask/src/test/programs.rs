@@ -35,11 +35,44 @@ pub(super) fn told(line: &str, arguments: &[String]) -> Result<Option<Program>> 
     Ok(Some(Program { name, path, arguments, directory, long }))
 }
 
-/// What was asked of cargo and what of the test programs, which stands behind `--`.
+/// Options of cargo that are followed by their value.
+const VALUED: [&str; 19] = [
+    "-p",
+    "--package",
+    "--exclude",
+    "--test",
+    "--bin",
+    "--example",
+    "--bench",
+    "-F",
+    "--features",
+    "-j",
+    "--jobs",
+    "--profile",
+    "--target",
+    "--target-dir",
+    "--manifest-path",
+    "--color",
+    "--config",
+    "-Z",
+    "--lockfile-path",
+];
+
+/// What was asked of cargo and what of the test programs: what stands behind `--`, and a name of tests before it (`cargo test TESTNAME`).
 pub(super) fn split(arguments: &[String]) -> (Vec<String>, Vec<String>) {
     let mut halves = arguments.splitn(2, |argument| argument == "--").map(<[String]>::to_vec);
     // Default: nothing was said to them.
-    (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
+    let (before, mut harness) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+    let (mut cargo, mut is_value) = (Vec::new(), false);
+    for argument in before {
+        if is_value || argument.starts_with('-') {
+            is_value = !is_value && VALUED.contains(&argument.as_str());
+            cargo.push(argument);
+        } else {
+            harness.insert(0, argument);
+        }
+    }
+    (cargo, harness)
 }
 
 /// Whether somebody chose among the targets. Nobody did: the examples in documentation are tests, too.
@@ -83,6 +116,8 @@ mod tests {
     fn what_is_behind_the_dashes_is_the_programs_and_a_target_is_a_choice() {
         assert_eq!(split(&words("-p ledger -- money -- x")), (words("-p ledger"), words("money -- x")));
         assert_eq!(split(&words("-p ledger")), (words("-p ledger"), vec![]));
+        let named = split(&words("-p ledger --test it money --features=a -- --nocapture"));
+        assert_eq!(named, (words("-p ledger --test it --features=a"), words("money --nocapture")));
         assert!(chosen(&words("-p ledger --test it")) && chosen(&words("--test=it")) && chosen(&words("--lib")));
         assert!(!chosen(&words("-p tests --features lib")));
     }

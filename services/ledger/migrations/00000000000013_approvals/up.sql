@@ -23,7 +23,7 @@ comment on table approvals is
     'fingerprint is the SHA-256 of the request''s meaning, as in idempotency: what is approved is this request under this key and no other. '
     'Never changed. Those that nobody has used are deleted a day after they expired, when their owner is asked the next time.';
 
--- Without this row there is no payment, and with it no second one: the keys below are the rule.
+-- An approval pays once, and for the order that it is of: the keys below are the rule. Which payments need one, the service decides.
 create table used_approvals (
     approval_id uuid  primary key,
     owner       text  not null,

@@ -60,6 +60,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "outbox_readers update (position, attempts, next_attempt_at)",
         "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider)",
         "payouts update (status, partner_id, attempts, next_attempt_at, closed_by, unsure_since, unsure_by, word, returned_by, paid_late_by)",
+        "risk_words insert (transfer_id, decision_id, action)",
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",
         "suspense_items update (allocated_by)",
         "transfers insert (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
