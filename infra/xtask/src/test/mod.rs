@@ -29,8 +29,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if failed.is_empty() && sum.failed == 0 {
         return Ok(());
     }
-    Err(Stop::Failed(1, format!("failed tests: {}, in {}; each is explained above", sum.failed, failed.join(", ")))
-        .into())
+    let programs = if failed.is_empty() { "named above".to_owned() } else { failed.join(", ") };
+    Err(Stop::Failed(1, format!("failed tests: {}; failed programs: {programs}; why is above", sum.failed)).into())
 }
 
 /// Builds and runs them; the names of the programs that failed.
@@ -54,7 +54,7 @@ fn test(url: &str, arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
 
 /// The examples in the documentation, which cargo builds as it runs them.
 fn examples(cargo: Vec<String>, harness: &[String], only: bool) -> Program {
-    let mut arguments: Vec<String> = ["test", "--locked", "--no-fail-fast"].map(str::to_owned).to_vec();
+    let mut arguments: Vec<String> = ["test", "--locked"].map(str::to_owned).to_vec();
     arguments.extend((!only).then(|| "--doc".to_owned()));
     arguments.extend(cargo);
     arguments.push("--".to_owned());
