@@ -26,27 +26,29 @@ pub(crate) fn build(run: &mut Run, what: &str, arguments: &[String]) -> Result<P
     preflight::run()?;
     let began = Instant::now();
     say::line(&format!("building {what} …"));
-    let build = ["build", "--locked", "--message-format=json-render-diagnostics"].map(str::to_owned);
-    let arguments: Vec<String> = build.iter().chain(arguments).cloned().collect();
+    let arguments: Vec<String> = ["build".to_owned()].iter().chain(arguments).cloned().collect();
+    let told = cargo(run, &arguments)?;
+    println!("built in {:.1} s", began.elapsed().as_secs_f64());
+    Ok(Programs(told.iter().filter_map(|line| executable(line)).collect()))
+}
+
+/// What cargo says of all that it has built, a message a line. The first word of `arguments` is its command.
+pub(crate) fn cargo(run: &mut Run, arguments: &[String]) -> Result<Vec<String>> {
+    let (command, rest) = arguments.split_first().ok_or_else(|| anyhow!("cargo is asked for nothing"))?;
+    let with = ["--locked", "--message-format=json-render-diagnostics"].map(str::to_owned);
+    let line: Vec<String> = std::iter::once(command).chain(&with).chain(rest).cloned().collect();
     let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
-    let number = run.begin_task("cargo", Path::new("cargo"), &arguments, &task)?;
+    let number = run.begin_task("cargo", Path::new("cargo"), &line, &task)?;
     let messages = BufReader::new(run.output_of(number)?);
-    let reader = std::thread::spawn(move || {
-        let mut programs = BTreeMap::new();
-        for line in messages.lines() {
-            programs.extend(executable(&line?));
-        }
-        Ok::<_, std::io::Error>(programs)
-    });
+    let reader = std::thread::spawn(move || messages.lines().collect::<Result<Vec<String>, _>>());
     let status = run.end_task(number)?;
     if !status.success() {
         let reason =
             preflight::explain_build().unwrap_or_else(|| "the build failed; its first error is above".to_owned());
         return Err(Stop::Failed(1, reason).into());
     }
-    println!("built in {:.1} s", began.elapsed().as_secs_f64());
-    let programs = reader.join().map_err(|_| anyhow!("whoever reads cargo's messages has panicked"))?;
-    Ok(Programs(programs.context("cargo's messages cannot be read")?))
+    let messages = reader.join().map_err(|_| anyhow!("whoever reads cargo's messages has panicked"))?;
+    messages.context("cargo's messages cannot be read")
 }
 
 /// Name and path out of one of cargo's messages.

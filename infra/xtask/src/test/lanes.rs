@@ -84,7 +84,7 @@ fn say(line: &str, sum: &mut Sum) {
 }
 
 /// The lines of a task's output, as they come.
-pub(super) fn lines(run: &mut Run, number: usize) -> Result<Receiver<std::io::Result<String>>> {
+fn lines(run: &mut Run, number: usize) -> Result<Receiver<std::io::Result<String>>> {
     let output = run.output_of(number)?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -3,17 +3,14 @@
 mod lanes;
 mod programs;
 
-use std::path::Path;
-use std::sync::mpsc::TryRecvError;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ladder::Durability;
 
 use self::programs::Program;
 use crate::options::Options;
-use crate::process::{Run, Task};
+use crate::process::Run;
 use crate::stop::Stop;
-use crate::{database, interrupt, place, preflight};
+use crate::{compile, database, place, preflight};
 
 /// Test programs at a time. More would have deadlines missed that are not about the machine.
 const AT_ONCE: usize = 2;
@@ -65,29 +62,10 @@ fn examples(cargo: Vec<String>, harness: &[String], only: bool) -> Program {
 
 /// Has cargo build the test programs.
 fn build(cargo: &[String], harness: &[String]) -> Result<Vec<Program>> {
-    let mut line: Vec<String> =
-        ["test", "--locked", "--no-run", "--message-format=json-render-diagnostics"].map(str::to_owned).to_vec();
-    line.extend_from_slice(cargo);
-    let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
-    let mut run = Run::of("build")?;
-    let number = run.begin_task("cargo", Path::new("cargo"), &line, &task)?;
-    let told = lanes::lines(&mut run, number)?;
-    let mut programs = Vec::new();
-    interrupt::wait(None, || {
-        loop {
-            match told.try_recv() {
-                Ok(line) => programs.extend(programs::told(&line.context("what cargo says")?, harness)?),
-                Err(TryRecvError::Empty) => return Ok(None),
-                Err(TryRecvError::Disconnected) => return Ok(Some(())),
-            }
-        }
-    })?;
-    if run.end_task(number)?.success() {
-        return Ok(programs);
-    }
-    // Default: what cargo itself has said.
-    let reason = preflight::explain_build().unwrap_or_else(|| "`cargo test` failed; its error is above".to_owned());
-    Err(Stop::Failed(1, reason).into())
+    let mut arguments: Vec<String> = ["test", "--no-run"].map(str::to_owned).to_vec();
+    arguments.extend_from_slice(cargo);
+    let told = compile::cargo(&mut Run::of("build")?, &arguments)?;
+    told.iter().filter_map(|line| programs::told(line, harness).transpose()).collect()
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use testkit::authority::{Reply, SyntheticPhone};
 use testkit::server;
 
+use crate::layers::audited;
 use crate::payouts::payout;
-use crate::world::{IBAN, World, transfer};
+use crate::world::{IBAN, World, logged, transfer};
 
 /// Up to 30 euros a payment needs no approval.
 async fn world() -> World {
@@ -97,11 +98,12 @@ async fn a_large_payout_is_ordered_when_its_payer_has_approved_it() {
     assert_eq!((world.count("used_approvals").await, world.count("payouts").await), (1, 1));
 }
 
-/// What is changed of an approved payment, and whether the token itself shows the difference.
+/// What is changed of an approved payment.
 type Change = fn(&mut Value, &str);
 
 #[tokio::test]
 async fn any_change_of_what_was_approved_voids_it() {
+    let log = logged();
     let world = world().await;
     let (alice, from, to) = people(&world).await;
     let other = world.open(&world.phone("carol").await, "EUR").await;
@@ -120,11 +122,13 @@ async fn any_change_of_what_was_approved_voids_it() {
         let mut other_order = order.clone();
         change(&mut other_order, other);
         let reply = world.post_with_key(&alice, "/v1/transfers", &other_order, "k").await;
-        assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{other_order} {reason}: {:?}", reply.body);
+        assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{other_order}: {:?}", reply.body);
+        assert_eq!(audited(log, &reply), [json!(["step_up", reason, "sub-alice"])], "{other_order}");
     }
     // The same payment as another order: it was approved under its key.
     let reply = world.post_with_key(&alice, "/v1/transfers", &order, "k-2").await;
     assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"));
+    assert_eq!(audited(log, &reply), [json!(["step_up", "approval_spent", "sub-alice"])]);
     assert_eq!(world.post_with_key(&alice, "/v1/transfers", &order, "k").await.status, 201, "as it was approved");
     assert_eq!(world.count("transfers where kind = 'transfer'").await, 1);
 }

@@ -90,7 +90,7 @@ async fn what_the_layers_refuse_is_not_signed() {
 }
 
 /// The audit lines of the request that was answered so.
-fn audited(log: &Mutex<Vec<u8>>, reply: &Reply) -> Vec<Value> {
+pub(crate) fn audited(log: &Mutex<Vec<u8>>, reply: &Reply) -> Vec<Value> {
     let request_id = reply.headers["request-id"].to_str().unwrap();
     let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
