@@ -34,6 +34,7 @@ mod refusals;
 pub mod routes;
 mod schema;
 pub mod scopes;
+pub mod second_factors;
 mod store;
 pub mod tokens;
 pub mod userinfo;

@@ -12,6 +12,7 @@ use crate::browser::{Browser, PASSWORD, code, parameter};
 use crate::database::{connect, count, spelled};
 use crate::draft::{Client, Draft, Pushed, Reply, refusal};
 use crate::ledger::{ACCOUNT, Ledger, PAYMENT, payment};
+use crate::second_factor::App;
 use crate::userinfo::Request;
 use crate::world::{APP, APP_REDIRECT, ISSUER, World};
 
@@ -156,6 +157,125 @@ async fn who_says_no_has_not_paid() {
     assert_eq!(parameter(&url, "state").as_deref(), Some("state-1"));
 }
 
+/// Whoever has said no, or pressed by mistake, is not asked for this again: the app begins anew.
+#[tokio::test]
+async fn a_no_is_the_end_of_it() {
+    let scene = Scene::new().await;
+    let (mut browser, pushed) = scene.logged_in().await;
+    let mark = mark(&browser.get("/approve").await);
+    let kept = browser.clone();
+    let url: Url = press(&mut browser, "refuse", &mark).await.goes_on_to().parse().unwrap();
+    assert_eq!(parameter(&url, "error").as_deref(), Some("access_denied"));
+    for decision in ["approve", "refuse"] {
+        let reply = press(&mut kept.clone(), decision, &mark).await;
+        assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{decision}");
+    }
+    let again = Browser::new(&scene.world).authorize(APP, &pushed.request_uri).await;
+    assert_eq!((again.status, again.refusal().as_str()), (400, "request_uri/request_uri_unusable"));
+    assert_eq!(count(&scene.world, "select count(*) as count from grants where expires_at is not null").await, 0);
+}
+
+#[tokio::test]
+async fn what_was_shown_and_cannot_be_read_any_more_is_shown_anew() {
+    let scene = Scene::new().await;
+    let (mut browser, pushed) = scene.logged_in().await;
+    let shown = mark(&browser.get("/approve").await);
+    let damage = "update interactions set shown_sealed = 'x' where shown_sealed is not null";
+    connect(&scene.world.database.superuser_url).await.batch_execute(damage).await.unwrap();
+    let page = press(&mut browser, "approve", &shown).await;
+    assert_eq!((page.status, page.refusal().as_str()), (422, "approval/payment_changed"));
+    let url = press(&mut browser, "approve", &mark(&page)).await.goes_on_to();
+    assert_eq!(scene.redeem(&url, &pushed).await.status, 200);
+}
+
+/// A phone on which somebody has only approved a payment is not one on which they have logged in.
+#[tokio::test]
+async fn an_approval_makes_no_device_known() {
+    let mut scene = Scene::new().await;
+    // Another phone than that on which the payer has registered.
+    scene.client = Client::app();
+    let (mut browser, pushed) = scene.logged_in().await;
+    let shown = mark(&browser.get("/approve").await);
+    let url = press(&mut browser, "approve", &shown).await.goes_on_to();
+    assert_eq!(scene.redeem(&url, &pushed).await.status, 200);
+    // Known devices count their own failures, strangers share one count.
+    let (mut other, _) = Browser::at_login(&scene.world, &Client::app()).await;
+    other.log_in(&scene.email, "not the right password").await;
+    let (mut same, _) = Browser::at_login(&scene.world, &scene.client).await;
+    same.log_in(&scene.email, "not the right password").await;
+    let counts = "select count(*) as count from login_throttles where failures > 0";
+    assert_eq!(count(&scene.world, counts).await, 1);
+}
+
+#[tokio::test]
+async fn who_has_a_second_factor_approves_with_its_code_under_what_is_shown() {
+    let scene = Scene::new().await;
+    let (mut browser, _) = Browser::at_login(&scene.world, &scene.client).await;
+    browser.log_in(&scene.email, PASSWORD).await;
+    let app = App::read(&browser.get("/second-factor/new").await);
+    browser.post("/second-factor/new", &[("code", &app.code(scene.world.now()))]).await;
+    scene.world.clock.advance(30);
+
+    let (mut browser, pushed) = scene.logged_in().await;
+    assert_eq!(browser.get("/code").await.leads_to().as_deref(), Some("/approve"));
+    assert_eq!(browser.get("/consent").await.leads_to().as_deref(), Some("/approve"));
+    let page = browser.get("/approve").await;
+    assert!(page.text.contains("1250.00 EUR") && page.text.contains("name=\"code\""), "{}", page.text);
+    let shown = mark(&page);
+    for (code, reason) in [
+        ("".to_owned(), "second_factor/code_wrong"),
+        ("000000".to_owned(), "second_factor/code_wrong"),
+        (app.code(scene.world.now() - 30), "second_factor/code_used"),
+    ] {
+        let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", code.as_str())];
+        let page = browser.post("/approve", &form).await;
+        assert_eq!((page.status, page.refusal().as_str()), (422, reason), "{code}");
+        assert!(page.text.contains("role=\"alert\"") && page.text.contains("1250.00 EUR"), "{}", page.text);
+    }
+    // A right code under another page than this one's payment approves nothing, and is not used up.
+    let right = app.code(scene.world.now());
+    let unseen = [("decision", "approve"), ("shown", "x"), ("code", right.as_str())];
+    assert_eq!(browser.post("/approve", &unseen).await.refusal(), "approval/payment_changed");
+    let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", right.as_str())];
+    let url = browser.post("/approve", &form).await.goes_on_to();
+    let tokens = scene.redeem(&url, &pushed).await;
+    let claims = claims(&scene.world, &tokens).await;
+    assert_eq!(
+        (claims.acr.as_deref(), claims.amr),
+        (Some(ACR_PAYMENT), ["pwd", "otp", "mfa"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(claims.authorization_details, vec![ApprovedPayment::of(scene.payment.clone())]);
+
+    // The same code for another payment page; and to say no takes none.
+    let (mut browser, _) = scene.logged_in().await;
+    let again = mark(&browser.get("/approve").await);
+    let form = [("decision", "approve"), ("shown", again.as_str()), ("code", right.as_str())];
+    assert_eq!(browser.post("/approve", &form).await.refusal(), "second_factor/code_used");
+    let url: Url = press(&mut browser, "refuse", "").await.goes_on_to().parse().unwrap();
+    assert_eq!(parameter(&url, "error").as_deref(), Some("access_denied"));
+}
+
+#[tokio::test]
+async fn too_many_wrong_codes_stop_an_approval() {
+    let scene = Scene::new().await;
+    let (mut browser, _) = Browser::at_login(&scene.world, &scene.client).await;
+    browser.log_in(&scene.email, PASSWORD).await;
+    let app = App::read(&browser.get("/second-factor/new").await);
+    browser.post("/second-factor/new", &[("code", &app.code(scene.world.now()))]).await;
+    scene.world.clock.advance(30);
+    let (mut browser, _) = scene.logged_in().await;
+    let shown = mark(&browser.get("/approve").await);
+    let right = app.code(scene.world.now());
+    for code in ["1", "2", "3", "4", "5"] {
+        let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", code)];
+        assert_eq!(browser.post("/approve", &form).await.status, 422);
+    }
+    let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", right.as_str())];
+    let page = browser.post("/approve", &form).await;
+    assert_eq!((page.status, page.refusal().as_str()), (429, "second_factor/blocked"));
+    assert_eq!(page.header("retry-after").as_deref(), Some("30"));
+}
+
 #[tokio::test]
 async fn an_ordinary_login_approves_nothing() {
     let world = World::start().await;
@@ -195,6 +315,18 @@ async fn only_the_app_asks_for_one_payment_and_with_nothing_beside() {
         draft.set("scope", scope);
         draft.form.remove("acr_values");
         assert_eq!(draft.send(&world).await.status, 201, "{scope}");
+    }
+    // Who wants an approval says of what; other wishes are none that must be met (OpenID Connect Core §3.1.2.1).
+    for (values, status) in
+        [(ACR_PAYMENT.to_owned(), 400), (format!("other {ACR_PAYMENT}"), 400), ("other".to_owned(), 201)]
+    {
+        let (mut draft, _) = app.par(&world).await;
+        draft.set("acr_values", &values);
+        let reply = draft.send(&world).await;
+        assert_eq!(reply.status, status, "{values}");
+        if status == 400 {
+            assert_eq!(reply.refused(), refusal(400, "invalid_request", "request/acr_values_without_details"));
+        }
     }
     // What is to be approved is pushed; nobody says it anew where tokens are made.
     let mut draft = app.redemption(&world, "code", &"v".repeat(43)).await;

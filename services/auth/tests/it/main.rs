@@ -28,6 +28,8 @@ mod races;
 mod refresh;
 mod refused;
 mod roles;
+mod second_factor;
+mod second_factor_pages;
 mod siteverify;
 mod stores;
 mod throttling;
