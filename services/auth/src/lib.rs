@@ -36,6 +36,7 @@ mod schema;
 pub mod scopes;
 pub mod second_factors;
 mod store;
+mod throttle;
 pub mod tokens;
 pub mod userinfo;
 

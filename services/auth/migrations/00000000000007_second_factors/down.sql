@@ -2,6 +2,8 @@
 delete from interactions where awaits_user_id is not null;
 drop policy anonymous_or_own on interactions;
 create policy anonymous_or_own on interactions for insert to auth_app with check (user_id is null or user_id = subject());
+drop policy own on grants;
+create policy own on grants for insert to auth_app with check (user_id = subject());
 alter table interactions drop column awaits_user_id, drop column second_factor, drop column enrolling_sealed;
 drop index grants_expires_at;
 alter table grants drop column second_factor;

@@ -19,7 +19,7 @@ create index recovery_codes_user_id on recovery_codes (user_id);
 comment on table recovery_codes is
     'Codes that each stand in for the authenticator app once: HMAC-SHA-256 of 80 random bits, under a key outside the database. A used one is deleted; all go with the app or with new ones.';
 
--- Who needs a second factor and has shown the password only is nobody yet, to a process of the former version too.
+-- Who needs a second factor and has shown the password only is nobody yet.
 alter table interactions
     add column awaits_user_id uuid references users,
     add column second_factor text,
@@ -41,9 +41,14 @@ create policy everything_for_migrations on totp_secrets to current_user using (t
 create policy everything_for_migrations on recovery_codes to current_user using (true) with check (true);
 create policy own on totp_secrets to auth_app using (user_id = subject()) with check (user_id = subject());
 create policy own on recovery_codes to auth_app using (user_id = subject()) with check (user_id = subject());
+-- Whoever has an app is logged in with a second factor or not at all, and allows nothing without. (totp_secrets is filtered by its own policy in these.)
 drop policy anonymous_or_own on interactions;
 create policy anonymous_or_own on interactions for insert to auth_app
-    with check ((user_id is null or user_id = subject()) and (awaits_user_id is null or awaits_user_id = subject()));
+    with check ((user_id is null or (user_id = subject() and (second_factor is not null or not exists (select from totp_secrets))))
+                and (awaits_user_id is null or awaits_user_id = subject()));
+drop policy own on grants;
+create policy own on grants for insert to auth_app
+    with check (user_id = subject() and (second_factor is not null or not exists (select from totp_secrets)));
 
 create function rises() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -188,7 +188,9 @@ async fn insert(
 ) -> Result<(), StorageError> {
     let grant = NewGrant {
         id,
-        person: yes.person,
+        user_id: yes.person.user_id,
+        authenticated_at: yes.person.at,
+        second: yes.person.second,
         client_id: &interaction.client.id,
         scope: yes.scope,
         now,

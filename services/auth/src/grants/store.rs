@@ -11,7 +11,6 @@ use storage::{AsText, Connection, Pool, StorageError};
 
 use super::entitlement::Entitlement;
 use super::refresh_token::{IDLE, LIFETIME, Minted};
-use crate::authorizations::Authenticated;
 use crate::error::Why;
 use crate::ids::{GrantId, UserId};
 use crate::opaque::Digest;
@@ -22,10 +21,13 @@ use crate::store::{at, seek, subject};
 /// A grant to be stored.
 pub(crate) struct NewGrant<'a> {
     pub(crate) id: GrantId,
-    pub(crate) person: Authenticated,
+    pub(crate) user_id: UserId,
     pub(crate) client_id: &'a ClientId,
     /// What was allowed, which may be less than what was requested.
     pub(crate) scope: &'a str,
+    pub(crate) authenticated_at: i64,
+    /// What was shown beside the password.
+    pub(crate) second: Option<SecondFactor>,
     pub(crate) now: i64,
     /// When it is over; none for what holds until it is revoked.
     pub(crate) expires: Option<i64>,
@@ -35,11 +37,11 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
     diesel::insert_into(grants::table)
         .values((
             grants::id.eq(grant.id),
-            grants::user_id.eq(grant.person.user_id),
+            grants::user_id.eq(grant.user_id),
             grants::client_id.eq(AsText(grant.client_id)),
             grants::scope.eq(grant.scope),
-            grants::authenticated_at.eq(at(grant.person.at)?),
-            grants::second_factor.eq(grant.person.second.map(AsText)),
+            grants::authenticated_at.eq(at(grant.authenticated_at)?),
+            grants::second_factor.eq(grant.second.map(AsText)),
             grants::created_at.eq(at(grant.now)?),
             grants::expires_at.eq(grant.expires.map(at).transpose()?),
         ))

@@ -9,7 +9,6 @@ use storage::{Connection, StorageError};
 
 use super::passwords::Permit;
 use super::store::{self, Login};
-use super::throttle::Blocked;
 use super::{Busy, directory};
 use crate::authorizations::{self, Authenticated, Interaction, Known};
 use crate::error::PageRefusal;
@@ -19,6 +18,7 @@ use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::second_factors;
 use crate::store::seek;
+use crate::throttle::{self, Blocked};
 
 /// What came of it.
 pub enum LogIn {
@@ -94,7 +94,7 @@ pub(super) async fn try_password(
     let lookup = provider.directory.lookup(identifier);
     let login = store::find(&provider.pool, &lookup).await?;
     let counter = counter(provider, interaction, identifier, login.as_ref()).await?;
-    if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
+    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", login.as_ref());
         return Ok(Try::Blocked(seconds));
     }
@@ -118,7 +118,7 @@ pub(super) async fn clear(provider: &Provider, proven: &Proven) -> Result<(), St
 }
 
 async fn settle(db: &mut Connection, proven: &Proven) -> Result<(), StorageError> {
-    store::reset(db, &proven.counter).await?;
+    throttle::reset(db, &proven.counter).await?;
     if let Some(hash) = &proven.rehashed {
         store::replace_hash(db, proven.user_id, hash).await?;
     }
@@ -146,7 +146,7 @@ pub(crate) async fn advance(
 async fn acquire(provider: &Provider, counter: &Digest, now: i64) -> Result<Permit, PageRefusal> {
     let permit = provider.passwords.acquire().await;
     if permit.is_err() {
-        store::undo_attempt(&provider.pool, counter, now).await?;
+        throttle::undo_attempt(&provider.pool, counter, now).await?;
     }
     Ok(permit?)
 }

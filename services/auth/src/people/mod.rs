@@ -15,8 +15,6 @@ mod passwords;
 mod register;
 mod released;
 mod store;
-mod throttle;
-mod tries;
 
 pub use confirm::{Confirmed, FRESH, confirm, is_fresh};
 pub use directory::{Directory, Profile};
@@ -27,4 +25,3 @@ pub use passwords::{Busy, Passwords};
 pub use register::{Registered, Registration, register};
 pub use released::Released;
 pub(crate) use released::profile;
-pub(crate) use tries::{clear_tries, count_try};

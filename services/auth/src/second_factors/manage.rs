@@ -9,8 +9,9 @@ use super::{recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
-use crate::people;
 use crate::provider::Provider;
+use crate::store::seek;
+use crate::throttle::{self, Blocked};
 
 /// For what a secret is sealed that is being set up, with the interaction's digest.
 const ENROLLING: &str = "auth.interactions.enrolling";
@@ -41,11 +42,13 @@ impl Enrolling {
     }
 
     /// The secret as apps read it, with the person's address.
+    // Text: an e-mail address, as the app will show it.
     pub fn uri(&self, account: &str) -> String {
         totp::uri(&self.secret, account)
     }
 
     /// That URI as an SVG element.
+    // Text: an e-mail address, as the app will show it.
     pub fn picture(&self, account: &str) -> Result<String, PageRefusal> {
         totp::picture(&self.uri(account)).map_err(|error| PageRefusal::internal(&error))
     }
@@ -85,7 +88,7 @@ pub async fn enroll(
     now: i64,
 ) -> Result<Enrolled, PageRefusal> {
     let counter = provider.directory.second_factor(user);
-    if let Err(seconds) = people::count_try(&provider.pool, &counter, now).await? {
+    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", user);
         return Ok(Enrolled::Blocked(seconds));
     }
@@ -99,8 +102,8 @@ pub async fn enroll(
     let (codes, digests) = codes(provider, user)?;
     let subject = user.to_string();
     let stored = storage::subject_transaction(&provider.pool, "second_factors.enroll", &subject, async |db| {
-        crate::store::seek(db, &[&counter]).await?;
-        people::clear_tries(db, &counter).await?;
+        seek(db, &[&counter]).await?;
+        throttle::reset(db, &counter).await?;
         Ok::<bool, storage::StorageError>(
             store::insert(db, user, &sealed, step, now).await? && store::replace_codes(db, user, &digests).await?,
         )

@@ -33,12 +33,13 @@ pub(super) fn text(secret: &SecretBytes) -> String {
 }
 
 /// The same for an app that reads it: the key URI that all of them know.
+// Text: an e-mail address, as the app will show it.
 pub(super) fn uri(secret: &SecretBytes, account: &str) -> String {
     // An address has no space, of which this would make a plus.
-    let account: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
+    let label: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
     let secret = text(secret);
     format!(
-        "otpauth://totp/{ISSUER}:{account}?secret={secret}&issuer={ISSUER}&algorithm=SHA1&digits={DIGITS}&period={STEP}"
+        "otpauth://totp/{ISSUER}:{label}?secret={secret}&issuer={ISSUER}&algorithm=SHA1&digits={DIGITS}&period={STEP}"
     )
 }
 

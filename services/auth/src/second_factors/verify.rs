@@ -5,9 +5,9 @@ use runtime::{Record, Who};
 use super::{SecondFactor, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
-use crate::people;
 use crate::provider::Provider;
 use crate::store::seek;
+use crate::throttle::{self, Blocked};
 
 /// For what an app's secret is sealed, with the person's id.
 pub(super) const SECRET: &str = "auth.totp_secrets.sealed";
@@ -32,7 +32,7 @@ enum Candidate {
 /// Examines a code and uses it up.
 pub async fn verify(provider: &Provider, user: UserId, typed: &str, now: i64) -> Result<Verdict, PageRefusal> {
     let counter = provider.directory.second_factor(user);
-    if let Err(seconds) = people::count_try(&provider.pool, &counter, now).await? {
+    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", user);
         return Ok(Verdict::Blocked(seconds));
     }
@@ -41,19 +41,19 @@ pub async fn verify(provider: &Provider, user: UserId, typed: &str, now: i64) ->
         return Ok(Verdict::Wrong);
     };
     let subject = user.to_string();
-    let used = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
-        let used = match &candidate {
+    let counts = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
+        let counts = match &candidate {
             Candidate::Step(step) => store::use_step(db, user, *step).await?,
             Candidate::Recovery(code) => store::use_code(db, user, code).await?,
         };
-        if used {
+        if counts {
             seek(db, &[&counter]).await?;
-            people::clear_tries(db, &counter).await?;
+            throttle::reset(db, &counter).await?;
         }
-        Ok::<bool, storage::StorageError>(used)
+        Ok::<bool, storage::StorageError>(counts)
     })
     .await?;
-    if !used {
+    if !counts {
         refused("code_used", user);
         return Ok(Verdict::Wrong);
     }

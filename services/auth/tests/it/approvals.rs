@@ -1,121 +1,19 @@
 //! The approval of one payment: what is approved is what was shown, and what was shown is what the ledger says.
 
-use api::approvals::{ACR_PAYMENT, ApprovedPayment, PaymentShown};
+use api::approvals::{ACR_PAYMENT, ApprovedPayment};
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
-use identity::access_token::{self, Claims, Expect, KeySet};
 use serde_json::json;
-use testkit::browser::{self, Person, approve_payment, refuse_payment};
+use testkit::browser::{approve_payment, refuse_payment};
 use url::Url;
 
-use crate::browser::{Browser, PASSWORD, code, parameter};
+use crate::browser::{Browser, code, parameter};
 use crate::database::{connect, count, spelled};
-use crate::draft::{Client, Draft, Pushed, Reply, refusal};
-use crate::ledger::{ACCOUNT, Ledger, PAYMENT, payment};
-use crate::second_factor::App;
+use crate::draft::{Client, refusal};
+use crate::ledger::{ACCOUNT, Ledger, PAYMENT};
+use crate::payer::{Scene, claims, mark, par, press, push, somebody};
 use crate::userinfo::Request;
-use crate::world::{APP, APP_REDIRECT, ISSUER, World};
-
-/// A request for the approval of the payment, right in everything.
-async fn par(world: &World, client: &Client) -> (Draft, String) {
-    let (mut draft, verifier) = client.par(world).await;
-    draft.set("scope", "payouts:write");
-    draft.set("acr_values", ACR_PAYMENT);
-    draft.set("authorization_details", &json!([{ "type": "payment_initiation", "identifier": PAYMENT }]).to_string());
-    (draft, verifier)
-}
-
-async fn push(world: &World, client: &Client) -> Pushed {
-    let (draft, verifier) = par(world, client).await;
-    let reply = draft.send(world).await;
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    Pushed { request_uri: reply.member("request_uri"), verifier }
-}
-
-/// A person with a login: the address and the subject.
-async fn somebody(world: &World, client: &Client) -> (String, String) {
-    let (mut browser, pushed) = Browser::at_login(world, client).await;
-    let email = browser.register_anybody().await;
-    let code = parameter(&browser.decide("allow").await, "code").unwrap();
-    let reply = client.redemption(world, &code, &pushed.verifier).await.send(world).await;
-    (email, claims(world, &reply).await.sub)
-}
-
-async fn claims(world: &World, tokens: &Reply) -> Claims {
-    let keys = KeySet::from_jwks(&world.get("/jwks.json").await.text).unwrap();
-    let expect = Expect { issuer: ISSUER, audience: "urn:redoubt:ledger", now: world.now() };
-    access_token::verify(&tokens.member("access_token"), &keys, &expect).unwrap()
-}
-
-/// A payer of whom the ledger says that the payment waits.
-struct Scene {
-    ledger: Ledger,
-    world: World,
-    client: Client,
-    email: String,
-    payment: PaymentShown,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        Self::with(Ledger::start_as("ledger").await).await
-    }
-
-    async fn with(ledger: Ledger) -> Self {
-        let (world, client) = (ledger.world().await, Client::app());
-        let (email, payer) = somebody(&world, &client).await;
-        let payment = payment(&world);
-        ledger.says(&payer, payment.clone());
-        Self { ledger, world, client, email, payment }
-    }
-
-    /// Another payment waits under the name from now on.
-    fn becomes(&self, change: impl FnOnce(&mut PaymentShown)) -> PaymentShown {
-        let mut said = self.ledger.said.lock().unwrap();
-        let (_, payment) = said.waits.as_mut().unwrap();
-        change(payment);
-        payment.clone()
-    }
-
-    /// The payer's browser, logged in, before the page is opened.
-    async fn logged_in(&self) -> (Browser<'_>, Pushed) {
-        self.logged_in_as(&self.email).await
-    }
-
-    async fn logged_in_as(&self, email: &str) -> (Browser<'_>, Pushed) {
-        let pushed = push(&self.world, &self.client).await;
-        let mut browser = Browser::new(&self.world);
-        browser.open(APP, &pushed.request_uri).await;
-        let reply = browser.log_in(email, PASSWORD).await;
-        assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/approve")), "{}", reply.text);
-        // A page that asks nobody, for the token of the forms.
-        browser.get("/login").await;
-        (browser, pushed)
-    }
-
-    async fn redeem(&self, url: &str, pushed: &Pushed) -> Reply {
-        let code = parameter(&url.parse().unwrap(), "code").expect(url);
-        self.client.redemption(&self.world, &code, &pushed.verifier).await.send(&self.world).await
-    }
-
-    /// The phone's browser, and where it begins.
-    fn phone(&self, pushed: &Pushed) -> (browser::Browser, String) {
-        let person =
-            Person { email: self.email.clone(), password: PASSWORD.into(), name: String::new(), registers: false };
-        let form = [("client_id", APP), ("request_uri", pushed.request_uri.as_str())];
-        let start = self.world.url(&format!("/authorize?{}", serde_urlencoded::to_string(form).unwrap()));
-        (browser::Browser::new(self.world.http.clone(), person).known_as(ISSUER), start)
-    }
-}
-
-/// What the form of the page says of what it shows.
-fn mark(page: &Reply) -> String {
-    page.text.split_once("name=\"shown\" value=\"").expect(&page.text).1.split('"').next().unwrap().to_owned()
-}
-
-async fn press(browser: &mut Browser<'_>, decision: &str, mark: &str) -> Reply {
-    browser.post("/approve", &[("decision", decision), ("shown", mark)]).await
-}
+use crate::world::{APP, APP_REDIRECT, World};
 
 #[tokio::test]
 async fn the_payer_sees_what_the_ledger_says_and_the_token_says_exactly_that() {
@@ -155,125 +53,6 @@ async fn who_says_no_has_not_paid() {
     let url: Url = answered.location.parse().unwrap();
     assert_eq!((parameter(&url, "error").as_deref(), parameter(&url, "code")), (Some("access_denied"), None));
     assert_eq!(parameter(&url, "state").as_deref(), Some("state-1"));
-}
-
-/// Whoever has said no, or pressed by mistake, is not asked for this again: the app begins anew.
-#[tokio::test]
-async fn a_no_is_the_end_of_it() {
-    let scene = Scene::new().await;
-    let (mut browser, pushed) = scene.logged_in().await;
-    let mark = mark(&browser.get("/approve").await);
-    let kept = browser.clone();
-    let url: Url = press(&mut browser, "refuse", &mark).await.goes_on_to().parse().unwrap();
-    assert_eq!(parameter(&url, "error").as_deref(), Some("access_denied"));
-    for decision in ["approve", "refuse"] {
-        let reply = press(&mut kept.clone(), decision, &mark).await;
-        assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{decision}");
-    }
-    let again = Browser::new(&scene.world).authorize(APP, &pushed.request_uri).await;
-    assert_eq!((again.status, again.refusal().as_str()), (400, "request_uri/request_uri_unusable"));
-    assert_eq!(count(&scene.world, "select count(*) as count from grants where expires_at is not null").await, 0);
-}
-
-#[tokio::test]
-async fn what_was_shown_and_cannot_be_read_any_more_is_shown_anew() {
-    let scene = Scene::new().await;
-    let (mut browser, pushed) = scene.logged_in().await;
-    let shown = mark(&browser.get("/approve").await);
-    let damage = "update interactions set shown_sealed = 'x' where shown_sealed is not null";
-    connect(&scene.world.database.superuser_url).await.batch_execute(damage).await.unwrap();
-    let page = press(&mut browser, "approve", &shown).await;
-    assert_eq!((page.status, page.refusal().as_str()), (422, "approval/payment_changed"));
-    let url = press(&mut browser, "approve", &mark(&page)).await.goes_on_to();
-    assert_eq!(scene.redeem(&url, &pushed).await.status, 200);
-}
-
-/// A phone on which somebody has only approved a payment is not one on which they have logged in.
-#[tokio::test]
-async fn an_approval_makes_no_device_known() {
-    let mut scene = Scene::new().await;
-    // Another phone than that on which the payer has registered.
-    scene.client = Client::app();
-    let (mut browser, pushed) = scene.logged_in().await;
-    let shown = mark(&browser.get("/approve").await);
-    let url = press(&mut browser, "approve", &shown).await.goes_on_to();
-    assert_eq!(scene.redeem(&url, &pushed).await.status, 200);
-    // Known devices count their own failures, strangers share one count.
-    let (mut other, _) = Browser::at_login(&scene.world, &Client::app()).await;
-    other.log_in(&scene.email, "not the right password").await;
-    let (mut same, _) = Browser::at_login(&scene.world, &scene.client).await;
-    same.log_in(&scene.email, "not the right password").await;
-    let counts = "select count(*) as count from login_throttles where failures > 0";
-    assert_eq!(count(&scene.world, counts).await, 1);
-}
-
-#[tokio::test]
-async fn who_has_a_second_factor_approves_with_its_code_under_what_is_shown() {
-    let scene = Scene::new().await;
-    let (mut browser, _) = Browser::at_login(&scene.world, &scene.client).await;
-    browser.log_in(&scene.email, PASSWORD).await;
-    let app = App::read(&browser.get("/second-factor/new").await);
-    browser.post("/second-factor/new", &[("code", &app.code(scene.world.now()))]).await;
-    scene.world.clock.advance(30);
-
-    let (mut browser, pushed) = scene.logged_in().await;
-    assert_eq!(browser.get("/code").await.leads_to().as_deref(), Some("/approve"));
-    assert_eq!(browser.get("/consent").await.leads_to().as_deref(), Some("/approve"));
-    let page = browser.get("/approve").await;
-    assert!(page.text.contains("1250.00 EUR") && page.text.contains("name=\"code\""), "{}", page.text);
-    let shown = mark(&page);
-    for (code, reason) in [
-        ("".to_owned(), "second_factor/code_wrong"),
-        ("000000".to_owned(), "second_factor/code_wrong"),
-        (app.code(scene.world.now() - 30), "second_factor/code_used"),
-    ] {
-        let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", code.as_str())];
-        let page = browser.post("/approve", &form).await;
-        assert_eq!((page.status, page.refusal().as_str()), (422, reason), "{code}");
-        assert!(page.text.contains("role=\"alert\"") && page.text.contains("1250.00 EUR"), "{}", page.text);
-    }
-    // A right code under another page than this one's payment approves nothing, and is not used up.
-    let right = app.code(scene.world.now());
-    let unseen = [("decision", "approve"), ("shown", "x"), ("code", right.as_str())];
-    assert_eq!(browser.post("/approve", &unseen).await.refusal(), "approval/payment_changed");
-    let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", right.as_str())];
-    let url = browser.post("/approve", &form).await.goes_on_to();
-    let tokens = scene.redeem(&url, &pushed).await;
-    let claims = claims(&scene.world, &tokens).await;
-    assert_eq!(
-        (claims.acr.as_deref(), claims.amr),
-        (Some(ACR_PAYMENT), ["pwd", "otp", "mfa"].map(str::to_owned).to_vec())
-    );
-    assert_eq!(claims.authorization_details, vec![ApprovedPayment::of(scene.payment.clone())]);
-
-    // The same code for another payment page; and to say no takes none.
-    let (mut browser, _) = scene.logged_in().await;
-    let again = mark(&browser.get("/approve").await);
-    let form = [("decision", "approve"), ("shown", again.as_str()), ("code", right.as_str())];
-    assert_eq!(browser.post("/approve", &form).await.refusal(), "second_factor/code_used");
-    let url: Url = press(&mut browser, "refuse", "").await.goes_on_to().parse().unwrap();
-    assert_eq!(parameter(&url, "error").as_deref(), Some("access_denied"));
-}
-
-#[tokio::test]
-async fn too_many_wrong_codes_stop_an_approval() {
-    let scene = Scene::new().await;
-    let (mut browser, _) = Browser::at_login(&scene.world, &scene.client).await;
-    browser.log_in(&scene.email, PASSWORD).await;
-    let app = App::read(&browser.get("/second-factor/new").await);
-    browser.post("/second-factor/new", &[("code", &app.code(scene.world.now()))]).await;
-    scene.world.clock.advance(30);
-    let (mut browser, _) = scene.logged_in().await;
-    let shown = mark(&browser.get("/approve").await);
-    let right = app.code(scene.world.now());
-    for code in ["1", "2", "3", "4", "5"] {
-        let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", code)];
-        assert_eq!(browser.post("/approve", &form).await.status, 422);
-    }
-    let form = [("decision", "approve"), ("shown", shown.as_str()), ("code", right.as_str())];
-    let page = browser.post("/approve", &form).await;
-    assert_eq!((page.status, page.refusal().as_str()), (429, "second_factor/blocked"));
-    assert_eq!(page.header("retry-after").as_deref(), Some("30"));
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@
 mod browser;
 mod draft;
 mod ledger;
+mod payer;
 mod world;
 
+mod approval_ends;
 mod approvals;
 mod captcha;
 mod client_authentication;

@@ -208,28 +208,17 @@ async fn another_persons_rows_cannot_be_written() {
     let alice = about(ALICE);
     let grant = |user| {
         format!(
-            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at) values (gen_random_uuid(), '{user}', 'c', 's', now(), now())"
+            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, second_factor) values (gen_random_uuid(), '{user}', 'c', 's', now(), now(), 'otp')"
         )
     };
     let interaction = |user| {
         format!(
-            "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now())"
+            "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at, second_factor) values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now(), 'otp')"
         )
     };
     let payment = |grant| format!("insert into approved_payments values ('{grant}', 'x', now())");
     let token = |grant| format!("insert into refresh_tokens values (sha256('new'), '{grant}', now(), now())");
-    let awaiting = |user| {
-        format!(
-            "insert into interactions (browser_hash, request_hash, awaits_user_id, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now())"
-        )
-    };
-    let code = |user| format!("insert into recovery_codes values (sha256('new'), '{user}')");
-    for (statement, twin) in [
-        (grant(BOB), grant(ALICE)),
-        (interaction(BOB), interaction(ALICE)),
-        (awaiting(BOB), awaiting(ALICE)),
-        (code(BOB), code(ALICE)),
-    ] {
+    for (statement, twin) in [(grant(BOB), grant(ALICE)), (interaction(BOB), interaction(ALICE))] {
         assert_eq!(
             attempt(app, &format!("{alice} {statement}")).await.unwrap().as_deref(),
             Some(FORBIDDEN),
@@ -244,16 +233,7 @@ async fn another_persons_rows_cannot_be_written() {
     assert_eq!(attempt(app, &format!("{alice} {}", token(ALICE))).await.unwrap().as_deref(), Some("23505"));
     assert_eq!(attempt(app, &format!("{alice} {}", payment(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
     assert_eq!(attempt(app, &format!("{alice} {}", payment(ALICE))).await.unwrap().as_deref(), Some("23505"));
-    let secret = |user| format!("insert into totp_secrets values ('{user}', 'x', 1, now())");
-    assert_eq!(attempt(app, &format!("{alice} {}", secret(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
-    assert_eq!(attempt(app, &format!("{alice} {}", secret(ALICE))).await.unwrap().as_deref(), Some("23505"));
     for (says, statement, changed) in [
-        (&alice, "update totp_secrets set last_step = 8", 1),
-        (&alice, "delete from recovery_codes", 1),
-        (&alice, "delete from totp_secrets", 1),
-        (&String::new(), "delete from totp_secrets", 0),
-        (&seeking("cookie", ALICE), "update interactions set enrolling_sealed = 'y'", 1),
-        (&alice, "update interactions set enrolling_sealed = 'y'", 0),
         (&seeking("code", ALICE), "delete from approved_payments", 1),
         (&alice, "delete from approved_payments", 0),
         (&seeking("cookie", ALICE), "update interactions set shown_sealed = 'y'", 1),
@@ -269,6 +249,36 @@ async fn another_persons_rows_cannot_be_written() {
         (&alice, "delete from interactions", 0),
         (&String::new(), "delete from login_throttles", 0),
         (&String::new(), "update users set password_hash = '$argon2id$mine'", 0),
+    ] {
+        assert_eq!(rows(app, says, statement).await.unwrap(), changed, "{says} {statement}");
+    }
+}
+
+#[tokio::test]
+async fn another_persons_second_factor_cannot_be_written() {
+    let database = two_people().await;
+    let (app, alice) = (&database.app_url, about(ALICE));
+    let awaiting = |user| {
+        format!(
+            "insert into interactions (browser_hash, request_hash, awaits_user_id, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now())"
+        )
+    };
+    let code = |user| format!("insert into recovery_codes values (sha256('new'), '{user}')");
+    for (statement, twin) in [(awaiting(BOB), awaiting(ALICE)), (code(BOB), code(ALICE))] {
+        let refused = attempt(app, &format!("{alice} {statement}")).await.unwrap();
+        assert_eq!(refused.as_deref(), Some(FORBIDDEN), "{statement}");
+        assert_eq!(attempt(app, &format!("{alice} {twin}")).await.unwrap(), None, "{twin}");
+    }
+    let secret = |user| format!("insert into totp_secrets values ('{user}', 'x', 1, now())");
+    assert_eq!(attempt(app, &format!("{alice} {}", secret(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(attempt(app, &format!("{alice} {}", secret(ALICE))).await.unwrap().as_deref(), Some("23505"));
+    for (says, statement, changed) in [
+        (&alice, "update totp_secrets set last_step = 8", 1),
+        (&alice, "delete from recovery_codes", 1),
+        (&alice, "delete from totp_secrets", 1),
+        (&String::new(), "delete from totp_secrets", 0),
+        (&seeking("cookie", ALICE), "update interactions set enrolling_sealed = 'y'", 1),
+        (&alice, "update interactions set enrolling_sealed = 'y'", 0),
     ] {
         assert_eq!(rows(app, says, statement).await.unwrap(), changed, "{says} {statement}");
     }
@@ -330,5 +340,31 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     ] {
         let left = rows(&database.superuser_url, "", &format!("select 1 from {table}")).await.unwrap();
         assert_eq!(left, kept, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_an_app_is_not_logged_in_and_allows_nothing_without_it() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let grant = "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, second_factor) values (gen_random_uuid(), subject(), 'c', 's', now(), now(), ";
+    let interaction = format!(
+        "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at, second_factor) values (sha256('new'), sha256('request{BOB}'), subject(), now(), now(), "
+    );
+    for statement in [grant, &interaction] {
+        let with = |second: &str| format!("{} {statement}{second})", about(ALICE));
+        assert_eq!(attempt(app, &with("null")).await.unwrap().as_deref(), Some(FORBIDDEN), "{statement}");
+        assert_eq!(attempt(app, &with("'otp'")).await.unwrap(), None, "{statement}");
+        let none = format!("{} delete from totp_secrets; {statement}null)", about(ALICE));
+        assert_eq!(attempt(app, &none).await.unwrap(), None, "{statement}");
+    }
+    // Nobody is both, and nobody has shown something who is not logged in.
+    let mut superuser = connect(&database.superuser_url).await;
+    for change in [
+        "awaits_user_id = user_id",
+        "user_id = null, authenticated_at = null, second_factor = 'otp'",
+        "second_factor = 'sms'",
+    ] {
+        assert!(superuser.batch_execute(&format!("update interactions set {change}")).await.is_err(), "{change}");
     }
 }

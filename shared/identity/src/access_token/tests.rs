@@ -198,7 +198,7 @@ mod verified {
                 auth_time: NOW,
                 cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
                 acr: None,
-            amr: Vec::new(),
+                amr: Vec::new(),
                 authorization_details: Vec::new(),
             };
             issue(&self.key, "k1", &claims).unwrap()
