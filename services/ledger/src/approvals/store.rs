@@ -20,6 +20,8 @@ use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
 pub(super) const SPENT: &str = "approval_spent";
 
 /// What an approval is worth to an order that comes with it.
+#[derive(Debug, Clone, Copy, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Worth {
     /// The order is decided already, and so posts nothing anew.
     Decided,
@@ -43,13 +45,16 @@ pub(super) enum Standing {
     Asked(ApprovalId),
 }
 
-/// Was the order decided before; is the approval of this order, is it over, has it paid?
+/// In the words of [`Worth`].
 const WORTH: &str = "
-    select exists (select from idempotency i where i.owner = $1 and i.operation = $2 and i.key = $3) as decided,
-        exists (select from approvals a
-            where a.id = $5 and a.owner = $1 and a.operation = $2 and a.key = $3 and a.fingerprint = $4) as of_this,
-        exists (select from approvals a where a.id = $5 and a.expires_at <= statement_timestamp()) as late,
-        exists (select from used_approvals u where u.approval_id = $5) as spent";
+    select case
+        when exists (select from idempotency i where i.owner = $1 and i.operation = $2 and i.key = $3) then 'decided'
+        when not exists (select from approvals a
+            where a.id = $5 and a.owner = $1 and a.operation = $2 and a.key = $3 and a.fingerprint = $4) then 'another_order'
+        when exists (select from used_approvals u where u.approval_id = $5) then 'spent'
+        when exists (select from approvals a where a.id = $5 and a.expires_at <= statement_timestamp()) then 'late'
+        else 'good'
+    end as worth";
 
 /// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
 /// much on it now?
@@ -73,15 +78,9 @@ const ASK: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12))";
 
 #[derive(QueryableByName)]
-struct Read {
-    #[diesel(sql_type = Bool)]
-    decided: bool,
-    #[diesel(sql_type = Bool)]
-    of_this: bool,
-    #[diesel(sql_type = Bool)]
-    late: bool,
-    #[diesel(sql_type = Bool)]
-    spent: bool,
+struct Found {
+    #[diesel(sql_type = Text)]
+    worth: AsText<Worth>,
 }
 
 #[derive(QueryableByName)]
@@ -104,14 +103,8 @@ struct Named {
 pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<Worth, StorageError> {
     let query = diesel::sql_query(WORTH).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
-    let Read { decided, of_this, late, spent } = query.bind::<SqlUuid, _>(id).get_result(db).await?;
-    Ok(match (decided, of_this, spent, late) {
-        (true, ..) => Worth::Decided,
-        (_, false, ..) => Worth::AnotherOrder,
-        (_, _, true, _) => Worth::Spent,
-        (.., true) => Worth::Late,
-        _ => Worth::Good,
-    })
+    let found: Found = query.bind::<SqlUuid, _>(id).get_result(db).await?;
+    Ok(found.worth.0)
 }
 
 /// Deletes what its table's comment says is not kept; tells how many rows that were.

@@ -94,7 +94,11 @@ async fn a_large_payout_is_ordered_when_its_payer_has_approved_it() {
     let order = payout(&from, "200.00");
     let first = world.post_with_key(&alice, "/v1/payouts", &order, "k").await;
     let (status, body) = shown(&world, asked(&first), alice.subject()).await;
-    assert_eq!((status, &body["payee"]), (200, &json!({ "name": "Landlord Ltd", "account": IBAN })), "all of it, to its payer");
+    assert_eq!(
+        (status, &body["payee"]),
+        (200, &json!({ "name": "Landlord Ltd", "account": IBAN })),
+        "all of it, to its payer"
+    );
     let payment = approved(&world, &first, alice.subject()).await;
     assert_eq!(payment.creditor_account, "DE****3000", "and in the token what others may see");
     alice.approve(&[payment]);
