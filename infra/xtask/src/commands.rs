@@ -5,6 +5,7 @@ pub(crate) enum Command {
     Help,
     Demo,
     Up,
+    Compose,
     Phone,
     Test,
     Check,
@@ -29,7 +30,7 @@ pub(crate) struct Page {
 /// What `bench` measures.
 pub(crate) const MEASUREMENTS: [&str; 4] = ["ledger", "defense", "behavior", "decoys"];
 
-pub(crate) const PAGES: [Page; 10] = [
+pub(crate) const PAGES: [Page; 11] = [
     Page {
         command: Command::Demo,
         word: "demo",
@@ -56,6 +57,28 @@ and prints their passwords and every URL. Ctrl-C stops and removes all of it.
 ",
         edge: true,
         postgres: true,
+    },
+    Page {
+        command: Command::Compose,
+        word: "compose",
+        line: "the same system in containers, until `compose down`",
+        usage: "\
+usage: cargo xtask compose up [--offline] [--project NAME]
+       cargo xtask compose down [--volumes] [--project NAME]
+
+Needs Docker with its Compose plugin. `up` builds the images, starts the
+containers of infra/compose/compose.yaml and comes back when all are healthy;
+two users are made the first time. The ports are in infra/compose/.env; the
+environment goes before it.
+
+  --offline      images out of Debian's packages and this machine's build, where
+                 no image can be pulled; needs root and debootstrap
+  --project NAME another system beside the first (default redoubt); it needs
+                 other ports
+  --volumes      and what is stored goes, too
+",
+        edge: false,
+        postgres: false,
     },
     Page {
         command: Command::Phone,

@@ -77,7 +77,7 @@ impl Options {
                     options.rest.extend(arguments.by_ref());
                 }
                 "--help" | "-h" => options.help = true,
-                _ if command == Command::Phone => options.rest.push(argument),
+                _ if matches!(command, Command::Phone | Command::Compose) => options.rest.push(argument),
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;

@@ -82,6 +82,11 @@ impl Pki {
         Ok(pki)
     }
 
+    /// What somebody else has made, or a part of it: nothing is made, and what is missing is missed by whoever reads it.
+    pub fn open(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), temporary: false }
+    }
+
     /// A PKI of its own for one test, in a temporary folder that goes away with the value.
     pub fn temporary() -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("redoubt-pki-{}", hex::encode(random::<12>()?)));
@@ -186,9 +191,12 @@ impl Pki {
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             issue(&issuer, &self.internal(name), name, names, &usages)?;
         }
-        // No workload: it has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
-        let name = vec![SanType::DnsName(Ia5String::try_from("postgres")?)];
-        issue(&issuer, &self.internal("postgres"), "postgres", name, &[ExtendedKeyUsagePurpose::ServerAuth])
+        // No workloads: each has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
+        for store in ["postgres", "redis"] {
+            let name = vec![SanType::DnsName(Ia5String::try_from(store)?)];
+            issue(&issuer, &self.internal(store), store, name, &[ExtendedKeyUsagePurpose::ServerAuth])?;
+        }
+        Ok(())
     }
 
     /// The authority of that name: read when there, else made.

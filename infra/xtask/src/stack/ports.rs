@@ -17,12 +17,14 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 pub(crate) struct Ports {
     ports: BTreeMap<String, u16>,
     held: BTreeMap<String, TcpListener>,
+    /// By which the world reaches a listener, where that is another one than its own.
+    published: BTreeMap<String, u16>,
 }
 
 impl Ports {
     /// The fixed ones; an occupied one is named.
     pub(crate) fn fixed() -> Result<Self> {
-        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        let mut taken = Self::none();
         for (name, port) in system()?.listeners() {
             match bind(port) {
                 Ok(listener) => taken.hold(&name, port, listener),
@@ -37,7 +39,7 @@ impl Ports {
 
     /// Free ones.
     pub(crate) fn free() -> Result<Self> {
-        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        let mut taken = Self::none();
         // Two runs that start at once look at different places first.
         let offset = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(RANGE.end - RANGE.start))?;
         let mut candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
@@ -48,6 +50,20 @@ impl Ports {
             taken.hold(&name, port, listener);
         }
         Ok(taken)
+    }
+
+    fn none() -> Self {
+        Self { ports: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new() }
+    }
+
+    /// Those of containers: inside each has the fixed ones, and the world reaches it by `published`.
+    pub(crate) fn in_containers(published: BTreeMap<String, u16>) -> Result<Self> {
+        Ok(Self { ports: system()?.listeners().into_iter().collect(), held: BTreeMap::new(), published })
+    }
+
+    /// Those by which containers are reached from this machine.
+    pub(crate) fn of_published(published: BTreeMap<String, u16>) -> Self {
+        Self { ports: published, held: BTreeMap::new(), published: BTreeMap::new() }
     }
 
     fn hold(&mut self, name: &str, port: u16, listener: TcpListener) {
@@ -62,8 +78,16 @@ impl Ports {
 
     /// The port by which the world reaches a listener: the edge's, where one stands before it.
     pub(crate) fn public(&self, name: &str, edge: bool) -> Result<u16> {
+        if let Some(port) = self.published.get(name) {
+            return Ok(*port);
+        }
         let before = self.ports.get(&format!("{name}-edge")).filter(|_| edge);
         before.map_or_else(|| self.of(name), |port| Ok(*port))
+    }
+
+    /// The URL by which the world reaches a listener.
+    pub(crate) fn url(&self, name: &str, edge: bool) -> Result<String> {
+        Ok(format!("https://localhost:{}", self.public(name, edge)?))
     }
 
     /// Lets go of a listener's port: its program starts now.
