@@ -41,6 +41,9 @@ usage: cargo xtask demo [OPTIONS]
 Builds and starts everything on free ports, tells the story with two emulated
 phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
 nothing surprised and every trace was whole.
+
+  --target compose [--offline]
+                the same in containers of its own (see `compose --help`)
 ",
         edge: true,
         postgres: true,
