@@ -1,6 +1,6 @@
 //! A way into a network that has none: what comes in at a port goes on to another host, byte for byte. TLS passes through; nothing is read here.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +82,21 @@ async fn connect(to: &str) -> Result<TcpStream> {
     connected.with_context(|| format!("{to} did not answer in time"))?.with_context(|| format!("{to} is not reached"))
 }
 
+/// The address from which, in a container, the machine outside comes: that of the default route.
+pub fn gateway() -> Result<IpAddr> {
+    let table = std::fs::read_to_string("/proc/net/route").context("the routes of this container")?;
+    gateway_in(&table).context("this container has no default route")
+}
+
+/// Out of the kernel's table: of the first route to everywhere, the gateway, its four bytes from the last to the first.
+fn gateway_in(table: &str) -> Option<IpAddr> {
+    let routes = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let gateway =
+        routes.filter(|fields| fields.get(1) == Some(&"00000000")).find_map(|fields| fields.get(2).copied())?;
+    let bytes = u32::from_str_radix(gateway, 16).ok()?.to_le_bytes(); // Lost: it is no route then.
+    Some(Ipv4Addr::from(bytes).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +117,14 @@ mod tests {
         let mut answer = String::new();
         outside.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "what");
+    }
+
+    #[test]
+    fn the_gateway_is_that_of_the_default_route() {
+        let table =
+            "Iface\tDestination\tGateway \tFlags\neth1\t000017AC\t00000000\t0001\neth0\t00000000\t01001AAC\t0003\n";
+        assert_eq!(gateway_in(table), Some("172.26.0.1".parse().unwrap()));
+        assert_eq!(gateway_in("Iface\tDestination\tGateway\neth1\t000017AC\t00000000\n"), None);
     }
 
     #[tokio::test]

@@ -3,8 +3,9 @@
 //! ```text
 //! sandbox pki --out DIR
 //!     certificates, keys and secrets of a development system (idempotent)
-//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--otlp-endpoint URL] [--exit-with-parent true]
-//!     the partner bank and the ECB, until stopped; DIR is what `pki` has made, or the part of it that the partner needs
+//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--otlp-endpoint URL] [--in-container true] [--exit-with-parent true]
+//!     the partner bank and the ECB, until stopped; DIR is what `pki` has made, or the part of it that the partner needs; in a container the
+//!     machine outside it may press the buttons of the demonstration
 //! sandbox collector [--listen 127.0.0.1:4318] [--in-container true] [--exit-with-parent true]
 //!     keeps the spans that the services send (OTLP/HTTP), until stopped; on loopback only, but in a container
 //! sandbox provision --out DIR
@@ -36,7 +37,7 @@ use testkit::server::parent_gone;
 
 const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
-                       [--exit-with-parent true]
+                       [--in-container true] [--exit-with-parent true]
        sandbox collector [--listen ADDRESS] [--in-container true] [--exit-with-parent true]
        sandbox provision --out DIR
        sandbox remove
@@ -79,6 +80,7 @@ async fn partner(options: &Options) -> Result<()> {
     let mut setup = partner::Options::of(&pki)?;
     setup.listen = options.get("--listen").unwrap_or("127.0.0.1:8500").parse().context("--listen is not an address")?;
     setup.webhook_url = options.get("--webhook-url").map(str::to_owned);
+    setup.operator = (options.get("--in-container") == Some("true")).then(forward::gateway).transpose()?;
     let telemetry = Telemetry {
         otlp_endpoint: options.get("--otlp-endpoint").map(str::to_owned),
         log: "warn,testkit=info,runtime=info".to_owned(),
