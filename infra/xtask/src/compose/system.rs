@@ -107,7 +107,8 @@ pub(crate) fn demo(offline: bool) -> Result<()> {
     let status = containers.tell(&[], &report)?;
     if !status.success() {
         let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-        return Err(Stop::Failed(code, format!("the story did not end well ({status})")).into());
+        let error = anyhow!(Stop::Failed(code, format!("the story did not end well ({status})")));
+        return Err(place::keep_logs(&containers.run.directory().join("logs"), error));
     }
     containers.end()?;
     say::line(&format!("done in {:.1} s; the report: {}", began.elapsed().as_secs_f64(), place::short(&report)));

@@ -163,12 +163,7 @@ impl Stack {
         if matches!(error.downcast_ref(), Some(Stop::Interrupted)) {
             return error; // nothing went wrong that a log could explain
         }
-        let kept = place::target().join("dev/failed-run");
-        drop(std::fs::remove_dir_all(&kept));
-        match std::fs::rename(self.logs(), &kept) {
-            Ok(()) => error.context(format!("logs are kept in {}", place::short(&kept))),
-            Err(e) => error.context(format!("the logs could not be kept ({e})")),
-        }
+        place::keep_logs(&self.logs(), error)
     }
 
     /// Ends everything, in order, and makes sure that nothing is left.
