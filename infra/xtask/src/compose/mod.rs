@@ -11,6 +11,7 @@ use anyhow::{Result, anyhow};
 use crate::options::Options;
 use crate::stop::Stop;
 use engine::Engine;
+pub(crate) use engine::variable;
 pub(crate) use system::{demo, running};
 
 /// The project that is meant when none is named.

@@ -150,7 +150,7 @@ impl Containers {
 
     /// What is needed to stand before those that run.
     fn attach(engine: Engine, programs: Programs, passing: bool) -> Result<Self> {
-        let (mut run, ports) = (Run::of("containers")?, Ports::of_published(engine.published()?));
+        let (mut run, ports) = (Run::of("containers")?, Ports::of_published(engine.published()?)?);
         let pki = engine.folder().join("pki");
         if pki.exists() {
             std::fs::remove_dir_all(&pki)?;

@@ -46,6 +46,7 @@ impl Description<'_> {
             "ledger_internal_url": url("ledger-internal")?,
             "broker_internal_url": url("broker-internal")?,
             "partner_url": url("partner")?,
+            "partner_port": self.ports.inside("partner")?,
             "webhook_url": format!("{}/webhooks/{}", url("broker")?, partners::webhooks()?),
             "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
             "pki": self.pki,

@@ -19,6 +19,8 @@ pub(crate) struct Ports {
     held: BTreeMap<String, TcpListener>,
     /// By which the world reaches a listener, where that is another one than its own.
     published: BTreeMap<String, u16>,
+    /// By which the programs of the system reach it, where that is yet another.
+    inside: BTreeMap<String, u16>,
 }
 
 impl Ports {
@@ -53,17 +55,17 @@ impl Ports {
     }
 
     fn none() -> Self {
-        Self { ports: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new() }
+        Self { ports: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new(), inside: BTreeMap::new() }
     }
 
     /// Those of containers: inside each has the fixed ones, and the world reaches it by `published`.
     pub(crate) fn in_containers(published: BTreeMap<String, u16>) -> Result<Self> {
-        Ok(Self { ports: system()?.listeners().into_iter().collect(), held: BTreeMap::new(), published })
+        Ok(Self { ports: system()?.listeners().into_iter().collect(), published, ..Self::none() })
     }
 
     /// Those by which containers are reached from this machine.
-    pub(crate) fn of_published(published: BTreeMap<String, u16>) -> Self {
-        Self { ports: published, held: BTreeMap::new(), published: BTreeMap::new() }
+    pub(crate) fn of_published(published: BTreeMap<String, u16>) -> Result<Self> {
+        Ok(Self { ports: published, inside: system()?.listeners().into_iter().collect(), ..Self::none() })
     }
 
     fn hold(&mut self, name: &str, port: u16, listener: TcpListener) {
@@ -83,6 +85,11 @@ impl Ports {
         }
         let before = self.ports.get(&format!("{name}-edge")).filter(|_| edge);
         before.map_or_else(|| self.of(name), |port| Ok(*port))
+    }
+
+    /// The port by which the programs of the system reach a listener.
+    pub(crate) fn inside(&self, name: &str) -> Result<u16> {
+        self.inside.get(name).map_or_else(|| self.of(name), |port| Ok(*port))
     }
 
     /// The URL by which the world reaches a listener.
