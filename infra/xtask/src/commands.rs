@@ -68,11 +68,13 @@ and prints their passwords and every URL. Ctrl-C stops and removes all of it.
         usage: "\
 usage: cargo xtask compose up [--offline] [--project NAME]
        cargo xtask compose down [--volumes] [--project NAME]
+       cargo xtask compose probe [--project NAME]
 
 Needs Docker with its Compose plugin. `up` builds the images, starts the
 containers of infra/compose/compose.yaml and comes back when all are healthy;
 two users are made the first time. The ports are in infra/compose/.env; the
-environment goes before it.
+environment goes before it. `probe` knocks at a door outside from inside each
+container: of the services only broker gets there.
 
   --offline      images out of Debian's packages and this machine's build, where
                  no image can be pulled; needs root and debootstrap

@@ -170,7 +170,7 @@ fn stop(words: &str) -> anyhow::Error {
 }
 
 /// What a command prints, or its last words.
-fn said(command: &mut Command) -> Result<String, String> {
+pub(super) fn said(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output().map_err(|cause| cause.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {

@@ -1,9 +1,10 @@
 //! `cargo xtask compose`: the system in containers, and what the story and the phones need to stand before it.
 //!
-//! `engine` speaks with Docker, `system` brings a project up and down, `inside` is what its one-shot containers do.
+//! `engine` speaks with Docker, `system` brings a project up and down, `probe` looks for ways out, `inside` is what its one-shot containers do.
 
 mod engine;
 mod inside;
+mod probe;
 mod system;
 
 use anyhow::{Result, anyhow};
@@ -34,6 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match verb.as_str() {
         "up" => system::up(engine),
         "down" => system::down(&engine, volumes),
+        "probe" => Engine::check().and_then(|()| probe::run(&engine)),
         "keys" => inside::keys(),
         "init" => inside::init(),
         _ => Err(usage()),

@@ -9,6 +9,7 @@ use system::system;
 
 use super::PROJECT;
 use super::engine::{self, Engine};
+use super::probe;
 use crate::compile::{self, Programs};
 use crate::process::{Run, Task};
 use crate::stack::{Description, Ports, programs};
@@ -110,6 +111,7 @@ pub(crate) fn demo(offline: bool) -> Result<()> {
         let error = anyhow!(Stop::Failed(code, format!("the story did not end well ({status})")));
         return Err(place::keep_logs(&containers.run.directory().join("logs"), error));
     }
+    probe::run(&containers.engine)?;
     containers.end()?;
     say::line(&format!("done in {:.1} s; the report: {}", began.elapsed().as_secs_f64(), place::short(&report)));
     Ok(())

@@ -155,7 +155,7 @@ impl Stack {
     }
 }
 
-pub(super) fn services() -> Result<impl Iterator<Item = &'static str>> {
+fn services() -> Result<impl Iterator<Item = &'static str>> {
     Ok(system()?.services.iter().map(|service| service.name.as_str()))
 }
 

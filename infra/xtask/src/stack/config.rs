@@ -90,7 +90,9 @@ impl Layout<'_> {
             Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
             Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
             None if name == "listen" => Ok(self.of_home("127.0.0.1", "0.0.0.0").to_owned()),
-            None if name == "hosts" => Ok(self.of_home("[]", &format!("[{:?}]", service.name)).to_owned()),
+            None if name == "hosts" => {
+                Ok(self.of_home("[]", &format!("[{:?}, \"localhost\"]", service.name)).to_owned())
+            }
             None if name == "partner_networks" => {
                 Ok(self.of_home(r#"["127.0.0.0/8", "::1/128"]"#, CONTAINERS).to_owned())
             }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use system::system;
 
-use super::bring::services;
 use super::config::{self, Layout};
 use super::partners::{self, Secret};
 use super::running::text;
@@ -33,7 +33,7 @@ impl Preparation<'_> {
 
     /// Writes what each service is told.
     pub(crate) fn configure(&self) -> Result<()> {
-        for service in services()? {
+        for service in system()?.services.iter().map(|service| service.name.as_str()) {
             std::fs::write(self.config(service), config::file(service, &self.layout)?)?;
         }
         Ok(())
@@ -43,7 +43,7 @@ impl Preparation<'_> {
     /// `serve` reads has none.
     pub(crate) fn migrate(&self, run: &mut Run) -> Result<()> {
         let mut running = Vec::new();
-        for service in services()? {
+        for service in system()?.services.iter().map(|service| service.name.as_str()) {
             let arguments = ["migrate".to_owned(), "--config".to_owned(), text(&self.config(service))];
             let name = format!("{service}-migrate");
             let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
