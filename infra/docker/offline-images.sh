@@ -65,6 +65,7 @@ cp -r services/behavior/model services/behavior/rules "$root/context/services/be
 cp infra/docker/Dockerfile "$root/context/"
 
 # The stages for images that cannot be pulled are left out, for a builder without BuildKit builds every stage that stands before its target.
+# shellcheck disable=SC2016  # they are words of the Dockerfile
 sed '/^FROM ${RUST} AS build$/,/^# `COPY --from` takes/d' infra/docker/Dockerfile > "$root/context/Dockerfile"
 build() {
     DOCKER_BUILDKIT=0 docker build --quiet --build-arg DEBIAN=redoubt/debian:offline --build-arg BINARIES=redoubt/binaries:offline \

@@ -88,13 +88,14 @@ container: of the services only broker gets there.
     Page {
         command: Command::Phone,
         word: "phone",
-        line: "an emulated phone before the system that `up` keeps running",
+        line: "an emulated phone before the system that `up` or `compose up` runs",
         usage: "\
 usage: cargo xtask phone WHO DOES WHAT [--hooked | --repackaged | --rooted]
 
 Every call is told: what was sent, what each layer of the ledger made of it, and
-who else refused it. In one terminal `cargo xtask up`, in another, WHO being
-alice or bob and every AMOUNT in euros:
+who else refused it. In one terminal `cargo xtask up` (or, before containers,
+`cargo xtask compose up`), in another, WHO being alice or bob and every AMOUNT
+in euros:
 
   phone alice accounts              phone alice pay bob 5.00
   phone alice statement             phone alice payout 20.00

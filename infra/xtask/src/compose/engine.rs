@@ -101,7 +101,7 @@ impl Engine {
                 is("Health") == "healthy" || (is("State") == "exited" && container.get("ExitCode") == Some(&0.into()));
             if !well && is("State") != "created" {
                 let logs = self.ask(&["logs", "--no-log-prefix", "--no-color", "--tail", "1", is("Service")])?;
-                words += &format!("\n{}: {}: {}", is("Service"), is("Status"), logs.trim());
+                words.extend(["\n", is("Service"), ": ", is("Status"), ": ", logs.trim()]);
             }
         }
         Ok(words)

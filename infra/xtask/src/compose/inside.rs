@@ -48,10 +48,9 @@ pub(super) fn keys() -> Result<()> {
         random_once(&folder.join("store-names"))?;
         write(&folder.join("store.url"), &format!("redis://{}:{password}@redis:6379/0", service.name))?;
         // Each its own keys: one that is taken over cannot forget what another has used.
-        users += &format!(
-            "user {0} on >{password} resetkeys ~redoubt:{{{0}}}:* resetchannels +@all -@admin\n",
-            service.name
-        );
+        let user =
+            format!("user {0} on >{password} resetkeys ~redoubt:{{{0}}}:* resetchannels +@all -@admin\n", service.name);
+        users.push_str(&user);
     }
     redis.write("users.acl", &users)?;
     partner(&pki)

@@ -15,7 +15,7 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 /// Ports by listener, held until they are used.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    ports: BTreeMap<String, u16>,
+    own: BTreeMap<String, u16>,
     held: BTreeMap<String, TcpListener>,
     /// By which the world reaches a listener, where that is another one than its own.
     published: BTreeMap<String, u16>,
@@ -55,27 +55,27 @@ impl Ports {
     }
 
     fn none() -> Self {
-        Self { ports: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new(), inside: BTreeMap::new() }
+        Self { own: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new(), inside: BTreeMap::new() }
     }
 
     /// Those of containers: inside each has the fixed ones, and the world reaches it by `published`.
     pub(crate) fn in_containers(published: BTreeMap<String, u16>) -> Result<Self> {
-        Ok(Self { ports: system()?.listeners().into_iter().collect(), published, ..Self::none() })
+        Ok(Self { own: system()?.listeners().into_iter().collect(), published, ..Self::none() })
     }
 
     /// Those by which containers are reached from this machine.
     pub(crate) fn of_published(published: BTreeMap<String, u16>) -> Result<Self> {
-        Ok(Self { ports: published, inside: system()?.listeners().into_iter().collect(), ..Self::none() })
+        Ok(Self { own: published, inside: system()?.listeners().into_iter().collect(), ..Self::none() })
     }
 
     fn hold(&mut self, name: &str, port: u16, listener: TcpListener) {
-        self.ports.insert(name.to_owned(), port);
+        self.own.insert(name.to_owned(), port);
         self.held.insert(name.to_owned(), listener);
     }
 
     /// The port of a listener.
     pub(crate) fn of(&self, name: &str) -> Result<u16> {
-        self.ports.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
+        self.own.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
     }
 
     /// The port by which the world reaches a listener: the edge's, where one stands before it.
@@ -83,7 +83,7 @@ impl Ports {
         if let Some(port) = self.published.get(name) {
             return Ok(*port);
         }
-        let before = self.ports.get(&format!("{name}-edge")).filter(|_| edge);
+        let before = self.own.get(&format!("{name}-edge")).filter(|_| edge);
         before.map_or_else(|| self.of(name), |port| Ok(*port))
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn two_systems_share_no_port() {
         let (one, two) = (Ports::free().unwrap(), Ports::free().unwrap());
         for (name, _) in system().unwrap().listeners() {
-            assert!(two.ports.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
+            assert!(two.own.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
         }
     }
 
