@@ -324,7 +324,7 @@ mod tests {
             ("7105=behavior:7105", "7105=postgres:5432", "workbench passes on"),
             ("  read_only: true\n", "", "&hardened lacks `read_only: true`"),
             ("  cap_drop: [ALL]\n", "", "&hardened lacks `cap_drop: [ALL]`"),
-            ("    mem_limit: 512m\n    shm", "    read_only: false\n    shm", "postgres has `read_only`"),
+            ("    shm_size: 128m\n", "    read_only: false\n", "postgres has `read_only`"),
             ("    shm_size: 128m\n", "    privileged: true\n", "postgres has `privileged`"),
             (
                 "    <<: [*hardened]\n    image: redoubt/broker",
