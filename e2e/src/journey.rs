@@ -34,10 +34,10 @@ pub struct Accounts {
 }
 
 /// As an app does: told that the server is busy, it comes again when it was told to, a few times.
-async fn enroll(phone: &Phone) -> Result<(), mobile_sdk::Error> {
+async fn enroll(phone: &Phone) -> Result<(), Error> {
     for _ in 0..3 {
         match phone.client.enroll().await {
-            Err(mobile_sdk::Error::Busy(Some(after))) => tokio::time::sleep(after).await,
+            Err(Error::Busy(Some(after))) => tokio::time::sleep(after).await,
             outcome => return outcome.map(drop),
         }
     }
