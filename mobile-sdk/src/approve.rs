@@ -37,7 +37,10 @@ impl Client {
         let scope: Vec<&str> = self.config.scope.split(' ').filter(ours).collect();
         let attempt = Attempt::new(scope.join(" "), Some(details));
         let (held, login) = (self.current().await?, self.vault.login());
-        let pushed = self.push(trace, &held, metadata, &attempt).await?;
+        let pushed = match self.push(trace, &held, metadata, &attempt).await {
+            Ok(pushed) => pushed,
+            Err(error) => return Err(self.after_error(&held, error).await),
+        };
         let answer = self.redeem(trace, &held, metadata, &attempt, &pushed).await?;
         self.approvals.keep(step_up.key.clone(), self.tokens(&held, answer, login), self.transport.now());
         Ok(())

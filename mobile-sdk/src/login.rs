@@ -100,6 +100,7 @@ impl Client {
             }
             self.vault.next_login();
         }
+        self.approvals.end_all();
         self.tokens.set(None).await;
         Ok(())
     }

@@ -102,6 +102,7 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
         code::PAYOUT_LIMIT_REACHED,
         code::ACCOUNT_LIMIT_REACHED,
         code::APPROVAL_REQUIRED,
+        code::APPROVAL_LIMIT_REACHED,
         // Looked at before the key, and judged by the ledger's keys of the moment.
         code::FIELD_SEALED_REQUIRED,
         code::FIELD_SEALED_INVALID,

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use api::problem::code;
 use crypto::SecretString;
 use identity::dpop;
 use identity::message_signature::{RequestParts, SignedHeaders, sign};
@@ -110,6 +111,7 @@ impl Client {
                 Meaning::Refused { problem, signed } => {
                     if signed {
                         self.after_success(&credentials.held).await;
+                        self.after_approval(call, &problem);
                     }
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
                     retries.uncertain &=
@@ -171,6 +173,15 @@ impl Client {
         match self.access(trace, &held, refused.map(|refused| &refused.tokens)).await {
             Ok(tokens) => Ok(Credentials { held, session, tokens }),
             Err(error) => Err(self.after_error(&held, error).await),
+        }
+    }
+
+    /// An approval that the ledger does not take, or asks for in spite of it, is none: the next attempt does not come with it.
+    fn after_approval(&self, call: &Call<'_>, problem: &api::Problem) {
+        if let Some(key) = call.key
+            && (problem.status == 403 || problem.code == code::APPROVAL_REQUIRED)
+        {
+            self.approvals.end(key.as_str());
         }
     }
 

@@ -60,6 +60,16 @@ impl Approvals {
         kept.insert(key, Arc::new(tokens));
     }
 
+    /// There is nothing more to pay with it.
+    pub(crate) fn end(&self, key: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// They were another login's.
+    pub(crate) fn end_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(crate) fn of(&self, key: &str) -> Option<Arc<Tokens>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }

@@ -149,12 +149,39 @@ forms! {
         /// The password that will be.
         password: { "format": "password", "examples": ["alice tends seven beehives"] } required,
     }
+    /// The second factor.
+    CodeForm {
+        /// From the page.
+        csrf: {} required,
+        /// A code of the authenticator app, or a recovery code.
+        code: { "examples": ["287082"] } required,
+    }
+    /// A code of an authenticator app that is being set up.
+    EnrollForm {
+        /// From the page.
+        csrf: {} required,
+        /// What the app shows.
+        code: { "examples": ["287082"] } required,
+        /// The password, if the login is older than five minutes.
+        password: { "format": "password" },
+    }
+    /// What shall become of the second factor.
+    SecondFactorForm {
+        /// From the page.
+        csrf: {} required,
+        /// The decision.
+        decision: { "enum": ["renew", "remove"] } required,
+        /// The password, if the login is older than five minutes.
+        password: { "format": "password" },
+    }
     /// What the payer says to a payment.
     ApproveForm {
         /// From the page.
         csrf: {} required,
         /// From the page: which payment it has shown.
         shown: {},
+        /// The second factor, of whoever has one: to approve.
+        code: {},
         /// The decision.
         decision: { "enum": ["approve", "refuse"] } required,
     }

@@ -219,10 +219,13 @@ pub(crate) fn see_other(location: &str, cookies: &[SetCookie<'_>]) -> HttpRespon
 
 /// The end of an interaction: its cookie goes, and the browser goes on to the client by way of a page.
 pub(crate) fn onward(page: &OnwardPage<'_>, handle: &Handle) -> Result<HttpResponse, PageRefusal> {
-    let mut response = html(200, &pages::render(page)?);
-    let removed = response.add_cookie(&SetCookie::Remove(handle).build());
-    removed.map_err(|error| PageRefusal::internal(&error))?;
-    Ok(response)
+    with_cookie(html(200, &pages::render(page)?), SetCookie::Remove(handle))
+}
+
+/// A page with which a cookie changes.
+pub(crate) fn with_cookie(mut page: HttpResponse, cookie: SetCookie<'_>) -> Result<HttpResponse, PageRefusal> {
+    page.add_cookie(&cookie.build()).map_err(|error| PageRefusal::internal(&error))?;
+    Ok(page)
 }
 
 /// Refuses a form that another site sent.

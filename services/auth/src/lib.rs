@@ -34,7 +34,9 @@ mod refusals;
 pub mod routes;
 mod schema;
 pub mod scopes;
+pub mod second_factors;
 mod store;
+mod throttle;
 pub mod tokens;
 pub mod userinfo;
 

@@ -13,6 +13,12 @@ pub const JWKS: &str = "/jwks.json";
 pub const LOGIN: &str = "/login";
 /// The page that makes a login.
 pub const REGISTER: &str = "/register";
+/// Where a second factor is asked for.
+pub const CODE: &str = "/code";
+/// What a person has beside the password.
+pub const SECOND_FACTOR: &str = "/second-factor";
+/// Where an authenticator app is set up.
+pub const ENROLL: &str = "/second-factor/new";
 pub const CONSENT: &str = "/consent";
 /// Where a payer is asked for the approval of a payment.
 pub const APPROVE: &str = "/approve";

@@ -138,6 +138,7 @@ table! {
     AuthorizationDetails(400, InvalidAuthorizationDetails, "request", "authorization_details", "authorization_details must be one payment_initiation with its identifier, and be pushed");
     DetailsOfAServer(400, InvalidAuthorizationDetails, "request", "authorization_details_of_a_server", "only the app asks for the approval of a payment");
     AcrValues(400, InvalidRequest, "request", "acr_values", "acr_values must be urn:redoubt:acr:payment, alone");
+    AcrWithoutDetails(400, InvalidRequest, "request", "acr_values_without_details", "acr_values urn:redoubt:acr:payment takes the authorization_details of one payment");
     ResourceUnknown(400, InvalidTarget, "request", "resource_unknown", "unknown resource");
     GrantTypeMissing(400, InvalidRequest, "request", "grant_type_missing", "grant_type is missing");
     GrantTypeUnknown(400, UnsupportedGrantType, "request", "grant_type_unknown", "unknown grant_type");
@@ -241,6 +242,9 @@ table! {
         "This sign-in has expired or belongs to another browser. Go back to the app and start again.");
     CookieDoubled(400, (), "cookie", "cookie_doubled", COOKIES);
     CookiesTooMany(400, (), "cookie", "cookies_too_many", COOKIES);
+    // It was set up after this browser had logged in without it.
+    SecondFactorMissing(403, (), "second_factor", "second_factor_missing",
+        "Your login has a second factor since. Go back to the app and start again.");
     // The form does not carry the token of the page it came from.
     Csrf(403, (), "csrf", "csrf_mismatch", FORM);
     // Another site sent the form.

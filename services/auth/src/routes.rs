@@ -5,7 +5,9 @@ use defense::{Routes, policy};
 use runtime::RouteDoc;
 
 use crate::pages::http as pages;
-use crate::paths::{APPROVE, AUTHORIZE, CONSENT, JWKS, LOGIN, PAR, REGISTER, TOKEN, USERINFO};
+use crate::paths::{
+    APPROVE, AUTHORIZE, CODE, CONSENT, ENROLL, JWKS, LOGIN, PAR, REGISTER, SECOND_FACTOR, TOKEN, USERINFO,
+};
 use crate::{authorizations, discovery, keys, tokens, userinfo};
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
@@ -34,6 +36,12 @@ pub fn public() -> Routes {
         .add(policy::Login, Method::POST, LOGIN, "Logs in.", pages::login::post_login)
         .add(policy::Page, Method::GET, REGISTER, "The page that makes a login.", pages::login::get_register)
         .add(policy::Login, Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
+        .add(policy::Page, Method::GET, CODE, "Asks for the second factor.", pages::code::get_code)
+        .add(policy::Page, Method::POST, CODE, "Logs in with it.", pages::code::post_code)
+        .add(policy::Page, Method::GET, SECOND_FACTOR, "What one has.", pages::second_factor::get_second_factor)
+        .add(policy::Page, Method::POST, SECOND_FACTOR, "Changes it.", pages::second_factor::post_second_factor)
+        .add(policy::Page, Method::GET, ENROLL, "An app's secret.", pages::second_factor::get_enroll)
+        .add(policy::Page, Method::POST, ENROLL, "Sets the app up.", pages::second_factor::post_enroll)
         .add(policy::Page, Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
         .add(policy::Page, Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
         .add(policy::Page, Method::GET, APPROVE, "The payment to approve.", pages::approve::get_approve)

@@ -33,6 +33,9 @@ table! {
         authenticated_at -> Nullable<Timestamptz>,
         expires_at -> Timestamptz,
         shown_sealed -> Nullable<Bytea>,
+        awaits_user_id -> Nullable<Uuid>,
+        second_factor -> Nullable<Text>,
+        enrolling_sealed -> Nullable<Bytea>,
     }
 }
 
@@ -48,6 +51,7 @@ table! {
         revoked_at -> Nullable<Timestamptz>,
         revoked_reason -> Nullable<Text>,
         expires_at -> Nullable<Timestamptz>,
+        second_factor -> Nullable<Text>,
     }
 }
 
@@ -95,6 +99,22 @@ table! {
         failures -> Integer,
         blocked_until -> Timestamptz,
         last_attempt_at -> Timestamptz,
+    }
+}
+
+table! {
+    totp_secrets (user_id) {
+        user_id -> Uuid,
+        sealed -> Bytea,
+        last_step -> BigInt,
+        created_at -> Timestamptz,
+    }
+}
+
+table! {
+    recovery_codes (code_hash) {
+        code_hash -> Bytea,
+        user_id -> Uuid,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use defense::DefenseConfig;
 use runtime::Common;
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,19 @@ pub struct Approval {
     pub lifetime_seconds: u32,
 }
 
+impl Approval {
+    /// How long a payer has.
+    ///
+    /// # Errors
+    ///
+    /// It is out of bounds.
+    pub fn lifetime(&self) -> Result<Duration> {
+        let seconds = self.lifetime_seconds;
+        ensure!((60..=3600).contains(&seconds), "approval.lifetime_seconds = {seconds}: must be 60 to 3600");
+        Ok(Duration::from_secs(seconds.into()))
+    }
+}
+
 /// The behavior analytics.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,9 +88,22 @@ pub struct Behavior {
     /// How often to look for what it has not been told, in milliseconds. Default: 250.
     #[serde(default = "a_quarter_second")]
     pub poll_ms: u32,
-    /// How long a payment waits for what they think of it, in milliseconds; then it goes on without. Default: 20.
+    /// How long a payment waits for what they think of it, in milliseconds, 1 to 1000; then it goes on without. Default: 20.
     #[serde(default = "twenty")]
     pub deadline_ms: u32,
+}
+
+impl Behavior {
+    /// How long a payment waits.
+    ///
+    /// # Errors
+    ///
+    /// It is out of bounds.
+    pub fn patience(&self) -> Result<Duration> {
+        let millis = self.deadline_ms;
+        ensure!((1..=1000).contains(&millis), "behavior.deadline_ms = {millis}: must be 1 to 1000");
+        Ok(Duration::from_millis(millis.into()))
+    }
 }
 
 /// What the broker's manifest of a provider calls the two things that the ledger says to it.
@@ -155,4 +183,23 @@ fn twenty() -> u32 {
 
 fn a_hundred() -> u32 {
     100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_out_of_bounds_are_refused_with_their_name() {
+        for (seconds, good) in [(59, false), (60, true), (3600, true), (3601, false)] {
+            let lifetime = Approval { low_value: BTreeMap::new(), lifetime_seconds: seconds }.lifetime();
+            assert_eq!(lifetime.is_ok(), good, "{seconds}: {lifetime:?}");
+            assert!(lifetime.err().is_none_or(|error| error.to_string().contains("approval.lifetime_seconds")));
+        }
+        for (millis, good) in [(0, false), (1, true), (1000, true), (1001, false)] {
+            let patience = Behavior { url: String::new(), poll_ms: 250, deadline_ms: millis }.patience();
+            assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
+            assert!(patience.err().is_none_or(|error| error.to_string().contains("behavior.deadline_ms")));
+        }
+    }
 }

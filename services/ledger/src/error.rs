@@ -5,7 +5,7 @@ use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
 use identity::sealed_field::FieldError;
 use money::MoneyError;
-use runtime::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use runtime::header::{HeaderName, WWW_AUTHENTICATE};
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
 
@@ -74,7 +74,7 @@ pub enum Error {
     /// What the caller shows is no approval of this payment. Nothing has happened.
     #[error("not approved: {0}")]
     NotApproved(&'static str),
-    /// The owner has as many payments that wait for approval as one may have.
+    /// The owner has as many payments that wait for approval as one may have. There may be fewer later, so this is no outcome of the key.
     #[error("the owner has as many payments to approve as one may have")]
     ApprovalLimit,
     /// The broker could not say; nothing has happened.
@@ -167,9 +167,7 @@ impl Error {
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::ApprovalRequired(id) => approval_required(id),
             Self::NotApproved(_) => Problem::forbidden(),
-            Self::ApprovalLimit => {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED).header(RETRY_AFTER, "60")
-            }
+            Self::ApprovalLimit => unprocessable(code::APPROVAL_LIMIT_REACHED),
             Self::Broker(cause) => {
                 tracing::warn!(cause, "no rates from the broker");
                 Problem::busy(2)

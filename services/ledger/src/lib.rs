@@ -113,7 +113,7 @@ impl Service for Ledger {
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
             low_value: LowValue::read(&config.approval.low_value)?,
-            approval_lifetime: Duration::from_secs(config.approval.lifetime_seconds.clamp(60, 3600).into()),
+            approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),
         });
@@ -134,8 +134,10 @@ impl Service for Ledger {
             config.app_data(public.clone());
             public_routes.configure(config);
         });
+        let forgetting = approvals::forget::always(context.database()?, context.shutdown.clone());
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
+            .background("forget approvals", forgetting)
             .background("payout courier", courier.run(context.shutdown.clone()));
         let app = beside_payments(app, telling, asking, context.shutdown);
         let asks_as_poster: Check = Arc::new(move || {
@@ -195,8 +197,8 @@ fn beside_payments(app: App, telling: Option<Courier<Telling>>, asking: Option<r
 /// Who asks behavior about payments.
 fn asking(config: &Config, context: &Context, poster: &Pool) -> Result<Option<(Asker, risk::Work)>> {
     let Some(behavior) = &config.behavior else { return Ok(None) };
-    let patience = Duration::from_millis(behavior.deadline_ms.into());
-    Ok(Some(Asker::new(context.clients.internal("behavior")?, &behavior.url, poster.clone(), patience)))
+    let client = context.clients.internal("behavior")?;
+    Ok(Some(Asker::new(client, &behavior.url, poster.clone(), behavior.patience()?)))
 }
 
 /// Whose tokens are taken.

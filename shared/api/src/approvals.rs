@@ -9,6 +9,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::payouts::MaskedIban;
 use crate::{Amount, Id, schema};
 
 /// The authentication that a payment's approval takes (`acr_values` of RFC 9470 §3, `acr` of the token): the payer's own, for this payment.
@@ -56,7 +57,7 @@ pub struct ApprovedPayment {
     pub instructed_amount: Amount,
     /// Who is paid, as the payer ordered it. Empty for an account in the house, whose owner the payer has not named.
     pub creditor_name: String,
-    /// Where it goes, as the payer was shown it ([`Payee::account`]).
+    /// Where it goes ([`Payee::masked`]): a token may be read by who needs no IBAN. The payer was shown all of it.
     pub creditor_account: String,
 }
 
@@ -68,8 +69,8 @@ impl ApprovedPayment {
             identifier: shown.id,
             debtor_account: shown.from_account,
             instructed_amount: shown.amount,
+            creditor_account: shown.payee.masked(),
             creditor_name: shown.payee.name,
-            creditor_account: shown.payee.account,
         }
     }
 }
@@ -105,6 +106,36 @@ pub struct PaymentShown {
 pub struct Payee {
     /// As the payer wrote it; empty for an account in the house.
     pub name: String,
-    /// A masked IBAN, or the id of an account in the house.
+    /// An IBAN, whole and without spaces, or the id of an account in the house.
     pub account: String,
+}
+
+impl Payee {
+    /// The account as others than its payer may see it: of an IBAN, country and last four characters.
+    pub fn masked(&self) -> String {
+        if self.name.is_empty() { self.account.clone() } else { MaskedIban::of(&self.account).as_str().to_owned() }
+    }
+
+    /// The account as people read it: an IBAN in groups of four (ISO 13616).
+    pub fn grouped(&self) -> String {
+        if self.name.is_empty() {
+            return self.account.clone();
+        }
+        let letters: Vec<char> = self.account.chars().collect();
+        letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iban_is_whole_for_its_payer_and_masked_for_others_and_an_account_of_the_house_is_neither() {
+        let payee = |name: &str, account: &str| Payee { name: name.to_owned(), account: account.to_owned() };
+        let landlord = payee("Landlord Ltd", "NO9386011117947");
+        assert_eq!((landlord.masked().as_str(), landlord.grouped().as_str()), ("NO****7947", "NO93 8601 1117 947"));
+        let house = payee("", "0198e7c2-7d4b-7c4e-9d6a-5b1f0a3c2e11");
+        assert_eq!([house.masked(), house.grouped()], [house.account.clone(), house.account]);
+    }
 }

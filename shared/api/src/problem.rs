@@ -147,6 +147,8 @@ pub mod code {
         /// No such payout for this caller.
         PAYOUT_NOT_FOUND = "ledger.payout_not_found", "There is no such payout";
 
+        /// The owner has as many payments that wait for approval as one may have; one that is paid or expires makes room.
+        APPROVAL_LIMIT_REACHED = "ledger.approval_limit_reached", "There are as many payments to approve as one owner may have";
         /// No such payment waits for this user's approval, or not any more.
         APPROVAL_NOT_FOUND = "ledger.approval_not_found", "There is nothing to approve under this name";
         /// No such item in suspense.

@@ -121,6 +121,7 @@ impl World {
             auth_time: NOW,
             cnf: Cnf { jkt: jkt.clone() },
             acr: None,
+            amr: Vec::new(),
             authorization_details: Vec::new(),
         };
         access_token::issue(&self.issuer, "k1", &claims).unwrap()

@@ -52,6 +52,9 @@ pub struct Claims {
     /// How the user authenticated (RFC 9068 §2.2.1), where that was for more than a login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// By which methods the user authenticated (RFC 9068 §2.2.1, values of RFC 8176). Empty where the issuer does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// What the user has approved (RFC 9396 §9.1): one payment, or nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<ApprovedPayment>,

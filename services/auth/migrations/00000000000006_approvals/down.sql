@@ -3,6 +3,10 @@ revoke insert, update on interactions from auth_app;
 grant insert on interactions to auth_app;
 alter table interactions drop column shown_sealed;
 drop table approved_payments;
+-- Without an end they would be grants that hold until they are revoked.
+delete from authorization_codes where grant_id in (select id from grants where expires_at is not null);
+delete from refresh_tokens where grant_id in (select id from grants where expires_at is not null);
+delete from grants where expires_at is not null;
 alter table grants drop column expires_at;
 
 create or replace function forget(moment timestamptz) returns bigint language plpgsql security definer set search_path = public, pg_temp as $$

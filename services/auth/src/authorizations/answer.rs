@@ -1,6 +1,7 @@
 //! Writes down what the person decided, and says where the browser goes.
 
 use api::approvals::ApprovedPayment;
+use storage::{Connection, StorageError};
 use url::Url;
 
 use super::authenticated::Authenticated;
@@ -10,10 +11,11 @@ use super::store::codes::NewCode;
 use super::store::{codes, interactions, payments, requests};
 use crate::error::{Invariant, PageRefusal};
 use crate::grants::{self, NewGrant, PAYMENT_LIFETIME};
-use crate::ids::GrantId;
+use crate::ids::{GrantId, UserId};
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::scopes;
+use crate::second_factors;
 use crate::store::{at, seek};
 
 /// Seconds within which a code must be redeemed (FAPI 2.0 §5.3.2.1: at most 60).
@@ -54,6 +56,7 @@ impl ConsentDecision {
 
 /// What is to be written down of a yes.
 struct Yes<'a> {
+    person: Authenticated,
     scope: &'a str,
     /// When the grant is over.
     expires: Option<i64>,
@@ -66,21 +69,32 @@ impl<'a> Yes<'a> {
     fn of(
         provider: &Provider,
         requested: &'a str,
+        person: Authenticated,
         decision: &'a ConsentDecision,
         id: GrantId,
         now: i64,
     ) -> Result<Option<Self>, PageRefusal> {
         Ok(match decision {
             ConsentDecision::Deny => None,
-            ConsentDecision::Allow { scope } => Some(Self { scope, expires: None, payment: None }),
+            ConsentDecision::Allow { scope } => Some(Self { person, scope, expires: None, payment: None }),
             ConsentDecision::Approve(payment) => {
                 let text = serde_json::to_vec(payment).map_err(|error| PageRefusal::internal(&error))?;
                 let sealed = provider.directory.seal_text(APPROVED, &id.to_string(), &text);
                 let payment = Some(sealed.map_err(|error| PageRefusal::internal(&error))?);
-                Some(Self { scope: requested, expires: Some(now + CODE_LIFETIME + PAYMENT_LIFETIME), payment })
+                let expires = Some(now + CODE_LIFETIME + PAYMENT_LIFETIME);
+                Some(Self { person, scope: requested, expires, payment })
             }
         })
     }
+}
+
+/// What has become of an answer.
+enum Written {
+    Done,
+    /// Somebody has answered before.
+    Answered,
+    /// The person has set up a second factor since they logged in without one.
+    SecondFactorMissing,
 }
 
 /// Answers the request of an authenticated interaction; returns where the browser goes.
@@ -94,50 +108,97 @@ pub async fn answer(
     if !decision.answers(interaction) {
         return Err(Invariant("an answer to what was not asked").into());
     }
-    let code = opaque::mint();
-    let digest = Digest::of(&code);
-    let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
-    let (user_id, authenticated_at) = (person.user_id, person.at);
-    let (client, requested) = (&interaction.client.id, &interaction.request.scope);
-    let yes = Yes::of(provider, requested, decision, id, now)?;
-    let subject = user_id.to_string();
-    let answered = storage::subject_transaction(&provider.pool, "authorizations.answer", &subject, async |db| {
-        seek(db, &[&interaction.digest]).await?;
-        if !requests::complete(db, &interaction.request_digest, now).await? {
-            return Ok(false);
-        }
-        if let Some(Yes { scope, expires, payment }) = &yes {
-            let (scope, expires) = (*scope, *expires);
-            grants::insert(db, &NewGrant { id, user_id, client_id: client, scope, authenticated_at, now, expires })
-                .await?;
-            if let Some(payment) = payment {
-                payments::insert(db, id, payment, at(now + CODE_LIFETIME)?).await?;
-            }
-            let code = NewCode { digest: &digest, grant_id: id, expires: now + CODE_LIFETIME };
-            codes::insert(db, interaction, &code).await?;
-        }
-        interactions::end(db, &interaction.digest).await?;
-        Ok::<bool, storage::StorageError>(true)
-    })
-    .await?;
-    if !answered {
-        return Err(PageRefusal::Answered);
+    if *decision == ConsentDecision::Deny {
+        return deny(provider, interaction, person.user_id, now).await;
     }
-    let client_id = client.as_str();
-    let response = match decision {
+    let code = opaque::mint();
+    let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
+    let requested = &interaction.request.scope;
+    let yes = Yes::of(provider, requested, person, decision, id, now)?;
+    write(provider, interaction, person.user_id, yes.as_ref().map(|yes| (yes, id, Digest::of(&code))), now).await?;
+    let (subject, client_id) = (person.user_id, interaction.client.id.as_str());
+    let second = person.second.map(|second| second.as_ref().to_owned());
+    match decision {
         ConsentDecision::Allow { scope } => {
-            runtime::audit!("consented", outcome = "ok", subject = %user_id, client_id, grant = %id, scope, requested);
-            AuthorizationResponse::Code(&code)
+            runtime::audit!("consented", outcome = "ok", subject = %subject, client_id, grant = %id, scope, requested, second);
         }
         ConsentDecision::Approve(payment) => {
             let approval = payment.identifier;
-            runtime::audit!("payment_approved", outcome = "ok", subject = %user_id, client_id, grant = %id, %approval);
-            AuthorizationResponse::Code(&code)
+            runtime::audit!("payment_approved", outcome = "ok", subject = %subject, client_id, grant = %id, %approval, second);
         }
-        ConsentDecision::Deny => {
-            runtime::audit!("denied", outcome = "ok", subject = %user_id, client_id, requested);
-            AuthorizationResponse::AccessDenied
+        ConsentDecision::Deny => return Err(Invariant("a no was taken for a yes").into()),
+    }
+    Ok(location(&interaction.request, provider.issuer(), &AuthorizationResponse::Code(&code))?)
+}
+
+/// Says no, which takes nothing but a right password; returns where the browser goes.
+pub async fn deny(
+    provider: &Provider,
+    interaction: &Interaction,
+    user_id: UserId,
+    now: i64,
+) -> Result<Url, PageRefusal> {
+    write(provider, interaction, user_id, None, now).await?;
+    let (client_id, requested) = (interaction.client.id.as_str(), &interaction.request.scope);
+    runtime::audit!("denied", outcome = "ok", subject = %user_id, client_id, requested);
+    Ok(location(&interaction.request, provider.issuer(), &AuthorizationResponse::AccessDenied)?)
+}
+
+/// Uses the request up and ends the interaction; of a yes, writes the grant and its code.
+async fn write(
+    provider: &Provider,
+    interaction: &Interaction,
+    user_id: UserId,
+    yes: Option<(&Yes<'_>, GrantId, Digest)>,
+    now: i64,
+) -> Result<(), PageRefusal> {
+    let subject = user_id.to_string();
+    let written = storage::subject_transaction(&provider.pool, "authorizations.answer", &subject, async |db| {
+        seek(db, &[&interaction.digest]).await?;
+        if let Some((Yes { person, .. }, ..)) = &yes
+            && person.second.is_none()
+            && second_factors::is_enrolled(db, user_id).await?
+        {
+            return Ok(Written::SecondFactorMissing);
         }
+        if !requests::complete(db, &interaction.request_digest, now).await? {
+            return Ok(Written::Answered);
+        }
+        if let Some((yes, id, digest)) = &yes {
+            insert(db, interaction, yes, *id, digest, now).await?;
+        }
+        interactions::end(db, &interaction.digest).await?;
+        Ok::<Written, StorageError>(Written::Done)
+    })
+    .await?;
+    match written {
+        Written::Done => Ok(()),
+        Written::Answered => Err(PageRefusal::Answered),
+        Written::SecondFactorMissing => Err(PageRefusal::SecondFactorMissing),
+    }
+}
+
+async fn insert(
+    db: &mut Connection,
+    interaction: &Interaction,
+    yes: &Yes<'_>,
+    id: GrantId,
+    digest: &Digest,
+    now: i64,
+) -> Result<(), StorageError> {
+    let grant = NewGrant {
+        id,
+        user_id: yes.person.user_id,
+        authenticated_at: yes.person.at,
+        second: yes.person.second,
+        client_id: &interaction.client.id,
+        scope: yes.scope,
+        now,
+        expires: yes.expires,
     };
-    Ok(location(&interaction.request, provider.issuer(), &response)?)
+    grants::insert(db, &grant).await?;
+    if let Some(payment) = &yes.payment {
+        payments::insert(db, id, payment, at(now + CODE_LIFETIME)?).await?;
+    }
+    codes::insert(db, interaction, &NewCode { digest, grant_id: id, expires: now + CODE_LIFETIME }).await
 }

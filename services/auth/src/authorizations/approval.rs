@@ -1,7 +1,10 @@
 //! The approval of one payment (Regulation (EU) 2018/389, Article 5): the payer is shown what the ledger says, and what is approved is what was shown.
 //!
 //! What must hold: neither amount nor payee ever comes from a client or from a browser. What is shown is kept with the interaction; the form that comes back
-//! says by a mark which one it was; and the ledger is asked again. Only if all three agree, the payment is approved.
+//! says by a mark which one it was; and the ledger is asked again. Only if all three agree, the payment is approved, and for whoever has a second factor only
+//! with a code that is typed under what is shown.
+
+use std::fmt::Display;
 
 use api::Id;
 use api::approvals::{ApprovedPayment, PaymentShown};
@@ -11,11 +14,13 @@ use runtime::{Record, Who};
 use url::Url;
 
 use super::answer::{ConsentDecision, answer};
-use super::authenticated::Authenticated;
+use super::authenticated::{Authenticated, Known};
 use super::interaction::Interaction;
 use super::store::interactions;
 use crate::error::{Invariant, PageRefusal};
+use crate::ids::UserId;
 use crate::provider::Provider;
+use crate::second_factors::{self, Verdict};
 
 /// For what a payment is sealed that is being shown.
 const SHOWN: &str = "auth.interactions.shown";
@@ -26,41 +31,66 @@ pub enum Approval {
     Given(Url),
     /// It is not what was shown: here is what it is now, and nothing is approved.
     Changed(PaymentShown),
+    /// The second factor is not right; nothing is approved.
+    Wrong(PaymentShown),
+    /// There were too many failures with it: try again after so many seconds.
+    Blocked(PaymentShown, i64),
     /// There is no such payment of this payer that waits.
     Nothing,
 }
 
-/// The payment that an authenticated interaction is about, to be shown now: kept as it is, because that is what can be approved. None, if nothing of this
+/// What the form of a "yes" says.
+pub struct Said<'a> {
+    /// Which payment it has shown ([`Interaction::mark`]).
+    pub mark: Option<&'a str>,
+    /// The second factor, of whoever has one.
+    pub code: Option<&'a str>,
+}
+
+/// The payment that an interaction is about, to be shown now: kept as it is, because that is what can be approved. None, if nothing of this
 /// payer's waits under that name.
 pub async fn show(
     provider: &Provider,
     interaction: &Interaction,
-    person: Authenticated,
+    payer: UserId,
     now: i64,
 ) -> Result<Option<PaymentShown>, PageRefusal> {
-    let payment = waiting(provider, interaction, person, now).await?;
+    let payment = waiting(provider, interaction, payer, now).await?;
     if let Some(payment) = &payment {
         keep(provider, interaction, payment).await?;
     }
     Ok(payment)
 }
 
-/// Approves what was shown, as `mark` says it ([`Interaction::mark`]).
+/// Approves what was shown.
 pub async fn approve(
     provider: &Provider,
     interaction: &Interaction,
-    person: Authenticated,
-    mark: Option<&str>,
+    payer: Known,
+    said: &Said<'_>,
     now: i64,
 ) -> Result<Approval, PageRefusal> {
-    let Some(payment) = waiting(provider, interaction, person, now).await? else { return Ok(Approval::Nothing) };
+    let user_id = payer.user_id();
+    let Some(payment) = waiting(provider, interaction, user_id, now).await? else { return Ok(Approval::Nothing) };
     let expected = interaction.mark(&payment)?;
-    let seen = mark.is_some_and(|mark| hash::constant_time_eq(mark.as_bytes(), expected.as_bytes()));
-    if !seen || kept(provider, interaction)?.as_ref() != Some(&payment) {
-        refused("payment_changed", person);
+    let seen = said.mark.is_some_and(|mark| hash::constant_time_eq(mark.as_bytes(), expected.as_bytes()));
+    if !seen || kept(provider, interaction).as_ref() != Some(&payment) {
+        refused("payment_changed", user_id);
         keep(provider, interaction, &payment).await?;
         return Ok(Approval::Changed(payment));
     }
+    let person = match payer {
+        Known::Authenticated(person) => person,
+        Known::Awaiting(user_id) => {
+            // Default: a field that was left empty, which is nobody's code.
+            let code = said.code.unwrap_or_default();
+            match second_factors::verify(provider, user_id, code, now).await? {
+                Verdict::Right(second) => Authenticated { user_id, at: now, second: Some(second) },
+                Verdict::Wrong => return Ok(Approval::Wrong(payment)),
+                Verdict::Blocked(seconds) => return Ok(Approval::Blocked(payment, seconds)),
+            }
+        }
+    };
     let decision = ConsentDecision::Approve(ApprovedPayment::of(payment));
     Ok(Approval::Given(answer(provider, interaction, person, &decision, now).await?))
 }
@@ -69,17 +99,17 @@ pub async fn approve(
 async fn waiting(
     provider: &Provider,
     interaction: &Interaction,
-    person: Authenticated,
+    payer: UserId,
     now: i64,
 ) -> Result<Option<PaymentShown>, PageRefusal> {
     let id: Id = interaction.request.payment.ok_or(Invariant("an approval of nothing"))?;
-    let Some(payment) = provider.ledger.payment(id, person.user_id).await? else {
-        refused("payment_unknown", person);
+    let Some(payment) = provider.ledger.payment(id, payer).await? else {
+        refused("payment_unknown", payer);
         return Ok(None);
     };
     let ends = DateTime::parse_from_rfc3339(&payment.expires_at).map_err(|error| PageRefusal::internal(&error))?;
     if ends.timestamp() <= now {
-        refused("payment_expired", person);
+        refused("payment_expired", payer);
         return Ok(None);
     }
     Ok(Some(payment))
@@ -93,14 +123,16 @@ async fn keep(provider: &Provider, interaction: &Interaction, payment: &PaymentS
     if kept { Ok(()) } else { Err(PageRefusal::Interaction) }
 }
 
-fn kept(provider: &Provider, interaction: &Interaction) -> Result<Option<PaymentShown>, PageRefusal> {
-    let Some(sealed) = &interaction.shown else { return Ok(None) };
+/// What was shown last. What cannot be read, by a former version's keys or form, was not shown by us: then it is shown anew, and the log has the cause.
+fn kept(provider: &Provider, interaction: &Interaction) -> Option<PaymentShown> {
+    let sealed = interaction.shown.as_ref()?;
+    let unreadable = |cause: &dyn Display| tracing::error!(cause = %cause, "what was shown to a payer cannot be read");
     let text = provider.directory.open_text(SHOWN, &interaction.digest().to_string(), sealed);
-    let text = text.map_err(|error| PageRefusal::internal(&error))?;
-    serde_json::from_slice(text.expose()).map(Some).map_err(|error| PageRefusal::internal(&error))
+    let text = text.map_err(|error| unreadable(&error)).ok()?;
+    serde_json::from_slice(text.expose()).map_err(|error| unreadable(&error)).ok()
 }
 
-fn refused(reason: &'static str, person: Authenticated) {
-    let subject = Some(person.user_id.to_string());
+fn refused(reason: &'static str, payer: UserId) {
+    let subject = Some(payer.to_string());
     Record::new("approval", reason).about(Who { subject, ..Who::default() }).write();
 }

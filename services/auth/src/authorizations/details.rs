@@ -20,7 +20,11 @@ const OF_MONEY: [&str; 2] = [TransfersWrite::NAME, PayoutsWrite::NAME];
 
 /// The payment that is to be approved under `scope`; none where nothing of the kind is asked.
 pub(super) fn payment(client: &Client, parameters: &Parameters, scope: &str) -> Result<Option<Id>, Why> {
-    let Some(text) = parameters.get("authorization_details") else { return Ok(None) };
+    let Some(text) = parameters.get("authorization_details") else {
+        // Whoever wants an approval and does not say of what would take an ordinary login for one.
+        let wants = parameters.get("acr_values").is_some_and(|values| values.split(' ').any(|acr| acr == ACR_PAYMENT));
+        return if wants { Err(Why::AcrWithoutDetails) } else { Ok(None) };
+    };
     if !client.is_attested() {
         return Err(Why::DetailsOfAServer);
     }

@@ -8,7 +8,7 @@ use identity::Thumbprint;
 use runtime::Cookies;
 use storage::{Connection, StorageError};
 
-use super::authenticated::Authenticated;
+use super::authenticated::{Authenticated, Known};
 use super::handle::{Handle, PARAMETER};
 use super::request::AuthorizationRequest;
 use super::store::{interactions, requests};
@@ -16,6 +16,7 @@ use crate::clients::Client;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::opaque::Digest;
+use crate::paths;
 use crate::provider::Provider;
 
 /// Seconds that a person has.
@@ -30,9 +31,11 @@ pub struct Interaction {
     pub(crate) client: Arc<Client>,
     pub(crate) jkt: Option<Thumbprint>,
     pub(crate) request: AuthorizationRequest,
-    pub(crate) authenticated: Option<Authenticated>,
+    pub(crate) known: Option<Known>,
     /// The payment that was shown last, sealed.
     pub(super) shown: Option<Vec<u8>>,
+    /// The secret of an authenticator app that is being set up, sealed.
+    pub(crate) enrolling: Option<Vec<u8>>,
 }
 
 impl Interaction {
@@ -57,9 +60,28 @@ impl Interaction {
             client: Arc::clone(client),
             jkt: row.stored.jkt,
             request: row.stored.request,
-            authenticated: row.authenticated,
+            known: row.known,
             shown: row.shown,
+            enrolling: row.enrolling,
         })
+    }
+
+    /// Who is logged in; nobody whose second factor is still to come.
+    pub fn authenticated(&self) -> Option<Authenticated> {
+        match self.known {
+            Some(Known::Authenticated(person)) => Some(person),
+            Some(Known::Awaiting(_)) | None => None,
+        }
+    }
+
+    /// Where it goes on.
+    pub fn next(&self) -> &'static str {
+        next(self.request.payment.is_some(), self.known.as_ref())
+    }
+
+    /// Keeps the secret of an app that is being set up; false when the interaction is not there any more.
+    pub(crate) async fn keep_enrolling(&self, provider: &Provider, sealed: &[u8]) -> Result<bool, StorageError> {
+        interactions::keep_enrolling(&provider.pool, &self.digest, sealed).await
     }
 
     /// The token that our pages carry: derived from the cookie, which no other site can read or set, and valid as long
@@ -83,14 +105,14 @@ impl Interaction {
         }
     }
 
-    /// Puts an authenticated interaction in the place of this one, under a new cookie; false when it is not there any more.
-    pub(crate) async fn authenticate(
+    /// Puts one that knows its person better in the place of this one, under a new cookie; false when it is not there any more.
+    pub(crate) async fn replace(
         &self,
         db: &mut Connection,
         cookie: &Digest,
-        person: Authenticated,
+        known: &Known,
     ) -> Result<bool, StorageError> {
-        interactions::authenticate(db, &self.digest, cookie, person).await
+        interactions::replace(db, &self.digest, cookie, known).await
     }
 
     /// Of its cookie: by this the database knows it.
@@ -101,6 +123,17 @@ impl Interaction {
     /// Counts a try of its request.
     pub async fn attempt(&self, provider: &Provider) -> Result<(), PageRefusal> {
         attempt(provider, &self.request_digest).await
+    }
+}
+
+/// Where an interaction goes on that knows its person so well.
+pub(crate) fn next(payment: bool, known: Option<&Known>) -> &'static str {
+    match known {
+        None => paths::LOGIN,
+        // The payer sees what it is that the second factor is for.
+        Some(_) if payment => paths::APPROVE,
+        Some(Known::Awaiting(_)) => paths::CODE,
+        Some(Known::Authenticated(_)) => paths::CONSENT,
     }
 }
 

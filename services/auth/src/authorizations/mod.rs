@@ -14,6 +14,7 @@
 //!
 //! Invariants:
 //! - a request for a payment is answered by the approval of that payment or by a no, and no other request is;
+//! - whoever has a second factor answers nothing without it; a payment's is asked for where the payment is shown;
 //! - a form counts only from the browser that holds the cookie, from our own page, and with that page's token;
 //! - each interaction has a cookie of its own, named in the address of its pages, so that two tabs do not meet;
 //! - the cookie changes at login (no fixation), and ends when the request is answered;
@@ -36,11 +37,12 @@ mod redeem;
 mod request;
 mod store;
 
-pub use answer::{ConsentDecision, answer};
-pub use approval::{Approval, approve, show};
-pub use authenticated::Authenticated;
+pub use answer::{ConsentDecision, answer, deny};
+pub use approval::{Approval, Said, approve, show};
+pub use authenticated::{Authenticated, Known};
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};
+pub(crate) use interaction::next;
 pub use interaction::{Interaction, LIFETIME};
 pub use push::{Pushed, push};
 pub use redeem::{Redeemed, redeem};

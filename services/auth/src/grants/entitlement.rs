@@ -3,6 +3,7 @@
 use crypto::random;
 
 use crate::ids::{GrantId, UserId};
+use crate::second_factors::SecondFactor;
 
 /// Seconds that the token of an approved payment lives: it is used at once, or not at all.
 pub const PAYMENT_LIFETIME: i64 = 120;
@@ -14,6 +15,7 @@ pub struct Entitlement {
     pub(super) user_id: UserId,
     pub(super) scope: String,
     pub(super) authenticated_at: i64,
+    pub(super) second: Option<SecondFactor>,
     /// Whether the grant has an end: it is for one payment.
     pub(super) ends: bool,
 }
@@ -41,6 +43,11 @@ impl Entitlement {
     /// When the person logged in to give it, in Unix seconds.
     pub fn authenticated_at(&self) -> i64 {
         self.authenticated_at
+    }
+
+    /// By which methods, in the words of RFC 8176.
+    pub fn methods(&self) -> &'static [&'static str] {
+        SecondFactor::methods(self.second)
     }
 
     /// To less than was granted.

@@ -15,6 +15,7 @@ use crate::error::Why;
 use crate::ids::{GrantId, UserId};
 use crate::opaque::Digest;
 use crate::schema::{grants, refresh_tokens};
+use crate::second_factors::SecondFactor;
 use crate::store::{at, seek, subject};
 
 /// A grant to be stored.
@@ -25,6 +26,8 @@ pub(crate) struct NewGrant<'a> {
     /// What was allowed, which may be less than what was requested.
     pub(crate) scope: &'a str,
     pub(crate) authenticated_at: i64,
+    /// What was shown beside the password.
+    pub(crate) second: Option<SecondFactor>,
     pub(crate) now: i64,
     /// When it is over; none for what holds until it is revoked.
     pub(crate) expires: Option<i64>,
@@ -38,6 +41,7 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
             grants::client_id.eq(AsText(grant.client_id)),
             grants::scope.eq(grant.scope),
             grants::authenticated_at.eq(at(grant.authenticated_at)?),
+            grants::second_factor.eq(grant.second.map(AsText)),
             grants::created_at.eq(at(grant.now)?),
             grants::expires_at.eq(grant.expires.map(at).transpose()?),
         ))
@@ -63,8 +67,8 @@ pub(crate) async fn is_live(pool: &Pool, user: UserId, id: GrantId, now: i64) ->
     .await
 }
 
-/// Whether that instance of an attested client has been granted something by that person, and still is. It is asked of the
-/// database for nobody too, so that time does not tell whether an address is somebody's.
+/// Whether that instance of an attested client has been granted something by that person, and still is; the approval of a payment, which ends by
+/// itself, makes no device known. It is asked of the database for nobody too, so that time does not tell whether an address is somebody's.
 pub(crate) async fn knows_device(
     pool: &Pool,
     user_id: Option<UserId>,
@@ -76,7 +80,8 @@ pub(crate) async fn knows_device(
             .filter(grants::user_id.nullable().eq(user_id))
             .filter(grants::client_id.eq(AsText(client_id)))
             .filter(grants::jkt.eq(AsText(jkt)))
-            .filter(grants::revoked_at.is_null());
+            .filter(grants::revoked_at.is_null())
+            .filter(grants::expires_at.is_null());
         Ok(diesel::select(exists(known.select(grants::id))).get_result(db).await?)
     })
     .await
@@ -84,10 +89,17 @@ pub(crate) async fn knows_device(
 
 /// What the grant of a code that has just been used up entitles to.
 pub(crate) async fn entitlement(db: &mut Connection, id: GrantId) -> Result<Entitlement, StorageError> {
-    let columns = (grants::user_id, grants::scope, grants::authenticated_at, grants::expires_at.is_not_null());
-    let (user_id, scope, authenticated_at, ends): (UserId, String, DateTime<Utc>, bool) =
-        grants::table.find(id).select(columns).first(db).await?;
-    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: authenticated_at.timestamp(), ends })
+    type Found = (UserId, String, DateTime<Utc>, Option<AsText<SecondFactor>>, bool);
+    let columns = (
+        grants::user_id,
+        grants::scope,
+        grants::authenticated_at,
+        grants::second_factor,
+        grants::expires_at.is_not_null(),
+    );
+    let (user_id, scope, at, second, ends): Found = grants::table.find(id).select(columns).first(db).await?;
+    let second = second.map(|second| second.0);
+    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: at.timestamp(), second, ends })
 }
 
 /// Binds the grant to the key that redeemed its code, and stores the refresh token.
@@ -130,6 +142,8 @@ struct Granted {
     scope: String,
     #[diesel(sql_type = sql_types::Timestamptz)]
     authenticated_at: DateTime<Utc>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    second_factor: Option<AsText<SecondFactor>>,
 }
 
 /// diesel has no UPDATE … FROM; binds are typed all the same.
@@ -137,7 +151,7 @@ const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 fro
     where token_hash = $2 and refresh_tokens.grant_id = grants.id \
     and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null and grants.expires_at is null \
     and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
-    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at";
+    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at, grants.second_factor";
 
 /// Uses a refresh token; else says why not.
 pub(crate) async fn use_refresh_token(
@@ -163,6 +177,7 @@ pub(crate) async fn use_refresh_token(
                 user_id: granted.user_id,
                 scope: granted.scope,
                 authenticated_at: granted.authenticated_at.timestamp(),
+                second: granted.second_factor.map(|second| second.0),
                 // A payment's approval has no refresh token.
                 ends: false,
             })),

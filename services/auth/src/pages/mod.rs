@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use api::approvals::PaymentShown;
 use askama::Template;
+use crypto::SecretString;
 use defense::captcha::Widget;
 use runtime::pages::{Refused, own_style};
 
@@ -90,6 +91,8 @@ pub struct ConsentPage<'a> {
     pub permissions: &'a [&'a str],
     /// What is given by a tick for each.
     pub choices: &'a [Choice<'a>],
+    /// Where the second factor is set up or removed.
+    pub second_factor: &'a str,
 }
 
 /// The approval of one payment: all of it is the ledger's word.
@@ -108,8 +111,69 @@ pub struct ApprovePage<'a> {
     pub payment: &'a PaymentShown,
     /// Its end, in words.
     pub until: &'a str,
+    /// Whether a second factor is asked for.
+    pub code: bool,
     /// Why it is shown again.
-    pub error: Option<&'a str>,
+    pub error: Option<Complaint<'a>>,
+}
+
+/// The second factor is asked for.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub struct CodePage<'a> {
+    pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    pub csrf: &'a str,
+    pub error: Option<Complaint<'a>>,
+}
+
+/// What a person has beside the password.
+#[derive(Template)]
+#[template(path = "second_factor.html")]
+pub struct SecondFactorPage<'a> {
+    pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where an app is set up.
+    pub enroll: &'a str,
+    /// Back to what the client asks.
+    pub back: &'a str,
+    pub csrf: &'a str,
+    /// Since when there is an app, in words, and how many recovery codes are left.
+    pub app: Option<(&'a str, i64)>,
+    /// Whether the password is asked for, because the login is not new.
+    pub password: bool,
+    pub error: Option<Complaint<'a>>,
+}
+
+/// An authenticator app is being set up.
+#[derive(Template)]
+#[template(path = "enroll.html")]
+pub struct EnrollPage<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Back without an app.
+    pub back: &'a str,
+    pub csrf: &'a str,
+    /// The secret, as people type it.
+    pub secret: &'a str,
+    /// The same, as apps read it.
+    pub uri: &'a str,
+    /// That as an SVG element of ours.
+    pub picture: &'a str,
+    /// Whether the password is asked for, because the login is not new.
+    pub password: bool,
+    pub error: Option<Complaint<'a>>,
+}
+
+/// Recovery codes, this once.
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub struct RecoveryCodesPage<'a> {
+    pub codes: &'a [SecretString],
+    /// Back to what the person has.
+    pub back: &'a str,
 }
 
 /// No payment of this person waits.

@@ -68,6 +68,7 @@ fn every_page_renders_escapes_and_has_no_script() {
             csrf: "token",
             name: evil,
             permissions: &[evil],
+            second_factor: evil,
             choices: &[Choice { field: "grant_profile", words: evil, value: evil }],
         })
         .unwrap(),
@@ -80,17 +81,53 @@ fn every_page_renders_escapes_and_has_no_script() {
             name: evil,
             payment: &payment(evil),
             until: evil,
-            error: Some(evil),
+            code: true,
+            error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
         })
         .unwrap(),
         render(&NothingPage { client: evil, action: evil, csrf: "token", name: evil }).unwrap(),
         render(&OnwardPage { client: evil, destination: evil, location: evil }).unwrap(),
         page_of(404, Some(3), evil),
     ];
-    for page in pages {
+    for page in pages.into_iter().chain(of_the_second_factor(evil)) {
         assert!(page.starts_with("<!doctype html>") && page.contains("lang=\"en\"") && page.contains("</html>"));
         assert!(!page.contains("<script") && !page.contains("style="), "{page}");
     }
+}
+
+fn of_the_second_factor(evil: &str) -> [String; 4] {
+    [
+        render(&CodePage {
+            client: evil,
+            action: evil,
+            csrf: "token",
+            error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
+        })
+        .unwrap(),
+        render(&SecondFactorPage {
+            client: evil,
+            action: evil,
+            enroll: evil,
+            back: evil,
+            csrf: "token",
+            app: Some((evil, 10)),
+            password: true,
+            error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
+        })
+        .unwrap(),
+        render(&EnrollPage {
+            action: evil,
+            back: evil,
+            csrf: "token",
+            secret: evil,
+            uri: evil,
+            picture: "<svg></svg>",
+            password: true,
+            error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
+        })
+        .unwrap(),
+        render(&RecoveryCodesPage { codes: &[evil.into()], back: evil }).unwrap(),
+    ]
 }
 
 fn payment(text: &str) -> PaymentShown {

@@ -80,6 +80,16 @@ impl<K: KekProvider> Directory<K> {
         }
     }
 
+    /// Under what a person's failures with the second factor are counted.
+    pub fn second_factor(&self, user: UserId) -> Digest {
+        self.keyed("second_factor", &[&user.to_string()])
+    }
+
+    /// Under what a recovery code of a person is found.
+    pub fn recovery(&self, user: UserId, code: &str) -> Digest {
+        self.keyed("recovery", &[&user.to_string(), code])
+    }
+
     /// For what somebody typed, whether or not anybody has it: under what captchas are asked of it.
     pub fn captcha(&self, typed: &str) -> [u8; 32] {
         self.mac("captcha", &[&normalize(typed)])
@@ -200,6 +210,10 @@ mod tests {
             directory.throttle("a@b.example", Some(&jkt)),
             directory.throttle(&format!("a@b.example{jkt}"), None),
             Digest(directory.captcha("A@b.example ").to_vec()),
+            directory.second_factor(UserId::from_bytes([1; 16])),
+            directory.second_factor(UserId::from_bytes([2; 16])),
+            directory.recovery(UserId::from_bytes([1; 16]), "a"),
+            directory.recovery(UserId::from_bytes([2; 16]), "a"),
         ];
         assert_eq!(directory.captcha("A@b.example "), directory.captcha("a@b.example"), "one spelling");
         for (index, hash) in hashes.iter().enumerate() {

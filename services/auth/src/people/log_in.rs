@@ -1,33 +1,51 @@
-//! Log in with a password.
+//! Log in with a password, and for whoever has a second factor with that beside it.
 //!
 //! The steps are the same for an address that nobody has: the look-up, the count, a permit, one hash. The permit comes late, so
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
 use runtime::{Record, Who};
+use storage::{Connection, StorageError};
 
 use super::passwords::Permit;
 use super::store::{self, Login};
-use super::throttle::Blocked;
 use super::{Busy, directory};
-use crate::authorizations::{Authenticated, Interaction};
+use crate::authorizations::{self, Authenticated, Interaction, Known};
 use crate::error::PageRefusal;
 use crate::grants;
+use crate::ids::UserId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
+use crate::second_factors;
 use crate::store::seek;
+use crate::throttle::{self, Blocked};
 
 /// What came of it.
 pub enum LogIn {
-    /// The interaction is authenticated and goes on under this cookie.
-    Done(String),
+    /// The interaction goes on there, under this cookie.
+    Done { cookie: String, path: &'static str },
     /// Address or password is wrong; which of them, nobody says.
     Wrong,
     /// Too many failures: try again after so many seconds.
     Blocked(i64),
 }
 
-/// Checks a password and authenticates the interaction.
+/// What a password came to.
+pub(super) enum Try {
+    Right(Proven),
+    Wrong,
+    Blocked(i64),
+}
+
+/// Whose password was right.
+pub(super) struct Proven {
+    pub(super) user_id: UserId,
+    counter: Digest,
+    /// A hash to store in place of the old one.
+    rehashed: Option<String>,
+}
+
+/// Checks a password. Whoever has no second factor is authenticated by it; of others the interaction awaits it.
 pub async fn log_in(
     provider: &Provider,
     interaction: &Interaction,
@@ -35,47 +53,90 @@ pub async fn log_in(
     password: &SecretString,
     now: i64,
 ) -> Result<LogIn, PageRefusal> {
-    let identifier = directory::normalize(typed);
-    let lookup = provider.directory.lookup(&identifier);
+    let proven = match try_password(provider, interaction, &directory::normalize(typed), password, now).await? {
+        Try::Right(proven) => proven,
+        Try::Wrong => return Ok(LogIn::Wrong),
+        Try::Blocked(seconds) => return Ok(LogIn::Blocked(seconds)),
+    };
+    let user_id = proven.user_id;
+    let cookie = opaque::mint();
+    let new = &Digest::of(&cookie);
+    let known = storage::subject_transaction(&provider.pool, "users.log_in", &user_id.to_string(), async |db| {
+        seek(db, &[interaction.digest(), &proven.counter]).await?;
+        settle(db, &proven).await?;
+        let known = if second_factors::is_enrolled(db, user_id).await? {
+            Known::Awaiting(user_id)
+        } else {
+            Known::Authenticated(Authenticated { user_id, at: now, second: None })
+        };
+        let replaced = interaction.replace(db, new, &known).await?;
+        Ok::<Option<Known>, StorageError>(replaced.then_some(known))
+    })
+    .await?;
+    let known = known.ok_or(PageRefusal::Interaction)?;
+    let client_id = interaction.client.id.as_str();
+    match known {
+        Known::Awaiting(_) => runtime::audit!("password_right", outcome = "ok", subject = %user_id, client_id),
+        Known::Authenticated(_) => runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id),
+    }
+    let path = authorizations::next(interaction.request.payment.is_some(), Some(&known));
+    Ok(LogIn::Done { cookie, path })
+}
+
+/// Counts a try and looks at its password.
+pub(super) async fn try_password(
+    provider: &Provider,
+    interaction: &Interaction,
+    identifier: &str,
+    password: &SecretString,
+    now: i64,
+) -> Result<Try, PageRefusal> {
+    let lookup = provider.directory.lookup(identifier);
     let login = store::find(&provider.pool, &lookup).await?;
-    let counter = counter(provider, interaction, &identifier, login.as_ref()).await?;
-    if let Err(Blocked { seconds }) = store::attempt(&provider.pool, &counter, now).await? {
+    let counter = counter(provider, interaction, identifier, login.as_ref()).await?;
+    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", login.as_ref());
-        return Ok(LogIn::Blocked(seconds));
+        return Ok(Try::Blocked(seconds));
     }
     let permit = acquire(provider, &counter, now).await?;
     let stored = login.as_ref().map(|login| login.password_hash.clone());
     let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
         refused("credentials_wrong", login.as_ref());
-        return Ok(LogIn::Wrong);
+        return Ok(Try::Wrong);
     };
-    let person = Authenticated { user_id: login.id, at: now };
-    let cookie = authenticate(provider, interaction, person, Some(&counter), right.rehashed.as_deref()).await?;
-    runtime::audit!("logged_in", outcome = "ok", subject = %login.id, client_id = interaction.client.id.as_str());
-    Ok(LogIn::Done(cookie))
+    Ok(Try::Right(Proven { user_id: login.id, counter, rehashed: right.rehashed }))
 }
 
-/// Puts an authenticated interaction in the place of the anonymous one, under a new cookie.
-pub(super) async fn authenticate(
+/// Ends the failures that were counted, where nothing else is written.
+pub(super) async fn clear(provider: &Provider, proven: &Proven) -> Result<(), StorageError> {
+    storage::subject_transaction(&provider.pool, "users.confirm", &proven.user_id.to_string(), async |db| {
+        seek(db, &[&proven.counter]).await?;
+        settle(db, proven).await
+    })
+    .await
+}
+
+async fn settle(db: &mut Connection, proven: &Proven) -> Result<(), StorageError> {
+    throttle::reset(db, &proven.counter).await?;
+    if let Some(hash) = &proven.rehashed {
+        store::replace_hash(db, proven.user_id, hash).await?;
+    }
+    Ok(())
+}
+
+/// Puts an interaction with this person in the place of another, under a new cookie.
+pub(crate) async fn advance(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
-    counter: Option<&Digest>,
-    rehashed: Option<&str>,
 ) -> Result<String, PageRefusal> {
     let cookie = opaque::mint();
     let new = &Digest::of(&cookie);
     let subject = person.user_id.to_string();
-    let replaced = storage::subject_transaction(&provider.pool, "users.log_in", &subject, async |db| {
-        seek(db, &[Some(interaction.digest()), counter].into_iter().flatten().collect::<Vec<_>>()).await?;
-        if let Some(counter) = counter {
-            store::reset(db, counter).await?;
-        }
-        if let Some(hash) = rehashed {
-            store::replace_hash(db, person.user_id, hash).await?;
-        }
-        interaction.authenticate(db, new, person).await
+    let replaced = storage::subject_transaction(&provider.pool, "interactions.advance", &subject, async |db| {
+        seek(db, &[interaction.digest()]).await?;
+        interaction.replace(db, new, &Known::Authenticated(person)).await
     })
     .await?;
     if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }
@@ -85,7 +146,7 @@ pub(super) async fn authenticate(
 async fn acquire(provider: &Provider, counter: &Digest, now: i64) -> Result<Permit, PageRefusal> {
     let permit = provider.passwords.acquire().await;
     if permit.is_err() {
-        store::undo_attempt(&provider.pool, counter, now).await?;
+        throttle::undo_attempt(&provider.pool, counter, now).await?;
     }
     Ok(permit?)
 }

@@ -7,6 +7,7 @@
 //!   Core §5.4), and no more; what is not released is not even opened;
 //! - name and address are sealed in the database; they are found by a keyed hash and opened for their owner only.
 
+mod confirm;
 mod directory;
 mod log_in;
 mod password_policy;
@@ -14,9 +15,10 @@ mod passwords;
 mod register;
 mod released;
 mod store;
-mod throttle;
 
+pub use confirm::{Confirmed, FRESH, confirm, is_fresh};
 pub use directory::{Directory, Profile};
+pub(crate) use log_in::advance;
 pub use log_in::{LogIn, log_in};
 pub use password_policy::MIN_CHARACTERS;
 pub use passwords::{Busy, Passwords};

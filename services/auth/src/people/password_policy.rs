@@ -8,7 +8,7 @@ use crypto::password::MAX_PASSWORD_BYTES;
 use zxcvbn::feedback::{Feedback, Warning};
 use zxcvbn::{Score, zxcvbn};
 
-/// The password is the only factor here, so 15.
+/// The password is the only factor of whoever has set up no other, so 15.
 pub const MIN_CHARACTERS: usize = 15;
 const MIN_DIFFERENT: usize = 5;
 /// At least 10^8 guesses, by the estimate of zxcvbn (Wheeler, USENIX Security 2016): what its authors call safe against somebody who

@@ -6,7 +6,7 @@
 use crypto::SecretString;
 use runtime::Record;
 
-use super::log_in::authenticate;
+use super::log_in::advance;
 use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
 use crate::authorizations::{Authenticated, Interaction};
@@ -62,7 +62,7 @@ pub async fn register(
         Record::new("register", "address_taken").write();
         return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
-    let cookie = authenticate(provider, interaction, Authenticated { user_id: id, at: now }, None, None).await?;
+    let cookie = advance(provider, interaction, Authenticated { user_id: id, at: now, second: None }).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
     Ok(Registered::Done(cookie))
 }

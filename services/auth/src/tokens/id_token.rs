@@ -40,6 +40,7 @@ pub(super) fn issue(
     nonce: Option<String>,
     now: i64,
 ) -> Result<String, IdTokenError> {
+    let methods = entitlement.methods().iter();
     let claims = CoreIdTokenClaims::new(
         IssuerUrl::new(provider.issuer().to_owned())?,
         vec![Audience::new(client_id.to_string())],
@@ -49,7 +50,9 @@ pub(super) fn issue(
         EmptyAdditionalClaims {},
     )
     .set_auth_time(Some(at(entitlement.authenticated_at())?))
-    .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
+    .set_auth_method_refs(Some(
+        methods.map(|method| AuthenticationMethodReference::new((*method).to_owned())).collect(),
+    ))
     .set_nonce(nonce.map(Nonce::new));
     let header = Header::new("JWT").with_kid(provider.keys.kid());
     Ok(jose::sign_es256(provider.keys.signing(), &header, &claims)?)

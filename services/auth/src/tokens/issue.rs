@@ -58,6 +58,7 @@ pub(super) fn access_token(
         auth_time: entitlement.authenticated_at(),
         cnf: Cnf { jkt: key.jkt().clone() },
         acr: payment.as_ref().map(|_| ACR_PAYMENT.to_owned()),
+        amr: entitlement.methods().iter().map(|method| (*method).to_owned()).collect(),
         authorization_details: payment.into_iter().collect(),
     };
     let keys = &provider.keys;

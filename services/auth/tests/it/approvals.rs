@@ -1,120 +1,19 @@
 //! The approval of one payment: what is approved is what was shown, and what was shown is what the ledger says.
 
-use api::approvals::{ACR_PAYMENT, ApprovedPayment, PaymentShown};
+use api::approvals::{ACR_PAYMENT, ApprovedPayment};
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
-use identity::access_token::{self, Claims, Expect, KeySet};
 use serde_json::json;
-use testkit::browser::{self, Person, approve_payment, refuse_payment};
+use testkit::browser::{approve_payment, refuse_payment};
 use url::Url;
 
-use crate::browser::{Browser, PASSWORD, code, parameter};
+use crate::browser::{Browser, code, parameter};
 use crate::database::{connect, count, spelled};
-use crate::draft::{Client, Draft, Pushed, Reply, refusal};
-use crate::ledger::{ACCOUNT, Ledger, PAYMENT, payment};
+use crate::draft::{Client, refusal};
+use crate::ledger::{ACCOUNT, Ledger, PAYMENT};
+use crate::payer::{Scene, claims, mark, par, press, push, somebody};
 use crate::userinfo::Request;
-use crate::world::{APP, APP_REDIRECT, ISSUER, World};
-
-/// A request for the approval of the payment, right in everything.
-async fn par(world: &World, client: &Client) -> (Draft, String) {
-    let (mut draft, verifier) = client.par(world).await;
-    draft.set("scope", "payouts:write");
-    draft.set("acr_values", ACR_PAYMENT);
-    draft.set("authorization_details", &json!([{ "type": "payment_initiation", "identifier": PAYMENT }]).to_string());
-    (draft, verifier)
-}
-
-async fn push(world: &World, client: &Client) -> Pushed {
-    let (draft, verifier) = par(world, client).await;
-    let reply = draft.send(world).await;
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    Pushed { request_uri: reply.member("request_uri"), verifier }
-}
-
-/// A person with a login: the address and the subject.
-async fn somebody(world: &World, client: &Client) -> (String, String) {
-    let (mut browser, pushed) = Browser::at_login(world, client).await;
-    let email = browser.register_anybody().await;
-    let code = parameter(&browser.decide("allow").await, "code").unwrap();
-    let reply = client.redemption(world, &code, &pushed.verifier).await.send(world).await;
-    (email, claims(world, &reply).await.sub)
-}
-
-async fn claims(world: &World, tokens: &Reply) -> Claims {
-    let keys = KeySet::from_jwks(&world.get("/jwks.json").await.text).unwrap();
-    let expect = Expect { issuer: ISSUER, audience: "urn:redoubt:ledger", now: world.now() };
-    access_token::verify(&tokens.member("access_token"), &keys, &expect).unwrap()
-}
-
-/// A payer of whom the ledger says that the payment waits.
-struct Scene {
-    ledger: Ledger,
-    world: World,
-    client: Client,
-    email: String,
-    payment: PaymentShown,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        Self::with(Ledger::start_as("ledger").await).await
-    }
-
-    async fn with(ledger: Ledger) -> Self {
-        let (world, client) = (ledger.world().await, Client::app());
-        let (email, payer) = somebody(&world, &client).await;
-        let payment = payment(&world);
-        ledger.says(&payer, payment.clone());
-        Self { ledger, world, client, email, payment }
-    }
-
-    /// Another payment waits under the name from now on.
-    fn becomes(&self, change: impl FnOnce(&mut PaymentShown)) -> PaymentShown {
-        let mut said = self.ledger.said.lock().unwrap();
-        let (_, payment) = said.waits.as_mut().unwrap();
-        change(payment);
-        payment.clone()
-    }
-
-    /// The payer's browser, logged in, before the page is opened.
-    async fn logged_in(&self) -> (Browser<'_>, Pushed) {
-        self.logged_in_as(&self.email).await
-    }
-
-    async fn logged_in_as(&self, email: &str) -> (Browser<'_>, Pushed) {
-        let pushed = push(&self.world, &self.client).await;
-        let mut browser = Browser::new(&self.world);
-        browser.open(APP, &pushed.request_uri).await;
-        let reply = browser.log_in(email, PASSWORD).await;
-        assert_eq!((reply.status, reply.leads_to().as_deref()), (303, Some("/approve")), "{}", reply.text);
-        // A page that asks nobody, for the token of the forms.
-        browser.get("/login").await;
-        (browser, pushed)
-    }
-
-    async fn redeem(&self, url: &str, pushed: &Pushed) -> Reply {
-        let code = parameter(&url.parse().unwrap(), "code").expect(url);
-        self.client.redemption(&self.world, &code, &pushed.verifier).await.send(&self.world).await
-    }
-
-    /// The phone's browser, and where it begins.
-    fn phone(&self, pushed: &Pushed) -> (browser::Browser, String) {
-        let person =
-            Person { email: self.email.clone(), password: PASSWORD.into(), name: String::new(), registers: false };
-        let form = [("client_id", APP), ("request_uri", pushed.request_uri.as_str())];
-        let start = self.world.url(&format!("/authorize?{}", serde_urlencoded::to_string(form).unwrap()));
-        (browser::Browser::new(self.world.http.clone(), person).known_as(ISSUER), start)
-    }
-}
-
-/// What the form of the page says of what it shows.
-fn mark(page: &Reply) -> String {
-    page.text.split_once("name=\"shown\" value=\"").expect(&page.text).1.split('"').next().unwrap().to_owned()
-}
-
-async fn press(browser: &mut Browser<'_>, decision: &str, mark: &str) -> Reply {
-    browser.post("/approve", &[("decision", decision), ("shown", mark)]).await
-}
+use crate::world::{APP, APP_REDIRECT, World};
 
 #[tokio::test]
 async fn the_payer_sees_what_the_ledger_says_and_the_token_says_exactly_that() {
@@ -195,6 +94,18 @@ async fn only_the_app_asks_for_one_payment_and_with_nothing_beside() {
         draft.set("scope", scope);
         draft.form.remove("acr_values");
         assert_eq!(draft.send(&world).await.status, 201, "{scope}");
+    }
+    // Who wants an approval says of what; other wishes are none that must be met (OpenID Connect Core §3.1.2.1).
+    for (values, status) in
+        [(ACR_PAYMENT.to_owned(), 400), (format!("other {ACR_PAYMENT}"), 400), ("other".to_owned(), 201)]
+    {
+        let (mut draft, _) = app.par(&world).await;
+        draft.set("acr_values", &values);
+        let reply = draft.send(&world).await;
+        assert_eq!(reply.status, status, "{values}");
+        if status == 400 {
+            assert_eq!(reply.refused(), refusal(400, "invalid_request", "request/acr_values_without_details"));
+        }
     }
     // What is to be approved is pushed; nobody says it anew where tokens are made.
     let mut draft = app.redemption(&world, "code", &"v".repeat(43)).await;

@@ -68,7 +68,9 @@ impl<'w> Browser<'w> {
 
     /// The path in the tab that is open.
     fn address(&self, path: &str) -> String {
-        let page = ["/login", "/register", "/consent", "/approve"].iter().any(|page| path.starts_with(page));
+        let page = ["/login", "/register", "/consent", "/approve", "/code", "/second-factor"]
+            .iter()
+            .any(|page| path.starts_with(page));
         if !page || self.tab.is_empty() {
             return path.to_owned();
         }

@@ -3,7 +3,7 @@
 use auth::MIGRATIONS;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use testkit::database::TestDatabase;
 
 use crate::browser::{Browser, tokens};
@@ -70,10 +70,33 @@ pub(crate) async fn count(world: &World, query: &str) -> i64 {
 async fn every_migration_can_be_undone() {
     let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
     let url = crypto::SecretString::from(database.migrator_url.as_str());
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 6);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 7);
     let mut session = connect(&database.superuser_url).await;
     let query = "select count(*) as count from pg_tables where schemaname = 'public' and tablename <> '__diesel_schema_migrations'";
     let left: Count = diesel::sql_query(query).get_result(&mut session).await.unwrap();
     assert_eq!(left.count, 0);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 6);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 7);
+}
+
+/// Without its end, an approval would be a grant that holds until it is revoked.
+#[tokio::test]
+async fn whoever_goes_back_before_approvals_leaves_none_behind() {
+    let world = World::start().await;
+    tokens(&world, &Client::app()).await;
+    let mut session = connect(&world.database.superuser_url).await;
+    let approval = "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, expires_at) \
+        select gen_random_uuid(), user_id, 'c', 'payouts:write', now(), now(), now() + interval '3 minutes' from grants; \
+        insert into authorization_codes select sha256('code'), id, 'c', 'u', repeat('x', 43), null, null, now() + interval '1 minute', null \
+        from grants where expires_at is not null; \
+        insert into approved_payments select id, 'x', now() from grants where expires_at is not null";
+    session.batch_execute(approval).await.unwrap();
+    let mut migrator = connect(&world.database.migrator_url).await;
+    for down in [
+        include_str!("../../migrations/00000000000007_second_factors/down.sql"),
+        include_str!("../../migrations/00000000000006_approvals/down.sql"),
+    ] {
+        migrator.batch_execute(down).await.unwrap();
+    }
+    assert_eq!(count(&world, "select count(*) as count from grants").await, 1);
+    assert_eq!(count(&world, "select count(*) as count from grants where scope = 'payouts:write'").await, 0);
 }

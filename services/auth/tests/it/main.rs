@@ -8,8 +8,10 @@
 mod browser;
 mod draft;
 mod ledger;
+mod payer;
 mod world;
 
+mod approval_ends;
 mod approvals;
 mod captcha;
 mod client_authentication;
@@ -28,6 +30,8 @@ mod races;
 mod refresh;
 mod refused;
 mod roles;
+mod second_factor;
+mod second_factor_pages;
 mod siteverify;
 mod stores;
 mod throttling;

@@ -9,7 +9,7 @@ use crate::database::connect;
 
 const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "users",
     "pushed_requests",
     "interactions",
@@ -18,6 +18,8 @@ const TABLES: [&str; 8] = [
     "refresh_tokens",
     "login_throttles",
     "approved_payments",
+    "totp_secrets",
+    "recovery_codes",
 ];
 
 /// The hash of `what` of a person, as SQL: of a code, a token, a cookie, a request, an address or an identifier.
@@ -53,6 +55,8 @@ async fn two_people() -> TestDatabase {
             ),
             format!("refresh_tokens values ({}, '{person}', now(), {soon})", of("token")),
             format!("approved_payments values ('{person}', 'x', {soon})"),
+            format!("totp_secrets values ('{person}', 'x', 7, now())"),
+            format!("recovery_codes values ({}, '{person}')", of("recovery")),
             format!("client_assertions values ({}, {soon})", of("assertion")),
             format!("login_throttles values ({}, 3, {soon}, now())", of("identifier")),
         ];
@@ -77,13 +81,13 @@ async fn the_app_has_these_rights_and_no_others() {
         "call sought()",
         "call subject()",
         "client_assertions insert (id_hash, expires_at)",
-        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at, expires_at)",
-        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at, expires_at)",
+        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at, expires_at, second_factor)",
+        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at, expires_at, second_factor)",
         "grants update (jkt, revoked_at, revoked_reason)",
         "interactions delete",
-        "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at)",
-        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at, shown_sealed)",
-        "interactions update (shown_sealed)",
+        "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at, awaits_user_id, second_factor)",
+        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at, shown_sealed, awaits_user_id, second_factor, enrolling_sealed)",
+        "interactions update (shown_sealed, enrolling_sealed)",
         "login_throttles delete",
         "login_throttles insert (identifier_hash, failures, blocked_until, last_attempt_at)",
         "login_throttles select (identifier_hash, failures, blocked_until)",
@@ -91,9 +95,16 @@ async fn the_app_has_these_rights_and_no_others() {
         "pushed_requests insert (id_hash, client_id, jkt, parameters, expires_at)",
         "pushed_requests select (id_hash, client_id, jkt, parameters, attempts, expires_at, completed_at)",
         "pushed_requests update (attempts, completed_at)",
+        "recovery_codes delete",
+        "recovery_codes insert (code_hash, user_id)",
+        "recovery_codes select (code_hash, user_id)",
         "refresh_tokens insert (token_hash, grant_id, last_used_at, expires_at)",
         "refresh_tokens select (token_hash, grant_id, last_used_at, expires_at)",
         "refresh_tokens update (last_used_at)",
+        "totp_secrets delete",
+        "totp_secrets insert (user_id, sealed, last_step, created_at)",
+        "totp_secrets select (user_id, sealed, last_step, created_at)",
+        "totp_secrets update (last_step)",
         "users insert (id, email_lookup, email_sealed, name_sealed, password_hash, created_at)",
         "users select (id, email_lookup, email_sealed, name_sealed, password_hash)",
         "users update (password_hash)",
@@ -125,6 +136,14 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "update pushed_requests set parameters = parameters",
         "update interactions set user_id = user_id",
         "insert into interactions (shown_sealed) values ('x')",
+        "insert into interactions (enrolling_sealed) values ('x')",
+        "update interactions set awaits_user_id = null",
+        "update interactions set second_factor = 'otp'",
+        "update grants set second_factor = 'otp'",
+        "update totp_secrets set sealed = sealed",
+        "update totp_secrets set user_id = user_id",
+        "update recovery_codes set code_hash = code_hash",
+        "select rises()",
         "update approved_payments set sealed = sealed",
         "delete from refresh_tokens",
         "update refresh_tokens set expires_at = expires_at",
@@ -149,10 +168,10 @@ async fn what_the_app_has_no_business_with_is_refused() {
 async fn rows_are_seen_by_who_says_whose_they_are() {
     let database = two_people().await;
     let app = &database.app_url;
-    let nothing = [0; 8];
+    let nothing = [0; 10];
     let stranger = "01890a5d-ac96-774b-bcce-b302099a8009";
     let both = format!("{} {}", about(ALICE), seeking("cookie", BOB));
-    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments
+    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments, totp_secrets, recovery_codes
     for (says, sees) in [
         (String::new(), nothing),
         (about(""), nothing),
@@ -160,16 +179,17 @@ async fn rows_are_seen_by_who_says_whose_they_are() {
         ("select set_config('app.sought', '', true);".to_owned(), nothing),
         ("select set_config('app.sought', '{}', true);".to_owned(), nothing),
         (seeking("code", stranger), nothing),
-        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0]),
-        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0]),
-        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0]),
-        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1]),
-        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0]),
-        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0]),
-        (both, [1, 1, 1, 1, 0, 0, 0, 0]),
+        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0, 1, 1]),
+        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1, 0, 0]),
+        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0, 0, 0]),
+        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0, 0, 0]),
+        (seeking("recovery", ALICE), nothing),
+        (both, [1, 1, 1, 1, 0, 0, 0, 0, 1, 1]),
     ] {
-        let mut seen = [0; 8];
+        let mut seen = [0; 10];
         for (table, seen) in TABLES.iter().zip(&mut seen) {
             *seen = rows(app, &says, &format!("select 1 from {table}")).await.unwrap();
         }
@@ -188,12 +208,12 @@ async fn another_persons_rows_cannot_be_written() {
     let alice = about(ALICE);
     let grant = |user| {
         format!(
-            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at) values (gen_random_uuid(), '{user}', 'c', 's', now(), now())"
+            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, second_factor) values (gen_random_uuid(), '{user}', 'c', 's', now(), now(), 'otp')"
         )
     };
     let interaction = |user| {
         format!(
-            "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now())"
+            "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at, second_factor) values (sha256('new'), sha256('request{BOB}'), '{user}', now(), now(), 'otp')"
         )
     };
     let payment = |grant| format!("insert into approved_payments values ('{grant}', 'x', now())");
@@ -235,6 +255,36 @@ async fn another_persons_rows_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn another_persons_second_factor_cannot_be_written() {
+    let database = two_people().await;
+    let (app, alice) = (&database.app_url, about(ALICE));
+    let awaiting = |user| {
+        format!(
+            "insert into interactions (browser_hash, request_hash, awaits_user_id, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now())"
+        )
+    };
+    let code = |user| format!("insert into recovery_codes values (sha256('new'), '{user}')");
+    for (statement, twin) in [(awaiting(BOB), awaiting(ALICE)), (code(BOB), code(ALICE))] {
+        let refused = attempt(app, &format!("{alice} {statement}")).await.unwrap();
+        assert_eq!(refused.as_deref(), Some(FORBIDDEN), "{statement}");
+        assert_eq!(attempt(app, &format!("{alice} {twin}")).await.unwrap(), None, "{twin}");
+    }
+    let secret = |user| format!("insert into totp_secrets values ('{user}', 'x', 1, now())");
+    assert_eq!(attempt(app, &format!("{alice} {}", secret(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
+    assert_eq!(attempt(app, &format!("{alice} {}", secret(ALICE))).await.unwrap().as_deref(), Some("23505"));
+    for (says, statement, changed) in [
+        (&alice, "update totp_secrets set last_step = 8", 1),
+        (&alice, "delete from recovery_codes", 1),
+        (&alice, "delete from totp_secrets", 1),
+        (&String::new(), "delete from totp_secrets", 0),
+        (&seeking("cookie", ALICE), "update interactions set enrolling_sealed = 'y'", 1),
+        (&alice, "update interactions set enrolling_sealed = 'y'", 0),
+    ] {
+        assert_eq!(rows(app, says, statement).await.unwrap(), changed, "{says} {statement}");
+    }
+}
+
+#[tokio::test]
 async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     let database = two_people().await;
     let app = &database.app_url;
@@ -247,6 +297,8 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
         format!("{code} update grants set jkt = '{}'", "y".repeat(43)),
         format!("{code} update authorization_codes set used_at = null"),
         format!("{request} {complete}; update pushed_requests set completed_at = null"),
+        format!("{} update totp_secrets set last_step = 7", about(ALICE)),
+        format!("{} update totp_secrets set last_step = 6", about(ALICE)),
     ] {
         assert_eq!(attempt(app, &undone).await.unwrap().as_deref(), Some(FORBIDDEN), "{undone}");
     }
@@ -266,15 +318,53 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     }
     let idle = "update login_throttles set last_attempt_at = now() - interval '31 days'";
     superuser.batch_execute(idle).await.unwrap();
-    // Two of each of seven, less the two interactions that went with their requests.
-    assert_eq!(rows(app, "", &gone("now()")).await.unwrap(), 12);
+    // A payment's approval, over for more than a day; and one that is not.
+    for (person, over) in [(ALICE, "25 hours"), (BOB, "23 hours")] {
+        let approval = format!(
+            "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, expires_at) values (gen_random_uuid(), '{person}', 'c', 's', now(), now(), now() - interval '{over}')"
+        );
+        superuser.batch_execute(&approval).await.unwrap();
+    }
+    // Two of each of seven, less the two interactions that went with their requests; and one approval.
+    assert_eq!(rows(app, "", &gone("now()")).await.unwrap(), 13);
     assert_eq!(rows(app, "", &gone("now() - interval '1 year'")).await.unwrap(), 0);
-    // Consent is kept, and so are people.
+    // Consent is kept, and so are people and what they log in with.
     connect(app).await.batch_execute("select forget(now())").await.unwrap();
-    for (table, kept) in
-        [("users", 2), ("grants", 2), ("interactions", 0), ("client_assertions", 0), ("approved_payments", 0)]
-    {
+    for (table, kept) in [
+        ("users", 2),
+        ("totp_secrets", 2),
+        ("grants", 3),
+        ("interactions", 0),
+        ("client_assertions", 0),
+        ("approved_payments", 0),
+    ] {
         let left = rows(&database.superuser_url, "", &format!("select 1 from {table}")).await.unwrap();
         assert_eq!(left, kept, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_an_app_is_not_logged_in_and_allows_nothing_without_it() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let grant = "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, second_factor) values (gen_random_uuid(), subject(), 'c', 's', now(), now(), ";
+    let interaction = format!(
+        "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at, second_factor) values (sha256('new'), sha256('request{BOB}'), subject(), now(), now(), "
+    );
+    for statement in [grant, &interaction] {
+        let with = |second: &str| format!("{} {statement}{second})", about(ALICE));
+        assert_eq!(attempt(app, &with("null")).await.unwrap().as_deref(), Some(FORBIDDEN), "{statement}");
+        assert_eq!(attempt(app, &with("'otp'")).await.unwrap(), None, "{statement}");
+        let none = format!("{} delete from totp_secrets; {statement}null)", about(ALICE));
+        assert_eq!(attempt(app, &none).await.unwrap(), None, "{statement}");
+    }
+    // Nobody is both, and nobody has shown something who is not logged in.
+    let mut superuser = connect(&database.superuser_url).await;
+    for change in [
+        "awaits_user_id = user_id",
+        "user_id = null, authenticated_at = null, second_factor = 'otp'",
+        "second_factor = 'sms'",
+    ] {
+        assert!(superuser.batch_execute(&format!("update interactions set {change}")).await.is_err(), "{change}");
     }
 }

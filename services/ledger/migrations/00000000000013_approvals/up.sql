@@ -21,7 +21,7 @@ create index approvals_of_owner on approvals (owner, expires_at);
 comment on table approvals is
     'Payments that their payer is asked to approve, as they were ordered and as they are shown; payee_name and reference are personal data. '
     'fingerprint is the SHA-256 of the request''s meaning, as in idempotency: what is approved is this request under this key and no other. '
-    'Never changed. Those that nobody has used are deleted a day after they expired, when their owner is asked the next time.';
+    'payee_account is a whole IBAN or an account of the house. Never changed. Those that nobody has used are deleted a day after they expired.';
 
 -- An approval pays once, and for the order that it is of: the keys below are the rule. Which payments need one, the service decides.
 create table used_approvals (
@@ -67,9 +67,6 @@ begin
     if not found then
         raise exception 'an approval of nobody' using errcode = 'check_violation';
     end if;
-    delete from approvals a
-    where a.owner = new.owner and a.expires_at < statement_timestamp() - interval '1 day'
-      and not exists (select from used_approvals u where u.approval_id = a.id);
     if (select count(*) from approvals a
         where a.owner = new.owner and a.expires_at > statement_timestamp()
           and not exists (select from used_approvals u where u.approval_id = a.id)) >= 20 then
@@ -79,6 +76,19 @@ begin
 end $$;
 revoke execute on function approvals_guard() from public;
 create trigger approvals_bounded before insert on approvals for each row execute function approvals_guard();
+
+-- The only way to delete one.
+create function forget_approvals() returns bigint language sql security definer set search_path = public, pg_temp as $$
+    with gone as (
+        delete from approvals a
+        where a.expires_at < statement_timestamp() - interval '1 day'
+          and not exists (select from used_approvals u where u.approval_id = a.id)
+        returning 1)
+    select count(*) from gone
+$$;
+revoke execute on function forget_approvals() from public;
+grant execute on function forget_approvals() to ledger_app;
+create index approvals_by_end on approvals (expires_at);
 
 alter table approvals enable row level security;
 alter table approvals force row level security;

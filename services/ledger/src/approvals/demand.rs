@@ -3,7 +3,7 @@
 use api::approvals::{ApprovedPayment, Payee};
 use identity::Principal;
 
-use super::store::{self, SPENT, Standing};
+use super::store::{self, SPENT, Standing, Worth};
 use crate::error::Error;
 use crate::ids::Subject;
 use crate::input::wire;
@@ -21,17 +21,28 @@ pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Payee) -> Result<Order, Error> {
     let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
     let amount = first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))?;
+    let subject = Subject::from(caller);
     if let Some(approved) = &caller.approved {
         if !is_of(approved, first, &wire(amount), &payee) {
             return Err(Error::NotApproved(ANOTHER_PAYMENT));
         }
-        let used = store::Used { id: approved.identifier.into() };
-        return Ok(Order { extra: order.extra.and(used), ..order });
+        let id = approved.identifier.into();
+        // Read before the order is queued: one that its approval cannot pay takes nobody else's posting with it. The database decides all the same.
+        let worth = storage::subject_transaction(&state.pool, "approvals.worth", subject.as_str(), async |db| {
+            store::worth(db, id, &order).await
+        });
+        match worth.await? {
+            Worth::Decided => return Ok(order),
+            Worth::Good => return Ok(Order { extra: order.extra.and(store::Used { id }), ..order }),
+            Worth::AnotherOrder => return Err(Error::NotApproved(ANOTHER_PAYMENT)),
+            Worth::Spent => return Err(Error::NotApproved(SPENT)),
+            // The payer meant it, and was too late: as if it had never been approved.
+            Worth::Late => (),
+        }
     }
     if state.low_value.covers(amount) {
         return Ok(order);
     }
-    let subject = Subject::from(caller);
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
         store::ask(db, &order, amount, &payee, state.approval_lifetime, state.clock.unix_millis()).await
     });
@@ -42,12 +53,12 @@ pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Paye
     }
 }
 
-/// Everything that was shown to the payer, field by field. The rest of the order is compared by the database, by its fingerprint.
+/// Everything that the token says, field by field. The rest of the order, and the whole IBAN, are compared by the fingerprint.
 fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &Payee) -> bool {
     approved.debtor_account == first.account.into()
         && approved.instructed_amount == *amount
         && approved.creditor_name == payee.name
-        && approved.creditor_account == payee.account
+        && approved.creditor_account == payee.masked()
 }
 
 /// The database's word on an approval, in the answers of this service.

@@ -19,6 +19,20 @@ use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
 /// The word for an approval that was used, has expired, or is of another order in what the token does not say. For the audit log.
 pub(super) const SPENT: &str = "approval_spent";
 
+/// What an approval is worth to an order that comes with it.
+pub(super) enum Worth {
+    /// The order is decided already, and so posts nothing anew.
+    Decided,
+    /// The order may use it.
+    Good,
+    /// It is the order's, and its time is over.
+    Late,
+    /// It has paid.
+    Spent,
+    /// It is of another order, or of nobody's.
+    AnotherOrder,
+}
+
 /// What an order that would need approval comes to.
 pub(super) enum Standing {
     /// It is decided already, and so posts nothing anew; or the money stays its owner's.
@@ -28,6 +42,14 @@ pub(super) enum Standing {
     /// Under this id its payer can approve it.
     Asked(ApprovalId),
 }
+
+/// Was the order decided before; is the approval of this order, is it over, has it paid?
+const WORTH: &str = "
+    select exists (select from idempotency i where i.owner = $1 and i.operation = $2 and i.key = $3) as decided,
+        exists (select from approvals a
+            where a.id = $5 and a.owner = $1 and a.operation = $2 and a.key = $3 and a.fingerprint = $4) as of_this,
+        exists (select from approvals a where a.id = $5 and a.expires_at <= statement_timestamp()) as late,
+        exists (select from used_approvals u where u.approval_id = $5) as spent";
 
 /// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
 /// much on it now?
@@ -51,6 +73,18 @@ const ASK: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12))";
 
 #[derive(QueryableByName)]
+struct Read {
+    #[diesel(sql_type = Bool)]
+    decided: bool,
+    #[diesel(sql_type = Bool)]
+    of_this: bool,
+    #[diesel(sql_type = Bool)]
+    late: bool,
+    #[diesel(sql_type = Bool)]
+    spent: bool,
+}
+
+#[derive(QueryableByName)]
 struct Stands {
     #[diesel(sql_type = Bool)]
     needs_none: bool,
@@ -64,6 +98,30 @@ struct Stands {
 struct Named {
     #[diesel(sql_type = SqlUuid)]
     id: ApprovalId,
+}
+
+/// What the approval `id` is worth to `order` now.
+pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<Worth, StorageError> {
+    let query = diesel::sql_query(WORTH).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
+    let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
+    let Read { decided, of_this, late, spent } = query.bind::<SqlUuid, _>(id).get_result(db).await?;
+    Ok(match (decided, of_this, spent, late) {
+        (true, ..) => Worth::Decided,
+        (_, false, ..) => Worth::AnotherOrder,
+        (_, _, true, _) => Worth::Spent,
+        (.., true) => Worth::Late,
+        _ => Worth::Good,
+    })
+}
+
+/// Deletes what its table's comment says is not kept; tells how many rows that were.
+pub(super) async fn forget(db: &mut Connection) -> Result<i64, StorageError> {
+    #[derive(QueryableByName)]
+    struct Gone {
+        #[diesel(sql_type = BigInt)]
+        gone: i64,
+    }
+    Ok(diesel::sql_query("select forget_approvals() as gone").get_result::<Gone>(db).await?.gone)
 }
 
 /// Keeps the order for its payer to approve; asked for the same again, it is the same while there is time.
@@ -113,7 +171,7 @@ pub(super) struct Open {
     amount: i64,
     currency: AsText<Currency>,
     payee_name: String,
-    payee_account: String, // Text: an IBAN, masked, or the id of an account; only shown.
+    payee_account: String, // Text: an IBAN or the id of an account; only shown.
     reference: String,
     expires_at: DateTime<Utc>,
 }

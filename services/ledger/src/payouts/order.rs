@@ -64,7 +64,7 @@ pub async fn order(
     if !room.await? {
         return Err(Error::PayoutLimit);
     }
-    let payee = Payee { name: name.clone(), account: MaskedIban::of(iban).as_str().to_owned() };
+    let payee = Payee { name: name.clone(), account: iban.clone() };
     let order = demand(state, caller, order, payee).await?;
     let order = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
     let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {

@@ -29,6 +29,7 @@ fn of(address: &str, user: Option<&str>) -> Facts {
         auth_time: NOW,
         cnf: Cnf { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".parse().unwrap() },
         acr: None,
+        amr: Vec::new(),
         authorization_details: Vec::new(),
     });
     Facts { address: Some(address.parse().unwrap()), access: access.map(Arc::new), ..Facts::default() }

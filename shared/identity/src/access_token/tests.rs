@@ -33,6 +33,7 @@ impl Fixture {
             auth_time: NOW - 5,
             cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
             acr: None,
+            amr: Vec::new(),
             authorization_details: Vec::new(),
         }
     }
@@ -197,6 +198,7 @@ mod verified {
                 auth_time: NOW,
                 cnf: Cnf { jkt: Jwk::from(self.key.public()).thumbprint() },
                 acr: None,
+                amr: Vec::new(),
                 authorization_details: Vec::new(),
             };
             issue(&self.key, "k1", &claims).unwrap()

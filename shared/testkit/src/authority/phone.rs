@@ -294,6 +294,7 @@ impl SyntheticPhone {
             auth_time: now,
             cnf: self.cnf(),
             acr: None,
+            amr: Vec::new(),
             authorization_details: self.approved.lock().expect("the approved payments").clone(),
         };
         access_token::issue(&self.keys.signing, KID, &claims).expect("an access token")

@@ -5,12 +5,13 @@ use api::approvals::PaymentShown;
 use chrono::DateTime;
 use defense::Public;
 
-use super::{answered, interaction, submitted};
-use crate::authorizations::{Approval, Authenticated, ConsentDecision, Interaction, answer, approve, show};
+use super::login::{come_back_in, too_many};
+use super::{WRONG_CODE, answered, interaction, submitted};
+use crate::authorizations::{Approval, Interaction, Known, Said, approve, deny, show};
 use crate::error::PageRefusal;
 use crate::forms::{ApproveForm, PageAddress};
 use crate::http::{Page, Submitted, Visit, html, page, see_other};
-use crate::pages::{ApprovePage, NothingPage, render};
+use crate::pages::{ApprovePage, Complaint, NothingPage, render};
 use crate::paths;
 use crate::people;
 use crate::provider::Provider;
@@ -22,13 +23,12 @@ const CHANGED: &str = "This payment is not what was shown before, so nothing has
 pub async fn get_approve(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
-        let person = match payer(&interaction) {
-            Ok(person) => person,
-            Err(path) => return Ok(see_other(&interaction.handle.page(path), &[])),
+        let Some(payer) = payer(&interaction) else {
+            return Ok(see_other(&interaction.handle.page(interaction.next()), &[]));
         };
-        match show(&provider, &interaction, person, provider.clock.unix()).await? {
-            Some(payment) => approve_page(&provider, &interaction, person, &payment, None).await,
-            None => nothing_page(&provider, &interaction, person).await,
+        match show(&provider, &interaction, payer.user_id(), provider.clock.unix()).await? {
+            Some(payment) => approve_page(&provider, &interaction, payer, &payment, None).await,
+            None => nothing_page(&provider, &interaction, payer).await,
         }
     })
     .await
@@ -38,47 +38,69 @@ pub async fn get_approve(_: Public, provider: web::Data<Provider>, visit: Visit<
 pub async fn post_approve(_: Public, provider: web::Data<Provider>, mut sent: Submitted<ApproveForm>) -> Page {
     page(async {
         let (interaction, form) = submitted(&provider, &mut sent).await?;
-        let person = match payer(&interaction) {
-            Ok(person) => person,
-            Err(path) => return Ok(see_other(&interaction.handle.page(path), &[])),
+        let Some(payer) = payer(&interaction) else {
+            return Ok(see_other(&interaction.handle.page(interaction.next()), &[]));
         };
         let now = provider.clock.unix();
         match form.get("decision") {
-            Some("approve") => match approve(&provider, &interaction, person, form.get("shown"), now).await? {
-                Approval::Given(url) => answered(&interaction, &url),
-                Approval::Changed(payment) => {
-                    approve_page(&provider, &interaction, person, &payment, Some(CHANGED)).await
+            Some("approve") => {
+                if matches!(payer, Known::Awaiting(_)) {
+                    interaction.attempt(&provider).await?;
                 }
-                Approval::Nothing => nothing_page(&provider, &interaction, person).await,
-            },
-            Some("refuse") => {
-                let url = answer(&provider, &interaction, person, &ConsentDecision::Deny, now).await?;
-                answered(&interaction, &url)
+                let said = Said { mark: form.get("shown"), code: form.get("code") };
+                approval(&provider, &interaction, payer, approve(&provider, &interaction, payer, &said, now).await?)
+                    .await
             }
+            Some("refuse") => answered(&interaction, &deny(&provider, &interaction, payer.user_id(), now).await?),
             _ => Err(PageRefusal::Form),
         }
     })
     .await
 }
 
-/// Who is asked to approve a payment; else the path where this interaction goes on.
-fn payer(interaction: &Interaction) -> Result<Authenticated, &'static str> {
-    match (interaction.request.payment, interaction.authenticated) {
-        (None, _) => Err(paths::CONSENT),
-        (_, None) => Err(paths::LOGIN),
-        (Some(_), Some(person)) => Ok(person),
+async fn approval(
+    provider: &Provider,
+    interaction: &Interaction,
+    payer: Known,
+    approval: Approval,
+) -> Result<HttpResponse, PageRefusal> {
+    match approval {
+        Approval::Given(url) => answered(interaction, &url),
+        Approval::Changed(payment) => {
+            approve_page(provider, interaction, payer, &payment, Some((422, complaint(CHANGED, &[])))).await
+        }
+        Approval::Wrong(payment) => {
+            let error = complaint(WRONG_CODE, &["code"]);
+            approve_page(provider, interaction, payer, &payment, Some((422, error))).await
+        }
+        Approval::Blocked(payment, seconds) => {
+            let message = too_many(seconds);
+            let error = complaint(&message, &[]);
+            let page = approve_page(provider, interaction, payer, &payment, Some((429, error))).await?;
+            Ok(come_back_in(seconds, page))
+        }
+        Approval::Nothing => nothing_page(provider, interaction, payer).await,
     }
+}
+
+fn complaint<'a>(text: &'a str, wrong: &'a [&'a str]) -> Complaint<'a> {
+    Complaint { text, wrong, focus: "code" }
+}
+
+/// Who is asked to approve a payment.
+fn payer(interaction: &Interaction) -> Option<Known> {
+    interaction.known.filter(|_| interaction.request.payment.is_some())
 }
 
 async fn approve_page(
     provider: &Provider,
     interaction: &Interaction,
-    person: Authenticated,
+    payer: Known,
     payment: &PaymentShown,
-    error: Option<&str>,
+    error: Option<(u16, Complaint<'_>)>,
 ) -> Result<HttpResponse, PageRefusal> {
     let ends = DateTime::parse_from_rfc3339(&payment.expires_at).map_err(|error| PageRefusal::internal(&error))?;
-    let profile = people::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
+    let profile = people::profile(provider, payer.user_id()).await?.ok_or(PageRefusal::Interaction)?;
     let page = ApprovePage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::APPROVE),
@@ -88,18 +110,20 @@ async fn approve_page(
         name: &profile.name,
         payment,
         until: &ends.to_utc().format("%-d %B %Y, %H:%M UTC").to_string(),
-        error,
+        code: matches!(payer, Known::Awaiting(_)),
+        error: error.map(|(_, complaint)| complaint),
     };
-    Ok(html(if error.is_some() { 422 } else { 200 }, &render(&page)?))
+    // Default: nothing is complained of.
+    Ok(html(error.map_or(200, |(status, _)| status), &render(&page)?))
 }
 
 /// There is one answer to it, which the person gives: so nothing is decided by opening an address.
 async fn nothing_page(
     provider: &Provider,
     interaction: &Interaction,
-    person: Authenticated,
+    payer: Known,
 ) -> Result<HttpResponse, PageRefusal> {
-    let profile = people::profile(provider, person.user_id).await?.ok_or(PageRefusal::Interaction)?;
+    let profile = people::profile(provider, payer.user_id()).await?.ok_or(PageRefusal::Interaction)?;
     let page = NothingPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::APPROVE),

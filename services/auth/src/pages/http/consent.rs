@@ -18,11 +18,11 @@ use crate::scopes;
 pub async fn get_consent(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
-        match interaction.authenticated {
+        match interaction.authenticated() {
             // There it says what is asked.
             _ if interaction.request.payment.is_some() => Ok(see_other(&interaction.handle.page(paths::APPROVE), &[])),
             Some(person) => consent_page(&provider, &interaction, person).await,
-            None => Ok(see_other(&interaction.handle.page(paths::LOGIN), &[])),
+            None => Ok(see_other(&interaction.handle.page(interaction.next()), &[])),
         }
     })
     .await
@@ -32,8 +32,8 @@ pub async fn get_consent(_: Public, provider: web::Data<Provider>, visit: Visit<
 pub async fn post_consent(_: Public, provider: web::Data<Provider>, mut sent: Submitted<ConsentForm>) -> Page {
     page(async {
         let (interaction, form) = submitted(&provider, &mut sent).await?;
-        let Some(person) = interaction.authenticated else {
-            return Ok(see_other(&interaction.handle.page(paths::LOGIN), &[]));
+        let Some(person) = interaction.authenticated() else {
+            return Ok(see_other(&interaction.handle.page(interaction.next()), &[]));
         };
         let decision = match form.get("decision") {
             // No page of ours asks that of whoever is to approve a payment.
@@ -74,6 +74,7 @@ async fn consent_page(
         name: &profile.name,
         permissions: &permissions,
         choices: &choices,
+        second_factor: &interaction.handle.page(paths::SECOND_FACTOR),
     };
     Ok(html(200, &render(&page)?))
 }

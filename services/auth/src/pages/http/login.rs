@@ -38,9 +38,9 @@ pub async fn post_login(_: Public, provider: web::Data<Provider>, mut sent: Subm
         interaction.attempt(&provider).await?;
         let email = typed(&form, "email");
         let outcome = log_in(&provider, &interaction, email, &password(&form), provider.clock.unix()).await?;
-        let widget = settle(&provider, &sent.0.request, matches!(outcome, LogIn::Done(_))).await;
+        let widget = settle(&provider, &sent.0.request, matches!(outcome, LogIn::Done { .. })).await;
         match outcome {
-            LogIn::Done(cookie) => Ok(to_what_is_asked(&interaction, &cookie)),
+            LogIn::Done { cookie, path } => Ok(goes_on(&interaction, path, &cookie)),
             LogIn::Wrong => login_page(&interaction, 422, email, Some(WRONG), widget.as_ref()),
             LogIn::Blocked(seconds) => blocked(&interaction, email, seconds, widget.as_ref()),
         }
@@ -64,7 +64,10 @@ pub async fn post_register(_: Public, provider: web::Data<Provider>, mut sent: S
         let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
         let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done(_))).await;
         match outcome {
-            Registered::Done(cookie) => Ok(to_what_is_asked(&interaction, &cookie)),
+            Registered::Done(cookie) => {
+                let path = if interaction.request.payment.is_some() { paths::APPROVE } else { paths::CONSENT };
+                Ok(goes_on(&interaction, path, &cookie))
+            }
             Registered::Refused { message, field } => {
                 let complaint = Complaint { text: &message, wrong: &[field], focus: field };
                 register_page(&interaction, 422, &form, Some(complaint), widget.as_ref())
@@ -85,15 +88,14 @@ pub(super) fn typed<'a>(form: &'a Parameters, field: &str) -> &'a str {
     form.get(field).unwrap_or_default() // Default: a field that was left empty says nothing.
 }
 
-fn password(form: &Parameters) -> SecretString {
+pub(super) fn password(form: &Parameters) -> SecretString {
     // Default: a field that was left empty, which is nobody's password.
     form.secret("password").cloned().unwrap_or_else(|| SecretString::from(""))
 }
 
 /// Who has logged in goes on under a new cookie of the same name.
-fn to_what_is_asked(interaction: &Interaction, cookie: &str) -> HttpResponse {
+pub(super) fn goes_on(interaction: &Interaction, path: &str, cookie: &str) -> HttpResponse {
     let handle = &interaction.handle;
-    let path = if interaction.request.payment.is_some() { paths::APPROVE } else { paths::CONSENT };
     see_other(&handle.page(path), &[SetCookie::Keep(handle, cookie)])
 }
 
@@ -152,12 +154,21 @@ fn blocked(
     seconds: i64,
     widget: Option<&Widget>,
 ) -> Result<HttpResponse, PageRefusal> {
-    let message = format!("Too many failed tries. Try again in {}.", duration(seconds));
+    let message = too_many(seconds);
     let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
     let complaint = Complaint { text: &message, wrong: &[], focus: "password" };
-    let mut response = login_page(interaction, status, email, Some(complaint), widget)?;
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
-    Ok(response)
+    Ok(come_back_in(seconds, login_page(interaction, status, email, Some(complaint), widget)?))
+}
+
+/// What somebody reads who has failed too often.
+pub(super) fn too_many(seconds: i64) -> String {
+    format!("Too many failed tries. Try again in {}.", duration(seconds))
+}
+
+/// The same for programs.
+pub(super) fn come_back_in(seconds: i64, mut page: HttpResponse) -> HttpResponse {
+    page.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+    page
 }
 
 fn duration(seconds: i64) -> String {

@@ -4,8 +4,10 @@ pub mod approve;
 pub mod assets;
 pub mod authorize;
 pub mod captcha;
+pub mod code;
 pub mod consent;
 pub mod login;
+pub mod second_factor;
 
 use actix_web::{HttpRequest, HttpResponse};
 use runtime::Cookies;
@@ -18,6 +20,9 @@ use crate::forms::{Form, PageAddress};
 use crate::http::{Submitted, from_our_page, onward, query};
 use crate::pages::OnwardPage;
 use crate::provider::Provider;
+
+/// Which of the two, we do not say.
+const WRONG_CODE: &str = "This code is not right, or it has been used. Wait for the next one.";
 
 /// The interaction that a page's address and the browser's cookie name.
 async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {

@@ -21,9 +21,9 @@ pub(super) struct Throttle {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocked {
+pub(crate) struct Blocked {
     /// Seconds to wait.
-    pub(super) seconds: i64,
+    pub(crate) seconds: i64,
 }
 
 impl Throttle {

@@ -1,0 +1,86 @@
+//! Examines what somebody typed as their second factor.
+
+use runtime::{Record, Who};
+
+use super::{SecondFactor, recovery, store, totp};
+use crate::error::PageRefusal;
+use crate::ids::UserId;
+use crate::provider::Provider;
+use crate::store::seek;
+use crate::throttle::{self, Blocked};
+
+/// For what an app's secret is sealed, with the person's id.
+pub(super) const SECRET: &str = "auth.totp_secrets.sealed";
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was this, and is used up.
+    Right(SecondFactor),
+    /// It is none, or was used before; which of them, nobody says.
+    Wrong,
+    /// Too many failures: try again after so many seconds.
+    Blocked(i64),
+}
+
+/// A code that can be used up.
+enum Candidate {
+    Step(i64),
+    Recovery(crate::opaque::Digest),
+}
+
+/// Examines a code and uses it up.
+pub async fn verify(provider: &Provider, user: UserId, typed: &str, now: i64) -> Result<Verdict, PageRefusal> {
+    let counter = provider.directory.second_factor(user);
+    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
+        refused("blocked", user);
+        return Ok(Verdict::Blocked(seconds));
+    }
+    let Some(candidate) = candidate(provider, user, typed, now).await? else {
+        refused("code_wrong", user);
+        return Ok(Verdict::Wrong);
+    };
+    let subject = user.to_string();
+    let counts = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
+        let counts = match &candidate {
+            Candidate::Step(step) => store::use_step(db, user, *step).await?,
+            Candidate::Recovery(code) => store::use_code(db, user, code).await?,
+        };
+        if counts {
+            seek(db, &[&counter]).await?;
+            throttle::reset(db, &counter).await?;
+        }
+        Ok::<bool, storage::StorageError>(counts)
+    })
+    .await?;
+    if !counts {
+        refused("code_used", user);
+        return Ok(Verdict::Wrong);
+    }
+    let second = match candidate {
+        Candidate::Step(_) => SecondFactor::Otp,
+        Candidate::Recovery(_) => SecondFactor::Recovery,
+    };
+    runtime::audit!("second_factor", outcome = "ok", subject = %user, method = second.as_ref());
+    Ok(Verdict::Right(second))
+}
+
+async fn candidate(provider: &Provider, user: UserId, typed: &str, now: i64) -> Result<Option<Candidate>, PageRefusal> {
+    if let Some(code) = recovery::normalize(typed) {
+        return Ok(Some(Candidate::Recovery(recovery::digest(provider, user, &code))));
+    }
+    let Some(sealed) = store::secret(&provider.pool, user).await? else { return Ok(None) };
+    let secret = provider.directory.open_text(SECRET, &user.to_string(), &sealed);
+    let secret = secret.map_err(|error| PageRefusal::internal(&error))?;
+    let step = totp::step(&secret, &digits(typed), now).map_err(|error| PageRefusal::internal(&error))?;
+    Ok(step.map(Candidate::Step))
+}
+
+/// Apps show six digits with a space in the middle.
+pub(super) fn digits(typed: &str) -> String {
+    typed.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn refused(reason: &'static str, user: UserId) {
+    Record::new("second_factor", reason).about(Who { subject: Some(user.to_string()), ..Who::default() }).write();
+}
