@@ -33,10 +33,21 @@ pub struct Accounts {
     pub payout_step: usize,
 }
 
+/// As an app does: told that the server is busy, it comes again when it was told to, a few times.
+async fn enroll(phone: &Phone) -> Result<(), Error> {
+    for _ in 0..3 {
+        match phone.client.enroll().await {
+            Err(Error::Busy(Some(after))) => tokio::time::sleep(after).await,
+            outcome => return outcome.map(drop),
+        }
+    }
+    phone.client.enroll().await.map(drop)
+}
+
 /// Enrolls and logs in.
 pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence: &str, checks: &[&str]) -> Result<()> {
     let began = narrator.begin(format!("{name}'s phone proves what it is"));
-    phone.client.enroll().await.with_context(|| format!("{name} cannot enroll"))?;
+    enroll(phone).await.with_context(|| format!("{name} cannot enroll"))?;
     let support = phone.client.support_id().unwrap_or_default();
     narrator.end(
         began,

@@ -26,6 +26,8 @@ pub struct Stack {
     pub services: Vec<Service>,
     /// The sandbox partner.
     pub partner_url: String,
+    /// The port by which the broker reaches it, which in containers is another one.
+    pub partner_port: u16,
     /// Where the partner's webhooks go, at the broker.
     pub webhook_url: String,
     /// The span collector (plain HTTP on loopback).

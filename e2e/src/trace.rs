@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 use crypto::random;
 use mobile_sdk::{CallRecord, Clock as _, SystemClock};
 use serde::Deserialize;
-use url::Url;
 
 use crate::stack::Stack;
 
@@ -220,8 +219,7 @@ struct Summary {
 impl Collector {
     pub fn of(stack: &Stack) -> Result<Self> {
         let http = testkit::server::client(&testkit::pki::Pki::create(&stack.pki)?.public_ca(), None)?;
-        let partner_port = Url::parse(&stack.partner_url)?.port().context("the partner's URL has no port")?;
-        Ok(Self { http, url: stack.collector_url.clone(), partner_port })
+        Ok(Self { http, url: stack.collector_url.clone(), partner_port: stack.partner_port })
     }
 
     /// The traces that are expected, each whole, in their order. By the clock: what is not there in time is named.

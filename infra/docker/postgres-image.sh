@@ -4,8 +4,8 @@
 #   sudo infra/docker/postgres-image.sh [TAG]          (default redoubt/postgres:test)
 #   REDOUBT_POSTGRES_IMAGE=redoubt/postgres:test cargo xtask demo --postgres docker
 #
-# It keeps the part of the official image's contract that the ladder relies on: POSTGRES_PASSWORD and POSTGRES_INITDB_ARGS in
-# the environment, the server's options as arguments, port 5432. Needs root, debootstrap and a Docker daemon.
+# It keeps the part of the official image's contract that the ladder relies on: POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) and
+# POSTGRES_INITDB_ARGS in the environment, PGDATA, the server's options as arguments, port 5432. Needs root, debootstrap and a Docker daemon.
 set -euo pipefail
 
 tag=${1:-redoubt/postgres:test}
@@ -26,10 +26,13 @@ debootstrap --variant=minbase --include=postgresql "$suite" "$root" ${mirror:+"$
 rm -rf "$root"/var/lib/postgresql/* "$root"/etc/postgresql/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* \
     "$root"/usr/share/doc "$root"/usr/share/man "$root"/usr/share/locale
 
+# Whom the containers of infra/compose run as: PostgreSQL asks the system for its own name.
+echo 'redoubt:x:10001:10001::/nonexistent:/usr/sbin/nologin' >> "$root/etc/passwd"
+
 cat > "$root/usr/local/bin/docker-entrypoint.sh" <<'ENTRYPOINT'
 #!/bin/sh
 set -eu
-data=/var/lib/postgresql/data
+data=${PGDATA:-/var/lib/postgresql/data}
 bin=$(ls -d /usr/lib/postgresql/*/bin)
 if [ "$(id -u)" = 0 ]; then
     mkdir -p "$data" /run/postgresql
@@ -37,6 +40,7 @@ if [ "$(id -u)" = 0 ]; then
     exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0" "$@"
 fi
 if [ ! -s "$data/PG_VERSION" ]; then
+    if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE"); fi
     (umask 077; printf %s "${POSTGRES_PASSWORD:?is not set}" > /tmp/password)
     # Several arguments in one variable, as in the official image.
     # shellcheck disable=SC2086

@@ -30,6 +30,7 @@ pub(crate) fn stack(logs: PathBuf) -> Stack {
         broker_internal_url: url(),
         services: Vec::new(),
         partner_url: url(),
+        partner_port: 7010,
         webhook_url: url(),
         collector_url: url(),
         pki: PathBuf::new(),

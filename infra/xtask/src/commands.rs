@@ -5,6 +5,7 @@ pub(crate) enum Command {
     Help,
     Demo,
     Up,
+    Compose,
     Phone,
     Test,
     Check,
@@ -29,7 +30,7 @@ pub(crate) struct Page {
 /// What `bench` measures.
 pub(crate) const MEASUREMENTS: [&str; 4] = ["ledger", "defense", "behavior", "decoys"];
 
-pub(crate) const PAGES: [Page; 10] = [
+pub(crate) const PAGES: [Page; 11] = [
     Page {
         command: Command::Demo,
         word: "demo",
@@ -40,6 +41,9 @@ usage: cargo xtask demo [OPTIONS]
 Builds and starts everything on free ports, tells the story with two emulated
 phones, tries the attacks, writes target/dev/report.html and ends. Exits 0 if
 nothing surprised and every trace was whole.
+
+  --target compose [--offline]
+                the same in containers of its own (see `compose --help`)
 ",
         edge: true,
         postgres: true,
@@ -58,15 +62,40 @@ and prints their passwords and every URL. Ctrl-C stops and removes all of it.
         postgres: true,
     },
     Page {
+        command: Command::Compose,
+        word: "compose",
+        line: "the same system in containers, until `compose down`",
+        usage: "\
+usage: cargo xtask compose up [--offline] [--project NAME]
+       cargo xtask compose down [--volumes] [--project NAME]
+       cargo xtask compose probe [--project NAME]
+
+Needs Docker with its Compose plugin. `up` builds the images, starts the
+containers of infra/compose/compose.yaml and comes back when all are healthy;
+two users are made the first time. The ports are in infra/compose/.env; the
+environment goes before it. `probe` knocks at a door outside from inside each
+container: of the services only broker gets there.
+
+  --offline      images out of Debian's packages and this machine's build, where
+                 no image can be pulled; needs root and debootstrap
+  --project NAME another system beside the first (default redoubt); it needs
+                 other ports
+  --volumes      and what is stored goes, too
+",
+        edge: false,
+        postgres: false,
+    },
+    Page {
         command: Command::Phone,
         word: "phone",
-        line: "an emulated phone before the system that `up` keeps running",
+        line: "an emulated phone before the system that `up` or `compose up` runs",
         usage: "\
 usage: cargo xtask phone WHO DOES WHAT [--hooked | --repackaged | --rooted]
 
 Every call is told: what was sent, what each layer of the ledger made of it, and
-who else refused it. In one terminal `cargo xtask up`, in another, WHO being
-alice or bob and every AMOUNT in euros:
+who else refused it. In one terminal `cargo xtask up` (or, before containers,
+`cargo xtask compose up`), in another, WHO being alice or bob and every AMOUNT
+in euros:
 
   phone alice accounts              phone alice pay bob 5.00
   phone alice statement             phone alice payout 20.00

@@ -21,6 +21,13 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// Those that stand in one directory, built by somebody else.
+    pub(crate) fn in_directory(directory: &Path, names: &[&str]) -> Self {
+        Self(names.iter().map(|&name| (name.to_owned(), directory.join(name))).collect())
+    }
+}
+
 /// Builds with one visible line and cargo's own progress.
 pub(crate) fn build(run: &mut Run, what: &str, arguments: &[String]) -> Result<Programs> {
     preflight::run()?;

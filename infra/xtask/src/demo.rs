@@ -7,9 +7,12 @@ use anyhow::{Result, anyhow};
 use crate::options::Options;
 use crate::stack::{Kind, Stack};
 use crate::stop::Stop;
-use crate::{place, say};
+use crate::{compose, place, say};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.containers {
+        return compose::demo(options.offline);
+    }
     let began = Instant::now();
     let mut stack = Stack::start(Kind::Demo, options)?;
     let report = place::target().join("dev/report.html");

@@ -16,6 +16,7 @@ mod bench;
 mod check;
 mod commands;
 mod compile;
+mod compose;
 mod database;
 mod demo;
 mod doctor;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
             Command::Help => Ok(()),
             Command::Demo => demo::run(&options),
             Command::Up => up::run(&options),
+            Command::Compose => compose::run(&options),
             Command::Phone => phone::run(&options),
             Command::Test => test::run(&options),
             Command::Check => check::run(&options),

@@ -43,6 +43,9 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// For `up` and `demo`: whether the edge stands before the services.
     pub(crate) edge: bool,
+    /// For `demo`: whether the system is one of containers, and whether their images are made without pulling any.
+    pub(crate) containers: bool,
+    pub(crate) offline: bool,
     /// For `test`: what goes to `cargo test`.
     pub(crate) rest: Vec<String>,
     pub(crate) rename: Wanted,
@@ -53,7 +56,19 @@ impl Options {
     pub(crate) fn of(command: Command) -> Self {
         let (rest, rename) = (Vec::new(), Wanted::default());
         let help = command == Command::Help;
-        Self { command, help, postgres: Mode::Auto, fix: false, quick: false, edge: false, rest, rename }
+        let (containers, offline) = (false, false);
+        Self {
+            command,
+            help,
+            postgres: Mode::Auto,
+            fix: false,
+            quick: false,
+            edge: false,
+            containers,
+            offline,
+            rest,
+            rename,
+        }
     }
 
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
@@ -77,12 +92,17 @@ impl Options {
                     options.rest.extend(arguments.by_ref());
                 }
                 "--help" | "-h" => options.help = true,
-                _ if command == Command::Phone => options.rest.push(argument),
+                _ if matches!(command, Command::Phone | Command::Compose) => options.rest.push(argument),
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;
                 }
                 "--edge" if matches!(command, Command::Up | Command::Demo | Command::Bench) => options.edge = true,
+                "--target" if command == Command::Demo => match arguments.next().as_deref() {
+                    Some("compose") => options.containers = true,
+                    _ => return Err(usage("--target is `compose`".to_owned())),
+                },
+                "--offline" if command == Command::Demo => options.offline = true,
                 "--fix" if command == Command::Check => options.fix = true,
                 "--quick" if command == Command::Check => options.quick = true,
                 "--organization" | "--package" | "--trust-domain" if command == Command::Rename => {
@@ -111,6 +131,12 @@ impl Options {
         }
         if self.command == Command::Rename && self.rename.name.is_empty() {
             return Err("rename it to what?".to_owned());
+        }
+        if self.offline && !self.containers {
+            return Err("--offline is for `--target compose`".to_owned());
+        }
+        if self.containers && (self.edge || self.postgres != Mode::Auto) {
+            return Err("`--target compose` has its own PostgreSQL, and no edge".to_owned());
         }
         if self.command != Command::Bench {
             return Ok(());

@@ -4,14 +4,14 @@
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::options::Options;
-use crate::place;
 use crate::stop::Stop;
+use crate::{compose, place};
 
 /// Where a running system says how to find it. Its lock says that it runs: the kernel takes that away however the program ends.
 pub(crate) struct Offer {
@@ -68,15 +68,30 @@ fn running_at(path: &Path) -> Result<Value> {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let offer = running().map_err(|cause| {
-        let words = format!("no system is running here ({cause:#}): start `cargo xtask up` in another terminal");
-        Stop::Failed(1, words)
-    })?;
+    let offer = match running() {
+        Ok(offer) => offer,
+        Err(of_processes) => return before_containers(options, &of_processes),
+    };
     let path =
         |name: &str| offer.get(name).and_then(Value::as_str).with_context(|| format!("`up` has not said {name}"));
     let mut phone = Command::new(path("story")?);
     phone.arg("phone").args(&options.rest).env("REDOUBT_STACK", path("description")?);
-    let status = phone.status().context("the phone cannot be started")?;
+    ended(phone.status().context("the phone cannot be started")?)
+}
+
+/// Where `up` runs nothing, `compose up` may.
+fn before_containers(options: &Options, of_processes: &anyhow::Error) -> Result<()> {
+    let mut containers = compose::running().map_err(|of_containers| {
+        let words = format!(
+            "no system is running here ({of_processes:#}; {of_containers:#}): start `cargo xtask up` in another terminal, or `cargo xtask compose up`"
+        );
+        Stop::Failed(1, words)
+    })?;
+    let words: Vec<&str> = ["phone"].into_iter().chain(options.rest.iter().map(String::as_str)).collect();
+    ended(containers.tell(&words, Path::new(""))?)
+}
+
+fn ended(status: ExitStatus) -> Result<()> {
     match status.code().map(u8::try_from) {
         Some(Ok(0)) => Ok(()),
         // It says itself why: 2 is what no phone does.

@@ -23,3 +23,13 @@ pub(crate) fn target() -> PathBuf {
 pub(crate) fn short(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
+
+/// Moves the logs of a run that failed out of its directory before it goes, and says where they are.
+pub(crate) fn keep_logs(logs: &Path, error: anyhow::Error) -> anyhow::Error {
+    let kept = target().join("dev/failed-run");
+    drop(std::fs::remove_dir_all(&kept));
+    match std::fs::rename(logs, &kept) {
+        Ok(()) => error.context(format!("logs are kept in {}", short(&kept))),
+        Err(e) => error.context(format!("the logs could not be kept ({e})")),
+    }
+}

@@ -1,5 +1,5 @@
 //! A receiver for telemetry: OTLP over HTTP as protobuf, spans kept in memory, for the demonstration's trace page and for tests
-//! that ask what a request did. A stand-in for a collector, on loopback only: plain HTTP, no authentication.
+//! that ask what a request did. A stand-in for a collector, on loopback or in a container: plain HTTP, no authentication.
 //!
 //! | Route | What it does |
 //! | --- | --- |
@@ -74,6 +74,12 @@ pub fn serve(listener: TcpListener) -> Result<Collector> {
         address.ip().is_loopback(),
         "the collector has no authentication: it listens on loopback only, not on {address}"
     );
+    serve_network(listener)
+}
+
+/// The same on any address, in a container of its own: it has no authentication, so the container's networks must say who reaches it.
+pub fn serve_network(listener: TcpListener) -> Result<Collector> {
+    let address = listener.local_addr()?;
     let store = Arc::new(Mutex::new(Store::default()));
     let data = web::Data::from(Arc::clone(&store));
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);

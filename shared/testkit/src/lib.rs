@@ -11,6 +11,7 @@ pub mod collector;
 pub mod database;
 pub mod drip;
 pub mod edge;
+pub mod forward;
 pub mod fuzz;
 pub mod interception;
 pub mod missing;

@@ -15,7 +15,7 @@ mod payouts;
 mod tests;
 pub mod webhook;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,6 +46,8 @@ pub struct Options {
     pub webhook_url: Option<String>,
     /// How long a payout takes until its outcome is told.
     pub settle: Duration,
+    /// Who presses the demonstration's buttons beside callers on loopback: in a container the machine outside it has another address.
+    pub operator: Option<IpAddr>,
 }
 
 impl Options {
@@ -60,6 +62,7 @@ impl Options {
             webhook_secret: secret("partner-webhook-secret")?,
             webhook_url: None,
             settle: Duration::from_millis(100),
+            operator: None,
         })
     }
 }
@@ -93,6 +96,7 @@ pub struct Partner {
 struct PartnerState {
     bearer: String,
     settle: Duration,
+    operator: Option<IpAddr>,
     webhook: Mutex<Option<String>>,
     webhook_secret: String,
     client: reqwest::Client,
@@ -116,6 +120,7 @@ impl Partner {
         let state = Arc::new(PartnerState {
             bearer: options.bearer.trim().to_owned(),
             settle: options.settle,
+            operator: options.operator,
             webhook: Mutex::new(options.webhook_url),
             webhook_secret: options.webhook_secret.trim().to_owned(),
             client: server::client(&options.roots, None)?,

@@ -16,8 +16,6 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use api::service::TRUST_DOMAIN;
-use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
@@ -31,6 +29,7 @@ use system::system;
 
 mod apps;
 mod made_of;
+mod partner_web;
 mod sealing;
 
 use made_of::MadeOf;
@@ -80,6 +79,11 @@ impl Pki {
         pki.test_root("apple-test-root", TestRoot::apple)?;
         pki.secrets()?;
         Ok(pki)
+    }
+
+    /// What somebody else has made, or a part of it: nothing is made, and what is missing is missed by whoever reads it.
+    pub fn open(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), temporary: false }
     }
 
     /// A PKI of its own for one test, in a temporary folder that goes away with the value.
@@ -186,9 +190,12 @@ impl Pki {
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             issue(&issuer, &self.internal(name), name, names, &usages)?;
         }
-        // No workload: it has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
-        let name = vec![SanType::DnsName(Ia5String::try_from("postgres")?)];
-        issue(&issuer, &self.internal("postgres"), "postgres", name, &[ExtendedKeyUsagePurpose::ServerAuth])
+        // No workloads: each has a name for its clients to demand, which nobody else's certificate has, and shows its own to nobody.
+        for store in ["postgres", "redis"] {
+            let name = vec![SanType::DnsName(Ia5String::try_from(store)?)];
+            issue(&issuer, &self.internal(store), store, name, &[ExtendedKeyUsagePurpose::ServerAuth])?;
+        }
+        Ok(())
     }
 
     /// The authority of that name: read when there, else made.
@@ -235,29 +242,6 @@ impl Pki {
         self.sealing_key()?;
         self.apps()?;
         self.partner_web_key()
-    }
-
-    /// The confidential web client's key: private as a secret, public as the JWKS that the OpenID Provider is configured with.
-    fn partner_web_key(&self) -> Result<()> {
-        let public = self.dir.join("partner-web-jwks.json");
-        if public.exists() {
-            return Ok(());
-        }
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
-        let point = pair.public_key().as_ref();
-        // SEC 1 uncompressed point: 0x04, x, y.
-        let (x, y) = (point.get(1..33).context("short point")?, point.get(33..65).context("short point")?);
-        let scalar: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes()?;
-        let mut jwk = serde_json::json!({
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "partner-web-1",
-            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
-        });
-        let set = serde_json::json!({ "keys": [jwk.clone()] });
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("d".to_owned(), URL_SAFE_NO_PAD.encode(scalar.as_ref()).into());
-        }
-        write(&self.secret("partner-web.jwk"), jwk.to_string().as_bytes(), 0o600)?;
-        write(&public, set.to_string().as_bytes(), 0o644)
     }
 
     fn secret_once(&self, name: &str, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {

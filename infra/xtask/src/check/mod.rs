@@ -6,6 +6,7 @@
 mod catalogue;
 mod causes;
 mod circles;
+mod containers;
 mod defaults;
 mod documents;
 mod generated;
@@ -49,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
+        ("containers as the table says", Box::new(|| Ok(containers::all(&files)))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),

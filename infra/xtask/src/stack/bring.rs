@@ -7,16 +7,13 @@ use ladder::Durability;
 use ladder::edge::{Behind, Site};
 use system::system;
 
-use super::partners::{self, Secret};
+use super::preparation::Preparation;
 use super::ready::Probe;
 use super::running::text;
 use super::{Kind, Ports, Stack, config};
 use crate::options::Options;
 use crate::process::{Run, Task};
 use crate::{database, place, say};
-
-/// Names the file with the URL of the role that seals the broker's secrets.
-const SEALER: &str = "BROKER__VAULT__SEALER_URL_FILE";
 
 impl Stack {
     /// Builds, brings and starts everything, and waits until it is ready.
@@ -53,62 +50,28 @@ impl Stack {
 
     fn fill(&mut self, watch: &mut Watch) -> Result<()> {
         let databases = self.run.directory().join("databases");
-        // By the environment: a command line can be read by everybody on the machine.
+        let configs = self.run.directory().to_owned();
         let url = self.cluster.url().to_owned();
-        let arguments = ["provision", "--out", &text(&databases)].map(str::to_owned);
-        let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
-        self.run.task("provision", self.programs.path("sandbox")?, &arguments, &task)?;
-        let workers = self.kind.workers();
         let layout = config::Layout {
             pki: &self.pki,
             databases: &databases,
             ports: &self.ports,
-            workers,
+            workers: self.kind.workers(),
             edge: self.edge.is_some(),
+            home: config::Home::Machine,
         };
-        for service in services()? {
-            std::fs::write(self.config(service), config::file(service, &layout)?)?;
-        }
+        let preparation = Preparation { programs: &self.programs, layout, configs: &configs };
+        preparation.provision(&mut self.run, &url)?;
+        preparation.configure()?;
         watch.step("roles and databases made");
-        self.migrate()?;
+        preparation.migrate(&mut self.run)?;
+        preparation.seal(&mut self.run)?;
         watch.step("databases migrated, the partner's secrets sealed");
         self.start_programs()?;
         self.start_edge()?;
         self.await_ready()?;
         watch.step("services ready");
         Ok(())
-    }
-
-    /// What writes as the owner of the tables, or as the one who seals. Only these commands learn of those roles' URLs, and from their environment, so
-    /// that the configuration that `serve` reads has none.
-    fn migrate(&mut self) -> Result<()> {
-        let mut running = Vec::new();
-        for service in services()? {
-            let arguments = ["migrate".to_owned(), "--config".to_owned(), text(&self.config(service))];
-            let name = format!("{service}-migrate");
-            let (variable, url_file) = self.migrator(service);
-            let task = Task { logged: true, environment: &[(&variable, &url_file)], ..Task::default() };
-            let number = self.run.begin_task(&name, self.programs.path(service)?, &arguments, &task)?;
-            running.push((name, number));
-        }
-        for (name, number) in running {
-            self.run.finish(&name, number)?;
-        }
-        for Secret { provider, id, file } in partners::secrets()? {
-            let (config, file) = (text(&self.config("broker")), text(&self.pki.join("secrets").join(file)));
-            let arguments = ["seal-secret", "--config", &config, "--provider", &provider, "--id", &id, "--file", &file];
-            let url_file = text(&self.url_file("broker", "sealer.url"));
-            let task = Task { logged: true, environment: &[(SEALER, &url_file)], ..Task::default() };
-            let name = format!("seal-{provider}-{id}");
-            self.run.task(&name, self.programs.path("broker")?, &arguments.map(str::to_owned), &task)?;
-        }
-        Ok(())
-    }
-
-    /// The variable that names the file with the migrator's URL, and the file.
-    fn migrator(&self, service: &str) -> (String, String) {
-        let variable = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
-        (variable, text(&self.url_file(service, "migrator.url")))
     }
 
     fn start_programs(&mut self) -> Result<()> {

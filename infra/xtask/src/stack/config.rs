@@ -1,5 +1,5 @@
 //! The configuration files of a development system: `services/NAME/dev.toml`, `services/dev.toml` and, where the world reaches the service,
-//! `services/dev.public.toml`, filled in for one run.
+//! `services/dev.public.toml` (and `services/dev.store.toml`, where there is a shared store), filled in for one run.
 //!
 //! They are in the words of each service's `config.rs`; `{service} config --config FILE` reads them back. What a template may ask for is
 //! fixed here, and what it asks for wrongly is an error that names it.
@@ -22,7 +22,21 @@ pub(crate) struct Layout<'a> {
     pub(crate) workers: usize,
     /// Whether the edge stands before the public listeners: then the world knows them by its ports, and they believe what it says.
     pub(crate) edge: bool,
+    /// Where the programs are.
+    pub(crate) home: Home,
 }
+
+/// Where the programs of a system are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// All on this machine, as children of ours: they listen on loopback and end with us.
+    Machine,
+    /// Each in a container of its own, where it listens on every address and the others know it by its name; beside them a shared store.
+    Containers,
+}
+
+/// Every network that Docker takes addresses from for its own (RFC 1918): which of them the partner gets is not known before it has it.
+const CONTAINERS: &str = r#"["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]"#;
 
 /// The file's text for one service.
 pub(crate) fn file(service: &str, layout: &Layout<'_>) -> Result<String> {
@@ -33,12 +47,17 @@ pub(crate) fn file(service: &str, layout: &Layout<'_>) -> Result<String> {
     let common = read(&services.join("dev.toml"))?;
     let public = service.public.map(|_| read(&services.join("dev.public.toml"))).transpose()?;
     let public = public.map(|public| layout.fill(service, &public).context("services/dev.public.toml")).transpose()?;
-    let workers = layout.workers;
+    let store =
+        service.public.filter(|_| layout.home == Home::Containers).map(|_| read(&services.join("dev.store.toml")));
+    let store =
+        store.transpose()?.map(|store| layout.fill(service, &store).context("services/dev.store.toml")).transpose()?;
+    let (workers, with_parent) = (layout.workers, layout.home == Home::Machine);
     let parts = [
-        Some(format!("# Made by `cargo xtask` for one run.\nexit_with_parent = true\nworkers = {workers}\n")),
+        Some(format!("# Made by `cargo xtask` for one run.\nexit_with_parent = {with_parent}\nworkers = {workers}\n")),
         Some(layout.fill(service, &own).with_context(|| format!("services/{}/dev.toml", service.name))?),
         Some(layout.fill(service, &common).context("services/dev.toml")?),
         public,
+        store,
     ];
     Ok(parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
 }
@@ -70,6 +89,15 @@ impl Layout<'_> {
             Some(("port", "public")) => Ok(self.ports.of(&service.name)?.to_string()),
             Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
             Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
+            None if name == "listen" => Ok(self.of_home("127.0.0.1", "0.0.0.0").to_owned()),
+            None if name == "hosts" => {
+                Ok(self.of_home("[]", &format!("[{:?}, \"localhost\"]", service.name)).to_owned())
+            }
+            None if name == "partner_networks" => {
+                Ok(self.of_home(r#"["127.0.0.0/8", "::1/128"]"#, CONTAINERS).to_owned())
+            }
+            Some(("host", "service")) => Ok(self.host(&service.name)?.to_owned()),
+            Some(("host", program)) => Ok(self.host(program)?.to_owned()),
             None if name == "trusted_proxies" => Ok(self.trusted()),
             Some(("url", "public")) => self.url(service, &service.name),
             Some(("url", listener)) => self.url(service, listener),
@@ -87,7 +115,26 @@ impl Layout<'_> {
                 service.name
             );
         }
-        Ok(format!("https://localhost:{}", self.ports.public(listener, self.edge)?))
+        // A public one has the URL that the world knows, which is not where it listens.
+        let inside = listener.strip_suffix("-internal").or((listener == "partner").then_some(listener));
+        match (inside, self.home) {
+            (Some(program), Home::Containers) => Ok(format!("https://{program}:{}", self.ports.of(listener)?)),
+            _ => Ok(format!("https://localhost:{}", self.ports.public(listener, self.edge)?)),
+        }
+    }
+
+    fn of_home<'a>(&self, machine: &'a str, containers: &'a str) -> &'a str {
+        match self.home {
+            Home::Machine => machine,
+            Home::Containers => containers,
+        }
+    }
+
+    /// Under which the others reach a program.
+    fn host<'a>(&self, program: &'a str) -> Result<&'a str> {
+        let known = system()?.listeners().iter().any(|(name, _)| name.trim_end_matches("-internal") == program);
+        ensure!(known, "there is no program `{program}`");
+        Ok(self.of_home("localhost", program))
     }
 
     /// Nobody, or the edge alone: it has an address of its own.
@@ -136,22 +183,35 @@ mod tests {
     #[test]
     fn a_service_that_is_not_known_gets_nobody_elses_configuration() {
         let ports = Ports::free().unwrap();
-        let layout =
-            Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
+        let layout = Layout {
+            pki: Path::new("/pki"),
+            databases: Path::new("/db"),
+            ports: &ports,
+            workers: 1,
+            edge: false,
+            home: Home::Machine,
+        };
         assert!(file("weather", &layout).is_err());
     }
 
     #[test]
     fn what_a_template_asks_for_wrongly_is_named() {
         let ports = Ports::free().unwrap();
-        let layout =
-            Layout { pki: Path::new("/pki"), databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
+        let layout = Layout {
+            pki: Path::new("/pki"),
+            databases: Path::new("/db"),
+            ports: &ports,
+            workers: 1,
+            edge: false,
+            home: Home::Machine,
+        };
         let auth = system().unwrap().service("auth").unwrap();
         for (template, complaint) in [
             ("a = \"${password}\"", "there is no value `password`"),
             ("a = \"${env.HOME}\"", "there is no value `env.HOME`"),
             ("a = \"${port.behavior}\"", "no listener `behavior`"),
             ("a = \"${port.weather}\"", "no listener `weather`"),
+            ("a = \"${host.weather}\"", "no program `weather`"),
             ("a = \"${url.behavior-internal}\"", "auth does not call behavior"),
             ("a = \"${jwk.nobody}\"", "nobody.jwk"),
             ("a = \"${app.package}\"", "/pki/app.json"),
@@ -171,7 +231,14 @@ mod tests {
         std::fs::write(pki.join("secrets/partner-web.jwk"), r#"{"kty":"EC"}"#).unwrap();
         let app = r#"{"package":"p","signer_digest":"00","team":"t","bundle":"b"}"#;
         std::fs::write(pki.join("app.json"), app).unwrap();
-        let layout = Layout { pki: &pki, databases: Path::new("/db"), ports: &ports, workers: 1, edge: false };
+        let layout = Layout {
+            pki: &pki,
+            databases: Path::new("/db"),
+            ports: &ports,
+            workers: 1,
+            edge: false,
+            home: Home::Machine,
+        };
         for service in &system().unwrap().services {
             let text = file(&service.name, &layout).unwrap();
             let first_section = text.find("\n[").unwrap();

@@ -15,14 +15,18 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 /// Ports by listener, held until they are used.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    ports: BTreeMap<String, u16>,
+    own: BTreeMap<String, u16>,
     held: BTreeMap<String, TcpListener>,
+    /// By which the world reaches a listener, where that is another one than its own.
+    published: BTreeMap<String, u16>,
+    /// By which the programs of the system reach it, where that is yet another.
+    inside: BTreeMap<String, u16>,
 }
 
 impl Ports {
     /// The fixed ones; an occupied one is named.
     pub(crate) fn fixed() -> Result<Self> {
-        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        let mut taken = Self::none();
         for (name, port) in system()?.listeners() {
             match bind(port) {
                 Ok(listener) => taken.hold(&name, port, listener),
@@ -37,7 +41,7 @@ impl Ports {
 
     /// Free ones.
     pub(crate) fn free() -> Result<Self> {
-        let mut taken = Self { ports: BTreeMap::new(), held: BTreeMap::new() };
+        let mut taken = Self::none();
         // Two runs that start at once look at different places first.
         let offset = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(RANGE.end - RANGE.start))?;
         let mut candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
@@ -50,20 +54,47 @@ impl Ports {
         Ok(taken)
     }
 
+    fn none() -> Self {
+        Self { own: BTreeMap::new(), held: BTreeMap::new(), published: BTreeMap::new(), inside: BTreeMap::new() }
+    }
+
+    /// Those of containers: inside each has the fixed ones, and the world reaches it by `published`.
+    pub(crate) fn in_containers(published: BTreeMap<String, u16>) -> Result<Self> {
+        Ok(Self { own: system()?.listeners().into_iter().collect(), published, ..Self::none() })
+    }
+
+    /// Those by which containers are reached from this machine.
+    pub(crate) fn of_published(published: BTreeMap<String, u16>) -> Result<Self> {
+        Ok(Self { own: published, inside: system()?.listeners().into_iter().collect(), ..Self::none() })
+    }
+
     fn hold(&mut self, name: &str, port: u16, listener: TcpListener) {
-        self.ports.insert(name.to_owned(), port);
+        self.own.insert(name.to_owned(), port);
         self.held.insert(name.to_owned(), listener);
     }
 
     /// The port of a listener.
     pub(crate) fn of(&self, name: &str) -> Result<u16> {
-        self.ports.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
+        self.own.get(name).copied().with_context(|| format!("there is no listener `{name}`"))
     }
 
     /// The port by which the world reaches a listener: the edge's, where one stands before it.
     pub(crate) fn public(&self, name: &str, edge: bool) -> Result<u16> {
-        let before = self.ports.get(&format!("{name}-edge")).filter(|_| edge);
+        if let Some(port) = self.published.get(name) {
+            return Ok(*port);
+        }
+        let before = self.own.get(&format!("{name}-edge")).filter(|_| edge);
         before.map_or_else(|| self.of(name), |port| Ok(*port))
+    }
+
+    /// The port by which the programs of the system reach a listener.
+    pub(crate) fn inside(&self, name: &str) -> Result<u16> {
+        self.inside.get(name).map_or_else(|| self.of(name), |port| Ok(*port))
+    }
+
+    /// The URL by which the world reaches a listener.
+    pub(crate) fn url(&self, name: &str, edge: bool) -> Result<String> {
+        Ok(format!("https://localhost:{}", self.public(name, edge)?))
     }
 
     /// Lets go of a listener's port: its program starts now.
@@ -87,7 +118,7 @@ mod tests {
     fn two_systems_share_no_port() {
         let (one, two) = (Ports::free().unwrap(), Ports::free().unwrap());
         for (name, _) in system().unwrap().listeners() {
-            assert!(two.ports.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
+            assert!(two.own.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
         }
     }
 

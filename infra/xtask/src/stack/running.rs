@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use ladder::{Cluster, Rung};
-use serde_json::{Value, json};
-use system::system;
+use serde_json::Value;
 
+use super::description::Description;
 use super::loads::Loads;
 use super::{Kind, Ports, partners};
 use crate::compile::Programs;
@@ -103,43 +103,23 @@ impl Stack {
         Ok(text(&file))
     }
 
-    /// As `e2e::stack::Stack` reads it.
     fn describe(&self, report: &Path) -> Result<Value> {
-        let startup: Vec<Value> = self
-            .startup
-            .iter()
-            .map(|(name, time)| json!({ "name": name, "millis": u64::try_from(time.as_millis()).unwrap_or(u64::MAX) }))
-            .collect();
-        let mut services = Vec::new();
-        for service in &system()?.services {
-            let internal = self.url(&format!("{}-internal", service.name))?;
-            let public = service.public.map(|_| self.url(&service.name)).transpose()?;
-            services.push(json!({ "name": service.name, "public_url": public, "internal_url": internal }));
-        }
-        Ok(json!({
-            "services": services,
-            "auth_url": self.url("auth")?,
-            "attestation_url": self.url("attestation")?,
-            "ledger_url": self.url("ledger")?,
-            "broker_url": self.url("broker")?,
-            "edge": self.edge.is_some(),
-            "ledger_direct_url": format!("https://localhost:{}", self.ports.of("ledger")?),
-            "ledger_internal_url": self.url("ledger-internal")?,
-            "broker_internal_url": self.url("broker-internal")?,
-            "partner_url": self.url("partner")?,
-            "webhook_url": self.webhook_url()?,
-            "collector_url": format!("http://127.0.0.1:{}", self.ports.of("collector")?),
-            "pki": self.pki,
-            "logs": self.run.directory().join("logs"),
-            "report": report,
-            "postgres": format!("{} ({})", self.cluster.about(), self.cluster.rung()),
-            "startup": startup,
-        }))
+        let (logs, postgres) = (self.logs(), format!("{} ({})", self.cluster.about(), self.cluster.rung()));
+        let description = Description {
+            ports: &self.ports,
+            edge: self.edge.is_some(),
+            pki: &self.pki,
+            logs: &logs,
+            report,
+            postgres: &postgres,
+            startup: &self.startup,
+        };
+        description.json()
     }
 
     /// The URL by which the world reaches a listener.
     pub(crate) fn url(&self, name: &str) -> Result<String> {
-        Ok(format!("https://localhost:{}", self.ports.public(name, self.edge.is_some())?))
+        self.ports.url(name, self.edge.is_some())
     }
 
     /// Whether the edge stands before the services.
@@ -183,12 +163,7 @@ impl Stack {
         if matches!(error.downcast_ref(), Some(Stop::Interrupted)) {
             return error; // nothing went wrong that a log could explain
         }
-        let kept = place::target().join("dev/failed-run");
-        drop(std::fs::remove_dir_all(&kept));
-        match std::fs::rename(self.logs(), &kept) {
-            Ok(()) => error.context(format!("logs are kept in {}", place::short(&kept))),
-            Err(e) => error.context(format!("the logs could not be kept ({e})")),
-        }
+        place::keep_logs(&self.logs(), error)
     }
 
     /// Ends everything, in order, and makes sure that nothing is left.

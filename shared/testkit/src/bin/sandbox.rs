@@ -3,14 +3,19 @@
 //! ```text
 //! sandbox pki --out DIR
 //!     certificates, keys and secrets of a development system (idempotent)
-//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--otlp-endpoint URL] [--exit-with-parent true]
-//!     the partner bank and the ECB, until stopped
-//! sandbox collector [--listen 127.0.0.1:4318] [--exit-with-parent true]
-//!     keeps the spans that the services send (OTLP/HTTP), until stopped
+//! sandbox partner --dir DIR [--listen 127.0.0.1:8500] [--webhook-url URL] [--otlp-endpoint URL] [--in-container true] [--exit-with-parent true]
+//!     the partner bank and the ECB, until stopped; DIR is what `pki` has made, or the part of it that the partner needs; in a container the
+//!     machine outside it may press the buttons of the demonstration
+//! sandbox collector [--listen 127.0.0.1:4318] [--in-container true] [--exit-with-parent true]
+//!     keeps the spans that the services send (OTLP/HTTP), until stopped; on loopback only, but in a container
 //! sandbox provision --out DIR
 //!     roles, databases and the files with their URLs; the superuser's URL comes from REDOUBT_SUPERUSER_URL
 //! sandbox remove
 //!     those roles and databases, from a server that goes on
+//! sandbox forward PORT=HOST:PORT …
+//!     what comes in at a port goes on to another host, byte for byte, until stopped; for containers that nobody outside reaches
+//! sandbox reaches HOST:PORT
+//!     whether a connection can be made to there within three seconds: exit code 0, or the reason why not
 //! ```
 //!
 //! A stand-in that serves prints one line `ready <url>` once it can be called. With `--exit-with-parent true` it ends when its
@@ -25,16 +30,19 @@ use runtime::config::Telemetry;
 use runtime::telemetry;
 use testkit::collector;
 use testkit::database;
+use testkit::forward;
 use testkit::partner::{self, Partner};
 use testkit::pki::Pki;
 use testkit::server::parent_gone;
 
 const USAGE: &str = "usage: sandbox pki --out DIR
        sandbox partner --dir DIR [--listen ADDRESS] [--webhook-url URL] [--otlp-endpoint URL]
-                       [--exit-with-parent true]
-       sandbox collector [--listen ADDRESS] [--exit-with-parent true]
+                       [--in-container true] [--exit-with-parent true]
+       sandbox collector [--listen ADDRESS] [--in-container true] [--exit-with-parent true]
        sandbox provision --out DIR
-       sandbox remove";
+       sandbox remove
+       sandbox forward PORT=HOST:PORT ...
+       sandbox reaches HOST:PORT";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -47,6 +55,8 @@ async fn main() -> ExitCode {
         "collector" => collector(&options).await,
         "provision" => provision(&options).await,
         "remove" => remove().await,
+        "forward" => forward(&options).await,
+        "reaches" => reaches(&options).await,
         _ => Err(anyhow!(USAGE)),
     };
     match result {
@@ -66,10 +76,11 @@ fn pki(options: &Options) -> Result<()> {
 }
 
 async fn partner(options: &Options) -> Result<()> {
-    let pki = Pki::create(&PathBuf::from(options.required("--dir")?))?;
+    let pki = Pki::open(&PathBuf::from(options.required("--dir")?));
     let mut setup = partner::Options::of(&pki)?;
     setup.listen = options.get("--listen").unwrap_or("127.0.0.1:8500").parse().context("--listen is not an address")?;
     setup.webhook_url = options.get("--webhook-url").map(str::to_owned);
+    setup.operator = (options.get("--in-container") == Some("true")).then(forward::gateway).transpose()?;
     let telemetry = Telemetry {
         otlp_endpoint: options.get("--otlp-endpoint").map(str::to_owned),
         log: "warn,testkit=info,runtime=info".to_owned(),
@@ -87,7 +98,8 @@ async fn partner(options: &Options) -> Result<()> {
 async fn collector(options: &Options) -> Result<()> {
     let listen = options.get("--listen").unwrap_or("127.0.0.1:4318");
     let listener = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-    let collector = collector::serve(listener)?;
+    let contained = options.get("--in-container") == Some("true");
+    let collector = if contained { collector::serve_network(listener) } else { collector::serve(listener) }?;
     println!("ready {}", collector.url());
     until_stopped(options).await
 }
@@ -100,6 +112,20 @@ async fn provision(options: &Options) -> Result<()> {
 /// All that have a database.
 fn services() -> Result<Vec<&'static str>> {
     Ok(system::system()?.services.iter().map(|service| service.name.as_str()).collect())
+}
+
+async fn forward(options: &Options) -> Result<()> {
+    let mut ways = Vec::new();
+    for way in &options.0 {
+        let (port, to) = way.split_once('=').with_context(|| format!("`{way}` is not PORT=HOST:PORT"))?;
+        ways.push(forward::Way::open(port.parse().with_context(|| format!("`{port}` is not a port"))?, to).await?);
+    }
+    println!("ready {} ways", ways.len());
+    until_stopped(options).await
+}
+
+async fn reaches(options: &Options) -> Result<()> {
+    forward::reaches(options.0.first().context(USAGE)?).await
 }
 
 async fn remove() -> Result<()> {
