@@ -111,7 +111,7 @@ impl Client {
                 Meaning::Refused { problem, signed } => {
                     if signed {
                         self.after_success(&credentials.held).await;
-                        self.after_approval(call, &problem);
+                        self.after_approval(call, &credentials, &problem);
                     }
                     // Under one key this is the answer to all attempts, unless it was given before the key was looked up or is none of its outcomes.
                     retries.uncertain &=
@@ -177,11 +177,11 @@ impl Client {
     }
 
     /// An approval that the ledger does not take, or asks for in spite of it, is none: the next attempt does not come with it.
-    fn after_approval(&self, call: &Call<'_>, problem: &api::Problem) {
+    fn after_approval(&self, call: &Call<'_>, with: &Credentials, problem: &api::Problem) {
         if let Some(key) = call.key
             && (problem.status == 403 || problem.code == code::APPROVAL_REQUIRED)
         {
-            self.approvals.end(key.as_str());
+            self.approvals.end(key.as_str(), &with.tokens);
         }
     }
 

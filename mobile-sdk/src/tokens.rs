@@ -60,9 +60,12 @@ impl Approvals {
         kept.insert(key, Arc::new(tokens));
     }
 
-    /// There is nothing more to pay with it.
-    pub(crate) fn end(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    /// There is nothing more to pay with these; with newer ones there may be.
+    pub(crate) fn end(&self, key: &str, tokens: &Arc<Tokens>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get(key).is_some_and(|kept| Arc::ptr_eq(kept, tokens)) {
+            kept.remove(key);
+        }
     }
 
     /// They were another login's.

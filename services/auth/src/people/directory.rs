@@ -80,9 +80,12 @@ impl<K: KekProvider> Directory<K> {
         }
     }
 
-    /// Under what a person's failures with the second factor are counted.
-    pub fn second_factor(&self, user: UserId) -> Digest {
-        self.keyed("second_factor", &[&user.to_string()])
+    /// Under what a person's failures with the second factor are counted: anywhere, or on a device that the person uses.
+    pub fn second_factor(&self, user: UserId, known_device: Option<&Thumbprint>) -> Digest {
+        match known_device {
+            None => self.keyed("second_factor", &[&user.to_string()]),
+            Some(jkt) => self.keyed("second_factor", &[&user.to_string(), jkt.as_str()]),
+        }
     }
 
     /// Under what a recovery code of a person is found.
@@ -210,8 +213,8 @@ mod tests {
             directory.throttle("a@b.example", Some(&jkt)),
             directory.throttle(&format!("a@b.example{jkt}"), None),
             Digest(directory.captcha("A@b.example ").to_vec()),
-            directory.second_factor(UserId::from_bytes([1; 16])),
-            directory.second_factor(UserId::from_bytes([2; 16])),
+            directory.second_factor(UserId::from_bytes([1; 16]), None),
+            directory.second_factor(UserId::from_bytes([2; 16]), None),
             directory.recovery(UserId::from_bytes([1; 16]), "a"),
             directory.recovery(UserId::from_bytes([2; 16]), "a"),
         ];

@@ -4,6 +4,7 @@
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
+use identity::Thumbprint;
 use runtime::{Record, Who};
 use storage::{Connection, StorageError};
 
@@ -162,12 +163,21 @@ async fn counter(
     identifier: &str,
     login: Option<&Login>,
 ) -> Result<Digest, PageRefusal> {
-    let (client, person) = (&interaction.client, login.map(|login| login.id));
-    let known = match interaction.jkt.as_ref().filter(|_| client.is_attested()) {
+    let known = known_device(provider, interaction, login.map(|login| login.id)).await?;
+    Ok(provider.directory.throttle(identifier, known))
+}
+
+/// The attested device of the interaction, if this person uses it.
+pub(crate) async fn known_device<'a>(
+    provider: &Provider,
+    interaction: &'a Interaction,
+    person: Option<UserId>,
+) -> Result<Option<&'a Thumbprint>, PageRefusal> {
+    let client = &interaction.client;
+    Ok(match interaction.jkt.as_ref().filter(|_| client.is_attested()) {
         Some(jkt) if grants::knows_device(&provider.pool, person, &client.id, jkt).await? => Some(jkt),
         _ => None,
-    };
-    Ok(provider.directory.throttle(identifier, known))
+    })
 }
 
 fn refused(reason: &'static str, login: Option<&Login>) {

@@ -6,9 +6,11 @@ use runtime::{Record, Who};
 
 use super::verify::{SECRET, digits};
 use super::{recovery, store, totp};
+use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
+use crate::people;
 use crate::provider::Provider;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
@@ -82,12 +84,14 @@ pub enum Enrolled {
 /// Stores the app, if its code is right.
 pub async fn enroll(
     provider: &Provider,
+    interaction: &Interaction,
     enrolling: &Enrolling,
     user: UserId,
     typed: &str,
     now: i64,
 ) -> Result<Enrolled, PageRefusal> {
-    let counter = provider.directory.second_factor(user);
+    let known = people::known_device(provider, interaction, Some(user)).await?;
+    let counter = provider.directory.second_factor(user, known);
     if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", user);
         return Ok(Enrolled::Blocked(seconds));
@@ -103,10 +107,13 @@ pub async fn enroll(
     let subject = user.to_string();
     let stored = storage::subject_transaction(&provider.pool, "second_factors.enroll", &subject, async |db| {
         seek(db, &[&counter]).await?;
-        throttle::reset(db, &counter).await?;
-        Ok::<bool, storage::StorageError>(
-            store::insert(db, user, &sealed, step, now).await? && store::replace_codes(db, user, &digests).await?,
-        )
+        let stored =
+            store::insert(db, user, &sealed, step, now).await? && store::replace_codes(db, user, &digests).await?;
+        // A right code of an app that is not taken says nothing about whoever guesses at the one that is there.
+        if stored {
+            throttle::reset(db, &counter).await?;
+        }
+        Ok::<bool, storage::StorageError>(stored)
     })
     .await?;
     if !stored {

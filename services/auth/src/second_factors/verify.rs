@@ -3,8 +3,10 @@
 use runtime::{Record, Who};
 
 use super::{SecondFactor, recovery, store, totp};
+use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::ids::UserId;
+use crate::people;
 use crate::provider::Provider;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
@@ -29,10 +31,25 @@ enum Candidate {
     Recovery(crate::opaque::Digest),
 }
 
-/// Examines a code and uses it up.
-pub async fn verify(provider: &Provider, user: UserId, typed: &str, now: i64) -> Result<Verdict, PageRefusal> {
-    let counter = provider.directory.second_factor(user);
-    if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
+/// Examines a code and uses it up. A phone that its owner uses has a count of its own, as with passwords: who has found the password out cannot keep its
+/// owner out by guessing. For the same reason recovery codes, which nobody guesses, neither wait for a block nor add to it.
+pub async fn verify(
+    provider: &Provider,
+    interaction: &Interaction,
+    user: UserId,
+    typed: &str,
+    now: i64,
+) -> Result<Verdict, PageRefusal> {
+    // A field that was left empty is no guess.
+    if typed.trim().is_empty() {
+        refused("code_missing", user);
+        return Ok(Verdict::Wrong);
+    }
+    let known = people::known_device(provider, interaction, Some(user)).await?;
+    let counter = provider.directory.second_factor(user, known);
+    if recovery::normalize(typed).is_none()
+        && let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await?
+    {
         refused("blocked", user);
         return Ok(Verdict::Blocked(seconds));
     }

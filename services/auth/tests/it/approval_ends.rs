@@ -8,7 +8,7 @@ use crate::browser::{Browser, PASSWORD, parameter};
 use crate::database::{connect, count};
 use crate::draft::Client;
 use crate::payer::{Scene, claims, mark, press};
-use crate::second_factor::App;
+use crate::second_factor::{App, awaiting, type_code};
 use crate::world::APP;
 
 /// Whoever has said no, or pressed by mistake, is not asked for this again: the app begins anew.
@@ -77,7 +77,7 @@ async fn who_has_a_second_factor_approves_with_its_code_under_what_is_shown() {
     assert!(page.text.contains("1250.00 EUR") && page.text.contains("name=\"code\""), "{}", page.text);
     let shown = mark(&page);
     for (code, reason) in [
-        (String::new(), "second_factor/code_wrong"),
+        (String::new(), "second_factor/code_missing"),
         ("000000".to_owned(), "second_factor/code_wrong"),
         (app.code(scene.world.now() - 30), "second_factor/code_used"),
     ] {
@@ -107,6 +107,34 @@ async fn who_has_a_second_factor_approves_with_its_code_under_what_is_shown() {
     assert_eq!(browser.post("/approve", &form).await.refusal(), "second_factor/code_used");
     let url: Url = press(&mut browser, "refuse", "").await.goes_on_to().parse().unwrap();
     assert_eq!(parameter(&url, "error").as_deref(), Some("access_denied"));
+}
+
+/// Else a code that was never typed under the payment would stand behind its approval.
+#[tokio::test]
+async fn no_app_is_set_up_on_the_way_to_a_payment() {
+    let scene = Scene::new().await;
+    let (mut browser, _) = scene.logged_in().await;
+    for page in ["/second-factor", "/second-factor/new"] {
+        assert_eq!(browser.get(page).await.leads_to().as_deref(), Some("/approve"), "{page}");
+    }
+}
+
+/// Who has found the password out does not keep the payer out, on the phone that they use.
+#[tokio::test]
+async fn wrong_codes_elsewhere_do_not_block_the_phone_that_its_owner_uses() {
+    let scene = Scene::new().await;
+    let (mut browser, _) = Browser::at_login(&scene.world, &scene.client).await;
+    browser.log_in(&scene.email, PASSWORD).await;
+    let app = App::read(&browser.get("/second-factor/new").await);
+    browser.post("/second-factor/new", &[("code", &app.code(scene.world.now()))]).await;
+    scene.world.clock.advance(30);
+    let elsewhere = Client::app();
+    for wanted in [422, 422, 422, 422, 422, 429] {
+        let (mut thief, _) = awaiting(&scene.world, &elsewhere, &scene.email).await;
+        assert_eq!(type_code(&mut thief, "000000").await.status, wanted);
+    }
+    let (mut owner, _) = awaiting(&scene.world, &scene.client, &scene.email).await;
+    assert_eq!(type_code(&mut owner, &app.code(scene.world.now())).await.status, 303);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@
 //! - what is approved is one order under one key: another amount, currency, payee, account or reference is another order;
 //! - an approval is used up by the transfer that is posted with it, in its transaction, by a key of the database ([`store::Used`]); of many that try, one
 //!   transfer comes to be;
-//! - an approval that is refused or belongs to somebody else says no more than that the caller may not; one that has expired is asked for anew.
+//! - an approval that is refused or belongs to somebody else says no more than that the caller may not; one that has expired is asked for anew, but
+//!   for one that expires while its order is queued.
 
 pub mod demand;
 pub(crate) mod forget;

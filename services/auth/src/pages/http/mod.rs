@@ -22,7 +22,7 @@ use crate::pages::OnwardPage;
 use crate::provider::Provider;
 
 /// Which of the two, we do not say.
-const WRONG_CODE: &str = "This code is not right, or it has been used. Wait for the next one.";
+const WRONG_CODE: &str = "This code is not right, or it has been used. Wait for the next one; and see that your phone sets its time by itself.";
 
 /// The interaction that a page's address and the browser's cookie name.
 async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {

@@ -26,7 +26,7 @@ const WRONG_PASSWORD: Complaint<'_> =
 pub async fn get_second_factor(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
-        match interaction.authenticated() {
+        match person(&interaction) {
             Some(person) => list_page(&provider, &interaction, person, None).await,
             None => Ok(goes_on(&interaction)),
         }
@@ -42,7 +42,7 @@ pub async fn post_second_factor(
 ) -> Page {
     page(async {
         let (interaction, form) = submitted(&provider, &mut sent).await?;
-        let Some(person) = interaction.authenticated() else { return Ok(goes_on(&interaction)) };
+        let Some(person) = person(&interaction) else { return Ok(goes_on(&interaction)) };
         let decision = form.get("decision").filter(|decision| ["renew", "remove"].contains(decision));
         let decision = decision.ok_or(PageRefusal::Form)?;
         if person.second.is_none() {
@@ -71,7 +71,7 @@ pub async fn post_second_factor(
 pub async fn get_enroll(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
-        let Some(person) = interaction.authenticated() else { return Ok(goes_on(&interaction)) };
+        let Some(person) = person(&interaction) else { return Ok(goes_on(&interaction)) };
         if second_factors::state(&provider, person.user_id).await?.is_some() {
             return Ok(see_other(&interaction.handle.page(paths::SECOND_FACTOR), &[]));
         }
@@ -89,7 +89,7 @@ pub async fn get_enroll(_: Public, provider: web::Data<Provider>, visit: Visit<P
 pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Submitted<EnrollForm>) -> Page {
     page(async {
         let (interaction, form) = submitted(&provider, &mut sent).await?;
-        let Some(person) = interaction.authenticated() else { return Ok(goes_on(&interaction)) };
+        let Some(person) = person(&interaction) else { return Ok(goes_on(&interaction)) };
         let Some(sealed) = &interaction.enrolling else {
             return Ok(see_other(&interaction.handle.page(paths::ENROLL), &[]));
         };
@@ -101,7 +101,12 @@ pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Sub
             return said.page(again).await;
         }
         let list = interaction.handle.page(paths::SECOND_FACTOR);
-        match enroll(&provider, &enrolling, person.user_id, typed(&form, "code"), provider.clock.unix()).await? {
+        if person.second.is_none() && second_factors::state(&provider, person.user_id).await?.is_some() {
+            // Set up since this login, and somebody else may sit here.
+            return Err(PageRefusal::SecondFactorMissing);
+        }
+        let (user, now) = (person.user_id, provider.clock.unix());
+        match enroll(&provider, &interaction, &enrolling, user, typed(&form, "code"), now).await? {
             Enrolled::Done(codes) => {
                 // It has just been shown, so whoever has logged in without it goes on with it.
                 let person = Authenticated { second: Some(SecondFactor::Otp), ..person };
@@ -152,6 +157,11 @@ async fn still_to_confirm(
         Confirmed::Wrong => Some(Unconfirmed::Wrong),
         Confirmed::Blocked(seconds) => Some(Unconfirmed::Blocked(seconds)),
     })
+}
+
+/// Who has logged in here. Not to pay: what a payment is approved with is not set up on the way.
+fn person(interaction: &Interaction) -> Option<Authenticated> {
+    interaction.authenticated().filter(|_| interaction.request.payment.is_none())
 }
 
 fn goes_on(interaction: &Interaction) -> HttpResponse {
