@@ -88,7 +88,7 @@ pub struct Behavior {
     /// How often to look for what it has not been told, in milliseconds. Default: 250.
     #[serde(default = "a_quarter_second")]
     pub poll_ms: u32,
-    /// How long a payment waits for what they think of it, in milliseconds, 1 to 1000; then it goes on without. Default: 20.
+    /// How long a payment waits for what they think of it, in milliseconds, 1 to 10000; then it goes on without. Default: 20.
     #[serde(default = "twenty")]
     pub deadline_ms: u32,
 }
@@ -101,7 +101,7 @@ impl Behavior {
     /// It is out of bounds.
     pub fn patience(&self) -> Result<Duration> {
         let millis = self.deadline_ms;
-        ensure!((1..=1000).contains(&millis), "behavior.deadline_ms = {millis}: must be 1 to 1000");
+        ensure!((1..=10_000).contains(&millis), "behavior.deadline_ms = {millis}: must be 1 to 10000");
         Ok(Duration::from_millis(millis.into()))
     }
 }
@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(lifetime.is_ok(), good, "{seconds}: {lifetime:?}");
             assert!(lifetime.err().is_none_or(|error| error.to_string().contains("approval.lifetime_seconds")));
         }
-        for (millis, good) in [(0, false), (1, true), (1000, true), (1001, false)] {
+        for (millis, good) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
             let patience = Behavior { url: String::new(), poll_ms: 250, deadline_ms: millis }.patience();
             assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
             assert!(patience.err().is_none_or(|error| error.to_string().contains("behavior.deadline_ms")));

@@ -93,7 +93,7 @@ pub(crate) fn payment(world: &World) -> PaymentShown {
         id: PAYMENT.parse().unwrap(),
         from_account: ACCOUNT.parse().unwrap(),
         amount: Amount::new("1250.00", "EUR"),
-        payee: Payee { name: "Bäckerei Müller & Söhne".into(), account: "DE89 •••• 3000".into() },
+        payee: Payee { name: "Bäckerei Müller & Söhne".into(), account: "DE89370400440532013000".into() },
         reference: "Invoice 4711".into(),
         expires_at: ends.to_rfc3339(),
     }

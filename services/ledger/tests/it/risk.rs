@@ -137,7 +137,7 @@ async fn asking(deadline_ms: u32) -> (World, Analytics) {
 }
 
 /// Longer than anything takes here.
-const LONG: u32 = 20_000;
+const LONG: u32 = 10_000;
 
 /// What is noted of *behavior* for the request that was answered so.
 async fn noted(world: &World, reply: &Reply) -> Value {
