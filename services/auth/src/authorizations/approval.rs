@@ -84,7 +84,8 @@ pub async fn approve(
         Known::Awaiting(user_id) => {
             // Default: a field that was left empty, which is nobody's code.
             let code = said.code.unwrap_or_default();
-            match second_factors::verify(provider, interaction, user_id, code, now).await? {
+            let device = interaction.known_device(provider, Some(user_id)).await?;
+            match second_factors::verify(provider, user_id, device, code, now).await? {
                 Verdict::Right(second) => Authenticated { user_id, at: now, second: Some(second) },
                 Verdict::Wrong => return Ok(Approval::Wrong(payment)),
                 Verdict::Blocked(seconds) => return Ok(Approval::Blocked(payment, seconds)),

@@ -15,6 +15,8 @@ use super::store::{interactions, requests};
 use crate::clients::Client;
 use crate::error::PageRefusal;
 use crate::form::Parameters;
+use crate::grants;
+use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::paths;
 use crate::provider::Provider;
@@ -77,6 +79,18 @@ impl Interaction {
     /// Where it goes on.
     pub fn next(&self) -> &'static str {
         next(self.request.payment.is_some(), self.known.as_ref())
+    }
+
+    /// The attested device that it began on, if this person uses it.
+    pub(crate) async fn known_device(
+        &self,
+        provider: &Provider,
+        person: Option<UserId>,
+    ) -> Result<Option<&Thumbprint>, StorageError> {
+        Ok(match self.jkt.as_ref().filter(|_| self.client.is_attested()) {
+            Some(jkt) if grants::knows_device(&provider.pool, person, &self.client.id, jkt).await? => Some(jkt),
+            _ => None,
+        })
     }
 
     /// Keeps the secret of an app that is being set up; false when the interaction is not there any more.

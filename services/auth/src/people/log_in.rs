@@ -4,7 +4,6 @@
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
-use identity::Thumbprint;
 use runtime::{Record, Who};
 use storage::{Connection, StorageError};
 
@@ -13,7 +12,6 @@ use super::store::{self, Login};
 use super::{Busy, directory};
 use crate::authorizations::{self, Authenticated, Interaction, Known};
 use crate::error::PageRefusal;
-use crate::grants;
 use crate::ids::UserId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
@@ -163,21 +161,8 @@ async fn counter(
     identifier: &str,
     login: Option<&Login>,
 ) -> Result<Digest, PageRefusal> {
-    let known = known_device(provider, interaction, login.map(|login| login.id)).await?;
+    let known = interaction.known_device(provider, login.map(|login| login.id)).await?;
     Ok(provider.directory.throttle(identifier, known))
-}
-
-/// The attested device of the interaction, if this person uses it.
-pub(crate) async fn known_device<'a>(
-    provider: &Provider,
-    interaction: &'a Interaction,
-    person: Option<UserId>,
-) -> Result<Option<&'a Thumbprint>, PageRefusal> {
-    let client = &interaction.client;
-    Ok(match interaction.jkt.as_ref().filter(|_| client.is_attested()) {
-        Some(jkt) if grants::knows_device(&provider.pool, person, &client.id, jkt).await? => Some(jkt),
-        _ => None,
-    })
 }
 
 fn refused(reason: &'static str, login: Option<&Login>) {

@@ -18,7 +18,7 @@ mod store;
 
 pub use confirm::{Confirmed, FRESH, confirm, is_fresh};
 pub use directory::{Directory, Profile};
-pub(crate) use log_in::{advance, known_device};
+pub(crate) use log_in::advance;
 pub use log_in::{LogIn, log_in};
 pub use password_policy::MIN_CHARACTERS;
 pub use passwords::{Busy, Passwords};

@@ -2,15 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use crypto::{SecretBytes, SecretString};
+use identity::Thumbprint;
 use runtime::{Record, Who};
 
 use super::verify::{SECRET, digits};
 use super::{recovery, store, totp};
-use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
-use crate::people;
 use crate::provider::Provider;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
@@ -84,14 +83,13 @@ pub enum Enrolled {
 /// Stores the app, if its code is right.
 pub async fn enroll(
     provider: &Provider,
-    interaction: &Interaction,
     enrolling: &Enrolling,
     user: UserId,
+    known_device: Option<&Thumbprint>,
     typed: &str,
     now: i64,
 ) -> Result<Enrolled, PageRefusal> {
-    let known = people::known_device(provider, interaction, Some(user)).await?;
-    let counter = provider.directory.second_factor(user, known);
+    let counter = provider.directory.second_factor(user, known_device);
     if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", user);
         return Ok(Enrolled::Blocked(seconds));

@@ -1,12 +1,11 @@
 //! Examines what somebody typed as their second factor.
 
+use identity::Thumbprint;
 use runtime::{Record, Who};
 
 use super::{SecondFactor, recovery, store, totp};
-use crate::authorizations::Interaction;
 use crate::error::PageRefusal;
 use crate::ids::UserId;
-use crate::people;
 use crate::provider::Provider;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
@@ -35,8 +34,8 @@ enum Candidate {
 /// owner out by guessing. For the same reason recovery codes, which nobody guesses, neither wait for a block nor add to it.
 pub async fn verify(
     provider: &Provider,
-    interaction: &Interaction,
     user: UserId,
+    known_device: Option<&Thumbprint>,
     typed: &str,
     now: i64,
 ) -> Result<Verdict, PageRefusal> {
@@ -45,8 +44,7 @@ pub async fn verify(
         refused("code_missing", user);
         return Ok(Verdict::Wrong);
     }
-    let known = people::known_device(provider, interaction, Some(user)).await?;
-    let counter = provider.directory.second_factor(user, known);
+    let counter = provider.directory.second_factor(user, known_device);
     if recovery::normalize(typed).is_none()
         && let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await?
     {

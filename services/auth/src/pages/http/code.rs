@@ -37,7 +37,8 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         };
         interaction.attempt(&provider).await?;
         let now = provider.clock.unix();
-        match verify(&provider, &interaction, user_id, typed(&form, "code"), now).await? {
+        let device = interaction.known_device(&provider, Some(user_id)).await?;
+        match verify(&provider, user_id, device, typed(&form, "code"), now).await? {
             Verdict::Right(second) => {
                 let person = Authenticated { user_id, at: now, second: Some(second) };
                 let cookie = people::advance(&provider, &interaction, person).await?;

@@ -106,7 +106,8 @@ pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Sub
             return Err(PageRefusal::SecondFactorMissing);
         }
         let (user, now) = (person.user_id, provider.clock.unix());
-        match enroll(&provider, &interaction, &enrolling, user, typed(&form, "code"), now).await? {
+        let device = interaction.known_device(&provider, Some(user)).await?;
+        match enroll(&provider, &enrolling, user, device, typed(&form, "code"), now).await? {
             Enrolled::Done(codes) => {
                 // It has just been shown, so whoever has logged in without it goes on with it.
                 let person = Authenticated { second: Some(SecondFactor::Otp), ..person };
