@@ -176,10 +176,11 @@ impl Client {
         }
     }
 
-    /// An approval that the ledger does not take, or asks for in spite of it, is none: the next attempt does not come with it.
+    /// An approval that is asked for in spite of one is none any more: the next attempt does not come with it. One that was refused with another order is
+    /// still its own order's.
     fn after_approval(&self, call: &Call<'_>, with: &Credentials, problem: &api::Problem) {
         if let Some(key) = call.key
-            && (problem.status == 403 || problem.code == code::APPROVAL_REQUIRED)
+            && problem.code == code::APPROVAL_REQUIRED
         {
             self.approvals.end(key.as_str(), &with.tokens);
         }
