@@ -99,7 +99,7 @@ async fn an_approval_that_is_asked_for_in_spite_of_it_is_not_sent_again() {
     assert!(client.transfer(&transfer(LARGE), &key).await.is_err());
     client.approve(&asked(&client, &key).await).await.unwrap();
     // Who only stands on the way cannot have it dropped, nor does another order that was refused with it: the next attempt still comes with it.
-    fault(Fault::Problem(401, code::APPROVAL_REQUIRED));
+    fault(Fault::Problem(403, code::FORBIDDEN));
     client.transfer(&transfer(LARGE), &key).await.unwrap();
     fault(Fault::SignedProblem(403, code::FORBIDDEN));
     let refused = client.transfer(&transfer(LARGE), &key).await.unwrap_err();
