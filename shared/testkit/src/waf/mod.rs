@@ -142,7 +142,12 @@ async fn refused(http: &Client, url: &str, call: &Call) -> Result<bool> {
     for (name, value) in &call.headers {
         request = request.header(*name, value.as_bytes());
     }
-    let answer = request.send().await?;
+    let again = request.try_clone().context("a call that cannot be sent twice")?;
+    let answer = match request.send().await {
+        // The server may close a connection just when it is used again; nobody has judged that call. Closed twice is no accident.
+        Err(error) if error.is_request() && !error.is_timeout() => again.send().await?,
+        sent => sent?,
+    };
     let reached = answer.headers().contains_key(REACHED);
     ensure!(reached || answer.status().is_client_error(), "neither reached nor refused: {}", answer.status());
     Ok(!reached)
