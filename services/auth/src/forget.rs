@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::{Clock, Shutdown};
+use runtime::{Clock, Shutdown, sweep};
 use storage::Pool;
 
 use crate::store;
@@ -13,13 +13,5 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Deletes what is not kept, until the process ends.
 pub(crate) async fn always(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    while shutdown.pause(EVERY).await {
-        match store::forget(&pool, clock.unix()).await {
-            Ok(0) => (),
-            Ok(rows) => tracing::debug!(rows, "forgot what is not kept"),
-            // The next round tries again; the rows are refused by their time meanwhile.
-            Err(error) => tracing::warn!(cause = %error, "could not forget"),
-        }
-    }
-    Ok(())
+    sweep(shutdown, EVERY, "what is over", || store::forget(&pool, clock.unix())).await
 }

@@ -46,6 +46,7 @@ mod server;
 mod service;
 mod shutdown;
 mod single;
+mod sweep;
 pub mod telemetry;
 pub mod tls;
 pub mod trace;
@@ -70,6 +71,7 @@ pub use server::{Running, start};
 pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use single::Single;
+pub use sweep::sweep;
 
 /// HTTP vocabulary for a service's `error.rs`, which maps to statuses and knows nothing else of the web framework.
 pub use actix_web::http::{StatusCode, header};

@@ -103,18 +103,11 @@ pub(crate) async fn consume(pool: &Pool, challenge: &Presented) -> Result<(), Er
 
 /// Sweeps out what nobody can use any more until the process ends.
 pub(crate) async fn sweep(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    while shutdown.pause(SWEEP).await {
-        let swept = async {
-            let expired = time(clock.unix() - BEYOND)?;
-            Ok::<_, Error>(store::delete_expired(&mut *connection(&pool).await?, expired).await?)
-        };
-        match swept.await {
-            Ok(0) => {}
-            Ok(swept) => tracing::debug!(swept, "expired challenges"),
-            Err(error) => tracing::warn!(cause = %error, "expired challenges stay for now"),
-        }
-    }
-    Ok(())
+    runtime::sweep(shutdown, SWEEP, "expired challenges", || async {
+        let expired = time(clock.unix() - BEYOND)?;
+        Ok::<_, Error>(store::delete_expired(&mut *connection(&pool).await?, expired).await?)
+    })
+    .await
 }
 
 /// Unix seconds as the database has them.

@@ -56,6 +56,8 @@ impl ConsentDecision {
 
 /// What is to be written down of a yes.
 struct Yes<'a> {
+    id: GrantId,
+    code: Digest,
     person: Authenticated,
     scope: &'a str,
     /// When the grant is over.
@@ -71,18 +73,19 @@ impl<'a> Yes<'a> {
         requested: &'a str,
         person: Authenticated,
         decision: &'a ConsentDecision,
-        id: GrantId,
+        code: Digest,
         now: i64,
     ) -> Result<Option<Self>, PageRefusal> {
+        let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
         Ok(match decision {
             ConsentDecision::Deny => None,
-            ConsentDecision::Allow { scope } => Some(Self { person, scope, expires: None, payment: None }),
+            ConsentDecision::Allow { scope } => Some(Self { id, code, person, scope, expires: None, payment: None }),
             ConsentDecision::Approve(payment) => {
                 let text = serde_json::to_vec(payment).map_err(|error| PageRefusal::internal(&error))?;
                 let sealed = provider.directory.seal_text(APPROVED, &id.to_string(), &text);
                 let payment = Some(sealed.map_err(|error| PageRefusal::internal(&error))?);
                 let expires = Some(now + CODE_LIFETIME + PAYMENT_LIFETIME);
-                Some(Self { person, scope: requested, expires, payment })
+                Some(Self { id, code, person, scope: requested, expires, payment })
             }
         })
     }
@@ -108,25 +111,18 @@ pub async fn answer(
     if !decision.answers(interaction) {
         return Err(Invariant("an answer to what was not asked").into());
     }
-    if *decision == ConsentDecision::Deny {
+    let (code, requested) = (opaque::mint(), &interaction.request.scope);
+    let Some(yes) = Yes::of(provider, requested, person, decision, Digest::of(&code), now)? else {
         return deny(provider, interaction, person.user_id, now).await;
-    }
-    let code = opaque::mint();
-    let id: GrantId = storage::ids::new(provider.clock.unix_millis()).into();
-    let requested = &interaction.request.scope;
-    let yes = Yes::of(provider, requested, person, decision, id, now)?;
-    write(provider, interaction, person.user_id, yes.as_ref().map(|yes| (yes, id, Digest::of(&code))), now).await?;
-    let (subject, client_id) = (person.user_id, interaction.client.id.as_str());
+    };
+    write(provider, interaction, person.user_id, Some(&yes), now).await?;
+    let (subject, client_id, id) = (person.user_id, interaction.client.id.as_str(), yes.id);
     let second = person.second.map(|second| second.as_ref().to_owned());
-    match decision {
-        ConsentDecision::Allow { scope } => {
-            runtime::audit!("consented", outcome = "ok", subject = %subject, client_id, grant = %id, scope, requested, second);
-        }
-        ConsentDecision::Approve(payment) => {
-            let approval = payment.identifier;
-            runtime::audit!("payment_approved", outcome = "ok", subject = %subject, client_id, grant = %id, %approval, second);
-        }
-        ConsentDecision::Deny => return Err(Invariant("a no was taken for a yes").into()),
+    if let ConsentDecision::Approve(ApprovedPayment { identifier: approval, .. }) = decision {
+        runtime::audit!("payment_approved", outcome = "ok", subject = %subject, client_id, grant = %id, %approval, second);
+    } else {
+        let scope = yes.scope;
+        runtime::audit!("consented", outcome = "ok", subject = %subject, client_id, grant = %id, scope, requested, second);
     }
     Ok(location(&interaction.request, provider.issuer(), &AuthorizationResponse::Code(&code))?)
 }
@@ -149,23 +145,20 @@ async fn write(
     provider: &Provider,
     interaction: &Interaction,
     user_id: UserId,
-    yes: Option<(&Yes<'_>, GrantId, Digest)>,
+    yes: Option<&Yes<'_>>,
     now: i64,
 ) -> Result<(), PageRefusal> {
     let subject = user_id.to_string();
     let written = storage::subject_transaction(&provider.pool, "authorizations.answer", &subject, async |db| {
         seek(db, &[&interaction.digest]).await?;
-        if let Some((Yes { person, .. }, ..)) = &yes
-            && person.second.is_none()
-            && second_factors::is_enrolled(db, user_id).await?
-        {
+        if yes.is_some_and(|yes| yes.person.second.is_none()) && second_factors::is_enrolled(db, user_id).await? {
             return Ok(Written::SecondFactorMissing);
         }
         if !requests::complete(db, &interaction.request_digest, now).await? {
             return Ok(Written::Answered);
         }
-        if let Some((yes, id, digest)) = &yes {
-            insert(db, interaction, yes, *id, digest, now).await?;
+        if let Some(yes) = yes {
+            insert(db, interaction, yes, now).await?;
         }
         interactions::end(db, &interaction.digest).await?;
         Ok::<Written, StorageError>(Written::Done)
@@ -178,16 +171,9 @@ async fn write(
     }
 }
 
-async fn insert(
-    db: &mut Connection,
-    interaction: &Interaction,
-    yes: &Yes<'_>,
-    id: GrantId,
-    digest: &Digest,
-    now: i64,
-) -> Result<(), StorageError> {
+async fn insert(db: &mut Connection, interaction: &Interaction, yes: &Yes<'_>, now: i64) -> Result<(), StorageError> {
     let grant = NewGrant {
-        id,
+        id: yes.id,
         user_id: yes.person.user_id,
         authenticated_at: yes.person.at,
         second: yes.person.second,
@@ -198,7 +184,7 @@ async fn insert(
     };
     grants::insert(db, &grant).await?;
     if let Some(payment) = &yes.payment {
-        payments::insert(db, id, payment, at(now + CODE_LIFETIME)?).await?;
+        payments::insert(db, yes.id, payment, at(now + CODE_LIFETIME)?).await?;
     }
-    codes::insert(db, interaction, &NewCode { digest, grant_id: id, expires: now + CODE_LIFETIME }).await
+    codes::insert(db, interaction, &NewCode { digest: &yes.code, grant_id: yes.id, expires: now + CODE_LIFETIME }).await
 }

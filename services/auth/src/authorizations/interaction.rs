@@ -81,6 +81,11 @@ impl Interaction {
         next(self.request.payment.is_some(), self.known.as_ref())
     }
 
+    /// Where the one goes on that takes its place with this person.
+    pub(crate) fn next_of(&self, known: &Known) -> &'static str {
+        next(self.request.payment.is_some(), Some(known))
+    }
+
     /// The attested device that it began on, if this person uses it.
     pub(crate) async fn known_device(
         &self,
@@ -141,7 +146,7 @@ impl Interaction {
 }
 
 /// Where an interaction goes on that knows its person so well.
-pub(crate) fn next(payment: bool, known: Option<&Known>) -> &'static str {
+fn next(payment: bool, known: Option<&Known>) -> &'static str {
     match known {
         None => paths::LOGIN,
         // The payer sees what it is that the second factor is for.

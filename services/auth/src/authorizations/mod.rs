@@ -42,7 +42,6 @@ pub use approval::{Approval, Said, approve, show};
 pub use authenticated::{Authenticated, Known};
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};
-pub(crate) use interaction::next;
 pub use interaction::{Interaction, LIFETIME};
 pub use push::{Pushed, push};
 pub use redeem::{Redeemed, redeem};

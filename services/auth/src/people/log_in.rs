@@ -10,7 +10,7 @@ use storage::{Connection, StorageError};
 use super::passwords::Permit;
 use super::store::{self, Login};
 use super::{Busy, directory};
-use crate::authorizations::{self, Authenticated, Interaction, Known};
+use crate::authorizations::{Authenticated, Interaction, Known};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::{self, Digest};
@@ -78,8 +78,7 @@ pub async fn log_in(
         Known::Awaiting(_) => runtime::audit!("password_right", outcome = "ok", subject = %user_id, client_id),
         Known::Authenticated(_) => runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id),
     }
-    let path = authorizations::next(interaction.request.payment.is_some(), Some(&known));
-    Ok(LogIn::Done { cookie, path })
+    Ok(LogIn::Done { cookie, path: interaction.next_of(&known) })
 }
 
 /// Counts a try and looks at its password.

@@ -9,7 +9,7 @@ use runtime::Record;
 use super::log_in::advance;
 use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
-use crate::authorizations::{Authenticated, Interaction};
+use crate::authorizations::{Authenticated, Interaction, Known};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::provider::Provider;
@@ -26,8 +26,8 @@ pub struct Registration<'a> {
 
 /// What came of it.
 pub enum Registered {
-    /// The interaction is authenticated and goes on under this cookie.
-    Done(String),
+    /// The interaction is authenticated and goes on there, under this cookie.
+    Done { cookie: String, path: &'static str },
     /// Nothing has happened; the person reads why, and which field of the form it is about.
     Refused { message: String, field: &'static str },
 }
@@ -62,9 +62,10 @@ pub async fn register(
         Record::new("register", "address_taken").write();
         return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
-    let cookie = advance(provider, interaction, Authenticated { user_id: id, at: now, second: None }).await?;
+    let person = Authenticated { user_id: id, at: now, second: None };
+    let cookie = advance(provider, interaction, person).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
-    Ok(Registered::Done(cookie))
+    Ok(Registered::Done { cookie, path: interaction.next_of(&Known::Authenticated(person)) })
 }
 
 fn check(typed: &Registration<'_>) -> Result<Profile, (String, &'static str)> {

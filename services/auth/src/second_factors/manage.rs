@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use crypto::{SecretBytes, SecretString};
 use identity::Thumbprint;
-use runtime::{Record, Who};
 
-use super::verify::{SECRET, digits};
+use super::verify::{SECRET, digits, refused};
 use super::{recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
@@ -156,8 +155,4 @@ fn codes(provider: &Provider, user: UserId) -> Result<(Vec<SecretString>, Vec<Di
     let digests: Option<Vec<Digest>> = codes.iter().map(found_under).collect();
     let digests = digests.ok_or(crate::error::Invariant("a recovery code that is none was made"))?;
     Ok((codes, digests))
-}
-
-fn refused(reason: &'static str, user: UserId) {
-    Record::new("second_factor", reason).about(Who { subject: Some(user.to_string()), ..Who::default() }).write();
 }

@@ -96,6 +96,7 @@ pub(super) fn digits(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-fn refused(reason: &'static str, user: UserId) {
+/// Why nothing was taken, for the audit log.
+pub(super) fn refused(reason: &'static str, user: UserId) {
     Record::new("second_factor", reason).about(Who { subject: Some(user.to_string()), ..Who::default() }).write();
 }

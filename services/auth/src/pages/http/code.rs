@@ -44,7 +44,7 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
                 let cookie = people::advance(&provider, &interaction, person).await?;
                 let client_id = interaction.client.id.as_str();
                 runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id, second = second.as_ref());
-                Ok(goes_on(&interaction, paths::CONSENT, &cookie))
+                Ok(goes_on(&interaction, interaction.next_of(&Known::Authenticated(person)), &cookie))
             }
             Verdict::Wrong => {
                 code_page(&interaction, 422, Some(Complaint { text: WRONG_CODE, wrong: &["code"], focus: "code" }))

@@ -62,12 +62,9 @@ pub async fn post_register(_: Public, provider: web::Data<Provider>, mut sent: S
         let typed =
             Registration { name: typed(&form, "name"), email: typed(&form, "email"), password: &password(&form) };
         let outcome = register(&provider, &interaction, &typed, provider.clock.unix()).await?;
-        let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done(_))).await;
+        let widget = settle(&provider, &sent.0.request, matches!(outcome, Registered::Done { .. })).await;
         match outcome {
-            Registered::Done(cookie) => {
-                let path = if interaction.request.payment.is_some() { paths::APPROVE } else { paths::CONSENT };
-                Ok(goes_on(&interaction, path, &cookie))
-            }
+            Registered::Done { cookie, path } => Ok(goes_on(&interaction, path, &cookie)),
             Registered::Refused { message, field } => {
                 let complaint = Complaint { text: &message, wrong: &[field], focus: field };
                 register_page(&interaction, 422, &form, Some(complaint), widget.as_ref())
