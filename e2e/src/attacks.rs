@@ -16,6 +16,7 @@ use crate::hooked::{Forged, Hooked, Seen};
 use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::{Operator, Refusal};
 use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
+use crate::pieces;
 use crate::stack::Stack;
 use crate::stuffing;
 
@@ -76,7 +77,8 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     read_on_the_way(&mut report, loot).await?;
     who_calls(&mut report, loot).await?;
     what_they_may(&mut report, loot).await?;
-    around_the_api(&mut report, loot).await
+    around_the_api(&mut report, loot).await?;
+    in_pieces(&mut report, loot).await
 }
 
 /// The layers *host*, *API key* and *client version*, before a request in which everything else is right.
@@ -225,6 +227,19 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
 
     let accounts = loot.bob.client.accounts().await?;
     ensure!(!accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
+    Ok(())
+}
+
+/// Layers behavior and step-up: everything in these requests is genuine, and each is small.
+async fn in_pieces(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
+    let accounts = (loot.alice_account, pieces::account(&loot.http, &loot.mallory).await?);
+    let drained = pieces::drain(loot.stack, &loot.http, &loot.alice, accounts, "1.00").await?;
+    ensure!(drained.stopped.code == "auth.approval_required", "it was answered {}", drained.stopped);
+    report.stopped(55, "Alice's hooked phone pays Mallory in small pieces", "ledger", 401, &drained.stopped).await?;
+    report.narrator.remark(&format!(
+        "{} pieces went through. Then behavior said {}: Alice would have to approve the next one on a page of ours.",
+        drained.paid, drained.said
+    ));
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub mod narrator;
 pub mod operator;
 pub mod payouts;
 pub mod phone;
+mod pieces;
 pub mod receipt;
 pub mod report;
 pub mod seed;

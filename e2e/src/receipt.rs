@@ -61,6 +61,11 @@ impl Line {
         self.mode != "shadow"
     }
 
+    /// Whether it ended the request. Behavior never does: what it is wary of, the payer is asked about.
+    pub fn stops(&self) -> bool {
+        self.counts() && self.said != "pass" && self.layer != "behavior"
+    }
+
     /// What it learned, in words.
     pub fn seen(&self) -> String {
         self.saw

@@ -14,8 +14,6 @@ use crate::trace::Begun;
 
 /// Where all that is told begins.
 const MARGIN: &str = "  ";
-/// The word of a layer that has nothing against a request.
-const PASS: &str = "pass";
 
 pub(super) struct Teller<'a> {
     narrator: &'a Narrator,
@@ -139,7 +137,7 @@ fn table(layers: &[Line]) -> Vec<String> {
 
 /// Who stopped a request, and why those behind it have looked at it all the same.
 fn stopped_by(layers: &[Line]) -> Option<String> {
-    let at = layers.iter().position(|line| line.counts() && line.said != PASS)?;
+    let at = layers.iter().position(Line::stops)?;
     let line = layers.get(at)?;
     let (name, why) = (line.layer.replace('_', " "), line.reason.as_deref().unwrap_or(&line.said)); // Default: its word says it.
     let behind: Vec<String> = layers.iter().skip(at + 1).map(|line| line.layer.replace('_', " ")).collect();
@@ -177,6 +175,8 @@ mod tests {
 
     use super::*;
 
+    const PASS: &str = "pass";
+
     fn line(layer: &str, said: &str, reason: Option<&str>) -> Line {
         let saw = json!({"scope": "openid offline_access accounts:read accounts:write transfers:write"});
         serde_json::from_value(json!({"layer": layer, "said": said, "reason": reason, "micros": 12_345, "saw": saw}))
@@ -205,6 +205,8 @@ mod tests {
         let told = stopped_by(replayed.get(..2).unwrap()).unwrap();
         assert_eq!(told, "access token: dpop_replayed. No layer behind it has seen the request");
         assert_eq!(stopped_by(&replayed[..1]), None);
+        let asked = [line("host", PASS, None), line("behavior", "challenge", Some("step_up"))];
+        assert_eq!(stopped_by(&asked), None, "its payer is asked, and may say yes");
     }
 
     #[test]

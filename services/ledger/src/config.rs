@@ -91,6 +91,9 @@ pub struct Behavior {
     /// How long a payment waits for what they think of it, in milliseconds, 1 to 10000; then it goes on without. Default: 20.
     #[serde(default = "twenty")]
     pub deadline_ms: u32,
+    /// Whether what they think counts. Default: true; if false it is noted only, for whoever wants to see first what a model or its rules would do.
+    #[serde(default = "yes")]
+    pub acts: bool,
 }
 
 impl Behavior {
@@ -177,6 +180,10 @@ fn ten_minutes() -> u32 {
     600
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn twenty() -> u32 {
     20
 }
@@ -197,7 +204,7 @@ mod tests {
             assert!(lifetime.err().is_none_or(|error| error.to_string().contains("approval.lifetime_seconds")));
         }
         for (millis, good) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
-            let patience = Behavior { url: String::new(), poll_ms: 250, deadline_ms: millis }.patience();
+            let patience = Behavior { url: String::new(), poll_ms: 250, deadline_ms: millis, acts: true }.patience();
             assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
             assert!(patience.err().is_none_or(|error| error.to_string().contains("behavior.deadline_ms")));
         }

@@ -198,7 +198,7 @@ fn beside_payments(app: App, telling: Option<Courier<Telling>>, asking: Option<r
 fn asking(config: &Config, context: &Context, poster: &Pool) -> Result<Option<(Asker, risk::Work)>> {
     let Some(behavior) = &config.behavior else { return Ok(None) };
     let client = context.clients.internal("behavior")?;
-    Ok(Some(Asker::new(client, &behavior.url, poster.clone(), behavior.patience()?)))
+    Ok(Some(Asker::new(client, behavior, poster.clone())?))
 }
 
 /// Whose tokens are taken.

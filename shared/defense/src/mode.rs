@@ -1,6 +1,6 @@
 //! Whether a layer's word counts. In a program that serves people, always: a layer in *shadow* or *off* is how it is shown what each of them stops,
 //! and what it costs, and exists only in programs built with the feature `ablation` (and in this crate's tests). Any other refuses to start when modes are configured.
-//! *Behavior* alone is in shadow everywhere, and nobody sets its mode.
+//! *Behavior* is no layer before a handler, so nobody sets its mode here: the handler that asks it says whether its word counts ([`crate::Notes`]).
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl Modes {
     pub(crate) fn new(configured: &BTreeMap<LayerId, Mode>) -> Result<Self> {
         anyhow::ensure!(
             !configured.contains_key(&LayerId::Behavior),
-            "[defense.modes]: `behavior` is in shadow, always"
+            "[defense.modes]: `behavior` has none; whoever asks it says whether its word counts"
         );
         for (layer, mode) in configured {
             runtime::tracing::warn!(layer = layer.name(), ?mode, "a layer does not protect anything");

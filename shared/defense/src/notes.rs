@@ -1,5 +1,5 @@
 //! Where a handler notes the word of *behavior*: what a payment looks like is asked by who knows the payment, behind all layers. The engine counts the
-//! word with those of the layers, and says it on the span and in the receipt. It is in shadow: whatever it is, the handler goes on.
+//! word with those of the layers, and says it on the span and in the receipt. Whether it counts, the handler says: it alone can put a challenge to the payer.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -42,18 +42,20 @@ pub(crate) struct Noted {
 }
 
 impl Notes {
-    /// Notes what *behavior* said, under which id it keeps that, and how long it took to say so. A second word is not noted: a request pays once.
-    pub fn behavior(&self, word: Word, id: Option<String>, took: Duration) {
+    /// Notes what *behavior* said, under which id it keeps that, how long it took to say so, and whether it counts. A second word is not noted: a
+    /// request pays once.
+    pub fn behavior(&self, word: Word, id: Option<String>, took: Duration, counts: bool) {
         let mut noted = self.noted.borrow_mut();
         if !noted.is_empty() {
             return;
         }
+        let mode = if counts { Mode::Enforce } else { Mode::Shadow };
         let (said, reason) = match word {
             Word::Pass => (Said::Pass, None),
             Word::Challenge(reason) => (Said::Challenge, Some(reason)),
             Word::Unknown(reason) => (Said::Unknown, Some(reason)),
         };
-        let decision = Decision { layer: LayerId::Behavior, mode: Mode::Shadow, said, reason, took };
+        let decision = Decision { layer: LayerId::Behavior, mode, said, reason, took };
         noted.push(Noted { decision, id });
     }
 

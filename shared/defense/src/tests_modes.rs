@@ -152,8 +152,8 @@ async fn handler(_: Caller<api::scope::AccountsRead>) -> Created<String> {
 
 /// Asks *behavior*, as it were, and again.
 async fn asking(_: Caller<api::scope::AccountsRead>, notes: Notes) -> Created<String> {
-    notes.behavior(Word::Challenge("step_up"), Some("0199".to_owned()), Duration::from_micros(7));
-    notes.behavior(Word::Pass, None, Duration::ZERO);
+    notes.behavior(Word::Challenge("step_up"), Some("0199".to_owned()), Duration::from_micros(7), false);
+    notes.behavior(Word::Pass, None, Duration::ZERO, true);
     Created::new(notes.request_id().unwrap().to_owned(), false)
 }
 

@@ -70,6 +70,8 @@ impl Trail {
         for decision in &self.0 {
             let word = match (decision.mode, decision.said) {
                 (Mode::Enforce, Said::Pass | Said::Unknown) => decision.said.into(),
+                // It refuses nothing itself: the payer is asked, by another layer.
+                (Mode::Enforce, Said::Challenge) if decision.layer == LayerId::Behavior => decision.said.into(),
                 (Mode::Shadow, Said::Refuse | Said::Challenge) => "shadow_refuse",
                 _ => continue,
             };

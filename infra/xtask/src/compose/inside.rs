@@ -76,8 +76,15 @@ pub(super) fn init() -> Result<()> {
     let mut run = Run::of("init")?;
     let (pki, databases, programs) = (files().join("pki"), files().join("databases"), programs()?);
     let ports = Ports::in_containers(published(|name| std::env::var(name).ok())?)?;
-    let layout =
-        Layout { pki: &pki, databases: &databases, ports: &ports, workers: 1, edge: false, home: Home::Containers };
+    let layout = Layout {
+        pki: &pki,
+        databases: &databases,
+        ports: &ports,
+        workers: 1,
+        edge: false,
+        home: Home::Containers,
+        wary: true,
+    };
     let configs = run.directory().to_owned();
     let preparation = Preparation { programs: &programs, layout, configs: &configs };
     let keys = fs::read_to_string(pki.join("made-of.json")).context("what `keys` has made")?;

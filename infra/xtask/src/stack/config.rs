@@ -24,6 +24,8 @@ pub(crate) struct Layout<'a> {
     pub(crate) edge: bool,
     /// Where the programs are.
     pub(crate) home: Home,
+    /// Whether what the analytics think of a payment counts. Who pays as fast as it goes, to measure, looks like nobody who pays.
+    pub(crate) wary: bool,
 }
 
 /// Where the programs of a system are.
@@ -89,6 +91,7 @@ impl Layout<'_> {
             Some(("port", "public")) => Ok(self.ports.of(&service.name)?.to_string()),
             Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
             Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
+            None if name == "wary" => Ok(self.wary.to_string()),
             None if name == "listen" => Ok(self.of_home("127.0.0.1", "0.0.0.0").to_owned()),
             None if name == "hosts" => {
                 Ok(self.of_home("[]", &format!("[{:?}, \"localhost\"]", service.name)).to_owned())
@@ -190,6 +193,7 @@ mod tests {
             workers: 1,
             edge: false,
             home: Home::Machine,
+            wary: true,
         };
         assert!(file("weather", &layout).is_err());
     }
@@ -204,6 +208,7 @@ mod tests {
             workers: 1,
             edge: false,
             home: Home::Machine,
+            wary: true,
         };
         let auth = system().unwrap().service("auth").unwrap();
         for (template, complaint) in [
@@ -238,6 +243,7 @@ mod tests {
             workers: 1,
             edge: false,
             home: Home::Machine,
+            wary: true,
         };
         for service in &system().unwrap().services {
             let text = file(&service.name, &layout).unwrap();

@@ -8,17 +8,24 @@ use crate::error::Error;
 use crate::ids::Subject;
 use crate::input::wire;
 use crate::posting::{Extra, Leg, Order, Unanswered};
+use crate::risk::Caution;
 use crate::state::State;
 
 /// Why an approval does not let an order pass. For the audit log.
 pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 
-/// The order, with what uses its approval up if it has one.
+/// The order, with what uses its approval up if it has one. `caution` is what it takes however small it is.
 ///
 /// # Errors
 ///
 /// [`Error::ApprovalRequired`] names what the payer has to approve first; [`Error::NotApproved`]: the caller's token is the approval of something else.
-pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Payee) -> Result<Order, Error> {
+pub async fn demand(
+    state: &State,
+    caller: &Principal,
+    order: Order,
+    payee: Payee,
+    caution: Caution,
+) -> Result<Order, Error> {
     let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
     let amount = first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))?;
     let subject = Subject::from(caller);
@@ -40,7 +47,7 @@ pub async fn demand(state: &State, caller: &Principal, order: Order, payee: Paye
             Worth::Late => (),
         }
     }
-    if state.low_value.covers(amount) {
+    if caution == Caution::Usual && state.low_value.covers(amount) {
         return Ok(order);
     }
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {

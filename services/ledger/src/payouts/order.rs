@@ -65,8 +65,8 @@ pub async fn order(
         return Err(Error::PayoutLimit);
     }
     let payee = Payee { name: name.clone(), account: iban.clone() };
-    let order = demand(state, caller, order, payee).await?;
-    let order = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
+    let (order, caution) = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
+    let order = demand(state, caller, order, payee, caution).await?;
     let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
         Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
         other => spent(other),

@@ -3,11 +3,11 @@
 use defense::{Notes, Word};
 use tokio::time::Instant;
 
-use super::model::{Answer, Payee, Payment};
+use super::model::{Answer, Caution, Payee, Payment};
 use super::store;
 use crate::ids::AccountId;
 use crate::outbox::payment;
-use crate::posting::{Actor, Extra, Order};
+use crate::posting::{Actor, Order};
 use crate::state::State;
 
 /// Who is paid.
@@ -19,17 +19,13 @@ pub enum To<'a> {
     Iban(&'a str),
 }
 
-/// Asks what is thought of the payment that `order` makes, notes it, and answers the order with the word beside it. The order of who is not asked about
-/// is answered as it came.
-pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -> Order {
+/// Asks what is thought of the payment that `order` makes, notes it, and answers the order with the word beside it, and what it takes because of the word.
+/// The order of who is not asked about is answered as it came. A word that does not come, or does not count, asks for nothing.
+pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -> (Order, Caution) {
     let (Some(asker), Actor::Customer(user), Some(leg)) = (&state.risk, &order.command.actor, order.command.to())
     else {
-        return order;
+        return (order, Caution::Usual);
     };
-    // What is refused already moves nothing.
-    if let Extra::Refused(_) = order.extra {
-        return order;
-    }
     let payment = Payment {
         // Default: a request without a name of ours is found by nobody.
         request: notes.request_id().and_then(|id| id.parse().ok()),
@@ -42,15 +38,13 @@ pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -
         amount: leg.amount,
     };
     let began = Instant::now();
-    let answer = asker.ask(payment).await;
-    let (word, judged) = match answer {
-        Answer::NotAsked => return order,
+    let (word, judged) = match asker.ask(payment).await {
+        Answer::NotAsked => return (order, Caution::Usual),
         Answer::Unknown(reason) => (Word::Unknown(reason), None),
         Answer::Judged(judged) => (judged.word(), Some(judged)),
     };
-    notes.behavior(word, judged.map(|judged| judged.decision.to_string()), began.elapsed());
-    match judged {
-        Some(judged) => Order { extra: order.extra.and(store::Beside { judged }), ..order },
-        None => order,
-    }
+    notes.behavior(word, judged.map(|judged| judged.decision.to_string()), began.elapsed(), asker.acts());
+    let Some(judged) = judged else { return (order, Caution::Usual) };
+    let caution = if asker.acts() { judged.caution() } else { Caution::Usual };
+    (Order { extra: order.extra.and(store::Beside { judged }), ..order }, caution)
 }

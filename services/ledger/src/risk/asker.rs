@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use anyhow::Result;
 use api::Pseudonym;
 use api::behavior::{BATCH, ScoreRequest, ScoreRequests, ScoreResult, ScoreResults};
 use opentelemetry::KeyValue;
@@ -27,6 +28,7 @@ use super::circuit::{Admission, Circuit};
 use super::model::{Answer, Judged, Payee, Payment, action};
 use super::owners::Owners;
 use super::store;
+use crate::config::Behavior;
 use crate::ids::{AccountId, Subject};
 use crate::outbox::payment;
 
@@ -51,6 +53,7 @@ pub struct Asker {
     circuit: Arc<Circuit>,
     /// How long a payment waits.
     patience: Duration,
+    acts: bool,
 }
 
 #[derive(Debug)]
@@ -74,8 +77,13 @@ impl Question {
 }
 
 impl Asker {
-    /// An asker, and the work behind it, which somebody has to run. `url` is behavior's, `pool` the poster's.
-    pub fn new(client: Client, url: &str, pool: Pool, patience: Duration) -> (Self, Work) {
+    /// An asker, and the work behind it, which somebody has to run. `pool` is the poster's.
+    ///
+    /// # Errors
+    ///
+    /// A setting is out of bounds.
+    pub fn new(client: Client, settings: &Behavior, pool: Pool) -> Result<(Self, Work)> {
+        let patience = settings.patience()?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (owners, circuit) = (Arc::<Owners>::default(), Arc::<Circuit>::default());
         let shared = Shared {
@@ -84,10 +92,15 @@ impl Asker {
             circuit: Arc::clone(&circuit),
             pool,
             client,
-            url: format!("{url}/internal/v1/scores"),
+            url: format!("{}/internal/v1/scores", settings.url),
             patience,
         };
-        (Self { queue, owners, circuit, patience }, Work(Arc::new(shared)))
+        Ok((Self { queue, owners, circuit, patience, acts: settings.acts }, Work(Arc::new(shared))))
+    }
+
+    /// Whether what is thought of a payment counts.
+    pub fn acts(&self) -> bool {
+        self.acts
     }
 
     /// What is thought of a payment, or that nobody has said so in time.
@@ -135,7 +148,7 @@ pub struct Work(Arc<Shared>);
 
 impl Work {
     /// Asks until the process goes down. No payment is under way by then.
-    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    pub async fn run(self, shutdown: Shutdown) -> Result<()> {
         let mut asking = JoinSet::new();
         for _ in 0..CALLS {
             let (shared, shutdown) = (Arc::clone(&self.0), shutdown.clone());

@@ -1,7 +1,10 @@
 //! What the behavior analytics think of a payment, asked before its money moves ([`Asker`]).
 //!
 //! What holds:
-//! - in shadow: whatever they say, and if they say nothing, the money moves as it would have; the word is noted on the request and written with the posting;
+//! - they ask, and refuse nothing: a payment that they are wary of takes its payer's approval, however small it is ([`Caution`]), and then it moves. Where
+//!   the configuration says that their word does not count, it is noted only;
+//! - whoever has no word goes on by the rules that hold without them: above the low value the payer is asked anyway ([`crate::approvals`]);
+//! - the word is noted on the request, and written with the posting if there is one;
 //! - a payment waits for a word for as long as the configuration says (20 ms), and not at all while they are away ([`circuit`]);
 //! - it costs no call of its own and no round trip of its own: payments that wait share a call ([`Asker`]), and the word is a row beside the posting
 //!   ([`store`]), written with one statement for all of a batch;
@@ -10,7 +13,8 @@
 //!   ([`owners`]), and read, for all that wait, only of an account that this process has not met. That is why the payee stays the owner, and not the
 //!   account: whoever is known for fraud would be unknown again with every account that is opened.
 //!
-//! A request that is sent again is asked about again: whether it was there before, only the posting knows. That decision is about no payment.
+//! A request that is sent again is asked about again: whether it was there before, only the posting knows. That decision is about no payment; nor is the
+//! one on a payment whose payer is asked, until it comes back approved.
 
 mod ask;
 mod asker;
@@ -22,4 +26,4 @@ mod store;
 pub use self::ask::{To, ask_first};
 pub(crate) use self::asker::CALLS;
 pub use self::asker::{Asker, Work};
-pub use self::model::{Answer, Judged, Payee, Payment};
+pub use self::model::{Answer, Caution, Judged, Payee, Payment};

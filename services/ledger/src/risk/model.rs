@@ -51,7 +51,24 @@ pub struct Judged {
     pub action: Action,
 }
 
+/// What a payment takes before its money moves, because of how it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caution {
+    /// Nothing more than any other.
+    Usual,
+    /// Its payer's approval, however small it is.
+    Approval,
+}
+
 impl Judged {
+    /// What follows from it. No payment is delayed yet: one that ought to be takes what is there.
+    pub(super) const fn caution(self) -> Caution {
+        match self.action {
+            Action::Allow => Caution::Usual,
+            Action::StepUp | Action::Delay => Caution::Approval,
+        }
+    }
+
     /// As it is noted.
     pub(super) fn word(self) -> Word {
         match self.action {

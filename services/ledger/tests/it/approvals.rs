@@ -46,7 +46,7 @@ async fn shown(world: &World, id: Id, subject: &str) -> (u16, Value) {
 }
 
 /// What auth puts into the token when the user has approved it.
-async fn approved(world: &World, reply: &Reply, subject: &str) -> ApprovedPayment {
+pub(crate) async fn approved(world: &World, reply: &Reply, subject: &str) -> ApprovedPayment {
     let (status, body) = shown(world, asked(reply), subject).await;
     assert_eq!(status, 200, "{body}");
     ApprovedPayment::of(serde_json::from_value::<PaymentShown>(body).unwrap())

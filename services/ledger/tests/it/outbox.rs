@@ -78,7 +78,9 @@ async fn telling() -> (World, Analytics) {
     let mut world = World::start().await;
     let analytics = Analytics::start(&world).await;
     let url = analytics.server.url();
-    world.start_again_where(|config| config.behavior = Some(Behavior { url, poll_ms: 20, deadline_ms: 20 })).await;
+    world
+        .start_again_where(|config| config.behavior = Some(Behavior { url, poll_ms: 20, deadline_ms: 20, acts: true }))
+        .await;
     (world, analytics)
 }
 

@@ -1,7 +1,7 @@
-//! The behavior analytics are asked about a payment before its money moves: a stand-in for them that judges, hesitates, refuses or is away.
+//! The behavior analytics are asked about a payment before its money moves: a stand-in for them that judges, hesitates, refuses or is away. What they are
+//! wary of takes its payer's approval.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -18,6 +18,8 @@ use testkit::scene;
 use testkit::server::{self, Server};
 use tokio::sync::Semaphore;
 
+use crate::approvals::approved;
+use crate::payouts::payout;
 use crate::world::{IBAN, World, transfer, until};
 
 /// A payment of so many cents is refused to be judged.
@@ -26,6 +28,8 @@ const REFUSED: i64 = 113;
 #[derive(Clone, Copy)]
 enum Says {
     Scores,
+    /// To everybody.
+    Only(&'static str),
     /// One result too few.
     Short,
     Status(u16),
@@ -69,6 +73,7 @@ impl Heard {
         let says = *self.says.lock().unwrap();
         match says {
             Says::Scores => (),
+            Says::Only(action) => results.iter_mut().for_each(|result| result["action"] = json!(action)),
             Says::Short => drop(results.pop()),
             Says::Status(status) => return HttpResponse::build(StatusCode::from_u16(status).unwrap()).finish(),
         }
@@ -129,10 +134,15 @@ impl Analytics {
 
 /// A ledger whose payments wait so long for a word, and whom it asks.
 async fn asking(deadline_ms: u32) -> (World, Analytics) {
+    asking_where(deadline_ms, true).await
+}
+
+/// One whose word may not count.
+async fn asking_where(deadline_ms: u32, acts: bool) -> (World, Analytics) {
     let mut world = World::start().await;
     let analytics = Analytics::start(&world).await;
-    let url = analytics.server.url();
-    world.start_again_where(|config| config.behavior = Some(Behavior { url, poll_ms: 20, deadline_ms })).await;
+    let behavior = Behavior { url: analytics.server.url(), poll_ms: 20, deadline_ms, acts };
+    world.start_again_where(|config| config.behavior = Some(behavior)).await;
     (world, analytics)
 }
 
@@ -142,6 +152,11 @@ const LONG: u32 = 10_000;
 /// What is noted of *behavior* for the request that was answered so.
 async fn noted(world: &World, reply: &Reply) -> Value {
     assert_eq!(reply.status, 201, "the money moves: {:?}", reply.body);
+    line_of(world, reply).await
+}
+
+/// The same, whatever the answer was.
+async fn line_of(world: &World, reply: &Reply) -> Value {
     let receipt = world.receipt(reply).await;
     let layers = receipt["layers"].as_array().unwrap();
     layers.iter().find(|line| line["layer"] == "behavior").cloned().unwrap_or_default()
@@ -153,7 +168,7 @@ fn words(line: &Value) -> [&str; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_asked_about_before_it_is_made_and_told_with_its_decision_and_under_the_same_names() {
-    let (world, analytics) = asking(LONG).await;
+    let (world, analytics) = asking_where(LONG, false).await;
     let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
     let (hers, savings) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&alice, "EUR").await);
     let his = world.open(&bob, "EUR").await;
@@ -196,9 +211,60 @@ async fn a_repetition_moves_nothing_and_leaves_the_word_of_the_first() {
     let (hers, his) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&bob, "EUR").await);
     for _ in 0..2 {
         let reply = world.post_with_key(&alice, "/v1/transfers", &transfer(&hers, &his, "1.00"), "once").await;
-        assert_eq!(words(&noted(&world, &reply).await), ["shadow", "pass", ""]);
+        assert_eq!(words(&noted(&world, &reply).await), ["enforce", "pass", ""]);
     }
     assert_eq!((analytics.questions().len(), world.count("risk_words").await), (2, 1));
+}
+
+/// Any amount is below the low value here, so nobody is asked but for the word.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_they_are_wary_of_takes_its_payers_approval_however_small_it_is() {
+    let (world, analytics) = asking(LONG).await;
+    let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
+    let (hers, his) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&bob, "EUR").await);
+    for (n, action) in ["step_up", "delay"].into_iter().enumerate() {
+        analytics.say(Says::Only(action));
+        for (path, order) in [("/v1/transfers", transfer(&hers, &his, "1.00")), ("/v1/payouts", payout(&hers, "2.00"))]
+        {
+            let first = world.post_with_key(&alice, path, &order, action).await;
+            assert_eq!(words(&line_of(&world, &first).await), ["enforce", "challenge", action], "{path}");
+            alice.approve(&[approved(&world, &first, alice.subject()).await]);
+            let paid = world.post_with_key(&alice, path, &order, action).await;
+            assert_eq!(words(&noted(&world, &paid).await), ["enforce", "challenge", action], "{path}");
+            alice.approve(&[]);
+        }
+        let made = i64::try_from(2 * (n + 1)).unwrap();
+        assert_eq!((world.count("used_approvals").await, world.count("risk_words").await), (made, made));
+        assert_eq!(world.count(&format!("risk_words where action = '{action}'")).await, 2, "beside what was paid");
+    }
+    assert_eq!(
+        (world.balance(&alice, &hers).await.as_str(), world.balance(&bob, &his).await.as_str()),
+        ("94.00", "2.00")
+    );
+    // Among her own accounts she pays nobody.
+    let own = world.post(&alice, "/v1/transfers", &transfer(&hers, &world.open(&alice, "EUR").await, "1.00")).await;
+    assert_eq!(own.status, 201);
+    // The benign twin.
+    analytics.say(Says::Only("allow"));
+    assert_eq!(world.post(&alice, "/v1/transfers", &transfer(&hers, &his, "1.00")).await.status, 201);
+    assert_eq!(world.invariants().await["hold"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_before_they_became_wary_stays_paid() {
+    let (world, analytics) = asking(LONG).await;
+    let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
+    let (hers, his) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&bob, "EUR").await);
+    let order = transfer(&hers, &his, "1.00");
+    let first = world.post_with_key(&alice, "/v1/transfers", &order, "once").await;
+    analytics.say(Says::Only("step_up"));
+    let again = world.post_with_key(&alice, "/v1/transfers", &order, "once").await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    assert_eq!(world.post_with_key(&alice, "/v1/transfers", &order, "anew").await.status, 401);
+    // And what cannot be paid is not asked about.
+    let much = world.post(&alice, "/v1/transfers", &transfer(&hers, &his, "500.00")).await;
+    assert_eq!((much.status, much.code()), (422, "ledger.insufficient_funds"));
+    assert_eq!(world.balance(&bob, &his).await, "1.00");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +274,7 @@ async fn a_late_answer_is_unknown_and_the_money_has_moved() {
     let (hers, his) = (world.open_with(&alice, "100.00", "EUR").await, world.open(&bob, "EUR").await);
     analytics.hesitate().await;
     let reply = world.post(&alice, "/v1/transfers", &transfer(&hers, &his, "1.00")).await;
-    assert_eq!(words(&noted(&world, &reply).await), ["shadow", "unknown", "late"]);
+    assert_eq!(words(&noted(&world, &reply).await), ["enforce", "unknown", "late"]);
     assert_eq!(world.balance(&bob, &his).await, "1.00");
     analytics.go_on();
     until(async || analytics.heard.told.lock().unwrap().len() == 1).await;
@@ -228,11 +294,11 @@ async fn while_nobody_answers_money_moves_and_soon_nobody_asks_until_they_are_ba
     };
     analytics.say(Says::Status(503));
     for _ in 0..5 {
-        assert_eq!(words(&pay().await), ["shadow", "unknown", "call_failed"]);
+        assert_eq!(words(&pay().await), ["enforce", "unknown", "call_failed"]);
     }
     analytics.hesitate().await;
     for _ in 5..50 {
-        assert_eq!(words(&pay().await), ["shadow", "unknown", "behavior_away"]);
+        assert_eq!(words(&pay().await), ["enforce", "unknown", "behavior_away"]);
     }
     assert_eq!(world.balance(&bob, &his).await, "1.00");
     analytics.say(Says::Scores);
@@ -240,7 +306,7 @@ async fn while_nobody_answers_money_moves_and_soon_nobody_asks_until_they_are_ba
     until(async || words(&pay().await)[1] == "pass").await;
     assert_eq!(
         words(&pay().await),
-        ["shadow", "pass", ""],
+        ["enforce", "pass", ""],
         "the same decision once more: what they say holds up no money"
     );
     assert_eq!(world.count("risk_words").await, 2);
@@ -249,8 +315,8 @@ async fn while_nobody_answers_money_moves_and_soon_nobody_asks_until_they_are_ba
 /// Asks about payments of so many cents, all at once. The first call is answered when all of them have asked.
 async fn ask_at_once(world: &World, analytics: &Analytics, amounts: &[i64]) -> Vec<Answer> {
     let client = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("ledger"))).unwrap();
-    let patience = Duration::from_millis(LONG.into());
-    let (asker, work) = Asker::new(client, &analytics.server.url(), world.superuser.clone(), patience);
+    let settings = Behavior { url: analytics.server.url(), poll_ms: 20, deadline_ms: LONG, acts: true };
+    let (asker, work) = Asker::new(client, &settings, world.superuser.clone()).unwrap();
     let (_trigger, shutdown) = Shutdown::channel();
     let working = tokio::spawn(work.run(shutdown));
     let payment = |cents: &i64| Payment {
