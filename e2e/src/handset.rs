@@ -124,6 +124,8 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
 /// Where a payout stands, in words. The money has left the account in each case but where it is said to be back.
 fn stands(status: PayoutStatus) -> &'static str {
     match status {
+        PayoutStatus::Held => "held: it looks unusual, and is sent later unless it is taken back",
+        PayoutStatus::Cancelled => "taken back: the money is back on the account",
         PayoutStatus::Pending => "pending: the bank has not confirmed yet that it has the order",
         PayoutStatus::Unknown => "pending: the bank is being asked whether it has the order",
         PayoutStatus::Submitted => "pending: the bank has the order, and has not said yet that it is paid",

@@ -144,7 +144,9 @@ async fn paid(alice: &Phone, payout: &Payout) -> Result<Vec<PayoutStatus>> {
         }
         match status {
             PayoutStatus::Paid => Ok(Some(())),
-            PayoutStatus::Failed | PayoutStatus::Returned => bail!("the partner bank says that the payout {status:?}"),
+            PayoutStatus::Failed | PayoutStatus::Returned | PayoutStatus::Held | PayoutStatus::Cancelled => {
+                bail!("the payout is {status:?}")
+            }
             PayoutStatus::Pending | PayoutStatus::Unknown | PayoutStatus::Submitted => Ok(None),
         }
     });

@@ -79,6 +79,11 @@ impl Client {
         self.read("payout_status", &format!("/v1/payouts/{id}")).await
     }
 
+    /// Takes back a payout that is held. Asked again, the answer is the same.
+    pub async fn cancel_payout(&self, id: Id) -> Result<Payout, Error> {
+        self.typed("cancel_payout", Method::POST, &format!("/v1/payouts/{id}/cancellation"), None::<&()>, None).await
+    }
+
     async fn page<T: DeserializeOwned>(&self, name: &'static str, path: &str, query: &PageQuery) -> Result<T, Error> {
         let query = serde_urlencoded::to_string(query).map_err(|_| Error::Malformed("query"))?;
         let separator = if query.is_empty() { "" } else { "?" };

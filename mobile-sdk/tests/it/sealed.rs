@@ -37,6 +37,7 @@ pub(crate) fn paid_out(order: &PostSealedPayout) -> Payout {
         creditor: Creditor { name: order.creditor.name.clone(), iban: MaskedIban::of(IBAN) },
         reference: order.reference.clone(),
         status: PayoutStatus::Pending,
+        held_until: None,
         created_at: "2026-11-26T12:00:00Z".to_owned(),
     }
 }

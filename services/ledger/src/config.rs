@@ -94,6 +94,9 @@ pub struct Behavior {
     /// Whether what they think counts. Default: true; if false it is noted only, for whoever wants to see first what a model or its rules would do.
     #[serde(default = "yes")]
     pub acts: bool,
+    /// How long a payout is held that they would delay, in seconds, 1 to 604800 (7 days). Default: 14400 (4 hours).
+    #[serde(default = "four_hours")]
+    pub hold_seconds: u32,
 }
 
 impl Behavior {
@@ -106,6 +109,17 @@ impl Behavior {
         let millis = self.deadline_ms;
         ensure!((1..=10_000).contains(&millis), "behavior.deadline_ms = {millis}: must be 1 to 10000");
         Ok(Duration::from_millis(millis.into()))
+    }
+
+    /// How long a payout is held, in seconds.
+    ///
+    /// # Errors
+    ///
+    /// It is out of bounds.
+    pub fn hold(&self) -> Result<u32> {
+        let seconds = self.hold_seconds;
+        ensure!((1..=604_800).contains(&seconds), "behavior.hold_seconds = {seconds}: must be 1 to 604800");
+        Ok(seconds)
     }
 }
 
@@ -180,6 +194,10 @@ fn ten_minutes() -> u32 {
     600
 }
 
+fn four_hours() -> u32 {
+    14_400
+}
+
 fn yes() -> bool {
     true
 }
@@ -203,8 +221,20 @@ mod tests {
             assert_eq!(lifetime.is_ok(), good, "{seconds}: {lifetime:?}");
             assert!(lifetime.err().is_none_or(|error| error.to_string().contains("approval.lifetime_seconds")));
         }
+        let behavior = |deadline_ms, hold_seconds| Behavior {
+            url: String::new(),
+            poll_ms: 250,
+            deadline_ms,
+            acts: true,
+            hold_seconds,
+        };
+        for (seconds, good) in [(0, false), (1, true), (604_800, true), (604_801, false)] {
+            let hold = behavior(20, seconds).hold();
+            assert_eq!(hold.is_ok(), good, "{seconds}: {hold:?}");
+            assert!(hold.err().is_none_or(|error| error.to_string().contains("behavior.hold_seconds")));
+        }
         for (millis, good) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
-            let patience = Behavior { url: String::new(), poll_ms: 250, deadline_ms: millis, acts: true }.patience();
+            let patience = behavior(millis, 14_400).patience();
             assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
             assert!(patience.err().is_none_or(|error| error.to_string().contains("behavior.deadline_ms")));
         }

@@ -59,6 +59,9 @@ pub enum Error {
     /// The partner says of a payout what contradicts its earlier word. Nothing was booked.
     #[error("the partner contradicts its earlier word")]
     Contradiction,
+    /// The payout is not held, or not any more. Nothing has happened.
+    #[error("the payout is not held")]
+    NotHeld,
     /// The item in suspense has another owner already.
     #[error("the item is allocated to another account")]
     Allocated,
@@ -165,6 +168,7 @@ impl Error {
             }
             Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
+            Self::NotHeld => Problem::new(StatusCode::CONFLICT, code::PAYOUT_NOT_HELD),
             Self::ApprovalRequired(id) => approval_required(id),
             Self::NotApproved(_) => Problem::forbidden(),
             Self::ApprovalLimit => unprocessable(code::APPROVAL_LIMIT_REACHED),

@@ -23,6 +23,8 @@ runtime::problems! {
         422 APPROVAL_LIMIT_REACHED;
     /// Of a payout that is read.
     OnePayout: 404 PAYOUT_NOT_FOUND;
+    /// Of a payout that its payer takes back.
+    Cancellation: 404 PAYOUT_NOT_FOUND, 409 PAYOUT_NOT_HELD;
     /// Of a payment that is to be approved.
     OneApproval: 404 APPROVAL_NOT_FOUND;
     /// Of money that has arrived.

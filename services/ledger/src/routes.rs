@@ -73,6 +73,13 @@ pub fn public() -> Routes {
             "Read where a payout stands",
             with_refusals::<problems::OnePayout, _>(payouts::http::get),
         )
+        .add(
+            policy::Money,
+            Method::POST,
+            "/v1/payouts/{id}/cancellation",
+            "Take back a payout that is held",
+            with_refusals::<problems::Cancellation, _>(payouts::http::cancel),
+        )
 }
 
 /// What the broker and the operator reach.

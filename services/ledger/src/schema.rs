@@ -73,28 +73,6 @@ diesel::table! {
     }
 }
 
-// The columns that are read. How an attempt went and how a payout ended is written by statements of their own (payouts::store, posting::store).
-diesel::table! {
-    payouts (id) {
-        id -> Uuid,
-        account_id -> Uuid,
-        owner -> Text,
-        amount -> BigInt,
-        currency -> Text,
-        creditor_name -> Text,
-        creditor_iban -> Text,
-        reference -> Text,
-        traceparent -> Nullable<Text>,
-        status -> Text,
-        attempts -> Integer,
-        created_at -> Timestamptz,
-        provider -> Text,
-        unsure_since -> Nullable<Timestamptz>,
-        returned_by -> Nullable<Uuid>,
-        paid_late_by -> Nullable<Uuid>,
-    }
-}
-
 diesel::table! {
     suspense_items (id) {
         id -> Uuid,
@@ -122,12 +100,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(
-    accounts,
-    transfers,
-    entries,
-    exchanges,
-    payouts,
-    suspense_items,
-    idempotency
-);
+diesel::allow_tables_to_appear_in_same_query!(accounts, transfers, entries, exchanges, suspense_items, idempotency);

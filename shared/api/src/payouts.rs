@@ -96,6 +96,8 @@ impl MaskedIban {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PayoutStatus {
+    /// The money has left the account, and the order has not been sent, because it looks unusual. Until `held_until` the payer can take it back.
+    Held,
     /// The money has left the account; the partner has not confirmed that it has the order.
     Pending,
     /// The partner may have the order or not, and is being asked. The money stays off the account until it has said which.
@@ -108,6 +110,8 @@ pub enum PayoutStatus {
     Failed,
     /// It was paid and the creditor's bank sent it back; the money is back on the account.
     Returned,
+    /// The payer has taken it back while it was held; the money is back on the account.
+    Cancelled,
 }
 
 /// A payment to an account at another bank.
@@ -125,6 +129,10 @@ pub struct Payout {
     pub reference: String,
     /// What has become of it so far.
     pub status: PayoutStatus,
+    /// RFC 3339: while it is held, until when its payer can take it back. Then it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub held_until: Option<String>,
     /// RFC 3339.
     #[schemars(schema_with = "schema::time")]
     pub created_at: String,

@@ -144,6 +144,8 @@ pub mod code {
         PAYOUT_LIMIT_REACHED = "ledger.payout_limit_reached", "There are as many open payouts as one owner may have";
         /// The partner says of a payout what contradicts its earlier word.
         PAYOUT_CONTRADICTED = "ledger.payout_contradicted", "The payout has ended otherwise, on the partner's own word";
+        /// It goes its way, or has ended.
+        PAYOUT_NOT_HELD = "ledger.payout_not_held", "The payout is not held, so that it cannot be taken back";
         /// No such payout for this caller.
         PAYOUT_NOT_FOUND = "ledger.payout_not_found", "There is no such payout";
 

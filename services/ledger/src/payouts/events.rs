@@ -8,12 +8,12 @@ use runtime::trace;
 use tracing::Span;
 
 use super::history::{Step, Word, next_step};
-use super::store::{self, PartnerStep, Payout};
+use super::store::{self, NOT_HELD, PartnerStep, Payout};
 use crate::alarm::{self, Alarm};
 use crate::error::{Error, Resource};
 use crate::idempotent::Idempotent;
 use crate::ids::{EventId, Owner, PayoutId};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, system_account};
+use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
 use crate::state::State;
 use crate::suspense::{self, Arrival};
 
@@ -41,6 +41,11 @@ pub async fn apply(
             alarm::raise(Alarm::ForeignProvider, payout, provider);
             return Err(Error::Missing(Resource::Payout));
         }
+        if row.held()?.is_some() {
+            // Of an order that nobody has sent the partner can know nothing.
+            alarm::raise(Alarm::Contradiction, payout, provider);
+            return Err(Error::Contradiction);
+        }
         let step = match next_step(row.standing()?, row.paid_late_by.is_some(), row.returned_by.is_some(), outcome) {
             Ok(Some(step)) => step,
             Ok(None) => return Ok(Idempotent { result: row, replayed }),
@@ -66,6 +71,19 @@ pub async fn apply(
 pub async fn refuse(state: &State, payout: PayoutId) -> Result<(), Error> {
     let row = read(state, payout).await?;
     post(state, &row, Step::GiveBack, Word::Refusal).await.map(|_| ())
+}
+
+/// The money goes back, because its payer takes it back while it is held.
+///
+/// # Errors
+///
+/// [`Error::NotHeld`]: it is not, or not any more.
+pub async fn cancel(state: &State, row: &Payout) -> Result<(), Error> {
+    match post(state, row, Step::GiveBack, Word::Cancelled).await {
+        Ok(_) => Ok(()),
+        Err(Error::Unanswered(Unanswered::Ceiling(NOT_HELD)) | Error::KeyReused) => Err(Error::NotHeld),
+        Err(error) => Err(error),
+    }
 }
 
 async fn read(state: &State, payout: PayoutId) -> Result<Payout, Error> {

@@ -84,6 +84,8 @@ pub enum Word {
     Event,
     /// The partner's answer to the question where the payout stands.
     Status,
+    /// Its payer's, while it was held and nobody had begun to send it.
+    Cancelled,
 }
 
 /// A word that contradicts what the partner has said before. Nothing is booked; an alarm stands.

@@ -44,6 +44,28 @@ pub async fn get(
     Ok(web::Json(row.wire()?))
 }
 
+/// `POST /v1/payouts/{id}/cancellation`: the payer takes back what is held. Asked again, it is the same.
+pub async fn cancel(
+    caller: Caller<PayoutsWrite>,
+    path: web::Path<Id>,
+    state: web::Data<State>,
+) -> Result<Answer<Payout>, Error> {
+    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
+    let read = async || {
+        storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
+            store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
+        })
+        .await
+    };
+    let before = read().await?;
+    let replayed = before.is_cancelled();
+    if !replayed {
+        events::cancel(&state, &before).await?;
+        runtime::audit!("payout", outcome = "cancelled", payout = %before.id);
+    }
+    Ok(Answer::new(read().await?.wire()?, replayed))
+}
+
 /// `POST /internal/v1/payout-events`.
 pub async fn post_event(
     _broker: Peer<Broker>,

@@ -5,12 +5,13 @@ use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::text::{CREDITOR_NAME, REFERENCE};
 use defense::Notes;
 use identity::Principal;
+use money::Money;
 
 use super::{iban, store};
 use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
-use crate::ids::{AccountId, IdempotencyKey, Subject};
+use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
 use crate::risk;
@@ -32,12 +33,62 @@ pub async fn order(
     if !iban::is_valid(iban) {
         return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
     }
+    let order = intended(subject, key, &request, amount, reference)?;
+    let room = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
+        store::has_room(db, subject, key).await
+    });
+    if !room.await? {
+        return Err(Error::PayoutLimit);
+    }
+    let payee = Payee { name: name.clone(), account: iban.clone() };
+    let (order, caution) = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
+    let order = demand(state, caller, order, payee, caution).await?;
+    let ordered = store::Ordered {
+        provider: state.payout_providers.current().to_owned(),
+        creditor_name: name.clone(),
+        creditor_iban: iban.clone(),
+        traceparent: runtime::trace::current(),
+        hold_seconds: caution.hold_seconds(),
+    };
+    let order = Order { extra: order.extra.and(ordered), ..order };
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
+        Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
+        other => spent(other),
+    })?;
+    state.payouts.notify_one();
+    let id = receipt.posted.id;
+    // A repetition may be judged otherwise than the first one was.
+    let may_be_held = receipt.replayed || caution.hold_seconds() > 0;
+    let held_until = if may_be_held { held_until(state, subject, id.into()).await? } else { None };
+    let status = if held_until.is_some() { PayoutStatus::Held } else { PayoutStatus::Pending };
+    let result = Payout {
+        id: id.into(),
+        from_account: request.from_account,
+        amount: wire(amount),
+        creditor: Creditor { name: name.clone(), iban: MaskedIban::of(iban) },
+        reference: request.reference,
+        status,
+        held_until,
+        created_at: time(receipt.posted.at),
+    };
+    Ok(Idempotent { result, replayed: receipt.replayed })
+}
+
+/// What is to be posted, before anybody has thought about it.
+fn intended(
+    subject: &Subject,
+    key: &IdempotencyKey,
+    request: &PostPayout,
+    amount: Money,
+    reference: &str, // Text: shown to the creditor.
+) -> Result<Order, Error> {
+    let Creditor { name, iban } = &request.creditor;
     let from = AccountId::from(request.from_account);
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
     let actor = Actor::Customer(subject.clone());
     let command = Command::between(Kind::Payout, actor, from, clearing, amount)
         .map_err(|cause| Error::Amount { field: "amount.amount", cause: cause.into() })?;
-    let order = Order {
+    Ok(Order {
         owner: subject.into(),
         key: key.clone(),
         fingerprint: Fingerprint::of(&[
@@ -51,35 +102,14 @@ pub async fn order(
         command,
         reference: reference.to_owned(),
         counterparty: name.clone(),
-        extra: Extra::beside(store::Ordered {
-            provider: state.payout_providers.current().to_owned(),
-            creditor_name: name.clone(),
-            creditor_iban: iban.clone(),
-            traceparent: runtime::trace::current(),
-        }),
-    };
-    let room = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
-        store::has_room(db, subject, key).await
+        extra: Extra::Nothing,
+    })
+}
+
+/// Until when the payout was held when it was ordered, as the books have it.
+async fn held_until(state: &State, owner: &Subject, id: PayoutId) -> Result<Option<String>, Error> {
+    let row = storage::subject_transaction(&state.pool, "payouts.held", owner.as_str(), async |db| {
+        store::find(db, owner, id).await?.ok_or(Error::Invariant("a payout without its row"))
     });
-    if !room.await? {
-        return Err(Error::PayoutLimit);
-    }
-    let payee = Payee { name: name.clone(), account: iban.clone() };
-    let (order, caution) = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
-    let order = demand(state, caller, order, payee, caution).await?;
-    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
-        Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
-        other => spent(other),
-    })?;
-    state.payouts.notify_one();
-    let result = Payout {
-        id: receipt.posted.id.into(),
-        from_account: request.from_account,
-        amount: wire(amount),
-        creditor: Creditor { name: name.clone(), iban: MaskedIban::of(iban) },
-        reference: request.reference,
-        status: PayoutStatus::Pending,
-        created_at: time(receipt.posted.at),
-    };
-    Ok(Idempotent { result, replayed: receipt.replayed })
+    Ok(row.await?.held_until.map(time))
 }

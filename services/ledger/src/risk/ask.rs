@@ -45,6 +45,6 @@ pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -
     };
     notes.behavior(word, judged.map(|judged| judged.decision.to_string()), began.elapsed(), asker.acts());
     let Some(judged) = judged else { return (order, Caution::Usual) };
-    let caution = if asker.acts() { judged.caution() } else { Caution::Usual };
+    let caution = if asker.acts() { judged.caution(asker.hold()) } else { Caution::Usual };
     (Order { extra: order.extra.and(store::Beside { judged }), ..order }, caution)
 }

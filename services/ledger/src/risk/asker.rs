@@ -54,6 +54,7 @@ pub struct Asker {
     /// How long a payment waits.
     patience: Duration,
     acts: bool,
+    hold: u32,
 }
 
 #[derive(Debug)]
@@ -95,7 +96,13 @@ impl Asker {
             url: format!("{}/internal/v1/scores", settings.url),
             patience,
         };
-        Ok((Self { queue, owners, circuit, patience, acts: settings.acts }, Work(Arc::new(shared))))
+        let (acts, hold) = (settings.acts, settings.hold()?);
+        Ok((Self { queue, owners, circuit, patience, acts, hold }, Work(Arc::new(shared))))
+    }
+
+    /// How long a payout is held, in seconds, that would be delayed.
+    pub fn hold(&self) -> u32 {
+        self.hold
     }
 
     /// Whether what is thought of a payment counts.

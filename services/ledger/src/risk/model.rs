@@ -58,14 +58,27 @@ pub enum Caution {
     Usual,
     /// Its payer's approval, however small it is.
     Approval,
+    /// That, and time: a payout is held for so many seconds before it is sent. A transfer stays in the house, and is not.
+    Hold(u32),
+}
+
+impl Caution {
+    /// How long a payout is held, in seconds; 0 for not at all.
+    pub const fn hold_seconds(self) -> u32 {
+        match self {
+            Self::Usual | Self::Approval => 0,
+            Self::Hold(seconds) => seconds,
+        }
+    }
 }
 
 impl Judged {
-    /// What follows from it. No payment is delayed yet: one that ought to be takes what is there.
-    pub(super) const fn caution(self) -> Caution {
+    /// What follows from it, where what would be delayed is held for `hold` seconds.
+    pub(super) const fn caution(self, hold: u32) -> Caution {
         match self.action {
             Action::Allow => Caution::Usual,
-            Action::StepUp | Action::Delay => Caution::Approval,
+            Action::StepUp => Caution::Approval,
+            Action::Delay => Caution::Hold(hold),
         }
     }
 

@@ -20,6 +20,7 @@ mod engine;
 mod exchanges;
 mod faults;
 mod guards;
+mod held;
 mod inputs;
 mod internal;
 mod invariants;

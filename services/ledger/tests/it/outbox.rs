@@ -79,7 +79,9 @@ async fn telling() -> (World, Analytics) {
     let analytics = Analytics::start(&world).await;
     let url = analytics.server.url();
     world
-        .start_again_where(|config| config.behavior = Some(Behavior { url, poll_ms: 20, deadline_ms: 20, acts: true }))
+        .start_again_where(|config| {
+            config.behavior = Some(Behavior { url, poll_ms: 20, deadline_ms: 20, acts: true, hold_seconds: 2 });
+        })
         .await;
     (world, analytics)
 }

@@ -26,7 +26,7 @@ use crate::world::{IBAN, World, transfer, until};
 const REFUSED: i64 = 113;
 
 #[derive(Clone, Copy)]
-enum Says {
+pub(crate) enum Says {
     Scores,
     /// To everybody.
     Only(&'static str),
@@ -35,7 +35,7 @@ enum Says {
     Status(u16),
 }
 
-struct Analytics {
+pub(crate) struct Analytics {
     server: Server,
     heard: Arc<Heard>,
 }
@@ -110,7 +110,7 @@ impl Analytics {
         Self { server, heard }
     }
 
-    fn say(&self, says: Says) {
+    pub(crate) fn say(&self, says: Says) {
         *self.heard.says.lock().unwrap() = says;
     }
 
@@ -137,11 +137,20 @@ async fn asking(deadline_ms: u32) -> (World, Analytics) {
     asking_where(deadline_ms, true).await
 }
 
+/// One that holds payouts for so many seconds.
+pub(crate) async fn holding(hold_seconds: u32) -> (World, Analytics) {
+    asking_as(|url| Behavior { url, poll_ms: 20, deadline_ms: LONG, acts: true, hold_seconds }).await
+}
+
 /// One whose word may not count.
 async fn asking_where(deadline_ms: u32, acts: bool) -> (World, Analytics) {
+    asking_as(|url| Behavior { url, poll_ms: 20, deadline_ms, acts, hold_seconds: 2 }).await
+}
+
+async fn asking_as(behavior: impl FnOnce(String) -> Behavior) -> (World, Analytics) {
     let mut world = World::start().await;
     let analytics = Analytics::start(&world).await;
-    let behavior = Behavior { url: analytics.server.url(), poll_ms: 20, deadline_ms, acts };
+    let behavior = behavior(analytics.server.url());
     world.start_again_where(|config| config.behavior = Some(behavior)).await;
     (world, analytics)
 }
@@ -315,7 +324,8 @@ async fn while_nobody_answers_money_moves_and_soon_nobody_asks_until_they_are_ba
 /// Asks about payments of so many cents, all at once. The first call is answered when all of them have asked.
 async fn ask_at_once(world: &World, analytics: &Analytics, amounts: &[i64]) -> Vec<Answer> {
     let client = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("ledger"))).unwrap();
-    let settings = Behavior { url: analytics.server.url(), poll_ms: 20, deadline_ms: LONG, acts: true };
+    let settings =
+        Behavior { url: analytics.server.url(), poll_ms: 20, deadline_ms: LONG, acts: true, hold_seconds: 2 };
     let (asker, work) = Asker::new(client, &settings, world.superuser.clone()).unwrap();
     let (_trigger, shutdown) = Shutdown::channel();
     let working = tokio::spawn(work.run(shutdown));

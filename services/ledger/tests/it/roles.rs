@@ -36,7 +36,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "exchanges select (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
         "idempotency select (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling)",
-        "payouts select (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, status, partner_id, attempts, next_attempt_at, created_at, closed_by, provider, unsure_since, unsure_by, word, returned_by, paid_late_by)",
+        "payouts select (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, status, partner_id, attempts, next_attempt_at, created_at, closed_by, provider, unsure_since, unsure_by, word, returned_by, paid_late_by, held_until)",
         "transfers select (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
         "used_approvals select (approval_id, owner, operation, key, fingerprint, transfer_id)",
     ];
@@ -59,7 +59,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "idempotency insert (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "outbox insert (last_sequence, first_sequence, committed_at)",
         "outbox_readers update (position, attempts, next_attempt_at)",
-        "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider)",
+        "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider, held_until)",
         "payouts update (status, partner_id, attempts, next_attempt_at, closed_by, unsure_since, unsure_by, word, returned_by, paid_late_by)",
         "risk_words insert (transfer_id, decision_id, action)",
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",

@@ -3,7 +3,7 @@
 use api::payouts::{Creditor, MaskedIban, PayoutStatus};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::Money;
 use storage::{Connection, Queue, StorageError, row};
@@ -13,41 +13,64 @@ use crate::error::Error;
 use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows};
-use crate::schema::payouts;
 use crate::suspense::Arrival;
 
+mod stuck;
+
+pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
+
 /// A row of `payouts`.
-#[derive(Debug, Clone, Queryable, Selectable, QueryableByName)]
-#[diesel(table_name = payouts)]
+#[derive(Debug, Clone, QueryableByName)]
 pub struct Payout {
     /// Also the id of the transfer that took the money.
+    #[diesel(sql_type = SqlUuid)]
     pub id: PayoutId,
     /// The debited account.
+    #[diesel(sql_type = SqlUuid)]
     pub account_id: AccountId,
     /// Minor units.
+    #[diesel(sql_type = BigInt)]
     pub amount: i64,
     /// ISO 4217.
+    #[diesel(sql_type = Text)]
     pub currency: String,
+    #[diesel(sql_type = Text)]
     pub creditor_name: String,
+    #[diesel(sql_type = Text)]
     pub creditor_iban: String,
     /// Shown to the creditor.
+    #[diesel(sql_type = Text)]
     pub reference: String,
     /// The trace of the request.
+    #[diesel(sql_type = Nullable<Text>)]
     pub traceparent: Option<String>,
     /// Where it stands, as text.
+    #[diesel(sql_type = Text)]
     status: String,
     /// Attempts so far: orders and questions.
+    #[diesel(sql_type = Integer)]
     pub attempts: i32,
     /// When it was ordered.
+    #[diesel(sql_type = Timestamptz)]
     pub created_at: DateTime<Utc>,
     /// Who carries it out.
+    #[diesel(sql_type = Text)]
     pub provider: String,
     /// Since when the partner may have it without our knowing.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
     pub unsure_since: Option<DateTime<Utc>>,
     /// The transfer by which it came back.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
     pub returned_by: Option<TransferId>,
     /// The transfer by which it was paid after it had been given back.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
     pub paid_late_by: Option<TransferId>,
+    /// Until when its payer can take it back, if it was held.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub held_until: Option<DateTime<Utc>>,
+    /// Whose word ended it ([`Word`]).
+    #[diesel(sql_type = Nullable<Text>)]
+    word: Option<String>,
 }
 
 impl Payout {
@@ -63,9 +86,23 @@ impl Payout {
         self.status.parse().map_err(|_| Error::Invariant("a payout's status is none that this version knows"))
     }
 
+    /// Until when it is held: nobody has begun to send it, and nobody has ended it.
+    pub fn held(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        let untouched = self.attempts == 0 && self.standing()? == Standing::Pending;
+        Ok(self.held_until.filter(|_| untouched))
+    }
+
+    /// Whether its payer has taken it back.
+    pub fn is_cancelled(&self) -> bool {
+        self.word.as_deref() == Some(Word::Cancelled.into())
+    }
+
     /// As it travels. From the second attempt on, what may have reached the partner is called unknown.
     pub fn wire(self) -> Result<api::payouts::Payout, Error> {
+        let held_until = self.held()?;
         let status = match self.standing()? {
+            Standing::Pending if held_until.is_some() => PayoutStatus::Held,
+            Standing::Failed if self.is_cancelled() => PayoutStatus::Cancelled,
             Standing::Pending if self.unsure_since.is_some() && self.attempts > 1 => PayoutStatus::Unknown,
             Standing::Pending => PayoutStatus::Pending,
             Standing::Submitted => PayoutStatus::Submitted,
@@ -80,6 +117,7 @@ impl Payout {
             creditor: Creditor { name: self.creditor_name, iban: MaskedIban::of(&self.creditor_iban) },
             reference: self.reference,
             status,
+            held_until: held_until.map(time),
             created_at: time(self.created_at),
         })
     }
@@ -97,8 +135,8 @@ pub struct Claimed {
 
 /// One payout of this owner.
 pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> Result<Option<Payout>, StorageError> {
-    let query = payouts::table.find(id).filter(payouts::owner.eq(owner));
-    Ok(query.select(Payout::as_select()).first(db).await.optional()?)
+    let query = diesel::sql_query("select * from payouts where id = $1 and owner = $2").bind::<SqlUuid, _>(id);
+    Ok(query.bind::<Text, _>(owner).get_result(db).await.optional()?)
 }
 
 const ROOM: &str = "
@@ -119,7 +157,8 @@ pub(super) async fn has_room(db: &mut Connection, owner: &Subject, key: &Idempot
 
 /// One payout, whosever it is. For the house itself.
 pub(super) async fn find_any(db: &mut Connection, id: PayoutId) -> Result<Option<Payout>, StorageError> {
-    Ok(payouts::table.find(id).select(Payout::as_select()).first(db).await.optional()?)
+    let query = diesel::sql_query("select * from payouts where id = $1").bind::<SqlUuid, _>(id);
+    Ok(query.get_result(db).await.optional()?)
 }
 
 /// Payouts as work to do. An order counts as one that the partner may have from its claim on, before its first byte leaves: if this process
@@ -127,7 +166,7 @@ pub(super) async fn find_any(db: &mut Connection, id: PayoutId) -> Result<Option
 pub(super) const QUEUE: Queue = Queue {
     name: "payouts.claim",
     table: "payouts",
-    waiting: "status in ('pending', 'submitted')",
+    waiting: "status in ('pending', 'submitted') and (held_until is null or held_until <= clock_timestamp())",
     changes: ", unsure_since = case q.status when 'pending' then coalesce(q.unsure_since, $1) else q.unsure_since end,
         unsure_by = case q.status when 'pending' then coalesce(q.unsure_by, q.attempts + 1) else q.unsure_by end",
     answers: ", due.unsure_since is not null as unsure_before",
@@ -174,61 +213,6 @@ pub(super) async fn postpone(db: &mut Connection, id: PayoutId, at: DateTime<Utc
     Ok(())
 }
 
-/// Payouts that need a person.
-#[derive(Debug, QueryableByName)]
-pub(super) struct Stuck {
-    #[diesel(sql_type = SqlUuid)]
-    pub(super) id: PayoutId,
-    #[diesel(sql_type = Text)]
-    pub(super) provider: String,
-    #[diesel(sql_type = Text)]
-    pub(super) currency: String,
-    /// Of all that are stuck in this currency, in minor units.
-    #[diesel(sql_type = BigInt)]
-    pub(super) sum: i64,
-}
-
-/// Each with the sum of all in its currency, so that a limit hides none of the money; those that may be paid twice or never come first.
-const STUCK: &str = "
-    select id, provider, currency, (sum(amount) over (partition by currency))::bigint as sum from payouts
-    where status = 'pending' and (unsure_since < $1 or created_at < $1)
-       or status = 'submitted' and created_at < $2
-    order by status = 'submitted', created_at limit $3";
-
-/// At most `limit` of them: pending or unknown since before `unknown`, or submitted and without an end since before `open`.
-pub(super) async fn stuck(
-    db: &mut Connection,
-    unknown: DateTime<Utc>,
-    open: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<Stuck>, StorageError> {
-    let query = diesel::sql_query(STUCK).bind::<Timestamptz, _>(unknown).bind::<Timestamptz, _>(open);
-    Ok(query.bind::<BigInt, _>(limit).load(db).await?)
-}
-
-/// Money that waits for a person.
-#[derive(Debug, QueryableByName)]
-pub(super) struct Suspended {
-    /// As the payout and the item are called.
-    #[diesel(sql_type = SqlUuid)]
-    pub(super) id: TransferId,
-    #[diesel(sql_type = Text)]
-    pub(super) provider: String,
-    /// The house's loss, and not somebody's money.
-    #[diesel(sql_type = Bool)]
-    pub(super) lost: bool,
-}
-
-const SUSPENDED: &str = "
-    (select id, provider, true as lost from payouts where paid_late_by is not null and returned_by is null order by id limit $1)
-    union all
-    (select id, provider, false from suspense_items where allocated_by is null order by id limit $1)";
-
-/// At most `limit` payouts that were paid after they had been given back, and as many items in suspense that nobody has allocated.
-pub(super) async fn suspended(db: &mut Connection, limit: i64) -> Result<Vec<Suspended>, StorageError> {
-    Ok(diesel::sql_query(SUSPENDED).bind::<BigInt, _>(limit).load(db).await?)
-}
-
 /// A payout that is to be submitted.
 #[derive(Debug)]
 pub(super) struct Ordered {
@@ -239,6 +223,8 @@ pub(super) struct Ordered {
     pub(super) creditor_iban: String,
     /// W3C trace context of the request, continued when the order is submitted.
     pub(super) traceparent: Option<String>,
+    /// How long it is held, in seconds; 0 for not at all.
+    pub(super) hold_seconds: u32,
 }
 
 /// The word for having as many payouts on their way as one may have.
@@ -246,11 +232,14 @@ pub(super) const LIMIT_REACHED: &str = "payout_limit";
 
 row! {
     /// An order to the partner, beside the transfer that took the money.
-    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
+    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, held_until, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
                     reference, traceparent, provider) \
-                select t.posted_at, t.posted_at, t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
+                select t.posted_at, t.posted_at + make_interval(secs => r.hold_seconds), \
+                    case when r.hold_seconds > 0 then t.posted_at + make_interval(secs => r.hold_seconds) end, \
+                    t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
                     t.reference, r.traceparent, r.provider from" {
         id: PayoutId, owner: Subject, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: String,
+        hold_seconds: i64,
     } "join transfers t on t.id = r.id"
 }
 
@@ -266,6 +255,7 @@ impl Beside for Ordered {
             creditor_iban: self.creditor_iban.clone(),
             traceparent: self.traceparent.clone(),
             provider: self.provider.clone(),
+            hold_seconds: self.hold_seconds.into(),
         })
     }
 
@@ -274,7 +264,10 @@ impl Beside for Ordered {
     }
 }
 
-/// The step that the partner's word asks for, as it is stored.
+/// The word for a payout that its payer cannot take back, or not any more.
+pub(super) const NOT_HELD: &str = "payout_not_held";
+
+/// The step that a word asks for, as it is stored.
 #[derive(Debug)]
 pub(super) struct PartnerStep {
     pub(super) payout: PayoutId,
@@ -321,6 +314,10 @@ impl Beside for PartnerStep {
     fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
         self.arrival.suspended(posting, why, rows)
     }
+
+    fn ceiling(&self, constraint: &str) -> Option<&'static str> {
+        (constraint == "payout_is_held").then_some(NOT_HELD)
+    }
 }
 
 #[cfg(test)]
@@ -350,7 +347,8 @@ mod tests {
             extra: Extra::Nothing,
         };
         let (creditor_name, creditor_iban) = ("Carol".to_owned(), "DE".to_owned());
-        let ordered = Ordered { provider: "bank".to_owned(), creditor_name, creditor_iban, traceparent: None };
+        let ordered =
+            Ordered { provider: "bank".to_owned(), creditor_name, creditor_iban, traceparent: None, hold_seconds: 0 };
         let rows = |order: &Order| {
             let posting = Posting { order, id: TransferId::from_bytes([0; 16]), entries: Vec::new(), suspended: None };
             ordered.rows(&posting, &mut Rows::default())

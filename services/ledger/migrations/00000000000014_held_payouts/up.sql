@@ -1,0 +1,57 @@
+-- A payout may be held before it goes to the partner: its money has left the account, and its payer can take it back until the time is over. That is told
+-- by the database's clock, in the transaction that takes it back or that begins to send it.
+alter table payouts add column held_until timestamptz check (held_until > created_at and held_until <= created_at + interval '7 days');
+comment on column payouts.held_until is
+    'Until when the order is not sent and its payer can take it back; null for one that was not held. Never changed.';
+alter table payouts drop constraint payouts_word_check;
+alter table payouts add constraint payouts_word_check check (word in ('refusal', 'event', 'status', 'cancelled'));
+alter table payouts drop constraint a_refusal_is_a_failure;
+alter table payouts add constraint a_refusal_is_a_failure check (word is null or word not in ('refusal', 'cancelled') or status = 'failed');
+comment on column payouts.word is
+    'Whose word ended it: the refusal of an order that certainly never reached the books of the partner, the partner''s event, its answer to the question '
+    'where the payout stands, or its payer''s while it was held.';
+grant insert (held_until) on payouts to ledger_poster;
+
+create or replace function payouts_guard() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+    if (new.id, new.account_id, new.owner, new.amount, new.currency, new.creditor_name, new.creditor_iban, new.reference, new.created_at,
+        new.provider, new.held_until)
+        is distinct from
+       (old.id, old.account_id, old.owner, old.amount, old.currency, old.creditor_name, old.creditor_iban, old.reference, old.created_at,
+        old.provider, old.held_until)
+    then
+        raise exception 'a payout''s order cannot be changed' using errcode = 'check_violation';
+    end if;
+    if new.status = 'pending' and old.status <> 'pending'
+        or old.status = 'paid' and new.status not in ('paid', 'returned')
+        or old.status in ('failed', 'returned') and new.status <> old.status
+        or new.status = 'returned' and old.status not in ('paid', 'returned')
+    then
+        raise exception 'a payout cannot go from % to %', old.status, new.status using errcode = 'check_violation';
+    end if;
+    -- Certainty belongs to the order's history: what may have reached the partner may have reached it whatever comes later. One attempt that
+    -- is the only one so far may say that it did not.
+    if new.attempts < old.attempts
+        or old.unsure_by is not null and (new.unsure_by, new.unsure_since) is distinct from (old.unsure_by, old.unsure_since)
+           and not (new.unsure_by is null and new.status = 'pending' and old.unsure_by = old.attempts and new.attempts = old.attempts)
+        or new.word = 'refusal' and old.word is null
+           and not (old.status = 'pending' and (old.unsure_by is null or old.unsure_by = old.attempts))
+    then
+        raise exception 'what the partner may have is not made certain by a later word' using errcode = 'check_violation';
+    end if;
+    -- While it is held its payer may end it, and nobody else does anything with it; afterwards its payer may not, even if nobody has begun yet.
+    if old.word is null and new.word = 'cancelled' then
+        if old.status <> 'pending' or old.attempts > 0 or (old.held_until > clock_timestamp()) is not true then
+            raise exception 'a payout that is not held' using errcode = 'check_violation', constraint = 'payout_is_held';
+        end if;
+    elsif old.held_until > clock_timestamp() and (new.status, new.attempts) is distinct from (old.status, old.attempts) then
+        raise exception 'a payout that is held' using errcode = 'check_violation';
+    end if;
+    if old.closed_by is not null and (new.closed_by, new.word) is distinct from (old.closed_by, old.word)
+        or old.returned_by is not null and new.returned_by is distinct from old.returned_by
+        or old.paid_late_by is not null and new.paid_late_by is distinct from old.paid_late_by
+    then
+        raise exception 'the end of a payout cannot be changed' using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
