@@ -48,13 +48,22 @@ pub async fn run(narrator: &Narrator, arguments: &[&str]) -> Result<()> {
 /// A genuine phone in the hand of whom it belongs to.
 async fn honest(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     let (phone, _device) = android(teller.stack, &errand.who, DeviceProfile::genuine())?;
+    phone.has_codes(&errand.codes);
     teller.say(&format!("{}'s new phone proves what it is, and its owner logs in.", errand.who));
-    arrive(&phone).await?;
-    let outcome = act(teller, errand, &phone).await;
+    let outcome = match arrive(&phone).await {
+        Ok(()) => act(teller, errand, &phone).await,
+        Err(error) => Err(error),
+    };
     for call in phone.calls.all() {
         teller.call(&call).await?;
+        if call.name == "approve" && call.error.is_none() {
+            teller.say(&format!("  {} read, and approved: {}", errand.who, phone.read()));
+        }
     }
-    let outcome = outcome?;
+    let outcome = outcome.map_err(|error| match phone.lost() {
+        Some(lost) => error.context(format!("the browser did not come back to the app: {lost}")),
+        None => error,
+    })?;
     teller.say("");
     for line in outcome {
         teller.say(&line);
@@ -107,6 +116,12 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             let ordered = format!("payout {} to Landlord Ltd: {amount} EUR", payout.id);
             Ok(vec![ordered, format!("left: {left}"), stands(now).to_owned()])
         }
+        Action::Cancel { payout } => {
+            let id = payout.parse().with_context(|| format!("`{payout}` names no payout"))?;
+            let payout = said(phone.client.cancel_payout(id).await)?;
+            let left = phone.client.account(payout.from_account).await?.balance;
+            Ok(vec![format!("payout {}: {}", payout.id, stands(payout.status)), format!("left: {left}")])
+        }
         Action::Exchange { amount, currency } => {
             let to = match in_currency(&accounts, currency) {
                 Some(account) => account.clone(),
@@ -148,7 +163,8 @@ fn said<T>(answer: Result<T, Error>) -> Result<T> {
 /// The euro account of somebody else, who has told it.
 async fn account_of(stack: &Stack, whom: &str) -> Result<Account> {
     let (phone, _device) = Phone::ios(stack, IosProfile::genuine(), seed::known(whom))?;
-    arrive(&phone).await.with_context(|| format!("{whom} cannot say an account"))?;
+    let lost = || phone.lost().map(|lost| format!(": {lost}")).unwrap_or_default(); // Default: it was not the browser.
+    arrive(&phone).await.with_context(|| format!("{whom} cannot say an account{}", lost()))?;
     let accounts = phone.client.accounts().await?;
     in_currency(&accounts, "EUR").cloned().with_context(|| format!("{whom} has no euro account"))
 }

@@ -1,6 +1,6 @@
 //! A person with an emulated phone: the SDK on it, a browser in hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -39,6 +39,9 @@ pub struct Phone {
     pub pages: Arc<Mutex<Vec<String>>>,
     /// What the page said that the person answered last.
     read: Arc<Mutex<String>>,
+    /// Why the browser did not come back to the app.
+    lost: Arc<Mutex<Option<String>>>,
+    codes: Arc<Mutex<VecDeque<String>>>,
 }
 
 /// Collects the SDK's call records.
@@ -69,6 +72,8 @@ struct Hand {
     person: Mutex<Person>,
     pages: Arc<Mutex<Vec<String>>>,
     read: Arc<Mutex<String>>,
+    lost: Arc<Mutex<Option<String>>>,
+    codes: Arc<Mutex<VecDeque<String>>>,
 }
 
 #[async_trait]
@@ -76,6 +81,7 @@ impl mobile_sdk::Browser for Hand {
     async fn authorize(&self, url: &Url, redirect_uri: &Url) -> Result<Url, PlatformError> {
         let person = self.person.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut browser = Browser::new(self.http.clone(), person);
+        browser.codes.clone_from(&*self.codes.lock().unwrap_or_else(PoisonError::into_inner));
         let end = browser.visit(url.as_str(), redirect_uri.as_str()).await;
         // Registered once; the next login is an ordinary one.
         self.person.lock().unwrap_or_else(PoisonError::into_inner).registers = false;
@@ -83,9 +89,12 @@ impl mobile_sdk::Browser for Hand {
         if let Some(text) = browser.texts.iter().nth_back(1) {
             self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(text);
         }
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.extend(browser.pages);
-        let end = end.inspect_err(|error| pages.push(format!("{error:#}"))).map_err(|_| PlatformError::Failed)?;
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).extend(browser.pages);
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&browser.codes);
+        let end = end.map_err(|error| {
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{error:#}"));
+            PlatformError::Failed
+        })?;
         Url::parse(&end).map_err(|_| PlatformError::Failed)
     }
 }
@@ -115,18 +124,30 @@ impl Phone {
         let pages = Arc::new(Mutex::new(Vec::new()));
         let http = testkit::server::client(&pki.public_ca(), None)?;
         let read = Arc::new(Mutex::new(String::new()));
-        let hand = Hand { http, person: Mutex::new(person), pages: pages.clone(), read: read.clone() };
+        let (lost, codes) = (Arc::<Mutex<Option<String>>>::default(), Arc::<Mutex<VecDeque<String>>>::default());
+        let (person, of_hand) = (Mutex::new(person), (lost.clone(), codes.clone()));
+        let hand = Hand { http, person, pages: pages.clone(), read: read.clone(), lost: of_hand.0, codes: of_hand.1 };
         let mut platform = platform(Arc::new(hand));
         let calls = Arc::new(Calls::default());
         platform.observer = Some(calls.clone());
         let store = platform.store.clone();
         let client = Client::new(config(stack, pki, app)?, platform)?;
-        Ok(Self { client, store, calls, pages, read })
+        Ok(Self { client, store, calls, pages, read, lost, codes })
     }
 
     /// What the page said that the person answered last.
     pub fn read(&self) -> String {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the browser did not come back to the app, if it did not.
+    pub fn lost(&self) -> Option<String> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its owner types where a code is asked for, one after the other.
+    pub fn has_codes(&self, codes: &[String]) {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).extend(codes.iter().cloned());
     }
 
     /// Calls; if the payer has to approve a payment first, they do, and it is called again.

@@ -22,6 +22,8 @@ pub(super) struct Errand {
     pub(super) who: String,
     pub(super) what: Action,
     pub(super) phone: Kind,
+    /// What is typed where a code is asked for, one after the other.
+    pub(super) codes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +32,20 @@ pub(super) enum Action {
     Statement,
     Pay { whom: String, amount: String },
     Payout { amount: String },
+    Cancel { payout: String },
     Exchange { amount: String, currency: String },
 }
 
+/// Before a code that its owner types.
+const CODE: &str = "--code=";
+
 /// What each is followed by.
-const FORMS: [(&str, &str); 5] = [
+const FORMS: [(&str, &str); 6] = [
     ("accounts", ""),
     ("statement", ""),
     ("pay", " WHOM AMOUNT, such as pay bob 5.00"),
     ("payout", " AMOUNT, such as payout 20.00"),
+    ("cancel", " PAYOUT, the id of one that is held"),
     ("exchange", " AMOUNT CURRENCY, such as exchange 10.00 USD"),
 ];
 
@@ -54,6 +61,8 @@ pub(super) enum Kind {
 impl Errand {
     pub(super) fn parse(arguments: &[&str]) -> Result<Self, Misused> {
         let (flags, words): (Vec<&str>, Vec<&str>) = arguments.iter().copied().partition(|word| word.starts_with("--"));
+        let (codes, flags): (Vec<&str>, Vec<&str>) = flags.into_iter().partition(|flag| flag.starts_with(CODE));
+        let codes = codes.iter().map(|flag| flag.trim_start_matches(CODE).to_owned()).collect();
         let phone = match *flags {
             [] => Kind::Genuine,
             ["--hooked"] => Kind::Hooked,
@@ -71,6 +80,7 @@ impl Errand {
             [who, "accounts"] => (who, Action::Accounts),
             [who, "statement"] => (who, Action::Statement),
             [who, "pay", whom, sum] => (who, Action::Pay { whom: person(whom)?, amount: amount(sum)? }),
+            [who, "cancel", payout] => (who, Action::Cancel { payout: payout.to_owned() }),
             [who, "payout", sum] => (who, Action::Payout { amount: amount(sum)? }),
             [who, "exchange", sum, currency] => {
                 (who, Action::Exchange { amount: amount(sum)?, currency: other_currency(currency)? })
@@ -87,7 +97,7 @@ impl Errand {
             }
             _ => return Err(Misused("a hooked phone changes payments: pay WHOM AMOUNT --hooked".to_owned())),
         }
-        Ok(Self { who: person(who)?, what, phone })
+        Ok(Self { who: person(who)?, what, phone, codes })
     }
 }
 
@@ -151,8 +161,12 @@ mod tests {
     fn an_errand_says_who_does_what_on_which_phone() {
         let pay = Action::Pay { whom: "bob".to_owned(), amount: "5.00".to_owned() };
         for (line, phone) in [("alice pay bob 5.00", Kind::Genuine), ("alice pay bob --hooked 5.00", Kind::Hooked)] {
-            assert_eq!(parse(line).unwrap(), Errand { who: "alice".to_owned(), what: pay.clone(), phone });
+            assert_eq!(
+                parse(line).unwrap(),
+                Errand { who: "alice".to_owned(), what: pay.clone(), phone, codes: vec![] }
+            );
         }
+        assert_eq!(parse("alice accounts --code=123456 --code=abcd").unwrap().codes, ["123456", "abcd"]);
         assert_eq!(parse("bob accounts --rooted").unwrap().phone, Kind::Rooted);
     }
 
@@ -179,6 +193,7 @@ mod tests {
             ("alice pay bob", "pay WHOM AMOUNT"),
             ("alice pay bob 5 6", "pay WHOM AMOUNT"),
             ("alice payout", "payout AMOUNT"),
+            ("alice cancel", "cancel PAYOUT"),
             ("alice exchange 5", "exchange AMOUNT CURRENCY"),
             ("alice accounts all", "accounts takes nothing"),
             ("alice payout -5", "more than zero"),

@@ -90,7 +90,8 @@ container: of the services only broker gets there.
         word: "phone",
         line: "an emulated phone before the system that `up` or `compose up` runs",
         usage: "\
-usage: cargo xtask phone WHO DOES WHAT [--hooked | --repackaged | --rooted]
+usage: cargo xtask phone WHO DOES WHAT [--code=CODE …] [--hooked | --repackaged |
+       --rooted]
 
 Every call is told: what was sent, what each layer of the ledger made of it, and
 who else refused it. In one terminal `cargo xtask up` (or, before containers,
@@ -99,8 +100,10 @@ in euros:
 
   phone alice accounts              phone alice pay bob 5.00
   phone alice statement             phone alice payout 20.00
-                                    phone alice exchange 10.00 USD
-and to be an attacker:
+  phone alice cancel PAYOUT         phone alice exchange 10.00 USD
+Where a payment asks for approval, its payer gives it. Whoever has set up a
+second factor types a --code for each time that one is asked for, of the app or
+a recovery code; and to be an attacker:
   phone alice pay bob 5.00 --hooked    the app is in somebody else's hands
   phone alice accounts --repackaged    another app that says it is ours
   phone alice accounts --rooted        our app where the boot loader is open

@@ -58,7 +58,10 @@ pub(crate) fn running() -> Result<Value> {
 }
 
 fn running_at(path: &Path) -> Result<Value> {
-    let file = File::open(path).context("no `up` has begun here")?;
+    let file = match File::open(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => bail!("no `up` has begun here"),
+        opened => opened.with_context(|| place::short(path))?,
+    };
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => serde_json::from_reader(file).context("what `up` has written"),
         Err(TryLockError::Error(cause)) => Err(cause).with_context(|| place::short(path)),
@@ -125,7 +128,7 @@ mod tests {
     const MISUSED: i32 = 2;
 
     /// What is printed for each errand, in this order.
-    const TOLD: [(&str, &[&str]); 9] = [
+    const TOLD: [(&str, &[&str]); 10] = [
         ("alice accounts", &["name ", " account ", " balance\n"]),
         (
             "alice pay bob 5.00",
@@ -162,6 +165,18 @@ mod tests {
             ],
         ),
         ("alice accounts --rooted", &["a decoy, because ", "Stopped by client attestation of auth: decoy_used."]),
+        // More than the low value.
+        (
+            "alice pay bob 300.00",
+            &[
+                "approve ",
+                "alice read, and approved: Approve a payment",
+                " 300.00 EUR To the",
+                " done ",
+                "300.00 EUR to bob",
+                "left: ",
+            ],
+        ),
         // What the app would not send, an attacker sends.
         (
             "alice pay bob -5 --hooked",

@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::check::{self, Source};
 use crate::options::Wanted;
-use crate::place;
 use crate::stop::Stop;
+use crate::{place, say};
 
 // As the tree spells itself: these are renamed with it, so that it can be renamed again.
 const PACKAGE: &str = "dev.redoubt.app";
@@ -39,7 +39,7 @@ pub(crate) fn run(wanted: &Wanted) -> Result<()> {
     let formatted =
         Command::new("cargo").args(["fmt", "--all"]).current_dir(place::root()).stdin(Stdio::null()).status()?;
     ensure!(formatted.success(), "`cargo fmt --all` failed, see above");
-    println!("next: `cargo xtask check --fix`, which writes the generated files anew, and then `cargo xtask test`");
+    say::line("next: `cargo xtask check --fix`, which writes the generated files anew, and then `cargo xtask test`");
     Ok(())
 }
 

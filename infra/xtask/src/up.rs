@@ -37,7 +37,8 @@ fn print_table(stack: &Stack) -> Result<()> {
     println!("  {:<12} {}", CONSOLE, stack.url(CONSOLE)?);
     for service in &system()?.services {
         match service.public {
-            Some(_) => println!("  {:<12} {}", service.name, stack.url(&service.name)?),
+            // What it takes and answers, as a page: at its root there is none.
+            Some(_) => println!("  {:<12} {}/docs", service.name, stack.url(&service.name)?),
             None => println!(
                 "  {:<12} {}, from inside only",
                 service.name,
@@ -48,7 +49,6 @@ fn print_table(stack: &Stack) -> Result<()> {
     if stack.has_edge() {
         println!("  {:<12} {}", "edge's logs", place::short(&stack.logs().join("edge*.log")));
     }
-    println!("  {:<12} each service that the world reaches shows what it takes and answers at its /docs", "APIs");
     println!("  {:<12} {}", "partner", stack.url("partner")?);
     println!("  {:<12} http://127.0.0.1:7020/traces", "traces");
     println!("  {:<12} {}", "database", masked(stack.database_url()));

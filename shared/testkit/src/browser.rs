@@ -3,7 +3,7 @@
 //! It does what a person would do and nothing else: it reads the page, types into the fields by their names, and presses the first button, or the second
 //! one if that person says no. It has no knowledge of the server beyond what the page shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context as _, bail};
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
@@ -71,13 +71,24 @@ pub struct Browser {
     origin: Option<String>,
     /// Whether they press the second button where there are two.
     says_no: bool,
+    /// What they type where a code is asked for, one after the other: of the authenticator app, or recovery codes.
+    pub codes: VecDeque<String>,
 }
 
 impl Browser {
     /// A fresh browser. `client` follows no redirects by itself.
     pub fn new(client: Client, person: Person) -> Self {
         let (pages, texts) = (Vec::new(), Vec::new());
-        Self { client, person, cookies: BTreeMap::new(), pages, texts, origin: None, says_no: false }
+        Self {
+            client,
+            person,
+            cookies: BTreeMap::new(),
+            pages,
+            texts,
+            origin: None,
+            says_no: false,
+            codes: VecDeque::new(),
+        }
     }
 
     /// The browser of a person who says no where they are asked.
@@ -135,7 +146,14 @@ impl Browser {
             if form.fields.iter().any(|(name, _)| name == "name") {
                 self.person.registers = false;
             }
-            let fields = form.filled(&self.person);
+            let mut fields = form.filled(&self.person);
+            if let Some((_, code)) = fields.iter_mut().find(|(name, _)| name == "code") {
+                let title = self.pages.last().map_or("a page", String::as_str);
+                *code = self
+                    .codes
+                    .pop_front()
+                    .with_context(|| format!("`{title}` asks for a code, and none is at hand"))?;
+            }
             url = url.join(&form.action)?;
             response = self.send(Method::POST, &url, Some(&fields)).await?;
         }
