@@ -273,7 +273,7 @@ impl Console {
             text("id", "Trace id begins with", "up to 32 hexadecimal digits, such as 6d0bb227", is_trace),
             text("status", "Status", "three digits from 100 to 599, such as 404", is_status),
             text("at_least_ms", "Took at least (ms)", "a whole number of at most 9 digits, such as 250", is_millis),
-            Field::check("all", "also what nobody outside began"),
+            Field::check("all", "include work in the background"),
             Field::page(),
         ]
     }
