@@ -289,7 +289,7 @@ async fn what_a_page_does_not_take_is_named_beside_its_field_and_nothing_is_list
         ("/traces?at_least_ms=-1", "“Took at least (ms)” takes", "at_least_ms"),
         ("/traces?id=xyz", "“Trace id begins with” takes up to 32 hexadecimal digits", "id"),
         ("/traces?service=nobody", "“Service” takes one of auth, attestation, ledger, broker, partner, and", "service"),
-        ("/traces?all=yes", "“also what nobody outside began” takes on, or is left out, and not “yes”.", "all"),
+        ("/traces?all=yes", "“include work in the background” takes on, or is left out, and not “yes”.", "all"),
         ("/traces?page=two", "“page” takes a number from 1, and not “two”.", ""),
         ("/traces?page=2", "“page” takes 1 here, and not “2”.", ""),
         ("/traces?stauts=404", "“stauts” is no field of this page: it has service, name, id, status,", ""),
