@@ -29,9 +29,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report(what, outlook.map_err(|error| format!("{error:#}")));
     }
     println!("\nFor some commands and tests:");
-    for tool in ["git", "docker", "node", "npm", "pip3"] {
+    for tool in ["git", "node", "npm", "pip3"] {
         report(tool, version(tool));
     }
+    // It runs no container by itself.
+    report("docker", version("docker").map(|text| format!("{text} (the client)")));
     let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
     report("gdb", gdb);
     report("Chromium", chromium());
@@ -63,7 +65,7 @@ fn postgres(options: &Options) -> Result<()> {
     let found = outlooks.iter().find(|(rung, outlook)| outlook.is_ok() && allowed(*rung));
     let chosen = found.map(|(rung, _)| *rung);
     let why = outlooks.iter().find(|(rung, _)| allowed(*rung)).and_then(|(_, outlook)| outlook.clone().err());
-    for (rung, outlook) in outlooks {
+    for (rung, outlook) in outlooks.into_iter().filter(|(rung, _)| allowed(*rung)) {
         report(rung.name(), outlook);
     }
     let Some(rung) = chosen else {
