@@ -90,6 +90,8 @@ pub struct PaymentShown {
     pub id: Id,
     /// The account that will be debited.
     pub from_account: Id,
+    /// What the payer calls it.
+    pub from_name: String,
     /// What will be paid.
     pub amount: Amount,
     /// To whom.

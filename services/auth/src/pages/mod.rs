@@ -43,6 +43,8 @@ fn attributes(complaint: Option<&Complaint<'_>>, field: &'static str, hint: &'st
 #[template(path = "login.html")]
 pub struct LoginPage<'a> {
     pub client: &'a str,
+    /// Whether it is to approve a payment.
+    pub pays: bool,
     /// Where the form goes.
     pub action: &'a str,
     /// The other way to log in.

@@ -41,6 +41,7 @@ fn every_page_renders_escapes_and_has_no_script() {
     let pages = [
         render(&LoginPage {
             client: evil,
+            pays: true,
             action: evil,
             other: evil,
             csrf: "token",
@@ -134,6 +135,7 @@ fn payment(text: &str) -> PaymentShown {
     PaymentShown {
         id: Id::EXAMPLE.parse().unwrap(),
         from_account: Id::EXAMPLE.parse().unwrap(),
+        from_name: text.to_owned(),
         amount: Amount::new(text, text),
         payee: Payee { name: text.to_owned(), account: text.to_owned() },
         reference: text.to_owned(),
@@ -183,8 +185,16 @@ fn empty_register(widget: Option<&Widget>) -> RegisterPage<'_> {
 #[test]
 fn with_a_challenge_there_is_one_script_of_ours_and_a_word_for_whoever_runs_none() {
     let widget = Widget::Work(r#"{"a":"'\"<script>alert(1)</script>"}"#.to_owned());
-    let login =
-        LoginPage { client: "c", action: "", other: "", csrf: "t", email: "", error: None, widget: Some(&widget) };
+    let login = LoginPage {
+        client: "c",
+        pays: false,
+        action: "",
+        other: "",
+        csrf: "t",
+        email: "",
+        error: None,
+        widget: Some(&widget),
+    };
     for page in [render(&login).unwrap(), render(&empty_register(Some(&widget))).unwrap()] {
         assert_eq!(page.matches("<script").count(), 1, "{page}");
         assert!(page.contains("<script type=\"module\" src=\"/captcha.js\"></script>"), "{page}");

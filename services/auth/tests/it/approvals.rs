@@ -22,11 +22,20 @@ async fn the_payer_sees_what_the_ledger_says_and_the_token_says_exactly_that() {
     let (browser, start) = scene.phone(&pushed);
     let answered = approve_payment(browser, &start, APP_REDIRECT).await.unwrap();
     let page = &answered.shown[answered.shown.len() - 2];
-    for part in
-        ["1250.00 EUR", "Bäckerei Müller & Söhne", "DE89 3704 0044 0532 0130 00", ACCOUNT, "Invoice 4711", " UTC"]
-    {
+    for part in [
+        "1250.00 EUR",
+        "Bäckerei Müller & Söhne",
+        "DE89 3704 0044 0532 0130 00",
+        ACCOUNT,
+        "Everyday",
+        "Invoice 4711",
+        " UTC",
+    ] {
         assert!(page.contains(part), "{part} in {page}");
     }
+    // Who comes to pay is told so before they type a password, and is not offered to become somebody else.
+    let login = &answered.shown[0];
+    assert!(login.contains("Log in to see your payment") && !login.contains("Create a login"), "{login}");
     let tokens = scene.redeem(&answered.location, &pushed).await;
     assert_eq!(tokens.status, 200, "{}", tokens.text);
     let (body, approved) = (tokens.json(), ApprovedPayment::of(scene.payment.clone()));

@@ -92,6 +92,7 @@ pub(crate) fn payment(world: &World) -> PaymentShown {
     PaymentShown {
         id: PAYMENT.parse().unwrap(),
         from_account: ACCOUNT.parse().unwrap(),
+        from_name: "Everyday".into(),
         amount: Amount::new("1250.00", "EUR"),
         payee: Payee { name: "Bäckerei Müller & Söhne".into(), account: "DE89370400440532013000".into() },
         reference: "Invoice 4711".into(),

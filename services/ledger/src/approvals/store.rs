@@ -161,6 +161,7 @@ pub(super) async fn ask(
 pub(super) struct Open {
     id: ApprovalId,
     from_account: AccountId,
+    from_name: String, // Text: only shown.
     amount: i64,
     currency: AsText<Currency>,
     payee_name: String,
@@ -175,6 +176,7 @@ impl Open {
         PaymentShown {
             id: self.id.into(),
             from_account: self.from_account.into(),
+            from_name: self.from_name,
             amount: wire(Money::new(self.amount, self.currency.0)),
             payee: Payee { name: self.payee_name, account: self.payee_account },
             reference: self.reference,
@@ -186,8 +188,9 @@ impl Open {
 /// One that can be approved now. Row-level security shows the subject's own.
 pub(super) async fn open(db: &mut Connection, id: ApprovalId) -> Result<Option<Open>, StorageError> {
     use crate::schema::approvals as a;
-    let columns =
-        (a::id, a::from_account, a::amount, a::currency, a::payee_name, a::payee_account, a::reference, a::expires_at);
+    let name = sql::<Text>("(select o.name from accounts o where o.id = approvals.from_account)");
+    let paid = (a::amount, a::currency, a::payee_name, a::payee_account);
+    let columns = (a::id, a::from_account, name, paid.0, paid.1, paid.2, paid.3, a::reference, a::expires_at);
     let query = a::table.find(id).filter(sql::<Bool>(
         "expires_at > statement_timestamp() and not exists (select from used_approvals u where u.approval_id = approvals.id)",
     ));

@@ -66,6 +66,7 @@ async fn a_large_transfer_is_posted_when_its_payer_has_approved_it() {
     let (status, body) = shown(&world, asked(&first), alice.subject()).await;
     assert_eq!(status, 200);
     assert_eq!((&body["from_account"], &body["payee"]["account"]), (&json!(from), &json!(to)));
+    assert_eq!(body["from_name"], "Main", "as she calls it");
     assert_eq!(
         (&body["amount"], &body["reference"]),
         (&json!({ "amount": "30.01", "currency": "EUR" }), &json!("Dinner"))

@@ -105,6 +105,7 @@ pub(super) fn login_page(
 ) -> Result<HttpResponse, PageRefusal> {
     let page = LoginPage {
         client: &interaction.client.name,
+        pays: interaction.request.payment.is_some(),
         action: &interaction.handle.page(paths::LOGIN),
         other: &interaction.handle.page(paths::REGISTER),
         csrf: &interaction.csrf(),
