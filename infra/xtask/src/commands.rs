@@ -131,10 +131,12 @@ cargo xtask test -p ledger --test it -- payouts
         word: "check",
         line: "formatting, lints, architecture, generated files, secrets",
         usage: "\
-usage: cargo xtask check [--fix] [--quick]
+usage: cargo xtask check [infra] [--fix] [--quick]
 
 Proves what holds for the whole repository; each rule that does not hold is
 named with its file and line.
+
+  infra         only compose.yaml and Kubernetes beside infra/system.toml
 
   --fix         formats, and writes the generated files anew
   --quick       only what compiles nothing: no lints, no generated files

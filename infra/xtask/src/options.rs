@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// For `demo`: whether the system is one of containers, and whether their images are made without pulling any.
     pub(crate) containers: bool,
     pub(crate) offline: bool,
-    /// For `test`: what goes to `cargo test`.
+    /// For `test`: what goes to `cargo test`. For `check`: of what.
     pub(crate) rest: Vec<String>,
     pub(crate) rename: Wanted,
 }
@@ -105,6 +105,7 @@ impl Options {
                 "--offline" if command == Command::Demo => options.offline = true,
                 "--fix" if command == Command::Check => options.fix = true,
                 "--quick" if command == Command::Check => options.quick = true,
+                "infra" if command == Command::Check => options.rest.push(argument),
                 "--organization" | "--package" | "--trust-domain" if command == Command::Rename => {
                     let value = arguments.next().ok_or_else(|| usage(format!("{argument} needs a word")))?;
                     options.rename.set(&argument, value);

@@ -1,8 +1,8 @@
 //! Secrets in files: the only way a secret enters a process.
 //!
 //! A file that others can read is refused, because a secret that leaked quietly is worse than a service that does not
-//! start. Only the permission bits are checked: Kubernetes mounts secrets as root-owned with a group, so the
-//! deployment sets `defaultMode: 0400`.
+//! start. One exception, which is PostgreSQL's, too: what belongs to root may be read by its group, if whoever reads it is
+//! not root. So Kubernetes hands a secret to a process without rights (`fsGroup` makes every mode 0440 at least), and it has no other way.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -107,10 +107,18 @@ pub fn write_new_secret(path: impl AsRef<Path>, content: &[u8]) -> Result<(), Fi
 #[cfg(unix)]
 fn refuse_exposed(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
     let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
-    if mode & 0o077 != 0 {
+    let owner = std::os::unix::fs::MetadataExt::uid(metadata);
+    if mode & forbidden(owner, rustix::process::geteuid().as_raw()) != 0 {
         return Err(FileError::Exposed { path: path.to_owned(), mode });
     }
     Ok(())
+}
+
+/// The bits that a secret file of `owner` must not have, for `reader`.
+#[cfg(unix)]
+const fn forbidden(owner: u32, reader: u32) -> u32 {
+    const ROOT: u32 = 0;
+    if owner == ROOT && reader != ROOT { 0o037 } else { 0o077 }
 }
 
 #[cfg(not(unix))]
@@ -164,6 +172,26 @@ mod tests {
             let error = read_secret(&path).unwrap_err();
             assert!(matches!(error, FileError::Exposed { .. }));
             assert!(error.to_string().contains(&format!("chmod 600 {}", path.display())));
+        }
+    }
+
+    /// What Kubernetes mounts is root's, and its group's to read; nobody else's file is.
+    #[cfg(unix)]
+    #[test]
+    fn only_roots_file_may_be_read_by_its_group_and_only_to_who_is_not_root() {
+        const SOMEBODY: u32 = 10_001;
+        for (owner, reader, mode, good) in [
+            (0, SOMEBODY, 0o440, true),
+            (0, SOMEBODY, 0o640, true),
+            (0, SOMEBODY, 0o444, false),
+            (0, SOMEBODY, 0o460, false),
+            (0, SOMEBODY, 0o450, false),
+            (0, 0, 0o440, false),
+            (SOMEBODY, SOMEBODY, 0o400, true),
+            (SOMEBODY, SOMEBODY, 0o440, false),
+            (SOMEBODY + 1, SOMEBODY, 0o440, false),
+        ] {
+            assert_eq!(mode & forbidden(owner, reader) == 0, good, "{owner} {reader} {mode:o}");
         }
     }
 

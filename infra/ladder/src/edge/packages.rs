@@ -40,6 +40,12 @@ impl Software {
         })
     }
 
+    /// Where Debian's packages put them, be they there or not.
+    pub(super) fn installed() -> Self {
+        let at = |file: &str| Path::new("/").join(file);
+        Self { nginx: at(NGINX), module: at(MODULE), rules: at(RULES), mapping: at(MAPPING), libraries: Vec::new() }
+    }
+
     fn of(roots: &[&Path]) -> Result<Self, String> {
         let find = |file: &str| {
             let missing = format!("{file} is not here (apt-get install {})", PACKAGES.join(" "));

@@ -47,6 +47,9 @@ pub const ACCESS: &str = "edge-access.log";
 /// The address from which a service sees the edge. One of loopback that nobody has by chance: whoever else is on this machine is not believed.
 pub const SOURCE: &str = "127.0.0.2";
 
+/// Where an image has its files (`infra/docker/Dockerfile`).
+const IMAGE: &str = "/etc/redoubt/edge";
+
 /// What an edge stands before, and as whom.
 #[derive(Debug, Clone)]
 pub struct Site<'a> {
@@ -110,33 +113,18 @@ impl Site<'_> {
             options.append(true).create(true).mode(0o600).open(logs.join(name)).map_err(failed)?;
         }
         let as_root = std::fs::metadata(directory).map_err(failed)?.uid() == 0;
-        let include = |name: &&str| format!("Include {}/{name}.conf", software.rules.display());
-        let rules: Vec<String> = REQUESTS.iter().chain([&EVALUATION]).map(include).collect();
-        let servers: Vec<String> = self.services.iter().map(|service| self.server(service, directory)).collect();
-        let text = |path: &Path| path.display().to_string();
-        let values = [
-            ("directory", text(directory)),
-            ("logs", text(logs)),
-            ("module", text(&software.module)),
-            ("mapping", text(&software.mapping)),
+        let machine = Place {
+            address: "127.0.0.1",
+            host: None,
             // What reads requests has no rights, also where the one who starts it has all.
-            ("user", if as_root { "user nobody nogroup;".to_owned() } else { String::new() }),
-            ("certificate", text(self.certificate)),
-            ("key", text(self.key)),
-            ("authority", text(self.authority)),
-            ("name", self.name.to_owned()),
-            ("source", SOURCE.to_owned()),
-            ("initialization", include(&INITIALIZATION)),
-            ("crs", rules.join("\n")),
-            ("servers", servers.join("\n")),
-        ];
-        let write =
-            |name: &str, template: &str| std::fs::write(directory.join(name), fill(template, &values)?).map_err(failed);
-        write("nginx.conf", NGINX)?;
-        write("rules.conf", self.rules.unwrap_or(RULES))?;
-        for (name, template) in FILES {
-            write(name, template)?;
-        }
+            user: if as_root { "user nobody nogroup;" } else { "" },
+            bind: &format!("proxy_bind {SOURCE};"),
+            directory: &text(directory),
+            state: &text(directory),
+            error_log: &text(&logs.join(LOG)),
+            access_log: &text(&logs.join(ACCESS)),
+        };
+        self.write_files(software, directory, &machine)?;
         let log = text(&logs.join(LOG));
         let arguments = ["-p", &text(directory), "-e", &log, "-c", &text(&directory.join("nginx.conf"))];
         let libraries: Vec<String> = software.libraries.iter().map(|folder| text(folder)).collect();
@@ -147,16 +135,90 @@ impl Site<'_> {
         })
     }
 
-    fn server(&self, service: &Behind, directory: &Path) -> String {
+    /// Writes into a folder what an image has at [`IMAGE`], where each service is a container that its name leads to.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written.
+    pub fn write_for_image(&self, folder: &Path) -> Result<(), String> {
+        let container = Place {
+            address: "0.0.0.0",
+            host: Some(|service| service),
+            user: "",
+            bind: "",
+            directory: IMAGE,
+            state: "/run/edge",
+            // A container's log is what it says.
+            error_log: "stderr",
+            access_log: "/dev/stdout",
+        };
+        std::fs::create_dir_all(folder).map_err(|e| format!("{} cannot be made ({e})", folder.display()))?;
+        self.write_files(&Software::installed(), folder, &container)
+    }
+
+    fn write_files(&self, software: &Software, folder: &Path, place: &Place<'_>) -> Result<(), String> {
+        let include = |name: &&str| format!("Include {}/{name}.conf", software.rules.display());
+        let rules: Vec<String> = REQUESTS.iter().chain([&EVALUATION]).map(include).collect();
+        let servers: Result<Vec<String>, String> =
+            self.services.iter().map(|service| fill(SERVER, &self.server(service, place))).collect();
         let values = [
-            ("directory", directory.display().to_string()),
+            ("directory", place.directory.to_owned()),
+            ("state", place.state.to_owned()),
+            ("error_log", place.error_log.to_owned()),
+            ("access_log", place.access_log.to_owned()),
+            ("module", text(&software.module)),
+            ("mapping", text(&software.mapping)),
+            ("user", place.user.to_owned()),
+            ("bind", place.bind.to_owned()),
+            ("certificate", text(self.certificate)),
+            ("key", text(self.key)),
+            ("authority", text(self.authority)),
+            ("initialization", include(&INITIALIZATION)),
+            ("crs", rules.join("\n")),
+            ("servers", servers?.join("\n")),
+        ];
+        let failed = |e: std::io::Error| shell::explain(&format!("{} cannot be written ({e})", folder.display()));
+        let write =
+            |name: &str, template: &str| std::fs::write(folder.join(name), fill(template, &values)?).map_err(failed);
+        write("nginx.conf", NGINX)?;
+        write("rules.conf", self.rules.unwrap_or(RULES))?;
+        FILES.into_iter().try_for_each(|(name, template)| write(name, template))
+    }
+
+    fn server(&self, service: &Behind, place: &Place<'_>) -> [(&'static str, String); 8] {
+        let host = place.host.map(|named| named(&service.name).to_owned());
+        [
+            ("directory", place.directory.to_owned()),
             ("name", self.name.to_owned()),
+            // Under which its certificate is. On one machine all have one name.
+            ("host_name", host.clone().unwrap_or_else(|| self.name.to_owned())), // Default: as said.
+            ("host", host.unwrap_or_else(|| "127.0.0.1".to_owned())),            // Default: it is on this machine.
+            ("address", place.address.to_owned()),
             ("service", service.name.clone()),
             ("listen", service.listen.to_string()),
             ("port", service.port.to_string()),
-        ];
-        values.iter().fold(SERVER.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+        ]
     }
+}
+
+/// Where an edge is, and where those behind it are.
+struct Place<'a> {
+    /// Where it listens.
+    address: &'a str,
+    /// The host of a service, by its name; none on one machine.
+    host: Option<fn(&str) -> &str>,
+    user: &'a str,
+    bind: &'a str,
+    /// Of its files.
+    directory: &'a str,
+    /// Of what it writes for itself.
+    state: &'a str,
+    error_log: &'a str,
+    access_log: &'a str,
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// The template with a value for each `{{…}}`.

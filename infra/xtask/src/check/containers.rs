@@ -137,6 +137,13 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// What each container is told, where it is told anything.
+pub(super) fn commands(compose: &str) -> Vec<Vec<String>> {
+    let containers = Sections::of(compose).entries("services");
+    let told = containers.iter().map(|(name, lines)| Container { name, keys: keys(lines) }.list("command"));
+    told.filter(|words| !words.is_empty()).collect()
+}
+
 /// The keys of a container, four spaces in, each with what follows on its line and below it.
 fn keys<'a>(lines: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -12,6 +12,7 @@ mod documents;
 mod generated;
 mod graph;
 mod ids;
+mod kubernetes;
 mod manifests;
 mod partners;
 mod placement;
@@ -34,6 +35,10 @@ pub(crate) type Complaints = Vec<String>;
 
 type Check<'a> = (&'a str, Box<dyn Fn() -> Result<Complaints> + 'a>);
 
+/// What `check infra` is.
+const INFRA: [&str; 3] =
+    ["containers as the table says", "Kubernetes as the table says", "settings that the services read"];
+
 pub(crate) fn run(options: &Options) -> Result<()> {
     preflight::run()?;
     let files = files()?;
@@ -50,7 +55,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
         ("no circle of files", Box::new(|| Ok(circles::all(&files)))),
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
-        ("containers as the table says", Box::new(|| Ok(containers::all(&files)))),
+        (INFRA[0], Box::new(|| Ok(containers::all(&files)))),
+        (INFRA[1], Box::new(|| kubernetes::all(&files, options.fix))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
@@ -70,11 +76,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ),
         ("documentation", Box::new(documentation)),
         ("generated files", Box::new(|| generated::run(options.fix))),
+        (INFRA[2], Box::new(kubernetes::settings)),
     ];
-    let compile = 3;
+    let compile = 4;
     let most = if options.quick { checks.len() - compile } else { checks.len() };
+    let wanted = |name: &str| options.rest.is_empty() || INFRA.contains(&name);
     let mut red = Vec::new();
-    for (name, check) in checks.into_iter().take(most) {
+    for (name, check) in checks.into_iter().take(most).filter(|(name, _)| wanted(name)) {
         let began = Instant::now();
         let complaints = check().unwrap_or_else(|error| vec![format!("could not run: {error:#}")]);
         interrupt::check()?;
@@ -88,7 +96,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     if red.is_empty() {
-        println!("\nall checks hold{}", if options.quick { " that compile nothing" } else { "" });
+        let of = if options.rest.is_empty() { "" } else { " of infra" };
+        println!("\nall checks{of} hold{}", if options.quick { " that compile nothing" } else { "" });
         return Ok(());
     }
     Err(Stop::Failed(1, format!("checks that do not hold: {}", red.join(", "))).into())

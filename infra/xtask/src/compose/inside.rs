@@ -1,4 +1,5 @@
-//! What the one-shot containers of `infra/compose/compose.yaml` do: `keys` makes what must be there before PostgreSQL starts, `init` the rest.
+//! What the one-shot containers of `infra/compose/compose.yaml` do: `keys` makes what must be there before PostgreSQL starts, `init` the rest. `edge` writes what
+//! the edge's image is made of.
 //!
 //! Both work as `cargo xtask up` does, by the same programs and code. What must hold: a service's volume has the files that its configuration names and
 //! no other; what was made once stays as long as its volumes do, and a system whose keys were made anew says so instead of starting half.
@@ -10,7 +11,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use system::{Service, system};
+use ladder::edge::{Behind, Site};
+use system::{Public, Service, system};
 
 use crate::compile::Programs;
 use crate::process::{Run, Task};
@@ -123,6 +125,27 @@ pub(super) fn init() -> Result<()> {
     Ok(())
 }
 
+/// Where [`edge`] writes while an image is made.
+pub(super) const EDGE: &str = "/tmp/edge";
+
+/// The files of the edge's image (`infra/docker/Dockerfile`): before each public listener of `infra/system.toml`, at the port that it has there.
+pub(super) fn edge(folder: &Path) -> Result<()> {
+    let behind = |service: &Service| {
+        let Public { port, edge: listen } = service.public?;
+        Some(Behind { name: service.name.clone(), listen, port })
+    };
+    let site = Site {
+        certificate: Path::new("/run/redoubt/public/tls.crt"),
+        key: Path::new("/run/redoubt/public/tls.key"),
+        authority: Path::new("/run/redoubt/authority/ca.crt"),
+        // Each has a port of its own: whatever name a client has called it by, it is the one.
+        name: "_",
+        services: system()?.services.iter().filter_map(behind).collect(),
+        rules: None,
+    };
+    site.write_for_image(folder).map_err(anyhow::Error::msg)
+}
+
 /// The ports by which the world reaches the services: `AUTH_PORT` and so on, else those of `infra/system.toml`.
 fn published(variable: impl Fn(&str) -> Option<String>) -> Result<BTreeMap<String, u16>> {
     let mut ports = BTreeMap::new();
@@ -211,5 +234,66 @@ mod tests {
         assert_eq!(ports.url("ledger", false).unwrap(), "https://localhost:7003");
         let error = published(|_| Some("many".to_owned())).unwrap_err().to_string();
         assert!(error.contains("AUTH_PORT=many is not a port"), "{error}");
+    }
+    /// Everything is where Debian's packages put it, but under the folder where these are here; the services are on this machine. What a service's name
+    /// would lead to, and that nothing else of this machine is named, stands in the text.
+    #[test]
+    fn nginx_reads_the_files_of_the_edges_image() {
+        let Some(software) = testkit::edge::software() else { return };
+        let pki = testkit::pki::Pki::temporary().unwrap();
+        let place = std::env::temp_dir().join(format!("redoubt-edge-image-{}", std::process::id()));
+        let (image, state) = (place.join("image"), place.join("state"));
+        edge(&image).unwrap();
+        fs::create_dir_all(&state).unwrap();
+        let text = fs::read_to_string(image.join("nginx.conf")).unwrap();
+        for says in
+            ["server ledger:7003;", "listen 0.0.0.0:7203 ssl;", "proxy_ssl_name ledger;", "error_log stderr info;"]
+        {
+            assert!(text.contains(says), "{says}: {text}");
+        }
+        assert!(!text.contains("behavior") && !text.contains("127.0.0.") && !text.contains("{{"), "{text}");
+        // Of this machine it is asked only how nginx is started here.
+        let (certificate, key) = (pki.public("edge").certificate, pki.public("edge").key);
+        let site = Site {
+            certificate: &certificate,
+            key: &key,
+            authority: &pki.public_ca(),
+            name: "localhost",
+            services: Vec::new(),
+            rules: None,
+        };
+        let program = site.write(&software, &place.join("machine"), &place).unwrap();
+        let root = program.path.display().to_string().replace("usr/sbin/nginx", "");
+        let here = |path: &Path| path.display().to_string();
+        let mut moved = vec![
+            ("/etc/redoubt/edge", here(&image)),
+            ("/run/edge", here(&state)),
+            ("/run/redoubt/public/tls.crt", here(&certificate)),
+            ("/run/redoubt/public/tls.key", here(&key)),
+            ("/run/redoubt/authority/ca.crt", here(&pki.public_ca())),
+        ];
+        moved.extend(
+            ["/usr/lib/nginx/", "/usr/share/modsecurity-crs/", "/etc/nginx/"]
+                .map(|path| (path, root.clone() + path.trim_start_matches('/'))),
+        );
+        for entry in fs::read_dir(&image).unwrap() {
+            let file = entry.unwrap().path();
+            let text = fs::read_to_string(&file).unwrap();
+            let text = moved.iter().fold(text, |text, (from, to)| text.replace(from, to));
+            let text = reached()
+                .unwrap()
+                .fold(text, |text, service| text.replace(&format!("server {}:", service.name), "server 127.0.0.1:"));
+            fs::write(&file, text).unwrap();
+        }
+        let config = image.join("nginx.conf").display().to_string();
+        let mut nginx = std::process::Command::new(&program.path);
+        let output = nginx
+            .args(["-t", "-e", "stderr", "-p", &here(&state), "-c", &config])
+            .envs(program.environment())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("test is successful"), "{said}");
+        fs::remove_dir_all(&place).unwrap();
     }
 }

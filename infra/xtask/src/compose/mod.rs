@@ -7,6 +7,8 @@ mod inside;
 mod probe;
 mod system;
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 
 use crate::options::Options;
@@ -38,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "probe" => Engine::check().and_then(|()| probe::run(&engine)),
         "keys" => inside::keys(),
         "init" => inside::init(),
+        "edge" => inside::edge(Path::new(inside::EDGE)),
         _ => Err(usage()),
     }
 }
