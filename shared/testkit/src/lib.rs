@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod interception;
 pub mod missing;
 pub mod pages;
+pub mod passkey;
 pub mod partner;
 pub mod partner_web;
 pub mod phone;
