@@ -191,6 +191,7 @@ pub struct PasskeyPage<'a> {
     pub csrf: &'a str,
     pub ceremony: &'a Ceremony,
     /// Whose it is, in base64url: the same for all of a person's.
+    // Text: as the browser is told.
     pub user: &'a str,
     /// Their address and their name, for whatever lists passkeys.
     pub email: &'a str,

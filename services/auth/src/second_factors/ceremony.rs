@@ -6,7 +6,7 @@
 use crypto::{b64, hash, random};
 use storage::{Connection, StorageError};
 
-use super::passkey_store as store;
+use super::store::passkeys as store;
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
@@ -43,6 +43,7 @@ pub struct Ceremony {
     /// In base64url.
     pub challenge: String,
     /// The relying party's id.
+    // Text: a host.
     pub rp_id: String,
     /// The credentials that the person has, in base64url: one of them, or, to make a new one, none of them.
     pub credentials: Vec<String>,

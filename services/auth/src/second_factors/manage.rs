@@ -6,8 +6,9 @@ use identity::Thumbprint;
 
 use super::audit::refused;
 use super::passkeys::Passkey;
+use super::store::passkeys as rows;
 use super::verify::{SECRET, digits};
-use super::{SecondFactor, passkey_store, recovery, store, totp};
+use super::{SecondFactor, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
@@ -33,14 +34,14 @@ pub async fn state(provider: &Provider, user: UserId) -> Result<Option<State>, P
     let (app, passkeys, codes) =
         storage::subject_transaction(&provider.pool, "second_factors.state", &subject, async |db| {
             let app = store::app(db, user).await?;
-            let passkeys = passkey_store::list(db, user).await?;
+            let passkeys = rows::list(db, user).await?;
             Ok::<_, storage::StorageError>((app, passkeys, store::codes_left(db, user).await?))
         })
         .await?;
     if app.is_none() && passkeys.is_empty() {
         return Ok(None);
     }
-    let passkeys: Result<_, _> = passkeys.into_iter().map(|row| Passkey::open(provider, row)).collect();
+    let passkeys: Result<_, _> = passkeys.iter().map(|row| Passkey::open(provider, row)).collect();
     Ok(Some(State { app, passkeys: passkeys?, codes }))
 }
 

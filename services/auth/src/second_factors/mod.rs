@@ -15,7 +15,6 @@ mod audit;
 mod ceremony;
 mod manage;
 mod method;
-mod passkey_store;
 mod passkeys;
 mod recovery;
 mod store;

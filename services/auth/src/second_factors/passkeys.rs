@@ -5,7 +5,8 @@ use crypto::SecretString;
 
 use super::audit::refused;
 use super::ceremony::{Asked, take};
-use super::{SecondFactor, passkey_store, recovery, store};
+use super::store::passkeys as rows;
+use super::{SecondFactor, recovery, store};
 use crate::error::PageRefusal;
 use crate::ids::{PasskeyId, UserId};
 use crate::opaque::Digest;
@@ -31,7 +32,7 @@ pub struct Passkey {
 }
 
 impl Passkey {
-    pub(super) fn open(provider: &Provider, row: passkey_store::Listed) -> Result<Self, PageRefusal> {
+    pub(super) fn open(provider: &Provider, row: &rows::Listed) -> Result<Self, PageRefusal> {
         let name = provider.directory.open_text(NAME, &row.id.to_string(), &row.name);
         let name = name.map_err(|error| PageRefusal::internal(&error))?;
         let name = String::from_utf8(name.expose().clone()).map_err(|error| PageRefusal::internal(&error))?;
@@ -81,10 +82,10 @@ pub async fn add(
         if !first && shown.is_none() {
             return Ok(Err((Added::SecondFactorMissing, None)));
         }
-        if passkey_store::credentials(db, user).await?.len() >= MOST {
+        if rows::credentials(db, user).await?.len() >= MOST {
             return Ok(Err((Added::Full, Some("passkeys_full"))));
         }
-        if !passkey_store::insert(db, (id, user), &sealed, &registered, now).await? {
+        if !rows::insert(db, (id, user), &sealed, &registered, now).await? {
             return Ok(Err((Added::Taken, Some("passkey_taken"))));
         }
         if first {
@@ -112,7 +113,7 @@ pub async fn remove_passkey(provider: &Provider, user: UserId, id: PasskeyId) ->
     let subject = user.to_string();
     let removed = storage::subject_transaction(&provider.pool, "passkeys.remove", &subject, async |db| {
         store::alone(db, user).await?;
-        passkey_store::remove(db, user, id).await
+        rows::remove(db, user, id).await
     })
     .await?;
     if removed {
@@ -137,12 +138,12 @@ pub(super) async fn prove(
             Err(reason) => return Ok(Err(reason)),
         };
         // Steps 5 and 6 of §7.2: one of those that this person has.
-        let Some((id, known)) = passkey_store::find(db, user, &said.credential_id).await? else {
+        let Some((id, known)) = rows::find(db, user, &said.credential_id).await? else {
             return Ok(Err("passkey_unknown"));
         };
         match webauthn::assert(&provider.relying_party, &challenge, &known, said) {
             Ok(asserted) => {
-                passkey_store::used(db, id, &asserted, now).await?;
+                rows::used(db, id, &asserted, now).await?;
                 seek(db, &[counter]).await?;
                 throttle::reset(db, counter).await?;
                 Ok(Ok(id))

@@ -67,7 +67,10 @@ pub async fn post_second_factor(
                 None
             }
         };
-        codes.map_or_else(|| Ok(see_other(&list, &[])), |codes| codes_page(&list, &codes))
+        match codes {
+            Some(codes) => codes_page(&list, &codes),
+            None => Ok(see_other(&list, &[])),
+        }
     })
     .await
 }

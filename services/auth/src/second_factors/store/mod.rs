@@ -1,5 +1,7 @@
 //! Second factors in the database.
 
+pub(super) mod passkeys;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -9,7 +11,7 @@ use storage::{Connection, Pool, StorageError};
 
 use crate::ids::UserId;
 use crate::opaque::Digest;
-use crate::schema::{passkeys, recovery_codes, totp_secrets};
+use crate::schema::{recovery_codes, totp_secrets};
 use crate::store::at;
 
 /// Of the locks that a transaction can take by a number, those of this file.
@@ -25,8 +27,7 @@ pub(super) async fn alone(db: &mut Connection, user: UserId) -> Result<(), Stora
 /// Whether a person has a second factor. Inside a transaction about that person: to others it looks as if nobody had.
 pub(crate) async fn is_enrolled(db: &mut Connection, user: UserId) -> Result<bool, StorageError> {
     let app = totp_secrets::table.find(user).select(totp_secrets::user_id);
-    let passkey = passkeys::table.filter(passkeys::user_id.eq(user)).select(passkeys::user_id);
-    Ok(diesel::select(exists(app).or(exists(passkey))).get_result(db).await?)
+    Ok(diesel::select(exists(app)).get_result(db).await? || passkeys::are_there(db, user).await?)
 }
 
 /// The app's secret, sealed.

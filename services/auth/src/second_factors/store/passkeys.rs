@@ -13,7 +13,7 @@ use crate::store::at;
 use crate::webauthn::{Asserted, Known, Registered};
 
 /// Keeps what a challenge is made of, in the place of the interaction's last one.
-pub(super) async fn begin(
+pub(crate) async fn begin(
     db: &mut Connection,
     (interaction, user): (&Digest, UserId),
     nonce: &[u8],
@@ -35,7 +35,7 @@ pub(super) async fn begin(
 }
 
 /// Takes it out.
-pub(super) async fn take(
+pub(crate) async fn take(
     db: &mut Connection,
     interaction: &Digest,
     user: UserId,
@@ -46,30 +46,36 @@ pub(super) async fn take(
     Ok(taken.get_result(db).await.optional()?)
 }
 
+/// Whether a person has any.
+pub(crate) async fn are_there(db: &mut Connection, user: UserId) -> Result<bool, StorageError> {
+    let own = passkeys::table.filter(passkeys::user_id.eq(user)).select(passkeys::id);
+    Ok(diesel::select(diesel::dsl::exists(own)).get_result(db).await?)
+}
+
 /// The credentials of a person, the oldest first.
-pub(super) async fn credentials(db: &mut Connection, user: UserId) -> Result<Vec<Vec<u8>>, StorageError> {
+pub(crate) async fn credentials(db: &mut Connection, user: UserId) -> Result<Vec<Vec<u8>>, StorageError> {
     let own = passkeys::table.filter(passkeys::user_id.eq(user)).order(passkeys::created_at);
     Ok(own.select(passkeys::credential_id).load(db).await?)
 }
 
 /// A passkey as its person sees it.
 #[derive(Queryable)]
-pub(super) struct Listed {
-    pub(super) id: PasskeyId,
-    pub(super) name: Vec<u8>,
-    pub(super) since: DateTime<Utc>,
-    pub(super) used: Option<DateTime<Utc>>,
+pub(crate) struct Listed {
+    pub(crate) id: PasskeyId,
+    pub(crate) name: Vec<u8>,
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) used: Option<DateTime<Utc>>,
 }
 
 /// The passkeys of a person, the oldest first.
-pub(super) async fn list(db: &mut Connection, user: UserId) -> Result<Vec<Listed>, StorageError> {
+pub(crate) async fn list(db: &mut Connection, user: UserId) -> Result<Vec<Listed>, StorageError> {
     let own = passkeys::table.filter(passkeys::user_id.eq(user)).order(passkeys::created_at);
     let columns = (passkeys::id, passkeys::name_sealed, passkeys::created_at, passkeys::last_used_at);
     Ok(own.select(columns).load(db).await?)
 }
 
 /// Stores a passkey; false when somebody has that credential (step 26 of `WebAuthn` §7.1).
-pub(super) async fn insert(
+pub(crate) async fn insert(
     db: &mut Connection,
     (id, user): (PasskeyId, UserId),
     name: &[u8],
@@ -96,7 +102,7 @@ pub(super) async fn insert(
 }
 
 /// The person's passkey with this credential, for this transaction alone to use.
-pub(super) async fn find(
+pub(crate) async fn find(
     db: &mut Connection,
     user: UserId,
     credential_id: &[u8],
@@ -116,7 +122,7 @@ pub(super) async fn find(
 }
 
 /// Writes down that it was used; the database lets no counter go back.
-pub(super) async fn used(db: &mut Connection, id: PasskeyId, said: &Asserted, now: i64) -> Result<(), StorageError> {
+pub(crate) async fn used(db: &mut Connection, id: PasskeyId, said: &Asserted, now: i64) -> Result<(), StorageError> {
     let row = (
         passkeys::sign_count.eq(i64::from(said.sign_count)),
         passkeys::backed_up.eq(said.backed_up),
@@ -127,7 +133,7 @@ pub(super) async fn used(db: &mut Connection, id: PasskeyId, said: &Asserted, no
 }
 
 /// Removes one of a person's; false when there is none such.
-pub(super) async fn remove(db: &mut Connection, user: UserId, id: PasskeyId) -> Result<bool, StorageError> {
+pub(crate) async fn remove(db: &mut Connection, user: UserId, id: PasskeyId) -> Result<bool, StorageError> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(user));
     Ok(diesel::delete(own).execute(db).await? == 1)
 }
