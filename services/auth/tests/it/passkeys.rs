@@ -1,5 +1,7 @@
 //! Passkeys: each check and what breaks just it, each challenge once, and what tokens say.
 
+use std::time::Duration;
+
 use api::approvals::{ACR_PAYMENT, ApprovedPayment};
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
@@ -167,11 +169,23 @@ async fn of_100_passkeys_that_answer_one_challenge_exactly_one_is_added() {
     let mut superuser = connect(&world.database.superuser_url).await;
     superuser.batch_execute(UNCOUNTED).await.unwrap();
     let answers: Vec<_> = (0..MANY).map(|_| created(&Passkey::generate(), &right(&page, "webauthn.create"))).collect();
+    // What a person has is changed one after the other; as long as somebody else holds that lock, all stand before the challenge.
+    let lock = "(31, hashtext((select id::text from users)))";
+    superuser.batch_execute(&format!("select pg_advisory_lock{lock}")).await.unwrap();
     let mut browsers = vec![browser; MANY];
     let sends = browsers.iter_mut().zip(&answers);
     let name = [("name", "One of many")];
     let sends = sends.map(|(browser, fields)| send(browser, "/second-factor/passkey", fields, &name));
-    let replies = join_all(sends).await;
+    let released = async {
+        let waiting = "select count(*) as count from pg_locks where locktype = 'advisory' and not granted \
+             and database = (select oid from pg_database where datname = current_database())";
+        while count(&world, waiting).await < 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        superuser.batch_execute(&format!("select pg_advisory_unlock{lock}")).await.unwrap();
+    };
+    let both = futures_util::future::join(join_all(sends), released);
+    let (replies, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
     let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
     // The others find the challenge used up, or the interaction gone on.
