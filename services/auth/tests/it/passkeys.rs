@@ -185,7 +185,7 @@ async fn of_100_passkeys_that_answer_one_challenge_exactly_one_is_added() {
         superuser.batch_execute(&format!("select pg_advisory_unlock{lock}")).await.unwrap();
     };
     let both = futures_util::future::join(join_all(sends), released);
-    let (replies, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    let (replies, ()) = tokio::time::timeout(Duration::from_mins(1), both).await.unwrap();
     let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
     // The others find the challenge used up, or the interaction gone on.
