@@ -149,12 +149,33 @@ forms! {
         /// The password that will be.
         password: { "format": "password", "examples": ["alice tends seven beehives"] } required,
     }
-    /// The second factor.
+    /// The second factor: what was typed, or a passkey.
     CodeForm {
         /// From the page.
         csrf: {} required,
         /// A code of the authenticator app, or a recovery code.
-        code: { "examples": ["287082"] } required,
+        code: { "examples": ["287082"] },
+        /// Of a passkey: which one, in base64url, as all that follows.
+        credential: {},
+        /// Of a passkey: `clientDataJSON`.
+        client_data: {},
+        /// Of a passkey: `authenticatorData`.
+        authenticator_data: {},
+        /// Of a passkey: `signature`.
+        signature: {},
+    }
+    /// A passkey that has just been made.
+    PasskeyForm {
+        /// From the page.
+        csrf: {} required,
+        /// What its person calls it.
+        name: { "maxLength": 40, "examples": ["My phone"] } required,
+        /// `clientDataJSON`, in base64url.
+        client_data: {} required,
+        /// `attestationObject`, in base64url.
+        attestation_object: {} required,
+        /// The password, if the login is older than five minutes.
+        password: { "format": "password" },
     }
     /// A code of an authenticator app that is being set up.
     EnrollForm {
@@ -165,12 +186,14 @@ forms! {
         /// The password, if the login is older than five minutes.
         password: { "format": "password" },
     }
-    /// What shall become of the second factor.
+    /// What shall become of the second factor: a decision, or the passkey that goes.
     SecondFactorForm {
         /// From the page.
         csrf: {} required,
-        /// The decision.
-        decision: { "enum": ["renew", "remove"] } required,
+        /// New recovery codes, or away with the app.
+        decision: { "enum": ["renew", "remove"] },
+        /// The passkey to remove.
+        passkey: { "format": "uuid" },
         /// The password, if the login is older than five minutes.
         password: { "format": "password" },
     }
@@ -180,8 +203,16 @@ forms! {
         csrf: {} required,
         /// From the page: which payment it has shown.
         shown: {},
-        /// The second factor, of whoever has one: to approve.
+        /// The second factor, of whoever has one: to approve. What was typed, or a passkey.
         code: {},
+        /// Of a passkey: which one, in base64url, as all that follows.
+        credential: {},
+        /// Of a passkey: `clientDataJSON`.
+        client_data: {},
+        /// Of a passkey: `authenticatorData`.
+        authenticator_data: {},
+        /// Of a passkey: `signature`.
+        signature: {},
         /// The decision.
         decision: { "enum": ["approve", "refuse"] } required,
     }

@@ -5,4 +5,6 @@ storage::id! {
     UserId;
     /// What a person has allowed a client to do.
     GrantId;
+    /// A passkey of a person.
+    PasskeyId;
 }

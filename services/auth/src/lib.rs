@@ -39,6 +39,7 @@ mod store;
 mod throttle;
 pub mod tokens;
 pub mod userinfo;
+pub mod webauthn;
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -66,6 +67,7 @@ use crate::ledger::Ledger;
 use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
+use crate::webauthn::RelyingParty;
 
 /// The tables of this service.
 pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();
@@ -128,8 +130,10 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
     let concurrency = config.password.concurrency.map_or(cores, NonZeroUsize::get);
     let max_wait = Duration::from_millis(config.password.max_wait_millis);
     let attestation = context.clients.internal("attestation")?;
+    let issuer = issuer(config.common.public_origin()?)?;
     Ok(Provider {
-        issuer: issuer(config.common.public_origin()?)?,
+        relying_party: RelyingParty::of(&issuer)?,
+        issuer,
         clock: context.clock.clone(),
         pool: context.database()?,
         clients: Clients::new(&config.clients)?,

@@ -19,6 +19,8 @@ pub const CODE: &str = "/code";
 pub const SECOND_FACTOR: &str = "/second-factor";
 /// Where an authenticator app is set up.
 pub const ENROLL: &str = "/second-factor/new";
+/// Where a passkey is made.
+pub const PASSKEY: &str = "/second-factor/passkey";
 pub const CONSENT: &str = "/consent";
 /// Where a payer is asked for the approval of a payment.
 pub const APPROVE: &str = "/approve";

@@ -13,10 +13,13 @@ use crate::dpop::Proofs;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::people::{Directory, Passwords};
+use crate::webauthn::RelyingParty;
 
 /// The `OpenID` provider: made once at the start, shared by all workers.
 pub struct Provider {
     pub(crate) issuer: String,
+    /// The same, as browsers and authenticators know it.
+    pub(crate) relying_party: RelyingParty,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: Pool,
     pub(crate) clients: Clients,

@@ -6,7 +6,7 @@ use runtime::RouteDoc;
 
 use crate::pages::http as pages;
 use crate::paths::{
-    APPROVE, AUTHORIZE, CODE, CONSENT, ENROLL, JWKS, LOGIN, PAR, REGISTER, SECOND_FACTOR, TOKEN, USERINFO,
+    APPROVE, AUTHORIZE, CODE, CONSENT, ENROLL, JWKS, LOGIN, PAR, PASSKEY, REGISTER, SECOND_FACTOR, TOKEN, USERINFO,
 };
 use crate::{authorizations, discovery, keys, tokens, userinfo};
 
@@ -37,20 +37,23 @@ pub fn public() -> Routes {
         .add(policy::Page, Method::GET, REGISTER, "The page that makes a login.", pages::login::get_register)
         .add(policy::Login, Method::POST, REGISTER, "Makes a login.", pages::login::post_register)
         .add(policy::Page, Method::GET, CODE, "Asks for the second factor.", pages::code::get_code)
-        .add(policy::Page, Method::POST, CODE, "Logs in with it.", pages::code::post_code)
+        .add(policy::Factor, Method::POST, CODE, "Logs in with it.", pages::code::post_code)
         .add(policy::Page, Method::GET, SECOND_FACTOR, "What one has.", pages::second_factor::get_second_factor)
-        .add(policy::Page, Method::POST, SECOND_FACTOR, "Changes it.", pages::second_factor::post_second_factor)
+        .add(policy::Factor, Method::POST, SECOND_FACTOR, "Changes it.", pages::second_factor::post_second_factor)
         .add(policy::Page, Method::GET, ENROLL, "An app's secret.", pages::second_factor::get_enroll)
-        .add(policy::Page, Method::POST, ENROLL, "Sets the app up.", pages::second_factor::post_enroll)
+        .add(policy::Factor, Method::POST, ENROLL, "Sets the app up.", pages::second_factor::post_enroll)
+        .add(policy::Page, Method::GET, PASSKEY, "A passkey to be made.", pages::passkey::get_passkey)
+        .add(policy::Factor, Method::POST, PASSKEY, "Adds it.", pages::passkey::post_passkey)
         .add(policy::Page, Method::GET, CONSENT, "What the client asks for.", pages::consent::get_consent)
         .add(policy::Page, Method::POST, CONSENT, "Allows or denies it.", pages::consent::post_consent)
         .add(policy::Page, Method::GET, APPROVE, "The payment to approve.", pages::approve::get_approve)
-        .add(policy::Page, Method::POST, APPROVE, "Approves it or not.", pages::approve::post_approve)
+        .add(policy::Factor, Method::POST, APPROVE, "Approves it or not.", pages::approve::post_approve)
         .add(policy::Token, Method::POST, TOKEN, "Redeems a code or a refresh token.", tokens::http::post_token)
         .add(policy::Token, Method::GET, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Token, Method::POST, USERINFO, "Who the person is.", userinfo::http::userinfo_endpoint)
         .add(policy::Metadata, Method::GET, "/style.css", "The pages' style sheet.", pages::assets::get_style)
         .add(policy::Metadata, Method::GET, "/favicon.ico", "The pages' mark.", pages::assets::get_favicon)
+        .add(policy::Metadata, Method::GET, "/passkey.js", "Asks for a passkey.", pages::assets::get_passkey)
         .add(policy::Metadata, Method::GET, "/captcha.js", "Starts the widget.", pages::assets::get_captcha)
         .add(policy::Metadata, Method::GET, "/captcha-score.js", "Asks for a token.", pages::assets::get_captcha_score)
         .add(policy::Metadata, Method::GET, "/altcha.js", "The widget.", pages::assets::get_altcha)

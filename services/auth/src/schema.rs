@@ -118,6 +118,30 @@ table! {
     }
 }
 
+table! {
+    passkeys (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        credential_id -> Bytea,
+        public_key -> Bytea,
+        sign_count -> BigInt,
+        backup_eligible -> Bool,
+        backed_up -> Bool,
+        name_sealed -> Bytea,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    passkey_ceremonies (browser_hash) {
+        browser_hash -> Bytea,
+        user_id -> Uuid,
+        nonce -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
 joinable!(interactions -> pushed_requests (request_hash));
 joinable!(refresh_tokens -> grants (grant_id));
 allow_tables_to_appear_in_same_query!(pushed_requests, interactions);

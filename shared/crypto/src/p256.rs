@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, ParsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    ParsedPublicKey, UnparsedPublicKey,
 };
 use thiserror::Error;
 
@@ -117,6 +118,12 @@ impl PublicKey {
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
         self.parsed.verify_sig(message, signature).map_err(|_| VerifyError)
     }
+
+    /// Verifies a signature in DER, `SEQUENCE { r, s }` (RFC 3279 §2.2.3): what authenticators make (`WebAuthn` §6.5.5).
+    pub fn verify_der(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.point);
+        key.verify(message, signature).map_err(|_| VerifyError)
+    }
 }
 
 impl PartialEq for PublicKey {
@@ -172,6 +179,27 @@ mod tests {
         assert_eq!(key.public().verify(b"message", &signature[..63]), Err(VerifyError));
         assert_eq!(key.public().verify(b"message", &[0; 64]), Err(VerifyError));
         assert_eq!(key.public().verify(b"message", b""), Err(VerifyError));
+    }
+
+    /// RFC 6979 appendix A.2.5, P-256 with SHA-256 over "sample": a signature that we did not make, as DER.
+    #[test]
+    fn the_signature_of_rfc_6979_a25_verifies_as_der_and_not_in_the_other_form() {
+        let bytes = |text| hex::decode(text).unwrap();
+        let key = PublicKey::from_xy(
+            &bytes("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"),
+            &bytes("7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"),
+        )
+        .unwrap();
+        let r = bytes("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716");
+        let s = bytes("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
+        // Both begin with a set bit, so each has a zero before it.
+        let der = [&[0x30, 0x46, 0x02, 0x21, 0x00], r.as_slice(), &[0x02, 0x21, 0x00], &s].concat();
+        assert_eq!(key.verify_der(b"sample", &der), Ok(()));
+        assert_eq!(key.verify(b"sample", &[r, s].concat()), Ok(()));
+        assert_eq!(key.verify(b"sample", &der), Err(VerifyError));
+        assert_eq!(key.verify_der(b"samplf", &der), Err(VerifyError));
+        assert_eq!(key.verify_der(b"sample", &[der.as_slice(), &[0]].concat()), Err(VerifyError));
+        assert_eq!(key.verify_der(b"sample", b""), Err(VerifyError));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Class {
 
     /// Whom its routes are for; nobody knows it where there is no route.
     pub(crate) fn reader(&self) -> Option<Reader> {
-        if self.is::<Page>() || self.is::<Login>() {
+        if self.is::<Page>() || self.is::<Login>() || self.is::<Factor>() {
             return Some(Reader::People);
         }
         (!self.is::<Stray>() && !self.is::<StrayInternal>()).then_some(Reader::Programs)
@@ -128,6 +128,8 @@ policies! {
     Page = "page", Pass, 1, Nobody, [Host, RateLimit];
     /// Where people log in or register.
     Login = "login", Refuse, 10, Nobody, [Host, RateLimit, Captcha];
+    /// Where people show a second factor, change theirs, or approve a payment: what can be guessed there, or copied, is counted.
+    Factor = "factor", Refuse, 10, Nobody, [Host, RateLimit];
     /// Where clients get tokens: apps with their API key, servers of partners without.
     Token = "token", Refuse, 5, Address, [Host, ApiKey, ClientVersion, RateLimit];
     /// Where phones prove what they are.

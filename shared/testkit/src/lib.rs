@@ -18,6 +18,7 @@ pub mod missing;
 pub mod pages;
 pub mod partner;
 pub mod partner_web;
+pub mod passkey;
 pub mod phone;
 pub mod pki;
 pub mod proxy;

@@ -2,7 +2,7 @@
 //!
 //! What must hold: neither amount nor payee ever comes from a client or from a browser. What is shown is kept with the interaction; the form that comes back
 //! says by a mark which one it was; and the ledger is asked again. Only if all three agree, the payment is approved, and for whoever has a second factor only
-//! with a code that is typed under what is shown.
+//! with a code that is typed under what is shown, or with a passkey whose signature is over it.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ use super::store::interactions;
 use crate::error::{Invariant, PageRefusal};
 use crate::ids::UserId;
 use crate::provider::Provider;
-use crate::second_factors::{self, Verdict};
+use crate::second_factors::{self, About, Asked, Shown, Verdict};
 
 /// For what a payment is sealed that is being shown.
 const SHOWN: &str = "auth.interactions.shown";
@@ -44,7 +44,7 @@ pub struct Said<'a> {
     /// Which payment it has shown ([`Interaction::mark`]).
     pub mark: Option<&'a str>,
     /// The second factor, of whoever has one.
-    pub code: Option<&'a str>,
+    pub second: Shown<'a>,
 }
 
 /// The payment that an interaction is about, to be shown now: kept as it is, because that is what can be approved. None, if nothing of this
@@ -82,10 +82,11 @@ pub async fn approve(
     let person = match payer {
         Known::Authenticated(person) => person,
         Known::Awaiting(user_id) => {
-            // Default: a field that was left empty, which is nobody's code.
-            let code = said.code.unwrap_or_default();
             let device = interaction.known_device(provider, Some(user_id)).await?;
-            match second_factors::verify(provider, user_id, device, code, now).await? {
+            // A passkey signs for what the ledger says now, which is what was shown.
+            let described = describe(&payment)?;
+            let asked = Asked { interaction: interaction.digest(), user: user_id, about: About::Payment(&described) };
+            match second_factors::verify(provider, &asked, device, &said.second, now).await? {
                 Verdict::Right(second) => Authenticated { user_id, at: now, second: Some(second) },
                 Verdict::Wrong => return Ok(Approval::Wrong(payment)),
                 Verdict::Blocked(seconds) => return Ok(Approval::Blocked(payment, seconds)),
@@ -94,6 +95,11 @@ pub async fn approve(
     };
     let decision = ConsentDecision::Approve(ApprovedPayment::of(payment));
     Ok(Approval::Given(answer(provider, interaction, person, &decision, now).await?))
+}
+
+/// All that a payment is, as a passkey's challenge is made of it.
+pub fn describe(payment: &PaymentShown) -> Result<Vec<u8>, PageRefusal> {
+    serde_json::to_vec(payment).map_err(|error| PageRefusal::internal(&error))
 }
 
 /// What the ledger says now.
@@ -117,7 +123,7 @@ async fn waiting(
 }
 
 async fn keep(provider: &Provider, interaction: &Interaction, payment: &PaymentShown) -> Result<(), PageRefusal> {
-    let text = serde_json::to_vec(payment).map_err(|error| PageRefusal::internal(&error))?;
+    let text = describe(payment)?;
     let sealed = provider.directory.seal_text(SHOWN, &interaction.digest().to_string(), &text);
     let sealed = sealed.map_err(|error| PageRefusal::internal(&error))?;
     let kept = interactions::keep_shown(&provider.pool, interaction.digest(), &sealed).await?;

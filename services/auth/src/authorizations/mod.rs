@@ -38,7 +38,7 @@ mod request;
 mod store;
 
 pub use answer::{ConsentDecision, answer, deny};
-pub use approval::{Approval, Said, approve, show};
+pub use approval::{Approval, Said, approve, describe, show};
 pub use authenticated::{Authenticated, Known};
 pub use begin::{Begun, begin};
 pub use handle::{COOKIE_PREFIX, Handle};

@@ -1,7 +1,7 @@
-//! The pages: plain HTML, no third party, one style sheet, and no scripts but where somebody is asked for a captcha.
+//! The pages: plain HTML, no third party, one style sheet, and no scripts but where somebody is asked for a captcha or a passkey.
 //!
 //! Templates are compiled and escape by default. Every page has one policy, under which nothing but our style sheet and our mark load and
-//! forms go only to us; with a captcha, the scripts that answer it too: files of ours, or where the operator wants a vendor's captcha, the vendor's. On to the client leads no redirect but a page ([`OnwardPage`]).
+//! forms go only to us; with a passkey, one script of ours; with a captcha, the scripts that answer it: files of ours, or where the operator wants a vendor's captcha, the vendor's. On to the client leads no redirect but a page ([`OnwardPage`]).
 
 pub mod http;
 
@@ -9,12 +9,14 @@ use std::sync::LazyLock;
 
 use api::approvals::PaymentShown;
 use askama::Template;
+use chrono::{DateTime, Utc};
 use crypto::SecretString;
 use defense::captcha::Widget;
 use runtime::pages::{Refused, own_style};
 
 use crate::dpop::Field;
 use crate::error::PageRefusal;
+use crate::second_factors::{Ceremony, State};
 
 /// Why a form comes back.
 #[derive(Debug, Clone, Copy)]
@@ -113,10 +115,18 @@ pub struct ApprovePage<'a> {
     pub payment: &'a PaymentShown,
     /// Its end, in words.
     pub until: &'a str,
-    /// Whether a second factor is asked for.
-    pub code: bool,
+    /// The second factor that is asked for, of whoever has one.
+    pub factor: Option<&'a FactorAsked>,
     /// Why it is shown again.
     pub error: Option<Complaint<'a>>,
+}
+
+/// What a page asks whoever has a second factor for. A recovery code does in any case.
+pub struct FactorAsked {
+    /// Whether there is an app.
+    pub app: bool,
+    /// If there are passkeys.
+    pub passkey: Option<Ceremony>,
 }
 
 /// The second factor is asked for.
@@ -127,6 +137,7 @@ pub struct CodePage<'a> {
     /// Where the form goes.
     pub action: &'a str,
     pub csrf: &'a str,
+    pub factor: &'a FactorAsked,
     pub error: Option<Complaint<'a>>,
 }
 
@@ -137,13 +148,15 @@ pub struct SecondFactorPage<'a> {
     pub client: &'a str,
     /// Where the form goes.
     pub action: &'a str,
-    /// Where an app is set up.
-    pub enroll: &'a str,
+    /// Where an app is set up; none, where there is one.
+    pub enroll: Option<&'a str>,
+    /// Where a passkey is made; none, where there are enough.
+    pub add: Option<&'a str>,
     /// Back to what the client asks.
     pub back: &'a str,
     pub csrf: &'a str,
-    /// Since when there is an app, in words, and how many recovery codes are left.
-    pub app: Option<(&'a str, i64)>,
+    /// What there is; none, where there is none.
+    pub has: Option<&'a State>,
     /// Whether the password is asked for, because the login is not new.
     pub password: bool,
     pub error: Option<Complaint<'a>>,
@@ -164,6 +177,30 @@ pub struct EnrollPage<'a> {
     pub uri: &'a str,
     /// That as an SVG element of ours.
     pub picture: &'a str,
+    /// Whether the password is asked for, because the login is not new.
+    pub password: bool,
+    pub error: Option<Complaint<'a>>,
+}
+
+/// A passkey is to be made.
+#[derive(Template)]
+#[template(path = "passkey.html")]
+pub struct PasskeyPage<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Back without one.
+    pub back: &'a str,
+    pub csrf: &'a str,
+    pub ceremony: &'a Ceremony,
+    /// Whose it is, in base64url: the same for all of a person's.
+    // Text: as the browser is told.
+    pub user: &'a str,
+    /// Their address and their name, for whatever lists passkeys.
+    pub email: &'a str,
+    pub name: &'a str,
+    /// What was typed before.
+    pub typed: &'a str,
+    pub longest: usize,
     /// Whether the password is asked for, because the login is not new.
     pub password: bool,
     pub error: Option<Complaint<'a>>,
@@ -294,6 +331,15 @@ pub static REFUSAL_POLICY: LazyLock<String> =
 /// The same for pages with a challenge of ours: the widget and its worker are files of ours (`assets/altcha/README.md`). Nothing is inline, nothing is fetched.
 pub const CHALLENGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
      img-src 'self'; script-src 'self'; worker-src 'self'";
+
+/// The same for pages that ask for a passkey: one script of ours, which loads and fetches nothing.
+pub const PASSKEY_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+     img-src 'self'; script-src 'self'";
+
+/// A day in words.
+fn day(moment: &DateTime<Utc>) -> String {
+    moment.format("%-d %B %Y").to_string()
+}
 
 /// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
 /// request with neither does not come from a browser, and the form's token decides alone.

@@ -2,6 +2,9 @@ use api::approvals::Payee;
 use api::{Amount, Id};
 use runtime::StatusCode;
 
+use crate::ids::PasskeyId;
+use crate::second_factors::Passkey;
+
 use super::*;
 
 const ISSUER: &str = "https://auth.test:8443";
@@ -82,7 +85,7 @@ fn every_page_renders_escapes_and_has_no_script() {
             name: evil,
             payment: &payment(evil),
             until: evil,
-            code: true,
+            factor: Some(&FactorAsked { app: true, passkey: None }),
             error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
         })
         .unwrap(),
@@ -102,16 +105,18 @@ fn of_the_second_factor(evil: &str) -> [String; 4] {
             client: evil,
             action: evil,
             csrf: "token",
+            factor: &FactorAsked { app: true, passkey: None },
             error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
         })
         .unwrap(),
         render(&SecondFactorPage {
             client: evil,
             action: evil,
-            enroll: evil,
+            enroll: Some(evil),
+            add: Some(evil),
             back: evil,
             csrf: "token",
-            app: Some((evil, 10)),
+            has: Some(&State { app: Some(DateTime::UNIX_EPOCH), passkeys: vec![passkey(evil)], codes: 10 }),
             password: true,
             error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
         })
@@ -129,6 +134,58 @@ fn of_the_second_factor(evil: &str) -> [String; 4] {
         .unwrap(),
         render(&RecoveryCodesPage { codes: &[evil.into()], back: evil }).unwrap(),
     ]
+}
+
+fn passkey(name: &str) -> Passkey {
+    let id = PasskeyId::from_bytes([1; 16]);
+    Passkey { id, name: name.to_owned(), since: DateTime::UNIX_EPOCH, used: None }
+}
+
+fn ceremony(text: &str) -> Ceremony {
+    Ceremony { challenge: text.to_owned(), rp_id: text.to_owned(), credentials: vec![text.to_owned()], timeout: 1 }
+}
+
+#[test]
+fn who_is_asked_for_a_passkey_has_one_script_of_ours_and_a_way_without() {
+    let evil = "<script>alert(1)</script>\"'";
+    let factor = FactorAsked { app: false, passkey: Some(ceremony(evil)) };
+    let code = CodePage { client: evil, action: evil, csrf: "token", factor: &factor, error: None };
+    let approve = ApprovePage {
+        client: evil,
+        action: evil,
+        destination: evil,
+        csrf: "token",
+        shown: "mark",
+        name: evil,
+        payment: &payment(evil),
+        until: evil,
+        factor: Some(&factor),
+        error: None,
+    };
+    let add = PasskeyPage {
+        action: evil,
+        back: evil,
+        csrf: "token",
+        ceremony: &ceremony(evil),
+        user: evil,
+        email: evil,
+        name: evil,
+        typed: evil,
+        longest: 40,
+        password: true,
+        error: Some(Complaint { text: evil, wrong: &["name"], focus: "name" }),
+    };
+    for page in [render(&code).unwrap(), render(&approve).unwrap(), render(&add).unwrap()] {
+        assert_eq!(page.matches("<script").count(), 1, "{page}");
+        assert!(page.contains("<script type=\"module\" src=\"/passkey.js\"></script>"), "{page}");
+        // Hidden until the script shows it, and it sends nothing by itself.
+        assert!(page.contains("<div class=\"passkey\" hidden ") && page.contains("<noscript>"), "{page}");
+        assert!(page.contains("<button type=\"button\">") && !page.contains("style="), "{page}");
+    }
+    for page in [render(&code).unwrap(), render(&approve).unwrap()] {
+        assert!(page.contains("<label for=\"code\">Recovery code</label>"), "{page}");
+    }
+    assert_eq!(PASSKEY_POLICY, format!("{POLICY}; script-src 'self'"));
 }
 
 fn payment(text: &str) -> PaymentShown {

@@ -1,11 +1,14 @@
-//! Sets up the authenticator app, removes it, and makes recovery codes. Whoever calls has made sure that the person has logged in just now.
+//! Tells what a person has, sets up the authenticator app, removes it, and makes recovery codes. Whoever calls has made sure that the person has logged in just now.
 
 use chrono::{DateTime, Utc};
 use crypto::{SecretBytes, SecretString};
 use identity::Thumbprint;
 
-use super::verify::{SECRET, digits, refused};
-use super::{recovery, store, totp};
+use super::audit::refused;
+use super::passkeys::Passkey;
+use super::store::passkeys as rows;
+use super::verify::{SECRET, digits};
+use super::{SecondFactor, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
@@ -16,18 +19,30 @@ use crate::throttle::{self, Blocked};
 /// For what a secret is sealed that is being set up, with the interaction's digest.
 const ENROLLING: &str = "auth.interactions.enrolling";
 
-/// A person's app, as the person is told of it.
+/// What a person has beside the password, as the person is told of it.
 pub struct State {
-    /// Since when.
-    pub since: DateTime<Utc>,
+    /// Since when there is an app.
+    pub app: Option<DateTime<Utc>>,
+    pub passkeys: Vec<Passkey>,
     /// Recovery codes that are left.
     pub codes: i64,
 }
 
 /// What a person has; none where there is no second factor.
 pub async fn state(provider: &Provider, user: UserId) -> Result<Option<State>, PageRefusal> {
-    let state = store::state(&provider.pool, user).await?;
-    Ok(state.map(|(since, codes)| State { since, codes }))
+    let subject = user.to_string();
+    let (app, passkeys, codes) =
+        storage::subject_transaction(&provider.pool, "second_factors.state", &subject, async |db| {
+            let app = store::app(db, user).await?;
+            let passkeys = rows::list(db, user).await?;
+            Ok::<_, storage::StorageError>((app, passkeys, store::codes_left(db, user).await?))
+        })
+        .await?;
+    if app.is_none() && passkeys.is_empty() {
+        return Ok(None);
+    }
+    let passkeys: Result<_, _> = passkeys.iter().map(|row| Passkey::open(provider, row)).collect();
+    Ok(Some(State { app, passkeys: passkeys?, codes }))
 }
 
 /// An app that is being set up.
@@ -69,72 +84,102 @@ pub fn begin(provider: &Provider, interaction: &Digest) -> Result<(Enrolling, Ve
 
 /// What came of a code that shall show that the app is set up.
 pub enum Enrolled {
-    /// The person has a second factor from now on, and these recovery codes.
-    Done(Vec<SecretString>),
+    /// The app counts from now on. Whoever had no second factor before has these recovery codes.
+    Done(Option<Vec<SecretString>>),
     /// The code is not the app's.
     Wrong,
     /// Too many failures: try again after so many seconds.
     Blocked(i64),
     /// The person has an app already.
     Taken,
+    /// There has been a second factor since this login, and it was not shown.
+    SecondFactorMissing,
+}
+
+/// What somebody proposes who sets an app up.
+pub struct Proposed<'a> {
+    pub user: UserId,
+    /// What was shown beside the password.
+    pub shown: Option<SecondFactor>,
+    pub known_device: Option<&'a Thumbprint>,
+    /// The code of the new app.
+    pub typed: &'a str,
 }
 
 /// Stores the app, if its code is right.
 pub async fn enroll(
     provider: &Provider,
     enrolling: &Enrolling,
-    user: UserId,
-    known_device: Option<&Thumbprint>,
-    typed: &str,
+    proposed: &Proposed<'_>,
     now: i64,
 ) -> Result<Enrolled, PageRefusal> {
-    let counter = provider.directory.second_factor(user, known_device);
+    let user = proposed.user;
+    let counter = provider.directory.second_factor(user, proposed.known_device);
     if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", user);
         return Ok(Enrolled::Blocked(seconds));
     }
-    let step = totp::step(&enrolling.secret, &digits(typed), now).map_err(|error| PageRefusal::internal(&error))?;
-    let Some(step) = step else {
+    let step = totp::step(&enrolling.secret, &digits(proposed.typed), now);
+    let Some(step) = step.map_err(|error| PageRefusal::internal(&error))? else {
         refused("code_wrong", user);
         return Ok(Enrolled::Wrong);
     };
     let sealed = provider.directory.seal_text(SECRET, &user.to_string(), enrolling.secret.expose());
     let sealed = sealed.map_err(|error| PageRefusal::internal(&error))?;
-    let (codes, digests) = codes(provider, user)?;
+    let (codes, digests) = recovery::set(provider, user)?;
     let subject = user.to_string();
-    let stored = storage::subject_transaction(&provider.pool, "second_factors.enroll", &subject, async |db| {
-        seek(db, &[&counter]).await?;
-        let stored =
-            store::insert(db, user, &sealed, step, now).await? && store::replace_codes(db, user, &digests).await?;
-        // A right code of an app that is not taken says nothing about whoever guesses at the one that is there.
-        if stored {
-            throttle::reset(db, &counter).await?;
+    let outcome = storage::subject_transaction(&provider.pool, "second_factors.enroll", &subject, async |db| {
+        store::alone(db, user).await?;
+        let first = !store::is_enrolled(db, user).await?;
+        if !first && proposed.shown.is_none() {
+            return Ok(Err(Enrolled::SecondFactorMissing));
         }
-        Ok::<bool, storage::StorageError>(stored)
+        if !store::insert(db, user, &sealed, step, now).await? {
+            return Ok(Err(Enrolled::Taken));
+        }
+        if first {
+            store::replace_codes(db, user, &digests).await?;
+        }
+        // A right code of an app that is not taken says nothing about whoever guesses at the one that is there.
+        seek(db, &[&counter]).await?;
+        throttle::reset(db, &counter).await?;
+        Ok::<Result<bool, Enrolled>, storage::StorageError>(Ok(first))
     })
     .await?;
-    if !stored {
-        refused("enrolled_already", user);
-        return Ok(Enrolled::Taken);
+    match outcome {
+        Ok(first) => {
+            runtime::audit!("second_factor_enrolled", outcome = "ok", subject = %user);
+            Ok(Enrolled::Done(first.then_some(codes)))
+        }
+        Err(not) => {
+            if matches!(not, Enrolled::Taken) {
+                refused("enrolled_already", user);
+            }
+            Ok(not)
+        }
     }
-    runtime::audit!("second_factor_enrolled", outcome = "ok", subject = %user);
-    Ok(Enrolled::Done(codes))
 }
 
-/// Removes the app and its recovery codes; false when there was none.
+/// Removes the app; with the last second factor the recovery codes go, too. False when there was none.
 pub async fn remove(provider: &Provider, user: UserId) -> Result<bool, PageRefusal> {
-    let removed = store::remove(&provider.pool, user).await?;
+    let subject = user.to_string();
+    let removed = storage::subject_transaction(&provider.pool, "totp_secrets.remove", &subject, async |db| {
+        store::alone(db, user).await?;
+        store::remove(db, user).await
+    })
+    .await?;
     if removed {
         runtime::audit!("second_factor_removed", outcome = "ok", subject = %user);
     }
     Ok(removed)
 }
 
-/// New recovery codes in the place of the old ones; none where there is no app.
+/// New recovery codes in the place of the old ones; none where there is nothing that they could stand in for.
 pub async fn renew(provider: &Provider, user: UserId) -> Result<Option<Vec<SecretString>>, PageRefusal> {
-    let (codes, digests) = codes(provider, user)?;
+    let (codes, digests) = recovery::set(provider, user)?;
     let subject = user.to_string();
     let renewed = storage::subject_transaction(&provider.pool, "recovery_codes.renew", &subject, async |db| {
+        store::alone(db, user).await?;
         store::replace_codes(db, user, &digests).await
     })
     .await?;
@@ -143,16 +188,4 @@ pub async fn renew(provider: &Provider, user: UserId) -> Result<Option<Vec<Secre
     }
     runtime::audit!("recovery_codes_renewed", outcome = "ok", subject = %user);
     Ok(Some(codes))
-}
-
-/// New codes, and under what they are found.
-fn codes(provider: &Provider, user: UserId) -> Result<(Vec<SecretString>, Vec<Digest>), PageRefusal> {
-    let codes = recovery::mint();
-    let found_under = |code: &SecretString| {
-        let code = recovery::normalize(code.expose());
-        code.map(|code| recovery::digest(provider, user, &code))
-    };
-    let digests: Option<Vec<Digest>> = codes.iter().map(found_under).collect();
-    let digests = digests.ok_or(crate::error::Invariant("a recovery code that is none was made"))?;
-    Ok((codes, digests))
 }

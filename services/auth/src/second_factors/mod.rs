@@ -1,19 +1,29 @@
-//! What a person shows beside the password: a code of their authenticator app (RFC 6238), or one of the codes on paper that stand in for it.
+//! What a person shows beside the password: a code of their authenticator app (RFC 6238), a passkey (`WebAuthn`), or one of the codes on paper that stand in for
+//! either.
 //!
 //! Invariants:
-//! - a try is counted before its code is looked at, under the person's own count of failures, which a right password does not clear;
-//! - a step of the app is used once and a recovery code is used once: each by one conditional statement, and the database lets no step come back;
-//! - the app's secret is sealed in the database; recovery codes are found by a keyed hash. Both are shown once, to whom they are made for;
-//! - a person has one app at most, and recovery codes only beside it.
+//! - a try is counted before its code is looked at, under the person's own count of failures, which a right password does not clear; what nobody guesses
+//!   (a recovery code, a passkey) neither waits for that count nor adds to it;
+//! - a step of the app is used once, a recovery code is used once and a challenge is used once: each by one statement, and the database lets no step and no
+//!   counter come back;
+//! - a challenge is of one interaction, one person and one thing, and what it is for goes into it;
+//! - the app's secret and the passkeys' names are sealed in the database; recovery codes are found by a keyed hash. Secret and codes are shown once, to whom they
+//!   are made for;
+//! - a person has one app and five passkeys at most, and recovery codes only beside them; what changes them is done one after the other.
 
+mod audit;
+mod ceremony;
 mod manage;
 mod method;
+mod passkeys;
 mod recovery;
 mod store;
 mod totp;
 mod verify;
 
-pub use manage::{Enrolled, Enrolling, State, begin, enroll, remove, renew, state};
+pub use ceremony::{About, Asked, Ceremony, ask};
+pub use manage::{Enrolled, Enrolling, Proposed, State, begin, enroll, remove, renew, state};
 pub use method::SecondFactor;
+pub use passkeys::{Added, LONGEST_NAME, MOST, Passkey, add, remove_passkey};
 pub(crate) use store::is_enrolled;
-pub use verify::{Verdict, verify};
+pub use verify::{Shown, Verdict, verify};

@@ -5,6 +5,7 @@
 
 use crypto::{SecretString, random};
 
+use crate::error::Invariant;
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::provider::Provider;
@@ -15,8 +16,16 @@ const BYTES: usize = 10;
 const CHARACTERS: usize = 16;
 const GROUP: usize = 4;
 
+/// New codes of a person, and under what they are found.
+pub(super) fn set(provider: &Provider, user: UserId) -> Result<(Vec<SecretString>, Vec<Digest>), Invariant> {
+    let codes = mint();
+    let found_under = |code: &SecretString| normalize(code.expose()).map(|code| digest(provider, user, &code));
+    let digests: Option<Vec<Digest>> = codes.iter().map(found_under).collect();
+    Ok((codes, digests.ok_or(Invariant("a recovery code that is none was made"))?))
+}
+
 /// New codes, as they are shown.
-pub(super) fn mint() -> Vec<SecretString> {
+fn mint() -> Vec<SecretString> {
     (0..COUNT).map(|_| SecretString::new(shown(&letters(random::bytes::<BYTES>())))).collect()
 }
 

@@ -1,14 +1,16 @@
-//! Examines what somebody typed as their second factor.
+//! Examines what somebody shows as their second factor.
 
 use identity::Thumbprint;
-use runtime::{Record, Who};
 
-use super::{SecondFactor, recovery, store, totp};
+use super::audit::refused;
+use super::ceremony::Asked;
+use super::{SecondFactor, passkeys, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::provider::Provider;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
+use crate::webauthn::Assertion;
 
 /// For what an app's secret is sealed, with the person's id.
 pub(super) const SECRET: &str = "auth.totp_secrets.sealed";
@@ -24,15 +26,61 @@ pub enum Verdict {
     Blocked(i64),
 }
 
+/// What is shown beside the password.
+pub enum Shown<'a> {
+    /// A code of the app, or a recovery code.
+    Typed(&'a str),
+    /// A passkey; none, if what the browser brought cannot be read.
+    Passkey(Option<Assertion>),
+}
+
 /// A code that can be used up.
 enum Candidate {
     Step(i64),
     Recovery(crate::opaque::Digest),
 }
 
-/// Examines a code and uses it up. A phone that its owner uses has a count of its own, as with passwords: who has found the password out cannot keep its
-/// owner out by guessing. For the same reason recovery codes, which nobody guesses, neither wait for a block nor add to it.
+/// Examines what is shown and uses it up. A phone that its owner uses has a count of its own, as with passwords: who has found the password out cannot keep its
+/// owner out by guessing. For the same reason recovery codes and passkeys, which nobody guesses, neither wait for a block nor add to it.
 pub async fn verify(
+    provider: &Provider,
+    asked: &Asked<'_>,
+    known_device: Option<&Thumbprint>,
+    shown: &Shown<'_>,
+    now: i64,
+) -> Result<Verdict, PageRefusal> {
+    match shown {
+        Shown::Typed(typed) => code(provider, asked.user, known_device, typed, now).await,
+        Shown::Passkey(said) => passkey(provider, asked, known_device, said.as_ref(), now).await,
+    }
+}
+
+async fn passkey(
+    provider: &Provider,
+    asked: &Asked<'_>,
+    known_device: Option<&Thumbprint>,
+    said: Option<&Assertion>,
+    now: i64,
+) -> Result<Verdict, PageRefusal> {
+    let (user, counter) = (asked.user, provider.directory.second_factor(asked.user, known_device));
+    let Some(said) = said else {
+        refused("passkey_unreadable", user);
+        return Ok(Verdict::Wrong);
+    };
+    match passkeys::prove(provider, asked, said, &counter, now).await? {
+        Ok(id) => {
+            let second = SecondFactor::Passkey;
+            runtime::audit!("second_factor", outcome = "ok", subject = %user, method = second.as_ref(), passkey = %id);
+            Ok(Verdict::Right(second))
+        }
+        Err(reason) => {
+            refused(reason, user);
+            Ok(Verdict::Wrong)
+        }
+    }
+}
+
+async fn code(
     provider: &Provider,
     user: UserId,
     known_device: Option<&Thumbprint>,
@@ -94,9 +142,4 @@ async fn candidate(provider: &Provider, user: UserId, typed: &str, now: i64) -> 
 /// Apps show six digits with a space in the middle.
 pub(super) fn digits(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_whitespace()).collect()
-}
-
-/// Why nothing was taken, for the audit log.
-pub(super) fn refused(reason: &'static str, user: UserId) {
-    Record::new("second_factor", reason).about(Who { subject: Some(user.to_string()), ..Who::default() }).write();
 }

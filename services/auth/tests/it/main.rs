@@ -8,6 +8,7 @@
 mod browser;
 mod draft;
 mod ledger;
+mod passkey;
 mod payer;
 mod world;
 
@@ -26,10 +27,13 @@ mod invariants;
 mod pages;
 mod par;
 mod parameters;
+mod passkey_pages;
+mod passkeys;
 mod races;
 mod refresh;
 mod refused;
 mod roles;
+mod roles_factors;
 mod second_factor;
 mod second_factor_pages;
 mod siteverify;

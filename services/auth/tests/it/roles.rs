@@ -7,9 +7,9 @@ use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_ev
 
 use crate::database::connect;
 
-const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
-const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const TABLES: [&str; 10] = [
+pub(crate) const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
+pub(crate) const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
+const TABLES: [&str; 12] = [
     "users",
     "pushed_requests",
     "interactions",
@@ -20,6 +20,8 @@ const TABLES: [&str; 10] = [
     "approved_payments",
     "totp_secrets",
     "recovery_codes",
+    "passkeys",
+    "passkey_ceremonies",
 ];
 
 /// The hash of `what` of a person, as SQL: of a code, a token, a cookie, a request, an address or an identifier.
@@ -28,17 +30,17 @@ fn hash(what: &str, person: &str) -> String {
 }
 
 /// Says whose rows the transaction is about.
-fn about(person: &str) -> String {
+pub(crate) fn about(person: &str) -> String {
     format!("select set_config('app.subject', '{person}', true);")
 }
 
 /// Says what the transaction looks for.
-fn seeking(what: &str, person: &str) -> String {
+pub(crate) fn seeking(what: &str, person: &str) -> String {
     format!("select set_config('app.sought', array[{}]::text, true);", hash(what, person))
 }
 
 /// A row of each for both, one hour to live; all of it is under the person's id.
-async fn two_people() -> TestDatabase {
+pub(crate) async fn two_people() -> TestDatabase {
     let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
     let mut superuser = connect(&database.superuser_url).await;
     for person in [ALICE, BOB] {
@@ -57,6 +59,11 @@ async fn two_people() -> TestDatabase {
             format!("approved_payments values ('{person}', 'x', {soon})"),
             format!("totp_secrets values ('{person}', 'x', 7, now())"),
             format!("recovery_codes values ({}, '{person}')", of("recovery")),
+            format!(
+                "passkeys values ('{person}', '{person}', {}, decode(repeat('04', 65), 'hex'), 7, false, false, 'x', now())",
+                of("credential")
+            ),
+            format!("passkey_ceremonies values ({}, '{person}', sha256('nonce'), {soon})", of("cookie")),
             format!("client_assertions values ({}, {soon})", of("assertion")),
             format!("login_throttles values ({}, 3, {soon}, now())", of("identifier")),
         ];
@@ -92,6 +99,14 @@ async fn the_app_has_these_rights_and_no_others() {
         "login_throttles insert (identifier_hash, failures, blocked_until, last_attempt_at)",
         "login_throttles select (identifier_hash, failures, blocked_until)",
         "login_throttles update (failures, blocked_until, last_attempt_at)",
+        "passkey_ceremonies delete",
+        "passkey_ceremonies insert (browser_hash, user_id, nonce, expires_at)",
+        "passkey_ceremonies select (browser_hash, user_id, nonce, expires_at)",
+        "passkey_ceremonies update (user_id, nonce, expires_at)",
+        "passkeys delete",
+        "passkeys insert (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up, name_sealed, created_at)",
+        "passkeys select (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up, name_sealed, created_at, last_used_at)",
+        "passkeys update (sign_count, backed_up, last_used_at)",
         "pushed_requests insert (id_hash, client_id, jkt, parameters, expires_at)",
         "pushed_requests select (id_hash, client_id, jkt, parameters, attempts, expires_at, completed_at)",
         "pushed_requests update (attempts, completed_at)",
@@ -144,6 +159,12 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "update totp_secrets set user_id = user_id",
         "update recovery_codes set code_hash = code_hash",
         "select rises()",
+        "select counts_up()",
+        "select few()",
+        "select no_codes_without_a_factor()",
+        "update passkeys set public_key = public_key",
+        "update passkeys set user_id = user_id",
+        "insert into passkeys (last_used_at) values (now())",
         "update approved_payments set sealed = sealed",
         "delete from refresh_tokens",
         "update refresh_tokens set expires_at = expires_at",
@@ -168,10 +189,10 @@ async fn what_the_app_has_no_business_with_is_refused() {
 async fn rows_are_seen_by_who_says_whose_they_are() {
     let database = two_people().await;
     let app = &database.app_url;
-    let nothing = [0; 10];
+    let nothing = [0; 12];
     let stranger = "01890a5d-ac96-774b-bcce-b302099a8009";
     let both = format!("{} {}", about(ALICE), seeking("cookie", BOB));
-    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments, totp_secrets, recovery_codes
+    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments, totp_secrets, recovery_codes, passkeys, passkey_ceremonies
     for (says, sees) in [
         (String::new(), nothing),
         (about(""), nothing),
@@ -179,17 +200,17 @@ async fn rows_are_seen_by_who_says_whose_they_are() {
         ("select set_config('app.sought', '', true);".to_owned(), nothing),
         ("select set_config('app.sought', '{}', true);".to_owned(), nothing),
         (seeking("code", stranger), nothing),
-        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0, 1, 1]),
-        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1, 0, 0]),
-        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0, 0, 0]),
-        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0, 0, 0]),
+        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1]),
+        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0]),
+        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]),
+        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]),
         (seeking("recovery", ALICE), nothing),
-        (both, [1, 1, 1, 1, 0, 0, 0, 0, 1, 1]),
+        (both, [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]),
     ] {
-        let mut seen = [0; 10];
+        let mut seen = [0; 12];
         for (table, seen) in TABLES.iter().zip(&mut seen) {
             *seen = rows(app, &says, &format!("select 1 from {table}")).await.unwrap();
         }
@@ -255,36 +276,6 @@ async fn another_persons_rows_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn another_persons_second_factor_cannot_be_written() {
-    let database = two_people().await;
-    let (app, alice) = (&database.app_url, about(ALICE));
-    let awaiting = |user| {
-        format!(
-            "insert into interactions (browser_hash, request_hash, awaits_user_id, expires_at) values (sha256('new'), sha256('request{BOB}'), '{user}', now())"
-        )
-    };
-    let code = |user| format!("insert into recovery_codes values (sha256('new'), '{user}')");
-    for (statement, twin) in [(awaiting(BOB), awaiting(ALICE)), (code(BOB), code(ALICE))] {
-        let refused = attempt(app, &format!("{alice} {statement}")).await.unwrap();
-        assert_eq!(refused.as_deref(), Some(FORBIDDEN), "{statement}");
-        assert_eq!(attempt(app, &format!("{alice} {twin}")).await.unwrap(), None, "{twin}");
-    }
-    let secret = |user| format!("insert into totp_secrets values ('{user}', 'x', 1, now())");
-    assert_eq!(attempt(app, &format!("{alice} {}", secret(BOB))).await.unwrap().as_deref(), Some(FORBIDDEN));
-    assert_eq!(attempt(app, &format!("{alice} {}", secret(ALICE))).await.unwrap().as_deref(), Some("23505"));
-    for (says, statement, changed) in [
-        (&alice, "update totp_secrets set last_step = 8", 1),
-        (&alice, "delete from recovery_codes", 1),
-        (&alice, "delete from totp_secrets", 1),
-        (&String::new(), "delete from totp_secrets", 0),
-        (&seeking("cookie", ALICE), "update interactions set enrolling_sealed = 'y'", 1),
-        (&alice, "update interactions set enrolling_sealed = 'y'", 0),
-    ] {
-        assert_eq!(rows(app, says, statement).await.unwrap(), changed, "{says} {statement}");
-    }
-}
-
-#[tokio::test]
 async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     let database = two_people().await;
     let app = &database.app_url;
@@ -299,6 +290,8 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
         format!("{request} {complete}; update pushed_requests set completed_at = null"),
         format!("{} update totp_secrets set last_step = 7", about(ALICE)),
         format!("{} update totp_secrets set last_step = 6", about(ALICE)),
+        format!("{} update passkeys set sign_count = 7", about(ALICE)),
+        format!("{} update passkeys set sign_count = 0", about(ALICE)),
     ] {
         assert_eq!(attempt(app, &undone).await.unwrap().as_deref(), Some(FORBIDDEN), "{undone}");
     }
@@ -333,6 +326,8 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     for (table, kept) in [
         ("users", 2),
         ("totp_secrets", 2),
+        ("passkeys", 2),
+        ("passkey_ceremonies", 0),
         ("grants", 3),
         ("interactions", 0),
         ("client_assertions", 0),
@@ -340,31 +335,5 @@ async fn what_has_happened_stays_so_and_nothing_is_forgotten_before_its_time() {
     ] {
         let left = rows(&database.superuser_url, "", &format!("select 1 from {table}")).await.unwrap();
         assert_eq!(left, kept, "{table}");
-    }
-}
-
-#[tokio::test]
-async fn who_has_an_app_is_not_logged_in_and_allows_nothing_without_it() {
-    let database = two_people().await;
-    let app = &database.app_url;
-    let grant = "insert into grants (id, user_id, client_id, scope, authenticated_at, created_at, second_factor) values (gen_random_uuid(), subject(), 'c', 's', now(), now(), ";
-    let interaction = format!(
-        "insert into interactions (browser_hash, request_hash, user_id, authenticated_at, expires_at, second_factor) values (sha256('new'), sha256('request{BOB}'), subject(), now(), now(), "
-    );
-    for statement in [grant, &interaction] {
-        let with = |second: &str| format!("{} {statement}{second})", about(ALICE));
-        assert_eq!(attempt(app, &with("null")).await.unwrap().as_deref(), Some(FORBIDDEN), "{statement}");
-        assert_eq!(attempt(app, &with("'otp'")).await.unwrap(), None, "{statement}");
-        let none = format!("{} delete from totp_secrets; {statement}null)", about(ALICE));
-        assert_eq!(attempt(app, &none).await.unwrap(), None, "{statement}");
-    }
-    // Nobody is both, and nobody has shown something who is not logged in.
-    let mut superuser = connect(&database.superuser_url).await;
-    for change in [
-        "awaits_user_id = user_id",
-        "user_id = null, authenticated_at = null, second_factor = 'otp'",
-        "second_factor = 'sms'",
-    ] {
-        assert!(superuser.batch_execute(&format!("update interactions set {change}")).await.is_err(), "{change}");
     }
 }

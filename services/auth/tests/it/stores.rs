@@ -40,6 +40,10 @@ async fn without_the_store_nobody_logs_in_or_gets_tokens_and_what_all_may_read_i
     };
     unavailable(&browser.log_in(&email, PASSWORD).await, "login");
     unavailable(&browser.register("Bob", "bob@example.org", PASSWORD).await, "registration");
+    // Nobody tries codes where nobody counts.
+    for path in ["/code", "/approve", "/second-factor", "/second-factor/new", "/second-factor/passkey"] {
+        unavailable(&browser.post(path, &[("code", "123456")]).await, path);
+    }
     for path in ["/token", "/par", "/userinfo"] {
         let reply = Reply::read(world.http.post(world.url(path)).send().await.unwrap()).await;
         unavailable(&reply, path);

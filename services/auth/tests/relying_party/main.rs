@@ -15,6 +15,7 @@ mod docs;
 mod drivers;
 mod npm;
 mod oauth4webapi;
+mod passkey;
 mod vendors;
 mod world;
 

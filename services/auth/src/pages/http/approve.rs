@@ -6,15 +6,16 @@ use chrono::DateTime;
 use defense::Public;
 
 use super::login::{come_back_in, too_many};
-use super::{WRONG_CODE, answered, interaction, submitted};
-use crate::authorizations::{Approval, Interaction, Known, Said, approve, deny, show};
+use super::{answered, factor, interaction, policy_of, shown, submitted, wrong};
+use crate::authorizations::{Approval, Interaction, Known, Said, approve, deny, describe, show};
 use crate::error::PageRefusal;
 use crate::forms::{ApproveForm, PageAddress};
-use crate::http::{Page, Submitted, Visit, html, page, see_other};
+use crate::http::{Page, Submitted, Visit, html, html_under, page, see_other};
 use crate::pages::{ApprovePage, Complaint, NothingPage, render};
 use crate::paths;
 use crate::people;
 use crate::provider::Provider;
+use crate::second_factors::About;
 
 /// What a payer is told whose payment is another one than the page had shown.
 const CHANGED: &str = "This payment is not what was shown before, so nothing has been approved. Look at it again.";
@@ -47,9 +48,9 @@ pub async fn post_approve(_: Public, provider: web::Data<Provider>, mut sent: Su
                 if matches!(payer, Known::Awaiting(_)) {
                     interaction.attempt(&provider).await?;
                 }
-                let said = Said { mark: form.get("shown"), code: form.get("code") };
-                approval(&provider, &interaction, payer, approve(&provider, &interaction, payer, &said, now).await?)
-                    .await
+                let said = Said { mark: form.get("shown"), second: shown(&form) };
+                let outcome = approve(&provider, &interaction, payer, &said, now).await?;
+                approval(&provider, &interaction, payer, outcome, wrong(&said.second)).await
             }
             Some("refuse") => answered(&interaction, &deny(&provider, &interaction, payer.user_id(), now).await?),
             _ => Err(PageRefusal::Form),
@@ -63,16 +64,14 @@ async fn approval(
     interaction: &Interaction,
     payer: Known,
     approval: Approval,
+    wrong: Complaint<'static>,
 ) -> Result<HttpResponse, PageRefusal> {
     match approval {
         Approval::Given(url) => answered(interaction, &url),
         Approval::Changed(payment) => {
             approve_page(provider, interaction, payer, &payment, Some((422, complaint(CHANGED, &[])))).await
         }
-        Approval::Wrong(payment) => {
-            let error = complaint(WRONG_CODE, &["code"]);
-            approve_page(provider, interaction, payer, &payment, Some((422, error))).await
-        }
+        Approval::Wrong(payment) => approve_page(provider, interaction, payer, &payment, Some((422, wrong))).await,
         Approval::Blocked(payment, seconds) => {
             let message = too_many(seconds);
             let error = complaint(&message, &[]);
@@ -101,6 +100,11 @@ async fn approve_page(
 ) -> Result<HttpResponse, PageRefusal> {
     let ends = DateTime::parse_from_rfc3339(&payment.expires_at).map_err(|error| PageRefusal::internal(&error))?;
     let profile = people::profile(provider, payer.user_id()).await?.ok_or(PageRefusal::Interaction)?;
+    let described = describe(payment)?;
+    let factor = match payer {
+        Known::Awaiting(user_id) => Some(factor(provider, interaction, user_id, About::Payment(&described)).await?),
+        Known::Authenticated(_) => None,
+    };
     let page = ApprovePage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::APPROVE),
@@ -110,11 +114,11 @@ async fn approve_page(
         name: &profile.name,
         payment,
         until: &ends.to_utc().format("%-d %B %Y, %H:%M UTC").to_string(),
-        code: matches!(payer, Known::Awaiting(_)),
+        factor: factor.as_ref(),
         error: error.map(|(_, complaint)| complaint),
     };
     // Default: nothing is complained of.
-    Ok(html(error.map_or(200, |(status, _)| status), &render(&page)?))
+    Ok(html_under(policy_of(factor.as_ref()), error.map_or(200, |(status, _)| status), &render(&page)?))
 }
 
 /// There is one answer to it, which the person gives: so nothing is decided by opening an address.

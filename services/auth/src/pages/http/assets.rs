@@ -8,6 +8,7 @@ use crate::http::{Picture, Script, StyleSheet};
 use crate::pages::STYLE;
 
 const FAVICON: &str = include_str!("../../../assets/favicon.svg");
+const PASSKEY: &str = include_str!("../../../assets/passkey.js");
 const CAPTCHA: &str = include_str!("../../../assets/captcha.js");
 const CAPTCHA_SCORE: &str = include_str!("../../../assets/captcha-score.js");
 /// As published: `assets/altcha/README.md` says what they are and where they come from.
@@ -33,6 +34,11 @@ pub async fn get_style(_: Public) -> StyleSheet {
 /// Public: it is the same for everybody. Under the name that browsers ask for unasked, so that no such request is a stray.
 pub async fn get_favicon(_: Public) -> Picture {
     Picture(file("image/svg+xml", FAVICON))
+}
+
+/// Public: it is the same for everybody.
+pub async fn get_passkey(_: Public) -> Script {
+    Script(file(SCRIPT, PASSKEY))
 }
 
 /// Public: it is the same for everybody.

@@ -3,6 +3,7 @@
 //! It is reached from a sign-in, because there is no session beyond that. What changes anything asks for a login of the last five minutes, or for the password.
 
 use actix_web::{HttpResponse, web};
+use api::Id;
 use crypto::SecretString;
 use defense::Public;
 
@@ -13,11 +14,12 @@ use crate::error::PageRefusal;
 use crate::form::Parameters;
 use crate::forms::{EnrollForm, PageAddress, SecondFactorForm};
 use crate::http::{Page, SetCookie, Submitted, Visit, html, page, see_other, with_cookie};
+use crate::ids::PasskeyId;
 use crate::pages::{Complaint, EnrollPage, RecoveryCodesPage, SecondFactorPage, render};
 use crate::paths;
 use crate::people::{self, Confirmed, confirm, is_fresh};
 use crate::provider::Provider;
-use crate::second_factors::{self, Enrolled, Enrolling, SecondFactor, enroll};
+use crate::second_factors::{self, Enrolled, Enrolling, MOST, Proposed, SecondFactor, enroll};
 
 const WRONG_PASSWORD: Complaint<'_> =
     Complaint { text: "The password is not right.", wrong: &["password"], focus: "password" };
@@ -43,8 +45,7 @@ pub async fn post_second_factor(
     page(async {
         let (interaction, form) = submitted(&provider, &mut sent).await?;
         let Some(person) = person(&interaction) else { return Ok(goes_on(&interaction)) };
-        let decision = form.get("decision").filter(|decision| ["renew", "remove"].contains(decision));
-        let decision = decision.ok_or(PageRefusal::Form)?;
+        let change = Change::of(&form).ok_or(PageRefusal::Form)?;
         if person.second.is_none() {
             // Whoever has an app has set it up since this login, and somebody else may sit here.
             return Err(PageRefusal::SecondFactorMissing);
@@ -55,11 +56,18 @@ pub async fn post_second_factor(
                 .await;
         }
         let list = interaction.handle.page(paths::SECOND_FACTOR);
-        if decision == "remove" {
-            second_factors::remove(&provider, person.user_id).await?;
-            return Ok(see_other(&list, &[]));
-        }
-        match second_factors::renew(&provider, person.user_id).await? {
+        let codes = match change {
+            Change::Renew => second_factors::renew(&provider, person.user_id).await?,
+            Change::RemoveApp => {
+                second_factors::remove(&provider, person.user_id).await?;
+                None
+            }
+            Change::RemovePasskey(id) => {
+                second_factors::remove_passkey(&provider, person.user_id, id).await?;
+                None
+            }
+        };
+        match codes {
             Some(codes) => codes_page(&list, &codes),
             None => Ok(see_other(&list, &[])),
         }
@@ -67,12 +75,32 @@ pub async fn post_second_factor(
     .await
 }
 
+/// What shall become of what there is.
+enum Change {
+    Renew,
+    RemoveApp,
+    RemovePasskey(PasskeyId),
+}
+
+impl Change {
+    /// One of them, and one only.
+    fn of(form: &Parameters) -> Option<Self> {
+        match (form.get("decision"), form.get("passkey")) {
+            (Some("renew"), None) => Some(Self::Renew),
+            (Some("remove"), None) => Some(Self::RemoveApp),
+            (None, Some(id)) => id.parse::<Id>().ok().map(|id| Self::RemovePasskey(id.uuid().into())),
+            _ => None,
+        }
+    }
+}
+
 /// Public: the interaction says who is logged in; nobody is sent to the login.
 pub async fn get_enroll(_: Public, provider: web::Data<Provider>, visit: Visit<PageAddress>) -> Page {
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
         let Some(person) = person(&interaction) else { return Ok(goes_on(&interaction)) };
-        if second_factors::state(&provider, person.user_id).await?.is_some() {
+        let state = second_factors::state(&provider, person.user_id).await?;
+        if state.is_some_and(|state| state.app.is_some()) {
             return Ok(see_other(&interaction.handle.page(paths::SECOND_FACTOR), &[]));
         }
         let enrolling = match &interaction.enrolling {
@@ -101,19 +129,13 @@ pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Sub
             return said.page(again).await;
         }
         let list = interaction.handle.page(paths::SECOND_FACTOR);
-        if person.second.is_none() && second_factors::state(&provider, person.user_id).await?.is_some() {
-            // Set up since this login, and somebody else may sit here.
-            return Err(PageRefusal::SecondFactorMissing);
-        }
-        let (user, now) = (person.user_id, provider.clock.unix());
-        let device = interaction.known_device(&provider, Some(user)).await?;
-        match enroll(&provider, &enrolling, user, device, typed(&form, "code"), now).await? {
-            Enrolled::Done(codes) => {
-                // It has just been shown, so whoever has logged in without it goes on with it.
-                let person = Authenticated { second: Some(SecondFactor::Otp), ..person };
-                let cookie = people::advance(&provider, &interaction, person).await?;
-                with_cookie(codes_page(&list, &codes)?, SetCookie::Keep(&interaction.handle, &cookie))
-            }
+        not_since(&provider, person).await?;
+        let known_device = interaction.known_device(&provider, Some(person.user_id)).await?;
+        let code = typed(&form, "code");
+        let proposed = Proposed { user: person.user_id, shown: person.second, known_device, typed: code };
+        match enroll(&provider, &enrolling, &proposed, provider.clock.unix()).await? {
+            Enrolled::Done(codes) => added(&provider, &interaction, person, SecondFactor::Otp, codes).await,
+            Enrolled::SecondFactorMissing => Err(PageRefusal::SecondFactorMissing),
             Enrolled::Wrong => again(422, Complaint { text: WRONG_CODE, wrong: &["code"], focus: "code" }).await,
             Enrolled::Blocked(seconds) => Unconfirmed::Blocked(seconds).page(again).await,
             Enrolled::Taken => Ok(see_other(&list, &[])),
@@ -122,15 +144,40 @@ pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Sub
     .await
 }
 
+/// Refuses whoever has logged in without a second factor and has one since: somebody else may sit here. It is looked at again where it is written down.
+pub(super) async fn not_since(provider: &Provider, person: Authenticated) -> Result<(), PageRefusal> {
+    if person.second.is_none() && second_factors::state(provider, person.user_id).await?.is_some() {
+        return Err(PageRefusal::SecondFactorMissing);
+    }
+    Ok(())
+}
+
+/// What follows on a new second factor. It has just been shown, so whoever has logged in without one goes on with it.
+pub(super) async fn added(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+    shown: SecondFactor,
+    codes: Option<Vec<SecretString>>,
+) -> Result<HttpResponse, PageRefusal> {
+    let person = Authenticated { second: Some(shown), ..person };
+    let cookie = people::advance(provider, interaction, person).await?;
+    let (list, keep) = (interaction.handle.page(paths::SECOND_FACTOR), SetCookie::Keep(&interaction.handle, &cookie));
+    match codes {
+        Some(codes) => with_cookie(codes_page(&list, &codes)?, keep),
+        None => Ok(see_other(&list, &[keep])),
+    }
+}
+
 /// Why nothing is changed yet.
-enum Unconfirmed {
+pub(super) enum Unconfirmed {
     Wrong,
     Blocked(i64),
 }
 
 impl Unconfirmed {
     /// The page again, that says so.
-    async fn page(
+    pub(super) async fn page(
         self,
         again: impl AsyncFnOnce(u16, Complaint<'_>) -> Result<HttpResponse, PageRefusal>,
     ) -> Result<HttpResponse, PageRefusal> {
@@ -146,7 +193,7 @@ impl Unconfirmed {
 }
 
 /// Whether the login is too old to change anything, and the password in the form is not right.
-async fn still_to_confirm(
+pub(super) async fn still_to_confirm(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
@@ -161,11 +208,11 @@ async fn still_to_confirm(
 }
 
 /// Who has logged in here. Not to pay: what a payment is approved with is not set up on the way.
-fn person(interaction: &Interaction) -> Option<Authenticated> {
+pub(super) fn person(interaction: &Interaction) -> Option<Authenticated> {
     interaction.authenticated().filter(|_| interaction.request.payment.is_none())
 }
 
-fn goes_on(interaction: &Interaction) -> HttpResponse {
+pub(super) fn goes_on(interaction: &Interaction) -> HttpResponse {
     see_other(&interaction.handle.page(interaction.next()), &[])
 }
 
@@ -181,14 +228,18 @@ async fn list_page(
     error: Option<(u16, Complaint<'_>)>,
 ) -> Result<HttpResponse, PageRefusal> {
     let state = second_factors::state(provider, person.user_id).await?;
-    let since = state.as_ref().map(|state| state.since.format("%-d %B %Y").to_string());
+    let full = state.as_ref().is_some_and(|state| state.passkeys.len() >= MOST);
+    let add = (!full).then(|| interaction.handle.page(paths::PASSKEY));
+    let has_app = state.as_ref().is_some_and(|state| state.app.is_some());
+    let enroll = (!has_app).then(|| interaction.handle.page(paths::ENROLL));
     let page = SecondFactorPage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::SECOND_FACTOR),
-        enroll: &interaction.handle.page(paths::ENROLL),
+        enroll: enroll.as_deref(),
+        add: add.as_deref(),
         back: &interaction.handle.page(interaction.next()),
         csrf: &interaction.csrf(),
-        app: since.as_deref().zip(state.as_ref().map(|state| state.codes)),
+        has: state.as_ref(),
         password: !is_fresh(person, provider.clock.unix()),
         error: error.map(|(_, complaint)| complaint),
     };

@@ -1,8 +1,11 @@
 //! Second factors in the database.
 
+pub(super) mod passkeys;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 
@@ -11,10 +14,20 @@ use crate::opaque::Digest;
 use crate::schema::{recovery_codes, totp_secrets};
 use crate::store::at;
 
+/// Of the locks that a transaction can take by a number, those of this file.
+const LOCK: i32 = 31;
+
+/// Lets nobody else change what this person has until the transaction ends: what is decided here depends on all of it.
+pub(super) async fn alone(db: &mut Connection, user: UserId) -> Result<(), StorageError> {
+    let lock = diesel::sql_query("select pg_advisory_xact_lock($1, hashtext($2))");
+    lock.bind::<Integer, _>(LOCK).bind::<Text, _>(user.to_string()).execute(db).await?;
+    Ok(())
+}
+
 /// Whether a person has a second factor. Inside a transaction about that person: to others it looks as if nobody had.
 pub(crate) async fn is_enrolled(db: &mut Connection, user: UserId) -> Result<bool, StorageError> {
-    let enrolled = totp_secrets::table.find(user).select(totp_secrets::user_id);
-    Ok(diesel::select(exists(enrolled)).get_result(db).await?)
+    let app = totp_secrets::table.find(user).select(totp_secrets::user_id);
+    Ok(diesel::select(exists(app)).get_result(db).await? || passkeys::are_there(db, user).await?)
 }
 
 /// The app's secret, sealed.
@@ -25,15 +38,14 @@ pub(super) async fn secret(pool: &Pool, user: UserId) -> Result<Option<Vec<u8>>,
     .await
 }
 
-/// Since when a person has an app, and how many recovery codes are left.
-pub(super) async fn state(pool: &Pool, user: UserId) -> Result<Option<(DateTime<Utc>, i64)>, StorageError> {
-    storage::subject_transaction(pool, "totp_secrets.state", &user.to_string(), async |db| {
-        let since = totp_secrets::table.find(user).select(totp_secrets::created_at).first(db).await.optional()?;
-        let Some(since) = since else { return Ok(None) };
-        let own = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
-        Ok(Some((since, own.count().get_result(db).await?)))
-    })
-    .await
+/// Since when a person has an app.
+pub(super) async fn app(db: &mut Connection, user: UserId) -> Result<Option<DateTime<Utc>>, StorageError> {
+    Ok(totp_secrets::table.find(user).select(totp_secrets::created_at).first(db).await.optional()?)
+}
+
+/// How many recovery codes are left.
+pub(super) async fn codes_left(db: &mut Connection, user: UserId) -> Result<i64, StorageError> {
+    Ok(recovery_codes::table.filter(recovery_codes::user_id.eq(user)).count().get_result(db).await?)
 }
 
 /// Stores an app whose first code was of that step; false when the person has one.
@@ -70,10 +82,9 @@ pub(super) async fn use_code(db: &mut Connection, user: UserId, code: &Digest) -
     Ok(diesel::delete(code).execute(db).await? == 1)
 }
 
-/// Puts these recovery codes in the place of all others. Others that do the same wait for it, so that nobody is left with codes of both.
+/// Puts these recovery codes in the place of all others; false for whoever has no second factor. In a transaction that is alone with the person.
 pub(super) async fn replace_codes(db: &mut Connection, user: UserId, codes: &[Digest]) -> Result<bool, StorageError> {
-    let app = totp_secrets::table.find(user).select(totp_secrets::user_id).for_update();
-    if app.first::<UserId>(db).await.optional()?.is_none() {
+    if !is_enrolled(db, user).await? {
         return Ok(false);
     }
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(db).await?;
@@ -83,10 +94,7 @@ pub(super) async fn replace_codes(db: &mut Connection, user: UserId, codes: &[Di
     Ok(true)
 }
 
-/// Removes the app, and the recovery codes with it; false when there was none.
-pub(super) async fn remove(pool: &Pool, user: UserId) -> Result<bool, StorageError> {
-    storage::subject_transaction(pool, "totp_secrets.remove", &user.to_string(), async |db| {
-        Ok(diesel::delete(totp_secrets::table.find(user)).execute(db).await? == 1)
-    })
-    .await
+/// Removes the app; the recovery codes go with it if nothing else is left. False when there was none.
+pub(super) async fn remove(db: &mut Connection, user: UserId) -> Result<bool, StorageError> {
+    Ok(diesel::delete(totp_secrets::table.find(user)).execute(db).await? == 1)
 }
