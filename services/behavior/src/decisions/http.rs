@@ -7,7 +7,7 @@ use api::service::Operator;
 use defense::Peer;
 use storage::subject_transaction;
 
-use super::store;
+use super::store::{self, Found};
 use crate::error::Error;
 use crate::ids::DecisionId;
 use crate::state::State;
@@ -22,6 +22,6 @@ pub(crate) async fn get(
     let subject = id.to_string();
     let found =
         subject_transaction(&state.pool, "decisions.find", &subject, async |db| store::find(db, id).await).await;
-    let (decision, label) = found?.ok_or(Error::DecisionUnknown)?;
-    Ok(web::Json(decision.wire(label)))
+    let Found { decision, names, label } = found?.ok_or(Error::DecisionUnknown)?;
+    Ok(web::Json(decision.wire(names, label)))
 }

@@ -1,7 +1,5 @@
 //! A decision, and how it travels.
 
-use std::collections::BTreeMap;
-
 use api::behavior::{self as wire, Label, ReasonSource, Score};
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -18,8 +16,8 @@ pub(crate) struct Decision {
     pub(crate) request: Option<RequestId>,
     pub(crate) paid: Paid,
     pub(crate) features_version: u32,
-    /// By the features' names.
-    pub(crate) features: BTreeMap<String, f64>,
+    /// In the order of the version's names.
+    pub(crate) features: Vec<f64>,
     /// The number of the last line of the log that had been learned.
     pub(crate) learned: i64,
     pub(crate) score: f64,
@@ -42,8 +40,8 @@ impl Decision {
         }
     }
 
-    /// All of it, and what turned out.
-    pub(super) fn wire(self, label: Option<Label>) -> wire::Decision {
+    /// All of it, with what its features are called, and what turned out.
+    pub(super) fn wire(self, names: Vec<String>, label: Option<Label>) -> wire::Decision {
         wire::Decision {
             decision_id: self.id.into(),
             decided_at: self.decided_at.to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -54,7 +52,7 @@ impl Decision {
             amount: self.paid.money.to_string(),
             currency: self.paid.money.currency().code().to_owned(),
             features_version: self.features_version,
-            features: self.features,
+            features: names.into_iter().zip(self.features).collect(),
             learned: self.learned,
             score: self.score,
             action: self.action.into(),

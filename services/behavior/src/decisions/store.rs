@@ -1,7 +1,5 @@
 //! Queries on `decisions`.
 
-use std::collections::BTreeMap;
-
 use api::behavior::Label;
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
@@ -13,14 +11,19 @@ use storage::{AsText, Connection, Pool, StorageError, statement, transaction};
 
 use super::Decision;
 use crate::action::Action;
+use crate::features;
 use crate::ids::{DecisionId, RequestId};
 use crate::state::store::PaidRow;
 
 statement! {
-    /// Stores decisions. The role that does so sees none of them.
+    /// Stores decisions. The role that does so sees none of them. Their features come one after the other in one array, as many of each as `width` says.
     Insert -> () {
-        "insert into decisions (id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, features, learned, \
-             score, action, reasons, model, rules) select * from unnest(" ids: Array<SqlUuid> = Vec<DecisionId>,
+        "insert into decisions (id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, learned, score, action, \
+             reasons, model, rules, features) \
+         select d.id, d.decided_at, d.request_id, d.at, d.user_key, d.payee_key, d.amount, d.currency, d.features_version, d.learned, d.score, \
+             d.action, d.reasons, d.model, d.rules, (" features: Array<Double> = Vec<f64>,
+        "::double precision[])[(d.place - 1) * " width: Integer = i32,
+        " + 1 : d.place * $2] from unnest(" ids: Array<SqlUuid> = Vec<DecisionId>,
         ", " decided_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
         ", " requests: Array<Nullable<SqlUuid>> = Vec<Option<RequestId>>,
         ", " paid_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
@@ -29,14 +32,15 @@ statement! {
         ", " amounts: Array<BigInt> = Vec<i64>,
         ", " currencies: Array<Text> = Vec<&'static str>,
         ", " versions: Array<Integer> = Vec<i32>,
-        ", " features: Array<Jsonb> = Vec<Value>,
         ", " learned: Array<BigInt> = Vec<i64>,
         ", " scores: Array<Double> = Vec<f64>,
         ", " actions: Array<Text> = Vec<&'a str>,
         ", " reasons: Array<Jsonb> = Vec<Value>,
         ", " models: Array<Text> = Vec<&'a str>,
         ", " rules: Array<Text> = Vec<&'a str>,
-    } ")"
+        ", " places: Array<Integer> = Vec<i32>,
+    } ") as d (id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, learned, score, action, reasons, model, \
+          rules, place)"
 }
 
 fn odd(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
@@ -49,8 +53,13 @@ pub(super) async fn insert(pool: &Pool, decisions: &[Decision]) -> Result<(), St
 }
 
 async fn write(db: &mut Connection, decisions: &[Decision]) -> Result<(), StorageError> {
-    let mut columns = Insert::default();
-    for decision in decisions {
+    let width = i32::try_from(features::COUNT).map_err(odd)?;
+    let mut columns = Insert { width, ..Insert::default() };
+    for (place, decision) in (1..).zip(decisions) {
+        if decision.features.len() != features::COUNT {
+            return Err(odd("a decision with other features than there are"));
+        }
+        columns.places.push(place);
         columns.ids.push(decision.id);
         columns.decided_at.push(decision.decided_at);
         columns.requests.push(decision.request);
@@ -60,7 +69,7 @@ async fn write(db: &mut Connection, decisions: &[Decision]) -> Result<(), Storag
         columns.amounts.push(decision.paid.money.minor());
         columns.currencies.push(decision.paid.money.currency().code());
         columns.versions.push(i32::try_from(decision.features_version).map_err(odd)?);
-        columns.features.push(serde_json::to_value(&decision.features).map_err(odd)?);
+        columns.features.extend(&decision.features);
         columns.learned.push(decision.learned);
         columns.scores.push(decision.score);
         columns.actions.push(decision.action.as_ref());
@@ -84,8 +93,10 @@ struct Row {
     paid: PaidRow,
     #[diesel(sql_type = Integer)]
     features_version: i32,
-    #[diesel(sql_type = Jsonb)]
-    features: Value,
+    #[diesel(sql_type = Array<Double>)]
+    features: Vec<f64>,
+    #[diesel(sql_type = Array<Text>)]
+    names: Vec<String>,
     #[diesel(sql_type = BigInt)]
     learned: i64,
     #[diesel(sql_type = Double)]
@@ -102,21 +113,24 @@ struct Row {
     label: Option<String>,
 }
 
-/// The decision of an id and the last word on it, in a transaction that is about this decision (`app.subject`).
-pub(super) async fn find(
-    db: &mut Connection,
-    id: DecisionId,
-) -> Result<Option<(Decision, Option<Label>)>, StorageError> {
+/// A decision, what its features are called, and the last word on it.
+pub(super) struct Found {
+    pub(super) decision: Decision,
+    pub(super) names: Vec<String>, // Text: of every version of the service that there was.
+    pub(super) label: Option<Label>,
+}
+
+/// The decision of an id, in a transaction that is about this decision (`app.subject`).
+pub(super) async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Found>, StorageError> {
     const READ: &str = "\
-        select d.*, (select l.label from labels l where l.payment = d.id order by l.number desc limit 1) as label \
-        from decisions d where d.id = $1";
+        select d.*, v.names, (select l.label from labels l where l.payment = d.id order by l.number desc limit 1) as label \
+        from decisions d join feature_versions v on v.version = d.features_version where d.id = $1";
     let row: Option<Row> = diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?;
-    row.map(Row::decision).transpose()
+    row.map(Row::found).transpose()
 }
 
 impl Row {
-    fn decision(self) -> Result<(Decision, Option<Label>), StorageError> {
-        let features: BTreeMap<String, f64> = serde_json::from_value(self.features).map_err(odd)?;
+    fn found(self) -> Result<Found, StorageError> {
         let label = self.label.map(|label| serde_json::from_value(Value::String(label)).map_err(odd));
         let decision = Decision {
             id: self.id,
@@ -124,7 +138,7 @@ impl Row {
             request: self.request_id,
             paid: self.paid.into(),
             features_version: u32::try_from(self.features_version).map_err(odd)?,
-            features,
+            features: self.features,
             learned: self.learned,
             score: self.score,
             action: self.action.0,
@@ -132,6 +146,6 @@ impl Row {
             model: self.model,
             rules: self.rules,
         };
-        Ok((decision, label.transpose()?))
+        Ok(Found { decision, names: self.names, label: label.transpose()? })
     }
 }

@@ -100,7 +100,7 @@ mod tests {
             request: None,
             paid: Paid { at, user: 1, payee: 2, money: Money::new(100, Currency::EUR) },
             features_version: 1,
-            features: std::collections::BTreeMap::default(),
+            features: Vec::new(),
             learned: 0,
             score: 0.5,
             action: Action::Allow,

@@ -1,21 +1,38 @@
 //! Queries on `events` and `event_conflicts`.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{Queryable, QueryableByName};
 use diesel_async::RunQueryDsl;
-use storage::{Connection, StorageError};
+use storage::{Connection, StorageError, statement};
 
 use super::model::Happened;
 use crate::ids::{DecisionId, EventId};
 use crate::state::store::PaidRow;
 
+statement! {
+    /// Takes as many numbers as there are events, and stores those that are not there.
+    Insert -> (SqlUuid, BigInt) {
+        "with head as (update log_head set last_number = last_number + cardinality(" ids: Array<SqlUuid> = Vec<EventId>,
+        "::uuid[]) returning last_number - cardinality($1) as before) \
+         insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id) \
+         select e.id, head.before + e.place, 'payment', e.at, " received_at: Timestamptz = DateTime<Utc>,
+        ", " reported_by: Text = &'a str,
+        ", e.user_key, e.payee_key, e.amount, e.currency, e.decision_id \
+         from head, unnest($1, " paid_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
+        ", " users: Array<BigInt> = Vec<i64>,
+        ", " payees: Array<BigInt> = Vec<i64>,
+        ", " amounts: Array<BigInt> = Vec<i64>,
+        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " decisions: Array<Nullable<SqlUuid>> = Vec<Option<DecisionId>>,
+    } ") with ordinality as e (id, at, user_key, payee_key, amount, currency, decision_id, place) \
+       on conflict (id) do nothing returning id, number"
+}
+
 /// An event that is stored now.
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 pub(super) struct Inserted {
-    #[diesel(sql_type = SqlUuid)]
     pub(super) id: EventId,
-    #[diesel(sql_type = BigInt)]
     pub(super) number: i64,
 }
 
@@ -27,23 +44,19 @@ pub(super) async fn insert(
     reported_by: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Inserted>, StorageError> {
-    const INSERT: &str = "\
-        with head as (update log_head set last_number = last_number + cardinality($1) \
-                      returning last_number - cardinality($1) as before) \
-        insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id) \
-        select e.id, head.before + e.place, 'payment', e.at, $8, $9, e.user_key, e.payee_key, e.amount, e.currency, e.decision_id \
-        from head, unnest($1, $2, $3, $4, $5, $6, $7) with ordinality \
-            as e (id, at, user_key, payee_key, amount, currency, decision_id, place) \
-        on conflict (id) do nothing returning id, number";
-    let query = diesel::sql_query(INSERT)
-        .bind::<Array<SqlUuid>, _>(column(events, |event| event.id))
-        .bind::<Array<Timestamptz>, _>(column(events, |event| event.paid.at))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.user.cast_signed()))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.payee.cast_signed()))
-        .bind::<Array<BigInt>, _>(column(events, |event| event.paid.money.minor()))
-        .bind::<Array<Text>, _>(column(events, |event| event.paid.money.currency().code()))
-        .bind::<Array<Nullable<SqlUuid>>, _>(column(events, |event| event.decision));
-    Ok(query.bind::<Timestamptz, _>(now).bind::<Text, _>(reported_by).load(db).await?)
+    let columns = Insert {
+        ids: column(events, |event| event.id),
+        paid_at: column(events, |event| event.paid.at),
+        users: column(events, |event| event.paid.user.cast_signed()),
+        payees: column(events, |event| event.paid.payee.cast_signed()),
+        amounts: column(events, |event| event.paid.money.minor()),
+        currencies: column(events, |event| event.paid.money.currency().code()),
+        decisions: column(events, |event| event.decision),
+        received_at: now,
+        reported_by,
+        ..Insert::default()
+    };
+    Ok(columns.load(db).await?)
 }
 
 fn column<T>(events: &[&Happened], of: impl Fn(&Happened) -> T) -> Vec<T> {

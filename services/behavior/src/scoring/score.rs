@@ -50,7 +50,7 @@ fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Dec
         request: request_id.map(Into::into),
         paid,
         features_version: features::VERSION,
-        features: features.iter().map(|(feature, value)| (feature.name().to_owned(), value)).collect(),
+        features: features.iter().map(|(_, value)| value).collect(),
         learned,
         score: judgement.score,
         action: judgement.action,

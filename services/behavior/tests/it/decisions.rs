@@ -140,6 +140,8 @@ async fn the_decisions_of_a_full_batch_are_in_the_order_of_its_questions_and_of_
     for (score, asked) in scores.iter().zip(&asked) {
         let decision = world.decision(score).await;
         assert_eq!((&decision["amount"], &decision["request_id"]), (&asked["amount"], &asked["request_id"]));
+        let amount = decision["features"]["amount"].as_f64().map(|amount| format!("{amount:.2}"));
+        assert_eq!(amount.as_deref(), asked["amount"].as_str(), "another one's features");
     }
     assert_eq!(world.rows("select distinct xmin::text from decisions").await, 1);
     world.stop().await;

@@ -5,7 +5,7 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnectio
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 5] = ["log_head", "events", "event_conflicts", "decisions", "labels"];
+const TABLES: [&str; 6] = ["log_head", "events", "event_conflicts", "decisions", "labels", "feature_versions"];
 
 const DECISION: &str = "00000000-0000-4000-8000-00000000000";
 
@@ -17,7 +17,7 @@ fn event(number: i64) -> String {
 
 fn decision(name: char) -> String {
     format!(
-        "insert into decisions values ('{DECISION}{name}', now(), null, now(), 1, 2, 100, 'EUR', 1, '{{}}', 0, 0.5, 'allow', '[]', 'm', 'r')"
+        "insert into decisions values ('{DECISION}{name}', now(), null, now(), 1, 2, 100, 'EUR', 1, 0, 0.5, 'allow', '[]', 'm', 'r', '{{1}}')"
     )
 }
 
@@ -44,8 +44,8 @@ async fn filled() -> TestDatabase {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_app_has_these_rights_and_no_others() {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
-    let decision = "(id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, features, learned, score, action, \
-                    reasons, model, rules)";
+    let decision = "(id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, learned, score, action, reasons, \
+                    model, rules, features)";
     let expected = [
         "call subject()".to_owned(),
         format!("decisions insert {decision}"),
@@ -55,6 +55,7 @@ async fn the_app_has_these_rights_and_no_others() {
         "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id)"
             .to_owned(),
         "events select (id, number, at, user_key, payee_key, amount, currency, decision_id)".to_owned(),
+        "feature_versions select (version, names)".to_owned(),
         "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key)".to_owned(),
         "labels select (payment, number, label, before, paid_at, payee_key)".to_owned(),
         "log_head select (last_number)".to_owned(),
@@ -78,6 +79,8 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "update decisions set features = features",
         "update labels set label = 'honest'",
         "update event_conflicts set amount = 1",
+        "update feature_versions set names = '{a}'",
+        "insert into feature_versions values (9, '{a}')",
         "select reported_by from events",
         "select received_at from events",
         "select known_at from labels",
@@ -124,6 +127,24 @@ async fn a_decision_is_seen_by_who_says_which_one() {
         let without = format!("drop policy everything_for_migrations on {table};");
         assert!(rows(&database.migrator_url, "", &all).await.unwrap() > 0, "{table}");
         assert_eq!(rows(&database.migrator_url, &without, &all).await.unwrap(), 0, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_is_a_number() {
+    let database = filled().await;
+    for (features, refused) in [
+        ("{NaN}", true),
+        ("{1,Infinity}", true),
+        ("{-Infinity,1}", true),
+        ("{1,null}", true),
+        ("{}", true),
+        ("{{1},{2}}", true),
+        ("{1.5,-2}", false),
+    ] {
+        let statement = decision('d').replace("{1}", features);
+        let answer = attempt(&database.app_url, &statement).await.unwrap();
+        assert_eq!(answer.as_deref(), refused.then_some("23514"), "{features}");
     }
 }
 

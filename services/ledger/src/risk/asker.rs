@@ -3,7 +3,8 @@
 //! What holds:
 //! - the queue is bounded, and a call has a deadline of its own: a full queue, a late answer or none is [`Answer::Unknown`], and so money waits for nothing
 //!   else than its own deadline;
-//! - two tasks take what is waiting and ask about all of it in one call. There is no timer: at low load a call has one question;
+//! - two tasks take what is waiting and ask about all of it in one call. At low load a call has one question, and goes at once; while another is under
+//!   way questions gather for a moment, because a call costs as much as a dozen of them;
 //! - a question whose payment has gone on is not asked any more, so nothing piles up behind a slow call;
 //! - each question has its own answer: results come in the order of the questions, as many as there are, or none counts.
 
@@ -19,7 +20,7 @@ use opentelemetry::metrics::{Counter, Histogram};
 use reqwest::Client;
 use runtime::{Shutdown, metrics};
 use storage::Pool;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, Span};
@@ -42,6 +43,8 @@ static ANSWERS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_c
 const QUEUE: usize = 1_024;
 /// Calls under way at a time, each with a connection to the database for accounts that were not met before.
 pub(crate) const CALLS: usize = 2;
+/// How long questions gather while a call is under way; no longer than that call takes.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long a call may take, if payments do not wait longer.
 const CALL: Duration = Duration::from_millis(250);
 
@@ -95,6 +98,7 @@ impl Asker {
             client,
             url: format!("{}/internal/v1/scores", settings.url),
             patience,
+            first: Semaphore::new(1),
         };
         let (acts, hold) = (settings.acts, settings.hold()?);
         Ok((Self { queue, owners, circuit, patience, acts, hold }, Work(Arc::new(shared))))
@@ -177,25 +181,36 @@ struct Shared {
     client: Client,
     url: String,
     patience: Duration,
+    /// One, while a call is under way that questions gather behind.
+    first: Semaphore,
 }
 
 impl Shared {
     async fn lane(&self, shutdown: &Shutdown) {
         loop {
             let mut questions = Vec::new();
-            {
+            let first = {
                 let mut waiting = self.waiting.lock().await;
                 tokio::select! {
                     biased;
-                    taken = waiting.recv_many(&mut questions, BATCH) => if taken == 0 { return },
+                    taken = waiting.recv_many(&mut questions, 1) => if taken == 0 { return },
                     () = shutdown.requested() => return,
                 }
-            }
+                // Without it, for there is no more time to gather.
+                let first = timeout(GATHER, self.first.acquire()).await.ok();
+                while questions.len() < BATCH
+                    && let Ok(question) = waiting.try_recv()
+                {
+                    questions.push(question);
+                }
+                first
+            };
             questions.retain(Question::is_of_use);
             if !questions.is_empty() {
                 let span = batch_span(&questions);
                 self.process(questions).instrument(span).await;
             }
+            drop(first);
         }
     }
 
