@@ -57,6 +57,8 @@ pub(crate) struct Call<'a> {
     pub(crate) url: Url,
     pub(crate) body: Body<'a>,
     pub(crate) key: Option<&'a IdempotencyKey>,
+    /// Whether it changes nothing to ask again, without a key.
+    pub(crate) idempotent: bool,
     /// Whether this is the body of a success.
     pub(crate) accepts: fn(&[u8]) -> bool,
 }
@@ -99,6 +101,6 @@ impl Call<'_> {
 
     /// Whether it may be sent again when its outcome is unknown.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.key.is_some() || self.method.is_safe()
+        self.key.is_some() || self.idempotent || self.method.is_safe()
     }
 }

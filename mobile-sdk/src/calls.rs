@@ -81,7 +81,9 @@ impl Client {
 
     /// Takes back a payout that is held. Asked again, the answer is the same.
     pub async fn cancel_payout(&self, id: Id) -> Result<Payout, Error> {
-        self.typed("cancel_payout", Method::POST, &format!("/v1/payouts/{id}/cancellation"), None::<&()>, None).await
+        let mut call = self.call(Method::POST, &format!("/v1/payouts/{id}/cancellation"), None::<&()>, None)?;
+        call.idempotent = true;
+        self.finish("cancel_payout", call).await
     }
 
     async fn page<T: DeserializeOwned>(&self, name: &'static str, path: &str, query: &PageQuery) -> Result<T, Error> {

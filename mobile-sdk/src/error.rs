@@ -26,7 +26,7 @@ pub enum Error {
     /// The embedded pin set has expired: the app must be updated. Nothing was sent.
     #[error("the pin set has expired")]
     PinsExpired,
-    /// The request may or may not have been carried out. Call again with the same [`crate::IdempotencyKey`].
+    /// The request may or may not have been carried out. Call again, with the same [`crate::IdempotencyKey`] where there is one.
     #[error("the outcome is not known")]
     OutcomeUnknown,
     /// The server refused, and said why.

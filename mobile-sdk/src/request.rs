@@ -75,7 +75,7 @@ impl Client {
         let body = body.map(serde_json::to_vec).transpose().map_err(|_| Error::Malformed("body"))?;
         let accepts = |body: &[u8]| body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         // Default: no body, which is sent as none.
-        Ok(Call { method, url, body: Body::Fixed(body.unwrap_or_default()), key, accepts })
+        Ok(Call { method, url, body: Body::Fixed(body.unwrap_or_default()), key, idempotent: false, accepts })
     }
 
     pub(crate) async fn execute(&self, trace: &Trace, call: &Call<'_>) -> Result<Response, Error> {

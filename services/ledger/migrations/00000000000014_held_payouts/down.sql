@@ -1,4 +1,5 @@
--- What was cancelled stays given back; that its payer said so is lost, and it counts as refused before anything was sent.
+-- What was cancelled stays given back; that its payer said so is lost, and it counts as refused before anything was sent. What is held is sent when its time
+-- is over, and cannot be taken back any more.
 alter table payouts no force row level security, disable trigger payouts_forward;
 update payouts set word = 'refusal' where word = 'cancelled';
 alter table payouts force row level security, enable trigger payouts_forward;
@@ -42,3 +43,20 @@ alter table payouts add constraint payouts_word_check check (word in ('refusal',
 alter table payouts drop constraint a_refusal_is_a_failure;
 alter table payouts add constraint a_refusal_is_a_failure check (word is distinct from 'refusal' or status = 'failed');
 alter table payouts drop column held_until;
+drop index payouts_cancelled;
+create or replace function used_approvals_guard() returns trigger language plpgsql security definer
+    set search_path = public, pg_temp set enable_seqscan = off
+as $$
+begin
+    if exists (select from approvals a where a.id = new.approval_id and a.expires_at <= clock_timestamp()) then
+        raise exception 'an approval that has expired' using errcode = 'check_violation', constraint = 'approval_in_time';
+    end if;
+    if not exists (
+        select from transfers t join approvals a on a.id = new.approval_id
+        where t.id = new.transfer_id and t.xmin = pg_current_xact_id()::xid
+          and (t.kind, t.from_account, t.amount, t.currency) = (a.operation, a.from_account, a.amount, a.currency)) then
+        raise exception 'an approval without its transfer' using errcode = 'check_violation', constraint = 'approval_of_this_order';
+    end if;
+    return new;
+end $$;
+alter table approvals drop column hold_seconds;

@@ -1,6 +1,6 @@
 -- A payout may be held before it goes to the partner: its money has left the account, and its payer can take it back until the time is over. That is told
 -- by the database's clock, in the transaction that takes it back or that begins to send it.
-alter table payouts add column held_until timestamptz check (held_until > created_at and held_until <= created_at + interval '7 days');
+alter table payouts add column held_until timestamptz check (held_until > created_at and held_until <= created_at + interval '168 hours');
 comment on column payouts.held_until is
     'Until when the order is not sent and its payer can take it back; null for one that was not held. Never changed.';
 alter table payouts drop constraint payouts_word_check;
@@ -55,3 +55,34 @@ begin
     end if;
     return new;
 end $$;
+
+-- How long the payment is held if it is a payout, said when its payer is asked.
+alter table approvals add column hold_seconds integer not null default 0 check (hold_seconds between 0 and 604800);
+comment on column approvals.hold_seconds is 'How long the payout is held before it is sent, at least; 0 for not at all, and for a transfer it says nothing.';
+grant insert (hold_seconds) on approvals to ledger_app;
+
+create or replace function used_approvals_guard() returns trigger language plpgsql security definer
+    set search_path = public, pg_temp set enable_seqscan = off
+as $$
+begin
+    if exists (select from approvals a where a.id = new.approval_id and a.expires_at <= clock_timestamp()) then
+        raise exception 'an approval that has expired' using errcode = 'check_violation', constraint = 'approval_in_time';
+    end if;
+    if not exists (
+        select from transfers t join approvals a on a.id = new.approval_id
+        where t.id = new.transfer_id and t.xmin = pg_current_xact_id()::xid
+          and (t.kind, t.from_account, t.amount, t.currency) = (a.operation, a.from_account, a.amount, a.currency)) then
+        raise exception 'an approval without its transfer' using errcode = 'check_violation', constraint = 'approval_of_this_order';
+    end if;
+    -- What was to be held when its payer was asked is held when it is ordered, whatever is thought of it by then.
+    if exists (
+        select from approvals a join payouts p on p.id = new.transfer_id
+        where a.id = new.approval_id and a.hold_seconds > 0
+          and (p.held_until >= p.created_at + make_interval(secs => a.hold_seconds)) is not true) then
+        raise exception 'a payout that was to be held' using errcode = 'check_violation', constraint = 'approval_of_this_order';
+    end if;
+    return new;
+end $$;
+
+-- Who has taken one back, and orders it again.
+create index payouts_cancelled on payouts (owner) where word = 'cancelled';

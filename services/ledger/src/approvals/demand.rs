@@ -14,7 +14,8 @@ use crate::state::State;
 /// Why an approval does not let an order pass. For the audit log.
 pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 
-/// The order, with what uses its approval up if it has one. `caution` is what it takes however small it is.
+/// The order, with what uses its approval up if it has one. `caution` is what it takes however small it is; what it was when its payer was asked is not
+/// less because they are asked again, so the greater of both comes back.
 ///
 /// # Errors
 ///
@@ -25,7 +26,7 @@ pub async fn demand(
     order: Order,
     payee: Payee,
     caution: Caution,
-) -> Result<Order, Error> {
+) -> Result<(Order, Caution), Error> {
     let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
     let amount = first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))?;
     let subject = Subject::from(caller);
@@ -38,9 +39,12 @@ pub async fn demand(
         let worth = storage::subject_transaction(&state.pool, "approvals.worth", subject.as_str(), async |db| {
             store::worth(db, id, &order).await
         });
-        match worth.await? {
-            Worth::Decided => return Ok(order),
-            Worth::Good => return Ok(Order { extra: order.extra.and(store::Used { id }), ..order }),
+        let (worth, asked_for) = worth.await?;
+        match worth {
+            Worth::Decided => return Ok((order, caution)),
+            Worth::Good => {
+                return Ok((Order { extra: order.extra.and(store::Used { id }), ..order }, caution.max(asked_for)));
+            }
             Worth::AnotherOrder => return Err(Error::NotApproved(ANOTHER_PAYMENT)),
             Worth::Spent => return Err(Error::NotApproved(SPENT)),
             // The payer meant it, and was too late: as if it had never been approved.
@@ -48,14 +52,14 @@ pub async fn demand(
         }
     }
     if caution == Caution::Usual && state.low_value.covers(amount) {
-        return Ok(order);
+        return Ok((order, caution));
     }
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
-        store::ask(db, &order, amount, &payee, state.approval_lifetime, state.clock.unix_millis()).await
+        store::ask(db, &order, amount, (&payee, caution), state.approval_lifetime, state.clock.unix_millis()).await
     });
     match asked.await.map_err(ceiling)? {
-        Standing::NeedsNone => Ok(order),
-        Standing::Refused(rejection) => Ok(Order { extra: Extra::Refused(rejection), ..order }),
+        Standing::NeedsNone => Ok((order, caution)),
+        Standing::Refused(rejection) => Ok((Order { extra: Extra::Refused(rejection), ..order }, caution)),
         Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
     }
 }

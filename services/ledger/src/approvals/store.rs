@@ -6,7 +6,7 @@ use api::approvals::{Payee, PaymentShown};
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Double, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::{Currency, Money};
 use storage::{AsText, Connection, StorageError, row};
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::ids::{AccountId, ApprovalId, IdempotencyKey, Owner, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
+use crate::risk::Caution;
 
 /// The word for an approval that was used, has expired, or is of another order in what the token does not say. For the audit log.
 pub(super) const SPENT: &str = "approval_spent";
@@ -54,7 +55,8 @@ const WORTH: &str = "
         when exists (select from used_approvals u where u.approval_id = $5) then 'spent'
         when exists (select from approvals a where a.id = $5 and a.expires_at <= statement_timestamp()) then 'late'
         else 'good'
-    end as worth";
+    end as worth, (
+        select coalesce(max(a.hold_seconds), 0) from approvals a where a.owner = $1 and a.operation = $2 and a.key = $3) as hold_seconds";
 
 /// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
 /// much on it now?
@@ -68,19 +70,21 @@ const STANDS: &str = "
 const OPEN: &str = "
     select a.id from approvals a
     where a.owner = $1 and a.operation = $2 and a.key = $3 and a.fingerprint = $4
-      and a.expires_at > statement_timestamp() + make_interval(secs => $5 / 2)
+      and a.expires_at > statement_timestamp() + make_interval(secs => $5 / 2) and a.hold_seconds >= $6
       and not exists (select from used_approvals u where u.approval_id = a.id)
     order by a.expires_at desc limit 1";
 
 const ASK: &str = "
     insert into approvals
-        (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12))";
+        (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12), $13)";
 
 #[derive(QueryableByName)]
 struct Found {
     #[diesel(sql_type = Text)]
     worth: AsText<Worth>,
+    #[diesel(sql_type = Integer)]
+    hold_seconds: i32,
 }
 
 #[derive(QueryableByName)]
@@ -99,12 +103,14 @@ struct Named {
     id: ApprovalId,
 }
 
-/// What the approval `id` is worth to `order` now.
-pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<Worth, StorageError> {
+/// What the approval `id` is worth to `order` now, and what was to be done about the order whenever its payer was asked.
+pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<(Worth, Caution), Error> {
     let query = diesel::sql_query(WORTH).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
-    let found: Found = query.bind::<SqlUuid, _>(id).get_result(db).await?;
-    Ok(found.worth.0)
+    let Found { worth, hold_seconds } =
+        query.bind::<SqlUuid, _>(id).get_result(db).await.map_err(StorageError::from)?;
+    let seconds = u32::try_from(hold_seconds).map_err(|_| Error::Invariant("a hold of less than nothing"))?;
+    Ok((worth.0, Caution::held_for(seconds)))
 }
 
 /// Deletes what its table's comment says is not kept; tells how many rows that were.
@@ -122,10 +128,11 @@ pub(super) async fn ask(
     db: &mut Connection,
     order: &Order,
     amount: Money,
-    payee: &Payee,
+    (payee, caution): (&Payee, Caution),
     lifetime: Duration,
     now_millis: i64,
 ) -> Result<Standing, Error> {
+    let hold = i32::try_from(caution.hold_seconds()).map_err(|_| Error::Invariant("a hold without an end"))?;
     let (first, last) =
         order.command.from().zip(order.command.to()).ok_or(Error::Invariant("a payment of no account"))?;
     let query = diesel::sql_query(STANDS).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
@@ -142,7 +149,7 @@ pub(super) async fn ask(
     }
     let query = diesel::sql_query(OPEN).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
-    let query = query.bind::<Double, _>(lifetime.as_secs_f64());
+    let query = query.bind::<Double, _>(lifetime.as_secs_f64()).bind::<Integer, _>(hold);
     if let Some(Named { id }) = query.get_result(db).await.optional().map_err(StorageError::from)? {
         return Ok(Standing::Asked(id));
     }
@@ -152,7 +159,8 @@ pub(super) async fn ask(
     let query = query.bind::<Binary, _>(order.fingerprint.0.as_slice()).bind::<SqlUuid, _>(first.account);
     let query = query.bind::<BigInt, _>(amount.minor()).bind::<Text, _>(amount.currency().code());
     let query = query.bind::<Text, _>(&payee.name).bind::<Text, _>(&payee.account).bind::<Text, _>(&order.reference);
-    query.bind::<Double, _>(lifetime.as_secs_f64()).execute(db).await.map_err(StorageError::from)?;
+    let query = query.bind::<Double, _>(lifetime.as_secs_f64()).bind::<Integer, _>(hold);
+    query.execute(db).await.map_err(StorageError::from)?;
     Ok(Standing::Asked(id))
 }
 

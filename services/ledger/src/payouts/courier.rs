@@ -127,10 +127,10 @@ impl Submissions {
         Ok(store::postpone(&mut db, payout.id, at).await?)
     }
 
-    /// How long to wait for a webhook before asking: half of the payout's age, so that questions become rarer.
+    /// How long to wait for a webhook before asking: half of the time since it could be sent, so that questions become rarer.
     fn ask_delay(&self, payout: &Payout) -> Result<TimeDelta, Error> {
         let least = TimeDelta::milliseconds(self.settings.ask_after_ms.into());
-        Ok(((self.now()? - payout.created_at) / 2).clamp(least, MAX_SILENCE.max(least)))
+        Ok(((self.now()? - payout.released_at()) / 2).clamp(least, MAX_SILENCE.max(least)))
     }
 
     fn now(&self) -> Result<DateTime<Utc>, Error> {

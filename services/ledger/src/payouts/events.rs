@@ -41,7 +41,7 @@ pub async fn apply(
             alarm::raise(Alarm::ForeignProvider, payout, provider);
             return Err(Error::Missing(Resource::Payout));
         }
-        if row.held()?.is_some() {
+        if row.is_unsent_hold()? {
             // Of an order that nobody has sent the partner can know nothing.
             alarm::raise(Alarm::Contradiction, payout, provider);
             return Err(Error::Contradiction);
@@ -73,14 +73,14 @@ pub async fn refuse(state: &State, payout: PayoutId) -> Result<(), Error> {
     post(state, &row, Step::GiveBack, Word::Refusal).await.map(|_| ())
 }
 
-/// The money goes back, because its payer takes it back while it is held.
+/// The money goes back, because its payer takes it back while it is held. Tells whether it had gone back before, on whosever word.
 ///
 /// # Errors
 ///
 /// [`Error::NotHeld`]: it is not, or not any more.
-pub async fn cancel(state: &State, row: &Payout) -> Result<(), Error> {
+pub async fn cancel(state: &State, row: &Payout) -> Result<bool, Error> {
     match post(state, row, Step::GiveBack, Word::Cancelled).await {
-        Ok(_) => Ok(()),
+        Ok(was_there) => Ok(was_there),
         Err(Error::Unanswered(Unanswered::Ceiling(NOT_HELD)) | Error::KeyReused) => Err(Error::NotHeld),
         Err(error) => Err(error),
     }

@@ -58,12 +58,22 @@ pub async fn cancel(
         .await
     };
     let before = read().await?;
-    let replayed = before.is_cancelled();
+    let mut replayed = before.payout.is_cancelled();
     if !replayed {
-        events::cancel(&state, &before).await?;
-        runtime::audit!("payout", outcome = "cancelled", payout = %before.id);
+        // Looked at before it is queued: what cannot be taken back takes nobody else's posting with it. The database decides all the same.
+        if !before.held {
+            return Err(Error::NotHeld);
+        }
+        replayed = events::cancel(&state, &before.payout).await?;
+        if !replayed {
+            runtime::audit!("payout", outcome = "cancelled", payout = %before.payout.id);
+        }
     }
-    Ok(Answer::new(read().await?.wire()?, replayed))
+    let after = read().await?;
+    if !after.payout.is_cancelled() {
+        return Err(Error::NotHeld);
+    }
+    Ok(Answer::new(after.wire()?, replayed))
 }
 
 /// `POST /internal/v1/payout-events`.

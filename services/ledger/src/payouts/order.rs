@@ -34,15 +34,18 @@ pub async fn order(
         return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
     }
     let order = intended(subject, key, &request, amount, reference)?;
-    let room = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
-        store::has_room(db, subject, key).await
+    let past = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
+        store::past(db, subject, key, iban).await
     });
-    if !room.await? {
+    let past = past.await?;
+    if !past.room {
         return Err(Error::PayoutLimit);
     }
     let payee = Payee { name: name.clone(), account: iban.clone() };
     let (order, caution) = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
-    let order = demand(state, caller, order, payee, caution).await?;
+    // The analytics have learned of it as if it had been paid.
+    let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
+    let (order, caution) = demand(state, caller, order, payee, caution).await?;
     let ordered = store::Ordered {
         provider: state.payout_providers.current().to_owned(),
         creditor_name: name.clone(),
@@ -111,5 +114,5 @@ async fn held_until(state: &State, owner: &Subject, id: PayoutId) -> Result<Opti
     let row = storage::subject_transaction(&state.pool, "payouts.held", owner.as_str(), async |db| {
         store::find(db, owner, id).await?.ok_or(Error::Invariant("a payout without its row"))
     });
-    Ok(row.await?.held_until.map(time))
+    Ok(row.await?.payout.held_until.map(time))
 }

@@ -48,3 +48,8 @@ pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -
     let caution = if asker.acts() { judged.caution(asker.hold()) } else { Caution::Usual };
     (Order { extra: order.extra.and(store::Beside { judged }), ..order }, caution)
 }
+
+/// What a payout takes whose payer has taken such a one back: that it was meant, they have to say again, and time.
+pub fn once_bitten(state: &State) -> Caution {
+    state.risk.as_ref().filter(|asker| asker.acts()).map_or(Caution::Usual, |asker| Caution::Hold(asker.hold()))
+}

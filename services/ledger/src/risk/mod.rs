@@ -23,7 +23,7 @@ mod model;
 mod owners;
 mod store;
 
-pub use self::ask::{To, ask_first};
+pub use self::ask::{To, ask_first, once_bitten};
 pub(crate) use self::asker::CALLS;
 pub use self::asker::{Asker, Work};
 pub use self::model::{Answer, Caution, Judged, Payee, Payment};

@@ -52,7 +52,7 @@ pub struct Judged {
 }
 
 /// What a payment takes before its money moves, because of how it looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caution {
     /// Nothing more than any other.
     Usual,
@@ -63,6 +63,11 @@ pub enum Caution {
 }
 
 impl Caution {
+    /// A hold of so many seconds; of none, nothing.
+    pub const fn held_for(seconds: u32) -> Self {
+        if seconds == 0 { Self::Usual } else { Self::Hold(seconds) }
+    }
+
     /// How long a payout is held, in seconds; 0 for not at all.
     pub const fn hold_seconds(self) -> u32 {
         match self {

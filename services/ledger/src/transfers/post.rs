@@ -48,7 +48,7 @@ pub async fn post(
     // Whose account it is, the payer has not said, and the house does not tell.
     let payee = Payee { name: String::new(), account: to.to_string() };
     let (order, caution) = risk::ask_first(state, notes, risk::To::Account(to), order).await;
-    let order = demand(state, caller, order, payee, caution).await?;
+    let (order, _) = demand(state, caller, order, payee, caution).await?;
     let receipt = posting::post(&state.committer, order).await.map_err(spent)?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))

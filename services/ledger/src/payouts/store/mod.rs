@@ -86,10 +86,14 @@ impl Payout {
         self.status.parse().map_err(|_| Error::Invariant("a payout's status is none that this version knows"))
     }
 
-    /// Until when it is held: nobody has begun to send it, and nobody has ended it.
-    pub fn held(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        let untouched = self.attempts == 0 && self.standing()? == Standing::Pending;
-        Ok(self.held_until.filter(|_| untouched))
+    /// Whether it was held and nobody has begun to send it.
+    pub fn is_unsent_hold(&self) -> Result<bool, Error> {
+        Ok(self.held_until.is_some() && self.attempts == 0 && self.standing()? == Standing::Pending)
+    }
+
+    /// Since when it can have been sent.
+    pub fn released_at(&self) -> DateTime<Utc> {
+        self.held_until.unwrap_or(self.created_at) // Default: it was not held.
     }
 
     /// Whether its payer has taken it back.
@@ -99,9 +103,7 @@ impl Payout {
 
     /// As it travels. From the second attempt on, what may have reached the partner is called unknown.
     pub fn wire(self) -> Result<api::payouts::Payout, Error> {
-        let held_until = self.held()?;
         let status = match self.standing()? {
-            Standing::Pending if held_until.is_some() => PayoutStatus::Held,
             Standing::Failed if self.is_cancelled() => PayoutStatus::Cancelled,
             Standing::Pending if self.unsure_since.is_some() && self.attempts > 1 => PayoutStatus::Unknown,
             Standing::Pending => PayoutStatus::Pending,
@@ -117,7 +119,7 @@ impl Payout {
             creditor: Creditor { name: self.creditor_name, iban: MaskedIban::of(&self.creditor_iban) },
             reference: self.reference,
             status,
-            held_until: held_until.map(time),
+            held_until: None,
             created_at: time(self.created_at),
         })
     }
@@ -133,26 +135,61 @@ pub struct Claimed {
     pub(super) unsure_before: bool,
 }
 
-/// One payout of this owner.
-pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> Result<Option<Payout>, StorageError> {
-    let query = diesel::sql_query("select * from payouts where id = $1 and owner = $2").bind::<SqlUuid, _>(id);
-    Ok(query.bind::<Text, _>(owner).get_result(db).await.optional()?)
-}
-
-const ROOM: &str = "
-    select coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true)
-        or exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as room";
-
-#[derive(QueryableByName)]
-struct Room {
+/// A payout as its owner sees it now.
+#[derive(Debug, QueryableByName)]
+pub(super) struct Seen {
+    #[diesel(embed)]
+    pub(super) payout: Payout,
+    /// Its payer can take it back: by the database's clock, as the guard will say.
     #[diesel(sql_type = Bool)]
-    room: bool,
+    pub(super) held: bool,
 }
 
-/// Whether this owner may order one more, or has ordered this one already. The database counts again when it is written.
-pub(super) async fn has_room(db: &mut Connection, owner: &Subject, key: &IdempotencyKey) -> Result<bool, StorageError> {
-    let query = diesel::sql_query(ROOM).bind::<Text, _>(owner).bind::<Text, _>(key);
-    Ok(query.get_result::<Room>(db).await?.room)
+impl Seen {
+    /// As it travels.
+    pub(super) fn wire(self) -> Result<api::payouts::Payout, Error> {
+        let held_until = self.payout.held_until.filter(|_| self.held).map(time);
+        let payout = self.payout.wire()?;
+        let status = if self.held { PayoutStatus::Held } else { payout.status };
+        Ok(api::payouts::Payout { status, held_until, ..payout })
+    }
+}
+
+const SEEN: &str = "
+    select p.*, p.status = 'pending' and p.attempts = 0 and coalesce(p.held_until > clock_timestamp(), false) as held
+    from payouts p where p.id = $1 and p.owner = $2";
+
+/// One payout of this owner.
+pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> Result<Option<Seen>, StorageError> {
+    let query = diesel::sql_query(SEEN).bind::<SqlUuid, _>(id).bind::<Text, _>(owner);
+    Ok(query.get_result(db).await.optional()?)
+}
+
+const PAST: &str = "
+    select coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true)
+        or exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as room,
+        exists (select from payouts p where p.owner = $1 and p.word = 'cancelled' and p.creditor_iban = $3
+            and p.created_at > statement_timestamp() - interval '90 days') as taken_back";
+
+/// What an owner's payouts say of one more.
+#[derive(QueryableByName)]
+pub(super) struct Past {
+    /// There may be one more, or it was ordered already. The database counts again when it is written.
+    #[diesel(sql_type = Bool)]
+    pub(super) room: bool,
+    /// One to the same creditor was taken back while it was held.
+    #[diesel(sql_type = Bool)]
+    pub(super) taken_back: bool,
+}
+
+pub(super) async fn past(
+    db: &mut Connection,
+    owner: &Subject,
+    key: &IdempotencyKey,
+    iban: &str, // Text: of the creditor, as it was read.
+) -> Result<Past, StorageError> {
+    let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(key).bind::<Text, _>(iban);
+    Ok(query.get_result(db).await?)
 }
 
 /// One payout, whosever it is. For the house itself.
