@@ -44,6 +44,7 @@ alter table payouts drop constraint a_refusal_is_a_failure;
 alter table payouts add constraint a_refusal_is_a_failure check (word is distinct from 'refusal' or status = 'failed');
 alter table payouts drop column held_until;
 drop index payouts_cancelled;
+drop policy read_for_guards on payouts;
 create or replace function used_approvals_guard() returns trigger language plpgsql security definer
     set search_path = public, pg_temp set enable_seqscan = off
 as $$
