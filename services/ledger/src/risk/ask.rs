@@ -51,5 +51,6 @@ pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -
 
 /// What a payout takes whose payer has taken such a one back: that it was meant, they have to say again, and time.
 pub fn once_bitten(state: &State) -> Caution {
+    // Default: where nobody is asked, or their word does not count, nothing is held.
     state.risk.as_ref().filter(|asker| asker.acts()).map_or(Caution::Usual, |asker| Caution::Hold(asker.hold()))
 }
