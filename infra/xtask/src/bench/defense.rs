@@ -44,6 +44,9 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
     );
     let mut transfers = rows(&layers("/v1/transfers", "post")?, false);
     rounds(stack, &server, &mut loads, &mut transfers, &TRANSFER)?;
+    // Who asks in vain pays for less: two runs are alike only where this is.
+    let (made, judged) = server.judged()?;
+    println!("of {made:.0} transfers, behavior judged {:.0} % in time", judged / made.max(1.0) * 100.0);
     println!("\nreads of an account, 64 in flight:");
     let mut reads = rows(&layers("/v1/accounts/{id}", "get")?, true);
     rounds(stack, &server, &mut loads, &mut reads, &READ)?;

@@ -33,16 +33,30 @@ impl Server {
     }
 
     pub(super) fn pgbench(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(&self.pgbench)
+        self.run(&self.pgbench, &[arguments, &["postgres"]].concat())
+    }
+
+    /// How many transfers there are, and of how many behavior had a word in time.
+    pub(super) fn judged(&self) -> Result<(f64, f64)> {
+        let psql = self.pgbench.with_file_name("psql");
+        let counts =
+            "select (select count(*) from transfers where kind = 'transfer'), (select count(*) from risk_words)";
+        let output = self.run(&psql, &["--no-align", "--tuples-only", "--command", counts, "redoubt_ledger"])?;
+        let counts =
+            output.trim().split_once('|').and_then(|(all, judged)| Some((all.parse().ok()?, judged.parse().ok()?)));
+        counts.with_context(|| format!("psql counts {output}"))
+    }
+
+    fn run(&self, program: &Path, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &self.port, "--username", "postgres"])
             .args(arguments)
-            .arg("postgres")
             .env("PGPASSWORD", &self.password)
             .current_dir(place::root())
             .stdin(Stdio::null())
             .output()?;
         let words = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "pgbench failed: {}", words.trim());
+        anyhow::ensure!(output.status.success(), "{} failed: {}", program.display(), words.trim());
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
