@@ -90,8 +90,8 @@ container: of the services only broker gets there.
         word: "phone",
         line: "an emulated phone before the system that `up` or `compose up` runs",
         usage: "\
-usage: cargo xtask phone WHO DOES WHAT [--code=CODE …] [--hooked | --repackaged |
-       --rooted]
+usage: cargo xtask phone WHO DOES WHAT [--code=CODE …]
+       [--hooked | --repackaged | --rooted]
 
 Every call is told: what was sent, what each layer of the ledger made of it, and
 who else refused it. In one terminal `cargo xtask up` (or, before containers,

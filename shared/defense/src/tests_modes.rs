@@ -340,7 +340,7 @@ async fn what_a_handler_notes_of_behavior_is_in_shadow_in_the_receipt_and_refuse
 fn nobody_sets_the_mode_of_behavior() {
     for mode in [Mode::Enforce, Mode::Shadow, Mode::Off] {
         let refused = Modes::new(&[(LayerId::Behavior, mode)].into()).err().unwrap().to_string();
-        assert!(refused.contains("in shadow, always"), "{refused}");
+        assert!(refused.contains("`behavior` has none"), "{refused}");
     }
 }
 

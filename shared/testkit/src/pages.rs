@@ -49,7 +49,7 @@ pub async fn serve(listen: SocketAddr, identity: &Identity, style: &str, maker: 
     ensure!(listen.ip().is_loopback(), "pages are for this machine alone: {listen} is not on loopback");
     let style = runtime::pages::own_style(style);
     let policy: Arc<str> =
-        format!("default-src 'none'; style-src {style}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+        format!("default-src 'none'; style-src {style}; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
             .into();
     let routes = move |config: &mut web::ServiceConfig| {
         let (maker, policy) = (Arc::clone(&maker), Arc::clone(&policy));

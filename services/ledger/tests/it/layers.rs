@@ -140,6 +140,7 @@ async fn no_handlers_refusal_gets_past_the_audit_log() {
         ("POST /v1/exchanges", "", Some(exchange(&own, &dollars)), 404, Some("not_found")),
         ("POST /v1/payouts", "", Some(payout), 404, Some("not_owner")),
         ("GET /v1/payouts/{id}", payout_id, None, 404, Some("not_visible")),
+        ("POST /v1/payouts/{id}/cancellation", payout_id, None, 404, Some("not_visible")),
     ];
     for route in ledger::Ledger::describe().iter().filter(|route| route.listener == "public") {
         let name = format!("{} {}", route.method, route.path);
