@@ -1,8 +1,8 @@
 //! Secrets in files: the only way a secret enters a process.
 //!
 //! A file that others can read is refused, because a secret that leaked quietly is worse than a service that does not
-//! start. One exception, which is PostgreSQL's, too: what belongs to root may be read by its group, if whoever reads it is
-//! not root. So Kubernetes hands a secret to a process without rights (`fsGroup` makes every mode 0440 at least), and it has no other way.
+//! start. One exception, a narrow form of PostgreSQL's: what belongs to root may be read by its group, if that is the own group of whoever reads it
+//! and who is not root. So Kubernetes hands a secret to a process without rights (`fsGroup` makes every mode 0440 at least), and it has no other way.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,8 +26,10 @@ pub enum FileError {
         source: std::io::Error,
     },
     /// Group or others may read or write the file.
-    #[error("secret file {path} has mode {mode:04o}, others can reach it; fix: chmod 600 {path}")]
+    #[error("secret file {path} has mode {mode:04o}, others can reach it; fix: {fix} {path}")]
     Exposed {
+        /// What helps, before the path.
+        fix: &'static str,
         /// Path of the secret file.
         path: PathBuf,
         /// Permission bits of the file; one of group or others is set.
@@ -106,19 +108,25 @@ pub fn write_new_secret(path: impl AsRef<Path>, content: &[u8]) -> Result<(), Fi
 
 #[cfg(unix)]
 fn refuse_exposed(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
-    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
-    let owner = std::os::unix::fs::MetadataExt::uid(metadata);
-    if mode & forbidden(owner, rustix::process::geteuid().as_raw()) != 0 {
-        return Err(FileError::Exposed { path: path.to_owned(), mode });
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let mode = metadata.permissions().mode() & 0o7777;
+    let reader = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let of_root = metadata.uid() == ROOT && reader.0 != ROOT;
+    if mode & forbidden((metadata.uid(), metadata.gid()), reader) != 0 {
+        // Who is not root changes nothing about root's file.
+        let fix = if of_root { "as root, chmod 440 and chgrp to the group of the process:" } else { "chmod 600" };
+        return Err(FileError::Exposed { fix, path: path.to_owned(), mode });
     }
     Ok(())
 }
 
-/// The bits that a secret file of `owner` must not have, for `reader`.
 #[cfg(unix)]
-const fn forbidden(owner: u32, reader: u32) -> u32 {
-    const ROOT: u32 = 0;
-    if owner == ROOT && reader != ROOT { 0o037 } else { 0o077 }
+const ROOT: u32 = 0;
+
+/// The bits that a secret file of this owner and group must not have, for a reader of that account and group.
+#[cfg(unix)]
+const fn forbidden(file: (u32, u32), reader: (u32, u32)) -> u32 {
+    if file.0 == ROOT && reader.0 != ROOT && file.1 == reader.1 { 0o037 } else { 0o077 }
 }
 
 #[cfg(not(unix))]
@@ -175,23 +183,24 @@ mod tests {
         }
     }
 
-    /// What Kubernetes mounts is root's, and its group's to read; nobody else's file is.
+    /// What Kubernetes mounts is root's, and the process's group's to read; nobody else's file is, and no other group's.
     #[cfg(unix)]
     #[test]
-    fn only_roots_file_may_be_read_by_its_group_and_only_to_who_is_not_root() {
-        const SOMEBODY: u32 = 10_001;
-        for (owner, reader, mode, good) in [
-            (0, SOMEBODY, 0o440, true),
-            (0, SOMEBODY, 0o640, true),
-            (0, SOMEBODY, 0o444, false),
-            (0, SOMEBODY, 0o460, false),
-            (0, SOMEBODY, 0o450, false),
-            (0, 0, 0o440, false),
+    fn only_roots_file_may_be_read_by_its_group_if_that_is_the_readers_and_only_to_who_is_not_root() {
+        const SOMEBODY: (u32, u32) = (10_001, 10_001);
+        for (file, reader, mode, good) in [
+            ((ROOT, SOMEBODY.1), SOMEBODY, 0o440, true),
+            ((ROOT, SOMEBODY.1), SOMEBODY, 0o640, true),
+            ((ROOT, SOMEBODY.1), SOMEBODY, 0o444, false),
+            ((ROOT, SOMEBODY.1), SOMEBODY, 0o460, false),
+            ((ROOT, SOMEBODY.1), SOMEBODY, 0o450, false),
+            ((ROOT, 4), SOMEBODY, 0o440, false),
+            ((ROOT, ROOT), (ROOT, ROOT), 0o440, false),
             (SOMEBODY, SOMEBODY, 0o400, true),
             (SOMEBODY, SOMEBODY, 0o440, false),
-            (SOMEBODY + 1, SOMEBODY, 0o440, false),
+            ((SOMEBODY.0 + 1, SOMEBODY.1), SOMEBODY, 0o440, false),
         ] {
-            assert_eq!(mode & forbidden(owner, reader) == 0, good, "{owner} {reader} {mode:o}");
+            assert_eq!(mode & forbidden(file, reader) == 0, good, "{file:?} {reader:?} {mode:o}");
         }
     }
 

@@ -24,6 +24,7 @@ const CLOSED: [&str; 8] = [
     "fc00::/7",
     "fe80::/10",
 ];
+const DNS: u64 = 53;
 /// A managed PostgreSQL and Redis: no pods, at an address of the site's own network.
 const STORES: [u64; 2] = [POSTGRES, REDIS];
 const POSTGRES: u64 = 5432;
@@ -132,11 +133,10 @@ fn is_peer(peer: &Value, other: &Workload<'_>) -> bool {
 }
 
 fn is_port(rule: &Value, (name, port): (&str, u64)) -> bool {
-    let last = rule.pointer("/endPort").and_then(Value::as_u64);
-    match (rule.get("port"), last) {
-        (None, _) => true,
-        (Some(Value::String(named)), _) => named == name,
-        (Some(first), last) => first.as_u64().is_some_and(|first| (first..=last.unwrap_or(first)).contains(&port)), // Default: one port.
+    match rule.get("port") {
+        None => true,
+        Some(Value::String(named)) => named == name,
+        Some(one) => one.as_u64() == Some(port),
     }
 }
 
@@ -160,6 +160,20 @@ fn unjudged(policy: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     if texts(policy, "/spec/policyTypes").is_empty() {
         complaints.push(format!("the policy {name} does not say of which sort it is"));
+    }
+    for (rules, port) in ["/spec/ingress", "/spec/egress"]
+        .into_iter()
+        .flat_map(|rules| list(policy, rules))
+        .flat_map(|rule| list(rule, "/ports").iter().map(move |port| (rule, port)))
+    {
+        // Names are asked for by both; everything else is TCP, which is what a rule without a word means.
+        let number = port.pointer("/port").and_then(Value::as_u64);
+        let by = port.get("protocol").and_then(Value::as_str);
+        if port.get("endPort").is_some()
+            || !(matches!(by, None | Some("TCP")) || number == Some(DNS) && by == Some("UDP"))
+        {
+            complaints.push(format!("the policy {name} opens ports in a way that nobody has judged: {rules}"));
+        }
     }
     let mut selectors = vec![policy.pointer("/spec/podSelector")];
     for (rules, peers) in [("/spec/ingress", "/from"), ("/spec/egress", "/to")] {
@@ -224,7 +238,7 @@ fn may_go(peer: &Value, workload: &Workload<'_>, ports: &[u64]) -> bool {
         return of_cluster == dns
             && pairs(peer, "/podSelector/matchLabels") == servers
             && !ports.is_empty()
-            && ports.iter().all(|port| *port == 53);
+            && ports.iter().all(|port| *port == DNS);
     }
     let Some(block) = peer.get("ipBlock") else { return is_local(peer) };
     let (cidr, except) = (text(block, "/cidr"), texts(block, "/except"));

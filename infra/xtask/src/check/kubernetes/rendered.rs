@@ -45,12 +45,31 @@ impl Objects {
         self.0.iter().filter(|object| kinds.contains(&text(object, "/kind"))).map(Workload::of).collect()
     }
 
-    /// A workload of another kind would be judged by what it lacks; it is named.
+    /// What is not here has been judged by nobody: it may make pods, open what policies close, or give an account rights.
     pub(super) fn strange(&self) -> Complaints {
-        let strange = self.workloads().into_iter().filter(|workload| !["Deployment", "Job"].contains(&workload.kind));
-        strange.map(|workload| format!("{} is a {}, which nobody has judged", workload.name, workload.kind)).collect()
+        let known = |object: &Value| KNOWN.contains(&(text(object, "/apiVersion"), text(object, "/kind")));
+        let strange = self.0.iter().filter(|object| !known(object));
+        strange
+            .map(|object| format!("{} is a {}, which nobody has judged", name_of(object), text(object, "/kind")))
+            .collect()
     }
 }
+
+const KNOWN: [(&str, &str); 13] = [
+    ("apps/v1", "Deployment"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("batch/v1", "Job"),
+    ("cert-manager.io/v1", "Certificate"),
+    ("cert-manager.io/v1", "Issuer"),
+    ("external-secrets.io/v1", "ExternalSecret"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("v1", "ConfigMap"),
+    ("v1", "Namespace"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Service"),
+    ("v1", "ServiceAccount"),
+];
 
 /// What makes pods, and what its pods are.
 #[derive(Debug, Clone)]
