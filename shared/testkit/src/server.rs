@@ -157,6 +157,8 @@ pub(crate) fn builder(roots: &Path, identity: Option<&Identity>) -> Result<reqwe
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(client_tls(roots, identity)?)
         .no_proxy()
+        // Servers close what is idle for half a minute: a connection is not used again at that moment.
+        .pool_idle_timeout(Duration::from_secs(20))
         .redirect(reqwest::redirect::Policy::none()))
 }
 
