@@ -46,8 +46,8 @@ const ask = async () => {
   form.requestSubmit(form.querySelector('button[value=approve]'))
 }
 
-button.addEventListener('click', async () => {
-  if (ceremony === 'create' && !form.reportValidity()) return
+const run = async () => {
+  if (button.disabled) return
   button.disabled = true
   said.hidden = true
   try {
@@ -58,6 +58,28 @@ button.addEventListener('click', async () => {
     button.disabled = false
     button.focus()
   }
+}
+
+button.addEventListener('click', () => {
+  if (ceremony !== 'create' || form.reportValidity()) run()
 })
-// A browser that has no passkeys, or no script, shows no button for them.
-if (globalThis.PublicKeyCredential) asks.hidden = false
+// Enter in a field sends the form, too; without a passkey there is nothing to send.
+form.addEventListener('submit', (event) => {
+  if (ceremony !== 'create' || form.elements.namedItem('attestation_object').value) return
+  event.preventDefault()
+  run()
+})
+// A page that comes back as it was left has what was sent before.
+globalThis.addEventListener('pageshow', ({ persisted }) => {
+  if (!persisted) return
+  for (const field of ['credential', 'client_data', 'attestation_object', 'authenticator_data', 'signature']) {
+    const filled = form.elements.namedItem(field)
+    if (filled) filled.value = ''
+  }
+  button.disabled = false
+})
+// A browser that has no passkeys, or no script, shows no button for them, but why there is none.
+if (globalThis.PublicKeyCredential && HTMLFormElement.prototype.requestSubmit) {
+  asks.hidden = false
+  document.querySelector('#no-passkeys')?.remove()
+}

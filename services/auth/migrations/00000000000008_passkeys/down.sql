@@ -17,6 +17,8 @@ drop trigger totp_secrets_take_codes_along on totp_secrets;
 drop table passkey_ceremonies;
 drop table passkeys;
 drop function no_codes_without_a_factor();
+drop function under_way();
+drop function end_other_sign_ins();
 drop function few();
 drop function counts_up();
 

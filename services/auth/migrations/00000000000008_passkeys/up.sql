@@ -18,6 +18,7 @@ comment on table passkeys is
 comment on column passkeys.credential_id is 'By which browsers know it; nobody else''s has the same.';
 comment on column passkeys.public_key is 'A point of P-256 as 04, x and y; for ES256.';
 comment on column passkeys.sign_count is 'The counter of the last use. It rises, or is zero always.';
+comment on column passkeys.backup_eligible is 'Whether its maker may copy it to other devices, as of the last use.';
 comment on column passkeys.name_sealed is 'What the person calls it; sealed per row (AES-256-GCM under the auth KEK).';
 
 create table passkey_ceremonies (
@@ -28,7 +29,7 @@ create table passkey_ceremonies (
 );
 create index passkey_ceremonies_user_id on passkey_ceremonies (user_id);
 comment on table passkey_ceremonies is
-    'What the challenge of an interaction''s page is made of, once: whoever answers it deletes it. Five minutes, and no longer than the interaction.';
+    'What the challenge of an interaction''s page is made of, once: whoever answers it deletes it. Ten minutes, and no longer than the interaction.';
 
 -- Recovery codes stand in for either, and go with the last.
 alter table recovery_codes drop constraint recovery_codes_user_id_fkey;
@@ -74,6 +75,8 @@ create trigger passkeys_count_up before update on passkeys for each row execute 
 
 create function few() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin
+    -- The lock of whoever changes what a person has: two that are counted at once would both be the fifth.
+    perform pg_advisory_xact_lock(31, hashtext(new.user_id::text));
     if (select count(*) from passkeys p where p.user_id = new.user_id) >= 5 then
         raise exception 'a person has five passkeys at most' using errcode = 'insufficient_privilege';
     end if;
@@ -92,6 +95,17 @@ end $$;
 create trigger totp_secrets_take_codes_along after delete on totp_secrets for each row execute function no_codes_without_a_factor();
 create trigger passkeys_take_codes_along after delete on passkeys for each row execute function no_codes_without_a_factor();
 
+-- A second factor that goes, or recovery codes that are renewed, end what the person has under way elsewhere: who sits there may have come in with what is gone.
+-- By a function, because the app deletes only what it holds the cookie of. It spares the one that the transaction looks for.
+create function end_other_sign_ins() returns void language sql security definer set search_path = public, pg_temp as $$
+    delete from interactions i where i.user_id = subject() and not i.browser_hash = any (coalesce(sought(), '{}'));
+$$;
+-- Whether that one has not been ended so.
+create function under_way() returns boolean stable language sql set search_path = public, pg_temp as $$
+    select exists (select from interactions i where i.browser_hash = any (sought()));
+$$;
+grant execute on function end_other_sign_ins(), under_way() to auth_app;
+
 grant select, insert (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up, name_sealed, created_at),
-      update (sign_count, backed_up, last_used_at), delete on passkeys to auth_app;
+      update (sign_count, backup_eligible, backed_up, last_used_at), delete on passkeys to auth_app;
 grant select, insert, update (user_id, nonce, expires_at), delete on passkey_ceremonies to auth_app;

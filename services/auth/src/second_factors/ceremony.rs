@@ -1,4 +1,4 @@
-//! Challenges of passkeys: each for one interaction, one person and one thing, for five minutes, once.
+//! Challenges of passkeys: each for one interaction, one person and one thing, for ten minutes from the page on, once.
 //!
 //! A challenge is SHA-256 over a random nonce, which the database keeps, and over all that it is for. So what an authenticator signs is of just that: an
 //! assertion under one payment is none under another, nor under the same one with another amount, whatever else was forgotten.
@@ -14,6 +14,9 @@ use crate::provider::Provider;
 use crate::webauthn::TIMEOUT_MILLIS;
 
 const NONCE: usize = 32;
+/// Seconds that a challenge is good, from the moment on at which its page is made: a person reads the page before the browser's own time begins to run. An
+/// interaction has no longer, and its challenge goes with it.
+const LIFETIME: i64 = 600;
 /// What the database calls the rule that a ceremony is of an interaction that is there.
 const OF_AN_INTERACTION: &str = "passkey_ceremonies_browser_hash_fkey";
 
@@ -69,7 +72,7 @@ pub async fn ask(provider: &Provider, asked: &Asked<'_>, now: i64) -> Result<Cer
     let nonce = random::bytes::<NONCE>();
     let subject = asked.user.to_string();
     let credentials = storage::subject_transaction(&provider.pool, "passkeys.ask", &subject, async |db| {
-        store::begin(db, (asked.interaction, asked.user), &nonce, now + TIMEOUT_MILLIS / 1000).await?;
+        store::begin(db, (asked.interaction, asked.user), &nonce, now + LIFETIME).await?;
         store::credentials(db, asked.user).await
     });
     let credentials = credentials.await.map_err(|error| match error.constraint() {

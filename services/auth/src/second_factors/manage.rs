@@ -94,10 +94,14 @@ pub enum Enrolled {
     Taken,
     /// There has been a second factor since this login, and it was not shown.
     SecondFactorMissing,
+    /// The sign-in was ended meanwhile.
+    Ended,
 }
 
 /// What somebody proposes who sets an app up.
 pub struct Proposed<'a> {
+    /// The interaction in which it is set up.
+    pub interaction: &'a Digest,
     pub user: UserId,
     /// What was shown beside the password.
     pub shown: Option<SecondFactor>,
@@ -130,6 +134,9 @@ pub async fn enroll(
     let subject = user.to_string();
     let outcome = storage::subject_transaction(&provider.pool, "second_factors.enroll", &subject, async |db| {
         store::alone(db, user).await?;
+        if !store::is_there(db, proposed.interaction).await? {
+            return Ok(Err(Enrolled::Ended));
+        }
         let first = !store::is_enrolled(db, user).await?;
         if !first && proposed.shown.is_none() {
             return Ok(Err(Enrolled::SecondFactorMissing));
@@ -160,12 +167,16 @@ pub async fn enroll(
     }
 }
 
-/// Removes the app; with the last second factor the recovery codes go, too. False when there was none.
-pub async fn remove(provider: &Provider, user: UserId) -> Result<bool, PageRefusal> {
+/// Removes the app, in this interaction; with it go the person's other sign-ins, and with the last second factor the recovery codes. False when there was none.
+pub async fn remove(provider: &Provider, interaction: &Digest, user: UserId) -> Result<bool, PageRefusal> {
     let subject = user.to_string();
     let removed = storage::subject_transaction(&provider.pool, "totp_secrets.remove", &subject, async |db| {
         store::alone(db, user).await?;
-        store::remove(db, user).await
+        let removed = store::is_there(db, interaction).await? && store::remove(db, user).await?;
+        if removed {
+            store::end_others(db, interaction).await?;
+        }
+        Ok::<bool, storage::StorageError>(removed)
     })
     .await?;
     if removed {
@@ -174,13 +185,22 @@ pub async fn remove(provider: &Provider, user: UserId) -> Result<bool, PageRefus
     Ok(removed)
 }
 
-/// New recovery codes in the place of the old ones; none where there is nothing that they could stand in for.
-pub async fn renew(provider: &Provider, user: UserId) -> Result<Option<Vec<SecretString>>, PageRefusal> {
+/// New recovery codes in the place of the old ones, made in this interaction; they end the person's other sign-ins. None where there is nothing that they could
+/// stand in for.
+pub async fn renew(
+    provider: &Provider,
+    interaction: &Digest,
+    user: UserId,
+) -> Result<Option<Vec<SecretString>>, PageRefusal> {
     let (codes, digests) = recovery::set(provider, user)?;
     let subject = user.to_string();
     let renewed = storage::subject_transaction(&provider.pool, "recovery_codes.renew", &subject, async |db| {
         store::alone(db, user).await?;
-        store::replace_codes(db, user, &digests).await
+        let renewed = store::is_there(db, interaction).await? && store::replace_codes(db, user, &digests).await?;
+        if renewed {
+            store::end_others(db, interaction).await?;
+        }
+        Ok::<bool, storage::StorageError>(renewed)
     })
     .await?;
     if !renewed {

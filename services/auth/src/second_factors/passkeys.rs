@@ -11,8 +11,6 @@ use crate::error::PageRefusal;
 use crate::ids::{PasskeyId, UserId};
 use crate::opaque::Digest;
 use crate::provider::Provider;
-use crate::store::seek;
-use crate::throttle;
 use crate::webauthn::{self, Assertion, Registration};
 
 /// How many a person may have; the database lets nobody have more.
@@ -70,6 +68,7 @@ pub async fn add(
     let subject = user.to_string();
     let outcome = storage::subject_transaction(&provider.pool, "passkeys.add", &subject, async |db| {
         store::alone(db, user).await?;
+        // Of a sign-in that was ended meanwhile there is none.
         let challenge = match take(db, asked, now).await? {
             Ok(challenge) => challenge,
             Err(reason) => return Ok(Err((Added::Refused, Some(reason)))),
@@ -108,12 +107,22 @@ pub async fn add(
     }
 }
 
-/// Removes a passkey; with the last second factor the recovery codes go, too. False when there was none such.
-pub async fn remove_passkey(provider: &Provider, user: UserId, id: PasskeyId) -> Result<bool, PageRefusal> {
+/// Removes a passkey, in this interaction; with it go the person's other sign-ins, and with the last second factor the recovery codes. False when there was none
+/// such.
+pub async fn remove_passkey(
+    provider: &Provider,
+    interaction: &Digest,
+    user: UserId,
+    id: PasskeyId,
+) -> Result<bool, PageRefusal> {
     let subject = user.to_string();
     let removed = storage::subject_transaction(&provider.pool, "passkeys.remove", &subject, async |db| {
         store::alone(db, user).await?;
-        rows::remove(db, user, id).await
+        let removed = store::is_there(db, interaction).await? && rows::remove(db, user, id).await?;
+        if removed {
+            store::end_others(db, interaction).await?;
+        }
+        Ok::<bool, storage::StorageError>(removed)
     })
     .await?;
     if removed {
@@ -122,13 +131,11 @@ pub async fn remove_passkey(provider: &Provider, user: UserId, id: PasskeyId) ->
     Ok(removed)
 }
 
-/// Examines an assertion, and uses its challenge up whatever comes of it. `counter` is where wrong codes are counted: a passkey of the person's ends them, as
-/// a right code does.
+/// Examines an assertion, and uses its challenge up whatever comes of it.
 pub(super) async fn prove(
     provider: &Provider,
     asked: &Asked<'_>,
     said: &Assertion,
-    counter: &Digest,
     now: i64,
 ) -> Result<Result<PasskeyId, &'static str>, PageRefusal> {
     let (user, subject) = (asked.user, asked.user.to_string());
@@ -144,13 +151,15 @@ pub(super) async fn prove(
         match webauthn::assert(&provider.relying_party, &challenge, &known, said) {
             Ok(asserted) => {
                 rows::used(db, id, &asserted, now).await?;
-                seek(db, &[counter]).await?;
-                throttle::reset(db, counter).await?;
-                Ok(Ok(id))
+                let changed = asserted.backup_eligible != known.backup_eligible;
+                Ok(Ok((id, changed.then_some(asserted.backup_eligible))))
             }
             Err(refused) => Ok::<_, storage::StorageError>(Err(refused.reason())),
         }
     })
     .await?;
-    Ok(outcome)
+    if let Ok((id, Some(backup_eligible))) = outcome {
+        runtime::audit!("passkey_backup_eligible", outcome = "ok", subject = %user, passkey = %id, backup_eligible);
+    }
+    Ok(outcome.map(|(id, _)| id))
 }

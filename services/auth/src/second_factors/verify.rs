@@ -41,7 +41,7 @@ enum Candidate {
 }
 
 /// Examines what is shown and uses it up. A phone that its owner uses has a count of its own, as with passwords: who has found the password out cannot keep its
-/// owner out by guessing. For the same reason recovery codes and passkeys, which nobody guesses, neither wait for a block nor add to it.
+/// owner out by guessing. For the same reason recovery codes and passkeys, which nobody guesses, neither wait for a block nor add to it; nor does a passkey end it.
 pub async fn verify(
     provider: &Provider,
     asked: &Asked<'_>,
@@ -51,23 +51,22 @@ pub async fn verify(
 ) -> Result<Verdict, PageRefusal> {
     match shown {
         Shown::Typed(typed) => code(provider, asked.user, known_device, typed, now).await,
-        Shown::Passkey(said) => passkey(provider, asked, known_device, said.as_ref(), now).await,
+        Shown::Passkey(said) => passkey(provider, asked, said.as_ref(), now).await,
     }
 }
 
 async fn passkey(
     provider: &Provider,
     asked: &Asked<'_>,
-    known_device: Option<&Thumbprint>,
     said: Option<&Assertion>,
     now: i64,
 ) -> Result<Verdict, PageRefusal> {
-    let (user, counter) = (asked.user, provider.directory.second_factor(asked.user, known_device));
+    let user = asked.user;
     let Some(said) = said else {
         refused("passkey_unreadable", user);
         return Ok(Verdict::Wrong);
     };
-    match passkeys::prove(provider, asked, said, &counter, now).await? {
+    match passkeys::prove(provider, asked, said, now).await? {
         Ok(id) => {
             let second = SecondFactor::Passkey;
             runtime::audit!("second_factor", outcome = "ok", subject = %user, method = second.as_ref(), passkey = %id);

@@ -26,10 +26,12 @@ pub struct Known {
     pub backup_eligible: bool,
 }
 
-/// What is to be stored of it (step 25).
+/// What is to be stored of it (step 24).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asserted {
     pub sign_count: u32,
+    /// As it is now: credential managers begin to synchronise what they had made for one device, and stop to.
+    pub backup_eligible: bool,
     pub backed_up: bool,
 }
 
@@ -42,19 +44,16 @@ pub fn assert(us: &RelyingParty, challenge: &str, known: &Known, said: &Assertio
     // 8 to 14.
     client_data::check(&said.client_data, Ceremony::Get, challenge, us)?;
     let auth_data = AuthData::read(&said.authenticator_data)?;
-    // 15 to 18.
+    // 15 to 18. Step 19 is for whoever decides by the backup flags.
     auth_data.check(us)?;
-    // 19.
-    if auth_data.is_backup_eligible() != known.backup_eligible {
-        return Err(Refused::BackupEligibility);
-    }
-    // 21, 22.
+    // 20, 21.
     let signed = [said.authenticator_data.as_slice(), &hash::sha256(&said.client_data)].concat();
     known.key.verify_der(&signed, &said.signature).map_err(|_| Refused::Signature)?;
-    // 23: one that does not count says zero, always.
+    // 22: one that does not count says zero, always.
     let counts = auth_data.sign_count != 0 || known.sign_count != 0;
     if counts && auth_data.sign_count <= known.sign_count {
         return Err(Refused::Counter);
     }
-    Ok(Asserted { sign_count: auth_data.sign_count, backed_up: auth_data.is_backed_up() })
+    let (backup_eligible, backed_up) = (auth_data.is_backup_eligible(), auth_data.is_backed_up());
+    Ok(Asserted { sign_count: auth_data.sign_count, backup_eligible, backed_up })
 }

@@ -19,7 +19,7 @@ use url::Url;
 pub use assertion::{Asserted, Assertion, Known, assert};
 pub use registration::{Registered, Registration, register};
 
-/// Milliseconds that a browser waits for the person; as long as a challenge is good.
+/// Milliseconds that a browser waits for the person, once they have pressed the button.
 pub const TIMEOUT_MILLIS: i64 = 300_000;
 /// The only algorithm: ECDSA on P-256 with SHA-256, in the numbers of COSE (RFC 9053 §2.1).
 pub const ES256: i64 = -7;
@@ -75,8 +75,6 @@ pub enum Refused {
     UserUnverified,
     /// It is backed up, and cannot be.
     BackupState,
-    /// It can be backed up and could not be before, or the other way round.
-    BackupEligibility,
     /// The key is for another algorithm.
     Algorithm,
     /// The key is none.
@@ -102,7 +100,6 @@ impl Refused {
             Self::UserAbsent => "passkey_user_absent",
             Self::UserUnverified => "passkey_user_unverified",
             Self::BackupState => "passkey_backup_state",
-            Self::BackupEligibility => "passkey_backup_eligibility",
             Self::Algorithm => "passkey_algorithm",
             Self::Key => "passkey_key",
             Self::CredentialMissing => "passkey_credential_missing",

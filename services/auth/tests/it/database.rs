@@ -4,10 +4,14 @@ use auth::MIGRATIONS;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use serde_json::json;
 use testkit::database::TestDatabase;
+use testkit::passkey::Passkey;
 
-use crate::browser::{Browser, tokens};
+use crate::browser::{Browser, parameter, tokens};
 use crate::draft::Client;
+use crate::passkey::{add, asked, owner};
+use crate::second_factor::{awaiting, enrolled, methods, said, type_code};
 use crate::world::World;
 
 #[derive(QueryableByName)]
@@ -61,6 +65,12 @@ pub(crate) async fn spelled(world: &World, texts: &[&str]) -> Vec<String> {
     found
 }
 
+/// The one text that a query finds, as `line`.
+pub(crate) async fn line(world: &World, query: &str) -> String {
+    let mut session = connect(&world.database.superuser_url).await;
+    diesel::sql_query(query).get_result::<Line>(&mut session).await.unwrap().line
+}
+
 pub(crate) async fn count(world: &World, query: &str) -> i64 {
     let mut session = connect(&world.database.superuser_url).await;
     diesel::sql_query(query).get_result::<Count>(&mut session).await.unwrap().count
@@ -99,4 +109,43 @@ async fn whoever_goes_back_before_approvals_leaves_none_behind() {
     }
     assert_eq!(count(&world, "select count(*) as count from grants").await, 1);
     assert_eq!(count(&world, "select count(*) as count from grants where scope = 'payouts:write'").await, 0);
+}
+
+#[tokio::test]
+async fn whoever_goes_back_before_passkeys_keeps_what_the_former_version_knows() {
+    let world = World::start().await;
+    // One has a passkey only, the other an app beside it, and has logged in with the passkey.
+    owner(&world).await;
+    let client = Client::app();
+    let (email, app) = enrolled(&world).await;
+    let (mut browser, verifier) = awaiting(&world, &client, &email).await;
+    assert_eq!(type_code(&mut browser, &app.code(world.now())).await.status, 303);
+    let passkey = Passkey::generate();
+    assert_eq!(add(&mut browser, &passkey, "Beside it").await.status, 303);
+    browser.get("/consent").await;
+    let code = parameter(&browser.decide("allow").await, "code").unwrap();
+    let tokens = client.redemption(&world, &code, &verifier).await.send(&world).await;
+    assert_eq!(said(&tokens.member("access_token"))["amr"], json!(["pwd", "pop", "user", "mfa"]));
+    let (_, page, _) = asked(&world, &client, &email).await;
+    assert!(page.text.contains("Log in with a passkey"), "{}", page.text);
+    assert_eq!(count(&world, "select count(*) as count from recovery_codes").await, 20);
+
+    let down = include_str!("../../migrations/00000000000008_passkeys/down.sql");
+    connect(&world.database.migrator_url).await.batch_execute(down).await.unwrap();
+    for (query, left) in [
+        // Whose only second factor it was has none, and no codes that stand in for it.
+        ("recovery_codes", 10),
+        ("recovery_codes join totp_secrets using (user_id)", 10),
+        ("users", 2),
+        ("grants where second_factor = 'recovery'", 1),
+        ("grants where second_factor is distinct from 'recovery'", 0),
+        ("interactions where second_factor = 'passkey' or awaits_user_id is not null", 0),
+        ("pg_tables where tablename like 'passkey%'", 0),
+    ] {
+        assert_eq!(count(&world, &format!("select count(*) as count from {query}")).await, left, "{query}");
+    }
+    // And forth again, with what is there.
+    let up = include_str!("../../migrations/00000000000008_passkeys/up.sql");
+    connect(&world.database.migrator_url).await.batch_execute(up).await.unwrap();
+    assert_eq!(methods(&world, &client, &email, Some(&app.paper[0])).await, json!(["pwd", "mfa"]));
 }

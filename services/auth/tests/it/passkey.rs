@@ -1,8 +1,10 @@
 //! A person with a passkey: a software one, and what a page's script does with it.
 
+use diesel_async::SimpleAsyncConnection as _;
 use testkit::passkey::{Passkey, Saying};
 
 use crate::browser::{Browser, PASSWORD};
+use crate::database::{connect, line};
 use crate::draft::{Client, Reply};
 use crate::second_factor::{awaiting, paper};
 use crate::world::{ISSUER, World};
@@ -49,6 +51,19 @@ pub(crate) async fn send(
 ) -> Reply {
     let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
     browser.post(path, &fields.chain(more.iter().copied()).collect::<Vec<_>>()).await
+}
+
+/// What the challenge of the browser's page is made of, as hexadecimal.
+pub(crate) async fn nonce(world: &World, browser: &Browser<'_>) -> String {
+    let cookie = &browser.cookies[0].1;
+    let query = "select encode(nonce, 'hex') as line from passkey_ceremonies where browser_hash = ";
+    line(world, &format!("{query}sha256('{cookie}')")).await
+}
+
+/// Gives all pages that ask this nonce: their challenges differ by what they are for, and by nothing else.
+pub(crate) async fn put_back(world: &World, nonce: &str) {
+    let everywhere = format!("update passkey_ceremonies set nonce = decode('{nonce}', 'hex')");
+    connect(&world.database.superuser_url).await.batch_execute(&everywhere).await.unwrap();
 }
 
 /// Adds a passkey in a browser that has logged in just now.

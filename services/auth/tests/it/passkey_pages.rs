@@ -1,9 +1,13 @@
 //! The pages on which passkeys are added and removed, beside an app and instead of one.
 
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection as _;
+use futures_util::future::{join, join4};
 use testkit::passkey::Passkey;
 
 use crate::browser::{Browser, PASSWORD};
-use crate::database::count;
+use crate::database::{connect, count};
 use crate::draft::{Client, Reply};
 use crate::passkey::{add, asked, by_password, created, logged_in, owner, right, send, show};
 use crate::second_factor::{App, enrolled, paper, type_code};
@@ -107,8 +111,7 @@ async fn of_two_passkeys_added_at_once_to_four_one_is_the_fifth() {
     let fields = pages.map(|page| created(&Passkey::generate(), &right(&page, "webauthn.create")));
     let name = [("name", "The fifth")];
     let (path, [of_one, of_two]) = ("/second-factor/passkey", fields);
-    let replies =
-        futures_util::future::join(send(&mut one, path, &of_one, &name), send(&mut two, path, &of_two, &name)).await;
+    let replies = join(send(&mut one, path, &of_one, &name), send(&mut two, path, &of_two, &name)).await;
     assert_eq!((replies.0.status, replies.1.status), (303, 303));
     assert_eq!(count(&world, "select count(*) as count from passkeys").await, 5);
 }
@@ -188,4 +191,99 @@ async fn a_form_from_elsewhere_adds_no_passkey() {
     browser.origin = Some("https://evil.test".to_owned());
     assert_eq!(send(&mut browser, path, &fields, &[("name", "x")]).await.refusal(), "origin/origin_mismatch");
     assert_eq!(count(&world, "select count(*) as count from passkeys").await, 0);
+}
+
+/// Whoever sits there may have come in with what is gone.
+#[tokio::test]
+async fn what_removes_a_second_factor_or_renews_the_codes_ends_the_persons_other_sign_ins() {
+    let world = World::start().await;
+    let (email, passkey, codes) = owner(&world).await;
+    let (others, others_passkey, _) = owner(&world).await;
+    let mut other = logged_in(&world, &others, &others_passkey).await;
+    let mut owner = logged_in(&world, &email, &passkey).await;
+    let app = App::read(&owner.get("/second-factor/new").await);
+    assert_eq!(owner.post("/second-factor/new", &[("code", &app.code(world.now()))]).await.status, 303);
+    let id = removes(&owner.get("/second-factor").await).remove(0);
+    for change in [("decision", "renew"), ("passkey", id.as_str()), ("decision", "remove")] {
+        // Past the second factor, and about to add a passkey, to consent, or to change what there is; by what will be gone.
+        let mut thieves = Vec::new();
+        for _ in 0..3 {
+            let (mut thief, page, _) = asked(&world, &Client::app(), &email).await;
+            let reply = match change {
+                (_, "renew") => type_code(&mut thief, &codes[thieves.len()]).await,
+                (_, "remove") => {
+                    world.clock.advance(30);
+                    type_code(&mut thief, &app.code(world.now())).await
+                }
+                _ => show(&mut thief, &page, &passkey).await,
+            };
+            assert_eq!(reply.leads_to().as_deref(), Some("/consent"), "{change:?} {}", reply.text);
+            thieves.push(thief);
+        }
+        let page = thieves[0].get("/second-factor/passkey").await;
+        let fields = created(&Passkey::generate(), &right(&page, "webauthn.create"));
+        thieves[1].get("/consent").await;
+        thieves[2].get("/second-factor").await;
+        let (mut awaits, ..) = asked(&world, &Client::app(), &email).await;
+
+        owner.get("/second-factor").await;
+        let reply = owner.post("/second-factor", &[change, ("password", PASSWORD)]).await;
+        assert!([200, 303].contains(&reply.status), "{change:?} {}", reply.text);
+        let replies = [
+            send(&mut thieves[0], "/second-factor/passkey", &fields, &[("name", "Theirs")]).await,
+            thieves[1].post("/consent", &[("decision", "allow")]).await,
+            thieves[2].post("/second-factor", &[("decision", "renew")]).await,
+        ];
+        for reply in replies {
+            assert_eq!(
+                (reply.status, reply.refusal().as_str()),
+                (400, "interaction/interaction_unknown"),
+                "{change:?}"
+            );
+        }
+        // Neither whoever has changed it, nor whoever has shown the password only, nor anybody else.
+        for (browser, path) in [(&mut owner, "/consent"), (&mut awaits, "/code"), (&mut other, "/second-factor")] {
+            assert_eq!(browser.get(path).await.status, 200, "{change:?} {path}");
+        }
+    }
+    assert_eq!(count(&world, "select count(*) as count from passkeys").await, 1, "the other person's");
+    assert_eq!(count(&world, "select count(*) as count from grants").await, 0);
+}
+
+/// Their sign-in was there when the form came, and is not when its turn has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_ended_while_they_wait_for_their_turn_changes_nothing() {
+    let world = World::start().await;
+    let (email, passkey, _) = owner(&world).await;
+    let mut thief = logged_in(&world, &email, &passkey).await;
+    let id = removes(&thief.get("/second-factor").await).remove(0);
+    let code = App::read(&thief.get("/second-factor/new").await).code(world.now());
+    let page = thief.get("/second-factor/passkey").await;
+    let fields = created(&Passkey::generate(), &right(&page, "webauthn.create"));
+    let mut superuser = connect(&world.database.superuser_url).await;
+    let lock = "(31, hashtext((select id::text from users)))";
+    superuser.batch_execute(&format!("select pg_advisory_lock{lock}")).await.unwrap();
+    let [mut one, mut two, mut three, mut four] = [thief.clone(), thief.clone(), thief.clone(), thief];
+    let (enrolls, renews) = ([("code", code.as_str())], [("decision", "renew")]);
+    let tries = join4(
+        one.post("/second-factor/new", &enrolls),
+        remove(&mut two, &id, ""),
+        three.post("/second-factor", &renews),
+        send(&mut four, "/second-factor/passkey", &fields, &[("name", "Theirs")]),
+    );
+    let ended = async {
+        let waiting = "select count(*) as count from pg_locks where locktype = 'advisory' and not granted \
+             and database = (select oid from pg_database where datname = current_database())";
+        while count(&world, waiting).await < 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        superuser.batch_execute("delete from interactions").await.unwrap();
+        superuser.batch_execute(&format!("select pg_advisory_unlock{lock}")).await.unwrap();
+    };
+    let both = tokio::time::timeout(Duration::from_mins(1), join(tries, ended)).await.unwrap();
+    let ((enrolled, removed, renewed, added), ()) = both;
+    assert_eq!([enrolled.status, removed.status, renewed.status, added.status], [400, 303, 303, 400]);
+    for (table, left) in [("totp_secrets", 0), ("passkeys", 1), ("recovery_codes", 10)] {
+        assert_eq!(count(&world, &format!("select count(*) as count from {table}")).await, left, "{table}");
+    }
 }

@@ -11,7 +11,7 @@ use testkit::passkey::{BACKED_UP, BACKUP_ELIGIBLE, Passkey, Saying, USER_PRESENT
 use crate::browser::{Browser, PASSWORD, parameter};
 use crate::database::{connect, count, spelled};
 use crate::draft::{Client, Reply};
-use crate::passkey::{add, asked, asks, created, logged_in, owner, right, send, show, signed};
+use crate::passkey::{add, asked, asks, created, logged_in, nonce, owner, put_back, right, send, show, signed};
 use crate::payer::{Scene, claims, mark};
 use crate::second_factor::{said, type_code};
 use crate::world::World;
@@ -20,8 +20,10 @@ const MANY: usize = 100;
 /// So that all of them come as far as the challenge, and none is stopped by the count of tries before it.
 const UNCOUNTED: &str = "alter table pushed_requests drop constraint pushed_requests_attempts_check; \
      update pushed_requests set attempts = -1000";
-/// Beyond the life of a challenge, and not of an interaction.
-const OLD: i64 = 300;
+/// Beyond the time that a browser gives its person, who has read the page before.
+const LATE: i64 = 301;
+/// A challenge's life, which is no longer than its interaction's.
+const OVER: &str = "update passkey_ceremonies set expires_at = expires_at - interval '10 minutes'";
 
 #[tokio::test]
 async fn who_has_a_passkey_is_asked_for_it_and_the_tokens_say_what_was_shown() {
@@ -75,10 +77,7 @@ async fn a_login_takes_an_assertion_in_which_everything_is_right() {
     let mut forged = Passkey::generate();
     forged.id.clone_from(&passkey.id);
     let (mut browser, mut page, _) = asked(&world, &Client::app(), &email).await;
-    let own: [Wrong; 2] = [
-        (|saying| saying.ceremony = "webauthn.create".into(), "second_factor/passkey_type"),
-        (|saying| saying.flags |= BACKUP_ELIGIBLE, "second_factor/passkey_backup_eligibility"),
-    ];
+    let own: [Wrong; 1] = [(|saying| saying.ceremony = "webauthn.create".into(), "second_factor/passkey_type")];
     for (change, reason) in BOTH.into_iter().chain(own) {
         let mut saying = right(&page, "webauthn.get");
         change(&mut saying);
@@ -115,7 +114,7 @@ async fn a_login_takes_an_assertion_in_which_everything_is_right() {
 }
 
 #[tokio::test]
-async fn a_challenge_is_of_one_interaction_once_and_for_five_minutes() {
+async fn a_challenge_is_of_one_interaction_once_and_for_ten_minutes() {
     let world = World::start().await;
     let (email, passkey, _) = owner(&world).await;
     let (mut browser, page, _) = asked(&world, &Client::app(), &email).await;
@@ -124,16 +123,20 @@ async fn a_challenge_is_of_one_interaction_once_and_for_five_minutes() {
         assert_eq!((reply.status, reply.refusal()), (422, format!("second_factor/{reason}")), "{}", reply.text);
     };
     // Of another browser, of a page that was loaded again, and of a time that is over.
+    let first = nonce(&world, &browser).await;
+    put_back(&world, &first).await;
     refused(&show(&mut elsewhere, &page, &passkey).await, "passkey_challenge");
     refused(&show(&mut elsewhere, &its_page, &passkey).await, "passkey_challenge");
     let again = browser.get("/code").await;
     assert_ne!(asks(&again, "challenge"), asks(&page, "challenge"));
     refused(&show(&mut browser, &page, &passkey).await, "passkey_challenge");
     let page = browser.get("/code").await;
-    world.clock.advance(OLD);
+    let mut superuser = connect(&world.database.superuser_url).await;
+    superuser.batch_execute(OVER).await.unwrap();
     refused(&show(&mut browser, &page, &passkey).await, "passkey_challenge_expired");
     // The same twice: the sign-in goes on elsewhere, and whoever still holds its old cookie holds nothing.
     let page = browser.get("/code").await;
+    world.clock.advance(LATE);
     let mut thief = browser.clone();
     assert_eq!(show(&mut browser, &page, &passkey).await.status, 303);
     let reply = show(&mut thief, &page, &passkey).await;
@@ -210,6 +213,33 @@ async fn a_counter_that_goes_back_is_refused_and_somebody_looks_at_it() {
     assert_eq!(count(&world, "select sign_count as count from passkeys").await, 6);
 }
 
+/// Credential managers begin to synchronise what they had, and stop to.
+#[tokio::test]
+async fn a_passkey_that_is_backed_up_from_now_on_is_the_same_and_that_is_stored() {
+    let world = World::start().await;
+    let (email, passkey, _) = owner(&world).await;
+    let stored = async |flags: &str| {
+        count(&world, &format!("select count(*) as count from passkeys where (backup_eligible, backed_up) = {flags}"))
+            .await
+    };
+    assert_eq!(stored("(false, false)").await, 1);
+    for (more, flags) in
+        [(BACKUP_ELIGIBLE, "(true, false)"), (BACKUP_ELIGIBLE | BACKED_UP, "(true, true)"), (0, "(false, false)")]
+    {
+        let (mut browser, page, _) = asked(&world, &Client::app(), &email).await;
+        let before = right(&page, "webauthn.get");
+        let saying = Saying { flags: before.flags | more, ..before };
+        // Whoever has not the key changes nothing.
+        let mut forged = Passkey::generate();
+        forged.id.clone_from(&passkey.id);
+        let page = send(&mut browser, "/code", &signed(&forged, &saying), &[]).await;
+        assert_eq!((page.refusal().as_str(), stored(flags).await), ("second_factor/passkey_signature", 0), "{flags}");
+        let saying = Saying { flags: saying.flags, ..right(&page, "webauthn.get") };
+        let reply = send(&mut browser, "/code", &signed(&passkey, &saying), &[]).await;
+        assert_eq!((reply.status, stored(flags).await), (303, 1), "{flags}: {}", reply.text);
+    }
+}
+
 #[tokio::test]
 async fn wrong_codes_keep_nobody_from_their_passkey_and_wrong_passkeys_nobody_from_their_code() {
     let world = World::start_without_captcha().await;
@@ -225,7 +255,7 @@ async fn wrong_codes_keep_nobody_from_their_passkey_and_wrong_passkeys_nobody_fr
         assert_eq!(show(&mut thief, &page, &Passkey::generate()).await.refusal(), "second_factor/passkey_unknown");
     }
     let (mut browser, page, _) = asked(&world, &Client::app(), &email).await;
-    assert_eq!(type_code(&mut browser, "000000").await.status, 422, "they count apart: {}", page.text);
+    assert_eq!(type_code(&mut browser, "000000").await.status, 429, "nor does a passkey end the block: {}", page.text);
     assert_eq!(type_code(&mut browser, &paper[0]).await.status, 303);
 }
 
@@ -278,23 +308,28 @@ async fn a_payer_approves_with_a_passkey_that_signs_for_this_payment_and_no_othe
         send(browser, "/approve", &signed(&passkey, saying), &[("decision", "approve"), ("shown", &shown)]).await
     };
     // Of the page of a login, and of the same payment in another sign-in.
-    let (_, login, _) = asked(&scene.world, &scene.client, &scene.email).await;
+    let (at_login, login, _) = asked(&scene.world, &scene.client, &scene.email).await;
+    let of_login = nonce(&scene.world, &at_login).await;
     let (mut other, _) = scene.logged_in().await;
     let other_page = other.get("/approve").await;
+    let of_other = nonce(&scene.world, &other).await;
     let (mut browser, pushed) = scene.logged_in().await;
     let mut page = browser.get("/approve").await;
     assert!(page.text.contains("1250.00 EUR") && page.text.contains("Approve with a passkey"), "{}", page.text);
-    for elsewhere in [&login, &other_page] {
+    for (elsewhere, nonce) in [(&login, &of_login), (&other_page, &of_other)] {
+        // All else being equal: only what it is for differs.
+        put_back(&scene.world, nonce).await;
         let reply = approve(&mut browser, &page, &right(elsewhere, "webauthn.get")).await;
         assert_eq!((reply.status, reply.refusal().as_str()), (422, "second_factor/passkey_challenge"));
         assert!(reply.text.contains("1250.00 EUR") && reply.text.contains("role=\"alert\""), "{}", reply.text);
         page = reply;
     }
     // What was signed for one amount is worth nothing under another.
-    let for_little = right(&page, "webauthn.get");
+    let (for_little, of_little) = (right(&page, "webauthn.get"), nonce(&scene.world, &browser).await);
     let changed = scene.becomes(|payment| payment.amount = api::Amount::new("9999.00", "EUR"));
     let reply = approve(&mut browser, &page, &for_little).await;
     assert_eq!((reply.status, reply.refusal().as_str()), (422, "approval/payment_changed"));
+    put_back(&scene.world, &of_little).await;
     let reply = approve(&mut browser, &reply, &for_little).await;
     assert_eq!((reply.status, reply.refusal().as_str()), (422, "second_factor/passkey_challenge"));
     assert!(reply.text.contains("9999.00 EUR"), "{}", reply.text);

@@ -1,5 +1,7 @@
 //! What the database itself lets nobody do with a second factor.
 
+use std::time::Duration;
+
 use diesel_async::SimpleAsyncConnection as _;
 use testkit::database::guards::{FORBIDDEN, attempt, rows};
 
@@ -49,6 +51,7 @@ async fn another_persons_second_factor_cannot_be_written() {
         (&alice, "delete from totp_secrets", 1),
         (&String::new(), "delete from totp_secrets", 0),
         (&alice, "update passkeys set sign_count = 8", 1),
+        (&alice, "update passkeys set sign_count = 8, backup_eligible = true, backed_up = true", 1),
         (&String::new(), "update passkeys set sign_count = 8", 0),
         (&alice, "delete from passkeys", 1),
         (&String::new(), "delete from passkeys", 0),
@@ -99,4 +102,43 @@ async fn who_has_a_second_factor_is_not_logged_in_and_allows_nothing_without_one
     ] {
         assert!(superuser.batch_execute(&format!("update interactions set {change}")).await.is_err(), "{change}");
     }
+}
+
+#[tokio::test]
+async fn a_persons_other_sign_ins_end_and_nobody_elses() {
+    let database = two_people().await;
+    let app = &database.app_url;
+    let left = |person: &str| format!("select 1 from interactions where user_id = '{person}'");
+    for (says, alices) in [
+        (String::new(), 1),
+        (about(BOB), 1),
+        (format!("{} {}", about(ALICE), seeking("cookie", ALICE)), 1),
+        (format!("{} {}", about(ALICE), seeking("cookie", BOB)), 0),
+        (about(ALICE), 0),
+    ] {
+        let ends = format!("{says} select end_other_sign_ins(); {}", seeking("cookie", ALICE));
+        assert_eq!(rows(app, &ends, &left(ALICE)).await.unwrap(), alices, "{says}");
+    }
+    let ends = format!("{} select end_other_sign_ins(); {}", about(ALICE), seeking("cookie", BOB));
+    assert_eq!(rows(app, &ends, &left(BOB)).await.unwrap(), 1);
+}
+
+/// What counts is not only what the service asks before.
+#[tokio::test]
+async fn of_two_fifth_passkeys_at_once_the_database_takes_one() {
+    let database = two_people().await;
+    let insert = "insert into passkeys (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up, name_sealed, created_at) \
+        select gen_random_uuid(), subject(), sha256(gen_random_uuid()::text::bytea), decode(repeat('04', 65), 'hex'), 0, true, true, 'x', now()";
+    let (mut one, mut two) = (connect(&database.app_url).await, connect(&database.app_url).await);
+    let four = format!("begin; {} {insert} from generate_series(1, 4)", about(ALICE));
+    one.batch_execute(&four).await.unwrap();
+    let another = format!("begin; {} {insert}; commit", about(ALICE));
+    let waits = two.batch_execute(&another);
+    let goes_on = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        one.batch_execute("commit").await
+    };
+    let (refused, taken) = futures_util::future::join(waits, goes_on).await;
+    taken.unwrap();
+    assert!(refused.unwrap_err().to_string().contains("five passkeys at most"));
 }

@@ -79,7 +79,7 @@ pub(crate) fn said(token: &str) -> Value {
 }
 
 /// The methods that the tokens of a whole login name, which all say the same.
-async fn methods(world: &World, client: &Client, email: &str, code: Option<&str>) -> Value {
+pub(crate) async fn methods(world: &World, client: &Client, email: &str, code: Option<&str>) -> Value {
     let (mut browser, pushed) = Browser::at_login(world, client).await;
     let mut reply = browser.log_in(email, PASSWORD).await;
     if let Some(code) = code {

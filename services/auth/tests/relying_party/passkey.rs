@@ -26,7 +26,7 @@ async fn chromium_makes_a_passkey_and_shows_it_under_our_policy() {
     let refused = "No passkey was made, or it took too long. Please try again.";
     assert_eq!(
         told(&mut script, "added").await,
-        json!({ "nameless": "name", "refused": refused, "codes": 10, "rp": "localhost", "discoverable": true, "faults": [] })
+        json!({ "nameless": "name", "without": 0, "refused": refused, "codes": 10, "rp": "localhost", "discoverable": true, "faults": [] })
     );
     open(&mut script).await;
     let unknown = "No passkey was shown, or it took too long. Try again, or type a code.";
@@ -41,7 +41,10 @@ async fn chromium_makes_a_passkey_and_shows_it_under_our_policy() {
     assert_eq!(told(&mut script, "copied").await, json!({ "copied": copied, "faults": [] }));
     open(&mut script).await;
     let shown = json!(["Log in"]);
-    assert_eq!(told(&mut script, "scriptless").await, json!({ "hint": true, "shown": shown, "consents": true }));
+    assert_eq!(
+        told(&mut script, "scriptless").await,
+        json!({ "hint": true, "shown": shown, "consents": true, "why": true })
+    );
     let end = told(&mut script, "complaints").await;
     script.ended().await;
     assert_eq!(end, json!({ "complaints": [], "foreign": [] }));

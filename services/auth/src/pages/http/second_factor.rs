@@ -55,15 +55,15 @@ pub async fn post_second_factor(
                 .page(async |status, error| list_page(&provider, &interaction, person, Some((status, error))).await)
                 .await;
         }
-        let list = interaction.handle.page(paths::SECOND_FACTOR);
+        let (list, here) = (interaction.handle.page(paths::SECOND_FACTOR), interaction.digest());
         let codes = match change {
-            Change::Renew => second_factors::renew(&provider, person.user_id).await?,
+            Change::Renew => second_factors::renew(&provider, here, person.user_id).await?,
             Change::RemoveApp => {
-                second_factors::remove(&provider, person.user_id).await?;
+                second_factors::remove(&provider, here, person.user_id).await?;
                 None
             }
             Change::RemovePasskey(id) => {
-                second_factors::remove_passkey(&provider, person.user_id, id).await?;
+                second_factors::remove_passkey(&provider, here, person.user_id, id).await?;
                 None
             }
         };
@@ -132,13 +132,15 @@ pub async fn post_enroll(_: Public, provider: web::Data<Provider>, mut sent: Sub
         not_since(&provider, person).await?;
         let known_device = interaction.known_device(&provider, Some(person.user_id)).await?;
         let code = typed(&form, "code");
-        let proposed = Proposed { user: person.user_id, shown: person.second, known_device, typed: code };
+        let (here, user) = (interaction.digest(), person.user_id);
+        let proposed = Proposed { interaction: here, user, shown: person.second, known_device, typed: code };
         match enroll(&provider, &enrolling, &proposed, provider.clock.unix()).await? {
             Enrolled::Done(codes) => added(&provider, &interaction, person, SecondFactor::Otp, codes).await,
             Enrolled::SecondFactorMissing => Err(PageRefusal::SecondFactorMissing),
             Enrolled::Wrong => again(422, Complaint { text: WRONG_CODE, wrong: &["code"], focus: "code" }).await,
             Enrolled::Blocked(seconds) => Unconfirmed::Blocked(seconds).page(again).await,
             Enrolled::Taken => Ok(see_other(&list, &[])),
+            Enrolled::Ended => Err(PageRefusal::Interaction),
         }
     })
     .await

@@ -5,14 +5,14 @@ pub(super) mod passkeys;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::{Bool, Integer, Text};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::schema::{recovery_codes, totp_secrets};
-use crate::store::at;
+use crate::store::{at, seek};
 
 /// Of the locks that a transaction can take by a number, those of this file.
 const LOCK: i32 = 31;
@@ -21,6 +21,24 @@ const LOCK: i32 = 31;
 pub(super) async fn alone(db: &mut Connection, user: UserId) -> Result<(), StorageError> {
     let lock = diesel::sql_query("select pg_advisory_xact_lock($1, hashtext($2))");
     lock.bind::<Integer, _>(LOCK).bind::<Text, _>(user.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// Whether the interaction in which something is changed still goes on. Asked after [`alone`]: what was changed before it may have ended it.
+pub(super) async fn is_there(db: &mut Connection, interaction: &Digest) -> Result<bool, StorageError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        goes_on: bool,
+    }
+    seek(db, &[interaction]).await?;
+    Ok(diesel::sql_query("select under_way() as goes_on").get_result::<Row>(db).await?.goes_on)
+}
+
+/// Ends all other sign-ins of the transaction's person: whoever sits there may have come in with what is gone now.
+pub(super) async fn end_others(db: &mut Connection, interaction: &Digest) -> Result<(), StorageError> {
+    seek(db, &[interaction]).await?;
+    diesel::sql_query("select end_other_sign_ins()").execute(db).await?;
     Ok(())
 }
 

@@ -125,6 +125,7 @@ pub(crate) async fn find(
 pub(crate) async fn used(db: &mut Connection, id: PasskeyId, said: &Asserted, now: i64) -> Result<(), StorageError> {
     let row = (
         passkeys::sign_count.eq(i64::from(said.sign_count)),
+        passkeys::backup_eligible.eq(said.backup_eligible),
         passkeys::backed_up.eq(said.backed_up),
         passkeys::last_used_at.eq(at(now)?),
     );
