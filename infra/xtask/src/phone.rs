@@ -171,7 +171,7 @@ mod tests {
             &[
                 "approve ",
                 "alice read, and approved: Approve a payment",
-                " 300.00 EUR To the",
+                " 300.00",
                 " done ",
                 "300.00 EUR to bob",
                 "left: ",
