@@ -12,7 +12,7 @@ use testkit::browser::Person;
 use testkit::interception::Interception;
 use testkit::pki::Pki;
 
-use crate::hooked::{Forged, Hooked, Seen};
+use crate::hooked::{self, Forged, Hooked, Seen};
 use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::{Operator, Refusal};
 use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
@@ -140,10 +140,10 @@ async fn what_calls(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
 
 /// Layer message signature.
 async fn unaltered_and_once(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
-    let transfer = transfer(loot.alice_account, loot.bob_account, "1.00");
+    let transfer = hooked::transfer(loot.alice_account, loot.bob_account, "1.00");
     let forged = loot.alice.forge(Method::POST, "/v1/transfers", Some(&transfer), Some("attack-31-tamper")).await?;
     let mut tampered = forged.clone();
-    tampered.body = serde_json::to_vec(&self::transfer(loot.alice_account, loot.bob_account, "100.00"))?;
+    tampered.body = serde_json::to_vec(&hooked::transfer(loot.alice_account, loot.bob_account, "100.00"))?;
     let seen = tampered.send(&loot.http).await?;
     report.stopped(31, "The amount is changed in transit", "ledger", 401, &seen).await?;
 
@@ -213,7 +213,7 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
     let seen = loot.mallory.forge(Method::GET, &path, None, None).await?.send(&loot.http).await?;
     report.stopped(44, "Mallory reads Alice's account by its id", "ledger", 404, &seen).await?;
 
-    let theft = transfer(loot.alice_account, loot.bob_account, "1.00");
+    let theft = hooked::transfer(loot.alice_account, loot.bob_account, "1.00");
     let forged = loot.mallory.forge(Method::POST, "/v1/transfers", Some(&theft), Some("attack-44-theft")).await?;
     let seen = forged.send(&loot.http).await?;
     report.stopped(44, "Mallory pays from Alice's account", "ledger", 404, &seen).await?;
@@ -286,11 +286,6 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     let (title, seen) = ("The ledger's internal port, without a certificate", "a failed handshake".to_owned());
     report.tell(45, title, seen, &refusal.layer, Evidence::Log(refusal.line));
     Ok(())
-}
-
-/// The body of a transfer in euro.
-pub(crate) fn transfer(from: Id, to: Id, amount: &str) -> Value {
-    json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
 }
 
 fn payout(from: Id, iban: &str) -> Value {

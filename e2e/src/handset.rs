@@ -23,7 +23,7 @@ use crate::hooked::Hooked;
 use crate::narrator::Narrator;
 use crate::phone::Phone;
 use crate::stack::Stack;
-use crate::{attacks, journey, payouts, seed};
+use crate::{hooked, journey, payouts, seed};
 pub use errand::Misused;
 use errand::{Action, Errand, Kind, euros};
 use teller::{Teller, columns};
@@ -60,10 +60,7 @@ async fn honest(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
             teller.say(&format!("  {} read, and approved: {}", errand.who, phone.read()));
         }
     }
-    let outcome = outcome.map_err(|error| match phone.lost() {
-        Some(lost) => error.context(format!("the browser did not come back to the app: {lost}")),
-        None => error,
-    })?;
+    let outcome = outcome.map_err(|error| phone.why(error))?;
     teller.say("");
     for line in outcome {
         teller.say(&line);
@@ -163,8 +160,7 @@ fn said<T>(answer: Result<T, Error>) -> Result<T> {
 /// The euro account of somebody else, who has told it.
 async fn account_of(stack: &Stack, whom: &str) -> Result<Account> {
     let (phone, _device) = Phone::ios(stack, IosProfile::genuine(), seed::known(whom))?;
-    let lost = || phone.lost().map(|lost| format!(": {lost}")).unwrap_or_default(); // Default: it was not the browser.
-    arrive(&phone).await.with_context(|| format!("{whom} cannot say an account{}", lost()))?;
+    arrive(&phone).await.map_err(|error| phone.why(error)).with_context(|| format!("{whom} cannot say an account"))?;
     let accounts = phone.client.accounts().await?;
     in_currency(&accounts, "EUR").cloned().with_context(|| format!("{whom} has no euro account"))
 }
@@ -188,7 +184,7 @@ async fn hooked(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     let key = device.device_key().context("the phone has no device key")?;
     let http = testkit::server::app_client(teller.pki)?;
     let hooked = Hooked::take_over(teller.stack, http.clone(), key, device.app(), &*phone.store).await?;
-    let order = |amount: &str| attacks::transfer(from.id, to.id, amount);
+    let order = |amount: &str| hooked::transfer(from.id, to.id, amount);
     let idempotency = IdempotencyKey::new();
     let signed = hooked.forge(Method::POST, "/v1/transfers", Some(&order(SIGNED)), Some(idempotency.as_str())).await?;
     let mut changed = signed.clone();

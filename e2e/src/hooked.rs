@@ -287,6 +287,11 @@ impl Hooked {
     }
 }
 
+/// The body of a transfer in euro.
+pub(crate) fn transfer(from: api::Id, to: api::Id, amount: &str) -> Value {
+    json!({"from_account": from, "to_account": to, "amount": {"amount": amount, "currency": "EUR"}, "reference": "attack"})
+}
+
 pub(crate) fn now() -> i64 {
     use mobile_sdk::Clock as _;
     mobile_sdk::SystemClock.unix()

@@ -59,8 +59,8 @@ pub async fn arrive(narrator: &mut Narrator, phone: &Phone, name: &str, evidence
         },
     );
     let began = narrator.begin(format!("{name} registers and logs in"));
-    let login = phone.client.login().await;
-    let pages = phone.pages.lock().map(|pages| pages.join(" → ")).unwrap_or_default();
+    let login = phone.client.login().await.map_err(|error| phone.why(error.into()));
+    let pages = phone.pages();
     login.with_context(|| format!("{name} cannot log in; the browser showed: {pages}"))?;
     narrator.end(
         began,

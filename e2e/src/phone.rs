@@ -1,7 +1,7 @@
 //! A person with an emulated phone: the SDK on it, a browser in hand.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use api::attestation::App;
@@ -35,13 +35,20 @@ pub struct Phone {
     pub store: Arc<dyn Store>,
     /// Every call, as the phone saw it.
     pub calls: Arc<Calls>,
-    /// Titles of the pages that the browser showed.
-    pub pages: Arc<Mutex<Vec<String>>>,
+    screen: Arc<Mutex<Screen>>,
+}
+
+/// What the person has seen in the browser, and has at hand.
+#[derive(Default)]
+struct Screen {
+    /// Titles of the pages that it showed.
+    pages: Vec<String>,
     /// What the page said that the person answered last.
-    read: Arc<Mutex<String>>,
-    /// Why the browser did not come back to the app.
-    lost: Arc<Mutex<Option<String>>>,
-    codes: Arc<Mutex<VecDeque<String>>>,
+    read: String,
+    /// Why it did not come back to the app.
+    lost: Option<String>,
+    /// What is typed where a code is asked for, one after the other.
+    codes: VecDeque<String>,
 }
 
 /// Collects the SDK's call records.
@@ -70,10 +77,7 @@ impl Observer for Calls {
 struct Hand {
     http: reqwest::Client,
     person: Mutex<Person>,
-    pages: Arc<Mutex<Vec<String>>>,
-    read: Arc<Mutex<String>>,
-    lost: Arc<Mutex<Option<String>>>,
-    codes: Arc<Mutex<VecDeque<String>>>,
+    screen: Arc<Mutex<Screen>>,
 }
 
 #[async_trait]
@@ -81,22 +85,27 @@ impl mobile_sdk::Browser for Hand {
     async fn authorize(&self, url: &Url, redirect_uri: &Url) -> Result<Url, PlatformError> {
         let person = self.person.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut browser = Browser::new(self.http.clone(), person);
-        browser.codes.clone_from(&*self.codes.lock().unwrap_or_else(PoisonError::into_inner));
+        browser.codes.clone_from(&locked(&self.screen).codes);
         let end = browser.visit(url.as_str(), redirect_uri.as_str()).await;
         // Registered once; the next login is an ordinary one.
         self.person.lock().unwrap_or_else(PoisonError::into_inner).registers = false;
+        let mut screen = locked(&self.screen);
         // The last page is the way back to the app.
         if let Some(text) = browser.texts.iter().nth_back(1) {
-            self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(text);
+            screen.read.clone_from(text);
         }
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).extend(browser.pages);
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&browser.codes);
+        screen.pages.extend(browser.pages);
+        screen.codes = browser.codes;
         let end = end.map_err(|error| {
-            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{error:#}"));
+            screen.lost = Some(format!("{error:#}"));
             PlatformError::Failed
         })?;
         Url::parse(&end).map_err(|_| PlatformError::Failed)
     }
+}
+
+fn locked(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
+    screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Phone {
@@ -121,33 +130,38 @@ impl Phone {
         person: Person,
         platform: impl FnOnce(Arc<dyn mobile_sdk::Browser>) -> Platform,
     ) -> Result<Self> {
-        let pages = Arc::new(Mutex::new(Vec::new()));
         let http = testkit::server::client(&pki.public_ca(), None)?;
-        let read = Arc::new(Mutex::new(String::new()));
-        let (lost, codes) = (Arc::<Mutex<Option<String>>>::default(), Arc::<Mutex<VecDeque<String>>>::default());
-        let (person, of_hand) = (Mutex::new(person), (lost.clone(), codes.clone()));
-        let hand = Hand { http, person, pages: pages.clone(), read: read.clone(), lost: of_hand.0, codes: of_hand.1 };
+        let screen = Arc::<Mutex<Screen>>::default();
+        let hand = Hand { http, person: Mutex::new(person), screen: screen.clone() };
         let mut platform = platform(Arc::new(hand));
         let calls = Arc::new(Calls::default());
         platform.observer = Some(calls.clone());
         let store = platform.store.clone();
         let client = Client::new(config(stack, pki, app)?, platform)?;
-        Ok(Self { client, store, calls, pages, read, lost, codes })
+        Ok(Self { client, store, calls, screen })
     }
 
     /// What the page said that the person answered last.
     pub fn read(&self) -> String {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.screen).read.clone()
     }
 
-    /// Why the browser did not come back to the app, if it did not.
-    pub fn lost(&self) -> Option<String> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The error of a call, with what the browser showed if that did not come back to the app.
+    pub fn why(&self, error: anyhow::Error) -> anyhow::Error {
+        match &locked(&self.screen).lost {
+            Some(lost) => error.context(format!("the browser did not come back to the app: {lost}")),
+            None => error,
+        }
+    }
+
+    /// Titles of the pages that the browser showed.
+    pub fn pages(&self) -> String {
+        locked(&self.screen).pages.join(" → ")
     }
 
     /// What its owner types where a code is asked for, one after the other.
     pub fn has_codes(&self, codes: &[String]) {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner).extend(codes.iter().cloned());
+        locked(&self.screen).codes.extend(codes.iter().cloned());
     }
 
     /// Calls; if the payer has to approve a payment first, they do, and it is called again.

@@ -5,7 +5,7 @@ use reqwest::{Client, Method};
 use serde_json::json;
 use testkit::pki::Pki;
 
-use crate::hooked::{Hooked, Seen};
+use crate::hooked::{self, Hooked, Seen};
 use crate::receipt;
 use crate::stack::Stack;
 use crate::trace::Begun;
@@ -32,8 +32,7 @@ pub(crate) async fn drain(
     piece: &str,
 ) -> Result<Drained> {
     let (account, payee) = accounts;
-    let amount = json!({"amount": piece, "currency": "EUR"});
-    let order = json!({"from_account": account, "to_account": payee, "amount": amount, "reference": "a piece"});
+    let order = hooked::transfer(account, payee, piece);
     for paid in 0..MOST {
         let key = format!("attack-55-{}", crypto::random::token(8));
         let stopped = thief.forge(Method::POST, "/v1/transfers", Some(&order), Some(&key)).await?.send(http).await?;

@@ -34,7 +34,7 @@ async fn the_console_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_o
     let mut grounds = Vec::new();
     for (scheme, width) in [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)] {
         for path in paths() {
-            let found: Value = serde_json::from_str(&script.hears("found").await).unwrap();
+            let found: Value = script.told("found").await;
             let opened = if path == format!("/traces/{TRACE}") { json!(true) } else { Value::Null };
             let right = json!({"path": path, "width": width, "opened": opened, "ground": found["ground"], "complaints": [], "violations": []});
             assert_eq!(found, right, "{scheme}, {width}");
@@ -42,7 +42,7 @@ async fn the_console_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_o
         }
     }
     for path in LISTS {
-        let found: Value = serde_json::from_str(&script.hears("high").await).unwrap();
+        let found: Value = script.told("high").await;
         assert!(found["path"] == path && found["height"].as_u64().unwrap() < HIGHEST, "{found}");
     }
     script.ended().await;

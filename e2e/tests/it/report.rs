@@ -110,7 +110,7 @@ async fn the_report_fits_a_phone_and_a_desk_by_day_and_night_and_shuts_nobody_ou
     script.tell(&format!("file://{}", page(&folder).await.display())).await;
     let mut inks = Vec::new();
     for (scheme, width) in [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)] {
-        let found: Value = serde_json::from_str(&script.hears("found").await).unwrap();
+        let found: Value = script.told("found").await;
         let fits = json!({ "width": width, "violations": [] });
         for state in ["closed", "opened"] {
             assert_eq!(found[state], fits, "{scheme}, {width}, {state}");

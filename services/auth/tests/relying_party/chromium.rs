@@ -29,7 +29,7 @@ async fn chromium_goes_on_beyond_the_callback_and_takes_no_planted_cookie_for_ou
     // `form-action` holds for the whole chain of redirects that a form's answer begins, the client's own among them.
     let first = start().await;
     script.tell(&first.authorization_url.to_string()).await;
-    let told: Value = serde_json::from_str(&script.hears("onward").await).unwrap();
+    let told: Value = script.told("onward").await;
     assert_eq!(told["boxes"], json!([false, false]), "no box is ticked for the person");
     let completed = grant.complete(&first.pending_state, callback(&told)).await.unwrap();
     let granted = completed.token_response.raw_token_response().scope.clone().unwrap();
@@ -39,7 +39,7 @@ async fn chromium_goes_on_beyond_the_callback_and_takes_no_planted_cookie_for_ou
     let (attacker, victim) = (start().await, start().await);
     script.tell(&attacker.authorization_url.to_string()).await;
     script.tell(&victim.authorization_url.to_string()).await;
-    let told: Value = serde_json::from_str(&script.hears("planted").await).unwrap();
+    let told: Value = script.told("planted").await;
     script.ended().await;
     let kept = told["kept"].as_array().unwrap();
     for spelling in ["encoded", "encoded_lower", "encoded_letter"] {

@@ -11,7 +11,7 @@ pub(crate) async fn judge(name: &str, origin: &str, operations: usize) {
     script.tell(&format!("{name} {origin}/docs")).await;
     let mut papers = Vec::new();
     for (scheme, width) in [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)] {
-        let mut found: Value = serde_json::from_str(&script.hears("found").await).unwrap();
+        let mut found: Value = script.told("found").await;
         papers.push(found.as_object_mut().unwrap().remove("paper").unwrap());
         let expected = json!({
             "operations": operations, "lost": [], "widths": [width, width], "violations": [], "complaints": [], "foreign": [],

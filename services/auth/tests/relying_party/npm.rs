@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::Value;
 use testkit::tools;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -73,6 +74,11 @@ impl Script {
         let Some(line) = line else { unreachable!("{word} was expected of the script, and it has ended") };
         let Some(rest) = line.strip_prefix(word) else { unreachable!("{word} was expected of the script: {line}") };
         rest.trim().to_owned()
+    }
+
+    /// The same as JSON.
+    pub(crate) async fn told(&mut self, word: &str) -> Value {
+        serde_json::from_str(&self.hears(word).await).unwrap()
     }
 
     pub(crate) async fn tell(&mut self, line: &str) {

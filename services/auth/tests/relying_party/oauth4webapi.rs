@@ -24,7 +24,7 @@ async fn a_client_of_another_language_logs_in_and_takes_no_answer_of_another_iss
 
     let authorization = script.hears("open").await;
     script.tell(&world.browse(&authorization, "allow").await).await;
-    let told: Value = serde_json::from_str(&script.hears("told").await).unwrap();
+    let told: Value = script.told("told").await;
     script.ended().await;
 
     assert_eq!((&told["type"], &told["scope"]), (&json!("dpop"), &json!(SCOPE)));

@@ -2,15 +2,11 @@
 //! `axe` finds no fault with the pages. Without Chromium, npm or node the test says so, as in `drivers.rs`.
 
 use huskarl::grant::authorization_code::StartInput;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::drivers::judged_by_axe;
 use crate::npm::Script;
 use crate::world::{Setup, World, scopes};
-
-async fn told(script: &mut Script, word: &str) -> Value {
-    serde_json::from_str(&script.hears(word).await).unwrap()
-}
 
 #[tokio::test]
 async fn chromium_makes_a_passkey_and_shows_it_under_our_policy() {
@@ -25,27 +21,24 @@ async fn chromium_makes_a_passkey_and_shows_it_under_our_policy() {
     open(&mut script).await;
     let refused = "No passkey was made, or it took too long. Please try again.";
     assert_eq!(
-        told(&mut script, "added").await,
+        script.told("added").await,
         json!({ "nameless": "name", "without": 0, "refused": refused, "codes": 10, "rp": "localhost", "discoverable": true, "faults": [] })
     );
     open(&mut script).await;
     let unknown = "No passkey was shown, or it took too long. Try again, or type a code.";
     let present = "This device has a passkey of yours already.";
     assert_eq!(
-        told(&mut script, "logged_in").await,
+        script.told("logged_in").await,
         json!({ "present": present, "unknown": unknown, "consents": true, "faults": [] })
     );
-    assert_eq!(told(&mut script, "counted").await, json!({ "rises": true }));
+    assert_eq!(script.told("counted").await, json!({ "rises": true }));
     open(&mut script).await;
     let copied = "This passkey was not taken. Try it again, or type a code.";
-    assert_eq!(told(&mut script, "copied").await, json!({ "copied": copied, "faults": [] }));
+    assert_eq!(script.told("copied").await, json!({ "copied": copied, "faults": [] }));
     open(&mut script).await;
     let shown = json!(["Log in"]);
-    assert_eq!(
-        told(&mut script, "scriptless").await,
-        json!({ "hint": true, "shown": shown, "consents": true, "why": true })
-    );
-    let end = told(&mut script, "complaints").await;
+    assert_eq!(script.told("scriptless").await, json!({ "hint": true, "shown": shown, "consents": true, "why": true }));
+    let end = script.told("complaints").await;
     script.ended().await;
     assert_eq!(end, json!({ "complaints": [], "foreign": [] }));
     world.stop().await;

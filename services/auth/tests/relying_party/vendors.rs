@@ -60,7 +60,7 @@ async fn chromium_lets_each_vendors_script_answer_and_loads_nothing_of_it_before
             let started = grant.start(StartInput::scope(scopes())).await.unwrap();
             script.tell(&format!("{name} {}", started.authorization_url)).await;
         }
-        let found: Value = serde_json::from_str(&script.hears("found").await).unwrap();
+        let found: Value = script.told("found").await;
         let expected = json!({ "vendor": name, "consents": true, "complaints": [], "asked": hosts, "before": [] });
         assert_eq!(found, expected);
         world.stop().await;

@@ -10,9 +10,10 @@ use defense::{Answer, Caller, Created, IdempotencyKey, Notes, Peer};
 use runtime::ApiJson;
 
 use super::history::Word;
-use super::{events, order, store, unseal};
+use super::read::read;
+use super::{cancel, events, order, unseal};
 use crate::deposits::post::event_id;
-use crate::error::{Error, Resource};
+use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::Subject;
 use crate::state::State;
@@ -36,11 +37,7 @@ pub async fn get(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Payout>, Error> {
-    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
-    let row = storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
-        store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
-    })
-    .await?;
+    let row = read(&state, &Subject::from(&*caller), path.into_inner().into()).await?;
     Ok(web::Json(row.wire()?))
 }
 
@@ -50,30 +47,9 @@ pub async fn cancel(
     path: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<Answer<Payout>, Error> {
-    let (owner, id) = (&Subject::from(&*caller), path.into_inner().into());
-    let read = async || {
-        storage::subject_transaction(&state.pool, "payouts.get", owner.as_str(), async |db| {
-            store::find(db, owner, id).await?.ok_or(Error::Missing(Resource::Payout))
-        })
-        .await
-    };
-    let before = read().await?;
-    let mut replayed = before.payout.is_cancelled();
-    if !replayed {
-        // Looked at before it is queued: what cannot be taken back takes nobody else's posting with it. The database decides all the same.
-        if !before.held {
-            return Err(Error::NotHeld);
-        }
-        replayed = events::cancel(&state, &before.payout).await?;
-        if !replayed {
-            runtime::audit!("payout", outcome = "cancelled", payout = %before.payout.id);
-        }
-    }
-    let after = read().await?;
-    if !after.payout.is_cancelled() {
-        return Err(Error::NotHeld);
-    }
-    Ok(Answer::new(after.wire()?, replayed))
+    let owner = Subject::from(&*caller);
+    let Idempotent { result, replayed } = cancel::cancel(&state, &owner, path.into_inner().into()).await?;
+    Ok(Answer::new(result, replayed))
 }
 
 /// `POST /internal/v1/payout-events`.

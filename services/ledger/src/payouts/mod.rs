@@ -5,6 +5,7 @@
 //! no word comes; the partner's word ends it ([`events`]), once, one way: onwards to settlement, or back to the account. What may have reached the
 //! partner stays unknown until a positive word ends it ([`history`]); unknown for too long is an alarm ([`watch`]).
 
+pub mod cancel;
 pub mod courier;
 pub mod events;
 pub mod history;
@@ -12,6 +13,7 @@ pub mod http;
 pub mod iban;
 pub mod order;
 pub mod partner;
+mod read;
 pub(crate) mod store;
 pub mod unseal;
 mod watch;

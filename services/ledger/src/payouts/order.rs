@@ -7,11 +7,12 @@ use defense::Notes;
 use identity::Principal;
 use money::Money;
 
+use super::read::read;
 use super::{iban, store};
 use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
-use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject};
+use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
 use crate::risk;
@@ -62,7 +63,16 @@ pub async fn order(
     let id = receipt.posted.id;
     // A repetition may be judged otherwise than the first one was.
     let may_be_held = receipt.replayed || caution.hold_seconds() > 0;
-    let held_until = if may_be_held { held_until(state, subject, id.into()).await? } else { None };
+    let held_until = if may_be_held {
+        let row = read(state, subject, id.into()).await.map_err(|error| match error {
+            // It was just posted with the money: that it is nobody's is no answer to its payer.
+            Error::Missing(_) => Error::Invariant("a payout without its row"),
+            other => other,
+        });
+        row?.payout.held_until.map(time)
+    } else {
+        None
+    };
     let status = if held_until.is_some() { PayoutStatus::Held } else { PayoutStatus::Pending };
     let result = Payout {
         id: id.into(),
@@ -107,12 +117,4 @@ fn intended(
         counterparty: name.clone(),
         extra: Extra::Nothing,
     })
-}
-
-/// Until when the payout was held when it was ordered, as the books have it.
-async fn held_until(state: &State, owner: &Subject, id: PayoutId) -> Result<Option<String>, Error> {
-    let row = storage::subject_transaction(&state.pool, "payouts.held", owner.as_str(), async |db| {
-        store::find(db, owner, id).await?.ok_or(Error::Invariant("a payout without its row"))
-    });
-    Ok(row.await?.payout.held_until.map(time))
 }
