@@ -190,6 +190,8 @@ forms! {
     SecondFactorForm {
         /// From the page.
         csrf: {} required,
+        /// From the page that asks once more. Without it, that page is the answer, and nothing happens.
+        sure: { "enum": ["yes"] },
         /// New recovery codes, or away with the app.
         decision: { "enum": ["renew", "remove"] },
         /// The passkey to remove.

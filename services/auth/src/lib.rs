@@ -36,12 +36,12 @@ mod schema;
 pub mod scopes;
 pub mod second_factors;
 mod store;
+pub mod support;
 mod throttle;
 pub mod tokens;
 pub mod userinfo;
 pub mod webauthn;
 
-use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ pub struct Auth;
 impl Service for Auth {
     const NAME: &'static str = "auth";
     type Config = Config;
-    type Command = Infallible;
+    type Command = Command;
 
     fn common(config: &Config) -> &Common {
         &config.common
@@ -92,8 +92,10 @@ impl Service for Auth {
         routes::docs()
     }
 
-    async fn command(_config: Config, command: Infallible) -> anyhow::Result<()> {
-        match command {}
+    async fn command(config: Config, command: Command) -> anyhow::Result<()> {
+        match command {
+            Command::SecondFactor(action) => support::command::run(&config, action).await,
+        }
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
@@ -119,6 +121,14 @@ impl Service for Auth {
         })
         .background("forget", forget))
     }
+}
+
+/// What an operator can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Second factors of people who have lost theirs
+    #[command(subcommand)]
+    SecondFactor(support::command::Action),
 }
 
 fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dyn Once>) -> anyhow::Result<Provider> {

@@ -237,6 +237,9 @@ table! {
     Request(400, (), "request_uri", "request_uri_unusable",
         "This sign-in link is no longer valid. Go back to the app and start again.");
     Answered(409, (), "request_uri", "request_already_answered", "This sign-in has already been answered. Go back to the app.");
+    // Somebody has typed the address, or a bookmark leads there.
+    NoInteraction(400, (), "interaction", "interaction_not_named",
+        "This page belongs to a sign-in, which an app begins. Go back to the app and start there.");
     // No interaction belongs to this browser any more.
     Interaction(400, (), "interaction", "interaction_unknown",
         "This sign-in has expired or belongs to another browser. Go back to the app and start again.");

@@ -2,13 +2,18 @@
 
 use actix_web::http::Method;
 use defense::{Routes, policy};
-use runtime::RouteDoc;
+use runtime::{RouteDoc, with_refusals};
 
 use crate::pages::http as pages;
 use crate::paths::{
     APPROVE, AUTHORIZE, CODE, CONSENT, ENROLL, JWKS, LOGIN, PAR, PASSKEY, REGISTER, SECOND_FACTOR, TOKEN, USERINFO,
 };
-use crate::{authorizations, discovery, keys, tokens, userinfo};
+use crate::{authorizations, discovery, keys, support, tokens, userinfo};
+
+runtime::problems! {
+    /// Of a second factor that is to be removed.
+    Removal: 404 PERSON_NOT_FOUND;
+}
 
 /// What the world reaches. All of it is `Public`, because this is where callers become somebody: clients authenticate in
 /// the request, people on the pages.
@@ -63,13 +68,15 @@ pub fn public() -> Routes {
 
 /// What the other services reach.
 pub fn internal() -> Routes {
-    Routes::internal().add(
-        policy::Internal,
-        Method::GET,
-        JWKS,
-        "Public keys, for resource servers.",
-        keys::http::get_jwks,
-    )
+    Routes::internal()
+        .add(policy::Internal, Method::GET, JWKS, "Public keys, for resource servers.", keys::http::get_jwks)
+        .add(
+            policy::Internal,
+            Method::POST,
+            "/internal/v1/second-factor-removals",
+            "Removes a second factor that somebody has lost.",
+            with_refusals::<Removal, _>(support::http::post_removal),
+        )
 }
 
 /// Both tables.

@@ -182,3 +182,23 @@ pub struct Invariants {
     /// Entries of all accounts.
     pub entries: i64,
 }
+
+/// `POST /internal/v1/second-factor-removals` at `auth`, by the operator: support has made sure, by other means, who it is that has lost theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveSecondFactor {
+    /// The address that the person logs in with.
+    #[schemars(extend("format" = "email"), length(max = 254))]
+    pub email: String,
+}
+
+/// What was removed. Asked again, it is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecondFactorRemoved {
+    /// Whose.
+    pub subject: Id,
+    /// Whether there was an authenticator app.
+    pub app: bool,
+    /// How many passkeys there were.
+    pub passkeys: usize,
+}

@@ -169,6 +169,8 @@ pub mod code {
         FROM_FUTURE = "behavior.from_future", "What is asked about lies in the future";
         /// The event's id was another event's.
         EVENT_ID_REUSED = "behavior.event_id_reused", "The event's id was another event's";
+        /// Nobody logs in with that address.
+        PERSON_NOT_FOUND = "auth.person_not_found", "There is no such person";
         /// No such event.
         EVENT_NOT_FOUND = "behavior.event_not_found", "There is no such event";
         /// No such decision.

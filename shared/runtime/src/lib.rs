@@ -35,6 +35,7 @@ pub mod metrics;
 mod middleware;
 mod objects;
 mod openapi;
+pub mod operator;
 mod outliving;
 pub mod pages;
 mod peer;

@@ -48,7 +48,8 @@ impl Interaction {
         cookies: &Cookies<'_>,
         now: i64,
     ) -> Result<Self, PageRefusal> {
-        let handle = address.get(PARAMETER).and_then(Handle::parse).ok_or(PageRefusal::Interaction)?;
+        let handle = address.get(PARAMETER).ok_or(PageRefusal::NoInteraction)?;
+        let handle = Handle::parse(handle).ok_or(PageRefusal::Interaction)?;
         let cookie = SecretString::from(handle.cookie(cookies)?.ok_or(PageRefusal::Interaction)?);
         let digest = Digest::of(cookie.expose());
         let row = interactions::find(&provider.pool, &digest, now).await?.ok_or(PageRefusal::Interaction)?;

@@ -136,6 +136,8 @@ pub struct CodePage<'a> {
     pub client: &'a str,
     /// Where the form goes.
     pub action: &'a str,
+    /// Where somebody else logs in.
+    pub other: &'a str,
     pub csrf: &'a str,
     pub factor: &'a FactorAsked,
     pub error: Option<Complaint<'a>>,
@@ -157,9 +159,31 @@ pub struct SecondFactorPage<'a> {
     pub csrf: &'a str,
     /// What there is; none, where there is none.
     pub has: Option<&'a State>,
+}
+
+/// Whether a person is sure, before something of that changes.
+#[derive(Template)]
+#[template(path = "sure.html")]
+pub struct SurePage<'a> {
+    /// Where the form goes, and where what there is stands.
+    pub action: &'a str,
+    pub csrf: &'a str,
+    pub asked: &'a Sure,
     /// Whether the password is asked for, because the login is not new.
     pub password: bool,
     pub error: Option<Complaint<'a>>,
+}
+
+/// What a person is asked whether they are sure of it.
+pub struct Sure {
+    /// The field of the form that says it, and what it says.
+    pub name: &'static str,
+    // Text: of a form of ours.
+    pub value: String,
+    /// What goes, in words; none, where recovery codes are made anew.
+    pub removes: Option<String>,
+    /// Whether it is the only one.
+    pub last: bool,
 }
 
 /// An authenticator app is being set up.

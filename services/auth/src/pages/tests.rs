@@ -99,11 +99,12 @@ fn every_page_renders_escapes_and_has_no_script() {
     }
 }
 
-fn of_the_second_factor(evil: &str) -> [String; 4] {
+fn of_the_second_factor(evil: &str) -> [String; 5] {
     [
         render(&CodePage {
             client: evil,
             action: evil,
+            other: evil,
             csrf: "token",
             factor: &FactorAsked { app: true, passkey: None },
             error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
@@ -117,6 +118,12 @@ fn of_the_second_factor(evil: &str) -> [String; 4] {
             back: evil,
             csrf: "token",
             has: Some(&State { app: Some(DateTime::UNIX_EPOCH), passkeys: vec![passkey(evil)], codes: 10 }),
+        })
+        .unwrap(),
+        render(&SurePage {
+            action: evil,
+            csrf: "token",
+            asked: &Sure { name: "passkey", value: evil.to_owned(), removes: Some(evil.to_owned()), last: true },
             password: true,
             error: Some(Complaint { text: evil, wrong: &[evil], focus: evil }),
         })
@@ -149,7 +156,7 @@ fn ceremony(text: &str) -> Ceremony {
 fn who_is_asked_for_a_passkey_has_one_script_of_ours_and_a_way_without() {
     let evil = "<script>alert(1)</script>\"'";
     let factor = FactorAsked { app: false, passkey: Some(ceremony(evil)) };
-    let code = CodePage { client: evil, action: evil, csrf: "token", factor: &factor, error: None };
+    let code = CodePage { client: evil, action: evil, other: evil, csrf: "token", factor: &factor, error: None };
     let approve = ApprovePage {
         client: evil,
         action: evil,

@@ -9,6 +9,7 @@
 
 mod confirm;
 mod directory;
+mod find;
 mod log_in;
 mod password_policy;
 mod passwords;
@@ -18,6 +19,8 @@ mod store;
 
 pub use confirm::{Confirmed, FRESH, confirm, is_fresh};
 pub use directory::{Directory, Profile};
+pub use find::find;
+
 pub(crate) use log_in::advance;
 pub use log_in::{LogIn, log_in};
 pub use password_policy::MIN_CHARACTERS;

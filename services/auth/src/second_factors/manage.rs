@@ -28,6 +28,13 @@ pub struct State {
     pub codes: i64,
 }
 
+impl State {
+    /// How many there are, of both kinds.
+    pub fn count(&self) -> usize {
+        self.passkeys.len() + usize::from(self.app.is_some())
+    }
+}
+
 /// What a person has; none where there is no second factor.
 pub async fn state(provider: &Provider, user: UserId) -> Result<Option<State>, PageRefusal> {
     let subject = user.to_string();
@@ -183,6 +190,18 @@ pub async fn remove(provider: &Provider, interaction: &Digest, user: UserId) -> 
         runtime::audit!("second_factor_removed", outcome = "ok", subject = %user);
     }
     Ok(removed)
+}
+
+/// Removes all that there is, and ends what sign-ins the person has under way. Whether there was an app, and how many passkeys.
+pub async fn remove_all(provider: &Provider, user: UserId) -> Result<(bool, usize), storage::StorageError> {
+    storage::subject_transaction(&provider.pool, "second_factors.remove_all", &user.to_string(), async |db| {
+        store::alone(db, user).await?;
+        // The recovery codes go with the last of them.
+        let removed = (store::remove(db, user).await?, rows::remove_all(db, user).await?);
+        store::end_all(db).await?;
+        Ok(removed)
+    })
+    .await
 }
 
 /// New recovery codes in the place of the old ones, made in this interaction; they end the person's other sign-ins. None where there is nothing that they could

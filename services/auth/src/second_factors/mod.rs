@@ -23,7 +23,7 @@ mod totp;
 mod verify;
 
 pub use ceremony::{About, Asked, Ceremony, ask};
-pub use manage::{Enrolled, Enrolling, Proposed, State, begin, enroll, remove, renew, state};
+pub use manage::{Enrolled, Enrolling, Proposed, State, begin, enroll, remove, remove_all, renew, state};
 pub use method::SecondFactor;
 pub use passkeys::{Added, LONGEST_NAME, MOST, Passkey, add, remove_passkey};
 pub(crate) use store::is_enrolled;

@@ -119,9 +119,11 @@ async fn a_page_belongs_to_the_interaction_in_its_address() {
     let world = World::start().await;
     let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
     let (other, _) = Browser::at_login(&world, &Client::app()).await;
-    for tab in ["", "interaction=", "interaction=a", "interaction=../../etc/passwd", &other.tab] {
+    for tab in ["interaction=a", "interaction=../../etc/passwd", &other.tab] {
         tab.clone_into(&mut browser.tab);
         let reply = browser.get("/login").await;
         assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{tab}");
     }
+    browser.tab.clear();
+    assert_eq!(browser.get("/login").await.refusal(), "interaction/interaction_not_named");
 }

@@ -38,6 +38,7 @@ mod second_factor;
 mod second_factor_pages;
 mod siteverify;
 mod stores;
+mod support;
 mod throttling;
 mod token;
 mod userinfo;

@@ -101,6 +101,11 @@ async fn without_the_cookie_or_after_its_time_there_is_no_page() {
         let reply = stranger.get(path).await;
         assert_eq!((reply.status, reply.refusal().as_str()), (400, "interaction/interaction_unknown"), "{path}");
         assert!(reply.text.contains("start again"));
+        // Somebody has typed the address: nothing has expired.
+        let typed = world.http.get(world.url(path)).send().await.unwrap();
+        let typed = Reply::read(typed).await;
+        assert_eq!((typed.status, typed.refusal().as_str()), (400, "interaction/interaction_not_named"), "{path}");
+        assert!(typed.text.contains("which an app begins"));
     }
     stranger.cookies = vec![(browser.cookies[0].0.clone(), crypto::random::token(32))];
     assert_eq!(stranger.log_in("a@b.example", PASSWORD).await.refusal(), "interaction/interaction_unknown");

@@ -23,7 +23,7 @@ fn removes(page: &Reply) -> Vec<String> {
 }
 
 async fn remove(browser: &mut Browser<'_>, id: &str, password: &str) -> Reply {
-    browser.post("/second-factor", &[("passkey", id), ("password", password)]).await
+    browser.post("/second-factor", &[("passkey", id), ("password", password), ("sure", "yes")]).await
 }
 
 #[tokio::test]
@@ -55,11 +55,13 @@ async fn app_and_passkeys_stand_beside_each_other_and_the_codes_stay_until_the_l
     // One after the other they go.
     let ids = removes(&browser.get("/second-factor").await);
     assert_eq!(ids.len(), 2);
+    let asks = browser.post("/second-factor", &[("passkey", &ids[1])]).await;
+    assert!(asks.text.contains("Remove the passkey ") && !asks.text.contains("It is the only one"), "{}", asks.text);
     assert_eq!(remove(&mut browser, &ids[0], "").await.leads_to().as_deref(), Some("/second-factor"));
     let (mut without, page, _) = asked(&world, &Client::app(), &email).await;
     assert_eq!(show(&mut without, &page, &first).await.refusal(), "second_factor/passkey_unknown");
     browser.get("/second-factor").await;
-    assert_eq!(browser.post("/second-factor", &[("decision", "remove")]).await.status, 303);
+    assert_eq!(browser.post("/second-factor", &[("decision", "remove"), ("sure", "yes")]).await.status, 303);
     assert_eq!(count(&world, "select count(*) as count from recovery_codes").await, 9);
     browser.get("/second-factor").await;
     assert_eq!(remove(&mut browser, &ids[1], "").await.status, 303);
@@ -227,12 +229,12 @@ async fn what_removes_a_second_factor_or_renews_the_codes_ends_the_persons_other
         let (mut awaits, ..) = asked(&world, &Client::app(), &email).await;
 
         owner.get("/second-factor").await;
-        let reply = owner.post("/second-factor", &[change, ("password", PASSWORD)]).await;
+        let reply = owner.post("/second-factor", &[change, ("password", PASSWORD), ("sure", "yes")]).await;
         assert!([200, 303].contains(&reply.status), "{change:?} {}", reply.text);
         let replies = [
             send(&mut thieves[0], "/second-factor/passkey", &fields, &[("name", "Theirs")]).await,
             thieves[1].post("/consent", &[("decision", "allow")]).await,
-            thieves[2].post("/second-factor", &[("decision", "renew")]).await,
+            thieves[2].post("/second-factor", &[("decision", "renew"), ("sure", "yes")]).await,
         ];
         for reply in replies {
             assert_eq!(
@@ -264,7 +266,7 @@ async fn who_is_ended_while_they_wait_for_their_turn_changes_nothing() {
     let lock = "(31, hashtext((select id::text from users)))";
     superuser.batch_execute(&format!("select pg_advisory_lock{lock}")).await.unwrap();
     let [mut one, mut two, mut three, mut four] = [thief.clone(), thief.clone(), thief.clone(), thief];
-    let (enrolls, renews) = ([("code", code.as_str())], [("decision", "renew")]);
+    let (enrolls, renews) = ([("code", code.as_str())], [("decision", "renew"), ("sure", "yes")]);
     let tries = join4(
         one.post("/second-factor/new", &enrolls),
         remove(&mut two, &id, ""),

@@ -68,7 +68,7 @@ async fn a_person_is_refused_by_a_page_whoever_refuses() {
             is_page(&send(doubled).await, 400, "cannot be read");
         }
         let handlers_own = request(&world, Method::GET, path, Some(HTML));
-        is_page(&send(handlers_own).await, 400, "Go back to the app and start again.");
+        is_page(&send(handlers_own).await, 400, "Go back to the app and start there.");
     }
     // Where there is no route, and before one is looked for.
     is_page(&send(request(&world, Method::GET, "/zq9", Some(HTML))).await, 404, "There is no page at this address.");

@@ -21,7 +21,7 @@ async fn logged_in<'w>(world: &'w World, email: &str, app: &App) -> Browser<'w> 
 }
 
 async fn change(browser: &mut Browser<'_>, decision: &str, password: &str) -> Reply {
-    browser.post("/second-factor", &[("decision", decision), ("password", password)]).await
+    browser.post("/second-factor", &[("decision", decision), ("password", password), ("sure", "yes")]).await
 }
 
 #[tokio::test]
@@ -143,13 +143,40 @@ async fn what_is_removed_is_not_asked_for_any_more() {
 }
 
 #[tokio::test]
+async fn nothing_changes_before_a_person_has_said_twice_that_it_shall() {
+    let world = World::start().await;
+    let (email, app) = enrolled(&world).await;
+    let mut browser = logged_in(&world, &email, &app).await;
+    for (decision, asks) in [("renew", "Make new recovery codes?"), ("remove", "Remove the authenticator app?")] {
+        for sure in [None, Some(("sure", "")), Some(("sure", "no"))] {
+            let form: Vec<_> = [("decision", decision)].into_iter().chain(sure).collect();
+            let page = browser.post("/second-factor", &form).await;
+            assert_eq!(page.status, 200, "{form:?}");
+            let again = format!("name=\"decision\" value=\"{decision}\"");
+            assert!(page.text.contains(asks) && page.text.contains(&again), "{form:?} {}", page.text);
+        }
+    }
+    let page = browser.post("/second-factor", &[("decision", "remove")]).await;
+    assert!(page.text.contains("It is the only one"), "{}", page.text);
+    assert_eq!(count(&world, "select count(*) as count from totp_secrets").await, 1);
+    assert_eq!(paper(&change(&mut browser, "renew", "").await).len(), 10);
+    let (mut browser, _) = awaiting(&world, &Client::app(), &email).await;
+    assert_eq!(
+        type_code(&mut browser, &app.paper[0]).await.refusal(),
+        "second_factor/code_used",
+        "the old ones ended once"
+    );
+}
+
+#[tokio::test]
 async fn after_five_minutes_a_change_takes_the_password() {
     let world = World::start_without_captcha().await;
     let (email, app) = enrolled(&world).await;
     let mut browser = logged_in(&world, &email, &app).await;
-    assert!(!browser.get("/second-factor").await.text.contains("name=\"password\""));
+    let asks = [("decision", "renew")];
+    assert!(!browser.post("/second-factor", &asks).await.text.contains("name=\"password\""));
     world.clock.advance(OLD);
-    assert!(browser.get("/second-factor").await.text.contains("name=\"password\""));
+    assert!(browser.post("/second-factor", &asks).await.text.contains("name=\"password\""));
     for decision in ["renew", "remove"] {
         for password in ["", "not the right password"] {
             let reply = change(&mut browser, decision, password).await;

@@ -20,8 +20,8 @@ const ONCE: [HeaderName; 7] = [
     header::USER_AGENT,
 ];
 
-/// Methods that are words to us. Not CONNECT, which is for proxies. No route has TRACE, and whoever sends it is told so (405).
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+/// Methods that are words to us. Not CONNECT, which is for proxies. No route has TRACE or QUERY, and whoever sends them is told so (405).
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
 /// Compares the host with those that we are, and finds the address that the request comes from, and what the edge says of it.
 #[derive(Debug, Clone)]

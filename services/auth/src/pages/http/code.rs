@@ -78,6 +78,7 @@ async fn code_page(
     let page = CodePage {
         client: &interaction.client.name,
         action: &interaction.handle.page(paths::CODE),
+        other: &interaction.handle.page(paths::LOGIN),
         csrf: &interaction.csrf(),
         factor: &factor,
         error,

@@ -15,11 +15,11 @@ use crate::form::Parameters;
 use crate::forms::{EnrollForm, PageAddress, SecondFactorForm};
 use crate::http::{Page, SetCookie, Submitted, Visit, html, page, see_other, with_cookie};
 use crate::ids::PasskeyId;
-use crate::pages::{Complaint, EnrollPage, RecoveryCodesPage, SecondFactorPage, render};
+use crate::pages::{Complaint, EnrollPage, RecoveryCodesPage, SecondFactorPage, Sure, SurePage, TICKED, render};
 use crate::paths;
 use crate::people::{self, Confirmed, confirm, is_fresh};
 use crate::provider::Provider;
-use crate::second_factors::{self, Enrolled, Enrolling, MOST, Proposed, SecondFactor, enroll};
+use crate::second_factors::{self, Enrolled, Enrolling, MOST, Proposed, SecondFactor, State, enroll};
 
 const WRONG_PASSWORD: Complaint<'_> =
     Complaint { text: "The password is not right.", wrong: &["password"], focus: "password" };
@@ -29,7 +29,7 @@ pub async fn get_second_factor(_: Public, provider: web::Data<Provider>, visit: 
     page(async {
         let interaction = interaction(&provider, &visit.request).await?;
         match person(&interaction) {
-            Some(person) => list_page(&provider, &interaction, person, None).await,
+            Some(person) => list_page(&provider, &interaction, person).await,
             None => Ok(goes_on(&interaction)),
         }
     })
@@ -50,9 +50,14 @@ pub async fn post_second_factor(
             // Whoever has an app has set it up since this login, and somebody else may sit here.
             return Err(PageRefusal::SecondFactorMissing);
         }
+        if form.get("sure") != Some(TICKED) {
+            return sure_page(&provider, &interaction, person, change, None).await;
+        }
         if let Some(said) = still_to_confirm(&provider, &interaction, person, &form).await? {
             return said
-                .page(async |status, error| list_page(&provider, &interaction, person, Some((status, error))).await)
+                .page(async |status, error| {
+                    sure_page(&provider, &interaction, person, change, Some((status, error))).await
+                })
                 .await;
         }
         let (list, here) = (interaction.handle.page(paths::SECOND_FACTOR), interaction.digest());
@@ -76,6 +81,7 @@ pub async fn post_second_factor(
 }
 
 /// What shall become of what there is.
+#[derive(Clone, Copy)]
 enum Change {
     Renew,
     RemoveApp,
@@ -90,6 +96,19 @@ impl Change {
             (Some("remove"), None) => Some(Self::RemoveApp),
             (None, Some(id)) => id.parse::<Id>().ok().map(|id| Self::RemovePasskey(id.uuid().into())),
             _ => None,
+        }
+    }
+
+    /// What a person is asked before it happens; nothing where it cannot.
+    fn asked_of(self, state: &State) -> Option<Sure> {
+        let of = |name, value: &str, removes| Sure { name, value: value.to_owned(), removes, last: state.count() == 1 };
+        match self {
+            Self::Renew => Some(of("decision", "renew", None)),
+            Self::RemoveApp => state.app.map(|_| of("decision", "remove", Some("the authenticator app".to_owned()))),
+            Self::RemovePasskey(id) => {
+                let passkey = state.passkeys.iter().find(|passkey| passkey.id == id)?;
+                Some(of("passkey", &id.to_string(), Some(format!("the passkey {}", passkey.name))))
+            }
         }
     }
 }
@@ -227,7 +246,6 @@ async fn list_page(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
-    error: Option<(u16, Complaint<'_>)>,
 ) -> Result<HttpResponse, PageRefusal> {
     let state = second_factors::state(provider, person.user_id).await?;
     let full = state.as_ref().is_some_and(|state| state.passkeys.len() >= MOST);
@@ -242,6 +260,25 @@ async fn list_page(
         back: &interaction.handle.page(interaction.next()),
         csrf: &interaction.csrf(),
         has: state.as_ref(),
+    };
+    Ok(html(200, &render(&page)?))
+}
+
+/// Asks once more, and for the password where the login is not new. What is not there any more leads back to what is.
+async fn sure_page(
+    provider: &Provider,
+    interaction: &Interaction,
+    person: Authenticated,
+    change: Change,
+    error: Option<(u16, Complaint<'_>)>,
+) -> Result<HttpResponse, PageRefusal> {
+    let list = interaction.handle.page(paths::SECOND_FACTOR);
+    let state = second_factors::state(provider, person.user_id).await?;
+    let Some(asked) = state.as_ref().and_then(|state| change.asked_of(state)) else { return Ok(see_other(&list, &[])) };
+    let page = SurePage {
+        action: &list,
+        csrf: &interaction.csrf(),
+        asked: &asked,
         password: !is_fresh(person, provider.clock.unix()),
         error: error.map(|(_, complaint)| complaint),
     };

@@ -42,6 +42,13 @@ pub(super) async fn end_others(db: &mut Connection, interaction: &Digest) -> Res
     Ok(())
 }
 
+/// Ends all sign-ins of the transaction's person: what they were begun with may be gone.
+pub(super) async fn end_all(db: &mut Connection) -> Result<(), StorageError> {
+    seek(db, &[]).await?;
+    diesel::sql_query("select end_other_sign_ins()").execute(db).await?;
+    Ok(())
+}
+
 /// Whether a person has a second factor. Inside a transaction about that person: to others it looks as if nobody had.
 pub(crate) async fn is_enrolled(db: &mut Connection, user: UserId) -> Result<bool, StorageError> {
     let app = totp_secrets::table.find(user).select(totp_secrets::user_id);

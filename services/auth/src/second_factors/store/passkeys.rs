@@ -138,3 +138,8 @@ pub(crate) async fn remove(db: &mut Connection, user: UserId, id: PasskeyId) -> 
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(user));
     Ok(diesel::delete(own).execute(db).await? == 1)
 }
+
+/// Removes all that this person has, and says how many there were.
+pub(crate) async fn remove_all(db: &mut Connection, user: UserId) -> Result<usize, StorageError> {
+    Ok(diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(db).await?)
+}
