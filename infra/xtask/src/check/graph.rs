@@ -1,6 +1,8 @@
 //! Who may depend on whom: the table in `infra/system.toml`, held against `cargo metadata`; and what may not be in the tree at all.
 
-use anyhow::{Context as _, Result};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use system::system;
 
@@ -9,29 +11,11 @@ use super::{Complaints, cargo_output};
 /// What tests may use besides.
 const TESTS_MAY_USE: &[&str] = &["testkit"];
 
-/// Second stacks: each of these does what one crate here does already, or links what is to be nowhere.
-const UNWANTED: [(&str, &str); 14] = [
-    ("openssl", "TLS and cryptography are rustls and aws-lc"),
-    ("openssl-sys", "TLS and cryptography are rustls and aws-lc"),
-    ("native-tls", "TLS is rustls"),
-    ("ring", "cryptography is aws-lc"),
-    ("pq-sys", "PostgreSQL is spoken in Rust, without libpq"),
-    ("tonic", "telemetry goes over HTTP, without a gRPC stack"),
-    ("ureq", "the HTTP client is reqwest"),
-    ("isahc", "the HTTP client is reqwest"),
-    ("surf", "the HTTP client is reqwest"),
-    ("awc", "the HTTP client is reqwest"),
-    ("curl", "the HTTP client is reqwest"),
-    ("hyper-tls", "TLS is rustls"),
-    ("async-std", "the async runtime is tokio"),
-    ("sqlx-core", "SQL is diesel"),
-];
-
 /// What crates call that compile C, or look for something that did.
 const COMPILES_C: [&str; 4] = ["cc", "cmake", "bindgen", "pkg-config"];
 
-/// There is to be one version of each of these.
-const SINGLE: [&str; 6] = ["rustls", "reqwest", "hyper", "tokio", "diesel", "actix-web"];
+/// What may not be in the tree, in the words of cargo-deny, which reads more of it.
+const BANS: &str = include_str!("../../../deny.toml");
 
 pub(super) fn direction() -> Result<Complaints> {
     let metadata = cargo_output(&["metadata", "--format-version", "1", "--no-deps", "--locked"])?;
@@ -61,7 +45,39 @@ fn directions(metadata: &Value) -> Result<Complaints> {
 
 pub(super) fn tree() -> Result<Complaints> {
     let edges = ["tree", "--workspace", "--locked", "--edges", "normal,build,dev", "--prefix", "none"];
-    Ok(unwanted(&cargo_output(&edges)?))
+    Ok(unwanted(&cargo_output(&edges)?, &bans(BANS)?))
+}
+
+/// Licenses, sources and bans, by the program that others wrote; nothing, loudly, where it is not installed.
+pub(super) fn deny() -> Result<Complaints> {
+    let installed = Command::new("cargo").args(["deny", "--version"]).output()?.status.success();
+    if !installed {
+        println!("      cargo-deny is not installed: nobody looks at licenses and sources here");
+        return Ok(Vec::new());
+    }
+    let arguments = ["deny", "--offline", "--workspace", "--locked", "--log-level", "error"];
+    let wanted = ["--config", "infra/deny.toml", "check", "licenses", "bans", "sources"];
+    super::cargo(&[&arguments[..], &wanted].concat())
+}
+
+/// What `bans.deny` says of one crate.
+struct Ban {
+    name: String,
+    /// Why there is to be none; otherwise there is to be one version of it at most.
+    reason: Option<String>,
+}
+
+fn bans(text: &str) -> Result<Vec<Ban>> {
+    let table: toml::Table = text.parse().context("infra/deny.toml")?;
+    let listed = table.get("bans").and_then(|bans| bans.get("deny")).and_then(toml::Value::as_array);
+    let ban = |entry: &toml::Value| {
+        let text = |key| entry.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let single = entry.get("deny-multiple-versions").and_then(toml::Value::as_bool) == Some(true);
+        let (name, reason) = (text("crate").context("an entry of bans.deny has no `crate`")?, text("reason"));
+        ensure!(reason.is_some() != single, "bans.deny: {name} has a reason, or is to be there in one version");
+        Ok(Ban { name, reason })
+    };
+    listed.context("infra/deny.toml has no list bans.deny")?.iter().map(ban).collect()
 }
 
 /// Who says that there is no C compiler must not have taken one.
@@ -81,7 +97,7 @@ fn compiling_c(tree: &str) -> Complaints {
 }
 
 /// `name vVERSION …`, one a line.
-fn unwanted(tree: &str) -> Complaints {
+fn unwanted(tree: &str, bans: &[Ban]) -> Complaints {
     let mut packages: Vec<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
     for (_, rest) in &mut packages {
         // Where no path follows, the version is all there is.
@@ -90,13 +106,12 @@ fn unwanted(tree: &str) -> Complaints {
     packages.sort_unstable();
     packages.dedup();
     let has = |name: &str| packages.iter().filter(|(known, _)| *known == name).count();
-    let banned = UNWANTED.iter().filter(|(name, _)| has(name) > 0);
-    let mut complaints: Complaints = banned
-        .map(|(name, reason)| format!("{name} is in the tree: {reason} (`cargo tree -i {name}` shows why)"))
-        .collect();
-    let doubled = SINGLE.iter().filter(|name| has(name) > 1);
-    complaints.extend(doubled.map(|name| format!("{name} is in the tree in {} versions", has(name))));
-    complaints
+    let complaint = |Ban { name, reason }: &Ban| match (reason, has(name)) {
+        (Some(reason), 1..) => Some(format!("{name} is in the tree: {reason} (`cargo tree -i {name}` shows why)")),
+        (None, versions @ 2..) => Some(format!("{name} is in the tree in {versions} versions")),
+        _ => None,
+    };
+    bans.iter().filter_map(complaint).collect()
 }
 
 fn name(value: &Value) -> Result<&str> {
@@ -155,10 +170,19 @@ mod tests {
     #[test]
     fn a_second_stack_is_found_in_the_tree() {
         let tree = "auth v0.0.0 (/x)\nopenssl-sys v0.9.1\nrustls v0.23.1\nrustls v0.22.0\nrustls v0.23.1 (*)\n";
-        let complaints = unwanted(tree);
+        let bans = bans(BANS).unwrap();
+        let complaints = unwanted(tree, &bans);
         assert!(
             complaints.iter().any(|c| c.contains("openssl-sys")) && complaints.iter().any(|c| c.contains("2 versions"))
         );
-        assert_eq!(unwanted("auth v0.0.0 (/x)\nrustls v0.23.1\nrustls v0.23.1 (*)\n"), Complaints::new());
+        assert_eq!(unwanted("auth v0.0.0 (/x)\nrustls v0.23.1\nrustls v0.23.1 (*)\n", &bans), Complaints::new());
+    }
+
+    #[test]
+    fn a_ban_that_says_neither_why_nor_how_many_is_an_error() {
+        assert!(bans(BANS).unwrap().len() > 10);
+        for broken in ["", "[bans]\n", "[bans]\ndeny = [{ crate = \"x\" }]", "[bans]\ndeny = [{ reason = \"x\" }]"] {
+            assert!(bans(broken).is_err(), "{broken}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod partners;
 mod placement;
 mod refusals;
 mod sources;
+mod workflows;
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -50,6 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ),
         ("dependency direction", Box::new(graph::direction)),
         ("dependency tree", Box::new(graph::tree)),
+        ("licenses and sources", Box::new(graph::deny)),
         ("xtask without C", Box::new(graph::tool)),
         ("manifests", Box::new(|| Ok(manifests::all(&files)))),
         ("libraries in their places", Box::new(|| Ok(placement::all(&files)))),
@@ -59,6 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (INFRA[1], Box::new(|| kubernetes::all(&files, options.fix))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
+        ("workflows of the forge", Box::new(|| Ok(workflows::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("no cause thrown away", Box::new(|| Ok(causes::thrown_away(&files)))),
