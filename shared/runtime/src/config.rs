@@ -9,6 +9,7 @@
 //! the path of a file, so a printed configuration has none.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -112,6 +113,8 @@ pub struct Telemetry {
     /// Base URL of an OTLP/HTTP receiver, e.g. `http://127.0.0.1:4318`. Default: traces and metrics are not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
+    /// Of so many traces one is sent, chosen by its id, so that all services send the same ones. Default: 1, all of them.
+    pub one_trace_in: NonZeroU32,
     /// Filter in the form of `tracing_subscriber::EnvFilter`. Default: `info`.
     pub log: String,
     /// `json` (one object a line) or `text`. Default: `json`.
@@ -130,7 +133,7 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { otlp_endpoint: None, log: "info".to_owned(), log_format: LogFormat::Json }
+        Self { otlp_endpoint: None, one_trace_in: NonZeroU32::MIN, log: "info".to_owned(), log_format: LogFormat::Json }
     }
 }
 

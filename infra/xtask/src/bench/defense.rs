@@ -1,5 +1,5 @@
 //! `cargo xtask bench defense`: what the ledger's layers cost. A read with none of them, with each alone, and with all; a transfer with none and with
-//! all, beside pgbench and beside what one verification of an ES256 signature costs here: that is what a `DPoP` proof cannot do without.
+//! all, with behavior asked about it and without, beside pgbench and beside what one verification of an ES256 signature costs here: that is what a `DPoP` proof cannot do without.
 //!
 //! The phones send the same in every row: a layer that is off does not look. The ledger is started again for each row, and the rows are
 //! measured twice, by turns, because a shared machine is not the same from minute to minute; the one with more calls per second counts.
@@ -19,6 +19,8 @@ const VERIFICATIONS: f64 = 3.0;
 /// Defended transfers per second are at least this many times what pgbench does.
 const OF_PGBENCH: f64 = 1.0;
 const ROUNDS: usize = 2;
+/// All layers before the handler, and nobody who judges how a user acts.
+const ALONE: &str = "all but behavior";
 
 const READ: Calls = Calls { call: "read", in_flight: 64, seconds: 3, direct: true };
 /// As many at once as fill the batches of a hundred that the ledger commits, with some waiting: fewer measure how long one waits.
@@ -28,6 +30,8 @@ const TRANSFER: Calls = Calls { call: "transfer", in_flight: 256, seconds: 5, di
 struct Row {
     name: String,
     on: Vec<String>,
+    /// Whether the ledger asks behavior about a payment, and tells it of it.
+    behavior: bool,
     best: Option<Served>,
 }
 
@@ -42,11 +46,17 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
         "\ndefended transfers, {} in flight; load generator, services and PostgreSQL on the same cores:",
         TRANSFER.in_flight
     );
-    let mut transfers = rows(&layers("/v1/transfers", "post")?, false);
-    rounds(stack, &server, &mut loads, &mut transfers, &TRANSFER)?;
+    let of_transfers = layers("/v1/transfers", "post")?;
+    let mut transfers = rows(&of_transfers, false);
+    let alone = Row { name: ALONE.to_owned(), on: of_transfers, behavior: false, best: None };
+    // Before the last one, which has everything.
+    transfers.insert(transfers.len() - 1, alone);
+    let (made, judged) = rounds(stack, &server, &mut loads, &mut transfers, &TRANSFER)?;
     // Who asks in vain pays for less: two runs are alike only where this is.
-    let (made, judged) = server.judged()?;
-    println!("of {made:.0} transfers, behavior judged {:.0} % in time", judged / made.max(1.0) * 100.0);
+    println!(
+        "of {made:.0} transfers that it was asked about, behavior judged {:.0} % in time",
+        judged / made.max(1.0) * 100.0
+    );
     println!("\nreads of an account, 64 in flight:");
     let mut reads = rows(&layers("/v1/accounts/{id}", "get")?, true);
     rounds(stack, &server, &mut loads, &mut reads, &READ)?;
@@ -68,7 +78,8 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
     }
     let (all, bare) = (best(&transfers, "all")?, best(&transfers, "none")?);
     let of_none = best(&reads, "all")?.per_second / none.per_second;
-    let of_pgbench = all.per_second / baseline.per_second;
+    let [of_pgbench, with_behavior] =
+        [best(&transfers, ALONE)?, all].map(|served| served.per_second / baseline.per_second);
     let [whole, verifications] = [0.0, bare.ledger_micros].map(|without| (all.ledger_micros - without) / verification);
     println!(
         "\na transfer costs the ledger {:.0} µs of CPU time with all layers and {:.0} µs with none",
@@ -77,6 +88,7 @@ pub(super) fn measure(stack: &mut Stack) -> Result<()> {
     println!("pgbench {:.0} per second with {} clients", baseline.per_second, baseline.clients);
     println!("\nreads with all layers, of those with none:         {of_none:.2} (at least {OF_NONE})");
     println!("defended transfers, of pgbench's:                  {of_pgbench:.2} (at least {OF_PGBENCH})");
+    println!("the same, with behavior asked about each and told: {with_behavior:.2}");
     println!("CPU time of a defended transfer, in verifications: {whole:.2}");
     println!("what the layers add to it, in verifications:       {verifications:.2} (at most {VERIFICATIONS})");
     ensure!(of_none >= OF_NONE && of_pgbench >= OF_PGBENCH && verifications <= VERIFICATIONS, "a target is missed");
@@ -94,24 +106,37 @@ fn layers(path: &str, method: &str) -> Result<Vec<String>> {
 
 /// None, all, and if asked each alone.
 fn rows(layers: &[String], each: bool) -> Vec<Row> {
-    let row = |name: &str, on: &[String]| Row { name: name.to_owned(), on: on.to_vec(), best: None };
+    let row = |name: &str, on: &[String]| Row { name: name.to_owned(), on: on.to_vec(), behavior: true, best: None };
     let alone = layers.iter().filter(|_| each).map(|layer| row(layer, std::slice::from_ref(layer)));
     [row("none", &[])].into_iter().chain(alone).chain([row("all", layers)]).collect()
 }
 
-fn rounds(stack: &mut Stack, server: &Server, loads: &mut Loads, rows: &mut [Row], asked: &Calls) -> Result<()> {
+/// Measures the rows; how many transfers behavior was asked about, and how many it had a word on in time.
+fn rounds(
+    stack: &mut Stack,
+    server: &Server,
+    loads: &mut Loads,
+    rows: &mut [Row],
+    asked: &Calls,
+) -> Result<(f64, f64)> {
+    let (mut made, mut judged) = (0.0, 0.0);
     let all = rows.last().map(|row| row.on.clone()).context("there is nothing to measure")?;
     for _ in 0..ROUNDS {
         for row in &mut *rows {
             let off: Vec<String> = all.iter().filter(|layer| !row.on.contains(layer)).cloned().collect();
-            stack.turn_off("ledger", &off)?;
+            stack.turn_off("ledger", &off, if row.behavior { &[] } else { &["behavior"] })?;
+            let before = server.judged()?;
             let again = calls(stack, server, loads, &row.name, asked)?;
+            if row.behavior {
+                let after = server.judged()?;
+                (made, judged) = (made + after.0 - before.0, judged + after.1 - before.1);
+            }
             if row.best.as_ref().is_none_or(|known| known.per_second < again.per_second) {
                 row.best = Some(again);
             }
         }
     }
-    Ok(())
+    Ok((made, judged))
 }
 
 impl Row {

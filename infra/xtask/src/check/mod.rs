@@ -68,15 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("no refusal by hand", Box::new(|| Ok(refusals::by_hand(&files)))),
         ("no bare ids in domain signatures", Box::new(|| Ok(ids::bare(&files)))),
         ("file sizes", Box::new(|| Ok(sources::sizes(&files)))),
-        (
-            "lints",
-            Box::new(|| {
-                // With what no other command compiles.
-                let features = ["--features", "testkit/docker"];
-                let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet"];
-                cargo(&[&clippy[..], &features, &["--", "--deny", "warnings"]].concat())
-            }),
-        ),
+        ("lints", Box::new(lints)),
         ("documentation", Box::new(documentation)),
         ("generated files", Box::new(|| generated::run(options.fix))),
         (INFRA[2], Box::new(kubernetes::settings)),
@@ -104,6 +96,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     Err(Stop::Failed(1, format!("checks that do not hold: {}", red.join(", "))).into())
+}
+
+fn lints() -> Result<Complaints> {
+    // With what no other command compiles.
+    let features = ["--features", "testkit/docker"];
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet"];
+    cargo(&[&clippy[..], &features, &["--", "--deny", "warnings"]].concat())
 }
 
 /// Every link in it leads somewhere.

@@ -85,7 +85,7 @@ pub(super) fn init() -> Result<()> {
         workers: 1,
         edge: false,
         home: Home::Containers,
-        wary: true,
+        measures: false,
     };
     let configs = run.directory().to_owned();
     let preparation = Preparation { programs: &programs, layout, configs: &configs };

@@ -59,7 +59,7 @@ impl Stack {
             workers: self.kind.workers(),
             edge: self.edge.is_some(),
             home: config::Home::Machine,
-            wary: matches!(self.kind, Kind::Demo | Kind::Up),
+            measures: matches!(self.kind, Kind::Bench | Kind::Ablation),
         };
         let preparation = Preparation { programs: &self.programs, layout, configs: &configs };
         preparation.provision(&mut self.run, &url)?;

@@ -3,6 +3,7 @@
 //! What there is stands in `infra/system.toml`. `plan` says which system and what is built, `config` and `ports` what each part is told; `bring` makes and
 //! starts it all (after what `preparation` makes), `ready` waits for it, and [`Stack`] (`running`) is what then runs.
 
+mod aside;
 mod bring;
 pub(crate) mod config;
 mod console;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::description::Description;
 use super::loads::Loads;
-use super::{Kind, Ports, partners};
+use super::{Kind, Ports, aside, partners};
 use crate::compile::Programs;
 use crate::phone::Offer;
 use crate::process::{Run, Task};
@@ -80,11 +80,11 @@ impl Stack {
         self.run.finish("load", number)
     }
 
-    /// Starts a service again with some of its layers off. Only programs that were built for it have that.
-    pub(crate) fn turn_off(&mut self, service: &'static str, layers: &[String]) -> Result<()> {
+    /// Starts a service again with some of its layers off, which only programs that were built for it can do, and without some tables of its settings.
+    pub(crate) fn turn_off(&mut self, service: &'static str, layers: &[String], tables: &[&str]) -> Result<()> {
         let file = self.config(service);
         let settings = std::fs::read_to_string(&file)?;
-        let settings = settings.split(MODES).next().unwrap_or_default();
+        let settings = aside::without(settings.split(MODES).next().unwrap_or_default(), tables);
         let off: Vec<String> = layers.iter().map(|layer| format!("{layer} = \"off\"\n")).collect();
         std::fs::write(&file, format!("{settings}{MODES}{}", off.concat()))?;
         self.run.stop(service)?;

@@ -89,8 +89,8 @@ fn providers(service: &'static str, config: &Telemetry) -> Result<Guard> {
     let resource = Resource::builder().with_service_name(service).build();
     let mut tracer = SdkTracerProvider::builder()
         .with_resource(resource.clone())
-        // Whoever calls does not decide whether we record.
-        .with_sampler(Sampler::AlwaysOn);
+        // Whoever calls does not decide whether we record: a flag of theirs is not looked at. What they can choose is the trace's id.
+        .with_sampler(Sampler::TraceIdRatioBased(1.0 / f64::from(config.one_trace_in.get())));
     let mut meter = SdkMeterProvider::builder().with_resource(resource);
     if let Some(endpoint) = &config.otlp_endpoint {
         let exporters = otlp::exporters(endpoint)?;
