@@ -19,6 +19,7 @@ mod drivers;
 mod engine;
 mod exchanges;
 mod faults;
+mod freeze;
 mod guards;
 mod held;
 mod inputs;
