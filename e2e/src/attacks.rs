@@ -162,24 +162,25 @@ async fn unaltered_and_once(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<
 /// Sealed fields. Alice's hooked phone accepts a rogue authority, and its proxy ends TLS: pins are gone, and whatever is left to keep a secret is in
 /// the message itself.
 async fn read_on_the_way(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
-    const IBAN: &str = "DE89370400440532013000";
+    /// Of nobody whom Alice has paid so far.
+    const IBAN: &str = "GB29NWBK60161331926819";
     let pki = Pki::create(&loot.stack.pki)?;
     let proxy = Interception::start(&pki.public_ca()).await?;
     let http = proxy.app_client(&pki)?;
     // Both before the first is sent: `forge` may ask for a nonce, past the proxy.
     let key = format!("attack-33-{}", crypto::random::token(8));
-    let sealed = payout(loot.alice_account, loot.alice.seal_iban(IBAN, &key)?.as_str());
-    let seen = loot.alice.forge(Method::POST, "/v1/payouts", Some(&sealed), Some(&key)).await?.send(&http).await?;
-    ensure!(seen.status == 201, "the payout through the proxy was answered {seen}: {}", seen.body);
-    ensure!(proxy.reads("POST /v1/payouts") && proxy.reads("Landlord Ltd"), "the proxy did not hear the payout");
-    ensure!(!proxy.reads(IBAN) && !proxy.reads("37040044"), "the proxy reads the IBAN");
+    let sealed = payee(loot.alice.seal_iban(IBAN, &key)?.as_str());
+    let seen = loot.alice.forge(Method::POST, "/v1/payees", Some(&sealed), Some(&key)).await?.send(&http).await?;
+    ensure!(seen.status == 201, "the payee through the proxy was answered {seen}: {}", seen.body);
+    ensure!(proxy.reads("POST /v1/payees") && proxy.reads("Landlady Ltd"), "the proxy did not hear of the payee");
+    ensure!(!proxy.reads(IBAN) && !proxy.reads("NWBK6016"), "the proxy reads the IBAN");
     let seen = "the whole conversation, and no IBAN in it".to_owned();
-    let evidence = Evidence::Seen("to the ledger it was an ordinary payout, and no log has a word of it".to_owned());
-    report.tell(33, "A proxy with a rogue authority reads a payout", seen, "sealed_field", evidence);
+    let evidence = Evidence::Seen("to the ledger it was an ordinary payee, and no log has a word of it".to_owned());
+    report.tell(33, "A proxy with a rogue authority reads whom she pays", seen, "sealed_field", evidence);
 
     // In the clear the same proxy reads it. So there is no use in an app that is talked out of sealing.
-    let plain = payout(loot.alice_account, IBAN);
-    let forged = loot.alice.forge(Method::POST, "/v1/payouts", Some(&plain), Some("attack-33-plain")).await?;
+    let plain = payee(IBAN);
+    let forged = loot.alice.forge(Method::POST, "/v1/payees", Some(&plain), Some("attack-33-plain")).await?;
     let seen = forged.send(&http).await?;
     ensure!(proxy.reads(IBAN), "the proxy does not read what is in the clear, so it proves nothing");
     report.stopped(33, "The app is brought to send the IBAN in the clear", "ledger", 400, &seen).await?;
@@ -288,9 +289,8 @@ async fn around_the_api(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> 
     Ok(())
 }
 
-fn payout(from: Id, iban: &str) -> Value {
-    let creditor = json!({"name": "Landlord Ltd", "iban": iban});
-    json!({"from_account": from, "amount": {"amount": "1.00", "currency": "EUR"}, "creditor": creditor, "reference": "attack"})
+fn payee(iban: &str) -> Value {
+    json!({"name": "Landlady Ltd", "iban": iban})
 }
 
 /// A signed request whose access token is presented as a bearer token (RFC 9449 §7.2).

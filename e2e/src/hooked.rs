@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 use api::Sealed;
 use api::attestation::{App, Assert, Attested, Challenge, Platform, Purpose, RequestChallenge};
-use api::payouts::CreditorIban;
+use api::payees::PayeeIban;
 use crypto::hpke::{self, KeyPair};
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, b64, random};
@@ -226,8 +226,8 @@ impl Hooked {
         self.sign(Forged { method, url, headers, body })
     }
 
-    /// The creditor's IBAN, sealed as the SDK does it, for the order that will have this key.
-    pub fn seal_iban(&self, iban: &str, key: &str) -> Result<Sealed<CreditorIban>> {
+    /// A payee's IBAN, sealed as the SDK does it, for the request that will have this key.
+    pub fn seal_iban(&self, iban: &str, key: &str) -> Result<Sealed<PayeeIban>> {
         let jkt = Jwk::from(self.key.public()).thumbprint();
         Ok(sealed_field::seal(&self.sealing_key, &Intent { jkt: &jkt, idempotency_key: key }, iban)?)
     }

@@ -11,13 +11,11 @@ use serde_json::json;
 
 use crate::PATIENCE;
 use crate::narrator::{Ended, Narrator};
-use crate::payouts::{self, OUT};
+use crate::payouts::{self, OUT, TO_THE_LEDGER};
 use crate::phone::Phone;
 use crate::stack::Stack;
 use crate::trace::{Collector, Edge, Expected};
 
-/// What a call of the app to the ledger shows.
-const TO_THE_LEDGER: &[Edge] = &[Edge::Calls("phone", "ledger"), Edge::AsksPostgres("ledger")];
 /// What a third party's word to us shows.
 const IN: &[Edge] = &[Edge::Calls("broker", "ledger"), Edge::AsksPostgres("ledger")];
 
@@ -108,9 +106,10 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
     pay(narrator, alice, bob, &alice_eur, &bob_eur).await?;
     exchange(narrator, alice, &alice_eur, &alice_usd).await?;
     let key = IdempotencyKey::new();
-    payouts::approve(narrator, alice, &alice_eur, &key).await?;
+    let landlord = payouts::add_landlord(narrator, alice).await?;
+    payouts::approve(narrator, alice, &alice_eur, &landlord, &key).await?;
     let payout_step = narrator.steps.len();
-    payouts::payout(narrator, alice, &alice_eur, &key).await?;
+    payouts::payout(narrator, alice, &alice_eur, &landlord, &key).await?;
     payouts::lost_payout(narrator, stack, alice, &alice_eur).await?;
     statement(narrator, alice, &alice_eur).await?;
     Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_step })

@@ -3,7 +3,9 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use api::Amount;
 use api::accounts::Account;
-use api::payouts::{Creditor, Payout, PayoutStatus, PostPayout};
+use api::payees::{Payee, PostPayee};
+use api::payouts::{MaskedIban, Payout, PayoutStatus, PostPayout};
+use api::problem::code;
 use mobile_sdk::{Error, IdempotencyKey};
 use testkit::partner::Calls;
 
@@ -13,6 +15,8 @@ use crate::phone::Phone;
 use crate::stack::Stack;
 use crate::trace::Edge;
 
+/// What a call of the app to the ledger shows.
+pub(crate) const TO_THE_LEDGER: &[Edge] = &[Edge::Calls("phone", "ledger"), Edge::AsksPostgres("ledger")];
 /// What a call shows that ends at a third party.
 pub(crate) const OUT: &[Edge] = &[
     Edge::Calls("phone", "ledger"),
@@ -33,10 +37,21 @@ const APPROVED: &[Edge] = &[Edge::Calls("phone", "auth"), Edge::AsksPostgres("au
 /// What Alice's rent is.
 const RENT: &str = "1200.00";
 
+/// Whom a phone pays: name and IBAN, at the partner bank.
+pub(crate) const LANDLORD: (&str, &str) = ("Landlord Ltd", "DE89370400440532013000");
+/// The bank books the orders to it, and their answers are lost.
+const REMOVALS: (&str, &str) = ("LOST Removals Ltd", "AT611904300234573201");
+
 /// More than the low value: nothing moves before she has seen what is to be paid to whom, and approved that and nothing else.
-pub(crate) async fn approve(narrator: &mut Narrator, alice: &Phone, eur: &Account, key: &IdempotencyKey) -> Result<()> {
+pub(crate) async fn approve(
+    narrator: &mut Narrator,
+    alice: &Phone,
+    eur: &Account,
+    landlord: &Payee,
+    key: &IdempotencyKey,
+) -> Result<()> {
     let began = narrator.begin("Alice's rent is a large payment: she is asked");
-    let rent = order(eur, RENT, "Landlord Ltd");
+    let rent = order(eur, RENT, landlord);
     let asked = alice.client.payout(&rent, key).await;
     let Err(Error::ApprovalRequired(step_up)) = asked else { bail!("the large payment was answered {asked:?}") };
     let before = alice.client.account(eur.id).await?.balance;
@@ -69,9 +84,15 @@ pub(crate) async fn approve(narrator: &mut Narrator, alice: &Phone, eur: &Accoun
     Ok(())
 }
 
-pub(crate) async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account, key: &IdempotencyKey) -> Result<()> {
+pub(crate) async fn payout(
+    narrator: &mut Narrator,
+    alice: &Phone,
+    eur: &Account,
+    landlord: &Payee,
+    key: &IdempotencyKey,
+) -> Result<()> {
     let began = narrator.begin("Alice pays her rent to another bank");
-    let payout = alice.client.payout(&order(eur, RENT, "Landlord Ltd"), key).await?;
+    let payout = alice.client.payout(&order(eur, RENT, landlord), key).await?;
     let trace = alice.traced(OUT)?;
     paid(alice, &payout).await?;
     narrator.end(
@@ -79,7 +100,7 @@ pub(crate) async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account
         Ended {
             asked: "POST /v1/payouts → ledger books it out → broker orders it at the bank → the bank confirms by webhook",
             checked: &[
-                "IBAN check digits",
+                "her payee, not removed",
                 "funds",
                 "her approval, used up with the posting",
                 "the broker alone holds the bank's secret",
@@ -98,7 +119,8 @@ pub(crate) async fn payout(narrator: &mut Narrator, alice: &Phone, eur: &Account
 pub(crate) async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &Phone, eur: &Account) -> Result<()> {
     let began = narrator.begin("The bank's answer to an order is lost");
     let before = calls(stack).await?;
-    let payout = alice.client.payout(&order(eur, "80.00", "LOST Removals Ltd"), &IdempotencyKey::new()).await?;
+    let removals = payee(alice, REMOVALS).await?;
+    let payout = alice.client.payout(&order(eur, "80.00", &removals), &IdempotencyKey::new()).await?;
     let trace = alice.traced(OUT_AND_ASKED)?;
     let seen = paid(alice, &payout).await?;
     let after = calls(stack).await?;
@@ -123,12 +145,46 @@ pub(crate) async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &
     Ok(())
 }
 
-/// An order to pay out: the creditor's account is at the partner bank.
-pub(crate) fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
+/// Before she pays her rent Alice says to whom.
+pub(crate) async fn add_landlord(narrator: &mut Narrator, alice: &Phone) -> Result<Payee> {
+    let began = narrator.begin("Alice says whom she pays at another bank");
+    let (name, iban) = LANDLORD;
+    let landlord = PostPayee { name: name.to_owned(), iban: iban.to_owned() };
+    let (key, again) = (IdempotencyKey::new(), IdempotencyKey::new());
+    let payee = alice.client.add_payee(&landlord, &key).await?;
+    let trace = alice.traced(TO_THE_LEDGER)?;
+    let twice = alice.client.add_payee(&landlord, &again).await;
+    let Err(Error::Refused(problem)) = twice else { bail!("a second payee with one IBAN was answered {twice:?}") };
+    ensure!(problem.code == code::PAYEE_EXISTS, "a second payee with one IBAN was refused as {}", problem.code);
+    narrator.end(
+        began,
+        Ended {
+            asked: "POST /v1/payees, with the IBAN sealed to the ledger",
+            checked: &["sealed for this request of this phone", "IBAN check digits", "one payee for each IBAN"],
+            outcome: format!("{} is {} {}; once more: {}", payee.id, payee.name, payee.iban.as_str(), problem.code),
+            trace,
+        },
+    );
+    Ok(payee)
+}
+
+/// Whom to pay: who is a payee already, or is added. The phone has added all of them itself, so what is shown of an IBAN tells which one it is.
+pub(crate) async fn payee(phone: &Phone, (name, iban): (&str, &str)) -> Result<Payee, Error> {
+    let shown = MaskedIban::of(iban);
+    let known = phone.client.payees().await?.into_iter().find(|payee| payee.name == name && payee.iban == shown);
+    if let Some(payee) = known {
+        return Ok(payee);
+    }
+    let payee = PostPayee { name: name.to_owned(), iban: iban.to_owned() };
+    phone.client.add_payee(&payee, &IdempotencyKey::new()).await
+}
+
+/// An order to pay out.
+pub(crate) fn order(from: &Account, amount: &str, payee: &Payee) -> PostPayout {
     PostPayout {
         from_account: from.id,
         amount: Amount::new(amount, "EUR"),
-        creditor: Creditor { name: creditor.to_owned(), iban: "DE89370400440532013000".to_owned() },
+        payee_id: payee.id,
         reference: "November".to_owned(),
     }
 }

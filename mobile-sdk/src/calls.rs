@@ -4,7 +4,8 @@ use api::Id;
 use api::accounts::{Account, AccountPage, EntryPage, OpenAccount};
 use api::exchanges::{Exchange, PostExchange};
 use api::page::{MAX_LIMIT, PageQuery};
-use api::payouts::{Payout, PostPayout, PostSealedPayout};
+use api::payees::{Payee, PayeePage, PostPayee, PostSealedPayee};
+use api::payouts::{Payout, PostPayout};
 use api::transfers::{PostTransfer, Transfer};
 use reqwest::Method;
 use serde::Serialize;
@@ -15,23 +16,15 @@ use crate::call::{Body, Call, IdempotencyKey};
 use crate::client::Client;
 use crate::trace::Trace;
 
-/// Pages that [`Client::accounts`] reads: as many accounts as a service may let one owner have.
+/// Pages that [`Client::accounts`] and [`Client::payees`] read: as many accounts as a service may let one owner have, and more payees.
 const MOST_PAGES: usize = 10;
 
 impl Client {
     /// All of the caller's accounts, oldest first: usually one page and one request. More than a thousand are
     /// [`Error::Malformed`] rather than cut off; [`Self::account_page`] reads any number.
     pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
-        let (mut accounts, mut query) = (Vec::new(), PageQuery { limit: Some(MAX_LIMIT), after: None });
-        for _ in 0..MOST_PAGES {
-            let page = self.account_page(&query).await?;
-            accounts.extend(page.accounts);
-            match page.next {
-                None => return Ok(accounts),
-                next => query.after = next,
-            }
-        }
-        Err(Error::Malformed("more accounts than an owner may have"))
+        let parts = |page: AccountPage| (page.accounts, page.next);
+        self.all("accounts", "/v1/accounts", parts, "more accounts than an owner may have").await
     }
 
     /// A page of the caller's accounts, oldest first.
@@ -64,14 +57,42 @@ impl Client {
         self.write("exchange", "/v1/exchanges", exchange, key).await
     }
 
-    /// Orders a payment out of the house. Of the IBAN nobody between this phone and the ledger reads anything but its length.
-    pub async fn payout(&self, payout: &PostPayout, key: &IdempotencyKey) -> Result<Payout, Error> {
-        let mut call = self.call(Method::POST, "/v1/payouts", None::<&()>, Some(key))?;
+    /// Adds a payee at another bank. Of the IBAN nobody between this phone and the ledger reads anything but its length.
+    pub async fn add_payee(&self, payee: &PostPayee, key: &IdempotencyKey) -> Result<Payee, Error> {
+        let mut call = self.call(Method::POST, "/v1/payees", None::<&()>, Some(key))?;
         call.body = Body::Sealed(Box::new(move |session| {
-            let sealed: PostSealedPayout = payout.clone().try_map(|iban| session.seal(&iban, key.as_str()))?;
+            let sealed: PostSealedPayee = payee.clone().try_map(|iban| session.seal(&iban, key.as_str()))?;
             serde_json::to_vec(&sealed).map_err(|_| Error::Malformed("body"))
         }));
-        self.finish("payout", call).await
+        self.finish("add_payee", call).await
+    }
+
+    /// All of the caller's payees that are not removed, oldest first.
+    pub async fn payees(&self) -> Result<Vec<Payee>, Error> {
+        let parts = |page: PayeePage| (page.payees, page.next);
+        self.all("payees", "/v1/payees", parts, "more payees than an owner may have").await
+    }
+
+    /// A page of them.
+    pub async fn payee_page(&self, query: &PageQuery) -> Result<PayeePage, Error> {
+        self.page("payees", "/v1/payees", query).await
+    }
+
+    /// One of the caller's payees, also one that is removed.
+    pub async fn payee(&self, id: Id) -> Result<Payee, Error> {
+        self.read("payee", &format!("/v1/payees/{id}")).await
+    }
+
+    /// Removes a payee: nothing is paid to it any more. Asked again, the answer is the same.
+    pub async fn remove_payee(&self, id: Id) -> Result<Payee, Error> {
+        let mut call = self.call(Method::POST, &format!("/v1/payees/{id}/removal"), None::<&()>, None)?;
+        call.idempotent = true;
+        self.finish("remove_payee", call).await
+    }
+
+    /// Orders a payment out of the house, to one of the caller's payees.
+    pub async fn payout(&self, payout: &PostPayout, key: &IdempotencyKey) -> Result<Payout, Error> {
+        self.write("payout", "/v1/payouts", payout, key).await
     }
 
     /// Where a payout stands.
@@ -84,6 +105,26 @@ impl Client {
         let mut call = self.call(Method::POST, &format!("/v1/payouts/{id}/cancellation"), None::<&()>, None)?;
         call.idempotent = true;
         self.finish("cancel_payout", call).await
+    }
+
+    /// A whole list: page after page until there is no next one. Too many are an error rather than cut off.
+    async fn all<P: DeserializeOwned, T>(
+        &self,
+        name: &'static str,
+        path: &str,
+        parts: fn(P) -> (Vec<T>, Option<String>),
+        too_many: &'static str,
+    ) -> Result<Vec<T>, Error> {
+        let (mut lines, mut query) = (Vec::new(), PageQuery { limit: Some(MAX_LIMIT), after: None });
+        for _ in 0..MOST_PAGES {
+            let (more, next) = parts(self.page(name, path, &query).await?);
+            lines.extend(more);
+            match next {
+                None => return Ok(lines),
+                next => query.after = next,
+            }
+        }
+        Err(Error::Malformed(too_many))
     }
 
     async fn page<T: DeserializeOwned>(&self, name: &'static str, path: &str, query: &PageQuery) -> Result<T, Error> {

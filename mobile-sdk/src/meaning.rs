@@ -101,6 +101,8 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
     let codes = [
         code::PAYOUT_LIMIT_REACHED,
         code::ACCOUNT_LIMIT_REACHED,
+        code::PAYEE_EXISTS,
+        code::PAYEE_LIMIT_REACHED,
         code::APPROVAL_REQUIRED,
         code::APPROVAL_LIMIT_REACHED,
         // Looked at before the key, and judged by the ledger's keys of the moment.

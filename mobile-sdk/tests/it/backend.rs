@@ -330,8 +330,8 @@ impl BackendState {
             return reply;
         }
         let is_new = self.posted.lock().unwrap().insert(key.to_owned());
-        if request.path() == "/v1/payouts" {
-            return Reply::json(201, &super::sealed::paid_out(&request.json()));
+        if request.path() == "/v1/payees" {
+            return Reply::json(201, &super::sealed::added(&request.json()));
         }
         let body: api::transfers::PostTransfer = request.json();
         if body.amount.amount == "1000000.00" {

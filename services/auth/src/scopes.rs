@@ -17,11 +17,11 @@ pub const ALL: [(&str, &str); 9] = [
     (PROFILE, "Know your name"),
     (EMAIL, "Know your e-mail address"),
     (OFFLINE_ACCESS, "Stay signed in on this device, for 90 days at most"),
-    (scope::AccountsRead::NAME, "See your accounts, their entries and your payments"),
+    (scope::AccountsRead::NAME, "See your accounts, their entries, your payments and payees"),
     (scope::AccountsWrite::NAME, "Open accounts for you"),
     (scope::TransfersWrite::NAME, "Send your money to other accounts in the house"),
     (scope::ExchangesWrite::NAME, "Change your money into other currencies"),
-    (scope::PayoutsWrite::NAME, "Send your money to accounts at other banks"),
+    (scope::PayoutsWrite::NAME, "Send your money to accounts at other banks, and add and remove these payees"),
 ];
 
 /// What a client would like to know of a person and can do without: each is given by a tick of its own, or kept back. With the name

@@ -68,6 +68,12 @@ pub enum Error {
     /// The owner has as many open payouts as one may have. There may be fewer later, so this is no outcome of the key.
     #[error("the owner has as many open payouts as one may have")]
     PayoutLimit,
+    /// The owner has a payee with this IBAN that is not removed. It may be later, so this is no outcome of the key.
+    #[error("the owner has a payee with this IBAN")]
+    PayeeExists,
+    /// The owner has as many payees as one may have. There may be fewer later, so this is no outcome of the key.
+    #[error("the owner has as many payees as one may have")]
+    PayeeLimit,
     /// The owner has as many open accounts as one may have.
     #[error("the owner has as many open accounts as one may have")]
     AccountLimit,
@@ -112,6 +118,7 @@ pub enum Resource {
     Account,
     Transfer,
     Payout,
+    Payee,
     /// A payment that waits for approval.
     Approval,
     /// Money in suspense.
@@ -161,6 +168,8 @@ impl Error {
             Self::Sealed { field, cause } => sealed(cause).field(field),
             Self::Missing(resource) => missing(resource),
             Self::PayoutLimit => unprocessable(code::PAYOUT_LIMIT_REACHED),
+            Self::PayeeExists => unprocessable(code::PAYEE_EXISTS).field("iban"),
+            Self::PayeeLimit => unprocessable(code::PAYEE_LIMIT_REACHED),
             Self::AccountLimit => unprocessable(code::ACCOUNT_LIMIT_REACHED),
             Self::RateDate { .. } => {
                 tracing::error!(cause = %self, "the reference rates are unusable");
@@ -201,6 +210,9 @@ impl Error {
             Self::Rejected { rejection, .. } => match rejection.reason {
                 Reason::NotOwner => Some("not_owner"),
                 Reason::NotFound => Some("not_found"),
+                Reason::NoPayee => Some("no_payee"),
+                Reason::NotOwnPayee => Some("not_own_payee"),
+                Reason::PayeeRemoved => Some("payee_removed"),
                 _ => None,
             },
             _ => None,
@@ -218,6 +230,7 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Blame::Accounts => "to_account",
     };
     match rejection.reason {
+        Reason::NoPayee | Reason::NotOwnPayee | Reason::PayeeRemoved => missing(Resource::Payee).field("payee_id"),
         Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),
         Reason::SameAccount => unprocessable(code::SAME_ACCOUNT).field(account),
         Reason::Closed => unprocessable(code::ACCOUNT_CLOSED).field(account),
@@ -262,6 +275,7 @@ fn missing(resource: Resource) -> Problem {
         Resource::Account => code::ACCOUNT_NOT_FOUND,
         Resource::Transfer => code::TRANSFER_NOT_FOUND,
         Resource::Payout => code::PAYOUT_NOT_FOUND,
+        Resource::Payee => code::PAYEE_NOT_FOUND,
         Resource::Approval => code::APPROVAL_NOT_FOUND,
         Resource::SuspenseItem => code::SUSPENSE_ITEM_NOT_FOUND,
     };

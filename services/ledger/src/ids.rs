@@ -12,6 +12,8 @@ storage::wire_id! {
     TransferId;
     /// A payout. It is called as the transfer that took its money from the account.
     PayoutId;
+    /// To whom at another bank an owner pays.
+    PayeeId;
     /// A payment that waits for its payer's approval.
     ApprovalId;
     /// Money in suspense. It is called as the transfer that took it there.

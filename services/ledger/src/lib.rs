@@ -5,8 +5,9 @@
 //! - an account's balance is the sum of its entries and never below its floor; its entries are numbered without a gap;
 //! - a key has one outcome, for ever: a request that is sent again moves nothing again ([`posting`]);
 //! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
-//! - the IBAN of an order is read here and nowhere before ([`payouts::unseal`]), and no answer repeats it;
+//! - the IBAN of a payee is read here and nowhere before ([`payees::unseal`]), and no answer repeats it;
 //! - a payment above the low value is posted with its payer's approval of exactly it, once ([`approvals`]);
+//! - a payout goes to a payee that its owner has added and not removed ([`payees`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -39,6 +40,7 @@ pub mod input;
 pub mod invariants;
 pub mod outbox;
 pub mod page;
+pub mod payees;
 pub mod payouts;
 pub mod posting;
 mod problems;

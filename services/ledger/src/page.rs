@@ -2,6 +2,7 @@
 //! is added meanwhile. A cursor is the sort key of the last line of the page before, as `N` bytes in base64url.
 
 use api::page::{DEFAULT_LIMIT, MAX_LIMIT, PageQuery};
+use chrono::{DateTime, Utc};
 
 use crate::error::Error;
 
@@ -41,6 +42,25 @@ impl<const N: usize> PageRequest<N> {
     }
 }
 
+/// The key of lists in the order of time: microseconds, as PostgreSQL keeps them, and the id, for two lines may be of one moment.
+pub const BY_TIME: usize = 24;
+
+/// The cursor's bytes of a line.
+pub fn time_key(at: DateTime<Utc>, id: &[u8; 16]) -> [u8; BY_TIME] {
+    let mut key = [0; BY_TIME];
+    let (first, last) = key.split_at_mut(8);
+    first.copy_from_slice(&at.timestamp_micros().to_be_bytes());
+    last.copy_from_slice(id);
+    key
+}
+
+/// Reads what [`time_key`] made.
+pub fn time_position(key: [u8; BY_TIME]) -> Result<(DateTime<Utc>, [u8; 16]), Error> {
+    let (at, id) = key.split_first_chunk::<8>().ok_or(NOT_A_CURSOR)?;
+    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at)).ok_or(NOT_A_CURSOR)?;
+    Ok((at, id.try_into().map_err(|_| NOT_A_CURSOR)?))
+}
+
 /// What stands in `after` was not made here.
 pub const NOT_A_CURSOR: Error = Error::Field { field: "after", problem: "is not a cursor of this list" };
 
@@ -62,6 +82,14 @@ mod tests {
             let after = next.map(|next| wanted(None, Some(&next)).unwrap().after.unwrap());
             assert_eq!(after, more.then_some(3_i64.to_be_bytes()), "{count}");
         }
+    }
+
+    #[test]
+    fn a_position_in_time_reads_back_to_the_microsecond() {
+        let (at, id) = (DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap(), [7; 16]);
+        assert_eq!(time_position(time_key(at, &id)).unwrap(), (at, id));
+        // PostgreSQL's calendar is smaller than 64 bits of microseconds.
+        assert!(time_position([0x7f; BY_TIME]).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{accounts, approvals, deposits, exchanges, invariants, payouts, problems, suspense, transfers};
+use crate::{accounts, approvals, deposits, exchanges, invariants, payees, payouts, problems, suspense, transfers};
 
 /// What phones reach, behind the layers.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -58,6 +58,34 @@ pub fn public() -> Routes {
             "/v1/exchanges",
             "Change one currency into another",
             with_refusals::<problems::Exchange, _>(exchanges::http::post),
+        )
+        .add(
+            policy::Read,
+            Method::GET,
+            "/v1/payees",
+            "List the caller's payees, oldest first, a page at a time",
+            with_refusals::<(), _>(payees::http::list),
+        )
+        .add(
+            policy::Money,
+            Method::POST,
+            "/v1/payees",
+            "Add a payee at another bank",
+            with_refusals::<problems::NewPayee, _>(payees::http::post),
+        )
+        .add(
+            policy::Read,
+            Method::GET,
+            "/v1/payees/{id}",
+            "Read one payee",
+            with_refusals::<problems::Payee, _>(payees::http::get),
+        )
+        .add(
+            policy::Money,
+            Method::POST,
+            "/v1/payees/{id}/removal",
+            "Remove a payee",
+            with_refusals::<problems::Payee, _>(payees::http::remove),
         )
         .add(
             policy::Money,

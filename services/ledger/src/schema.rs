@@ -52,6 +52,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    payees (id) {
+        id -> Uuid,
+        owner -> Text,
+        name -> Text,
+        iban -> Text,
+        created_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     entries (account_id, version) {
         account_id -> Uuid,
         version -> BigInt,

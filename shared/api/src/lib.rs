@@ -17,6 +17,7 @@ pub mod exchanges;
 pub mod header;
 pub mod internal;
 pub mod page;
+pub mod payees;
 pub mod payouts;
 pub mod problem;
 pub mod scope;

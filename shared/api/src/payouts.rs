@@ -5,57 +5,32 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::sealed::{Field, Sealed};
 use crate::{Amount, Id, schema};
 
-/// The IBAN of a payout's creditor.
-#[derive(Debug, Clone, Copy)]
-pub struct CreditorIban;
-
-impl Field for CreditorIban {
-    const PURPOSE: &'static str = "ledger.payout.creditor.iban";
-}
-
-/// `POST /v1/payouts`, as it travels: nobody between the phone and the ledger reads the IBAN.
-pub type PostSealedPayout = PostPayout<Sealed<CreditorIban>>;
-
-/// An order of a payout: before it is sealed and after it was opened.
+/// `POST /v1/payouts`: an order of a payout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "PostPayout")]
-pub struct PostPayout<I = String> {
+pub struct PostPayout {
     /// The account to debit; it must be the caller's.
     pub from_account: Id,
     /// What to pay out; positive, in the currency of the account.
     pub amount: Amount,
-    /// The payee, at another bank.
-    pub creditor: Creditor<I>,
-    /// Shown to the creditor, at most 140 characters.
+    /// Whom to pay, at another bank: a payee of the caller's.
+    pub payee_id: Id,
+    /// Shown to the payee, at most 140 characters.
     #[serde(default)]
     #[schemars(schema_with = "schema::reference")]
     pub reference: String,
 }
 
-/// A payee outside the house.
+/// A payee outside the house, as a payout says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Creditor")]
-pub struct Creditor<I = String> {
+pub struct Creditor {
     /// 1 to 70 characters.
     #[schemars(schema_with = "schema::creditor_name")]
     pub name: String,
-    /// ISO 13616, without spaces, check digits verified; sealed on its way to the ledger, and masked in answers.
-    pub iban: I,
-}
-
-impl<I> PostPayout<I> {
-    /// The same order with its IBAN in another form.
-    pub fn try_map<J, E>(self, with: impl FnOnce(I) -> Result<J, E>) -> Result<PostPayout<J>, E> {
-        let Creditor { name, iban } = self.creditor;
-        let creditor = Creditor { name, iban: with(iban)? };
-        let (from_account, amount, reference) = (self.from_account, self.amount, self.reference);
-        Ok(PostPayout { from_account, amount, creditor, reference })
-    }
+    /// Country and last four characters.
+    pub iban: MaskedIban,
 }
 
 /// What answers say of an IBAN: its country and its last four characters, for people to recognize it by.
@@ -124,7 +99,7 @@ pub struct Payout {
     /// What is paid out.
     pub amount: Amount,
     /// The payee, at another bank.
-    pub creditor: Creditor<MaskedIban>,
+    pub creditor: Creditor,
     /// As the sender wrote it.
     pub reference: String,
     /// What has become of it so far.

@@ -148,6 +148,12 @@ pub mod code {
         PAYOUT_NOT_HELD = "ledger.payout_not_held", "The payout is not held, so that it cannot be taken back";
         /// No such payout for this caller.
         PAYOUT_NOT_FOUND = "ledger.payout_not_found", "There is no such payout";
+        /// No such payee for this caller, or not any more.
+        PAYEE_NOT_FOUND = "ledger.payee_not_found", "There is no such payee";
+        /// The caller has a payee with this IBAN. Nothing is decided: after that one is removed the same key may come back.
+        PAYEE_EXISTS = "ledger.payee_exists", "There is a payee with this IBAN";
+        /// The owner has as many payees as one may have; one that is removed makes room.
+        PAYEE_LIMIT_REACHED = "ledger.payee_limit_reached", "There are as many payees as one owner may have";
 
         /// The owner has as many payments that wait for approval as one may have; one that is paid or expires makes room.
         APPROVAL_LIMIT_REACHED = "ledger.approval_limit_reached", "There are as many payments to approve as one owner may have";

@@ -17,7 +17,7 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Read own accounts, entries, transfers and payouts.
+    /// Read own accounts, entries, transfers, payouts and payees.
     AccountsRead = "accounts:read";
     /// Open an account.
     AccountsWrite = "accounts:write";
@@ -25,6 +25,6 @@ scopes! {
     TransfersWrite = "transfers:write";
     /// Change one currency into another.
     ExchangesWrite = "exchanges:write";
-    /// Move money out of the house.
+    /// Move money out of the house, and say to whom: add and remove payees.
     PayoutsWrite = "payouts:write";
 }

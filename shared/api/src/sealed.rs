@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_sealed_field_is_a_text_in_json_and_does_not_print() {
-        let sealed: Sealed<crate::payouts::CreditorIban> = serde_json::from_str(r#""a.b.c.d.e""#).unwrap();
+        let sealed: Sealed<crate::payees::PayeeIban> = serde_json::from_str(r#""a.b.c.d.e""#).unwrap();
         assert_eq!(serde_json::to_string(&sealed).unwrap(), r#""a.b.c.d.e""#);
         assert_eq!(format!("{sealed:?}"), "Sealed(9 bytes)");
     }

@@ -3,7 +3,7 @@
 use actix_web::web;
 use api::Id;
 use api::internal::PayoutEvent;
-use api::payouts::{Payout, PostSealedPayout};
+use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
 use api::service::Broker;
 use defense::{Answer, Caller, Created, IdempotencyKey, Notes, Peer};
@@ -11,7 +11,7 @@ use runtime::ApiJson;
 
 use super::history::Word;
 use super::read::read;
-use super::{cancel, events, order, unseal};
+use super::{cancel, events, order};
 use crate::deposits::post::event_id;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
@@ -22,11 +22,10 @@ use crate::state::State;
 pub async fn post(
     caller: Caller<PayoutsWrite>,
     key: IdempotencyKey,
-    ApiJson(request): ApiJson<PostSealedPayout>,
+    ApiJson(request): ApiJson<PostPayout>,
     notes: Notes,
     state: web::Data<State>,
 ) -> Result<Created<Payout>, Error> {
-    let request = unseal::unseal(&state.opening_keys, &caller, &key, request)?;
     let Idempotent { result, replayed } = order::order(&state, &caller, &notes, &key.into(), request).await?;
     Ok(Created::new(result, replayed).made(|payout| payout.id))
 }

@@ -1,24 +1,31 @@
 //! Orders a payout: the money leaves the account now, the partner gets the order after.
 
-use api::approvals::Payee;
+use api::approvals;
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
-use api::text::{CREDITOR_NAME, REFERENCE};
+use api::text::REFERENCE;
 use defense::Notes;
 use identity::Principal;
 use money::Money;
 
 use super::read::read;
-use super::{iban, store};
+use super::store;
 use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
-use crate::ids::{AccountId, IdempotencyKey, Subject};
+use crate::ids::{AccountId, IdempotencyKey, PayeeId, Subject};
 use crate::input::{self, time, wire};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Unanswered, system_account};
+use crate::payees::store::{self as payees, Payee};
+use crate::posting::{
+    self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Reason, Receipt, Rejection, Unanswered,
+    system_account,
+};
 use crate::risk;
 use crate::state::State;
 
-/// The payout as it was when it was ordered.
+/// The leg of the payee.
+const TO: i16 = 1;
+
+/// The payout as it was when it was ordered. That there is no such payee, or not any more, is the outcome of its key.
 pub async fn order(
     state: &State,
     caller: &Principal,
@@ -28,42 +35,75 @@ pub async fn order(
 ) -> Result<Idempotent<Payout>, Error> {
     let subject = &Subject::from(caller);
     let amount = input::positive(&request.amount)?;
-    let reference = input::text("reference", &request.reference, 0, REFERENCE)?;
-    let Creditor { name, iban } = &request.creditor;
-    input::text("creditor.name", name, 1, CREDITOR_NAME)?;
-    if !iban::is_valid(iban) {
-        return Err(Error::Field { field: "creditor.iban", problem: "is not an IBAN" });
-    }
-    let order = intended(subject, key, &request, amount, reference)?;
+    input::text("reference", &request.reference, 0, REFERENCE)?;
+    let id = PayeeId::from(request.payee_id);
     let past = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
-        store::past(db, subject, key, iban).await
+        let payee = payees::find(db, subject, id).await?;
+        let past = store::past(db, subject, key, payee.as_ref().map(|payee| payee.iban.as_str())).await?;
+        Ok::<_, Error>((past, payee))
     });
-    let past = past.await?;
+    let (past, payee) = past.await?;
     if !past.room {
         return Err(Error::PayoutLimit);
     }
-    let payee = Payee { name: name.clone(), account: iban.clone() };
-    let (order, caution) = risk::ask_first(state, notes, risk::To::Iban(iban), order).await;
+    let order = || intended(subject, key, &request, amount);
+    let Some(payee) = payee.clone().filter(|payee| payee.removed_at.is_none()) else {
+        let (payee, receipt) = nobody_to_pay(state, order()?, payee, id).await?;
+        return answer(state, subject, request, amount, &payee, receipt, true).await;
+    };
+    let (ordered, caution) = risk::ask_first(state, notes, risk::To::Iban(&payee.iban), order()?).await;
     // The analytics have learned of it as if it had been paid.
     let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
-    let (order, caution) = demand(state, caller, order, payee, caution).await?;
-    let ordered = store::Ordered {
+    let shown = approvals::Payee { name: payee.name.clone(), account: payee.iban.clone() };
+    let (ordered, caution) = demand(state, caller, ordered, shown, caution).await?;
+    let beside = store::Ordered {
         provider: state.payout_providers.current().to_owned(),
-        creditor_name: name.clone(),
-        creditor_iban: iban.clone(),
+        payee: payee.clone(),
         traceparent: runtime::trace::current(),
         hold_seconds: caution.hold_seconds(),
     };
-    let order = Order { extra: order.extra.and(ordered), ..order };
-    let receipt = posting::post(&state.committer, order).await.map_err(|error| match error {
-        Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
-        other => spent(other),
-    })?;
+    let ordered = Order { extra: ordered.extra.and(beside), counterparty: payee.name.clone(), ..ordered };
+    let (payee, receipt) = match posting::post(&state.committer, ordered).await {
+        Ok(receipt) => (payee, receipt),
+        Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
+        Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_GONE))) => {
+            nobody_to_pay(state, order()?, Some(payee), id).await?
+        }
+        Err(other) => return Err(spent(other)),
+    };
     state.payouts.notify_one();
+    answer(state, subject, request, amount, &payee, receipt, caution.hold_seconds() > 0).await
+}
+
+/// Records under the key that there is nobody to pay, and says so; or what the key had come to before, while there was.
+async fn nobody_to_pay(
+    state: &State,
+    order: Order,
+    payee: Option<Payee>,
+    id: PayeeId,
+) -> Result<(Payee, Receipt), Error> {
+    let reason = match &payee {
+        Some(_) => Reason::PayeeRemoved,
+        None if payees::is_anybodys(&state.poster, id).await? => Reason::NotOwnPayee,
+        None => Reason::NoPayee,
+    };
+    let order = Order { extra: Extra::Refused(Rejection { reason, leg: TO }), ..order };
+    let receipt = posting::post(&state.committer, order).await?;
+    Ok((payee.ok_or(Error::Invariant("a payout to nobody"))?, receipt))
+}
+
+async fn answer(
+    state: &State,
+    subject: &Subject,
+    request: PostPayout,
+    amount: Money,
+    payee: &Payee,
+    receipt: Receipt,
+    may_be_held: bool,
+) -> Result<Idempotent<Payout>, Error> {
     let id = receipt.posted.id;
     // A repetition may be judged otherwise than the first one was.
-    let may_be_held = receipt.replayed || caution.hold_seconds() > 0;
-    let held_until = if may_be_held {
+    let held_until = if receipt.replayed || may_be_held {
         let row = read(state, subject, id.into()).await.map_err(|error| match error {
             // It was just posted with the money: that it is nobody's is no answer to its payer.
             Error::Missing(_) => Error::Invariant("a payout without its row"),
@@ -78,7 +118,7 @@ pub async fn order(
         id: id.into(),
         from_account: request.from_account,
         amount: wire(amount),
-        creditor: Creditor { name: name.clone(), iban: MaskedIban::of(iban) },
+        creditor: Creditor { name: payee.name.clone(), iban: MaskedIban::of(&payee.iban) },
         reference: request.reference,
         status,
         held_until,
@@ -88,14 +128,7 @@ pub async fn order(
 }
 
 /// What is to be posted, before anybody has thought about it.
-fn intended(
-    subject: &Subject,
-    key: &IdempotencyKey,
-    request: &PostPayout,
-    amount: Money,
-    reference: &str, // Text: shown to the creditor.
-) -> Result<Order, Error> {
-    let Creditor { name, iban } = &request.creditor;
+fn intended(subject: &Subject, key: &IdempotencyKey, request: &PostPayout, amount: Money) -> Result<Order, Error> {
     let from = AccountId::from(request.from_account);
     let clearing = system_account(Purpose::PayoutClearing, amount.currency());
     let actor = Actor::Customer(subject.clone());
@@ -104,17 +137,17 @@ fn intended(
     Ok(Order {
         owner: subject.into(),
         key: key.clone(),
+        // A payee's name and IBAN never change, so whoever compares this compares them.
         fingerprint: Fingerprint::of(&[
             from.as_bytes(),
             &amount.minor().to_be_bytes(),
             amount.currency().code().as_bytes(),
-            name.as_bytes(),
-            iban.as_bytes(),
-            reference.as_bytes(),
+            PayeeId::from(request.payee_id).as_bytes(),
+            request.reference.as_bytes(),
         ]),
         command,
-        reference: reference.to_owned(),
-        counterparty: name.clone(),
+        reference: request.reference.clone(),
+        counterparty: String::new(),
         extra: Extra::Nothing,
     })
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Builder;
 
 use super::beside::Rows;
 use super::fold::{Accounts, book};
@@ -40,6 +41,13 @@ impl Fingerprint {
     /// Of these fields in this order; each is preceded by its length, so that no two lists of fields look the same.
     pub fn of(fields: &[&[u8]]) -> Self {
         Self(crypto::hash::sha256(&crypto::hash::length_prefixed(fields.iter().copied())))
+    }
+
+    /// As the bytes of an id of what has this meaning: RFC 9562 §5.8 (version 8), of its first bytes.
+    pub fn id(&self) -> [u8; 16] {
+        let mut id = [0; 16];
+        id.iter_mut().zip(self.0).for_each(|(byte, first)| *byte = first);
+        Builder::from_custom_bytes(id).into_uuid().into_bytes()
     }
 }
 

@@ -94,7 +94,14 @@ fn concerns_payee(Rejection { reason, leg }: Rejection, command: &Command) -> bo
         Reason::NotFound | Reason::SameAccount | Reason::Closed | Reason::CurrencyMismatch | Reason::LimitExceeded => {
             true
         }
-        Reason::Malformed | Reason::NotOwner | Reason::InsufficientFunds | Reason::NoRate | Reason::TooSmall => false,
+        Reason::Malformed
+        | Reason::NotOwner
+        | Reason::InsufficientFunds
+        | Reason::NoRate
+        | Reason::TooSmall
+        | Reason::NoPayee
+        | Reason::NotOwnPayee
+        | Reason::PayeeRemoved => false,
     };
     last && curable
 }

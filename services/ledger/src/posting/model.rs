@@ -231,6 +231,12 @@ pub enum Reason {
     NoRate,
     /// The amount buys less than the other currency's smallest unit.
     TooSmall,
+    /// There is no such payee.
+    NoPayee,
+    /// Somebody else's payee. The caller sees [`Reason::NoPayee`].
+    NotOwnPayee,
+    /// The payee was removed. The caller sees [`Reason::NoPayee`].
+    PayeeRemoved,
 }
 
 /// A refusal and the leg that caused it.

@@ -27,5 +27,5 @@ def before_call(context, case, kwargs):
         if "to_account" in body:
             body["to_account"] = TO
     # The proxy seals it, as the phone does.
-    if isinstance(body.get("creditor"), dict) and "iban" in body["creditor"]:
-        body["creditor"]["iban"] = "DE89370400440532013000"
+    if "iban" in body:
+        body["iban"] = "DE89370400440532013000"

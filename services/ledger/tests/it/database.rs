@@ -6,7 +6,7 @@ use ledger::MIGRATIONS;
 use storage::{Pool, Pooled};
 use testkit::database::TestDatabase;
 
-use crate::writing::{Writing, entries, transfer, writing};
+use crate::writing::{CARLA, Writing, entries, transfer, writing};
 
 pub(crate) const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 pub(crate) const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
@@ -35,6 +35,10 @@ impl Books {
             );
             superuser.batch_execute(&row).await.unwrap();
         }
+        let carla = format!(
+            "insert into payees (id, owner, name, iban) values ('{CARLA}', 'alice', 'Carla', 'DE89370400440532013000')"
+        );
+        superuser.batch_execute(&carla).await.unwrap();
         books
     }
 

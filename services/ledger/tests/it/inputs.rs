@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{IBAN, World, transfer};
+use crate::world::{IBAN, World, iban, transfer};
 
 /// Characters that a reader does not see, or that move what the reader does see.
 const UNSEEN: [(&str, &str); 9] = [
@@ -33,8 +33,8 @@ async fn what_people_read_has_no_unseen_characters() {
     for (path, body, field) in [
         ("/v1/accounts", account, "name"),
         ("/v1/transfers", transfer(&from, &to, "1.00"), "reference"),
-        ("/v1/payouts", payout.clone(), "reference"),
-        ("/v1/payouts", payout, "creditor.name"),
+        ("/v1/payouts", payout, "reference"),
+        ("/v1/payees", json!({ "name": "Carol", "iban": iban(1) }), "name"),
     ] {
         let pointer = format!("/{}", field.replace('.', "/"));
         for (what, text) in UNSEEN {
@@ -45,6 +45,7 @@ async fn what_people_read_has_no_unseen_characters() {
         for text in ["Grüße an Zoë", "家賃 2026-11", "إيجار", "Dinner 🍝 at O’Hara’s"] {
             let reply = world.post(&alice, path, &with(body.clone(), &pointer, text)).await;
             assert_eq!(reply.status, 201, "{path}: {text}: {:?}", reply.body);
+            world.sql("update payees set removed_at = now() where removed_at is null and name <> 'Carol'").await;
         }
     }
 }
@@ -81,6 +82,7 @@ async fn an_id_has_one_spelling() {
         ("/v1/accounts/{id}/entries", &from),
         ("/v1/transfers/{id}", transfer_id),
         ("/v1/payouts/{id}", transfer_id),
+        ("/v1/payees/{id}", transfer_id),
     ] {
         for other in spellings(id) {
             let reply = world.get(&alice, &path.replace("{id}", &other.replace('{', "%7B").replace('}', "%7D"))).await;
@@ -91,14 +93,14 @@ async fn an_id_has_one_spelling() {
         }
     }
     let exchange = json!({ "from_account": from, "to_account": to, "amount": { "amount": "1.00", "currency": "EUR" } });
-    let payout = json!({ "from_account": from, "amount": { "amount": "1.00", "currency": "EUR" },
-        "creditor": { "name": "Carol", "iban": IBAN }, "reference": "Rent" });
+    let payout = json!({ "from_account": from, "amount": { "amount": "1.00", "currency": "EUR" }, "payee_id": to, "reference": "Rent" });
     for (path, body, field) in [
         ("/v1/transfers", transfer(&from, &to, "1.00"), "from_account"),
         ("/v1/transfers", transfer(&from, &to, "1.00"), "to_account"),
         ("/v1/exchanges", exchange.clone(), "from_account"),
         ("/v1/exchanges", exchange, "to_account"),
-        ("/v1/payouts", payout, "from_account"),
+        ("/v1/payouts", payout.clone(), "from_account"),
+        ("/v1/payouts", payout, "payee_id"),
     ] {
         for other in spellings(body[field].as_str().unwrap()) {
             let mut body = body.clone();

@@ -42,6 +42,7 @@ async fn a_scope_opens_its_own_door_only() {
         ("/v1/accounts", json!({ "currency": "EUR", "name": "x" })),
         ("/v1/exchanges", json!({})),
         ("/v1/payouts", json!({})),
+        ("/v1/payees", json!({})),
     ] {
         let reply = world.post(&reader, path, &body).await;
         assert_eq!((reply.status, reply.code()), (403, "auth.forbidden"), "{path}");
@@ -122,9 +123,11 @@ async fn no_handlers_refusal_gets_past_the_audit_log() {
     let (own, own_dollars) = (world.open(&mallory, "EUR").await, world.open(&mallory, "USD").await);
     let made = world.post(&alice, "/v1/transfers", &transfer(&hers, &world.open(&alice, "EUR").await, "1.00")).await;
     let euro = json!({ "amount": "1.00", "currency": "EUR" });
-    let payout =
-        json!({ "from_account": hers, "amount": euro, "creditor": { "name": "Carol", "iban": IBAN }, "reference": "" });
-    let paid = world.post(&alice, "/v1/payouts", &payout).await;
+    let carol = json!({ "name": "Carol", "iban": IBAN });
+    let payout = |from: &str, payee: &Value| json!({ "from_account": from, "amount": euro, "payee_id": payee });
+    let her_carol = world.post(&alice, "/v1/payees", &carol).await.body["id"].take();
+    let own_carol = world.post(&mallory, "/v1/payees", &carol).await.body["id"].take();
+    let paid = world.post(&alice, "/v1/payouts", &payout(&hers, &her_carol)).await;
     let (transfer_id, payout_id) = (made.body["id"].as_str().unwrap(), paid.body["id"].as_str().unwrap());
     let exchange = |from: &str, to: &str| json!({ "from_account": from, "to_account": to, "amount": euro });
     let account = json!({ "currency": "EUR", "name": "" });
@@ -138,7 +141,13 @@ async fn no_handlers_refusal_gets_past_the_audit_log() {
         ("GET /v1/transfers/{id}", transfer_id, None, 404, Some("not_visible")),
         ("POST /v1/exchanges", "", Some(exchange(&hers, &own_dollars)), 404, Some("not_owner")),
         ("POST /v1/exchanges", "", Some(exchange(&own, &dollars)), 404, Some("not_found")),
-        ("POST /v1/payouts", "", Some(payout), 404, Some("not_owner")),
+        ("GET /v1/payees", "?limit=0", None, 400, None),
+        ("POST /v1/payees", "", Some(json!({ "name": "", "iban": IBAN })), 400, None),
+        ("GET /v1/payees/{id}", her_carol.as_str().unwrap(), None, 404, Some("not_visible")),
+        ("POST /v1/payees/{id}/removal", her_carol.as_str().unwrap(), None, 404, Some("not_visible")),
+        ("POST /v1/payouts", "", Some(payout(&hers, &own_carol)), 404, Some("not_owner")),
+        ("POST /v1/payouts", "", Some(payout(&own, &her_carol)), 404, Some("not_own_payee")),
+        ("POST /v1/payouts", "", Some(payout(&own, &json!(own))), 404, Some("no_payee")),
         ("GET /v1/payouts/{id}", payout_id, None, 404, Some("not_visible")),
         ("POST /v1/payouts/{id}/cancellation", payout_id, None, 404, Some("not_visible")),
     ];

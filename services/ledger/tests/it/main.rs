@@ -30,6 +30,7 @@ mod layers;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;
 mod outbox;
+mod payees;
 mod payout_histories;
 mod payouts;
 mod providers;

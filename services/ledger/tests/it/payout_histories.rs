@@ -10,7 +10,7 @@ use ledger::config::Payouts;
 use serde_json::{Value, json};
 
 use crate::payouts::payout;
-use crate::world::{World, problem, until};
+use crate::world::{World, iban, problem, until};
 
 const PAYOUTS: usize = 240;
 
@@ -106,11 +106,11 @@ async fn in_the_end_the_books_agree_with_the_banks_or_the_payout_says_that_it_do
     }));
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "100000.00", "EUR").await;
-    world.sql("update owners set payout_ceiling = 1000").await;
+    world.sql("update owners set payout_ceiling = 1000, payee_ceiling = 1000").await;
     let mut ids = Vec::new();
     for index in 0..PAYOUTS {
         let mut order = payout(&account, "1.00");
-        order["creditor"]["name"] = json!(fate(seed, index));
+        order["creditor"] = json!({ "name": fate(seed, index), "iban": iban(index as u128) });
         let reply = world.post(&alice, "/v1/payouts", &order).await;
         assert_eq!(reply.status, 201, "{:?}", reply.body);
         ids.push(reply.body["id"].as_str().unwrap().to_owned());

@@ -5,7 +5,7 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "accounts",
     "book_check",
     "book_check_accounts",
@@ -16,6 +16,7 @@ const TABLES: [&str; 13] = [
     "outbox",
     "outbox_readers",
     "owners",
+    "payees",
     "payouts",
     "suspense_items",
     "transfers",
@@ -35,8 +36,11 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "entries select (account_id, version, transfer_id, amount, balance, currency)",
         "exchanges select (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
         "idempotency select (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
-        "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling)",
-        "payouts select (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, status, partner_id, attempts, next_attempt_at, created_at, closed_by, provider, unsure_since, unsure_by, word, returned_by, paid_late_by, held_until)",
+        "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling, payee_ceiling)",
+        "payees insert (id, owner, name, iban)",
+        "payees select (id, owner, name, iban, created_at, removed_at)",
+        "payees update (removed_at)",
+        "payouts select (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, status, partner_id, attempts, next_attempt_at, created_at, closed_by, provider, unsure_since, unsure_by, word, returned_by, paid_late_by, held_until, payee_id)",
         "transfers select (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
         "used_approvals select (approval_id, owner, operation, key, fingerprint, transfer_id)",
     ];
@@ -59,7 +63,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "idempotency insert (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "outbox insert (last_sequence, first_sequence, committed_at)",
         "outbox_readers update (position, attempts, next_attempt_at)",
-        "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider, held_until)",
+        "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider, held_until, payee_id)",
         "payouts update (status, partner_id, attempts, next_attempt_at, closed_by, unsure_since, unsure_by, word, returned_by, paid_late_by)",
         "risk_words insert (transfer_id, decision_id, action)",
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",
@@ -100,7 +104,12 @@ async fn what_they_have_no_business_with_is_refused() {
         .chain(["select lock_accounts(array[]::uuid[])".to_owned(), "select check_books(1)".to_owned()])
         .collect();
     assert_eq!(not_forbidden(&database.app_url, &app).await.unwrap(), []);
-    let poster = ["select 1 from book_check", "select 1 from owners", "update head set booked = sequence"];
+    let poster = [
+        "select 1 from book_check",
+        "select 1 from owners",
+        "select iban from payees",
+        "update head set booked = sequence",
+    ];
     assert_eq!(not_forbidden(&database.poster_url, &poster.map(str::to_owned)).await.unwrap(), []);
     // The migrator, when it does not act as the owner, has no rights at all.
     for table in TABLES {

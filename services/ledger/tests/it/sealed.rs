@@ -1,4 +1,4 @@
-//! The IBAN of a payout: what is taken, what is refused and under which reason, and what somebody reads who ends TLS on the way.
+//! The IBAN of a payee: what is taken, what is refused and under which reason, and what somebody reads who ends TLS on the way.
 
 use std::process::Command;
 
@@ -13,11 +13,9 @@ use testkit::interception::Interception;
 use crate::payouts::payout;
 use crate::world::{IBAN, World, logged, until};
 
-/// An order as it travels, with this in the place of the IBAN.
-fn order(from: &str, iban: impl serde::Serialize) -> Value {
-    let mut order = payout(from, "10.00");
-    order["creditor"]["iban"] = json!(iban);
-    order
+/// A payee as it travels, with this in the place of the IBAN.
+fn payee(iban: impl serde::Serialize) -> Value {
+    json!({ "name": "Landlord Ltd", "iban": iban })
 }
 
 /// Code, field and the operator's reason of a refusal.
@@ -32,18 +30,16 @@ fn refusal(reply: &Reply) -> (u16, String, Value, String) {
     (reply.status, reply.code().to_owned(), reply.body["field"].clone(), reason)
 }
 
-/// Alice with 100 euros; her app seals nothing by itself.
-async fn alice(world: &World) -> (SyntheticPhone, String) {
-    let alice = world.phone("alice").await;
-    let account = world.open_with(&alice, "100.00", "EUR").await;
-    (alice.as_it_is(), account)
+/// Alice, whose app seals nothing by itself.
+async fn alice(world: &World) -> SyntheticPhone {
+    world.phone("alice").await.as_it_is()
 }
 
 #[tokio::test]
 async fn each_thing_that_is_wrong_is_refused_alike_and_the_log_knows_which() {
     logged();
     let world = World::start().await;
-    let (alice, account) = alice(&world).await;
+    let alice = alice(&world).await;
     let other = world.phone("alice").await;
     let sealed = alice.seal_iban(IBAN, "k").as_str().to_owned();
     let part = |at: usize| sealed.split('.').nth(at).unwrap().to_owned();
@@ -76,19 +72,18 @@ async fn each_thing_that_is_wrong_is_refused_alike_and_the_log_knows_which() {
         ("does_not_open", header("typ", sealed_field::TYP)),
     ];
     for (reason, iban) in cases {
-        let reply = world.post_with_key(&alice, "/v1/payouts", &order(&account, &iban), "k").await;
+        let reply = world.post_with_key(&alice, "/v1/payees", &payee(&iban), "k").await;
         let code = if reason == "field_in_the_clear" {
             "request.field_sealed_required"
         } else {
             "request.field_sealed_invalid"
         };
-        let expected = (400, code.to_owned(), json!("creditor.iban"), reason.to_owned());
+        let expected = (400, code.to_owned(), json!("iban"), reason.to_owned());
         assert_eq!(refusal(&reply), expected, "{iban}");
         assert!(reply.body.get("detail").is_none(), "nothing is said of why");
     }
-    // None of it has used up the key, or moved anything; as it was sealed it is taken.
-    assert_eq!(world.balance(&alice, &account).await, "100.00");
-    let reply = world.post_with_key(&alice, "/v1/payouts", &order(&account, &sealed), "k").await;
+    // None of it has used up the key; as it was sealed it is taken.
+    let reply = world.post_with_key(&alice, "/v1/payees", &payee(&sealed), "k").await;
     assert_eq!(reply.status, 201, "{:?}", reply.body);
     let log = String::from_utf8_lossy(&logged().lock().unwrap()).into_owned();
     assert!(!log.contains(IBAN), "an IBAN is in the log");
@@ -97,8 +92,14 @@ async fn each_thing_that_is_wrong_is_refused_alike_and_the_log_knows_which() {
 #[tokio::test]
 async fn no_answer_repeats_the_iban_and_the_partner_gets_it_whole() {
     let world = World::start().await;
-    let (alice, account) = alice(&world).await;
-    let made = world.post_with_key(&alice, "/v1/payouts", &order(&account, alice.seal_iban(IBAN, "k")), "k").await;
+    let alice = world.phone("alice").await;
+    let account = world.open_with(&alice, "100.00", "EUR").await;
+    let alice = alice.as_it_is();
+    let added = world.post_with_key(&alice, "/v1/payees", &payee(alice.seal_iban(IBAN, "k")), "k").await;
+    let payee_id = added.body["id"].as_str().unwrap().to_owned();
+    let order =
+        json!({ "from_account": account, "amount": { "amount": "1.00", "currency": "EUR" }, "payee_id": payee_id });
+    let made = world.post(&alice, "/v1/payouts", &order).await;
     let id = made.body["id"].as_str().unwrap().to_owned();
     until(|| async { world.payout_status(&alice, &id).await == "submitted" }).await;
     assert_eq!(world.broker.calls("create_payout")[0]["params"]["creditor_iban"], IBAN);
@@ -108,50 +109,53 @@ async fn no_answer_repeats_the_iban_and_the_partner_gets_it_whole() {
     for answer in [&made.body, &read.body, &to_broker] {
         assert_eq!(answer["creditor"], json!({ "name": "Landlord Ltd", "iban": "DE****3000" }));
     }
-    for answer in [made.body, read.body, to_broker, statement.body] {
+    let one = world.get(&alice, &format!("/v1/payees/{payee_id}")).await;
+    let list = world.get(&alice, "/v1/payees").await;
+    let removed = alice.send(reqwest::Method::POST, &world.url(&format!("/v1/payees/{payee_id}/removal")), None).await;
+    for answer in [&added.body, &one.body, &list.body["payees"][0], &removed.body] {
+        assert_eq!((&answer["name"], &answer["iban"]), (&json!("Landlord Ltd"), &json!("DE****3000")), "{answer}");
+    }
+    for answer in [made.body, read.body, to_broker, statement.body, added.body, one.body, list.body, removed.body] {
         assert!(!answer.to_string().contains("0440532013"), "{answer}");
     }
 }
 
-/// Sealed anew it is another text, and the same order: the key's outcome is that of what was sealed.
+/// Sealed anew it is another text, and the same payee: the key's outcome is that of what was sealed.
 #[tokio::test]
-async fn an_order_that_is_sealed_again_under_its_key_is_the_same_order() {
+async fn a_payee_that_is_sealed_again_under_its_key_is_the_same_payee() {
     let world = World::start().await;
-    let (alice, account) = alice(&world).await;
-    let post = async |iban: &str| {
-        let body = order(&account, alice.seal_iban(iban, "k"));
-        world.post_with_key(&alice, "/v1/payouts", &body, "k").await
-    };
+    let alice = alice(&world).await;
+    let post =
+        async |iban: &str| world.post_with_key(&alice, "/v1/payees", &payee(alice.seal_iban(iban, "k")), "k").await;
     let first = post(IBAN).await;
     let second = post(IBAN).await;
     assert_eq!((first.status, second.status, &first.body), (201, 201, &second.body));
     assert!(second.headers.contains_key("idempotent-replayed") && !first.headers.contains_key("idempotent-replayed"));
-    // To another creditor it is another order, which the key is not for.
+    // With another IBAN it is another payee, which the key is not for.
     let other = post("AT611904300234573201").await;
     assert_eq!((other.status, other.code()), (422, "idempotency.key_reused"));
-    assert_eq!(world.balance(&alice, &account).await, "90.00");
-    // What is sealed is judged like what was in the clear before.
-    let body = order(&account, alice.seal_iban("DE89370400440532013001", "k2"));
-    let invalid = world.post_with_key(&alice, "/v1/payouts", &body, "k2").await;
-    assert_eq!((invalid.status, &invalid.body["field"]), (400, &json!("creditor.iban")));
-    assert_eq!(invalid.code(), "request.invalid");
+    // What is sealed is judged like what is in the clear.
+    let body = payee(alice.seal_iban("DE89370400440532013001", "k2"));
+    let invalid = world.post_with_key(&alice, "/v1/payees", &body, "k2").await;
+    assert_eq!((invalid.status, invalid.code(), &invalid.body["field"]), (400, "request.invalid", &json!("iban")));
 }
 
 #[tokio::test]
 async fn while_the_key_is_replaced_both_are_taken_and_afterwards_the_new_one_only() {
     logged();
     let mut world = World::start().await;
-    let (alice, account) = alice(&world).await;
+    let alice = alice(&world).await;
     let (old_file, new_file) = (world.pki.secret("ledger-sealing.pk8"), world.pki.dir().join("next.pk8"));
     let new = AgreementKey::generate();
     write_new_secret(&new_file, new.to_pkcs8().unwrap().expose()).unwrap();
     let to_new = |alice: &SyntheticPhone, key: &str| {
         let jkt = alice.thumbprint();
         let intent = Intent { jkt: &jkt, idempotency_key: key };
-        sealed_field::seal::<api::payouts::CreditorIban>(&Jwk::from(new.public()), &intent, IBAN).unwrap()
+        sealed_field::seal::<api::payees::PayeeIban>(&Jwk::from(new.public()), &intent, IBAN).unwrap()
     };
     let sent = async |world: &World, alice: &SyntheticPhone, key: &str, iban| {
-        world.post_with_key(alice, "/v1/payouts", &order(&account, iban), key).await
+        world.sql("update payees set removed_at = now() where removed_at is null").await;
+        world.post_with_key(alice, "/v1/payees", &payee(iban), key).await
     };
     let early = sent(&world, &alice, "1", to_new(&alice, "1")).await;
     assert_eq!(refusal(&early).3, "key_unknown");
@@ -171,21 +175,22 @@ async fn while_the_key_is_replaced_both_are_taken_and_afterwards_the_new_one_onl
 async fn who_ends_tls_on_the_way_does_not_read_the_iban() {
     logged();
     let world = World::start().await;
-    let (alice, account) = alice(&world).await;
+    let honest = world.phone("alice").await;
+    let account = world.open_with(&honest, "100.00", "EUR").await;
     let middle = Interception::start(&world.pki.public_ca()).await.unwrap();
-    let sealing = world.phone("alice").await.through(middle.app_client(&world.pki).unwrap());
+    let sealing = honest.through(middle.app_client(&world.pki).unwrap());
     let paid = world.post_with_key(&sealing, "/v1/payouts", &payout(&account, "10.00"), "k").await;
     assert_eq!(paid.status, 201, "{:?}", paid.body);
     let read = world.get(&sealing, &format!("/v1/payouts/{}", paid.body["id"].as_str().unwrap())).await;
     assert_eq!(read.status, 200, "{:?}", read.body);
     // The whole conversation is there, and the IBAN is not, nor anything of it beyond what is shown to people.
-    assert!(middle.reads("POST /v1/payouts") && middle.reads("Landlord Ltd") && middle.reads("DE****3000"));
+    assert!(middle.reads("POST /v1/payees") && middle.reads("Landlord Ltd") && middle.reads("DE****3000"));
     for part in [IBAN, "37040044", "0440532013"] {
         assert!(!middle.reads(part), "{part} was read on the way");
     }
     // The twin: in the clear the same proxy reads it, and so the ledger takes none in the clear.
-    let plain = alice.through(middle.app_client(&world.pki).unwrap());
-    let refused = world.post_with_key(&plain, "/v1/payouts", &payout(&account, "10.00"), "k2").await;
+    let plain = sealing.as_it_is();
+    let refused = world.post_with_key(&plain, "/v1/payees", &payee(IBAN), "k2").await;
     assert_eq!(refusal(&refused).3, "field_in_the_clear");
     assert!(middle.reads(IBAN));
 }

@@ -24,6 +24,13 @@ use testkit::server::{self, Server};
 /// A valid IBAN.
 pub(crate) const IBAN: &str = "DE89370400440532013000";
 
+/// Another valid IBAN for each number.
+pub(crate) fn iban(number: u128) -> String {
+    let account = 370_400_440_000_000_000 + number;
+    // ISO 7064, MOD 97-10, of the account with the country's letters as numbers behind it.
+    format!("DE{:02}{account}", 98 - (account * 1_000_000 + 131_400) % 97)
+}
+
 /// Everything that was logged by anything in this process.
 pub(crate) fn logged() -> &'static Arc<Mutex<Vec<u8>>> {
     scene::logged("ledger", "info")
@@ -210,11 +217,27 @@ impl World {
     }
 
     pub(crate) async fn post(&self, phone: &SyntheticPhone, path: &str, body: &Value) -> Reply {
-        phone.send(Method::POST, &self.url(path), Some(body)).await
+        self.post_with_key(phone, path, body, &crypto::random::token(16)).await
     }
 
+    /// A payout may say its `creditor`, who becomes a payee first.
     pub(crate) async fn post_with_key(&self, phone: &SyntheticPhone, path: &str, body: &Value, key: &str) -> Reply {
-        phone.send_with_key(Method::POST, &self.url(path), Some(body), key).await
+        match self.with_payee(phone, body).await {
+            Ok(body) => phone.send_with_key(Method::POST, &self.url(path), Some(&body), key).await,
+            Err(refused) => refused,
+        }
+    }
+
+    /// The body with the payee's id in the place of the creditor; the same one each time.
+    pub(crate) async fn with_payee(&self, phone: &SyntheticPhone, body: &Value) -> Result<Value, Reply> {
+        let mut body = body.clone();
+        let Some(creditor) = body.as_object_mut().and_then(|members| members.remove("creditor")) else {
+            return Ok(body);
+        };
+        let key = crypto::b64::encode(&crypto::hash::sha256(creditor.to_string().as_bytes()));
+        let added = phone.send_with_key(Method::POST, &self.url("/v1/payees"), Some(&creditor), &key).await;
+        body["payee_id"] = added.body["id"].clone();
+        if added.status == 201 { Ok(body) } else { Err(added) }
     }
 
     /// Opens an account; answers its id.

@@ -8,6 +8,8 @@ pub(crate) const CLEARING: &str = "00000000-0000-8000-8000-455552000003";
 pub(crate) const SUSPENSE: &str = "00000000-0000-8000-8000-455552000004";
 pub(crate) const FX: &str = "00000000-0000-8000-8000-455552000002";
 pub(crate) const FX_USD: &str = "00000000-0000-8000-8000-555344000002";
+/// Alice's payee.
+pub(crate) const CARLA: &str = "01890a5d-ac96-774b-bcce-b302099a8004";
 /// Alice's account in dollars.
 pub(crate) const DOLLARS: &str = "01890a5d-ac96-774b-bcce-b302099a8003";
 
@@ -89,9 +91,9 @@ pub(crate) fn key(number: u32, operation: &str, transfer: &str) -> String {
 
 pub(crate) fn order(id: &str, account: &str, owner: &str, amount: i64, currency: &str) -> String {
     format!(
-        "insert into payouts (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, provider, \
+        "insert into payouts (id, account_id, owner, amount, currency, payee_id, creditor_name, creditor_iban, reference, provider, \
              next_attempt_at, created_at) \
-         values ('{id}', '{account}', '{owner}', {amount}, '{currency}', 'Carla', 'DE89370400440532013000', '', 'sandbox-bank', now(), now())"
+         values ('{id}', '{account}', '{owner}', {amount}, '{currency}', '{CARLA}', 'Carla', 'DE89370400440532013000', '', 'sandbox-bank', now(), now())"
     )
 }
 

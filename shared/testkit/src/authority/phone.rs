@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Sealed;
 use api::approvals::ApprovedPayment;
-use api::payouts::CreditorIban;
+use api::payees::PayeeIban;
 use crypto::p256::SigningKey;
 use crypto::{SecretBytes, random};
 use identity::message_signature::{self, RequestParts, ResponseParts, SignedHeaders};
@@ -142,11 +142,11 @@ impl SyntheticPhone {
         self
     }
 
-    /// The IBAN of a payout, sealed for this intent of this phone to the ledger's key.
+    /// The IBAN of a payee, sealed for this intent of this phone to the ledger's key.
     ///
     /// # Panics
     /// It is too long to be one.
-    pub fn seal_iban(&self, iban: &str, key: &str) -> Sealed<CreditorIban> {
+    pub fn seal_iban(&self, iban: &str, key: &str) -> Sealed<PayeeIban> {
         let jkt = self.thumbprint();
         sealed_field::seal(&self.keys.sealing, &Intent { jkt: &jkt, idempotency_key: key }, iban)
             .expect("a sealed IBAN")
@@ -155,7 +155,7 @@ impl SyntheticPhone {
     /// What an honest app sends for `body`.
     fn sealed(&self, body: &Value, key: Option<&str>) -> Value {
         let mut body = body.clone();
-        let iban = body.pointer_mut("/creditor/iban").filter(|_| self.seals);
+        let iban = body.pointer_mut("/iban").filter(|_| self.seals);
         if let Some((iban, key)) = iban.zip(key) {
             let sealed = iban.as_str().map(|text| self.seal_iban(text, key));
             *iban = serde_json::to_value(sealed).unwrap_or_default();
@@ -194,10 +194,10 @@ impl SyntheticPhone {
         drop(self.exchange_json(Method::GET, url, None, None).await);
     }
 
-    /// Sends what somebody else has written, as this phone: `None` if nothing came back. An IBAN of a payout is sealed on the way.
+    /// Sends what somebody else has written, as this phone: `None` if nothing came back. An IBAN of a payee is sealed on the way.
     pub async fn forward(&self, mut plain: Plain) -> Option<Raw> {
         let parsed: Option<Value> = serde_json::from_slice(&plain.body).ok();
-        if let Some(body) = parsed.filter(|body| body.pointer("/creditor/iban").is_some()) {
+        if let Some(body) = parsed.filter(|body| body.pointer("/iban").is_some()) {
             plain.body = serde_json::to_vec(&self.sealed(&body, plain.key.as_deref())).ok()?;
         }
         self.exchange(&plain).await

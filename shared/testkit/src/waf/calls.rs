@@ -32,6 +32,7 @@ enum Place {
 
 const ID: &str = "0198d0a0-1111-7000-8000-0123456789ab";
 const TRANSFERS: &str = "/v1/transfers";
+const PAYEES: &str = "/v1/payees";
 const PAYOUTS: &str = "/v1/payouts";
 const ACCOUNTS: &str = "/v1/accounts";
 const ATTESTATIONS: &str = "/v1/attestations";
@@ -47,10 +48,10 @@ const fn prose(name: &'static str, place: Place, value: &'static str) -> Field {
 }
 
 /// All fields that hold texts, but passwords: a password is anything.
-pub const FIELDS: [Field; 41] = [
+pub const FIELDS: [Field; 42] = [
     prose("transfer: reference", Place::Json(TRANSFERS, "/reference"), "Rent"),
     prose("payout: reference", Place::Json(PAYOUTS, "/reference"), "Rent"),
-    prose("payout: creditor's name", Place::Json(PAYOUTS, "/creditor/name"), "Bob Baker"),
+    prose("payee: name", Place::Json(PAYEES, "/name"), "Bob Baker"),
     prose("account: name", Place::Json(ACCOUNTS, "/name"), "Everyday"),
     prose("register: name", Place::Form("/register", "name"), "Alice Archer"),
     field("transfer: from_account", Place::Json(TRANSFERS, "/from_account"), ID),
@@ -58,7 +59,8 @@ pub const FIELDS: [Field; 41] = [
     field("transfer: amount", Place::Json(TRANSFERS, "/amount/amount"), "12.50"),
     field("transfer: currency", Place::Json(TRANSFERS, "/amount/currency"), "EUR"),
     field("payout: from_account", Place::Json(PAYOUTS, "/from_account"), ID),
-    field("payout: creditor's IBAN", Place::Json(PAYOUTS, "/creditor/iban"), "DE89370400440532013000"),
+    field("payee: IBAN", Place::Json(PAYEES, "/iban"), "DE89370400440532013000"),
+    field("payout: payee_id", Place::Json(PAYOUTS, "/payee_id"), ID),
     field("account: currency", Place::Json(ACCOUNTS, "/currency"), "EUR"),
     field("challenge: platform", Place::Json("/v1/challenges", "/platform"), "android"),
     field("challenge: purpose", Place::Json("/v1/challenges", "/purpose"), "attestation"),
@@ -153,8 +155,8 @@ pub fn honest(path: &str) -> Value {
     let amount = json!({"amount": "12.50", "currency": "EUR"});
     match path {
         TRANSFERS => json!({"from_account": ID, "to_account": ID, "amount": amount, "reference": "Rent"}),
-        PAYOUTS => json!({"from_account": ID, "amount": amount, "reference": "Rent",
-            "creditor": {"name": "Bob Baker", "iban": "DE89370400440532013000"}}),
+        PAYOUTS => json!({"from_account": ID, "amount": amount, "payee_id": ID, "reference": "Rent"}),
+        PAYEES => json!({"name": "Bob Baker", "iban": "DE89370400440532013000"}),
         ACCOUNTS => json!({"currency": "EUR", "name": "Everyday"}),
         ATTESTATIONS => json!({"challenge": RANDOM, "platform": "android", "client_id": "redoubt-mobile",
             "app": {"id": "dev.redoubt.app", "version": "1.0.0", "build": "1", "platform": "android"},
@@ -178,7 +180,7 @@ fn app() -> Vec<(&'static str, String)> {
 fn post(path: &str, media_type: &str, body: String) -> Call {
     let mut headers = app();
     headers.push(("content-type", media_type.to_owned()));
-    if [TRANSFERS, PAYOUTS, ACCOUNTS].contains(&path) {
+    if [TRANSFERS, PAYEES, PAYOUTS, ACCOUNTS].contains(&path) {
         headers.push((api::header::IDEMPOTENCY_KEY, ID.to_owned()));
     }
     Call { method: "POST", target: path.to_owned(), headers, body: body.into_bytes() }

@@ -158,7 +158,7 @@ fn honest() -> Result<Honest> {
     };
     let mut texts = of("text");
     texts.extend(written());
-    let ibans = of("iban").into_iter().map(|iban| ("payout: creditor's IBAN", iban));
+    let ibans = of("iban").into_iter().map(|iban| ("payee: IBAN", iban));
     let codes = ibans.chain(of("email").into_iter().map(|email| ("login: email", email))).collect();
     Ok(Honest { texts, codes })
 }

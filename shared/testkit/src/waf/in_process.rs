@@ -13,6 +13,7 @@ use api::Id;
 use api::accounts::OpenAccount;
 use api::attestation::{Attest, RequestChallenge};
 use api::page::PageQuery;
+use api::payees::PostPayee;
 use api::payouts::PostPayout;
 use api::transfers::PostTransfer;
 use defense::config::Rates;
@@ -89,6 +90,10 @@ async fn transfer(_: Public, _: IdempotencyKey, _: ApiJson<PostTransfer>) -> Rea
 }
 
 /// Without the seal, which is the SDK's: what stands in the field travels encrypted, and no screen sees it.
+async fn payee(_: Public, _: IdempotencyKey, _: ApiJson<PostPayee>) -> Reached {
+    Reached
+}
+
 async fn payout(_: Public, _: IdempotencyKey, _: ApiJson<PostPayout>) -> Reached {
     Reached
 }
@@ -120,6 +125,7 @@ async fn form(_: Public, _: Form) -> Reached {
 fn routes() -> Routes {
     let routes = Routes::public()
         .add(Screened, Method::POST, "/v1/transfers", "", transfer)
+        .add(Screened, Method::POST, "/v1/payees", "", payee)
         .add(Screened, Method::POST, "/v1/payouts", "", payout)
         .add(Screened, Method::POST, "/v1/accounts", "", account)
         .add(Screened, Method::GET, "/v1/accounts", "", list)

@@ -52,7 +52,7 @@ pub fn codes() -> Vec<(&'static str, String)> {
             ("GB", format!("NWBK{:06}{:08}", 600_000 + at, 31_926_819 + at * 31)),
             ("FR", format!("{:05}01005{:011}{:02}", 20_041 + at, 500_013 + at * 17, at)),
         ];
-        codes.extend(accounts.map(|(country, account)| ("payout: creditor's IBAN", iban(country, &account))));
+        codes.extend(accounts.map(|(country, account)| ("payee: IBAN", iban(country, &account))));
     }
     for (at, last) in LAST.split(',').filter(|last| last.is_ascii() && !last.contains(' ')).enumerate() {
         codes.push(("login: email", format!("{}+{at}@select.example", last.to_lowercase())));

@@ -12,11 +12,13 @@ use super::history::{Standing, Step, Word};
 use crate::error::Error;
 use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject, TransferId};
 use crate::input::{time, wire};
-use crate::posting::{Actor, Beside, Broken, Posting, Reason, Rows};
+use crate::posting::{Beside, Broken, Posting, Reason, Rows};
 use crate::suspense::Arrival;
 
+mod ordered;
 mod stuck;
 
+pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE};
 pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
 
 /// A row of `payouts`.
@@ -186,9 +188,9 @@ pub(super) async fn past(
     db: &mut Connection,
     owner: &Subject,
     key: &IdempotencyKey,
-    iban: &str, // Text: of the creditor, as it was read.
+    iban: Option<&str>, // Text: of the payee, as it was read.
 ) -> Result<Past, StorageError> {
-    let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(key).bind::<Text, _>(iban);
+    let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(key).bind::<Nullable<Text>, _>(iban);
     Ok(query.get_result(db).await?)
 }
 
@@ -250,57 +252,6 @@ pub(super) async fn postpone(db: &mut Connection, id: PayoutId, at: DateTime<Utc
     Ok(())
 }
 
-/// A payout that is to be submitted.
-#[derive(Debug)]
-pub(super) struct Ordered {
-    /// Who carries it out.
-    pub(super) provider: String,
-    pub(super) creditor_name: String,
-    /// Without spaces.
-    pub(super) creditor_iban: String,
-    /// W3C trace context of the request, continued when the order is submitted.
-    pub(super) traceparent: Option<String>,
-    /// How long it is held, in seconds; 0 for not at all.
-    pub(super) hold_seconds: u32,
-}
-
-/// The word for having as many payouts on their way as one may have.
-pub(super) const LIMIT_REACHED: &str = "payout_limit";
-
-row! {
-    /// An order to the partner, beside the transfer that took the money.
-    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, held_until, id, account_id, owner, amount, currency, creditor_name, creditor_iban, \
-                    reference, traceparent, provider) \
-                select t.posted_at, t.posted_at + make_interval(secs => r.hold_seconds), \
-                    case when r.hold_seconds > 0 then t.posted_at + make_interval(secs => r.hold_seconds) end, \
-                    t.id, t.from_account, r.owner, t.amount, t.currency, r.creditor_name, r.creditor_iban, \
-                    t.reference, r.traceparent, r.provider from" {
-        id: PayoutId, owner: Subject, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: String,
-        hold_seconds: i64,
-    } "join transfers t on t.id = r.id"
-}
-
-impl Beside for Ordered {
-    fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
-        let Actor::Customer(owner) = &posting.order.command.actor else {
-            return Err(Broken("a payout that no customer ordered"));
-        };
-        rows.add(NewPayout {
-            id: posting.id.into(),
-            owner: owner.clone(),
-            creditor_name: self.creditor_name.clone(),
-            creditor_iban: self.creditor_iban.clone(),
-            traceparent: self.traceparent.clone(),
-            provider: self.provider.clone(),
-            hold_seconds: self.hold_seconds.into(),
-        })
-    }
-
-    fn ceiling(&self, constraint: &str) -> Option<&'static str> {
-        (constraint == "open_payouts_within_the_ceiling").then_some(LIMIT_REACHED)
-    }
-}
-
 /// The word for a payout that its payer cannot take back, or not any more.
 pub(super) const NOT_HELD: &str = "payout_not_held";
 
@@ -354,43 +305,5 @@ impl Beside for PartnerStep {
 
     fn ceiling(&self, constraint: &str) -> Option<&'static str> {
         (constraint == "payout_is_held").then_some(NOT_HELD)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use money::Currency;
-
-    use super::*;
-    use crate::ids::Owner;
-    use crate::posting::{Command, Extra, Fingerprint, Kind, Order};
-
-    #[test]
-    fn a_payout_that_nobody_ordered_is_a_fault_and_not_left_out() {
-        let order = |actor| Order {
-            owner: Owner::of("alice"),
-            key: IdempotencyKey::of("a"),
-            fingerprint: Fingerprint::of(&[]),
-            command: Command::between(
-                Kind::Payout,
-                actor,
-                AccountId::from_bytes([1; 16]),
-                AccountId::from_bytes([2; 16]),
-                Money::new(60, Currency::EUR),
-            )
-            .unwrap(),
-            reference: String::new(),
-            counterparty: String::new(),
-            extra: Extra::Nothing,
-        };
-        let (creditor_name, creditor_iban) = ("Carol".to_owned(), "DE".to_owned());
-        let ordered =
-            Ordered { provider: "bank".to_owned(), creditor_name, creditor_iban, traceparent: None, hold_seconds: 0 };
-        let rows = |order: &Order| {
-            let posting = Posting { order, id: TransferId::from_bytes([0; 16]), entries: Vec::new(), suspended: None };
-            ordered.rows(&posting, &mut Rows::default())
-        };
-        assert!(rows(&order(Actor::Customer(Subject::of("alice")))).is_ok());
-        assert!(rows(&order(Actor::House)).is_err());
     }
 }

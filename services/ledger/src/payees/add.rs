@@ -1,0 +1,55 @@
+//! Adds a payee. The id is made of the owner and the key, so that a repetition adds nothing.
+
+use api::payees::PostPayee;
+use api::text::CREDITOR_NAME;
+
+use super::iban;
+use super::store::{self, NewPayee, Payee};
+use crate::error::Error;
+use crate::idempotent::Idempotent;
+use crate::ids::{IdempotencyKey, PayeeId, Subject};
+use crate::input;
+use crate::posting::Fingerprint;
+use crate::state::State;
+
+/// The payee, as it is now. At the limit, or while another one has the IBAN, nothing is stored: the payee itself is the only outcome of its key, and may
+/// still come to be when another one has been removed.
+pub async fn add(
+    state: &State,
+    owner: &Subject,
+    key: &IdempotencyKey,
+    request: &PostPayee,
+) -> Result<Idempotent<Payee>, Error> {
+    let name = input::text("name", &request.name, 1, CREDITOR_NAME)?;
+    if !iban::is_valid(&request.iban) {
+        return Err(Error::Field { field: "iban", problem: "is not an IBAN" });
+    }
+    let payee = NewPayee { id: id(owner, key), owner, name, iban: &request.iban };
+    let added = storage::subject_transaction(&state.pool, "payees.add", owner.as_str(), async |db| {
+        let added = store::insert(db, &payee).await?;
+        let result = store::find(db, owner, payee.id).await?.ok_or(Error::KeyReused)?;
+        Ok(Idempotent { result, replayed: added == 0 })
+    })
+    .await
+    .map_err(refused)?;
+    if added.result.name != name || added.result.iban != request.iban {
+        return Err(Error::KeyReused);
+    }
+    if !added.replayed {
+        runtime::audit!("payee", outcome = "added", payee = %payee.id);
+    }
+    Ok(added)
+}
+
+/// The database's word, in the answers of this service.
+fn refused(error: Error) -> Error {
+    match error {
+        Error::Storage(storage) if storage.constraint() == Some("payees_within_the_ceiling") => Error::PayeeLimit,
+        Error::Storage(storage) if storage.constraint() == Some("payees_live") => Error::PayeeExists,
+        other => other,
+    }
+}
+
+fn id(owner: &Subject, key: &IdempotencyKey) -> PayeeId {
+    PayeeId::from_bytes(Fingerprint::of(&[b"payee", owner.as_str().as_bytes(), key.as_str().as_bytes()]).id())
+}

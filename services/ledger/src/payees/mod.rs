@@ -1,0 +1,13 @@
+//! Payees: to whom at other banks an owner pays. A payout names one of them, and says its name and IBAN.
+//!
+//! What a payee is never changes; it is removed, once. One that is not removed is the only one of its owner with that IBAN, and an owner has 200 of them at
+//! most: the database says so, in the transaction that adds one. That a payout goes to a payee of its owner who is not removed is said again in the
+//! transaction that posts it.
+
+pub mod add;
+pub mod http;
+pub mod iban;
+pub mod list;
+pub mod remove;
+pub(crate) mod store;
+pub mod unseal;

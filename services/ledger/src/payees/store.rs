@@ -1,0 +1,97 @@
+//! Queries on `payees`, as `ledger_app` and for its subject only.
+
+use api::payouts::MaskedIban;
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
+use diesel_async::RunQueryDsl;
+use storage::{Connection, Pool, StorageError};
+
+use crate::ids::{PayeeId, Subject};
+use crate::input::time;
+use crate::schema::payees;
+
+/// A payee as its owner has it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = payees)]
+pub struct Payee {
+    pub id: PayeeId,
+    /// As the owner wrote it.
+    pub name: String,
+    /// In electronic form.
+    pub iban: String,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+    /// Since when nothing is paid to it.
+    pub removed_at: Option<DateTime<Utc>>,
+}
+
+impl Payee {
+    /// As it travels.
+    pub fn wire(self) -> api::payees::Payee {
+        api::payees::Payee {
+            id: self.id.into(),
+            name: self.name,
+            iban: MaskedIban::of(&self.iban),
+            created_at: time(self.created_at),
+            removed_at: self.removed_at.map(time),
+        }
+    }
+}
+
+/// A payee to add. What is not here gets the table's defaults: the role may not set it.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = payees)]
+pub(super) struct NewPayee<'a> {
+    pub(super) id: PayeeId,
+    pub(super) owner: &'a Subject,
+    pub(super) name: &'a str,
+    pub(super) iban: &'a str,
+}
+
+/// Adds one that is not there yet; tells how many that were.
+pub(super) async fn insert(db: &mut Connection, payee: &NewPayee<'_>) -> Result<usize, StorageError> {
+    // Of another payee with the IBAN the database tells by its index.
+    let query = diesel::insert_into(payees::table).values(payee).on_conflict(payees::id).do_nothing();
+    Ok(query.execute(db).await?)
+}
+
+/// One payee of this owner, removed or not.
+pub(crate) async fn find(db: &mut Connection, owner: &Subject, id: PayeeId) -> Result<Option<Payee>, StorageError> {
+    let query = payees::table.filter(payees::id.eq(id)).filter(payees::owner.eq(owner));
+    Ok(query.select(Payee::as_select()).first(db).await.optional()?)
+}
+
+/// Whether there is one of this name, whosever it is: for the audit log, as `ledger_poster`.
+pub(crate) async fn is_anybodys(poster: &Pool, id: PayeeId) -> Result<bool, StorageError> {
+    let mut db = storage::connection(poster).await?;
+    Ok(diesel::select(diesel::dsl::exists(payees::table.find(id).select(payees::id))).get_result(&mut db).await?)
+}
+
+/// Removes one that is not removed; tells how many that were. The time is the database's.
+pub(super) async fn remove(db: &mut Connection, owner: &Subject, id: PayeeId) -> Result<usize, StorageError> {
+    let live =
+        payees::table.filter(payees::id.eq(id)).filter(payees::owner.eq(owner)).filter(payees::removed_at.is_null());
+    Ok(diesel::update(live)
+        .set(payees::removed_at.eq(sql::<Nullable<Timestamptz>>("statement_timestamp()")))
+        .execute(db)
+        .await?)
+}
+
+/// Payees of this owner that are not removed, after a position in the order of their addition.
+pub(super) async fn list(
+    db: &mut Connection,
+    owner: &Subject,
+    after: Option<(DateTime<Utc>, PayeeId)>,
+    limit: i64,
+) -> Result<Vec<Payee>, StorageError> {
+    let mut query = payees::table.filter(payees::owner.eq(owner)).filter(payees::removed_at.is_null()).into_boxed();
+    if let Some((at, id)) = after {
+        // The first condition is what the index is entered by.
+        let later = payees::created_at.gt(at).or(payees::id.gt(id));
+        query = query.filter(payees::created_at.ge(at)).filter(later);
+    }
+    let query = query.order((payees::created_at, payees::id)).limit(limit);
+    Ok(query.select(Payee::as_select()).load(db).await?)
+}

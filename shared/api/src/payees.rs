@@ -1,0 +1,67 @@
+//! To whom at other banks a customer pays (`ledger`). A payout names one of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::payouts::MaskedIban;
+use crate::sealed::{Field, Sealed};
+use crate::{Id, schema};
+
+/// The IBAN of a payee.
+#[derive(Debug, Clone, Copy)]
+pub struct PayeeIban;
+
+impl Field for PayeeIban {
+    const PURPOSE: &'static str = "ledger.payee.iban";
+}
+
+/// `POST /v1/payees`, as it travels: nobody between the phone and the ledger reads the IBAN.
+pub type PostSealedPayee = PostPayee<Sealed<PayeeIban>>;
+
+/// A payee to add: before its IBAN is sealed and after it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PostPayee")]
+pub struct PostPayee<I = String> {
+    /// Who it is, 1 to 70 characters. Payouts say it to the payee's bank.
+    #[schemars(schema_with = "schema::creditor_name")]
+    pub name: String,
+    /// ISO 13616, without spaces, check digits verified; sealed on its way to the ledger.
+    pub iban: I,
+}
+
+impl<I> PostPayee<I> {
+    /// The same payee with its IBAN in another form.
+    pub fn try_map<J, E>(self, with: impl FnOnce(I) -> Result<J, E>) -> Result<PostPayee<J>, E> {
+        Ok(PostPayee { name: self.name, iban: with(self.iban)? })
+    }
+}
+
+/// A payee as its owner sees it. But for its removal nothing of it ever changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Payee {
+    /// Names the payee, in its URL and in payouts.
+    pub id: Id,
+    /// As its owner wrote it.
+    pub name: String,
+    /// Country and last four characters.
+    pub iban: MaskedIban,
+    /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
+    pub created_at: String,
+    /// RFC 3339: since when nothing can be paid to it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub removed_at: Option<String>,
+}
+
+/// A page of `GET /v1/payees`, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PayeePage {
+    /// The payees of one page that are not removed, oldest first.
+    pub payees: Vec<Payee>,
+    /// Give it as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cursor")]
+    pub next: Option<String>,
+}
