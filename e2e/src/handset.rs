@@ -7,12 +7,13 @@ mod errand;
 mod teller;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use api::Amount;
 use api::accounts::{Account, Entry};
 use api::exchanges::PostExchange;
 use api::page::PageQuery;
 use api::payouts::PayoutStatus;
+use api::problem::code;
 use api::transfers::PostTransfer;
+use api::{Amount, Id};
 use mobile_sdk::{Error, IdempotencyKey};
 use reqwest::Method;
 use testkit::phone::android::{AndroidPhone, DeviceProfile};
@@ -95,7 +96,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             let to = account_of(teller.stack, whom).await?;
             let order = PostTransfer {
                 from_account: own()?.id,
-                to_account: to.id,
+                to_account: to,
                 amount: Amount::new(amount, "EUR"),
                 reference: "by hand".to_owned(),
             };
@@ -159,11 +160,14 @@ fn said<T>(answer: Result<T, Error>) -> Result<T> {
 }
 
 /// The euro account of somebody else, who has told it.
-async fn account_of(stack: &Stack, whom: &str) -> Result<Account> {
+async fn account_of(stack: &Stack, whom: &str) -> Result<Id> {
+    if let Some(account) = seed::told(stack, whom)? {
+        return Ok(account);
+    }
     let (phone, _device) = Phone::ios(stack, IosProfile::genuine(), seed::known(whom))?;
     arrive(&phone).await.map_err(|error| phone.why(error)).with_context(|| format!("{whom} cannot say an account"))?;
     let accounts = phone.client.accounts().await?;
-    in_currency(&accounts, "EUR").cloned().with_context(|| format!("{whom} has no euro account"))
+    Ok(in_currency(&accounts, "EUR").with_context(|| format!("{whom} has no euro account"))?.id)
 }
 
 fn in_currency<'a>(accounts: &'a [Account], currency: &str) -> Option<&'a Account> {
@@ -178,14 +182,15 @@ fn android(stack: &Stack, who: &str, profile: DeviceProfile) -> Result<(Phone, s
 async fn hooked(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     let Action::Pay { whom, amount } = &errand.what else { bail!("a hooked phone changes payments") };
     let (phone, device) = android(teller.stack, &errand.who, DeviceProfile::genuine())?;
-    arrive(&phone).await?;
+    phone.has_codes(&errand.codes);
+    arrive(&phone).await.map_err(|error| phone.why(error))?;
     let accounts = phone.client.accounts().await?;
     let from = in_currency(&accounts, "EUR").context("there is no euro account")?;
     let to = account_of(teller.stack, whom).await?;
     let key = device.device_key().context("the phone has no device key")?;
     let http = testkit::server::app_client(teller.pki)?;
     let hooked = Hooked::take_over(teller.stack, http.clone(), key, device.app(), &*phone.store).await?;
-    let order = |amount: &str| hooked::transfer(from.id, to.id, amount);
+    let order = |amount: &str| hooked::transfer(from.id, to, amount);
     let idempotency = IdempotencyKey::new();
     let signed = hooked.forge(Method::POST, "/v1/transfers", Some(&order(SIGNED)), Some(idempotency.as_str())).await?;
     let mut changed = signed.clone();
@@ -198,7 +203,11 @@ async fn hooked(teller: &Teller<'_>, errand: &Errand) -> Result<()> {
     teller.chapter(&format!("1. Attack: a signed payment of {SIGNED} EUR, its amount changed to {amount} EUR"));
     teller.stopped("ledger", &changed.send(&http).await?).await?;
     teller.chapter(&format!("2. No attack: the payment of {SIGNED} EUR as it was signed; the phone may make it"));
-    teller.let_through("ledger", &signed.send(&http).await?).await?;
+    let seen = signed.send(&http).await?;
+    if seen.code == code::APPROVAL_REQUIRED {
+        return teller.asked("ledger", &seen).await;
+    }
+    teller.let_through("ledger", &seen).await?;
     teller.chapter("3. Attack: the same bytes once more, as whoever recorded them would send them");
     teller.stopped("ledger", &signed.send(&http).await?).await?;
     teller.chapter(&format!("4. No attack: {who}'s own app asks what is left"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use api::attestation::App;
 use async_trait::async_trait;
 use crypto::p256::{PublicKey, SigningKey};
@@ -149,7 +149,8 @@ impl Phone {
     /// The error of a call, with what the browser showed if that did not come back to the app.
     pub fn why(&self, error: anyhow::Error) -> anyhow::Error {
         match &locked(&self.screen).lost {
-            Some(lost) => error.context(format!("the browser did not come back to the app: {lost}")),
+            // What the SDK knows of it is that the platform has failed.
+            Some(lost) => anyhow!("the browser did not come back to the app: {lost}").context(error.to_string()),
             None => error,
         }
     }

@@ -88,6 +88,14 @@ impl<'a> Teller<'a> {
     }
 
     /// What was to be let through, and was.
+    /// The payer is asked first: so many payments look unusual, or small ones have added up.
+    pub(super) async fn asked(&self, service: &str, seen: &Seen) -> Result<()> {
+        self.request(&self.operator.request(service, &seen.request_id).await?).await?;
+        self.say("  Not paid: after so many payments its owner has to approve this one, and whoever has the app in");
+        self.say("  their hands cannot do that. Start `up` anew, or pay something by the honest phone and approve it");
+        Ok(())
+    }
+
     pub(super) async fn let_through(&self, service: &str, seen: &Seen) -> Result<()> {
         self.request(&self.operator.request(service, &seen.request_id).await?).await?;
         ensure!(seen.status < 400, "it was not let through: {seen}");

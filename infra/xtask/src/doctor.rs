@@ -36,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report("docker", version("docker").map(|text| format!("{text} (the client)")));
     let gdb = version("gdb").map_err(|e| format!("{e}; a test of the broker needs its gcore: apt-get install gdb"));
     report("gdb", gdb);
+    report("kubectl", said_by("kubectl", &["version", "--client"]));
     report("Chromium", chromium());
     report("ports of `up`", ports(phone::running().is_ok()));
     report("edge", ladder::edge::survey(&place::target()));
@@ -95,7 +96,12 @@ fn free_space() -> Result<String> {
 }
 
 fn version(tool: &str) -> Result<String, String> {
-    let output = Command::new(tool).arg("--version").stdin(Stdio::null()).output().map_err(|e| match e.kind() {
+    said_by(tool, &["--version"])
+}
+
+/// The first line of it.
+fn said_by(tool: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(tool).args(arguments).stdin(Stdio::null()).output().map_err(|e| match e.kind() {
         ErrorKind::NotFound => "not here".to_owned(),
         _ => format!("cannot be started ({e})"),
     })?;

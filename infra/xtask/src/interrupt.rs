@@ -29,6 +29,13 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Whoever asked us to stop has been heard: what cleans up after it waits as always, until they ask again.
+pub(crate) fn heard() {
+    if let Some(asked) = ASKED.get() {
+        asked.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Asks until there is an answer; None after `limit`.
 pub(crate) fn wait<T>(limit: Option<Duration>, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
     // By the clock: asking takes time, too.

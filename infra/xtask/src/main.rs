@@ -43,6 +43,7 @@ use commands::Command;
 use options::Options;
 
 fn main() -> ExitCode {
+    quiet_when_nobody_reads();
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
         if options.help {
             print!("{}", options.command.help());
@@ -70,4 +71,14 @@ fn main() -> ExitCode {
             stop::exit_code(&error)
         }
     }
+}
+
+/// Whoever reads no further (`| head`) has what they wanted: that ends the program in its ordinary way, with what it started, and is no panic to be shown.
+fn quiet_when_nobody_reads() {
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.payload_as_str().is_some_and(|words| words.starts_with("failed printing to stdout: Broken pipe")) {
+            shown(panic);
+        }
+    }));
 }

@@ -61,12 +61,24 @@ pub struct Config {
 pub struct Approval {
     /// Up to how much a payment needs none, by currency: `{ EUR = "30.00" }`. Of a currency that is not here, every payment needs it.
     pub low_value: BTreeMap<String, String>,
+    /// How much those that need none may be together since the last payment that was approved, by currency: `{ EUR = "100.00" }`. Of a currency that is
+    /// not here, nobody adds them up.
+    #[serde(default)]
+    pub low_value_total: BTreeMap<String, String>,
+    /// How many they may be, in each currency. Default: nobody counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_value_payments: Option<u32>,
     /// How long a payer has, from the order to the payment, in seconds; 60 to 3600. Default: 600.
     #[serde(default = "ten_minutes")]
     pub lifetime_seconds: u32,
 }
 
 impl Approval {
+    /// With these amounts that need none, and nobody who adds them up.
+    pub fn uncounted(low_value: BTreeMap<String, String>) -> Self {
+        Self { low_value, low_value_total: BTreeMap::new(), low_value_payments: None, lifetime_seconds: ten_minutes() }
+    }
+
     /// How long a payer has.
     ///
     /// # Errors
@@ -217,7 +229,7 @@ mod tests {
     #[test]
     fn times_out_of_bounds_are_refused_with_their_name() {
         for (seconds, good) in [(59, false), (60, true), (3600, true), (3601, false)] {
-            let lifetime = Approval { low_value: BTreeMap::new(), lifetime_seconds: seconds }.lifetime();
+            let lifetime = Approval { lifetime_seconds: seconds, ..Approval::uncounted(BTreeMap::new()) }.lifetime();
             assert_eq!(lifetime.is_ok(), good, "{seconds}: {lifetime:?}");
             assert!(lifetime.err().is_none_or(|error| error.to_string().contains("approval.lifetime_seconds")));
         }

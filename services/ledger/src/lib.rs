@@ -114,7 +114,7 @@ impl Service for Ledger {
             payout_providers: payout_providers.clone(),
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
-            low_value: LowValue::read(&config.approval.low_value)?,
+            low_value: LowValue::read(&config.approval)?,
             approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),

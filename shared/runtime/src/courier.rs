@@ -62,15 +62,28 @@ impl<J: Job> Courier<J> {
         let job = Arc::new(self.job);
         let mut memory = J::Memory::default();
         let mut under_way = JoinSet::new();
+        let mut reads = true;
         while !shutdown.is_requested() {
             job.maintain(&mut memory).await?;
             let claimed = match i64::try_from(AT_ONCE - under_way.len())? {
                 0 => Vec::new(),
-                // Default: nothing; it is asked for again at the next look.
-                room => job.claim(room).await.unwrap_or_else(|error| {
-                    tracing::warn!(cause = %error, piece = J::PIECE, "what is due cannot be read");
-                    Vec::new()
-                }),
+                room => match job.claim(room).await {
+                    Ok(claimed) => {
+                        if !reads {
+                            tracing::info!(piece = J::PIECE, "what is due can be read again");
+                        }
+                        reads = true;
+                        claimed
+                    }
+                    // It is asked for again at the next look; said once, for a database that is away is away for longer than a look.
+                    Err(error) => {
+                        if reads {
+                            tracing::warn!(cause = %error, piece = J::PIECE, "what is due cannot be read");
+                        }
+                        reads = false;
+                        Vec::new()
+                    }
+                },
             };
             let found = claimed.len();
             for piece in claimed {

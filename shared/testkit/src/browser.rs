@@ -149,10 +149,9 @@ impl Browser {
             let mut fields = form.filled(&self.person);
             if let Some((_, code)) = fields.iter_mut().find(|(name, _)| name == "code") {
                 let title = self.pages.last().map_or("a page", String::as_str);
-                *code = self
-                    .codes
-                    .pop_front()
-                    .with_context(|| format!("`{title}` asks for a code, and none is at hand"))?;
+                *code = self.codes.pop_front().with_context(|| {
+                    format!("`{title}` asks for a code, and none is at hand (`--code=` brings one)")
+                })?;
             }
             url = url.join(&form.action)?;
             response = self.send(Method::POST, &url, Some(&fields)).await?;

@@ -93,6 +93,7 @@ impl Layout<'_> {
             Some(("port", "internal")) => Ok(self.ports.of(&format!("{}-internal", service.name))?.to_string()),
             Some(("port", listener)) => Ok(self.ports.of(listener)?.to_string()),
             None if name == "wary" => Ok((!self.measures).to_string()),
+            None if name == "small_payments" => Ok(if self.measures { u32::MAX } else { 20 }.to_string()),
             None if name == "one_trace_in" => Ok(if self.measures { 100 } else { 1 }.to_string()),
             None if name == "listen" => Ok(self.of_home("127.0.0.1", "0.0.0.0").to_owned()),
             None if name == "hosts" => {

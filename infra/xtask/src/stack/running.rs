@@ -14,7 +14,7 @@ use crate::compile::Programs;
 use crate::phone::Offer;
 use crate::process::{Run, Task};
 use crate::stop::Stop;
-use crate::{place, say};
+use crate::{interrupt, place, say};
 
 /// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
 const MODES: &str = "\n[defense.modes]\n";
@@ -158,22 +158,34 @@ impl Stack {
         self.run.all_alive()
     }
 
-    /// Moves the logs out of the run's directory before it goes, and says where they are.
-    pub(crate) fn keep_logs(self, error: anyhow::Error) -> anyhow::Error {
+    /// Moves the logs out of the run's directory before it goes, and says where they are. What this run has made on a server that goes on goes, too.
+    pub(crate) fn keep_logs(mut self, error: anyhow::Error) -> anyhow::Error {
+        let error = match self.remove() {
+            Ok(_) => error,
+            Err(left) => error.context(format!("its databases and roles are still there: {left:#}")),
+        };
         if matches!(error.downcast_ref(), Some(Stop::Interrupted)) {
             return error; // nothing went wrong that a log could explain
         }
         place::keep_logs(&self.logs(), error)
     }
 
+    /// Removes databases and roles from a server that was given, and says which one that is. Whoever asked us to stop asked for this: they are heard, and
+    /// have to ask again to stop it.
+    fn remove(&mut self) -> Result<Option<String>> {
+        if self.cluster.rung() != Rung::Url {
+            return Ok(None);
+        }
+        interrupt::heard();
+        let url = self.cluster.url().to_owned();
+        let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
+        self.run.task("remove", self.programs.path("sandbox")?, &["remove".to_owned()], &task)?;
+        Ok(Some(self.cluster.about().to_owned()))
+    }
+
     /// Ends everything, in order, and makes sure that nothing is left.
     pub(crate) fn end(mut self) -> Result<()> {
-        let given = (self.cluster.rung() == Rung::Url).then(|| self.cluster.about().to_owned());
-        if given.is_some() {
-            let url = self.cluster.url().to_owned();
-            let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
-            self.run.task("remove", self.programs.path("sandbox")?, &["remove".to_owned()], &task)?;
-        }
+        let given = self.remove()?;
         let directory = self.run.directory().to_owned();
         let programs = self.run.end();
         drop(self.cluster);

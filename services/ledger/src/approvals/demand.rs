@@ -3,9 +3,13 @@
 use api::approvals::{ApprovedPayment, Payee};
 use identity::Principal;
 
+use money::{Currency, Money};
+
+use super::exemption::{self, Exempt, USED_UP};
+use super::low_value::Together;
 use super::store::{self, SPENT, Standing, Worth};
 use crate::error::Error;
-use crate::ids::Subject;
+use crate::ids::{Owner, Subject};
 use crate::input::wire;
 use crate::posting::{Extra, Leg, Order, Unanswered};
 use crate::risk::Caution;
@@ -52,7 +56,10 @@ pub async fn demand(
         }
     }
     if caution == Caution::Usual && state.low_value.covers(amount) {
-        return Ok((order, caution));
+        let Some(most) = state.low_value.together(amount.currency()) else { return Ok((order, caution)) };
+        if is_room(state, &subject, &order, amount, most).await? {
+            return Ok((Order { extra: order.extra.and(Exempt { most }), ..order }, caution));
+        }
     }
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
         store::ask(db, &order, amount, (&payee, caution), state.approval_lifetime, state.clock.unix_millis()).await
@@ -64,6 +71,29 @@ pub async fn demand(
     }
 }
 
+/// Whether the payment fits beside the small ones of before, as far as anybody knows: who has never met the limit is not looked up.
+async fn is_room(
+    state: &State,
+    subject: &Subject,
+    order: &Order,
+    amount: Money,
+    most: Together,
+) -> Result<bool, Error> {
+    let (owner, met) = (&order.owner, &state.low_value.met);
+    if !met.has(owner, amount.currency()) {
+        return Ok(true);
+    }
+    let to = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.account;
+    let room = storage::subject_transaction(&state.pool, "exemptions.room", subject.as_str(), async |db| {
+        exemption::room(db, owner, amount, to, most).await
+    });
+    let room = room.await?;
+    if room {
+        met.remove(owner, amount.currency());
+    }
+    Ok(room)
+}
+
 /// Everything that the token says, field by field. The rest of the order, and the whole IBAN, are compared by the fingerprint.
 fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &Payee) -> bool {
     approved.debtor_account == first.account.into()
@@ -72,10 +102,15 @@ fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &
         && approved.creditor_account == payee.masked()
 }
 
-/// The database's word on an approval, in the answers of this service.
-pub fn spent(error: Error) -> Error {
+/// The database's word on an approval or an exemption, in the answers of this service. Who has used small payments up meanwhile comes again, and is asked to
+/// approve this one then.
+pub fn spent(state: &State, owner: &Owner, currency: Currency, error: Error) -> Error {
     match error {
         Error::Unanswered(Unanswered::Ceiling(SPENT)) => Error::NotApproved(SPENT),
+        Error::Unanswered(Unanswered::Ceiling(USED_UP)) => {
+            state.low_value.met.add(owner, currency);
+            Error::Unanswered(Unanswered::Busy)
+        }
         other => other,
     }
 }

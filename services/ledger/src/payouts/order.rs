@@ -69,7 +69,7 @@ pub async fn order(
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_GONE))) => {
             nobody_to_pay(state, order()?, Some(payee), id).await?
         }
-        Err(other) => return Err(spent(other)),
+        Err(other) => return Err(spent(state, &subject.into(), amount.currency(), other)),
     };
     state.payouts.notify_one();
     answer(state, subject, request, amount, &payee, receipt, caution.hold_seconds() > 0).await

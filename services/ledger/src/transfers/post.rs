@@ -49,7 +49,9 @@ pub async fn post(
     let payee = Payee { name: String::new(), account: to.to_string() };
     let (order, caution) = risk::ask_first(state, notes, risk::To::Account(to), order).await;
     let (order, _) = demand(state, caller, order, payee, caution).await?;
-    let receipt = posting::post(&state.committer, order).await.map_err(spent)?;
+    let receipt = posting::post(&state.committer, order)
+        .await
+        .map_err(|error| spent(state, &(&subject).into(), amount.currency(), error))?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
 }

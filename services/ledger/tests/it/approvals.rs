@@ -19,7 +19,7 @@ const LOOKS_ALIKE: &str = "DE74370400440542013000";
 /// Up to 30 euros a payment needs no approval.
 async fn world() -> World {
     let low_value = [("EUR".to_owned(), "30.00".to_owned())].into();
-    World::start_where(|config| config.approval = Approval { low_value, lifetime_seconds: 600 }).await
+    World::start_where(|config| config.approval = Approval::uncounted(low_value)).await
 }
 
 /// Alice with 500 euros, and an account of Bob's.
@@ -196,7 +196,7 @@ async fn money_between_accounts_of_one_owner_needs_no_approval_and_other_currenc
 }
 
 /// Orders as a phone does: again, for as long as nobody answers or a server is busy.
-async fn answered<'a>(phone: &SyntheticPhone, url: &str, order: &Value, key: &'a str) -> (&'a str, Raw) {
+pub(crate) async fn answered<'a>(phone: &SyntheticPhone, url: &str, order: &Value, key: &'a str) -> (&'a str, Raw) {
     let plain = Plain {
         method: reqwest::Method::POST,
         url: url.to_owned(),

@@ -18,6 +18,7 @@ mod drip;
 mod drivers;
 mod engine;
 mod exchanges;
+mod exemptions;
 mod faults;
 mod freeze;
 mod guards;

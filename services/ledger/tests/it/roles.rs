@@ -5,14 +5,16 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "accounts",
     "book_check",
     "book_check_accounts",
     "entries",
     "exchanges",
+    "exemptions",
     "head",
     "idempotency",
+    "low_value_counters",
     "outbox",
     "outbox_readers",
     "owners",
@@ -36,6 +38,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "entries select (account_id, version, transfer_id, amount, balance, currency)",
         "exchanges select (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
         "idempotency select (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
+        "low_value_counters select (owner, currency, amount, payments)",
         "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling, payee_ceiling)",
         "payees insert (id, owner, name, iban)",
         "payees select (id, owner, name, iban, created_at, removed_at)",
@@ -59,6 +62,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "call recorded_outcomes(owners text[], operations text[], keys text[])",
         "entries insert (account_id, version, transfer_id, amount, balance, currency)",
         "exchanges insert (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
+        "exemptions insert (transfer_id, owner, exemption, amount, currency, most_amount, most_payments)",
         "head update (sequence)",
         "idempotency insert (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "outbox insert (last_sequence, first_sequence, committed_at)",

@@ -389,7 +389,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         posting: Posting::default(),
         max_accounts_per_owner: 100,
         max_rate_age_days: 7,
-        approval: Approval { low_value: any_amount(), lifetime_seconds: 600 },
+        approval: Approval::uncounted(any_amount()),
         payouts: Payouts { poll_ms: 50, ..Payouts::default() },
         payout_provider: "sandbox-bank".to_owned(),
         payout_providers: [("sandbox-bank".to_owned(), operations("create_payout", "payout_status"))].into(),
