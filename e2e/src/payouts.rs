@@ -95,12 +95,15 @@ pub(crate) async fn payout(
     let payout = alice.client.payout(&order(eur, RENT, landlord), key).await?;
     let trace = alice.traced(OUT)?;
     paid(alice, &payout).await?;
+    let more = alice.client.payout(&order(eur, "400.00", landlord), &IdempotencyKey::new()).await;
+    let Err(Error::Refused(problem)) = more else { bail!("more to a new payee was answered {more:?}") };
+    ensure!(problem.code == code::PAYEE_COOLING_OFF, "more to a new payee was refused as {}", problem.code);
     narrator.end(
         began,
         Ended {
             asked: "POST /v1/payouts → ledger books it out → broker orders it at the bank → the bank confirms by webhook",
             checked: &[
-                "her payee, not removed",
+                "her payee, not removed, and not too much for a new one",
                 "funds",
                 "her approval, used up with the posting",
                 "the broker alone holds the bank's secret",
@@ -108,7 +111,7 @@ pub(crate) async fn payout(
                 "webhook signature",
                 "settled once",
             ],
-            outcome: format!("payout {} is paid", payout.id),
+            outcome: format!("payout {} is paid; 400.00 EUR more to a new payee: {}", payout.id, problem.code),
             trace,
         },
     );

@@ -102,6 +102,7 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
         code::PAYOUT_LIMIT_REACHED,
         code::ACCOUNT_LIMIT_REACHED,
         code::PAYEE_EXISTS,
+        code::PAYEE_COOLING_OFF,
         code::PAYEE_LIMIT_REACHED,
         code::APPROVAL_REQUIRED,
         code::APPROVAL_LIMIT_REACHED,

@@ -166,6 +166,7 @@ async fn a_limit_that_was_reached_does_not_undo_an_earlier_attempt() {
         "ledger.payout_limit_reached",
         "ledger.account_limit_reached",
         "ledger.payee_exists",
+        "ledger.payee_cooling_off",
         "ledger.payee_limit_reached",
         "ledger.approval_limit_reached",
         // Looked at before the key, too.

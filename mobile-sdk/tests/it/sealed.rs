@@ -31,6 +31,7 @@ pub(crate) fn added(payee: &PostSealedPayee) -> Payee {
         name: payee.name.clone(),
         iban: MaskedIban::of(IBAN),
         created_at: "2026-11-26T12:00:00Z".to_owned(),
+        cools_off_at: "2026-11-27T12:00:00Z".to_owned(),
         removed_at: None,
     }
 }

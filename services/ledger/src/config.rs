@@ -41,6 +41,9 @@ pub struct Config {
     pub max_accounts_per_owner: u32,
     /// Which payments need their payer's approval, each for itself. No default: without a word every bank would have another one's limit.
     pub approval: Approval,
+    /// How careful to be with a payee who is new. Default: as below.
+    #[serde(default)]
+    pub payees: Payees,
     /// Payouts on their way. Default: as below.
     #[serde(default)]
     pub payouts: Payouts,
@@ -88,6 +91,23 @@ impl Approval {
         let seconds = self.lifetime_seconds;
         ensure!((60..=3600).contains(&seconds), "approval.lifetime_seconds = {seconds}: must be 60 to 3600");
         Ok(Duration::from_secs(seconds.into()))
+    }
+}
+
+/// A payee who is new.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Payees {
+    /// How long one is new, in seconds from its addition, 0 to 2592000 (30 days). Default: 86400 (a day). It holds for those that are added from then on.
+    pub cooling_off_seconds: u32,
+    /// How much all payouts to one may be together as long as it is new, by currency. Default: `{ EUR = "500.00" }`. Of a currency that is not here, nothing.
+    pub new_payee_cap: BTreeMap<String, String>,
+}
+
+impl Default for Payees {
+    fn default() -> Self {
+        let new_payee_cap = [("EUR".to_owned(), "500.00".to_owned())].into();
+        Self { cooling_off_seconds: 86_400, new_payee_cap }
     }
 }
 

@@ -4,7 +4,7 @@ use api::approvals::ACR_PAYMENT;
 use api::header::IDEMPOTENT_REPLAYED;
 use api::problem::code;
 use identity::sealed_field::FieldError;
-use money::MoneyError;
+use money::{Money, MoneyError};
 use runtime::header::{HeaderName, WWW_AUTHENTICATE};
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
 use storage::{Retry, StorageError};
@@ -68,6 +68,14 @@ pub enum Error {
     /// The owner has as many open payouts as one may have. There may be fewer later, so this is no outcome of the key.
     #[error("the owner has as many open payouts as one may have")]
     PayoutLimit,
+    /// The payee is new: until then all payouts to it may not be more than this. It will not always be new, so this is no outcome of the key.
+    #[error("the payee is new until {until}, and {cap} in all is the most")]
+    PayeeIsNew {
+        /// As it travels.
+        until: String,
+        /// How much in all.
+        cap: Money,
+    },
     /// The owner has a payee with this IBAN that is not removed. It may be later, so this is no outcome of the key.
     #[error("the owner has a payee with this IBAN")]
     PayeeExists,
@@ -168,6 +176,7 @@ impl Error {
             Self::Sealed { field, cause } => sealed(cause).field(field),
             Self::Missing(resource) => missing(resource),
             Self::PayoutLimit => unprocessable(code::PAYOUT_LIMIT_REACHED),
+            Self::PayeeIsNew { until, cap } => payee_is_new(&until, cap),
             Self::PayeeExists => unprocessable(code::PAYEE_EXISTS).field("iban"),
             Self::PayeeLimit => unprocessable(code::PAYEE_LIMIT_REACHED),
             Self::AccountLimit => unprocessable(code::ACCOUNT_LIMIT_REACHED),
@@ -264,6 +273,13 @@ fn approval_required(id: api::Id) -> Problem {
 
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code::AMOUNT_INVALID).detail(detail).field(field)
+}
+
+/// When there is no limit any more, and what it is until then: all of it is the caller's to know.
+fn payee_is_new(until: &str, cap: Money) -> Problem {
+    let currency = cap.currency().code();
+    let detail = format!("until {until} all payouts to this payee together are at most {cap} {currency}");
+    unprocessable(code::PAYEE_COOLING_OFF).detail(&detail).field("payee_id")
 }
 
 fn unprocessable(code: &'static str) -> Problem {

@@ -57,6 +57,7 @@ use crate::approvals::low_value::LowValue;
 use crate::config::{Behavior, Config};
 use crate::exchanges::Rates;
 use crate::outbox::courier::Telling;
+use crate::payees::terms::Terms;
 use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
 use crate::posting::Committer;
@@ -114,6 +115,7 @@ impl Service for Ledger {
             payout_providers: payout_providers.clone(),
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
+            new_payees: Terms::read(&config.payees)?,
             low_value: LowValue::read(&config.approval)?,
             approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),

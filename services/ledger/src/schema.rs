@@ -58,6 +58,7 @@ diesel::table! {
         name -> Text,
         iban -> Text,
         created_at -> Timestamptz,
+        cools_off_at -> Timestamptz,
         removed_at -> Nullable<Timestamptz>,
     }
 }

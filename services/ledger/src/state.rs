@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::approvals::low_value::LowValue;
 use crate::exchanges::Rates;
+use crate::payees::terms::Terms;
 use crate::posting::Committer;
 use crate::providers::PayoutProviders;
 use crate::risk::Asker;
@@ -32,6 +33,8 @@ pub struct State {
     pub opening_keys: OpeningKeys,
     /// Open accounts that one owner may have.
     pub max_accounts: u32,
+    /// What can be paid to a payee who is new.
+    pub new_payees: Terms,
     /// What can be paid without its payer's approval.
     pub low_value: LowValue,
     /// How long a payer has to approve a payment.

@@ -49,6 +49,9 @@ pub struct Payee {
     /// RFC 3339.
     #[schemars(schema_with = "schema::time")]
     pub created_at: String,
+    /// RFC 3339: until then the payee is new, and all payouts to it together are limited.
+    #[schemars(schema_with = "schema::time")]
+    pub cools_off_at: String,
     /// RFC 3339: since when nothing can be paid to it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]

@@ -152,6 +152,8 @@ pub mod code {
         PAYEE_NOT_FOUND = "ledger.payee_not_found", "There is no such payee";
         /// The caller has a payee with this IBAN. Nothing is decided: after that one is removed the same key may come back.
         PAYEE_EXISTS = "ledger.payee_exists", "There is a payee with this IBAN";
+        /// So much is not paid to a payee who is new; `detail` says until when and how much is. Nothing is decided: then the same key may come back.
+        PAYEE_COOLING_OFF = "ledger.payee_cooling_off", "So much is not paid to a payee who is new";
         /// The owner has as many payees as one may have; one that is removed makes room.
         PAYEE_LIMIT_REACHED = "ledger.payee_limit_reached", "There are as many payees as one owner may have";
 

@@ -24,7 +24,8 @@ pub async fn add(
     if !iban::is_valid(&request.iban) {
         return Err(Error::Field { field: "iban", problem: "is not an IBAN" });
     }
-    let payee = NewPayee { id: id(owner, key), owner, name, iban: &request.iban };
+    let cooling_off_seconds = state.new_payees.cooling_off_seconds;
+    let payee = NewPayee { id: id(owner, key), owner, name, iban: &request.iban, cooling_off_seconds };
     let added = storage::subject_transaction(&state.pool, "payees.add", owner.as_str(), async |db| {
         let added = store::insert(db, &payee).await?;
         let result = store::find(db, owner, payee.id).await?.ok_or(Error::KeyReused)?;

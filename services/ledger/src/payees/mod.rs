@@ -2,7 +2,7 @@
 //!
 //! What a payee is never changes; it is removed, once. One that is not removed is the only one of its owner with that IBAN, and an owner has 200 of them at
 //! most: the database says so, in the transaction that adds one. That a payout goes to a payee of its owner who is not removed is said again in the
-//! transaction that posts it.
+//! transaction that posts it, and that all payouts to one who is new are together no more than its [`terms`] allow.
 
 pub mod add;
 pub mod http;
@@ -10,4 +10,5 @@ pub mod iban;
 pub mod list;
 pub mod remove;
 pub(crate) mod store;
+pub mod terms;
 pub mod unseal;

@@ -3,8 +3,9 @@
 use api::payouts::MaskedIban;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::{Bool, Double, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 
@@ -23,6 +24,12 @@ pub struct Payee {
     pub iban: String,
     /// When it was added.
     pub created_at: DateTime<Utc>,
+    /// Until when it is new.
+    pub cools_off_at: DateTime<Utc>,
+    /// It is new: by the database's clock, as the guard on payouts will say.
+    #[diesel(select_expression = sql::<Bool>("cools_off_at > clock_timestamp()"))]
+    #[diesel(select_expression_type = SqlLiteral<Bool>)]
+    pub is_new: bool,
     /// Since when nothing is paid to it.
     pub removed_at: Option<DateTime<Utc>>,
 }
@@ -35,26 +42,37 @@ impl Payee {
             name: self.name,
             iban: MaskedIban::of(&self.iban),
             created_at: time(self.created_at),
+            cools_off_at: time(self.cools_off_at),
             removed_at: self.removed_at.map(time),
         }
     }
 }
 
 /// A payee to add. What is not here gets the table's defaults: the role may not set it.
-#[derive(Debug, Insertable)]
-#[diesel(table_name = payees)]
+#[derive(Debug)]
 pub(super) struct NewPayee<'a> {
     pub(super) id: PayeeId,
     pub(super) owner: &'a Subject,
     pub(super) name: &'a str,
     pub(super) iban: &'a str,
+    /// How long it is new.
+    pub(super) cooling_off_seconds: u32,
 }
 
 /// Adds one that is not there yet; tells how many that were.
 pub(super) async fn insert(db: &mut Connection, payee: &NewPayee<'_>) -> Result<usize, StorageError> {
+    let seconds = f64::from(payee.cooling_off_seconds).into_sql::<Double>();
+    let row = (
+        payees::id.eq(payee.id),
+        payees::owner.eq(payee.owner),
+        payees::name.eq(payee.name),
+        payees::iban.eq(payee.iban),
+        payees::cools_off_at.eq(sql::<Timestamptz>("statement_timestamp() + make_interval(secs => ")
+            .bind::<Double, _>(seconds)
+            .sql(")")),
+    );
     // Of another payee with the IBAN the database tells by its index.
-    let query = diesel::insert_into(payees::table).values(payee).on_conflict(payees::id).do_nothing();
-    Ok(query.execute(db).await?)
+    Ok(diesel::insert_into(payees::table).values(row).on_conflict(payees::id).do_nothing().execute(db).await?)
 }
 
 /// One payee of this owner, removed or not.

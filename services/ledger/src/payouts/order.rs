@@ -8,7 +8,7 @@ use identity::Principal;
 use money::Money;
 
 use super::read::read;
-use super::store;
+use super::store::{self, OneMore};
 use crate::approvals::demand::{demand, spent};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
@@ -36,10 +36,11 @@ pub async fn order(
     let subject = &Subject::from(caller);
     let amount = input::positive(&request.amount)?;
     input::text("reference", &request.reference, 0, REFERENCE)?;
-    let id = PayeeId::from(request.payee_id);
+    let (id, cap) = (PayeeId::from(request.payee_id), state.new_payees.cap(amount.currency()));
     let past = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
         let payee = payees::find(db, subject, id).await?;
-        let past = store::past(db, subject, key, payee.as_ref().map(|payee| payee.iban.as_str())).await?;
+        let iban = payee.as_ref().map(|payee| payee.iban.as_str());
+        let past = store::past(db, subject, &OneMore { key, payee: id, iban, amount, cap }).await?;
         Ok::<_, Error>((past, payee))
     });
     let (past, payee) = past.await?;
@@ -51,6 +52,10 @@ pub async fn order(
         let (payee, receipt) = nobody_to_pay(state, order()?, payee, id).await?;
         return answer(state, subject, request, amount, &payee, receipt, true).await;
     };
+    let too_much = Error::PayeeIsNew { until: time(payee.cools_off_at), cap };
+    if payee.is_new && past.above_cap {
+        return Err(too_much);
+    }
     let (ordered, caution) = risk::ask_first(state, notes, risk::To::Iban(&payee.iban), order()?).await;
     // The analytics have learned of it as if it had been paid.
     let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
@@ -59,6 +64,7 @@ pub async fn order(
     let beside = store::Ordered {
         provider: state.payout_providers.current().to_owned(),
         payee: payee.clone(),
+        new_payee_cap: cap.minor(),
         traceparent: runtime::trace::current(),
         hold_seconds: caution.hold_seconds(),
     };
@@ -66,6 +72,7 @@ pub async fn order(
     let (payee, receipt) = match posting::post(&state.committer, ordered).await {
         Ok(receipt) => (payee, receipt),
         Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
+        Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW))) => return Err(too_much),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_GONE))) => {
             nobody_to_pay(state, order()?, Some(payee), id).await?
         }

@@ -26,6 +26,6 @@ def before_call(context, case, kwargs):
         body["from_account"] = FROM
         if "to_account" in body:
             body["to_account"] = TO
-    # The proxy seals it, as the phone does.
+    # In the form of a sealed text, which the document asks for; the proxy seals its first part, as the phone does.
     if "iban" in body:
-        body["iban"] = "DE89370400440532013000"
+        body["iban"] = "DE89370400440532013000..a.b.c"

@@ -36,7 +36,7 @@ impl Books {
             superuser.batch_execute(&row).await.unwrap();
         }
         let carla = format!(
-            "insert into payees (id, owner, name, iban) values ('{CARLA}', 'alice', 'Carla', 'DE89370400440532013000')"
+            "insert into payees (id, owner, name, iban, cools_off_at) values ('{CARLA}', 'alice', 'Carla', 'DE89370400440532013000', statement_timestamp())"
         );
         superuser.batch_execute(&carla).await.unwrap();
         books

@@ -28,6 +28,7 @@ mod internal;
 mod invariants;
 mod lanes;
 mod layers;
+mod new_payees;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;
 mod outbox;

@@ -220,8 +220,8 @@ async fn the_poster_pays_nobody_whom_the_owner_has_not_added() {
     let (mut poster, mut superuser) = (books.poster().await, books.superuser().await);
     let other = transfer(77);
     let payees = format!(
-        "insert into payees (id, owner, name, iban) values ('{other}', 'bob', 'Carla', 'DE89370400440532013000'); \
-         insert into payees (id, owner, name, iban, removed_at) values ('{BOB}', 'alice', 'Carla', 'DE89370400440532013000', now() + interval '1 s')"
+        "insert into payees (id, owner, name, iban, cools_off_at) values ('{other}', 'bob', 'Carla', 'DE89370400440532013000', statement_timestamp()); \
+         insert into payees (id, owner, name, iban, cools_off_at, removed_at) values ('{BOB}', 'alice', 'Carla', 'DE89370400440532013000', statement_timestamp(), now() + interval '1 s')"
     );
     diesel_async::SimpleAsyncConnection::batch_execute(&mut superuser, &payees).await.unwrap();
     let honest = payout(2);
@@ -261,6 +261,7 @@ async fn of_a_payee_nothing_changes_but_that_it_is_removed_once() {
             "name = 'Mallory'",
             "iban = 'NO9386011117947'",
             "created_at = created_at - interval '2 days'",
+            "cools_off_at = cools_off_at - interval '1 ms'",
             "removed_at = null",
         ] {
             for and in ["", ", removed_at = now()"] {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use crypto::SecretString;
-use ledger::config::{Approval, Config, PayoutOperations, Payouts, Posting, RateSource};
+use ledger::config::{Approval, Config, Payees, PayoutOperations, Payouts, Posting, RateSource};
 use ledger::{Ledger, MIGRATIONS};
 use money::{Currency, Money};
 use reqwest::Method;
@@ -389,6 +389,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         posting: Posting::default(),
         max_accounts_per_owner: 100,
         max_rate_age_days: 7,
+        payees: Payees { cooling_off_seconds: 0, ..Payees::default() },
         approval: Approval::uncounted(any_amount()),
         payouts: Payouts { poll_ms: 50, ..Payouts::default() },
         payout_provider: "sandbox-bank".to_owned(),

@@ -194,11 +194,18 @@ impl SyntheticPhone {
         drop(self.exchange_json(Method::GET, url, None, None).await);
     }
 
-    /// Sends what somebody else has written, as this phone: `None` if nothing came back. An IBAN of a payee is sealed on the way.
+    /// Sends what somebody else has written, as this phone: `None` if nothing came back. Of what stands in the place of a payee's IBAN
+    /// the part before the first dot is sealed on the way: so a sender can keep to the form of what is sealed.
     pub async fn forward(&self, mut plain: Plain) -> Option<Raw> {
         let parsed: Option<Value> = serde_json::from_slice(&plain.body).ok();
-        if let Some(body) = parsed.filter(|body| body.pointer("/iban").is_some()) {
-            plain.body = serde_json::to_vec(&self.sealed(&body, plain.key.as_deref())).ok()?;
+        if let Some(mut body) = parsed.filter(|body| body.pointer("/iban").is_some()) {
+            if let Some(iban) = body.pointer_mut("/iban") {
+                let text = iban.as_str().and_then(|text| text.split('.').next()).map(Value::from);
+                *iban = text.unwrap_or_else(|| iban.clone()); // Default: what is no text is sent as it is.
+            }
+            // Quoted or bare, it is the same key.
+            let key = plain.key.as_deref().map(|key| key.trim_matches('"'));
+            plain.body = serde_json::to_vec(&self.sealed(&body, key)).ok()?;
         }
         self.exchange(&plain).await
     }

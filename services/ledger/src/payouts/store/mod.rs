@@ -10,7 +10,7 @@ use storage::{Connection, Queue, StorageError, row};
 
 use super::history::{Standing, Step, Word};
 use crate::error::Error;
-use crate::ids::{AccountId, IdempotencyKey, PayoutId, Subject, TransferId};
+use crate::ids::{AccountId, IdempotencyKey, PayeeId, PayoutId, Subject, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Posting, Reason, Rows};
 use crate::suspense::Arrival;
@@ -18,7 +18,7 @@ use crate::suspense::Arrival;
 mod ordered;
 mod stuck;
 
-pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE};
+pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
 pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
 
 /// A row of `payouts`.
@@ -168,30 +168,42 @@ pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> 
 }
 
 const PAST: &str = "
-    select coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true)
-        or exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as room,
+    select d.decided or coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true) as room,
+        not d.decided and (
+            select coalesce(sum(p.amount), 0) + $5 > $6 from payouts p where p.payee_id = $4 and p.owner = $1 and p.currency = $7) as above_cap,
         exists (select from payouts p where p.owner = $1 and p.word = 'cancelled' and p.creditor_iban = $3
-            and p.created_at > statement_timestamp() - interval '90 days') as taken_back";
+            and p.created_at > statement_timestamp() - interval '90 days') as taken_back
+    from (select exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as decided) d";
 
 /// What an owner's payouts say of one more.
 #[derive(QueryableByName)]
 pub(super) struct Past {
-    /// There may be one more, or it was ordered already. The database counts again when it is written.
+    /// There may be one more, or it was decided already. The database counts again when it is written.
     #[diesel(sql_type = Bool)]
     pub(super) room: bool,
+    /// It was not decided, and with it those to its payee would be more than may be paid while that is new. The database adds up again when it is written.
+    #[diesel(sql_type = Bool)]
+    pub(super) above_cap: bool,
     /// One to the same creditor was taken back while it was held.
     #[diesel(sql_type = Bool)]
     pub(super) taken_back: bool,
 }
 
-pub(super) async fn past(
-    db: &mut Connection,
-    owner: &Subject,
-    key: &IdempotencyKey,
-    iban: Option<&str>, // Text: of the payee, as it was read.
-) -> Result<Past, StorageError> {
-    let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(key).bind::<Nullable<Text>, _>(iban);
-    Ok(query.get_result(db).await?)
+/// What is asked about one more.
+pub(super) struct OneMore<'a> {
+    pub(super) key: &'a IdempotencyKey,
+    pub(super) payee: PayeeId,
+    pub(super) iban: Option<&'a str>, // Text: of the payee, as it was read.
+    pub(super) amount: Money,
+    /// How much all to a payee who is new may be together.
+    pub(super) cap: Money,
+}
+
+pub(super) async fn past(db: &mut Connection, owner: &Subject, more: &OneMore<'_>) -> Result<Past, StorageError> {
+    let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(more.key);
+    let query = query.bind::<Nullable<Text>, _>(more.iban).bind::<SqlUuid, _>(more.payee);
+    let query = query.bind::<BigInt, _>(more.amount.minor()).bind::<BigInt, _>(more.cap.minor());
+    Ok(query.bind::<Text, _>(more.amount.currency().code()).get_result(db).await?)
 }
 
 /// One payout, whosever it is. For the house itself.

@@ -13,6 +13,8 @@ pub(in crate::payouts) struct Ordered {
     pub(in crate::payouts) provider: String,
     /// To whom, whose name and IBAN go with it.
     pub(in crate::payouts) payee: Payee,
+    /// How much all payouts to a payee who is new may be together, in minor units of the payout's currency.
+    pub(in crate::payouts) new_payee_cap: i64,
     /// W3C trace context of the request, continued when the order is submitted.
     pub(in crate::payouts) traceparent: Option<String>,
     /// How long it is held, in seconds; 0 for not at all.
@@ -23,16 +25,18 @@ pub(in crate::payouts) struct Ordered {
 pub(in crate::payouts) const LIMIT_REACHED: &str = "payout_limit";
 /// The word for a payee that was removed while the order waited.
 pub(in crate::payouts) const PAYEE_GONE: &str = "payee_gone";
+/// The word for more than may be paid to a payee who is new.
+pub(in crate::payouts) const PAYEE_IS_NEW: &str = "payee_cooling_off";
 
 row! {
     /// An order to the partner, beside the transfer that took the money.
-    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, held_until, id, account_id, owner, amount, currency, payee_id, creditor_name, creditor_iban, \
+    NewPayout at 20: "insert into payouts (created_at, next_attempt_at, held_until, id, account_id, owner, amount, currency, payee_id, new_payee_cap, creditor_name, creditor_iban, \
                     reference, traceparent, provider) \
                 select t.posted_at, t.posted_at + make_interval(secs => r.hold_seconds), \
                     case when r.hold_seconds > 0 then t.posted_at + make_interval(secs => r.hold_seconds) end, \
-                    t.id, t.from_account, r.owner, t.amount, t.currency, r.payee_id, r.creditor_name, r.creditor_iban, \
+                    t.id, t.from_account, r.owner, t.amount, t.currency, r.payee_id, r.new_payee_cap, r.creditor_name, r.creditor_iban, \
                     t.reference, r.traceparent, r.provider from" {
-        id: PayoutId, owner: Subject, payee_id: PayeeId, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: String,
+        id: PayoutId, owner: Subject, payee_id: PayeeId, new_payee_cap: i64, creditor_name: String, creditor_iban: String, traceparent: Option<String>, provider: String,
         hold_seconds: i64,
     } "join transfers t on t.id = r.id"
 }
@@ -46,6 +50,7 @@ impl Beside for Ordered {
             id: posting.id.into(),
             owner: owner.clone(),
             payee_id: self.payee.id,
+            new_payee_cap: self.new_payee_cap,
             creditor_name: self.payee.name.clone(),
             creditor_iban: self.payee.iban.clone(),
             traceparent: self.traceparent.clone(),
@@ -58,6 +63,7 @@ impl Beside for Ordered {
         match constraint {
             "open_payouts_within_the_ceiling" => Some(LIMIT_REACHED),
             "payout_to_a_payee" => Some(PAYEE_GONE),
+            "payouts_within_the_cap" => Some(PAYEE_IS_NEW),
             _ => None,
         }
     }
@@ -95,9 +101,12 @@ mod tests {
             name: "Carol".to_owned(),
             iban: "DE".to_owned(),
             created_at: DateTime::UNIX_EPOCH,
+            cools_off_at: DateTime::UNIX_EPOCH,
+            is_new: false,
             removed_at: None,
         };
-        let ordered = Ordered { provider: "bank".to_owned(), payee, traceparent: None, hold_seconds: 0 };
+        let ordered =
+            Ordered { provider: "bank".to_owned(), payee, new_payee_cap: 0, traceparent: None, hold_seconds: 0 };
         let rows = |order: &Order| {
             let posting = Posting { order, id: TransferId::from_bytes([0; 16]), entries: Vec::new(), suspended: None };
             ordered.rows(&posting, &mut Rows::default())
