@@ -18,6 +18,8 @@ impl Stack {
         let description = self.write_description(report)?;
         let [listen, desk] = [self.ports.of(CONSOLE)?, self.ports.of(DESK)?].map(|port| format!("127.0.0.1:{port}"));
         let users = if seeded { "seeded" } else { "nobody" };
+        // The console's own is let go where it is started.
+        self.ports.release(DESK);
         self.spawn(CONSOLE, "story", &["console", &description, &listen, &desk, users])?;
         let probe = Probe::of_log(CONSOLE, &self.run.log(CONSOLE));
         self.await_all(vec![probe], &[])
