@@ -46,8 +46,8 @@ async fn main() -> ExitCode {
         ["load"] => drive_load(&narrator).await,
         ["classify", effort] => classify(&narrator, effort).await,
         ["visit", url, back] => visit(&narrator, url, back).await,
-        ["console", description, listen, users] => {
-            console::run(&narrator, description, listen, *users == "seeded").await
+        ["console", description, listen, desk, users] => {
+            console::run(&narrator, description, listen, desk, *users == "seeded").await
         }
         other => Err(anyhow::anyhow!(
             "there is no {other:?}: say nothing for the story, `seed`, `phone`, `load`, or `classify` and how much"

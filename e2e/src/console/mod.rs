@@ -40,16 +40,21 @@ pub struct Console {
     plain: Client,
     /// Whether there are the users of [`crate::seed`].
     seeded: bool,
+    /// Where a browser comes to the analysts' desk.
+    desk: Option<String>,
 }
 
-/// Serves the console of the system that the file describes, until whoever started us is gone.
+/// Serves the console of the system that the file describes, and beside it a door to the analysts' desk, until whoever started us is gone.
 ///
 /// # Errors
 ///
 /// It cannot be served.
-pub async fn run(narrator: &Narrator, description: &str, listen: &str, seeded: bool) -> Result<()> {
-    let listen = listen.parse().with_context(|| format!("{listen} is no address"))?;
-    let server = Console::of(Stack::read(description)?, seeded)?.serve(listen).await?;
+pub async fn run(narrator: &Narrator, description: &str, listen: &str, desk: &str, seeded: bool) -> Result<()> {
+    let address = |text: &str| text.parse().with_context(|| format!("{text} is no address"));
+    let mut console = Console::of(Stack::read(description)?, seeded)?;
+    let door = console.open_desk(address(desk)?).await?;
+    console.desk = Some(door.url());
+    let server = console.serve(address(listen)?).await?;
     narrator.line(&format!("ready {}", server.url()));
     server::parent_gone().await;
     Ok(())
@@ -65,7 +70,15 @@ impl Console {
         let pki = Pki::create(&stack.pki)?;
         let operator = server::client(&pki.internal_ca(), Some(&pki.internal("operator")))?;
         let plain = server::client(&pki.public_ca(), None)?;
-        Ok(Self { stack, pki, operator, plain, seeded })
+        Ok(Self { stack, pki, operator, plain, seeded, desk: None })
+    }
+
+    /// A door to the desk, for a browser that has no certificate: this machine's own analyst goes in.
+    async fn open_desk(&self, listen: SocketAddr) -> Result<Server> {
+        let behavior = self.stack.services.iter().find(|service| service.name == "behavior");
+        let origin = &behavior.context("this system has no behavior service")?.internal_url;
+        let analyst = server::client(&self.pki.internal_ca(), Some(&self.pki.internal("analyst")))?;
+        testkit::door::open(listen, &self.pki.public("console"), analyst, origin, "/desk").await
     }
 
     /// Until what is returned is dropped.

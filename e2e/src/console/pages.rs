@@ -71,6 +71,8 @@ struct Overview {
     health: Vec<Health>,
     books: Result<Books, String>,
     users: Vec<Person>,
+    /// Where the analysts' desk is.
+    desk: Option<String>,
     rows: Vec<Row>,
     denials: Denials,
     faults: Vec<String>,
@@ -204,6 +206,7 @@ impl Console {
             health,
             books: books.map(|counted| Books { laws: show::laws(&counted), counted, asked }),
             users,
+            desk: self.desk.clone(),
             rows,
             faults: std::mem::take(&mut logs.faults),
             denials: denials(logs, format!("/refusals?{ROUTINE}=on"), false),

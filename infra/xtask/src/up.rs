@@ -4,7 +4,7 @@ use anyhow::Result;
 use system::system;
 
 use crate::options::Options;
-use crate::stack::{CONSOLE, Kind, Stack};
+use crate::stack::{CONSOLE, DESK, Kind, Stack};
 use crate::stop::Stop;
 use crate::{interrupt, place, say};
 
@@ -35,6 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn print_table(stack: &Stack) -> Result<()> {
     println!("\nREDOUBT is up; Ctrl-C stops it\n");
     println!("  {:<12} {}", CONSOLE, stack.url(CONSOLE)?);
+    println!("  {:<12} {}/desk", DESK, stack.url(DESK)?);
     for service in &system()?.services {
         match service.public {
             // What it takes and answers, as a page: at its root there is none.

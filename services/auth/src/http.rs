@@ -14,7 +14,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use api::header as name;
 use defense::KeyedApp;
 use runtime::extract::BodyError;
-use runtime::pages::{Refused, Words};
+use runtime::pages::{Refused, Sender, Words};
 use runtime::{Record, Single};
 use serde::Serialize;
 use serde_json::json;
@@ -173,14 +173,7 @@ pub(crate) fn html(status: u16, body: &str) -> HttpResponse {
 
 /// A page under this policy.
 pub(crate) fn html_under(policy: &str, status: u16, body: &str) -> HttpResponse {
-    HttpResponse::build(status_of(status))
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
-        // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and the check would fail.
-        .insert_header((header::REFERRER_POLICY, "same-origin"))
-        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-        .insert_header(("cross-origin-opener-policy", "same-origin"))
-        .body(body.to_owned())
+    runtime::pages::html(policy, status_of(status), body.to_owned())
 }
 
 /// What happens to a cookie of the browser's.
@@ -228,8 +221,7 @@ pub(crate) fn with_cookie(mut page: HttpResponse, cookie: SetCookie<'_>) -> Resu
     Ok(page)
 }
 
-/// Refuses a form that another site sent.
+/// Refuses a form that another site sent. Of what does not come from a browser the form's token decides alone.
 pub(crate) fn from_our_page(provider: &Provider, headers: &HeaderMap) -> Result<(), PageRefusal> {
-    let (origin, site) = (field(headers, "origin"), field(headers, "sec-fetch-site"));
-    if pages::is_ours(&origin, &site, provider.issuer()) { Ok(()) } else { Err(PageRefusal::Origin) }
+    if Sender::of(headers, provider.issuer()) == Sender::Foreign { Err(PageRefusal::Origin) } else { Ok(()) }
 }

@@ -16,3 +16,14 @@ pub enum Action {
     /// It is held for a while, and the user can cancel it.
     Delay,
 }
+
+impl Action {
+    /// What was done, for people.
+    pub(crate) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Allow => "let through",
+            Self::StepUp => "asked for approval",
+            Self::Delay => "held for a while",
+        }
+    }
+}

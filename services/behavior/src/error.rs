@@ -32,6 +32,9 @@ pub enum Error {
     /// Whether a decision was stored is not known, so it was not answered.
     #[error("nobody knows whether the decision was stored: {0}")]
     Unknown(String),
+    /// A page could not be made.
+    #[error("the page cannot be made: {0}")]
+    Page(String),
     /// Something that cannot be.
     #[error("{0}")]
     Invariant(&'static str),
@@ -63,7 +66,7 @@ impl Refuse for Error {
                 tracing::error!(cause = %self, "a score was not answered");
                 Refusal::unrecorded(Problem::outcome_unknown())
             }
-            Self::Invariant(_) => Refusal::internal(&self),
+            Self::Page(_) | Self::Invariant(_) => Refusal::internal(&self),
             Self::Storage(error) => error.into(),
         }
     }

@@ -26,6 +26,7 @@ pub mod profiles;
 pub mod rules;
 pub mod scoring;
 
+mod desk;
 mod ids;
 mod input;
 mod intake;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use actix_web::web;
 use defense::Stack;
 use diesel_migrations::embed_migrations;
+use runtime::pages::RefusalPages;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
 
@@ -73,15 +75,18 @@ impl Service for Behavior {
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
-        let (desk, writer) = decisions::writer::open();
-        let state = web::Data::new(state::State::new(&config, &context, desk)?);
+        let (handle, writer) = decisions::writer::open();
+        let state = web::Data::new(state::State::new(&config, &context, handle)?);
         let defense = Stack::of(Self::NAME, &config.defense, &config.common, &context)?.build()?;
         let internal = routes::internal().behind(&defense)?;
         let (pool, live) = (state.pool.clone(), Arc::clone(&state.live));
         let fold = state::follow::follow(pool.clone(), Arc::clone(&live), context.shutdown.clone());
-        Ok(App::internal(move |routes| internal.configure(routes.app_data(state.clone())))
-            .ready("the profiles", state::follow::check(&live))
-            .background("fold of what happens", fold)
-            .background("writer of decisions", writer.run(pool, context.shutdown)))
+        Ok(App::internal(move |routes| {
+            routes.app_data(state.clone()).app_data(RefusalPages(desk::http::refusal));
+            internal.configure(routes);
+        })
+        .ready("the profiles", state::follow::check(&live))
+        .background("fold of what happens", fold)
+        .background("writer of decisions", writer.run(pool, context.shutdown)))
     }
 }

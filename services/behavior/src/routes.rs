@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{decisions, intake, labels, scoring};
+use crate::{decisions, desk, intake, labels, scoring};
 
 runtime::problems! {
     /// Of a decision that is asked for.
@@ -13,7 +13,7 @@ runtime::problems! {
     Labelling: 404 DECISION_NOT_FOUND, 404 EVENT_NOT_FOUND;
 }
 
-/// What the other services and the operator reach.
+/// What the other services, the operator and the analysts reach.
 pub(crate) fn internal() -> Routes {
     Routes::internal()
         .add(
@@ -43,5 +43,20 @@ pub(crate) fn internal() -> Routes {
             "/internal/v1/labels",
             "Take a word on what a payment turned out to be",
             with_refusals::<Labelling, _>(labels::http::post),
+        )
+        .add(policy::Desk, Method::GET, "/desk", "Alerts, the newest first", with_refusals::<(), _>(desk::http::alerts))
+        .add(
+            policy::Desk,
+            Method::GET,
+            "/desk/cases/{id}",
+            "A payment among the others of its user",
+            with_refusals::<OneDecision, _>(desk::http::case),
+        )
+        .add(
+            policy::Desk,
+            Method::POST,
+            "/desk/cases/{id}",
+            "Take an analyst's word on it",
+            with_refusals::<OneDecision, _>(desk::http::say),
         )
 }

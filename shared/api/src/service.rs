@@ -27,6 +27,8 @@ workloads! {
     Behavior = "behavior";
     /// The people and probes that operate the system.
     Operator = "operator";
+    /// The people who look at unusual payments, at the desk of the behavior analytics.
+    Analyst = "analyst";
 }
 
 /// The trust domain of SPIFFE ids.

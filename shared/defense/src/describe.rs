@@ -5,7 +5,7 @@ use runtime::contract::{Operation, Scheme, Told};
 use runtime::pages::Reader;
 
 use crate::LayerId;
-use crate::policy::{Class, Internal, Token, Unknown};
+use crate::policy::{Class, Desk, Internal, Token, Unknown};
 
 /// The layers of a class.
 pub(crate) fn class(class: &Class, operation: &mut Operation) {
@@ -26,7 +26,7 @@ pub(crate) fn class(class: &Class, operation: &mut Operation) {
     if class.unknown != Unknown::Pass {
         operation.refuses(&[(503, code::BUSY)]);
     }
-    if class.is::<Internal>() {
+    if class.is::<Internal>() || class.is::<Desk>() {
         operation.shown(Scheme::MutualTls, &[]);
         operation.refuses(&[(403, code::FORBIDDEN)]);
     }

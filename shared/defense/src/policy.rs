@@ -59,7 +59,7 @@ impl Class {
 
     /// Whom its routes are for; nobody knows it where there is no route.
     pub(crate) fn reader(&self) -> Option<Reader> {
-        if self.is::<Page>() || self.is::<Login>() || self.is::<Factor>() {
+        if self.is::<Page>() || self.is::<Login>() || self.is::<Factor>() || self.is::<Desk>() {
             return Some(Reader::People);
         }
         (!self.is::<Stray>() && !self.is::<StrayInternal>()).then_some(Reader::Programs)
@@ -146,6 +146,8 @@ policies! {
     ];
     /// What the services of the house and the operator ask.
     Internal = "internal", Refuse, 1, Nobody, [Host];
+    /// Pages for the people of the house.
+    Desk = "desk", Refuse, 1, Nobody, [Host];
     /// What is asked for where there is nothing, or by a method that is not there.
     Stray = "stray", Pass, 1, Nobody, [Host, RateLimit];
     /// The same between the services of the house.

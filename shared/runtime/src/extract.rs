@@ -186,7 +186,7 @@ fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
 }
 
 /// A problem from serde's message, without the value in it.
-fn refused(message: &str, path: &str) -> Problem {
+pub(crate) fn refused(message: &str, path: &str) -> Problem {
     // Default: of what has no lines there is nothing to take off.
     let message = message.split_once(" at line ").map_or(message, |(message, _)| message);
     let keeps_values_out = ["missing field", "unknown field", "duplicate field"];

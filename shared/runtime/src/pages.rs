@@ -11,6 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use crypto::{b64, hash};
 
+use crate::Single;
+
 /// A refusal that a person is told.
 #[derive(Debug)]
 pub struct Refused<'a> {
@@ -44,6 +46,42 @@ pub struct Words(pub &'static str);
 /// The source by which a page's `Content-Security-Policy` allows its one inline style (CSP Level 3 §2.3.1, `hash-source`).
 pub fn own_style(style: &str) -> String {
     format!("'sha256-{}'", b64::encode_standard(&hash::sha256(style.as_bytes())))
+}
+
+/// A page under this policy. It is nobody's to frame, and its window nobody's to hold.
+pub fn html(policy: &str, status: StatusCode, body: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+        // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2), and nobody could tell them from others' ([`Sender`]).
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
+        .insert_header(("cross-origin-opener-policy", "same-origin"))
+        .body(body)
+}
+
+/// Whose page has sent a form. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Ours.
+    Own,
+    /// Somebody else's, or nobody can tell.
+    Foreign,
+    /// It does not come from a browser: something else has to say that it may.
+    Unsaid,
+}
+
+impl Sender {
+    /// As the head of a request says it, to whoever is reached at this origin.
+    pub fn of(headers: &HeaderMap, own: &str) -> Self {
+        let (said, what) = match (Single::of(headers, "origin"), Single::of(headers, "sec-fetch-site")) {
+            (Single::Ambiguous, _) | (_, Single::Ambiguous) => return Self::Foreign,
+            (Single::One(origin), _) => (origin, own),
+            (Single::Absent, Single::One(site)) => (site, "same-origin"),
+            (Single::Absent, Single::Absent) => return Self::Unsaid,
+        };
+        if said == what { Self::Own } else { Self::Foreign }
+    }
 }
 
 /// Whether the caller asks for JSON, and for no HTML.
@@ -101,5 +139,40 @@ impl Pages {
             page.headers_mut().append(name, value);
         }
         *response = page;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const OWN: &str = "https://auth.test:8443";
+
+    fn sender(fields: &[(&'static str, &'static str)]) -> Sender {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Sender::of(&headers, OWN)
+    }
+
+    #[test]
+    fn only_our_own_origin_is_ours() {
+        assert_eq!(sender(&[("origin", OWN)]), Sender::Own);
+        assert_eq!(sender(&[("sec-fetch-site", "same-origin")]), Sender::Own);
+        assert_eq!(sender(&[]), Sender::Unsaid);
+        for foreign in
+            ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/", ""]
+        {
+            assert_eq!(sender(&[("origin", foreign), ("sec-fetch-site", "same-origin")]), Sender::Foreign, "{foreign}");
+        }
+        for site in ["cross-site", "same-site", "none"] {
+            assert_eq!(sender(&[("sec-fetch-site", site)]), Sender::Foreign, "{site}");
+        }
+        assert_eq!(sender(&[("origin", OWN), ("origin", OWN)]), Sender::Foreign);
+        let twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")];
+        assert_eq!(sender(&twice), Sender::Foreign);
     }
 }

@@ -9,6 +9,7 @@ pub mod captcha;
 pub mod clock;
 pub mod collector;
 pub mod database;
+pub mod door;
 pub mod drip;
 pub mod edge;
 pub mod forward;

@@ -90,7 +90,7 @@ async fn answer(request: &HttpRequest, maker: &Maker, policy: &str) -> HttpRespo
 }
 
 /// Whether the request names us, once, and by no other name.
-fn is_own_name(request: &HttpRequest) -> bool {
+pub(crate) fn is_own_name(request: &HttpRequest) -> bool {
     let own = format!("localhost:{}", request.app_config().local_addr().port());
     let mut hosts = request.headers().get_all(header::HOST);
     let named = hosts.next().is_some_and(|host| host.as_bytes() == own.as_bytes()) && hosts.next().is_none();

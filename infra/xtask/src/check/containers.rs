@@ -294,7 +294,10 @@ fn networks(found: &BTreeMap<&str, Vec<&str>>) -> Complaints {
 
 /// Each published port has the value of `infra/system.toml` until somebody changes it.
 fn defaults(ports: &str, system: &System) -> Complaints {
-    let published = system.listeners().into_iter().filter(|(name, _)| !name.ends_with("-edge") && name != "console");
+    let published = system
+        .listeners()
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("-edge") && !["console", "desk"].contains(&name.as_str()));
     let lines = published.map(|(name, port)| format!("{}={port}", crate::compose::variable(&name)));
     lines.filter(|line| !ports.lines().any(|have| have == line)).map(|line| format!("{PORTS} lacks `{line}`")).collect()
 }

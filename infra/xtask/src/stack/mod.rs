@@ -16,7 +16,7 @@ mod preparation;
 mod ready;
 mod running;
 
-pub(crate) use console::CONSOLE;
+pub(crate) use console::{CONSOLE, DESK};
 pub(crate) use description::Description;
 pub(crate) use loads::Loads;
 pub(crate) use plan::{Kind, programs};

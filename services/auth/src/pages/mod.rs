@@ -14,7 +14,6 @@ use crypto::SecretString;
 use defense::captcha::Widget;
 use runtime::pages::{Refused, own_style};
 
-use crate::dpop::Field;
 use crate::error::PageRefusal;
 use crate::second_factors::{Ceremony, State};
 
@@ -363,17 +362,6 @@ pub const PASSKEY_POLICY: &str = "default-src 'none'; style-src 'self'; form-act
 /// A day in words.
 fn day(moment: &DateTime<Utc>) -> String {
     moment.format("%-d %B %Y").to_string()
-}
-
-/// Whether a form was sent by one of our pages. Browsers say so in `Origin`; where they do not, in `Sec-Fetch-Site`. A
-/// request with neither does not come from a browser, and the form's token decides alone.
-pub fn is_ours(origin: &Field, fetch_site: &Field, issuer: &str) -> bool {
-    match (origin, fetch_site) {
-        (Field::Ambiguous, _) | (_, Field::Ambiguous) => false,
-        (Field::One(origin), _) => origin == issuer,
-        (Field::Absent, Field::One(site)) => site == "same-origin",
-        (Field::Absent, Field::Absent) => true,
-    }
 }
 
 #[cfg(test)]

@@ -7,28 +7,6 @@ use crate::second_factors::Passkey;
 
 use super::*;
 
-const ISSUER: &str = "https://auth.test:8443";
-
-fn one(value: &str) -> Field {
-    Field::One(value.to_owned())
-}
-
-#[test]
-fn only_our_own_origin_is_ours() {
-    assert!(is_ours(&one(ISSUER), &Field::Absent, ISSUER));
-    assert!(is_ours(&Field::Absent, &one("same-origin"), ISSUER));
-    assert!(is_ours(&Field::Absent, &Field::Absent, ISSUER));
-    for foreign in
-        ["null", "https://evil.test", "https://auth.test", "http://auth.test:8443", "https://auth.test:8443/"]
-    {
-        assert!(!is_ours(&one(foreign), &one("same-origin"), ISSUER), "{foreign}");
-    }
-    for site in ["cross-site", "same-site", "none"] {
-        assert!(!is_ours(&Field::Absent, &one(site), ISSUER), "{site}");
-    }
-    assert!(!is_ours(&Field::Ambiguous, &Field::Absent, ISSUER));
-}
-
 #[test]
 fn the_way_on_is_one_attribute_whatever_is_in_the_answer() {
     let location = "https://app.test/cb?code=x&state=a%22%3E;url=b&iss=c";

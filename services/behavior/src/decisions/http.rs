@@ -5,11 +5,9 @@ use api::Id;
 use api::behavior::Decision;
 use api::service::Operator;
 use defense::Peer;
-use storage::subject_transaction;
 
-use super::store::{self, Found};
+use super::{Found, read};
 use crate::error::Error;
-use crate::ids::DecisionId;
 use crate::state::State;
 
 pub(crate) async fn get(
@@ -17,11 +15,7 @@ pub(crate) async fn get(
     id: web::Path<Id>,
     state: web::Data<State>,
 ) -> Result<web::Json<Decision>, Error> {
-    let id: DecisionId = id.into_inner().into();
-    // It is seen by who says which one.
-    let subject = id.to_string();
-    let found =
-        subject_transaction(&state.pool, "decisions.find", &subject, async |db| store::find(db, id).await).await;
-    let Found { decision, names, label } = found?.ok_or(Error::DecisionUnknown)?;
+    let found = read(&state.pool, id.into_inner().into()).await?;
+    let Found { decision, names, label } = found.ok_or(Error::DecisionUnknown)?;
     Ok(web::Json(decision.wire(names, label)))
 }

@@ -7,3 +7,4 @@ mod store;
 pub(crate) mod writer;
 
 pub(crate) use model::Decision;
+pub(crate) use store::{Found, read};

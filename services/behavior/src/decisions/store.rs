@@ -7,7 +7,7 @@ use diesel::prelude::OptionalExtension as _;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use storage::{AsText, Connection, Pool, StorageError, statement, transaction};
+use storage::{AsText, Connection, Pool, StorageError, statement, subject_transaction, transaction};
 
 use super::Decision;
 use crate::action::Action;
@@ -114,14 +114,19 @@ struct Row {
 }
 
 /// A decision, what its features are called, and the last word on it.
-pub(super) struct Found {
-    pub(super) decision: Decision,
-    pub(super) names: Vec<String>, // Text: of every version of the service that there was.
-    pub(super) label: Option<Label>,
+pub(crate) struct Found {
+    pub(crate) decision: Decision,
+    pub(crate) names: Vec<String>, // Text: of every version of the service that there was.
+    pub(crate) label: Option<Label>,
 }
 
-/// The decision of an id, in a transaction that is about this decision (`app.subject`).
-pub(super) async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Found>, StorageError> {
+/// The decision of an id. It is seen by who says which one (`app.subject`).
+pub(crate) async fn read(pool: &Pool, id: DecisionId) -> Result<Option<Found>, StorageError> {
+    let subject = id.to_string();
+    subject_transaction(pool, "decisions.find", &subject, async |db| find(db, id).await).await
+}
+
+async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Found>, StorageError> {
     const READ: &str = "\
         select d.*, v.names, (select l.label from labels l where l.payment = d.id order by l.number desc limit 1) as label \
         from decisions d join feature_versions v on v.version = d.features_version where d.id = $1";

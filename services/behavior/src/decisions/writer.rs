@@ -33,18 +33,18 @@ struct Waiting {
 
 /// Where decisions are handed in.
 #[derive(Clone)]
-pub(crate) struct Desk(mpsc::Sender<Waiting>);
+pub(crate) struct Handle(mpsc::Sender<Waiting>);
 
 /// Who stores them.
 pub(crate) struct Writer(mpsc::Receiver<Waiting>);
 
-/// A desk and its writer.
-pub(crate) fn open() -> (Desk, Writer) {
+/// Where they are handed in, and who stores them.
+pub(crate) fn open() -> (Handle, Writer) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    (Desk(sender), Writer(receiver))
+    (Handle(sender), Writer(receiver))
 }
 
-impl Desk {
+impl Handle {
     /// Returns when all of them are stored.
     pub(crate) async fn store(&self, decisions: Vec<Decision>) -> Result<(), Error> {
         let (stored, outcome) = oneshot::channel();
@@ -113,17 +113,17 @@ mod tests {
     #[tokio::test]
     async fn who_comes_when_too_many_wait_is_told_at_once_and_who_waits_when_the_writer_goes_is_told_that_nobody_knows()
     {
-        let (desk, writer) = open();
+        let (handle, writer) = open();
         let mut waiting = JoinSet::new();
         for _ in 0..WAITING {
-            let desk = desk.clone();
-            waiting.spawn(async move { desk.store(vec![decision()]).await });
+            let handle = handle.clone();
+            waiting.spawn(async move { handle.store(vec![decision()]).await });
         }
-        // All of them are at the desk once the last one has a place.
-        while desk.0.capacity() > 0 {
+        // All of them are handed in once the last one has a place.
+        while handle.0.capacity() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(desk.store(vec![decision()]).await, Err(Error::Full)));
+        assert!(matches!(handle.store(vec![decision()]).await, Err(Error::Full)));
         drop(writer);
         while let Some(outcome) = waiting.join_next().await {
             assert!(matches!(outcome.unwrap(), Err(Error::Unknown(_))));

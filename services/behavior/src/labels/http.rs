@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use api::behavior::{Labelled, NewLabel};
-use api::service::Operator;
+use api::service::{Operator, Workload as _};
 use defense::Peer;
 use runtime::ApiJson;
 
@@ -15,5 +15,5 @@ pub(crate) async fn post(
     ApiJson(said): ApiJson<NewLabel>,
     state: web::Data<State>,
 ) -> Result<web::Json<Labelled>, Error> {
-    Ok(web::Json(label::label(&state, &said).await?))
+    Ok(web::Json(label(&state, &said, Operator::NAME).await?))
 }

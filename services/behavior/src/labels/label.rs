@@ -9,17 +9,18 @@ use crate::error::Error;
 use crate::state::State;
 use crate::state::store::next_number;
 
-/// What is believed of the payment from now on, and what was before. The same word again changes nothing.
-pub(super) async fn label(state: &State, said: &NewLabel) -> Result<Labelled, Error> {
+/// What is believed of the payment from now on, and what was before. The same word again changes nothing. `by` is the workload that says it.
+pub(crate) async fn label(state: &State, said: &NewLabel, by: &str) -> Result<Labelled, Error> {
     let now = DateTime::from_timestamp_millis(state.clock.unix_millis());
     let now = now.ok_or(Error::Invariant("the clock shows no time"))?;
     // A decision is seen by who says which one.
     let subject = said.id.to_string();
-    let written = subject_transaction(&state.pool, "labels.take", &subject, async |db| write(db, said, now).await);
+    let written = subject_transaction(&state.pool, "labels.take", &subject, async |db| write(db, said, by, now).await);
     let (labelled, number) = written.await?;
     if let Some(number) = number {
         runtime::audit!(
             "labelled",
+            by,
             about = store::word(said.about),
             id = %said.id,
             label = store::label_word(said.label),
@@ -33,7 +34,12 @@ pub(super) async fn label(state: &State, said: &NewLabel) -> Result<Labelled, Er
     Ok(labelled)
 }
 
-async fn write(db: &mut Connection, said: &NewLabel, now: DateTime<Utc>) -> Result<(Labelled, Option<i64>), Error> {
+async fn write(
+    db: &mut Connection,
+    said: &NewLabel,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(Labelled, Option<i64>), Error> {
     let payment: Payment = match said.about {
         About::Decision => store::decided(db, said.id.into()).await?.ok_or(Error::DecisionUnknown)?,
         About::Event => store::happened(db, said.id.into()).await?.ok_or(Error::EventUnknown)?,
@@ -47,6 +53,6 @@ async fn write(db: &mut Connection, said: &NewLabel, now: DateTime<Utc>) -> Resu
     if before == Some(said.label) {
         return Ok((labelled, None));
     }
-    store::insert(db, number, &payment, said, before, now).await?;
+    store::insert(db, number, &payment, said, before, by, now).await?;
     Ok((labelled, Some(number)))
 }

@@ -3,3 +3,5 @@
 pub(crate) mod http;
 mod label;
 mod store;
+
+pub(crate) use label::label;

@@ -70,11 +70,12 @@ pub(super) async fn insert(
     payment: &Payment,
     said: &NewLabel,
     before: Option<Label>,
+    by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     const INSERT: &str = "\
-        insert into labels (payment, number, known_at, about, label, before, paid_at, payee_key) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        insert into labels (payment, number, known_at, about, label, before, paid_at, payee_key, said_by) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let query = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(payment.id)
         .bind::<BigInt, _>(number)
@@ -82,7 +83,8 @@ pub(super) async fn insert(
         .bind::<Text, _>(word(said.about))
         .bind::<Text, _>(label_word(said.label))
         .bind::<Nullable<Text>, _>(before.map(label_word));
-    query.bind::<Timestamptz, _>(payment.paid_at).bind::<BigInt, _>(payment.payee_key).execute(db).await?;
+    let query = query.bind::<Timestamptz, _>(payment.paid_at).bind::<BigInt, _>(payment.payee_key);
+    query.bind::<Text, _>(by).execute(db).await?;
     Ok(())
 }
 

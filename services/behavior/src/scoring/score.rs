@@ -32,7 +32,7 @@ pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str)
     });
     let results = results.collect();
     if !decisions.is_empty() {
-        state.desk.store(decisions).await?;
+        state.writer.store(decisions).await?;
     }
     Ok(results)
 }

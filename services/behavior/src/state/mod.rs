@@ -14,7 +14,7 @@ use runtime::{Clock, Context};
 use storage::Pool;
 
 use crate::config::Config;
-use crate::decisions::writer::Desk;
+use crate::decisions::writer::Handle;
 use crate::scoring::bench::Bench;
 use live::Live;
 
@@ -24,18 +24,18 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: Arc<Live>,
     pub(crate) bench: Bench,
-    pub(crate) desk: Desk,
+    pub(crate) writer: Handle,
 }
 
 impl State {
-    /// With profiles that know nobody yet; decisions go to `desk`.
-    pub(crate) fn new(config: &Config, context: &Context, desk: Desk) -> anyhow::Result<Self> {
+    /// With profiles that know nobody yet; decisions go to `writer`.
+    pub(crate) fn new(config: &Config, context: &Context, writer: Handle) -> anyhow::Result<Self> {
         Ok(Self {
             pool: context.database()?,
             clock: Arc::clone(&context.clock),
             live: Arc::default(),
             bench: Bench::read(&config.judgement)?,
-            desk,
+            writer,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::events::Fraud;
 use crate::input::{Paid, figures};
 
 /// A payment, as `events` and `decisions` have it.
-#[derive(QueryableByName)]
+#[derive(Clone, Copy, QueryableByName)]
 pub(crate) struct PaidRow {
     #[diesel(sql_type = Timestamptz)]
     at: DateTime<Utc>,

@@ -7,9 +7,15 @@ use std::process::{Command, Output};
 
 mod command;
 mod decisions;
+mod desk;
+// What drives a browser stands once, beside the login pages' tests.
+#[path = "../../../auth/tests/relying_party/drivers.rs"]
+mod drivers;
 mod events;
 mod labels;
 mod migrations;
+#[path = "../../../auth/tests/relying_party/npm.rs"]
+mod npm;
 mod quality;
 mod rebuild;
 mod roles;

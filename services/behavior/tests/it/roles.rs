@@ -29,13 +29,14 @@ const CONFLICT: &str = "insert into event_conflicts values (gen_random_uuid(), s
 
 const TAKE: &str = "update log_head set last_number = last_number + 1";
 
-/// A row of each kind, and two decisions.
+/// A row of each kind, two decisions about one user, and an alert of another.
 async fn filled() -> TestDatabase {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
     let mut superuser = AsyncPgConnection::establish(&database.superuser_url).await.unwrap();
     let head = "update log_head set last_number = 2".to_owned();
     superuser.batch_execute(&[head, event(1), label(2)].join("; ")).await.unwrap();
-    for row in [decision('a'), decision('b'), CONFLICT.to_owned()] {
+    let alert = decision('e').replace("1, 2, 100", "2, 2, 100").replace("'allow'", "'step_up'");
+    for row in [decision('a'), decision('b'), alert, CONFLICT.to_owned()] {
         superuser.batch_execute(&row).await.unwrap();
     }
     database
@@ -56,8 +57,8 @@ async fn the_app_has_these_rights_and_no_others() {
             .to_owned(),
         "events select (id, number, at, user_key, payee_key, amount, currency, decision_id)".to_owned(),
         "feature_versions select (version, names)".to_owned(),
-        "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key)".to_owned(),
-        "labels select (payment, number, label, before, paid_at, payee_key)".to_owned(),
+        "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key, said_by)".to_owned(),
+        "labels select (payment, number, known_at, label, before, paid_at, payee_key, said_by)".to_owned(),
         "log_head select (last_number)".to_owned(),
         "log_head update (last_number)".to_owned(),
     ];
@@ -83,7 +84,7 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "insert into feature_versions values (9, '{a}')",
         "select reported_by from events",
         "select received_at from events",
-        "select known_at from labels",
+        "select about from labels",
         "select 1 from event_conflicts",
         "insert into log_head (single, last_number) values (false, 0)",
         "update log_head set single = single",
@@ -121,6 +122,26 @@ async fn a_decision_is_seen_by_who_says_which_one() {
     for (says, sees) in [(String::new(), 0), (about(""), 0), (about("%"), 0), (none, 0), (one, 1)] {
         assert_eq!(rows(&database.app_url, &says, "select 1 from decisions").await.unwrap(), sees, "{says}");
     }
+    // A transaction of the desk sees alerts, or the decisions of the one user whom it names.
+    for (says, sees) in [
+        ("alerts", 1),
+        ("alert", 0),
+        ("user 1", 2),
+        ("user 2", 1),
+        ("user 12", 0),
+        ("user ", 0),
+        ("user", 0),
+        ("user 1 ", 0),
+        ("user %", 0),
+    ] {
+        assert_eq!(rows(&database.app_url, &about(says), "select 1 from decisions").await.unwrap(), sees, "{says}");
+    }
+    let passed = "select 1 from decisions where action = 'allow'";
+    assert_eq!(
+        rows(&database.app_url, &about("alerts"), passed).await.unwrap(),
+        0,
+        "what was let through is in no list"
+    );
     // Forced: the owner of the tables reads them by a policy of its own, not by owning them.
     for table in ["decisions", "events", "labels"] {
         let all = format!("select 1 from {table}");

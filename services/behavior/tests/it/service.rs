@@ -20,6 +20,7 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
     let world = World::new().await;
     assert_eq!(world.running.public, None);
     let decision = format!("/internal/v1/decisions/{}", world.id());
+    let case = format!("/desk/cases/{}", world.id());
     let asked = json!({ "requests": [world.question("u", "p", "1")] });
     let label = json!({ "about": "event", "id": world.id(), "label": "fraud" });
     let events = json!({ "events": [world.paid(1, "u", "p", "1")] });
@@ -28,14 +29,19 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
         ("/internal/v1/scores", Some(&asked), &["ledger"]),
         ("/internal/v1/labels", Some(&label), &["operator"]),
         (&decision, None, &["operator"]),
+        ("/desk", None, &["analyst"]),
+        (&case, None, &["analyst"]),
+        (&case, Some(&label), &[]),
     ] {
-        for peer in ["auth", "attestation", "ledger", "broker", "behavior", "operator", "partner"] {
+        for peer in ["auth", "attestation", "ledger", "broker", "behavior", "operator", "analyst", "partner"] {
             let reply = match body {
                 Some(body) => world.post(peer, path, body).await,
                 None => world.get(peer, path).await,
             };
             if welcome.contains(&peer) {
                 assert!([200, 404].contains(&reply.status), "{peer} {path}: {reply:?}");
+            } else if body.is_some() && path == case && peer == "analyst" {
+                assert_eq!(reply.refused, ["origin/origin_mismatch"], "it may, from its own page: {reply:?}");
             } else {
                 assert_eq!(reply.problem(), (403, "auth.forbidden", ""), "{peer} {path}");
                 assert_eq!(reply.refused, ["authorization/peer_not_allowed"], "{peer} {path}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use behavior::config::{Config, Judgement};
 use behavior::{Behavior, MIGRATIONS};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use reqwest::header::HeaderMap;
 use runtime::config::Common;
 use runtime::{Clock as _, Running};
 use serde_json::{Value, json};
@@ -30,6 +31,16 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Value,
     /// The lines about it in the audit log, as `layer/reason`.
+    pub(crate) refused: Vec<String>,
+}
+
+/// What a browser was sent.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+    /// As in [`Reply`].
     pub(crate) refused: Vec<String>,
 }
 
@@ -66,7 +77,9 @@ impl World {
         let running = runtime::start::<Behavior>(config(&pki, &database), clock.clone()).await.unwrap();
         scene::until_ready(&running, &pki).await;
         let client = |name| (name, server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap());
-        let clients = ["auth", "attestation", "ledger", "broker", "behavior", "operator", "partner"].map(client).into();
+        let clients = ["auth", "attestation", "ledger", "broker", "behavior", "operator", "analyst", "partner"]
+            .map(client)
+            .into();
         Self { clock, pki, database, running, clients }
     }
 
@@ -77,6 +90,26 @@ impl World {
 
     pub(crate) async fn get(&self, peer: &str, path: &str) -> Reply {
         reply(self.clients[peer].get(format!("https://localhost:{}{path}", self.running.internal.port()))).await
+    }
+
+    /// A page of the desk, as this peer's browser asks for it.
+    pub(crate) async fn page(&self, peer: &str, path: &str) -> Seen {
+        seen(self.clients[peer].get(self.desk(path)).header("accept", "text/html")).await
+    }
+
+    /// Presses a button of a case, as the page at `origin` makes an analyst's browser do it. No redirect is followed.
+    pub(crate) async fn press(&self, case: &str, body: &str, heads: &[(&str, &str)]) -> Seen {
+        let mut request = self.clients["analyst"].post(self.desk(&format!("/desk/cases/{case}")));
+        for (name, value) in heads {
+            request = request.header(*name, *value);
+        }
+        let form = "application/x-www-form-urlencoded";
+        seen(request.header("content-type", form).header("accept", "text/html").body(body.to_owned())).await
+    }
+
+    /// The desk's own address.
+    pub(crate) fn desk(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.running.internal.port())
     }
 
     /// Delivers events as the ledger does; the outcome of each.
@@ -154,11 +187,25 @@ impl World {
     }
 }
 
-async fn reply(request: reqwest::RequestBuilder) -> Reply {
+async fn seen(request: reqwest::RequestBuilder) -> Seen {
     let answer = request.send().await.unwrap();
-    let status = answer.status().as_u16();
-    let refused = audit::of(answer.headers()["request-id"].to_str().unwrap());
-    Reply { status, body: answer.json().await.unwrap(), refused }
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let refused = audit::of(headers["request-id"].to_str().unwrap());
+    Seen { status, headers, html: answer.text().await.unwrap(), refused }
+}
+
+async fn reply(request: reqwest::RequestBuilder) -> Reply {
+    let answer = request.header("accept", "application/json").send().await.unwrap();
+    let (status, head) = (answer.status().as_u16(), answer.headers().clone());
+    let refused = audit::of(head["request-id"].to_str().unwrap());
+    let text = answer.text().await.unwrap();
+    // The desk answers in pages whatever is asked for.
+    let body = if head["content-type"] == "text/html; charset=utf-8" {
+        Value::String(text)
+    } else {
+        serde_json::from_str(&text).unwrap()
+    };
+    Reply { status, body, refused }
 }
 
 /// The configuration of a development system.

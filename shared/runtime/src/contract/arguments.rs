@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Described, Operation, Refusals};
-use crate::ApiJson;
 use crate::handler::AnswerOrRefusal;
+use crate::{ApiForm, ApiJson, OwnForm, form};
 
 const JSON: &str = "application/json";
 
@@ -27,6 +27,20 @@ impl<T: JsonSchema> Described for ApiJson<T> {
     fn describe(operation: &mut Operation) {
         operation.takes::<T>(JSON);
         operation.refuses(&[(415, code::UNSUPPORTED_MEDIA_TYPE)]);
+    }
+}
+
+impl<T: JsonSchema> Described for ApiForm<T> {
+    fn describe(operation: &mut Operation) {
+        operation.takes::<T>(form::MEDIA_TYPE);
+        operation.refuses(&[(415, code::UNSUPPORTED_MEDIA_TYPE)]);
+    }
+}
+
+impl<T: JsonSchema> Described for OwnForm<T> {
+    fn describe(operation: &mut Operation) {
+        ApiForm::<T>::describe(operation);
+        operation.refuses(&[(403, code::FORBIDDEN)]);
     }
 }
 
