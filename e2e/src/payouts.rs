@@ -123,12 +123,15 @@ pub(crate) async fn lost_payout(narrator: &mut Narrator, stack: &Stack, alice: &
     Ok(())
 }
 
+/// Where the story's payouts go.
+pub const IBAN: &str = "DE89370400440532013000";
+
 /// An order to pay out: the creditor's account is at the partner bank.
 pub(crate) fn order(from: &Account, amount: &str, creditor: &str) -> PostPayout {
     PostPayout {
         from_account: from.id,
         amount: Amount::new(amount, "EUR"),
-        creditor: Creditor { name: creditor.to_owned(), iban: "DE89370400440532013000".to_owned() },
+        creditor: Creditor { name: creditor.to_owned(), iban: IBAN.to_owned() },
         reference: "November".to_owned(),
     }
 }

@@ -27,6 +27,8 @@ workloads! {
     Behavior = "behavior";
     /// The people and probes that operate the system.
     Operator = "operator";
+    /// Prometheus: reads the metrics of every service, and nothing else.
+    Watcher = "watcher";
 }
 
 /// The trust domain of SPIFFE ids.

@@ -112,6 +112,10 @@ pub struct Telemetry {
     /// Base URL of an OTLP/HTTP receiver, e.g. `http://127.0.0.1:4318`. Default: traces and metrics are not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
+    /// Seconds between two reports of the metrics to that receiver. Default: 10.
+    pub interval_seconds: u32,
+    /// Answer `GET /metrics` of the internal listener, for the workload `watcher` (Prometheus). Default: false, and nothing is there.
+    pub prometheus: bool,
     /// Filter in the form of `tracing_subscriber::EnvFilter`. Default: `info`.
     pub log: String,
     /// `json` (one object a line) or `text`. Default: `json`.
@@ -130,7 +134,13 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { otlp_endpoint: None, log: "info".to_owned(), log_format: LogFormat::Json }
+        Self {
+            otlp_endpoint: None,
+            interval_seconds: 10,
+            prometheus: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Json,
+        }
     }
 }
 
