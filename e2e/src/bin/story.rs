@@ -264,7 +264,9 @@ async fn look_back(narrator: &mut Narrator, stack: &Stack, pki: &Pki, words: &Wo
     let told = Told::gather(stack, pki, &trace.traceparent()).await?;
     let mut wrong = telemetry::violations(system::telemetry::telemetry()?, &told);
     wrong.append(&mut words.found(&told)?);
-    wrong.iter().for_each(|what| narrator.line(&format!("     {what}")));
+    for what in &wrong {
+        narrator.line(&format!("     {what}"));
+    }
     ensure!(wrong.is_empty(), "what was told is not as it should be, in {} points", wrong.len());
     let series: usize = told.metrics.values().flatten().map(|metric| metric.series.len()).sum();
     let outcome = format!(

@@ -18,6 +18,7 @@ mod partners;
 mod placement;
 mod refusals;
 mod sources;
+mod watching;
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -59,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (INFRA[1], Box::new(|| kubernetes::all(&files, options.fix))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
+        ("alerts, runbooks and dashboards", Box::new(|| Ok(watching::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("no cause thrown away", Box::new(|| Ok(causes::thrown_away(&files)))),
