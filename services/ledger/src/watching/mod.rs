@@ -6,6 +6,7 @@
 
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +47,15 @@ static UNCHECKED: LazyLock<Gauge<i64>> =
 /// Seconds since the books were last checked by this process, or since it began.
 const AGE: &str = "ledger.books.check.age";
 
+/// What has no end yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waits {
+    /// How many payouts there are of each status that is no end.
+    pub payouts: BTreeMap<String, i64>,
+    /// Who is told of the outbox, how many transfers they have not been told of, and how long the oldest of these has waited.
+    pub readers: Vec<(String, i64, Duration)>,
+}
+
 /// Looks again and again.
 pub struct Watching {
     pub poster: Pool,
@@ -82,20 +92,34 @@ impl Watching {
         }
     }
 
-    async fn count(&self) -> Result<(), Error> {
+    /// What waits now.
+    ///
+    /// # Errors
+    ///
+    /// The database does not say so.
+    pub async fn waits(&self) -> Result<Waits, Error> {
         let now = DateTime::from_timestamp_millis(self.clock.unix_millis()).ok_or(Error::Invariant("the clock"))?;
         let mut db = storage::connection(&self.poster).await?;
-        for payouts in store::open_payouts(&mut db, now).await? {
-            OPEN.record(payouts.number, &[KeyValue::new("status", payouts.status)]);
+        let payouts =
+            store::open_payouts(&mut db, now).await?.into_iter().map(|open| (open.status, open.number)).collect();
+        let readers = if self.tells { store::readers(&mut db).await? } else { Vec::new() };
+        let readers = readers.into_iter().map(|reader| {
+            // Default: nothing waits, or what does was posted by a clock that is ahead.
+            let lag = reader.oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
+            (reader.id, reader.waiting, lag)
+        });
+        Ok(Waits { payouts, readers: readers.collect() })
+    }
+
+    async fn count(&self) -> Result<(), Error> {
+        let Waits { payouts, readers } = self.waits().await?;
+        for (status, number) in payouts {
+            OPEN.record(number, &[KeyValue::new("status", status)]);
         }
-        if self.tells {
-            for reader in store::readers(&mut db).await? {
-                // Default: nothing waits, or what does was posted by a clock that is ahead.
-                let lag = reader.oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
-                let which = [KeyValue::new("reader", reader.id)];
-                WAITING.record(reader.waiting, &which);
-                LAG.record(lag.as_secs_f64(), &which);
-            }
+        for (reader, waiting, lag) in readers {
+            let which = [KeyValue::new("reader", reader)];
+            WAITING.record(waiting, &which);
+            LAG.record(lag.as_secs_f64(), &which);
         }
         Ok(())
     }
@@ -131,4 +155,30 @@ fn violations(found: &Invariants) -> [(&'static str, i64); 6] {
         ("transfers_without_entries", found.transfers_without_entries),
         ("transfers_unlike_entries", found.transfers_unlike_entries),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each by another number, so that none is told under another's name.
+    #[test]
+    fn each_violation_is_told_under_its_own_name() {
+        let found = Invariants {
+            hold: false,
+            unbalanced_currencies: 1,
+            unequal_accounts: 2,
+            gapped_accounts: 3,
+            unequal_clearings: 4,
+            transfers_without_entries: 5,
+            transfers_unlike_entries: 6,
+            checked_transfers: 7,
+            accounts: 8,
+            transfers: 9,
+            entries: 10,
+        };
+        let told = serde_json::to_value(&found).unwrap();
+        let told: Vec<_> = violations(&found).map(|(name, number)| (told[name].as_i64(), number)).into();
+        assert_eq!(told, (1..=6).map(|number| (Some(number), number)).collect::<Vec<_>>());
+    }
 }
