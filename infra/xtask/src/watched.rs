@@ -42,7 +42,7 @@ fn configuration(stack: &Stack) -> String {
 
 /// The results of a query, each with its labels.
 fn query(prometheus: &Server, query: &str) -> Vec<Value> {
-    let escaped: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped = query.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     let answer = prometheus.ask(&format!("/api/v1/query?query={escaped}")).unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{query}: {answer}")).clone()

@@ -17,7 +17,7 @@ const RUNBOOKS: &str = "docs/runbooks/";
 const OWN: &str = "up";
 /// Labels that Prometheus gives, and the bound of a bucket.
 const OWN_LABELS: [&str; 3] = ["job", "instance", "le"];
-/// Words of PromQL that are no names.
+/// Words of `PromQL` that are no names.
 const WORDS: [&str; 14] = [
     "by",
     "without",
@@ -130,7 +130,7 @@ impl Names {
         Self { series }
     }
 
-    /// What in a query of PromQL is no series and no label of one of its series.
+    /// What in a query of `PromQL` is no series and no label of one of its series.
     fn strange(&self, query: &str) -> Complaints {
         let found = parts(query);
         let mut complaints = Complaints::new();
@@ -215,7 +215,8 @@ fn dashboard(file: &Source, schema: &Names) -> Complaints {
 
 /// Routes that a runbook names (`GET /…`), and that no service has.
 fn lost_routes(runbook: &Source, files: &[Source]) -> Complaints {
-    let contracts = || files.iter().filter(|file| file.path.starts_with("services/") && file.path.ends_with(".json"));
+    let contracts =
+        || files.iter().filter(|file| file.path.starts_with("services/") && file.path.contains("/openapi."));
     let spans = runbook.text.split('`').skip(1).step_by(2);
     let routes = spans.filter_map(|span| ["GET ", "POST "].iter().find_map(|method| span.strip_prefix(method)));
     let known = |route: &&str| contracts().any(|file| file.text.contains(&format!("\"{route}\"")));
