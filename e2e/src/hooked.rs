@@ -105,6 +105,11 @@ async fn seen(response: reqwest::Response) -> Result<(Seen, Option<String>)> {
 }
 
 impl Hooked {
+    /// What its requests are signed with.
+    pub fn session_key(&self) -> &SecretBytes {
+        &self.session_key
+    }
+
     /// Takes over the app on a phone: renews its session and its access token with the device key.
     pub async fn take_over(
         stack: &Stack,

@@ -23,6 +23,7 @@ pub mod report;
 pub mod seed;
 pub mod stack;
 pub mod stuffing;
+pub mod telemetry;
 pub mod trace;
 mod waterfall;
 

@@ -38,7 +38,7 @@ const APPROVED: &[Edge] = &[Edge::Calls("phone", "auth"), Edge::AsksPostgres("au
 const RENT: &str = "1200.00";
 
 /// Whom a phone pays: name and IBAN, at the partner bank.
-pub(crate) const LANDLORD: (&str, &str) = ("Landlord Ltd", "DE89370400440532013000");
+pub const LANDLORD: (&str, &str) = ("Landlord Ltd", "DE89370400440532013000");
 /// The bank books the orders to it, and their answers are lost.
 const REMOVALS: (&str, &str) = ("LOST Removals Ltd", "AT611904300234573201");
 

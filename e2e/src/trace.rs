@@ -263,7 +263,8 @@ impl Collector {
         Ok((Trace { id: expected.id.clone(), spans }, missing))
     }
 
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
+    /// What it answers to a question.
+    pub(crate) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
         let url = format!("{}/{path}", self.url);
         let answer = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
         answer.context("the collector")?.json().await.with_context(|| format!("what is at {url}"))

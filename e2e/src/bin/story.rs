@@ -23,6 +23,8 @@ use e2e::receipt::{Line, Receipt};
 use e2e::report;
 use e2e::seed;
 use e2e::stack::Stack;
+use e2e::telemetry::words::Words;
+use e2e::telemetry::{self, Told};
 use e2e::trace::{Begun, Collector, Edge, Expected, Trace};
 use ladder::terminal::{colors, complaint};
 use mimalloc::MiMalloc;
@@ -135,28 +137,38 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     let pki = Pki::create(&stack.pki)?;
     let http = testkit::server::app_client(&pki)?;
     let key = alice_device.device_key().context("Alice's phone has no device key")?;
+    let (mallory_login, other_login) = (person("mallory", "Mallory Moore"), person("mallory", "Mallory Moore"));
+    let mut words = Words::default();
+    for login in [&alice_login, &bob_login, &mallory_login, &other_login] {
+        words.person(login)?;
+    }
     let loot = Loot {
         stack: &stack,
         http: http.clone(),
         alice: Hooked::take_over(&stack, http.clone(), key, alice_device.app(), &*alice.store).await?,
-        mallory: genuine_mallory(&stack, &http).await?,
-        repackaged: repackaged_mallory(&stack, &http).await?,
+        mallory: genuine_mallory(&stack, &http, mallory_login).await?,
+        repackaged: repackaged_mallory(&stack, &http, other_login).await?,
         bob: &bob,
         alice_login,
         bob_login,
         alice_account: accounts.alice_eur.id,
         bob_account: accounts.bob_eur.id,
     };
+    for hooked in [&loot.alice, &loot.mallory, &loot.repackaged] {
+        words.hooked(hooked)?;
+    }
+    words.add("an IBAN", e2e::payouts::LANDLORD.1)?;
+    words.files(&stack.pki.join("secrets"))?;
     attacks::run(narrator, &loot).await?;
     edge::run(narrator, &loot).await?;
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
     books(narrator, &stack, &pki).await?;
-    prove(narrator, &stack, &pki, accounts.payout_step).await
+    prove(narrator, &stack, &pki, accounts.payout_step, &words).await
 }
 
 /// The traces, whole, the payout's receipt, and the report of it all.
-async fn prove(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout_step: usize) -> Result<()> {
+async fn prove(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout_step: usize, words: &Words) -> Result<()> {
     let collector = Collector::of(stack)?;
     let payout = narrator.steps.get(payout_step).context("the story has no payout")?;
     let payout = collector.whole(&[(&payout.title, &payout.trace)]).await?;
@@ -164,6 +176,7 @@ async fn prove(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout_step: u
     let receipt = receipt(narrator, stack, pki, payout).await?;
     let made = receipt.made.as_deref().context("the payout's receipt does not say what was made")?;
     analyst::label(narrator, stack, pki, made).await?;
+    look_back(narrator, stack, pki, words).await?;
     let expected: Vec<(&str, &Expected)> =
         narrator.steps.iter().map(|step| (step.title.as_str(), &step.trace)).collect();
     let traces = collector.whole(&expected).await?;
@@ -210,8 +223,8 @@ fn person(user: &str, name: &str) -> Person {
 }
 
 /// Mallory's genuine phone, with an account of his own.
-async fn genuine_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hooked> {
-    let (phone, device) = Phone::android(stack, DeviceProfile::genuine(), person("mallory", "Mallory Moore"))?;
+async fn genuine_mallory(stack: &Stack, http: &reqwest::Client, login: Person) -> Result<Hooked> {
+    let (phone, device) = Phone::android(stack, DeviceProfile::genuine(), login)?;
     phone.client.enroll().await?;
     phone.client.login().await?;
     let key = device.device_key().context("Mallory's phone has no device key")?;
@@ -219,8 +232,8 @@ async fn genuine_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hooked
 }
 
 /// Mallory's phone with a changed app. It enrolls like any other and cannot tell that it was not believed.
-async fn repackaged_mallory(stack: &Stack, http: &reqwest::Client) -> Result<Hooked> {
-    let (phone, device) = Phone::android(stack, DeviceProfile::repackaged(), person("mallory", "Mallory Moore"))?;
+async fn repackaged_mallory(stack: &Stack, http: &reqwest::Client, login: Person) -> Result<Hooked> {
+    let (phone, device) = Phone::android(stack, DeviceProfile::repackaged(), login)?;
     phone.client.enroll().await.context("the repackaged app was told that it is not believed")?;
     let key = device.device_key().context("Mallory's phone has no device key")?;
     Hooked::renew(stack, http.clone(), key, device.app()).await
@@ -243,6 +256,39 @@ async fn books(narrator: &mut Narrator, stack: &Stack, pki: &Pki) -> Result<()> 
     narrator.end(began, Ended { asked, checked: &["the operator's certificate"], outcome, trace });
     Ok(())
 }
+
+/// What the run has told of itself: all of it is in the schema, and none of it is nobody's business.
+async fn look_back(narrator: &mut Narrator, stack: &Stack, pki: &Pki, words: &Words) -> Result<()> {
+    let began = narrator.begin("What all of this has told of itself");
+    let trace = Begun::now();
+    let told = Told::gather(stack, pki, &trace.traceparent()).await?;
+    let mut wrong = telemetry::violations(system::telemetry::telemetry()?, &told);
+    wrong.append(&mut words.found(&told)?);
+    for what in &wrong {
+        narrator.line(&format!("     {what}"));
+    }
+    ensure!(wrong.is_empty(), "what was told is not as it should be, in {} points", wrong.len());
+    let series: usize = told.metrics.values().flatten().map(|metric| metric.series.len()).sum();
+    let outcome = format!(
+        "{} spans and {series} series of metrics, each name, unit and attribute as the schema has it; of {} secrets, names and addresses none \
+         is in them or in the logs",
+        told.spans.len(),
+        words.len()
+    );
+    let asked = "GET /metrics, of each service";
+    let trace = trace.end(asked, &WATCHED)?;
+    narrator.end(began, Ended { asked, checked: &["the watcher's certificate"], outcome, trace });
+    Ok(())
+}
+
+/// Who tells.
+const WATCHED: [Edge; 5] = [
+    Edge::Calls("operator", "auth"),
+    Edge::Calls("operator", "attestation"),
+    Edge::Calls("operator", "ledger"),
+    Edge::Calls("operator", "broker"),
+    Edge::Calls("operator", "behavior"),
+];
 
 /// What each layer of the ledger made of the payout.
 async fn receipt(narrator: &mut Narrator, stack: &Stack, pki: &Pki, payout: &Trace) -> Result<Receipt> {

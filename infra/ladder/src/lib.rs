@@ -5,7 +5,7 @@
 //! its own port, a random superuser password (SCRAM). A [`guard`] outside this process removes it when this process ends,
 //! however it ends, so that `SIGKILL`, a panic and Ctrl-C leave neither a server nor a directory.
 //!
-//! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`]); what
+//! What else is wanted beside it, a Redis for tests and a firewall before the services, comes by shorter ladders of their own ([`redis`], [`edge`], [`prometheus`]); what
 //! tests read of other people's packages, without any ([`debian`], [`wheel`]).
 //!
 //! Only std, rustix and the proofs of passwords that the PostgreSQL driver has, nothing that takes a C compiler: `xtask` builds it in seconds, and whoever
@@ -20,6 +20,7 @@ pub mod edge;
 mod embedded;
 mod given;
 mod guard;
+pub mod prometheus;
 pub mod redis;
 mod server;
 mod session;

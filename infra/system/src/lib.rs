@@ -1,6 +1,8 @@
-//! `infra/system.toml` as Rust: the one table of what runs, where, with which roles, and who calls whom.
+//! `infra/system.toml` as Rust: the one table of what runs, where, with which roles, and who calls whom; and what all of it tells of itself ([`telemetry`]).
 //!
 //! Whoever reads it gets all of it or an error that names the entry; there is no default for a name that is not in it.
+
+pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -257,7 +259,11 @@ mod tests {
             ("calls = [\"ledger\"]", "calls = [\"weather\"]", "`services.broker.calls` is not a list of services"),
             ("[certificates]", "[certificate]", "`certificate` is not known"),
             ("partner = 7010", "partner = \"7010\"", "`stand_ins.partner` is not a port"),
-            ("internal = [\"operator\", \"partner\"]", "", "`certificates.internal` is not a list of names"),
+            (
+                "internal = [\"operator\", \"partner\", \"watcher\"]",
+                "",
+                "`certificates.internal` is not a list of names",
+            ),
             ("services = [\"money\"", "service = [\"money\"", "`crates.services` is not there"),
             ("[stand_ins]", "[stand_ins", "TOML parse error"),
         ] {

@@ -40,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report("Chromium", chromium());
     report("ports of `up`", ports(phone::running().is_ok()));
     report("edge", ladder::edge::survey(&place::target()));
+    report("Prometheus", ladder::prometheus::survey());
     println!("\nRedis, for tests, in the order in which it would be tried:");
     for (rung, outlook) in ladder::redis::survey(&place::target()) {
         report(rung, outlook);

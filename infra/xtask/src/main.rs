@@ -36,6 +36,8 @@ mod stack;
 mod stop;
 mod test;
 mod up;
+#[cfg(test)]
+mod watched;
 
 use std::process::ExitCode;
 

@@ -90,6 +90,7 @@ impl Service for Attestation {
         let (for_public, for_internal) = (state.clone(), state.clone());
         let sweep = challenges::sweep(state.pool.clone(), Arc::clone(&state.clock), context.shutdown.clone());
         let fresh = Arc::clone(&state.examiner).keep_fresh(context.shutdown);
+        alarm::may_come();
         Ok(App::internal(move |routes| {
             internal.configure(routes.app_data(for_internal.clone()));
         })

@@ -54,6 +54,7 @@ use crypto::password::Hasher;
 use defense::captcha::Gate;
 use defense::stores::Once;
 use defense::{AudienceKeySource, Keyed, Stack};
+use identity::TokenError;
 use runtime::pages::RefusalPages;
 use runtime::{App, Common, Context, RouteDoc, Service};
 use storage::EmbeddedMigrations;
@@ -139,6 +140,10 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
     // Default: one for each core (`config.rs`).
     let concurrency = config.password.concurrency.map_or(cores, NonZeroUsize::get);
     let max_wait = Duration::from_millis(config.password.max_wait_millis);
+    let passwords = Passwords::new(hasher, concurrency, max_wait);
+    passwords.observe();
+    runtime::metrics::alarm_may_come("client_attestation", TokenError::Decoy.reason());
+    runtime::metrics::alarm_may_come("second_factor", webauthn::Refused::Counter.reason());
     let attestation = context.clients.internal("attestation")?;
     let issuer = issuer(config.common.public_origin()?)?;
     Ok(Provider {
@@ -150,7 +155,7 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
         keys: Keys::load(&config.signing_key_file, &config.published_key_files)?,
         audience_keys: Arc::new(AudienceKeySource::new(attestation, &config.attestation_url)),
         proofs: Proofs::new(used),
-        passwords: Passwords::new(hasher, concurrency, max_wait),
+        passwords,
         captcha,
         ledger: Ledger::new(context.clients.internal("ledger")?, &config.ledger_url)?,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),

@@ -52,6 +52,7 @@ pub mod sealing_keys;
 pub mod state;
 pub mod suspense;
 pub mod transfers;
+pub mod watching;
 
 use crate::approvals::low_value::LowValue;
 use crate::config::{Behavior, Config};
@@ -65,11 +66,12 @@ use crate::posting::committer::{SIDE_LANES, Sizes};
 use crate::providers::PayoutProviders;
 use crate::risk::Asker;
 use crate::state::State;
+use crate::watching::Watching;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
-/// Poster connections beside the committer's: the payouts' courier, the outbox', the operator, and who asks about payments.
-const SPARE_CONNECTIONS: usize = 4 + risk::CALLS;
+/// Poster connections beside the committer's: the payouts' courier, the outbox', the operator, what is watched, and who asks about payments.
+const SPARE_CONNECTIONS: usize = 5 + risk::CALLS;
 
 pub struct Ledger;
 
@@ -122,6 +124,7 @@ impl Service for Ledger {
             clock: Arc::clone(&context.clock),
         });
         let poll = Duration::from_millis(config.payouts.poll_ms.max(10).into());
+        let watching = watching(&config, &context, &poster);
         let job = Submissions {
             state: Arc::clone(&state),
             partner: Partner { client: broker, providers: payout_providers },
@@ -138,11 +141,11 @@ impl Service for Ledger {
             config.app_data(public.clone());
             public_routes.configure(config);
         });
-        let forgetting = approvals::forget::always(context.database()?, context.shutdown.clone());
         let app = app
             .background("committer", work.run(context.shutdown.clone()))
-            .background("forget approvals", forgetting)
-            .background("payout courier", courier.run(context.shutdown.clone()));
+            .background("forget approvals", approvals::forget::always(context.database()?, context.shutdown.clone()))
+            .background("payout courier", courier.run(context.shutdown.clone()))
+            .background("watching", watching.run(context.shutdown.clone()));
         let app = beside_payments(app, telling, asking, context.shutdown);
         let asks_as_poster: Check = Arc::new(move || {
             let poster = poster.clone();
@@ -171,6 +174,11 @@ pub enum Command {
     /// What phones seal fields to
     #[command(subcommand)]
     SealingKey(sealing_keys::Action),
+}
+
+/// Who shows in the metrics how the books are.
+fn watching(config: &Config, context: &Context, poster: &Pool) -> Watching {
+    Watching { poster: poster.clone(), clock: Arc::clone(&context.clock), tells: config.behavior.is_some() }
 }
 
 /// Who tells behavior what has been paid.

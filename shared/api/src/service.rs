@@ -29,6 +29,8 @@ workloads! {
     Operator = "operator";
     /// The people who look at unusual payments, at the desk of the behavior analytics.
     Analyst = "analyst";
+    /// Prometheus: reads the metrics of every service, and nothing else.
+    Watcher = "watcher";
 }
 
 /// The trust domain of SPIFFE ids.

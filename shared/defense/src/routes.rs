@@ -8,10 +8,11 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, web};
-use api::service::Operator;
+use api::service::{Operator, Watcher};
 use futures_util::future::ready;
 use runtime::contract::{Contract, Described, Operation};
 use runtime::health::{self, Health, Readiness};
+use runtime::telemetry::{self, Exposition};
 use runtime::{Problem, Refusal, RouteDoc, with_refusals};
 
 use crate::engine::LayerMissing;
@@ -54,6 +55,13 @@ impl Routes {
                 "/health/ready",
                 "It can do its work, or what is missing",
                 with_refusals::<(), _>(health_ready),
+            )
+            .add(
+                policy::Internal,
+                Method::GET,
+                "/metrics",
+                "What it measures, for Prometheus",
+                with_refusals::<NoMetrics, _>(metrics),
             )
             .add(
                 policy::Internal,
@@ -157,6 +165,34 @@ impl Routes {
 runtime::problems! {
     /// Of a receipt that is not there.
     NoReceipt: 404 NOT_FOUND;
+}
+
+runtime::problems! {
+    /// Of metrics that the configuration does not show.
+    NoMetrics: 404 NOT_FOUND;
+}
+
+/// Metrics in Prometheus' text format.
+struct Metrics(String);
+
+impl Described for Metrics {
+    fn describe(operation: &mut Operation) {
+        operation.answers_text(200, "text/plain");
+    }
+}
+
+impl Responder for Metrics {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().content_type(telemetry::MEDIA_TYPE).body(self.0)
+    }
+}
+
+/// For Prometheus. Not found where the configuration does not say `telemetry.prometheus`.
+async fn metrics(_: Peer<Watcher>) -> Result<Metrics, Refusal> {
+    let shown = Exposition::installed().ok_or_else(|| Refusal::unrecorded(Problem::not_found()))?;
+    shown.text().map(Metrics).map_err(|error| Refusal::internal(&format!("{error:#}")))
 }
 
 /// A receipt: a compact JWS.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use crypto::files;
-use runtime::{Common, Context};
+use identity::TokenError;
+use runtime::{Common, Context, metrics};
 
 use crate::hops::TrustedHops;
 use crate::mode::Modes;
@@ -15,7 +16,7 @@ use crate::stores::redis::{RedisStore, Settings};
 use crate::stores::{Beside, Counters, MemoryCounters, MemoryOnce, Once};
 use crate::{
     AccessTokenLayer, ApiKeyLayer, AttestationLayer, AudienceKeySource, AuthorizationLayer, ClientVersionLayer,
-    Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, MessageSignatureLayer, Place, RateLimitLayer,
+    Defense, DefenseConfig, HostLayer, JwksSource, Keyed, Layer, LayerId, MessageSignatureLayer, Place, RateLimitLayer,
     Receipts, RegisterFile, WafLayer,
 };
 
@@ -116,6 +117,7 @@ impl<'a> Stack<'a> {
         self.layers.push(Box::new(signature));
         self.layers.push(Box::new(access_token));
         self.layers.push(Box::new(AuthorizationLayer));
+        metrics::alarm_may_come(LayerId::Attestation.name(), TokenError::Decoy.reason());
         Ok(self)
     }
 

@@ -115,6 +115,10 @@ pub struct Telemetry {
     pub otlp_endpoint: Option<String>,
     /// Of so many traces one is sent, chosen by its id, so that all services send the same ones. Default: 1, all of them.
     pub one_trace_in: NonZeroU32,
+    /// Seconds between two reports of the metrics to that receiver. Default: 10.
+    pub interval_seconds: u32,
+    /// Answer `GET /metrics` of the internal listener, for the workload `watcher` (Prometheus). Default: false, and nothing is there.
+    pub prometheus: bool,
     /// Filter in the form of `tracing_subscriber::EnvFilter`. Default: `info`.
     pub log: String,
     /// `json` (one object a line) or `text`. Default: `json`.
@@ -133,7 +137,14 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { otlp_endpoint: None, one_trace_in: NonZeroU32::MIN, log: "info".to_owned(), log_format: LogFormat::Json }
+        Self {
+            otlp_endpoint: None,
+            one_trace_in: NonZeroU32::MIN,
+            interval_seconds: 10,
+            prometheus: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Json,
+        }
     }
 }
 

@@ -6,14 +6,16 @@ use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 use storage::Pool;
 
-/// Seconds; the semantic conventions' boundaries for HTTP, finer at the low end.
-const SECONDS: [f64; 15] =
+/// Boundaries of a histogram of seconds: the semantic conventions' for HTTP, finer at the low end.
+pub const SECONDS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 static REQUESTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     meter().f64_histogram("http.server.request.duration").with_unit("s").with_boundaries(SECONDS.to_vec()).build()
 });
 static DECISIONS: LazyLock<Counter<u64>> = LazyLock::new(|| meter().u64_counter("defense.decisions").build());
+/// `defense.alarms{layer,reason}`.
+static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| meter().u64_counter("defense.alarms").build());
 
 /// The meter for a service's own instruments. Make them on first use (`LazyLock`), never before `serve` has begun.
 pub fn meter() -> Meter {
@@ -23,6 +25,16 @@ pub fn meter() -> Meter {
 /// `defense.decisions{layer,outcome}`: one decision of one layer. A refusal is counted by its [record](crate::Record).
 pub fn decision(layer: &'static str, outcome: &'static str) {
     DECISIONS.add(1, &[KeyValue::new("layer", layer), KeyValue::new("outcome", outcome)]);
+}
+
+/// `defense.alarms{layer,reason}`: somebody has shown what only we can have given him, such as a decoy. Of the [records](crate::Record) that are alarms.
+pub(crate) fn alarm(layer: &'static str, reason: &'static str) {
+    ALARMS.add(1, &[KeyValue::new("layer", layer), KeyValue::new("reason", reason)]);
+}
+
+/// An alarm that may be raised, and has not been: shown as zero from the start, since of what begins with one nobody sees that it has grown.
+pub fn alarm_may_come(layer: &'static str, reason: &'static str) {
+    ALARMS.add(0, &[KeyValue::new("layer", layer), KeyValue::new("reason", reason)]);
 }
 
 /// How much of one kind a memory has.

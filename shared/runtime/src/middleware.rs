@@ -275,8 +275,8 @@ fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, 
     }
     let milliseconds = (seconds * 1_000_000.0).round() / 1000.0;
     span.in_scope(|| {
-        // Probes come every few seconds and say nothing while they succeed.
-        if route.starts_with("/health/") && status.is_success() {
+        // Probes and Prometheus come every few seconds and say nothing while they succeed.
+        if (route.starts_with("/health/") || route == "/metrics") && status.is_success() {
             tracing::debug!(target: "http", method, route, status = status.as_u16(), milliseconds, "request");
         } else {
             tracing::info!(target: "http", method, route, status = status.as_u16(), milliseconds, "request");

@@ -137,6 +137,9 @@ impl Record {
 
     pub(crate) fn count(&self) {
         metrics::decision(self.layer, if self.challenge { "challenge" } else { "refuse" });
+        if self.alarm {
+            metrics::alarm(self.layer, self.reason);
+        }
     }
 
     /// The line, for itself and for so many `suppressed` ones.

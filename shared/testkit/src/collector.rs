@@ -6,6 +6,7 @@
 //! | `POST /v1/traces`, `POST /v1/metrics` | what the services' exporters send (OTLP/HTTP) |
 //! | `GET /traces` | the traces that are kept, newest first: id, spans, services, length, name of the first span and all statuses that were answered in it; which of them, says a query ([`search`]) |
 //! | `GET /traces/{trace_id}` | the spans of one trace, by start |
+//! | `GET /spans` | all spans that are kept |
 //! | `GET /requests` | what is known of the newest requests, by their ids: the attributes of the server's span |
 //! | `GET /metrics` | the last metrics of each service, as they came |
 //!
@@ -141,6 +142,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/v1/metrics").route(web::post().to(post_metrics)))
         .service(web::resource("/traces").route(web::get().to(get_traces)))
         .service(web::resource("/traces/{trace_id}").route(web::get().to(get_trace)))
+        .service(web::resource("/spans").route(web::get().to(get_spans)))
         .service(web::resource("/requests").route(web::get().to(get_requests)))
         .service(web::resource("/metrics").route(web::get().to(get_metrics)));
 }
@@ -179,6 +181,11 @@ async fn get_requests(store: web::Data<Mutex<Store>>) -> HttpResponse {
 
 async fn get_trace(store: web::Data<Mutex<Store>>, trace_id: web::Path<String>) -> HttpResponse {
     HttpResponse::Ok().json(lock(&store).trace(&trace_id))
+}
+
+async fn get_spans(store: web::Data<Mutex<Store>>) -> HttpResponse {
+    let store = lock(&store);
+    HttpResponse::Ok().json(store.newest_first().flat_map(|(_, spans)| spans).collect::<Vec<_>>())
 }
 
 async fn get_metrics(store: web::Data<Mutex<Store>>) -> HttpResponse {
@@ -347,7 +354,7 @@ mod tests {
         assert_eq!(store.requests().into_keys().collect::<Vec<_>>(), Vec::<&str>::new(), "a call out is no request");
         store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].kind = "server".to_owned();
         assert_eq!(store.requests()["r"]["http.response.status_code"], "503");
-        for route in ["/health/ready", "/internal/v1/invariants", "/internal/v1/receipts/{request_id}"] {
+        for route in ["/health/ready", "/metrics", "/internal/v1/invariants", "/internal/v1/receipts/{request_id}"] {
             let attributes = &mut store.traces.get_mut(&format!("{:032x}", 2)).unwrap()[0].attributes;
             attributes.insert("http.route".to_owned(), route.into());
             assert!(store.requests().is_empty(), "{route} is an operator's question");

@@ -18,6 +18,7 @@ mod partners;
 mod placement;
 mod refusals;
 mod sources;
+mod watching;
 mod workflows;
 
 use std::process::{Command, Stdio};
@@ -62,6 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("workflows of the forge", Box::new(|| Ok(workflows::all(&files)))),
+        ("alerts, runbooks and dashboards", Box::new(|| Ok(watching::all(&files)))),
         ("secrets and machine paths", Box::new(|| Ok(sources::secrets(&files)))),
         ("no silent defaults", Box::new(|| Ok(defaults::silent(&files)))),
         ("no cause thrown away", Box::new(|| Ok(causes::thrown_away(&files)))),

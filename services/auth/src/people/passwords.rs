@@ -1,12 +1,26 @@
 //! Password hashing without letting a flood of logins take all memory: as many at once as there are cores, on threads that
 //! may block; everybody else waits a little and is then told to come back.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crypto::SecretString;
 use crypto::password::{Hasher, PasswordError, Verification};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
+use runtime::metrics::{self, SECONDS};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// `auth.password.wait{outcome}`: how long somebody has waited for a turn to hash, and whether there was one.
+static WAIT: LazyLock<Histogram<f64>> = LazyLock::new(|| seconds("auth.password.wait"));
+/// `auth.password.work`: how long the computation took, with the wait for a thread.
+static WORK: LazyLock<Histogram<f64>> = LazyLock::new(|| seconds("auth.password.work"));
+
+fn seconds(name: &'static str) -> Histogram<f64> {
+    metrics::meter().f64_histogram(name).with_unit("s").with_boundaries(SECONDS.to_vec()).build()
+}
 
 /// No permit was free in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,21 +42,50 @@ pub struct Passwords {
     hasher: Arc<Hasher>,
     permits: Arc<Semaphore>,
     max_wait: Duration,
+    waiting: Arc<AtomicU64>,
+}
+
+/// Waits for a turn, for as long as it is there.
+struct Waiting(Arc<AtomicU64>);
+
+impl Waiting {
+    fn begin(waiting: &Arc<AtomicU64>) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(waiting))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Passwords {
     /// `concurrency` hashes at once.
     pub fn new(hasher: Hasher, concurrency: usize, max_wait: Duration) -> Self {
-        Self { hasher: Arc::new(hasher), permits: Arc::new(Semaphore::new(concurrency)), max_wait }
+        let permits = Arc::new(Semaphore::new(concurrency));
+        Self { hasher: Arc::new(hasher), permits, max_wait, waiting: Arc::default() }
+    }
+
+    /// Has `auth.password.waiting` shown in the metrics: how many wait for a turn now.
+    pub fn observe(&self) {
+        let (waiting, meter) = (Arc::clone(&self.waiting), metrics::meter());
+        let gauge = meter.u64_observable_gauge("auth.password.waiting").with_unit("{request}");
+        gauge.with_callback(move |observer| observer.observe(waiting.load(Ordering::Relaxed), &[])).build();
     }
 
     /// Waits for a permit to hash, and not for long.
     pub async fn acquire(&self) -> Result<Permit, Busy> {
-        let permits = Arc::clone(&self.permits);
-        match tokio::time::timeout(self.max_wait, permits.acquire_owned()).await {
+        let (permits, waiting, began) = (Arc::clone(&self.permits), Waiting::begin(&self.waiting), Instant::now());
+        let turn = match tokio::time::timeout(self.max_wait, permits.acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Permit { hasher: Arc::clone(&self.hasher), permit }),
             Ok(Err(_)) | Err(_) => Err(Busy),
-        }
+        };
+        drop(waiting);
+        let outcome = if turn.is_ok() { "turn" } else { "busy" };
+        WAIT.record(began.elapsed().as_secs_f64(), &[KeyValue::new("outcome", outcome)]);
+        turn
     }
 }
 
@@ -89,13 +132,15 @@ impl Permit {
         work: impl FnOnce(&Hasher, &SecretString) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, HashError> {
         let password = password.clone();
-        let Self { hasher, permit } = self;
+        let (Self { hasher, permit }, began) = (self, Instant::now());
         let done = tokio::task::spawn_blocking(move || {
             let outcome = work(&hasher, &password);
             drop(permit);
             outcome
         });
-        Ok(done.await.map_err(|_| HashError::Interrupted)??)
+        let done = done.await.map_err(|_| HashError::Interrupted)?;
+        WORK.record(began.elapsed().as_secs_f64(), &[]);
+        Ok(done?)
     }
 }
 
@@ -116,7 +161,13 @@ mod tests {
     async fn whoever_finds_no_turn_in_time_is_told_so() {
         let passwords = passwords(1);
         let permit = passwords.acquire().await.unwrap();
-        assert_eq!(passwords.acquire().await.err(), Some(Busy));
+        let one_waits = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            passwords.waiting.load(Ordering::Relaxed)
+        };
+        let (turn, waiting) = tokio::join!(passwords.acquire(), one_waits);
+        assert_eq!((turn.err(), waiting), (Some(Busy), 1));
+        assert_eq!(passwords.waiting.load(Ordering::Relaxed), 0, "who was told to come back waits no more");
         permit.hash(&"a password of mine".into()).await.unwrap();
         assert!(passwords.acquire().await.is_ok());
     }

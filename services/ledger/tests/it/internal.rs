@@ -37,9 +37,19 @@ async fn only_the_named_peer_gets_in() {
     }
     let broker = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("broker"))).unwrap();
     assert_eq!(broker.get(world.internal_url("/internal/v1/invariants")).send().await.unwrap().status(), 403);
+    // The metrics are the watcher's alone; here no configuration shows any.
+    for name in ["auth", "attestation", "broker", "behavior", "operator", "partner"] {
+        let client = server::client(&world.pki.internal_ca(), Some(&world.pki.internal(name))).unwrap();
+        assert_eq!(client.get(world.internal_url("/metrics")).send().await.unwrap().status(), 403, "{name}");
+    }
+    let watcher = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("watcher"))).unwrap();
+    assert_eq!(watcher.get(world.internal_url("/metrics")).send().await.unwrap().status(), 404);
+    assert_eq!(watcher.get(world.internal_url("/internal/v1/invariants")).send().await.unwrap().status(), 403);
     let stranger = server::client(&world.pki.internal_ca(), None).unwrap();
     assert!(stranger.get(world.internal_url("/internal/v1/invariants")).send().await.is_err());
+    assert!(stranger.get(world.internal_url("/metrics")).send().await.is_err());
     // Nothing internal on the public listener.
     let outside = world.public.get(world.url("/internal/v1/invariants")).send().await.unwrap();
     assert_eq!(outside.status(), 404);
+    assert_eq!(world.public.get(world.url("/metrics")).send().await.unwrap().status(), 404);
 }

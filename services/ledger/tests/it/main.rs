@@ -44,5 +44,6 @@ mod stores;
 mod suspense;
 mod times;
 mod transfers;
+mod watching;
 mod world;
 mod writing;

@@ -99,7 +99,7 @@ async fn nobody_is_asked_to_approve_what_is_not_paid_anyway() {
     let new_payee_cap = [("EUR".to_owned(), "5.00".to_owned())].into();
     let world = World::start_where(|config| {
         config.payees = Payees { new_payee_cap, ..Payees::default() };
-        config.approval = Approval { low_value: BTreeMap::new(), lifetime_seconds: 600 };
+        config.approval = Approval::uncounted(BTreeMap::new());
     })
     .await;
     let (alice, account, carol) = alice(&world).await;

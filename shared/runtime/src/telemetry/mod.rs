@@ -1,9 +1,10 @@
-//! Logs to standard output, traces and metrics to an OTLP/HTTP receiver.
+//! Logs to standard output, traces and metrics to an OTLP/HTTP receiver, metrics to Prometheus when it asks.
 //!
 //! Installed once per process by [`crate::run()`]; in tests nothing is installed and everything here costs nothing.
 
 mod json;
 mod otlp;
+mod prometheus;
 
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use crate::config::{LogFormat, Telemetry};
 
 pub use json::{JsonLines, Sink};
+pub use prometheus::{Exposition, MEDIA_TYPE};
 
-/// How long spans and metrics wait at most before they are sent.
+/// How long spans wait at most before they are sent.
 const TRACE_DELAY: Duration = Duration::from_secs(1);
-const METRIC_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long the last telemetry may take on its way.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Guard {
     tracer: SdkTracerProvider,
     meter: SdkMeterProvider,
+    /// What Prometheus is told, if it may ask.
+    exposition: Option<Exposition>,
 }
 
 /// Installs logging, tracing and metrics for the whole process. Call it inside the runtime.
@@ -45,6 +48,9 @@ pub fn init_with(service: &'static str, config: &Telemetry, sink: Sink) -> Resul
     let guard = providers(service, config)?;
     global::set_meter_provider(guard.meter.clone());
     subscriber(service, config, &guard, sink)?.try_init().context("telemetry is installed already")?;
+    if let Some(exposition) = guard.exposition.clone() {
+        exposition.install();
+    }
     Ok(guard)
 }
 
@@ -97,9 +103,15 @@ fn providers(service: &'static str, config: &Telemetry) -> Result<Guard> {
         let batch = BatchConfigBuilder::default().with_scheduled_delay(TRACE_DELAY).build();
         tracer =
             tracer.with_span_processor(BatchSpanProcessor::builder(exporters.spans).with_batch_config(batch).build());
-        meter = meter.with_reader(PeriodicReader::builder(exporters.metrics).with_interval(METRIC_INTERVAL).build());
+        let interval = Duration::from_secs(config.interval_seconds.max(1).into());
+        meter = meter.with_reader(PeriodicReader::builder(exporters.metrics).with_interval(interval).build());
     }
-    Ok(Guard { tracer: tracer.build(), meter: meter.build() })
+    let mut exposition = None;
+    if config.prometheus {
+        let (reader, shown) = prometheus::reader()?;
+        (meter, exposition) = (meter.with_reader(reader), Some(shown));
+    }
+    Ok(Guard { tracer: tracer.build(), meter: meter.build(), exposition })
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(super) fn summary(id: &str, spans: &[Span]) -> Value {
 }
 
 /// What an operator asks, and a console that is open asks all the time: it would take the place of the others.
-const OPERATORS: [&str; 3] = ["/health/", "/internal/v1/invariants", "/internal/v1/receipts/"];
+const OPERATORS: [&str; 4] = ["/health/", "/metrics", "/internal/v1/invariants", "/internal/v1/receipts/"];
 
 /// The attributes of the server's span of a request, if it is one and no operator's.
 pub(super) fn request(span: &Span) -> Option<(&str, &Map<String, Value>)> {

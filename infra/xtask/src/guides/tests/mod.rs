@@ -1,4 +1,4 @@
-//! Every command of the guides and of the README does what stands there: it is typed into a shell, beside a system that runs. Where it is not, the text
+//! Every command of the guides, the runbooks and the README does what stands there: it is typed into a shell, beside a system that runs. Where it is not, the text
 //! says why. `cargo xtask` itself is not started again; its command lines are read as it reads them.
 //!
 //! A shell stands in a folder of its own which looks like the root of the workspace where the guides need it to, with the run's keys and logs under
@@ -37,8 +37,10 @@ impl Guide {
 
 /// The README first.
 fn guides() -> Vec<Guide> {
-    let folder = std::fs::read_dir(place::root().join("docs/guides")).unwrap();
-    let names = folder.map(|entry| format!("docs/guides/{}", entry.unwrap().file_name().display()));
+    let names = ["docs/guides", "docs/runbooks"].into_iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(place::root().join(folder)).unwrap();
+        entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().display()))
+    });
     let mut paths: Vec<String> =
         names.filter(|path| Path::new(path).extension().is_some_and(|it| it == "md")).collect();
     paths.sort();

@@ -1,0 +1,105 @@
+//! What must stand nowhere in what is told: secrets and personal data that a run has used, word for word.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use crypto::b64;
+use testkit::browser::Person;
+
+use super::Told;
+use crate::hooked::Hooked;
+
+/// Shorter ones stand anywhere by chance.
+const SHORTEST: usize = 8;
+
+/// What is looked for: what it is, and how it reads.
+#[derive(Debug, Default)]
+pub struct Words(Vec<(String, String)>);
+
+impl Words {
+    /// Adds one. Of what is empty or short nothing is looked for, which is an error: it would never be found.
+    pub fn add(&mut self, what: impl Into<String>, word: impl Into<String>) -> Result<()> {
+        let (what, word) = (what.into(), word.into());
+        ensure!(word.len() >= SHORTEST, "{what} is too short to be looked for");
+        self.0.push((what, word));
+        Ok(())
+    }
+
+    /// A person's name and login. Of the address what stands before the `@`, and of the password the words that are in no dictionary, so that neither is
+    /// missed in another spelling.
+    pub fn person(&mut self, person: &Person) -> Result<()> {
+        let (user, _) = person.email.split_once('@').context("an address")?;
+        let (password, _) = person.password.split_once(' ').context("a password of words")?;
+        self.add(format!("the name {}", person.name), &person.name)?;
+        self.add(format!("the e-mail address of {}", person.name), user)?;
+        self.add(format!("the password of {}", person.name), password)
+    }
+
+    /// A token: its last part, which nobody else's has. (A support id stands in logs by right, and may be inside of one.)
+    pub fn token(&mut self, what: &str, token: &str) -> Result<()> {
+        let end = token.rsplit('.').next().unwrap_or(token); // Default: it is of one part.
+        self.add(what, end)
+    }
+
+    /// All that a phone holds.
+    pub fn hooked(&mut self, hooked: &Hooked) -> Result<()> {
+        self.token("an attestation token", &hooked.attestation_token)?;
+        self.token("a client attestation", &hooked.client_attestation)?;
+        if !hooked.access_token.is_empty() {
+            self.token("an access token", &hooked.access_token)?;
+        }
+        self.add("a session key", b64::encode(hooked.session_key().expose()))
+    }
+
+    /// The secrets that the system was given in files: each line of letters that is long enough, such as of a key's PEM, a password or an API token.
+    pub fn files(&mut self, directory: &Path) -> Result<()> {
+        for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+            let path = entry?.path();
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let name = path.file_name().map(|name| name.display().to_string()).context("a file without a name")?;
+            let lines = text.lines().filter(|line| line.len() >= 2 * SHORTEST && !line.starts_with("-----"));
+            // A key as JSON: its private number, and not what is published.
+            if path.extension().is_some_and(|it| it == "jwk") {
+                let jwk: serde_json::Value = serde_json::from_str(&text)?;
+                let number = jwk.get("d").and_then(serde_json::Value::as_str).context("a key without its number")?;
+                self.add(name, number)?;
+            } else {
+                lines.for_each(|line| self.0.push((name.clone(), line.to_owned())));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where each stands that stands somewhere. The word itself is not told again.
+    pub fn found(&self, told: &Told) -> Result<BTreeSet<String>> {
+        let spans = serde_json::to_string(&told.spans)?;
+        let sent = told.sent.to_string();
+        let mut places = vec![("a span".to_owned(), spans), ("a metric".to_owned(), sent)];
+        places.extend(
+            told.shown.iter().map(|(service, text)| (format!("the metrics that {service} shows"), text.clone())),
+        );
+        places.extend(told.logs.iter().map(|(service, text)| (format!("the log of {service}"), text.clone())));
+        let mut found = BTreeSet::new();
+        for (place, text) in places {
+            // As it may stand in an address or in somebody's headline, too.
+            let text = text.to_lowercase();
+            for (what, word) in &self.0 {
+                if text.contains(&word.to_lowercase()) {
+                    found.insert(format!("{what} stands in {place}"));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
