@@ -147,11 +147,7 @@ impl Service for Ledger {
             .background("payout courier", courier.run(context.shutdown.clone()))
             .background("watching", watching.run(context.shutdown.clone()));
         let app = beside_payments(app, telling, asking, context.shutdown);
-        let asks_as_poster: Check = Arc::new(move || {
-            let poster = poster.clone();
-            Box::pin(async move { storage::ping(&poster).await.map_err(|error| error.to_string()) })
-        });
-        Ok(app.ready("the database, as the poster", asks_as_poster))
+        Ok(app.ready("the database, as the poster", asks_as(poster)))
     }
 
     async fn command(config: Config, command: Command) -> Result<()> {
@@ -204,6 +200,14 @@ fn beside_payments(app: App, telling: Option<Courier<Telling>>, asking: Option<r
         Some(asking) => app.background("asker of behavior", asking.run(shutdown)),
         None => app,
     }
+}
+
+/// Whether the database answers this role.
+fn asks_as(role: Pool) -> Check {
+    Arc::new(move || {
+        let role = role.clone();
+        Box::pin(async move { storage::ping(&role).await.map_err(|error| error.to_string()) })
+    })
 }
 
 /// Who asks behavior about payments.

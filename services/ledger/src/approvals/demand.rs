@@ -5,8 +5,8 @@ use identity::Principal;
 
 use money::{Currency, Money};
 
-use super::exemption::{self, Exempt, USED_UP};
 use super::low_value::Together;
+use super::store::exemptions::{self, Exempt, USED_UP};
 use super::store::{self, SPENT, Standing, Worth};
 use crate::error::Error;
 use crate::ids::{Owner, Subject};
@@ -85,7 +85,7 @@ async fn is_room(
     }
     let to = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.account;
     let room = storage::subject_transaction(&state.pool, "exemptions.room", subject.as_str(), async |db| {
-        exemption::room(db, owner, amount, to, most).await
+        exemptions::room(db, owner, amount, to, most).await
     });
     let room = room.await?;
     if room {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use money::{Currency, Money};
 
-use super::exemption::Met;
+use super::met::Met;
 use crate::config::Approval;
 
 /// Amounts for some currencies.

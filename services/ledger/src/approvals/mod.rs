@@ -4,7 +4,7 @@
 //! What holds:
 //! - a payment of more than the low value posts nothing without its payer's approval ([`demand::demand`]); money between accounts of one owner needs none
 //!   (Article 15), nor does what is asked again after it was decided;
-//! - those that need none are written down with what exempts them, and small ones add up until one is approved, in the database ([`exemption::Exempt`]);
+//! - those that need none are written down with what exempts them, and small ones add up until one is approved, in the database ([`store::exemptions`]);
 //! - what is approved is one order under one key: another amount, currency, payee, account or reference is another order;
 //! - an approval is used up by the transfer that is posted with it, in its transaction, by a key of the database ([`store::Used`]); of many that try, one
 //!   transfer comes to be;
@@ -12,8 +12,8 @@
 //!   for one that expires while its order is queued.
 
 pub mod demand;
-mod exemption;
 pub(crate) mod forget;
 pub mod http;
 pub mod low_value;
+mod met;
 pub(crate) mod store;

@@ -146,7 +146,7 @@ async fn the_database_lets_no_money_into_suspense_or_out_of_it_without_an_item()
     let alice = world.phone("alice").await;
     let account = world.open(&alice, "EUR").await;
     let item = world.suspended("evt-1", "1.00").await;
-    let poster = storage::pool(&world.poster_url().into(), 1).unwrap();
+    let poster = storage::pool(&world.database().poster_url.clone().into(), 1).unwrap();
     let settlement = "00000000-0000-8000-8000-455552000001";
     // The committer's own statements, for one transfer of EUR 1.00 between two accounts, and what else the transaction says.
     let posting = |kind: &str, from: &str, to: &str, more: &str| {

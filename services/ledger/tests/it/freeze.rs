@@ -7,7 +7,7 @@ use crate::world::{World, transfer};
 
 /// The statements of the runbook, for this database.
 async fn run(world: &World, statements: &str) {
-    let url = world.poster_url();
+    let url = world.database().poster_url.clone();
     let name = url.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap();
     world.sql(&statements.replace("redoubt_ledger", name)).await;
 }
@@ -19,7 +19,7 @@ const THAW: &str = "grant connect on database redoubt_ledger to ledger_poster;";
 /// Whether `ledger verify` has run, and found that the books hold: as the superuser, because the poster cannot sign in.
 async fn verified(world: &World) -> (bool, bool) {
     let (config, url) = (world.config_file(), world.pki.dir().join("superuser.url"));
-    std::fs::write(&url, world.superuser_url()).unwrap();
+    std::fs::write(&url, &world.database().superuser_url).unwrap();
     std::fs::set_permissions(&url, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ledger"));
     command.arg("verify").arg("--config").arg(config).env("LEDGER__POSTER_URL_FILE", url);

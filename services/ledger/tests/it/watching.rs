@@ -19,7 +19,7 @@ impl Clock for Later {
 }
 
 async fn waits(world: &World, clock: Arc<dyn Clock>, tells: bool) -> Waits {
-    let poster = storage::pool(&SecretString::from(world.poster_url()), 1).unwrap();
+    let poster = storage::pool(&SecretString::from(world.database().poster_url.clone()), 1).unwrap();
     Watching { poster, clock, tells }.waits().await.unwrap()
 }
 

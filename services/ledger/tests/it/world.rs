@@ -311,14 +311,8 @@ impl World {
         path
     }
 
-    /// The URL of who may do everything.
-    pub(crate) fn superuser_url(&self) -> String {
-        self.database.0.as_ref().unwrap().superuser_url.clone()
-    }
-
-    /// The URL of the role that posts.
-    pub(crate) fn poster_url(&self) -> String {
-        self.database.0.as_ref().unwrap().poster_url.clone()
+    pub(crate) fn database(&self) -> &TestDatabase {
+        self.database.0.as_ref().unwrap()
     }
 
     /// What SQL that is refused says, as superuser.

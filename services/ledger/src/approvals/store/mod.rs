@@ -1,5 +1,7 @@
 //! Queries on `approvals`, as `ledger_app` and for its subject only; and what is written beside the posting that uses one up.
 
+pub(super) mod exemptions;
+
 use std::time::Duration;
 
 use api::approvals::{Payee, PaymentShown};

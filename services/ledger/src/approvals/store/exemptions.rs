@@ -2,52 +2,23 @@
 //! database adds up and refuses, exactly, whatever comes at once; nobody reads before each payment what has been paid so far. Only who has met the limit is
 //! looked up before an order is queued, so that it takes nobody else's posting with it.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use money::{Currency, Money};
+use money::Money;
 use storage::{Connection, StorageError, row};
 
-use super::low_value::Together;
+use crate::approvals::low_value::Together;
 use crate::ids::{AccountId, Owner, TransferId};
 use crate::posting::{Beside, Broken, Posting, Rows};
 
 /// The word for having paid as much in small payments as one may. It is no outcome of the key: an approval helps, or one more later.
 pub(crate) const USED_UP: &str = "low_value_used_up";
 
-/// Owners of whom it is known that they were at their limit.
-const REMEMBERED: usize = 10_000;
-
-/// Who has met the limit lately. It only says whom to look up: who is in here and should not be is looked up once in vain, who is not and should is refused by
-/// the database.
-#[derive(Debug, Default)]
-pub(super) struct Met(Mutex<HashSet<(Owner, Currency)>>);
-
-impl Met {
-    pub(super) fn has(&self, owner: &Owner, currency: Currency) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(owner.clone(), currency))
-    }
-
-    pub(super) fn add(&self, owner: &Owner, currency: Currency) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert((owner.clone(), currency));
-    }
-
-    pub(super) fn remove(&self, owner: &Owner, currency: Currency) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(owner.clone(), currency));
-    }
-}
-
 /// A small payment that counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Exempt {
-    pub(super) most: Together,
+pub(in crate::approvals) struct Exempt {
+    pub(in crate::approvals) most: Together,
 }
 
 row! {
@@ -87,7 +58,7 @@ struct Room {
 }
 
 /// Whether there is room for one more. As the owner: row-level security shows their own.
-pub(super) async fn room(
+pub(in crate::approvals) async fn room(
     db: &mut Connection,
     owner: &Owner,
     amount: Money,
@@ -98,22 +69,4 @@ pub(super) async fn room(
     let query = query.bind::<BigInt, _>(amount.minor()).bind::<BigInt, _>(most.amount);
     let query = query.bind::<BigInt, _>(most.payments).bind::<SqlUuid, _>(to);
     Ok(query.get_result::<Room>(db).await?.room)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_has_met_the_limit_is_remembered_and_the_memory_is_bounded() {
-        let (met, alice) = (Met::default(), Owner::of("alice"));
-        met.add(&alice, Currency::EUR);
-        assert!(met.has(&alice, Currency::EUR) && !met.has(&alice, Currency::USD));
-        met.remove(&alice, Currency::EUR);
-        assert!(!met.has(&alice, Currency::EUR));
-        for number in 0..3 * REMEMBERED {
-            met.add(&Owner::of(&number.to_string()), Currency::EUR);
-        }
-        assert!(met.0.lock().unwrap().len() <= REMEMBERED);
-    }
 }
