@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
-use reqwest::Client;
+use reqwest::{Client, Url};
 
 use crate::pages::is_own_name;
 use crate::pki::Identity;
@@ -83,8 +83,11 @@ async fn through(request: HttpRequest, body: web::Bytes, beyond: web::Data<Beyon
 }
 
 async fn fetched(request: &HttpRequest, body: web::Bytes, beyond: &Beyond) -> Result<HttpResponse> {
-    let url =
-        format!("{}{}", beyond.origin, request.uri().path_and_query().map_or(beyond.path, |target| target.as_str()));
+    // Default: where the pages begin.
+    let target = request.uri().path_and_query().map_or(beyond.path, |target| target.as_str());
+    let url: Url = format!("{}{target}", beyond.origin).parse()?;
+    // Whoever reads an address may find another one in it (RFC 3986 §6.2.2): dots lead out of where the door leads.
+    ensure!(url.path() == request.path(), "the address is not plain");
     let mut asked = beyond.inside.request(request.method().as_str().parse()?, url);
     for name in ASKED {
         for value in request.headers().get_all(name) {
