@@ -101,6 +101,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
                 reference: "by hand".to_owned(),
             };
             let key = IdempotencyKey::new();
+            teller.sends(&order, &key)?;
             let transfer = said(phone.approving(async || phone.client.transfer(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;
             Ok(vec![format!("transfer {}: {amount} EUR to {whom}", transfer.id), format!("left: {left}")])
@@ -109,6 +110,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             let landlord = said(payouts::payee(phone, payouts::LANDLORD).await)?;
             let order = payouts::order(own()?, amount, &landlord);
             let key = IdempotencyKey::new();
+            teller.sends(&order, &key)?;
             let payout = said(phone.approving(async || phone.client.payout(&order, &key).await).await)?;
             let left = phone.client.account(order.from_account).await?.balance;
             let now = phone.client.payout_status(payout.id).await?.status;
@@ -116,8 +118,7 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
             Ok(vec![ordered, format!("left: {left}"), stands(now).to_owned()])
         }
         Action::Cancel { payout } => {
-            let id = payout.parse().with_context(|| format!("`{payout}` names no payout"))?;
-            let payout = said(phone.client.cancel_payout(id).await)?;
+            let payout = said(phone.client.cancel_payout(*payout).await)?;
             let left = phone.client.account(payout.from_account).await?.balance;
             Ok(vec![format!("payout {}: {}", payout.id, stands(payout.status)), format!("left: {left}")])
         }
@@ -127,7 +128,9 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
                 None => journey::open(phone, "By hand", currency).await?,
             };
             let order = PostExchange { from_account: own()?.id, to_account: to.id, amount: Amount::new(amount, "EUR") };
-            let done = said(phone.client.exchange(&order, &IdempotencyKey::new()).await)?;
+            let key = IdempotencyKey::new();
+            teller.sends(&order, &key)?;
+            let done = said(phone.client.exchange(&order, &key).await)?;
             let (sold, bought) = (phone.client.account(own()?.id).await?, phone.client.account(to.id).await?);
             let became = format!("{} became {} at {} ({})", done.sold, done.bought, done.rate, done.rate_source);
             Ok(vec![became, format!("left: {} and {}", sold.balance, bought.balance)])

@@ -159,6 +159,11 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     }
     words.add("an IBAN", e2e::payouts::LANDLORD.1)?;
     words.files(&stack.pki.join("secrets"))?;
+    // In containers they are where each service is, and not here.
+    let databases = stack.logs.join("../databases");
+    if databases.is_dir() {
+        words.databases(&databases)?;
+    }
     attacks::run(narrator, &loot).await?;
     edge::run(narrator, &loot).await?;
 

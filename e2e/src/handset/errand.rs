@@ -1,5 +1,6 @@
 //! What a phone is asked to do on the command line.
 
+use api::Id;
 use money::{Currency, Money, MoneyError};
 
 use super::SIGNED;
@@ -32,7 +33,7 @@ pub(super) enum Action {
     Statement,
     Pay { whom: String, amount: String },
     Payout { amount: String },
-    Cancel { payout: String },
+    Cancel { payout: Id },
     Exchange { amount: String, currency: String },
 }
 
@@ -80,7 +81,10 @@ impl Errand {
             [who, "accounts"] => (who, Action::Accounts),
             [who, "statement"] => (who, Action::Statement),
             [who, "pay", whom, sum] => (who, Action::Pay { whom: person(whom)?, amount: amount(sum)? }),
-            [who, "cancel", payout] => (who, Action::Cancel { payout: payout.to_owned() }),
+            [who, "cancel", payout] => {
+                let named = payout.parse().map_err(|_| Misused(format!("`{payout}` names no payout: it is an id")))?;
+                (who, Action::Cancel { payout: named })
+            }
             [who, "payout", sum] => (who, Action::Payout { amount: amount(sum)? }),
             [who, "exchange", sum, currency] => {
                 (who, Action::Exchange { amount: amount(sum)?, currency: other_currency(currency)? })

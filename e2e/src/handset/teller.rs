@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 use ladder::terminal::{WIDTH, cut, fold};
-use mobile_sdk::CallRecord;
+use mobile_sdk::{CallRecord, IdempotencyKey};
+use serde::Serialize;
 use testkit::pki::Pki;
 
 use crate::hooked::Seen;
@@ -87,7 +88,17 @@ impl<'a> Teller<'a> {
         Ok(())
     }
 
-    /// What was to be let through, and was.
+    /// What the phone is about to send, and under which key: the same again would be the same payment.
+    pub(super) fn sends(&self, body: &impl Serialize, key: &IdempotencyKey) -> Result<()> {
+        self.say("");
+        self.say(&format!("It sends {}", serde_json::to_string(body)?));
+        self.say(&format!(
+            "  under the key {}, signed by the session's key over method, address, body and key, with a proof by the device's key",
+            key.as_str()
+        ));
+        Ok(())
+    }
+
     /// The payer is asked first: so many payments look unusual, or small ones have added up.
     pub(super) async fn asked(&self, service: &str, seen: &Seen) -> Result<()> {
         self.request(&self.operator.request(service, &seen.request_id).await?).await?;
@@ -96,6 +107,7 @@ impl<'a> Teller<'a> {
         Ok(())
     }
 
+    /// What was to be let through, and was.
     pub(super) async fn let_through(&self, service: &str, seen: &Seen) -> Result<()> {
         self.request(&self.operator.request(service, &seen.request_id).await?).await?;
         ensure!(seen.status < 400, "it was not let through: {seen}");

@@ -52,12 +52,17 @@ impl Words {
         self.add("a session key", b64::encode(hooked.session_key().expose()))
     }
 
-    /// The secrets that the system was given in files: each line of letters that is long enough, such as of a key's PEM, a password or an API token.
+    /// The secrets that the system was given in files: each line of letters that is long enough, such as of a key's PEM, a password or an API token; of what is
+    /// bytes, as they would be written: in base64 of both alphabets and in hex.
     pub fn files(&mut self, directory: &Path) -> Result<()> {
         for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
             let path = entry?.path();
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
             let name = path.file_name().map(|name| name.display().to_string()).context("a file without a name")?;
+            let Ok(text) = str::from_utf8(&bytes) else {
+                self.bytes(&name, &bytes)?;
+                continue;
+            };
             let lines = text.lines().filter(|line| line.len() >= 2 * SHORTEST && !line.starts_with("-----"));
             // A key as JSON: its private number, and not what is published.
             if path.extension().is_some_and(|it| it == "jwk") {
@@ -67,6 +72,32 @@ impl Words {
             } else {
                 lines.for_each(|line| self.0.push((name.clone(), line.to_owned())));
             }
+        }
+        Ok(())
+    }
+
+    /// The passwords in the URLs of databases, one folder for each service.
+    pub fn databases(&mut self, directory: &Path) -> Result<()> {
+        for service in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+            for entry in std::fs::read_dir(service?.path())? {
+                let path = entry?.path();
+                let url = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+                let login = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map(|(login, _)| login);
+                let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
+                let name = format!("the password in {}", path.file_name().context("a file without a name")?.display());
+                self.add(name, password.with_context(|| format!("{}: no password", path.display()))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes in each way in which they may be written; of a key of P-256 as PKCS#8 its private number.
+    fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let is_key = Path::new(name).extension().is_some_and(|it| it == "pk8");
+        let own = if is_key { bytes.get(36..68).with_context(|| format!("{name}: no key"))? } else { bytes };
+        let hex: String = own.iter().map(|byte| format!("{byte:02x}")).collect();
+        for written in [b64::encode(own), b64::encode_standard(own), hex] {
+            self.add(name, written.trim_end_matches('='))?;
         }
         Ok(())
     }

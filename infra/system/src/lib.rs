@@ -260,7 +260,7 @@ mod tests {
             ("[certificates]", "[certificate]", "`certificate` is not known"),
             ("partner = 7010", "partner = \"7010\"", "`stand_ins.partner` is not a port"),
             (
-                "internal = [\"operator\", \"partner\", \"watcher\"]",
+                "internal = [\"operator\", \"analyst\", \"partner\", \"watcher\"]",
                 "",
                 "`certificates.internal` is not a list of names",
             ),

@@ -132,7 +132,7 @@ mod tests {
         ("alice accounts", &["name ", " account ", " balance\n"]),
         (
             "alice pay bob 5.00",
-            &["asked for a nonce by dpop: nonce_missing\n", " layer ", " said ", " took ", "left: "],
+            &["It sends {\"from_account\":", "under the key ", "asked for a nonce by dpop: nonce_missing\n", " layer ", " said ", " took ", "left: "],
         ),
         ("alice statement", &["posted ", " kind ", " amount ", " balance after it\n", " transfer ", " -5.00 "]),
         ("alice payout 20.00", &["payout ", "left: 975.00 EUR", "the bank "]),
@@ -212,6 +212,7 @@ mod tests {
             "alice pay bob five",
             "alice pay bob -5",
             "alice pay",
+            "alice cancel nonsense",
             "alice pay bob 0.01 --hooked",
         ] {
             assert_eq!(tell(&format!("phone {errand}")), Some(MISUSED), "{errand}");

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use ladder::{Guard, Setting};
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -135,7 +135,11 @@ impl Run {
 
     /// Waits for a task, while everything else must stay alive.
     pub(crate) fn end_task(&mut self, number: usize) -> Result<ExitStatus> {
-        let status = interrupt::wait(None, || {
+        self.end_within(number, None)
+    }
+
+    fn end_within(&mut self, number: usize, limit: Option<Duration>) -> Result<ExitStatus> {
+        let status = interrupt::wait(limit, || {
             for process in &mut self.children {
                 let ended = process.child.try_wait()?;
                 match ended {
@@ -152,7 +156,24 @@ impl Run {
             let process = self.children.remove(at);
             self.guard.forget(&process.child);
         }
-        status.ok_or_else(|| anyhow!("a program was lost"))
+        status.ok_or_else(|| anyhow!("it has not ended in time"))
+    }
+
+    /// A task that must succeed within that time, when nothing else runs any more; with how many programs were ended for it.
+    pub(crate) fn last_task(
+        &mut self,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        task: &Task<'_>,
+        limit: Duration,
+    ) -> Result<usize> {
+        let running = self.children.len();
+        self.stop_all();
+        let number = self.begin_task(name, program, arguments, task)?;
+        let status = self.end_within(number, Some(limit)).with_context(|| format!("{name}: after {} s", limit.as_secs()))?;
+        ensure!(status.success(), "{name} failed ({status}){}", last_words(&self.log(name)));
+        Ok(running)
     }
 
     /// A task that must succeed; its last words are the error.

@@ -26,7 +26,7 @@ pub struct Refused<'a> {
     pub request_id: &'a str,
 }
 
-/// How a service's page of a refusal looks. In the `app_data` of the service's public listener.
+/// How a service's page of a refusal looks. In the `app_data` of the listener that has pages.
 #[derive(Debug, Clone, Copy)]
 pub struct RefusalPages(pub fn(&Refused<'_>) -> HttpResponse);
 

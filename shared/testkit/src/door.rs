@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
-use reqwest::Client;
+use reqwest::{Client, Url};
 
 use crate::pages::is_own_name;
 use crate::pki::Identity;
@@ -83,8 +83,9 @@ async fn through(request: HttpRequest, body: web::Bytes, beyond: web::Data<Beyon
 }
 
 async fn fetched(request: &HttpRequest, body: web::Bytes, beyond: &Beyond) -> Result<HttpResponse> {
-    let url =
-        format!("{}{}", beyond.origin, request.uri().path_and_query().map_or(beyond.path, |target| target.as_str()));
+    // Default: where the pages begin.
+    let target = request.uri().path_and_query().map_or(beyond.path, |target| target.as_str());
+    let url = plain(&beyond.origin, target)?;
     let mut asked = beyond.inside.request(request.method().as_str().parse()?, url);
     for name in ASKED {
         for value in request.headers().get_all(name) {
@@ -107,6 +108,14 @@ async fn fetched(request: &HttpRequest, body: web::Bytes, beyond: &Beyond) -> Re
         }
     }
     Ok(answer.body(answered.bytes().await?))
+}
+
+/// Whoever reads an address may find another one in it (RFC 3986 §6.2.2): dots lead out of where the door leads.
+fn plain(origin: &str, target: &str) -> Result<Url> {
+    let whole = format!("{origin}{target}");
+    let url: Url = whole.parse()?;
+    ensure!(url.as_str() == whole, "the address is not plain");
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -165,6 +174,17 @@ mod tests {
                 says,
                 format!("POST /desk/cases/1 origin={:?} site={:?} cookie=[] body=label=fraud", [comes], [site])
             );
+        }
+    }
+
+    #[test]
+    fn an_address_with_dots_in_it_leads_nowhere() {
+        let origin = "https://localhost:7105";
+        for target in ["/desk", "/desk?limit=1&after=a%20b", "/desk/cases/01a2"] {
+            assert!(plain(origin, target).is_ok(), "{target}");
+        }
+        for target in ["/desk/../health/ready", "/desk/%2e%2e/health/ready", "/desk/.%2E/x", "/desk/./x", "/desk#x y"] {
+            assert!(plain(origin, target).is_err(), "{target}");
         }
     }
 

@@ -16,6 +16,9 @@ use crate::process::{Run, Task};
 use crate::stop::Stop;
 use crate::{interrupt, place, say};
 
+/// How long a server may take to let go of what was made on it.
+const REMOVAL: Duration = Duration::from_secs(30);
+
 /// Where the modes of a service's layers begin in its settings; what stands there is made anew each time.
 const MODES: &str = "\n[defense.modes]\n";
 
@@ -172,28 +175,31 @@ impl Stack {
 
     /// Removes databases and roles from a server that was given, and says which one that is. Whoever asked us to stop asked for this: they are heard, and
     /// have to ask again to stop it.
-    fn remove(&mut self) -> Result<Option<String>> {
+    /// With how many programs were ended first: who uses a database keeps it.
+    fn remove(&mut self) -> Result<Option<(usize, String)>> {
         if self.cluster.rung() != Rung::Url {
             return Ok(None);
         }
         interrupt::heard();
         let url = self.cluster.url().to_owned();
         let task = Task { logged: true, environment: &[("REDOUBT_SUPERUSER_URL", &url)], ..Task::default() };
-        self.run.task("remove", self.programs.path("sandbox")?, &["remove".to_owned()], &task)?;
-        Ok(Some(self.cluster.about().to_owned()))
+        let remove = self.programs.path("sandbox")?;
+        let ended = self.run.last_task("remove", remove, &["remove".to_owned()], &task, REMOVAL)?;
+        Ok(Some((ended, self.cluster.about().to_owned())))
     }
 
     /// Ends everything, in order, and makes sure that nothing is left.
     pub(crate) fn end(mut self) -> Result<()> {
         let given = self.remove()?;
         let directory = self.run.directory().to_owned();
-        let programs = self.run.end();
+        let still = self.run.end();
         drop(self.cluster);
         let left = left_behind(&directory);
         if directory.exists() || !left.is_empty() {
             bail!("something was left behind: {} {}", directory.display(), left.join(", "));
         }
-        let and_server = match given {
+        let (programs, about) = given.map_or((still, None), |(ended, about)| (ended, Some(about)));
+        let and_server = match about {
             Some(about) => format!("; their databases and roles are gone from {about}, which goes on"),
             None => " and PostgreSQL; nothing is left behind".to_owned(),
         };

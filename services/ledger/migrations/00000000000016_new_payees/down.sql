@@ -12,7 +12,7 @@ begin
     end if;
     return null;
 end $$;
-drop index payouts_of_payee;
+drop index payouts_of_creditor;
 drop trigger payouts_cap on payouts;
 alter table payouts drop column new_payee_cap;
 create or replace function payees_guard() returns trigger language plpgsql set search_path = pg_catalog as $$

@@ -1,7 +1,11 @@
 -- For a while after a payee was added, all payouts to it together may not be more than a cap. How long, its row says, and nobody changes it; how much, each payout's
 -- row says as it was when that was ordered. The sum is that of the payouts themselves, with the payee's row in hand.
-alter table payees add column cools_off_at timestamptz not null default statement_timestamp();
-alter table payees alter column cools_off_at drop default;
+alter table payees add column cools_off_at timestamptz;
+-- Those that were there before it have cooled off.
+alter table payees disable trigger user;
+update payees set cools_off_at = created_at;
+alter table payees enable trigger user;
+alter table payees alter column cools_off_at set not null;
 alter table payees add constraint payees_cool_off check (cools_off_at >= created_at and cools_off_at <= created_at + interval '720 hours');
 comment on column payees.cools_off_at is 'Until then payouts to it are capped.';
 grant insert (cools_off_at) on payees to ledger_app;
@@ -23,7 +27,7 @@ comment on column payouts.new_payee_cap is
     'How much all payouts to its payee in its currency may be together while that is new, by what held when it was ordered (minor units); null is nothing. Never changed.';
 create trigger payouts_cap before update of new_payee_cap on payouts for each statement execute function refuse_change();
 grant insert (new_payee_cap) on payouts to ledger_poster;
-create index payouts_of_payee on payouts (payee_id, currency) where payee_id is not null;
+create index payouts_of_creditor on payouts (owner, creditor_iban, currency, created_at);
 
 create or replace function payouts_go_to_payees() returns trigger language plpgsql security definer
     set search_path = public, pg_temp set enable_seqscan = off
@@ -43,7 +47,11 @@ begin
             select i.payee_id, i.currency, min(coalesce(i.new_payee_cap, 0)) as cap from inserted i group by i.payee_id, i.currency) n
         join payees p on p.id = n.payee_id
         where p.cools_off_at > clock_timestamp()
-          and n.cap < (select sum(o.amount) from payouts o where o.payee_id = n.payee_id and o.currency = n.currency)) then
+          -- By the IBAN, whoever it was called and however often it was added: otherwise removed and added again it would begin anew.
+          and n.cap < (
+              select sum(o.amount) from payouts o
+              where (o.owner, o.creditor_iban, o.currency) = (p.owner, p.iban, n.currency)
+                and o.created_at > clock_timestamp() - (p.cools_off_at - p.created_at))) then
         raise exception 'too much for a new payee' using errcode = 'check_violation', constraint = 'payouts_within_the_cap';
     end if;
     return null;

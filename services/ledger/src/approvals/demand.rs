@@ -3,15 +3,15 @@
 use api::approvals::{ApprovedPayment, Payee};
 use identity::Principal;
 
-use money::{Currency, Money};
+use money::Money;
 
 use super::low_value::Together;
-use super::store::exemptions::{self, Exempt, USED_UP};
+use super::store::exemptions::{self, Exempt, Room, USED_UP};
 use super::store::{self, SPENT, Standing, Worth};
 use crate::error::Error;
-use crate::ids::{Owner, Subject};
+use crate::ids::Subject;
 use crate::input::wire;
-use crate::posting::{Extra, Leg, Order, Unanswered};
+use crate::posting::{self, Extra, Leg, Order, Receipt, Unanswered};
 use crate::risk::Caution;
 use crate::state::State;
 
@@ -24,7 +24,7 @@ pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 /// # Errors
 ///
 /// [`Error::ApprovalRequired`] names what the payer has to approve first; [`Error::NotApproved`]: the caller's token is the approval of something else.
-pub async fn demand(
+async fn demand(
     state: &State,
     caller: &Principal,
     order: Order,
@@ -87,8 +87,9 @@ async fn is_room(
     let room = storage::subject_transaction(&state.pool, "exemptions.room", subject.as_str(), async |db| {
         exemptions::room(db, owner, amount, to, most).await
     });
-    let room = room.await?;
-    if room {
+    let Room { room, begun_anew } = room.await?;
+    // Not because this one fits: the next one may not, and would be refused with others' postings beside it.
+    if begun_anew {
         met.remove(owner, amount.currency());
     }
     Ok(room)
@@ -102,17 +103,33 @@ fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &
         && approved.creditor_account == payee.masked()
 }
 
-/// The database's word on an approval or an exemption, in the answers of this service. Who has used small payments up meanwhile comes again, and is asked to
-/// approve this one then.
-pub fn spent(state: &State, owner: &Owner, currency: Currency, error: Error) -> Error {
-    match error {
-        Error::Unanswered(Unanswered::Ceiling(SPENT)) => Error::NotApproved(SPENT),
-        Error::Unanswered(Unanswered::Ceiling(USED_UP)) => {
-            state.low_value.met.add(owner, currency);
-            Error::Unanswered(Unanswered::Busy)
+/// Demands what the order takes and posts it; `with` adds what its client writes beside it. Whose small payments are used up meanwhile is asked to approve this one.
+///
+/// # Errors
+///
+/// Those of [`demand`] and of the posting.
+pub async fn post(
+    state: &State,
+    caller: &Principal,
+    order: Order,
+    payee: Payee,
+    caution: Caution,
+    with: impl Fn(Order, Caution) -> Order,
+) -> Result<(Receipt, Caution), Error> {
+    for last in [false, true] {
+        let (ordered, caution) = demand(state, caller, order.clone(), payee.clone(), caution).await?;
+        match posting::post(&state.committer, with(ordered, caution)).await {
+            Err(Error::Unanswered(Unanswered::Ceiling(SPENT))) => return Err(Error::NotApproved(SPENT)),
+            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) if !last => {
+                let currency = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.amount.currency();
+                state.low_value.met.add(&order.owner, currency);
+            }
+            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) => break,
+            answer => return Ok((answer?, caution)),
         }
-        other => other,
     }
+    // Approved and used up again in between: whoever comes back is looked up anew.
+    Err(Error::Unanswered(Unanswered::Busy))
 }
 
 fn ceiling(error: Error) -> Error {

@@ -53,11 +53,19 @@ impl LowValue {
     ///
     /// # Errors
     ///
-    /// A currency that is not supported, or what is no amount of its currency.
+    /// A currency that is not supported, what is no amount of its currency, or a limit that not one payment keeps.
     pub fn read(config: &Approval) -> Result<Self> {
+        let (single, total) =
+            (Amounts::read("low_value", &config.low_value)?, Amounts::read("low_value_total", &config.low_value_total)?);
+        // One that counts and can never be paid would be small in vain.
+        for (code, most) in &total.0 {
+            let fits = single.0.get(code).is_none_or(|one| one.minor() <= most.minor());
+            ensure!(fits, "approval.low_value_total: {code} is less than approval.low_value");
+        }
+        ensure!(config.low_value_payments != Some(0), "approval.low_value_payments = 0: say `low_value = {{}}` instead");
         Ok(Self {
-            single: Amounts::read("low_value", &config.low_value)?,
-            total: Amounts::read("low_value_total", &config.low_value_total)?,
+            single,
+            total,
             payments: config.low_value_payments,
             met: Met::default(),
         })
@@ -112,6 +120,16 @@ mod tests {
         assert_eq!(of(hundred, Some(5), Currency::USD), Some(Together { amount: i64::MAX, payments: 5 }));
         assert_eq!(of(hundred, None, Currency::EUR), Some(Together { amount: 10_000, payments: i64::MAX }));
         assert_eq!(of(hundred, None, Currency::USD), None);
+    }
+
+    #[test]
+    fn a_limit_that_not_one_payment_keeps_is_refused() {
+        let error = |config| LowValue::read(&config).unwrap_err().to_string();
+        let said = error(config(&[("EUR", "30.00")], &[("EUR", "29.99")], None));
+        assert!(said.contains("approval.low_value_total: EUR"), "{said}");
+        let said = error(config(&[("EUR", "30.00")], &[], Some(0)));
+        assert!(said.contains("approval.low_value_payments"), "{said}");
+        assert!(LowValue::read(&config(&[("EUR", "30.00")], &[("EUR", "30.00"), ("USD", "1.00")], Some(1))).is_ok());
     }
 
     #[test]

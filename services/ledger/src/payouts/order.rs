@@ -9,7 +9,7 @@ use money::Money;
 
 use super::read::read;
 use super::store::{self, OneMore};
-use crate::approvals::demand::{demand, spent};
+use crate::approvals::demand;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, PayeeId, Subject};
@@ -19,7 +19,7 @@ use crate::posting::{
     self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Reason, Receipt, Rejection, Unanswered,
     system_account,
 };
-use crate::risk;
+use crate::risk::{self, Caution};
 use crate::state::State;
 
 /// The leg of the payee.
@@ -60,26 +60,28 @@ pub async fn order(
     // The analytics have learned of it as if it had been paid.
     let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
     let shown = approvals::Payee { name: payee.name.clone(), account: payee.iban.clone() };
-    let (ordered, caution) = demand(state, caller, ordered, shown, caution).await?;
-    let beside = store::Ordered {
-        provider: state.payout_providers.current().to_owned(),
-        payee: payee.clone(),
-        new_payee_cap: cap.minor(),
-        traceparent: runtime::trace::current(),
-        hold_seconds: caution.hold_seconds(),
+    let with = |ordered: Order, caution: Caution| {
+        let beside = store::Ordered {
+            provider: state.payout_providers.current().to_owned(),
+            payee: payee.clone(),
+            new_payee_cap: cap.minor(),
+            traceparent: runtime::trace::current(),
+            hold_seconds: caution.hold_seconds(),
+        };
+        Order { extra: ordered.extra.and(beside), counterparty: payee.name.clone(), ..ordered }
     };
-    let ordered = Order { extra: ordered.extra.and(beside), counterparty: payee.name.clone(), ..ordered };
-    let (payee, receipt) = match posting::post(&state.committer, ordered).await {
-        Ok(receipt) => (payee, receipt),
+    let (payee, receipt, held) = match demand::post(state, caller, ordered, shown, caution, with).await {
+        Ok((receipt, caution)) => (payee, receipt, caution.hold_seconds() > 0),
         Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW))) => return Err(too_much),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_GONE))) => {
-            nobody_to_pay(state, order()?, Some(payee), id).await?
+            let (payee, receipt) = nobody_to_pay(state, order()?, Some(payee), id).await?;
+            (payee, receipt, true)
         }
-        Err(other) => return Err(spent(state, &subject.into(), amount.currency(), other)),
+        Err(other) => return Err(other),
     };
     state.payouts.notify_one();
-    answer(state, subject, request, amount, &payee, receipt, caution.hold_seconds() > 0).await
+    answer(state, subject, request, amount, &payee, receipt, held).await
 }
 
 /// Records under the key that there is nobody to pay, and says so; or what the key had come to before, while there was.

@@ -7,7 +7,7 @@ use defense::Notes;
 use identity::Principal;
 use money::Money;
 
-use crate::approvals::demand::{demand, spent};
+use crate::approvals::demand;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
@@ -48,10 +48,7 @@ pub async fn post(
     // Whose account it is, the payer has not said, and the house does not tell.
     let payee = Payee { name: String::new(), account: to.to_string() };
     let (order, caution) = risk::ask_first(state, notes, risk::To::Account(to), order).await;
-    let (order, _) = demand(state, caller, order, payee, caution).await?;
-    let receipt = posting::post(&state.committer, order)
-        .await
-        .map_err(|error| spent(state, &(&subject).into(), amount.currency(), error))?;
+    let (receipt, _) = demand::post(state, caller, order, payee, caution, |order, _| order).await?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
 }

@@ -5,7 +5,7 @@ use ledger::config::Approval;
 use testkit::authority::{Raw, Reply, SyntheticPhone};
 
 use crate::approvals::{answered, approved};
-use crate::world::{World, transfer};
+use crate::world::{IBAN, World, transfer};
 
 /// Up to 30 euros each, and so much and so many together.
 async fn world(total: &str, payments: u32) -> World {
@@ -25,11 +25,8 @@ async fn people(world: &World) -> (SyntheticPhone, String, String) {
     (alice, from, to)
 }
 
-/// Orders as a phone does: again, with the same key, when the house was busy.
 async fn pay(world: &World, phone: &SyntheticPhone, (from, to): (&str, &str), amount: &str, key: &str) -> Reply {
-    let order = transfer(from, to, amount);
-    let first = world.post_with_key(phone, "/v1/transfers", &order, key).await;
-    if first.status == 503 { world.post_with_key(phone, "/v1/transfers", &order, key).await } else { first }
+    world.post_with_key(phone, "/v1/transfers", &transfer(from, to, amount), key).await
 }
 
 fn is_asked(reply: &Reply) {
@@ -134,9 +131,64 @@ async fn the_database_takes_no_exemption_but_with_its_payment_and_none_back() {
     for statement in ["delete from exemptions", "update exemptions set amount = 1", "truncate exemptions"] {
         assert!(!world.sql_error(statement).await.is_empty(), "{statement}");
     }
-    // Long after it was posted; as if it were another owner's, of another amount, or to oneself.
+    // Long after it was posted.
     world.sql("alter table exemptions disable trigger exemptions_append_only; delete from exemptions; alter table exemptions enable trigger exemptions_append_only").await;
     let row =
         format!("insert into exemptions values ('{id}', '{}', 'low_value', 500, 'EUR', 10000, 5)", alice.subject());
     assert!(world.sql_error(&row).await.contains("an exemption without its payment"));
+    // In time, and as if it were another owner's, of another amount or currency, or to oneself.
+    for (n, lie) in
+        ["owner := 'somebody'", "amount := 99", "currency := 'USD'", "exemption := 'own_account'"].iter().enumerate()
+    {
+        world
+            .sql(&format!(
+                "create or replace function lie() returns trigger language plpgsql as $$ begin new.{lie}; return new; end $$; \
+                 create trigger lies before insert on exemptions for each row execute function lie();"
+            ))
+            .await;
+        let reply = pay(&world, &alice, (&from, &to), "1.00", &format!("lie-{n}")).await;
+        assert_eq!(reply.status, 500, "{lie}: {:?}", reply.body);
+        world.sql("drop trigger lies on exemptions").await;
+    }
+    assert_eq!(world.count("exemptions").await, 0);
+    assert_eq!(pay(&world, &alice, (&from, &to), "1.00", "true").await.status, 201, "with none of it");
+}
+
+/// Payouts and transfers are counted together, and an approval between two of a batch begins anew.
+#[tokio::test]
+async fn a_payout_counts_as_a_transfer_does() {
+    let world = world("100.00", 3).await;
+    let (alice, from, to) = people(&world).await;
+    let way = (from.as_str(), to.as_str());
+    let carol = world.add_payee(&alice, "Carol", IBAN).await;
+    for key in ["1", "2"] {
+        assert_eq!(world.pay(&alice, &from, &carol, "1.00", key).await.status, 201, "{key}");
+    }
+    assert_eq!(pay(&world, &alice, way, "1.00", "3").await.status, 201);
+    let asked = world.pay(&alice, &from, &carol, "1.00", "4").await;
+    is_asked(&asked);
+    is_asked(&pay(&world, &alice, way, "1.00", "5").await);
+    alice.approve(&[approved(&world, &asked, alice.subject()).await]);
+    assert_eq!(world.pay(&alice, &from, &carol, "1.00", "4").await.status, 201);
+    alice.approve(&[]);
+    for key in ["6", "7", "8"] {
+        assert_eq!(pay(&world, &alice, way, "1.00", key).await.status, 201, "{key}");
+    }
+    is_asked(&world.pay(&alice, &from, &carol, "1.00", "9").await);
+}
+
+/// Who is looked up because they were at their limit stays so until something begins anew: a payment that needs no room says nothing of the next one.
+#[tokio::test]
+async fn whoever_is_at_the_limit_is_told_so_before_the_queue() {
+    let world = world("100.00", 2).await;
+    let (alice, from, to) = people(&world).await;
+    let savings = world.open(&alice, "EUR").await;
+    for key in ["1", "2"] {
+        assert_eq!(pay(&world, &alice, (&from, &to), "1.00", key).await.status, 201, "{key}");
+    }
+    is_asked(&pay(&world, &alice, (&from, &to), "1.00", "3").await);
+    for key in ["a", "b"] {
+        assert_eq!(pay(&world, &alice, (&from, &savings), "1.00", key).await.status, 201, "{key}");
+        is_asked(&pay(&world, &alice, (&from, &to), "1.00", &format!("{key}-to-bob")).await);
+    }
 }

@@ -36,7 +36,9 @@ async fn a_day_later(world: &World, payee: &str) {
         .sql(&format!(
             "begin; set local session_replication_role = replica; \
              update payees set created_at = created_at - interval '1 day', cools_off_at = cools_off_at - interval '1 day' \
-             where id = '{payee}'; commit"
+             where id = '{payee}'; \
+             update payouts set created_at = created_at - interval '1 day', held_until = held_until - interval '1 day' \
+             where payee_id = '{payee}'; commit"
         ))
         .await;
 }
@@ -63,10 +65,15 @@ async fn up_to_the_cap_a_new_payee_is_paid_and_more_when_it_has_cooled_off() {
     // The refusal was no outcome of its key.
     let later = world.pay(&alice, &account, &carol, "2.01", "b").await;
     assert_eq!((later.status, later.headers.get("idempotent-replayed")), (201, None), "{:?}", later.body);
+    a_day_later(&world, &carol).await;
     assert_eq!(world.remove_payee(&alice, &carol).await.status, 200);
     let again = world.add_payee(&alice, "Carol", IBAN).await;
     too_much(&world.pay(&alice, &account, &again, "5.01", "f").await);
     assert_eq!(world.pay(&alice, &account, &again, "5.00", "g").await.status, 201);
+    // Whoever removes and adds it on the same day, by another name, has what they had.
+    assert_eq!(world.remove_payee(&alice, &again).await.status, 200);
+    let once_more = world.add_payee(&alice, "Caroline", IBAN).await;
+    too_much(&world.pay(&alice, &account, &once_more, "0.01", "h").await);
     assert_eq!(world.invariants().await["hold"], true);
 }
 

@@ -47,14 +47,20 @@ impl Beside for Exempt {
 
 /// It goes to an account of the same owner, or there is room for it beside what was paid in small payments so far.
 const ROOM: &str = "
-    select exists (select from accounts a where a.id = $6 and a.owner = $1) or not exists (
-        select from low_value_counters c
-        where c.owner = $1 and c.currency = $2 and (c.amount > $4 - $3 or c.payments >= $5)) as room";
+    select exists (select from accounts a where a.id = $6 and a.owner = $1)
+            or $3 <= $4 and $5 > 0 and not exists (
+                select from low_value_counters c
+                where c.owner = $1 and c.currency = $2 and (c.amount > $4 - $3 or c.payments >= $5)) as room,
+        not exists (
+            select from low_value_counters c where c.owner = $1 and c.currency = $2 and (c.amount, c.payments) <> (0, 0)) as begun_anew";
 
 #[derive(QueryableByName)]
-struct Room {
+pub(in crate::approvals) struct Room {
     #[diesel(sql_type = Bool)]
-    room: bool,
+    pub(in crate::approvals) room: bool,
+    /// Nothing counts yet, or since the last approval.
+    #[diesel(sql_type = Bool)]
+    pub(in crate::approvals) begun_anew: bool,
 }
 
 /// Whether there is room for one more. As the owner: row-level security shows their own.
@@ -64,9 +70,9 @@ pub(in crate::approvals) async fn room(
     amount: Money,
     to: AccountId,
     most: Together,
-) -> Result<bool, StorageError> {
+) -> Result<Room, StorageError> {
     let query = diesel::sql_query(ROOM).bind::<Text, _>(owner).bind::<Text, _>(amount.currency().code());
     let query = query.bind::<BigInt, _>(amount.minor()).bind::<BigInt, _>(most.amount);
     let query = query.bind::<BigInt, _>(most.payments).bind::<SqlUuid, _>(to);
-    Ok(query.get_result::<Room>(db).await?.room)
+    Ok(query.get_result(db).await?)
 }

@@ -169,8 +169,12 @@ pub(super) async fn find(db: &mut Connection, owner: &Subject, id: PayoutId) -> 
 
 const PAST: &str = "
     select d.decided or coalesce((select o.open_payouts < o.payout_ceiling from owners o where o.owner = $1), true) as room,
-        not d.decided and (
-            select coalesce(sum(p.amount), 0) + $5 > $6 from payouts p where p.payee_id = $4 and p.owner = $1 and p.currency = $7) as above_cap,
+        not d.decided and coalesce((
+            select $5 + coalesce((
+                select sum(p.amount) from payouts p
+                where p.owner = $1 and p.creditor_iban = y.iban and p.currency = $7
+                  and p.created_at > clock_timestamp() - (y.cools_off_at - y.created_at)), 0) > $6
+            from payees y where y.id = $4 and y.cools_off_at > clock_timestamp()), false) as above_cap,
         exists (select from payouts p where p.owner = $1 and p.word = 'cancelled' and p.creditor_iban = $3
             and p.created_at > statement_timestamp() - interval '90 days') as taken_back
     from (select exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as decided) d";
