@@ -127,15 +127,19 @@ async fn act(teller: &Teller<'_>, errand: &Errand, phone: &Phone) -> Result<Vec<
                 Some(account) => account.clone(),
                 None => journey::open(phone, "By hand", currency).await?,
             };
-            let order = PostExchange { from_account: own()?.id, to_account: to.id, amount: Amount::new(amount, "EUR") };
-            let key = IdempotencyKey::new();
-            teller.sends(&order, &key)?;
-            let done = said(phone.client.exchange(&order, &key).await)?;
-            let (sold, bought) = (phone.client.account(own()?.id).await?, phone.client.account(to.id).await?);
-            let became = format!("{} became {} at {} ({})", done.sold, done.bought, done.rate, done.rate_source);
-            Ok(vec![became, format!("left: {} and {}", sold.balance, bought.balance)])
+            exchange(teller, phone, [own()?, &to], amount).await
         }
     }
+}
+
+async fn exchange(teller: &Teller<'_>, phone: &Phone, [from, to]: [&Account; 2], amount: &str) -> Result<Vec<String>> {
+    let order = PostExchange { from_account: from.id, to_account: to.id, amount: Amount::new(amount, "EUR") };
+    let key = IdempotencyKey::new();
+    teller.sends(&order, &key)?;
+    let done = said(phone.client.exchange(&order, &key).await)?;
+    let (sold, bought) = (phone.client.account(from.id).await?, phone.client.account(to.id).await?);
+    let became = format!("{} became {} at {} ({})", done.sold, done.bought, done.rate, done.rate_source);
+    Ok(vec![became, format!("left: {} and {}", sold.balance, bought.balance)])
 }
 
 /// Where a payout stands, in words. The money has left the account in each case but where it is said to be back.

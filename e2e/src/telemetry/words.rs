@@ -66,7 +66,7 @@ impl Words {
             let lines = text.lines().filter(|line| line.len() >= 2 * SHORTEST && !line.starts_with("-----"));
             // A key as JSON: its private number, and not what is published.
             if path.extension().is_some_and(|it| it == "jwk") {
-                let jwk: serde_json::Value = serde_json::from_str(&text)?;
+                let jwk: serde_json::Value = serde_json::from_str(text)?;
                 let number = jwk.get("d").and_then(serde_json::Value::as_str).context("a key without its number")?;
                 self.add(name, number)?;
             } else {
@@ -95,7 +95,7 @@ impl Words {
     fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let is_key = Path::new(name).extension().is_some_and(|it| it == "pk8");
         let own = if is_key { bytes.get(36..68).with_context(|| format!("{name}: no key"))? } else { bytes };
-        let hex: String = own.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = own.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         for written in [b64::encode(own), b64::encode_standard(own), hex] {
             self.add(name, written.trim_end_matches('='))?;
         }

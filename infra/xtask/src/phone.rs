@@ -132,7 +132,15 @@ mod tests {
         ("alice accounts", &["name ", " account ", " balance\n"]),
         (
             "alice pay bob 5.00",
-            &["It sends {\"from_account\":", "under the key ", "asked for a nonce by dpop: nonce_missing\n", " layer ", " said ", " took ", "left: "],
+            &[
+                "It sends {\"from_account\":",
+                "under the key ",
+                "asked for a nonce by dpop: nonce_missing\n",
+                " layer ",
+                " said ",
+                " took ",
+                "left: ",
+            ],
         ),
         ("alice statement", &["posted ", " kind ", " amount ", " balance after it\n", " transfer ", " -5.00 "]),
         ("alice payout 20.00", &["payout ", "left: 975.00 EUR", "the bank "]),

@@ -171,7 +171,8 @@ impl Run {
         let running = self.children.len();
         self.stop_all();
         let number = self.begin_task(name, program, arguments, task)?;
-        let status = self.end_within(number, Some(limit)).with_context(|| format!("{name}: after {} s", limit.as_secs()))?;
+        let status =
+            self.end_within(number, Some(limit)).with_context(|| format!("{name}: after {} s", limit.as_secs()))?;
         ensure!(status.success(), "{name} failed ({status}){}", last_words(&self.log(name)));
         Ok(running)
     }

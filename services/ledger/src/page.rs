@@ -58,7 +58,9 @@ pub fn time_key(at: DateTime<Utc>, id: &[u8; 16]) -> [u8; BY_TIME] {
 pub fn time_position(key: [u8; BY_TIME]) -> Result<(DateTime<Utc>, [u8; 16]), Error> {
     let (at, id) = key.split_first_chunk::<8>().ok_or(NOT_A_CURSOR)?;
     // Nothing here is older than the epoch, and what is much older PostgreSQL does not know.
-    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at)).filter(|at| at.timestamp() >= 0).ok_or(NOT_A_CURSOR)?;
+    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at))
+        .filter(|at| at.timestamp() >= 0)
+        .ok_or(NOT_A_CURSOR)?;
     Ok((at, id.try_into().map_err(|_| NOT_A_CURSOR)?))
 }
 

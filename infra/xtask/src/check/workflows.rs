@@ -65,7 +65,11 @@ mod tests {
             let complaints = complain(path, &broken);
             assert!(complaints.len() == 1 && complaints[0].contains(says), "{from} → {to}: {complaints:?}");
         }
-        let ours = GOOD.replacen("actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2", "./.github/workflows/ci.yml", 1);
+        let ours = GOOD.replacen(
+            "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2",
+            "./.github/workflows/ci.yml",
+            1,
+        );
         assert_eq!(complain(path, &ours), Vec::<String>::new());
         assert_eq!(complain("docs/x.yml", "uses: a@b"), Vec::<String>::new(), "that is elsewhere");
     }

@@ -55,20 +55,20 @@ impl LowValue {
     ///
     /// A currency that is not supported, what is no amount of its currency, or a limit that not one payment keeps.
     pub fn read(config: &Approval) -> Result<Self> {
-        let (single, total) =
-            (Amounts::read("low_value", &config.low_value)?, Amounts::read("low_value_total", &config.low_value_total)?);
+        let (single, total) = (
+            Amounts::read("low_value", &config.low_value)?,
+            Amounts::read("low_value_total", &config.low_value_total)?,
+        );
         // One that counts and can never be paid would be small in vain.
         for (code, most) in &total.0 {
             let fits = single.0.get(code).is_none_or(|one| one.minor() <= most.minor());
             ensure!(fits, "approval.low_value_total: {code} is less than approval.low_value");
         }
-        ensure!(config.low_value_payments != Some(0), "approval.low_value_payments = 0: say `low_value = {{}}` instead");
-        Ok(Self {
-            single,
-            total,
-            payments: config.low_value_payments,
-            met: Met::default(),
-        })
+        ensure!(
+            config.low_value_payments != Some(0),
+            "approval.low_value_payments = 0: say `low_value = {{}}` instead"
+        );
+        Ok(Self { single, total, payments: config.low_value_payments, met: Met::default() })
     }
 
     /// Whether so much can be paid at once without approval.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
-use crate::posting::{self, Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
+use crate::posting::{Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
 use crate::risk;
 use crate::state::State;
 
