@@ -91,9 +91,12 @@ impl<'a> Teller<'a> {
     /// What the phone is about to send, and under which key: the same again would be the same payment.
     pub(super) fn sends(&self, body: &impl Serialize, key: &IdempotencyKey) -> Result<()> {
         self.say("");
-        self.say(&format!("It sends {}", serde_json::to_string(body)?));
+        self.say("It sends");
+        for line in serde_json::to_string_pretty(body)?.lines() {
+            self.say(&format!("  {line}"));
+        }
         self.say(&format!(
-            "  under the key {}, signed by the session's key over method, address, body and key, with a proof by the device's key",
+            "under the key {}, signed by the session's key over method, address, body and key, with a proof by the device's key",
             key.as_str()
         ));
         Ok(())

@@ -81,6 +81,9 @@ impl Words {
         for service in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
             for entry in std::fs::read_dir(service?.path())? {
                 let path = entry?.path();
+                if path.extension().is_none_or(|it| it != "url") {
+                    continue;
+                }
                 let url = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
                 let login = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map(|(login, _)| login);
                 let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);

@@ -133,7 +133,7 @@ mod tests {
         (
             "alice pay bob 5.00",
             &[
-                "It sends {\"from_account\":",
+                "It sends\n    {\n      \"from_account\": \"",
                 "under the key ",
                 "asked for a nonce by dpop: nonce_missing\n",
                 " layer ",
