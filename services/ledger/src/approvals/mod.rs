@@ -2,7 +2,7 @@
 //! the payment and has its payer approve it; what travels between them is in [`api::approvals`].
 //!
 //! What holds:
-//! - a payment of more than the low value posts nothing without its payer's approval ([`demand::demand`]); money between accounts of one owner needs none
+//! - a payment of more than the low value posts nothing without its payer's approval ([`demand::post`]); money between accounts of one owner needs none
 //!   (Article 15), nor does what is asked again after it was decided;
 //! - those that need none are written down with what exempts them, and small ones add up until one is approved, in the database ([`store::exemptions`]);
 //! - what is approved is one order under one key: another amount, currency, payee, account or reference is another order;
