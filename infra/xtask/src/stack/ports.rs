@@ -5,12 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use system::system;
 
 /// Linux gives outgoing connections ports from 32768 on, macOS from 49152 on.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// How often this process has looked for free ones.
+static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// Ports by listener, held until they are used.
 #[derive(Debug)]
@@ -42,8 +46,11 @@ impl Ports {
     /// Free ones.
     pub(crate) fn free() -> Result<Self> {
         let mut taken = Self::none();
-        // Two runs that start at once look at different places first.
-        let offset = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(RANGE.end - RANGE.start))?;
+        // Two runs that start at once look at different places first, also two of one process: between letting go of a port and the program that takes it
+        // there is a moment in which nobody holds it.
+        let nth = RUNS.fetch_add(1, Ordering::Relaxed).wrapping_mul(1_009);
+        let first = std::process::id().wrapping_mul(97).wrapping_add(nth);
+        let offset = u16::try_from(first % u32::from(RANGE.end - RANGE.start))?;
         let mut candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
         for (name, _) in system()?.listeners() {
             let Some((port, listener)) = candidates.by_ref().find_map(|port| Some((port, bind(port).ok()?))) else {
@@ -120,6 +127,17 @@ mod tests {
         for (name, _) in system().unwrap().listeners() {
             assert!(two.own.values().all(|port| *port != one.of(&name).unwrap()), "{name}");
         }
+    }
+
+    /// Its program has not begun yet, and somebody else looks for ports.
+    #[test]
+    fn what_one_has_let_go_of_the_next_one_does_not_take() {
+        let mut one = Ports::free().unwrap();
+        for service in &system().unwrap().services {
+            one.release(&service.name);
+        }
+        let two = Ports::free().unwrap();
+        assert!(two.own.values().all(|port| !one.own.values().any(|other| other == port)));
     }
 
     #[test]
