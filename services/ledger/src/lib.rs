@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 
 pub mod accounts;
 pub mod alarm;
+pub mod amounts;
 pub mod approvals;
 pub mod bench;
 pub mod config;

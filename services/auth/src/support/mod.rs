@@ -8,7 +8,7 @@ pub mod http;
 use api::internal::{RemoveSecondFactor, SecondFactorRemoved};
 use api::problem::code;
 use runtime::{Problem, Refusal, Refuse, StatusCode, Who};
-use storage::{Retry, StorageError};
+use storage::StorageError;
 
 use crate::people;
 use crate::provider::Provider;
@@ -22,12 +22,6 @@ pub enum Error {
     PersonUnknown,
     #[error(transparent)]
     Storage(#[from] StorageError),
-}
-
-impl Retry for Error {
-    fn is_transient(&self) -> bool {
-        matches!(self, Self::Storage(error) if error.is_transient())
-    }
 }
 
 impl Refuse for Error {

@@ -1,7 +1,9 @@
 drop trigger payouts_to_payees on payouts;
 drop function payouts_go_to_payees();
+drop index payouts_of_creditor;
+drop trigger payouts_cap on payouts;
 drop trigger payouts_payee on payouts;
-alter table payouts drop column payee_id;
+alter table payouts drop column new_payee_cap, drop column payee_id;
 drop table payees;
 drop function payees_bounded();
 drop function payees_guard();

@@ -1,16 +1,11 @@
 //! Up to what amounts a payment needs no approval of its own, and how many such payments one may make before one is approved (Regulation (EU) 2018/389, Article 16).
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use money::{Currency, Money};
 
 use super::met::Met;
+use crate::amounts::Amounts;
 use crate::config::Approval;
-
-/// Amounts for some currencies.
-#[derive(Debug, Clone, Default)]
-struct Amounts(BTreeMap<&'static str, Money>);
 
 /// What needs no approval. Of a currency without an amount, every payment needs it.
 #[derive(Debug, Default)]
@@ -31,23 +26,6 @@ pub(super) struct Together {
     pub(super) payments: i64,
 }
 
-impl Amounts {
-    fn read(name: &str, amounts: &BTreeMap<String, String>) -> Result<Self> {
-        let read = |(code, text): (&String, &String)| {
-            let named = || format!("approval.{name}: {code} = {text:?}");
-            let currency: Currency = code.parse().with_context(named)?;
-            let amount = Money::parse(text, currency).with_context(named)?;
-            ensure!(amount.minor() >= 0, "{}: less than nothing", named());
-            Ok((currency.code(), amount))
-        };
-        Ok(Self(amounts.iter().map(read).collect::<Result<_>>()?))
-    }
-
-    fn of(&self, currency: Currency) -> Option<i64> {
-        self.0.get(currency.code()).map(|amount| amount.minor())
-    }
-}
-
 impl LowValue {
     /// Reads `{ EUR = "30.00" }` for one payment, and what holds for all of them together.
     ///
@@ -56,13 +34,14 @@ impl LowValue {
     /// A currency that is not supported, what is no amount of its currency, or a limit that not one payment keeps.
     pub fn read(config: &Approval) -> Result<Self> {
         let (single, total) = (
-            Amounts::read("low_value", &config.low_value)?,
-            Amounts::read("low_value_total", &config.low_value_total)?,
+            Amounts::read("approval.low_value", &config.low_value)?,
+            Amounts::read("approval.low_value_total", &config.low_value_total)?,
         );
         // One that counts and can never be paid would be small in vain.
-        for (code, most) in &total.0 {
-            let fits = single.0.get(code).is_none_or(|one| one.minor() <= most.minor());
-            ensure!(fits, "approval.low_value_total: {code} is less than approval.low_value");
+        for most in total.all() {
+            let currency = most.currency();
+            let fits = single.of(currency).is_none_or(|one| one.minor() <= most.minor());
+            ensure!(fits, "approval.low_value_total: {} is less than approval.low_value", currency.code());
         }
         ensure!(
             config.low_value_payments != Some(0),
@@ -73,7 +52,7 @@ impl LowValue {
 
     /// Whether so much can be paid at once without approval.
     pub fn covers(&self, amount: Money) -> bool {
-        self.single.of(amount.currency()).is_some_and(|low| amount.minor() <= low)
+        self.single.of(amount.currency()).is_some_and(|low| amount.minor() <= low.minor())
     }
 
     /// What those of a currency may be together; none where nobody counts them.
@@ -83,12 +62,14 @@ impl LowValue {
             return None;
         }
         // Default: what has no limit here.
-        Some(Together { amount: amount.unwrap_or(i64::MAX), payments: payments.map_or(i64::MAX, i64::from) })
+        Some(Together { amount: amount.map_or(i64::MAX, Money::minor), payments: payments.map_or(i64::MAX, i64::from) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn config(low_value: &[(&str, &str)], low_value_total: &[(&str, &str)], payments: Option<u32>) -> Approval {

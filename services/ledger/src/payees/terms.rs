@@ -1,10 +1,9 @@
 //! What can be paid to a payee who is new.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use money::{Currency, Money};
 
+use crate::amounts::Amounts;
 use crate::config::Payees;
 
 /// How long a payee is new at most: the table says the same.
@@ -15,7 +14,7 @@ const LONGEST: u32 = 30 * 86_400;
 pub struct Terms {
     /// In seconds, from its addition.
     pub cooling_off_seconds: u32,
-    caps: BTreeMap<&'static str, Money>,
+    caps: Amounts,
 }
 
 impl Terms {
@@ -28,24 +27,19 @@ impl Terms {
         let cooling_off_seconds = config.cooling_off_seconds;
         let named = format!("payees.cooling_off_seconds = {cooling_off_seconds}");
         ensure!(cooling_off_seconds <= LONGEST, "{named}: must be 0 to {LONGEST}");
-        let read = |(code, text): (&String, &String)| {
-            let named = || format!("payees.new_payee_cap: {code} = {text:?}");
-            let currency: Currency = code.parse().with_context(named)?;
-            let cap = Money::parse(text, currency).with_context(named)?;
-            ensure!(cap.minor() >= 0, "{}: less than nothing", named());
-            Ok((currency.code(), cap))
-        };
-        Ok(Self { cooling_off_seconds, caps: config.new_payee_cap.iter().map(read).collect::<Result<_>>()? })
+        Ok(Self { cooling_off_seconds, caps: Amounts::read("payees.new_payee_cap", &config.new_payee_cap)? })
     }
 
     /// How much all payouts in this currency to a payee who is new may be together; of a currency that is not configured, nothing.
     pub fn cap(&self, currency: Currency) -> Money {
-        self.caps.get(currency.code()).copied().unwrap_or_else(|| Money::new(0, currency)) // Default: what nobody allows is not paid.
+        self.caps.of(currency).unwrap_or_else(|| Money::new(0, currency)) // Default: what nobody allows is not paid.
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn read(seconds: u32, code: &str, text: &str) -> Result<Terms> {
