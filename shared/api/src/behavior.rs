@@ -97,7 +97,7 @@ pub struct ScoreRequests {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreRequest {
-    /// The request that wants to pay, to find the decision by. Who asks twice gets two decisions.
+    /// The request that wants to pay, to find the decision by. Who asks twice gets two decisions: a payment that comes back approved is not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Id>,
     /// When, as in [`Event::Payment`].
@@ -154,8 +154,21 @@ pub struct Score {
 }
 
 /// What is to be done about a payment, from the least to the most. There is no "refuse": a score may be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::AsRefStr,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
     /// Nothing.
     Allow,

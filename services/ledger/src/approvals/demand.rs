@@ -1,74 +1,115 @@
 //! Whether an order may be posted: it needs no approval, or it has one.
 
 use api::approvals::{ApprovedPayment, Payee};
+use defense::Notes;
 use identity::Principal;
-
 use money::Money;
 
 use super::low_value::Together;
 use super::store::exemptions::{self, Exempt, Room, USED_UP};
-use super::store::{self, SPENT, Standing, Worth};
+use super::store::{self, Kept, SPENT, Worth};
 use crate::error::Error;
-use crate::ids::Subject;
+use crate::ids::{ApprovalId, Subject};
 use crate::input::wire;
-use crate::posting::{self, Extra, Leg, Order, Receipt, Unanswered};
-use crate::risk::Caution;
+use crate::posting::{self, Actor, Extra, Leg, Order, Receipt, Unanswered};
+use crate::risk::{self, Caution, Judged, Opinion};
 use crate::state::State;
 
 /// Why an approval does not let an order pass. For the audit log.
 pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 
-/// The order, with what uses its approval up if it has one. `caution` is what it takes however small it is; what it was when its payer was asked is not
-/// less because they are asked again, so the greater of both comes back.
+/// What the caller's approval of the order says.
+enum Standing {
+    /// There is none, or its time is over.
+    Unapproved,
+    /// It may be used.
+    Approved(ApprovalId),
+    /// The order is decided already.
+    Decided,
+}
+
+/// What is known of an order before it is posted.
+struct Known {
+    standing: Standing,
+    /// What was to be done about it whenever its payer was asked.
+    asked_for: Caution,
+    /// What was thought of it when its payer was asked.
+    judged: Option<Judged>,
+}
+
+/// Looks the caller's approval up, if there is one.
 ///
 /// # Errors
 ///
-/// [`Error::ApprovalRequired`] names what the payer has to approve first; [`Error::NotApproved`]: the caller's token is the approval of something else.
+/// [`Error::NotApproved`]: it is the approval of something else.
+async fn known(state: &State, caller: &Principal, order: &Order, payee: &Payee) -> Result<Known, Error> {
+    let Some(approved) = &caller.approved else {
+        return Ok(Known { standing: Standing::Unapproved, asked_for: Caution::Usual, judged: None });
+    };
+    let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
+    if !is_of(approved, first, &wire(debited(order)?), payee) {
+        return Err(Error::NotApproved(ANOTHER_PAYMENT));
+    }
+    let (id, subject) = (approved.identifier.into(), Subject::from(caller));
+    // Read before the order is queued: one that its approval cannot pay takes nobody else's posting with it. The database decides all the same.
+    let kept = storage::subject_transaction(&state.pool, "approvals.worth", subject.as_str(), async |db| {
+        store::worth(db, id, order).await
+    });
+    let Kept { worth, asked_for, judged } = kept.await?;
+    let standing = match worth {
+        Worth::Decided => Standing::Decided,
+        Worth::Good => Standing::Approved(id),
+        Worth::AnotherOrder => return Err(Error::NotApproved(ANOTHER_PAYMENT)),
+        Worth::Spent => return Err(Error::NotApproved(SPENT)),
+        // The payer meant it, and was too late: as if it had never been approved.
+        Worth::Late => Standing::Unapproved,
+    };
+    Ok(Known { standing, asked_for, judged })
+}
+
+/// The order, with what uses its approval up if it has one.
+///
+/// # Errors
+///
+/// [`Error::ApprovalRequired`] names what the payer has to approve first.
 async fn demand(
     state: &State,
-    caller: &Principal,
+    standing: &Standing,
     order: Order,
-    payee: Payee,
-    caution: Caution,
-) -> Result<(Order, Caution), Error> {
-    let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
-    let amount = first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))?;
-    let subject = Subject::from(caller);
-    if let Some(approved) = &caller.approved {
-        if !is_of(approved, first, &wire(amount), &payee) {
-            return Err(Error::NotApproved(ANOTHER_PAYMENT));
+    payee: &Payee,
+    opinion: Opinion,
+) -> Result<Order, Error> {
+    match standing {
+        Standing::Decided => return Ok(order),
+        Standing::Approved(id) => {
+            return Ok(Order { extra: order.extra.and(store::Used { id: *id }), ..order });
         }
-        let id = approved.identifier.into();
-        // Read before the order is queued: one that its approval cannot pay takes nobody else's posting with it. The database decides all the same.
-        let worth = storage::subject_transaction(&state.pool, "approvals.worth", subject.as_str(), async |db| {
-            store::worth(db, id, &order).await
-        });
-        let (worth, asked_for) = worth.await?;
-        match worth {
-            Worth::Decided => return Ok((order, caution)),
-            Worth::Good => {
-                return Ok((Order { extra: order.extra.and(store::Used { id }), ..order }, caution.max(asked_for)));
-            }
-            Worth::AnotherOrder => return Err(Error::NotApproved(ANOTHER_PAYMENT)),
-            Worth::Spent => return Err(Error::NotApproved(SPENT)),
-            // The payer meant it, and was too late: as if it had never been approved.
-            Worth::Late => (),
-        }
+        Standing::Unapproved => (),
     }
-    if caution == Caution::Usual && state.low_value.covers(amount) {
-        let Some(most) = state.low_value.together(amount.currency()) else { return Ok((order, caution)) };
+    let Actor::Customer(subject) = &order.command.actor else {
+        return Err(Error::Invariant("a payment of nobody"));
+    };
+    let (subject, amount) = (subject.clone(), debited(&order)?);
+    if opinion.caution == Caution::Usual && state.low_value.covers(amount) {
+        let Some(most) = state.low_value.together(amount.currency()) else { return Ok(order) };
         if is_room(state, &subject, &order, amount, most).await? {
-            return Ok((Order { extra: order.extra.and(Exempt { most }), ..order }, caution));
+            return Ok(Order { extra: order.extra.and(Exempt { most }), ..order });
         }
     }
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
-        store::ask(db, &order, amount, (&payee, caution), state.approval_lifetime, state.clock.unix_millis()).await
+        store::ask(db, &order, amount, (payee, opinion), state.approval_lifetime, state.clock.unix_millis()).await
     });
     match asked.await.map_err(ceiling)? {
-        Standing::NeedsNone => Ok((order, caution)),
-        Standing::Refused(rejection) => Ok((Order { extra: Extra::Refused(rejection), ..order }, caution)),
-        Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
+        store::Standing::NeedsNone => Ok(order),
+        store::Standing::Refused(rejection) => Ok(Order { extra: Extra::Refused(rejection), ..order }),
+        store::Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
     }
+}
+
+/// How much the order takes from its payer.
+fn debited(order: &Order) -> Result<Money, Error> {
+    let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
+    first.amount.checked_neg().map_err(|_| Error::Invariant("an amount without an opposite"))
 }
 
 /// Whether the payment fits beside the small ones of before, as far as anybody knows: who has never met the limit is not looked up.
@@ -103,29 +144,39 @@ fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &
         && approved.creditor_account == payee.masked()
 }
 
-/// Demands what the order takes and posts it; `with` adds what its client writes beside it. Whose small payments are used up meanwhile is asked to approve this one.
+/// Has behavior asked about the order, demands what it takes and posts it; `with` adds what its client writes beside it. `caution` is what it takes whatever is
+/// thought of it; what it took when its payer was asked is not less because they are asked again, so the greatest of all comes back. Whose small payments are
+/// used up meanwhile is asked to approve this one.
 ///
 /// # Errors
 ///
-/// Those of [`demand`] and of the posting.
+/// Those of [`known`], of [`demand`] and of the posting.
 pub async fn post(
     state: &State,
     caller: &Principal,
+    notes: &Notes,
     order: Order,
     payee: Payee,
     caution: Caution,
     with: impl Fn(Order, Caution) -> Order,
 ) -> Result<(Receipt, Caution), Error> {
+    let Known { standing, asked_for, judged } = known(state, caller, &order, &payee).await?;
+    let opinion = match (judged, &standing) {
+        (Some(judged), _) => risk::recall(state, notes, judged),
+        (None, Standing::Decided) => Opinion::NONE,
+        (None, _) => risk::ask_first(state, notes, &order, &payee).await,
+    };
+    let opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
     for last in [false, true] {
-        let (ordered, caution) = demand(state, caller, order.clone(), payee.clone(), caution).await?;
-        match posting::post(&state.committer, with(ordered, caution)).await {
+        let ordered = demand(state, &standing, opinion.beside(order.clone()), &payee, opinion).await?;
+        match posting::post(&state.committer, with(ordered, opinion.caution)).await {
             Err(Error::Unanswered(Unanswered::Ceiling(SPENT))) => return Err(Error::NotApproved(SPENT)),
             Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) if !last => {
                 let currency = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.amount.currency();
                 state.low_value.met.add(&order.owner, currency);
             }
             Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) => break,
-            answer => return Ok((answer?, caution)),
+            answer => return Ok((answer?, opinion.caution)),
         }
     }
     // Approved and used up again in between: whoever comes back is looked up anew.

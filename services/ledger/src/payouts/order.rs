@@ -56,9 +56,8 @@ pub async fn order(
     if payee.is_new && past.above_cap {
         return Err(too_much);
     }
-    let (ordered, caution) = risk::ask_first(state, notes, risk::To::Iban(&payee.iban), order()?).await;
     // The analytics have learned of it as if it had been paid.
-    let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
+    let caution = if past.taken_back { risk::once_bitten(state) } else { Caution::Usual };
     let shown = approvals::Payee { name: payee.name.clone(), account: payee.iban.clone() };
     let with = |ordered: Order, caution: Caution| {
         let beside = store::Ordered {
@@ -70,7 +69,7 @@ pub async fn order(
         };
         Order { extra: ordered.extra.and(beside), counterparty: payee.name.clone(), ..ordered }
     };
-    let (payee, receipt, held) = match demand::post(state, caller, ordered, shown, caution, with).await {
+    let (payee, receipt, held) = match demand::post(state, caller, notes, order()?, shown, caution, with).await {
         Ok((receipt, caution)) => (payee, receipt, caution.hold_seconds() > 0),
         Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW))) => return Err(too_much),

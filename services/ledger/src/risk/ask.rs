@@ -1,52 +1,76 @@
 //! Asks about an order's payment, before the order is posted.
 
+use api::approvals::Payee as Shown;
 use defense::{Notes, Word};
 use tokio::time::Instant;
 
-use super::model::{Answer, Caution, Payee, Payment};
+use super::asker::Asker;
+use super::model::{Answer, Caution, Judged, Payee, Payment};
 use super::store;
-use crate::ids::AccountId;
 use crate::outbox::payment;
-use crate::posting::{Actor, Order};
+use crate::posting::{Actor, Kind, Order};
 use crate::state::State;
 
-/// Who is paid.
+/// What is thought of an order's payment.
 #[derive(Debug, Clone, Copy)]
-pub enum To<'a> {
-    /// Whoever owns this account in the house.
-    Account(AccountId),
-    /// Whoever has this IBAN.
-    Iban(&'a str),
+pub struct Opinion {
+    /// The judgement, if there is one.
+    pub judged: Option<Judged>,
+    /// What the payment takes because of it.
+    pub caution: Caution,
 }
 
-/// Asks what is thought of the payment that `order` makes, notes it, and answers the order with the word beside it, and what it takes because of the word.
-/// The order of who is not asked about is answered as it came. A word that does not come, or does not count, asks for nothing.
-pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -> (Order, Caution) {
+impl Opinion {
+    /// Of what is not asked about. A word that does not come asks for nothing either.
+    pub const NONE: Self = Self { judged: None, caution: Caution::Usual };
+
+    /// The order, with the word beside its posting.
+    pub fn beside(self, order: Order) -> Order {
+        let Some(judged) = self.judged else { return order };
+        Order { extra: order.extra.and(store::Beside(judged)), ..order }
+    }
+}
+
+/// Asks what is thought of the payment that `order` makes to `payee`, and notes it.
+pub async fn ask_first(state: &State, notes: &Notes, order: &Order, payee: &Shown) -> Opinion {
     let (Some(asker), Actor::Customer(user), Some(leg)) = (&state.risk, &order.command.actor, order.command.to())
     else {
-        return (order, Caution::Usual);
+        return Opinion::NONE;
     };
     let payment = Payment {
         // Default: a request without a name of ours is found by nobody.
         request: notes.request_id().and_then(|id| id.parse().ok()),
         at_unix_millis: state.clock.unix_millis(),
         user: user.clone(),
-        payee: match to {
-            To::Account(account) => Payee::Owner(account),
-            To::Iban(iban) => Payee::Named(payment::creditor(iban)),
+        payee: match order.command.kind {
+            Kind::Payout => Payee::Named(payment::creditor(&payee.account)),
+            _ => Payee::Owner(leg.account),
         },
         amount: leg.amount,
     };
     let began = Instant::now();
-    let (word, judged) = match asker.ask(payment).await {
-        Answer::NotAsked => return (order, Caution::Usual),
-        Answer::Unknown(reason) => (Word::Unknown(reason), None),
-        Answer::Judged(judged) => (judged.word(), Some(judged)),
-    };
-    notes.behavior(word, judged.map(|judged| judged.decision.to_string()), began.elapsed(), asker.acts());
-    let Some(judged) = judged else { return (order, Caution::Usual) };
+    match asker.ask(payment).await {
+        Answer::NotAsked => Opinion::NONE,
+        Answer::Unknown(reason) => {
+            notes.behavior(Word::Unknown(reason), None, began.elapsed(), asker.acts());
+            Opinion::NONE
+        }
+        Answer::Judged(judged) => noted(asker, notes, judged, began),
+    }
+}
+
+/// What was thought of the payment when its payer was asked, as if it were said now.
+pub fn recall(state: &State, notes: &Notes, judged: Judged) -> Opinion {
+    match &state.risk {
+        Some(asker) => noted(asker, notes, judged, Instant::now()),
+        None => Opinion { judged: Some(judged), caution: Caution::Usual },
+    }
+}
+
+fn noted(asker: &Asker, notes: &Notes, judged: Judged, began: Instant) -> Opinion {
+    notes.behavior(judged.word(), Some(judged.decision.to_string()), began.elapsed(), asker.acts());
     let caution = if asker.acts() { judged.caution(asker.hold()) } else { Caution::Usual };
-    (Order { extra: order.extra.and(store::Beside { judged }), ..order }, caution)
+    Opinion { judged: Some(judged), caution }
 }
 
 /// What a payout takes whose payer has taken such a one back: that it was meant, they have to say again, and time.

@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, Span};
 
 use super::circuit::{Admission, Circuit};
-use super::model::{Answer, Judged, Payee, Payment, action};
+use super::model::{Answer, Judged, Payee, Payment};
 use super::owners::Owners;
 use super::store;
 use crate::config::Behavior;
@@ -119,7 +119,7 @@ impl Asker {
         let deadline = Instant::now() + self.patience;
         let answer = self.answer(payment, deadline).await;
         let word = match answer {
-            Answer::Judged(judged) => action(judged.action),
+            Answer::Judged(judged) => judged.action.into(),
             Answer::NotAsked => "not_asked",
             Answer::Unknown(reason) => reason,
         };

@@ -13,8 +13,9 @@
 //!   ([`owners`]), and read, for all that wait, only of an account that this process has not met. That is why the payee stays the owner, and not the
 //!   account: whoever is known for fraud would be unknown again with every account that is opened.
 //!
-//! A request that is sent again is asked about again: whether it was there before, only the posting knows. That decision is about no payment; nor is the
-//! one on a payment whose payer is asked, until it comes back approved.
+//! A payment that comes back approved is not asked about again: what was thought of it when its payer was asked is written with its posting
+//! ([`crate::approvals`]). A request that is sent again without an approval is: whether it was there before, only the posting knows. That decision is about no
+//! payment.
 
 mod ask;
 mod asker;
@@ -23,7 +24,7 @@ mod model;
 mod owners;
 mod store;
 
-pub use self::ask::{To, ask_first, once_bitten};
+pub use self::ask::{Opinion, ask_first, once_bitten, recall};
 pub(crate) use self::asker::CALLS;
 pub use self::asker::{Asker, Work};
 pub use self::model::{Answer, Caution, Judged, Payee, Payment};

@@ -91,16 +91,7 @@ impl Judged {
     pub(super) fn word(self) -> Word {
         match self.action {
             Action::Allow => Word::Pass,
-            Action::StepUp | Action::Delay => Word::Challenge(action(self.action)),
+            Action::StepUp | Action::Delay => Word::Challenge(self.action.into()),
         }
-    }
-}
-
-/// As it is stored and shown.
-pub(super) const fn action(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::StepUp => "step_up",
-        Action::Delay => "delay",
     }
 }

@@ -4,7 +4,7 @@ use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use storage::{Pool, StorageError, row, statement};
 
-use super::model::{Judged, action};
+use super::model::Judged;
 use crate::ids::{AccountId, DecisionId, Subject, TransferId};
 use crate::posting::{Broken, Posting, Rows};
 
@@ -30,13 +30,11 @@ row! {
 
 /// The word, as it goes with the posting.
 #[derive(Debug)]
-pub(super) struct Beside {
-    pub(super) judged: Judged,
-}
+pub(super) struct Beside(pub(super) Judged);
 
 impl crate::posting::Beside for Beside {
     fn rows(&self, posting: &Posting<'_>, rows: &mut Rows) -> Result<(), Broken> {
-        let Judged { decision, action: done } = self.judged;
-        rows.add(RiskWord { transfer_id: posting.id, decision_id: decision, action: action(done) })
+        let Judged { decision, action } = self.0;
+        rows.add(RiskWord { transfer_id: posting.id, decision_id: decision, action: action.into() })
     }
 }

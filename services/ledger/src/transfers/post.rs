@@ -13,7 +13,7 @@ use crate::idempotent::Idempotent;
 use crate::ids::{AccountId, IdempotencyKey, Subject};
 use crate::input::{self, time, wire};
 use crate::posting::{Actor, Command, Extra, Fingerprint, Kind, Order, Receipt};
-use crate::risk;
+use crate::risk::Caution;
 use crate::state::State;
 
 pub async fn post(
@@ -47,8 +47,7 @@ pub async fn post(
     };
     // Whose account it is, the payer has not said, and the house does not tell.
     let payee = Payee { name: String::new(), account: to.to_string() };
-    let (order, caution) = risk::ask_first(state, notes, risk::To::Account(to), order).await;
-    let (receipt, _) = demand::post(state, caller, order, payee, caution, |order, _| order).await?;
+    let (receipt, _) = demand::post(state, caller, notes, order, payee, Caution::Usual, |order, _| order).await?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod allocation;
 mod approvals;
+mod asked_once;
 mod concurrency;
 mod contract;
 mod database;

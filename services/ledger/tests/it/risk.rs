@@ -118,7 +118,7 @@ impl Analytics {
         self.heard.calls.lock().unwrap().len()
     }
 
-    fn questions(&self) -> Vec<Value> {
+    pub(crate) fn questions(&self) -> Vec<Value> {
         self.heard.calls.lock().unwrap().concat()
     }
 
@@ -133,7 +133,7 @@ impl Analytics {
 }
 
 /// A ledger whose payments wait so long for a word, and whom it asks.
-async fn asking(deadline_ms: u32) -> (World, Analytics) {
+pub(crate) async fn asking(deadline_ms: u32) -> (World, Analytics) {
     asking_where(deadline_ms, true).await
 }
 
@@ -165,13 +165,13 @@ async fn noted(world: &World, reply: &Reply) -> Value {
 }
 
 /// The same, whatever the answer was.
-async fn line_of(world: &World, reply: &Reply) -> Value {
+pub(crate) async fn line_of(world: &World, reply: &Reply) -> Value {
     let receipt = world.receipt(reply).await;
     let layers = receipt["layers"].as_array().unwrap();
     layers.iter().find(|line| line["layer"] == "behavior").cloned().unwrap_or_default()
 }
 
-fn words(line: &Value) -> [&str; 3] {
+pub(crate) fn words(line: &Value) -> [&str; 3] {
     ["mode", "said", "reason"].map(|name| line[name].as_str().unwrap_or_default())
 }
 

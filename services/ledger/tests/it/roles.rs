@@ -30,8 +30,8 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let app = [
         "accounts insert (id, opened_at, currency, owner, name)",
         "accounts select (id, balance, version, floor, opened_at, closed_at, currency, purpose, owner, name)",
-        "approvals insert (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds)",
-        "approvals select (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, asked_at, expires_at, hold_seconds)",
+        "approvals insert (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds, decision_id, decision_action)",
+        "approvals select (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, asked_at, expires_at, hold_seconds, decision_id, decision_action)",
         "call forget_approvals()",
         "call house_account(purpose text, currency text)",
         "call is_customers(account uuid)",

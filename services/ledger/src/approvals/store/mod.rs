@@ -5,19 +5,20 @@ pub(super) mod exemptions;
 use std::time::Duration;
 
 use api::approvals::{Payee, PaymentShown};
+use api::behavior::Action;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use money::{Currency, Money};
 use storage::{AsText, Connection, StorageError, row};
 
 use crate::error::Error;
-use crate::ids::{AccountId, ApprovalId, IdempotencyKey, Owner, TransferId};
+use crate::ids::{AccountId, ApprovalId, DecisionId, IdempotencyKey, Owner, TransferId};
 use crate::input::{time, wire};
 use crate::posting::{Beside, Broken, Order, Posting, Reason, Rejection, Rows};
-use crate::risk::Caution;
+use crate::risk::{Caution, Judged, Opinion};
 
 /// The word for an approval that was used, has expired, or is of another order in what the token does not say. For the audit log.
 pub(super) const SPENT: &str = "approval_spent";
@@ -36,6 +37,15 @@ pub(super) enum Worth {
     Spent,
     /// It is of another order, or of nobody's.
     AnotherOrder,
+}
+
+/// What is known of an order that comes with an approval.
+pub(super) struct Kept {
+    pub(super) worth: Worth,
+    /// What was to be done about it whenever its payer was asked.
+    pub(super) asked_for: Caution,
+    /// What was thought of it when its payer was asked for this approval.
+    pub(super) judged: Option<Judged>,
 }
 
 /// What an order that would need approval comes to.
@@ -58,7 +68,10 @@ const WORTH: &str = "
         when exists (select from approvals a where a.id = $5 and a.expires_at <= statement_timestamp()) then 'late'
         else 'good'
     end as worth, (
-        select coalesce(max(a.hold_seconds), 0) from approvals a where a.owner = $1 and a.operation = $2 and a.key = $3) as hold_seconds";
+        select coalesce(max(a.hold_seconds), 0) from approvals a where a.owner = $1 and a.operation = $2 and a.key = $3) as hold_seconds,
+        kept.decision_id, kept.decision_action
+    from (values (1)) one left join approvals kept
+        on kept.id = $5 and kept.owner = $1 and kept.operation = $2 and kept.key = $3 and kept.fingerprint = $4";
 
 /// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
 /// much on it now?
@@ -78,8 +91,9 @@ const OPEN: &str = "
 
 const ASK: &str = "
     insert into approvals
-        (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12), $13)";
+        (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds,
+         decision_id, decision_action)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, statement_timestamp() + make_interval(secs => $12), $13, $14, $15)";
 
 #[derive(QueryableByName)]
 struct Found {
@@ -87,6 +101,10 @@ struct Found {
     worth: AsText<Worth>,
     #[diesel(sql_type = Integer)]
     hold_seconds: i32,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    decision_id: Option<DecisionId>,
+    #[diesel(sql_type = Nullable<Text>)]
+    decision_action: Option<AsText<Action>>,
 }
 
 #[derive(QueryableByName)]
@@ -105,14 +123,15 @@ struct Named {
     id: ApprovalId,
 }
 
-/// What the approval `id` is worth to `order` now, and what was to be done about the order whenever its payer was asked.
-pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<(Worth, Caution), Error> {
+/// What the approval `id` is worth to `order` now.
+pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) -> Result<Kept, Error> {
     let query = diesel::sql_query(WORTH).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
     let query = query.bind::<Text, _>(&order.key).bind::<Binary, _>(order.fingerprint.0.as_slice());
-    let Found { worth, hold_seconds } =
-        query.bind::<SqlUuid, _>(id).get_result(db).await.map_err(StorageError::from)?;
-    let seconds = u32::try_from(hold_seconds).map_err(|_| Error::Invariant("a hold of less than nothing"))?;
-    Ok((worth.0, Caution::held_for(seconds)))
+    let found: Found = query.bind::<SqlUuid, _>(id).get_result(db).await.map_err(StorageError::from)?;
+    let seconds = u32::try_from(found.hold_seconds).map_err(|_| Error::Invariant("a hold of less than nothing"))?;
+    let judged = found.decision_id.zip(found.decision_action);
+    let judged = judged.map(|(decision, AsText(action))| Judged { decision, action });
+    Ok(Kept { worth: found.worth.0, asked_for: Caution::held_for(seconds), judged })
 }
 
 /// Deletes what its table's comment says is not kept; tells how many rows that were.
@@ -130,11 +149,11 @@ pub(super) async fn ask(
     db: &mut Connection,
     order: &Order,
     amount: Money,
-    (payee, caution): (&Payee, Caution),
+    (payee, opinion): (&Payee, Opinion),
     lifetime: Duration,
     now_millis: i64,
 ) -> Result<Standing, Error> {
-    let hold = i32::try_from(caution.hold_seconds()).map_err(|_| Error::Invariant("a hold without an end"))?;
+    let hold = i32::try_from(opinion.caution.hold_seconds()).map_err(|_| Error::Invariant("a hold without an end"))?;
     let (first, last) =
         order.command.from().zip(order.command.to()).ok_or(Error::Invariant("a payment of no account"))?;
     let query = diesel::sql_query(STANDS).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
@@ -162,6 +181,8 @@ pub(super) async fn ask(
     let query = query.bind::<BigInt, _>(amount.minor()).bind::<Text, _>(amount.currency().code());
     let query = query.bind::<Text, _>(&payee.name).bind::<Text, _>(&payee.account).bind::<Text, _>(&order.reference);
     let query = query.bind::<Double, _>(lifetime.as_secs_f64()).bind::<Integer, _>(hold);
+    let query = query.bind::<Nullable<SqlUuid>, _>(opinion.judged.map(|judged| judged.decision));
+    let query = query.bind::<Nullable<Text>, _>(opinion.judged.map(|judged| <&str>::from(judged.action)));
     query.execute(db).await.map_err(StorageError::from)?;
     Ok(Standing::Asked(id))
 }
