@@ -18,6 +18,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// All, from the least to the most.
+    pub(crate) const ALL: [Self; 3] = [Self::Allow, Self::StepUp, Self::Delay];
+
     /// What was done, for people.
     pub(crate) const fn in_words(self) -> &'static str {
         match self {

@@ -27,4 +27,19 @@ pub struct Judgement {
     pub model_file: PathBuf,
     /// File with the rules (TOML).
     pub rules_file: PathBuf,
+    /// Tried beside them on every payment; nothing comes of it but a row. Default: nothing is tried.
+    #[serde(default)]
+    pub dry_run: Option<DryRun>,
+}
+
+/// What is tried. Of the two, at least one is another than what judges.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DryRun {
+    /// File with a model. Default: the one that judges.
+    #[serde(default)]
+    pub model_file: Option<PathBuf>,
+    /// File with rules. Default: those that judge.
+    #[serde(default)]
+    pub rules_file: Option<PathBuf>,
 }

@@ -27,6 +27,7 @@ pub mod rules;
 pub mod scoring;
 
 mod desk;
+mod dry_run;
 mod ids;
 mod input;
 mod intake;

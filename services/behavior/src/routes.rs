@@ -59,4 +59,11 @@ pub(crate) fn internal() -> Routes {
             "Take an analyst's word on it",
             with_refusals::<OneDecision, _>(desk::http::say),
         )
+        .add(
+            policy::Desk,
+            Method::GET,
+            "/desk/dry-run",
+            "What a model and rules would have done that are tried",
+            with_refusals::<(), _>(desk::http::dry_run),
+        )
 }

@@ -242,9 +242,28 @@ pub struct Decision {
     pub model: String,
     /// Which version of the rules.
     pub rules: String,
+    /// What others would have said that were tried beside them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// The last word on what turned out, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
+}
+
+/// What a model and rules would have said of a payment that were tried beside those that judged it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DryRun {
+    /// How likely it is fraud, between 0 and 1.
+    pub score: f64,
+    /// What they would have done.
+    pub action: Action,
+    /// What speaks against the payment.
+    pub reasons: Vec<Reason>,
+    /// Which model.
+    pub model: String,
+    /// Which version of the rules.
+    pub rules: String,
 }
 
 /// `POST /internal/v1/labels`, by the operator: what turned out.

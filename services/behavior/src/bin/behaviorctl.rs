@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use api::behavior::Decision;
 use behavior::backtest::metrics::{Quality, Scored};
 use behavior::backtest::{self, Replay, Split};
-use behavior::config::Judgement;
 use behavior::decisions::explain::{self, Explained};
 use behavior::features::{self, Feature};
 use behavior::judgement::Judge;
@@ -67,11 +66,11 @@ fn run(cli: Cli) -> Result<()> {
     match cli {
         Cli::Features { data } => with(&data, |payments| features(payments)),
         Cli::Backtest { data, model, rules } => {
-            let Bench { model, rules } = Bench::read(&Judgement { model_file: model, rules_file: rules })?;
+            let Bench { model, rules } = Bench::read(&model, &rules)?;
             with(&data, |payments| backtest(payments, &model, &rules))
         }
         Cli::Explain { decision, model, rules } => {
-            let bench = Bench::read(&Judgement { model_file: model, rules_file: rules })?;
+            let bench = Bench::read(&model, &rules)?;
             explain(&decision, &bench)
         }
     }

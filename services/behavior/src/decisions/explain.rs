@@ -1,6 +1,6 @@
 //! Makes a judgement anew of what a decision says it rested on.
 
-use api::behavior::Decision;
+use api::behavior::{Decision, DryRun};
 
 use crate::features::{self, Feature, Features};
 use crate::judgement::Judgement;
@@ -35,31 +35,45 @@ pub struct Explained {
     pub differences: Vec<String>,
 }
 
-/// Judges the stored features.
+/// Judges the stored features. What was tried beside those that judged is compared with what it said then, not with them.
 ///
 /// # Errors
 ///
 /// [`ExplainError`]: they are not the features of this build.
 pub fn explain(decision: &Decision, bench: &Bench) -> Result<Explained, ExplainError> {
     let now = bench.judge(&stored(decision)?);
+    let said = said(decision, bench);
     let mut differences = Vec::new();
     let mut differ = |what: &str, before: &str, after: &str| {
         if before != after {
             differences.push(format!("{what} was {before}, and is {after} now"));
         }
     };
-    differ("the model", &decision.model, bench.model.name());
-    differ("the version of the rules", &decision.rules, bench.rules.version());
-    let score = format!("{:.6}", decision.score);
-    if (now.score - decision.score).abs() > SAME {
+    differ("the model", &said.model, bench.model.name());
+    differ("the version of the rules", &said.rules, bench.rules.version());
+    let score = format!("{:.6}", said.score);
+    if (now.score - said.score).abs() > SAME {
         differ("the score", &score, &format!("{:.9}", now.score));
     }
     let action: api::behavior::Action = now.action.into();
-    differ("the action", &format!("{:?}", decision.action), &format!("{action:?}"));
-    let said = decision.reasons.iter().map(|reason| reason.name.clone()).collect::<Vec<_>>();
+    differ("the action", &format!("{:?}", said.action), &format!("{action:?}"));
+    let reasons = said.reasons.iter().map(|reason| reason.name.clone()).collect::<Vec<_>>();
     let says = now.reasons.iter().map(|reason| api::behavior::Reason::from(reason).name).collect::<Vec<_>>();
-    differ("the reasons", &said.join(", "), &says.join(", "));
+    differ("the reasons", &reasons.join(", "), &says.join(", "));
     Ok(Explained { now, differences })
+}
+
+/// What was said then: by what was tried, where that is who judges now.
+fn said(decision: &Decision, bench: &Bench) -> DryRun {
+    let tried = decision.dry_run.as_ref().filter(|tried| (tried.model.as_str(), tried.rules.as_str()) == bench.names());
+    // Default: what judged.
+    tried.cloned().unwrap_or_else(|| DryRun {
+        score: decision.score,
+        action: decision.action,
+        reasons: decision.reasons.clone(),
+        model: decision.model.clone(),
+        rules: decision.rules.clone(),
+    })
 }
 
 fn stored(decision: &Decision) -> Result<Features, ExplainError> {

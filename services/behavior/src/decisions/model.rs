@@ -4,6 +4,7 @@ use api::behavior::{self as wire, Label, ReasonSource, Score};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::action::Action;
+use crate::dry_run::Tried;
 use crate::ids::{DecisionId, RequestId};
 use crate::input::Paid;
 use crate::judgement::{Reason, Source};
@@ -25,6 +26,8 @@ pub(crate) struct Decision {
     pub(crate) reasons: Vec<wire::Reason>,
     pub(crate) model: String,
     pub(crate) rules: String,
+    /// What was tried on it.
+    pub(crate) dry_run: Option<Tried>,
 }
 
 impl Decision {
@@ -59,6 +62,7 @@ impl Decision {
             reasons: self.reasons,
             model: self.model,
             rules: self.rules,
+            dry_run: self.dry_run.map(Into::into),
             label,
         }
     }

@@ -11,6 +11,7 @@ use storage::{AsText, Connection, Pool, StorageError, statement, subject_transac
 
 use super::Decision;
 use crate::action::Action;
+use crate::dry_run::{Tried, store as dry_run};
 use crate::features;
 use crate::ids::{DecisionId, RequestId};
 use crate::state::store::PaidRow;
@@ -78,7 +79,8 @@ async fn write(db: &mut Connection, decisions: &[Decision]) -> Result<(), Storag
         columns.rules.push(&decision.rules);
     }
     columns.execute(db).await?;
-    Ok(())
+    let tried = decisions.iter().filter_map(|one| Some((one.id, &one.action, one.dry_run.as_ref()?)));
+    dry_run::insert(db, tried).await
 }
 
 #[derive(QueryableByName)]
@@ -131,11 +133,13 @@ async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Found>, Stor
         select d.*, v.names, (select l.label from labels l where l.payment = d.id order by l.number desc limit 1) as label \
         from decisions d join feature_versions v on v.version = d.features_version where d.id = $1";
     let row: Option<Row> = diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?;
-    row.map(Row::found).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let tried = dry_run::find(db, id).await?;
+    Ok(Some(row.found(tried)?))
 }
 
 impl Row {
-    fn found(self) -> Result<Found, StorageError> {
+    fn found(self, dry_run: Option<Tried>) -> Result<Found, StorageError> {
         let label = self.label.map(|label| serde_json::from_value(Value::String(label)).map_err(odd));
         let decision = Decision {
             id: self.id,
@@ -150,6 +154,7 @@ impl Row {
             reasons: serde_json::from_value(self.reasons).map_err(odd)?,
             model: self.model,
             rules: self.rules,
+            dry_run,
         };
         Ok(Found { decision, names: self.names, label: label.transpose()? })
     }

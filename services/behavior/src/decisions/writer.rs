@@ -107,6 +107,7 @@ mod tests {
             reasons: Vec::new(),
             model: String::new(),
             rules: String::new(),
+            dry_run: None,
         }
     }
 

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::{pages, store};
 use crate::decisions::read;
+use crate::dry_run::store as dry_run;
 use crate::error::Error;
 use crate::ids::DecisionId;
 use crate::labels::label;
@@ -91,6 +92,19 @@ pub(crate) async fn case(_: Peer<Analyst>, id: web::Path<Id>, state: web::Data<S
     let around = store::around(&state.pool, paid.user, paid.at, id).await?;
     let said = store::words(&state.pool, id.into()).await?;
     Ok(Page(pages::case(found, said, &around)?))
+}
+
+/// Payments among which is counted how often both say the same.
+const COUNTED: i32 = 10_000;
+/// Payments that are listed on which they differ.
+const LISTED: i64 = 50;
+
+pub(crate) async fn dry_run(_: Peer<Analyst>, state: web::Data<State>) -> Result<Page, Error> {
+    let Some(tried) = &state.dry_run else { return Ok(Page(pages::no_dry_run()?)) };
+    let (model, rules) = tried.names();
+    let counts = dry_run::counts(&state.pool, model, rules, COUNTED).await?;
+    let differing = dry_run::differing(&state.pool, model, rules, LISTED).await?;
+    Ok(Page(pages::dry_run(state.bench.names(), tried.names(), &counts, differing)?))
 }
 
 pub(crate) async fn say(

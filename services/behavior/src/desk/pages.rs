@@ -12,6 +12,7 @@ use super::store::{Alert, Line, Word};
 use super::words;
 use crate::action::Action;
 use crate::decisions::Found;
+use crate::dry_run::store::{Count, Differing};
 use crate::error::Error;
 use crate::features::{self, Feature};
 use crate::input::Paid;
@@ -117,6 +118,15 @@ struct Case {
     learned: i64,
     model: String,
     rules: String,
+    tried: Option<Beside>,
+}
+
+/// What was tried on it.
+struct Beside {
+    action: Action,
+    score: String,
+    model: String,
+    rules: String,
 }
 
 /// A reason, in words.
@@ -183,6 +193,12 @@ pub(super) fn case(found: Found, said: Vec<Word>, around: &[Line]) -> Result<Str
         learned: decision.learned,
         model: decision.model,
         rules: decision.rules,
+        tried: decision.dry_run.map(|tried| Beside {
+            action: tried.action,
+            score: words::likely(tried.score),
+            model: tried.model,
+            rules: tried.rules,
+        }),
     };
     page(&page_of)
 }
@@ -243,6 +259,70 @@ fn summary(points: &[Point], currency: Currency) -> String {
         ),
         _ => format!("{case}No other payment of this user is known."),
     }
+}
+
+/// A payment on which what is tried differs.
+struct Otherwise {
+    case: String,
+    decided: Action,
+    action: Action,
+    score: String,
+    says: Option<String>,
+}
+
+/// What was said of so many payments, and by what is tried.
+struct Counted {
+    decided: Action,
+    /// In the order of [`Action::ALL`], and whether that is what was said.
+    tried: Vec<(i64, bool)>,
+}
+
+#[derive(Template)]
+#[template(path = "dry_run.html")]
+struct DryRun<'a> {
+    /// Model and rules of what judges, and of what is tried; none, where nothing is.
+    names: Option<[(&'a str, &'a str); 2]>,
+    payments: i64,
+    same: i64,
+    counts: Vec<Counted>,
+    rows: Vec<Otherwise>,
+}
+
+/// That nothing is tried.
+pub(super) fn no_dry_run() -> Result<String, Error> {
+    page(&DryRun { names: None, payments: 0, same: 0, counts: Vec::new(), rows: Vec::new() })
+}
+
+/// What `tried` would have said beside `judges`.
+pub(super) fn dry_run(
+    judges: (&str, &str),
+    tried: (&str, &str),
+    counts: &[Count],
+    differing: Vec<Differing>,
+) -> Result<String, Error> {
+    let of = |decided: Action, action: Action| {
+        let found = counts.iter().find(|count| (count.decided.0, count.action.0) == (decided, action));
+        found.map_or(0, |count| count.payments) // Default: a pair that did not occur.
+    };
+    let rows = differing.into_iter().map(|differing| Otherwise {
+        case: differing.decision_id.to_string(),
+        decided: differing.decided.0,
+        action: differing.action.0,
+        score: words::likely(differing.score),
+        says: differing.says,
+    });
+    page(&DryRun {
+        names: Some([judges, tried]),
+        payments: counts.iter().map(|count| count.payments).sum(),
+        same: Action::ALL.iter().map(|action| of(*action, *action)).sum(),
+        counts: Action::ALL
+            .map(|decided| Counted {
+                decided,
+                tried: Action::ALL.map(|action| (of(decided, action), action == decided)).into(),
+            })
+            .into(),
+        rows: rows.collect(),
+    })
 }
 
 fn page(page: &impl Template) -> Result<String, Error> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::config;
 use crate::features::Features;
@@ -25,14 +25,39 @@ impl Bench {
     /// # Errors
     ///
     /// One cannot be read, or was made for other features than this build has; the error names both versions.
-    pub fn read(files: &config::Judgement) -> Result<Self> {
+    pub fn read(model: &Path, rules: &Path) -> Result<Self> {
         let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
-        let (model, rules) = (&files.model_file, &files.rules_file);
         let text = String::from_utf8(read(rules)?).with_context(|| rules.display().to_string())?;
         Ok(Self {
             model: Model::read(&read(model)?).with_context(|| model.display().to_string())?,
             rules: Rules::read(&text).with_context(|| rules.display().to_string())?,
         })
+    }
+
+    /// Those that judge, and those that are tried beside them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bench::read`]; or what is to be tried has the names of what judges: then a decision would not say which of the two it was.
+    pub fn both(settings: &config::Judgement) -> Result<(Self, Option<Self>)> {
+        let judges = Self::read(&settings.model_file, &settings.rules_file)?;
+        let Some(tried) = &settings.dry_run else { return Ok((judges, None)) };
+        let model = tried.model_file.as_ref().unwrap_or(&settings.model_file); // Default: the one that judges
+        let rules = tried.rules_file.as_ref().unwrap_or(&settings.rules_file); // Default: those that judge
+        let tried = Self::read(model, rules).context("judgement.dry_run")?;
+        ensure!(
+            tried.names() != judges.names(),
+            "judgement.dry_run: the model \"{}\" and the rules \"{}\" judge already; name another file, or give what changed another name or version",
+            judges.model.name(),
+            judges.rules.version(),
+        );
+        Ok((judges, Some(tried)))
+    }
+
+    /// What model and rules call themselves.
+    #[must_use]
+    pub fn names(&self) -> (&str, &str) {
+        (self.model.name(), self.rules.version())
     }
 
     /// What both together think.

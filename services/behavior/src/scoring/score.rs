@@ -1,15 +1,27 @@
 //! Looks at payments, judges each and has the decisions stored.
 
+use std::sync::LazyLock;
+
 use api::behavior::{BATCH, ScoreRequest, ScoreResult};
 use api::problem::code;
 use chrono::{DateTime, Utc};
-use runtime::{Record, Who};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+use runtime::{Record, Who, metrics};
 
+use super::bench::Bench;
+use crate::action::Action;
 use crate::decisions::Decision;
+use crate::dry_run::Tried;
 use crate::error::Error;
-use crate::features;
+use crate::features::{self, Features};
 use crate::input::{Flaw, Paid, Told};
+use crate::judgement::Judgement;
 use crate::state::State;
+
+/// `behavior.dry_run.payments{decided,tried}`: what was said of payments, and what would have been by others that are tried.
+static TRIED: LazyLock<Counter<u64>> =
+    LazyLock::new(|| metrics::meter().u64_counter("behavior.dry_run.payments").build());
 
 /// What is thought of each payment, in the order of the questions; `asked_by` asks. Nothing is answered of decisions that could not be stored.
 pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str) -> Result<Vec<ScoreResult>, Error> {
@@ -44,6 +56,7 @@ fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Dec
     let paid = Paid::checked(told, now.timestamp_millis())?;
     let (features, learned) = state.live.look_at(&paid.figures());
     let judgement = state.bench.judge(&features);
+    let tried = state.dry_run.as_ref().map(|bench| tried(bench, &features, judgement.action));
     Ok(Decision {
         id: storage::ids::new(now.timestamp_millis()).into(),
         decided_at: now,
@@ -57,7 +70,23 @@ fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Dec
         reasons: judgement.reasons.iter().map(Into::into).collect(),
         model: state.bench.model.name().to_owned(),
         rules: state.bench.rules.version().to_owned(),
+        dry_run: tried,
     })
+}
+
+/// What those would say that are tried, beside `decided`.
+fn tried(bench: &Bench, features: &Features, decided: Action) -> Tried {
+    let Judgement { score, action, reasons } = bench.judge(features);
+    let words = [("decided", decided), ("tried", action)];
+    TRIED.add(1, &words.map(|(name, action)| KeyValue::new(name, action.as_ref().to_owned())));
+    let (model, rules) = bench.names();
+    Tried {
+        score,
+        action,
+        reasons: reasons.iter().map(Into::into).collect(),
+        model: model.to_owned(),
+        rules: rules.to_owned(),
+    }
 }
 
 /// The line of the answer, and its line in the audit log.

@@ -24,17 +24,21 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: Arc<Live>,
     pub(crate) bench: Bench,
+    /// Tried beside it.
+    pub(crate) dry_run: Option<Bench>,
     pub(crate) writer: Handle,
 }
 
 impl State {
     /// With profiles that know nobody yet; decisions go to `writer`.
     pub(crate) fn new(config: &Config, context: &Context, writer: Handle) -> anyhow::Result<Self> {
+        let (bench, dry_run) = Bench::both(&config.judgement)?;
         Ok(Self {
             pool: context.database()?,
             clock: Arc::clone(&context.clock),
             live: Arc::default(),
-            bench: Bench::read(&config.judgement)?,
+            bench,
+            dry_run,
             writer,
         })
     }

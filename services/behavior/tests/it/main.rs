@@ -11,6 +11,7 @@ mod desk;
 // What drives a browser stands once, beside the login pages' tests.
 #[path = "../../../auth/tests/relying_party/drivers.rs"]
 mod drivers;
+mod dry_run;
 mod events;
 mod labels;
 mod migrations;

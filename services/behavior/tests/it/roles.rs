@@ -5,7 +5,8 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnectio
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 6] = ["log_head", "events", "event_conflicts", "decisions", "labels", "feature_versions"];
+const TABLES: [&str; 7] =
+    ["log_head", "events", "event_conflicts", "decisions", "labels", "feature_versions", "dry_runs"];
 
 const DECISION: &str = "00000000-0000-4000-8000-00000000000";
 
@@ -48,9 +49,12 @@ async fn the_app_has_these_rights_and_no_others() {
     let decision = "(id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, learned, score, action, reasons, \
                     model, rules, features)";
     let expected = [
+        "call dry_run_counts(model text, rules text, newest integer)".to_owned(),
         "call subject()".to_owned(),
         format!("decisions insert {decision}"),
         format!("decisions select {decision}"),
+        "dry_runs insert (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
+        "dry_runs select (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
         "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id)"
             .to_owned(),
         "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id)"
@@ -86,6 +90,7 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "select received_at from events",
         "select about from labels",
         "select 1 from event_conflicts",
+        "update dry_runs set action = 'allow'",
         "insert into log_head (single, last_number) values (false, 0)",
         "update log_head set single = single",
         "update log_head set last_number = 0",
@@ -135,6 +140,17 @@ async fn a_decision_is_seen_by_who_says_which_one() {
         ("user %", 0),
     ] {
         assert_eq!(rows(&database.app_url, &about(says), "select 1 from decisions").await.unwrap(), sees, "{says}");
+    }
+    // What was tried is seen like its decision; who says so sees where it differs.
+    let differs = format!(
+        "insert into dry_runs values ('{DECISION}a', 'allow', 0.5, 'delay', '[]', 'm', 'r2'), ('{DECISION}b', 'allow', 0.5, 'allow', '[]', 'm', 'r2')"
+    );
+    assert_eq!(rows(&database.app_url, "", &differs).await.unwrap(), 2);
+    for (says, sees) in
+        [(String::new(), 0), (about("alerts"), 0), (about(&format!("{DECISION}b")), 1), (about("dry run"), 1)]
+    {
+        let with = format!("{differs}; {says}");
+        assert_eq!(rows(&database.app_url, &with, "select 1 from dry_runs").await.unwrap(), sees, "{says}");
     }
     let passed = "select 1 from decisions where action = 'allow'";
     assert_eq!(

@@ -76,7 +76,7 @@ async fn a_model_or_rules_for_other_features_stop_the_start_with_both_versions_n
         (model, old_rules, "were written for version 7 of the features, this build has version 1"),
     ] {
         let mut config = good.clone();
-        config.judgement = behavior::config::Judgement { model_file, rules_file };
+        config.judgement = behavior::config::Judgement { model_file, rules_file, dry_run: None };
         let started = runtime::start::<Behavior>(config, std::sync::Arc::new(ManualClock::now())).await;
         let error = format!("{:#}", started.err().unwrap());
         assert!(error.contains(says), "{error}");

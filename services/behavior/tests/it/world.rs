@@ -64,17 +64,41 @@ impl World {
     pub(crate) async fn new() -> Self {
         let pki = Arc::new(Pki::temporary().unwrap());
         let database = Arc::new(TestDatabase::create("behavior", MIGRATIONS).await.unwrap());
-        Self::at(pki, database, Arc::new(ManualClock::now())).await
+        Self::at(pki, database, Arc::new(ManualClock::now()), |_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn new_where(change: impl FnOnce(&mut Config)) -> Self {
+        let pki = Arc::new(Pki::temporary().unwrap());
+        let database = Arc::new(TestDatabase::create("behavior", MIGRATIONS).await.unwrap());
+        Self::at(pki, database, Arc::new(ManualClock::now()), change).await
+    }
+
+    /// Why a service with these settings does not start.
+    pub(crate) async fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let pki = Pki::temporary().unwrap();
+        let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
+        let mut config = config(&pki, &database);
+        change(&mut config);
+        let started = runtime::start::<Behavior>(config, Arc::new(ManualClock::now())).await;
+        format!("{:#}", started.err().unwrap())
     }
 
     /// One more process of the service, which has seen nothing of what came to the other.
     pub(crate) async fn another(&self) -> Self {
-        Self::at(self.pki.clone(), self.database.clone(), self.clock.clone()).await
+        Self::at(self.pki.clone(), self.database.clone(), self.clock.clone(), |_| ()).await
     }
 
-    async fn at(pki: Arc<Pki>, database: Arc<TestDatabase>, clock: Arc<ManualClock>) -> Self {
+    async fn at(
+        pki: Arc<Pki>,
+        database: Arc<TestDatabase>,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         audit::listen();
-        let running = runtime::start::<Behavior>(config(&pki, &database), clock.clone()).await.unwrap();
+        let mut config = config(&pki, &database);
+        change(&mut config);
+        let running = runtime::start::<Behavior>(config, clock.clone()).await.unwrap();
         scene::until_ready(&running, &pki).await;
         let client = |name| (name, server::client(&pki.internal_ca(), Some(&pki.internal(name))).unwrap());
         let clients = ["auth", "attestation", "ledger", "broker", "behavior", "operator", "analyst", "partner"]
@@ -214,6 +238,10 @@ pub(crate) fn config(pki: &Pki, database: &TestDatabase) -> Config {
     Config {
         common: Common { public: None, ..scene::common("behavior", pki, database) },
         defense: defense::DefenseConfig::default(),
-        judgement: Judgement { model_file: own("model/card-payments.json"), rules_file: own("rules/payments.toml") },
+        judgement: Judgement {
+            model_file: own("model/card-payments.json"),
+            rules_file: own("rules/payments.toml"),
+            dry_run: None,
+        },
     }
 }

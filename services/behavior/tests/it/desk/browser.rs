@@ -36,7 +36,7 @@ async fn the_desk_fits_a_phone_and_a_desk_by_day_and_night_shuts_nobody_out_and_
     let world = World::new().await;
     let identity = world.pki.internal("analyst");
     let case = format!("/desk/cases/{}", lived(&world).await);
-    let paths = ["/desk".to_owned(), case.clone(), "/desk/cases/none".to_owned()];
+    let paths = ["/desk".to_owned(), case.clone(), "/desk/dry-run".to_owned(), "/desk/cases/none".to_owned()];
     // On a developer's machine, for a browser without a certificate.
     let inside = server::client(&world.pki.internal_ca(), Some(&identity)).unwrap();
     let public = world.pki.public("console");
