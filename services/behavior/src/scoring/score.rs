@@ -8,7 +8,7 @@ use runtime::{Record, Who};
 use crate::decisions::Decision;
 use crate::error::Error;
 use crate::features;
-use crate::input::{Flaw, Paid, Told};
+use crate::input::{self, Flaw, Paid, Told};
 use crate::state::State;
 
 /// What is thought of each payment, in the order of the questions; `asked_by` asks. Nothing is answered of decisions that could not be stored.
@@ -39,10 +39,11 @@ pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str)
 
 /// What is thought of one.
 fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Decision, Flaw> {
-    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency } = asked;
+    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency, device } = asked;
     let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
     let paid = Paid::checked(told, now.timestamp_millis())?;
-    let (features, learned) = state.live.look_at(&paid.figures());
+    let device = device.as_ref().map(|device| input::named("device", device)).transpose()?;
+    let (features, learned) = state.live.look_at(&paid.figures(), device);
     let judgement = state.bench.judge(&features);
     Ok(Decision {
         id: storage::ids::new(now.timestamp_millis()).into(),

@@ -56,7 +56,7 @@ pub async fn order(
     if payee.is_new && past.above_cap {
         return Err(too_much);
     }
-    let (ordered, caution) = risk::ask_first(state, notes, risk::To::Iban(&payee.iban), order()?).await;
+    let (ordered, caution) = risk::ask_first(state, caller, notes, risk::To::Iban(&payee.iban), order()?).await;
     // The analytics have learned of it as if it had been paid.
     let caution = if past.taken_back { caution.max(risk::once_bitten(state)) } else { caution };
     let shown = approvals::Payee { name: payee.name.clone(), account: payee.iban.clone() };

@@ -1,6 +1,7 @@
 //! Asks about an order's payment, before the order is posted.
 
 use defense::{Notes, Word};
+use identity::Principal;
 use tokio::time::Instant;
 
 use super::model::{Answer, Caution, Payee, Payment};
@@ -21,7 +22,7 @@ pub enum To<'a> {
 
 /// Asks what is thought of the payment that `order` makes, notes it, and answers the order with the word beside it, and what it takes because of the word.
 /// The order of who is not asked about is answered as it came. A word that does not come, or does not count, asks for nothing.
-pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -> (Order, Caution) {
+pub async fn ask_first(state: &State, caller: &Principal, notes: &Notes, to: To<'_>, order: Order) -> (Order, Caution) {
     let (Some(asker), Actor::Customer(user), Some(leg)) = (&state.risk, &order.command.actor, order.command.to())
     else {
         return (order, Caution::Usual);
@@ -31,6 +32,7 @@ pub async fn ask_first(state: &State, notes: &Notes, to: To<'_>, order: Order) -
         request: notes.request_id().and_then(|id| id.parse().ok()),
         at_unix_millis: state.clock.unix_millis(),
         user: user.clone(),
+        device: caller.jkt.as_ref().into(),
         payee: match to {
             To::Account(account) => Payee::Owner(account),
             To::Iban(iban) => Payee::Named(payment::creditor(iban)),

@@ -47,7 +47,7 @@ pub async fn post(
     };
     // Whose account it is, the payer has not said, and the house does not tell.
     let payee = Payee { name: String::new(), account: to.to_string() };
-    let (order, caution) = risk::ask_first(state, notes, risk::To::Account(to), order).await;
+    let (order, caution) = risk::ask_first(state, caller, notes, risk::To::Account(to), order).await;
     let (receipt, _) = demand::post(state, caller, order, payee, caution, |order, _| order).await?;
     // A repetition has the same fingerprint, so what was asked now is also the first one's.
     Ok(shown(&receipt, from, to, amount, request.reference))
