@@ -26,6 +26,9 @@ pub struct Config {
     pub attestation_url: String,
     /// Internal URL of the ledger (`AUTH__LEDGER_URL`), which says what a payer is asked to approve.
     pub ledger_url: String,
+    /// Internal URL of the behavior analytics (`AUTH__BEHAVIOR_URL`), which are told of logins, devices and second factors. Default: nobody is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behavior_url: Option<String>,
     /// PKCS#8 DER of the P-256 key that signs tokens (`AUTH__SIGNING_KEY_FILE`), mode 0600.
     pub signing_key_file: PathBuf,
     /// Keys that are published and do not sign: the next one before a rotation, the last one after it. Default: none.

@@ -3,6 +3,8 @@
 storage::wire_id! {
     /// A person; also the pseudonymous subject that everybody else knows.
     UserId;
+    /// Something that the behavior analytics are told.
+    SignalId;
 }
 
 storage::id! {

@@ -35,6 +35,7 @@ pub mod routes;
 mod schema;
 pub mod scopes;
 pub mod second_factors;
+mod signals;
 mod store;
 pub mod support;
 mod throttle;
@@ -56,7 +57,7 @@ use defense::stores::Once;
 use defense::{AudienceKeySource, Keyed, Stack};
 use identity::TokenError;
 use runtime::pages::RefusalPages;
-use runtime::{App, Common, Context, RouteDoc, Service};
+use runtime::{App, Common, Context, Courier, RouteDoc, Service, Teller};
 use storage::EmbeddedMigrations;
 use url::Url;
 
@@ -68,10 +69,14 @@ use crate::ledger::Ledger;
 use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
+use crate::signals::courier::Telling;
 use crate::webauthn::RelyingParty;
 
 /// The tables of this service.
 pub const MIGRATIONS: EmbeddedMigrations = diesel_migrations::embed_migrations!();
+
+/// How often the outbox is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The service.
 pub struct Auth;
@@ -110,8 +115,9 @@ impl Service for Auth {
             routes::public().documented(Self::NAME, &config.common)?.behind(&defense)?,
             routes::internal().behind(&defense)?,
         );
+        let telling = telling(&config, &context)?;
         let forget = forget::always(context.database()?, context.clock.clone(), context.shutdown.clone());
-        Ok(App::internal(move |service| {
+        let app = App::internal(move |service| {
             service.app_data(internal.clone());
             internal_routes.configure(service);
         })
@@ -120,7 +126,11 @@ impl Service for Auth {
             service.app_data(RefusalPages(http::refusal_page));
             public_routes.configure(service);
         })
-        .background("forget", forget))
+        .background("forget", forget);
+        Ok(match telling {
+            Some(telling) => app.background("outbox courier", telling.run(context.shutdown.clone())),
+            None => app,
+        })
     }
 }
 
@@ -160,6 +170,15 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
         ledger: Ledger::new(context.clients.internal("ledger")?, &config.ledger_url)?,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
     })
+}
+
+/// Who tells behavior what happens at the door, if anybody is to be told.
+fn telling(config: &Config, context: &Context) -> anyhow::Result<Option<Courier<Telling>>> {
+    let Some(url) = &config.behavior_url else { return Ok(None) };
+    let teller = Teller::new(context.clients.internal("behavior")?, url);
+    let job = Telling { pool: context.database()?, clock: context.clock.clone(), teller };
+    // Nobody rings: what happened may be learned a moment later.
+    Ok(Some(Courier { job, bell: Arc::default(), poll: LOOK }))
 }
 
 /// RFC 8414 §2: `https`, without query or fragment; and without a path, because it is also our origin.

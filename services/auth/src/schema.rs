@@ -142,6 +142,19 @@ table! {
     }
 }
 
+table! {
+    outbox (id) {
+        id -> Uuid,
+        kind -> Text,
+        user_id -> Nullable<Uuid>,
+        happened_at -> Timestamptz,
+        jkt -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        attempts -> Integer,
+        next_attempt_at -> Timestamptz,
+    }
+}
+
 joinable!(interactions -> pushed_requests (request_hash));
 joinable!(refresh_tokens -> grants (grant_id));
 allow_tables_to_appear_in_same_query!(pushed_requests, interactions);

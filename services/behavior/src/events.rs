@@ -1,5 +1,7 @@
 //! What happened, as the engine takes it: the input of every profile.
 
+use strum::{AsRefStr, EnumString};
+
 /// Seconds since 1970-01-01 00:00 UTC, by the clock of the service that saw it happen.
 pub type Seconds = i64;
 
@@ -12,7 +14,7 @@ pub const DAY: Seconds = 24 * HOUR;
 /// One week.
 pub const WEEK: Seconds = 7 * DAY;
 
-/// A user or a payee: the first 64 bits of a digest of its id. Profiles count by them and never show them.
+/// A user, a payee or a device: the first 64 bits of a digest of its id. Profiles count by them and never show them.
 pub type Key = u64;
 
 /// A user pays somebody.
@@ -36,6 +38,82 @@ impl Payment {
     #[must_use]
     pub fn counted(&self) -> f64 {
         if self.amount.is_nan() { Self::AMOUNT_LIMIT } else { self.amount.clamp(0.0, Self::AMOUNT_LIMIT) }
+    }
+}
+
+/// Something that happened at a user's door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// When.
+    pub at: Seconds,
+    /// To whom.
+    pub user: Key,
+    /// What.
+    pub what: What,
+}
+
+/// What can happen there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The user has logged in.
+    Login,
+    /// Somebody has tried to, and failed.
+    FailedLogin,
+    /// An installation of the app acts for the user from now on.
+    Device {
+        /// Which, by a digest of its name.
+        device: Key,
+        /// How well its key is kept.
+        level: KeyProtection,
+    },
+    /// What the user shows beside the password has changed.
+    SecondFactor(Change),
+}
+
+/// How well the key of an installation is kept, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, AsRefStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum KeyProtection {
+    /// By the app alone.
+    Software,
+    /// By the processor's trusted environment.
+    Tee,
+    /// By a chip that is made for it.
+    SecureElement,
+}
+
+/// What has become of a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Change {
+    /// There is one more.
+    Added,
+    /// There is one less.
+    Removed,
+    /// A recovery code stood in for it.
+    Recovered,
+}
+
+impl What {
+    /// As the log has it: the kind, the device, and what else there is to say in a word.
+    pub(crate) fn parts(&self) -> (&'static str, Option<Key>, Option<&str>) {
+        match self {
+            Self::Login => ("login", None, None),
+            Self::FailedLogin => ("failed_login", None, None),
+            Self::Device { device, level } => ("device", Some(*device), Some(level.as_ref())),
+            Self::SecondFactor(change) => ("second_factor", None, Some(change.as_ref())),
+        }
+    }
+
+    /// Of what the log has; nothing, if it is none of these.
+    pub(crate) fn of_parts(kind: &str, device: Option<Key>, detail: Option<&str>) -> Option<Self> {
+        match (kind, device, detail) {
+            ("login", None, None) => Some(Self::Login),
+            ("failed_login", None, None) => Some(Self::FailedLogin),
+            ("device", Some(device), Some(level)) => Some(Self::Device { device, level: level.parse().ok()? }), // Lost: it says only that there is no such word
+            ("second_factor", None, Some(change)) => Some(Self::SecondFactor(change.parse().ok()?)), // Lost: likewise
+            _ => None,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! From the wire to a payment that can be looked at. What passes here is a time that was, two names and an exact amount; nothing of it is repaired.
+//! From the wire to what can be looked at. What passes here is a time that was, names, and of a payment an exact amount; nothing of it is repaired.
 
 use api::Pseudonym;
 use api::behavior::PSEUDONYM;
@@ -12,7 +12,7 @@ use crate::events::{Key, MINUTE, Payment};
 /// Clocks of honest services differ by less than this. What lies further ahead would be "now" for a profile, and all that comes until then too late.
 const AHEAD: i64 = 5 * MINUTE * 1000;
 
-/// Why something is no payment.
+/// Why something is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flaw {
     /// Where.
@@ -45,18 +45,7 @@ pub(crate) struct Paid {
 impl Paid {
     /// Looks at what was told. `now` is this service's own clock, in milliseconds.
     pub(crate) fn checked(told: Told<'_>, now: i64) -> Result<Self, Flaw> {
-        let invalid = |field, says| Flaw { field, code: code::REQUEST_INVALID, says };
-        let ahead = Flaw { field: "at_unix_millis", code: code::FROM_FUTURE, says: "lies in the future" };
-        if told.at_unix_millis > now.saturating_add(AHEAD) {
-            return Err(ahead);
-        }
-        let at = DateTime::from_timestamp_millis(told.at_unix_millis).filter(|at| at.timestamp() >= 0);
-        let at = at.ok_or_else(|| invalid("at_unix_millis", "lies before 1970"))?;
-        let named = |field, name: &Pseudonym| {
-            let fits = (1..=PSEUDONYM).contains(&name.as_str().len());
-            let seen = name.as_str().bytes().all(|byte| byte.is_ascii_graphic());
-            if fits && seen { Ok(key(name)) } else { Err(invalid(field, "is not 1 to 128 visible ASCII characters")) }
-        };
+        let at = time(told.at_unix_millis, now)?;
         let (user, payee) = (named("user", told.user)?, named("payee", told.payee)?);
         let currency: Currency =
             told.currency.parse().map_err(|_| invalid("currency", "is not a supported ISO 4217 code"))?;
@@ -71,15 +60,30 @@ impl Paid {
 
     /// As statistics count it.
     pub(crate) fn figures(&self) -> Payment {
-        figures(self.at, self.user, self.payee, self.money)
+        #[expect(clippy::cast_precision_loss, reason = "a figure for statistics; the exact amount is stored")]
+        let amount = self.money.minor() as f64 / f64::from(10_u32.pow(self.money.currency().exponent()));
+        Payment { at: self.at.timestamp(), user: self.user, payee: self.payee, amount }
     }
 }
 
-/// A payment as statistics count it.
-pub(crate) fn figures(at: DateTime<Utc>, user: Key, payee: Key, money: Money) -> Payment {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for statistics; the exact amount is stored")]
-    let amount = money.minor() as f64 / f64::from(10_u32.pow(money.currency().exponent()));
-    Payment { at: at.timestamp(), user, payee, amount }
+/// When something happened, as it was told at `now`.
+pub(crate) fn time(told: i64, now: i64) -> Result<DateTime<Utc>, Flaw> {
+    if told > now.saturating_add(AHEAD) {
+        return Err(Flaw { field: "at_unix_millis", code: code::FROM_FUTURE, says: "lies in the future" });
+    }
+    let at = DateTime::from_timestamp_millis(told).filter(|at| at.timestamp() >= 0);
+    at.ok_or_else(|| invalid("at_unix_millis", "lies before 1970"))
+}
+
+/// Under what somebody or something of this name is counted.
+pub(crate) fn named(field: &'static str, name: &Pseudonym) -> Result<Key, Flaw> {
+    let fits = (1..=PSEUDONYM).contains(&name.as_str().len());
+    let seen = name.as_str().bytes().all(|byte| byte.is_ascii_graphic());
+    if fits && seen { Ok(key(name)) } else { Err(invalid(field, "is not 1 to 128 visible ASCII characters")) }
+}
+
+fn invalid(field: &'static str, says: &'static str) -> Flaw {
+    Flaw { field, code: code::REQUEST_INVALID, says }
 }
 
 /// Under what a name is counted.

@@ -22,7 +22,7 @@ use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service, Shutdown};
+use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service, Shutdown, Teller};
 use storage::Pool;
 use tokio::sync::Notify;
 
@@ -183,8 +183,7 @@ fn telling(behavior: &Behavior, context: &Context, poster: &Pool) -> Result<Cour
     let job = Telling {
         poster: poster.clone(),
         clock: Arc::clone(&context.clock),
-        client: context.clients.internal("behavior")?,
-        url: format!("{}/internal/v1/events", behavior.url),
+        teller: Teller::new(context.clients.internal("behavior")?, &behavior.url),
     };
     // Nobody rings: what was paid may be learned a moment later.
     let poll = Duration::from_millis(behavior.poll_ms.max(10).into());

@@ -15,7 +15,7 @@ pub const BATCH: usize = 100;
 /// Characters of a pseudonym at most.
 pub const PSEUDONYM: usize = 128;
 
-/// `POST /internal/v1/events`, by the ledger. Each event may come more than once and in any order, and is learned once.
+/// `POST /internal/v1/events`: payments by the ledger, all else by auth. Each event may come more than once and in any order, and is learned once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
@@ -48,6 +48,86 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decision_id: Option<Id>,
     },
+    /// A person has logged in, with all that they have to show.
+    Login {
+        /// As of a payment.
+        id: Id,
+        /// As of a payment.
+        at_unix_millis: i64,
+        /// Who.
+        user: Pseudonym,
+    },
+    /// Somebody has tried to log in as this person, and failed: by the password, or by what is shown beside it.
+    FailedLogin {
+        /// As of a payment.
+        id: Id,
+        /// As of a payment.
+        at_unix_millis: i64,
+        /// As whom.
+        user: Pseudonym,
+    },
+    /// From now on an installation of the app acts for this person. It may be told of again: the first time counts.
+    Device {
+        /// As of a payment.
+        id: Id,
+        /// As of a payment.
+        at_unix_millis: i64,
+        /// For whom.
+        user: Pseudonym,
+        /// The installation, by its key's thumbprint.
+        device: Pseudonym,
+        /// How well its key is kept, as its evidence said then.
+        level: KeyProtection,
+    },
+    /// What a person shows beside the password has changed.
+    SecondFactor {
+        /// As of a payment.
+        id: Id,
+        /// As of a payment.
+        at_unix_millis: i64,
+        /// Whose.
+        user: Pseudonym,
+        /// How.
+        change: SecondFactorChange,
+    },
+}
+
+impl Event {
+    /// Its id, whatever it tells of.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        match self {
+            Self::Payment { id, .. }
+            | Self::Login { id, .. }
+            | Self::FailedLogin { id, .. }
+            | Self::Device { id, .. }
+            | Self::SecondFactor { id, .. } => *id,
+        }
+    }
+}
+
+/// How well the key of an installation is kept, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyProtection {
+    /// By the app alone.
+    Software,
+    /// By the processor's trusted environment.
+    Tee,
+    /// By a chip that is made for it.
+    SecureElement,
+}
+
+/// What has become of a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactorChange {
+    /// There is one more.
+    Added,
+    /// There is one less.
+    Removed,
+    /// A recovery code stood in for it.
+    Recovered,
 }
 
 /// What became of a batch: one line for each event, in their order. One that is refused keeps no other from being taken.
@@ -112,6 +192,9 @@ pub struct ScoreRequest {
     /// ISO 4217.
     #[schemars(schema_with = "amount::currency")]
     pub currency: String,
+    /// The installation that asks for it, by its key's thumbprint, as in [`Event::Device`]; none, if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Pseudonym>,
 }
 
 /// What became of a batch of questions: one line for each, in their order. One that is refused keeps no other from being judged.

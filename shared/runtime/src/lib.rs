@@ -50,6 +50,7 @@ mod shutdown;
 mod single;
 mod sweep;
 pub mod telemetry;
+mod teller;
 pub mod tls;
 pub mod trace;
 mod transport;
@@ -75,6 +76,7 @@ pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use single::Single;
 pub use sweep::sweep;
+pub use teller::Teller;
 
 /// HTTP vocabulary for a service's `error.rs`, which maps to statuses and knows nothing else of the web framework.
 pub use actix_web::http::{StatusCode, header};

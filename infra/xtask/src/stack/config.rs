@@ -220,7 +220,7 @@ mod tests {
             ("a = \"${port.behavior}\"", "no listener `behavior`"),
             ("a = \"${port.weather}\"", "no listener `weather`"),
             ("a = \"${host.weather}\"", "no program `weather`"),
-            ("a = \"${url.behavior-internal}\"", "auth does not call behavior"),
+            ("a = \"${url.auth-internal}\"", "auth does not call auth"),
             ("a = \"${jwk.nobody}\"", "nobody.jwk"),
             ("a = \"${app.package}\"", "/pki/app.json"),
             ("a = \"${pki\"", "has no end"),

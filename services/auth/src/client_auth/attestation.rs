@@ -39,7 +39,7 @@ pub(super) async fn verify(
         return Err(named(Why::AppOfAnotherKey));
     }
     same_key(proof, &claims.cnf.jwk.thumbprint()).map_err(named)?;
-    Ok(AuthenticatedClient { client, support_id: Some(claims.support_id) })
+    Ok(AuthenticatedClient { client, support_id: Some(claims.support_id), level: Some(claims.level) })
 }
 
 fn refused(error: &TokenError) -> Refusal {

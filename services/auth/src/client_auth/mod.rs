@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use api::{ClientId, SupportId};
 use defense::KeyedApp;
-use identity::Thumbprint;
 use identity::dpop::Expect;
+use identity::{Level, Thumbprint};
 
 use crate::clients::{Authentication, Client};
 use crate::dpop::{Field, Proof, ProvenKey};
@@ -41,6 +41,7 @@ pub struct ProtocolRequest {
 pub struct AuthenticatedClient {
     client: Arc<Client>,
     support_id: Option<SupportId>,
+    level: Option<Level>,
 }
 
 impl AuthenticatedClient {
@@ -51,6 +52,11 @@ impl AuthenticatedClient {
     /// Under which the operator finds the verdict on an attested instance.
     pub fn support_id(&self) -> Option<&SupportId> {
         self.support_id.as_ref()
+    }
+
+    /// How well the key of an attested instance is kept.
+    pub fn level(&self) -> Option<Level> {
+        self.level
     }
 
     /// The refusal, with the instance that it is about in the audit log, where there is one.

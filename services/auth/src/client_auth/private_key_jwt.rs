@@ -66,7 +66,7 @@ pub(super) fn verify(
     check(&claims, provider.issuer(), request.now)?;
     let digest = Digest::of(&format!("{} {}", client.id, claims.jti));
     let id = AssertionId { digest, expires: claims.exp.saturating_add(MAX_AHEAD) };
-    Ok((AuthenticatedClient { client, support_id: None }, id))
+    Ok((AuthenticatedClient { client, support_id: None, level: None }, id))
 }
 
 fn check(claims: &Claims, issuer: &str, now: i64) -> Result<(), Why> {

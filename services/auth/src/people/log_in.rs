@@ -16,6 +16,7 @@ use crate::ids::UserId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::second_factors;
+use crate::signals::{self, What};
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 
@@ -69,6 +70,9 @@ pub async fn log_in(
             Known::Authenticated(Authenticated { user_id, at: now, second: None })
         };
         let replaced = interaction.replace(db, new, &known).await?;
+        if replaced && matches!(known, Known::Authenticated(_)) {
+            signals::leave(db, Some(user_id), What::Login, now).await?;
+        }
         Ok::<Option<Known>, StorageError>(replaced.then_some(known))
     })
     .await?;
@@ -100,6 +104,7 @@ pub(super) async fn try_password(
     let stored = login.as_ref().map(|login| login.password_hash.clone());
     let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
+        signals::try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         refused("credentials_wrong", login.as_ref());
         return Ok(Try::Wrong);
     };
@@ -123,18 +128,23 @@ async fn settle(db: &mut Connection, proven: &Proven) -> Result<(), StorageError
     Ok(())
 }
 
-/// Puts an interaction with this person in the place of another, under a new cookie.
+/// Puts an interaction with this person in the place of another, under a new cookie. `logs_in` is when, if that is what it means.
 pub(crate) async fn advance(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
+    logs_in: Option<i64>,
 ) -> Result<String, PageRefusal> {
     let cookie = opaque::mint();
     let new = &Digest::of(&cookie);
     let subject = person.user_id.to_string();
     let replaced = storage::subject_transaction(&provider.pool, "interactions.advance", &subject, async |db| {
         seek(db, &[interaction.digest()]).await?;
-        interaction.replace(db, new, &Known::Authenticated(person)).await
+        let replaced = interaction.replace(db, new, &Known::Authenticated(person)).await?;
+        if let Some(now) = logs_in.filter(|_| replaced) {
+            signals::leave(db, Some(person.user_id), What::Login, now).await?;
+        }
+        Ok::<bool, StorageError>(replaced)
     })
     .await?;
     if replaced { Ok(cookie) } else { Err(PageRefusal::Interaction) }

@@ -63,7 +63,7 @@ pub async fn register(
         return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
     let person = Authenticated { user_id: id, at: now, second: None };
-    let cookie = advance(provider, interaction, person).await?;
+    let cookie = advance(provider, interaction, person, Some(now)).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
     Ok(Registered::Done { cookie, path: interaction.next_of(&Known::Authenticated(person)) })
 }

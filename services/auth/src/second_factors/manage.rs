@@ -1,5 +1,6 @@
 //! Tells what a person has, sets up the authenticator app, removes it, and makes recovery codes. Whoever calls has made sure that the person has logged in just now.
 
+use api::behavior::SecondFactorChange;
 use chrono::{DateTime, Utc};
 use crypto::{SecretBytes, SecretString};
 use identity::Thumbprint;
@@ -13,6 +14,7 @@ use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::signals::{self, What};
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 
@@ -154,6 +156,7 @@ pub async fn enroll(
         if first {
             store::replace_codes(db, user, &digests).await?;
         }
+        signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Added), now).await?;
         // A right code of an app that is not taken says nothing about whoever guesses at the one that is there.
         seek(db, &[&counter]).await?;
         throttle::reset(db, &counter).await?;
@@ -176,12 +179,13 @@ pub async fn enroll(
 
 /// Removes the app, in this interaction; with it go the person's other sign-ins, and with the last second factor the recovery codes. False when there was none.
 pub async fn remove(provider: &Provider, interaction: &Digest, user: UserId) -> Result<bool, PageRefusal> {
-    let subject = user.to_string();
+    let (subject, now) = (user.to_string(), provider.clock.unix());
     let removed = storage::subject_transaction(&provider.pool, "totp_secrets.remove", &subject, async |db| {
         store::alone(db, user).await?;
         let removed = store::is_there(db, interaction).await? && store::remove(db, user).await?;
         if removed {
             store::end_others(db, interaction).await?;
+            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
         }
         Ok::<bool, storage::StorageError>(removed)
     })
@@ -194,11 +198,15 @@ pub async fn remove(provider: &Provider, interaction: &Digest, user: UserId) -> 
 
 /// Removes all that there is, and ends what sign-ins the person has under way. Whether there was an app, and how many passkeys.
 pub async fn remove_all(provider: &Provider, user: UserId) -> Result<(bool, usize), storage::StorageError> {
+    let now = provider.clock.unix();
     storage::subject_transaction(&provider.pool, "second_factors.remove_all", &user.to_string(), async |db| {
         store::alone(db, user).await?;
         // The recovery codes go with the last of them.
         let removed = (store::remove(db, user).await?, rows::remove_all(db, user).await?);
         store::end_all(db).await?;
+        if removed != (false, 0) {
+            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
+        }
         Ok(removed)
     })
     .await

@@ -1,5 +1,6 @@
 //! Adds passkeys, removes them, and lets them stand beside a password. Whoever adds or removes has made sure that the person has logged in just now.
 
+use api::behavior::SecondFactorChange;
 use chrono::{DateTime, Utc};
 use crypto::SecretString;
 
@@ -11,6 +12,7 @@ use crate::error::PageRefusal;
 use crate::ids::{PasskeyId, UserId};
 use crate::opaque::Digest;
 use crate::provider::Provider;
+use crate::signals::{self, What};
 use crate::webauthn::{self, Assertion, Registration};
 
 /// How many a person may have; the database lets nobody have more.
@@ -90,6 +92,7 @@ pub async fn add(
         if first {
             store::replace_codes(db, user, &digests).await?;
         }
+        signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Added), now).await?;
         Ok::<_, storage::StorageError>(Ok(first))
     })
     .await?;
@@ -115,12 +118,13 @@ pub async fn remove_passkey(
     user: UserId,
     id: PasskeyId,
 ) -> Result<bool, PageRefusal> {
-    let subject = user.to_string();
+    let (subject, now) = (user.to_string(), provider.clock.unix());
     let removed = storage::subject_transaction(&provider.pool, "passkeys.remove", &subject, async |db| {
         store::alone(db, user).await?;
         let removed = store::is_there(db, interaction).await? && rows::remove(db, user, id).await?;
         if removed {
             store::end_others(db, interaction).await?;
+            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
         }
         Ok::<bool, storage::StorageError>(removed)
     })

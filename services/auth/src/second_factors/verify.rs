@@ -1,5 +1,6 @@
 //! Examines what somebody shows as their second factor.
 
+use api::behavior::SecondFactorChange;
 use identity::Thumbprint;
 
 use super::audit::refused;
@@ -8,6 +9,7 @@ use super::{SecondFactor, passkeys, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::provider::Provider;
+use crate::signals::{self, What};
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 use crate::webauthn::Assertion;
@@ -100,6 +102,7 @@ async fn code(
     }
     let Some(candidate) = candidate(provider, user, typed, now).await? else {
         refused("code_wrong", user);
+        signals::try_failed(&provider.pool, Some(user), now).await?;
         return Ok(Verdict::Wrong);
     };
     let subject = user.to_string();
@@ -111,6 +114,9 @@ async fn code(
         if counts {
             seek(db, &[&counter]).await?;
             throttle::reset(db, &counter).await?;
+            if matches!(candidate, Candidate::Recovery(_)) {
+                signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Recovered), now).await?;
+            }
         }
         Ok::<bool, storage::StorageError>(counts)
     })

@@ -36,6 +36,7 @@ mod roles;
 mod roles_factors;
 mod second_factor;
 mod second_factor_pages;
+mod signals;
 mod siteverify;
 mod stores;
 mod support;

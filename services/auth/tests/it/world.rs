@@ -95,6 +95,14 @@ impl World {
         }
     }
 
+    /// One more process on the same database, which tells behavior there.
+    pub(crate) async fn beside(&self, behavior_url: Option<String>) -> Running {
+        let attestation = self.attestation.as_ref().unwrap().url();
+        let mut config = config(&self.pki, &self.database, &attestation, &self.partner_key);
+        config.behavior_url = behavior_url;
+        runtime::start::<Auth>(config, self.clock.clone()).await.unwrap()
+    }
+
     pub(crate) fn now(&self) -> i64 {
         self.clock.unix()
     }
@@ -175,6 +183,7 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
         attestation_url: attestation_url.into(),
         // Nobody is there: only whoever approves a payment asks it.
         ledger_url: "https://localhost:1".to_owned(),
+        behavior_url: None,
         signing_key_file: pki.secret("auth-signing.pk8"),
         published_key_files: Vec::new(),
         pepper_file: pki.secret("auth-pepper"),

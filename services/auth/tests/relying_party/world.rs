@@ -160,6 +160,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         // Nobody is there: a client with a key of its own logs in whether or not attestation runs.
         attestation_url: "https://localhost:1".to_owned(),
         ledger_url: "https://localhost:1".to_owned(),
+        behavior_url: None,
         signing_key_file: pki.secret("auth-signing.pk8"),
         published_key_files: Vec::new(),
         pepper_file: pki.secret("auth-pepper"),

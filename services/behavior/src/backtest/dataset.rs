@@ -78,7 +78,7 @@ impl<R: BufRead> Replay<R> {
         while let Some(known) = self.unknown.pop_front_if(|fraud| fraud.paid_at + LABEL_DELAY <= payment.at) {
             self.profiles.learn_fraud(&known);
         }
-        let features = self.profiles.look_at(&payment);
+        let features = self.profiles.look_at(&payment, None);
         self.profiles.learn(&payment);
         if fraud {
             self.unknown.push_back(Fraud { paid_at: payment.at, payee: payment.payee });

@@ -90,8 +90,9 @@ pub(crate) async fn case(_: Peer<Analyst>, id: web::Path<Id>, state: web::Data<S
     let found = read(&state.pool, id).await?.ok_or(Error::DecisionUnknown)?;
     let paid = found.decision.paid;
     let around = store::around(&state.pool, paid.user, paid.at, id).await?;
+    let door = store::door(&state.pool, paid.user, paid.at).await?;
     let said = store::words(&state.pool, id.into()).await?;
-    Ok(Page(pages::case(found, said, &around)?))
+    Ok(Page(pages::case(found, said, &around, &door)?))
 }
 
 /// Payments among which is counted how often both say the same.

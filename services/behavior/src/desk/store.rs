@@ -7,9 +7,9 @@ use diesel_async::RunQueryDsl;
 use storage::{AsText, Pool, StorageError, connection, subject_transaction};
 
 use crate::action::Action;
-use crate::events::Key;
+use crate::events::{Key, What};
 use crate::ids::{DecisionId, PaymentId};
-use crate::state::store::PaidRow;
+use crate::state::store::{EventRow, PaidRow, Read};
 
 /// What a list shows of a decision that asks for something.
 #[derive(QueryableByName)]
@@ -80,10 +80,10 @@ pub(super) async fn around(
         from ( \
             (select at, user_key, payee_key, amount, currency, true as made, decision_id as decision, \
                  coalesce(decision_id, id) as payment, number \
-             from events where user_key = $1 and at <= $2 order by at desc, number desc limit $4) \
+             from events where user_key = $1 and kind = 'payment' and at <= $2 order by at desc, number desc limit $4) \
             union all \
             (select at, user_key, payee_key, amount, currency, true, decision_id, coalesce(decision_id, id), number \
-             from events where user_key = $1 and at > $2 order by at, number limit $5) \
+             from events where user_key = $1 and kind = 'payment' and at > $2 order by at, number limit $5) \
             union all \
             (select at, user_key, payee_key, amount, currency, false, id, id, 0 from decisions d \
              where user_key = $1 and at <= $2 and id <> $3 and action <> 'allow' \
@@ -108,6 +108,35 @@ pub(super) async fn around(
         Ok(query.load(db).await?)
     })
     .await
+}
+
+/// What is shown of the user's door: so much before the payment and so much after, and nothing that is further away than this.
+const AT_THE_DOOR: i64 = 20;
+
+/// What happened at the user's door in the 30 days before a time and the day after, the newest first.
+pub(super) async fn door(
+    pool: &Pool,
+    user: Key,
+    at: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, What)>, StorageError> {
+    const READ: &str = "\
+        select * from ( \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail from events \
+             where user_key = $1 and kind <> 'payment' and at <= $2 and at > $2 - interval '30 days' order by at desc, number desc limit $3) \
+            union all \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail from events \
+             where user_key = $1 and kind <> 'payment' and at > $2 and at < $2 + interval '1 day' order by at, number limit $3) \
+        ) d order by at desc, number desc";
+    let mut db = connection(pool).await?;
+    let query = diesel::sql_query(READ).bind::<BigInt, _>(user.cast_signed()).bind::<Timestamptz, _>(at);
+    let rows: Vec<EventRow> = query.bind::<BigInt, _>(AT_THE_DOOR).load(&mut db).await?;
+    let mut happened = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Read::Noticed { at, what, .. } = row.read()? {
+            happened.push((at, what));
+        }
+    }
+    Ok(happened)
 }
 
 /// A word on a payment.

@@ -1,9 +1,9 @@
 //! How each feature is read off a payment and the profiles.
 
-use crate::events::{DAY, HOUR, MINUTE, Payment, Seconds, WEEK, figure};
+use crate::events::{DAY, HOUR, Key, KeyProtection, MINUTE, Payment, Seconds, WEEK, figure};
 use crate::features::Feature;
 use crate::profiles::payee::Run;
-use crate::profiles::{PayeeProfile, UserProfile};
+use crate::profiles::{PayeeProfile, Signals, UserProfile};
 
 /// The least amount that something is divided by: a cent.
 const CENT: f64 = 0.01;
@@ -15,6 +15,7 @@ const NO_RUN: Run = Run { age: 99.0, silence: 99.0, frauds: 0.0, share: 0.0 };
 /// A payment beside what is known of who pays and who is paid; what several features ask for is worked out once.
 pub(super) struct Look<'a> {
     payment: &'a Payment,
+    device: Option<Key>,
     user: &'a UserProfile,
     payee: &'a PayeeProfile,
     amount: f64,
@@ -25,11 +26,16 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn at(payment: &'a Payment, user: &'a UserProfile, payee: &'a PayeeProfile) -> Self {
+    pub(super) fn at(
+        payment: &'a Payment,
+        device: Option<Key>,
+        user: &'a UserProfile,
+        payee: &'a PayeeProfile,
+    ) -> Self {
         let amount = payment.counted();
         let (median, away) = user.recent.median().unwrap_or((amount, 0.0)); // Default: what is not known is not unusual
         let run = payee.run(payment.at).unwrap_or(NO_RUN); // Default: no frauds are known
-        Self { payment, user, payee, amount, median, away, run }
+        Self { payment, device, user, payee, amount, median, away, run }
     }
 
     /// The value of one feature.
@@ -65,7 +71,38 @@ impl<'a> Look<'a> {
             Feature::PayeeRunDays => run.age.clamp(0.0, 99.0),
             Feature::PayeeRunSilenceDays => run.silence.clamp(0.0, 99.0),
             Feature::PayeeSurge => payee.paid(at, 2) / (payee.paid(at, 30) / 15.0).max(1.0),
+            Feature::DeviceDays => days(self.signals().and_then(|signals| signals.device_age(self.device, at))),
+            Feature::NewestDeviceDays => days(self.signals().and_then(|signals| signals.newest_device_age(at))),
+            Feature::DeviceLevel => {
+                // Default: what is not known is not unusual
+                match self
+                    .signals()
+                    .and_then(|signals| signals.level(self.device))
+                    .unwrap_or(KeyProtection::SecureElement)
+                {
+                    KeyProtection::Software => 0.0,
+                    KeyProtection::Tee => 1.0,
+                    KeyProtection::SecureElement => 2.0,
+                }
+            }
+            Feature::FailedLogins1h => self.tally(|signals| signals.failures(at, HOUR)),
+            Feature::FailedLogins24h => self.tally(|signals| signals.failures(at, DAY)),
+            Feature::MinutesSinceFailedLogin => {
+                let seconds = self.signals().and_then(|signals| signals.since_failure(at));
+                seconds.map_or(1_440.0, |seconds| (figure(seconds) / figure(MINUTE)).min(1_440.0)) // Default: as long ago as is told apart
+            }
+            Feature::FailedBeforeLogin => self.tally(|signals| signals.failures_before_login(at)),
+            Feature::SecondFactorDays => days(self.signals().and_then(|signals| signals.since_second_factor(at))),
         }
+    }
+
+    fn signals(&self) -> Option<&Signals> {
+        self.user.signals.as_deref()
+    }
+
+    fn tally(&self, of: impl Fn(&Signals) -> usize) -> f64 {
+        let count = self.signals().map_or(0, of); // Default: nothing has happened
+        f64::from(u16::try_from(count).unwrap_or(u16::MAX)) // Default: there are not so many
     }
 
     fn count(&self, length: Seconds) -> f64 {
@@ -81,6 +118,11 @@ impl<'a> Look<'a> {
         let greatest = week.map(|past| past.amount).fold(0.0, f64::max);
         if greatest > 0.0 { self.amount / greatest.max(CENT) } else { 1.0 }
     }
+}
+
+/// Days, 99 at most and of what never was.
+fn days(seconds: Option<Seconds>) -> f64 {
+    seconds.map_or(99.0, |seconds| (figure(seconds) / figure(DAY)).min(99.0)) // Default: as long ago as is told apart
 }
 
 /// How many there are. Not `sum`, by which none are -0.

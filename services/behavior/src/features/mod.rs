@@ -1,6 +1,6 @@
 //! What a payment looks like beside the profiles: one figure for each thing that a rule or a model may ask.
 
-use crate::events::Payment;
+use crate::events::{Key, Payment};
 use crate::profiles::{PayeeProfile, UserProfile};
 
 mod look;
@@ -8,7 +8,7 @@ mod look;
 use look::Look;
 
 /// The version of the features: of their names *and* of what they mean. A model is trained on one version and is of no use with another.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 macro_rules! features {
     ($($(#[doc = $meaning:literal])+ $variant:ident = $name:literal, $words:literal;)+) => {
@@ -88,6 +88,22 @@ features! {
     PayeeRunSilenceDays = "payee_run_silence_days", "the payee's last known fraud was {} days ago";
     /// Payments to this payee today and yesterday, as a multiple of two average days of its last 30.
     PayeeSurge = "payee_surge", "the payee has {} times its usual payments";
+    /// Days for which the device has been the user's: 0 of one that nobody has told of; 99 at most, of the user's first device, and where nothing is known.
+    DeviceDays = "device_days", "the device has been this user's for {} days";
+    /// The same of the newest device that the user has beside the first, whichever asks.
+    NewestDeviceDays = "newest_device_days", "this user's newest device is {} days old";
+    /// How well the device's key is kept: 0 by the app, 1 by the processor, 2 by a chip of its own, and where nothing is known.
+    DeviceLevel = "device_level", "the device's key is kept at level {} of 2";
+    /// Failed logins of the last hour.
+    FailedLogins1h = "failed_logins_1h", "{} failed logins in the last hour";
+    /// Failed logins of the last 24 hours.
+    FailedLogins24h = "failed_logins_24h", "{} failed logins in the last 24 hours";
+    /// Minutes since the last failed login, 1440 at most and if there is none.
+    MinutesSinceFailedLogin = "minutes_since_failed_login", "{} minutes since the last failed login";
+    /// The most failed logins that came in the two hours before a login of the last 24 hours.
+    FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail";
+    /// Days since a second factor was added, removed, or stood in for by a recovery code; 99 at most and if it never was.
+    SecondFactorDays = "second_factor_days", "{} days since what this user shows beside the password has changed";
 }
 
 impl Feature {
@@ -112,10 +128,10 @@ impl Feature {
 pub struct Features([f64; COUNT]);
 
 impl Features {
-    /// What `payment` looks like beside what was known before it.
+    /// What `payment`, from this device if it is known which, looks like beside what was known before it.
     #[must_use]
-    pub fn of(payment: &Payment, user: &UserProfile, payee: &PayeeProfile) -> Self {
-        let look = Look::at(payment, user, payee);
+    pub fn of(payment: &Payment, device: Option<Key>, user: &UserProfile, payee: &PayeeProfile) -> Self {
+        let look = Look::at(payment, device, user, payee);
         Self(Feature::ALL.map(|feature| look.value(feature)))
     }
 

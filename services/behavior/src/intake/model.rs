@@ -1,41 +1,96 @@
 //! An event as it is stored.
 
-use api::behavior::Event;
+use api::behavior::{Event, KeyProtection, SecondFactorChange};
+use api::service::{Auth, Ledger, Workload as _};
+use api::{Pseudonym, problem::code};
+use chrono::{DateTime, Utc};
 use crypto::hash::{length_prefixed, sha256};
 
+use crate::events::{self, Change, Key, What};
 use crate::ids::{DecisionId, EventId};
-use crate::input::{Flaw, Paid, Told};
+use crate::input::{self, Flaw, Paid, Told};
 
-/// A payment that was told of, exact.
+/// Something that was told of, exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Happened {
     pub(super) id: EventId,
-    pub(super) paid: Paid,
-    pub(super) decision: Option<DecisionId>,
+    pub(super) fact: Fact,
+}
+
+/// What it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// A payment.
+    Paid(Paid, Option<DecisionId>),
+    /// Something at a user's door.
+    Noticed { at: DateTime<Utc>, user: Key, what: What },
 }
 
 impl Happened {
-    /// Looks at what was told.
-    pub(super) fn checked(event: &Event, now: i64) -> Result<Self, Flaw> {
-        let Event::Payment { id, at_unix_millis, user, payee, amount, currency, decision_id } = event;
-        let paid = Paid::checked(Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency }, now)?;
-        Ok(Self { id: (*id).into(), paid, decision: decision_id.map(Into::into) })
+    /// Looks at what was told by this workload: each tells of what it sees itself.
+    pub(super) fn checked(event: &Event, told_by: &str, now: i64) -> Result<Self, Flaw> {
+        let teller = if matches!(event, Event::Payment { .. }) { Ledger::NAME } else { Auth::NAME };
+        if teller != told_by {
+            return Err(Flaw { field: "kind", code: code::REQUEST_INVALID, says: "is not this workload's to tell" });
+        }
+        let noticed = |at: i64, user: &Pseudonym, what: What| {
+            Ok(Fact::Noticed { at: input::time(at, now)?, user: input::named("user", user)?, what })
+        };
+        let fact = match event {
+            Event::Payment { at_unix_millis, user, payee, amount, currency, decision_id, .. } => {
+                let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
+                Fact::Paid(Paid::checked(told, now)?, decision_id.map(Into::into))
+            }
+            Event::Login { at_unix_millis, user, .. } => noticed(*at_unix_millis, user, What::Login)?,
+            Event::FailedLogin { at_unix_millis, user, .. } => noticed(*at_unix_millis, user, What::FailedLogin)?,
+            Event::Device { at_unix_millis, user, device, level, .. } => {
+                let what = What::Device { device: input::named("device", device)?, level: (*level).into() };
+                noticed(*at_unix_millis, user, what)?
+            }
+            Event::SecondFactor { at_unix_millis, user, change, .. } => {
+                noticed(*at_unix_millis, user, What::SecondFactor((*change).into()))?
+            }
+        };
+        Ok(Self { id: event.id().into(), fact })
     }
 
     /// SHA-256 of all of it but the id.
     pub(super) fn digest(&self) -> [u8; 32] {
-        let Paid { at, user, payee, money } = self.paid;
-        let numbers = [at.timestamp_millis(), user.cast_signed(), payee.cast_signed(), money.minor()];
-        let mut fields: Vec<&[u8]> = vec![money.currency().code().as_bytes()];
-        let numbers = numbers.map(i64::to_be_bytes);
-        fields.extend(numbers.iter().map(|number| &number[..]));
-        fields.extend(self.decision.as_ref().map(|decision| &decision.as_bytes()[..]));
-        sha256(&length_prefixed(fields))
+        let fields: Vec<Vec<u8>> = match &self.fact {
+            Fact::Paid(Paid { at, user, payee, money }, decision) => {
+                let numbers = [at.timestamp_millis(), user.cast_signed(), payee.cast_signed(), money.minor()];
+                let numbers = numbers.map(|number| number.to_be_bytes().to_vec());
+                let decision = decision.map(|decision| decision.as_bytes().to_vec());
+                [money.currency().code().as_bytes().to_vec()].into_iter().chain(numbers).chain(decision).collect()
+            }
+            Fact::Noticed { at, user, what } => {
+                let (kind, device, detail) = what.parts();
+                let numbers = [at.timestamp_millis(), user.cast_signed()].map(|number| number.to_be_bytes().to_vec());
+                let device = device.map(|device| device.to_be_bytes().to_vec());
+                let detail = detail.map(|detail| detail.as_bytes().to_vec());
+                [kind.as_bytes().to_vec()].into_iter().chain(numbers).chain(device).chain(detail).collect()
+            }
+        };
+        sha256(&length_prefixed(fields.iter().map(Vec::as_slice)))
     }
 }
 
-/// The id of an event, whatever is in it.
-pub(super) fn id(event: &Event) -> EventId {
-    let Event::Payment { id, .. } = event;
-    (*id).into()
+impl From<KeyProtection> for events::KeyProtection {
+    fn from(level: KeyProtection) -> Self {
+        match level {
+            KeyProtection::Software => Self::Software,
+            KeyProtection::Tee => Self::Tee,
+            KeyProtection::SecureElement => Self::SecureElement,
+        }
+    }
+}
+
+impl From<SecondFactorChange> for Change {
+    fn from(change: SecondFactorChange) -> Self {
+        match change {
+            SecondFactorChange::Added => Self::Added,
+            SecondFactorChange::Removed => Self::Removed,
+            SecondFactorChange::Recovered => Self::Recovered,
+        }
+    }
 }

@@ -6,27 +6,67 @@ use diesel::{Queryable, QueryableByName};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError, statement};
 
-use super::model::Happened;
+use super::model::{Fact, Happened};
 use crate::ids::{DecisionId, EventId};
-use crate::state::store::PaidRow;
+use crate::state::store::{EventRow, PAYMENT, Read};
 
 statement! {
     /// Takes as many numbers as there are events, and stores those that are not there.
     Insert -> (SqlUuid, BigInt) {
         "with head as (update log_head set last_number = last_number + cardinality(" ids: Array<SqlUuid> = Vec<EventId>,
         "::uuid[]) returning last_number - cardinality($1) as before) \
-         insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id) \
-         select e.id, head.before + e.place, 'payment', e.at, " received_at: Timestamptz = DateTime<Utc>,
+         insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail) \
+         select e.id, head.before + e.place, e.kind, e.at, " received_at: Timestamptz = DateTime<Utc>,
         ", " reported_by: Text = &'a str,
-        ", e.user_key, e.payee_key, e.amount, e.currency, e.decision_id \
-         from head, unnest($1, " paid_at: Array<Timestamptz> = Vec<DateTime<Utc>>,
+        ", e.user_key, e.payee_key, e.amount, e.currency, e.decision_id, e.device_key, e.detail \
+         from head, unnest($1, " kinds: Array<Text> = Vec<&'static str>,
+        ", " at: Array<Timestamptz> = Vec<DateTime<Utc>>,
         ", " users: Array<BigInt> = Vec<i64>,
-        ", " payees: Array<BigInt> = Vec<i64>,
-        ", " amounts: Array<BigInt> = Vec<i64>,
-        ", " currencies: Array<Text> = Vec<&'static str>,
+        ", " payees: Array<Nullable<BigInt>> = Vec<Option<i64>>,
+        ", " amounts: Array<Nullable<BigInt>> = Vec<Option<i64>>,
+        ", " currencies: Array<Nullable<Text>> = Vec<Option<&'static str>>,
         ", " decisions: Array<Nullable<SqlUuid>> = Vec<Option<DecisionId>>,
-    } ") with ordinality as e (id, at, user_key, payee_key, amount, currency, decision_id, place) \
+        ", " devices: Array<Nullable<BigInt>> = Vec<Option<i64>>,
+        ", " details: Array<Nullable<Text>> = Vec<Option<&'a str>>,
+    } ") with ordinality as e (id, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, place) \
        on conflict (id) do nothing returning id, number"
+}
+
+/// An event as its columns have it.
+struct Columns<'a> {
+    kind: &'static str,
+    at: DateTime<Utc>,
+    user: i64,
+    payee: Option<i64>,
+    amount: Option<i64>,
+    currency: Option<&'static str>,
+    decision: Option<DecisionId>,
+    device: Option<i64>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> From<&'a Fact> for Columns<'a> {
+    fn from(fact: &'a Fact) -> Self {
+        match fact {
+            Fact::Paid(paid, decision) => Self {
+                kind: PAYMENT,
+                at: paid.at,
+                user: paid.user.cast_signed(),
+                payee: Some(paid.payee.cast_signed()),
+                amount: Some(paid.money.minor()),
+                currency: Some(paid.money.currency().code()),
+                decision: *decision,
+                device: None,
+                detail: None,
+            },
+            Fact::Noticed { at, user, what } => {
+                let (kind, device, detail) = what.parts();
+                let (payee, amount, currency, decision) = (None, None, None, None);
+                let device = device.map(u64::cast_signed);
+                Self { kind, at: *at, user: user.cast_signed(), payee, amount, currency, decision, device, detail }
+            }
+        }
+    }
 }
 
 /// An event that is stored now.
@@ -44,23 +84,21 @@ pub(super) async fn insert(
     reported_by: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Inserted>, StorageError> {
-    let columns = Insert {
-        ids: column(events, |event| event.id),
-        paid_at: column(events, |event| event.paid.at),
-        users: column(events, |event| event.paid.user.cast_signed()),
-        payees: column(events, |event| event.paid.payee.cast_signed()),
-        amounts: column(events, |event| event.paid.money.minor()),
-        currencies: column(events, |event| event.paid.money.currency().code()),
-        decisions: column(events, |event| event.decision),
-        received_at: now,
-        reported_by,
-        ..Insert::default()
-    };
-    Ok(columns.load(db).await?)
-}
-
-fn column<T>(events: &[&Happened], of: impl Fn(&Happened) -> T) -> Vec<T> {
-    events.iter().map(|event| of(event)).collect()
+    let mut insert = Insert { received_at: now, reported_by, ..Insert::default() };
+    for event in events {
+        let columns = Columns::from(&event.fact);
+        insert.ids.push(event.id);
+        insert.kinds.push(columns.kind);
+        insert.at.push(columns.at);
+        insert.users.push(columns.user);
+        insert.payees.push(columns.payee);
+        insert.amounts.push(columns.amount);
+        insert.currencies.push(columns.currency);
+        insert.decisions.push(columns.decision);
+        insert.devices.push(columns.device);
+        insert.details.push(columns.detail);
+    }
+    Ok(insert.load(db).await?)
 }
 
 #[derive(QueryableByName)]
@@ -68,18 +106,24 @@ struct Stored {
     #[diesel(sql_type = SqlUuid)]
     id: EventId,
     #[diesel(embed)]
-    paid: PaidRow,
+    event: EventRow,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     decision_id: Option<DecisionId>,
 }
 
 /// The events of these ids, as they were told first.
 pub(super) async fn stored(db: &mut Connection, ids: &[EventId]) -> Result<Vec<Happened>, StorageError> {
-    const READ: &str =
-        "select id, at, user_key, payee_key, amount, currency, decision_id from events where id = any($1)";
+    const READ: &str = "\
+        select id, kind, at, user_key, payee_key, amount, currency, device_key, detail, decision_id from events where id = any($1)";
     let rows: Vec<Stored> = diesel::sql_query(READ).bind::<Array<SqlUuid>, _>(ids).load(db).await?;
-    let happened = |row: Stored| Happened { id: row.id, paid: row.paid.into(), decision: row.decision_id };
-    Ok(rows.into_iter().map(happened).collect())
+    let happened = |row: Stored| {
+        let fact = match row.event.read()? {
+            Read::Paid(paid) => Fact::Paid(paid, row.decision_id),
+            Read::Noticed { at, user, what } => Fact::Noticed { at, user, what },
+        };
+        Ok(Happened { id: row.id, fact })
+    };
+    rows.into_iter().map(happened).collect()
 }
 
 /// Writes down an event whose id was another event's; the same again is there already.
@@ -90,19 +134,20 @@ pub(super) async fn insert_conflict(
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     const INSERT: &str = "\
-        insert into event_conflicts \
-            (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
+        insert into event_conflicts (event_id, digest, received_at, reported_by, kind, at, user_key, payee_key, amount, currency, \
+            decision_id, device_key, detail) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
+    let columns = Columns::from(&event.fact);
     let query = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(event.id)
         .bind::<Bytea, _>(event.digest().to_vec())
         .bind::<Timestamptz, _>(now)
         .bind::<Text, _>(reported_by)
-        .bind::<Timestamptz, _>(event.paid.at)
-        .bind::<BigInt, _>(event.paid.user.cast_signed())
-        .bind::<BigInt, _>(event.paid.payee.cast_signed());
-    let money = event.paid.money;
-    let query = query.bind::<BigInt, _>(money.minor()).bind::<Text, _>(money.currency().code());
-    query.bind::<Nullable<SqlUuid>, _>(event.decision).execute(db).await?;
+        .bind::<Text, _>(columns.kind)
+        .bind::<Timestamptz, _>(columns.at)
+        .bind::<BigInt, _>(columns.user);
+    let query = query.bind::<Nullable<BigInt>, _>(columns.payee).bind::<Nullable<BigInt>, _>(columns.amount);
+    let query = query.bind::<Nullable<Text>, _>(columns.currency).bind::<Nullable<SqlUuid>, _>(columns.decision);
+    query.bind::<Nullable<BigInt>, _>(columns.device).bind::<Nullable<Text>, _>(columns.detail).execute(db).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use runtime::{Record, Who};
 use storage::{Connection, StorageError, transaction};
 
-use super::model::{self, Happened};
+use super::model::Happened;
 use super::store;
 use crate::error::Error;
 use crate::ids::EventId;
@@ -25,7 +25,7 @@ pub(super) async fn take(state: &State, events: &[Event], reported_by: &str) -> 
     }
     let millis = state.clock.unix_millis();
     let now = DateTime::from_timestamp_millis(millis).ok_or(Error::Invariant("the clock shows no time"))?;
-    let checked: Vec<_> = events.iter().map(|event| Happened::checked(event, millis)).collect();
+    let checked: Vec<_> = events.iter().map(|event| Happened::checked(event, reported_by, millis)).collect();
     let sound: Vec<&Happened> = checked.iter().flatten().collect();
     let (stored, last) =
         if sound.is_empty() { (Vec::new(), None) } else { store(state, &sound, reported_by, now).await? };
@@ -38,7 +38,7 @@ pub(super) async fn take(state: &State, events: &[Event], reported_by: &str) -> 
     let mut stored = stored.into_iter();
     let results = events.iter().zip(checked).map(|(event, checked)| {
         let outcome = checked.and_then(|_| stored.next().unwrap_or(Err(REUSED))); // Default: cannot be, each sound one has an outcome
-        Ok(result(model::id(event), outcome, reported_by))
+        Ok(result(event.id().into(), outcome, reported_by))
     });
     results.collect()
 }

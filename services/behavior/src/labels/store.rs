@@ -29,7 +29,8 @@ pub(super) async fn decided(db: &mut Connection, id: DecisionId) -> Result<Optio
 
 /// The payment of an event. It is called by its decision where there is one, so that a word on either is about the same payment.
 pub(super) async fn happened(db: &mut Connection, id: EventId) -> Result<Option<Payment>, StorageError> {
-    const READ: &str = "select coalesce(decision_id, id) as id, at as paid_at, payee_key from events where id = $1";
+    const READ: &str = "\
+        select coalesce(decision_id, id) as id, at as paid_at, payee_key from events where id = $1 and kind = 'payment'";
     Ok(diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?)
 }
 

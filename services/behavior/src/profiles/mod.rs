@@ -4,17 +4,19 @@
 
 use std::collections::HashMap;
 
-use crate::events::{Fraud, Key, Payment};
+use crate::events::{Fraud, Key, Payment, Signal};
 use crate::features::Features;
 
 mod known;
 pub mod payee;
 mod recent;
+mod signals;
 pub mod user;
 mod usual;
 mod week;
 
 pub use payee::PayeeProfile;
+pub(crate) use signals::Signals;
 pub use user::UserProfile;
 
 /// All profiles that one process keeps.
@@ -25,12 +27,13 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// What `payment` looks like beside what is known now. No effect.
+    /// What `payment` looks like beside what is known now, from this device if it is known which. No effect.
     #[must_use]
-    pub fn look_at(&self, payment: &Payment) -> Features {
+    pub fn look_at(&self, payment: &Payment, device: Option<Key>) -> Features {
         let (stranger, unknown) = (UserProfile::default(), PayeeProfile::default());
         Features::of(
             payment,
+            device,
             self.users.get(&payment.user).unwrap_or(&stranger), // Default: who was never seen has an empty profile
             self.payees.get(&payment.payee).unwrap_or(&unknown), // Default: the same
         )
@@ -40,6 +43,11 @@ impl Profiles {
     pub fn learn(&mut self, payment: &Payment) {
         self.users.entry(payment.user).or_default().learn(payment);
         self.payees.entry(payment.payee).or_default().count(payment.at);
+    }
+
+    /// Something happened at a user's door.
+    pub fn notice(&mut self, signal: &Signal) {
+        self.users.entry(signal.user).or_default().notice(signal);
     }
 
     /// A payment is known by now to have been fraud.
@@ -58,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::events::{DAY, Seconds};
+    use crate::events::{Change, DAY, KeyProtection, Seconds, What};
     use crate::features::Feature;
 
     /// Anything that an event can hold, and often what lies close together.
@@ -85,7 +93,7 @@ mod tests {
         fn whatever_comes_every_feature_is_a_finite_number(payments in payments()) {
             let mut profiles = Profiles::default();
             for payment in &payments {
-                let features = profiles.look_at(payment);
+                let features = profiles.look_at(payment, Some(payment.payee));
                 for feature in Feature::ALL {
                     prop_assert!(features.get(feature).is_finite(), "{feature:?} of {payment:?}");
                 }
@@ -96,6 +104,13 @@ mod tests {
                 if payment.user == 1 {
                     profiles.unlearn_fraud(&Fraud { paid_at: payment.at, payee: payment.payee });
                 }
+                let what = match payment.payee {
+                    0 => What::Login,
+                    1 => What::SecondFactor(Change::Removed),
+                    2 => What::FailedLogin,
+                    device => What::Device { device, level: KeyProtection::Tee },
+                };
+                profiles.notice(&Signal { at: payment.at, user: payment.user, what });
             }
         }
 

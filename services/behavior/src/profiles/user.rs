@@ -1,8 +1,9 @@
 //! One user's habits.
 
-use crate::events::Payment;
+use crate::events::{Payment, Signal};
 use crate::profiles::known::Known;
 use crate::profiles::recent::Recent;
+use crate::profiles::signals::Signals;
 use crate::profiles::usual::Usual;
 use crate::profiles::week::Week;
 
@@ -16,6 +17,8 @@ pub struct UserProfile {
     pub(crate) amounts: Usual,
     pub(crate) week: Week,
     pub(crate) payees: Known<PAYEES>,
+    /// None of who was never told of but as a payer, as long as that is so.
+    pub(crate) signals: Option<Box<Signals>>,
 }
 
 impl UserProfile {
@@ -26,5 +29,10 @@ impl UserProfile {
         self.amounts.learn(amount);
         self.week.count(payment.at);
         self.payees.meet(payment.payee, payment.at);
+    }
+
+    /// Learns what happened at the door.
+    pub fn notice(&mut self, signal: &Signal) {
+        self.signals.get_or_insert_default().learn(signal);
     }
 }

@@ -192,7 +192,7 @@ mod tests {
 
     const RULES: &str = r#"
         version = "test"
-        features_version = 1
+        features_version = 2
         base = -5.0
         actions = { step_up = 0.1, delay = 0.5 }
 
@@ -216,20 +216,45 @@ mod tests {
         let rules = Rules::read(RULES).expect("they are rules");
         let mut profiles = Profiles::default();
         let payment = Payment { at: 0, user: 1, payee: 2, amount: 100.01 };
-        let held = |profiles: &Profiles, payment: &Payment| rules.that_hold(&profiles.look_at(payment)).count();
+        let held = |profiles: &Profiles, payment: &Payment| rules.that_hold(&profiles.look_at(payment, None)).count();
         assert_eq!(held(&profiles, &payment), 1);
         assert_eq!(held(&profiles, &Payment { amount: 100.0, ..payment }), 0, "100 is not above 100");
         profiles.learn(&payment);
         assert_eq!(held(&profiles, &payment), 0, "no stranger any more");
     }
 
+    /// A rule that speaks against a payment holds the more, the more there is of what is suspicious; so no signal makes a payment look more honest.
+    #[test]
+    fn the_rules_of_the_house_are_monotone_in_what_happens_at_the_door() {
+        const WORSE_ABOVE: [&str; 3] = ["failed_logins_1h", "failed_logins_24h", "failed_before_login"];
+        const WORSE_BELOW: [&str; 5] =
+            ["device_days", "newest_device_days", "device_level", "minutes_since_failed_login", "second_factor_days"];
+        let rules = Rules::read(include_str!("../../rules/payments.toml")).expect("they are rules");
+        let mut seen = 0;
+        for rule in &rules.all {
+            for (feature, range) in &rule.when {
+                let (above, below) = (WORSE_ABOVE.contains(&feature.name()), WORSE_BELOW.contains(&feature.name()));
+                if above || below {
+                    seen += 1;
+                    assert!(rule.log_odds >= 0.0, "{} speaks for a payment", rule.id);
+                    assert!(
+                        if above { range.below.is_none() } else { range.above.is_none() },
+                        "{}: {feature:?}",
+                        rule.id
+                    );
+                }
+            }
+        }
+        assert!(seen >= 8, "{seen}");
+    }
+
     #[test]
     fn what_is_no_rule_is_refused_with_its_name() {
         for (from, to, why) in [
             (
-                "features_version = 1",
                 "features_version = 2",
-                "\"test\" were written for version 2 of the features, this build has version 1",
+                "features_version = 1",
+                "\"test\" were written for version 1 of the features, this build has version 2",
             ),
             ("payee_count", "shoe_size", "\"stranger\" asks for the feature \"shoe_size\""),
             ("{ above = 100 }", "{ }", "\"stranger\" gives amount no bound"),

@@ -15,7 +15,7 @@ use crate::decisions::Decision;
 use crate::dry_run::Tried;
 use crate::error::Error;
 use crate::features::{self, Features};
-use crate::input::{Flaw, Paid, Told};
+use crate::input::{self, Flaw, Paid, Told};
 use crate::judgement::Judgement;
 use crate::state::State;
 
@@ -51,10 +51,11 @@ pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str)
 
 /// What is thought of one.
 fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Decision, Flaw> {
-    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency } = asked;
+    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency, device } = asked;
     let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
     let paid = Paid::checked(told, now.timestamp_millis())?;
-    let (features, learned) = state.live.look_at(&paid.figures());
+    let device = device.as_ref().map(|device| input::named("device", device)).transpose()?;
+    let (features, learned) = state.live.look_at(&paid.figures(), device);
     let judgement = state.bench.judge(&features);
     let tried = state.dry_run.as_ref().map(|bench| tried(bench, &features, judgement.action));
     Ok(Decision {

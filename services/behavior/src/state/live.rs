@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::events::{Fraud, Payment};
+use crate::events::{Fraud, Key, Payment, Signal};
 use crate::features::Features;
 use crate::profiles::Profiles;
 
@@ -21,6 +21,8 @@ pub(crate) const STALE: Duration = Duration::from_secs(15);
 pub(crate) enum Entry {
     /// Somebody was paid.
     Paid(Payment),
+    /// Something happened at a user's door.
+    Noticed(Signal),
     /// A payment is known to have been fraud.
     Fraud(Fraud),
     /// It is known not to have been, after all.
@@ -72,10 +74,10 @@ impl Default for Live {
 }
 
 impl Live {
-    /// What a payment looks like now, and the number of the last line that was learned before.
-    pub(crate) fn look_at(&self, payment: &Payment) -> (Features, i64) {
+    /// What a payment from this device looks like now, and the number of the last line that was learned before.
+    pub(crate) fn look_at(&self, payment: &Payment, device: Option<Key>) -> (Features, i64) {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        (learned.profiles.look_at(payment), learned.number)
+        (learned.profiles.look_at(payment, device), learned.number)
     }
 
     /// Learns lines of the log, in their order. One that was learned is not learned again.
@@ -87,6 +89,7 @@ impl Live {
             }
             match entry {
                 Entry::Paid(payment) => learned.profiles.learn(payment),
+                Entry::Noticed(signal) => learned.profiles.notice(signal),
                 Entry::Fraud(fraud) => learned.profiles.learn_fraud(fraud),
                 Entry::Cleared(fraud) => learned.profiles.unlearn_fraud(fraud),
                 Entry::Nothing => (),

@@ -8,8 +8,8 @@ use money::{Currency, Money};
 use storage::{AsText, Connection, Pool, StorageError, connection};
 
 use super::live::Entry;
-use crate::events::Fraud;
-use crate::input::{Paid, figures};
+use crate::events::{Fraud, Key, Signal, What};
+use crate::input::Paid;
 
 /// A payment, as `events` and `decisions` have it.
 #[derive(Clone, Copy, QueryableByName)]
@@ -37,44 +37,107 @@ impl From<PaidRow> for Paid {
 /// Lines that are read at a time.
 pub(crate) const PAGE: i64 = 1_000;
 
+/// The kind of a payment in `events`.
+pub(crate) const PAYMENT: &str = "payment";
+
+/// What happened, as `events` has it.
 #[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
+pub(crate) struct EventRow {
+    #[diesel(sql_type = Text)]
+    kind: String, // Text: what is none of the kinds is an error, when it is read.
     #[diesel(sql_type = Timestamptz)]
     at: DateTime<Utc>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    user_key: Option<i64>,
     #[diesel(sql_type = BigInt)]
-    payee_key: i64,
+    user_key: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    payee_key: Option<i64>,
     #[diesel(sql_type = Nullable<BigInt>)]
     amount: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     currency: Option<AsText<Currency>>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    device_key: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
-    label: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    before: Option<String>,
+    detail: Option<String>,
+}
+
+/// What a row of `events` says.
+pub(crate) enum Read {
+    /// A payment.
+    Paid(Paid),
+    /// Something at a user's door.
+    Noticed { at: DateTime<Utc>, user: Key, what: What },
+}
+
+impl EventRow {
+    pub(crate) fn read(self) -> Result<Read, StorageError> {
+        let (at, user) = (self.at, self.user_key.cast_unsigned());
+        if self.kind == PAYMENT
+            && let (Some(payee), Some(amount), Some(currency)) = (self.payee_key, self.amount, self.currency)
+        {
+            let money = Money::new(amount, currency.0);
+            return Ok(Read::Paid(Paid { at, user, payee: payee.cast_unsigned(), money }));
+        }
+        let device = self.device_key.map(i64::cast_unsigned);
+        let what = What::of_parts(&self.kind, device, self.detail.as_deref());
+        let what = what.ok_or_else(|| odd(format!("an event of the kind `{}` is none", self.kind)))?;
+        Ok(Read::Noticed { at, user, what })
+    }
+}
+
+fn odd(what: String) -> StorageError {
+    StorageError::Query(diesel::result::Error::DeserializationError(what.into()))
+}
+
+/// A line of the log: an event, or a word on one, which has its label as its kind and the word before it as its detail.
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+    #[diesel(embed)]
+    row: EventRow,
 }
 
 impl Line {
     fn entry(self) -> Result<(i64, Entry), StorageError> {
-        let payee = self.payee_key.cast_unsigned();
-        let fraud = Fraud { paid_at: self.at.timestamp(), payee };
-        let entry = match (self.user_key.zip(self.amount).zip(self.currency), self.label.as_deref()) {
-            (Some(((user, amount), currency)), _) => {
-                Entry::Paid(figures(self.at, user.cast_unsigned(), payee, Money::new(amount, currency.0)))
+        let Self { number, row } = self;
+        let word = Word::of(&row);
+        let entry = match (word, row.payee_key) {
+            (None, _) => match row.read()? {
+                Read::Paid(paid) => Entry::Paid(paid.figures()),
+                Read::Noticed { at, user, what } => Entry::Noticed(Signal { at: at.timestamp(), user, what }),
+            },
+            (Some(word), Some(payee)) => {
+                let fraud = Fraud { paid_at: row.at.timestamp(), payee: payee.cast_unsigned() };
+                match word {
+                    Word::Fraud => Entry::Fraud(fraud),
+                    Word::TakenBack => Entry::Cleared(fraud),
+                    Word::Honest => Entry::Nothing,
+                }
             }
-            (None, Some("fraud")) => Entry::Fraud(fraud),
-            (None, Some(_)) if self.before.as_deref() == Some("fraud") => Entry::Cleared(fraud),
-            (None, Some(_)) => Entry::Nothing,
-            (None, None) => {
-                let number = self.number;
-                let odd = format!("line {number} of the log is neither a payment nor a word on one");
-                return Err(StorageError::Query(diesel::result::Error::DeserializationError(odd.into())));
-            }
+            (Some(_), None) => return Err(odd(format!("line {number} of the log is a word on no payment"))),
         };
-        Ok((self.number, entry))
+        Ok((number, entry))
+    }
+}
+
+/// What was said of a payment.
+enum Word {
+    Fraud,
+    /// Honest, after all.
+    TakenBack,
+    Honest,
+}
+
+impl Word {
+    /// None, if the line is an event.
+    fn of(row: &EventRow) -> Option<Self> {
+        match row.kind.as_str() {
+            "fraud" => Some(Self::Fraud),
+            "honest" if row.detail.as_deref() == Some("fraud") => Some(Self::TakenBack),
+            "honest" => Some(Self::Honest),
+            _ => None,
+        }
     }
 }
 
@@ -82,10 +145,10 @@ impl Line {
 pub(crate) async fn after(pool: &Pool, number: i64) -> Result<Vec<(i64, Entry)>, StorageError> {
     const READ: &str = "\
         select * from ( \
-            (select number, at, user_key, payee_key, amount, currency, null::text as label, null::text as before \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail \
              from events where number > $1 order by number limit $2) \
             union all \
-            (select number, paid_at, null, payee_key, null, null, label, before \
+            (select number, label, paid_at, 0, payee_key, null, null, null, before \
              from labels where number > $1 order by number limit $2) \
         ) log order by number limit $2";
     let mut db = connection(pool).await?;

@@ -251,3 +251,31 @@ async fn whatever_stands_in_the_database_is_text_on_a_page() {
     }
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_says_what_happened_at_its_users_door_and_at_nobody_elses() {
+    let world = World::new().await;
+    let case = alert(&world, "alice", "9850.00").await;
+    let path = format!("/desk/cases/{case}");
+    assert!(world.page("analyst", &path).await.html.contains("Nothing is known of the 30 days before it"));
+    let events = [
+        world.noticed("failed_login", 600, "alice", &[]),
+        world.noticed("login", 500, "alice", &[]),
+        world.noticed("device", 400, "alice", &[("device", "new-phone"), ("level", "tee")]),
+        world.noticed("second_factor", -60, "alice", &[("change", "removed")]),
+        world.noticed("second_factor", 300, "bob", &[("change", "recovered")]),
+        world.noticed("second_factor", 40 * 86_400, "alice", &[("change", "added")]),
+    ];
+    assert_eq!(world.tell_as("auth", &events).await, ["taken"; 6]);
+    let html = world.page("analyst", &path).await.html;
+    let places = [
+        "a second factor was removed <span class=\"soft\">after this payment</span>",
+        "began to act for the user, its key kept by the processor",
+        "logged in",
+        "somebody failed to log in",
+    ]
+    .map(|words| html.find(words).unwrap_or_else(|| panic!("{words}: {html}")));
+    assert!(places.is_sorted(), "the newest first: {html}");
+    assert!(!html.contains("recovery code") && !html.contains("was added") && !html.contains("new-phone"), "{html}");
+    world.stop().await;
+}

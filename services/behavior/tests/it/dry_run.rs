@@ -11,7 +11,7 @@ fn wary(of: &str) -> std::path::PathBuf {
     let text = std::fs::read_to_string(own("rules/payments.toml")).unwrap();
     let rule = "\n[[rule]]\nid = \"new\"\nsays = \"somebody new is paid\"\nlog_odds = 1.0\nat_least = \"step_up\"\nwhen = { payee_count = { below = 1 } }\n";
     let file = scratch(&format!("dry-run-{of}")).join("rules.toml");
-    std::fs::write(&file, text.replace("payments-1", "payments-2") + rule).unwrap();
+    std::fs::write(&file, text.replace("payments-2", "tried") + rule).unwrap();
     file
 }
 
@@ -28,9 +28,9 @@ async fn what_is_tried_is_kept_beside_the_decision_and_decides_nothing() {
     assert_eq!((&known["action"], &new["action"]), (&json!("allow"), &json!("allow")), "{new}");
     assert!(known.get("dry_run").is_none() && new.get("dry_run").is_none(), "who pays is not told");
     let decision = world.decision(&new).await;
-    assert_eq!((&decision["action"], &decision["rules"]), (&json!("allow"), &json!("payments-1")));
+    assert_eq!((&decision["action"], &decision["rules"]), (&json!("allow"), &json!("payments-2")));
     let beside = &decision["dry_run"];
-    assert_eq!((&beside["action"], &beside["rules"]), (&json!("step_up"), &json!("payments-2")), "{decision}");
+    assert_eq!((&beside["action"], &beside["rules"]), (&json!("step_up"), &json!("tried")), "{decision}");
     assert_eq!((&beside["model"], &beside["reasons"][0]["name"]), (&decision["model"], &json!("new")));
     assert_eq!(world.decision(&known).await["dry_run"]["action"], "allow");
 
@@ -79,7 +79,7 @@ async fn the_desk_shows_how_often_they_differ_and_where() {
     assert_eq!(shown.matches("<a href=\"/desk/cases/").count(), 2, "{shown}");
     assert!(shown.contains(&differing) && shown.contains("somebody new is paid"), "{shown}");
     let case = world.page("analyst", &format!("/desk/cases/{differing}")).await.html;
-    assert!(case.contains("<dt>Dry run</dt>") && case.contains("payments-2"), "{case}");
+    assert!(case.contains("<dt>Dry run</dt>") && case.contains("<code>tried</code>"), "{case}");
     // What was tried by others counts for them.
     world.rows("update dry_runs set rules = 'payments-3'").await;
     let later = world.page("analyst", "/desk/dry-run").await.html;
@@ -109,11 +109,11 @@ async fn what_cannot_be_tried_keeps_the_service_from_starting() {
         std::fs::write(&file, text).unwrap();
         file
     };
-    let other = file("features.toml", &text.replace("features_version = 1", "features_version = 7"));
+    let other = file("features.toml", &text.replace("features_version = 2", "features_version = 7"));
     let same = file("same.toml", &text.replace("log_odds = 1.0", "log_odds = 9.0"));
     for (rules, why) in [
         (other, "written for version 7 of the features"),
-        (same, "the rules \"payments-1\" judge already"),
+        (same, "the rules \"payments-2\" judge already"),
         (folder.join("none.toml"), "none.toml"),
     ] {
         let refused = World::refused(|config| config.judgement.dry_run = Some(tried(rules))).await;

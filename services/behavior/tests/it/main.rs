@@ -21,6 +21,7 @@ mod quality;
 mod rebuild;
 mod roles;
 mod service;
+mod signals;
 mod story;
 mod training;
 mod world;

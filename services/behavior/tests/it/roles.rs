@@ -26,7 +26,7 @@ fn label(number: i64) -> String {
     format!("insert into labels values (gen_random_uuid(), {number}, now(), 'event', 'fraud', null, now(), 2)")
 }
 
-const CONFLICT: &str = "insert into event_conflicts values (gen_random_uuid(), sha256('x'), now(), 'ledger', now(), 1, 2, 100, 'EUR', null)";
+const CONFLICT: &str = "insert into event_conflicts values (gen_random_uuid(), sha256('x'), now(), 'ledger', now(), 1, 2, 100, 'EUR', null, 'payment')";
 
 const TAKE: &str = "update log_head set last_number = last_number + 1";
 
@@ -55,11 +55,12 @@ async fn the_app_has_these_rights_and_no_others() {
         format!("decisions select {decision}"),
         "dry_runs insert (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
         "dry_runs select (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
-        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id)"
+        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id, kind, device_key, detail)"
             .to_owned(),
-        "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id)"
+        "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail)"
             .to_owned(),
-        "events select (id, number, at, user_key, payee_key, amount, currency, decision_id)".to_owned(),
+        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail)"
+            .to_owned(),
         "feature_versions select (version, names)".to_owned(),
         "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key, said_by)".to_owned(),
         "labels select (payment, number, known_at, label, before, paid_at, payee_key, said_by)".to_owned(),

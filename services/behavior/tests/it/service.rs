@@ -25,7 +25,7 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
     let label = json!({ "about": "event", "id": world.id(), "label": "fraud" });
     let events = json!({ "events": [world.paid(1, "u", "p", "1")] });
     for (path, body, welcome) in [
-        ("/internal/v1/events", Some(&events), &["ledger"][..]),
+        ("/internal/v1/events", Some(&events), &["ledger", "auth"][..]),
         ("/internal/v1/scores", Some(&asked), &["ledger"]),
         ("/internal/v1/labels", Some(&label), &["operator"]),
         (&decision, None, &["operator"]),
@@ -51,7 +51,7 @@ async fn each_route_lets_in_whom_it_is_for_and_nobody_else() {
     world.stop().await;
 }
 
-/// Which version of the features a file was made for; this build has 1.
+/// Which version of the features a file was made for; this build has 2.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_or_rules_for_other_features_stop_the_start_with_both_versions_named() {
     let pki = Pki::temporary().unwrap();
@@ -66,14 +66,14 @@ async fn a_model_or_rules_for_other_features_stop_the_start_with_both_versions_n
         path
     };
     let (model, rules) = (good.judgement.model_file.clone(), good.judgement.rules_file.clone());
-    let old_model = changed("old.json", &model, "\"features_version\": 1", "\"features_version\": 7");
+    let old_model = changed("old.json", &model, "\"features_version\": 2", "\"features_version\": 7");
     let strange_model = changed("strange.json", &model, "\"amount\",", "\"shoe_size\",");
-    let old_rules = changed("old.toml", &rules, "features_version = 1", "features_version = 7");
+    let old_rules = changed("old.toml", &rules, "features_version = 2", "features_version = 7");
     for (model_file, rules_file, says) in [
-        (old_model, rules.clone(), "was trained on version 7 of the features, this build has version 1"),
+        (old_model, rules.clone(), "was trained on version 7 of the features, this build has version 2"),
         (strange_model, rules.clone(), "asks for the feature \"shoe_size\", which this build does not have"),
         (folder.join("none.json"), rules, "No such file"),
-        (model, old_rules, "were written for version 7 of the features, this build has version 1"),
+        (model, old_rules, "were written for version 7 of the features, this build has version 2"),
     ] {
         let mut config = good.clone();
         config.judgement = behavior::config::Judgement { model_file, rules_file, dry_run: None };

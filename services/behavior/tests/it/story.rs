@@ -1,7 +1,7 @@
 //! What is said of payments that a person would look at twice, and of those beside them that nobody would.
 
 use behavior::action::Action;
-use behavior::events::{DAY, Fraud, HOUR, MINUTE, Payment, Seconds};
+use behavior::events::{Change, DAY, Fraud, HOUR, KeyProtection, MINUTE, Payment, Seconds, Signal, What};
 use behavior::judgement::{Judge, Judgement, Source};
 use behavior::model::Model;
 use behavior::profiles::Profiles;
@@ -36,7 +36,17 @@ impl World {
 
     fn judge(&self, at: Seconds, payee: u64, amount: f64) -> Judgement {
         let judge = Judge { model: Some(&self.model), rules: &self.rules, by_rules: true };
-        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }))
+        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, None))
+    }
+
+    /// The same from a device.
+    fn judge_from(&self, device: u64, at: Seconds, payee: u64, amount: f64) -> Judgement {
+        let judge = Judge { model: Some(&self.model), rules: &self.rules, by_rules: true };
+        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, Some(device)))
+    }
+
+    fn notice(&mut self, at: Seconds, what: What) {
+        self.profiles.notice(&Signal { at, user: ALICE, what });
     }
 }
 
@@ -111,4 +121,112 @@ fn a_thief_who_goes_on_does_not_become_the_habit() {
         assert!(judgement.action >= Action::StepUp, "payment {n}: {judgement:?}");
         world.profiles.learn(&Payment { at, user: ALICE, payee: STRANGER, amount: 480.0 });
     }
+}
+
+const PHONE: u64 = 70;
+const NEW_PHONE: u64 = 71;
+/// Monday noon.
+const NOON: Seconds = MONDAY + 12 * HOUR;
+
+/// Alice, who buys for a lot of money now and then, as for little, and whose phone is known for two months.
+fn alice_with_a_phone() -> World {
+    let mut world = World::new();
+    for day in 0..60 {
+        world.profiles.learn(&Payment {
+            at: MONDAY - (60 - day) * DAY + 15 * HOUR,
+            user: ALICE,
+            payee: GROCER,
+            amount: 120.0,
+        });
+    }
+    world.notice(MONDAY - 60 * DAY, What::Device { device: PHONE, level: KeyProtection::SecureElement });
+    world.notice(MONDAY - 60 * DAY, What::Login);
+    world
+}
+
+fn enrolled(device: u64, level: KeyProtection) -> What {
+    What::Device { device, level }
+}
+
+/// Attack 53: a new device pays a large amount to somebody new.
+#[test]
+fn a_new_device_that_pays_much_to_somebody_new_is_asked_about_and_one_that_pays_the_grocer_is_not() {
+    let mut world = alice_with_a_phone();
+    // Whether auth has told of the device by now, or not yet.
+    for told in [false, true] {
+        if told {
+            world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Tee));
+            world.notice(NOON - HOUR, What::Login);
+        }
+        let taken = world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0);
+        assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, vec!["taken-over"]), "{taken:?}");
+        let grocer = world.judge_from(NEW_PHONE, NOON, GROCER, 27.5);
+        assert_eq!((grocer.action, rules_of(&grocer)), (Action::Allow, vec![]), "{grocer:?}");
+        let small = world.judge_from(NEW_PHONE, NOON, STRANGER, 27.5);
+        assert_eq!((small.action, rules_of(&small)), (Action::Allow, vec![]), "{small:?}");
+    }
+    // The same much to the same stranger from the phone that she always has, and from the new one when it has been hers for some days.
+    for (device, days) in [(PHONE, 0), (NEW_PHONE, 3)] {
+        let judgement = world.judge_from(device, NOON + days * DAY, STRANGER, 80.0);
+        assert_eq!((judgement.action, rules_of(&judgement)), (Action::Allow, vec![]), "{judgement:?}");
+    }
+}
+
+/// Who has the second factor in hand can answer what is asked.
+#[test]
+fn a_new_device_after_a_new_second_factor_is_held_and_a_new_second_factor_alone_is_not() {
+    for change in [Change::Added, Change::Removed, Change::Recovered] {
+        let mut world = alice_with_a_phone();
+        world.notice(NOON - HOUR, What::SecondFactor(change));
+        let own = world.judge_from(PHONE, NOON, GROCER, 27.5);
+        assert_eq!(own.action, Action::Allow, "{own:?}");
+        assert_eq!(rules_of(&world.judge_from(PHONE, NOON, STRANGER, 27.5)), [""; 0]);
+        world.notice(NOON - HOUR / 2, enrolled(NEW_PHONE, KeyProtection::Tee));
+        let taken = world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0);
+        assert_eq!(taken.action, Action::Delay, "{taken:?}");
+        let grocer = world.judge_from(NEW_PHONE, NOON, GROCER, 27.5);
+        assert_eq!(grocer.action, Action::Allow, "{grocer:?}");
+    }
+}
+
+/// As attack 56 at the door: many tries, one of which is right, and then a payment.
+#[test]
+fn a_payment_after_many_failed_logins_is_asked_about_and_one_after_a_typing_error_is_not() {
+    for (failures, from, action) in [
+        (1, PHONE, Action::Allow),
+        (3, PHONE, Action::Allow),
+        (4, PHONE, Action::StepUp),
+        (40, PHONE, Action::StepUp),
+        (4, NEW_PHONE, Action::Delay),
+    ] {
+        let mut world = alice_with_a_phone();
+        for n in 0..failures {
+            world.notice(NOON - HOUR + n * 30, What::FailedLogin);
+        }
+        // As long as no login came of them they are somebody else's, and the owner pays as ever.
+        let meanwhile = world.judge_from(PHONE, NOON - 20 * MINUTE, STRANGER, 27.5);
+        assert_eq!(meanwhile.action, Action::Allow, "{failures}: {meanwhile:?}");
+        world.notice(NOON - 10 * MINUTE, What::Login);
+        let amount = if from == PHONE { 27.5 } else { 80.0 };
+        let judgement = world.judge_from(from, NOON, STRANGER, amount);
+        assert_eq!(judgement.action, action, "{failures}: {judgement:?}");
+        let grocer = world.judge_from(from, NOON, GROCER, 27.5);
+        assert_eq!(grocer.action, Action::Allow, "{failures}: {grocer:?}");
+    }
+}
+
+/// Somebody of whom nothing is known but that they have registered.
+#[test]
+fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
+    const BOB: u64 = 2;
+    let mut world = World::new();
+    let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
+    for what in [What::Login, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
+        world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });
+    }
+    let payment = Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 };
+    let judge = Judge { model: Some(&world.model), rules: &world.rules, by_rules: true };
+    let after = judge.judge(&world.profiles.look_at(&payment, Some(PHONE)));
+    assert_eq!(after.score.to_bits(), judge.judge(&before).score.to_bits());
+    assert_eq!(rules_of(&after), [""; 0]);
 }

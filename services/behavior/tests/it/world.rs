@@ -138,7 +138,12 @@ impl World {
 
     /// Delivers events as the ledger does; the outcome of each.
     pub(crate) async fn tell(&self, events: &[Value]) -> Vec<String> {
-        let body = self.post("ledger", "/internal/v1/events", &json!({ "events": events })).await.ok();
+        self.tell_as("ledger", events).await
+    }
+
+    /// Delivers events as this peer; the outcome of each.
+    pub(crate) async fn tell_as(&self, peer: &str, events: &[Value]) -> Vec<String> {
+        let body = self.post(peer, "/internal/v1/events", &json!({ "events": events })).await.ok();
         let results = body["results"].as_array().unwrap();
         assert_eq!(results.len(), events.len());
         results.iter().map(|result| result["outcome"].as_str().unwrap().to_owned()).collect()
@@ -193,6 +198,16 @@ impl World {
             "kind": "payment", "id": self.id(), "at_unix_millis": self.clock.unix_millis() - seconds_ago * 1000,
             "user": user, "payee": payee, "amount": amount, "currency": "EUR",
         })
+    }
+
+    /// Something that happened at a user's door so many seconds ago.
+    pub(crate) fn noticed(&self, kind: &str, seconds_ago: i64, user: &str, more: &[(&str, &str)]) -> Value {
+        let at = self.clock.unix_millis() - seconds_ago * 1000;
+        let mut event = json!({ "kind": kind, "id": self.id(), "at_unix_millis": at, "user": user });
+        for (name, value) in more {
+            event[*name] = json!(value);
+        }
+        event
     }
 
     /// An id that is nobody's yet.

@@ -164,7 +164,7 @@ pub async fn post(
     let opinion = match (judged, &standing) {
         (Some(judged), _) => risk::recall(state, notes, judged),
         (None, Standing::Decided) => Opinion::NONE,
-        (None, _) => risk::ask_first(state, notes, &order, &payee).await,
+        (None, _) => risk::ask_first(state, caller, notes, &order, &payee).await,
     };
     let opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
     for last in [false, true] {

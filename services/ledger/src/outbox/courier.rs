@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::behavior::{BATCH, Event, EventOutcome, EventResults, Events};
-use api::problem::code;
+use api::behavior::{BATCH, Event, Events};
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::Client;
-use runtime::{Clock, Job, courier};
+use runtime::{Clock, Job, Teller, courier};
 use storage::Pool;
 use tracing::Span;
 
@@ -28,10 +26,7 @@ const ALARMING: i32 = 12;
 pub struct Telling {
     pub poster: Pool,
     pub clock: Arc<dyn Clock>,
-    /// A client that shows our certificate and demands behavior's.
-    pub client: Client,
-    /// `/internal/v1/events` of behavior.
-    pub url: String,
+    pub teller: Teller,
 }
 
 impl Job for Telling {
@@ -104,38 +99,18 @@ impl Telling {
         Ok(store::due(&mut db, reader, again).await?)
     }
 
-    /// The error says why not all is known to have been taken. What is refused by itself is not told again (it stands in the books, and in the log), but for
-    /// what lies ahead of the reader's clock: that passes.
+    /// The error says why not all is known to have been taken. What is refused by itself is not told again: it stands in the books, and in the log.
     async fn tell(&self, news: &[News]) -> Result<(), String> {
         let events = news.iter().filter_map(|news| news.payment().transpose()).collect::<Result<Vec<Event>, _>>();
         let events = events.map_err(|error| error.to_string())?;
         if events.is_empty() {
             return Ok(());
         }
-        let count = events.len();
-        let EventResults { results } = self.ask(Events { events }).await?;
-        if results.len() != count {
-            return Err(format!("{} results of {count} events", results.len()));
-        }
-        if let Some(ahead) = results.iter().find(|result| result.code.as_deref() == Some(code::FROM_FUTURE)) {
-            return Err(format!("{} is from the future", ahead.id));
-        }
-        for result in results.into_iter().filter(|result| result.outcome == EventOutcome::Refused) {
+        for result in self.teller.tell(Events { events }).await? {
             tracing::error!(event = %result.id, code = result.code, field = result.field, "behavior refused to learn of a payment");
             alarm::raise(Alarm::PaymentNotLearned, result.id, "behavior");
         }
         Ok(())
-    }
-
-    async fn ask(&self, events: Events) -> Result<EventResults, String> {
-        let cause = |error: reqwest::Error| runtime::http::cause(&error);
-        let response = runtime::http::send(self.client.post(&self.url).json(&events)).await.map_err(cause)?;
-        let status = response.status();
-        if !status.is_success() {
-            let said = response.json::<api::Problem>().await.map_err(|error| format!("{status}: {}", cause(error)))?;
-            return Err(format!("{status} {}", said.code));
-        }
-        response.json().await.map_err(cause)
     }
 
     fn now(&self) -> Result<DateTime<Utc>, Error> {

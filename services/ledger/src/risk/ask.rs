@@ -2,6 +2,7 @@
 
 use api::approvals::Payee as Shown;
 use defense::{Notes, Word};
+use identity::Principal;
 use tokio::time::Instant;
 
 use super::asker::Asker;
@@ -32,7 +33,7 @@ impl Opinion {
 }
 
 /// Asks what is thought of the payment that `order` makes to `payee`, and notes it.
-pub async fn ask_first(state: &State, notes: &Notes, order: &Order, payee: &Shown) -> Opinion {
+pub async fn ask_first(state: &State, caller: &Principal, notes: &Notes, order: &Order, payee: &Shown) -> Opinion {
     let (Some(asker), Actor::Customer(user), Some(leg)) = (&state.risk, &order.command.actor, order.command.to())
     else {
         return Opinion::NONE;
@@ -42,6 +43,7 @@ pub async fn ask_first(state: &State, notes: &Notes, order: &Order, payee: &Show
         request: notes.request_id().and_then(|id| id.parse().ok()),
         at_unix_millis: state.clock.unix_millis(),
         user: user.clone(),
+        device: caller.jkt.as_ref().into(),
         payee: match order.command.kind {
             Kind::Payout => Payee::Named(payment::creditor(&payee.account)),
             _ => Payee::Owner(leg.account),

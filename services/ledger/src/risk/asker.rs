@@ -319,6 +319,7 @@ fn request(payment: &Payment, payee: Pseudonym) -> ScoreRequest {
         payee,
         amount: payment.amount.to_string(),
         currency: payment.amount.currency().code().to_owned(),
+        device: Some(payment.device.clone()),
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Payment {
     pub at_unix_millis: i64,
     /// Who pays.
     pub user: Subject,
+    /// The installation that asks for it, by its key's thumbprint.
+    pub device: Pseudonym,
     /// Who is paid.
     pub payee: Payee,
     /// How much.

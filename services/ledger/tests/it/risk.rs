@@ -199,6 +199,7 @@ async fn a_payment_is_asked_about_before_it_is_made_and_told_with_its_decision_a
         for name in ["user", "payee", "amount", "currency"] {
             assert_eq!(questions[n][name], told[n][name], "{name}");
         }
+        assert_eq!(questions[n]["device"], alice.thumbprint().to_string(), "whose key the tokens are bound to");
         assert_eq!(told[n]["decision_id"], decision(cents));
         let transfer = told[n]["id"].as_str().unwrap();
         let written = format!("risk_words where transfer_id = '{transfer}' and decision_id = '{}'", decision(cents));
@@ -333,6 +334,7 @@ async fn ask_at_once(world: &World, analytics: &Analytics, amounts: &[i64]) -> V
         request: None,
         at_unix_millis: 0,
         user: Subject::of("alice"),
+        device: "phone".into(),
         payee: Payee::Named("grocer".into()),
         amount: Money::new(*cents, Currency::EUR),
     };

@@ -43,7 +43,7 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         match verify(&provider, &asked, device, &shown, now).await? {
             Verdict::Right(second) => {
                 let person = Authenticated { user_id, at: now, second: Some(second) };
-                let cookie = people::advance(&provider, &interaction, person).await?;
+                let cookie = people::advance(&provider, &interaction, person, Some(now)).await?;
                 let client_id = interaction.client.id.as_str();
                 runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id, second = second.as_ref());
                 Ok(goes_on(&interaction, interaction.next_of(&Known::Authenticated(person)), &cookie))

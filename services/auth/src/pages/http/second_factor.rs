@@ -182,7 +182,7 @@ pub(super) async fn added(
     codes: Option<Vec<SecretString>>,
 ) -> Result<HttpResponse, PageRefusal> {
     let person = Authenticated { second: Some(shown), ..person };
-    let cookie = people::advance(provider, interaction, person).await?;
+    let cookie = people::advance(provider, interaction, person, None).await?;
     let (list, keep) = (interaction.handle.page(paths::SECOND_FACTOR), SetCookie::Keep(&interaction.handle, &cookie));
     match codes {
         Some(codes) => with_cookie(codes_page(&list, &codes)?, keep),
