@@ -32,6 +32,7 @@ mod ids;
 mod input;
 mod intake;
 mod labels;
+mod retention;
 mod routes;
 mod state;
 
@@ -88,6 +89,7 @@ impl Service for Behavior {
         })
         .ready("the profiles", state::follow::check(&live))
         .background("fold of what happens", fold)
+        .background("forget what is old", retention::always(pool.clone(), context.shutdown.clone()))
         .background("writer of decisions", writer.run(pool, context.shutdown)))
     }
 }

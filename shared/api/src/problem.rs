@@ -175,6 +175,8 @@ pub mod code {
 
         /// What is told or asked of lies further ahead than any honest clock.
         FROM_FUTURE = "behavior.from_future", "What is asked about lies in the future";
+        /// What is told of lies further back than anything is kept.
+        TOO_OLD = "behavior.too_old", "What is told lies more than 13 months back";
         /// The event's id was another event's.
         EVENT_ID_REUSED = "behavior.event_id_reused", "The event's id was another event's";
         /// Nobody logs in with that address.

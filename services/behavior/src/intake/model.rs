@@ -9,6 +9,7 @@ use crypto::hash::{length_prefixed, sha256};
 use crate::events::{self, Change, Key, What};
 use crate::ids::{DecisionId, EventId};
 use crate::input::{self, Flaw, Paid, Told};
+use crate::retention;
 
 /// Something that was told of, exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub(super) enum Fact {
     Paid(Paid, Option<DecisionId>),
     /// Something at a user's door.
     Noticed { at: DateTime<Utc>, user: Key, what: What },
+}
+
+impl Fact {
+    fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Paid(paid, _) => paid.at,
+            Self::Noticed { at, .. } => *at,
+        }
+    }
 }
 
 impl Happened {
@@ -51,6 +61,9 @@ impl Happened {
                 noticed(*at_unix_millis, user, What::SecondFactor((*change).into()))?
             }
         };
+        if !retention::takes(fact.at(), now) {
+            return Err(Flaw { field: "at_unix_millis", code: code::TOO_OLD, says: "lies more than 13 months back" });
+        }
         Ok(Self { id: event.id().into(), fact })
     }
 

@@ -100,6 +100,7 @@ fn result(id: EventId, outcome: Outcome, reported_by: &str) -> EventResult {
             let reason = match code {
                 code::EVENT_ID_REUSED => "event_id_reused",
                 code::FROM_FUTURE => "event_from_future",
+                code::TOO_OLD => "event_too_old",
                 _ => "event_invalid",
             };
             let who = Who { peer: Some(reported_by.to_owned()), ..Who::default() };

@@ -63,6 +63,12 @@ async fn one_that_is_wrong_keeps_no_other_from_being_taken() {
     let cases = [
         (with(&[]), "taken", None),
         (with(&[("at_unix_millis", ahead(301))]), "refused", Some(("behavior.from_future", "at_unix_millis"))),
+        (
+            with(&[("at_unix_millis", ahead(-13 * 31 * 86_400))]),
+            "refused",
+            Some(("behavior.too_old", "at_unix_millis")),
+        ),
+        (with(&[("at_unix_millis", ahead(-394 * 86_400))]), "taken", None),
         (with(&[("at_unix_millis", json!(i64::MAX))]), "refused", Some(("behavior.from_future", "at_unix_millis"))),
         (with(&[("at_unix_millis", json!(-1))]), "refused", Some(("request.invalid", "at_unix_millis"))),
         (with(&[("amount", json!("NaN"))]), "refused", Some(("request.invalid", "amount"))),
@@ -85,8 +91,9 @@ async fn one_that_is_wrong_keeps_no_other_from_being_taken() {
         assert_eq!((&result["code"], &result["field"]), (&code, &field), "{event}");
     }
     assert_eq!(refused.iter().filter(|line| *line == "behavior/event_from_future").count(), 2, "{refused:?}");
+    assert_eq!(refused.iter().filter(|line| *line == "behavior/event_too_old").count(), 1, "{refused:?}");
     assert_eq!(refused.iter().filter(|line| *line == "behavior/event_invalid").count(), 7, "{refused:?}");
-    assert_eq!(world.features("alice", "grocer", "20.00").await["known_payments"], 3.0);
+    assert_eq!(world.features("alice", "grocer", "20.00").await["known_payments"], 4.0);
     world.stop().await;
 }
 
@@ -97,7 +104,8 @@ async fn the_same_id_with_another_content_is_refused_and_written_down_once() {
     assert_eq!(world.tell(from_ref(&first)).await, ["taken"]);
     let changes =
         [("amount", json!("20.01")), ("user", json!("bob")), ("payee", json!("other")), ("currency", json!("USD"))];
-    for (name, value) in changes.iter().chain(&[("at_unix_millis", json!(0)), ("decision_id", json!(world.id()))]) {
+    let earlier = json!(world.clock.unix_millis() - 61_000);
+    for (name, value) in changes.iter().chain(&[("at_unix_millis", earlier), ("decision_id", json!(world.id()))]) {
         let mut other = first.clone();
         other[*name] = value.clone();
         for _ in 0..2 {

@@ -19,6 +19,7 @@ mod migrations;
 mod npm;
 mod quality;
 mod rebuild;
+mod retention;
 mod roles;
 mod service;
 mod signals;

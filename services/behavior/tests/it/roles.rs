@@ -50,6 +50,7 @@ async fn the_app_has_these_rights_and_no_others() {
                     model, rules, features)";
     let expected = [
         "call dry_run_counts(model text, rules text, newest integer)".to_owned(),
+        "call forget()".to_owned(),
         "call subject()".to_owned(),
         format!("decisions insert {decision}"),
         format!("decisions select {decision}"),
