@@ -38,9 +38,10 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     format.args(["fmt", "--package", name, "--package", "api"]).current_dir(place::root()).stdin(Stdio::null());
     ensure!(format.status()?.success(), "all is written, but `cargo fmt` failed, see above");
     println!("\nnext:");
-    println!("  cargo xtask check --fix   its OpenAPI document and its table of layers; then looks at everything");
+    println!("  cargo xtask check --fix   what programs write of it; then all rules");
     println!("  cargo xtask test -p {name}");
-    println!("  cargo xtask up            it runs beside the others; docs/guides/add-a-service.md goes on from here");
+    println!("  cargo xtask up            it runs beside the others");
+    println!("docs/guides/add-a-service.md goes on from there");
     Ok(())
 }
 
