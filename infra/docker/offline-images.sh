@@ -13,7 +13,7 @@ programs=${1:-target/debug}
 suite=${DEBIAN_SUITE:-bookworm}
 # Empty: debootstrap's own default.
 mirror=${DEBIAN_MIRROR:-}
-services="auth attestation ledger broker behavior"
+services=$(sed -n 's|^\[services\.\([a-z0-9]*\)\]$|\1|p' infra/system.toml | paste -sd " " -)
 
 for tool in debootstrap docker tar strip; do
     command -v "$tool" >/dev/null || { echo "$tool is not here: sudo apt-get install debootstrap docker.io binutils" >&2; exit 1; }

@@ -13,6 +13,7 @@ pub(crate) enum Command {
     Postgres,
     Doctor,
     Rename,
+    NewService,
 }
 
 /// What a command is called, does in one line, and says of itself.
@@ -30,7 +31,7 @@ pub(crate) struct Page {
 /// What `bench` measures.
 pub(crate) const MEASUREMENTS: [&str; 4] = ["ledger", "defense", "behavior", "decoys"];
 
-pub(crate) const PAGES: [Page; 11] = [
+pub(crate) const PAGES: [Page; 12] = [
     Page {
         command: Command::Demo,
         word: "demo",
@@ -206,6 +207,23 @@ Gives the whole tree another name, in small letters and digits.
         postgres: false,
     },
     Page {
+        command: Command::NewService,
+        word: "new-service",
+        line: "one more service, which builds, holds and is watched",
+        usage: "\
+usage: cargo xtask new-service NAME [--dry-run]
+
+Adds services/NAME, a small service with an internal listener, a table and a
+test of each refusal, and names it wherever a service is named: workspace,
+infra/system.toml, containers, Kubernetes, alerts, documents. NAME is 2 to 16
+small letters and digits. Either all of it is written or nothing.
+
+  --dry-run     only says what would be written
+",
+        edge: false,
+        postgres: false,
+    },
+    Page {
         command: Command::Help,
         word: "help",
         line: "this text; `COMMAND --help` says more of a command",
@@ -259,7 +277,7 @@ impl Command {
 }
 
 fn overview() -> String {
-    let commands: Vec<String> = PAGES.iter().map(|page| format!("  {:<10} {}\n", page.word, page.line)).collect();
+    let commands: Vec<String> = PAGES.iter().map(|page| format!("  {:<11} {}\n", page.word, page.line)).collect();
     let commands = commands.concat();
     format!("usage: cargo xtask COMMAND [OPTIONS]\n\n{commands}{POSTGRES}{ENDS}")
 }

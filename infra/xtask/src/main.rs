@@ -1,4 +1,4 @@
-//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor | rename`.
+//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor | rename | new-service`.
 //!
 //! Light on purpose (it is built before anything else): no service, no TLS, no async runtime. What needs those is done by the
 //! programs it builds and starts: the services, `sandbox` and `story`.
@@ -25,6 +25,7 @@ mod guides {
     mod tests;
 }
 mod interrupt;
+mod new_service;
 mod options;
 mod phone;
 mod place;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             Command::Check => check::run(&options),
             Command::Bench => bench::run(&options),
             Command::Rename => rename::run(&options.rename),
+            Command::NewService => new_service::run(&options.rest),
             Command::Postgres => database::keep(&options),
             Command::Doctor => doctor::run(&options),
         }

@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// For `demo`: whether the system is one of containers, and whether their images are made without pulling any.
     pub(crate) containers: bool,
     pub(crate) offline: bool,
-    /// For `test`: what goes to `cargo test`. For `check`: of what.
+    /// For `test`: what goes to `cargo test`. For `check`: of what. For others, which read them themselves, their words.
     pub(crate) rest: Vec<String>,
     pub(crate) rename: Wanted,
 }
@@ -92,7 +92,9 @@ impl Options {
                     options.rest.extend(arguments.by_ref());
                 }
                 "--help" | "-h" => options.help = true,
-                _ if matches!(command, Command::Phone | Command::Compose) => options.rest.push(argument),
+                _ if matches!(command, Command::Phone | Command::Compose | Command::NewService) => {
+                    options.rest.push(argument);
+                }
                 "--postgres" => {
                     let mode = arguments.next().ok_or_else(|| usage("--postgres needs a word".to_owned()))?;
                     options.postgres = mode.parse().map_err(usage)?;

@@ -17,7 +17,7 @@ use crate::{place, say};
 const PACKAGE: &str = "dev.redoubt.app";
 const SPIFFE: &str = "spiffe://redoubt";
 const TEAM: &str = "REDOUBT001";
-const NAME: &str = "redoubt";
+pub(crate) const NAME: &str = "redoubt";
 const TITLE: &str = "Redoubt";
 
 pub(crate) fn run(wanted: &Wanted) -> Result<()> {
@@ -89,7 +89,7 @@ fn declared(domain: &str) -> String {
     format!("TRUST_DOMAIN: &str = \"{domain}\"")
 }
 
-fn capital(name: &str) -> String {
+pub(crate) fn capital(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -119,6 +119,11 @@ impl Pki {
         self.identity("internal", name)
     }
 
+    /// The names of all who have an identity inside: the services, and the others of `infra/system.toml`.
+    pub fn workloads() -> Result<&'static [String]> {
+        Ok(&system()?.workloads)
+    }
+
     /// The file of the secret `name`.
     pub fn secret(&self, name: &str) -> PathBuf {
         self.dir.join("secrets").join(name)

@@ -14,6 +14,7 @@ mod graph;
 mod ids;
 mod kubernetes;
 mod manifests;
+mod named;
 mod partners;
 mod placement;
 mod refusals;
@@ -61,6 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (INFRA[0], Box::new(|| Ok(containers::all(&files)))),
         (INFRA[1], Box::new(|| kubernetes::all(&files, options.fix))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
+        ("every service where services are named", Box::new(|| named::all(&files))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
         ("workflows of the forge", Box::new(|| Ok(workflows::all(&files)))),
         ("alerts, runbooks and dashboards", Box::new(|| Ok(watching::all(&files)))),

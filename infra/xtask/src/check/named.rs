@@ -1,0 +1,69 @@
+//! Lists of services that are written by hand, and that no other rule or compiler reads: none of them lacks a service of `infra/system.toml`.
+
+use anyhow::Result;
+use system::{Service, system};
+
+use super::Complaints;
+use super::sources::Source;
+
+/// The file, and what it says of a service: `{name}`, and `{port}`, its internal one.
+const PLACES: [(&str, &str); 11] = [
+    ("infra/docker/Dockerfile", " --package {name} "),
+    ("infra/docker/Dockerfile", "\nCOPY services/{name}/dev.toml /usr/share/redoubt/services/{name}/\n"),
+    ("infra/compose/offline.yaml", "\n  {name}: { image: redoubt/{name}:offline, "),
+    ("infra/watching/alerts.yaml", "absent(up{job=\"{name}\"})"),
+    ("infra/watching/prometheus.yaml", "\n  - job_name: {name}\n"),
+    ("infra/watching/prometheus.yaml", "\n      - targets: [\"localhost:{port}\"]\n"),
+    ("README.md", "\n| `services/{name}` | "),
+    ("docs/ARCHITECTURE.md", "\n| `{name}` | "),
+    ("docs/independence.md", "\n| {name} | "),
+    ("infra/k8s/README.md", "\n| `{name}` | "),
+    ("docs/guides/deploy-to-kubernetes.md", " {name} "),
+];
+
+pub(super) fn all(files: &[Source]) -> Result<Complaints> {
+    Ok(lacking(&system()?.services, files))
+}
+
+fn lacking(services: &[Service], files: &[Source]) -> Complaints {
+    let mut complaints = Complaints::new();
+    for (path, place) in PLACES {
+        let Some(file) = files.iter().find(|file| file.path == path) else {
+            complaints.push(format!("{path} is missing"));
+            continue;
+        };
+        for Service { name, internal, .. } in services {
+            let says = place.replace("{name}", name).replace("{port}", &internal.to_string());
+            if !file.text.contains(&says) {
+                complaints.push(format!("{path}: there is no `{}` for the service {name}", says.trim()));
+            }
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::files;
+
+    #[test]
+    fn a_service_that_a_list_lacks_is_named_with_the_file() {
+        let services = &system().unwrap().services;
+        let last = services.last().unwrap();
+        for (path, place) in PLACES {
+            let says = place.replace("{name}", &last.name).replace("{port}", &last.internal.to_string());
+            let mut files = files().unwrap();
+            let file = files.iter_mut().find(|file| file.path == path).unwrap();
+            assert!(file.text.contains(&says), "{path}: {says}");
+            let other = place.replace("{name}", "nobody").replace("{port}", "1");
+            file.text = file.text.replace(&says, &other);
+            let complaints = lacking(services, &files);
+            assert!(!complaints.is_empty(), "{path}: {says}");
+            assert!(complaints.iter().all(|it| it.starts_with(path) && it.ends_with(&last.name)), "{complaints:?}");
+            files.retain(|file| file.path != path);
+            assert!(lacking(services, &files).contains(&format!("{path} is missing")));
+        }
+        assert_eq!(lacking(services, &files().unwrap()), Complaints::new());
+    }
+}
