@@ -9,8 +9,7 @@ use runtime::{Clock, Job, Teller, courier};
 use storage::{Pool, StorageError};
 use tracing::Span;
 
-use super::signal::Left;
-use super::store::{self, QUEUE};
+use super::store::{self, Left, QUEUE};
 use crate::error::Invariant;
 use crate::ids::SignalId;
 

@@ -2,11 +2,7 @@
 
 use api::Pseudonym;
 use api::behavior::{Event, KeyProtection, SecondFactorChange};
-use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
-use diesel::sql_types::{Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use identity::{Level, Thumbprint};
-use storage::AsText;
 
 use crate::error::Invariant;
 use crate::ids::{SignalId, UserId};
@@ -53,41 +49,29 @@ const fn protection(level: Level) -> KeyProtection {
     }
 }
 
-/// A row of the outbox.
-#[derive(Debug, QueryableByName)]
-pub(crate) struct Left {
-    #[diesel(sql_type = SqlUuid)]
+/// What stands in a row of the outbox.
+pub(super) struct Told<'a> {
     pub(super) id: SignalId,
-    #[diesel(sql_type = Text)]
-    kind: String, // Text: one of a few words of ours.
-    /// None of a failed login with an address that nobody has.
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    user_id: Option<UserId>,
-    #[diesel(sql_type = Timestamptz)]
-    happened_at: DateTime<Utc>,
-    #[diesel(sql_type = Nullable<Text>)]
-    jkt: Option<AsText<Thumbprint>>,
-    #[diesel(sql_type = Nullable<Text>)]
-    detail: Option<String>,
-    /// This one counted.
-    #[diesel(sql_type = Integer)]
-    pub(super) attempts: i32,
+    // Text: one of a few words of ours.
+    pub(super) kind: &'a str,
+    pub(super) user: UserId,
+    pub(super) at_unix_millis: i64,
+    pub(super) jkt: Option<&'a Thumbprint>,
+    pub(super) detail: Option<&'a str>,
 }
 
-impl Left {
-    /// As it is told; nothing, where it is nobody's.
-    pub(super) fn event(&self) -> Result<Option<Event>, Invariant> {
+impl Told<'_> {
+    /// As it is told.
+    pub(super) fn event(&self) -> Result<Event, Invariant> {
         const ODD: Invariant = Invariant("a signal that this version does not know");
-        let Some(user) = self.user_id else { return Ok(None) };
-        let (id, at_unix_millis) = (self.id.into(), self.happened_at.timestamp_millis());
-        let user: Pseudonym = user.to_string().as_str().into();
-        let detail = self.detail.as_deref();
-        Ok(Some(match (self.kind.as_str(), &self.jkt) {
+        let Self { at_unix_millis, jkt, detail, .. } = *self;
+        let (id, user): (_, Pseudonym) = (self.id.into(), self.user.to_string().as_str().into());
+        Ok(match (self.kind, jkt) {
             ("login", None) => Event::Login { id, at_unix_millis, user },
             ("failed_login", None) => Event::FailedLogin { id, at_unix_millis, user },
-            ("device", Some(AsText(jkt))) => {
-                let level = detail.and_then(|level| level.parse().ok()).map(protection).ok_or(ODD)?;
-                Event::Device { id, at_unix_millis, user, device: jkt.to_string().as_str().into(), level }
+            ("device", Some(jkt)) => {
+                let level = detail.and_then(|level| level.parse().ok()).map(protection).ok_or(ODD)?; // Lost: it says only that there is no such word
+                Event::Device { id, at_unix_millis, user, device: jkt.as_ref().into(), level }
             }
             ("second_factor", None) => {
                 let changes = [SecondFactorChange::Added, SecondFactorChange::Removed, SecondFactorChange::Recovered];
@@ -95,6 +79,6 @@ impl Left {
                 Event::SecondFactor { id, at_unix_millis, user, change }
             }
             _ => return Err(ODD),
-        }))
+        })
     }
 }

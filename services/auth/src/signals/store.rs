@@ -1,18 +1,57 @@
 //! Queries on `outbox`.
 
+use api::behavior::Event;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use identity::Thumbprint;
 use storage::{AsText, Connection, Pool, Queue, StorageError};
 
-use super::signal::What;
+use super::signal::{Told, What};
+use crate::error::Invariant;
 use crate::ids::{SignalId, UserId};
 use crate::schema::outbox;
 use crate::store::{at, subject};
 
 pub(super) const QUEUE: Queue =
     Queue { name: "outbox.claim", table: "outbox", waiting: "true", changes: "", answers: "" };
+
+/// A row of the outbox.
+#[derive(Debug, QueryableByName)]
+pub(crate) struct Left {
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) id: SignalId,
+    #[diesel(sql_type = Text)]
+    kind: String, // Text: one of a few words of ours.
+    /// None of a failed login with an address that nobody has.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    user_id: Option<UserId>,
+    #[diesel(sql_type = Timestamptz)]
+    happened_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Text>)]
+    jkt: Option<AsText<Thumbprint>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    detail: Option<String>,
+    /// This one counted.
+    #[diesel(sql_type = Integer)]
+    pub(super) attempts: i32,
+}
+
+impl Left {
+    /// As it is told; nothing, where it is nobody's.
+    pub(super) fn event(&self) -> Result<Option<Event>, Invariant> {
+        let told = |user: UserId| Told {
+            id: self.id,
+            kind: &self.kind,
+            user,
+            at_unix_millis: self.happened_at.timestamp_millis(),
+            jkt: self.jkt.as_ref().map(|jkt| &jkt.0),
+            detail: self.detail.as_deref(),
+        };
+        self.user_id.map(|user| told(user).event()).transpose()
+    }
+}
 
 /// Leaves word of what has happened, in the transaction in which it happens.
 pub(crate) async fn leave(

@@ -74,16 +74,8 @@ impl<'a> Look<'a> {
             Feature::DeviceDays => days(self.signals().and_then(|signals| signals.device_age(self.device, at))),
             Feature::NewestDeviceDays => days(self.signals().and_then(|signals| signals.newest_device_age(at))),
             Feature::DeviceLevel => {
-                // Default: what is not known is not unusual
-                match self
-                    .signals()
-                    .and_then(|signals| signals.level(self.device))
-                    .unwrap_or(KeyProtection::SecureElement)
-                {
-                    KeyProtection::Software => 0.0,
-                    KeyProtection::Tee => 1.0,
-                    KeyProtection::SecureElement => 2.0,
-                }
+                let level = self.signals().and_then(|signals| signals.level(self.device));
+                level.map_or(2.0, level_of_three) // Default: what is not known is not unusual
             }
             Feature::FailedLogins1h => self.tally(|signals| signals.failures(at, HOUR)),
             Feature::FailedLogins24h => self.tally(|signals| signals.failures(at, DAY)),
@@ -117,6 +109,15 @@ impl<'a> Look<'a> {
         let week = self.user.recent.within(self.payment.at, WEEK);
         let greatest = week.map(|past| past.amount).fold(0.0, f64::max);
         if greatest > 0.0 { self.amount / greatest.max(CENT) } else { 1.0 }
+    }
+}
+
+/// How well a key is kept, from 0 to 2.
+fn level_of_three(level: KeyProtection) -> f64 {
+    match level {
+        KeyProtection::Software => 0.0,
+        KeyProtection::Tee => 1.0,
+        KeyProtection::SecureElement => 2.0,
     }
 }
 
