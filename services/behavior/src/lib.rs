@@ -19,6 +19,7 @@ pub mod config;
 pub mod decisions;
 pub mod error;
 pub mod events;
+pub mod export;
 pub mod features;
 pub mod judgement;
 pub mod model;

@@ -11,12 +11,13 @@ use api::behavior::Decision;
 use behavior::backtest::metrics::{Quality, Scored};
 use behavior::backtest::{self, Replay, Split};
 use behavior::decisions::explain::{self, Explained};
+use behavior::export::Export;
 use behavior::features::{self, Feature};
 use behavior::judgement::Judge;
 use behavior::model::Model;
 use behavior::rules::Rules;
 use behavior::scoring::bench::Bench;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Train, test and explain what is thought of how users act.
 #[derive(Debug, Parser)]
@@ -50,6 +51,26 @@ enum Cli {
         #[arg(long)]
         rules: PathBuf,
     },
+    /// Print the log that all profiles are made of, or what its payments looked like to this code
+    Export {
+        /// What is printed
+        what: Exported,
+        /// File with the URL of the database, as `behavior_reader` (mode 0600)
+        #[arg(long)]
+        url_file: PathBuf,
+        /// Up to this number of the log; without it, up to the last one, which is printed to standard error
+        #[arg(long)]
+        until: Option<i64>,
+    },
+}
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Exported {
+    /// The events and labels of the log, a JSON object each
+    Log,
+    /// What each payment looked like before it was learned, as CSV
+    Features,
 }
 
 fn main() -> ExitCode {
@@ -73,7 +94,20 @@ fn run(cli: Cli) -> Result<()> {
             let bench = Bench::read(&model, &rules)?;
             explain(&decision, &bench)
         }
+        Cli::Export { what, url_file, until } => export(what, &url_file, until),
     }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn export(what: Exported, url_file: &Path, until: Option<i64>) -> Result<()> {
+    let export = Export::open(url_file, until).await?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match what {
+        Exported::Log => export.lines(&mut out).await?,
+        Exported::Features => export.features(&mut out).await?,
+    }
+    eprintln!("behaviorctl: the log up to number {}", export.until());
+    Ok(())
 }
 
 fn features(payments: &mut dyn BufRead) -> Result<()> {

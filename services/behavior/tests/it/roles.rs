@@ -44,7 +44,7 @@ async fn filled() -> TestDatabase {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_app_has_these_rights_and_no_others() {
+async fn each_role_has_these_rights_and_no_others() {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
     let decision = "(id, decided_at, request_id, at, user_key, payee_key, amount, currency, features_version, learned, score, action, reasons, \
                     model, rules, features)";
@@ -69,6 +69,12 @@ async fn the_app_has_these_rights_and_no_others() {
         "log_head update (last_number)".to_owned(),
     ];
     assert_eq!(rights(&database, "behavior_app").await.unwrap(), expected);
+    let exported = [
+        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id)",
+        "labels select (payment, number, known_at, label, before, paid_at, payee_key)",
+        "log_head select (last_number)",
+    ];
+    assert_eq!(rights(&database, "behavior_reader").await.unwrap(), exported);
     assert_eq!(rights(&database, "behavior_migrator").await.unwrap(), ["be behavior_owner"]);
     assert_eq!(unguarded(&database).await.unwrap(), Vec::<String>::new());
 }
@@ -118,6 +124,32 @@ async fn what_the_app_has_no_business_with_is_refused() {
         "update log_head set last_number = last_number + 100".to_owned(),
     ] {
         assert_eq!(attempt(&database.app_url, &statement).await.unwrap(), None, "{statement}");
+    }
+}
+
+/// Whoever has the role that exports reads the log, and writes nothing to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_exports_reads_the_log_and_nothing_else() {
+    let database = filled().await;
+    let mut statements: Vec<String> =
+        TABLES.iter().flat_map(|table| refused_to_everybody("behavior_owner", table)).collect();
+    statements.extend(TABLES.map(|table| format!("delete from {table}")));
+    statements.extend([TAKE.to_owned(), event(3), decision('c'), label(3), CONFLICT.to_owned()]);
+    let own = [
+        "update events set amount = 1",
+        "update labels set label = 'honest'",
+        "select reported_by from events",
+        "select said_by from labels",
+        "select 1 from decisions",
+        "select 1 from event_conflicts",
+        "select 1 from feature_versions",
+        "select subject()",
+        "set role behavior_app",
+    ];
+    statements.extend(own.map(str::to_owned));
+    assert_eq!(not_forbidden(&database.reader_url, &statements).await.unwrap(), []);
+    for read in ["select number, kind from events", "select number, before from labels", "select last_number from log_head"] {
+        assert_eq!(rows(&database.reader_url, "", read).await.unwrap(), 1, "{read}");
     }
 }
 

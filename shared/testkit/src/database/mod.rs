@@ -37,6 +37,8 @@ pub struct TestDatabase {
     pub poster_url: String,
     /// As the role that seals the broker's secrets; the app role's for a service that has no such role.
     pub sealer_url: String,
+    /// As the role that exports the log of behavior; the app role's for a service that has no such role.
+    pub reader_url: String,
     /// As superuser, in this database.
     pub superuser_url: String,
     /// Files that hold the URLs, one each, readable by nobody else: what a service's configuration names.
@@ -56,6 +58,8 @@ pub struct UrlFiles {
     pub poster: PathBuf,
     /// Holds the sealer role's URL.
     pub sealer: PathBuf,
+    /// Holds the reader role's URL.
+    pub reader: PathBuf,
     directory: PathBuf,
 }
 
@@ -75,11 +79,12 @@ impl TestDatabase {
         let url = |role: Role| session::url(&server_url, &role.name(service), &passwords.of(role), &name);
         let known = roles::of(service)?;
         let or_app = |role: Role| url(if known.contains(&role) { role } else { Role::App });
-        let urls = [url(Role::App), url(Role::Migrator), or_app(Role::Poster), or_app(Role::Sealer)];
+        let urls =
+            [url(Role::App), url(Role::Migrator), or_app(Role::Poster), or_app(Role::Sealer), or_app(Role::Reader)];
         let files = UrlFiles::write(&name, &urls)?;
-        let [app_url, migrator_url, poster_url, sealer_url] = urls;
+        let [app_url, migrator_url, poster_url, sealer_url, reader_url] = urls;
         let superuser_url = session::with_database(&server_url, &name);
-        Ok(Self { app_url, migrator_url, poster_url, sealer_url, superuser_url, files, name, server_url })
+        Ok(Self { app_url, migrator_url, poster_url, sealer_url, reader_url, superuser_url, files, name, server_url })
     }
 
     /// Name of this test's own database.
@@ -107,7 +112,7 @@ impl Drop for TestDatabase {
 }
 
 impl UrlFiles {
-    fn write(name: &str, [app, migrator, poster, sealer]: &[String; 4]) -> Result<Self> {
+    fn write(name: &str, [app, migrator, poster, sealer, reader]: &[String; 5]) -> Result<Self> {
         let directory = work_dir().join("test-databases").join(name);
         let file = |role: Role, url: &str| -> Result<PathBuf> {
             let path = directory.join(role.file());
@@ -119,6 +124,7 @@ impl UrlFiles {
             migrator: file(Role::Migrator, migrator)?,
             poster: file(Role::Poster, poster)?,
             sealer: file(Role::Sealer, sealer)?,
+            reader: file(Role::Reader, reader)?,
             directory,
         })
     }

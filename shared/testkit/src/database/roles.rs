@@ -16,6 +16,8 @@ pub(super) enum Role {
     Poster,
     /// What seals the broker's secrets.
     Sealer,
+    /// What exports the log of behavior.
+    Reader,
 }
 
 /// The roles of a service, by the one table of the system; of one that is not in it (a test's own) the two that every service has.
