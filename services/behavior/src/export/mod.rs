@@ -77,7 +77,7 @@ impl Export {
                 if let Entry::Paid(payment) = entry {
                     let id = ids.get(number).with_context(|| format!("the log has no payment {number}"))?;
                     write!(out, "{number},{}", api::Id::from(*id))?;
-                    for (_, value) in live.look_at(payment).0.iter() {
+                    for (_, value) in live.look_at(payment, None).0.iter() {
                         write!(out, ",{value}")?;
                     }
                     writeln!(out)?;
