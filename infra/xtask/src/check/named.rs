@@ -7,9 +7,12 @@ use super::Complaints;
 use super::sources::Source;
 
 /// The file, and what it says of a service: `{name}`, and `{port}`, its internal one.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 14] = [
     ("infra/docker/Dockerfile", " --package {name} "),
     ("infra/docker/Dockerfile", "\nCOPY services/{name}/dev.toml /usr/share/redoubt/services/{name}/\n"),
+    ("infra/compose/compose.yaml", "\n      - {name}:/volumes/{name}\n"),
+    ("infra/compose/compose.yaml", "\n      {name}: { condition: service_healthy }\n"),
+    ("infra/k8s/components/sandbox/init.yaml", "\n            - { name: {name}, mountPath: /volumes/{name} }\n"),
     ("infra/compose/offline.yaml", "\n  {name}: { image: redoubt/{name}:offline, "),
     ("infra/watching/alerts.yaml", "absent(up{job=\"{name}\"})"),
     ("infra/watching/prometheus.yaml", "\n  - job_name: {name}\n"),
