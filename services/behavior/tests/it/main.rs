@@ -22,6 +22,7 @@ mod roles;
 mod service;
 mod signals;
 mod story;
+mod takeover;
 mod training;
 mod world;
 
