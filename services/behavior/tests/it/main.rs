@@ -24,6 +24,7 @@ mod roles;
 mod service;
 mod signals;
 mod story;
+mod takeover;
 mod training;
 mod world;
 

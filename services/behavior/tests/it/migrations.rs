@@ -15,14 +15,15 @@ async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
     assert_eq!(unguarded(&database).await.unwrap(), Vec::<String>::new());
 }
 
+/// So many features the first version had.
+const OF_THE_FIRST_VERSION: usize = 25;
+
 /// What a decision rests on is the same after it and before it, to the last bit.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_features_of_a_decision_are_kept_when_their_form_changes() {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
     let mut owner = AsyncPgConnection::establish(&database.migrator_url).await.unwrap();
-    // Of the version that had that form.
-    const NAMES: usize = 25;
-    let values: Vec<String> = (0..NAMES).map(|n| format!("{n}.1")).collect();
+    let values: Vec<String> = (0..OF_THE_FIRST_VERSION).map(|n| format!("{n}.1")).collect();
     let stored = format!("array[{}]::double precision[]", values.join(", "));
     let decision = format!(
         "insert into decisions values (gen_random_uuid(), now(), null, now(), 1, 2, 100, 'EUR', 1, 0, 0.5, 'allow', '[]', 'm', 'r', {stored})"

@@ -1,5 +1,6 @@
 //! What auth tells of a user's door: told by whom it is to tell, learned once, in any order, and seen in what payments look like.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use runtime::Clock as _;
@@ -111,7 +112,7 @@ async fn of_a_hundred_deliveries_of_a_failed_login_one_counts() {
 async fn each_workload_tells_of_what_it_sees_itself() {
     let world = World::new().await;
     let payment = world.paid(60, "alice", "grocer", "20.00");
-    assert_eq!(world.tell_as("auth", &[payment.clone()]).await, ["refused"]);
+    assert_eq!(world.tell_as("auth", from_ref(&payment)).await, ["refused"]);
     let events = one_of_each(&world);
     let refused = world.post("ledger", "/internal/v1/events", &json!({ "events": events })).await.ok();
     for result in refused["results"].as_array().unwrap() {
@@ -156,7 +157,7 @@ async fn what_is_wrong_is_refused_by_itself_and_an_unknown_kind_with_its_batch()
 async fn an_id_that_was_another_events_is_refused_whatever_kind_that_was() {
     let world = World::new().await;
     let payment = world.paid(60, "alice", "grocer", "20.00");
-    assert_eq!(world.tell(&[payment.clone()]).await, ["taken"]);
+    assert_eq!(world.tell(from_ref(&payment)).await, ["taken"]);
     let first = world.noticed("second_factor", 60, "alice", &[("change", "added")]);
     assert_eq!(world.tell_as("auth", &[first.clone(), first.clone()]).await, ["taken", "known"]);
     let with = |name: &str, value: Value| {
@@ -166,7 +167,7 @@ async fn an_id_that_was_another_events_is_refused_whatever_kind_that_was() {
     };
     let events = [with("id", payment["id"].clone()), with("change", json!("removed")), with("user", json!("bob"))];
     for event in events {
-        assert_eq!(world.tell_as("auth", &[event.clone()]).await, ["refused"], "{event}");
+        assert_eq!(world.tell_as("auth", from_ref(&event)).await, ["refused"], "{event}");
         assert_eq!(world.tell_as("auth", &[event]).await, ["refused"], "again");
     }
     assert_eq!(world.rows("select 1 from event_conflicts where kind = 'second_factor'").await, 3, "each content once");
@@ -178,7 +179,7 @@ async fn an_id_that_was_another_events_is_refused_whatever_kind_that_was() {
 async fn nobody_says_that_a_login_was_fraud() {
     let world = World::new().await;
     let login = world.noticed("login", 60, "alice", &[]);
-    assert_eq!(world.tell_as("auth", &[login.clone()]).await, ["taken"]);
+    assert_eq!(world.tell_as("auth", from_ref(&login)).await, ["taken"]);
     let reply = world.label("event", login["id"].as_str().unwrap(), "fraud").await;
     assert_eq!(reply.status, 404, "{reply:?}");
     world.stop().await;
