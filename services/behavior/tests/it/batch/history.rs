@@ -74,7 +74,7 @@ fn of_people(numbers: &mut Numbers, payments: &mut Vec<Payment>) {
     }
     // Somebody who pays more people than are known at a time, some of them in one second, and comes back to some before and to some after they are forgotten.
     for n in 0..400 {
-        let ago = 100 * DAY - n / 2 * 11 * HOUR;
+        let ago = 100 * DAY - n / 4 * 22 * HOUR;
         let late = if numbers.one_in(10) { numbers.below(15 * DAY).min(ago) } else { 0 };
         let payee = format!("seller-{}", numbers.below(75));
         payments.push(Payment { ago, user: "collector".into(), payee, amount: 2_500 + n % 11 * 100, late });
@@ -195,8 +195,8 @@ async fn asked_about(world: &World, event: &mut Value) -> Value {
     world.decision(&score).await["features"].take()
 }
 
-async fn said(world: &World, event: &Value, word: &str) {
-    world.label("event", event["id"].as_str().unwrap(), word).await.ok();
+async fn said(world: &World, event: &Value, label: &str) {
+    world.label("event", event["id"].as_str().unwrap(), label).await.ok();
 }
 
 /// Each limit of the profiles was met, or the comparison would say nothing of it.
