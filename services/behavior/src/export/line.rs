@@ -16,8 +16,10 @@ pub(super) struct Line {
     /// When it happened; a label has when the payment was made.
     pub(super) at_unix_millis: i64,
     /// 64 bits of a digest, in hexadecimal: numbers of JSON end at 53. A label has none.
+    // Text: a key in the form of the export, made of the number and never read back.
     pub(super) user_key: Option<String>,
     /// As `user_key`.
+    // Text: as `user_key`.
     pub(super) payee_key: Option<String>,
     /// In major units, exact.
     pub(super) amount: Option<String>,

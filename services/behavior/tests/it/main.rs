@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+mod batch;
 mod command;
 mod decisions;
 mod desk;

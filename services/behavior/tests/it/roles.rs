@@ -148,7 +148,9 @@ async fn who_exports_reads_the_log_and_nothing_else() {
     ];
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(&database.reader_url, &statements).await.unwrap(), []);
-    for read in ["select number, kind from events", "select number, before from labels", "select last_number from log_head"] {
+    for read in
+        ["select number, kind from events", "select number, before from labels", "select last_number from log_head"]
+    {
         assert_eq!(rows(&database.reader_url, "", read).await.unwrap(), 1, "{read}");
     }
 }
