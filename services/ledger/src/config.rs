@@ -102,12 +102,27 @@ pub struct Payees {
     pub cooling_off_seconds: u32,
     /// How much all payouts to one may be together as long as it is new, by currency. Default: `{ EUR = "500.00" }`. Of a currency that is not here, nothing.
     pub new_payee_cap: BTreeMap<String, String>,
+    /// Who is asked whether an account belongs to the name of a payee. Default: nobody, and that is said of each payee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<NameChecks>,
+}
+
+/// An operation of the broker that says whether an account belongs to a name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameChecks {
+    /// The broker's provider.
+    pub provider: String,
+    pub operation: String,
+    /// How long whoever adds a payee waits for the word, in milliseconds, 1 to 5000. Default: 2000.
+    #[serde(default = "two_seconds")]
+    pub deadline_ms: u32,
 }
 
 impl Default for Payees {
     fn default() -> Self {
         let new_payee_cap = [("EUR".to_owned(), "500.00".to_owned())].into();
-        Self { cooling_off_seconds: 86_400, new_payee_cap }
+        Self { cooling_off_seconds: 86_400, new_payee_cap, check: None }
     }
 }
 
@@ -220,6 +235,10 @@ fn a_week() -> u32 {
 
 fn a_quarter_second() -> u32 {
     250
+}
+
+fn two_seconds() -> u32 {
+    2_000
 }
 
 fn ten_minutes() -> u32 {

@@ -5,6 +5,7 @@
 mod accounts;
 mod allocation;
 mod approvals;
+mod broker;
 mod concurrency;
 mod contract;
 mod database;
@@ -28,6 +29,8 @@ mod internal;
 mod invariants;
 mod lanes;
 mod layers;
+mod names;
+mod names_guarded;
 mod new_payees;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;
