@@ -10,7 +10,7 @@ use crate::payouts::{self, OUT};
 use crate::phone::Phone;
 
 /// As Alice has heard it; the account is Zoë O’Hara’s.
-const MISHEARD: (&str, &str) = ("Zoe O'Harra", "GB29NWBK60161331926819");
+const MISHEARD: (&str, &str) = ("Zoe O'Harra", "IE29AIBK93115212345678");
 /// As somebody who called her says; the account is a dentist’s.
 const FRAUD: (&str, &str) = ("Tax Office Refunds", "NO9386011117947");
 

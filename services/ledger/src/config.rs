@@ -126,6 +126,19 @@ impl Default for Payees {
     }
 }
 
+impl NameChecks {
+    /// How long whoever adds a payee waits.
+    ///
+    /// # Errors
+    ///
+    /// It is out of bounds.
+    pub fn patience(&self) -> Result<Duration> {
+        let millis = self.deadline_ms;
+        ensure!((1..=5_000).contains(&millis), "payees.check.deadline_ms = {millis}: must be 1 to 5000");
+        Ok(Duration::from_millis(millis.into()))
+    }
+}
+
 /// The behavior analytics.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -283,6 +296,12 @@ mod tests {
             let hold = behavior(20, seconds).hold();
             assert_eq!(hold.is_ok(), good, "{seconds}: {hold:?}");
             assert!(hold.err().is_none_or(|error| error.to_string().contains("behavior.hold_seconds")));
+        }
+        for (millis, good) in [(0, false), (1, true), (5_000, true), (5_001, false)] {
+            let check = NameChecks { provider: String::new(), operation: String::new(), deadline_ms: millis };
+            let patience = check.patience();
+            assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
+            assert!(patience.err().is_none_or(|error| error.to_string().contains("payees.check.deadline_ms")));
         }
         for (millis, good) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
             let patience = behavior(millis, 14_400).patience();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use api::broker::{Call, CallResult, NameChecked};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -40,10 +40,8 @@ impl Names {
     ///
     /// A deadline out of bounds, or what is no name of a provider or an operation.
     pub fn new(client: reqwest::Client, broker_url: &str, config: &NameChecks) -> Result<Self> {
-        let millis = config.deadline_ms;
-        ensure!((1..=5_000).contains(&millis), "payees.check.deadline_ms = {millis}: must be 1 to 5000");
         let url = operation_url(broker_url, &config.provider, &config.operation)?;
-        Ok(Self { client, url, patience: Duration::from_millis(millis.into()) })
+        Ok(Self { client, url, patience: config.patience()? })
     }
 
     /// Whether that account belongs to that name.
@@ -69,20 +67,5 @@ impl Names {
         }
         let CallResult { result } = response.json().await?;
         serde_json::from_value(Value::Object(result)).map_err(|_| Silence::Form)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_out_of_bounds_is_refused_with_its_name() {
-        for (millis, good) in [(0, false), (1, true), (5_000, true), (5_001, false)] {
-            let config = NameChecks { provider: "bank".to_owned(), operation: "check".to_owned(), deadline_ms: millis };
-            let names = Names::new(reqwest::Client::new(), "https://broker", &config);
-            assert_eq!(names.is_ok(), good, "{millis}");
-            assert!(names.err().is_none_or(|error| error.to_string().contains("payees.check.deadline_ms")));
-        }
     }
 }

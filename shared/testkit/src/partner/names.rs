@@ -24,7 +24,7 @@ const SLOW: Duration = Duration::from_secs(4);
 const DIRECTORY: [(&str, &str); 6] = [
     ("DE89370400440532013000", "Landlord Ltd"),
     ("AT611904300234573201", "LOST Removals Ltd"),
-    ("GB29NWBK60161331926819", "Zoë O’Hara"),
+    ("IE29AIBK93115212345678", "Zoë O’Hara"),
     ("NO9386011117947", "Nordlys Tannlegesenter AS"),
     ("FR1420041010050500013M02606", "Boulangerie Martin SARL"),
     ("MT84MALT011000012345MTLCAST001S", "Harbour View Services Limited"),
