@@ -10,6 +10,7 @@ use mobile_sdk::{Clock as _, Error, IdempotencyKey};
 use serde_json::json;
 
 use crate::PATIENCE;
+use crate::names;
 use crate::narrator::{Ended, Narrator};
 use crate::payouts::{self, OUT, TO_THE_LEDGER};
 use crate::phone::Phone;
@@ -110,6 +111,7 @@ pub async fn live(narrator: &mut Narrator, stack: &Stack, alice: &Phone, bob: &P
     payouts::approve(narrator, alice, &alice_eur, &landlord, &key).await?;
     let payout_step = narrator.steps.len();
     payouts::payout(narrator, alice, &alice_eur, &landlord, &key).await?;
+    names::check(narrator, alice, &alice_eur).await?;
     payouts::lost_payout(narrator, stack, alice, &alice_eur).await?;
     statement(narrator, alice, &alice_eur).await?;
     Ok(Accounts { alice_eur, alice_usd, bob_eur, payout_step })

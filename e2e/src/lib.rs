@@ -13,6 +13,7 @@ pub mod handset;
 pub mod hooked;
 pub mod journey;
 pub mod load;
+mod names;
 pub mod narrator;
 pub mod operator;
 pub mod payouts;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use api::Amount;
 use api::accounts::Account;
-use api::payees::{Payee, PostPayee};
+use api::payees::{NameCheck, Payee, PostPayee};
 use api::payouts::{MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::problem::code;
 use mobile_sdk::{Error, IdempotencyKey};
@@ -58,7 +58,7 @@ pub(crate) async fn approve(
     alice.client.approve(&step_up).await.context("Alice cannot approve her rent")?;
     let trace = alice.traced(APPROVED)?;
     let page = alice.read();
-    for shown in [RENT, "Landlord Ltd", "DE89 3704 0044 0532 0130 00"] {
+    for shown in [RENT, "Landlord Ltd", "DE89 3704 0044 0532 0130 00", "account belongs to this name"] {
         ensure!(page.contains(shown), "the approval page does not show {shown}: {page}");
     }
     let more = PostPayout { amount: Amount::new("1250.00", "EUR"), ..rent };
@@ -155,16 +155,17 @@ pub(crate) async fn add_landlord(narrator: &mut Narrator, alice: &Phone) -> Resu
     let landlord = PostPayee { name: name.to_owned(), iban: iban.to_owned() };
     let (key, again) = (IdempotencyKey::new(), IdempotencyKey::new());
     let payee = alice.client.add_payee(&landlord, &key).await?;
-    let trace = alice.traced(TO_THE_LEDGER)?;
+    let trace = alice.traced(OUT)?;
+    ensure!(matches!(payee.name_check, NameCheck::Match { .. }), "her landlord's name: {:?}", payee.name_check);
     let twice = alice.client.add_payee(&landlord, &again).await;
     let Err(Error::Refused(problem)) = twice else { bail!("a second payee with one IBAN was answered {twice:?}") };
     ensure!(problem.code == code::PAYEE_EXISTS, "a second payee with one IBAN was refused as {}", problem.code);
     narrator.end(
         began,
         Ended {
-            asked: "POST /v1/payees, with the IBAN sealed to the ledger",
-            checked: &["sealed for this request of this phone", "IBAN check digits", "one payee for each IBAN"],
-            outcome: format!("{} is {} {}; once more: {}", payee.id, payee.name, payee.iban.as_str(), problem.code),
+            asked: "POST /v1/payees, with the IBAN sealed to the ledger → the broker asks the name service whose account it is",
+            checked: &["sealed for this request of this phone", "IBAN check digits", "one payee for each IBAN", "the account belongs to the name"],
+            outcome: format!("{} is {} {}, a match; once more: {}", payee.id, payee.name, payee.iban.as_str(), problem.code),
             trace,
         },
     );

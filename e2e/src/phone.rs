@@ -47,6 +47,8 @@ struct Screen {
     read: String,
     /// Why it did not come back to the app.
     lost: Option<String>,
+    /// The person says no to what the page asks.
+    refuses: bool,
     /// What is typed where a code is asked for, one after the other.
     codes: VecDeque<String>,
 }
@@ -86,6 +88,9 @@ impl mobile_sdk::Browser for Hand {
         let person = self.person.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut browser = Browser::new(self.http.clone(), person);
         browser.codes.clone_from(&locked(&self.screen).codes);
+        if locked(&self.screen).refuses {
+            browser = browser.saying_no();
+        }
         let end = browser.visit(url.as_str(), redirect_uri.as_str()).await;
         // Registered once; the next login is an ordinary one.
         self.person.lock().unwrap_or_else(PoisonError::into_inner).registers = false;
@@ -144,6 +149,11 @@ impl Phone {
     /// What the page said that the person answered last.
     pub fn read(&self) -> String {
         locked(&self.screen).read.clone()
+    }
+
+    /// Whether the person says no from now on to what a page asks.
+    pub fn refuse(&self, refuses: bool) {
+        locked(&self.screen).refuses = refuses;
     }
 
     /// The error of a call, with what the browser showed if that did not come back to the app.

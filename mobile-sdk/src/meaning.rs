@@ -104,6 +104,7 @@ pub(crate) fn is_no_outcome(problem: &api::Problem) -> bool {
         code::PAYEE_EXISTS,
         code::PAYEE_COOLING_OFF,
         code::PAYEE_LIMIT_REACHED,
+        code::PAYEE_CHECK_LIMIT_REACHED,
         code::APPROVAL_REQUIRED,
         code::APPROVAL_LIMIT_REACHED,
         // Looked at before the key, and judged by the ledger's keys of the moment.

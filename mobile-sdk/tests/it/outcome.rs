@@ -168,6 +168,7 @@ async fn a_limit_that_was_reached_does_not_undo_an_earlier_attempt() {
         "ledger.payee_exists",
         "ledger.payee_cooling_off",
         "ledger.payee_limit_reached",
+        "ledger.payee_check_limit_reached",
         "ledger.approval_limit_reached",
         // Looked at before the key, too.
         "request.field_sealed_required",

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use api::payees::{Payee, PostPayee, PostSealedPayee};
+use api::payees::{NameCheck, Payee, PostPayee, PostSealedPayee};
 use api::payouts::MaskedIban;
 use crypto::agreement::AgreementKey;
 use identity::Thumbprint;
@@ -32,6 +32,7 @@ pub(crate) fn added(payee: &PostSealedPayee) -> Payee {
         iban: MaskedIban::of(IBAN),
         created_at: "2026-11-26T12:00:00Z".to_owned(),
         cools_off_at: "2026-11-27T12:00:00Z".to_owned(),
+        name_check: NameCheck::NotChecked,
         removed_at: None,
     }
 }

@@ -102,12 +102,40 @@ pub struct Payees {
     pub cooling_off_seconds: u32,
     /// How much all payouts to one may be together as long as it is new, by currency. Default: `{ EUR = "500.00" }`. Of a currency that is not here, nothing.
     pub new_payee_cap: BTreeMap<String, String>,
+    /// Who is asked whether an account belongs to the name of a payee. Default: nobody, and that is said of each payee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<NameChecks>,
+}
+
+/// An operation of the broker that says whether an account belongs to a name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameChecks {
+    /// The broker's provider.
+    pub provider: String,
+    pub operation: String,
+    /// How long whoever adds a payee waits for the word, in milliseconds, 1 to 5000. Default: 2000.
+    #[serde(default = "two_seconds")]
+    pub deadline_ms: u32,
 }
 
 impl Default for Payees {
     fn default() -> Self {
         let new_payee_cap = [("EUR".to_owned(), "500.00".to_owned())].into();
-        Self { cooling_off_seconds: 86_400, new_payee_cap }
+        Self { cooling_off_seconds: 86_400, new_payee_cap, check: None }
+    }
+}
+
+impl NameChecks {
+    /// How long whoever adds a payee waits.
+    ///
+    /// # Errors
+    ///
+    /// It is out of bounds.
+    pub fn patience(&self) -> Result<Duration> {
+        let millis = self.deadline_ms;
+        ensure!((1..=5_000).contains(&millis), "payees.check.deadline_ms = {millis}: must be 1 to 5000");
+        Ok(Duration::from_millis(millis.into()))
     }
 }
 
@@ -222,6 +250,10 @@ fn a_quarter_second() -> u32 {
     250
 }
 
+fn two_seconds() -> u32 {
+    2_000
+}
+
 fn ten_minutes() -> u32 {
     600
 }
@@ -264,6 +296,12 @@ mod tests {
             let hold = behavior(20, seconds).hold();
             assert_eq!(hold.is_ok(), good, "{seconds}: {hold:?}");
             assert!(hold.err().is_none_or(|error| error.to_string().contains("behavior.hold_seconds")));
+        }
+        for (millis, good) in [(0, false), (1, true), (5_000, true), (5_001, false)] {
+            let check = NameChecks { provider: String::new(), operation: String::new(), deadline_ms: millis };
+            let patience = check.patience();
+            assert_eq!(patience.is_ok(), good, "{millis}: {patience:?}");
+            assert!(patience.err().is_none_or(|error| error.to_string().contains("payees.check.deadline_ms")));
         }
         for (millis, good) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
             let patience = behavior(millis, 14_400).patience();

@@ -79,6 +79,9 @@ pub enum Error {
     /// The owner has a payee with this IBAN that is not removed. It may be later, so this is no outcome of the key.
     #[error("the owner has a payee with this IBAN")]
     PayeeExists,
+    /// As many names of the owner's payees as may have turned out not to be those of their accounts. That is over in a day, so this is no outcome of the key.
+    #[error("too many names of the owner's payees did not match")]
+    PayeeCheckLimit,
     /// The owner has as many payees as one may have. There may be fewer later, so this is no outcome of the key.
     #[error("the owner has as many payees as one may have")]
     PayeeLimit,
@@ -179,6 +182,7 @@ impl Error {
             Self::PayeeIsNew { until, cap } => payee_is_new(&until, cap),
             Self::PayeeExists => unprocessable(code::PAYEE_EXISTS).field("iban"),
             Self::PayeeLimit => unprocessable(code::PAYEE_LIMIT_REACHED),
+            Self::PayeeCheckLimit => unprocessable(code::PAYEE_CHECK_LIMIT_REACHED),
             Self::AccountLimit => unprocessable(code::ACCOUNT_LIMIT_REACHED),
             Self::RateDate { .. } => {
                 tracing::error!(cause = %self, "the reference rates are unusable");

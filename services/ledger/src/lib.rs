@@ -59,6 +59,7 @@ use crate::approvals::low_value::LowValue;
 use crate::config::{Behavior, Config};
 use crate::exchanges::Rates;
 use crate::outbox::courier::Telling;
+use crate::payees::names::Names;
 use crate::payees::terms::Terms;
 use crate::payouts::courier::Submissions;
 use crate::payouts::partner::Partner;
@@ -108,6 +109,7 @@ impl Service for Ledger {
         let broker = context.clients.internal("broker")?;
         let payout_providers =
             PayoutProviders::new(&config.broker_url, &config.payout_provider, &config.payout_providers)?;
+        let names = config.payees.check.as_ref().map(|check| Names::new(broker.clone(), &config.broker_url, check));
         let (risk, asking) = asking(&config, &context, &poster)?.unzip();
         let state = Arc::new(State {
             pool: context.database()?,
@@ -119,6 +121,7 @@ impl Service for Ledger {
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
             new_payees: Terms::read(&config.payees)?,
+            names: names.transpose()?,
             low_value: LowValue::read(&config.approval)?,
             approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),

@@ -64,6 +64,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    payee_checks (payee_id) {
+        payee_id -> Uuid,
+        owner -> Text,
+        asked -> Integer,
+        asked_at -> Timestamptz,
+        word -> Nullable<Text>,
+        holder -> Nullable<Text>,
+        silent -> Bool,
+        told_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(payee_checks -> payees (payee_id));
+diesel::allow_tables_to_appear_in_same_query!(payee_checks, payees);
+
+diesel::table! {
     entries (account_id, version) {
         account_id -> Uuid,
         version -> BigInt,

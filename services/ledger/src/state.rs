@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::approvals::low_value::LowValue;
 use crate::exchanges::Rates;
+use crate::payees::names::Names;
 use crate::payees::terms::Terms;
 use crate::posting::Committer;
 use crate::providers::PayoutProviders;
@@ -35,6 +36,8 @@ pub struct State {
     pub max_accounts: u32,
     /// What can be paid to a payee who is new.
     pub new_payees: Terms,
+    /// Who is asked whether accounts belong to the names of payees; nobody, if nobody is configured.
+    pub names: Option<Names>,
     /// What can be paid without its payer's approval.
     pub low_value: LowValue,
     /// How long a payer has to approve a payment.

@@ -9,6 +9,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::payees::NameCheck;
 use crate::payouts::MaskedIban;
 use crate::{Amount, Id, schema};
 
@@ -96,6 +97,9 @@ pub struct PaymentShown {
     pub amount: Amount,
     /// To whom.
     pub payee: Payee,
+    /// Whether the account belongs to the payee's name; absent for an account in the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_check: Option<NameCheck>,
     /// As the payer wrote it.
     pub reference: String,
     /// RFC 3339. From then on it cannot be approved any more; the payment can be ordered anew.

@@ -65,3 +65,27 @@ pub struct PayoutOrder {
     /// Names the order at the partner.
     pub id: String,
 }
+
+/// Result of an operation that says whether an account belongs to a name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NameChecked {
+    /// Whether it does.
+    pub word: NameWord,
+    /// The name that the account has.
+    #[serde(default)]
+    pub holder: Option<String>,
+}
+
+/// Whether an account belongs to a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameWord {
+    /// It does.
+    Match,
+    /// It has another name that is much like it.
+    CloseMatch,
+    /// It belongs to somebody else.
+    NoMatch,
+    /// Whoever keeps the account cannot say.
+    NotPossible,
+}

@@ -52,10 +52,48 @@ pub struct Payee {
     /// RFC 3339: until then the payee is new, and all payouts to it together are limited.
     #[schemars(schema_with = "schema::time")]
     pub cools_off_at: String,
+    /// Whether its account belongs to its name.
+    pub name_check: NameCheck,
     /// RFC 3339: since when nothing can be paid to it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub removed_at: Option<String>,
+}
+
+/// Whether a payee's account belongs to its name, as whoever keeps the account says (confirmation of payee; Regulation (EU) No 260/2012, Article 5c). Only a
+/// `match` is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "word", rename_all = "snake_case")]
+pub enum NameCheck {
+    /// Nobody has been asked, or there is no answer yet.
+    NotChecked,
+    /// It does.
+    Match {
+        /// RFC 3339: when that was said.
+        #[schemars(schema_with = "schema::time")]
+        checked_at: String,
+    },
+    /// Nearly: the account has another name that is much like it.
+    CloseMatch {
+        /// The name that the account has, 1 to 140 characters.
+        #[schemars(schema_with = "schema::holder")]
+        holder: String,
+        /// RFC 3339: when that was said.
+        #[schemars(schema_with = "schema::time")]
+        checked_at: String,
+    },
+    /// It belongs to somebody else. Whom, is not told; each payout to it takes its payer's approval, however small it is.
+    NoMatch {
+        /// RFC 3339: when that was said.
+        #[schemars(schema_with = "schema::time")]
+        checked_at: String,
+    },
+    /// They could not say, or nobody answered.
+    NotPossible {
+        /// RFC 3339: when that was found.
+        #[schemars(schema_with = "schema::time")]
+        checked_at: String,
+    },
 }
 
 /// A page of `GET /v1/payees`, oldest first.

@@ -24,6 +24,10 @@ pub(crate) fn creditor_name(_: &mut SchemaGenerator) -> Schema {
     seen(1, text::CREDITOR_NAME, "Example GmbH")
 }
 
+pub(crate) fn holder(_: &mut SchemaGenerator) -> Schema {
+    seen(1, text::HOLDER_NAME, "Example Services GmbH")
+}
+
 pub(crate) fn reference(_: &mut SchemaGenerator) -> Schema {
     seen(0, text::REFERENCE, "Dinner")
 }

@@ -16,6 +16,8 @@
 pub const ACCOUNT_NAME: usize = 60;
 /// Characters of a payee's name at most.
 pub const CREDITOR_NAME: usize = 70;
+/// Characters of the name that an account has at another bank at most.
+pub const HOLDER_NAME: usize = 140;
 /// Characters of a reference at most.
 pub const REFERENCE: usize = 140;
 

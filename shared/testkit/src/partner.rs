@@ -3,6 +3,7 @@
 //! - `GET /stats/eurofxref/eurofxref-daily.xml`: the ECB's reference rates in the ECB's own form, from real rows ([`ecb`]).
 //! - `POST /v1/payouts`: a payout API with a bearer secret and an idempotency key ([`payouts`]); it later tells the outcome
 //!   by a signed webhook ([`webhook`], Standard Webhooks v1), and at any time when asked (`GET /v1/payouts/{payout_id}`).
+//! - `POST /v1/name-checks`: whether an account belongs to a name ([`names`]), of invented accounts.
 //! - `/simulate/…`: the buttons of the demonstration, for loopback callers only.
 //!
 //! It knows nothing of the system: it shares no wire type with it, holds two secrets (its API's and its webhooks') and counts
@@ -10,6 +11,7 @@
 
 mod control;
 pub mod ecb;
+mod names;
 mod payouts;
 #[cfg(test)]
 mod tests;
@@ -78,6 +80,9 @@ pub struct Calls {
     pub payouts_created: u64,
     /// Questions where a payout stands.
     pub questions: u64,
+    /// Questions whose account it is.
+    #[serde(default)]
+    pub name_checks: u64,
     /// Requests with no or a wrong secret.
     pub unauthorized: u64,
     /// Webhook deliveries tried.
@@ -109,6 +114,7 @@ struct Counters {
     rates: AtomicU64,
     payouts: AtomicU64,
     questions: AtomicU64,
+    name_checks: AtomicU64,
     unauthorized: AtomicU64,
     webhooks_sent: AtomicU64,
     webhooks_accepted: AtomicU64,
@@ -139,6 +145,7 @@ impl Partner {
                 .service(web::resource(ecb::PATH).get(rates))
                 .service(web::resource("/v1/payouts").post(payouts::post))
                 .service(web::resource("/v1/payouts/{payout_id}").get(payouts::get))
+                .service(web::resource("/v1/name-checks").post(names::post))
                 .service(web::resource("/simulate/payments").post(control::post_payment))
                 .service(web::resource("/simulate/calls").get(control::get_calls));
         });
@@ -191,6 +198,7 @@ impl PartnerState {
             payouts: read(&self.counters.payouts),
             payouts_created: lock(&self.book).len(),
             questions: read(&self.counters.questions),
+            name_checks: read(&self.counters.name_checks),
             unauthorized: read(&self.counters.unauthorized),
             webhooks_sent: read(&self.counters.webhooks_sent),
             webhooks_accepted: read(&self.counters.webhooks_accepted),
@@ -205,6 +213,16 @@ async fn rates(state: web::Data<PartnerState>, request: HttpRequest) -> HttpResp
         Ok(xml) => HttpResponse::Ok().content_type("text/xml").body(xml),
         Err(error) => refusal(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "no_rates", &error.to_string()),
     }
+}
+
+/// The answer to a caller without the secret.
+fn stranger(state: &PartnerState, request: &HttpRequest) -> Option<HttpResponse> {
+    let bearer = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
+        return None;
+    }
+    count(&state.counters.unauthorized);
+    Some(refusal(actix_web::http::StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong"))
 }
 
 /// The partner's own trace, or its part of a caller's that sends one (ours does not: traces end at the broker); it is recorded when the process has

@@ -8,6 +8,7 @@ pub mod http;
 use std::sync::LazyLock;
 
 use api::approvals::PaymentShown;
+use api::payees::NameCheck;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use crypto::SecretString;

@@ -182,6 +182,7 @@ fn payment(text: &str) -> PaymentShown {
         from_name: text.to_owned(),
         amount: Amount::new(text, text),
         payee: Payee { name: text.to_owned(), account: text.to_owned() },
+        name_check: Some(NameCheck::CloseMatch { holder: text.to_owned(), checked_at: text.to_owned() }),
         reference: text.to_owned(),
         expires_at: text.to_owned(),
     }
@@ -298,4 +299,45 @@ fn every_field_has_a_label() {
     for field in ["name", "email", "password"] {
         assert!(page.contains(&format!("<label for=\"{field}\"")) && page.contains(&format!("name=\"{field}\"")));
     }
+}
+
+/// Whatever the ledger has to say of the payee's name: in words, and nothing is a match but a match.
+#[test]
+fn a_payer_reads_whether_the_account_belongs_to_the_name() {
+    let at = || "2026-11-28T18:00:00.000Z".to_owned();
+    let read = |name: &str, name_check: Option<NameCheck>| {
+        let payee = Payee { name: name.to_owned(), account: "DE89370400440532013000".to_owned() };
+        let payment = PaymentShown { payee, name_check, ..payment("x") };
+        let page = ApprovePage {
+            client: "c",
+            action: "/approve",
+            destination: "https://app.test",
+            csrf: "token",
+            shown: "mark",
+            name: "n",
+            payment: &payment,
+            until: "u",
+            factor: None,
+            error: None,
+        };
+        render(&page).unwrap()
+    };
+    let good = "Their bank says that this account belongs to this name.";
+    let close = NameCheck::CloseMatch { holder: "Zoë <b>O’Hara</b>".to_owned(), checked_at: at() };
+    for (check, words) in [
+        (Some(NameCheck::Match { checked_at: at() }), good),
+        (Some(close), "belongs to <bdi class=\"holder\">Zoë &#60;b&#62;O’Hara&#60;/b&#62;</bdi>."),
+        (Some(NameCheck::NoMatch { checked_at: at() }), "This account belongs to somebody else."),
+        (Some(NameCheck::NotPossible { checked_at: at() }), "The name could not be checked."),
+        (Some(NameCheck::NotChecked), "The name has not been checked."),
+        // A ledger that does not say.
+        (None, "The name has not been checked."),
+    ] {
+        let page = read("Zoe Ohara", check);
+        assert!(page.contains(words), "{words}: {page}");
+        assert_eq!(page.matches("class=\"check").count(), 1, "{page}");
+        assert_eq!(page.contains(good), words == good, "{page}");
+    }
+    // An account in the house has no name to be checked.
+    assert!(!read("", None).contains("class=\"check"));
 }

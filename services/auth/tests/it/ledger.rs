@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::approvals::{ApprovalQuery, Payee, PaymentShown};
+use api::payees::NameCheck;
 use api::{Amount, Id};
 use testkit::pki::Pki;
 use testkit::server::{self, Server};
@@ -95,6 +96,7 @@ pub(crate) fn payment(world: &World) -> PaymentShown {
         from_name: "Everyday".into(),
         amount: Amount::new("1250.00", "EUR"),
         payee: Payee { name: "Bäckerei Müller & Söhne".into(), account: "DE89370400440532013000".into() },
+        name_check: Some(NameCheck::Match { checked_at: "2026-11-28T18:00:00.000Z".into() }),
         reference: "Invoice 4711".into(),
         expires_at: ends.to_rfc3339(),
     }

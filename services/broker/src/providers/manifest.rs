@@ -158,8 +158,8 @@ pub enum Kind {
     Query,
     /// Has an effect. It ends accepted, refused or unknown.
     Order,
-    /// Asks whether something is good that is good once. A POST, sent once, and no order: without an answer nothing is on anybody's books, and
-    /// whoever asked knows nothing.
+    /// Asks whether something is so: that a token is good, which is good once; that an account belongs to a name. A POST, sent once, and no order: without
+    /// an answer nothing is on anybody's books, and whoever asked knows nothing.
     Check,
     /// Asks where an order stands. The answer has a member `outcome`: `accepted`, `paid`, `failed` or `returned`.
     Status,

@@ -163,6 +163,7 @@ impl Bench {
         };
         bench.seal("sandbox-bank", "api", &bearer).await;
         bench.seal("sandbox-bank", "webhook", &whsec).await;
+        bench.seal("sandbox-names", "api", &bearer).await;
         bench.seal("hostile", "api", HOSTILE_SECRET).await;
         bench.seal("hostile", "webhook", HOSTILE_WHSEC).await;
         bench
@@ -170,10 +171,14 @@ impl Bench {
 
     /// Seals a new version, as `broker seal-secret` does.
     pub(crate) async fn seal(&self, provider: &str, id: &str, secret: &str) -> u32 {
+        self.seal_at(&self.place(provider, id), secret).await
+    }
+
+    /// The same for a place that is not the configuration's.
+    pub(crate) async fn seal_at(&self, place: &SecretPlace, secret: &str) -> u32 {
         let pool = storage::pool(&SecretString::from(self.database.sealer_url.clone()), 1).unwrap();
         let kek = FileKek::from_file(self.pki.secret("broker-kek")).unwrap();
-        let place = self.place(provider, id);
-        seal::seal(self.writer(&pool, &kek), &place, &SecretString::from(secret)).await.unwrap()
+        seal::seal(self.writer(&pool, &kek), place, &SecretString::from(secret)).await.unwrap()
     }
 
     /// What a secret is sealed with.
@@ -325,6 +330,7 @@ fn configuration(
     let providers = BTreeMap::from([
         ("ecb".into(), at(partner.url())),
         ("sandbox-bank".into(), at(partner.url())),
+        ("sandbox-names".into(), at(partner.url())),
         ("hostile".into(), at(hostile.url())),
         // The same upstream, but nobody said that this provider lives on loopback.
         ("outside".into(), ProviderSettings { allowed_networks: Vec::new(), ..at(hostile.url()) }),
@@ -351,7 +357,7 @@ fn configuration(
 fn manifests() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let (ours, tests) = (folder.join("manifests"), folder.join("tests/it/manifests"));
-    let ours = ["ecb", "sandbox-bank"].iter().map(|name| ours.join(format!("{name}.toml")));
+    let ours = ["ecb", "sandbox-bank", "sandbox-names"].iter().map(|name| ours.join(format!("{name}.toml")));
     let tests =
         ["hostile", "outside", "impostor", "lost", "raw", "old"].iter().map(|name| tests.join(format!("{name}.toml")));
     ours.chain(tests).collect()

@@ -9,6 +9,7 @@ mod deliveries;
 mod drip;
 mod egress;
 mod hostile;
+mod names;
 mod operations;
 mod process;
 mod raw;

@@ -3,8 +3,8 @@
 use api::payees::PostPayee;
 use api::text::CREDITOR_NAME;
 
-use super::iban;
-use super::store::{self, NewPayee, Payee};
+use super::store::{self, NewPayee, Payee, checks};
+use super::{confirm, iban};
 use crate::error::Error;
 use crate::idempotent::Idempotent;
 use crate::ids::{IdempotencyKey, PayeeId, Subject};
@@ -12,7 +12,7 @@ use crate::input;
 use crate::posting::Fingerprint;
 use crate::state::State;
 
-/// The payee, as it is now. At the limit, or while another one has the IBAN, nothing is stored: the payee itself is the only outcome of its key, and may
+/// The payee, as it is now, and what is said of its name. At a limit, or while another one has the IBAN, nothing is stored: the payee itself is the only outcome of its key, and may
 /// still come to be when another one has been removed.
 pub async fn add(
     state: &State,
@@ -28,18 +28,22 @@ pub async fn add(
     let payee = NewPayee { id: id(owner, key), owner, name, iban: &request.iban, cooling_off_seconds };
     let added = storage::subject_transaction(&state.pool, "payees.add", owner.as_str(), async |db| {
         let added = store::insert(db, &payee).await?;
+        // With the payee or not at all: so there is one check of it, and none that is not counted.
+        let asked = if added > 0 && state.names.is_some() { checks::claim(db, owner, payee.id).await? } else { None };
         let result = store::find(db, owner, payee.id).await?.ok_or(Error::KeyReused)?;
-        Ok(Idempotent { result, replayed: added == 0 })
-    })
-    .await
-    .map_err(refused)?;
+        Ok((Idempotent { result, replayed: added == 0 }, asked))
+    });
+    let (added, asked) = added.await.map_err(refused)?;
     if added.result.name != name || added.result.iban != request.iban {
         return Err(Error::KeyReused);
     }
     if !added.replayed {
         runtime::audit!("payee", outcome = "added", payee = %payee.id);
     }
-    Ok(added)
+    match asked {
+        Some(asked) => Ok(Idempotent { result: confirm::ask(state, owner, added.result, asked).await, ..added }),
+        None => Ok(added),
+    }
 }
 
 /// The database's word, in the answers of this service.
@@ -47,6 +51,7 @@ fn refused(error: Error) -> Error {
     match error {
         Error::Storage(storage) if storage.constraint() == Some("payees_within_the_ceiling") => Error::PayeeLimit,
         Error::Storage(storage) if storage.constraint() == Some("payees_live") => Error::PayeeExists,
+        Error::Storage(storage) if storage.constraint() == Some(confirm::BUDGET) => Error::PayeeCheckLimit,
         other => other,
     }
 }

@@ -44,7 +44,7 @@ mod tests {
 
     fn read(seconds: u32, code: &str, text: &str) -> Result<Terms> {
         let new_payee_cap = BTreeMap::from([(code.to_owned(), text.to_owned())]);
-        Terms::read(&Payees { cooling_off_seconds: seconds, new_payee_cap })
+        Terms::read(&Payees { cooling_off_seconds: seconds, new_payee_cap, check: None })
     }
 
     #[test]

@@ -30,7 +30,7 @@ async fn people(world: &World) -> (SyntheticPhone, String, String) {
 }
 
 /// The name under which the payment is to be approved.
-fn asked(reply: &Reply) -> Id {
+pub(crate) fn asked(reply: &Reply) -> Id {
     assert_eq!((reply.status, reply.code()), (401, "auth.approval_required"), "{:?}", reply.body);
     let how = reply.headers["www-authenticate"].to_str().unwrap();
     assert!(how.contains("insufficient_user_authentication") && how.contains("urn:redoubt:acr:payment"), "{how}");
@@ -38,7 +38,7 @@ fn asked(reply: &Reply) -> Id {
 }
 
 /// What auth is told of it, for this user.
-async fn shown(world: &World, id: Id, subject: &str) -> (u16, Value) {
+pub(crate) async fn shown(world: &World, id: Id, subject: &str) -> (u16, Value) {
     let auth = server::client(&world.pki.internal_ca(), Some(&world.pki.internal("auth"))).unwrap();
     let url = world.internal_url(&format!("/internal/v1/approvals/{id}?subject={subject}"));
     let response = auth.get(url).send().await.unwrap();

@@ -93,7 +93,7 @@ async fn without_the_broker_nothing_is_exchanged_and_the_client_may_come_back() 
         assert_eq!((reply.status, reply.code()), (503, "server.busy"));
         assert!(reply.headers.contains_key("retry-after"));
     }
-    *world.broker.answers.lock().unwrap() = crate::world::Answers::default();
+    *world.broker.answers.lock().unwrap() = crate::broker::Answers::default();
     assert_eq!(world.post_with_key(&alice, "/v1/exchanges", &body, "k").await.status, 201);
 }
 

@@ -6,6 +6,7 @@ mod accounts;
 mod allocation;
 mod approvals;
 mod asked_once;
+mod broker;
 mod concurrency;
 mod contract;
 mod database;
@@ -29,6 +30,8 @@ mod internal;
 mod invariants;
 mod lanes;
 mod layers;
+mod names;
+mod names_guarded;
 mod new_payees;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;

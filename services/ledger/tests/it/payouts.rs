@@ -95,7 +95,7 @@ async fn an_order_is_sent_until_the_partner_has_it_and_a_refused_one_comes_back(
     until(|| async { world.broker.calls("create_payout").len() >= 2 }).await;
     // Nothing was sent, so nothing is unknown; but for an attempt that is under way.
     until(|| async { world.payout_status(&alice, &id).await == "pending" }).await;
-    *world.broker.answers.lock().unwrap() = crate::world::Answers::default();
+    *world.broker.answers.lock().unwrap() = crate::broker::Answers::default();
     until(|| async { world.payout_status(&alice, &id).await == "submitted" }).await;
     let keys: Vec<_> = world.broker.calls("create_payout").iter().map(|call| call["idempotency_key"].clone()).collect();
     assert!(keys.iter().all(|key| *key == id));

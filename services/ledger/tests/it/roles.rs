@@ -5,7 +5,7 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "accounts",
     "book_check",
     "book_check_accounts",
@@ -18,6 +18,7 @@ const TABLES: [&str; 16] = [
     "outbox",
     "outbox_readers",
     "owners",
+    "payee_checks",
     "payees",
     "payouts",
     "suspense_items",
@@ -39,7 +40,10 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "exchanges select (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
         "idempotency select (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "low_value_counters select (owner, currency, amount, payments)",
-        "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling, payee_ceiling)",
+        "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling, payee_ceiling, check_budget)",
+        "payee_checks insert (payee_id, owner)",
+        "payee_checks select (payee_id, owner, asked, asked_at, word, holder, silent, told_at)",
+        "payee_checks update (asked, word, holder, silent)",
         "payees insert (id, owner, name, iban, cools_off_at)",
         "payees select (id, owner, name, iban, created_at, removed_at, cools_off_at)",
         "payees update (removed_at)",
@@ -112,6 +116,7 @@ async fn what_they_have_no_business_with_is_refused() {
         "select 1 from book_check",
         "select 1 from owners",
         "select iban from payees",
+        "select 1 from payee_checks",
         "update head set booked = sequence",
     ];
     assert_eq!(not_forbidden(&database.poster_url, &poster.map(str::to_owned)).await.unwrap(), []);

@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PartnerState, count, header, lock, refusal, span, webhook};
+use super::{PartnerState, count, header, lock, refusal, span, stranger, webhook};
 
 /// Longer than any manifest of ours waits.
 const SLOW: Duration = Duration::from_secs(4);
@@ -141,16 +141,6 @@ pub(super) async fn get(state: web::Data<PartnerState>, request: HttpRequest, id
         Some(line) => HttpResponse::Ok().json(json!({ "id": line.id, "status": line.status, "desk": "SBX-7" })),
         None => refusal(StatusCode::NOT_FOUND, "payout_unknown", "no order of that id"),
     }
-}
-
-/// The answer to a caller without the secret.
-fn stranger(state: &PartnerState, request: &HttpRequest) -> Option<HttpResponse> {
-    let bearer = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if crypto::hash::constant_time_eq(bearer.as_bytes(), state.bearer.as_bytes()) {
-        return None;
-    }
-    count(&state.counters.unauthorized);
-    Some(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "the API secret is wrong"))
 }
 
 /// More than the broker asked for, as third parties do: what it lets through is its own decision.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::approvals::{Payee, PaymentShown};
 use api::behavior::Action;
+use api::payees::NameCheck;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -202,14 +203,20 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Name and IBAN of the payee; none, for an account in the house.
+    pub(super) fn payee(&self) -> Option<(&str, &str)> {
+        Some((self.payee_name.as_str(), self.payee_account.as_str())).filter(|(name, _)| !name.is_empty())
+    }
+
     /// As it travels.
-    pub(super) fn wire(self) -> PaymentShown {
+    pub(super) fn wire(self, name_check: Option<NameCheck>) -> PaymentShown {
         PaymentShown {
             id: self.id.into(),
             from_account: self.from_account.into(),
             from_name: self.from_name,
             amount: wire(Money::new(self.amount, self.currency.0)),
             payee: Payee { name: self.payee_name, account: self.payee_account },
+            name_check,
             reference: self.reference,
             expires_at: time(self.expires_at),
         }
@@ -235,8 +242,8 @@ pub(super) struct Used {
 }
 
 row! {
-    /// Which transfer an approval was used for. Its key, and those of the table, are what makes it good once and for this order only.
-    NewUse at 50: "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id) select * from" {
+    /// Which transfer an approval was used for; before the payouts, that are looked at with it. Its key, and those of the table, are what makes it good once and for this order only.
+    NewUse at 15: "insert into used_approvals (approval_id, owner, operation, key, fingerprint, transfer_id) select * from" {
         approval_id: ApprovalId, owner: Owner, operation: &'static str, key: IdempotencyKey, fingerprint: Vec<u8>, transfer_id: TransferId,
     } ""
 }

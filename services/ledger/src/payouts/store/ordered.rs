@@ -27,6 +27,8 @@ pub(in crate::payouts) const LIMIT_REACHED: &str = "payout_limit";
 pub(in crate::payouts) const PAYEE_GONE: &str = "payee_gone";
 /// The word for more than may be paid to a payee who is new.
 pub(in crate::payouts) const PAYEE_IS_NEW: &str = "payee_cooling_off";
+/// The word for a payee whose account turned out to be somebody else's while the order waited, and whose payer was not asked.
+pub(in crate::payouts) const ANOTHER_NAME: &str = "another_name";
 
 row! {
     /// An order to the partner, beside the transfer that took the money.
@@ -64,6 +66,7 @@ impl Beside for Ordered {
             "open_payouts_within_the_ceiling" => Some(LIMIT_REACHED),
             "payout_to_a_payee" => Some(PAYEE_GONE),
             "payouts_within_the_cap" => Some(PAYEE_IS_NEW),
+            "payout_to_another_name_is_approved" => Some(ANOTHER_NAME),
             _ => None,
         }
     }
@@ -104,6 +107,7 @@ mod tests {
             cools_off_at: DateTime::UNIX_EPOCH,
             is_new: false,
             removed_at: None,
+            check: None,
         };
         let ordered =
             Ordered { provider: "bank".to_owned(), payee, new_payee_cap: 0, traceparent: None, hold_seconds: 0 };

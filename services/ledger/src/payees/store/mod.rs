@@ -1,5 +1,8 @@
 //! Queries on `payees`, as `ledger_app` and for its subject only.
 
+pub(super) mod checks;
+
+use api::payees::NameCheck;
 use api::payouts::MaskedIban;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
@@ -9,9 +12,11 @@ use diesel::sql_types::{Bool, Double, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use storage::{Connection, Pool, StorageError};
 
+use self::checks::Check;
+use super::word::{self, Word};
 use crate::ids::{PayeeId, Subject};
 use crate::input::time;
-use crate::schema::payees;
+use crate::schema::{payee_checks, payees};
 
 /// A payee as its owner has it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -32,17 +37,38 @@ pub struct Payee {
     pub is_new: bool,
     /// Since when nothing is paid to it.
     pub removed_at: Option<DateTime<Utc>>,
+    /// What was said of its name; none, if nobody was asked.
+    #[diesel(embed)]
+    pub check: Option<Check>,
 }
 
 impl Payee {
+    /// What is known of its name, as it travels.
+    pub fn name_check(&self) -> NameCheck {
+        let Some(check) = &self.check else { return NameCheck::NotChecked };
+        word::wire(check.word.map(|word| word.0), check.holder.clone(), check.told_at.map(time))
+    }
+
+    /// Its account belongs to somebody else.
+    pub fn has_another_name(&self) -> bool {
+        self.check.as_ref().and_then(|check| check.word).is_some_and(|word| word.0 == Word::NoMatch)
+    }
+
+    /// Nobody was asked about its name, or nobody has answered and it is time to ask again.
+    pub fn is_to_be_checked(&self) -> bool {
+        self.check.as_ref().is_none_or(|check| check.is_due)
+    }
+
     /// As it travels.
     pub fn wire(self) -> api::payees::Payee {
+        let name_check = self.name_check();
         api::payees::Payee {
             id: self.id.into(),
             name: self.name,
             iban: MaskedIban::of(&self.iban),
             created_at: time(self.created_at),
             cools_off_at: time(self.cools_off_at),
+            name_check,
             removed_at: self.removed_at.map(time),
         }
     }
@@ -77,7 +103,15 @@ pub(super) async fn insert(db: &mut Connection, payee: &NewPayee<'_>) -> Result<
 
 /// One payee of this owner, removed or not.
 pub(crate) async fn find(db: &mut Connection, owner: &Subject, id: PayeeId) -> Result<Option<Payee>, StorageError> {
-    let query = payees::table.filter(payees::id.eq(id)).filter(payees::owner.eq(owner));
+    let query = payees::table.left_join(payee_checks::table);
+    let query = query.filter(payees::id.eq(id)).filter(payees::owner.eq(owner));
+    Ok(query.select(Payee::as_select()).first(db).await.optional()?)
+}
+
+/// The subject's payee of that name and IBAN that is not removed.
+pub(crate) async fn find_named(db: &mut Connection, name: &str, iban: &str) -> Result<Option<Payee>, StorageError> {
+    let query = payees::table.left_join(payee_checks::table).filter(payees::removed_at.is_null());
+    let query = query.filter(payees::iban.eq(iban)).filter(payees::name.eq(name));
     Ok(query.select(Payee::as_select()).first(db).await.optional()?)
 }
 
@@ -104,7 +138,8 @@ pub(super) async fn list(
     after: Option<(DateTime<Utc>, PayeeId)>,
     limit: i64,
 ) -> Result<Vec<Payee>, StorageError> {
-    let mut query = payees::table.filter(payees::owner.eq(owner)).filter(payees::removed_at.is_null()).into_boxed();
+    let query = payees::table.left_join(payee_checks::table);
+    let mut query = query.filter(payees::owner.eq(owner)).filter(payees::removed_at.is_null()).into_boxed();
     if let Some((at, id)) = after {
         // The first condition is what the index is entered by.
         let later = payees::created_at.gt(at).or(payees::id.gt(id));

@@ -1,0 +1,6 @@
+drop trigger payouts_to_the_named on payouts;
+drop function payouts_go_to_the_named();
+drop table payee_checks;
+drop function payee_checks_bounded();
+drop function payee_checks_guard();
+alter table owners drop column check_budget;
