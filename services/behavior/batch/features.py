@@ -108,7 +108,7 @@ class Door:
     def enrolled(self, at, device):
         self.devices[device] = min(at, self.devices.get(device, at))
         if len(self.devices) > DEVICES:
-            del self.devices[max(self.devices, key=lambda key: (self.devices[key], key))]
+            del self.devices[max(self.devices, key=self.devices.get)]
 
     def second_factor(self, at):
         self.changed = at if self.changed is None else max(at, self.changed)

@@ -145,8 +145,10 @@ impl Door {
             for n in 0..5 {
                 self.push_late(&owl(hours), "failed_login", day * DAY + HOUR + n * 60, String::new(), 0);
             }
+            // The first is told after those of the day that follows it.
             for hour in 0..=hours {
-                self.push_late(&owl(hours), "login", day * DAY - hour * HOUR, String::new(), 0);
+                let late = if hour == 0 { DAY } else { 0 };
+                self.push_late(&owl(hours), "login", day * DAY - hour * HOUR, String::new(), late);
             }
         }
         // Longer ago than is told apart, and an earlier one that is told afterwards.
@@ -157,6 +159,10 @@ impl Door {
         self.push_late("settled", "failed_login", 25 * DAY, String::new(), 0);
         for (ago, n) in [(40 * DAY, 0), (20 * DAY, 1)] {
             self.push_late("settled", "device", ago, device("settled", n), 0);
+        }
+        // The first is told last.
+        for (ago, n, late) in [(75 * DAY, 1, 0), (80 * DAY, 0, 7 * DAY)] {
+            self.push_late("sleepless", "device", ago, device("sleepless", n), late);
         }
     }
 }
