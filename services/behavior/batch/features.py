@@ -4,7 +4,7 @@ Plain Python without Spark: a profile is folded from the lines of one user, or o
 so that the two can be held against each other. Another feature is a function and a line in `OF_USER` or `OF_PAYEE`.
 """
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from math import sqrt
 
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
@@ -16,6 +16,8 @@ AMOUNT_LIMIT = 1e12
 KEPT, REMEMBERED = 32, 256
 # Of so many payees a user's payments are counted.
 PAYEES = 64
+# Of a user, the last failed logins, the last hours with a login, and the first devices that are remembered.
+FAILURES, LOGINS, DEVICES = 128, 25, 16
 # A payee's days that are kept, and what a day counts to.
 DAYS, MANY = 48, 65_535
 # A payment is judged after so many days; frauds further apart are two stories.
@@ -56,6 +58,7 @@ class User:
         self.week = [0] * 168
         # The last time and the count of each payee.
         self.payees = {}
+        self.door = Door()
 
     def span(self, at, length):
         """Where the payments of the `length` seconds up to `at` stand."""
@@ -81,6 +84,47 @@ class User:
             # Keys are hexadecimal of one length: of two of the same second the smaller is forgotten.
             del self.payees[min(self.payees, key=lambda key: (self.payees[key][0], key))]
         self.payees[payee] = (max(last, at), count + 1)
+
+
+class Door:
+    """What happened at a user's door. How well a device's key is kept it does not remember: no line of the log says which device a payment came from."""
+
+    def __init__(self):
+        # Failed logins in the order of their time.
+        self.failures = []
+        # The last login of each hour that has one; since when each device is there; and the last change of a second factor.
+        self.logins, self.devices, self.changed = {}, {}, None
+
+    def failed(self, at):
+        insort(self.failures, at)
+        del self.failures[:-FAILURES]
+
+    def logged_in(self, at):
+        hour = at // HOUR
+        self.logins[hour] = max(at, self.logins.get(hour, at))
+        if len(self.logins) > LOGINS:
+            del self.logins[min(self.logins)]
+
+    def enrolled(self, at, device):
+        self.devices[device] = min(at, self.devices.get(device, at))
+        if len(self.devices) > DEVICES:
+            del self.devices[max(self.devices, key=self.devices.get)]
+
+    def second_factor(self, at):
+        self.changed = at if self.changed is None else max(at, self.changed)
+
+    def failures_of(self, length, at):
+        """How many came in the `length` seconds up to `at`."""
+        return bisect_right(self.failures, at) - bisect_right(self.failures, at - length)
+
+
+# What each kind of event is to it, of when it happened and which device it names.
+AT_THE_DOOR = {
+    "login": lambda door, at, _: door.logged_in(at),
+    "failed_login": lambda door, at, _: door.failed(at),
+    "device": lambda door, at, device: door.enrolled(at, device),
+    "second_factor": lambda door, at, _: door.second_factor(at),
+}
 
 
 class Payee:
@@ -183,6 +227,33 @@ def hours_since_last(paying):
     return min((paying.at - paying.user.times[before - 1]) / HOUR, 720.0) if before else 720.0
 
 
+def days(seconds):
+    """Days, 99 at most and of what never was."""
+    return 99.0 if seconds is None else min(seconds / DAY, 99.0)
+
+
+def newest_device_days(paying):
+    _first, *others = sorted(paying.user.door.devices.values()) or [None]
+    there = [since for since in others if since <= paying.at]
+    return days(paying.at - max(there) if there else None)
+
+
+def minutes_since_failed_login(paying):
+    failures = paying.user.door.failures
+    before = bisect_right(failures, paying.at)
+    return min((paying.at - failures[before - 1]) / MINUTE, 1_440.0) if before else 1_440.0
+
+
+def failed_before_login(paying):
+    door, at = paying.user.door, paying.at
+    return float(max((door.failures_of(2 * HOUR, login) for login in door.logins.values() if at - DAY <= login <= at), default=0))
+
+
+def second_factor_days(paying):
+    changed = paying.user.door.changed
+    return days(None if changed is None else max(paying.at - changed, 0))
+
+
 OF_USER = {
     "amount": lambda paying: paying.amount,
     "amount_deviations": lambda paying: paying.user.usual.deviations(paying.amount),
@@ -200,6 +271,15 @@ OF_USER = {
     "hours_since_last": hours_since_last,
     "payee_count": lambda paying: float(paying.user.payees.get(paying.payee, (0, 0))[1]),
     "known_payments": lambda paying: float(paying.user.usual.count),
+    # Of no device: the log does not say which one a payment came from.
+    "device_days": lambda _: days(None),
+    "device_level": lambda _: 2.0,
+    "newest_device_days": newest_device_days,
+    "failed_logins_1h": lambda paying: float(paying.user.door.failures_of(HOUR, paying.at)),
+    "failed_logins_24h": lambda paying: float(paying.user.door.failures_of(DAY, paying.at)),
+    "minutes_since_failed_login": minutes_since_failed_login,
+    "failed_before_login": failed_before_login,
+    "second_factor_days": second_factor_days,
 }
 
 
@@ -246,11 +326,14 @@ OF_PAYEE = {
 
 
 def of_users(lines):
-    """Folds lines of `(user, number, at, payee, amount)`, sorted by the first two: of each its number and what `OF_USER` says."""
+    """Folds lines of `(user, number, kind, at, payee, amount, device)`, sorted by the first two. Of each payment its number and what `OF_USER` says."""
     of, user = None, None
-    for key, number, at, payee, amount in lines:
+    for key, number, kind, at, payee, amount, device in lines:
         if key != of:
             of, user = key, User()
+        if kind in AT_THE_DOOR:
+            AT_THE_DOOR[kind](user.door, at, device)
+            continue
         amount = min(max(amount, 0.0), AMOUNT_LIMIT)
         paying = Paying(user, at, payee, amount)
         yield (number, *(feature(paying) for feature in OF_USER.values()))

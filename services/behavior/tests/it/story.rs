@@ -215,11 +215,14 @@ fn a_payment_after_many_failed_logins_is_asked_about_and_one_after_a_typing_erro
     }
 }
 
-/// Somebody of whom nothing is known but that they have registered.
+/// Somebody of whom little is known: some payments, and that they have registered.
 #[test]
 fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
     const BOB: u64 = 2;
     let mut world = World::new();
+    for day in 1..5 {
+        world.profiles.learn(&Payment { at: NOON - day * DAY, user: BOB, payee: GROCER, amount: 20.0 });
+    }
     let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
     for what in [What::Login, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
         world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });
