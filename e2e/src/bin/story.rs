@@ -158,6 +158,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
         words.hooked(hooked)?;
     }
     words.add("an IBAN", e2e::payouts::LANDLORD.1)?;
+    words.add("an IBAN", e2e::takeover::HIMSELF.1)?;
     words.files(&stack.pki.join("secrets"))?;
     // In containers they are where each service is, and not here.
     let databases = stack.logs.join("../databases");
