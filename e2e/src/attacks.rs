@@ -81,10 +81,10 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     around_the_api(&mut report, loot).await?;
     // Before anybody pays in her name: what Alice pays on a new phone to whom she knows is not asked about.
     let desk = Desk::of(loot.stack)?;
-    let phone = Box::pin(takeover::bought(&desk, &loot.alice_login, loot.alice_account)).await?;
+    let phone = takeover::bought(&desk, &loot.alice_login, loot.alice_account).await?;
     report.began = crate::instant();
     in_pieces(&mut report, loot).await?;
-    Box::pin(taken_over(&mut report, loot, &desk, &phone)).await
+    taken_over(&mut report, loot, &desk, &phone).await
 }
 
 /// The layers *host*, *API key* and *client version*, before a request in which everything else is right.

@@ -165,7 +165,7 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
     if databases.is_dir() {
         words.databases(&databases)?;
     }
-    attacks::run(narrator, &loot).await?;
+    Box::pin(attacks::run(narrator, &loot)).await?;
     edge::run(narrator, &loot).await?;
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");
