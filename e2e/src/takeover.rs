@@ -136,9 +136,7 @@ pub(crate) async fn take_over(desk: &Desk<'_>, login: &Person, alice: &Phone, ac
     ensure!(problem.code == code::PAYEE_COOLING_OFF, "{TOO_MUCH} EUR to a payee of today: {}", problem.code);
     let too_much = format!("{} {}", problem.status, problem.code);
 
-    let (key, step_up, decision) = asked(desk, &mallory, &account, &himself).await?;
-    let rule = decision.reasons.iter().find(|reason| reason.name == RULE);
-    let why = format!("{}: {}", decision.action.as_ref(), rule.context("it is not held by the rule")?.says);
+    let Asked { key, step_up, decision, why } = asked(desk, &mallory, &account, &himself).await?;
     ensure!(desk.has_case(&decision).await?, "the analysts' alerts do not have it");
     let orders = payouts::calls(desk.stack).await?.payouts_created;
     // Alice has no second factor: the page takes the password, and he has it.
@@ -176,28 +174,37 @@ async fn guessed_in(stack: &Stack, login: &Person) -> Result<Phone> {
     Ok(phone)
 }
 
-/// Orders until behavior, which auth tells of the door by its outbox, has said what it makes of it. What is not approved pays nothing.
-async fn asked(
-    desk: &Desk<'_>,
-    mallory: &Phone,
-    account: &Account,
-    himself: &Payee,
-) -> Result<(IdempotencyKey, Box<StepUp>, Decision)> {
-    let mut said = None;
+/// What behavior holds, and Alice is to approve.
+struct Asked {
+    key: IdempotencyKey,
+    step_up: Box<StepUp>,
+    decision: Decision,
+    why: String,
+}
+
+/// Orders until behavior has been told of the door by auth's outbox, and says delay because of it. What is not approved pays nothing.
+async fn asked(desk: &Desk<'_>, mallory: &Phone, account: &Account, himself: &Payee) -> Result<Asked> {
+    let mut said = String::new();
     for _ in 0..TRIES {
         let key = IdempotencyKey::new();
         let order = payouts::order(account, MUCH, himself);
         let answer = mallory.client.payout(&order, &key).await;
         let Err(Error::ApprovalRequired(step_up)) = answer else { bail!("much was answered {answer:?}") };
         let line = desk.behavior(mallory).await?;
-        if line.reason.as_deref() == Some(Action::Delay.as_ref()) {
+        if line.said == "challenge" {
             let decision = desk.decision(&line).await?;
-            return Ok((key, step_up, decision));
+            let rule = decision.reasons.iter().find(|reason| reason.name == RULE);
+            if let Some(rule) = rule.filter(|_| decision.action == Action::Delay) {
+                let why = format!("{}: {}", decision.action.as_ref(), rule.says);
+                return Ok(Asked { key, step_up, decision, why });
+            }
+            said = format!("{:?}, {:?}", decision.action, decision.reasons);
+        } else {
+            said = format!("{line:?}");
         }
-        said = Some(line);
         tokio::time::sleep(PAUSE).await;
     }
-    bail!("behavior would not hold it, and has said {said:?}")
+    bail!("behavior does not hold it for what auth has told, and has said {said}")
 }
 
 /// Alice finds it in her statement, and what it is called there; all of it comes back.
