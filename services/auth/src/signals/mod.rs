@@ -9,6 +9,8 @@
 pub(crate) mod courier;
 mod signal;
 mod store;
+mod watching;
 
 pub(crate) use signal::What;
 pub(crate) use store::{leave, try_failed};
+pub use watching::Watching;
