@@ -148,7 +148,15 @@ async fn asking_where(deadline_ms: u32, acts: bool) -> (World, Analytics) {
 }
 
 async fn asking_as(behavior: impl FnOnce(String) -> Behavior) -> (World, Analytics) {
-    let mut world = World::start().await;
+    asked_of(World::start().await, behavior).await
+}
+
+/// The same, of a ledger that is there.
+pub(crate) async fn asked_by(world: World) -> (World, Analytics) {
+    asked_of(world, |url| Behavior { url, poll_ms: 20, deadline_ms: LONG, acts: true, hold_seconds: 2 }).await
+}
+
+async fn asked_of(mut world: World, behavior: impl FnOnce(String) -> Behavior) -> (World, Analytics) {
     let analytics = Analytics::start(&world).await;
     let behavior = behavior(analytics.server.url());
     world.start_again_where(|config| config.behavior = Some(behavior)).await;
