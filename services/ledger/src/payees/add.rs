@@ -53,7 +53,7 @@ fn refused(error: Error) -> Error {
         Error::Storage(storage) if storage.constraint() == Some("payees_live") => Error::PayeeExists,
         Error::Storage(storage) if storage.constraint().is_some_and(|name| confirm::BOUNDS.contains(&name)) => {
             Error::PayeeCheckLimit
-        },
+        }
         other => other,
     }
 }

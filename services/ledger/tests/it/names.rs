@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ledger::config::{Approval, NameChecks, Payees};
+use ledger::config::{Approval, Behavior, NameChecks, Payees};
 use serde_json::{Value, json};
 use testkit::authority::{Reply, SyntheticPhone};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::approvals::{approved, asked, shown};
 use crate::broker::said;
 use crate::layers::audited;
-use crate::risk::asked_by;
+use crate::risk::asked_of;
 use crate::world::{IBAN, World, iban, logged, problem, until};
 
 const HOLDER: &str = "Carolina <b>Carter</b>";
@@ -234,7 +234,9 @@ async fn the_payer_is_shown_what_was_said_before_they_approve() {
 /// The order was looked at while nothing was known, and is posted when it is: somebody holds its account in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_that_comes_while_the_order_waits_counts() {
-    let (world, analytics) = asked_by(world().await).await;
+    let (world, analytics) =
+        asked_of(world().await, |url| Behavior { url, poll_ms: 20, deadline_ms: 10_000, acts: true, hold_seconds: 2 })
+            .await;
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "100.00", "EUR").await;
     world.says_of_names(problem(503, "broker.upstream_unavailable"));

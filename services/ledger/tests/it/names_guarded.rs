@@ -125,7 +125,10 @@ async fn while_a_name_is_being_asked_about_a_payout_takes_its_payers_approval() 
     // Whoever asked was lost over it: so it is until it can be asked again, and then it is.
     let lost = "begin; set local session_replication_role = replica; update payee_checks set word = null, told_at = null; commit";
     world.sql(lost).await;
-    assert_eq!(world.pay(&alice, &account, added.body["id"].as_str().unwrap(), "0.01", "l").await.code(), "auth.approval_required");
+    assert_eq!(
+        world.pay(&alice, &account, added.body["id"].as_str().unwrap(), "0.01", "l").await.code(),
+        "auth.approval_required"
+    );
 }
 
 /// The name of somebody else's account is kept as long as it is of use.
@@ -139,7 +142,10 @@ async fn the_name_of_an_account_goes_with_its_payee() {
     let forget = "select set_config('app.subject', 'sub-alice', true); update payee_checks set holder = null";
     assert_eq!(attempt(app, forget).await.unwrap().as_deref(), Some("23514"), "not before");
     assert_eq!(world.remove_payee(&alice, &carol).await.status, 200);
-    assert_eq!(world.count("payee_checks where word = 'close_match' and holder is null and told_at is not null").await, 1);
+    assert_eq!(
+        world.count("payee_checks where word = 'close_match' and holder is null and told_at is not null").await,
+        1
+    );
     for wrong in ["holder = 'Carolina Carter'", "word = 'match'", "silent = true"] {
         let wrong = format!("select set_config('app.subject', 'sub-alice', true); update payee_checks set {wrong}");
         assert_eq!(attempt(app, &wrong).await.unwrap().as_deref(), Some("23514"), "{wrong}");
@@ -168,7 +174,10 @@ async fn a_payee_that_is_removed_before_it_is_asked_about_is_nobody_to_pay() {
     let hold = "begin; set local idle_in_transaction_session_timeout = 0; lock table payee_checks in share mode";
     diesel_async::SimpleAsyncConnection::batch_execute(&mut session, hold).await.unwrap();
     let removes = async {
-        until(async || world.count("pg_stat_activity where wait_event_type = 'Lock' and query like '%payee_checks%'").await == 1).await;
+        until(async || {
+            world.count("pg_stat_activity where wait_event_type = 'Lock' and query like '%payee_checks%'").await == 1
+        })
+        .await;
         let removes = "update payees set removed_at = now(); commit";
         diesel_async::SimpleAsyncConnection::batch_execute(&mut session, removes).await.unwrap();
     };
