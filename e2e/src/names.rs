@@ -42,10 +42,10 @@ pub(crate) async fn check(narrator: &mut Narrator, alice: &Phone, eur: &Account)
         Ended {
             asked: "POST /v1/payees, twice → the broker asks the name service → POST /v1/payouts over 1.00 EUR → 401 approval required",
             checked: &[
-                "asked once, before the answer, with no transaction open",
-                "a name comes back of a close match only",
-                "ten misses a day",
-                "no match takes her approval, however small the payment is",
+                "a close match comes with the name that the account has",
+                "no match comes without one",
+                "no match takes her approval, of a payment of 1.00 EUR",
+                "the page warns, and nothing moves without her",
             ],
             outcome: format!("{} is {holder}'s; {name}: no match, “{warning}” She says no, and nothing moves", zoe.name),
             trace,

@@ -109,7 +109,6 @@ impl Service for Ledger {
         let broker = context.clients.internal("broker")?;
         let payout_providers =
             PayoutProviders::new(&config.broker_url, &config.payout_provider, &config.payout_providers)?;
-        let names = config.payees.check.as_ref().map(|check| Names::new(broker.clone(), &config.broker_url, check));
         let (risk, asking) = asking(&config, &context, &poster)?.unzip();
         let state = Arc::new(State {
             pool: context.database()?,
@@ -121,7 +120,7 @@ impl Service for Ledger {
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,
             max_accounts: config.max_accounts_per_owner,
             new_payees: Terms::read(&config.payees)?,
-            names: names.transpose()?,
+            names: names(&config, &broker)?,
             low_value: LowValue::read(&config.approval)?,
             approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),
@@ -174,6 +173,15 @@ pub enum Command {
     /// What phones seal fields to
     #[command(subcommand)]
     SealingKey(sealing_keys::Action),
+}
+
+/// Who is asked whose accounts are.
+fn names(config: &Config, broker: &reqwest::Client) -> Result<Option<Names>> {
+    let Some(check) = &config.payees.check else {
+        tracing::warn!("nobody is configured to say whose accounts are (payees.check): no payee's name is checked");
+        return Ok(None);
+    };
+    Names::new(broker.clone(), &config.broker_url, check).map(Some)
 }
 
 /// Who shows in the metrics how the books are.

@@ -69,6 +69,8 @@ diesel::table! {
         owner -> Text,
         asked -> Integer,
         asked_at -> Timestamptz,
+        due_at -> Timestamptz,
+        by_adding -> Bool,
         word -> Nullable<Text>,
         holder -> Nullable<Text>,
         silent -> Bool,

@@ -53,6 +53,7 @@ pub struct Payee {
     #[schemars(schema_with = "schema::time")]
     pub cools_off_at: String,
     /// Whether its account belongs to its name.
+    #[serde(default)]
     pub name_check: NameCheck,
     /// RFC 3339: since when nothing can be paid to it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,11 +63,9 @@ pub struct Payee {
 
 /// Whether a payee's account belongs to its name, as whoever keeps the account says (confirmation of payee; Regulation (EU) No 260/2012, Article 5c). Only a
 /// `match` is one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "word", rename_all = "snake_case")]
 pub enum NameCheck {
-    /// Nobody has been asked, or there is no answer yet.
-    NotChecked,
     /// It does.
     Match {
         /// RFC 3339: when that was said.
@@ -94,6 +93,10 @@ pub enum NameCheck {
         #[schemars(schema_with = "schema::time")]
         checked_at: String,
     },
+    /// Nobody has been asked, or there is no answer yet; or this one, or none, from a ledger that is older or newer than whoever reads it.
+    #[default]
+    #[serde(other)]
+    NotChecked,
 }
 
 /// A page of `GET /v1/payees`, oldest first.
@@ -105,4 +108,22 @@ pub struct PayeePage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::cursor")]
     pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_not_known_or_not_there_is_none_and_never_a_match() {
+        let read = |check| serde_json::from_value::<NameCheck>(check).unwrap();
+        assert_eq!(read(json!({ "word": "unlikely_match", "checked_at": "x", "odds": 3 })), NameCheck::NotChecked);
+        assert_eq!(read(json!({ "word": "not_checked" })), NameCheck::NotChecked);
+        assert!(serde_json::from_value::<NameCheck>(json!({ "word": "match" })).is_err());
+        let payee = json!({ "id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "Carol",
+                            "iban": MaskedIban::of("DE89370400440532013000"), "created_at": "x", "cools_off_at": "x" });
+        assert_eq!(serde_json::from_value::<Payee>(payee).unwrap().name_check, NameCheck::NotChecked);
+    }
 }

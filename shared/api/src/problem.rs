@@ -156,8 +156,8 @@ pub mod code {
         PAYEE_COOLING_OFF = "ledger.payee_cooling_off", "So much is not paid to a payee who is new";
         /// The owner has as many payees as one may have; one that is removed makes room.
         PAYEE_LIMIT_REACHED = "ledger.payee_limit_reached", "There are as many payees as one owner may have";
-        /// As many names of payees as may have turned out within a day not to be those of their accounts. Nothing is decided: a day later the same key may come back.
-        PAYEE_CHECK_LIMIT_REACHED = "ledger.payee_check_limit_reached", "Too many payees' names did not match their accounts";
+        /// As many payees as may have turned out within a day to have another name, or have been asked about. Nothing is decided: a day later the same key may come back.
+        PAYEE_CHECK_LIMIT_REACHED = "ledger.payee_check_limit_reached", "Too many payees' names were checked, or did not match";
 
         /// The owner has as many payments that wait for approval as one may have; one that is paid or expires makes room.
         APPROVAL_LIMIT_REACHED = "ledger.approval_limit_reached", "There are as many payments to approve as one owner may have";

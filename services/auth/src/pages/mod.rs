@@ -28,6 +28,14 @@ pub struct Complaint<'a> {
     pub focus: &'a str,
 }
 
+/// The day of a time that the ledger has told; what is no time, as it came.
+fn day_told(at: &str) -> String {
+    match DateTime::parse_from_rfc3339(at) {
+        Ok(moment) => day(&moment.to_utc()),
+        Err(_) => at.to_owned(),
+    }
+}
+
 /// What the tag of a field says of a complaint and of its hint. Words of the templates and nothing that anybody has typed.
 fn attributes(complaint: Option<&Complaint<'_>>, field: &'static str, hint: &'static str) -> String {
     let wrong = complaint.is_some_and(|complaint| complaint.wrong.contains(&field));

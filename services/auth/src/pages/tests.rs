@@ -322,13 +322,17 @@ fn a_payer_reads_whether_the_account_belongs_to_the_name() {
         };
         render(&page).unwrap()
     };
-    let good = "Their bank says that this account belongs to this name.";
+    let good =
+        "<time datetime=\"2026-11-28T18:00:00.000Z\">28 November 2026</time> that this account belongs to this name.";
     let close = NameCheck::CloseMatch { holder: "Zoë <b>O’Hara</b>".to_owned(), checked_at: at() };
     for (check, words) in [
         (Some(NameCheck::Match { checked_at: at() }), good),
         (Some(close), "belongs to <bdi class=\"holder\">Zoë &#60;b&#62;O’Hara&#60;/b&#62;</bdi>."),
-        (Some(NameCheck::NoMatch { checked_at: at() }), "This account belongs to somebody else."),
-        (Some(NameCheck::NotPossible { checked_at: at() }), "The name could not be checked."),
+        (Some(NameCheck::NoMatch { checked_at: at() }), "28 November 2026</time> that it is not the account of"),
+        (
+            Some(NameCheck::NotPossible { checked_at: at() }),
+            "The name could not be checked</strong> on <time datetime=\"2026-11-28T18:00:00.000Z\">28 November 2026</time>.",
+        ),
         (Some(NameCheck::NotChecked), "The name has not been checked."),
         // A ledger that does not say.
         (None, "The name has not been checked."),

@@ -219,7 +219,7 @@ impl Operations {
             Fault::Egress(EgressError::Body(BodyError::Framing)) => alarm("framing"),
             _ => (),
         }
-        if fault.is_the_providers() {
+        if fault.is_the_providers(request.operation.purpose) {
             upstream.gate.failed(now);
         } else {
             upstream.gate.succeeded();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::sheet;
-use crate::egress::{self, EgressError, ReceivedAnswer};
+use crate::egress::{self, BodyError, EgressError, ReceivedAnswer};
 use crate::ids::IdempotencyKey;
 use crate::providers::document::{Document, MAX_DEPTH};
 use crate::providers::format::Format;
@@ -82,9 +82,14 @@ impl Fault {
         }
     }
 
-    /// Whether it counts against the provider's health.
-    pub(super) fn is_the_providers(&self) -> bool {
-        !matches!(self, Self::Refused(_))
+    /// Whether it counts against the provider's health, where this is what was asked. Of a check it does not, what an answer says: that depends on whom it is
+    /// about, and so on whoever asks, who could close the gate to everybody by asking about one whose name has a character that nobody may send.
+    pub(super) fn is_the_providers(&self, purpose: Kind) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Unexpected(_) | Self::Egress(EgressError::Body(BodyError::TooLarge)) => purpose != Kind::Check,
+            _ => true,
+        }
     }
 
     /// A pause that the provider asked for.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use runtime::Running;
 use serde_json::{Value, json};
 use testkit::server::{self, Server};
 
@@ -107,16 +108,44 @@ async fn answer(how: &str, bearer: &str) -> HttpResponse {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_lies_has_said_nothing_and_holds_up_no_payout() {
-    let bench = Bench::start().await;
-    let (server, asked) = liar(&bench).await;
+/// A service that answers as the name says, at its place, with a secret for it.
+async fn lied_to(bench: &Bench) -> (Running, Arc<Mutex<Vec<String>>>, Server) {
+    let (server, asked) = liar(bench).await;
     let broker = bench.broker_with("sandbox-names", bench.on_loopback(server.url())).await;
     // The secret is bound to the place; at another one it is sealed anew.
     let place = bench.place("sandbox-names", "api");
     let origin = url::Url::parse(&server.url()).unwrap().origin().ascii_serialization();
     let place = broker::secrets::SecretPlace { origin, ..place };
     bench.seal_at(&place, "the-liars-secret-0123456789").await;
+    (broker, asked, server)
+}
+
+/// Whoever asks chooses whom it is about, and so what comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_one_account_closes_the_gate_to_no_other() {
+    let bench = Bench::start().await;
+    let (broker, asked, _server) = lied_to(&bench).await;
+    for lie in ["unseen", "turned", "control", "huge name", "huge answer", "number", "missing", "word twice"] {
+        for _ in 0..6 {
+            let (status, answer) = bench.call_at(&broker, ASK, params(lie, LANDLORD)).await;
+            assert!(status >= 500 && answer.get("result").is_none(), "{lie}: {status} {answer}");
+        }
+        let (status, answer) = bench.call_at(&broker, ASK, params("good", LANDLORD)).await;
+        assert_eq!((status, &answer["result"]), (200, &json!({ "word": "match" })), "{lie}: {answer}");
+    }
+    // What it does is its own.
+    let before = asked.lock().unwrap().len();
+    for _ in 0..6 {
+        bench.call_at(&broker, ASK, params("fail", LANDLORD)).await;
+    }
+    assert_eq!(asked.lock().unwrap().len() - before, 5, "it was not left alone");
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_lies_has_said_nothing_and_holds_up_no_payout() {
+    let bench = Bench::start().await;
+    let (broker, asked, _server) = lied_to(&bench).await;
     let (status, answer) = bench.call_at(&broker, ASK, params("good", LANDLORD)).await;
     assert_eq!((status, &answer["result"]), (200, &json!({ "word": "match" })), "{answer}");
     for lie in LIES {

@@ -18,6 +18,9 @@ use crate::state::State;
 /// Why an approval does not let an order pass. For the audit log.
 pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 
+/// The word for a payee whose account turned out to be somebody else's while the order waited, and whose payer was not asked.
+pub const ANOTHER_NAME: &str = "another_name";
+
 /// What the caller's approval of the order says.
 enum Standing {
     /// There is none, or its time is over.
@@ -65,6 +68,15 @@ async fn known(state: &State, caller: &Principal, order: &Order, payee: &Payee) 
         Worth::Late => Standing::Unapproved,
     };
     Ok(Known { standing, asked_for, judged })
+}
+
+/// What the order took when its payer was asked lately: a word of behavior that does not come now undoes none of before. Only who has not heard looks it up.
+async fn asked_before(state: &State, caller: &Principal, order: &Order) -> Result<Caution, Error> {
+    let subject = Subject::from(caller);
+    storage::subject_transaction(&state.pool, "approvals.asked", subject.as_str(), async |db| {
+        store::asked_before(db, order).await
+    })
+    .await
 }
 
 /// The order, with what uses its approval up if it has one.
@@ -145,8 +157,8 @@ fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &
 }
 
 /// Has behavior asked about the order, demands what it takes and posts it; `with` adds what its client writes beside it. `caution` is what it takes whatever is
-/// thought of it; what it took when its payer was asked is not less because they are asked again, so the greatest of all comes back. Whose small payments are
-/// used up meanwhile is asked to approve this one.
+/// thought of it; the greatest of all comes back. What it took when its payer was asked is not less because it comes back approved, nor because nothing is heard of it
+/// now. Whose small payments are used up meanwhile, or whose payee turns out to have another name, is asked to approve this one.
 ///
 /// # Errors
 ///
@@ -166,7 +178,8 @@ pub async fn post(
         (None, Standing::Decided) => Opinion::NONE,
         (None, _) => risk::ask_first(state, caller, notes, &order, &payee).await,
     };
-    let opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
+    let asked_for = if opinion.unheard { asked_for.max(asked_before(state, caller, &order).await?) } else { asked_for };
+    let mut opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
     for last in [false, true] {
         let ordered = demand(state, &standing, opinion.beside(order.clone()), &payee, opinion).await?;
         match posting::post(&state.committer, with(ordered, opinion.caution)).await {
@@ -175,7 +188,11 @@ pub async fn post(
                 let currency = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.amount.currency();
                 state.low_value.met.add(&order.owner, currency);
             }
-            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) => break,
+            // Of the same opinion: it is one payment, and one decision on it.
+            Err(Error::Unanswered(Unanswered::Ceiling(ANOTHER_NAME))) if !last => {
+                opinion.caution = opinion.caution.max(Caution::Approval);
+            }
+            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP | ANOTHER_NAME))) => break,
             answer => return Ok((answer?, opinion.caution)),
         }
     }

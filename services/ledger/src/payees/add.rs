@@ -51,7 +51,9 @@ fn refused(error: Error) -> Error {
     match error {
         Error::Storage(storage) if storage.constraint() == Some("payees_within_the_ceiling") => Error::PayeeLimit,
         Error::Storage(storage) if storage.constraint() == Some("payees_live") => Error::PayeeExists,
-        Error::Storage(storage) if storage.constraint() == Some(confirm::BUDGET) => Error::PayeeCheckLimit,
+        Error::Storage(storage) if storage.constraint().is_some_and(|name| confirm::BOUNDS.contains(&name)) => {
+            Error::PayeeCheckLimit
+        }
         other => other,
     }
 }

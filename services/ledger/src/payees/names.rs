@@ -1,15 +1,22 @@
 //! Asks, through the broker, whether an account belongs to a name.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Result;
 use api::broker::{Call, CallResult, NameChecked};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+use runtime::metrics;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::word::{NotAgreed, Told};
 use crate::config::NameChecks;
 use crate::providers::operation_url;
+
+/// `ledger.payees.checks{answer}`: the words, and why there was none.
+static CHECKS: LazyLock<Counter<u64>> = LazyLock::new(|| metrics::meter().u64_counter("ledger.payees.checks").build());
 
 /// The broker's operation that says so.
 pub struct Names {
@@ -25,12 +32,25 @@ pub enum Silence {
     Http(#[from] reqwest::Error),
     #[error("no answer in time")]
     Late,
-    #[error("the broker answers {0}")]
-    Status(u16),
+    /// With the code of its problem.
+    #[error("the broker answers {0} {1}")]
+    Refused(u16, String), // Text: only logged; the broker's own word.
     #[error("an answer that is not the agreed one")]
     Form,
     #[error(transparent)]
     NotAgreed(#[from] NotAgreed),
+}
+
+impl Silence {
+    /// In a few words, for a metric.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "unreachable",
+            Self::Late => "late",
+            Self::Refused(..) => "refused",
+            Self::Form | Self::NotAgreed(_) => "not_agreed",
+        }
+    }
 }
 
 impl Names {
@@ -51,10 +71,16 @@ impl Names {
     /// There is no word, or none that can be used.
     pub async fn ask(&self, iban: &str, name: &str) -> Result<Told, Silence> {
         // By the clock: an answer may also come slowly.
-        match timeout(self.patience, self.exchange(iban, name)).await {
-            Ok(answered) => Ok(Told::heard(answered?)?),
+        let told = match timeout(self.patience, self.exchange(iban, name)).await {
+            Ok(answered) => answered.and_then(|answer| Ok(Told::heard(answer)?)),
             Err(_) => Err(Silence::Late),
-        }
+        };
+        let answer = match &told {
+            Ok(told) => told.word.into(),
+            Err(silence) => silence.kind(),
+        };
+        CHECKS.add(1, &[KeyValue::new("answer", answer)]);
+        told
     }
 
     async fn exchange(&self, iban: &str, name: &str) -> Result<NameChecked, Silence> {
@@ -62,8 +88,11 @@ impl Names {
         let params = params.map(|(field, text)| (field.to_owned(), Value::from(text)));
         let call = Call { params: Map::from_iter(params), idempotency_key: None };
         let response = runtime::http::send(self.client.post(&self.url).json(&call)).await?;
-        if !response.status().is_success() {
-            return Err(Silence::Status(response.status().as_u16()));
+        let status = response.status();
+        if !status.is_success() {
+            // Default: whoever stands in front of the broker says no code.
+            let code = response.json::<api::Problem>().await.map(|problem| problem.code).unwrap_or_default();
+            return Err(Silence::Refused(status.as_u16(), code));
         }
         let CallResult { result } = response.json().await?;
         serde_json::from_value(Value::Object(result)).map_err(|_| Silence::Form)

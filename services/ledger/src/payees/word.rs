@@ -5,7 +5,7 @@ use api::payees::NameCheck;
 use api::text::{Flaw, HOLDER_NAME};
 
 /// Whether an account belongs to a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::AsRefStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::AsRefStr, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Word {
     Match,

@@ -60,8 +60,8 @@ pub async fn order(
     let payee = confirm::if_unknown(state, subject, payee).await?;
     // The analytics have learned of it as if it had been paid.
     let caution = if past.taken_back { risk::once_bitten(state) } else { Caution::Usual };
-    // To somebody else's account: small or not, its payer has seen it.
-    let caution = if payee.has_another_name() { caution.max(Caution::Approval) } else { caution };
+    // To somebody else's account, or one of which that is being asked: small or not, its payer has seen it.
+    let caution = if payee.may_have_another_name() { caution.max(Caution::Approval) } else { caution };
     let shown = approvals::Payee { name: payee.name.clone(), account: payee.iban.clone() };
     let with = |ordered: Order, caution: Caution| {
         let beside = store::Ordered {
@@ -73,13 +73,7 @@ pub async fn order(
         };
         Order { extra: ordered.extra.and(beside), counterparty: payee.name.clone(), ..ordered }
     };
-    let mut posted = demand::post(state, caller, notes, order()?, shown.clone(), caution, &with).await;
-    if matches!(posted, Err(Error::Unanswered(Unanswered::Ceiling(store::ANOTHER_NAME)))) {
-        // That was said while the order waited.
-        let caution = caution.max(Caution::Approval);
-        posted = demand::post(state, caller, notes, order()?, shown, caution, &with).await;
-    }
-    let (payee, receipt, held) = match posted {
+    let (payee, receipt, held) = match demand::post(state, caller, notes, order()?, shown, caution, &with).await {
         Ok((receipt, caution)) => (payee, receipt, caution.hold_seconds() > 0),
         Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW))) => return Err(too_much),

@@ -19,11 +19,13 @@ pub struct Opinion {
     pub judged: Option<Judged>,
     /// What the payment takes because of it.
     pub caution: Caution,
+    /// Somebody was asked whose word would count, and none has come.
+    pub unheard: bool,
 }
 
 impl Opinion {
     /// Of what is not asked about. A word that does not come asks for nothing either.
-    pub const NONE: Self = Self { judged: None, caution: Caution::Usual };
+    pub const NONE: Self = Self { judged: None, caution: Caution::Usual, unheard: false };
 
     /// The order, with the word beside its posting.
     pub fn beside(self, order: Order) -> Order {
@@ -55,7 +57,7 @@ pub async fn ask_first(state: &State, caller: &Principal, notes: &Notes, order: 
         Answer::NotAsked => Opinion::NONE,
         Answer::Unknown(reason) => {
             notes.behavior(Word::Unknown(reason), None, began.elapsed(), asker.acts());
-            Opinion::NONE
+            Opinion { unheard: asker.acts(), ..Opinion::NONE }
         }
         Answer::Judged(judged) => noted(asker, notes, judged, began),
     }
@@ -65,14 +67,14 @@ pub async fn ask_first(state: &State, caller: &Principal, notes: &Notes, order: 
 pub fn recall(state: &State, notes: &Notes, judged: Judged) -> Opinion {
     match &state.risk {
         Some(asker) => noted(asker, notes, judged, Instant::now()),
-        None => Opinion { judged: Some(judged), caution: Caution::Usual },
+        None => Opinion { judged: Some(judged), ..Opinion::NONE },
     }
 }
 
 fn noted(asker: &Asker, notes: &Notes, judged: Judged, began: Instant) -> Opinion {
     notes.behavior(judged.word(), Some(judged.decision.to_string()), began.elapsed(), asker.acts());
     let caution = if asker.acts() { judged.caution(asker.hold()) } else { Caution::Usual };
-    Opinion { judged: Some(judged), caution }
+    Opinion { judged: Some(judged), caution, unheard: false }
 }
 
 /// What a payout takes whose payer has taken such a one back: that it was meant, they have to say again, and time.

@@ -4,7 +4,7 @@ use api::approvals::ApprovedPayment;
 use serde_json::json;
 use testkit::authority::{Reply, SyntheticPhone};
 
-use crate::approvals::{answered, approved};
+use crate::approvals::{answered, approved, asked};
 use crate::payouts::payout;
 use crate::risk::{Analytics, Says, asking, holding, line_of, words};
 use crate::world::{World, transfer};
@@ -90,6 +90,29 @@ async fn an_approval_that_came_too_late_leaves_its_decision_to_the_next_one() {
     let paid = world.post_with_key(&alice, "/v1/payouts", &order, "k").await;
     assert_eq!((paid.status, &paid.body["status"]), (201, &json!("held")), "{:?}", paid.body);
     assert_eq!((analytics.questions().len(), world.count("risk_words where action = 'delay'").await), (1, 1));
+}
+
+/// Sent again under its key, without an approval, at a moment when nobody says anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_payer_was_asked_about_is_not_made_unasked_because_nobody_says_so_now() {
+    let (world, analytics, alice, from) = alice_of(holding(600).await).await;
+    let to = world.open(&world.phone("bob").await, "EUR").await;
+    for (says, status) in [("delay", "held"), ("step_up", "pending")] {
+        let order = payout(&from, "2.00");
+        analytics.say(Says::Only(says));
+        let first = world.post_with_key(&alice, "/v1/payouts", &order, says).await;
+        analytics.say(Says::Status(500));
+        let again = world.post_with_key(&alice, "/v1/payouts", &order, says).await;
+        assert_eq!(asked(&again), asked(&first), "{says}");
+        alice.approve(&[approved(&world, &again, alice.subject()).await]);
+        let paid = world.post_with_key(&alice, "/v1/payouts", &order, says).await;
+        assert_eq!((paid.status, &paid.body["status"]), (201, &json!(status)), "{:?}", paid.body);
+        alice.approve(&[]);
+    }
+    // Under another key it is another payment, and so is one that nobody was asked about.
+    let other = world.post_with_key(&alice, "/v1/payouts", &payout(&from, "2.00"), "other").await;
+    let within = world.post_with_key(&alice, "/v1/transfers", &transfer(&from, &to, "2.00"), "t").await;
+    assert_eq!((other.status, within.status), (201, 201), "{:?}", other.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

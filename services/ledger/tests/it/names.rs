@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ledger::config::{Approval, NameChecks, Payees};
+use ledger::config::{Approval, Behavior, NameChecks, Payees};
 use serde_json::{Value, json};
 use testkit::authority::{Reply, SyntheticPhone};
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::approvals::{approved, asked, shown};
 use crate::broker::said;
 use crate::layers::audited;
+use crate::risk::asked_of;
 use crate::world::{IBAN, World, iban, logged, problem, until};
 
 const HOLDER: &str = "Carolina <b>Carter</b>";
@@ -47,7 +48,8 @@ impl World {
     pub(crate) async fn asked_before(&self, interval: &str) {
         self.sql(&format!(
             "begin; set local session_replication_role = replica; \
-             update payee_checks set asked_at = asked_at - interval '{interval}', told_at = told_at - interval '{interval}'; commit"
+             update payee_checks set asked_at = asked_at - interval '{interval}', told_at = told_at - interval '{interval}', \
+                                     due_at = due_at - interval '{interval}'; commit"
         ))
         .await;
     }
@@ -232,17 +234,13 @@ async fn the_payer_is_shown_what_was_said_before_they_approve() {
 /// The order was looked at while nothing was known, and is posted when it is: somebody holds its account in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_that_comes_while_the_order_waits_counts() {
-    let world = world().await;
+    let (world, analytics) =
+        asked_of(world().await, |url| Behavior { url, poll_ms: 20, deadline_ms: 10_000, acts: true, hold_seconds: 2 })
+            .await;
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "100.00", "EUR").await;
-    world.says_of_names(said("no_match"));
+    world.says_of_names(problem(503, "broker.upstream_unavailable"));
     let carol = world.add_payee(&alice, "Carol", IBAN).await;
-    let quietly = |word: &str, told: &str| {
-        format!(
-            "begin; set local session_replication_role = replica; update payee_checks set word = {word}, told_at = {told}; commit"
-        )
-    };
-    world.sql(&quietly("null", "null")).await;
     let mut session = storage::connection(&world.superuser).await.unwrap();
     let hold = format!(
         "begin; set local idle_in_transaction_session_timeout = 0; select from accounts where id = '{account}' for update"
@@ -251,12 +249,34 @@ async fn a_word_that_comes_while_the_order_waits_counts() {
     let waits = async {
         let waiting = "pg_stat_activity where wait_event_type = 'Lock' and query like '%lock_accounts%'";
         until(async || world.count(waiting).await == 1).await;
-        world.sql("update payee_checks set word = 'no_match'").await;
+        world.sql("begin; set local session_replication_role = replica; update payee_checks set word = 'no_match', silent = false; commit").await;
         diesel_async::SimpleAsyncConnection::batch_execute(&mut session, "rollback").await.unwrap();
     };
     let (reply, ()) = tokio::join!(world.pay(&alice, &account, &carol, "1.00", "k"), waits);
     let (_, payment) = shown(&world, asked(&reply), alice.subject()).await;
     assert_eq!((word(&payment), world.balance(&alice, &account).await.as_str()), ("no_match", "100.00"));
+    // It is one payment: there is one decision on it, which is kept with what its payer is asked.
+    assert_eq!((analytics.questions().len(), world.count("approvals where decision_action = 'allow'").await), (1, 1));
     alice.approve(&[approved(&world, &reply, alice.subject()).await]);
     assert_eq!(world.pay(&alice, &account, &carol, "1.00", "k").await.status, 201);
+}
+
+/// Whoever asked has it in hand, and it is gone for everybody else.
+#[tokio::test]
+async fn a_word_that_cannot_be_stored_is_told_and_paid_against_by_nobody() {
+    let world = world().await;
+    let alice = world.phone("alice").await;
+    let account = world.open_with(&alice, "100.00", "EUR").await;
+    let fails = "create function fails() returns trigger language plpgsql as 'begin raise exception ''no''; end'; \
+                 create trigger fails before update on payee_checks for each row when (new.word is not null) execute function fails()";
+    world.sql(fails).await;
+    world.says_of_names(said("no_match"));
+    let added = world.add(&alice, 0, "k").await;
+    assert_eq!((added.status, word(&added.body)), (201, "no_match"), "{:?}", added.body);
+    let carol = added.body["id"].as_str().unwrap();
+    assert_eq!(world.pay(&alice, &account, carol, "0.01", "a").await.code(), "auth.approval_required");
+    // Before a payout, too: it is asked again when that is due, and acted upon.
+    world.asked_before("11 minutes").await;
+    assert_eq!(world.pay(&alice, &account, carol, "0.01", "b").await.code(), "auth.approval_required");
+    assert_eq!((world.broker.calls("check_payee").len(), world.count("payouts").await), (2, 0));
 }

@@ -139,16 +139,17 @@ pub(crate) async fn asking(deadline_ms: u32) -> (World, Analytics) {
 
 /// One that holds payouts for so many seconds.
 pub(crate) async fn holding(hold_seconds: u32) -> (World, Analytics) {
-    asking_as(|url| Behavior { url, poll_ms: 20, deadline_ms: LONG, acts: true, hold_seconds }).await
+    asked_of(World::start().await, |url| Behavior { url, poll_ms: 20, deadline_ms: LONG, acts: true, hold_seconds })
+        .await
 }
 
 /// One whose word may not count.
 async fn asking_where(deadline_ms: u32, acts: bool) -> (World, Analytics) {
-    asking_as(|url| Behavior { url, poll_ms: 20, deadline_ms, acts, hold_seconds: 2 }).await
+    asked_of(World::start().await, |url| Behavior { url, poll_ms: 20, deadline_ms, acts, hold_seconds: 2 }).await
 }
 
-async fn asking_as(behavior: impl FnOnce(String) -> Behavior) -> (World, Analytics) {
-    let mut world = World::start().await;
+/// The same, of a ledger that is there.
+pub(crate) async fn asked_of(mut world: World, behavior: impl FnOnce(String) -> Behavior) -> (World, Analytics) {
     let analytics = Analytics::start(&world).await;
     let behavior = behavior(analytics.server.url());
     world.start_again_where(|config| config.behavior = Some(behavior)).await;

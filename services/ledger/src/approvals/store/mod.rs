@@ -74,6 +74,11 @@ const WORTH: &str = "
     from (values (1)) one left join approvals kept
         on kept.id = $5 and kept.owner = $1 and kept.operation = $2 and kept.key = $3 and kept.fingerprint = $4";
 
+/// What was to be done about an order whose payer was asked; within the day for which that is kept.
+const ASKED_BEFORE: &str = "
+    select max(a.hold_seconds) as hold_seconds from approvals a
+    where a.owner = $1 and a.operation = $2 and a.key = $3 and a.expires_at > statement_timestamp() - interval '1 day'";
+
 /// It was decided before, or goes to an account of the same owner; and whose is the account that it comes from (owners do not change), and is there so
 /// much on it now?
 const STANDS: &str = "
@@ -133,6 +138,21 @@ pub(super) async fn worth(db: &mut Connection, id: ApprovalId, order: &Order) ->
     let judged = found.decision_id.zip(found.decision_action);
     let judged = judged.map(|(decision, AsText(action))| Judged { decision, action });
     Ok(Kept { worth: found.worth.0, asked_for: Caution::held_for(seconds), judged })
+}
+
+/// What the order took when its payer was asked; of one that nobody was asked about, nothing.
+pub(super) async fn asked_before(db: &mut Connection, order: &Order) -> Result<Caution, Error> {
+    #[derive(QueryableByName)]
+    struct Longest {
+        #[diesel(sql_type = Nullable<Integer>)]
+        hold_seconds: Option<i32>,
+    }
+    let query = diesel::sql_query(ASKED_BEFORE).bind::<Text, _>(&order.owner).bind::<Text, _>(order.operation());
+    let Longest { hold_seconds } =
+        query.bind::<Text, _>(&order.key).get_result(db).await.map_err(StorageError::from)?;
+    let Some(seconds) = hold_seconds else { return Ok(Caution::Usual) };
+    let seconds = u32::try_from(seconds).map_err(|_| Error::Invariant("a hold of less than nothing"))?;
+    Ok(Caution::held_for(seconds).max(Caution::Approval))
 }
 
 /// Deletes what its table's comment says is not kept; tells how many rows that were.

@@ -24,17 +24,29 @@ pub struct Check {
     pub told_at: Option<DateTime<Utc>>,
     /// Nobody has answered, and it was asked long enough ago to ask again.
     #[diesel(select_expression = sql::<Bool>(
-        "((payee_checks.silent or payee_checks.word is null) and payee_checks.asked_at <= clock_timestamp() - interval '10 minutes')"
+        "((payee_checks.silent or payee_checks.word is null) and payee_checks.due_at <= clock_timestamp())"
     ))]
     #[diesel(select_expression_type = SqlLiteral<Bool>)]
     pub is_due: bool,
+    /// It is being asked, as far as anybody can know: by the database's clock, as the guard on payouts will say.
+    #[diesel(select_expression = sql::<Bool>("(payee_checks.word is null and payee_checks.due_at > clock_timestamp())"))]
+    #[diesel(select_expression_type = SqlLiteral<Bool>)]
+    pub is_under_way: bool,
+}
+
+impl Check {
+    /// What was just said, as whoever asked has it.
+    pub(in crate::payees) fn of(told: Told, now_millis: i64) -> Self {
+        let told_at = DateTime::from_timestamp_millis(now_millis);
+        Self { word: Some(AsText(told.word)), holder: told.holder, told_at, is_due: false, is_under_way: false }
+    }
 }
 
 /// Takes what was never asked, or never answered and is due again, to be asked now; the number of the asking.
 const CLAIM: &str = "
     insert into payee_checks as c (payee_id, owner) values ($1, $2)
     on conflict (payee_id) do update set asked = c.asked + 1, word = null, holder = null, silent = false
-    where (c.silent or c.word is null) and c.asked_at <= clock_timestamp() - interval '10 minutes'
+    where (c.silent or c.word is null) and c.due_at <= clock_timestamp()
     returning asked";
 
 #[derive(QueryableByName)]

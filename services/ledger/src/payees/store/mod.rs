@@ -49,9 +49,10 @@ impl Payee {
         word::wire(check.word.map(|word| word.0), check.holder.clone(), check.told_at.map(time))
     }
 
-    /// Its account belongs to somebody else.
-    pub fn has_another_name(&self) -> bool {
-        self.check.as_ref().and_then(|check| check.word).is_some_and(|word| word.0 == Word::NoMatch)
+    /// Its account belongs to somebody else; or that is being asked, and so may turn out.
+    pub fn may_have_another_name(&self) -> bool {
+        let is_no_match = |check: &Check| check.word.is_some_and(|word| word.0 == Word::NoMatch);
+        self.check.as_ref().is_some_and(|check| check.is_under_way || is_no_match(check))
     }
 
     /// Nobody was asked about its name, or nobody has answered and it is time to ask again.

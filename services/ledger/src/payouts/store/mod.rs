@@ -18,7 +18,7 @@ use crate::suspense::Arrival;
 mod ordered;
 mod stuck;
 
-pub(super) use self::ordered::{ANOTHER_NAME, LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
+pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
 pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
 
 /// A row of `payouts`.

@@ -2,6 +2,7 @@
 
 use storage::row;
 
+use crate::approvals::demand::ANOTHER_NAME;
 use crate::ids::{PayeeId, PayoutId, Subject};
 use crate::payees::store::Payee;
 use crate::posting::{Actor, Beside, Broken, Posting, Rows};
@@ -27,8 +28,6 @@ pub(in crate::payouts) const LIMIT_REACHED: &str = "payout_limit";
 pub(in crate::payouts) const PAYEE_GONE: &str = "payee_gone";
 /// The word for more than may be paid to a payee who is new.
 pub(in crate::payouts) const PAYEE_IS_NEW: &str = "payee_cooling_off";
-/// The word for a payee whose account turned out to be somebody else's while the order waited, and whose payer was not asked.
-pub(in crate::payouts) const ANOTHER_NAME: &str = "another_name";
 
 row! {
     /// An order to the partner, beside the transfer that took the money.
