@@ -11,7 +11,7 @@ create table outbox (
     next_attempt_at  timestamptz not null,
     constraint outbox_says_what_its_kind_has check (
         case kind
-            when 'login' then user_id is not null and num_nonnulls(jkt, detail) = 0
+            when 'login' then user_id is not null and jkt is null and coalesce(detail, 'known_device') = 'known_device'
             when 'failed_login' then num_nonnulls(jkt, detail) = 0
             when 'device' then num_nulls(user_id, jkt, detail) = 0
             when 'second_factor' then num_nulls(user_id, detail) = 0 and jkt is null
@@ -24,7 +24,7 @@ comment on table outbox is
 comment on column outbox.user_id is
     'Of a failed login with an address that nobody has it is null: the row is written so that time does not tell, and never told. No foreign key, for the same reason.';
 comment on column outbox.jkt is 'The thumbprint of the key of an instance of the app.';
-comment on column outbox.detail is 'How well that key is kept, or what has become of a second factor.';
+comment on column outbox.detail is 'How well that key is kept, what has become of a second factor, or that a login was on a device that was known.';
 
 alter table outbox enable row level security, force row level security;
 create policy everything_for_migrations on outbox to current_user using (true) with check (true);

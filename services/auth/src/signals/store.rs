@@ -64,7 +64,7 @@ pub(crate) async fn leave(
     let (kind, detail) = what.words();
     let jkt = match what {
         What::Device { jkt, .. } => Some(AsText(jkt)),
-        What::Login | What::FailedLogin | What::SecondFactor(_) => None,
+        What::Login { .. } | What::FailedLogin | What::SecondFactor(_) => None,
     };
     let (happened_at, detail) = (at(now)?, detail.map(str::to_owned));
     diesel::insert_into(outbox::table)

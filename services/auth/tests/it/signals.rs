@@ -146,6 +146,12 @@ async fn logins_failed_ones_and_the_device_are_told_under_the_persons_pseudonym_
     let user = told[0]["user"].as_str().unwrap();
     assert_eq!(count(&world, &format!("select count(*) as count from users where id::text = '{user}'")).await, 1);
     assert!(told.iter().all(|event| event["user"] == told[0]["user"]), "{told:?}");
+    let (mut browser, _) = Browser::at_login(&world, &phone).await;
+    world.clock.advance(1);
+    assert_eq!(browser.log_in(&email, PASSWORD).await.status, 303);
+    all_told(&world).await;
+    let logins: Vec<Value> = behavior.told().iter().filter(|event| event["kind"] == "login").map(|login| login["known_device"].clone()).collect();
+    assert_eq!(logins, [false, false, true], "a new phone, a server, and the phone that acts for them");
     let text = serde_json::to_string(&told).unwrap();
     assert!(!text.contains('@') && !text.contains("Alice") && !text.contains("127.0.0.1"), "{text}");
     // A server's key is no device.
@@ -281,6 +287,8 @@ async fn a_transaction_leaves_word_of_its_own_person_only_and_a_kind_has_what_it
         (String::new(), row("login", "null", "null", "null"), Some(FORBIDDEN)),
         (about(ALICE), row("device", &alice, "null", "'tee'"), Some("23514")),
         (about(ALICE), row("login", &alice, "'k'", "null"), Some("23514")),
+        (about(ALICE), row("login", &alice, "null", "'known_device'"), None),
+        (about(ALICE), row("login", &alice, "null", "'tee'"), Some("23514")),
         (about(ALICE), row("second_factor", &alice, "null", "null"), Some("23514")),
         (about(ALICE), row("rumour", &alice, "null", "null"), Some("23514")),
     ] {

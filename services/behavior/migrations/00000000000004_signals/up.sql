@@ -13,12 +13,12 @@ alter table events drop constraint events_kind_check, add constraint events_say_
             and num_nonnulls(payee_key, amount, currency, decision_id) = 0
         when 'second_factor' then coalesce(detail in ('added', 'removed', 'recovered'), false)
             and num_nonnulls(payee_key, amount, currency, decision_id, device_key) = 0
-        when 'login' then num_nonnulls(payee_key, amount, currency, decision_id, device_key, detail) = 0
+        when 'login' then coalesce(detail, 'known_device') = 'known_device' and num_nonnulls(payee_key, amount, currency, decision_id, device_key) = 0
         when 'failed_login' then num_nonnulls(payee_key, amount, currency, decision_id, device_key, detail) = 0
         else false
     end);
 comment on column events.device_key is 'Of an installation of the app, the first 64 bits of a digest of its key''s thumbprint.';
-comment on column events.detail is 'How well the key of a device is kept, or what has become of a second factor.';
+comment on column events.detail is 'How well the key of a device is kept, what has become of a second factor, or that a login was on a device that was known.';
 
 alter table event_conflicts add column kind text not null default 'payment', add column device_key bigint, add column detail text;
 alter table event_conflicts alter column kind drop default;

@@ -100,8 +100,8 @@ features! {
     FailedLogins24h = "failed_logins_24h", "{} failed logins in the last 24 hours";
     /// Minutes since the last failed login, 1440 at most and if there is none.
     MinutesSinceFailedLogin = "minutes_since_failed_login", "{} minutes since the last failed login";
-    /// The most failed logins that came in the two hours before a login of the last 24 hours.
-    FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail";
+    /// The most failed logins that came in the two hours before a login of the last 24 hours on a device that did not act for the user yet.
+    FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail, on a device that was not known";
     /// Days since a second factor was added, removed, or stood in for by a recovery code; 99 at most and if it never was.
     SecondFactorDays = "second_factor_days", "{} days since what this user shows beside the password has changed";
 }

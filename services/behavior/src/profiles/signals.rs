@@ -38,7 +38,9 @@ impl Signals {
         let at = signal.at;
         match signal.what {
             What::FailedLogin => keep_latest(&mut self.failures, at, FAILURES),
-            What::Login => match self.logins.iter_mut().find(|login| hour(**login) == hour(at)) {
+            // The owner's: whoever has failed before was somebody else, or the owner mistyped.
+            What::Login { known_device: true } => (),
+            What::Login { known_device: false } => match self.logins.iter_mut().find(|login| hour(**login) == hour(at)) {
                 Some(login) => *login = at.max(*login),
                 None => keep_latest(&mut self.logins, at, LOGINS),
             },
@@ -69,7 +71,7 @@ impl Signals {
         self.failures.iter().rev().find(|failure| **failure <= at).map(|failure| at.saturating_sub(*failure))
     }
 
-    /// The most failed logins that came in the two hours before one login of the last day. Two, because of the logins of an hour the last is known.
+    /// The most failed logins that came in the two hours before one login of the last day that was on no known device. Two, because of the logins of an hour the last is known.
     pub(crate) fn failures_before_login(&self, at: Seconds) -> usize {
         let day = at.saturating_sub(DAY)..=at;
         let logins = self.logins.iter().filter(|login| day.contains(*login));
@@ -125,6 +127,7 @@ mod tests {
     use crate::events::Change;
 
     const NOON: Seconds = 1_700_000_000;
+    const LOGIN: What = What::Login { known_device: false };
 
     fn told(signals: &[(Seconds, What)]) -> Signals {
         let mut folded = Signals::default();
@@ -164,10 +167,12 @@ mod tests {
     fn failures_count_where_a_login_came_of_them_however_often_it_is_repeated() {
         let mut all: Vec<(Seconds, What)> = (0..6).map(|n| (NOON + n * 60, What::FailedLogin)).collect();
         assert_eq!(told(&all).failures_before_login(NOON + HOUR), 0, "none came of them");
-        all.push((NOON + 600, What::Login));
+        all.push((NOON + 600, What::Login { known_device: true }));
+        assert_eq!(told(&all).failures_before_login(NOON + HOUR), 0, "the owner's own, on a phone that was known");
+        all.push((NOON + 600, LOGIN));
         let now = NOON + 20 * HOUR;
         assert_eq!(told(&all).failures_before_login(now), 6);
-        all.extend((0..500).map(|n| (NOON + 601 + n * 60, What::Login)));
+        all.extend((0..500).map(|n| (NOON + 601 + n * 60, LOGIN)));
         assert_eq!(told(&all).failures_before_login(now), 6, "whoever got in logs in again and again");
         assert_eq!(told(&all).failures_before_login(NOON + 3 * DAY), 0, "some days ago");
         assert_eq!(told(&all).failures(NOON + 300, 5 * 60), 5, "the first is five whole minutes ago");
@@ -182,7 +187,7 @@ mod tests {
         let change = prop_oneof![Just(Change::Added), Just(Change::Removed), Just(Change::Recovered)];
         let what = prop_oneof![
             3 => Just(What::FailedLogin),
-            2 => Just(What::Login),
+            2 => any::<bool>().prop_map(|known_device| What::Login { known_device }),
             2 => enrolled,
             1 => change.prop_map(What::SecondFactor)
         ];

@@ -140,7 +140,7 @@ fn alice_with_a_phone() -> World {
         });
     }
     world.notice(MONDAY - 60 * DAY, What::Device { device: PHONE, level: KeyProtection::SecureElement });
-    world.notice(MONDAY - 60 * DAY, What::Login);
+    world.notice(MONDAY - 60 * DAY, What::Login { known_device: false });
     world
 }
 
@@ -156,7 +156,7 @@ fn a_new_device_that_pays_much_to_somebody_new_is_asked_about_and_one_that_pays_
     for told in [false, true] {
         if told {
             world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Tee));
-            world.notice(NOON - HOUR, What::Login);
+            world.notice(NOON - HOUR, What::Login { known_device: false });
         }
         let taken = world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0);
         assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, vec!["taken-over"]), "{taken:?}");
@@ -206,12 +206,37 @@ fn a_payment_after_many_failed_logins_is_asked_about_and_one_after_a_typing_erro
         // As long as no login came of them they are somebody else's, and the owner pays as ever.
         let meanwhile = world.judge_from(PHONE, NOON - 20 * MINUTE, STRANGER, 27.5);
         assert_eq!(meanwhile.action, Action::Allow, "{failures}: {meanwhile:?}");
-        world.notice(NOON - 10 * MINUTE, What::Login);
+        world.notice(NOON - 10 * MINUTE, What::Login { known_device: false });
         let amount = if from == PHONE { 27.5 } else { 80.0 };
         let judgement = world.judge_from(from, NOON, STRANGER, amount);
         assert_eq!(judgement.action, action, "{failures}: {judgement:?}");
         let grocer = world.judge_from(from, NOON, GROCER, 27.5);
         assert_eq!(grocer.action, Action::Allow, "{failures}: {grocer:?}");
+    }
+}
+
+/// Whoever knows an address can fail as often as they like: the owner, who logs in on their own phone, is asked nothing because of it.
+#[test]
+fn a_stranger_who_fails_on_purpose_has_nobody_asked_or_held() {
+    for known_device in [true, false] {
+        let mut world = alice_with_a_phone();
+        for n in 0..40 {
+            world.notice(NOON - HOUR + n * 30, What::FailedLogin);
+        }
+        let told = |judgement: &Judgement| (judgement.action, rules_of(judgement).join(" "));
+        let while_it_lasts = world.judge_from(PHONE, NOON - 40 * MINUTE, STRANGER, 80.0);
+        assert_eq!(told(&while_it_lasts), (Action::Allow, String::new()), "{while_it_lasts:?}");
+        world.notice(NOON - 10 * MINUTE, What::Login { known_device });
+        let (own, new) =
+            (world.judge_from(PHONE, NOON, STRANGER, 27.5), world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0));
+        if known_device {
+            assert_eq!(told(&own), (Action::Allow, String::new()));
+            assert_eq!(new.action, Action::StepUp, "as without the failures: {new:?}");
+            assert_eq!(rules_of(&new).iter().filter(|rule| rule.starts_with("guess")).count(), 0, "{new:?}");
+        } else {
+            assert_eq!(told(&own), (Action::StepUp, "guessed-in".to_owned()));
+            assert_eq!(new.action, Action::Delay);
+        }
     }
 }
 
@@ -221,7 +246,7 @@ fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
     const BOB: u64 = 2;
     let mut world = World::new();
     let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
-    for what in [What::Login, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
+    for what in [What::Login { known_device: false }, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
         world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });
     }
     let payment = Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 };

@@ -65,6 +65,24 @@ async fn a_new_device_a_new_payee_and_much_is_asked_about_and_each_for_itself_is
     world.stop().await;
 }
 
+/// Four wrong passwords of a stranger and then the owner's login on the phone that is known: nobody is asked, however often.
+#[tokio::test(flavor = "multi_thread")]
+async fn failing_on_purpose_has_no_owner_asked_who_logs_in_on_a_known_phone() {
+    let world = shopper().await;
+    let mut told: Vec<Value> = (0..40).map(|n| world.noticed("failed_login", 600 - n, "alice", &[])).collect();
+    let mut own = world.noticed("login", 300, "alice", &[]);
+    own["known_device"] = json!(true);
+    told.push(own);
+    assert_eq!(world.tell_as("auth", &told).await, vec!["taken"; told.len()]);
+    let another = world.another().await;
+    for process in [&world, &another] {
+        assert_eq!(asked(process, "phone", "stranger", "80.00").await, nothing());
+        assert_eq!(asked(process, "new-phone", "stranger", "80.00").await.0, "step_up", "as without the failures");
+    }
+    another.stop().await;
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_failed_logins_and_then_a_payment_are_asked_about_and_a_typing_error_is_not() {
     for (failures, action) in [(1, "allow"), (2, "allow"), (6, "step_up")] {
