@@ -159,7 +159,8 @@ fn a_new_device_that_pays_much_to_somebody_new_is_asked_about_and_one_that_pays_
             world.notice(NOON - HOUR, What::Login { known_device: false });
         }
         let taken = world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0);
-        assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, vec!["taken-over"]), "{taken:?}");
+        let rules = if told { vec!["taken-over"] } else { vec!["taken-over", "key-in-software"] };
+        assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, rules), "{taken:?}");
         let grocer = world.judge_from(NEW_PHONE, NOON, GROCER, 27.5);
         assert_eq!((grocer.action, rules_of(&grocer)), (Action::Allow, vec![]), "{grocer:?}");
         let small = world.judge_from(NEW_PHONE, NOON, STRANGER, 27.5);
@@ -213,6 +214,42 @@ fn a_payment_after_many_failed_logins_is_asked_about_and_one_after_a_typing_erro
         let grocer = world.judge_from(from, NOON, GROCER, 27.5);
         assert_eq!(grocer.action, Action::Allow, "{failures}: {grocer:?}");
     }
+}
+
+/// Of a new device it counts how its own key is kept; an old one is not the worse for a new one beside it.
+#[test]
+fn a_new_device_without_hardware_is_asked_about_for_a_week_and_its_twins_are_not() {
+    const OLD_TABLET: u64 = 42;
+    let rules = |world: &World, device: u64, days: Seconds, payee: u64, amount: f64| {
+        rules_of(&world.judge_from(device, NOON + days * DAY, payee, amount)).join(" ")
+    };
+    let mut world = alice_with_a_phone();
+    world.notice(MONDAY - 50 * DAY, enrolled(OLD_TABLET, KeyProtection::Software));
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Software));
+    assert_eq!(rules(&world, NEW_PHONE, 0, STRANGER, 80.0), "taken-over key-in-software");
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "key-in-software");
+    assert_eq!(world.judge_from(NEW_PHONE, NOON + 3 * DAY, STRANGER, 80.0).action, Action::StepUp);
+    for (says, device, days, payee, amount) in [
+        ("a week later", NEW_PHONE, 8, STRANGER, 80.0),
+        ("bread", NEW_PHONE, 3, GROCER, 27.5),
+        ("little", NEW_PHONE, 3, STRANGER, 27.5),
+        ("an old device without hardware", OLD_TABLET, 0, STRANGER, 80.0),
+        ("the first phone", PHONE, 0, STRANGER, 80.0),
+    ] {
+        assert_eq!(rules(&world, device, days, payee, amount), "", "{says}");
+        assert_eq!(world.judge_from(device, NOON + days * DAY, payee, amount).action, Action::Allow, "{says}");
+    }
+    // In hardware, and new for three days.
+    let mut world = alice_with_a_phone();
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Tee));
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "");
+    // After sixteen devices nobody is told how the next one keeps its key.
+    let mut world = alice_with_a_phone();
+    for n in 0..16 {
+        world.notice(MONDAY - 40 * DAY, enrolled(100 + n, KeyProtection::SecureElement));
+    }
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::SecureElement));
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "taken-over key-in-software");
 }
 
 /// Whoever knows an address can fail as often as they like: the owner, who logs in on their own phone, is asked nothing because of it.
