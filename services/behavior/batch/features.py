@@ -16,6 +16,8 @@ AMOUNT_LIMIT = 1e12
 KEPT, REMEMBERED = 32, 256
 # Of so many payees a user's payments are counted.
 PAYEES = 64
+# What is tried at a user's door counts by spans of so many seconds; the last of them are remembered, with so many failed logins in each, and the first devices.
+SPAN, SPANS, MOST, DEVICES = 300, 324, 65_535, 16
 # A payee's days that are kept, and what a day counts to.
 DAYS, MANY = 48, 65_535
 # A payment is judged after so many days; frauds further apart are two stories.
@@ -56,6 +58,7 @@ class User:
         self.week = [0] * 168
         # The last time and the count of each payee.
         self.payees = {}
+        self.door = Door()
 
     def span(self, at, length):
         """Where the payments of the `length` seconds up to `at` stand."""
@@ -81,6 +84,53 @@ class User:
             # Keys are hexadecimal of one length: of two of the same second the smaller is forgotten.
             del self.payees[min(self.payees, key=lambda key: (self.payees[key][0], key))]
         self.payees[payee] = (max(last, at), count + 1)
+
+
+class Door:
+    """What happened at a user's door. How well a device's key is kept it does not remember: no line of the log says which device a payment came from."""
+
+    def __init__(self):
+        # Failed logins, the last of them, and whether somebody got in on a device that was not known, of each span.
+        self.spans = {}
+        # Since when each device is there, and the last change of a second factor.
+        self.devices, self.changed = {}, None
+
+    def span(self, at):
+        """What is to be said of the span of a moment; nothing stays if it is too long ago."""
+        tried = self.spans.setdefault(at // SPAN, [0, None, False])
+        oldest = max(self.spans) - SPANS
+        self.spans = {span: kept for span, kept in self.spans.items() if span > oldest}
+        return tried
+
+    def failed(self, at):
+        tried = self.span(at)
+        tried[0] = min(tried[0] + 1, MOST)
+        tried[1] = at if tried[1] is None else max(at, tried[1])
+
+    def logged_in(self, at, detail):
+        if detail != "known_device":
+            self.span(at)[2] = True
+
+    def enrolled(self, at, device):
+        self.devices[device] = min(at, self.devices.get(device, at))
+        if len(self.devices) > DEVICES:
+            del self.devices[max(self.devices, key=self.devices.get)]
+
+    def second_factor(self, at):
+        self.changed = at if self.changed is None else max(at, self.changed)
+
+    def failures_of(self, first, last):
+        """How many came in the spans from that of the first moment to that of the last."""
+        return sum(failed for span, (failed, _, _) in self.spans.items() if first // SPAN <= span <= last // SPAN)
+
+
+# What each kind of event is to it, of when it happened, which device it names, and what else it says.
+AT_THE_DOOR = {
+    "login": lambda door, at, _, detail: door.logged_in(at, detail),
+    "failed_login": lambda door, at, _device, _detail: door.failed(at),
+    "device": lambda door, at, device, _: door.enrolled(at, device),
+    "second_factor": lambda door, at, _device, _detail: door.second_factor(at),
+}
 
 
 class Payee:
@@ -183,6 +233,33 @@ def hours_since_last(paying):
     return min((paying.at - paying.user.times[before - 1]) / HOUR, 720.0) if before else 720.0
 
 
+def days(seconds):
+    """Days, 99 at most and of what never was."""
+    return 99.0 if seconds is None else min(seconds / DAY, 99.0)
+
+
+def newest_device_days(paying):
+    _first, *others = sorted(paying.user.door.devices.values()) or [None]
+    there = [since for since in others if since <= paying.at]
+    return days(paying.at - max(there) if there else None)
+
+
+def minutes_since_failed_login(paying):
+    lasts = [last for span, (_, last, _) in paying.user.door.spans.items() if last is not None and span <= paying.at // SPAN]
+    return min(max(paying.at - max(lasts), 0) / MINUTE, 1_440.0) if lasts else 1_440.0
+
+
+def failed_before_login(paying):
+    door, at = paying.user.door, paying.at
+    logins = [span * SPAN for span, (_, _, got_in) in door.spans.items() if got_in and (at - DAY) // SPAN <= span <= at // SPAN]
+    return float(max((door.failures_of(login - 2 * HOUR, login) for login in logins), default=0))
+
+
+def second_factor_days(paying):
+    changed = paying.user.door.changed
+    return days(None if changed is None else max(paying.at - changed, 0))
+
+
 OF_USER = {
     "amount": lambda paying: paying.amount,
     "amount_deviations": lambda paying: paying.user.usual.deviations(paying.amount),
@@ -200,6 +277,15 @@ OF_USER = {
     "hours_since_last": hours_since_last,
     "payee_count": lambda paying: float(paying.user.payees.get(paying.payee, (0, 0))[1]),
     "known_payments": lambda paying: float(paying.user.usual.count),
+    # Of no device: the log does not say which one a payment came from.
+    "device_days": lambda _: days(None),
+    "device_level": lambda _: 2.0,
+    "newest_device_days": newest_device_days,
+    "failed_logins_1h": lambda paying: float(paying.user.door.failures_of(paying.at - HOUR, paying.at)),
+    "failed_logins_24h": lambda paying: float(paying.user.door.failures_of(paying.at - DAY, paying.at)),
+    "minutes_since_failed_login": minutes_since_failed_login,
+    "failed_before_login": failed_before_login,
+    "second_factor_days": second_factor_days,
 }
 
 
@@ -246,11 +332,14 @@ OF_PAYEE = {
 
 
 def of_users(lines):
-    """Folds lines of `(user, number, at, payee, amount)`, sorted by the first two: of each its number and what `OF_USER` says."""
+    """Folds lines of `(user, number, kind, at, payee, amount, device, detail)`, sorted by the first two. Of each payment its number and what `OF_USER` says."""
     of, user = None, None
-    for key, number, at, payee, amount in lines:
+    for key, number, kind, at, payee, amount, device, detail in lines:
         if key != of:
             of, user = key, User()
+        if kind in AT_THE_DOOR:
+            AT_THE_DOOR[kind](user.door, at, device, detail)
+            continue
         amount = min(max(amount, 0.0), AMOUNT_LIMIT)
         paying = Paying(user, at, payee, amount)
         yield (number, *(feature(paying) for feature in OF_USER.values()))

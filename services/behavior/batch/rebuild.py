@@ -21,9 +21,9 @@ from pyspark.sql.functions import col, expr
 import features
 
 LINE = """number long, kind string, id string, at_unix_millis long, user_key string, payee_key string, amount string, currency string, decision_id string,
-          known_at_unix_millis long, label string, before string"""
+          device_key string, detail string, known_at_unix_millis long, label string, before string"""
 # The kinds of line that the folds know: one that they would leave out is an error.
-KINDS = {"payment", "label"}
+KINDS = {"payment", "label", *features.AT_THE_DOOR}
 
 
 def main(source, target):
@@ -36,9 +36,9 @@ def main(source, target):
         sys.exit(f"the log has lines of a kind that is not known here: {', '.join(sorted(map(str, strange)))}")
     payments = log.where("kind = 'payment'")
     # The exact amount as the nearest double, as the service counts it.
-    paying = payments.select("user_key", "number", "at", "payee_key", col("amount").cast("double"))
-    paid = log.select("payee_key", "number", "at", "label", "before")
-    of_user = folded(paying, features.of_users, features.OF_USER)
+    told = log.where("kind <> 'label'").select("user_key", "number", "kind", "at", "payee_key", col("amount").cast("double"), "device_key", "detail")
+    paid = log.where("kind in ('payment', 'label')").select("payee_key", "number", "at", "label", "before")
+    of_user = folded(told, features.of_users, features.OF_USER)
     of_payee = folded(paid, features.of_payees, features.OF_PAYEE)
     looked = payments.select("number", "id").join(of_user, "number").join(of_payee, "number")
     looked.write.mode("overwrite").parquet(f"{target}/features.parquet")

@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(super) struct Line {
     /// Its place in the log: in this order it was learned.
     pub(super) number: i64,
-    /// `payment`, or `label`: a word on one.
+    /// `payment`, `label` (a word on one), or what happened at a user's door: `login`, `failed_login`, `device`, `second_factor`.
     // Text: the column's own words, so that a kind that is new in the database is not left out here.
     pub(super) kind: String,
     /// The event's id; a label has that of the payment: its decision's, or its event's where no decision was asked for.
@@ -18,7 +18,7 @@ pub(super) struct Line {
     /// 64 bits of a digest, in hexadecimal: numbers of JSON end at 53. A label has none.
     // Text: a key in the form of the export, made of the number and never read back.
     pub(super) user_key: Option<String>,
-    /// As `user_key`.
+    /// As `user_key`. Nobody is paid at a door.
     // Text: as `user_key`.
     pub(super) payee_key: Option<String>,
     /// In major units, exact.
@@ -27,6 +27,12 @@ pub(super) struct Line {
     pub(super) currency: Option<&'static str>,
     /// The decision that the payment was made under.
     pub(super) decision_id: Option<Id>,
+    /// As `user_key`: which device is enrolled. A payment has none: whoever asks about one says which, and the log does not keep it.
+    // Text: as `user_key`.
+    pub(super) device_key: Option<String>,
+    /// How well the key of a device is kept, or what has become of a second factor.
+    // Text: as `kind`.
+    pub(super) detail: Option<String>,
     /// When a label was said.
     pub(super) known_at_unix_millis: Option<i64>,
     /// `fraud` or `honest`.

@@ -59,7 +59,8 @@ impl Export {
         out.flush().context("what is exported is not taken")
     }
 
-    /// Writes what each payment looked like before it was learned, as CSV: its number, its id, and the features; all as the service folds and sees them.
+    /// Writes what each payment looked like before it was learned, as CSV: its number, its id, and the features; all as the service folds and sees them, of no
+    /// device: the log does not say from which one a payment came.
     ///
     /// # Errors
     ///

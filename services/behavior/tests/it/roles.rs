@@ -70,7 +70,7 @@ async fn each_role_has_these_rights_and_no_others() {
     ];
     assert_eq!(rights(&database, "behavior_app").await.unwrap(), expected);
     let exported = [
-        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id)",
+        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail)",
         "labels select (payment, number, known_at, label, before, paid_at, payee_key)",
         "log_head select (last_number)",
     ];
@@ -148,9 +148,11 @@ async fn who_exports_reads_the_log_and_nothing_else() {
     ];
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(&database.reader_url, &statements).await.unwrap(), []);
-    for read in
-        ["select number, kind from events", "select number, before from labels", "select last_number from log_head"]
-    {
+    for read in [
+        "select number, kind, device_key, detail from events",
+        "select number, before from labels",
+        "select last_number from log_head",
+    ] {
         assert_eq!(rows(&database.reader_url, "", read).await.unwrap(), 1, "{read}");
     }
 }

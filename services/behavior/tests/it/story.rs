@@ -277,11 +277,14 @@ fn a_stranger_who_fails_on_purpose_has_nobody_asked_or_held() {
     }
 }
 
-/// Somebody of whom nothing is known but that they have registered.
+/// Somebody of whom little is known: some payments, and that they have registered.
 #[test]
 fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
     const BOB: u64 = 2;
     let mut world = World::new();
+    for day in 1..5 {
+        world.profiles.learn(&Payment { at: NOON - day * DAY, user: BOB, payee: GROCER, amount: 20.0 });
+    }
     let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
     for what in [What::Login { known_device: false }, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
         world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });

@@ -2,44 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use runtime::Clock as _;
 use serde_json::{Value, json};
 
+use super::door;
+use super::told::{BEGINNING, DAY, HOUR, Noticed, Numbers, Payment};
 use crate::world::World;
-
-const HOUR: u64 = 3_600;
-const DAY: u64 = 24 * HOUR;
-/// So long ago it begins.
-const BEGINNING: u64 = 120 * DAY;
-
-/// Numbers without a pattern, the same in every run (`SplitMix64`).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
-/// A payment that will be told of.
-struct Payment {
-    /// Seconds before the last Monday.
-    ago: u64,
-    user: String,
-    payee: String,
-    /// In hundredths.
-    amount: u64,
-    /// So much later than it happened it is told.
-    late: u64,
-}
 
 /// In the order in which they are told: late ones after what happened later.
 fn payments() -> Vec<Payment> {
@@ -48,6 +15,7 @@ fn payments() -> Vec<Payment> {
     of_people(&mut numbers, &mut payments);
     of_programs(&mut numbers, &mut payments);
     to_the_bad(&mut numbers, &mut payments);
+    door::payments(&mut payments);
     payments.sort_by_key(|payment| payment.ago - payment.late);
     payments.reverse();
     payments
@@ -127,8 +95,14 @@ pub(super) async fn written(world: &World) -> BTreeMap<String, Value> {
     let mut numbers = Numbers(12);
     let mut decided = BTreeMap::new();
     let (mut told, mut bad): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    for payments in payments().chunks(60) {
-        let mut events: Vec<Value> = payments.iter().map(|payment| event(world, payment)).collect();
+    let all = payments();
+    let mut noticed = door::noticed(&all).into_iter().peekable();
+    for payments in all.chunks(60) {
+        let until = payments.last().map(|payment| payment.ago - payment.late).unwrap();
+        let happened: Vec<Noticed> =
+            std::iter::from_fn(|| noticed.next_if(|noticed| noticed.ago - noticed.late >= until)).collect();
+        at_the_door(world, &happened).await;
+        let mut events: Vec<Value> = payments.iter().map(|payment| payment.event(world)).collect();
         // One that is told twice takes a number and no place.
         events.push(events[0].clone());
         let asked = events.len() - 2;
@@ -161,35 +135,23 @@ pub(super) async fn written(world: &World) -> BTreeMap<String, Value> {
     decided
 }
 
-/// At the beginning of a week, so that the hours and days are the same in every run.
-fn monday(world: &World) -> i64 {
-    let now = world.clock.unix_millis() / 1000;
-    // 1970-01-05 was one.
-    let week = i64::try_from(7 * DAY).unwrap();
-    now - (now - i64::try_from(4 * DAY).unwrap()).rem_euclid(week)
+/// Tells as auth does, and of some twice.
+async fn at_the_door(world: &World, happened: &[Noticed]) {
+    for noticed in happened.chunks(99) {
+        let mut events: Vec<Value> = noticed.iter().map(|noticed| noticed.event(world)).collect();
+        events.push(events[0].clone());
+        let outcomes = world.tell_as("auth", &events).await;
+        assert!(outcomes.iter().filter(|outcome| *outcome == "taken").count() == noticed.len(), "{outcomes:?}");
+    }
 }
 
-fn event(world: &World, payment: &Payment) -> Value {
-    let Payment { ago, user, payee, amount, .. } = payment;
-    let (whole, hundredths) = (amount / 100, amount % 100);
-    let (currency, amount) = match user.len() % 5 {
-        1 => ("JPY", format!("{whole}")),
-        2 => ("USD", format!("{whole}.{hundredths:02}")),
-        3 => ("KWD", format!("{whole}.{hundredths:02}5")),
-        _ => ("EUR", format!("{whole}.{hundredths:02}")),
-    };
-    let at = monday(world) - i64::try_from(*ago).unwrap();
-    json!({
-        "kind": "payment", "id": world.id(), "at_unix_millis": at * 1000 + 999, "user": user, "payee": payee, "amount": amount, "currency": currency,
-    })
-}
-
-/// Asks about a payment, which is then made under that decision; what it looked like.
+/// Asks about a payment from a device, which is then made under that decision; what it looked like.
 async fn asked_about(world: &World, event: &mut Value) -> Value {
     let mut question = event.clone();
     for name in ["kind", "id"] {
         question.as_object_mut().unwrap().remove(name);
     }
+    question["device"] = json!(door::device(event["user"].as_str().unwrap(), 1));
     let score = world.scores(&[question]).await.remove(0);
     event["decision_id"] = score["decision_id"].clone();
     world.decision(&score).await["features"].take()
@@ -230,8 +192,19 @@ pub(super) fn has_met_every_bound(streamed: &str) {
         ("payee_run_share", 0.3),
         ("payee_paid_30d", 100.0),
         ("payee_surge", 3.0),
+        ("newest_device_days", 20.0),
+        ("failed_logins_1h", 5.0),
+        ("failed_logins_24h", 128.0),
+        ("failed_before_login", 5.0),
     ] {
         some(name, &|value| value >= least);
+    }
+    for (name, never) in
+        [("newest_device_days", 99.0), ("minutes_since_failed_login", 1_440.0), ("second_factor_days", 99.0)]
+    {
+        some(name, &|value| value == 0.0);
+        some(name, &|value| 0.0 < value && value < never);
+        some(name, &|value| value >= never);
     }
     some("amount_deviations", &|value| value < -1.0);
     some("amount", &|amount| (amount * 100.0).fract() > 0.01);
