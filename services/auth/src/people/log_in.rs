@@ -17,7 +17,7 @@ use crate::ids::UserId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::second_factors;
-use crate::signals::{self, What};
+use crate::signals::What;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 
@@ -74,7 +74,7 @@ pub async fn log_in(
         };
         let replaced = interaction.replace(db, new, &known).await?;
         if replaced && matches!(known, Known::Authenticated(_)) {
-            signals::leave(db, Some(user_id), What::Login { known_device: proven.known_device }, now).await?;
+            provider.signals.leave(db, user_id, What::Login { known_device: proven.known_device }, now).await?;
         }
         Ok::<Option<Known>, StorageError>(replaced.then_some(known))
     })
@@ -108,8 +108,8 @@ pub(super) async fn try_password(
     let stored = login.as_ref().map(|login| login.password_hash.clone());
     let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
-        signals::try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         refused("credentials_wrong", login.as_ref());
+        provider.signals.try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         return Ok(Try::Wrong);
     };
     let (known_device, rehashed) = (device.is_some(), right.rehashed);
@@ -155,7 +155,7 @@ pub(crate) async fn advance(
         seek(db, &[interaction.digest()]).await?;
         let replaced = interaction.replace(db, new, &Known::Authenticated(person)).await?;
         if let Some(LoggedIn { at, known_device }) = logs_in.filter(|_| replaced) {
-            signals::leave(db, Some(person.user_id), What::Login { known_device }, at).await?;
+            provider.signals.leave(db, person.user_id, What::Login { known_device }, at).await?;
         }
         Ok::<bool, StorageError>(replaced)
     })

@@ -14,8 +14,8 @@ pub(crate) enum What<'a> {
     Login { known_device: bool },
     /// Somebody has failed to.
     FailedLogin,
-    /// A grant was bound to this instance of an attested app.
-    Device { jkt: &'a Thumbprint, level: Level },
+    /// This instance of an attested app acts for the person: from now on, or since then.
+    Device { jkt: &'a Thumbprint, level: Level, since: Option<i64> },
     /// What the person shows beside the password has changed.
     SecondFactor(SecondFactorChange),
 }

@@ -250,8 +250,9 @@ mod tests {
     fn floods() -> impl Strategy<Value = Vec<(Seconds, What)>> {
         let what = prop_oneof![Just(What::FailedLogin), Just(LOGIN)];
         let (from, apart) = (NOON..NOON + DAY, 1..60_i64);
-        (from, apart, what, 0..2_000_i64)
-            .prop_map(|(from, apart, what, many)| (0..many).map(|n| ((from + n * apart).min(NOON + DAY), what)).collect())
+        (from, apart, what, 0..2_000_i64).prop_map(|(from, apart, what, many)| {
+            (0..many).map(|n| ((from + n * apart).min(NOON + DAY), what)).collect()
+        })
     }
 
     proptest! {

@@ -49,7 +49,11 @@ async fn a_new_device_a_new_payee_and_much_is_asked_about_and_each_for_itself_is
         }
         let (action, rules) = asked(&world, "new-phone", "stranger", "80.00").await;
         let expected: &[&str] = if told { &["taken-over"] } else { &["taken-over", "key-in-software"] };
-        assert_eq!((action.as_str(), rules), ("step_up", expected.iter().map(|&rule| rule.to_owned()).collect()), "told: {told}");
+        assert_eq!(
+            (action.as_str(), rules),
+            ("step_up", expected.iter().map(|&rule| rule.to_owned()).collect()),
+            "told: {told}"
+        );
         assert_eq!(asked(&world, "new-phone", "grocer", "25.00").await, nothing(), "a new phone buys bread");
         assert_eq!(asked(&world, "new-phone", "stranger", "25.00").await, nothing(), "and pays somebody new a little");
         assert_eq!(
