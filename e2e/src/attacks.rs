@@ -19,6 +19,7 @@ use crate::phone::{CLIENT_ID, Phone, REDIRECT_URI};
 use crate::pieces;
 use crate::stack::Stack;
 use crate::stuffing;
+use crate::takeover::{self, Desk, TakenOver};
 
 /// What the attackers have.
 pub struct Loot<'a> {
@@ -78,7 +79,12 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     who_calls(&mut report, loot).await?;
     what_they_may(&mut report, loot).await?;
     around_the_api(&mut report, loot).await?;
-    in_pieces(&mut report, loot).await
+    // Before anybody pays in her name: what Alice pays on a new phone to whom she knows is not asked about.
+    let desk = Desk::of(loot.stack)?;
+    let phone = takeover::bought(&desk, &loot.alice_login, loot.alice_account).await?;
+    report.began = crate::instant();
+    in_pieces(&mut report, loot).await?;
+    taken_over(&mut report, loot, &desk, &phone).await
 }
 
 /// The layers *host*, *API key* and *client version*, before a request in which everything else is right.
@@ -241,6 +247,23 @@ async fn in_pieces(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
         "{} pieces went through. Then behavior said {}: Alice would have to approve the next one on a page of ours.",
         drained.paid, drained.said
     ));
+    Ok(())
+}
+
+/// Layers ledger and behavior: app, phone and login are genuine, and only the person is another. `phone` is the one that Alice has bought.
+async fn taken_over(report: &mut Report<'_>, loot: &Loot<'_>, desk: &Desk<'_>, phone: &Phone) -> Result<()> {
+    let TakenOver { too_much, held, why } =
+        takeover::take_over(desk, &loot.alice_login, phone, loot.alice_account).await?;
+    let title = "Mallory guesses Alice's password, logs in as her on a phone of his own, adds himself as a payee and orders much";
+    let evidence = Evidence::Seen("a payee of today gets 1500.00 EUR at most".to_owned());
+    report.tell(53, title, too_much, "ledger", evidence);
+    let title = "He orders less, and approves it: the page asks for the password, which he has";
+    let evidence = Evidence::Kept { service: "behavior".to_owned(), words: why };
+    report.tell(53, title, held, "behavior", evidence);
+    report.narrator.remark(
+        "It is time that stops him: the bank has no order, analysts have a case, and Alice finds it in her statement and takes it \
+         back. On a phone that she has bought she had paid her landlord 5.00 EUR, and nobody asked.",
+    );
     Ok(())
 }
 

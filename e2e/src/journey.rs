@@ -33,7 +33,7 @@ pub struct Accounts {
 }
 
 /// As an app does: told that the server is busy, it comes again when it was told to, a few times.
-async fn enroll(phone: &Phone) -> Result<(), Error> {
+pub(crate) async fn enroll(phone: &Phone) -> Result<(), Error> {
     for _ in 0..3 {
         match phone.client.enroll().await {
             Err(Error::Busy(Some(after))) => tokio::time::sleep(after).await,
@@ -143,13 +143,19 @@ async fn deposit(narrator: &mut Narrator, stack: &Stack, alice: &Phone, account:
 
 /// The partner bank sends a payment; waits until it has arrived.
 pub async fn receive(stack: &Stack, phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {
+    send(stack, account, amount).await?;
+    wait_for_balance(phone, account, amount).await
+}
+
+/// The partner bank sends a payment.
+pub(crate) async fn send(stack: &Stack, account: &Account, amount: &str) -> Result<()> {
     let pki = testkit::pki::Pki::create(&stack.pki)?;
     let http = testkit::server::client(&pki.public_ca(), None)?;
     let payment = json!({"account_id": account.id.to_string(), "amount": amount, "currency": "EUR",
         "debtor_name": "Employer GmbH", "reference": "Salary November"});
     let url = format!("{}/simulate/payments", stack.partner_url);
     http.post(url).json(&payment).send().await?.error_for_status().context("the partner bank's webhook")?;
-    wait_for_balance(phone, account, amount).await
+    Ok(())
 }
 
 async fn wait_for_balance(phone: &Phone, account: &Account, amount: &str) -> Result<Amount> {

@@ -24,6 +24,7 @@ pub mod report;
 pub mod seed;
 pub mod stack;
 pub mod stuffing;
+pub mod takeover;
 pub mod telemetry;
 pub mod trace;
 mod waterfall;

@@ -60,6 +60,8 @@ pub struct Attack {
 pub enum Evidence {
     /// A line of the operator's log, which was read; the attacker did not see it.
     Log(LogLine),
+    /// What a service keeps of it, and has told the operator.
+    Kept { service: String, words: String },
     /// No log has a word of it: what the story itself has seen.
     Seen(String),
 }
@@ -69,6 +71,7 @@ impl Evidence {
     pub fn place(&self) -> String {
         match self {
             Self::Log(line) => format!("the log of {}", line.service()),
+            Self::Kept { service, .. } => format!("the record of {service}"),
             Self::Seen(_) => "no log; seen from outside".to_owned(),
         }
     }
@@ -77,7 +80,7 @@ impl Evidence {
     pub fn words(&self) -> &str {
         match self {
             Self::Log(line) => line.reason(),
-            Self::Seen(words) => words,
+            Self::Kept { words, .. } | Self::Seen(words) => words,
         }
     }
 }
@@ -223,7 +226,7 @@ impl Narrator {
         }
         let Attack { number, seen, layer, evidence, .. } = &attack;
         let said = match evidence {
-            Evidence::Log(_) => format!("{} says {}", evidence.place(), evidence.words()),
+            Evidence::Log(_) | Evidence::Kept { .. } => format!("{} says {}", evidence.place(), evidence.words()),
             Evidence::Seen(words) => words.clone(),
         };
         let layer = layer.replace('_', " ");
@@ -314,6 +317,9 @@ mod tests {
         // However it is broken into lines.
         let words = || paper.text().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words().contains("the log of ledger says digest_mismatch"), "{}", words());
+        let kept = Evidence::Kept { service: "behavior".to_owned(), words: "delay".to_owned() };
+        narrator.stopped(attack("kept", kept));
+        assert!(words().contains("the record of behavior says delay"), "{}", words());
         narrator.stopped(attack("two", Evidence::Seen("the proxy holds no IBAN".to_owned())));
         assert_eq!(words().matches("log").count(), 1, "{}", words());
     }

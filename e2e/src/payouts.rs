@@ -215,7 +215,7 @@ async fn paid(alice: &Phone, payout: &Payout) -> Result<Vec<PayoutStatus>> {
 }
 
 /// What the partner bank has been asked so far.
-async fn calls(stack: &Stack) -> Result<Calls> {
+pub(crate) async fn calls(stack: &Stack) -> Result<Calls> {
     let http = testkit::server::client(&testkit::pki::Pki::create(&stack.pki)?.public_ca(), None)?;
     Ok(http.get(format!("{}/simulate/calls", stack.partner_url)).send().await?.error_for_status()?.json().await?)
 }

@@ -35,6 +35,7 @@ pub struct Phone {
     pub store: Arc<dyn Store>,
     /// Every call, as the phone saw it.
     pub calls: Arc<Calls>,
+    person: Arc<Mutex<Person>>,
     screen: Arc<Mutex<Screen>>,
 }
 
@@ -78,7 +79,7 @@ impl Observer for Calls {
 /// The system browser in the person's hand.
 struct Hand {
     http: reqwest::Client,
-    person: Mutex<Person>,
+    person: Arc<Mutex<Person>>,
     screen: Arc<Mutex<Screen>>,
 }
 
@@ -137,13 +138,14 @@ impl Phone {
     ) -> Result<Self> {
         let http = testkit::server::client(&pki.public_ca(), None)?;
         let screen = Arc::<Mutex<Screen>>::default();
-        let hand = Hand { http, person: Mutex::new(person), screen: screen.clone() };
+        let person = Arc::new(Mutex::new(person));
+        let hand = Hand { http, person: person.clone(), screen: screen.clone() };
         let mut platform = platform(Arc::new(hand));
         let calls = Arc::new(Calls::default());
         platform.observer = Some(calls.clone());
         let store = platform.store.clone();
         let client = Client::new(config(stack, pki, app)?, platform)?;
-        Ok(Self { client, store, calls, screen })
+        Ok(Self { client, store, calls, person, screen })
     }
 
     /// What the page said that the person answered last.
@@ -154,6 +156,11 @@ impl Phone {
     /// Whether the person says no from now on to what a page asks.
     pub fn refuse(&self, refuses: bool) {
         locked(&self.screen).refuses = refuses;
+    }
+
+    /// What is typed from now on where a password is asked for.
+    pub fn types(&self, password: &str) {
+        password.clone_into(&mut self.person.lock().unwrap_or_else(PoisonError::into_inner).password);
     }
 
     /// The error of a call, with what the browser showed if that did not come back to the app.

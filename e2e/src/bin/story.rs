@@ -158,13 +158,14 @@ async fn narrate(narrator: &mut Narrator) -> Result<()> {
         words.hooked(hooked)?;
     }
     words.add("an IBAN", e2e::payouts::LANDLORD.1)?;
+    words.add("an IBAN", e2e::takeover::HIMSELF.1)?;
     words.files(&stack.pki.join("secrets"))?;
     // In containers they are where each service is, and not here.
     let databases = stack.logs.join("../databases");
     if databases.is_dir() {
         words.databases(&databases)?;
     }
-    attacks::run(narrator, &loot).await?;
+    Box::pin(attacks::run(narrator, &loot)).await?;
     edge::run(narrator, &loot).await?;
 
     narrator.chapter(4, "The books", "What must always hold, counted in the database after all this.");

@@ -70,6 +70,7 @@ use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
 use crate::signals::Signals;
+pub use crate::signals::Watching;
 use crate::signals::courier::Telling;
 use crate::webauthn::RelyingParty;
 
@@ -129,7 +130,11 @@ impl Service for Auth {
         })
         .background("forget", forget);
         Ok(match telling {
-            Some(telling) => app.background("outbox courier", telling.run(context.shutdown.clone())),
+            Some(telling) => {
+                let watching = Watching { pool: telling.job.pool.clone() };
+                let app = app.background("outbox courier", telling.run(context.shutdown.clone()));
+                app.background("watching", watching.run(context.shutdown.clone()))
+            }
             None => app,
         })
     }

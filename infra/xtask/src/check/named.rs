@@ -7,7 +7,7 @@ use super::Complaints;
 use super::sources::Source;
 
 /// The file, and what it says of a service: `{name}`, and `{port}`, its internal one.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 13] = [
     ("infra/docker/Dockerfile", " --package {name} "),
     ("infra/docker/Dockerfile", "\nCOPY services/{name}/dev.toml /usr/share/redoubt/services/{name}/\n"),
     ("infra/compose/compose.yaml", "\n      - {name}:/volumes/{name}\n"),
@@ -21,7 +21,14 @@ const PLACES: [(&str, &str); 14] = [
     ("docs/ARCHITECTURE.md", "\n| `{name}` | "),
     ("docs/independence.md", "\n| {name} | "),
     ("infra/k8s/README.md", "\n| `{name}` | "),
-    ("docs/guides/deploy-to-kubernetes.md", " {name} "),
+];
+
+/// The file, and what follows a shell's `for name in` there: the list in between has all services.
+const LOOPS: [(&str, &str); 4] = [
+    ("infra/docker/Dockerfile", "; do cp "),
+    ("infra/docker/Dockerfile", "; do mkdir -p /volumes/"),
+    ("docs/guides/deploy-to-kubernetes.md", "; do docker build "),
+    ("docs/guides/deploy-to-kubernetes.md", "; do kind load "),
 ];
 
 pub(super) fn all(files: &[Source]) -> Result<Complaints> {
@@ -39,6 +46,18 @@ fn lacking(services: &[Service], files: &[Source]) -> Complaints {
             let says = place.replace("{name}", name).replace("{port}", &internal.to_string());
             if !file.text.contains(&says) {
                 complaints.push(format!("{path}: there is no `{}` for the service {name}", says.trim()));
+            }
+        }
+    }
+    for (path, end) in LOOPS {
+        let text = files.iter().find(|file| file.path == path).and_then(|file| file.text.split(end).next());
+        let Some((_, list)) = text.and_then(|text| text.rsplit_once("for name in ")) else {
+            complaints.push(format!("{path}: there is no loop before `{end}`"));
+            continue;
+        };
+        for Service { name, .. } in services {
+            if !list.split_whitespace().any(|word| word == name) {
+                complaints.push(format!("{path}: the loop before `{end}` lacks the service {name}"));
             }
         }
     }
@@ -66,6 +85,17 @@ mod tests {
             assert!(complaints.iter().all(|it| it.starts_with(path) && it.ends_with(&last.name)), "{complaints:?}");
             files.retain(|file| file.path != path);
             assert!(lacking(services, &files).contains(&format!("{path} is missing")));
+        }
+        for (path, end) in LOOPS {
+            let mut files = files().unwrap();
+            let file = files.iter_mut().find(|file| file.path == path).unwrap();
+            let at = file.text.find(end).unwrap();
+            let name = file.text[..at].rfind(&format!(" {}", last.name)).unwrap();
+            file.text.replace_range(name..=name + last.name.len(), " nobody");
+            assert_eq!(
+                lacking(services, &files),
+                [format!("{path}: the loop before `{end}` lacks the service {}", last.name)]
+            );
         }
         assert_eq!(lacking(services, &files().unwrap()), Complaints::new());
     }

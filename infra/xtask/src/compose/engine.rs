@@ -107,10 +107,14 @@ impl Engine {
         Ok(words)
     }
 
+    /// The id of a service's container, which need not run.
+    pub(crate) fn container(&self, service: &str) -> Result<String> {
+        self.ask(&["ps", "--all", "--quiet", service])
+    }
+
     /// Takes a file or folder out of a container, which need not run.
     pub(crate) fn take(&self, service: &str, from: &str, to: &Path) -> Result<()> {
-        let container = self.ask(&["ps", "--all", "--quiet", service])?;
-        let from = format!("{container}:{from}");
+        let from = format!("{}:{from}", self.container(service)?);
         let copied = said(Command::new("docker").args(["cp", "--quiet", &from]).arg(to));
         copied.map(drop).map_err(|words| anyhow!("docker cp {from}: {words}"))
     }

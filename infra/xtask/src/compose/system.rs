@@ -160,9 +160,10 @@ impl Containers {
         std::fs::create_dir_all(engine.folder())?;
         engine.take("keys", "/run/redoubt/pki", &pki)?;
         for service in &system()?.services {
-            let follow = ["logs", "--follow", "--no-log-prefix", "--no-color", &service.name].map(str::to_owned);
-            let words = [engine.words(), follow.to_vec()].concat();
-            run.spawn_foreign(&service.name, Path::new("docker"), &words, &engine.environment())?;
+            // Not Compose's own `logs`: some versions put words for a terminal before each line.
+            let container = engine.container(&service.name)?;
+            let words = ["logs", "--follow", &container].map(str::to_owned);
+            run.spawn_foreign(&service.name, Path::new("docker"), &words, &[])?;
         }
         Ok(Self { engine, programs, run, ports, pki, passing })
     }

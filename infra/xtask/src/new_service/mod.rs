@@ -68,15 +68,19 @@ fn untouched(root: &Path, changes: &[Change]) -> Result<()> {
         return Err(Stop::Failed(1, format!("{} is there already: nothing was written", there.path)).into());
     }
     let paths = changes.iter().filter(|change| change.before.is_some()).map(|change| &change.path);
-    let git = Command::new("git")
-        .args(["status", "--porcelain", "--"])
-        .args(paths)
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .output();
     // A tree without git has nothing to go back to.
-    let Some(status) = git.ok().filter(|output| output.status.success()) else { return Ok(()) };
-    let status = String::from_utf8_lossy(&status.stdout);
+    if !root.join(".git").exists() {
+        return Ok(());
+    }
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain", "--"]).args(paths).current_dir(root).stdin(Stdio::null());
+    let said = git.output().context("nothing was written: git does not say what has changed")?;
+    if !said.status.success() {
+        let why = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+        let why = format!("nothing was written: git does not say what has changed ({why})");
+        return Err(Stop::Failed(1, why).into());
+    }
+    let status = String::from_utf8_lossy(&said.stdout);
     let files: Vec<&str> = status.lines().filter_map(|line| line.get(3..)).collect();
     if files.is_empty() {
         return Ok(());
@@ -90,10 +94,13 @@ fn untouched(root: &Path, changes: &[Change]) -> Result<()> {
 fn write(root: &Path, changes: &[Change]) -> Result<()> {
     for (done, change) in changes.iter().enumerate() {
         if let Err(error) = change.write(root) {
-            for change in changes.iter().take(done + 1) {
-                change.undo(root);
-            }
-            return Err(error).context("what had been written is taken back");
+            let undone = changes.iter().take(done + 1).map(|change| (change, change.undo(root)));
+            let left: Vec<&str> =
+                undone.filter(|(_, undone)| undone.is_err()).map(|(change, _)| change.path.as_str()).collect();
+            return Err(error).context(match left.as_slice() {
+                [] => "what had been written is taken back".to_owned(),
+                left => format!("what had been written is taken back, but for {}", left.join(", ")),
+            });
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::words::{SYSTEM, table};
 use crate::rename;
 use crate::stop::Stop;
 
-/// Words of Rust (2024 edition) and of Cargo that no crate is called.
+/// Words of Rust (2024 edition), and what crates of its own or kinds of targets are called.
 const RUST: [&str; 58] = [
     "abstract", "alloc", "as", "async", "await", "become", "box", "break", "const", "continue", "core", "crate", "do",
     "dyn", "else", "enum", "example", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
@@ -19,6 +19,10 @@ const RUST: [&str; 58] = [
 ];
 /// Images and hosts that stand in no list with the services.
 const BESIDE: [&str; 3] = ["tools", "edge", "localhost"];
+/// What Cargo keeps for its own folders, so that no program is called so.
+const CARGO: [&str; 4] = ["build", "deps", "examples", "incremental"];
+/// What is no text in YAML 1.1, in which manifests have names without quotes.
+const YAML: [&str; 5] = ["on", "off", "yes", "no", "null"];
 
 /// It is a name, and nobody's.
 pub(super) fn fits(name: &str, system: &Table, texts: &BTreeMap<&str, &str>, template: &[(&str, &str)]) -> Result<()> {
@@ -27,7 +31,7 @@ pub(super) fn fits(name: &str, system: &Table, texts: &BTreeMap<&str, &str>, tem
     if !plain || !name.starts_with(|c: char| c.is_ascii_lowercase()) || !(2..=16).contains(&name.len()) {
         return refused(&format!("`{name}` is not 2 to 16 small letters and digits that begin with a letter"));
     }
-    if RUST.contains(&name) || BESIDE.contains(&name) || name == rename::NAME {
+    if [&RUST[..], &BESIDE, &CARGO, &YAML].iter().any(|words| words.contains(&name)) || name == rename::NAME {
         return refused(&format!("`{name}` means something else here"));
     }
     if table(system, "services")?.contains_key(name) {

@@ -29,18 +29,30 @@ impl Change {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
-        std::fs::write(&path, &self.after).with_context(|| self.path.clone())
+        replace(&path, &self.after).with_context(|| self.path.clone())
     }
 
-    /// As it was. What cannot be undone is seen in git's status.
-    pub(super) fn undo(&self, root: &Path) {
+    /// As it was.
+    pub(super) fn undo(&self, root: &Path) -> std::io::Result<()> {
         let path = root.join(&self.path);
-        let undone = match &self.before {
-            Some(before) => std::fs::write(&path, before),
-            None => std::fs::remove_file(&path),
-        };
-        drop(undone);
+        match &self.before {
+            Some(before) => replace(&path, before),
+            None if path.exists() => std::fs::remove_file(&path),
+            None => Ok(()),
+        }
     }
+}
+
+/// Written beside it and then put in its place: a full disk leaves the file as it is.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // Perhaps it was never there.
+        drop(std::fs::remove_file(&beside));
+    }
+    written
 }
 
 /// The new files and then the changed ones, in the order of their paths.

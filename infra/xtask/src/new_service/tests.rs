@@ -110,6 +110,10 @@ fn a_name_that_cannot_stand_everywhere_is_refused_with_the_reason() {
         ("while", "means something else"),
         ("test", "means something else"),
         ("tools", "means something else"),
+        ("build", "means something else"),
+        ("deps", "means something else"),
+        ("on", "means something else"),
+        ("null", "means something else"),
         ("localhost", "means something else"),
         (crate::rename::NAME, "means something else"),
         ("ledger", "there is a service"),
@@ -202,6 +206,11 @@ fn what_is_not_committed_in_a_file_that_is_changed_is_in_the_way_and_elsewhere_i
     let error = untouched(&folder, &changes).unwrap_err().to_string();
     assert!(error.contains("nothing was written: commit what has changed in touched,"), "{error}");
     std::fs::write(&touched, "a\n").unwrap();
+    // Whatever keeps git from telling.
+    std::fs::rename(folder.join(".git/HEAD"), folder.join(".git/away")).unwrap();
+    let error = untouched(&folder, &changes).unwrap_err().to_string();
+    assert!(error.starts_with("nothing was written: git does not say what has changed ("), "{error}");
+    std::fs::rename(folder.join(".git/away"), folder.join(".git/HEAD")).unwrap();
     std::fs::create_dir(folder.join("new")).unwrap();
     std::fs::write(folder.join("new/file"), "mine").unwrap();
     let error = untouched(&folder, &changes).unwrap_err().to_string();

@@ -12,6 +12,8 @@
 pub(crate) mod courier;
 mod signal;
 mod store;
+mod watching;
 
 pub(crate) use signal::What;
 pub(crate) use store::Signals;
+pub use watching::Watching;

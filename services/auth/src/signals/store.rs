@@ -1,9 +1,11 @@
 //! Queries on `outbox`.
 
+use std::time::Duration;
+
 use api::behavior::Event;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use identity::Thumbprint;
 use storage::{AsText, Connection, Pool, Queue, StorageError};
@@ -113,6 +115,21 @@ async fn leave(db: &mut Connection, user: Option<UserId>, what: What<'_>, now: i
         .execute(db)
         .await?;
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Oldest {
+    #[diesel(sql_type = Double)]
+    seconds: f64,
+}
+
+/// How long ago the oldest happened that has not been told. Ids are in the order of time, so this reads one row, however many there are.
+pub(super) async fn lag(pool: &Pool) -> Result<Duration, StorageError> {
+    const READ: &str = "select greatest(extract(epoch from clock_timestamp() - happened_at), 0)::float8 as seconds \
+                        from outbox order by id limit 1";
+    let mut db = storage::connection(pool).await?;
+    let oldest: Option<Oldest> = diesel::sql_query(READ).get_result(&mut db).await.optional()?;
+    Ok(oldest.map_or(Duration::ZERO, |oldest| Duration::from_secs_f64(oldest.seconds))) // Default: all is told.
 }
 
 /// They are told, or there was nothing to tell.

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use auth::MIGRATIONS;
+use auth::{MIGRATIONS, Watching};
+use crypto::SecretString;
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -140,6 +141,33 @@ async fn people_log_in_while_behavior_is_away_or_hangs_and_it_is_told_afterwards
     until(told).await;
     let ids: HashSet<String> = behavior.told().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), happened);
+}
+
+/// As the metric has it: of several rows the oldest counts, whoever it is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_behind_it_is_rises_while_behavior_is_away_and_falls_to_nothing() {
+    let behavior = Behavior::start().await;
+    let world = behavior.world().await;
+    let watching = Watching { pool: storage::pool(&SecretString::from(world.database.app_url.clone()), 1).unwrap() };
+    let (mut browser, _) = Browser::at_login(&world, &Client::app()).await;
+    let email = browser.register_anybody().await;
+    all_told(&world).await;
+    assert_eq!(watching.lag().await.unwrap(), Duration::ZERO);
+    behavior.say(Says::Nothing(503));
+    fail(&world, "nobody@example.org").await;
+    fail(&world, &email).await;
+    assert_eq!(left(&world).await, 2, "behavior is away");
+    let first = watching.lag().await.unwrap();
+    until(async || watching.lag().await.unwrap() > first).await;
+    let mut superuser = connect(&world.database.superuser_url).await;
+    let earlier = "update outbox set happened_at = happened_at - interval '90 seconds' where user_id is null";
+    superuser.batch_execute(earlier).await.unwrap();
+    let lag = watching.lag().await.unwrap();
+    assert!((85..100).contains(&lag.as_secs()), "{lag:?}");
+    behavior.say(Says::Taken);
+    world.clock.advance(600);
+    all_told(&world).await;
+    assert_eq!(watching.lag().await.unwrap(), Duration::ZERO);
 }
 
 #[tokio::test(flavor = "multi_thread")]

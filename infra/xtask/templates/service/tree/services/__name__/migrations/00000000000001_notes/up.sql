@@ -13,7 +13,7 @@ create table notes (
     written_at timestamptz not null
 );
 comment on table notes is
-    'What an operator wrote, once for each id. Append-only: nothing of a row ever changes. Kept for 13 months.';
+    'What an operator wrote, once for each id. Append-only: nothing of a row ever changes. Kept for ever: nothing deletes any yet.';
 comment on column notes.written_by is 'The workload in whose name it was written, by its certificate.';
 comment on column notes.written_at is 'By the service''s clock.';
 
