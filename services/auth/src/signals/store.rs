@@ -134,6 +134,9 @@ pub(super) async fn lag(pool: &Pool) -> Result<Duration, StorageError> {
 
 /// They are told, or there was nothing to tell.
 pub(super) async fn done(pool: &Pool, ids: &[SignalId]) -> Result<(), StorageError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     storage::transaction(pool, "outbox.done", async |db| {
         let done = diesel::sql_query("delete from outbox where id = any($1)").bind::<Array<SqlUuid>, _>(ids);
         done.execute(db).await?;
