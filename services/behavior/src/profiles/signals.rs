@@ -65,7 +65,9 @@ impl Signals {
         count(self.tries.entry(span(at)).or_default());
         let Some((newest, _)) = self.tries.last_key_value() else { return };
         let oldest = newest.saturating_sub(SPANS - 1);
-        while self.tries.first_entry().filter(|first| *first.key() < oldest).map(|first| first.remove()).is_some() {}
+        while let Some(first) = self.tries.first_entry().filter(|first| *first.key() < oldest) {
+            first.remove();
+        }
     }
 
     fn enrol(&mut self, told: Device) {
