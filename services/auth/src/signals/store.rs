@@ -33,6 +33,7 @@ pub(crate) struct Left {
     happened_at: DateTime<Utc>,
     /// Read when it is told: a row that cannot be keeps no other from being claimed.
     #[diesel(sql_type = Nullable<Text>)]
+    // Text: of a thumbprint, before it is looked at.
     jkt: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     detail: Option<String>,
