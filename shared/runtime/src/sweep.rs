@@ -18,7 +18,7 @@ pub async fn sweep<E: Display, F: Future<Output = Result<i64, E>>>(
 ) -> anyhow::Result<()> {
     while shutdown.pause(every).await {
         let mut rounds = 0;
-        while rounds < ROUNDS && round(what, &delete).await && shutdown.pause(Duration::ZERO).await {
+        while rounds < ROUNDS && !shutdown.is_requested() && round(what, &delete).await {
             rounds += 1;
         }
     }
