@@ -13,5 +13,8 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Deletes what is not kept, until the process ends.
 pub(crate) async fn always(pool: Pool, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
-    sweep(shutdown, EVERY, "what is over", || store::forget(&pool, clock.unix())).await
+    let others = sweep(shutdown.clone(), EVERY, "what is over", || store::forget(&pool, clock.unix()));
+    // By itself: neither waits for the other.
+    let outbox = sweep(shutdown, EVERY, "what nobody has listened to", || store::forget_outbox(&pool, clock.unix()));
+    tokio::try_join!(others, outbox).map(|_| ())
 }

@@ -69,6 +69,7 @@ use crate::ledger::Ledger;
 use crate::pages::http::captcha::LoginForms;
 use crate::people::{Directory, Passwords};
 pub use crate::provider::Provider;
+use crate::signals::Signals;
 pub use crate::signals::Watching;
 use crate::signals::courier::Telling;
 use crate::webauthn::RelyingParty;
@@ -172,6 +173,7 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
         proofs: Proofs::new(used),
         passwords,
         captcha,
+        signals: Signals { heard: config.behavior_url.is_some() },
         ledger: Ledger::new(context.clients.internal("ledger")?, &config.ledger_url)?,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
     })

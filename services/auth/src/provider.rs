@@ -13,6 +13,7 @@ use crate::dpop::Proofs;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::people::{Directory, Passwords};
+use crate::signals::Signals;
 use crate::webauthn::RelyingParty;
 
 /// The `OpenID` provider: made once at the start, shared by all workers.
@@ -32,6 +33,8 @@ pub struct Provider {
     pub(crate) directory: Directory<FileKek>,
     /// Who knows what a payer is asked to approve.
     pub(crate) ledger: Ledger,
+    /// Where word is left for the behavior analytics.
+    pub(crate) signals: Signals,
 }
 
 impl Provider {

@@ -83,6 +83,7 @@ table! {
         grant_id -> Uuid,
         last_used_at -> Timestamptz,
         expires_at -> Timestamptz,
+        device_told -> Bool,
     }
 }
 
@@ -150,6 +151,7 @@ table! {
         happened_at -> Timestamptz,
         jkt -> Nullable<Text>,
         detail -> Nullable<Text>,
+        since -> Nullable<Timestamptz>,
         attempts -> Integer,
         next_attempt_at -> Timestamptz,
     }

@@ -34,16 +34,22 @@ pub(crate) fn subject(user: Option<UserId>) -> String {
 /// Deletes what its table's comment says is not kept; tells how many rows that were. By a function of the database, because the service has no
 /// right to delete what it holds no handle of.
 pub(crate) async fn forget(pool: &Pool, now: i64) -> Result<i64, StorageError> {
+    storage::transaction(pool, "forget", async |db| gone(db, "select forget($1) as gone", now).await).await
+}
+
+/// Deletes what nobody has listened to for a week, some thousand rows at most; tells how many.
+pub(crate) async fn forget_outbox(pool: &Pool, now: i64) -> Result<i64, StorageError> {
+    storage::transaction(pool, "forget_outbox", async |db| gone(db, "select forget_outbox($1) as gone", now).await)
+        .await
+}
+
+async fn gone(db: &mut Connection, forget: &str, now: i64) -> Result<i64, StorageError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
         gone: i64,
     }
-    storage::transaction(pool, "forget", async |db| {
-        let forget = diesel::sql_query("select forget($1) as gone").bind::<Timestamptz, _>(at(now)?);
-        Ok(forget.get_result::<Row>(db).await?.gone)
-    })
-    .await
+    Ok(diesel::sql_query(forget).bind::<Timestamptz, _>(at(now)?).get_result::<Row>(db).await?.gone)
 }
 
 impl From<Invariant> for StorageError {

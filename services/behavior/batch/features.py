@@ -4,7 +4,7 @@ Plain Python without Spark: a profile is folded from the lines of one user, or o
 so that the two can be held against each other. Another feature is a function and a line in `OF_USER` or `OF_PAYEE`.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from math import sqrt
 
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
@@ -16,8 +16,8 @@ AMOUNT_LIMIT = 1e12
 KEPT, REMEMBERED = 32, 256
 # Of so many payees a user's payments are counted.
 PAYEES = 64
-# Of a user, the last failed logins, the last hours with a login, and the first devices that are remembered.
-FAILURES, LOGINS, DEVICES = 128, 25, 16
+# What is tried at a user's door counts by spans of so many seconds; the last of them are remembered, with so many failed logins in each, and the first devices.
+SPAN, SPANS, MOST, DEVICES = 300, 324, 65_535, 16
 # A payee's days that are kept, and what a day counts to.
 DAYS, MANY = 48, 65_535
 # A payment is judged after so many days; frauds further apart are two stories.
@@ -90,20 +90,26 @@ class Door:
     """What happened at a user's door. How well a device's key is kept it does not remember: no line of the log says which device a payment came from."""
 
     def __init__(self):
-        # Failed logins in the order of their time.
-        self.failures = []
-        # The last login of each hour that has one; since when each device is there; and the last change of a second factor.
-        self.logins, self.devices, self.changed = {}, {}, None
+        # Failed logins, the last of them, and whether somebody got in on a device that was not known, of each span.
+        self.spans = {}
+        # Since when each device is there, and the last change of a second factor.
+        self.devices, self.changed = {}, None
+
+    def span(self, at):
+        """What is to be said of the span of a moment; nothing stays if it is too long ago."""
+        tried = self.spans.setdefault(at // SPAN, [0, None, False])
+        oldest = max(self.spans) - SPANS
+        self.spans = {span: kept for span, kept in self.spans.items() if span > oldest}
+        return tried
 
     def failed(self, at):
-        insort(self.failures, at)
-        del self.failures[:-FAILURES]
+        tried = self.span(at)
+        tried[0] = min(tried[0] + 1, MOST)
+        tried[1] = at if tried[1] is None else max(at, tried[1])
 
-    def logged_in(self, at):
-        hour = at // HOUR
-        self.logins[hour] = max(at, self.logins.get(hour, at))
-        if len(self.logins) > LOGINS:
-            del self.logins[min(self.logins)]
+    def logged_in(self, at, detail):
+        if detail != "known_device":
+            self.span(at)[2] = True
 
     def enrolled(self, at, device):
         self.devices[device] = min(at, self.devices.get(device, at))
@@ -113,17 +119,17 @@ class Door:
     def second_factor(self, at):
         self.changed = at if self.changed is None else max(at, self.changed)
 
-    def failures_of(self, length, at):
-        """How many came in the `length` seconds up to `at`."""
-        return bisect_right(self.failures, at) - bisect_right(self.failures, at - length)
+    def failures_of(self, first, last):
+        """How many came in the spans from that of the first moment to that of the last."""
+        return sum(failed for span, (failed, _, _) in self.spans.items() if first // SPAN <= span <= last // SPAN)
 
 
-# What each kind of event is to it, of when it happened and which device it names.
+# What each kind of event is to it, of when it happened, which device it names, and what else it says.
 AT_THE_DOOR = {
-    "login": lambda door, at, _: door.logged_in(at),
-    "failed_login": lambda door, at, _: door.failed(at),
-    "device": lambda door, at, device: door.enrolled(at, device),
-    "second_factor": lambda door, at, _: door.second_factor(at),
+    "login": lambda door, at, _, detail: door.logged_in(at, detail),
+    "failed_login": lambda door, at, _device, _detail: door.failed(at),
+    "device": lambda door, at, device, _: door.enrolled(at, device),
+    "second_factor": lambda door, at, _device, _detail: door.second_factor(at),
 }
 
 
@@ -239,14 +245,14 @@ def newest_device_days(paying):
 
 
 def minutes_since_failed_login(paying):
-    failures = paying.user.door.failures
-    before = bisect_right(failures, paying.at)
-    return min((paying.at - failures[before - 1]) / MINUTE, 1_440.0) if before else 1_440.0
+    lasts = [last for span, (_, last, _) in paying.user.door.spans.items() if last is not None and span <= paying.at // SPAN]
+    return min(max(paying.at - max(lasts), 0) / MINUTE, 1_440.0) if lasts else 1_440.0
 
 
 def failed_before_login(paying):
     door, at = paying.user.door, paying.at
-    return float(max((door.failures_of(2 * HOUR, login) for login in door.logins.values() if at - DAY <= login <= at), default=0))
+    logins = [span * SPAN for span, (_, _, got_in) in door.spans.items() if got_in and (at - DAY) // SPAN <= span <= at // SPAN]
+    return float(max((door.failures_of(login - 2 * HOUR, login) for login in logins), default=0))
 
 
 def second_factor_days(paying):
@@ -275,8 +281,8 @@ OF_USER = {
     "device_days": lambda _: days(None),
     "device_level": lambda _: 2.0,
     "newest_device_days": newest_device_days,
-    "failed_logins_1h": lambda paying: float(paying.user.door.failures_of(HOUR, paying.at)),
-    "failed_logins_24h": lambda paying: float(paying.user.door.failures_of(DAY, paying.at)),
+    "failed_logins_1h": lambda paying: float(paying.user.door.failures_of(paying.at - HOUR, paying.at)),
+    "failed_logins_24h": lambda paying: float(paying.user.door.failures_of(paying.at - DAY, paying.at)),
     "minutes_since_failed_login": minutes_since_failed_login,
     "failed_before_login": failed_before_login,
     "second_factor_days": second_factor_days,
@@ -326,13 +332,13 @@ OF_PAYEE = {
 
 
 def of_users(lines):
-    """Folds lines of `(user, number, kind, at, payee, amount, device)`, sorted by the first two. Of each payment its number and what `OF_USER` says."""
+    """Folds lines of `(user, number, kind, at, payee, amount, device, detail)`, sorted by the first two. Of each payment its number and what `OF_USER` says."""
     of, user = None, None
-    for key, number, kind, at, payee, amount, device in lines:
+    for key, number, kind, at, payee, amount, device, detail in lines:
         if key != of:
             of, user = key, User()
         if kind in AT_THE_DOOR:
-            AT_THE_DOOR[kind](user.door, at, device)
+            AT_THE_DOOR[kind](user.door, at, device, detail)
             continue
         amount = min(max(amount, 0.0), AMOUNT_LIMIT)
         paying = Paying(user, at, payee, amount)

@@ -36,7 +36,7 @@ def main(source, target):
         sys.exit(f"the log has lines of a kind that is not known here: {', '.join(sorted(map(str, strange)))}")
     payments = log.where("kind = 'payment'")
     # The exact amount as the nearest double, as the service counts it.
-    told = log.where("kind <> 'label'").select("user_key", "number", "kind", "at", "payee_key", col("amount").cast("double"), "device_key")
+    told = log.where("kind <> 'label'").select("user_key", "number", "kind", "at", "payee_key", col("amount").cast("double"), "device_key", "detail")
     paid = log.where("kind in ('payment', 'label')").select("payee_key", "number", "at", "label", "before")
     of_user = folded(told, features.of_users, features.OF_USER)
     of_payee = folded(paid, features.of_payees, features.OF_PAYEE)

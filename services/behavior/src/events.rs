@@ -56,7 +56,10 @@ pub struct Signal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// The user has logged in.
-    Login,
+    Login {
+        /// On a device that acted for them already.
+        known_device: bool,
+    },
     /// Somebody has tried to, and failed.
     FailedLogin,
     /// An installation of the app acts for the user from now on.
@@ -94,11 +97,14 @@ pub enum Change {
     Recovered,
 }
 
+/// What there is to say of a login on a device that acted for the user already.
+const KNOWN_DEVICE: &str = "known_device";
+
 impl What {
     /// As the log has it: the kind, the device, and what else there is to say in a word.
     pub(crate) fn parts(&self) -> (&'static str, Option<Key>, Option<&str>) {
         match self {
-            Self::Login => ("login", None, None),
+            Self::Login { known_device } => ("login", None, known_device.then_some(KNOWN_DEVICE)),
             Self::FailedLogin => ("failed_login", None, None),
             Self::Device { device, level } => ("device", Some(*device), Some(level.as_ref())),
             Self::SecondFactor(change) => ("second_factor", None, Some(change.as_ref())),
@@ -108,7 +114,8 @@ impl What {
     /// Of what the log has; nothing, if it is none of these.
     pub(crate) fn of_parts(kind: &str, device: Option<Key>, detail: Option<&str>) -> Option<Self> {
         match (kind, device, detail) {
-            ("login", None, None) => Some(Self::Login),
+            ("login", None, None) => Some(Self::Login { known_device: false }),
+            ("login", None, Some(KNOWN_DEVICE)) => Some(Self::Login { known_device: true }),
             ("failed_login", None, None) => Some(Self::FailedLogin),
             ("device", Some(device), Some(level)) => Some(Self::Device { device, level: level.parse().ok()? }), // Lost: it says only that there is no such word
             ("second_factor", None, Some(change)) => Some(Self::SecondFactor(change.parse().ok()?)), // Lost: likewise

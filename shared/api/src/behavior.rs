@@ -56,6 +56,9 @@ pub enum Event {
         at_unix_millis: i64,
         /// Who.
         user: Pseudonym,
+        /// Whether it was on an installation of the app that acts for them already. If it is not said, it was not.
+        #[serde(default)]
+        known_device: bool,
     },
     /// Somebody has tried to log in as this person, and failed: by the password, or by what is shown beside it.
     FailedLogin {

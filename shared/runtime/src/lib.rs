@@ -76,7 +76,7 @@ pub use service::{App, Background, Configure, Context, RouteDoc, Service};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use single::Single;
 pub use sweep::sweep;
-pub use teller::Teller;
+pub use teller::{Teller, Told};
 
 /// HTTP vocabulary for a service's `error.rs`, which maps to statuses and knows nothing else of the web framework.
 pub use actix_web::http::{StatusCode, header};

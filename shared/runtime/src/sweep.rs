@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::Shutdown;
 
-/// Deletes what is not kept, in rounds, until the process goes down. `delete` tells how many rows were gone; `what` says in the log what they are. A round
+/// So many rounds follow each other at once, while there is something to delete.
+const ROUNDS: usize = 100;
+
+/// Deletes what is not kept, in rounds, until the process goes down: one at each time, and at once again as long as there was something to delete, but not for ever. `delete` tells how many rows were gone; `what` says in the log what they are. A round
 /// that fails is told there, and the next one tries again: what it deletes has to be refused by its time meanwhile.
 pub async fn sweep<E: Display, F: Future<Output = Result<i64, E>>>(
     shutdown: Shutdown,
@@ -14,11 +17,57 @@ pub async fn sweep<E: Display, F: Future<Output = Result<i64, E>>>(
     delete: impl Fn() -> F,
 ) -> anyhow::Result<()> {
     while shutdown.pause(every).await {
-        match delete().await {
-            Ok(0) => (),
-            Ok(rows) => tracing::debug!(what, rows, "forgot what is not kept"),
-            Err(error) => tracing::warn!(what, cause = %error, "could not forget"),
+        let mut rounds = 0;
+        while rounds < ROUNDS && !shutdown.is_requested() && round(what, &delete).await {
+            rounds += 1;
         }
     }
     Ok(())
+}
+
+/// Whether there was something to delete.
+async fn round<E: Display, F: Future<Output = Result<i64, E>>>(what: &'static str, delete: impl Fn() -> F) -> bool {
+    match delete().await {
+        Ok(0) => return false,
+        Ok(rows) => tracing::debug!(what, rows, "forgot what is not kept"),
+        Err(error) => {
+            tracing::warn!(what, cause = %error, "could not forget");
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// So many rows are there; a round deletes five. How many rounds there were when one time has come.
+    async fn rounds_of(rows: i64) -> (usize, i64) {
+        let (trigger, shutdown) = Shutdown::channel();
+        let (left, rounds) = (AtomicI64::new(rows), AtomicUsize::new(0));
+        let delete = || async {
+            rounds.fetch_add(1, Ordering::SeqCst);
+            let gone = left.load(Ordering::SeqCst).min(5);
+            left.fetch_sub(gone, Ordering::SeqCst);
+            Ok::<i64, std::convert::Infallible>(gone)
+        };
+        let every = Duration::from_millis(200);
+        let stop = async {
+            tokio::time::sleep(every + every / 2).await;
+            trigger.request();
+        };
+        let (swept, ()) = tokio::join!(sweep(shutdown, every, "rows", delete), stop);
+        swept.unwrap();
+        (rounds.load(Ordering::SeqCst), left.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn what_is_left_is_deleted_at_once_but_not_for_ever() {
+        assert_eq!(rounds_of(0).await, (1, 0));
+        assert_eq!(rounds_of(12).await, (4, 0), "the last finds nothing");
+        assert_eq!(rounds_of(10_000).await, (ROUNDS, 10_000 - 5 * i64::try_from(ROUNDS).unwrap()));
+    }
 }

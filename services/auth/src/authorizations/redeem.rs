@@ -14,7 +14,7 @@ use crate::grants::{self, Entitlement};
 use crate::opaque::Digest;
 use crate::provider::Provider;
 use crate::scopes;
-use crate::signals::{self, What};
+use crate::signals::What;
 
 /// What the client brings beside its own authentication.
 struct Presented<'a> {
@@ -62,11 +62,13 @@ pub async fn redeem(
         }
         let stays = scopes::contains(code.entitlement.scope(), scopes::OFFLINE_ACCESS) && payment.is_none();
         let refresh = stays.then_some(&refresh);
-        grants::bind(db, &code.entitlement, key.jkt(), refresh, now).await?;
         // The approval of a payment makes no device known. A server has instances, and no devices.
-        if let Some(level) = client.level().filter(|_| payment.is_none()) {
-            let what = What::Device { jkt: key.jkt(), level };
-            signals::leave(db, Some(code.entitlement.user_id()), what, now).await?;
+        let level = client.level().filter(|_| payment.is_none());
+        let told = provider.signals.heard && level.is_some();
+        grants::bind(db, &code.entitlement, key.jkt(), refresh, told, now).await?;
+        if let Some(level) = level {
+            let what = What::Device { jkt: key.jkt(), level, since: None };
+            provider.signals.leave(db, code.entitlement.user_id(), what, now).await?;
         }
         let refresh_token = refresh.map(|refresh| refresh.text.clone());
         Ok::<_, storage::StorageError>(Ok((code, refresh_token, payment)))

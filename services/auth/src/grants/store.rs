@@ -6,7 +6,7 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{self, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use identity::Thumbprint;
+use identity::{Level, Thumbprint};
 use storage::{AsText, Connection, Pool, StorageError};
 
 use super::entitlement::Entitlement;
@@ -16,6 +16,7 @@ use crate::ids::{GrantId, UserId};
 use crate::opaque::Digest;
 use crate::schema::{grants, refresh_tokens};
 use crate::second_factors::SecondFactor;
+use crate::signals::{Signals, What};
 use crate::store::{at, seek, subject};
 
 /// A grant to be stored.
@@ -102,12 +103,13 @@ pub(crate) async fn entitlement(db: &mut Connection, id: GrantId) -> Result<Enti
     Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: at.timestamp(), second, ends })
 }
 
-/// Binds the grant to the key that redeemed its code, and stores the refresh token.
+/// Binds the grant to the key that redeemed its code, and stores the refresh token. `told` says whether word of the device was left.
 pub(crate) async fn bind(
     db: &mut Connection,
     entitlement: &Entitlement,
     jkt: &Thumbprint,
     refresh: Option<&Minted>,
+    told: bool,
     now: i64,
 ) -> Result<(), StorageError> {
     diesel::update(grants::table.find(entitlement.grant_id)).set(grants::jkt.eq(AsText(jkt))).execute(db).await?;
@@ -118,6 +120,7 @@ pub(crate) async fn bind(
                 refresh_tokens::grant_id.eq(entitlement.grant_id),
                 refresh_tokens::last_used_at.eq(at(now)?),
                 refresh_tokens::expires_at.eq(at(now + LIFETIME)?),
+                refresh_tokens::device_told.eq(told),
             ))
             .execute(db)
             .await?;
@@ -130,6 +133,8 @@ pub(crate) struct Bearer<'a> {
     pub(crate) client_id: &'a ClientId,
     /// The key of the instance, where the client has instances.
     pub(crate) jkt: Option<&'a Thumbprint>,
+    /// How well that key is kept.
+    pub(crate) level: Option<Level>,
 }
 
 #[derive(QueryableByName)]
@@ -144,6 +149,8 @@ struct Granted {
     authenticated_at: DateTime<Utc>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     second_factor: Option<AsText<SecondFactor>>,
+    #[diesel(sql_type = sql_types::Bool)]
+    device_told: bool,
 }
 
 /// diesel has no UPDATE … FROM; binds are typed all the same.
@@ -151,11 +158,12 @@ const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 fro
     where token_hash = $2 and refresh_tokens.grant_id = grants.id \
     and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null and grants.expires_at is null \
     and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
-    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at, grants.second_factor";
+    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at, grants.second_factor, refresh_tokens.device_told";
 
-/// Uses a refresh token; else says why not.
+/// Uses a refresh token; else says why not. Word is left of a device of which none was when its code was redeemed, and once: since then the person has it.
 pub(crate) async fn use_refresh_token(
     pool: &Pool,
+    signals: Signals,
     digest: &Digest,
     bearer: &Bearer<'_>,
     now: i64,
@@ -171,6 +179,13 @@ pub(crate) async fn use_refresh_token(
             .get_result(db)
             .await
             .optional()?;
+        if let Some(Granted { user_id, authenticated_at, device_told: false, .. }) = &granted
+            && let (true, Some(jkt), Some(level)) = (signals.heard, bearer.jkt, bearer.level)
+            && told_first(db, digest).await?
+        {
+            let what = What::Device { jkt, level, since: Some(authenticated_at.timestamp()) };
+            signals.leave(db, *user_id, what, now).await?;
+        }
         match granted {
             Some(granted) => Ok(Ok(Entitlement {
                 grant_id: granted.id,
@@ -185,6 +200,12 @@ pub(crate) async fn use_refresh_token(
         }
     })
     .await
+}
+
+/// Whether it is for this transaction to leave word of the device: of many at once for one.
+async fn told_first(db: &mut Connection, digest: &Digest) -> Result<bool, StorageError> {
+    let untold = refresh_tokens::table.find(&digest.0).filter(refresh_tokens::device_told.eq(false));
+    Ok(diesel::update(untold).set(refresh_tokens::device_told.eq(true)).execute(db).await? == 1)
 }
 
 /// Whose a refresh token is.

@@ -4,6 +4,7 @@
 //! that nobody holds a core's worth of hashing while waiting for the database.
 
 use crypto::SecretString;
+use identity::Thumbprint;
 use runtime::{Record, Who};
 use storage::{Connection, StorageError};
 
@@ -16,7 +17,7 @@ use crate::ids::UserId;
 use crate::opaque::{self, Digest};
 use crate::provider::Provider;
 use crate::second_factors;
-use crate::signals::{self, What};
+use crate::signals::What;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 
@@ -41,6 +42,8 @@ pub(super) enum Try {
 pub(super) struct Proven {
     pub(super) user_id: UserId,
     counter: Digest,
+    /// Whether it was on a device that acts for them.
+    known_device: bool,
     /// A hash to store in place of the old one.
     rehashed: Option<String>,
 }
@@ -71,7 +74,7 @@ pub async fn log_in(
         };
         let replaced = interaction.replace(db, new, &known).await?;
         if replaced && matches!(known, Known::Authenticated(_)) {
-            signals::leave(db, Some(user_id), What::Login, now).await?;
+            provider.signals.leave(db, user_id, What::Login { known_device: proven.known_device }, now).await?;
         }
         Ok::<Option<Known>, StorageError>(replaced.then_some(known))
     })
@@ -95,7 +98,8 @@ pub(super) async fn try_password(
 ) -> Result<Try, PageRefusal> {
     let lookup = provider.directory.lookup(identifier);
     let login = store::find(&provider.pool, &lookup).await?;
-    let counter = counter(provider, interaction, identifier, login.as_ref()).await?;
+    let device = known_device(provider, interaction, login.as_ref()).await?;
+    let counter = provider.directory.throttle(identifier, device);
     if let Err(Blocked { seconds }) = throttle::attempt(&provider.pool, &counter, now).await? {
         refused("blocked", login.as_ref());
         return Ok(Try::Blocked(seconds));
@@ -104,11 +108,12 @@ pub(super) async fn try_password(
     let stored = login.as_ref().map(|login| login.password_hash.clone());
     let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
-        signals::try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         refused("credentials_wrong", login.as_ref());
+        provider.signals.try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         return Ok(Try::Wrong);
     };
-    Ok(Try::Right(Proven { user_id: login.id, counter, rehashed: right.rehashed }))
+    let (known_device, rehashed) = (device.is_some(), right.rehashed);
+    Ok(Try::Right(Proven { user_id: login.id, counter, known_device, rehashed }))
 }
 
 /// Ends the failures that were counted, where nothing else is written.
@@ -128,12 +133,20 @@ async fn settle(db: &mut Connection, proven: &Proven) -> Result<(), StorageError
     Ok(())
 }
 
-/// Puts an interaction with this person in the place of another, under a new cookie. `logs_in` is when, if that is what it means.
+/// That somebody has logged in, with all that they have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoggedIn {
+    pub(crate) at: i64,
+    /// On a device that acted for them already.
+    pub(crate) known_device: bool,
+}
+
+/// Puts an interaction with this person in the place of another, under a new cookie. `logs_in`, if that is what it means.
 pub(crate) async fn advance(
     provider: &Provider,
     interaction: &Interaction,
     person: Authenticated,
-    logs_in: Option<i64>,
+    logs_in: Option<LoggedIn>,
 ) -> Result<String, PageRefusal> {
     let cookie = opaque::mint();
     let new = &Digest::of(&cookie);
@@ -141,8 +154,8 @@ pub(crate) async fn advance(
     let replaced = storage::subject_transaction(&provider.pool, "interactions.advance", &subject, async |db| {
         seek(db, &[interaction.digest()]).await?;
         let replaced = interaction.replace(db, new, &Known::Authenticated(person)).await?;
-        if let Some(now) = logs_in.filter(|_| replaced) {
-            signals::leave(db, Some(person.user_id), What::Login, now).await?;
+        if let Some(LoggedIn { at, known_device }) = logs_in.filter(|_| replaced) {
+            provider.signals.leave(db, person.user_id, What::Login { known_device }, at).await?;
         }
         Ok::<bool, StorageError>(replaced)
     })
@@ -159,19 +172,15 @@ async fn acquire(provider: &Provider, counter: &Digest, now: i64) -> Result<Perm
     Ok(permit?)
 }
 
-/// The counter of this identifier; on a device that its owner uses, that device's own.
-///
-/// A device is the key of an attested instance, which came with a proof when the request was pushed. Neither the key of a
+/// The device of this person's that somebody tries on, if it is one: it has a counter of its own. A device is the key of an attested instance, which came with a proof when the request was pushed. Neither the key of a
 /// server, which is everybody's who uses that server, nor one that a server has only named (`dpop_jkt`): either would tell an
 /// address that somebody has from one that nobody has, and let strangers use up the tries of the owner's phone.
-async fn counter(
+async fn known_device<'a>(
     provider: &Provider,
-    interaction: &Interaction,
-    identifier: &str,
+    interaction: &'a Interaction,
     login: Option<&Login>,
-) -> Result<Digest, PageRefusal> {
-    let known = interaction.known_device(provider, login.map(|login| login.id)).await?;
-    Ok(provider.directory.throttle(identifier, known))
+) -> Result<Option<&'a Thumbprint>, PageRefusal> {
+    Ok(interaction.known_device(provider, login.map(|login| login.id)).await?)
 }
 
 fn refused(reason: &'static str, login: Option<&Login>) {

@@ -21,8 +21,8 @@ pub use confirm::{Confirmed, FRESH, confirm, is_fresh};
 pub use directory::{Directory, Profile};
 pub use find::find;
 
-pub(crate) use log_in::advance;
 pub use log_in::{LogIn, log_in};
+pub(crate) use log_in::{LoggedIn, advance};
 pub use password_policy::MIN_CHARACTERS;
 pub use passwords::{Busy, Passwords};
 pub use register::{Registered, Registration, register};

@@ -6,7 +6,7 @@
 use crypto::SecretString;
 use runtime::Record;
 
-use super::log_in::advance;
+use super::log_in::{LoggedIn, advance};
 use super::store::{self, NewUser};
 use super::{Profile, directory, password_policy};
 use crate::authorizations::{Authenticated, Interaction, Known};
@@ -63,7 +63,8 @@ pub async fn register(
         return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
     let person = Authenticated { user_id: id, at: now, second: None };
-    let cookie = advance(provider, interaction, person, Some(now)).await?;
+    let logs_in = LoggedIn { at: now, known_device: false };
+    let cookie = advance(provider, interaction, person, Some(logs_in)).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());
     Ok(Registered::Done { cookie, path: interaction.next_of(&Known::Authenticated(person)) })
 }

@@ -14,7 +14,7 @@ use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::opaque::Digest;
 use crate::provider::Provider;
-use crate::signals::{self, What};
+use crate::signals::What;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 
@@ -156,7 +156,7 @@ pub async fn enroll(
         if first {
             store::replace_codes(db, user, &digests).await?;
         }
-        signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Added), now).await?;
+        provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Added), now).await?;
         // A right code of an app that is not taken says nothing about whoever guesses at the one that is there.
         seek(db, &[&counter]).await?;
         throttle::reset(db, &counter).await?;
@@ -185,7 +185,7 @@ pub async fn remove(provider: &Provider, interaction: &Digest, user: UserId) -> 
         let removed = store::is_there(db, interaction).await? && store::remove(db, user).await?;
         if removed {
             store::end_others(db, interaction).await?;
-            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
+            provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Removed), now).await?;
         }
         Ok::<bool, storage::StorageError>(removed)
     })
@@ -205,7 +205,7 @@ pub async fn remove_all(provider: &Provider, user: UserId) -> Result<(bool, usiz
         let removed = (store::remove(db, user).await?, rows::remove_all(db, user).await?);
         store::end_all(db).await?;
         if removed != (false, 0) {
-            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
+            provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Removed), now).await?;
         }
         Ok(removed)
     })

@@ -12,7 +12,7 @@ use crate::error::PageRefusal;
 use crate::ids::{PasskeyId, UserId};
 use crate::opaque::Digest;
 use crate::provider::Provider;
-use crate::signals::{self, What};
+use crate::signals::What;
 use crate::webauthn::{self, Assertion, Registration};
 
 /// How many a person may have; the database lets nobody have more.
@@ -92,7 +92,7 @@ pub async fn add(
         if first {
             store::replace_codes(db, user, &digests).await?;
         }
-        signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Added), now).await?;
+        provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Added), now).await?;
         Ok::<_, storage::StorageError>(Ok(first))
     })
     .await?;
@@ -124,7 +124,7 @@ pub async fn remove_passkey(
         let removed = store::is_there(db, interaction).await? && rows::remove(db, user, id).await?;
         if removed {
             store::end_others(db, interaction).await?;
-            signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Removed), now).await?;
+            provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Removed), now).await?;
         }
         Ok::<bool, storage::StorageError>(removed)
     })

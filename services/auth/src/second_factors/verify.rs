@@ -9,7 +9,7 @@ use super::{SecondFactor, passkeys, recovery, store, totp};
 use crate::error::PageRefusal;
 use crate::ids::UserId;
 use crate::provider::Provider;
-use crate::signals::{self, What};
+use crate::signals::What;
 use crate::store::seek;
 use crate::throttle::{self, Blocked};
 use crate::webauthn::Assertion;
@@ -66,6 +66,7 @@ async fn passkey(
     let user = asked.user;
     let Some(said) = said else {
         refused("passkey_unreadable", user);
+        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
         return Ok(Verdict::Wrong);
     };
     match passkeys::prove(provider, asked, said, now).await? {
@@ -76,6 +77,7 @@ async fn passkey(
         }
         Err(reason) => {
             refused(reason, user);
+            provider.signals.try_failed(&provider.pool, Some(user), now).await?;
             Ok(Verdict::Wrong)
         }
     }
@@ -102,7 +104,7 @@ async fn code(
     }
     let Some(candidate) = candidate(provider, user, typed, now).await? else {
         refused("code_wrong", user);
-        signals::try_failed(&provider.pool, Some(user), now).await?;
+        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
         return Ok(Verdict::Wrong);
     };
     let subject = user.to_string();
@@ -115,7 +117,7 @@ async fn code(
             seek(db, &[&counter]).await?;
             throttle::reset(db, &counter).await?;
             if matches!(candidate, Candidate::Recovery(_)) {
-                signals::leave(db, Some(user), What::SecondFactor(SecondFactorChange::Recovered), now).await?;
+                provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Recovered), now).await?;
             }
         }
         Ok::<bool, storage::StorageError>(counts)
@@ -123,6 +125,7 @@ async fn code(
     .await?;
     if !counts {
         refused("code_used", user);
+        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
         return Ok(Verdict::Wrong);
     }
     let second = match candidate {

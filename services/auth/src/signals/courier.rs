@@ -1,9 +1,11 @@
 //! Tells behavior what stands in the outbox, batch by batch. Many processes do so at once: each takes what no other has.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::behavior::{BATCH, Events};
+use api::Id;
+use api::behavior::BATCH;
 use chrono::{DateTime, TimeDelta, Utc};
 use runtime::{Clock, Job, Teller, courier};
 use storage::{Pool, StorageError};
@@ -46,21 +48,26 @@ impl Job for Telling {
     }
 
     async fn carry_out(&self, left: Vec<Left>) -> Result<(), StorageError> {
-        let ids: Vec<SignalId> = left.iter().map(|left| left.id).collect();
-        let Err(said) = self.tell(&left).await else { return store::done(&self.pool, &ids).await };
-        // Default: a batch is not empty.
-        let attempts = left.iter().map(|left| left.attempts).max().unwrap_or(1);
-        if attempts >= ALARMING {
-            tracing::error!(
-                reason = said,
-                attempts,
-                signals = ids.len(),
-                "behavior is not told what happens at the door"
-            );
-        } else {
-            tracing::warn!(reason = said, attempts, signals = ids.len(), "behavior was not told; it will be");
+        let (mut events, mut untold) = (Vec::with_capacity(left.len()), HashSet::<Id>::new());
+        for left in &left {
+            match left.event() {
+                Ok(event) => events.extend(event),
+                Err(error) => {
+                    tracing::error!(signal = %left.id, cause = %error, attempts = left.attempts, "a signal cannot be told");
+                    untold.insert(left.id.into());
+                }
+            }
         }
-        store::again(&self.pool, &ids, self.now()? + courier::pause(PAUSE, attempts)).await
+        let told = self.teller.tell(events).await;
+        for refused in &told.refused {
+            tracing::error!(event = %refused.id, code = refused.code, field = refused.field, "behavior refused to learn of a signal");
+        }
+        untold.extend(told.untold);
+        let (again, done): (Vec<&Left>, Vec<&Left>) = left.iter().partition(|left| untold.contains(&left.id.into()));
+        // What is refused by itself is not told again: it stands in the audit log.
+        let done: Vec<SignalId> = done.into_iter().map(|left| left.id).collect();
+        store::done(&self.pool, &done).await?;
+        self.again(&again, told.said).await
     }
 
     async fn maintain(&self, (): &mut ()) -> Result<(), StorageError> {
@@ -69,15 +76,21 @@ impl Job for Telling {
 }
 
 impl Telling {
-    /// The error says why not all is known to have been taken. What is refused by itself is not told again: it stands in the audit log.
-    async fn tell(&self, left: &[Left]) -> Result<(), String> {
-        let events = left.iter().filter_map(|left| left.event().transpose()).collect::<Result<Vec<_>, _>>();
-        let events = events.map_err(|error| error.to_string())?;
-        if events.is_empty() {
-            return Ok(());
+    /// These are told again, each after a pause by its own attempts: what fails again and again keeps no other waiting.
+    async fn again(&self, left: &[&Left], said: Option<String>) -> Result<(), StorageError> {
+        let Some(attempts) = left.iter().map(|left| left.attempts).max() else { return Ok(()) };
+        let signals = left.len();
+        if attempts >= ALARMING {
+            tracing::error!(reason = said, attempts, signals, "behavior is not told what happens at the door");
+        } else {
+            tracing::warn!(reason = said, attempts, signals, "behavior was not told; it will be");
         }
-        for refused in self.teller.tell(Events { events }).await? {
-            tracing::error!(event = %refused.id, code = refused.code, field = refused.field, "behavior refused to learn of a signal");
+        let mut by_attempts = BTreeMap::<i32, Vec<SignalId>>::new();
+        for left in left {
+            by_attempts.entry(left.attempts).or_default().push(left.id);
+        }
+        for (attempts, ids) in by_attempts {
+            store::again(&self.pool, &ids, self.now()? + courier::pause(PAUSE, attempts)).await?;
         }
         Ok(())
     }

@@ -10,21 +10,24 @@ use crate::ids::{SignalId, UserId};
 /// What happened to a person's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum What<'a> {
-    /// The person has logged in, with all that they have.
-    Login,
+    /// The person has logged in, with all that they have: on a device that acted for them already, or not.
+    Login { known_device: bool },
     /// Somebody has failed to.
     FailedLogin,
-    /// A grant was bound to this instance of an attested app.
-    Device { jkt: &'a Thumbprint, level: Level },
+    /// This instance of an attested app acts for the person: from now on, or since then.
+    Device { jkt: &'a Thumbprint, level: Level, since: Option<i64> },
     /// What the person shows beside the password has changed.
     SecondFactor(SecondFactorChange),
 }
+
+/// What there is to say of a login on a device that acted for the person already.
+const KNOWN_DEVICE: &str = "known_device";
 
 impl What<'_> {
     /// The kind, and what else there is to say in a word.
     pub(super) fn words(&self) -> (&'static str, Option<&str>) {
         match self {
-            Self::Login => ("login", None),
+            Self::Login { known_device } => ("login", known_device.then_some(KNOWN_DEVICE)),
             Self::FailedLogin => ("failed_login", None),
             Self::Device { level, .. } => ("device", Some(level.as_ref())),
             Self::SecondFactor(change) => ("second_factor", Some(word(*change))),
@@ -67,7 +70,14 @@ impl Told<'_> {
         let Self { at_unix_millis, jkt, detail, .. } = *self;
         let (id, user): (_, Pseudonym) = (self.id.into(), self.user.to_string().as_str().into());
         Ok(match (self.kind, jkt) {
-            ("login", None) => Event::Login { id, at_unix_millis, user },
+            ("login", None) => {
+                let known_device = match detail {
+                    None => false,
+                    Some(KNOWN_DEVICE) => true,
+                    Some(_) => return Err(ODD),
+                };
+                Event::Login { id, at_unix_millis, user, known_device }
+            }
             ("failed_login", None) => Event::FailedLogin { id, at_unix_millis, user },
             ("device", Some(jkt)) => {
                 let level = detail.and_then(|level| level.parse().ok()).map(protection).ok_or(ODD)?; // Lost: it says only that there is no such word

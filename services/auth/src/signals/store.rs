@@ -31,10 +31,15 @@ pub(crate) struct Left {
     user_id: Option<UserId>,
     #[diesel(sql_type = Timestamptz)]
     happened_at: DateTime<Utc>,
+    /// Read when it is told: a row that cannot be keeps no other from being claimed.
     #[diesel(sql_type = Nullable<Text>)]
-    jkt: Option<AsText<Thumbprint>>,
+    // Text: of a thumbprint, before it is looked at.
+    jkt: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     detail: Option<String>,
+    /// Of a device that acted for the person before it was told of.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    since: Option<DateTime<Utc>>,
     /// This one counted.
     #[diesel(sql_type = Integer)]
     pub(super) attempts: i32,
@@ -43,30 +48,58 @@ pub(crate) struct Left {
 impl Left {
     /// As it is told; nothing, where it is nobody's.
     pub(super) fn event(&self) -> Result<Option<Event>, Invariant> {
+        let jkt = self.jkt.as_deref().map(str::parse::<Thumbprint>).transpose();
+        let jkt = jkt.map_err(|_| Invariant("a thumbprint that is none"))?; // Lost: it says only that it is none
         let told = |user: UserId| Told {
             id: self.id,
             kind: &self.kind,
             user,
-            at_unix_millis: self.happened_at.timestamp_millis(),
-            jkt: self.jkt.as_ref().map(|jkt| &jkt.0),
+            // Default: it began when it was told of.
+            at_unix_millis: self.since.unwrap_or(self.happened_at).timestamp_millis(),
+            jkt: jkt.as_ref(),
             detail: self.detail.as_deref(),
         };
         self.user_id.map(|user| told(user).event()).transpose()
     }
 }
 
-/// Leaves word of what has happened, in the transaction in which it happens.
-pub(crate) async fn leave(
-    db: &mut Connection,
-    user: Option<UserId>,
-    what: What<'_>,
-    now: i64,
-) -> Result<(), StorageError> {
+/// The outbox, as those see it to whose people things happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signals {
+    /// Whether anybody is to be told. If not, nothing is written: of whom, would make no difference.
+    pub(crate) heard: bool,
+}
+
+impl Signals {
+    /// Leaves word of what has happened to this person, in the transaction in which it happens.
+    pub(crate) async fn leave(
+        self,
+        db: &mut Connection,
+        user: UserId,
+        what: What<'_>,
+        now: i64,
+    ) -> Result<(), StorageError> {
+        if self.heard { leave(db, Some(user), what, now).await } else { Ok(()) }
+    }
+
+    /// Leaves word of a failed login, in a transaction of its own. With an address that nobody has, the same is written: of nobody.
+    pub(crate) async fn try_failed(self, pool: &Pool, user: Option<UserId>, now: i64) -> Result<(), StorageError> {
+        if !self.heard {
+            return Ok(());
+        }
+        storage::subject_transaction(pool, "outbox.try_failed", &subject(user), async |db| {
+            leave(db, user, What::FailedLogin, now).await
+        })
+        .await
+    }
+}
+
+async fn leave(db: &mut Connection, user: Option<UserId>, what: What<'_>, now: i64) -> Result<(), StorageError> {
     let id: SignalId = storage::ids::new(now.saturating_mul(1000)).into();
     let (kind, detail) = what.words();
-    let jkt = match what {
-        What::Device { jkt, .. } => Some(AsText(jkt)),
-        What::Login | What::FailedLogin | What::SecondFactor(_) => None,
+    let (jkt, since) = match what {
+        What::Device { jkt, since, .. } => (Some(AsText(jkt)), since.map(at).transpose()?),
+        What::Login { .. } | What::FailedLogin | What::SecondFactor(_) => (None, None),
     };
     let (happened_at, detail) = (at(now)?, detail.map(str::to_owned));
     diesel::insert_into(outbox::table)
@@ -77,19 +110,12 @@ pub(crate) async fn leave(
             outbox::happened_at.eq(happened_at),
             outbox::jkt.eq(jkt),
             outbox::detail.eq(detail),
+            outbox::since.eq(since),
             outbox::next_attempt_at.eq(happened_at),
         ))
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// Leaves word of a failed login, in a transaction of its own. With an address that nobody has, the same is written: of nobody.
-pub(crate) async fn try_failed(pool: &Pool, user: Option<UserId>, now: i64) -> Result<(), StorageError> {
-    storage::subject_transaction(pool, "outbox.try_failed", &subject(user), async |db| {
-        leave(db, user, What::FailedLogin, now).await
-    })
-    .await
 }
 
 #[derive(QueryableByName)]
@@ -109,6 +135,9 @@ pub(super) async fn lag(pool: &Pool) -> Result<Duration, StorageError> {
 
 /// They are told, or there was nothing to tell.
 pub(super) async fn done(pool: &Pool, ids: &[SignalId]) -> Result<(), StorageError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     storage::transaction(pool, "outbox.done", async |db| {
         let done = diesel::sql_query("delete from outbox where id = any($1)").bind::<Array<SqlUuid>, _>(ids);
         done.execute(db).await?;

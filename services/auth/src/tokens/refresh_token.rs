@@ -33,8 +33,8 @@ pub(super) async fn refresh(
         return Err(refuse(Why::RefreshTokenMalformed));
     }
     let jkt = client.client().is_attested().then(|| key.jkt());
-    let bearer = Bearer { client_id: &client.client().id, jkt };
-    let found = grants::use_refresh_token(&provider.pool, &Digest::of(token), &bearer, now).await?;
+    let bearer = Bearer { client_id: &client.client().id, jkt, level: client.level() };
+    let found = grants::use_refresh_token(&provider.pool, provider.signals, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
     let scope = narrow(entitlement.scope(), parameters)?;
     let entitlement = entitlement.narrowed(scope);

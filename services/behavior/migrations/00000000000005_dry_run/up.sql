@@ -21,7 +21,7 @@ create policy differing on dry_runs for select to behavior_app using (subject() 
 grant insert, select on dry_runs to behavior_app;
 
 -- Ids rise with time.
-create index dry_runs_differing on dry_runs (decision_id) where action <> decided;
+create index dry_runs_differing on dry_runs (model, rules, decision_id) where action <> decided;
 
 -- Of the newest ones, so that it takes no longer with every payment; figures, and no list.
 create function dry_run_counts(model text, rules text, newest integer)

@@ -1,1 +1,2 @@
 drop function forget();
+drop index event_conflicts_received_at;

@@ -17,7 +17,8 @@ pub(super) fn key(key: Key) -> String {
 /// What happened at a user's door.
 pub(super) fn what(what: &What) -> String {
     match what {
-        What::Login => "logged in".to_owned(),
+        What::Login { known_device: true } => "logged in on a device that was known".to_owned(),
+        What::Login { known_device: false } => "logged in".to_owned(),
         What::FailedLogin => "somebody failed to log in".to_owned(),
         What::Device { device, level } => {
             let kept = match level {

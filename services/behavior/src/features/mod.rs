@@ -92,16 +92,16 @@ features! {
     DeviceDays = "device_days", "the device has been this user's for {} days";
     /// The same of the newest device that the user has beside the first, whichever asks.
     NewestDeviceDays = "newest_device_days", "this user's newest device is {} days old";
-    /// How well the device's key is kept: 0 by the app, 1 by the processor, 2 by a chip of its own, and where nothing is known.
+    /// How well the device's key is kept: 0 by the app, or if others of the user are known and this one is not; 1 by the processor; 2 by a chip of its own, and where nothing is known.
     DeviceLevel = "device_level", "the device's key is kept at level {} of 2";
-    /// Failed logins of the last hour.
+    /// Failed logins of the last hour, to 5 minutes and never too few.
     FailedLogins1h = "failed_logins_1h", "{} failed logins in the last hour";
-    /// Failed logins of the last 24 hours.
+    /// Failed logins of the last 24 hours, to 5 minutes and never too few.
     FailedLogins24h = "failed_logins_24h", "{} failed logins in the last 24 hours";
     /// Minutes since the last failed login, 1440 at most and if there is none.
     MinutesSinceFailedLogin = "minutes_since_failed_login", "{} minutes since the last failed login";
-    /// The most failed logins that came in the two hours before a login of the last 24 hours.
-    FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail";
+    /// The most failed logins that came in the two hours (to 5 minutes and never too few) before a login of the last 24 hours on a device that did not act for the user yet.
+    FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail, on a device that was not known";
     /// Days since a second factor was added, removed, or stood in for by a recovery code; 99 at most and if it never was.
     SecondFactorDays = "second_factor_days", "{} days since what this user shows beside the password has changed";
 }

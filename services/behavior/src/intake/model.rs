@@ -51,7 +51,9 @@ impl Happened {
                 let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
                 Fact::Paid(Paid::checked(told, now)?, decision_id.map(Into::into))
             }
-            Event::Login { at_unix_millis, user, .. } => noticed(*at_unix_millis, user, What::Login)?,
+            Event::Login { at_unix_millis, user, known_device, .. } => {
+                noticed(*at_unix_millis, user, What::Login { known_device: *known_device })?
+            }
             Event::FailedLogin { at_unix_millis, user, .. } => noticed(*at_unix_millis, user, What::FailedLogin)?,
             Event::Device { at_unix_millis, user, device, level, .. } => {
                 let what = What::Device { device: input::named("device", device)?, level: (*level).into() };

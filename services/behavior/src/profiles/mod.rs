@@ -105,7 +105,7 @@ mod tests {
                     profiles.unlearn_fraud(&Fraud { paid_at: payment.at, payee: payment.payee });
                 }
                 let what = match payment.payee {
-                    0 => What::Login,
+                    0 => What::Login { known_device: false },
                     1 => What::SecondFactor(Change::Removed),
                     2 => What::FailedLogin,
                     device => What::Device { device, level: KeyProtection::Tee },

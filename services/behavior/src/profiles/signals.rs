@@ -1,11 +1,13 @@
 //! What happened at a user's door: logins, failed ones, devices, second factors. Whatever order it came in, it makes the same, and it is bounded.
 
-use crate::events::{DAY, HOUR, Key, KeyProtection, Seconds, Signal, What};
+use std::collections::BTreeMap;
 
-/// So many failed logins are kept, the latest; who fails more often counts as failing just so often.
-const FAILURES: usize = 128;
-/// Hours with a login that are kept, the latest: a day and the hour that it begins in.
-const LOGINS: usize = 25;
+use crate::events::{DAY, HOUR, Key, KeyProtection, MINUTE, Seconds, Signal, What};
+
+/// Failed logins and logins are kept by spans of so many seconds: whoever fails ten thousand times fills no more of them than whoever fails once in each.
+const SPAN: Seconds = 5 * MINUTE;
+/// So many spans are kept, the latest: a day in which somebody logs in and the two hours before that, and one more for clocks that differ.
+const SPANS: i64 = 27 * HOUR / SPAN;
 /// Devices that are kept, those that came first. One beyond them is a new one always.
 const DEVICES: usize = 16;
 
@@ -19,13 +21,22 @@ struct Device {
     level: KeyProtection,
 }
 
+/// What came in one span of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tries {
+    /// Failed logins; what is more than can be counted counts as just so many.
+    failed: u16,
+    /// The last of them.
+    last: Option<Seconds>,
+    /// Whether somebody logged in on a device that was not known.
+    in_by_unknown: bool,
+}
+
 /// What is remembered of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Signals {
-    /// In their order.
-    failures: Vec<Seconds>,
-    /// The last login of each hour that has one, in their order: logging in again and again makes nobody forget what came before.
-    logins: Vec<Seconds>,
+    /// By their span, [`SPANS`] of them at most.
+    tries: BTreeMap<i64, Tries>,
     /// In the order in which they came.
     devices: Vec<Device>,
     /// The last change.
@@ -37,13 +48,25 @@ impl Signals {
     pub(crate) fn learn(&mut self, signal: &Signal) {
         let at = signal.at;
         match signal.what {
-            What::FailedLogin => keep_latest(&mut self.failures, at, FAILURES),
-            What::Login => match self.logins.iter_mut().find(|login| hour(**login) == hour(at)) {
-                Some(login) => *login = at.max(*login),
-                None => keep_latest(&mut self.logins, at, LOGINS),
-            },
+            What::FailedLogin => self.tried(at, |tries| {
+                tries.failed = tries.failed.saturating_add(1);
+                tries.last = tries.last.max(Some(at));
+            }),
+            What::Login { known_device: false } => self.tried(at, |tries| tries.in_by_unknown = true),
+            // The owner's: whoever has failed before was somebody else, or the owner mistyped.
+            What::Login { known_device: true } => (),
             What::Device { device, level } => self.enrol(Device { since: at, key: device, level }),
             What::SecondFactor(_) => self.second_factor = self.second_factor.max(Some(at)),
+        }
+    }
+
+    /// Counts at its time, and forgets what is so old that no later payment is looked at beside it.
+    fn tried(&mut self, at: Seconds, count: impl FnOnce(&mut Tries)) {
+        count(self.tries.entry(span(at)).or_default());
+        let Some((newest, _)) = self.tries.last_key_value() else { return };
+        let oldest = newest.saturating_sub(SPANS - 1);
+        while let Some(first) = self.tries.first_entry().filter(|first| *first.key() < oldest) {
+            first.remove();
         }
     }
 
@@ -58,22 +81,27 @@ impl Signals {
         self.devices.truncate(DEVICES);
     }
 
-    /// Failed logins of the `length` seconds up to `at`.
+    /// Failed logins of the `length` seconds up to `at`, and those of the rest of the spans in which these begin and end: never less than there were.
     pub(crate) fn failures(&self, at: Seconds, length: Seconds) -> usize {
-        let after = at.saturating_sub(length);
-        self.failures.iter().filter(|failure| (after.saturating_add(1)..=at).contains(*failure)).count()
+        self.failed_in(span(at.saturating_sub(length)), span(at))
     }
 
-    /// Seconds since the last failed login.
+    fn failed_in(&self, first: i64, last: i64) -> usize {
+        self.tries.range(first..=last).map(|(_, tries)| usize::from(tries.failed)).sum()
+    }
+
+    /// Seconds since the last failed login. What came in the span of `at`, but later, has come just now.
     pub(crate) fn since_failure(&self, at: Seconds) -> Option<Seconds> {
-        self.failures.iter().rev().find(|failure| **failure <= at).map(|failure| at.saturating_sub(*failure))
+        let last = self.tries.range(..=span(at)).rev().find_map(|(_, tries)| tries.last)?;
+        Some(at.saturating_sub(last).max(0))
     }
 
-    /// The most failed logins that came in the two hours before one login of the last day. Two, because of the logins of an hour the last is known.
+    /// The most failed logins that came before one login of the last day on a device that was not known: in its span and in the two hours before that.
     pub(crate) fn failures_before_login(&self, at: Seconds) -> usize {
-        let day = at.saturating_sub(DAY)..=at;
-        let logins = self.logins.iter().filter(|login| day.contains(*login));
-        logins.map(|login| self.failures(*login, 2 * HOUR)).max().unwrap_or(0) // Default: nobody has logged in
+        let day = self.tries.range(span(at.saturating_sub(DAY))..=span(at));
+        let logins = day.filter(|(_, tries)| tries.in_by_unknown);
+        // Default: nobody has logged in.
+        logins.map(|(login, _)| self.failed_in(login.saturating_sub(2 * HOUR / SPAN), *login)).max().unwrap_or(0)
     }
 
     /// For how many seconds this device has been the user's. None where it is nothing to wonder about: it is not known which device it is, the user has none that
@@ -93,9 +121,12 @@ impl Signals {
         Some(at.saturating_sub(newest.since))
     }
 
-    /// How well the key of this device is kept, if anybody has said.
+    /// How well the key of this device is kept. Of a device that nobody has told of, while others of the user are known, it counts as kept by the app alone; None
+    /// where it is not known which device it is, or the user has none that is known.
     pub(crate) fn level(&self, device: Option<Key>) -> Option<KeyProtection> {
-        self.devices.iter().find(|known| Some(known.key) == device).map(|known| known.level)
+        let device = device.filter(|_| !self.devices.is_empty())?;
+        let known = self.devices.iter().find(|known| known.key == device);
+        Some(known.map_or(KeyProtection::Software, |known| known.level)) // Default: nobody has said that it is kept better
     }
 
     /// Seconds since a second factor was added, removed, or stood in for.
@@ -104,17 +135,9 @@ impl Signals {
     }
 }
 
-fn hour(at: Seconds) -> i64 {
-    at.div_euclid(HOUR)
-}
-
-/// Puts `at` at its place, and forgets the earliest if there are too many.
-fn keep_latest(times: &mut Vec<Seconds>, at: Seconds, most: usize) {
-    let place = times.partition_point(|past| *past <= at);
-    times.insert(place, at);
-    if times.len() > most {
-        times.remove(0);
-    }
+/// The span that a moment is in.
+fn span(at: Seconds) -> i64 {
+    at.div_euclid(SPAN)
 }
 
 #[cfg(test)]
@@ -125,6 +148,7 @@ mod tests {
     use crate::events::Change;
 
     const NOON: Seconds = 1_700_000_000;
+    const LOGIN: What = What::Login { known_device: false };
 
     fn told(signals: &[(Seconds, What)]) -> Signals {
         let mut folded = Signals::default();
@@ -158,20 +182,55 @@ mod tests {
         assert_eq!(signals.devices.len(), DEVICES);
         assert_eq!(signals.device_age(Some(0), NOON + DAY), None, "the owner's");
         assert_eq!(signals.device_age(Some(99), NOON + DAY), Some(0));
+        assert_eq!(signals.level(Some(15)), Some(KeyProtection::Tee));
+        assert_eq!(signals.level(Some(16)), Some(KeyProtection::Software), "the first that is not kept");
+        assert_eq!(signals.level(None), None);
+        assert_eq!(Signals::default().level(Some(16)), None, "the user has none that is known");
     }
 
     #[test]
     fn failures_count_where_a_login_came_of_them_however_often_it_is_repeated() {
         let mut all: Vec<(Seconds, What)> = (0..6).map(|n| (NOON + n * 60, What::FailedLogin)).collect();
         assert_eq!(told(&all).failures_before_login(NOON + HOUR), 0, "none came of them");
-        all.push((NOON + 600, What::Login));
+        all.push((NOON + 600, What::Login { known_device: true }));
+        assert_eq!(told(&all).failures_before_login(NOON + HOUR), 0, "the owner's own, on a phone that was known");
+        all.push((NOON + 600, LOGIN));
         let now = NOON + 20 * HOUR;
         assert_eq!(told(&all).failures_before_login(now), 6);
-        all.extend((0..500).map(|n| (NOON + 601 + n * 60, What::Login)));
+        all.extend((0..500).map(|n| (NOON + 601 + n * 60, LOGIN)));
         assert_eq!(told(&all).failures_before_login(now), 6, "whoever got in logs in again and again");
         assert_eq!(told(&all).failures_before_login(NOON + 3 * DAY), 0, "some days ago");
-        assert_eq!(told(&all).failures(NOON + 300, 5 * 60), 5, "the first is five whole minutes ago");
+        assert_eq!(told(&all).failures(NOON + 300, 5 * 60), 6, "all that came in the spans that this touches");
         assert_eq!(told(&all).since_failure(NOON + 330), Some(30));
+    }
+
+    /// A right password on an account with a second factor lets a thief fail on, and a login can be repeated.
+    #[test]
+    fn no_flood_makes_the_way_in_forgotten() {
+        let mut way_in: Vec<(Seconds, What)> = (0..6).map(|n| (NOON + n * 60, What::FailedLogin)).collect();
+        way_in.push((NOON + 360, LOGIN));
+        let floods: [(&str, i64, What); 3] = [
+            ("failures", 10_000, What::FailedLogin),
+            ("logins", 10_000, LOGIN),
+            ("owner's logins", 10_000, What::Login { known_device: true }),
+        ];
+        for (name, many, what) in floods {
+            let mut all = way_in.clone();
+            all.extend((0..many).map(|n| (NOON + 3 * HOUR + n * 7, what)));
+            let now = NOON + 23 * HOUR;
+            assert!(told(&all).failures_before_login(now) >= 6, "{name}");
+            assert!(told(&all).failures(now, DAY) >= 6, "{name}");
+        }
+        // A login late in the hour of the first one, more than two hours after the failures.
+        let mut all = way_in;
+        all.push((NOON + 360 + 2 * HOUR + 2 * SPAN, LOGIN));
+        assert_eq!(told(&all).failures_before_login(NOON + 20 * HOUR), 6);
+    }
+
+    #[test]
+    fn a_count_ends_and_does_not_begin_anew() {
+        let flood = vec![(NOON, What::FailedLogin); 70_000];
+        assert_eq!(told(&flood).failures(NOON, HOUR), usize::from(u16::MAX));
     }
 
     fn signals() -> impl Strategy<Value = Vec<(Seconds, What)>> {
@@ -182,11 +241,20 @@ mod tests {
         let change = prop_oneof![Just(Change::Added), Just(Change::Removed), Just(Change::Recovered)];
         let what = prop_oneof![
             3 => Just(What::FailedLogin),
-            2 => Just(What::Login),
+            2 => any::<bool>().prop_map(|known_device| What::Login { known_device }),
             2 => enrolled,
             1 => change.prop_map(What::SecondFactor)
         ];
         proptest::collection::vec((at, what), 0..200)
+    }
+
+    /// Thousands of the same within some hours, as a thief makes them who wants to be forgotten.
+    fn floods() -> impl Strategy<Value = Vec<(Seconds, What)>> {
+        let what = prop_oneof![Just(What::FailedLogin), Just(LOGIN)];
+        let (from, apart) = (NOON..NOON + DAY, 1..60_i64);
+        (from, apart, what, 0..2_000_i64).prop_map(|(from, apart, what, many)| {
+            (0..many).map(|n| ((from + n * apart).min(NOON + DAY), what)).collect()
+        })
     }
 
     proptest! {
@@ -196,13 +264,18 @@ mod tests {
         ) {
             let folded = told(&all);
             prop_assert_eq!(&told(&shuffled), &folded);
-            prop_assert!(folded.failures.len() <= FAILURES && folded.logins.len() <= LOGINS && folded.devices.len() <= DEVICES);
+            prop_assert!(folded.tries.len() <= 324 && folded.devices.len() <= DEVICES);
         }
 
-        /// One more failure or a later change never makes anything look more honest.
+        /// However much there was before, one more failure, a login or a later change never makes anything look more honest.
         #[test]
-        fn more_of_what_is_suspicious_is_never_less(all in signals(), late in 0..DAY) {
-            let (before, now) = (told(&all), NOON + DAY);
+        fn more_of_what_is_suspicious_is_never_less(
+            all in signals(), flood in floods(), known_device in any::<bool>(), late in 0..DAY
+        ) {
+            let (mut before, now) = (told(&all), NOON + DAY);
+            for (at, what) in flood {
+                before.learn(&Signal { at, user: 1, what });
+            }
             let with = |what: What| {
                 let mut more = before.clone();
                 more.learn(&Signal { at: NOON + late, user: 1, what });
@@ -212,6 +285,10 @@ mod tests {
             prop_assert!(failed.failures(now, HOUR) >= before.failures(now, HOUR));
             prop_assert!(failed.failures_before_login(now) >= before.failures_before_login(now));
             prop_assert!(before.since_failure(now).is_none_or(|since| failed.since_failure(now).is_some_and(|less| less <= since)));
+            for more in [&failed, &with(LOGIN), &with(What::Login { known_device })] {
+                prop_assert!(more.failures(now, DAY) >= before.failures(now, DAY));
+                prop_assert!(more.failures_before_login(now) >= before.failures_before_login(now));
+            }
             let changed = with(What::SecondFactor(Change::Removed)).since_second_factor(now);
             prop_assert!(before.since_second_factor(now).is_none_or(|since| changed.is_some_and(|less| less <= since)));
         }

@@ -17,7 +17,7 @@ pub struct UserProfile {
     pub(crate) amounts: Usual,
     pub(crate) week: Week,
     pub(crate) payees: Known<PAYEES>,
-    /// None of who was never told of but as a payer, as long as that is so.
+    /// None while nothing but payments is known of the user.
     pub(crate) signals: Option<Box<Signals>>,
 }
 

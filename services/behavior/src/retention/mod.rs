@@ -12,7 +12,8 @@ use storage::Pool;
 
 /// How long what has happened is kept.
 const KEPT: Months = Months::new(13);
-/// How often what is older is looked for. A call deletes some thousand rows at most.
+/// How often what is older is looked for. A call deletes 5,000 rows of each table at most, and is made again at once as long as there was something to delete: up to
+/// 500,000 decisions in each round, which keeps up with 3,000 a second.
 const EVERY: Duration = Duration::from_mins(1);
 
 /// Deletes what is not kept, until the process ends.

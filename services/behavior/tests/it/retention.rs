@@ -59,6 +59,15 @@ async fn what_is_older_than_thirteen_months_goes_the_rest_stays_and_what_has_gon
         404
     );
 
+    // Of what is old a call takes so much, and the next one the rest.
+    let many = "insert into event_conflicts (event_id, digest, received_at, reported_by, at, user_key, kind) \
+                select gen_random_uuid(), sha256(n::text::bytea), now() - interval '14 months', 'auth', now(), 1, 'login' from generate_series(1, 5001) n";
+    superuser.batch_execute(many).await.unwrap();
+    for left in [1, 0] {
+        app.batch_execute("select forget()").await.unwrap();
+        assert_eq!(world.rows("select 1 from event_conflicts").await, left);
+    }
+
     // It comes again, as old as it is now.
     let mut again = event;
     again["at_unix_millis"] = json!(again["at_unix_millis"].as_i64().unwrap() - 397 * 86_400_000);

@@ -140,7 +140,7 @@ fn alice_with_a_phone() -> World {
         });
     }
     world.notice(MONDAY - 60 * DAY, What::Device { device: PHONE, level: KeyProtection::SecureElement });
-    world.notice(MONDAY - 60 * DAY, What::Login);
+    world.notice(MONDAY - 60 * DAY, What::Login { known_device: false });
     world
 }
 
@@ -156,10 +156,11 @@ fn a_new_device_that_pays_much_to_somebody_new_is_asked_about_and_one_that_pays_
     for told in [false, true] {
         if told {
             world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Tee));
-            world.notice(NOON - HOUR, What::Login);
+            world.notice(NOON - HOUR, What::Login { known_device: false });
         }
         let taken = world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0);
-        assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, vec!["taken-over"]), "{taken:?}");
+        let rules = if told { vec!["taken-over"] } else { vec!["taken-over", "key-in-software"] };
+        assert_eq!((taken.action, rules_of(&taken)), (Action::StepUp, rules), "{taken:?}");
         let grocer = world.judge_from(NEW_PHONE, NOON, GROCER, 27.5);
         assert_eq!((grocer.action, rules_of(&grocer)), (Action::Allow, vec![]), "{grocer:?}");
         let small = world.judge_from(NEW_PHONE, NOON, STRANGER, 27.5);
@@ -206,12 +207,73 @@ fn a_payment_after_many_failed_logins_is_asked_about_and_one_after_a_typing_erro
         // As long as no login came of them they are somebody else's, and the owner pays as ever.
         let meanwhile = world.judge_from(PHONE, NOON - 20 * MINUTE, STRANGER, 27.5);
         assert_eq!(meanwhile.action, Action::Allow, "{failures}: {meanwhile:?}");
-        world.notice(NOON - 10 * MINUTE, What::Login);
+        world.notice(NOON - 10 * MINUTE, What::Login { known_device: false });
         let amount = if from == PHONE { 27.5 } else { 80.0 };
         let judgement = world.judge_from(from, NOON, STRANGER, amount);
         assert_eq!(judgement.action, action, "{failures}: {judgement:?}");
         let grocer = world.judge_from(from, NOON, GROCER, 27.5);
         assert_eq!(grocer.action, Action::Allow, "{failures}: {grocer:?}");
+    }
+}
+
+/// Of a new device it counts how its own key is kept; an old one is not the worse for a new one beside it.
+#[test]
+fn a_new_device_without_hardware_is_asked_about_for_a_week_and_its_twins_are_not() {
+    const OLD_TABLET: u64 = 42;
+    let rules = |world: &World, device: u64, days: Seconds, payee: u64, amount: f64| {
+        rules_of(&world.judge_from(device, NOON + days * DAY, payee, amount)).join(" ")
+    };
+    let mut world = alice_with_a_phone();
+    world.notice(MONDAY - 50 * DAY, enrolled(OLD_TABLET, KeyProtection::Software));
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Software));
+    assert_eq!(rules(&world, NEW_PHONE, 0, STRANGER, 80.0), "taken-over key-in-software");
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "key-in-software");
+    assert_eq!(world.judge_from(NEW_PHONE, NOON + 3 * DAY, STRANGER, 80.0).action, Action::StepUp);
+    for (says, device, days, payee, amount) in [
+        ("a week later", NEW_PHONE, 8, STRANGER, 80.0),
+        ("bread", NEW_PHONE, 3, GROCER, 27.5),
+        ("little", NEW_PHONE, 3, STRANGER, 27.5),
+        ("an old device without hardware", OLD_TABLET, 0, STRANGER, 80.0),
+        ("the first phone", PHONE, 0, STRANGER, 80.0),
+    ] {
+        assert_eq!(rules(&world, device, days, payee, amount), "", "{says}");
+        assert_eq!(world.judge_from(device, NOON + days * DAY, payee, amount).action, Action::Allow, "{says}");
+    }
+    // In hardware, and new for three days.
+    let mut world = alice_with_a_phone();
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::Tee));
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "");
+    // After sixteen devices nobody is told how the next one keeps its key.
+    let mut world = alice_with_a_phone();
+    for n in 0..16 {
+        world.notice(MONDAY - 40 * DAY, enrolled(100 + n, KeyProtection::SecureElement));
+    }
+    world.notice(NOON - HOUR, enrolled(NEW_PHONE, KeyProtection::SecureElement));
+    assert_eq!(rules(&world, NEW_PHONE, 3, STRANGER, 80.0), "taken-over key-in-software");
+}
+
+/// Whoever knows an address can fail as often as they like: the owner, who logs in on their own phone, is asked nothing because of it.
+#[test]
+fn a_stranger_who_fails_on_purpose_has_nobody_asked_or_held() {
+    for known_device in [true, false] {
+        let mut world = alice_with_a_phone();
+        for n in 0..40 {
+            world.notice(NOON - HOUR + n * 30, What::FailedLogin);
+        }
+        let told = |judgement: &Judgement| (judgement.action, rules_of(judgement).join(" "));
+        let while_it_lasts = world.judge_from(PHONE, NOON - 40 * MINUTE, STRANGER, 80.0);
+        assert_eq!(told(&while_it_lasts), (Action::Allow, String::new()), "{while_it_lasts:?}");
+        world.notice(NOON - 10 * MINUTE, What::Login { known_device });
+        let (own, new) =
+            (world.judge_from(PHONE, NOON, STRANGER, 27.5), world.judge_from(NEW_PHONE, NOON, STRANGER, 80.0));
+        if known_device {
+            assert_eq!(told(&own), (Action::Allow, String::new()));
+            assert_eq!(new.action, Action::StepUp, "as without the failures: {new:?}");
+            assert_eq!(rules_of(&new).iter().filter(|rule| rule.starts_with("guess")).count(), 0, "{new:?}");
+        } else {
+            assert_eq!(told(&own), (Action::StepUp, "guessed-in".to_owned()));
+            assert_eq!(new.action, Action::Delay);
+        }
     }
 }
 
@@ -224,7 +286,7 @@ fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
         world.profiles.learn(&Payment { at: NOON - day * DAY, user: BOB, payee: GROCER, amount: 20.0 });
     }
     let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
-    for what in [What::Login, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
+    for what in [What::Login { known_device: false }, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
         world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });
     }
     let payment = Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 };

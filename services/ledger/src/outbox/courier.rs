@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::behavior::{BATCH, Event, Events};
+use api::behavior::{BATCH, Event};
 use chrono::{DateTime, TimeDelta, Utc};
 use runtime::{Clock, Job, Teller, courier};
 use storage::Pool;
@@ -103,14 +103,12 @@ impl Telling {
     async fn tell(&self, news: &[News]) -> Result<(), String> {
         let events = news.iter().filter_map(|news| news.payment().transpose()).collect::<Result<Vec<Event>, _>>();
         let events = events.map_err(|error| error.to_string())?;
-        if events.is_empty() {
-            return Ok(());
-        }
-        for result in self.teller.tell(Events { events }).await? {
+        let told = self.teller.tell(events).await;
+        for result in told.refused {
             tracing::error!(event = %result.id, code = result.code, field = result.field, "behavior refused to learn of a payment");
             alarm::raise(Alarm::PaymentNotLearned, result.id, "behavior");
         }
-        Ok(())
+        told.said.map_or(Ok(()), Err)
     }
 
     fn now(&self) -> Result<DateTime<Utc>, Error> {

@@ -12,7 +12,7 @@ use crate::http::{Page, Submitted, Visit, html_under, page, see_other};
 use crate::ids::UserId;
 use crate::pages::{CodePage, Complaint, render};
 use crate::paths;
-use crate::people;
+use crate::people::{self, LoggedIn};
 use crate::provider::Provider;
 use crate::second_factors::{About, Asked, Verdict, verify};
 
@@ -43,7 +43,8 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         match verify(&provider, &asked, device, &shown, now).await? {
             Verdict::Right(second) => {
                 let person = Authenticated { user_id, at: now, second: Some(second) };
-                let cookie = people::advance(&provider, &interaction, person, Some(now)).await?;
+                let logs_in = LoggedIn { at: now, known_device: device.is_some() };
+                let cookie = people::advance(&provider, &interaction, person, Some(logs_in)).await?;
                 let client_id = interaction.client.id.as_str();
                 runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id, second = second.as_ref());
                 Ok(goes_on(&interaction, interaction.next_of(&Known::Authenticated(person)), &cookie))

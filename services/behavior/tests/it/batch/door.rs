@@ -84,7 +84,8 @@ impl Door {
         }
         if self.numbers.one_in(3) {
             let login = self.around(*ago, &[0, HOUR, 9 * HOUR, DAY, DAY]);
-            self.push(user, "login", login, String::new());
+            let known = if self.numbers.one_in(3) { "known_device" } else { "" };
+            self.push(user, "login", login, known.to_owned());
             if self.numbers.one_in(2) {
                 let again = login.saturating_sub(self.numbers.below(HOUR));
                 self.push(user, "login", again, String::new());

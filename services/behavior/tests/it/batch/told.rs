@@ -52,7 +52,7 @@ pub(super) struct Noticed {
     pub(super) user: String,
     pub(super) late: u64,
     pub(super) kind: &'static str,
-    /// The device that is enrolled, or what has become of a second factor.
+    /// The device that is enrolled, what has become of a second factor, or that a login was on a device that was known.
     pub(super) detail: String,
     /// How well the device's key is kept.
     pub(super) level: &'static str,
@@ -92,6 +92,7 @@ impl Noticed {
                 event["device"] = json!(self.detail);
                 event["level"] = json!(self.level);
             }
+            "login" => event["known_device"] = json!(self.detail == "known_device"),
             "second_factor" => event["change"] = json!(self.detail),
             _ => {}
         }
