@@ -37,6 +37,8 @@ const TRIES: usize = 15;
 /// Where it pays each time: more in a minute is strange.
 const FEW: usize = 2;
 const PAUSE: Duration = Duration::from_millis(500);
+/// What each try waits longer than the one before, so that all of them last as long as the story waits elsewhere.
+const LONGER: Duration = Duration::from_millis(200);
 /// What holds his payment.
 const RULE: &str = "guessed-in-on-a-new-device";
 
@@ -186,6 +188,7 @@ struct Asked {
 /// Orders until behavior has been told of the door by auth's outbox, and says delay because of it. What is not approved pays nothing.
 async fn asked(desk: &Desk<'_>, mallory: &Phone, account: &Account, himself: &Payee) -> Result<Asked> {
     let mut said = String::new();
+    let mut pause = PAUSE;
     for _ in 0..TRIES {
         let key = IdempotencyKey::new();
         let order = payouts::order(account, MUCH, himself);
@@ -203,7 +206,8 @@ async fn asked(desk: &Desk<'_>, mallory: &Phone, account: &Account, himself: &Pa
         } else {
             said = format!("{line:?}");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause += LONGER;
     }
     bail!("behavior does not hold it for what auth has told, and has said {said}")
 }

@@ -12,7 +12,18 @@ plugin() { docker compose version >/dev/null 2>&1; }
 
 if ! command -v dockerd >/dev/null || ! command -v debootstrap >/dev/null; then
     apt-get -qq update
+    # Installing it starts nothing: what is started, this script does, and who called it ends it.
+    policy=/usr/sbin/policy-rc.d
+    made=
+    if [ ! -e "$policy" ]; then
+        made=$policy
+        trap 'rm -f "$made"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
     DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends docker.io debootstrap iptables binutils >/dev/null
+    trap - EXIT
+    ${made:+rm -f "$made"}
 fi
 # Bookworm has Compose 1 only: the plugin is taken out of the next suite's package, by the same keys, and nothing else of that suite is installed.
 if ! plugin; then

@@ -56,7 +56,7 @@ pub enum Event {
         at_unix_millis: i64,
         /// Who.
         user: Pseudonym,
-        /// Whether it was on an installation of the app that acts for them already. If it is not said, it was not.
+        /// Whether it was on an installation of the app that acts for them already, or by a client that is no app and pays nothing. If it is not said, it was not.
         #[serde(default)]
         known_device: bool,
     },

@@ -40,34 +40,39 @@ async fn round<E: Display, F: Future<Output = Result<i64, E>>>(what: &'static st
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Instant;
 
     use super::*;
 
-    /// So many rows are there; a round deletes five. How many rounds there were when one time has come.
-    async fn rounds_of(rows: i64) -> (usize, i64) {
+    const EVERY: Duration = Duration::from_millis(200);
+
+    /// So many rows are there; a round deletes five. How many rounds there were until there was nothing left, or one more than may follow each other; how many rows
+    /// are left; and whether there was a pause before the last round.
+    async fn rounds_of(rows: i64) -> (usize, i64, bool) {
         let (trigger, shutdown) = Shutdown::channel();
-        let (left, rounds) = (AtomicI64::new(rows), AtomicUsize::new(0));
+        let (left, begun) = (AtomicI64::new(rows), Mutex::new(Vec::new()));
         let delete = || async {
-            rounds.fetch_add(1, Ordering::SeqCst);
+            begun.lock().unwrap().push(Instant::now());
             let gone = left.load(Ordering::SeqCst).min(5);
             left.fetch_sub(gone, Ordering::SeqCst);
+            if gone == 0 || begun.lock().unwrap().len() > ROUNDS {
+                trigger.request();
+            }
             Ok::<i64, std::convert::Infallible>(gone)
         };
-        let every = Duration::from_millis(200);
-        let stop = async {
-            tokio::time::sleep(every + every / 2).await;
-            trigger.request();
-        };
-        let (swept, ()) = tokio::join!(sweep(shutdown, every, "rows", delete), stop);
-        swept.unwrap();
-        (rounds.load(Ordering::SeqCst), left.load(Ordering::SeqCst))
+        sweep(shutdown, EVERY, "rows", delete).await.unwrap();
+        let begun = begun.into_inner().unwrap();
+        let paused = begun.len() > ROUNDS && begun[ROUNDS] - begun[0] >= EVERY;
+        (begun.len(), left.load(Ordering::SeqCst), paused)
     }
 
     #[tokio::test]
     async fn what_is_left_is_deleted_at_once_but_not_for_ever() {
-        assert_eq!(rounds_of(0).await, (1, 0));
-        assert_eq!(rounds_of(12).await, (4, 0), "the last finds nothing");
-        assert_eq!(rounds_of(10_000).await, (ROUNDS, 10_000 - 5 * i64::try_from(ROUNDS).unwrap()));
+        assert_eq!(rounds_of(0).await, (1, 0, false));
+        assert_eq!(rounds_of(12).await, (4, 0, false), "the last finds nothing");
+        let deleted = 5 * i64::try_from(ROUNDS + 1).unwrap();
+        assert_eq!(rounds_of(10_000).await, (ROUNDS + 1, 10_000 - deleted, true), "others have had their turn in between");
     }
 }

@@ -99,6 +99,11 @@ impl Interaction {
         })
     }
 
+    /// Whether who logs in here, on this device of theirs if it is one, comes by nothing new: a client that is no app has no device, and pays nothing.
+    pub(crate) fn is_known_way(&self, device: Option<&Thumbprint>) -> bool {
+        device.is_some() || !self.client.is_attested()
+    }
+
     /// Keeps the secret of an app that is being set up; false when the interaction is not there any more.
     pub(crate) async fn keep_enrolling(&self, provider: &Provider, sealed: &[u8]) -> Result<bool, StorageError> {
         interactions::keep_enrolling(&provider.pool, &self.digest, sealed).await

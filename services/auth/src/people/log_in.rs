@@ -42,7 +42,7 @@ pub(super) enum Try {
 pub(super) struct Proven {
     pub(super) user_id: UserId,
     counter: Digest,
-    /// Whether it was on a device that acts for them.
+    /// Whether it was by a way that is known ([`Interaction::is_known_way`]).
     known_device: bool,
     /// A hash to store in place of the old one.
     rehashed: Option<String>,
@@ -112,7 +112,7 @@ pub(super) async fn try_password(
         provider.signals.try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
         return Ok(Try::Wrong);
     };
-    let (known_device, rehashed) = (device.is_some(), right.rehashed);
+    let (known_device, rehashed) = (interaction.is_known_way(device), right.rehashed);
     Ok(Try::Right(Proven { user_id: login.id, counter, known_device, rehashed }))
 }
 
@@ -137,7 +137,7 @@ async fn settle(db: &mut Connection, proven: &Proven) -> Result<(), StorageError
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoggedIn {
     pub(crate) at: i64,
-    /// On a device that acted for them already.
+    /// By a way that was known already ([`Interaction::is_known_way`]).
     pub(crate) known_device: bool,
 }
 

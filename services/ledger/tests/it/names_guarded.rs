@@ -112,7 +112,7 @@ async fn while_a_name_is_being_asked_about_a_payout_takes_its_payers_approval() 
     let alice = world.phone("alice").await;
     let account = world.open_with(&alice, "100.00", "EUR").await;
     world.says_of_names(said("no_match"));
-    world.broker.answers.lock().unwrap().late = Duration::from_secs(2);
+    world.broker.answers.lock().unwrap().late = Duration::from_secs(4);
     let pays = async {
         until(async || world.count("payee_checks where word is null").await == 1).await;
         let listed = world.get(&alice, "/v1/payees").await;

@@ -43,7 +43,7 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         match verify(&provider, &asked, device, &shown, now).await? {
             Verdict::Right(second) => {
                 let person = Authenticated { user_id, at: now, second: Some(second) };
-                let logs_in = LoggedIn { at: now, known_device: device.is_some() };
+                let logs_in = LoggedIn { at: now, known_device: interaction.is_known_way(device) };
                 let cookie = people::advance(&provider, &interaction, person, Some(logs_in)).await?;
                 let client_id = interaction.client.id.as_str();
                 runtime::audit!("logged_in", outcome = "ok", subject = %user_id, client_id, second = second.as_ref());
