@@ -73,6 +73,10 @@ mod tests {
         assert_eq!(rounds_of(0).await, (1, 0, false));
         assert_eq!(rounds_of(12).await, (4, 0, false), "the last finds nothing");
         let deleted = 5 * i64::try_from(ROUNDS + 1).unwrap();
-        assert_eq!(rounds_of(10_000).await, (ROUNDS + 1, 10_000 - deleted, true), "others have had their turn in between");
+        assert_eq!(
+            rounds_of(10_000).await,
+            (ROUNDS + 1, 10_000 - deleted, true),
+            "others have had their turn in between"
+        );
     }
 }

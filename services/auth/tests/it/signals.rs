@@ -72,7 +72,11 @@ async fn logins_failed_ones_and_the_device_are_told_under_the_persons_pseudonym_
         .filter(|event| event["kind"] == "login")
         .map(|login| login["known_device"].clone())
         .collect();
-    assert_eq!(logins, [false, true, true], "a new phone, a server, which pays nothing, and the phone that acts for them");
+    assert_eq!(
+        logins,
+        [false, true, true],
+        "a new phone, a server, which pays nothing, and the phone that acts for them"
+    );
     let text = serde_json::to_string(&told).unwrap();
     assert!(!text.contains('@') && !text.contains("Alice") && !text.contains("127.0.0.1"), "{text}");
     // A server's key is no device.
