@@ -42,7 +42,8 @@ async fn round<E: Display, F: Future<Output = Result<i64, E>>>(what: &'static st
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicI64, Ordering};
-    use std::time::Instant;
+
+    use tokio::time::Instant;
 
     use super::*;
 
