@@ -35,6 +35,7 @@ mod intake;
 mod labels;
 mod retention;
 mod routes;
+mod said;
 mod state;
 
 use std::convert::Infallible;

@@ -28,14 +28,16 @@ pub async fn sweep<E: Display, F: Future<Output = Result<i64, E>>>(
 /// Whether there was something to delete.
 async fn round<E: Display, F: Future<Output = Result<i64, E>>>(what: &'static str, delete: impl Fn() -> F) -> bool {
     match delete().await {
-        Ok(0) => return false,
-        Ok(rows) => tracing::debug!(what, rows, "forgot what is not kept"),
+        Ok(0) => false,
+        Ok(rows) => {
+            tracing::debug!(what, rows, "forgot what is not kept");
+            true
+        }
         Err(error) => {
             tracing::warn!(what, cause = %error, "could not forget");
-            return false;
+            false
         }
     }
-    true
 }
 
 #[cfg(test)]

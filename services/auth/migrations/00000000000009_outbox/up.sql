@@ -36,7 +36,7 @@ create policy everything_for_migrations on outbox to current_user using (true) w
 -- A transaction leaves word of its own person: of the one it is about, or of the one whose code it holds.
 create policy of_its_person on outbox for insert to auth_app
     with check ((user_id is null and kind = 'failed_login') or user_id = subject() or user_id in (select g.user_id from grants g));
--- The courier tells what everybody has left. There is no more here than what has happened since it last looked.
+-- The courier tells what everybody has left: what has happened since behavior was told last, and for 7 days at most.
 create policy told on outbox for select to auth_app using (true);
 create policy claimed on outbox for update to auth_app using (true);
 create policy done on outbox for delete to auth_app using (true);

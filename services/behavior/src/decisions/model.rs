@@ -4,10 +4,10 @@ use api::behavior::{self as wire, Label, ReasonSource, Score};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::action::Action;
-use crate::dry_run::Tried;
 use crate::ids::{DecisionId, RequestId};
 use crate::input::Paid;
 use crate::judgement::{Reason, Source};
+use crate::said::Said;
 
 /// What was thought of one payment.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,26 +21,16 @@ pub(crate) struct Decision {
     pub(crate) features: Vec<f64>,
     /// The number of the last line of the log that had been learned.
     pub(crate) learned: i64,
-    pub(crate) score: f64,
-    pub(crate) action: Action,
-    pub(crate) reasons: Vec<wire::Reason>,
-    pub(crate) model: String,
-    pub(crate) rules: String,
-    /// What was tried on it.
-    pub(crate) dry_run: Option<Tried>,
+    pub(crate) said: Said,
+    /// What those said that were tried beside.
+    pub(crate) dry_run: Option<Said>,
 }
 
 impl Decision {
     /// As it is answered to who asked for it.
     pub(crate) fn score(&self) -> Score {
-        Score {
-            decision_id: self.id.into(),
-            score: self.score,
-            action: self.action.into(),
-            reasons: self.reasons.clone(),
-            model: self.model.clone(),
-            rules: self.rules.clone(),
-        }
+        let Said { score, action, reasons, model, rules } = self.said.clone();
+        Score { decision_id: self.id.into(), score, action: action.into(), reasons, model, rules }
     }
 
     /// All of it, with what its features are called, and what turned out.
@@ -57,11 +47,11 @@ impl Decision {
             features_version: self.features_version,
             features: names.into_iter().zip(self.features).collect(),
             learned: self.learned,
-            score: self.score,
-            action: self.action.into(),
-            reasons: self.reasons,
-            model: self.model,
-            rules: self.rules,
+            score: self.said.score,
+            action: self.said.action.into(),
+            reasons: self.said.reasons,
+            model: self.said.model,
+            rules: self.said.rules,
             dry_run: self.dry_run.map(Into::into),
             label,
         }

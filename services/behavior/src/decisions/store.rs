@@ -7,13 +7,14 @@ use diesel::prelude::OptionalExtension as _;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use storage::{AsText, Connection, Pool, StorageError, statement, subject_transaction, transaction};
+use storage::{Connection, Pool, StorageError, statement, subject_transaction, transaction};
 
 use super::Decision;
-use crate::action::Action;
-use crate::dry_run::{Tried, store as dry_run};
+use crate::dry_run::store as dry_run;
 use crate::features;
 use crate::ids::{DecisionId, RequestId};
+use crate::said::Said;
+use crate::said::store::{SaidRow, odd};
 use crate::state::store::PaidRow;
 
 statement! {
@@ -44,10 +45,6 @@ statement! {
           rules, place)"
 }
 
-fn odd(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
-    StorageError::Query(diesel::result::Error::SerializationError(what.into()))
-}
-
 /// Stores them, all or none.
 pub(super) async fn insert(pool: &Pool, decisions: &[Decision]) -> Result<(), StorageError> {
     transaction(pool, "decisions.store", async |db| write(db, decisions).await).await
@@ -72,14 +69,14 @@ async fn write(db: &mut Connection, decisions: &[Decision]) -> Result<(), Storag
         columns.versions.push(i32::try_from(decision.features_version).map_err(odd)?);
         columns.features.extend(&decision.features);
         columns.learned.push(decision.learned);
-        columns.scores.push(decision.score);
-        columns.actions.push(decision.action.as_ref());
-        columns.reasons.push(serde_json::to_value(&decision.reasons).map_err(odd)?);
-        columns.models.push(&decision.model);
-        columns.rules.push(&decision.rules);
+        columns.scores.push(decision.said.score);
+        columns.actions.push(decision.said.action.as_ref());
+        columns.reasons.push(serde_json::to_value(&decision.said.reasons).map_err(odd)?);
+        columns.models.push(&decision.said.model);
+        columns.rules.push(&decision.said.rules);
     }
     columns.execute(db).await?;
-    let tried = decisions.iter().filter_map(|one| Some((one.id, &one.action, one.dry_run.as_ref()?)));
+    let tried = decisions.iter().filter_map(|one| Some((one.id, &one.said.action, one.dry_run.as_ref()?)));
     dry_run::insert(db, tried).await
 }
 
@@ -101,16 +98,8 @@ struct Row {
     names: Vec<String>,
     #[diesel(sql_type = BigInt)]
     learned: i64,
-    #[diesel(sql_type = Double)]
-    score: f64,
-    #[diesel(sql_type = Text)]
-    action: AsText<Action>,
-    #[diesel(sql_type = Jsonb)]
-    reasons: Value,
-    #[diesel(sql_type = Text)]
-    model: String,
-    #[diesel(sql_type = Text)]
-    rules: String,
+    #[diesel(embed)]
+    said: SaidRow,
     #[diesel(sql_type = Nullable<Text>)]
     label: Option<String>,
 }
@@ -139,7 +128,7 @@ async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Found>, Stor
 }
 
 impl Row {
-    fn found(self, dry_run: Option<Tried>) -> Result<Found, StorageError> {
+    fn found(self, dry_run: Option<Said>) -> Result<Found, StorageError> {
         let label = self.label.map(|label| serde_json::from_value(Value::String(label)).map_err(odd));
         let decision = Decision {
             id: self.id,
@@ -149,11 +138,7 @@ impl Row {
             features_version: u32::try_from(self.features_version).map_err(odd)?,
             features: self.features,
             learned: self.learned,
-            score: self.score,
-            action: self.action.0,
-            reasons: serde_json::from_value(self.reasons).map_err(odd)?,
-            model: self.model,
-            rules: self.rules,
+            said: self.said.try_into()?,
             dry_run,
         };
         Ok(Found { decision, names: self.names, label: label.transpose()? })

@@ -91,6 +91,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::input::Paid;
+    use crate::said::Said;
 
     fn decision() -> Decision {
         let at = DateTime::UNIX_EPOCH;
@@ -102,11 +103,13 @@ mod tests {
             features_version: 1,
             features: Vec::new(),
             learned: 0,
-            score: 0.5,
-            action: Action::Allow,
-            reasons: Vec::new(),
-            model: String::new(),
-            rules: String::new(),
+            said: Said {
+                score: 0.5,
+                action: Action::Allow,
+                reasons: Vec::new(),
+                model: String::new(),
+                rules: String::new(),
+            },
             dry_run: None,
         }
     }

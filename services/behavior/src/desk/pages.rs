@@ -198,9 +198,9 @@ pub(super) fn case(
         paid: decision.paid.into(),
         made: rows.iter().any(|row| row.is_case && row.made),
         decided_at: words::time(&decision.decided_at),
-        score: words::likely(decision.score),
-        action: decision.action,
-        reasons: decision.reasons.iter().map(Why::from).collect(),
+        score: words::likely(decision.said.score),
+        action: decision.said.action,
+        reasons: decision.said.reasons.iter().map(Why::from).collect(),
         label: said.first().map(|word| word.label.clone()),
         said: said
             .into_iter()
@@ -217,8 +217,8 @@ pub(super) fn case(
             .collect(),
         request: decision.request.map(|request| request.to_string()),
         learned: decision.learned,
-        model: decision.model,
-        rules: decision.rules,
+        model: decision.said.model,
+        rules: decision.said.rules,
         tried: decision.dry_run.map(|tried| Beside {
             action: tried.action,
             score: words::likely(tried.score),

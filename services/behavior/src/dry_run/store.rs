@@ -1,14 +1,16 @@
 //! Queries on `dry_runs`.
 
 use diesel::QueryableByName;
+use diesel::prelude::OptionalExtension as _;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use storage::{AsText, Connection, Pool, StorageError, connection, statement, subject_transaction};
 
-use super::Tried;
 use crate::action::Action;
 use crate::ids::DecisionId;
+use crate::said::Said;
+use crate::said::store::{SaidRow, odd};
 
 statement! {
     /// Stores what was tried, beside the decisions.
@@ -24,14 +26,10 @@ statement! {
     } ")"
 }
 
-fn odd(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
-    StorageError::Query(diesel::result::Error::SerializationError(what.into()))
-}
-
 /// Stores what was tried beside each decision, which said `decided`, in the transaction that stores those.
 pub(crate) async fn insert<'a>(
     db: &mut Connection,
-    tried: impl Iterator<Item = (DecisionId, &'a Action, &'a Tried)>,
+    tried: impl Iterator<Item = (DecisionId, &'a Action, &'a Said)>,
 ) -> Result<(), StorageError> {
     let mut columns = Insert::default();
     for (id, decided, tried) in tried {
@@ -49,30 +47,11 @@ pub(crate) async fn insert<'a>(
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Double)]
-    score: f64,
-    #[diesel(sql_type = Text)]
-    action: AsText<Action>,
-    #[diesel(sql_type = Jsonb)]
-    reasons: Value,
-    #[diesel(sql_type = Text)]
-    model: String,
-    #[diesel(sql_type = Text)]
-    rules: String,
-}
-
 /// What was tried beside a decision. It is seen by who says which one (`app.subject`).
-pub(crate) async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Tried>, StorageError> {
+pub(crate) async fn find(db: &mut Connection, id: DecisionId) -> Result<Option<Said>, StorageError> {
     const READ: &str = "select score, action, reasons, model, rules from dry_runs where decision_id = $1";
-    let rows: Vec<Row> = diesel::sql_query(READ).bind::<SqlUuid, _>(id).load(db).await?;
-    let tried = |row: Row| {
-        let Row { score, action, reasons, model, rules } = row;
-        let reasons = serde_json::from_value(reasons).map_err(odd)?;
-        Ok(Tried { score, action: action.0, reasons, model, rules })
-    };
-    rows.into_iter().next().map(tried).transpose()
+    let row: Option<SaidRow> = diesel::sql_query(READ).bind::<SqlUuid, _>(id).get_result(db).await.optional()?;
+    row.map(Said::try_from).transpose()
 }
 
 /// How often what decides said one thing, and what is tried another.

@@ -9,6 +9,7 @@ use crate::features::Features;
 use crate::judgement::{Judge, Judgement};
 use crate::model::Model;
 use crate::rules::Rules;
+use crate::said::Said;
 
 /// The model and the rules that judge together.
 #[derive(Debug)]
@@ -64,5 +65,13 @@ impl Bench {
     #[must_use]
     pub fn judge(&self, features: &Features) -> Judgement {
         Judge { model: Some(&self.model), rules: &self.rules, by_rules: true }.judge(features)
+    }
+
+    /// The same, and who has said it.
+    pub(crate) fn say(&self, features: &Features) -> Said {
+        let Judgement { score, action, reasons } = self.judge(features);
+        let (model, rules) = self.names();
+        let reasons = reasons.iter().map(Into::into).collect();
+        Said { score, action, reasons, model: model.to_owned(), rules: rules.to_owned() }
     }
 }

@@ -12,11 +12,10 @@ use runtime::{Record, Who, metrics};
 use super::bench::Bench;
 use crate::action::Action;
 use crate::decisions::Decision;
-use crate::dry_run::Tried;
 use crate::error::Error;
 use crate::features::{self, Features};
 use crate::input::{self, Flaw, Paid, Told};
-use crate::judgement::Judgement;
+use crate::said::Said;
 use crate::state::State;
 
 /// `behavior.dry_run.payments{decided,tried}`: what was said of payments, and what would have been by others that are tried.
@@ -56,8 +55,8 @@ fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Dec
     let paid = Paid::checked(told, now.timestamp_millis())?;
     let device = device.as_ref().map(|device| input::named("device", device)).transpose()?;
     let (features, learned) = state.live.look_at(&paid.figures(), device);
-    let judgement = state.bench.judge(&features);
-    let tried = state.dry_run.as_ref().map(|bench| tried(bench, &features, judgement.action));
+    let said = state.bench.say(&features);
+    let tried = state.dry_run.as_ref().map(|bench| tried(bench, &features, said.action));
     Ok(Decision {
         id: storage::ids::new(now.timestamp_millis()).into(),
         decided_at: now,
@@ -66,28 +65,17 @@ fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Dec
         features_version: features::VERSION,
         features: features.iter().map(|(_, value)| value).collect(),
         learned,
-        score: judgement.score,
-        action: judgement.action,
-        reasons: judgement.reasons.iter().map(Into::into).collect(),
-        model: state.bench.model.name().to_owned(),
-        rules: state.bench.rules.version().to_owned(),
+        said,
         dry_run: tried,
     })
 }
 
-/// What those would say that are tried, beside `decided`.
-fn tried(bench: &Bench, features: &Features, decided: Action) -> Tried {
-    let Judgement { score, action, reasons } = bench.judge(features);
-    let words = [("decided", decided), ("tried", action)];
+/// What those say that are tried, beside what was `decided`.
+fn tried(bench: &Bench, features: &Features, decided: Action) -> Said {
+    let said = bench.say(features);
+    let words = [("decided", decided), ("tried", said.action)];
     TRIED.add(1, &words.map(|(name, action)| KeyValue::new(name, action.as_ref().to_owned())));
-    let (model, rules) = bench.names();
-    Tried {
-        score,
-        action,
-        reasons: reasons.iter().map(Into::into).collect(),
-        model: model.to_owned(),
-        rules: rules.to_owned(),
-    }
+    said
 }
 
 /// The line of the answer, and its line in the audit log.

@@ -62,9 +62,7 @@ impl Reply {
 impl World {
     /// A service that knows nobody, and is ready.
     pub(crate) async fn new() -> Self {
-        let pki = Arc::new(Pki::temporary().unwrap());
-        let database = Arc::new(TestDatabase::create("behavior", MIGRATIONS).await.unwrap());
-        Self::at(pki, database, Arc::new(ManualClock::now()), |_| ()).await
+        Self::new_where(|_| ()).await
     }
 
     /// The same, with other settings.

@@ -22,18 +22,18 @@ pub const ANOTHER_PAYMENT: &str = "approved_another_payment";
 pub const ANOTHER_NAME: &str = "another_name";
 
 /// What the caller's approval of the order says.
-enum Standing {
+enum Approval {
     /// There is none, or its time is over.
-    Unapproved,
+    Missing,
     /// It may be used.
-    Approved(ApprovalId),
+    Usable(ApprovalId),
     /// The order is decided already.
-    Decided,
+    Needless,
 }
 
 /// What is known of an order before it is posted.
 struct Known {
-    standing: Standing,
+    approval: Approval,
     /// What was to be done about it whenever its payer was asked.
     asked_for: Caution,
     /// What was thought of it when its payer was asked.
@@ -47,7 +47,7 @@ struct Known {
 /// [`Error::NotApproved`]: it is the approval of something else.
 async fn known(state: &State, caller: &Principal, order: &Order, payee: &Payee) -> Result<Known, Error> {
     let Some(approved) = &caller.approved else {
-        return Ok(Known { standing: Standing::Unapproved, asked_for: Caution::Usual, judged: None });
+        return Ok(Known { approval: Approval::Missing, asked_for: Caution::Usual, judged: None });
     };
     let first = order.command.from().ok_or(Error::Invariant("a payment of no account"))?;
     if !is_of(approved, first, &wire(debited(order)?), payee) {
@@ -59,15 +59,15 @@ async fn known(state: &State, caller: &Principal, order: &Order, payee: &Payee) 
         store::worth(db, id, order).await
     });
     let Kept { worth, asked_for, judged } = kept.await?;
-    let standing = match worth {
-        Worth::Decided => Standing::Decided,
-        Worth::Good => Standing::Approved(id),
+    let approval = match worth {
+        Worth::Decided => Approval::Needless,
+        Worth::Good => Approval::Usable(id),
         Worth::AnotherOrder => return Err(Error::NotApproved(ANOTHER_PAYMENT)),
         Worth::Spent => return Err(Error::NotApproved(SPENT)),
         // The payer meant it, and was too late: as if it had never been approved.
-        Worth::Late => Standing::Unapproved,
+        Worth::Late => Approval::Missing,
     };
-    Ok(Known { standing, asked_for, judged })
+    Ok(Known { approval, asked_for, judged })
 }
 
 /// What the order took when its payer was asked lately: a word of behavior that does not come now undoes none of before. Only who has not heard looks it up.
@@ -86,17 +86,17 @@ async fn asked_before(state: &State, caller: &Principal, order: &Order) -> Resul
 /// [`Error::ApprovalRequired`] names what the payer has to approve first.
 async fn demand(
     state: &State,
-    standing: &Standing,
+    approval: &Approval,
     order: Order,
     payee: &Payee,
     opinion: Opinion,
 ) -> Result<Order, Error> {
-    match standing {
-        Standing::Decided => return Ok(order),
-        Standing::Approved(id) => {
+    match approval {
+        Approval::Needless => return Ok(order),
+        Approval::Usable(id) => {
             return Ok(Order { extra: order.extra.and(store::Used { id: *id }), ..order });
         }
-        Standing::Unapproved => (),
+        Approval::Missing => (),
     }
     let Actor::Customer(subject) = &order.command.actor else {
         return Err(Error::Invariant("a payment of nobody"));
@@ -172,16 +172,16 @@ pub async fn post(
     caution: Caution,
     with: impl Fn(Order, Caution) -> Order,
 ) -> Result<(Receipt, Caution), Error> {
-    let Known { standing, asked_for, judged } = known(state, caller, &order, &payee).await?;
-    let opinion = match (judged, &standing) {
+    let Known { approval, asked_for, judged } = known(state, caller, &order, &payee).await?;
+    let opinion = match (judged, &approval) {
         (Some(judged), _) => risk::recall(state, notes, judged),
-        (None, Standing::Decided) => Opinion::NONE,
+        (None, Approval::Needless) => Opinion::NONE,
         (None, _) => risk::ask_first(state, caller, notes, &order, &payee).await,
     };
     let asked_for = if opinion.unheard { asked_for.max(asked_before(state, caller, &order).await?) } else { asked_for };
     let mut opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
     for last in [false, true] {
-        let ordered = demand(state, &standing, opinion.beside(order.clone()), &payee, opinion).await?;
+        let ordered = demand(state, &approval, opinion.beside(order.clone()), &payee, opinion).await?;
         match posting::post(&state.committer, with(ordered, opinion.caution)).await {
             Err(Error::Unanswered(Unanswered::Ceiling(SPENT))) => return Err(Error::NotApproved(SPENT)),
             Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) if !last => {
