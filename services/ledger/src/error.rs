@@ -134,6 +134,10 @@ pub enum Resource {
     Approval,
     /// Money in suspense.
     SuspenseItem,
+    /// A customer, for the operator.
+    Customer,
+    /// A customer's stop.
+    Stop,
 }
 
 impl Retry for Error {
@@ -246,6 +250,7 @@ fn rejected(rejection: Rejection, kind: Kind) -> Problem {
         Reason::NoPayee | Reason::NotOwnPayee | Reason::PayeeRemoved => missing(Resource::Payee).field("payee_id"),
         Reason::NotFound | Reason::NotOwner => missing(Resource::Account).field(account),
         Reason::SameAccount => unprocessable(code::SAME_ACCOUNT).field(account),
+        Reason::Stopped => Problem::new(StatusCode::FORBIDDEN, code::CUSTOMER_STOPPED),
         Reason::Closed => unprocessable(code::ACCOUNT_CLOSED).field(account),
         Reason::CurrencyMismatch => unprocessable(code::CURRENCY_MISMATCH).field(account),
         Reason::InsufficientFunds => unprocessable(code::INSUFFICIENT_FUNDS),
@@ -298,6 +303,8 @@ fn missing(resource: Resource) -> Problem {
         Resource::Payee => code::PAYEE_NOT_FOUND,
         Resource::Approval => code::APPROVAL_NOT_FOUND,
         Resource::SuspenseItem => code::SUSPENSE_ITEM_NOT_FOUND,
+        Resource::Customer => code::CUSTOMER_NOT_FOUND,
+        Resource::Stop => code::STOP_NOT_FOUND,
     };
     Problem::new(StatusCode::NOT_FOUND, code)
 }

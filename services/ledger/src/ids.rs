@@ -18,6 +18,8 @@ storage::wire_id! {
     ApprovalId;
     /// Money in suspense. It is called as the transfer that took it there.
     ItemId;
+    /// A customer's stop.
+    StopId;
     /// What the behavior analytics call their judgement of a payment.
     DecisionId;
 }

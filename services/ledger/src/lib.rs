@@ -8,6 +8,7 @@
 //! - the IBAN of a payee is read here and nowhere before ([`payees::unseal`]), and no answer repeats it;
 //! - a payment above the low value is posted with its payer's approval of exactly it, once ([`approvals`]);
 //! - a payout goes to a payee that its owner has added and not removed ([`payees`]);
+//! - nothing goes out that a stopped customer orders ([`stops`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
 //! - what may have happened is never reported as failed ([`error`]).
 //!
@@ -51,6 +52,7 @@ pub mod routes;
 mod schema;
 pub mod sealing_keys;
 pub mod state;
+pub mod stops;
 pub mod suspense;
 pub mod transfers;
 pub mod watching;
@@ -157,6 +159,8 @@ impl Service for Ledger {
         match command {
             Command::Verify => invariants::command::run(&config).await,
             Command::Suspense(action) => suspense::command::run(&config, action).await,
+            Command::Stops(action) => stops::command::run(&config, action).await,
+            Command::Payouts(action) => payouts::command::run(&config, action).await,
             Command::SealingKey(action) => sealing_keys::run(&config, &action),
         }
     }
@@ -170,6 +174,12 @@ pub enum Command {
     /// Money that could not be credited
     #[command(subcommand)]
     Suspense(suspense::command::Action),
+    /// Customers whose orders are not posted
+    #[command(subcommand)]
+    Stops(stops::command::Action),
+    /// Payouts, in the operator's hands
+    #[command(subcommand)]
+    Payouts(payouts::command::Action),
     /// What phones seal fields to
     #[command(subcommand)]
     SealingKey(sealing_keys::Action),

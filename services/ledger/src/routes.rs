@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{accounts, approvals, deposits, exchanges, invariants, payees, payouts, problems, suspense, transfers};
+use crate::{accounts, approvals, deposits, exchanges, invariants, payees, payouts, problems, stops, suspense, transfers};
 
 /// What phones reach, behind the layers.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -140,6 +140,34 @@ pub fn internal() -> Routes {
             "/internal/v1/suspense/{id}/allocate",
             "Take money out of suspense to its owner",
             with_refusals::<problems::Allocation, _>(suspense::http::allocate),
+        )
+        .add(
+            policy::Internal,
+            Method::POST,
+            "/internal/v1/payouts/{id}/withdrawal",
+            "Take back a payout that nobody has begun to send, in its payer's stead",
+            with_refusals::<problems::Cancellation, _>(payouts::http::withdraw),
+        )
+        .add(
+            policy::Internal,
+            Method::GET,
+            "/internal/v1/stops",
+            "List the stops of customers, oldest first, a page at a time",
+            with_refusals::<(), _>(stops::http::list),
+        )
+        .add(
+            policy::Internal,
+            Method::POST,
+            "/internal/v1/stops",
+            "Stop a customer: nothing that they order is posted or sent",
+            with_refusals::<problems::NewStop, _>(stops::http::begin),
+        )
+        .add(
+            policy::Internal,
+            Method::POST,
+            "/internal/v1/stops/{id}/end",
+            "End a stop",
+            with_refusals::<problems::OneStop, _>(stops::http::end),
         )
         .add(
             policy::Internal,

@@ -15,6 +15,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    stops (id) {
+        id -> Uuid,
+        customer -> Text,
+        reason -> Text,
+        begun_at -> Timestamptz,
+        end_reason -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
 // Counted by the trigger on accounts.
 diesel::table! {
     owners (owner) {

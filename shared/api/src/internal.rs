@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::page::MAX_LIMIT;
+use crate::text::REFERENCE;
 use crate::{Amount, Id, amount, schema};
 
 /// `GET /internal/v1/audience-keys` at `attestation`: the calling service's own keys.
@@ -153,6 +154,87 @@ pub struct SuspensePage {
 pub struct Allocate {
     /// A customer's account of the item's currency.
     pub account_id: Id,
+}
+
+/// `POST /internal/v1/stops/{id}/end` at `ledger`, by the operator. Once; the same again is answered with the same stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndStop {
+    /// 1 to 140 characters, for those who look at it later. The customer does not see it.
+    #[schemars(length(min = 1, max = REFERENCE))]
+    pub reason: String,
+}
+
+/// `POST /internal/v1/stops` at `ledger`, by the operator. Who is stopped already is answered with the stop that there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewStop {
+    /// Whom: the subject of their access tokens.
+    #[schemars(length(min = 1, max = 255))]
+    pub customer: String,
+    /// As of [`EndStop`].
+    #[schemars(length(min = 1, max = REFERENCE))]
+    pub reason: String,
+}
+
+/// A customer whose orders are not posted, and whose payouts are not sent that nobody has begun to send; or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stop {
+    /// Of the stop.
+    pub id: Id,
+    /// Whose.
+    pub customer: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// RFC 3339.
+    #[schemars(schema_with = "schema::time")]
+    pub begun_at: String,
+    /// RFC 3339; absent as long as it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub ended_at: Option<String>,
+    /// Why it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+}
+
+/// Whether a stop holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopState {
+    /// It does.
+    #[default]
+    Open,
+    /// Not any more.
+    Ended,
+}
+
+/// Query of `GET /internal/v1/stops` at `ledger`, by the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopsQuery {
+    /// Which; those that hold when absent.
+    #[serde(default)]
+    pub state: StopState,
+    /// As in every list ([`crate::page::PageQuery`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_LIMIT))]
+    pub limit: Option<u32>,
+    /// As in every list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cursor")]
+    pub after: Option<String>,
+}
+
+/// `GET /internal/v1/stops`, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StopPage {
+    /// At most as many as were asked for.
+    pub stops: Vec<Stop>,
+    /// Give it as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cursor")]
+    pub next: Option<String>,
 }
 
 /// `GET /internal/v1/invariants` at `ledger`: what must always hold. Balances are those of now; entries are read from where the check before

@@ -132,6 +132,8 @@ pub mod code {
         SAME_ACCOUNT = "ledger.same_account", "From and to are the same account";
         /// The account takes no postings.
         ACCOUNT_CLOSED = "ledger.account_closed", "The account takes no postings";
+        /// An operator has stopped the caller's payments. An order that was refused so stays refused under its key.
+        CUSTOMER_STOPPED = "ledger.customer_stopped", "The bank has stopped payments from these accounts";
         /// The posting would take the account above what it can hold.
         LIMIT_EXCEEDED = "ledger.limit_exceeded", "The account cannot hold that much";
         /// The owner has as many open accounts as one may have. Nothing is decided: after one is closed the same key may come back.
@@ -148,6 +150,10 @@ pub mod code {
         PAYOUT_NOT_HELD = "ledger.payout_not_held", "The payout is not held, so that it cannot be taken back";
         /// No such payout for this caller.
         PAYOUT_NOT_FOUND = "ledger.payout_not_found", "There is no such payout";
+        /// No such customer, for the operator.
+        CUSTOMER_NOT_FOUND = "ledger.customer_not_found", "There is no such customer";
+        /// No such stop, for the operator.
+        STOP_NOT_FOUND = "ledger.stop_not_found", "There is no such stop";
         /// No such payee for this caller, or not any more.
         PAYEE_NOT_FOUND = "ledger.payee_not_found", "There is no such payee";
         /// The caller has a payee with this IBAN. Nothing is decided: after that one is removed the same key may come back.

@@ -73,20 +73,21 @@ pub async fn refuse(state: &State, payout: PayoutId) -> Result<(), Error> {
     post(state, &row, Step::GiveBack, Word::Refusal).await.map(|_| ())
 }
 
-/// The money goes back, because its payer takes it back while it is held. Tells whether it had gone back before, on whosever word.
+/// The money goes back, because its payer takes it back while it is held, or an operator does. Tells whether it had gone back before, on whosever word.
 ///
 /// # Errors
 ///
 /// [`Error::NotHeld`]: it is not, or not any more.
-pub async fn cancel(state: &State, row: &Payout) -> Result<bool, Error> {
-    match post(state, row, Step::GiveBack, Word::Cancelled).await {
+pub async fn take_back(state: &State, row: &Payout, word: Word) -> Result<bool, Error> {
+    match post(state, row, Step::GiveBack, word).await {
         Ok(was_there) => Ok(was_there),
         Err(Error::Unanswered(Unanswered::Ceiling(NOT_HELD)) | Error::KeyReused) => Err(Error::NotHeld),
         Err(error) => Err(error),
     }
 }
 
-async fn read(state: &State, payout: PayoutId) -> Result<Payout, Error> {
+/// A payout, whosever it is.
+pub(super) async fn read(state: &State, payout: PayoutId) -> Result<Payout, Error> {
     let mut db = storage::connection(&state.poster).await?;
     store::find_any(&mut db, payout).await?.ok_or(Error::Missing(Resource::Payout))
 }

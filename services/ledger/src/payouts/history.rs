@@ -86,6 +86,8 @@ pub enum Word {
     Status,
     /// Its payer's, while it was held and nobody had begun to send it.
     Cancelled,
+    /// An operator's in its payer's stead, before anybody had begun to send it.
+    Withdrawn,
 }
 
 /// A word that contradicts what the partner has said before. Nothing is booked; an alarm stands.

@@ -5,7 +5,7 @@ use api::Id;
 use api::internal::PayoutEvent;
 use api::payouts::{Payout, PostPayout};
 use api::scope::{AccountsRead, PayoutsWrite};
-use api::service::Broker;
+use api::service::{Broker, Operator};
 use defense::{Answer, Caller, Created, IdempotencyKey, Notes, Peer};
 use runtime::ApiJson;
 
@@ -48,6 +48,16 @@ pub async fn cancel(
 ) -> Result<Answer<Payout>, Error> {
     let owner = Subject::from(&*caller);
     let Idempotent { result, replayed } = cancel::cancel(&state, &owner, path.into_inner().into()).await?;
+    Ok(Answer::new(result, replayed))
+}
+
+/// `POST /internal/v1/payouts/{id}/withdrawal`: an operator takes back what nobody has begun to send.
+pub async fn withdraw(
+    _operator: Peer<Operator>,
+    path: web::Path<Id>,
+    state: web::Data<State>,
+) -> Result<Answer<Payout>, Error> {
+    let Idempotent { result, replayed } = cancel::withdraw(&state, path.into_inner().into()).await?;
     Ok(Answer::new(result, replayed))
 }
 

@@ -6,6 +6,7 @@
 //! partner stays unknown until a positive word ends it ([`history`]); unknown for too long is an alarm ([`watch`]).
 
 pub mod cancel;
+pub mod command;
 pub mod courier;
 pub mod events;
 pub mod history;

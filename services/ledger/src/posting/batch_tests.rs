@@ -20,6 +20,7 @@ fn account(number: u128, balance: i64) -> Account {
         floor: 0,
         version: 0,
         closed: false,
+        stopped: false,
     }
 }
 

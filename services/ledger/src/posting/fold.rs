@@ -96,6 +96,7 @@ fn concerns_payee(Rejection { reason, leg }: Rejection, command: &Command) -> bo
         }
         Reason::Malformed
         | Reason::NotOwner
+        | Reason::Stopped
         | Reason::InsufficientFunds
         | Reason::NoRate
         | Reason::TooSmall
@@ -166,7 +167,7 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
 }
 
 /// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
-/// accounts can be reached only by the kinds of command that are made for them.
+/// accounts can be reached only by the kinds of command that are made for them. Who is stopped debits nothing.
 fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
     let rules = command.kind.rules();
     if !rules.touches.contains(&account.purpose) {
@@ -178,7 +179,10 @@ fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(
         Actor::Customer(subject) => account.owner.as_ref() == Some(subject),
         Actor::House => false,
     };
-    if needs_owner && !is_owner { Err(Reason::NotOwner) } else { Ok(()) }
+    if needs_owner && !is_owner {
+        return Err(Reason::NotOwner);
+    }
+    if account.stopped && debit && is_owner { Err(Reason::Stopped) } else { Ok(()) }
 }
 
 fn check_account(account: &Account, leg: &Leg) -> Result<(), Reason> {
@@ -218,6 +222,7 @@ mod tests {
             floor: -100,
             version: 0,
             closed: false,
+            stopped: false,
         };
         // Filed under another id than its own, as no `Accounts::new` does it.
         let mut state = Accounts {

@@ -26,6 +26,7 @@ fn customer(number: u8, owner: &str, currency: Currency, balance: i64) -> Accoun
         floor: 0,
         version: 0,
         closed: false,
+        stopped: false,
     }
 }
 
@@ -38,6 +39,7 @@ fn house(purpose: Purpose, currency: Currency) -> Account {
         floor: if purpose == Purpose::PayoutClearing { 0 } else { i64::MIN },
         version: 0,
         closed: false,
+        stopped: false,
     }
 }
 
@@ -141,6 +143,21 @@ fn an_exchange_stays_with_one_owner() {
     };
     assert_eq!(reason(&exchange(2)), None);
     assert_eq!(reason(&exchange(3)), Some((Reason::NotOwner, 3)));
+}
+
+#[test]
+fn who_is_stopped_pays_nobody_and_is_paid() {
+    let stopped = Accounts::new(state().accounts().map(|account| Account { stopped: account.owner.is_some(), ..account.clone() }));
+    let mut after = stopped.clone();
+    let refused = apply(&mut after, &transfer(1, 3, 5)).unwrap();
+    assert_eq!(refused, Outcome::Rejected(Rejection { reason: Reason::Stopped, leg: 0 }));
+    assert_eq!(after, stopped);
+    // Whoever may not touch the account does not learn of it.
+    let stranger = apply(&mut after, &transfer(3, 1, 1)).unwrap();
+    assert_eq!(stranger, Outcome::Rejected(Rejection { reason: Reason::NotOwner, leg: 0 }));
+    let settlement = system_account(Purpose::Settlement, EUR);
+    let deposit = Command::between(Kind::Deposit, Actor::House, settlement, id(3), Money::new(5, EUR)).unwrap();
+    assert!(matches!(book(&mut after, &deposit), Ok(Outcome::Posted(_))));
 }
 
 #[test]

@@ -151,6 +151,8 @@ pub struct Account {
     pub version: i64,
     /// Takes no more postings.
     pub closed: bool,
+    /// Its owner may take nothing off it: an operator has stopped them.
+    pub stopped: bool,
 }
 
 /// One line that a command asks for.
@@ -221,6 +223,8 @@ pub enum Reason {
     SameAccount,
     /// The account is closed.
     Closed,
+    /// An operator has stopped its owner.
+    Stopped,
     /// The account has another currency.
     CurrencyMismatch,
     /// The balance would go below the floor.

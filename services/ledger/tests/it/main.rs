@@ -44,6 +44,7 @@ mod risk;
 mod roles;
 mod schemas;
 mod sealed;
+mod stops;
 mod stores;
 mod suspense;
 mod times;

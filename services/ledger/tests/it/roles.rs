@@ -5,7 +5,7 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "accounts",
     "book_check",
     "book_check_accounts",
@@ -21,6 +21,7 @@ const TABLES: [&str; 17] = [
     "payee_checks",
     "payees",
     "payouts",
+    "stops",
     "suspense_items",
     "transfers",
 ];
@@ -30,7 +31,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();
     let app = [
         "accounts insert (id, opened_at, currency, owner, name)",
-        "accounts select (id, balance, version, floor, opened_at, closed_at, currency, purpose, owner, name)",
+        "accounts select (id, balance, version, floor, opened_at, closed_at, currency, purpose, owner, name, stopped)",
         "approvals insert (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, expires_at, hold_seconds, decision_id, decision_action)",
         "approvals select (id, owner, operation, key, fingerprint, from_account, amount, currency, payee_name, payee_account, reference, asked_at, expires_at, hold_seconds, decision_id, decision_action)",
         "call forget_approvals()",
@@ -74,6 +75,8 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider, held_until, payee_id, new_payee_cap)",
         "payouts update (status, partner_id, attempts, next_attempt_at, closed_by, unsure_since, unsure_by, word, returned_by, paid_late_by)",
         "risk_words insert (transfer_id, decision_id, action)",
+        "stops insert (id, customer, reason, begun_by)",
+        "stops update (end_reason, ended_by, ended_at)",
         "suspense_items insert (id, provider, event_id, wanted_account, reason, amount, currency, received_at)",
         "suspense_items update (allocated_by)",
         "transfers insert (id, sequence, amount, posted_at, from_account, to_account, currency, kind, reference, counterparty)",
@@ -106,7 +109,7 @@ async fn what_they_have_no_business_with_is_refused() {
     for url in [&database.app_url, &database.poster_url] {
         assert_eq!(not_forbidden(url, &to_everybody).await.unwrap(), []);
     }
-    let app: Vec<String> = ["head", "outbox", "outbox_readers", "book_check", "book_check_accounts", "suspense_items"]
+    let app: Vec<String> = ["head", "outbox", "outbox_readers", "book_check", "book_check_accounts", "suspense_items", "stops"]
         .iter()
         .map(|table| format!("select 1 from {table}"))
         .chain(["select lock_accounts(array[]::uuid[])".to_owned(), "select check_books(1)".to_owned()])

@@ -98,15 +98,15 @@ impl Payout {
         self.held_until.unwrap_or(self.created_at) // Default: it was not held.
     }
 
-    /// Whether its payer has taken it back.
-    pub fn is_cancelled(&self) -> bool {
-        self.word.as_deref() == Some(Word::Cancelled.into())
+    /// Whether its payer has taken it back, or an operator for them.
+    pub fn is_taken_back(&self) -> bool {
+        [Word::Cancelled, Word::Withdrawn].into_iter().any(|word| self.word.as_deref() == Some(word.into()))
     }
 
     /// As it travels. From the second attempt on, what may have reached the partner is called unknown.
     pub fn wire(self) -> Result<api::payouts::Payout, Error> {
         let status = match self.standing()? {
-            Standing::Failed if self.is_cancelled() => PayoutStatus::Cancelled,
+            Standing::Failed if self.is_taken_back() => PayoutStatus::Cancelled,
             Standing::Pending if self.unsure_since.is_some() && self.attempts > 1 => PayoutStatus::Unknown,
             Standing::Pending => PayoutStatus::Pending,
             Standing::Submitted => PayoutStatus::Submitted,
@@ -221,7 +221,8 @@ pub(super) async fn find_any(db: &mut Connection, id: PayoutId) -> Result<Option
 pub(super) const QUEUE: Queue = Queue {
     name: "payouts.claim",
     table: "payouts",
-    waiting: "status in ('pending', 'submitted') and (held_until is null or held_until <= clock_timestamp())",
+    waiting: "status in ('pending', 'submitted') and (held_until is null or held_until <= clock_timestamp()) \
+        and (attempts > 0 or not exists (select from accounts a where a.id = account_id and a.stopped))",
     changes: ", unsure_since = case q.status when 'pending' then coalesce(q.unsure_since, $1) else q.unsure_since end,
         unsure_by = case q.status when 'pending' then coalesce(q.unsure_by, q.attempts + 1) else q.unsure_by end",
     answers: ", due.unsure_since is not null as unsure_before",

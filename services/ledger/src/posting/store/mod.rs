@@ -214,8 +214,8 @@ async fn write_main(
 
 statement! {
     /// Locks accounts that nobody else holds, and reads them.
-    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool) {
-        "select id, owner, purpose, currency, balance, floor, version, closed from lock_free_accounts("
+    LockFreeAccounts -> (SqlUuid, Nullable<Text>, Text, Text, BigInt, BigInt, BigInt, Bool, Bool) {
+        "select id, owner, purpose, currency, balance, floor, version, closed, stopped from lock_free_accounts("
         ids: Array<SqlUuid> = &'a [AccountId],
     } ")"
 }
@@ -299,6 +299,7 @@ struct LockedRow {
     floor: i64,
     version: i64,
     closed: bool,
+    stopped: bool,
 }
 
 impl LockedRow {
@@ -311,6 +312,7 @@ impl LockedRow {
             floor: self.floor,
             version: self.version,
             closed: self.closed,
+            stopped: self.stopped,
         })
     }
 }

@@ -17,7 +17,7 @@ fn account_id(number: u128) -> AccountId {
 fn account(number: u128) -> Account {
     let (purpose, balance) = (Purpose::Customer, Money::new(100, Currency::EUR));
     let owner = Some(Subject::of("alice"));
-    Account { id: account_id(number), owner, purpose, balance, floor: 0, version: 0, closed: false }
+    Account { id: account_id(number), owner, purpose, balance, floor: 0, version: 0, closed: false, stopped: false }
 }
 
 fn order(key: &str, minor: i64) -> Order {
