@@ -4,7 +4,9 @@ use actix_web::http::Method;
 use defense::{Routes, policy};
 use runtime::with_refusals;
 
-use crate::{accounts, approvals, deposits, exchanges, invariants, payees, payouts, problems, stops, suspense, transfers};
+use crate::{
+    accounts, approvals, deposits, exchanges, invariants, payees, payouts, problems, stops, suspense, transfers,
+};
 
 /// What phones reach, behind the layers.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -111,6 +113,7 @@ pub fn public() -> Routes {
 }
 
 /// What the broker and the operator reach.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn internal() -> Routes {
     Routes::internal()
         .add(

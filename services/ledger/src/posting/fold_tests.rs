@@ -147,7 +147,9 @@ fn an_exchange_stays_with_one_owner() {
 
 #[test]
 fn who_is_stopped_pays_nobody_and_is_paid() {
-    let stopped = Accounts::new(state().accounts().map(|account| Account { stopped: account.owner.is_some(), ..account.clone() }));
+    let stopped = Accounts::new(
+        state().accounts().map(|account| Account { stopped: account.owner.is_some(), ..account.clone() }),
+    );
     let mut after = stopped.clone();
     let refused = apply(&mut after, &transfer(1, 3, 5)).unwrap();
     assert_eq!(refused, Outcome::Rejected(Rejection { reason: Reason::Stopped, leg: 0 }));

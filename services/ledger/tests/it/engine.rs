@@ -171,7 +171,16 @@ fn euro(minor: i64) -> Money {
 }
 
 fn empty(id: AccountId, owner: Option<&str>, purpose: Purpose, floor: i64) -> Account {
-    Account { id, owner: owner.map(Subject::of), purpose, balance: euro(0), floor, version: 0, closed: false, stopped: false }
+    Account {
+        id,
+        owner: owner.map(Subject::of),
+        purpose,
+        balance: euro(0),
+        floor,
+        version: 0,
+        closed: false,
+        stopped: false,
+    }
 }
 
 fn between(kind: Kind, actor: Actor, from: AccountId, to: AccountId, minor: i64) -> Command {

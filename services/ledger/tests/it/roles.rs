@@ -109,11 +109,12 @@ async fn what_they_have_no_business_with_is_refused() {
     for url in [&database.app_url, &database.poster_url] {
         assert_eq!(not_forbidden(url, &to_everybody).await.unwrap(), []);
     }
-    let app: Vec<String> = ["head", "outbox", "outbox_readers", "book_check", "book_check_accounts", "suspense_items", "stops"]
-        .iter()
-        .map(|table| format!("select 1 from {table}"))
-        .chain(["select lock_accounts(array[]::uuid[])".to_owned(), "select check_books(1)".to_owned()])
-        .collect();
+    let app: Vec<String> =
+        ["head", "outbox", "outbox_readers", "book_check", "book_check_accounts", "suspense_items", "stops"]
+            .iter()
+            .map(|table| format!("select 1 from {table}"))
+            .chain(["select lock_accounts(array[]::uuid[])".to_owned(), "select check_books(1)".to_owned()])
+            .collect();
     assert_eq!(not_forbidden(&database.app_url, &app).await.unwrap(), []);
     let poster = [
         "select 1 from book_check",

@@ -53,7 +53,8 @@ async fn who_is_stopped_pays_nobody_and_is_paid_and_reads_and_goes_on_when_the_s
     let (world, alice, from, bob, to) = alice_and_bob().await;
     let second = world.open(&alice, "USD").await;
     let id = world.stop("sub-alice").await;
-    let exchange = json!({ "from_account": from, "to_account": second, "amount": { "amount": "5.00", "currency": "EUR" } });
+    let exchange =
+        json!({ "from_account": from, "to_account": second, "amount": { "amount": "5.00", "currency": "EUR" } });
     for (path, order) in [
         ("/v1/transfers", transfer(&from, &to, "5.00")),
         ("/v1/exchanges", exchange),
@@ -75,7 +76,11 @@ async fn who_is_stopped_pays_nobody_and_is_paid_and_reads_and_goes_on_when_the_s
     let refused = world.post(&alice, "/v1/transfers", &transfer(&third, &to, "1.00")).await;
     assert_eq!((refused.status, refused.code()), (403, "ledger.customer_stopped"));
     let (status, stop) = world.end_stop(&id).await;
-    assert_eq!((status, &stop["end_reason"], stop["ended_at"].is_string()), (200, &json!("It was them"), true), "{stop}");
+    assert_eq!(
+        (status, &stop["end_reason"], stop["ended_at"].is_string()),
+        (200, &json!("It was them"), true),
+        "{stop}"
+    );
     for account in [&from, &third] {
         assert_eq!(world.post(&alice, "/v1/transfers", &transfer(account, &to, "1.00")).await.status, 201);
     }
@@ -103,7 +108,13 @@ async fn a_customer_has_one_stop_whoever_asks_and_it_is_ended_once() {
         ("operator", "stops", json!({ "customer": "sub-nobody", "reason": "x" }), 404, "ledger.customer_not_found"),
         ("operator", "stops", json!({ "customer": "sub-alice", "reason": "" }), 400, "request.invalid"),
         ("operator", "stops", json!({ "customer": "sub-alice", "reason": "x".repeat(141) }), 400, "request.invalid"),
-        ("operator", "stops/01890a5d-ac96-774b-bcce-b302099a8057/end", json!({ "reason": "x" }), 404, "ledger.stop_not_found"),
+        (
+            "operator",
+            "stops/01890a5d-ac96-774b-bcce-b302099a8057/end",
+            json!({ "reason": "x" }),
+            404,
+            "ledger.stop_not_found",
+        ),
     ] {
         let (is, problem) = world.as_peer(peer, path, &body).await;
         assert_eq!((is, problem["code"].as_str()), (status, Some(code)), "{peer} {path} {body}");
