@@ -16,7 +16,7 @@ use e2e::edge;
 use e2e::handset;
 use e2e::hooked::Hooked;
 use e2e::journey;
-use e2e::load::{self, Crowd, Measure};
+use e2e::load::{self, Crowd, Judge, Measure};
 use e2e::narrator::{Ended, Narrator};
 use e2e::phone::Phone;
 use e2e::receipt::{Line, Receipt};
@@ -32,6 +32,7 @@ use testkit::browser::{Browser, Person};
 use testkit::phone::android::DeviceProfile;
 use testkit::phone::ios::IosProfile;
 use testkit::pki::Pki;
+use tokio::sync::OnceCell;
 
 /// What puts load on a system takes of its time: with glibc's allocator a quarter of that goes there.
 #[global_allocator]
@@ -81,13 +82,22 @@ fn complain(text: &str) {
 
 /// Prints one line of JSON for each that it reads, until there are no more.
 async fn drive_load(narrator: &Narrator) -> Result<()> {
-    let crowd = Crowd::gather(Stack::from_environment()?).await?;
+    let stack = Stack::from_environment()?;
+    let judge = Judge::of(&stack)?;
+    // Gathered by the first load that takes people.
+    let crowd = OnceCell::new();
     // While it waits for the next, nothing else is to be done.
     for line in std::io::stdin().lines() {
         let line = line?;
         let measure = serde_json::from_str(&line).with_context(|| format!("`{line}` cannot be measured"))?;
         let report = match measure {
-            Measure::Calls(load) => serde_json::to_string(&crowd.drive(load).await?)?,
+            Measure::Calls(load) => {
+                let crowd = crowd.get_or_try_init(|| Crowd::gather(stack.clone())).await?;
+                serde_json::to_string(&crowd.drive(load).await?)?
+            }
+            Measure::Told(told) => serde_json::to_string(&judge.tell(told).await?)?,
+            Measure::Scores(scores) => serde_json::to_string(&judge.scores(scores).await?)?,
+            Measure::Bare(bare) => serde_json::to_string(&judge.bare(bare).await?)?,
             Measure::Verification { seconds } => {
                 serde_json::json!({ "cpu_micros": load::verification(seconds).await? }).to_string()
             }

@@ -23,7 +23,10 @@ const SECONDS: u32 = 5;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (kind, measure): (_, fn(&mut Stack) -> Result<()>) = match options.rest.first().map(String::as_str) {
-        Some("behavior") => return behavior::measure(),
+        Some("behavior") => {
+            behavior::engine()?;
+            (Kind::Bench, behavior::service)
+        }
         Some("decoys") => (Kind::Bench, decoys::measure),
         Some("defense") => (Kind::Ablation, defense::measure),
         _ => (Kind::Bench, ledger::measure),

@@ -74,10 +74,20 @@ impl Server {
 
 /// User and system time of the process that serves with these settings; from Linux. None where it is not seen.
 pub(super) fn cpu_seconds_of(config: &Path) -> Option<f64> {
+    serving(config).map(|process| process.own / 100.0)
+}
+
+/// Bytes of memory of that process; from Linux. None where it is not seen.
+pub(super) fn memory_of(config: &Path) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", serving(config)?.pid)).ok()?; // Lost: it has ended meanwhile.
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? * 1024.0) // Lost: no such figure, no memory.
+}
+
+fn serving(config: &Path) -> Option<Stat> {
     let config = config.to_string_lossy().into_owned();
-    let serves =
-        |process: &&Stat| process.arguments.contains(&config) && process.arguments.iter().any(|a| a == "serve");
-    processes().iter().find(serves).map(|process| process.own / 100.0)
+    let serves = |process: &Stat| process.arguments.contains(&config) && process.arguments.iter().any(|a| a == "serve");
+    processes().into_iter().find(serves)
 }
 
 /// User and system time of all that this command has started, but of those with one of these arguments; from Linux, zero elsewhere.

@@ -90,6 +90,11 @@ impl Stack {
         let settings = aside::without(settings.split(MODES).next().unwrap_or_default(), tables);
         let off: Vec<String> = layers.iter().map(|layer| format!("{layer} = \"off\"\n")).collect();
         std::fs::write(&file, format!("{settings}{MODES}{}", off.concat()))?;
+        self.restart(service)
+    }
+
+    /// Ends a service and starts it again; returns when it is ready.
+    pub(crate) fn restart(&mut self, service: &'static str) -> Result<()> {
         self.run.stop(service)?;
         self.start_service(service)?;
         self.await_service(service)

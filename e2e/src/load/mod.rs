@@ -4,6 +4,8 @@
 //! request and do not check the answers' signatures. It shares the machine with what it measures and reports its own CPU
 //! time, so that a reader can take it off.
 
+mod judging;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ use testkit::pki::Pki;
 use tokio::task::JoinSet;
 use url::Url;
 
+pub use judging::{Bare, Judge, Scores, Told};
+
 use crate::hooked::{Forged, Hooked};
 use crate::journey;
 use crate::phone::Phone;
@@ -39,6 +43,12 @@ const PROOF: usize = 600;
 pub enum Measure {
     /// Calls to the ledger.
     Calls(Load),
+    /// Payments that behavior is told of.
+    Told(Told),
+    /// Payments that behavior is asked about.
+    Scores(Scores),
+    /// The same calls to behavior with nothing to do: whether it is ready.
+    Bare(Bare),
     /// What verifying one ES256 signature costs here, on all cores at once.
     Verification {
         /// Seconds that are measured.
@@ -139,20 +149,11 @@ impl Crowd {
     pub async fn drive(&self, load: Load) -> Result<Report> {
         ensure!(load.in_flight >= 1 && load.seconds >= 1, "a load needs a call in flight and a second");
         let senders = Arc::new(self.senders(load).await?);
-        let warm = closed_loop(&senders, Duration::from_millis(load.seconds * 200)).await?;
-        let (began, cpu) = (crate::instant(), cpu_seconds());
-        let mut micros = closed_loop(&senders, Duration::from_secs(load.seconds)).await?;
-        let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-        micros.sort_unstable();
-        let at = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1e3);
-        Ok(Report {
-            all_calls: warm.len() + micros.len(),
-            calls: micros.len(),
-            per_second: f64::from(u32::try_from(micros.len())?) / seconds,
-            p50_millis: at(50),
-            p99_millis: at(99),
-            cpu_seconds,
+        report(load.in_flight, load.seconds, move |number, turn| {
+            let senders = Arc::clone(&senders);
+            async move { senders.call(number, turn).await }
         })
+        .await
     }
 
     /// With fresh tokens: they live five minutes.
@@ -194,16 +195,42 @@ pub async fn verification(seconds: u64) -> Result<f64> {
     Ok((cpu_seconds() - cpu) * 1e6 / f64::from(count))
 }
 
-/// As many tasks as calls in flight; each sends its next when it has its answer. Microseconds of each.
-async fn closed_loop(senders: &Arc<Senders>, time: Duration) -> Result<Vec<u32>> {
+/// What comes of as many calls as are in flight, for these seconds and a fifth as many before, that count for nothing.
+async fn report<C, A>(in_flight: usize, seconds: u64, call: C) -> Result<Report>
+where
+    C: Fn(usize, usize) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<u32>> + Send,
+{
+    let warm = closed_loop(in_flight, Duration::from_millis(seconds * 200), call.clone()).await?;
+    let (began, cpu) = (crate::instant(), cpu_seconds());
+    let mut micros = closed_loop(in_flight, Duration::from_secs(seconds), call).await?;
+    let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    micros.sort_unstable();
+    let at = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1e3);
+    Ok(Report {
+        all_calls: warm.len() + micros.len(),
+        calls: micros.len(),
+        per_second: f64::from(u32::try_from(micros.len())?) / seconds,
+        p50_millis: at(50),
+        p99_millis: at(99),
+        cpu_seconds,
+    })
+}
+
+/// As many tasks as calls in flight; each makes its next when it has its answer. Microseconds of each.
+async fn closed_loop<C, A>(in_flight: usize, time: Duration, call: C) -> Result<Vec<u32>>
+where
+    C: Fn(usize, usize) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<u32>> + Send,
+{
     let began = crate::instant();
     let mut tasks = JoinSet::new();
-    for number in 0..senders.load.in_flight {
-        let senders = Arc::clone(senders);
+    for number in 0..in_flight {
+        let call = call.clone();
         tasks.spawn(async move {
             let mut micros = Vec::new();
             while began.elapsed() < time {
-                micros.push(senders.call(number, micros.len()).await?);
+                micros.push(call(number, micros.len()).await?);
             }
             Ok::<_, anyhow::Error>(micros)
         });
