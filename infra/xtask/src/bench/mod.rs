@@ -12,7 +12,7 @@ mod server;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 
-use crate::interrupt;
+use crate::{compose, interrupt};
 use crate::options::Options;
 use crate::stack::{Kind, Loads, Stack};
 use server::{Server, cpu_seconds_of, cpu_seconds_of_others};
@@ -24,6 +24,7 @@ const SECONDS: u32 = 5;
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (kind, measure): (_, fn(&mut Stack) -> Result<()>) = match options.rest.first().map(String::as_str) {
         Some("behavior") => return behavior::measure(),
+        Some("compose") => return compose::cost(options.offline),
         Some("decoys") => (Kind::Bench, decoys::measure),
         Some("defense") => (Kind::Ablation, defense::measure),
         _ => (Kind::Bench, ledger::measure),
