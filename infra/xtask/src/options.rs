@@ -253,7 +253,9 @@ mod tests {
         assert!(parse("bench compose --offline").unwrap().offline && parse("test --containers").unwrap().containers);
         // What cargo knows by that name stays cargo's.
         assert_eq!(parse("test --containers --offline").unwrap().rest, ["--offline"]);
-        for line in ["bench ledger --offline", "demo --offline", "demo --transcript", "test --containers --postgres system"] {
+        for line in
+            ["bench ledger --offline", "demo --offline", "demo --transcript", "test --containers --postgres system"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -12,9 +12,9 @@ mod server;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 
-use crate::{compose, interrupt};
 use crate::options::Options;
 use crate::stack::{Kind, Loads, Stack};
+use crate::{compose, interrupt};
 use server::{Server, cpu_seconds_of, cpu_seconds_of_others};
 
 const SCALE: u32 = 10;

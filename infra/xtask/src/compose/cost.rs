@@ -46,7 +46,10 @@ fn measure(engine: &Engine) -> Result<()> {
     println!("`up`, nothing stored yet             {first:>6.1} s until all are healthy");
     println!("`up`, warm                           {warm:>6.1} s until all are healthy");
     println!("a line changed in the ledger         {again:>6.1} s until it serves");
-    println!("memory of the idle system            {:>6.0} MiB", memory.iter().map(|(_, bytes)| bytes / MIB).sum::<f64>());
+    println!(
+        "memory of the idle system            {:>6.0} MiB",
+        memory.iter().map(|(_, bytes)| bytes / MIB).sum::<f64>()
+    );
     for (name, bytes) in memory {
         println!("  {name:<12} {:>6.1} MiB", bytes / MIB);
     }
@@ -66,7 +69,8 @@ fn images(engine: &Engine) -> Result<Vec<String>> {
     let of = |service: &str, pointer: &str| {
         config.pointer(&format!("/services/{service}/{pointer}")).and_then(Value::as_str).map(str::to_owned)
     };
-    let base = if engine.offline { OFFLINE_BASE.to_owned() } else { of("gate", "build/args/DEBIAN").context("no base")? };
+    let base =
+        if engine.offline { OFFLINE_BASE.to_owned() } else { of("gate", "build/args/DEBIAN").context("no base")? };
     let below = size(&base)?;
     let mut lines = vec![format!("images, beside {base} ({:.0} MiB):", below / MIB)];
     let services = system()?.services.iter().map(|service| (service.name.as_str(), service.name.as_str()));

@@ -133,7 +133,9 @@ pub(super) fn build(engine: &Engine) -> Result<Programs> {
     }
     let programs = compile::build(&mut run, "the phones", &["--package", "e2e", "--bins"].map(str::to_owned))?;
     if !engine.run(&["build"])? {
-        bail!("the images could not be built; what Docker says stands above");
+        bail!(
+            "the images could not be built; what Docker says stands above (where nothing can be pulled, `--offline` does without)"
+        );
     }
     Ok(programs)
 }
