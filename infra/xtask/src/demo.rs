@@ -1,15 +1,21 @@
 //! `cargo xtask demo`: the whole system, then the story.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::options::Options;
+use crate::process::{Run, Task};
 use crate::stack::{Kind, Stack};
 use crate::stop::Stop;
 use crate::{compose, place, say};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(file) = &options.transcript {
+        return written(file, &std::env::args().skip(1).collect::<Vec<_>>());
+    }
     if options.containers {
         return compose::demo(options.offline);
     }
@@ -28,4 +34,51 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     stack.end()?;
     say::line(&format!("done in {:.1} s; the report: {}", began.elapsed().as_secs_f64(), place::short(&report)));
     Ok(())
+}
+
+/// The same command in a process of its own, whose every line is shown, and kept.
+fn written(file: &Path, arguments: &[String]) -> Result<()> {
+    let mut run = Run::of("transcript")?;
+    let arguments = without_the_file(arguments);
+    let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
+    let number = run.begin_task("demo", &std::env::current_exe()?, &arguments, &task)?;
+    let output = BufReader::new(run.output_of(number)?);
+    let reader = std::thread::spawn(move || {
+        output.lines().inspect(|line| line.iter().for_each(|line| println!("{line}"))).collect::<Result<Vec<_>, _>>()
+    });
+    let status = run.end_task(number)?;
+    let lines = reader.join().map_err(|_| anyhow!("whoever reads the demonstration has panicked"))??;
+    if !status.success() {
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1); // Default: a signal ended it.
+        return Err(Stop::Told(code).into());
+    }
+    let text = format!("$ cargo xtask {}\n{}\n", arguments.join(" "), lines.join("\n"));
+    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// What stands on the command line, but `--transcript FILE`.
+fn without_the_file(arguments: &[String]) -> Vec<String> {
+    let mut rest = arguments.iter();
+    let mut kept = Vec::new();
+    while let Some(word) = rest.next() {
+        if word == "--transcript" {
+            rest.next();
+        } else {
+            kept.push(word.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_begins_with_the_command_that_it_is_of() {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let line = words("demo --target compose --transcript docs/it.txt --offline");
+        assert_eq!(without_the_file(&line), words("demo --target compose --offline"));
+        assert_eq!(without_the_file(&words("demo")), words("demo"));
+    }
 }

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, anyhow};
 use ladder::Mode;
 
@@ -43,9 +45,11 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// For `up` and `demo`: whether the edge stands before the services.
     pub(crate) edge: bool,
-    /// For `demo`: whether the system is one of containers, and whether their images are made without pulling any.
+    /// For `demo`: whether the system is one of containers, and whether their images are made without pulling any. For `test`: whether servers are.
     pub(crate) containers: bool,
     pub(crate) offline: bool,
+    /// For `demo`: the file that is to hold what it says.
+    pub(crate) transcript: Option<PathBuf>,
     /// For `test`: what goes to `cargo test`. For `check`: of what. For others, which read them themselves, their words.
     pub(crate) rest: Vec<String>,
     pub(crate) rename: Wanted,
@@ -66,6 +70,7 @@ impl Options {
             edge: false,
             containers,
             offline,
+            transcript: None,
             rest,
             rename,
         }
@@ -104,7 +109,12 @@ impl Options {
                     Some("compose") => options.containers = true,
                     _ => return Err(usage("--target is `compose`".to_owned())),
                 },
-                "--offline" if command == Command::Demo => options.offline = true,
+                "--offline" if matches!(command, Command::Demo | Command::Bench) => options.offline = true,
+                "--transcript" if command == Command::Demo => {
+                    let file = arguments.next().ok_or_else(|| usage("--transcript needs a file".to_owned()))?;
+                    options.transcript = Some(file.into());
+                }
+                "--containers" if command == Command::Test => options.containers = true,
                 "--fix" if command == Command::Check => options.fix = true,
                 "--quick" if command == Command::Check => options.quick = true,
                 "infra" if command == Command::Check => options.rest.push(argument),
@@ -135,11 +145,11 @@ impl Options {
         if self.command == Command::Rename && self.rename.name.is_empty() {
             return Err("rename it to what?".to_owned());
         }
-        if self.offline && !self.containers {
-            return Err("--offline is for `--target compose`".to_owned());
+        if self.offline && !self.containers && self.rest != ["compose"] {
+            return Err("--offline is for `demo --target compose` and `bench compose`".to_owned());
         }
         if self.containers && (self.edge || self.postgres != Mode::Auto) {
-            return Err("`--target compose` has its own PostgreSQL, and no edge".to_owned());
+            return Err("what runs in containers has its own PostgreSQL, and no edge".to_owned());
         }
         if self.command != Command::Bench {
             return Ok(());
@@ -232,6 +242,20 @@ mod tests {
         };
         assert_eq!((options.command, options.rename), (Command::Rename, expected));
         for line in ["rename", "rename acme other", "rename --package", "demo --package x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_runs_in_containers_is_named_where_it_can() {
+        let options = parse("demo --target compose --offline --transcript docs/it.txt").unwrap();
+        assert!(options.containers && options.offline && options.transcript == Some("docs/it.txt".into()));
+        assert!(parse("bench compose --offline").unwrap().offline && parse("test --containers").unwrap().containers);
+        // What cargo knows by that name stays cargo's.
+        assert_eq!(parse("test --containers --offline").unwrap().rest, ["--offline"]);
+        for line in
+            ["bench ledger --offline", "demo --offline", "demo --transcript", "test --containers --postgres system"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

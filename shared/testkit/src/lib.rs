@@ -8,6 +8,8 @@ pub mod browser;
 pub mod captcha;
 pub mod clock;
 pub mod collector;
+#[cfg(feature = "docker")]
+mod container;
 pub mod database;
 pub mod door;
 pub mod drip;

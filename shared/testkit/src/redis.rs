@@ -1,20 +1,122 @@
-//! A Redis of its own for one test, by the ladder.
+//! A Redis of its own for one test: by the ladder, or in a container (`REDOUBT_REDIS=docker`).
 
 use defense::config::SharedStore;
-pub use ladder::redis::Server;
 
 use crate::missing::may_be_missing;
 
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub struct Server(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Ladder(ladder::redis::Server),
+    #[cfg(feature = "docker")]
+    Container(crate::container::redis::Redis),
+}
+
 /// Starts one; `None` after a complaint that nobody overlooks ([`may_be_missing`]; `REDOUBT_REDIS_WAIVED` goes without).
+///
+/// # Panics
+/// A container was asked for and cannot be had: no other server stands in for it.
 pub fn start() -> Option<Server> {
-    let say = |line: &str| drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()));
-    match Server::start(&crate::database::work_dir(), say) {
-        Ok(server) => Some(server),
+    #[expect(clippy::disallowed_methods, reason = "tests are told their server by the environment")]
+    let variable = |name: &str| std::env::var(name).ok().filter(|word| !word.is_empty());
+    // Default: by the ladder.
+    let kind = match variable("REDOUBT_REDIS").as_deref().unwrap_or("auto") {
+        "auto" => by_ladder().map(Kind::Ladder),
+        // Default: the pinned one.
+        "docker" => in_container(&variable("REDOUBT_REDIS_IMAGE").unwrap_or_else(|| ladder::redis::IMAGE.to_owned())),
+        other => Err(format!("REDOUBT_REDIS is `{other}`; there are auto and docker")),
+    };
+    match kind {
+        Ok(kind) => Some(Server(kind)),
         Err(reason) => {
+            assert!(variable("REDOUBT_REDIS").is_none(), "{reason}");
             may_be_missing("Redis", "REDOUBT_REDIS_WAIVED", &reason);
             None
         }
     }
+}
+
+fn by_ladder() -> Result<ladder::redis::Server, String> {
+    let say = |line: &str| drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()));
+    ladder::redis::Server::start(&crate::database::work_dir(), say)
+}
+
+#[cfg(feature = "docker")]
+fn in_container(image: &str) -> Result<Kind, String> {
+    crate::container::redis::Redis::start(image).map(Kind::Container)
+}
+
+#[cfg(not(feature = "docker"))]
+fn in_container(image: &str) -> Result<Kind, String> {
+    Err(format!("{image} is started by tests that were built with the feature `testkit/docker`"))
+}
+
+impl Server {
+    /// With its password.
+    pub fn url(&self) -> String {
+        match &self.0 {
+            Kind::Ladder(server) => server.url(),
+            #[cfg(feature = "docker")]
+            Kind::Container(server) => server.url(),
+        }
+    }
+
+    /// Kills it (SIGKILL) and waits until it has ended. What was in it is gone.
+    ///
+    /// # Panics
+    /// Docker does not do it.
+    pub fn kill(&mut self) {
+        match &mut self.0 {
+            Kind::Ladder(server) => server.kill(),
+            #[cfg(feature = "docker")]
+            Kind::Container(server) => done(&server.container().kill()),
+        }
+    }
+
+    /// Starts it again after [`Server::kill`], on the same port with the same password, and empty.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart(&mut self) -> Result<(), String> {
+        match &mut self.0 {
+            Kind::Ladder(server) => server.restart(),
+            #[cfg(feature = "docker")]
+            Kind::Container(server) => server.restart(),
+        }
+    }
+
+    /// Holds it: connections stay, and nothing is answered.
+    ///
+    /// # Panics
+    /// Docker does not do it.
+    pub fn hang(&self) {
+        match &self.0 {
+            Kind::Ladder(server) => server.hang(),
+            #[cfg(feature = "docker")]
+            Kind::Container(server) => done(&server.container().hang()),
+        }
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// Docker does not do it.
+    pub fn go_on(&self) {
+        match &self.0 {
+            Kind::Ladder(server) => server.go_on(),
+            #[cfg(feature = "docker")]
+            Kind::Container(server) => done(&server.container().go_on()),
+        }
+    }
+}
+
+/// A test that goes on without it would prove something else.
+#[cfg(feature = "docker")]
+fn done(outcome: &Result<(), String>) {
+    assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 /// What a service is told to share this store.

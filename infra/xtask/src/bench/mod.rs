@@ -12,9 +12,9 @@ mod server;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 
-use crate::interrupt;
 use crate::options::Options;
 use crate::stack::{Kind, Loads, Stack};
+use crate::{compose, interrupt};
 use server::{Server, cpu_seconds_of, cpu_seconds_of_others};
 
 const SCALE: u32 = 10;
@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             behavior::engine()?;
             (Kind::Bench, behavior::service)
         }
+        Some("compose") => return compose::cost(options.offline),
         Some("decoys") => (Kind::Bench, decoys::measure),
         Some("defense") => (Kind::Ablation, defense::measure),
         _ => (Kind::Bench, ledger::measure),

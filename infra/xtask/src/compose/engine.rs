@@ -9,13 +9,17 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use system::system;
 
-use crate::place;
 use crate::stop::Stop;
+use crate::{place, preflight, say};
 
 /// Health checks, internal networks and what else compose.yaml asks of the engine.
 const ENGINE: (u32, u32) = (20, 10);
 /// `!reset` in an override, and `up --wait` that takes a container which ends well as one that is done.
 const COMPOSE: (u32, u32) = (2, 25);
+
+/// What the images take where Docker keeps them: built with the Dockerfile, whose stage `build` is most of it, or of what was built on this machine.
+const BUILT_GB: u64 = 8;
+const OFFLINE_GB: u64 = 3;
 
 /// One project of Docker Compose.
 pub(crate) struct Engine {
@@ -29,18 +33,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// Docker answers, and both parts are new enough.
     pub(crate) fn check() -> Result<()> {
-        let docker = ladder::shell::which("docker").ok_or_else(|| {
-            stop("Docker is not here: install its engine and Compose plugin (https://docs.docker.com/engine/install/), then run this again")
-        })?;
-        let ask = |arguments: &[&str]| said(Command::new(&docker).args(arguments));
-        let engine = ask(&["version", "--format", "{{.Server.Version}}"]).map_err(|words| {
-            stop(&format!("Docker does not answer ({words}): start its daemon, then run this again"))
-        })?;
-        let compose = ask(&["compose", "version", "--short"]).map_err(|words| {
+        let docker = docker()?;
+        let compose = said(Command::new(&docker).args(["compose", "version", "--short"])).map_err(|words| {
             stop(&format!("Docker has no Compose plugin ({words}): install docker-compose-plugin, then run this again"))
         })?;
-        new_enough("Docker", &engine, ENGINE)?;
         new_enough("Docker Compose", &compose, COMPOSE)
+    }
+
+    /// Before minutes are spent: Docker's disk has room, as far as it is one of this machine.
+    pub(crate) fn room(&self) -> Result<()> {
+        let root = said(Command::new("docker").args(["info", "--format", "{{.DockerRootDir}}"]));
+        let root = root.map_err(|words| anyhow!("docker info: {words}"))?;
+        room(&root, preflight::free_megabytes(Path::new(&root)), if self.offline { OFFLINE_GB } else { BUILT_GB })
     }
 
     /// The program and the words before a command.
@@ -125,6 +129,43 @@ impl Engine {
     }
 }
 
+/// The program, once its engine has answered and is new enough.
+pub(crate) fn docker() -> Result<PathBuf> {
+    let docker = ladder::shell::which("docker").ok_or_else(|| {
+        stop("Docker is not here: install its engine and Compose plugin (https://docs.docker.com/engine/install/), then run this again")
+    })?;
+    let engine = said(Command::new(&docker).args(["version", "--format", "{{.Server.Version}}"]));
+    let engine = engine
+        .map_err(|words| stop(&format!("Docker does not answer ({words}): start its daemon, then run this again")))?;
+    new_enough("Docker", &engine, ENGINE)?;
+    Ok(docker)
+}
+
+/// An image that is not here is pulled; `variable` names another.
+pub(crate) fn provide(docker: &Path, image: &str, variable: &str) -> Result<()> {
+    let ask = |arguments: &[&str]| said(Command::new(docker).args(arguments).arg(image));
+    if ask(&["image", "inspect", "--format", "{{.Id}}"]).is_ok() {
+        return Ok(());
+    }
+    say::line(&format!("pulling the image {image} (once)"));
+    ask(&["pull", "--quiet"]).map(drop).map_err(|words| {
+        stop(&format!(
+            "the image {image} is not here and cannot be pulled ({words}): `sudo infra/docker/offline-bases.sh` builds some out of Debian's packages, \
+             and {variable} names the one to take"
+        ))
+    })
+}
+
+fn room(root: &str, free: Option<u64>, needed_gb: u64) -> Result<()> {
+    match free {
+        Some(free) if free < needed_gb * 1024 => bail!(stop(&format!(
+            "the disk where Docker keeps its images ({root}) has {free} MB free, those of the system need about {needed_gb} GB: `docker system prune` \
+             removes what nothing uses; then run this again"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// An occupied port is named before anything is started.
 pub(crate) fn free(ports: &BTreeMap<String, u16>) -> Result<()> {
     for (name, port) in ports {
@@ -197,6 +238,16 @@ mod tests {
             let text = new_enough("Docker Compose", version, COMPOSE).unwrap_err().to_string();
             assert!(text.contains(&format!("Docker Compose {version} is too old: 2.25 is needed")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_small_disk_is_refused_before_the_images_are_built() {
+        let text = room("/var/lib/docker", Some(900), OFFLINE_GB).unwrap_err().to_string();
+        assert!(text.contains("/var/lib/docker") && text.contains("900 MB") && text.contains("system prune"), "{text}");
+        room("/var/lib/docker", Some(OFFLINE_GB * 1024), OFFLINE_GB).unwrap();
+        assert!(room("/", Some(OFFLINE_GB * 1024), BUILT_GB).is_err());
+        // Where Docker runs in a machine of its own, this one's disks say nothing.
+        room("/var/lib/docker", None, BUILT_GB).unwrap();
     }
 
     #[test]

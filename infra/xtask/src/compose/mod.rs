@@ -1,7 +1,8 @@
 //! `cargo xtask compose`: the system in containers, and what the story and the phones need to stand before it.
 //!
-//! `engine` speaks with Docker, `system` brings a project up and down, `probe` looks for ways out, `inside` is what its one-shot containers do.
+//! `engine` speaks with Docker, `system` brings a project up and down, `probe` looks for ways out, `cost` measures, `inside` is what its one-shot containers do.
 
+mod cost;
 mod engine;
 mod inside;
 mod probe;
@@ -13,8 +14,9 @@ use anyhow::{Result, anyhow};
 
 use crate::options::Options;
 use crate::stop::Stop;
+pub(crate) use cost::cost;
 use engine::Engine;
-pub(crate) use engine::variable;
+pub(crate) use engine::{docker, provide, variable};
 pub(crate) use system::{demo, running};
 
 /// The project that is meant when none is named.

@@ -33,7 +33,7 @@ pub(crate) fn run(engine: &Engine) -> Result<()> {
     };
     let gate = containers.iter().find(|container| container.get("Service") == Some(&"gate".into()));
     let tools = word(gate.context("no system runs: `cargo xtask compose up` starts one")?, "Image")?;
-    let (mut wrong, mut closed) = (Vec::new(), 0);
+    let (mut wrong, mut closed) = (Vec::new(), Vec::new());
     for container in &containers {
         let (name, id) = (word(container, "Service")?, word(container, "ID")?);
         let network = format!("--network=container:{id}");
@@ -44,13 +44,18 @@ pub(crate) fn run(engine: &Engine) -> Result<()> {
             (Some(true), Err(cause)) if name == "broker" => wrong.push(format!("{name} has none ({cause})")),
             // That nothing could be asked is no answer.
             (Some(false), Err(cause)) if !is_an_answer(&cause) => bail!("{name} could not be asked: {cause}"),
-            (Some(false), Err(_)) => closed += 1,
+            (Some(false), Err(_)) => closed.push(name),
             _ => (),
         }
     }
     ensure!(wrong.is_empty(), "ways out are not as they should be: {}", wrong.join(", "));
-    ensure!(closed > 0, "no container without a way out was asked");
-    say::line(&format!("{closed} containers have no way out; of the services only broker has one"));
+    ensure!(!closed.is_empty(), "no container without a way out was asked");
+    closed.sort();
+    say::line(&format!(
+        "{} containers have no way out ({}); of the services only broker has one",
+        closed.len(),
+        closed.join(", ")
+    ));
     Ok(())
 }
 

@@ -96,14 +96,7 @@ pub(crate) fn running() -> Result<Containers> {
 pub(crate) fn demo(offline: bool) -> Result<()> {
     Engine::check()?;
     let began = Instant::now();
-    let free = Ports::free()?;
-    let mut environment = Vec::new();
-    for (name, _) in system()?.listeners() {
-        environment.push((engine::variable(&name), free.of(&name)?.to_string()));
-    }
-    drop(free); // Docker binds them itself, one after the other.
-    let project = format!("{PROJECT}-demo-{}", std::process::id());
-    let mut containers = Containers::start(Engine { project, offline, environment }, true)?;
+    let mut containers = Containers::start(of_its_own("demo", offline)?, true)?;
     let report = place::target().join("dev/report.html");
     let status = containers.tell(&[], &report)?;
     if !status.success() {
@@ -117,6 +110,45 @@ pub(crate) fn demo(offline: bool) -> Result<()> {
     Ok(())
 }
 
+/// A project that goes, on free ports.
+pub(super) fn of_its_own(purpose: &str, offline: bool) -> Result<Engine> {
+    let free = Ports::free()?;
+    let mut environment = Vec::new();
+    for (name, _) in system()?.listeners() {
+        environment.push((engine::variable(&name), free.of(&name)?.to_string()));
+    }
+    drop(free); // Docker binds them itself, one after the other.
+    Ok(Engine { project: format!("{PROJECT}-{purpose}-{}", std::process::id()), offline, environment })
+}
+
+/// The images, and the programs that stand before what runs of them.
+pub(super) fn build(engine: &Engine) -> Result<Programs> {
+    engine.room()?;
+    let mut run = Run::of("containers")?;
+    if engine.offline {
+        let packages = [programs()?, vec!["--package".to_owned(), "xtask".to_owned()]].concat();
+        let programs = compile::build(&mut run, "the services and their stand-ins", &packages)?;
+        offline_images(&mut run, &programs)?;
+        return Ok(programs);
+    }
+    let programs = compile::build(&mut run, "the phones", &["--package", "e2e", "--bins"].map(str::to_owned))?;
+    if !engine.run(&["build"])? {
+        bail!(
+            "the images could not be built; what Docker says stands above (where nothing can be pulled, `--offline` does without)"
+        );
+    }
+    Ok(programs)
+}
+
+/// Starts the containers and waits until all are healthy.
+pub(super) fn start(engine: &Engine) -> Result<()> {
+    say::line(&format!("starting the containers of {} …", engine.project));
+    if engine.run(&["up", "--detach", "--wait", "--wait-timeout", PATIENCE, "--quiet-pull"])? {
+        return Ok(());
+    }
+    Err(anyhow!("not all containers are healthy: {}", engine.complaint()?))
+}
+
 impl Containers {
     /// Builds and starts them, and waits until all are healthy.
     pub(crate) fn start(engine: Engine, passing: bool) -> Result<Self> {
@@ -124,24 +156,8 @@ impl Containers {
         if !engine.is_running()? {
             engine::free(&published)?;
         }
-        let mut run = Run::of("containers")?;
-        let programs = if engine.offline {
-            let packages = [programs()?, vec!["--package".to_owned(), "xtask".to_owned()]].concat();
-            compile::build(&mut run, "the services and their stand-ins", &packages)?
-        } else {
-            compile::build(&mut run, "the phones", &["--package", "e2e", "--bins"].map(str::to_owned))?
-        };
-        if engine.offline {
-            offline_images(&mut run, &programs)?;
-        }
-        drop(run);
-        say::line(&format!("starting the containers of {} …", engine.project));
-        let mut words = vec!["up", "--detach", "--wait", "--wait-timeout", PATIENCE, "--quiet-pull"];
-        words.extend((!engine.offline).then_some("--build"));
-        let started = engine.run(&words)?;
-        let outcome =
-            if started { Ok(()) } else { Err(anyhow!("not all containers are healthy: {}", engine.complaint()?)) };
-        if let Err(error) = outcome.and_then(|()| interrupt::check()) {
+        let programs = build(&engine)?;
+        if let Err(error) = start(&engine).and_then(|()| interrupt::check()) {
             if passing {
                 remove(&engine)?;
             }
@@ -207,7 +223,8 @@ impl Drop for Containers {
     }
 }
 
-fn remove(engine: &Engine) -> Result<()> {
+/// Removes its containers, with all that they store.
+pub(super) fn remove(engine: &Engine) -> Result<()> {
     let gone = engine.ask(&["down", "--volumes", "--remove-orphans", "--timeout", "10"]);
     let by_hand = || format!("remove them by hand: docker compose --project-name {} down --volumes", engine.project);
     gone.with_context(by_hand)?;

@@ -23,13 +23,18 @@ struct Lane {
 }
 
 /// Runs them, so many at a time; the names of those that failed.
-pub(super) fn run(programs: Vec<Program>, at_once: usize, url: &str, sum: &mut Sum) -> Result<Vec<String>> {
+pub(super) fn run(
+    programs: Vec<Program>,
+    at_once: usize,
+    servers: &[(&str, &str)],
+    sum: &mut Sum,
+) -> Result<Vec<String>> {
     let mut run = Run::of("test")?;
     let (mut waiting, mut lanes, mut failed) = (VecDeque::from(programs), VecDeque::new(), Vec::new());
     interrupt::wait(None, || {
         while lanes.iter().filter(|lane: &&Lane| !lane.ended).count() < at_once {
             let Some(program) = waiting.pop_front() else { break };
-            let lane = begin(&mut run, program, url)?;
+            let lane = begin(&mut run, program, servers)?;
             if lanes.is_empty() {
                 println!("\n{}", lane.name);
             }
@@ -55,9 +60,9 @@ pub(super) fn run(programs: Vec<Program>, at_once: usize, url: &str, sum: &mut S
     Ok(failed)
 }
 
-fn begin(run: &mut Run, program: Program, url: &str) -> Result<Lane> {
+fn begin(run: &mut Run, program: Program, servers: &[(&str, &str)]) -> Result<Lane> {
     let directory = program.directory.to_str().context("a path that is no text")?;
-    let environment = [("REDOUBT_TEST_DATABASE_URL", url), ("CARGO_MANIFEST_DIR", directory)];
+    let environment = [servers, &[("CARGO_MANIFEST_DIR", directory)]].concat();
     let task = Task { piped: true, directory: Some(&program.directory), environment: &environment, ..Task::default() };
     let number = run.begin_task(&program.name, &program.path, &program.arguments, &task)?;
     let printed = lines(run, number)?;
@@ -127,7 +132,7 @@ mod tests {
             shell("last", "echo 'test result: FAILED. 1 passed; 4 failed; 1 ignored; 0 measured'; exit 101"),
         ];
         let mut sum = Sum::default();
-        let mut failed = run(programs, 2, "postgresql://nobody", &mut sum).unwrap();
+        let mut failed = run(programs, 2, &[], &mut sum).unwrap();
         std::fs::remove_file(met).unwrap();
         failed.sort();
         assert_eq!(failed, ["last", "meets"]);

@@ -1,11 +1,13 @@
-//! `cargo xtask test`: every test on one PostgreSQL, two programs at a time, and one line that sums them up.
+//! `cargo xtask test`: every test on one PostgreSQL, two programs at a time, and one line that sums them up. With `--containers` each program brings its own.
 
+mod containers;
 mod lanes;
 mod programs;
 
 use anyhow::Result;
 use ladder::Durability;
 
+use self::containers::Containers;
 use self::programs::Program;
 use crate::options::Options;
 use crate::process::Run;
@@ -17,11 +19,14 @@ const AT_ONCE: usize = 2;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     preflight::run()?;
-    // A server that was named is looked at, and taken, before anything is built.
-    let cluster = database::bring(options, Durability::Disposable)?;
     let mut sum = Sum::default();
-    let failed = test(cluster.url(), &options.rest, &mut sum)?;
-    drop(cluster);
+    let failed = if options.containers {
+        in_containers(&options.rest, &mut sum)?
+    } else {
+        // A server that was named is looked at, and taken, before anything is built.
+        let cluster = database::bring(options, Durability::Disposable)?;
+        test(&[("REDOUBT_TEST_DATABASE_URL", cluster.url())], &options.rest, &mut sum)?
+    };
     println!("\n{} passed, {} failed, {} ignored", sum.passed, sum.failed, sum.ignored);
     if failed.is_empty() && sum.failed == 0 {
         return Ok(());
@@ -30,8 +35,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Err(Stop::Failed(1, format!("failed tests: {}; failed programs: {programs}; why is above", sum.failed)).into())
 }
 
-/// Builds and runs them; the names of the programs that failed.
-fn test(url: &str, arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
+/// The same tests, each program with a PostgreSQL and each Redis in a container.
+fn in_containers(arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
+    let containers = Containers::look()?;
+    let arguments = [&containers::feature(), arguments].concat();
+    let failed = test(&containers.environment(), &arguments, sum)?;
+    containers.end()?;
+    Ok(failed)
+}
+
+/// Builds and runs them; the names of the programs that failed. `servers` are told them by their environment.
+fn test(servers: &[(&str, &str)], arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
     let (mut cargo, harness) = programs::split(arguments);
     let documents = cargo.iter().any(|argument| argument == "--doc");
     if !cargo.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
@@ -46,7 +60,7 @@ fn test(url: &str, arguments: &[String], sum: &mut Sum) -> Result<Vec<String>> {
     programs.sort_by_key(|program| !program.long);
     // Whoever wants to see what a test prints wants to see it in its order.
     let watched = harness.iter().any(|argument| argument == "--nocapture" || argument == "--show-output");
-    lanes::run(programs, if watched { 1 } else { AT_ONCE }, url, sum)
+    lanes::run(programs, if watched { 1 } else { AT_ONCE }, servers, sum)
 }
 
 /// The examples in the documentation, which cargo builds as it runs them.

@@ -44,8 +44,8 @@ fn own() -> std::result::Result<String, String> {
     }
     options.url = std::env::var("REDOUBT_POSTGRES_URL").ok().filter(|url| !url.is_empty());
     #[cfg(feature = "docker")]
-    if super::container::wanted(&options) {
-        return super::container::url(&options.image);
+    if crate::container::postgres::wanted(&options) {
+        return crate::container::postgres::url(&options.image);
     }
     let cluster = ladder::bring(&options).map_err(|error| error.to_string())?;
     Ok(HELD.get_or_init(|| cluster).url().to_owned())

@@ -5,8 +5,6 @@
 //! `cargo xtask test` started (`REDOUBT_TEST_DATABASE_URL`), else this process brings its own by the ladder, once.
 
 mod cluster;
-#[cfg(feature = "docker")]
-mod container;
 pub mod guards;
 mod provision;
 mod roles;
