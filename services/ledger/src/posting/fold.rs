@@ -165,7 +165,8 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
     if sums.iter().all(|(_, sum)| *sum == 0) { Ok(()) } else { Err(malformed) }
 }
 
-/// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
+/// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer,
+/// but for what a partner has paid in that one's name. Its own
 /// accounts can be reached only by the kinds of command that are made for them.
 fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
     let rules = command.kind.rules();
@@ -176,7 +177,7 @@ fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(
     let needs_owner = account.purpose == Purpose::Customer && (debit || rules.own);
     let is_owner = match &command.actor {
         Actor::Customer(subject) => account.owner.as_ref() == Some(subject),
-        Actor::House => false,
+        Actor::House => rules.owed,
     };
     if needs_owner && !is_owner { Err(Reason::NotOwner) } else { Ok(()) }
 }
