@@ -149,8 +149,21 @@ pub struct Options {
     /// What a private cluster proves its name with. Then it takes nobody over TCP without TLS, and the URL says so. Whoever brings a server of their
     /// own, or a container, has what that has.
     pub tls: Option<Tls>,
+    /// More settings of a private cluster: `name=value`.
+    pub settings: Vec<String>,
+    /// What a private cluster is restored from, in place of a new one.
+    pub backup: Option<Backup>,
     /// Where a line for the person watching goes.
     pub say: fn(&str),
+}
+
+/// A base backup (`pg_basebackup`, plain format). The settings say where the archive of its WAL is, and how far to go.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Its directory. It is copied.
+    pub directory: PathBuf,
+    /// The URL of the superuser of the cluster that it is of, whose password is in it.
+    pub url: String,
 }
 
 /// A server's certificate.
@@ -180,6 +193,8 @@ impl Options {
             used: Use::Together("a test".to_owned()),
             image: Self::IMAGE.to_owned(),
             tls: None,
+            settings: Vec::new(),
+            backup: None,
             say: |_| {},
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::guard::{Guard, Rights, Setting};
-use crate::{Options, Tls, shell};
+use crate::{Backup, Options, Tls, shell};
 
 /// `sockaddr_un` holds 104 bytes on the smallest of the platforms; the socket's own name takes 20.
 const LONGEST_DIRECTORY: usize = 80;
@@ -81,15 +81,22 @@ struct Place {
 
 impl Place {
     fn start(&self, mut guard: Guard, options: &Options) -> Result<Server, String> {
-        let password = shell::random_hex(18)?;
-        self.initialize(&mut guard, &password)?;
+        let password = match &options.backup {
+            None => {
+                let password = shell::random_hex(18)?;
+                self.initialize(&mut guard, &password)?;
+                password
+            }
+            Some(backup) => self.put_back(backup)?,
+        };
         if let Some(tls) = &options.tls {
             self.protect(tls)?;
         }
-        let settings: Vec<&str> = match options.tls {
-            Some(_) => options.durability.settings().iter().chain(&TLS_SETTINGS).copied().collect(),
-            None => options.durability.settings().to_vec(),
-        };
+        let tls = if options.tls.is_some() { TLS_SETTINGS.as_slice() } else { &[] };
+        // It is ready once it has been recovered, and not while that goes on.
+        let recovered = options.backup.as_ref().map(|_| "hot_standby=off");
+        let more = options.settings.iter().map(String::as_str).chain(recovered);
+        let settings: Vec<&str> = options.durability.settings().iter().chain(tls).copied().chain(more).collect();
         let mut failure = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
@@ -123,6 +130,21 @@ impl Place {
             return Ok(());
         }
         Err(format!("initdb failed: {}", shell::explain(&telling_line(&shell::logged(&log)))))
+    }
+
+    /// A copy of the backup, which is to be recovered; answers the superuser's password.
+    fn put_back(&self, backup: &Backup) -> Result<String, String> {
+        let data = self.directory.join("data");
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        shell::stdout("cp", &["-R", "-P", &text(&backup.directory), &text(&data)], Duration::from_mins(2))?;
+        write_private(&data.join("recovery.signal"), "", None)?;
+        shell::stdout("chmod", &["-R", "u=rwX,go=", &text(&data)], Duration::from_mins(1))?;
+        if let Some(account) = &self.account {
+            let owner = format!("{}:{}", account.uid, account.gid);
+            shell::stdout("chown", &["-R", &owner, &text(&data)], Duration::from_mins(1))?;
+        }
+        let password = backup.url.split_once("://postgres:").and_then(|(_, rest)| rest.split_once('@'));
+        password.map(|(password, _)| password.to_owned()).ok_or_else(|| "the backup's URL has no password".to_owned())
     }
 
     /// Its certificate and key, where the server may read them, and who may come in how: nobody over TCP without TLS.

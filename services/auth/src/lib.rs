@@ -102,6 +102,7 @@ impl Service for Auth {
 
     async fn command(config: Config, command: Command) -> anyhow::Result<()> {
         match command {
+            Command::EndSessions => grants::command::end_sessions(&config).await,
             Command::SecondFactor(action) => support::command::run(&config, action).await,
         }
     }
@@ -143,6 +144,8 @@ impl Service for Auth {
 /// What an operator can do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// End every session, after the database was restored
+    EndSessions,
     /// Second factors of people who have lost theirs
     #[command(subcommand)]
     SecondFactor(support::command::Action),

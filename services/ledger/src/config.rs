@@ -183,7 +183,7 @@ impl Behavior {
     }
 }
 
-/// What the broker's manifest of a provider calls the two things that the ledger says to it.
+/// What the broker's manifest of a provider calls what the ledger says to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PayoutOperations {
@@ -191,6 +191,9 @@ pub struct PayoutOperations {
     pub order: String,
     /// The operation, of the kind `status`, that says where one stands.
     pub status: String,
+    /// The operation that lists the orders since a time, for books that were restored. Default: none; a person has to compare them with such a partner's.
+    #[serde(default)]
+    pub list: Option<String>,
 }
 
 /// An operation of the broker that answers reference rates.

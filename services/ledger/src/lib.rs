@@ -47,6 +47,7 @@ pub mod payouts;
 pub mod posting;
 mod problems;
 pub mod providers;
+pub mod restored;
 pub mod risk;
 pub mod routes;
 mod schema;
@@ -158,6 +159,7 @@ impl Service for Ledger {
     async fn command(config: Config, command: Command) -> Result<()> {
         match command {
             Command::Verify => invariants::command::run(&config).await,
+            Command::Restored(action) => restored::command::run(&config, action).await,
             Command::Suspense(action) => suspense::command::run(&config, action).await,
             Command::Stops(action) => stops::command::run(&config, action).await,
             Command::Payouts(action) => payouts::command::run(&config, action).await,
@@ -171,6 +173,9 @@ impl Service for Ledger {
 pub enum Command {
     /// Check the books from the first transfer on, and print what was found
     Verify,
+    /// The books after their database was restored, compared with what partners have
+    #[command(subcommand)]
+    Restored(restored::command::Action),
     /// Money that could not be credited
     #[command(subcommand)]
     Suspense(suspense::command::Action),

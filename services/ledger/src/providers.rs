@@ -14,13 +14,15 @@ pub struct PayoutProviders {
     places: BTreeMap<String, Places>,
 }
 
-/// Where the broker takes the two calls about a provider's payouts.
+/// Where the broker takes the calls about a provider's payouts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// Orders one.
     pub order: String,
     /// Asks where one stands.
     pub status: String,
+    /// Lists them.
+    pub list: Option<String>,
 }
 
 impl PayoutProviders {
@@ -30,7 +32,8 @@ impl PayoutProviders {
         let place = |(name, operations): (&String, &PayoutOperations)| {
             let order = operation_url(broker_url, name, &operations.order)?;
             let status = operation_url(broker_url, name, &operations.status)?;
-            Ok((name.clone(), Places { order, status }))
+            let list = operations.list.as_ref().map(|list| operation_url(broker_url, name, list)).transpose()?;
+            Ok((name.clone(), Places { order, status, list }))
         };
         Ok(Self { current: current.to_owned(), places: known.iter().map(place).collect::<Result<_>>()? })
     }
@@ -38,6 +41,11 @@ impl PayoutProviders {
     /// Who gets what is ordered now.
     pub fn current(&self) -> &str {
         &self.current
+    }
+
+    /// All of them, by name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
     }
 
     /// Where the payouts of that provider are ordered and asked for; `None` for one that is not configured any more.
@@ -61,7 +69,7 @@ mod tests {
     use super::*;
 
     fn known() -> BTreeMap<String, PayoutOperations> {
-        let operations = PayoutOperations { order: "send".to_owned(), status: "find".to_owned() };
+        let operations = PayoutOperations { order: "send".to_owned(), status: "find".to_owned(), list: None };
         BTreeMap::from([("bank".to_owned(), operations)])
     }
 

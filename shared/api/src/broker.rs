@@ -59,6 +59,29 @@ pub enum OrderOutcome {
     Returned,
 }
 
+/// Result of an operation that lists orders.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OrderList {
+    /// Oldest first; none at the end.
+    pub payouts: Vec<ListedOrder>,
+}
+
+/// An order as the partner has it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ListedOrder {
+    /// Our name for it.
+    pub payout_id: crate::Id,
+    /// Decimal text.
+    pub amount: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// To whom.
+    pub creditor_name: String,
+    /// What the creditor is shown.
+    #[serde(default)]
+    pub reference: String,
+}
+
 /// Result of an operation that orders a payout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PayoutOrder {

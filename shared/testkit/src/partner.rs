@@ -2,7 +2,7 @@
 //!
 //! - `GET /stats/eurofxref/eurofxref-daily.xml`: the ECB's reference rates in the ECB's own form, from real rows ([`ecb`]).
 //! - `POST /v1/payouts`: a payout API with a bearer secret and an idempotency key ([`payouts`]); it later tells the outcome
-//!   by a signed webhook ([`webhook`], Standard Webhooks v1), and at any time when asked (`GET /v1/payouts/{payout_id}`).
+//!   by a signed webhook ([`webhook`], Standard Webhooks v1), and at any time when asked (`GET /v1/payouts/{payout_id}`; all since a time: `GET /v1/payouts`).
 //! - `POST /v1/name-checks`: whether an account belongs to a name ([`names`]), of invented accounts.
 //! - `/simulate/…`: the buttons of the demonstration, for loopback callers only.
 //!
@@ -106,6 +106,8 @@ struct PartnerState {
     webhook_secret: String,
     client: reqwest::Client,
     book: Mutex<payouts::Book>,
+    /// Id and body of every event so far.
+    events: Mutex<Vec<(String, Vec<u8>)>>,
     counters: Counters,
 }
 
@@ -131,6 +133,7 @@ impl Partner {
             webhook_secret: options.webhook_secret.trim().to_owned(),
             client: server::client(&options.roots, None)?,
             book: Mutex::default(),
+            events: Mutex::default(),
             counters: Counters::default(),
         });
         let shared = web::Data::from(Arc::clone(&state));
@@ -143,7 +146,7 @@ impl Partner {
                     actix_web::error::InternalError::from_response(error, answer).into()
                 }))
                 .service(web::resource(ecb::PATH).get(rates))
-                .service(web::resource("/v1/payouts").post(payouts::post))
+                .service(web::resource("/v1/payouts").post(payouts::post).get(payouts::list))
                 .service(web::resource("/v1/payouts/{payout_id}").get(payouts::get))
                 .service(web::resource("/v1/name-checks").post(names::post))
                 .service(web::resource("/simulate/payments").post(control::post_payment))
@@ -161,6 +164,15 @@ impl Partner {
     /// Where webhooks go from now on.
     pub fn send_webhooks_to(&self, url: impl Into<String>) {
         *lock(&self.state.webhook) = Some(url.into());
+    }
+
+    /// Sends every event so far once more; answers how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The receiver does not accept one.
+    pub async fn send_events_again(&self) -> Result<usize> {
+        webhook::send_again(&self.state).await
     }
 
     /// The counts so far.

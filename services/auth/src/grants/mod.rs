@@ -8,6 +8,7 @@
 //! - a refresh token works for its client only, and on a phone for its device key only; it is not rotated (FAPI 2.0 §5.3.2.1, item 11), because
 //!   a lost answer must not log anybody out and a stolen token is of no use without the key.
 
+pub(crate) mod command;
 mod entitlement;
 mod refresh_token;
 mod store;

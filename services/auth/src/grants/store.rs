@@ -58,6 +58,13 @@ pub(crate) async fn revoke(db: &mut Connection, id: GrantId, reason: &str, now: 
     Ok(())
 }
 
+/// Ends all that still hold, and the approvals among them; tells how many.
+pub(super) async fn end_all(db: &mut Connection, now: DateTime<Utc>) -> Result<usize, StorageError> {
+    let live = grants::table.filter(grants::revoked_at.is_null());
+    let ended = diesel::update(live).set((grants::revoked_at.eq(now), grants::revoked_reason.eq("database_restored")));
+    Ok(ended.execute(db).await?)
+}
+
 /// Whether a grant is this person's and still holds.
 pub(crate) async fn is_live(pool: &Pool, user: UserId, id: GrantId, now: i64) -> Result<bool, StorageError> {
     storage::subject_transaction(pool, "grants.is_live", &user.to_string(), async |db| {

@@ -37,6 +37,7 @@ mod roles;
 mod roles_factors;
 mod second_factor;
 mod second_factor_pages;
+mod sessions;
 mod signals;
 mod siteverify;
 mod stores;

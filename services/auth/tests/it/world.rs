@@ -48,6 +48,7 @@ pub(crate) struct World {
     internal: SocketAddr,
     attestation: Option<Server>,
     pub(crate) running: Running,
+    pub(crate) config: Config,
 }
 
 impl World {
@@ -81,8 +82,9 @@ impl World {
         let partner_key = Arc::new(SigningKey::generate());
         let mut config = config(&pki, &database, &attestation.url(), &partner_key);
         change(&mut config);
-        let running = runtime::start::<Auth>(config, clock.clone()).await.unwrap();
+        let running = runtime::start::<Auth>(config.clone(), clock.clone()).await.unwrap();
         Self {
+            config,
             clock,
             http: server::client(&pki.public_ca(), None).unwrap(),
             partner_key,

@@ -2,7 +2,7 @@
 //! beside the running broker, which takes what is due from the database.
 
 use anyhow::{Context as _, Result, ensure};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use runtime::{Clock as _, SystemClock};
 use serde_json::json;
 use storage::Pool;
@@ -26,6 +26,12 @@ pub enum Action {
         #[arg(long, value_name = "ID", default_value_t = MessageId::from_bytes([0; 16]), hide_default_value = true)]
         after: MessageId,
     },
+    /// Await those once more that were delivered, for a ledger whose database was restored: what their providers send again goes to it again
+    AwaitAgain {
+        /// Those that came since then
+        #[arg(long, value_name = "TIME")]
+        since: DateTime<Utc>,
+    },
     /// Put a rejected one back into the queue
     Redeliver {
         /// The message
@@ -37,6 +43,7 @@ pub async fn run(config: &Config, action: Action) -> Result<()> {
     let pool = pool(config)?;
     match action {
         Action::List { state, limit, after } => list(&pool, state, limit, after).await,
+        Action::AwaitAgain { since } => await_again(&pool, since).await,
         Action::Redeliver { id } => redeliver(&pool, id).await,
     }
 }
@@ -70,6 +77,13 @@ async fn redeliver(pool: &Pool, id: MessageId) -> Result<()> {
     let mut db = storage::connection(pool).await?;
     ensure!(store::reopen(&mut db, id, i32::MAX, now).await?, "there is no rejected webhook {id}");
     println!("{id}: back in the queue");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the output of a subcommand")]
+async fn await_again(pool: &Pool, since: DateTime<Utc>) -> Result<()> {
+    let mut db = storage::connection(pool).await?;
+    println!("{} are awaited once more", store::await_again(&mut db, since).await?);
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub enum MessageState {
     Delivered,
     // It asks nothing of us.
     Ignored,
+    // It was where it belongs, and has been forgotten there: its provider has to send it again.
+    Awaited,
 }
 
 /// A verified message.
@@ -123,6 +125,11 @@ pub(super) async fn insert(db: &mut Connection, message: &NewMessage<'_>) -> Res
     if known != message.digest {
         return Ok(Inserted::Different);
     }
+    if let Some(body) = message.body
+        && refill(db, id, body, message.now).await?
+    {
+        return Ok(Inserted::Reopened);
+    }
     let reopened = reopen(db, id, REOPENED_BY_PROVIDER, message.now).await?;
     Ok(if reopened { Inserted::Reopened } else { Inserted::Same })
 }
@@ -146,6 +153,30 @@ pub(super) async fn reopen(
         .execute(db)
         .await?;
     Ok(reopened == 1)
+}
+
+/// Puts an awaited message that has come again into the queue; tells whether it is there now.
+async fn refill(db: &mut Connection, id: MessageId, body: &[u8], now: DateTime<Utc>) -> Result<bool, StorageError> {
+    let awaited = inbox::id.eq(id).and(inbox::state.eq(AsText(MessageState::Awaited)));
+    let filled = diesel::update(inbox::table.filter(awaited))
+        .set((
+            inbox::state.eq(AsText(MessageState::Pending)),
+            inbox::body.eq(body),
+            inbox::reopened.eq(inbox::reopened + 1),
+            inbox::attempts.eq(0),
+            inbox::next_attempt_at.eq(now),
+            inbox::settled_at.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(db)
+        .await?;
+    Ok(filled == 1)
+}
+
+/// All that were delivered and came since then are awaited once more; tells how many.
+pub(super) async fn await_again(db: &mut Connection, since: DateTime<Utc>) -> Result<usize, StorageError> {
+    let delivered = inbox::state.eq(AsText(MessageState::Delivered)).and(inbox::received_at.ge(since));
+    let awaited = diesel::update(inbox::table.filter(delivered)).set(inbox::state.eq(AsText(MessageState::Awaited)));
+    Ok(awaited.execute(db).await?)
 }
 
 /// Messages in a state after one, oldest first: ids sort by time.

@@ -182,7 +182,7 @@ async fn rejected_messages_are_listed_and_redelivered_by_a_subcommand() {
         (&["redeliver", "--id", id][..], "there is no rejected webhook"),
         (&["redeliver", "--id", "x"], "invalid value 'x' for '--id <ID>'"),
         (&["redeliver"], "not provided:\n  --id <ID>"),
-        (&["list", "--state", "lost"], "possible values: rejected, pending, delivered, ignored"),
+        (&["list", "--state", "lost"], "possible values: rejected, pending, delivered, ignored, awaited"),
         (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),
         (&["forget"], "unrecognized subcommand 'forget'"),
         (&[], "Usage: broker webhooks [OPTIONS] <COMMAND>"),
@@ -190,6 +190,44 @@ async fn rejected_messages_are_listed_and_redelivered_by_a_subcommand() {
         let (good, text) = run(arguments).await;
         assert!(!good && text.contains(says), "{arguments:?}: {text}");
     }
+}
+
+/// Of a ledger whose database was restored: what it had is awaited, and only the very same message that comes again goes to it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_and_is_forgotten_is_awaited_and_delivered_once_more() {
+    let bench = Bench::start().await;
+    let config = write_config(&bench);
+    let await_again = async |since: &'static str| {
+        let mut command = broker(&config, &["webhooks", "await-again", "--since", since]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let body = |amount: &str| {
+        json!({"type": "payment.received", "data": {"account_id": "01890a5d-ac96-774b-bcce-b302099a8057", "amount": amount,
+            "currency": "EUR", "debtor_name": "Carol", "reference": "rent"}})
+        .to_string()
+    };
+    let send = async |body: String| bench.signed(&bench.whsec(), "evt_1", bench.clock.unix(), body.as_bytes()).await;
+    assert_eq!(send(body("1.00")).await, 202);
+    bench.until("webhook_inbox where state = 'delivered'", 1).await;
+    let before = bench.ledger.requests().len();
+    // As long as nobody awaits it, it is a repetition that changes nothing.
+    assert_eq!(send(body("1.00")).await, 202);
+    assert!(await_again("2100-01-01T00:00:00Z").await.starts_with("0 are"));
+    assert_eq!(bench.count("webhook_inbox where state = 'delivered' and reopened = 0").await, 1);
+    assert!(await_again("2000-01-01T00:00:00Z").await.starts_with("1 are"));
+    assert_eq!(bench.ledger.requests().len(), before, "there is nothing to deliver before it comes");
+    // Another message under its id is none; the database says so to whoever writes.
+    assert_ne!(send(body("2.00")).await, 202);
+    let other = "update webhook_inbox set state = 'pending', settled_at = null, reopened = reopened + 1, body = 'x'";
+    let mut db = storage::connection(&bench.superuser).await.unwrap();
+    let refused = diesel_async::SimpleAsyncConnection::batch_execute(&mut *db, other).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot be changed"), "{refused}");
+    assert_eq!(bench.count("webhook_inbox where state = 'awaited' and body is null").await, 1);
+    assert_eq!(send(body("1.00")).await, 202);
+    bench.until("webhook_inbox where state = 'delivered' and reopened = 1", 1).await;
+    assert_eq!(bench.ledger.requests().len(), before + 1);
 }
 
 /// Whether this machine can look into a process; where it cannot, the test proves nothing, says so loudly, and fails where `CI` is `true`.
@@ -349,6 +387,7 @@ fn every_subcommand_explains_itself_without_a_configuration() {
         "webhooks",
         "webhooks list",
         "webhooks redeliver",
+        "webhooks await-again",
     ];
     testkit::scene::explains_itself(env!("CARGO_BIN_EXE_broker"), "broker", &subcommands);
 }

@@ -93,7 +93,7 @@ impl Submissions {
 
     /// Asks where it stands; true if the partner has said so and it is done.
     async fn ask(&self, payout: &Payout) -> Result<bool, Error> {
-        let (outcome, partner_id) = match self.partner.ask(payout).await? {
+        let (outcome, partner_id) = match self.partner.ask(&payout.provider, payout.id).await? {
             Ok(word) => word,
             Err(said) => {
                 tracing::info!(reason = said, "the partner has no word on a payout");

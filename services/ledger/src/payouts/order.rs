@@ -3,6 +3,7 @@
 use api::approvals;
 use api::payouts::{Creditor, MaskedIban, Payout, PayoutStatus, PostPayout};
 use api::text::REFERENCE;
+use chrono::{DateTime, Utc};
 use defense::Notes;
 use identity::Principal;
 use money::Money;
@@ -12,7 +13,7 @@ use super::store::{self, OneMore};
 use crate::approvals::demand;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
-use crate::ids::{AccountId, IdempotencyKey, PayeeId, Subject};
+use crate::ids::{AccountId, IdempotencyKey, PayeeId, PayoutId, Subject, TransferId};
 use crate::input::{self, time, wire};
 use crate::payees::confirm;
 use crate::payees::store::{self as payees, Payee};
@@ -38,17 +39,21 @@ pub async fn order(
     let amount = input::positive(&request.amount)?;
     input::text("reference", &request.reference, 0, REFERENCE)?;
     let (id, cap) = (PayeeId::from(request.payee_id), state.new_payees.cap(amount.currency()));
+    let order = || intended(subject, key, &request, amount);
+    let posted_as = order()?.id().ok_or(Error::Invariant("a payout without a name"))?;
     let past = storage::subject_transaction(&state.pool, "payouts.room", subject.as_str(), async |db| {
         let payee = payees::find(db, subject, id).await?;
         let iban = payee.as_ref().map(|payee| payee.iban.as_str());
-        let past = store::past(db, subject, &OneMore { key, payee: id, iban, amount, cap }).await?;
+        let past = store::past(db, subject, &OneMore { key, payee: id, iban, amount, cap, posted_as }).await?;
         Ok::<_, Error>((past, payee))
     });
     let (past, payee) = past.await?;
+    if let (Some(at), Some(payee)) = (past.found_at, &payee) {
+        return Ok(found(&request, amount, payee, posted_as.into(), at));
+    }
     if !past.room {
         return Err(Error::PayoutLimit);
     }
-    let order = || intended(subject, key, &request, amount);
     let Some(payee) = payee.clone().filter(|payee| payee.removed_at.is_none()) else {
         let (payee, receipt) = nobody_to_pay(state, order()?, payee, id).await?;
         return answer(state, subject, request, amount, &payee, receipt, true).await;
@@ -75,16 +80,45 @@ pub async fn order(
     };
     let (payee, receipt, held) = match demand::post(state, caller, notes, order()?, shown, caution, &with).await {
         Ok((receipt, caution)) => (payee, receipt, caution.hold_seconds() > 0),
-        Err(Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED))) => return Err(Error::PayoutLimit),
-        Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW))) => return Err(too_much),
         Err(Error::Unanswered(Unanswered::Ceiling(store::PAYEE_GONE))) => {
             let (payee, receipt) = nobody_to_pay(state, order()?, Some(payee), id).await?;
             (payee, receipt, true)
         }
-        Err(other) => return Err(other),
+        Err(other) => return Err(refused(other, too_much, posted_as, &request)),
     };
     state.payouts.notify_one();
+    // What a restored database has forgotten is known by this line: whose an order is that the partner has.
+    runtime::audit!("payout", outcome = "ordered", payout = %receipt.posted.id, account = %request.from_account, replayed = receipt.replayed);
     answer(state, subject, request, amount, &payee, receipt, held).await
+}
+
+/// What the database's word for a ceiling means here.
+fn refused(error: Error, too_much: Error, posted_as: TransferId, request: &PostPayout) -> Error {
+    match error {
+        Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
+        Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW)) => too_much,
+        Error::Unanswered(Unanswered::Ceiling(store::FOUND)) => {
+            // The partner has it, and it was booked off suspense, because nobody knew whose it is.
+            runtime::audit!("payout", outcome = "found", payout = %posted_as, account = %request.from_account);
+            Error::Unanswered(Unanswered::Unknown)
+        }
+        other => other,
+    }
+}
+
+/// The same order, ordered before the books were restored, which was found at its partner and booked before they were opened: it is done.
+fn found(request: &PostPayout, amount: Money, payee: &Payee, id: PayoutId, at: DateTime<Utc>) -> Idempotent<Payout> {
+    let result = Payout {
+        id: id.into(),
+        from_account: request.from_account,
+        amount: wire(amount),
+        creditor: Creditor { name: payee.name.clone(), iban: MaskedIban::of(&payee.iban) },
+        reference: request.reference.clone(),
+        status: PayoutStatus::Paid,
+        held_until: None,
+        created_at: time(at),
+    };
+    Idempotent { result, replayed: true }
 }
 
 /// Records under the key that there is nobody to pay, and says so; or what the key had come to before, while there was.

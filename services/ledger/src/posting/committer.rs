@@ -23,7 +23,7 @@ use tracing::{Instrument as _, Span};
 
 use super::aside::Aside;
 use super::batch::{Answer, Fate, Order};
-use super::model::{Outcome, Posted, Unanswered};
+use super::model::{Actor, Outcome, Posted, Unanswered};
 use super::store::{self, Failure};
 use crate::error::Error;
 use crate::ids::AccountId;
@@ -238,6 +238,7 @@ impl Shared {
                     tracing::error!(%cause, orders = jobs.len(), "the outcome of a batch is unknown");
                     refuse(jobs, Unanswered::Unknown);
                 }
+                Err(cause) if cause.is_closed() => batches.extend(facts(jobs, &cause)),
                 Err(cause) if jobs.len() > 1 => {
                     tracing::error!(%cause, orders = jobs.len(), "a batch was refused; it is tried in halves");
                     let second = jobs.split_off(jobs.len() / 2);
@@ -301,6 +302,20 @@ fn in_time(jobs: Vec<Job>) -> Vec<Job> {
         refuse(late, Unanswered::Busy);
     }
     jobs
+}
+
+/// What is booked while the books are closed, which is what has happened elsewhere; who wants something to happen is told to come back.
+fn facts(jobs: Vec<Job>, cause: &Failure) -> Option<Vec<Job>> {
+    let (facts, intents): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().partition(|job| job.order.command.actor == Actor::House);
+    tracing::error!(%cause, orders = intents.len(), "the books are closed: `ledger restored` says how to go on");
+    if intents.is_empty() {
+        // Of these none waits.
+        refuse(facts, Unanswered::Fault);
+        return None;
+    }
+    refuse(intents, Unanswered::Busy);
+    Some(facts)
 }
 
 fn outcome(answer: &Result<Answer, Unanswered>) -> &'static str {

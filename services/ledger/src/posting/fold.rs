@@ -166,8 +166,8 @@ fn check_form(legs: &[Leg]) -> Result<(), Rejection> {
     if sums.iter().all(|(_, sum)| *sum == 0) { Ok(()) } else { Err(malformed) }
 }
 
-/// Customers debit their own accounts; in an exchange they also credit their own. The house debits no customer. Its own
-/// accounts can be reached only by the kinds of command that are made for them. Who is stopped debits nothing.
+/// Customers debit their own accounts, unless they are stopped; in an exchange they also credit their own. The house debits no customer, but for what a
+/// partner has paid in that one's name. Its own accounts can be reached only by the kinds of command that are made for them.
 fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(), Reason> {
     let rules = command.kind.rules();
     if !rules.touches.contains(&account.purpose) {
@@ -177,12 +177,13 @@ fn check_permission(account: &Account, leg: &Leg, command: &Command) -> Result<(
     let needs_owner = account.purpose == Purpose::Customer && (debit || rules.own);
     let is_owner = match &command.actor {
         Actor::Customer(subject) => account.owner.as_ref() == Some(subject),
-        Actor::House => false,
+        Actor::House => rules.owed,
     };
     if needs_owner && !is_owner {
         return Err(Reason::NotOwner);
     }
-    if account.stopped && debit && is_owner { Err(Reason::Stopped) } else { Ok(()) }
+    let orders = matches!(command.actor, Actor::Customer(_));
+    if orders && debit && account.stopped { Err(Reason::Stopped) } else { Ok(()) }
 }
 
 fn check_account(account: &Account, leg: &Leg) -> Result<(), Reason> {

@@ -278,6 +278,7 @@ fn command() -> impl Strategy<Value = Command> {
         Kind::PayoutReturn,
         Kind::PayoutPaidLate,
         Kind::Allocation,
+        Kind::PayoutFound,
     ]);
     let actor = prop_oneof![Just(alice()), Just(Actor::Customer(Subject::of("bob"))), Just(Actor::House)];
     (kind, actor, proptest::collection::vec(leg, 0..5), 0_u8..10).prop_map(|(kind, actor, mut legs, repair)| {
@@ -335,10 +336,11 @@ proptest! {
     }
 
     #[test]
-    fn only_its_owner_ever_takes_money_off_a_customers_account(commands in proptest::collection::vec(command(), 1..40)) {
+    fn only_its_owner_takes_money_off_a_customers_account_or_the_house_what_a_partner_has_paid(commands in proptest::collection::vec(command(), 1..40)) {
         let mut state = state();
         for command in &commands {
-            if let Outcome::Posted(Booked { entries, .. }) = book(&mut state, command).unwrap() {
+            let owed = command.kind == Kind::PayoutFound && command.actor == Actor::House;
+            if let Outcome::Posted(Booked { entries, .. }) = book(&mut state, command).unwrap() && !owed {
                 for entry in entries.iter().filter(|entry| entry.amount.minor() < 0) {
                     if let Some(owner) = &state.account(entry.account).unwrap().owner {
                         prop_assert_eq!(&command.actor, &Actor::Customer(owner.clone()));

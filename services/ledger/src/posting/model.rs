@@ -34,6 +34,8 @@ pub struct Rules {
     pub arrives: bool,
     /// Who is debited must own what is credited, too.
     pub own: bool,
+    /// A partner has paid it in a customer's name, so the house may debit that customer.
+    pub owed: bool,
 }
 
 /// What a refusal is about.
@@ -92,11 +94,13 @@ kinds! {
     PayoutReturnLate [Suspense Settlement] Blame::Accounts;
     /// An operator has found out whose the money in suspense is.
     Allocation [Suspense Customer] Blame::Field("account_id");
+    /// A partner has this order, and the books, which were restored, had forgotten it.
+    PayoutFound [Customer Suspense Settlement] Blame::Field("account_id"), owed: true;
 }
 
 impl Rules {
     const fn named(operation: &'static str) -> Self {
-        Self { operation, touches: &[], blames: Blame::Accounts, arrives: false, own: false }
+        Self { operation, touches: &[], blames: Blame::Accounts, arrives: false, own: false, owed: false }
     }
 }
 
@@ -132,7 +136,7 @@ pub fn system_account(purpose: Purpose, currency: Currency) -> AccountId {
 pub enum Actor {
     /// A user. May debit own accounts only.
     Customer(Subject),
-    /// The house itself, on a partner's word. Never debits a customer.
+    /// The house itself, on a partner's word. Debits a customer only where the partner has paid in that customer's name.
     House,
 }
 

@@ -246,6 +246,8 @@ async fn a_kind_moves_money_between_its_accounts_only() {
         ("payout_return_late", SETTLEMENT, ALICE),
         ("payout_paid_late", ALICE, SETTLEMENT),
         ("allocation", SETTLEMENT, ALICE),
+        ("payout_found", SETTLEMENT, ALICE),
+        ("payout_found", ALICE, BOB),
         ("exchange", FX, ALICE),
     ]
     .map(|(kind, from, to)| (kind, writing(2, kind, from, to, 100), "not of its kind"));
@@ -255,6 +257,12 @@ async fn a_kind_moves_money_between_its_accounts_only() {
     let place = "insert into accounts (id, currency, owner, name, opened_at) values ('00000000-0000-8000-8000-585858000001', 'XXX', 'alice', 'x', now())";
     let error = refused(&mut app, &format!("begin; select set_config('app.subject', 'alice', true); {place}")).await;
     assert!(error.contains("only_the_house_has_house_ids"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_is_found_while_the_books_are_open() {
+    let found = |from| ("found", writing(2, "payout_found", from, SETTLEMENT, 100), "nothing is found");
+    refuses(&books().await, &[found(ALICE), found(SUSPENSE)], writing(2, "transfer", ALICE, BOB, 100)).await;
 }
 
 #[tokio::test]

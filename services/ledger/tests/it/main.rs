@@ -40,6 +40,7 @@ mod payees;
 mod payout_histories;
 mod payouts;
 mod providers;
+mod restored;
 mod risk;
 mod roles;
 mod schemas;

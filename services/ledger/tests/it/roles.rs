@@ -14,6 +14,7 @@ const TABLES: [&str; 18] = [
     "exemptions",
     "head",
     "idempotency",
+    "lifelines",
     "low_value_counters",
     "outbox",
     "outbox_readers",
@@ -58,6 +59,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let changing: Vec<&String> = poster.iter().filter(|right| !right.contains(" select ")).collect();
     let expected = [
         "call accounts_there(wanted uuid[])",
+        "call books_are_open()",
         "call check_books(step bigint)",
         "call check_books_again()",
         "call house_account(purpose text, currency text)",
@@ -87,7 +89,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let pure = ["call house_account(purpose text, currency text)", "call is_customers(account uuid)"];
     assert_eq!(rights(&database, "ledger_migrator").await.unwrap(), ["be ledger_owner", pure[0], pure[1]]);
     // These hold numbers of batches, positions and sums of the whole: no row of theirs is anybody's, and the app has no right on them at all.
-    let whole = ["book_check", "book_check_accounts", "head", "outbox", "outbox_readers"];
+    let whole = ["book_check", "book_check_accounts", "head", "lifelines", "outbox", "outbox_readers"];
     assert_eq!(unguarded(&database).await.unwrap(), whole);
 }
 
@@ -118,6 +120,8 @@ async fn what_they_have_no_business_with_is_refused() {
     assert_eq!(not_forbidden(&database.app_url, &app).await.unwrap(), []);
     let poster = [
         "select 1 from book_check",
+        "insert into lifelines (system_identifier, timeline) values (1, 1)",
+        "select lifeline()",
         "select 1 from owners",
         "select iban from payees",
         "select 1 from payee_checks",

@@ -273,7 +273,7 @@ pub(crate) fn transfer(from: &str, to: &str, amount: &str) -> Value {
 
 /// What a provider calls its operations.
 pub(crate) fn operations(order: &str, status: &str) -> PayoutOperations {
-    PayoutOperations { order: order.to_owned(), status: status.to_owned() }
+    PayoutOperations { order: order.to_owned(), status: status.to_owned(), list: None }
 }
 
 /// Approval is what other tests are about (`approvals`).

@@ -10,10 +10,11 @@ mod provision;
 mod roles;
 mod session;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ladder::{Cluster, Durability, Mode, Options, Rung, Tls};
+pub use ladder::Cluster;
+use ladder::{Backup, Durability, Mode, Options, Rung, Tls};
 use storage::EmbeddedMigrations;
 
 use self::cluster::server;
@@ -134,6 +135,19 @@ pub fn server_with_tls(pki: &Pki) -> std::result::Result<Cluster, String> {
     let Identity { certificate, key } = pki.internal("postgres");
     let mut options = Options::new(work_dir(), Durability::Disposable);
     options.tls = Some(Tls { certificate, key, authority: pki.internal_ca(), name: "postgres".to_owned() });
+    private_server(options)
+}
+
+/// A server of its own with these settings (`name=value`), which keeps what it has committed; from a base backup, if there is one (`pg_basebackup`; its
+/// directory, and the superuser's URL of the server that it is of). Where none can be brought, why.
+pub fn server_with(settings: Vec<String>, backup: Option<(&Path, &str)>) -> std::result::Result<Cluster, String> {
+    let mut options = Options::new(work_dir(), Durability::Durable);
+    options.settings = settings;
+    options.backup = backup.map(|(directory, url)| Backup { directory: directory.to_owned(), url: url.to_owned() });
+    private_server(options)
+}
+
+fn private_server(mut options: Options) -> std::result::Result<Cluster, String> {
     let mut reasons = String::new();
     for rung in [Rung::System, Rung::Embedded] {
         options.mode = Mode::Only(rung);

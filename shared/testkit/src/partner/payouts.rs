@@ -41,10 +41,21 @@ impl Order {
     }
 }
 
+/// Most orders in one answer of the list.
+const PAGE: usize = 100;
+
 /// Orders by idempotency key.
 #[derive(Default)]
 pub(super) struct Book {
     orders: HashMap<String, Line>,
+}
+
+/// What of the list is wanted: orders since then (Unix seconds), after that one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    since: i64,
+    after: Option<String>,
 }
 
 #[derive(Clone)]
@@ -52,6 +63,10 @@ struct Line {
     order: Order,
     id: String,
     status: &'static str,
+    /// Its number, from 0.
+    number: usize,
+    /// Unix seconds.
+    taken_at: i64,
 }
 
 enum Entry {
@@ -72,7 +87,8 @@ impl Book {
             Some(_) => Entry::Other,
             None => {
                 let status = if order.is_to("REJECT") { "rejected" } else { "accepted" };
-                let line = Line { order: order.clone(), id: format!("po_{}", crypto::random::token(12)), status };
+                let (id, number) = (format!("po_{}", crypto::random::token(12)), self.orders.len());
+                let line = Line { order: order.clone(), id, status, number, taken_at: webhook::now() };
                 self.orders.insert(key.to_owned(), line.clone());
                 Entry::New(line)
             }
@@ -83,6 +99,18 @@ impl Book {
         if let Some(line) = self.orders.values_mut().find(|line| line.id == id) {
             line.status = status;
         }
+    }
+
+    fn list(&self, wanted: &Wanted) -> Vec<&Line> {
+        let after = wanted.after.as_deref().and_then(|id| self.find(id)).map(|line| line.number);
+        let mut lines: Vec<&Line> = self
+            .orders
+            .values()
+            .filter(|line| line.taken_at >= wanted.since && after.is_none_or(|after| line.number > after))
+            .collect();
+        lines.sort_unstable_by_key(|line| line.number);
+        lines.truncate(PAGE);
+        lines
     }
 
     fn find(&self, payout_id: &str) -> Option<&Line> {
@@ -141,6 +169,25 @@ pub(super) async fn get(state: web::Data<PartnerState>, request: HttpRequest, id
         Some(line) => HttpResponse::Ok().json(json!({ "id": line.id, "status": line.status, "desk": "SBX-7" })),
         None => refusal(StatusCode::NOT_FOUND, "payout_unknown", "no order of that id"),
     }
+}
+
+/// `GET /v1/payouts`: the orders since a time, oldest first, a page at a time.
+pub(super) async fn list(
+    state: web::Data<PartnerState>,
+    request: HttpRequest,
+    wanted: web::Query<Wanted>,
+) -> HttpResponse {
+    let _span = span(&request).entered();
+    if let Some(refused) = stranger(&state, &request) {
+        return refused;
+    }
+    let book = lock(&state.book);
+    let payouts = book.list(&wanted).into_iter().map(|line| {
+        let Order { payout_id, amount, currency, creditor_iban, creditor_name, reference } = &line.order;
+        json!({ "payout_id": payout_id, "amount": amount, "currency": currency, "creditor_iban": creditor_iban,
+            "creditor_name": creditor_name, "reference": reference, "id": line.id, "status": line.status })
+    });
+    HttpResponse::Ok().json(json!({ "payouts": payouts.collect::<Vec<_>>() }))
 }
 
 /// More than the broker asked for, as third parties do: what it lets through is its own decision.

@@ -29,10 +29,31 @@ pub(super) async fn send(
     data: &Value,
     traceparent: Option<&str>,
 ) -> Result<(String, u16)> {
-    let Some(url) = lock(&state.webhook).clone() else { bail!("no webhook URL is set") };
     let id = format!("evt_{}", crypto::random::token(12));
     let occurred = DateTime::from_timestamp(now(), 0).context("time")?.to_rfc3339();
     let body = serde_json::to_vec(&json!({ "type": kind, "timestamp": occurred, "data": data }))?;
+    lock(&state.events).push((id.clone(), body.clone()));
+    deliver(state, kind, id, body, traceparent).await
+}
+
+/// Sends all events so far once more, each as it was: what the operator of another system asks for whose memory was lost. Answers how many were accepted.
+pub(super) async fn send_again(state: &PartnerState) -> Result<usize> {
+    let events = lock(&state.events).clone();
+    let count = events.len();
+    for (id, body) in events {
+        deliver(state, "again", id, body, None).await?;
+    }
+    Ok(count)
+}
+
+async fn deliver(
+    state: &PartnerState,
+    kind: &str,
+    id: String,
+    body: Vec<u8>,
+    traceparent: Option<&str>,
+) -> Result<(String, u16)> {
+    let Some(url) = lock(&state.webhook).clone() else { bail!("no webhook URL is set") };
     let span = tracing::info_span!("webhook.send", otel.name = format!("send {kind}"), otel.kind = "producer");
     runtime::trace::continue_from(&span, traceparent);
     let mut last = String::new();
@@ -68,7 +89,7 @@ pub(super) async fn send(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the partner is outside: its clock is its own")]
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs().cast_signed())
 }
 

@@ -18,7 +18,8 @@ use crate::suspense::Arrival;
 mod ordered;
 mod stuck;
 
-pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
+pub(crate) use self::ordered::claim_of;
+pub(super) use self::ordered::{FOUND, LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
 pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
 
 /// A row of `payouts`.
@@ -175,6 +176,7 @@ const PAST: &str = "
                 where p.owner = $1 and p.creditor_iban = y.iban and p.currency = $7
                   and p.created_at > clock_timestamp() - (y.cools_off_at - y.created_at)), 0) > $6
             from payees y where y.id = $4 and y.cools_off_at > clock_timestamp()), false) as above_cap,
+        (select t.posted_at from transfers t where t.id in ($8, $9) and t.kind = 'payout_found') as found_at,
         exists (select from payouts p where p.owner = $1 and p.word = 'cancelled' and p.creditor_iban = $3
             and p.created_at > statement_timestamp() - interval '90 days') as taken_back
     from (select exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as decided) d";
@@ -188,6 +190,9 @@ pub(super) struct Past {
     /// It was not decided, and with it those to its payee would be more than may be paid while that is new. The database adds up again when it is written.
     #[diesel(sql_type = Bool)]
     pub(super) above_cap: bool,
+    /// It was found at its partner after the books were restored, and taken off the owner's account then.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub(super) found_at: Option<DateTime<Utc>>,
     /// One to the same creditor was taken back while it was held.
     #[diesel(sql_type = Bool)]
     pub(super) taken_back: bool,
@@ -201,13 +206,17 @@ pub(super) struct OneMore<'a> {
     pub(super) amount: Money,
     /// How much all to a payee who is new may be together.
     pub(super) cap: Money,
+    /// What it will be called.
+    pub(super) posted_as: TransferId,
 }
 
 pub(super) async fn past(db: &mut Connection, owner: &Subject, more: &OneMore<'_>) -> Result<Past, StorageError> {
     let query = diesel::sql_query(PAST).bind::<Text, _>(owner).bind::<Text, _>(more.key);
     let query = query.bind::<Nullable<Text>, _>(more.iban).bind::<SqlUuid, _>(more.payee);
     let query = query.bind::<BigInt, _>(more.amount.minor()).bind::<BigInt, _>(more.cap.minor());
-    Ok(query.bind::<Text, _>(more.amount.currency().code()).get_result(db).await?)
+    let query = query.bind::<Text, _>(more.amount.currency().code()).bind::<SqlUuid, _>(more.posted_as);
+    let query = query.bind::<SqlUuid, _>(claim_of(more.posted_as));
+    Ok(query.get_result(db).await?)
 }
 
 /// One payout, whosever it is. For the house itself.
@@ -217,11 +226,13 @@ pub(super) async fn find_any(db: &mut Connection, id: PayoutId) -> Result<Option
 }
 
 /// Payouts as work to do. An order counts as one that the partner may have from its claim on, before its first byte leaves: if this process
-/// dies, the next one must not take a refusal for the whole truth.
+/// dies, the next one must not take a refusal for the whole truth. Restored books send nothing before somebody has opened them: what was taken back
+/// since then looks as if it were still to be paid.
 pub(super) const QUEUE: Queue = Queue {
     name: "payouts.claim",
     table: "payouts",
     waiting: "status in ('pending', 'submitted') and (held_until is null or held_until <= clock_timestamp()) \
+        and (status = 'submitted' or (select books_are_open())) \
         and (attempts > 0 or not exists (select from accounts a where a.id = account_id and a.stopped))",
     changes: ", unsure_since = case q.status when 'pending' then coalesce(q.unsure_since, $1) else q.unsure_since end,
         unsure_by = case q.status when 'pending' then coalesce(q.unsure_by, q.attempts + 1) else q.unsure_by end",

@@ -43,6 +43,11 @@ impl Failure {
         }
     }
 
+    /// The books were restored, and nobody has opened them: customers' orders wait.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.constraint() == Some("books_are_open"))
+    }
+
     /// The word for it, if it was a ceiling and no fault.
     pub(crate) fn ceiling(&self, extra: &Extra) -> Option<&'static str> {
         match (self, extra) {
