@@ -120,7 +120,7 @@ async fn the_app_has_these_rights_and_no_others() {
         "recovery_codes delete",
         "recovery_codes insert (code_hash, user_id)",
         "recovery_codes select (code_hash, user_id)",
-        "refresh_tokens insert (token_hash, grant_id, last_used_at, expires_at, device_told)",
+        "refresh_tokens insert (token_hash, grant_id, last_used_at, expires_at, device_told, seen_in, seen_told_at)",
         "refresh_tokens select (token_hash, grant_id, last_used_at, expires_at, device_told, seen_in, seen_told_at)",
         "refresh_tokens update (last_used_at, device_told, seen_in, seen_told_at)",
         "totp_secrets delete",

@@ -34,8 +34,8 @@ fn says(happened: &store::Happened, before: &[store::Happened]) -> String {
     let Some(place) = happened.place else { return what };
     let here = format!("{what}, from {}", places::name(place.country));
     // Where somebody has failed, the user need not have been.
-    let been = before.iter().filter(|other| !matches!(other.what, What::FailedLogin));
-    let last = been.filter_map(|other| other.place.map(|place| (other.at, place))).next();
+    let mut been = before.iter().filter(|other| !matches!(other.what, What::FailedLogin));
+    let last = been.find_map(|other| other.place.map(|place| (other.at, place)));
     match last {
         Some((at, last)) if last.country != place.country => {
             let (name, ago) = (places::name(last.country), ago(happened.at - at));

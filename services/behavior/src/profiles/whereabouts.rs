@@ -1,5 +1,7 @@
 //! Where a user was: countries and networks from which somebody logged in, or went on, as the user. Whatever order it came in, it makes the same, and it is bounded.
 
+use std::cmp::Reverse;
+
 use api::behavior::Country;
 
 use crate::events::{HOUR, Key, MINUTE, Place, Seconds, figure};
@@ -36,7 +38,7 @@ impl<T: Copy + Ord> Seen<T> {
             Some((last, _)) => *last = at.max(*last),
             None => self.last.push((at, what)),
         }
-        self.last.sort_unstable_by(|one, other| other.cmp(one));
+        self.last.sort_unstable_by_key(|seen| Reverse(*seen));
         self.last.truncate(KEPT);
     }
 

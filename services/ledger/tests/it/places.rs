@@ -23,8 +23,9 @@ async fn a_question_says_country_and_network_where_a_table_knows_them_and_never_
     let asked = question(&world, &analytics, "11.00").await;
     assert_eq!(asked["place"]["country"], "DE");
     assert_eq!(asked["place"]["network"].as_str().map(str::len), Some(16));
-    let text = asked.to_string();
-    assert!(!text.contains("127.0.0.1") && !text.contains("64496"), "{text}");
+    let said: Vec<&String> = asked["place"].as_object().unwrap().keys().collect();
+    assert_eq!(said, ["country", "network"]);
+    assert!(!asked.to_string().contains("127."), "{asked}");
     // What lies nowhere has no place.
     let elsewhere = std::env::temp_dir().join(format!("redoubt-elsewhere-{}", std::process::id()));
     std::fs::write(&elsewhere, "first,last,country,asn\n192.0.2.0,192.0.2.255,DE,64496\n").unwrap();

@@ -50,11 +50,12 @@ impl Table {
         ensure!(bytes <= MOST_BYTES, "it has {bytes} bytes; at most {MOST_BYTES} are read");
         let mut lines = BufReader::new(file.take(MOST_BYTES));
         let (mut table, mut line, mut number) = (Self::default(), String::new(), 0_usize);
-        while {
+        loop {
             line.clear();
             // One more than fits, so that a longer one is seen and not cut.
-            (&mut lines).take(LINE as u64 + 1).read_line(&mut line)? > 0
-        } {
+            if (&mut lines).take(LINE as u64 + 1).read_line(&mut line)? == 0 {
+                break;
+            }
             number += 1;
             table.add(number, line.trim_end_matches(['\n', '\r'])).with_context(|| format!("line {number}"))?;
         }
@@ -70,7 +71,7 @@ impl Table {
         }
         ensure!(number <= MOST_LINES, "at most {MOST_LINES} lines are read");
         let parts: Vec<&str> = line.split(',').collect();
-        let [first, last, country, operator] = parts[..] else { bail!("has {} columns, not 4", parts.len()) };
+        let &[first, last, country, operator] = parts.as_slice() else { bail!("has {} columns, not 4", parts.len()) };
         let country = country.parse().context("the country")?;
         let operator =
             (!operator.is_empty()).then(|| operator.parse().context("the number of the operator")).transpose()?;

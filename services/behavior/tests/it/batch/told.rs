@@ -97,7 +97,7 @@ impl Noticed {
             _ => {}
         }
         if matches!(self.kind, "login" | "failed_login" | "seen") {
-            event["place"] = json!({ "country": if self.ago % 2 == 0 { "DE" } else { "SG" }, "network": format!("{:016x}", self.ago % 9) });
+            event["place"] = json!({ "country": if self.ago.is_multiple_of(2) { "DE" } else { "SG" }, "network": format!("{:016x}", self.ago % 9) });
         }
         event
     }
