@@ -12,6 +12,7 @@ use testkit::browser::Person;
 use testkit::interception::Interception;
 use testkit::pki::Pki;
 
+use crate::elsewhere::{self, Elsewhere};
 use crate::hooked::{self, Forged, Hooked, Seen};
 use crate::narrator::{Attack, Evidence, Narrator};
 use crate::operator::{Operator, Refusal};
@@ -81,6 +82,7 @@ pub async fn run(narrator: &mut Narrator, loot: &Loot<'_>) -> Result<()> {
     around_the_api(&mut report, loot).await?;
     // Before anybody pays in her name: what Alice pays on a new phone to whom she knows is not asked about.
     let desk = Desk::of(loot.stack)?;
+    from_elsewhere(&mut report, loot, &desk).await?;
     let phone = takeover::bought(&desk, &loot.alice_login, loot.alice_account).await?;
     report.began = crate::instant();
     in_pieces(&mut report, loot).await?;
@@ -234,6 +236,21 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
 
     let accounts = loot.bob.client.accounts().await?;
     ensure!(!accounts.is_empty(), "Bob, who did nothing wrong, no longer sees his accounts");
+    Ok(())
+}
+
+/// Layers behavior and step-up: token, key and session are Alice's, and only the place is another.
+async fn from_elsewhere(report: &mut Report<'_>, loot: &Loot<'_>, desk: &Desk<'_>) -> Result<()> {
+    if !elsewhere::is_seen(loot.stack) {
+        return Ok(());
+    }
+    report.began = crate::instant();
+    let Elsewhere { stopped, why } = elsewhere::pay(desk, loot.stack, &loot.alice, loot.alice_account).await?;
+    let title = "Alice's session pays somebody new from another continent, minutes after she was at home";
+    report.stopped(54, title, "ledger", 401, &stopped).await?;
+    report.narrator.remark(&format!(
+        "Behavior said: {why}. From another network around the corner the same session had paid as much to somebody new, and nobody asked."
+    ));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ pub mod classifier;
 pub mod console;
 pub mod decoys;
 pub mod edge;
+mod elsewhere;
 pub mod handset;
 pub mod hooked;
 pub mod journey;

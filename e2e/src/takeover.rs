@@ -67,13 +67,18 @@ impl<'a> Desk<'a> {
         let requests = self.operator.requests(&trace).await?;
         let order = requests.iter().rfind(|request| request.method == "POST" && request.route == "/v1/payouts");
         let order = order.with_context(|| format!("the ledger knows no order of the trace {trace}"))?;
-        let receipt = receipt::read(self.stack, &self.pki, &order.request_id, &Begun::now().traceparent()).await?;
+        self.word(&order.request_id).await
+    }
+
+    /// What behavior has said of the payment of this request.
+    pub(crate) async fn word(&self, request_id: &str) -> Result<Line> {
+        let receipt = receipt::read(self.stack, &self.pki, request_id, &Begun::now().traceparent()).await?;
         let line = receipt.layers.into_iter().find(|line| line.layer == "behavior");
-        line.with_context(|| format!("the receipt of {} has no word of behavior", order.request_id))
+        line.with_context(|| format!("the receipt of {request_id} has no word of behavior"))
     }
 
     /// All that a word of behavior rests on.
-    async fn decision(&self, line: &Line) -> Result<Decision> {
+    pub(crate) async fn decision(&self, line: &Line) -> Result<Decision> {
         let id = line.saw.get("decision").and_then(serde_json::Value::as_str).context("a word without its record")?;
         let url = format!("{}/internal/v1/decisions/{id}", self.behavior);
         Ok(self.client("operator")?.get(url).send().await?.error_for_status()?.json().await?)

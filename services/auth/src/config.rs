@@ -10,6 +10,7 @@ use crypto::password::Params;
 use defense::DefenseConfig;
 use defense::captcha::CaptchaConfig;
 use runtime::Common;
+use runtime::places::PlacesConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +30,9 @@ pub struct Config {
     /// Internal URL of the behavior analytics (`AUTH__BEHAVIOR_URL`), which are told of logins, devices and second factors. Default: nobody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior_url: Option<String>,
+    /// From where people log in, which the behavior analytics are told (`AUTH__PLACES__FILE`). Default: no table of networks, and nothing is said of places.
+    #[serde(default)]
+    pub places: PlacesConfig,
     /// PKCS#8 DER of the P-256 key that signs tokens (`AUTH__SIGNING_KEY_FILE`), mode 0600.
     pub signing_key_file: PathBuf,
     /// Keys that are published and do not sign: the next one before a rotation, the last one after it. Default: none.

@@ -57,6 +57,7 @@ use defense::stores::Once;
 use defense::{AudienceKeySource, Keyed, Stack};
 use identity::TokenError;
 use runtime::pages::RefusalPages;
+use runtime::places::Places;
 use runtime::{App, Common, Context, Courier, RouteDoc, Service, Teller};
 use storage::EmbeddedMigrations;
 use url::Url;
@@ -177,6 +178,7 @@ fn provider(config: &Config, context: &Context, captcha: Arc<Gate>, used: Arc<dy
         passwords,
         captcha,
         signals: Signals { heard: config.behavior_url.is_some() },
+        places: Places::open(&config.places)?,
         ledger: Ledger::new(context.clients.internal("ledger")?, &config.ledger_url)?,
         directory: Directory::new(FileKek::from_file(&config.kek_file)?, files::read_key(&config.lookup_key_file)?),
     })

@@ -6,6 +6,7 @@ use crypto::envelope::FileKek;
 use defense::AudienceKeySource;
 use defense::captcha::Gate;
 use runtime::Clock;
+use runtime::places::Places;
 use storage::Pool;
 
 use crate::clients::Clients;
@@ -35,6 +36,8 @@ pub struct Provider {
     pub(crate) ledger: Ledger,
     /// Where word is left for the behavior analytics.
     pub(crate) signals: Signals,
+    /// From where requests come.
+    pub(crate) places: Places,
 }
 
 impl Provider {

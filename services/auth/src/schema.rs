@@ -84,6 +84,8 @@ table! {
         last_used_at -> Timestamptz,
         expires_at -> Timestamptz,
         device_told -> Bool,
+        seen_in -> Nullable<Text>,
+        seen_told_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -152,6 +154,8 @@ table! {
         jkt -> Nullable<Text>,
         detail -> Nullable<Text>,
         since -> Nullable<Timestamptz>,
+        country -> Nullable<Text>,
+        network -> Nullable<Text>,
         attempts -> Integer,
         next_attempt_at -> Timestamptz,
     }

@@ -128,6 +128,8 @@ class Door:
 AT_THE_DOOR = {
     "login": lambda door, at, _, detail: door.logged_in(at, detail),
     "failed_login": lambda door, at, _device, _detail: door.failed(at),
+    # Where somebody was counts beside where a payment is asked for from, and that the log does not say.
+    "seen": lambda _door, _at, _device, _detail: None,
     "device": lambda door, at, device, _: door.enrolled(at, device),
     "second_factor": lambda door, at, _device, _detail: door.second_factor(at),
 }
@@ -277,7 +279,7 @@ OF_USER = {
     "hours_since_last": hours_since_last,
     "payee_count": lambda paying: float(paying.user.payees.get(paying.payee, (0, 0))[1]),
     "known_payments": lambda paying: float(paying.user.usual.count),
-    # Of no device: the log does not say which one a payment came from.
+    # Of no device and no place: the log does not say from where a payment came.
     "device_days": lambda _: days(None),
     "device_level": lambda _: 2.0,
     "newest_device_days": newest_device_days,
@@ -286,6 +288,11 @@ OF_USER = {
     "minutes_since_failed_login": minutes_since_failed_login,
     "failed_before_login": failed_before_login,
     "second_factor_days": second_factor_days,
+    "country_days": lambda _: days(None),
+    "network_days": lambda _: days(None),
+    "travel_speed": lambda _: 0.0,
+    "countries_around_1h": lambda _: 0.0,
+    "networks_around_1h": lambda _: 0.0,
 }
 
 

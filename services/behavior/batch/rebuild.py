@@ -21,7 +21,7 @@ from pyspark.sql.functions import col, expr
 import features
 
 LINE = """number long, kind string, id string, at_unix_millis long, user_key string, payee_key string, amount string, currency string, decision_id string,
-          device_key string, detail string, known_at_unix_millis long, label string, before string"""
+          device_key string, detail string, country string, network_key string, known_at_unix_millis long, label string, before string"""
 # The kinds of line that the folds know: one that they would leave out is an error.
 KINDS = {"payment", "label", *features.AT_THE_DOOR}
 

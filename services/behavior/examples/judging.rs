@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use behavior::events::{DAY, Payment, Seconds};
+use behavior::events::{DAY, Origin, Payment, Seconds};
 use behavior::judgement::Judge;
 use behavior::model::Model;
 use behavior::profiles::Profiles;
@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     let began = Instant::now();
     for payment in &events {
         let asked = Instant::now();
-        black_box(judge.judge(&profiles.look_at(payment, None)));
+        black_box(judge.judge(&profiles.look_at(payment, Origin::default())));
         times.push(asked.elapsed());
     }
     let judged = f64::from(MEASURED) / began.elapsed().as_secs_f64();

@@ -1,5 +1,6 @@
 //! What happened, as the engine takes it: the input of every profile.
 
+use api::behavior::Country;
 use strum::{AsRefStr, EnumString};
 
 /// Seconds since 1970-01-01 00:00 UTC, by the clock of the service that saw it happen.
@@ -41,6 +42,24 @@ impl Payment {
     }
 }
 
+/// Where somebody was, as far as a table of networks says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The country that the network is registered for.
+    pub country: Country,
+    /// Whose network it was, by a digest of its operator's name.
+    pub network: Option<Key>,
+}
+
+/// What a payment is asked for on, and from where; of each none, if it is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The installation of the app.
+    pub device: Option<Key>,
+    /// Where it was.
+    pub place: Option<Place>,
+}
+
 /// Something that happened at a user's door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signal {
@@ -50,6 +69,8 @@ pub struct Signal {
     pub user: Key,
     /// What.
     pub what: What,
+    /// From where, if it is known: of logins, of failed ones, and of what was seen.
+    pub place: Option<Place>,
 }
 
 /// What can happen there.
@@ -62,6 +83,8 @@ pub enum What {
     },
     /// Somebody has tried to, and failed.
     FailedLogin,
+    /// An installation of the app that acts for the user went on acting.
+    Seen,
     /// An installation of the app acts for the user from now on.
     Device {
         /// Which, by a digest of its name.
@@ -106,6 +129,7 @@ impl What {
         match self {
             Self::Login { known_device } => ("login", None, known_device.then_some(KNOWN_DEVICE)),
             Self::FailedLogin => ("failed_login", None, None),
+            Self::Seen => ("seen", None, None),
             Self::Device { device, level } => ("device", Some(*device), Some(level.as_ref())),
             Self::SecondFactor(change) => ("second_factor", None, Some(change.as_ref())),
         }
@@ -117,6 +141,7 @@ impl What {
             ("login", None, None) => Some(Self::Login { known_device: false }),
             ("login", None, Some(KNOWN_DEVICE)) => Some(Self::Login { known_device: true }),
             ("failed_login", None, None) => Some(Self::FailedLogin),
+            ("seen", None, None) => Some(Self::Seen),
             ("device", Some(device), Some(level)) => Some(Self::Device { device, level: level.parse().ok()? }), // Lost: it says only that there is no such word
             ("second_factor", None, Some(change)) => Some(Self::SecondFactor(change.parse().ok()?)), // Lost: likewise
             _ => None,

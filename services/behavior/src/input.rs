@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crypto::hash::sha256;
 use money::{Currency, Money};
 
-use crate::events::{Key, MINUTE, Payment};
+use crate::events::{Key, MINUTE, Payment, Place};
 
 /// Clocks of honest services differ by less than this. What lies further ahead would be "now" for a profile, and all that comes until then too late.
 const AHEAD: i64 = 5 * MINUTE * 1000;
@@ -80,6 +80,12 @@ pub(crate) fn named(field: &'static str, name: &Pseudonym) -> Result<Key, Flaw> 
     let fits = (1..=PSEUDONYM).contains(&name.as_str().len());
     let seen = name.as_str().bytes().all(|byte| byte.is_ascii_graphic());
     if fits && seen { Ok(key(name)) } else { Err(invalid(field, "is not 1 to 128 visible ASCII characters")) }
+}
+
+/// Where somebody was.
+pub(crate) fn place(told: &api::behavior::Place) -> Result<Place, Flaw> {
+    let network = told.network.as_ref().map(|network| named("place", network)).transpose()?;
+    Ok(Place { country: told.country, network })
 }
 
 fn invalid(field: &'static str, says: &'static str) -> Flaw {

@@ -33,6 +33,7 @@ mod ids;
 mod input;
 mod intake;
 mod labels;
+mod places;
 mod retention;
 mod routes;
 mod said;

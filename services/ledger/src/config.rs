@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use defense::DefenseConfig;
 use runtime::Common;
+use runtime::places::PlacesConfig;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +57,9 @@ pub struct Config {
     /// The behavior analytics, which are asked about each payment and told what has been paid. Default: nobody is asked or told; the outbox keeps it.
     #[serde(default)]
     pub behavior: Option<Behavior>,
+    /// From where payments are asked for, which the behavior analytics are told (`LEDGER__PLACES__FILE`). Default: no table of networks, and nothing is said of places.
+    #[serde(default)]
+    pub places: PlacesConfig,
 }
 
 /// The approval of payments (Regulation (EU) 2018/389, Articles 5 and 16).

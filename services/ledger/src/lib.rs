@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result};
 use api::service::{LEDGER_AUDIENCE, LEDGER_RESOURCE};
 use defense::{AudienceKeySource, JwksSource, Keyed, Stack, Tokens};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use runtime::places::Places;
 use runtime::{App, Check, Common, Context, Courier, RouteDoc, Service, Shutdown, Teller};
 use storage::Pool;
 use tokio::sync::Notify;
@@ -118,6 +119,7 @@ impl Service for Ledger {
             poster: poster.clone(),
             committer,
             risk,
+            places: Places::open(&config.places)?,
             rates: Rates::new(broker.clone(), &config.broker_url, &config.rates, config.max_rate_age_days)?,
             payout_providers: payout_providers.clone(),
             opening_keys: sealing_keys::read(&config.sealing_key_files)?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use identity::sealed_field::OpeningKeys;
 use runtime::Clock;
+use runtime::places::Places;
 use storage::Pool;
 use tokio::sync::Notify;
 
@@ -26,6 +27,8 @@ pub struct State {
     pub committer: Committer,
     /// What is thought of a payment before it is made; nobody, if nobody is configured.
     pub risk: Option<Asker>,
+    /// From where a payment is asked for; nobody knows, if no table of networks is configured.
+    pub places: Places,
     /// Reference rates, through the broker.
     pub rates: Rates,
     /// Who carries payouts out.

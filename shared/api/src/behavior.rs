@@ -3,12 +3,16 @@
 //! Users and payees have names here that say nothing of who they are ([`Pseudonym`]). Amounts are exact; the figures that statistics count with are made of
 //! them inside.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Pseudonym, amount, schema};
+use crate::{Id, Pseudonym, amount};
+
+mod decision;
+mod place;
+
+pub use decision::{Decision, DryRun};
+pub use place::{Country, NoCountry, Place};
 
 /// Most events of one batch.
 pub const BATCH: usize = 100;
@@ -59,6 +63,9 @@ pub enum Event {
         /// Whether it was on an installation of the app that acts for them already, or by a client that is no app and pays nothing. If it is not said, it was not.
         #[serde(default)]
         known_device: bool,
+        /// From where, if it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
     },
     /// Somebody has tried to log in as this person, and failed: by the password, or by what is shown beside it.
     FailedLogin {
@@ -68,6 +75,20 @@ pub enum Event {
         at_unix_millis: i64,
         /// As whom.
         user: Pseudonym,
+        /// From where, if it is known: it is where somebody was, and nobody's profile has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
+    },
+    /// An installation of the app that acts for this person goes on acting, from there.
+    Seen {
+        /// As of a payment.
+        id: Id,
+        /// As of a payment.
+        at_unix_millis: i64,
+        /// Who.
+        user: Pseudonym,
+        /// From where.
+        place: Place,
     },
     /// From now on an installation of the app acts for this person. It may be told of again: the first time counts.
     Device {
@@ -103,6 +124,7 @@ impl Event {
             Self::Payment { id, .. }
             | Self::Login { id, .. }
             | Self::FailedLogin { id, .. }
+            | Self::Seen { id, .. }
             | Self::Device { id, .. }
             | Self::SecondFactor { id, .. } => *id,
         }
@@ -198,6 +220,9 @@ pub struct ScoreRequest {
     /// The installation that asks for it, by its key's thumbprint, as in [`Event::Device`]; none, if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Pseudonym>,
+    /// From where it is asked for; none, if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// What became of a batch of questions: one line for each, in their order. One that is refused keeps no other from being judged.
@@ -286,70 +311,6 @@ pub enum ReasonSource {
     Model,
     /// A rule that people wrote.
     Rule,
-}
-
-/// `GET /internal/v1/decisions/{id}`, for the operator: all that a judgement rests on. `behaviorctl explain` makes it anew of this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Decision {
-    /// Its id.
-    pub decision_id: Id,
-    /// RFC 3339.
-    #[schemars(schema_with = "schema::time")]
-    pub decided_at: String,
-    /// The request that it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<Id>,
-    /// When the payment was to be made.
-    pub at_unix_millis: i64,
-    /// Under which the profile of who pays is counted: 64 bits of a digest, in hexadecimal.
-    pub user_key: String,
-    /// The same of who is paid.
-    pub payee_key: String,
-    /// Decimal text.
-    #[schemars(schema_with = "amount::of_any_currency")]
-    pub amount: String,
-    /// ISO 4217.
-    #[schemars(schema_with = "amount::currency")]
-    pub currency: String,
-    /// The version of the features.
-    pub features_version: u32,
-    /// What the payment looked like, by the features' names.
-    pub features: BTreeMap<String, f64>,
-    /// The number of the last event that was learned before.
-    pub learned: i64,
-    /// How likely it is fraud, between 0 and 1.
-    pub score: f64,
-    /// What was to be done.
-    pub action: Action,
-    /// What spoke against the payment.
-    pub reasons: Vec<Reason>,
-    /// Which model has judged.
-    pub model: String,
-    /// Which version of the rules.
-    pub rules: String,
-    /// What others would have said that were tried beside them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dry_run: Option<DryRun>,
-    /// The last word on what turned out, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<Label>,
-}
-
-/// What a model and rules would have said of a payment that were tried beside those that judged it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DryRun {
-    /// How likely it is fraud, between 0 and 1.
-    pub score: f64,
-    /// What they would have done.
-    pub action: Action,
-    /// What speaks against the payment.
-    pub reasons: Vec<Reason>,
-    /// Which model.
-    pub model: String,
-    /// Which version of the rules.
-    pub rules: String,
 }
 
 /// `POST /internal/v1/labels`, by the operator: what turned out.

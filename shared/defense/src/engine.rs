@@ -13,6 +13,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _};
 use runtime::{Clock, Problem, Refusal, Who, extract};
 
+use crate::hops::Found;
 use crate::idempotency::Made;
 use crate::mode::Modes;
 use crate::notes::Notes;
@@ -97,6 +98,9 @@ impl Defense {
             Ok(()) => {
                 if let Some(principal) = passage.facts.principal() {
                     request.extensions_mut().insert(principal);
+                }
+                if let Some(address) = passage.facts.address {
+                    request.extensions_mut().insert(Found(address));
                 }
                 if let Some(tried) = &passage.facts.captcha {
                     request.extensions_mut().insert(tried.clone());

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::HeaderMap;
+use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
 /// Most addresses that are read: a longer list is no list of ours.
@@ -11,6 +12,15 @@ const MOST: usize = 32;
 /// The proxies that are believed.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedHops(Vec<IpNet>);
+
+/// Where a request comes from, as the layers have found it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found(pub(crate) IpAddr);
+
+/// Where a request comes from, as the layers before its handler have found it; nothing, where none has looked. No handler reads a header for it.
+pub fn address(request: &HttpRequest) -> Option<IpAddr> {
+    request.extensions().get::<Found>().map(|found| found.0)
+}
 
 /// The header says something that no proxy of ours writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,7 +47,7 @@ pub use config::DefenseConfig;
 pub use engine::{Defense, LayerMissing, Place};
 pub use facts::{Facts, SingleUse};
 pub use guard::{Access, AnyPeer, Caller, Guard, Guarded, Peer, Public, peer_not_allowed};
-pub use hops::TrustedHops;
+pub use hops::{TrustedHops, address};
 pub use idempotency::{Answer, Created, IdempotencyKey};
 pub use keys::{AudienceKeySource, JwksSource, KeysUnavailable};
 pub use layer::{Finding, Layer, LayerId, Needs, Outgoing, Verdict, client_unknown, unauthorized};

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use runtime::RequestId;
 use runtime::contract::{Described, Operation};
 
+use crate::hops;
 use crate::trail::{Decision, Said};
 use crate::{LayerId, Mode};
 
@@ -30,6 +32,8 @@ pub enum Word {
 pub struct Notes {
     /// Our name for the request.
     request: Option<String>,
+    /// Where it comes from.
+    address: Option<IpAddr>,
     noted: Rc<RefCell<Vec<Noted>>>,
 }
 
@@ -64,6 +68,11 @@ impl Notes {
         self.request.as_deref()
     }
 
+    /// Where the request comes from, as the layers have found it.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// All that the request's handler has noted.
     pub(crate) fn taken(request: &HttpRequest) -> Vec<Noted> {
         // Default: a handler that takes no notes has none.
@@ -77,7 +86,7 @@ impl FromRequest for Notes {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let name = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-        let notes = Self { request: name, noted: Rc::default() };
+        let notes = Self { request: name, address: hops::address(request), noted: Rc::default() };
         request.extensions_mut().insert(notes.clone());
         ready(Ok(notes))
     }

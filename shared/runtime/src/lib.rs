@@ -40,6 +40,7 @@ pub mod operator;
 mod outliving;
 pub mod pages;
 mod peer;
+pub mod places;
 mod problem;
 mod reference;
 pub mod refusal;

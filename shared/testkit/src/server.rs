@@ -139,6 +139,12 @@ pub fn app_client(pki: &Pki) -> Result<reqwest::Client> {
     app_client_on(Platform::Android, pki)
 }
 
+/// The same, calling from an address of this machine, as [`client_at`].
+pub fn app_client_at(pki: &Pki, local: IpAddr) -> Result<reqwest::Client> {
+    let headers = app_header_map(Platform::Android, pki)?;
+    Ok(builder(&pki.public_ca(), None)?.default_headers(headers).local_address(local).build()?)
+}
+
 /// The same on another platform.
 pub fn app_client_on(platform: Platform, pki: &Pki) -> Result<reqwest::Client> {
     Ok(builder(&pki.public_ca(), None)?.default_headers(app_header_map(platform, pki)?).build()?)

@@ -86,7 +86,8 @@ pub async fn approve(
             // A passkey signs for what the ledger says now, which is what was shown.
             let described = describe(&payment)?;
             let asked = Asked { interaction: interaction.digest(), user: user_id, about: About::Payment(&described) };
-            match second_factors::verify(provider, &asked, device, &said.second, now).await? {
+            let place = interaction.place.as_ref();
+            match second_factors::verify(provider, &asked, device, &said.second, place, now).await? {
                 Verdict::Right(second) => Authenticated { user_id, at: now, second: Some(second) },
                 Verdict::Wrong => return Ok(Approval::Wrong(payment)),
                 Verdict::Blocked(seconds) => return Ok(Approval::Blocked(payment, seconds)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::approvals::PaymentShown;
+use api::behavior::Place;
 use crypto::{SecretString, b64, hash};
 use identity::Thumbprint;
 use runtime::Cookies;
@@ -38,6 +39,8 @@ pub struct Interaction {
     pub(super) shown: Option<Vec<u8>>,
     /// The secret of an authenticator app that is being set up, sealed.
     pub(crate) enrolling: Option<Vec<u8>>,
+    /// From where the browser asks, if it is known.
+    pub(crate) place: Option<Place>,
 }
 
 impl Interaction {
@@ -66,7 +69,14 @@ impl Interaction {
             known: row.known,
             shown: row.shown,
             enrolling: row.enrolling,
+            place: None,
         })
+    }
+
+    /// The same, asked about from there.
+    #[must_use]
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
     }
 
     /// Who is logged in; nobody whose second factor is still to come.

@@ -1,6 +1,7 @@
 //! Grants and their refresh tokens in the database.
 
 use api::ClientId;
+use api::behavior::Place;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -142,6 +143,8 @@ pub(crate) struct Bearer<'a> {
     pub(crate) jkt: Option<&'a Thumbprint>,
     /// How well that key is kept.
     pub(crate) level: Option<Level>,
+    /// From where, if it is known.
+    pub(crate) place: Option<&'a Place>,
 }
 
 #[derive(QueryableByName)]
@@ -193,6 +196,13 @@ pub(crate) async fn use_refresh_token(
             let what = What::Device { jkt, level, since: Some(authenticated_at.timestamp()) };
             signals.leave(db, *user_id, what, now).await?;
         }
+        // A client without instances is a server: where that is, says nothing of the person.
+        if let (Some(Granted { user_id, .. }), true, Some(_), Some(place)) =
+            (&granted, signals.heard, bearer.jkt, bearer.place)
+            && seen_anew(db, digest, place, now).await?
+        {
+            signals.leave(db, *user_id, What::Seen { place }, now).await?;
+        }
         match granted {
             Some(granted) => Ok(Ok(Entitlement {
                 grant_id: granted.id,
@@ -213,6 +223,22 @@ pub(crate) async fn use_refresh_token(
 async fn told_first(db: &mut Connection, digest: &Digest) -> Result<bool, StorageError> {
     let untold = refresh_tokens::table.find(&digest.0).filter(refresh_tokens::device_told.eq(false));
     Ok(diesel::update(untold).set(refresh_tokens::device_told.eq(true)).execute(db).await? == 1)
+}
+
+/// Seconds after which word is left again of a token that is used where it was: so much may be missing from when a person was there last.
+const STILL_THERE: i64 = 3_600;
+
+/// Whether word is to be left of where it is used: elsewhere than when it was last, or an hour later. Of many at once one leaves it.
+async fn seen_anew(db: &mut Connection, digest: &Digest, place: &Place, now: i64) -> Result<bool, StorageError> {
+    let network = place.network.as_ref().map_or("", |network| network.as_str()); // Default: it is not known, and that is told apart
+    let here = format!("{} {network}", place.country);
+    let token = refresh_tokens::table.find(&digest.0);
+    let anew = refresh_tokens::seen_in
+        .is_distinct_from(here.clone())
+        .or(refresh_tokens::seen_told_at.is_null())
+        .or(refresh_tokens::seen_told_at.lt(at(now - STILL_THERE)?));
+    let changes = (refresh_tokens::seen_in.eq(here), refresh_tokens::seen_told_at.eq(at(now)?));
+    Ok(diesel::update(token.filter(anew)).set(changes).execute(db).await? == 1)
 }
 
 /// Whose a refresh token is.

@@ -74,7 +74,8 @@ pub async fn log_in(
         };
         let replaced = interaction.replace(db, new, &known).await?;
         if replaced && matches!(known, Known::Authenticated(_)) {
-            provider.signals.leave(db, user_id, What::Login { known_device: proven.known_device }, now).await?;
+            let what = What::Login { known_device: proven.known_device, place: interaction.place.as_ref() };
+            provider.signals.leave(db, user_id, what, now).await?;
         }
         Ok::<Option<Known>, StorageError>(replaced.then_some(known))
     })
@@ -109,7 +110,8 @@ pub(super) async fn try_password(
     let right = permit.verify(password, stored).await.map_err(|error| PageRefusal::internal(&error))?;
     let (Some(right), Some(login)) = (right, login.as_ref()) else {
         refused("credentials_wrong", login.as_ref());
-        provider.signals.try_failed(&provider.pool, login.as_ref().map(|login| login.id), now).await?;
+        let (user, place) = (login.as_ref().map(|login| login.id), interaction.place.as_ref());
+        provider.signals.try_failed(&provider.pool, user, place, now).await?;
         return Ok(Try::Wrong);
     };
     let (known_device, rehashed) = (interaction.is_known_way(device), right.rehashed);
@@ -155,7 +157,8 @@ pub(crate) async fn advance(
         seek(db, &[interaction.digest()]).await?;
         let replaced = interaction.replace(db, new, &Known::Authenticated(person)).await?;
         if let Some(LoggedIn { at, known_device }) = logs_in.filter(|_| replaced) {
-            provider.signals.leave(db, person.user_id, What::Login { known_device }, at).await?;
+            let what = What::Login { known_device, place: interaction.place.as_ref() };
+            provider.signals.leave(db, person.user_id, what, at).await?;
         }
         Ok::<bool, StorageError>(replaced)
     })

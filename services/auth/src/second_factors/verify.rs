@@ -1,6 +1,6 @@
 //! Examines what somebody shows as their second factor.
 
-use api::behavior::SecondFactorChange;
+use api::behavior::{Place, SecondFactorChange};
 use identity::Thumbprint;
 
 use super::audit::refused;
@@ -49,11 +49,12 @@ pub async fn verify(
     asked: &Asked<'_>,
     known_device: Option<&Thumbprint>,
     shown: &Shown<'_>,
+    place: Option<&Place>,
     now: i64,
 ) -> Result<Verdict, PageRefusal> {
     match shown {
-        Shown::Typed(typed) => code(provider, asked.user, known_device, typed, now).await,
-        Shown::Passkey(said) => passkey(provider, asked, said.as_ref(), now).await,
+        Shown::Typed(typed) => code(provider, asked.user, known_device, typed, place, now).await,
+        Shown::Passkey(said) => passkey(provider, asked, said.as_ref(), place, now).await,
     }
 }
 
@@ -61,12 +62,13 @@ async fn passkey(
     provider: &Provider,
     asked: &Asked<'_>,
     said: Option<&Assertion>,
+    place: Option<&Place>,
     now: i64,
 ) -> Result<Verdict, PageRefusal> {
     let user = asked.user;
     let Some(said) = said else {
         refused("passkey_unreadable", user);
-        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
+        provider.signals.try_failed(&provider.pool, Some(user), place, now).await?;
         return Ok(Verdict::Wrong);
     };
     match passkeys::prove(provider, asked, said, now).await? {
@@ -77,7 +79,7 @@ async fn passkey(
         }
         Err(reason) => {
             refused(reason, user);
-            provider.signals.try_failed(&provider.pool, Some(user), now).await?;
+            provider.signals.try_failed(&provider.pool, Some(user), place, now).await?;
             Ok(Verdict::Wrong)
         }
     }
@@ -88,6 +90,7 @@ async fn code(
     user: UserId,
     known_device: Option<&Thumbprint>,
     typed: &str,
+    place: Option<&Place>,
     now: i64,
 ) -> Result<Verdict, PageRefusal> {
     // A field that was left empty is no guess.
@@ -104,7 +107,7 @@ async fn code(
     }
     let Some(candidate) = candidate(provider, user, typed, now).await? else {
         refused("code_wrong", user);
-        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
+        provider.signals.try_failed(&provider.pool, Some(user), place, now).await?;
         return Ok(Verdict::Wrong);
     };
     let subject = user.to_string();
@@ -125,7 +128,7 @@ async fn code(
     .await?;
     if !counts {
         refused("code_used", user);
-        provider.signals.try_failed(&provider.pool, Some(user), now).await?;
+        provider.signals.try_failed(&provider.pool, Some(user), place, now).await?;
         return Ok(Verdict::Wrong);
     }
     let second = match candidate {

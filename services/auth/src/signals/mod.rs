@@ -7,7 +7,8 @@
 //! - of a device word is left once for each refresh token: when the code is redeemed, or else at the next refresh;
 //! - a failed login is written for an address that nobody has as for one that somebody has, so that time does not tell; the courier drops it, also while behavior is away;
 //! - where nobody is to be told, nothing is written, whoever it would be about;
-//! - a person is a pseudonym and a device a thumbprint; no address, no browser and no network goes out.
+//! - where a request came from is the country and the operator of its network, as far as a table says it; of a session that goes on word is left when that changes, and once an hour;
+//! - a person is a pseudonym and a device a thumbprint; no address and no browser goes out.
 
 pub(crate) mod courier;
 mod signal;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::behavior::Event;
+use api::behavior::{Country, Event, Place};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -40,6 +40,12 @@ pub(crate) struct Left {
     /// Of a device that acted for the person before it was told of.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     since: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    // Text: of a country, before it is looked at.
+    country: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    // Text: of a digest, as it is told.
+    network: Option<String>,
     /// This one counted.
     #[diesel(sql_type = Integer)]
     pub(super) attempts: i32,
@@ -50,6 +56,9 @@ impl Left {
     pub(super) fn event(&self) -> Result<Option<Event>, Invariant> {
         let jkt = self.jkt.as_deref().map(str::parse::<Thumbprint>).transpose();
         let jkt = jkt.map_err(|_| Invariant("a thumbprint that is none"))?; // Lost: it says only that it is none
+        let country = self.country.as_deref().map(str::parse::<Country>).transpose();
+        let country = country.map_err(|_| Invariant("a country that is none"))?; // Lost: it says only that it is none
+        let network = self.network.as_deref().map(Into::into);
         let told = |user: UserId| Told {
             id: self.id,
             kind: &self.kind,
@@ -58,6 +67,7 @@ impl Left {
             at_unix_millis: self.since.unwrap_or(self.happened_at).timestamp_millis(),
             jkt: jkt.as_ref(),
             detail: self.detail.as_deref(),
+            place: country.map(|country| Place { country, network: network.clone() }),
         };
         self.user_id.map(|user| told(user).event()).transpose()
     }
@@ -83,12 +93,18 @@ impl Signals {
     }
 
     /// Leaves word of a failed login, in a transaction of its own. With an address that nobody has, the same is written: of nobody.
-    pub(crate) async fn try_failed(self, pool: &Pool, user: Option<UserId>, now: i64) -> Result<(), StorageError> {
+    pub(crate) async fn try_failed(
+        self,
+        pool: &Pool,
+        user: Option<UserId>,
+        place: Option<&Place>,
+        now: i64,
+    ) -> Result<(), StorageError> {
         if !self.heard {
             return Ok(());
         }
         storage::subject_transaction(pool, "outbox.try_failed", &subject(user), async |db| {
-            leave(db, user, What::FailedLogin, now).await
+            leave(db, user, What::FailedLogin { place }, now).await
         })
         .await
     }
@@ -99,9 +115,11 @@ async fn leave(db: &mut Connection, user: Option<UserId>, what: What<'_>, now: i
     let (kind, detail) = what.words();
     let (jkt, since) = match what {
         What::Device { jkt, since, .. } => (Some(AsText(jkt)), since.map(at).transpose()?),
-        What::Login { .. } | What::FailedLogin | What::SecondFactor(_) => (None, None),
+        What::Login { .. } | What::FailedLogin { .. } | What::Seen { .. } | What::SecondFactor(_) => (None, None),
     };
     let (happened_at, detail) = (at(now)?, detail.map(str::to_owned));
+    let country = what.place().map(|place| place.country.to_string());
+    let network = what.place().and_then(|place| place.network.as_ref()).map(|network| network.as_str().to_owned());
     diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(id),
@@ -111,6 +129,8 @@ async fn leave(db: &mut Connection, user: Option<UserId>, what: What<'_>, now: i
             outbox::jkt.eq(jkt),
             outbox::detail.eq(detail),
             outbox::since.eq(since),
+            outbox::country.eq(country),
+            outbox::network.eq(network),
             outbox::next_attempt_at.eq(happened_at),
         ))
         .execute(db)

@@ -17,9 +17,10 @@ pub async fn post_token(
     request: ClientRequest<TokenForm>,
 ) -> Protocol<TokenResponse, 200> {
     let work = async {
+        let place = provider.places.of(defense::address(&request.0.request));
         let request = protocol_request(&provider, paths::TOKEN, request).await?;
         let admitted = client_auth::admit(&provider, &request).await?;
-        exchange(&provider, admitted, &request.parameters, request.now).await
+        exchange(&provider, admitted, &request.parameters, place.as_ref(), request.now).await
     };
     protocol(&provider, work).await
 }

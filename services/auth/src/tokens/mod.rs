@@ -12,6 +12,8 @@ mod refresh_token;
 
 pub use issue::TokenResponse;
 
+use api::behavior::Place;
+
 use crate::authorizations::check_resource;
 use crate::client_auth::Admitted;
 use crate::error::{Refusal, Why};
@@ -24,11 +26,12 @@ pub const ACCESS_LIFETIME: i64 = 300;
 /// The grant types, for the metadata.
 pub const GRANT_TYPES: [&str; 2] = [authorization_code::GRANT_TYPE, refresh_token::GRANT_TYPE];
 
-/// Answers a token request of an authenticated client.
+/// Answers a token request of an authenticated client, from there, if it is known.
 pub async fn exchange(
     provider: &Provider,
     admitted: Admitted,
     parameters: &Parameters,
+    place: Option<&Place>,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     check_resource(parameters)?;
@@ -43,7 +46,9 @@ pub async fn exchange(
         Some(authorization_code::GRANT_TYPE) => {
             authorization_code::exchange(provider, &client, &key, parameters, now).await
         }
-        Some(refresh_token::GRANT_TYPE) => refresh_token::refresh(provider, &client, &key, parameters, now).await,
+        Some(refresh_token::GRANT_TYPE) => {
+            refresh_token::refresh(provider, &client, &key, parameters, place, now).await
+        }
         Some(_) => Err(Why::GrantTypeUnknown.into()),
         None => Err(Why::GrantTypeMissing.into()),
     }

@@ -6,6 +6,7 @@
 //! token is bound to the key of the new proof in both cases.
 
 use api::SupportId;
+use api::behavior::Place;
 
 use super::TokenResponse;
 use super::issue::access_token;
@@ -24,6 +25,7 @@ pub(super) async fn refresh(
     client: &AuthenticatedClient,
     key: &ProvenKey,
     parameters: &Parameters,
+    place: Option<&Place>,
     now: i64,
 ) -> Result<TokenResponse, Refusal> {
     let missing = Why::ParameterMissing.with_description("refresh_token is missing");
@@ -33,7 +35,7 @@ pub(super) async fn refresh(
         return Err(refuse(Why::RefreshTokenMalformed));
     }
     let jkt = client.client().is_attested().then(|| key.jkt());
-    let bearer = Bearer { client_id: &client.client().id, jkt, level: client.level() };
+    let bearer = Bearer { client_id: &client.client().id, jkt, level: client.level(), place };
     let found = grants::use_refresh_token(&provider.pool, provider.signals, &Digest::of(token), &bearer, now).await?;
     let entitlement = found.map_err(refuse)?;
     let scope = narrow(entitlement.scope(), parameters)?;

@@ -80,12 +80,12 @@ pub(crate) async fn count(world: &World, query: &str) -> i64 {
 async fn every_migration_can_be_undone() {
     let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
     let url = crypto::SecretString::from(database.migrator_url.as_str());
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 9);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 10);
     let mut session = connect(&database.superuser_url).await;
     let query = "select count(*) as count from pg_tables where schemaname = 'public' and tablename <> '__diesel_schema_migrations'";
     let left: Count = diesel::sql_query(query).get_result(&mut session).await.unwrap();
     assert_eq!(left.count, 0);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 9);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 10);
 }
 
 /// Without its end, an approval would be a grant that holds until it is revoked.

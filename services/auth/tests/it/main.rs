@@ -30,6 +30,7 @@ mod par;
 mod parameters;
 mod passkey_pages;
 mod passkeys;
+mod places;
 mod races;
 mod refresh;
 mod refused;

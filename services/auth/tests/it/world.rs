@@ -186,6 +186,7 @@ fn config(pki: &Pki, database: &TestDatabase, attestation_url: &str, partner: &S
         // Nobody is there: only whoever approves a payment asks it.
         ledger_url: "https://localhost:1".to_owned(),
         behavior_url: None,
+        places: runtime::places::PlacesConfig::default(),
         signing_key_file: pki.secret("auth-signing.pk8"),
         published_key_files: Vec::new(),
         pepper_file: pki.secret("auth-pepper"),

@@ -161,6 +161,7 @@ fn config(pki: &Pki, database: &TestDatabase, listen: SocketAddr, issuer: &str) 
         attestation_url: "https://localhost:1".to_owned(),
         ledger_url: "https://localhost:1".to_owned(),
         behavior_url: None,
+        places: runtime::places::PlacesConfig::default(),
         signing_key_file: pki.secret("auth-signing.pk8"),
         published_key_files: Vec::new(),
         pepper_file: pki.secret("auth-pepper"),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
-use crate::events::{DAY, Fraud, Key, Payment, Seconds, WEEK};
+use crate::events::{DAY, Fraud, Key, Origin, Payment, Seconds, WEEK};
 use crate::features::Features;
 use crate::profiles::Profiles;
 
@@ -78,7 +78,7 @@ impl<R: BufRead> Replay<R> {
         while let Some(known) = self.unknown.pop_front_if(|fraud| fraud.paid_at + LABEL_DELAY <= payment.at) {
             self.profiles.learn_fraud(&known);
         }
-        let features = self.profiles.look_at(&payment, None);
+        let features = self.profiles.look_at(&payment, Origin::default());
         self.profiles.learn(&payment);
         if fraud {
             self.unknown.push_back(Fraud { paid_at: payment.at, payee: payment.payee });

@@ -5,6 +5,7 @@
 //! nobody's name is known here; a word is taken from a form of the desk's own pages only ([`runtime::OwnForm`]), because a browser shows its certificate to whatever
 //! page makes it call.
 
+mod door;
 pub(crate) mod http;
 mod pages;
 mod plot;

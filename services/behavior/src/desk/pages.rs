@@ -4,18 +4,16 @@ use std::sync::LazyLock;
 
 use api::behavior::{Reason, ReasonSource};
 use askama::Template;
-use chrono::{DateTime, Utc};
 use money::Currency;
 use runtime::pages::{Refused, own_style};
 
 use super::plot::{Kind, Plot, Point};
-use super::store::{Alert, Line, Word};
-use super::words;
+use super::store::{self, Alert, Line, Word};
+use super::{door, words};
 use crate::action::Action;
 use crate::decisions::Found;
 use crate::dry_run::store::{Count, Differing};
 use crate::error::Error;
-use crate::events::What;
 use crate::features::{self, Feature};
 use crate::input::Paid;
 
@@ -115,7 +113,7 @@ struct Case {
     elsewhere: usize,
     rows: Vec<Row>,
     /// What happened at the user's door.
-    door: Vec<Happened>,
+    door: Vec<door::Happened>,
     /// What it looked like: name and sentence.
     features: Vec<(String, String)>,
     request: Option<String>,
@@ -156,16 +154,6 @@ impl From<&Reason> for Why {
     }
 }
 
-/// Something that happened at the user's door, in words.
-struct Happened {
-    at: String,
-    /// As programs read it.
-    datetime: String,
-    says: String,
-    /// Not before the payment, but after it.
-    after: bool,
-}
-
 /// A word on it.
 struct Said {
     label: String,
@@ -174,27 +162,16 @@ struct Said {
 }
 
 /// One case, among the payments of its user and what happened at the user's door.
-pub(super) fn case(
-    found: Found,
-    said: Vec<Word>,
-    around: &[Line],
-    door: &[(DateTime<Utc>, What)],
-) -> Result<String, Error> {
+pub(super) fn case(found: Found, said: Vec<Word>, around: &[Line], door: &[store::Happened]) -> Result<String, Error> {
     let Found { decision, names, .. } = found;
     let id = decision.id;
     let currency = decision.paid.money.currency();
     let rows: Vec<Row> = around.iter().map(|line| row(line, line.decision == Some(id))).collect();
     let points: Vec<Point> =
         around.iter().filter_map(|line| point(line, currency, line.decision == Some(id))).collect();
-    let happened = |(at, what): &(DateTime<Utc>, What)| Happened {
-        at: words::time(at),
-        datetime: at.to_rfc3339(),
-        says: words::what(what),
-        after: *at > decision.paid.at,
-    };
     let page_of = Case {
         id: id.to_string(),
-        door: door.iter().map(happened).collect(),
+        door: door::told(door, decision.paid.at),
         paid: decision.paid.into(),
         made: rows.iter().any(|row| row.is_case && row.made),
         decided_at: words::time(&decision.decided_at),

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use storage::{AsText, Pool, StorageError, connection, subject_transaction};
 
 use crate::action::Action;
-use crate::events::{Key, What};
+use crate::events::{Key, Place, What};
 use crate::ids::{DecisionId, PaymentId};
 use crate::state::store::{EventRow, PaidRow, Read};
 
@@ -113,18 +113,22 @@ pub(super) async fn around(
 /// What is shown of the user's door: so much before the payment and so much after, and nothing that is further away than this.
 const AT_THE_DOOR: i64 = 20;
 
+/// Something that happened there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Happened {
+    pub(super) at: DateTime<Utc>,
+    pub(super) what: What,
+    pub(super) place: Option<Place>,
+}
+
 /// What happened at the user's door in the 30 days before a time and the day after, the newest first.
-pub(super) async fn door(
-    pool: &Pool,
-    user: Key,
-    at: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, What)>, StorageError> {
+pub(super) async fn door(pool: &Pool, user: Key, at: DateTime<Utc>) -> Result<Vec<Happened>, StorageError> {
     const READ: &str = "\
         select * from ( \
-            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail from events \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail, country, network_key from events \
              where user_key = $1 and kind <> 'payment' and at <= $2 and at > $2 - interval '30 days' order by at desc, number desc limit $3) \
             union all \
-            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail from events \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail, country, network_key from events \
              where user_key = $1 and kind <> 'payment' and at > $2 and at < $2 + interval '1 day' order by at, number limit $3) \
         ) d order by at desc, number desc";
     let mut db = connection(pool).await?;
@@ -132,8 +136,8 @@ pub(super) async fn door(
     let rows: Vec<EventRow> = query.bind::<BigInt, _>(AT_THE_DOOR).load(&mut db).await?;
     let mut happened = Vec::with_capacity(rows.len());
     for row in rows {
-        if let Read::Noticed { at, what, .. } = row.read()? {
-            happened.push((at, what));
+        if let Read::Noticed { at, what, place, .. } = row.read()? {
+            happened.push(Happened { at, what, place });
         }
     }
     Ok(happened)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::events::{Change, Key, KeyProtection, What};
+use crate::events::Key;
 
 /// A moment, in UTC.
 pub(super) fn time(at: &DateTime<Utc>) -> String {
@@ -12,26 +12,6 @@ pub(super) fn time(at: &DateTime<Utc>) -> String {
 /// Under what a user or a payee is counted.
 pub(super) fn key(key: Key) -> String {
     format!("{key:016x}")
-}
-
-/// What happened at a user's door.
-pub(super) fn what(what: &What) -> String {
-    match what {
-        What::Login { known_device: true } => "logged in on a device that was known".to_owned(),
-        What::Login { known_device: false } => "logged in".to_owned(),
-        What::FailedLogin => "somebody failed to log in".to_owned(),
-        What::Device { device, level } => {
-            let kept = match level {
-                KeyProtection::Software => "by the app alone",
-                KeyProtection::Tee => "by the processor",
-                KeyProtection::SecureElement => "by a chip of its own",
-            };
-            format!("device {} began to act for the user, its key kept {kept}", key(*device))
-        }
-        What::SecondFactor(Change::Added) => "a second factor was added".to_owned(),
-        What::SecondFactor(Change::Removed) => "a second factor was removed".to_owned(),
-        What::SecondFactor(Change::Recovered) => "a recovery code stood in for the second factor".to_owned(),
-    }
 }
 
 /// How likely it is fraud.

@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(super) struct Line {
     /// Its place in the log: in this order it was learned.
     pub(super) number: i64,
-    /// `payment`, `label` (a word on one), or what happened at a user's door: `login`, `failed_login`, `device`, `second_factor`.
+    /// `payment`, `label` (a word on one), or what happened at a user's door: `login`, `failed_login`, `seen`, `device`, `second_factor`.
     // Text: the column's own words, so that a kind that is new in the database is not left out here.
     pub(super) kind: String,
     /// The event's id; a label has that of the payment: its decision's, or its event's where no decision was asked for.
@@ -33,6 +33,12 @@ pub(super) struct Line {
     /// How well the key of a device is kept, or what has become of a second factor.
     // Text: as `kind`.
     pub(super) detail: Option<String>,
+    /// In which country it was, by its code; of what happened at a user's door, and where it is known.
+    // Text: as `kind`.
+    pub(super) country: Option<String>,
+    /// As `user_key`: in whose network.
+    // Text: as `user_key`.
+    pub(super) network_key: Option<String>,
     /// When a label was said.
     pub(super) known_at_unix_millis: Option<i64>,
     /// `fraud` or `honest`.

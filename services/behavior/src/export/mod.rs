@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use storage::Pool;
 
+use crate::events::Origin;
 use crate::features::{self, Feature};
 use crate::state::live::{Entry, Live};
 use crate::state::store as log;
@@ -60,7 +61,7 @@ impl Export {
     }
 
     /// Writes what each payment looked like before it was learned, as CSV: its number, its id, and the features; all as the service folds and sees them, of no
-    /// device: the log does not say from which one a payment came.
+    /// device and no place: the log does not say from which one a payment came.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Export {
                 if let Entry::Paid(payment) = entry {
                     let id = ids.get(number).with_context(|| format!("the log has no payment {number}"))?;
                     write!(out, "{number},{}", api::Id::from(*id))?;
-                    for (_, value) in live.look_at(payment, None).0.iter() {
+                    for (_, value) in live.look_at(payment, Origin::default()).0.iter() {
                         write!(out, ",{value}")?;
                     }
                     writeln!(out)?;

@@ -38,6 +38,10 @@ struct Row {
     device_key: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     detail: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    country: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    network_key: Option<i64>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     known_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -50,11 +54,11 @@ struct Row {
 pub(super) async fn after(pool: &Pool, number: i64) -> Result<Vec<Line>, StorageError> {
     const READ: &str = "\
         select * from ( \
-            (select number, kind, id, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, \
+            (select number, kind, id, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key, \
                     null::timestamptz as known_at, null::text as label, null::text as before \
              from events where number > $1 order by number limit $2) \
             union all \
-            (select number, 'label', payment, paid_at, null, payee_key, null, null, null, null, null, known_at, label, before \
+            (select number, 'label', payment, paid_at, null, payee_key, null, null, null, null, null, null, null, known_at, label, before \
              from labels where number > $1 order by number limit $2) \
         ) log order by number limit $2";
     let mut db = connection(pool).await?;
@@ -96,6 +100,8 @@ impl From<Row> for Line {
             decision_id: row.decision_id.map(Into::into),
             device_key: row.device_key.map(key),
             detail: row.detail,
+            country: row.country,
+            network_key: row.network_key.map(key),
             known_at_unix_millis: row.known_at.map(|known| known.timestamp_millis()),
             label: row.label,
             before: row.before,

@@ -1,9 +1,9 @@
 //! How each feature is read off a payment and the profiles.
 
-use crate::events::{DAY, HOUR, Key, KeyProtection, MINUTE, Payment, Seconds, WEEK, figure};
+use crate::events::{DAY, HOUR, KeyProtection, MINUTE, Origin, Payment, Place, Seconds, WEEK, figure};
 use crate::features::Feature;
 use crate::profiles::payee::Run;
-use crate::profiles::{PayeeProfile, Signals, UserProfile};
+use crate::profiles::{PayeeProfile, Signals, UserProfile, Whereabouts};
 
 /// The least amount that something is divided by: a cent.
 const CENT: f64 = 0.01;
@@ -15,7 +15,7 @@ const NO_RUN: Run = Run { age: 99.0, silence: 99.0, frauds: 0.0, share: 0.0 };
 /// A payment beside what is known of who pays and who is paid; what several features ask for is worked out once.
 pub(super) struct Look<'a> {
     payment: &'a Payment,
-    device: Option<Key>,
+    origin: Origin,
     user: &'a UserProfile,
     payee: &'a PayeeProfile,
     amount: f64,
@@ -26,16 +26,11 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn at(
-        payment: &'a Payment,
-        device: Option<Key>,
-        user: &'a UserProfile,
-        payee: &'a PayeeProfile,
-    ) -> Self {
+    pub(super) fn at(payment: &'a Payment, origin: Origin, user: &'a UserProfile, payee: &'a PayeeProfile) -> Self {
         let amount = payment.counted();
         let (median, away) = user.recent.median().unwrap_or((amount, 0.0)); // Default: what is not known is not unusual
         let run = payee.run(payment.at).unwrap_or(NO_RUN); // Default: no frauds are known
-        Self { payment, device, user, payee, amount, median, away, run }
+        Self { payment, origin, user, payee, amount, median, away, run }
     }
 
     /// The value of one feature.
@@ -71,10 +66,10 @@ impl<'a> Look<'a> {
             Feature::PayeeRunDays => run.age.clamp(0.0, 99.0),
             Feature::PayeeRunSilenceDays => run.silence.clamp(0.0, 99.0),
             Feature::PayeeSurge => payee.paid(at, 2) / (payee.paid(at, 30) / 15.0).max(1.0),
-            Feature::DeviceDays => days(self.signals().and_then(|signals| signals.device_age(self.device, at))),
+            Feature::DeviceDays => days(self.signals().and_then(|signals| signals.device_age(self.origin.device, at))),
             Feature::NewestDeviceDays => days(self.signals().and_then(|signals| signals.newest_device_age(at))),
             Feature::DeviceLevel => {
-                let level = self.signals().and_then(|signals| signals.level(self.device));
+                let level = self.signals().and_then(|signals| signals.level(self.origin.device));
                 level.map_or(2.0, level_of_three) // Default: what is not known is not unusual
             }
             Feature::FailedLogins1h => self.tally(|signals| signals.failures(at, HOUR)),
@@ -85,6 +80,11 @@ impl<'a> Look<'a> {
             }
             Feature::FailedBeforeLogin => self.tally(|signals| signals.failures_before_login(at)),
             Feature::SecondFactorDays => days(self.signals().and_then(|signals| signals.since_second_factor(at))),
+            Feature::CountryDays => days(self.been().and_then(|(been, here)| been.country_age(here, at))),
+            Feature::NetworkDays => days(self.been().and_then(|(been, here)| been.network_age(here, at))),
+            Feature::TravelSpeed => self.been().map_or(0.0, |(been, here)| been.speed(here, at)), // Default: nobody has travelled
+            Feature::CountriesAround1h => self.around(|been, here| been.countries_around(here, at)),
+            Feature::NetworksAround1h => self.around(|been, here| been.networks_around(here, at)),
         }
     }
 
@@ -92,9 +92,18 @@ impl<'a> Look<'a> {
         self.user.signals.as_deref()
     }
 
+    /// Where the user was, and where the payment is asked for from; nothing, if either is not known.
+    fn been(&self) -> Option<(&Whereabouts, Place)> {
+        self.signals().map(|signals| &signals.been).zip(self.origin.place)
+    }
+
+    fn around(&self, of: impl Fn(&Whereabouts, Place) -> usize) -> f64 {
+        self.been().map_or(0.0, |(been, here)| tallied(of(been, here))) // Default: nothing is known
+    }
+
     fn tally(&self, of: impl Fn(&Signals) -> usize) -> f64 {
         let count = self.signals().map_or(0, of); // Default: nothing has happened
-        f64::from(u16::try_from(count).unwrap_or(u16::MAX)) // Default: there are not so many
+        tallied(count)
     }
 
     fn count(&self, length: Seconds) -> f64 {
@@ -110,6 +119,11 @@ impl<'a> Look<'a> {
         let greatest = week.map(|past| past.amount).fold(0.0, f64::max);
         if greatest > 0.0 { self.amount / greatest.max(CENT) } else { 1.0 }
     }
+}
+
+/// A count as a figure.
+fn tallied(count: usize) -> f64 {
+    f64::from(u16::try_from(count).unwrap_or(u16::MAX)) // Default: there are not so many
 }
 
 /// How well a key is kept, from 0 to 2.

@@ -1,6 +1,6 @@
 //! What a payment looks like beside the profiles: one figure for each thing that a rule or a model may ask.
 
-use crate::events::{Key, Payment};
+use crate::events::{Origin, Payment};
 use crate::profiles::{PayeeProfile, UserProfile};
 
 mod look;
@@ -8,7 +8,7 @@ mod look;
 use look::Look;
 
 /// The version of the features: of their names *and* of what they mean. A model is trained on one version and is of no use with another.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 macro_rules! features {
     ($($(#[doc = $meaning:literal])+ $variant:ident = $name:literal, $words:literal;)+) => {
@@ -104,6 +104,16 @@ features! {
     FailedBeforeLogin = "failed_before_login", "{} failed logins came before one that did not fail, on a device that was not known";
     /// Days since a second factor was added, removed, or stood in for by a recovery code; 99 at most and if it never was.
     SecondFactorDays = "second_factor_days", "{} days since what this user shows beside the password has changed";
+    /// Days since the user was first seen in the country that the payment is asked for from: 0 of one where they never were; 99 at most, of the user's first country, and where nothing is known.
+    CountryDays = "country_days", "{} days since this user was first seen in this country";
+    /// The same of the network's operator.
+    NetworkDays = "network_days", "{} days since this user was first seen in the network of this operator";
+    /// Kilometers per hour, at least, of whoever was where the user was last in another country, and is where the payment is asked for from; 0 where nothing is known.
+    TravelSpeed = "travel_speed", "whoever asks has come here with {} km/h at least from where this user was";
+    /// Other countries in which the user was within an hour of the payment.
+    CountriesAround1h = "countries_around_1h", "within an hour this user was in {} other countries";
+    /// Networks of other operators in which the user was within an hour of the payment.
+    NetworksAround1h = "networks_around_1h", "within an hour this user was in the networks of {} other operators";
 }
 
 impl Feature {
@@ -128,10 +138,10 @@ impl Feature {
 pub struct Features([f64; COUNT]);
 
 impl Features {
-    /// What `payment`, from this device if it is known which, looks like beside what was known before it.
+    /// What `payment`, asked for from there, looks like beside what was known before it.
     #[must_use]
-    pub fn of(payment: &Payment, device: Option<Key>, user: &UserProfile, payee: &PayeeProfile) -> Self {
-        let look = Look::at(payment, device, user, payee);
+    pub fn of(payment: &Payment, origin: Origin, user: &UserProfile, payee: &PayeeProfile) -> Self {
+        let look = Look::at(payment, origin, user, payee);
         Self(Feature::ALL.map(|feature| look.value(feature)))
     }
 

@@ -6,7 +6,7 @@ use api::{Pseudonym, problem::code};
 use chrono::{DateTime, Utc};
 use crypto::hash::{length_prefixed, sha256};
 
-use crate::events::{self, Change, Key, What};
+use crate::events::{self, Change, Key, Place, What};
 use crate::ids::{DecisionId, EventId};
 use crate::input::{self, Flaw, Paid, Told};
 use crate::retention;
@@ -24,7 +24,7 @@ pub(super) enum Fact {
     /// A payment.
     Paid(Paid, Option<DecisionId>),
     /// Something at a user's door.
-    Noticed { at: DateTime<Utc>, user: Key, what: What },
+    Noticed { at: DateTime<Utc>, user: Key, what: What, place: Option<Place> },
 }
 
 impl Fact {
@@ -43,18 +43,25 @@ impl Happened {
         if teller != told_by {
             return Err(Flaw { field: "kind", code: code::REQUEST_INVALID, says: "is not this workload's to tell" });
         }
-        let noticed = |at: i64, user: &Pseudonym, what: What| {
-            Ok(Fact::Noticed { at: input::time(at, now)?, user: input::named("user", user)?, what })
+        let noticed_at = |at: i64, user: &Pseudonym, what: What, place: Option<&api::behavior::Place>| {
+            let place = place.map(input::place).transpose()?;
+            Ok(Fact::Noticed { at: input::time(at, now)?, user: input::named("user", user)?, what, place })
         };
+        let noticed = |at: i64, user: &Pseudonym, what: What| noticed_at(at, user, what, None);
         let fact = match event {
             Event::Payment { at_unix_millis, user, payee, amount, currency, decision_id, .. } => {
                 let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
                 Fact::Paid(Paid::checked(told, now)?, decision_id.map(Into::into))
             }
-            Event::Login { at_unix_millis, user, known_device, .. } => {
-                noticed(*at_unix_millis, user, What::Login { known_device: *known_device })?
+            Event::Login { at_unix_millis, user, known_device, place, .. } => {
+                noticed_at(*at_unix_millis, user, What::Login { known_device: *known_device }, place.as_ref())?
             }
-            Event::FailedLogin { at_unix_millis, user, .. } => noticed(*at_unix_millis, user, What::FailedLogin)?,
+            Event::FailedLogin { at_unix_millis, user, place, .. } => {
+                noticed_at(*at_unix_millis, user, What::FailedLogin, place.as_ref())?
+            }
+            Event::Seen { at_unix_millis, user, place, .. } => {
+                noticed_at(*at_unix_millis, user, What::Seen, Some(place))?
+            }
             Event::Device { at_unix_millis, user, device, level, .. } => {
                 let what = What::Device { device: input::named("device", device)?, level: (*level).into() };
                 noticed(*at_unix_millis, user, what)?
@@ -78,12 +85,17 @@ impl Happened {
                 let decision = decision.map(|decision| decision.as_bytes().to_vec());
                 [money.currency().code().as_bytes().to_vec()].into_iter().chain(numbers).chain(decision).collect()
             }
-            Fact::Noticed { at, user, what } => {
+            Fact::Noticed { at, user, what, place } => {
                 let (kind, device, detail) = what.parts();
                 let numbers = [at.timestamp_millis(), user.cast_signed()].map(|number| number.to_be_bytes().to_vec());
                 let device = device.map(|device| device.to_be_bytes().to_vec());
                 let detail = detail.map(|detail| detail.as_bytes().to_vec());
-                [kind.as_bytes().to_vec()].into_iter().chain(numbers).chain(device).chain(detail).collect()
+                // Named, so that none of it is taken for a device or a detail.
+                let place = place.map(|Place { country, network }| {
+                    let network = network.map(|network| format!("{network:016x}")).unwrap_or_default(); // Default: it is not known
+                    format!("place {country} {network}").into_bytes()
+                });
+                [kind.as_bytes().to_vec()].into_iter().chain(numbers).chain(device).chain(detail).chain(place).collect()
             }
         };
         sha256(&length_prefixed(fields.iter().map(Vec::as_slice)))

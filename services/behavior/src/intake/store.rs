@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use storage::{Connection, StorageError, statement};
 
 use super::model::{Fact, Happened};
+use crate::events::Place;
 use crate::ids::{DecisionId, EventId};
 use crate::state::store::{EventRow, PAYMENT, Read};
 
@@ -15,10 +16,10 @@ statement! {
     Insert -> (SqlUuid, BigInt) {
         "with head as (update log_head set last_number = last_number + cardinality(" ids: Array<SqlUuid> = Vec<EventId>,
         "::uuid[]) returning last_number - cardinality($1) as before) \
-         insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail) \
+         insert into events (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key) \
          select e.id, head.before + e.place, e.kind, e.at, " received_at: Timestamptz = DateTime<Utc>,
         ", " reported_by: Text = &'a str,
-        ", e.user_key, e.payee_key, e.amount, e.currency, e.decision_id, e.device_key, e.detail \
+        ", e.user_key, e.payee_key, e.amount, e.currency, e.decision_id, e.device_key, e.detail, e.country, e.network_key \
          from head, unnest($1, " kinds: Array<Text> = Vec<&'static str>,
         ", " at: Array<Timestamptz> = Vec<DateTime<Utc>>,
         ", " users: Array<BigInt> = Vec<i64>,
@@ -28,7 +29,9 @@ statement! {
         ", " decisions: Array<Nullable<SqlUuid>> = Vec<Option<DecisionId>>,
         ", " devices: Array<Nullable<BigInt>> = Vec<Option<i64>>,
         ", " details: Array<Nullable<Text>> = Vec<Option<&'a str>>,
-    } ") with ordinality as e (id, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, place) \
+        ", " countries: Array<Nullable<Text>> = Vec<Option<String>>,
+        ", " networks: Array<Nullable<BigInt>> = Vec<Option<i64>>,
+    } ") with ordinality as e (id, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key, place) \
        on conflict (id) do nothing returning id, number"
 }
 
@@ -43,6 +46,7 @@ struct Columns<'a> {
     decision: Option<DecisionId>,
     device: Option<i64>,
     detail: Option<&'a str>,
+    place: Option<Place>,
 }
 
 impl<'a> From<&'a Fact> for Columns<'a> {
@@ -58,12 +62,14 @@ impl<'a> From<&'a Fact> for Columns<'a> {
                 decision: *decision,
                 device: None,
                 detail: None,
+                place: None,
             },
-            Fact::Noticed { at, user, what } => {
+            Fact::Noticed { at, user, what, place } => {
                 let (kind, device, detail) = what.parts();
                 let (payee, amount, currency, decision) = (None, None, None, None);
                 let device = device.map(u64::cast_signed);
-                Self { kind, at: *at, user: user.cast_signed(), payee, amount, currency, decision, device, detail }
+                let (at, user, place) = (*at, user.cast_signed(), *place);
+                Self { kind, at, user, payee, amount, currency, decision, device, detail, place }
             }
         }
     }
@@ -97,6 +103,8 @@ pub(super) async fn insert(
         insert.decisions.push(columns.decision);
         insert.devices.push(columns.device);
         insert.details.push(columns.detail);
+        insert.countries.push(columns.place.map(|place| place.country.to_string()));
+        insert.networks.push(columns.place.and_then(|place| place.network).map(u64::cast_signed));
     }
     Ok(insert.load(db).await?)
 }
@@ -114,12 +122,12 @@ struct Stored {
 /// The events of these ids, as they were told first.
 pub(super) async fn stored(db: &mut Connection, ids: &[EventId]) -> Result<Vec<Happened>, StorageError> {
     const READ: &str = "\
-        select id, kind, at, user_key, payee_key, amount, currency, device_key, detail, decision_id from events where id = any($1)";
+        select id, kind, at, user_key, payee_key, amount, currency, device_key, detail, country, network_key, decision_id from events where id = any($1)";
     let rows: Vec<Stored> = diesel::sql_query(READ).bind::<Array<SqlUuid>, _>(ids).load(db).await?;
     let happened = |row: Stored| {
         let fact = match row.event.read()? {
             Read::Paid(paid) => Fact::Paid(paid, row.decision_id),
-            Read::Noticed { at, user, what } => Fact::Noticed { at, user, what },
+            Read::Noticed { at, user, what, place } => Fact::Noticed { at, user, what, place },
         };
         Ok(Happened { id: row.id, fact })
     };
@@ -135,8 +143,8 @@ pub(super) async fn insert_conflict(
 ) -> Result<(), StorageError> {
     const INSERT: &str = "\
         insert into event_conflicts (event_id, digest, received_at, reported_by, kind, at, user_key, payee_key, amount, currency, \
-            decision_id, device_key, detail) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
+            decision_id, device_key, detail, country, network_key) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing";
     let columns = Columns::from(&event.fact);
     let query = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(event.id)
@@ -148,6 +156,9 @@ pub(super) async fn insert_conflict(
         .bind::<BigInt, _>(columns.user);
     let query = query.bind::<Nullable<BigInt>, _>(columns.payee).bind::<Nullable<BigInt>, _>(columns.amount);
     let query = query.bind::<Nullable<Text>, _>(columns.currency).bind::<Nullable<SqlUuid>, _>(columns.decision);
-    query.bind::<Nullable<BigInt>, _>(columns.device).bind::<Nullable<Text>, _>(columns.detail).execute(db).await?;
+    let query = query.bind::<Nullable<BigInt>, _>(columns.device).bind::<Nullable<Text>, _>(columns.detail);
+    let country = columns.place.map(|place| place.country.to_string());
+    let network = columns.place.and_then(|place| place.network).map(u64::cast_signed);
+    query.bind::<Nullable<Text>, _>(country).bind::<Nullable<BigInt>, _>(network).execute(db).await?;
     Ok(())
 }

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     /// Two trees; each line of nodes: feature, threshold, lower child, upper child, value. A leaf asks for nothing.
-    const MODEL: &str = r#"{"name": "test", "trained": {}, "features_version": 2, "features": ["amount", "payee_count"], "base": -4.0,
+    const MODEL: &str = r#"{"name": "test", "trained": {}, "features_version": 3, "features": ["amount", "payee_count"], "base": -4.0,
         "trees": [[[0, 100.0, 1, 2, 0.5], [null, 0.0, 0, 0, -1.0], [1, 0.0, 3, 4, 2.0], [null, 0.0, 0, 0, 3.0], [null, 0.0, 0, 0, 1.0]],
                   [[null, 0.0, 0, 0, 0.25]]]}"#;
 
@@ -155,7 +155,7 @@ mod tests {
 
     fn features(amount: f64) -> Features {
         let payment = crate::events::Payment { at: 0, user: 1, payee: 2, amount };
-        crate::profiles::Profiles::default().look_at(&payment, None)
+        crate::profiles::Profiles::default().look_at(&payment, crate::events::Origin::default())
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::events::{Fraud, Key, Payment, Signal};
+use crate::events::{Fraud, Key, Origin, Payment, Signal};
 use crate::features::Features;
 
 mod known;
@@ -14,10 +14,12 @@ mod signals;
 pub mod user;
 mod usual;
 mod week;
+mod whereabouts;
 
 pub use payee::PayeeProfile;
 pub(crate) use signals::Signals;
 pub use user::UserProfile;
+pub(crate) use whereabouts::Whereabouts;
 
 /// All profiles that one process keeps.
 #[derive(Debug, Default)]
@@ -27,13 +29,13 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// What `payment` looks like beside what is known now, from this device if it is known which. No effect.
+    /// What `payment` looks like beside what is known now, asked for from there. No effect.
     #[must_use]
-    pub fn look_at(&self, payment: &Payment, device: Option<Key>) -> Features {
+    pub fn look_at(&self, payment: &Payment, origin: Origin) -> Features {
         let (stranger, unknown) = (UserProfile::default(), PayeeProfile::default());
         Features::of(
             payment,
-            device,
+            origin,
             self.users.get(&payment.user).unwrap_or(&stranger), // Default: who was never seen has an empty profile
             self.payees.get(&payment.payee).unwrap_or(&unknown), // Default: the same
         )
@@ -66,7 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::events::{Change, DAY, KeyProtection, Seconds, What};
+    use crate::events::{Change, DAY, KeyProtection, Place, Seconds, What};
     use crate::features::Feature;
 
     /// Anything that an event can hold, and often what lies close together.
@@ -93,7 +95,9 @@ mod tests {
         fn whatever_comes_every_feature_is_a_finite_number(payments in payments()) {
             let mut profiles = Profiles::default();
             for payment in &payments {
-                let features = profiles.look_at(payment, Some(payment.payee));
+                let country = if payment.payee == 0 { "DE" } else { "SG" };
+                let place = Some(Place { country: country.parse().unwrap(), network: Some(payment.payee) });
+                let features = profiles.look_at(payment, Origin { device: Some(payment.payee), place });
                 for feature in Feature::ALL {
                     prop_assert!(features.get(feature).is_finite(), "{feature:?} of {payment:?}");
                 }
@@ -110,7 +114,7 @@ mod tests {
                     2 => What::FailedLogin,
                     device => What::Device { device, level: KeyProtection::Tee },
                 };
-                profiles.notice(&Signal { at: payment.at, user: payment.user, what });
+                profiles.notice(&Signal { at: payment.at, user: payment.user, what, place });
             }
         }
 

@@ -1,8 +1,9 @@
-//! What happened at a user's door: logins, failed ones, devices, second factors. Whatever order it came in, it makes the same, and it is bounded.
+//! What happened at a user's door: logins, failed ones, devices, second factors, and from where. Whatever order it came in, it makes the same, and it is bounded.
 
 use std::collections::BTreeMap;
 
 use crate::events::{DAY, HOUR, Key, KeyProtection, MINUTE, Seconds, Signal, What};
+use crate::profiles::Whereabouts;
 
 /// Failed logins and logins are kept by spans of so many seconds: whoever fails ten thousand times fills no more of them than whoever fails once in each.
 const SPAN: Seconds = 5 * MINUTE;
@@ -41,12 +42,18 @@ pub(crate) struct Signals {
     devices: Vec<Device>,
     /// The last change.
     second_factor: Option<Seconds>,
+    /// Where the user was.
+    pub(crate) been: Whereabouts,
 }
 
 impl Signals {
     /// Learns one.
     pub(crate) fn learn(&mut self, signal: &Signal) {
         let at = signal.at;
+        // Where somebody has failed, the user need not have been.
+        if let (Some(place), What::Login { .. } | What::Seen) = (signal.place, signal.what) {
+            self.been.learn(at, place);
+        }
         match signal.what {
             What::FailedLogin => self.tried(at, |tries| {
                 tries.failed = tries.failed.saturating_add(1);
@@ -54,7 +61,7 @@ impl Signals {
             }),
             What::Login { known_device: false } => self.tried(at, |tries| tries.in_by_unknown = true),
             // The owner's: whoever has failed before was somebody else, or the owner mistyped.
-            What::Login { known_device: true } => (),
+            What::Login { known_device: true } | What::Seen => (),
             What::Device { device, level } => self.enrol(Device { since: at, key: device, level }),
             What::SecondFactor(_) => self.second_factor = self.second_factor.max(Some(at)),
         }
@@ -153,7 +160,7 @@ mod tests {
     fn told(signals: &[(Seconds, What)]) -> Signals {
         let mut folded = Signals::default();
         for (at, what) in signals {
-            folded.learn(&Signal { at: *at, user: 1, what: *what });
+            folded.learn(&Signal { at: *at, user: 1, what: *what, place: None });
         }
         folded
     }
@@ -274,11 +281,11 @@ mod tests {
         ) {
             let (mut before, now) = (told(&all), NOON + DAY);
             for (at, what) in flood {
-                before.learn(&Signal { at, user: 1, what });
+                before.learn(&Signal { at, user: 1, what, place: None });
             }
             let with = |what: What| {
                 let mut more = before.clone();
-                more.learn(&Signal { at: NOON + late, user: 1, what });
+                more.learn(&Signal { at: NOON + late, user: 1, what, place: None });
                 more
             };
             let failed = with(What::FailedLogin);

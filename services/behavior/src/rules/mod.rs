@@ -187,12 +187,12 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Payment;
+    use crate::events::{Origin, Payment};
     use crate::profiles::Profiles;
 
     const RULES: &str = r#"
         version = "test"
-        features_version = 2
+        features_version = 3
         base = -5.0
         actions = { step_up = 0.1, delay = 0.5 }
 
@@ -216,7 +216,9 @@ mod tests {
         let rules = Rules::read(RULES).expect("they are rules");
         let mut profiles = Profiles::default();
         let payment = Payment { at: 0, user: 1, payee: 2, amount: 100.01 };
-        let held = |profiles: &Profiles, payment: &Payment| rules.that_hold(&profiles.look_at(payment, None)).count();
+        let held = |profiles: &Profiles, payment: &Payment| {
+            rules.that_hold(&profiles.look_at(payment, Origin::default())).count()
+        };
         assert_eq!(held(&profiles, &payment), 1);
         assert_eq!(held(&profiles, &Payment { amount: 100.0, ..payment }), 0, "100 is not above 100");
         profiles.learn(&payment);
@@ -226,9 +228,23 @@ mod tests {
     /// A rule that speaks against a payment holds the more, the more there is of what is suspicious; so no signal makes a payment look more honest.
     #[test]
     fn the_rules_of_the_house_are_monotone_in_what_happens_at_the_door() {
-        const WORSE_ABOVE: [&str; 3] = ["failed_logins_1h", "failed_logins_24h", "failed_before_login"];
-        const WORSE_BELOW: [&str; 5] =
-            ["device_days", "newest_device_days", "device_level", "minutes_since_failed_login", "second_factor_days"];
+        const WORSE_ABOVE: [&str; 6] = [
+            "failed_logins_1h",
+            "failed_logins_24h",
+            "failed_before_login",
+            "travel_speed",
+            "countries_around_1h",
+            "networks_around_1h",
+        ];
+        const WORSE_BELOW: [&str; 7] = [
+            "device_days",
+            "newest_device_days",
+            "device_level",
+            "minutes_since_failed_login",
+            "second_factor_days",
+            "country_days",
+            "network_days",
+        ];
         let rules = Rules::read(include_str!("../../rules/payments.toml")).expect("they are rules");
         let mut seen = 0;
         for rule in &rules.all {
@@ -245,16 +261,16 @@ mod tests {
                 }
             }
         }
-        assert!(seen >= 8, "{seen}");
+        assert!(seen >= 13, "{seen}");
     }
 
     #[test]
     fn what_is_no_rule_is_refused_with_its_name() {
         for (from, to, why) in [
             (
-                "features_version = 2",
+                "features_version = 3",
                 "features_version = 1",
-                "\"test\" were written for version 1 of the features, this build has version 2",
+                "\"test\" were written for version 1 of the features, this build has version 3",
             ),
             ("payee_count", "shoe_size", "\"stranger\" asks for the feature \"shoe_size\""),
             ("{ above = 100 }", "{ }", "\"stranger\" gives amount no bound"),

@@ -13,6 +13,7 @@ use super::bench::Bench;
 use crate::action::Action;
 use crate::decisions::Decision;
 use crate::error::Error;
+use crate::events::Origin;
 use crate::features::{self, Features};
 use crate::input::{self, Flaw, Paid, Told};
 use crate::said::Said;
@@ -50,11 +51,12 @@ pub(super) async fn score(state: &State, asked: &[ScoreRequest], asked_by: &str)
 
 /// What is thought of one.
 fn decide(state: &State, asked: &ScoreRequest, now: DateTime<Utc>) -> Result<Decision, Flaw> {
-    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency, device } = asked;
+    let ScoreRequest { request_id, at_unix_millis, user, payee, amount, currency, device, place } = asked;
     let told = Told { at_unix_millis: *at_unix_millis, user, payee, amount, currency };
     let paid = Paid::checked(told, now.timestamp_millis())?;
     let device = device.as_ref().map(|device| input::named("device", device)).transpose()?;
-    let (features, learned) = state.live.look_at(&paid.figures(), device);
+    let place = place.as_ref().map(input::place).transpose()?;
+    let (features, learned) = state.live.look_at(&paid.figures(), Origin { device, place });
     let said = state.bench.say(&features);
     let tried = state.dry_run.as_ref().map(|bench| tried(bench, &features, said.action));
     Ok(Decision {

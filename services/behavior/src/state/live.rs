@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::events::{Fraud, Key, Payment, Signal};
+use crate::events::{Fraud, Origin, Payment, Signal};
 use crate::features::Features;
 use crate::profiles::Profiles;
 
@@ -74,10 +74,10 @@ impl Default for Live {
 }
 
 impl Live {
-    /// What a payment from this device looks like now, and the number of the last line that was learned before.
-    pub(crate) fn look_at(&self, payment: &Payment, device: Option<Key>) -> (Features, i64) {
+    /// What a payment that is asked for from there looks like now, and the number of the last line that was learned before.
+    pub(crate) fn look_at(&self, payment: &Payment, origin: Origin) -> (Features, i64) {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        (learned.profiles.look_at(payment, device), learned.number)
+        (learned.profiles.look_at(payment, origin), learned.number)
     }
 
     /// Learns lines of the log, in their order. One that was learned is not learned again.

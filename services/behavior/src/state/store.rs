@@ -1,5 +1,6 @@
 //! The log, as it is read and written.
 
+use api::behavior::Country;
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
@@ -8,7 +9,7 @@ use money::{Currency, Money};
 use storage::{AsText, Connection, Pool, StorageError, connection};
 
 use super::live::Entry;
-use crate::events::{Fraud, Key, Signal, What};
+use crate::events::{Fraud, Key, Place, Signal, What};
 use crate::input::Paid;
 
 /// A payment, as `events` and `decisions` have it.
@@ -59,6 +60,10 @@ pub(crate) struct EventRow {
     device_key: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     detail: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    country: Option<AsText<Country>>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    network_key: Option<i64>,
 }
 
 /// What a row of `events` says.
@@ -66,7 +71,7 @@ pub(crate) enum Read {
     /// A payment.
     Paid(Paid),
     /// Something at a user's door.
-    Noticed { at: DateTime<Utc>, user: Key, what: What },
+    Noticed { at: DateTime<Utc>, user: Key, what: What, place: Option<Place> },
 }
 
 impl EventRow {
@@ -81,7 +86,9 @@ impl EventRow {
         let device = self.device_key.map(i64::cast_unsigned);
         let what = What::of_parts(&self.kind, device, self.detail.as_deref());
         let what = what.ok_or_else(|| odd(format!("an event of the kind `{}` is none", self.kind)))?;
-        Ok(Read::Noticed { at, user, what })
+        let network = self.network_key.map(i64::cast_unsigned);
+        let place = self.country.map(|country| Place { country: country.0, network });
+        Ok(Read::Noticed { at, user, what, place })
     }
 }
 
@@ -105,7 +112,9 @@ impl Line {
         let entry = match (word, row.payee_key) {
             (None, _) => match row.read()? {
                 Read::Paid(paid) => Entry::Paid(paid.figures()),
-                Read::Noticed { at, user, what } => Entry::Noticed(Signal { at: at.timestamp(), user, what }),
+                Read::Noticed { at, user, what, place } => {
+                    Entry::Noticed(Signal { at: at.timestamp(), user, what, place })
+                }
             },
             (Some(word), Some(payee)) => {
                 let fraud = Fraud { paid_at: row.at.timestamp(), payee: payee.cast_unsigned() };
@@ -145,10 +154,10 @@ impl Word {
 pub(crate) async fn after(pool: &Pool, number: i64) -> Result<Vec<(i64, Entry)>, StorageError> {
     const READ: &str = "\
         select * from ( \
-            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail \
+            (select number, kind, at, user_key, payee_key, amount, currency, device_key, detail, country, network_key \
              from events where number > $1 order by number limit $2) \
             union all \
-            (select number, label, paid_at, 0, payee_key, null, null, null, before \
+            (select number, label, paid_at, 0, payee_key, null, null, null, before, null, null \
              from labels where number > $1 order by number limit $2) \
         ) log order by number limit $2";
     let mut db = connection(pool).await?;

@@ -109,7 +109,7 @@ async fn export(scratch: &Path) -> Exported {
     let (log, streamed) = (exported("log", &[]), exported("features", &[]));
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).count();
-    for kind in ["payment", "login", "failed_login", "device", "second_factor"] {
+    for kind in ["payment", "login", "failed_login", "seen", "device", "second_factor"] {
         assert_eq!(of(kind), world.rows(&format!("select 1 from events where kind = '{kind}'")).await, "{kind}");
     }
     assert_eq!(of("label"), world.rows("select 1 from labels").await);

@@ -43,18 +43,18 @@ fn what_does_not_fit_is_refused_with_its_file_and_its_reason() {
     assert!(said.contains("gzip cannot unpack"), "{said}");
     let said = refusal(&file(&scratch, "other.csv", "a,b\n1,2\n"), &model, &rules);
     assert!(said.contains("the data begins with \"a,b\""), "{said}");
-    let old = std::fs::read_to_string(&model).unwrap().replace("\"features_version\": 2", "\"features_version\": 0");
+    let old = std::fs::read_to_string(&model).unwrap().replace("\"features_version\": 3", "\"features_version\": 0");
     let said = refusal(&data, &file(&scratch, "old.json", &old), &rules);
     assert!(
         said.contains(
-            "old.json: model \"card-payments-1\" was trained on version 0 of the features, this build has version 2"
+            "old.json: model \"card-payments-1\" was trained on version 0 of the features, this build has version 3"
         ),
         "{said}"
     );
     let other = std::fs::read_to_string(&rules).unwrap().replace("count_1m", "count_2m");
     let said = refusal(&data, &model, &file(&scratch, "other.toml", &other));
     assert!(
-        said.contains("other.toml: the rules \"payments-2\": \"burst\" asks for the feature \"count_2m\""),
+        said.contains("other.toml: the rules \"payments-3\": \"burst\" asks for the feature \"count_2m\""),
         "{said}"
     );
     let said = refusal(&data, &model, &rules);

@@ -33,7 +33,7 @@ async fn a_payment_like_always_passes_and_a_burst_is_asked_about_with_its_reason
     let reason = &asked["reasons"][0];
     let said = ["source", "name", "says"].map(|name| reason[name].as_str().unwrap());
     assert_eq!(said, ["rule", "burst", "many payments within a minute"]);
-    assert_eq!((&asked["model"], &asked["rules"]), (&json!("card-payments-1"), &json!("payments-2")));
+    assert_eq!((&asked["model"], &asked["rules"]), (&json!("card-payments-1"), &json!("payments-3")));
     world.stop().await;
 }
 
@@ -52,7 +52,7 @@ async fn a_decision_is_read_as_it_was_answered_with_what_it_rests_on() {
     }
     assert_eq!((&decision["request_id"], &decision["at_unix_millis"]), (&json!(request), &json!(at)));
     assert_eq!((&decision["amount"], &decision["currency"]), (&json!("12.30"), &json!("EUR")));
-    assert_eq!((&decision["learned"], &decision["features_version"]), (&json!(1), &json!(2)));
+    assert_eq!((&decision["learned"], &decision["features_version"]), (&json!(1), &json!(3)));
     assert_eq!((&decision["features"]["amount"], &decision["features"]["payee_count"]), (&json!(12.3), &json!(1.0)));
     assert_eq!(decision["user_key"].as_str().unwrap().len(), 16);
     assert_eq!(decision.get("label"), None);
@@ -204,9 +204,9 @@ async fn a_stored_decision_is_made_anew_and_who_judges_otherwise_is_named() {
     assert!(said.contains("far more than this user ever pays"), "{said}");
 
     let text = std::fs::read_to_string(&rules).unwrap();
-    let other = text.replace("payments-2", "payments-3").replace("log_odds = 1.0", "log_odds = 1.1");
+    let other = text.replace("payments-3", "payments-4").replace("log_odds = 1.0", "log_odds = 1.1");
     let (same, said) = explain(&stored, &file("other.toml", &other));
-    assert!(!same && said.contains("the version of the rules was payments-2, and is payments-3 now"), "{said}");
+    assert!(!same && said.contains("the version of the rules was payments-3, and is payments-4 now"), "{said}");
     assert!(said.contains("the score was"), "{said}");
 
     let change = |change: &dyn Fn(&mut Value)| {
@@ -220,7 +220,7 @@ async fn a_stored_decision_is_made_anew_and_who_judges_otherwise_is_named() {
         (change(&|decision| decision["features"]["amount"] = json!(5.0)), "the score was"),
         (
             change(&|decision| decision["features_version"] = json!(7)),
-            "version 7 of the features, this build has version 2",
+            "version 7 of the features, this build has version 3",
         ),
         (
             change(&|decision| decision["features"]["shoe_size"] = json!(43)),

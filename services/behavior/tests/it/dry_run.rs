@@ -11,7 +11,7 @@ fn wary(of: &str) -> std::path::PathBuf {
     let text = std::fs::read_to_string(own("rules/payments.toml")).unwrap();
     let rule = "\n[[rule]]\nid = \"new\"\nsays = \"somebody new is paid\"\nlog_odds = 1.0\nat_least = \"step_up\"\nwhen = { payee_count = { below = 1 } }\n";
     let file = scratch(&format!("dry-run-{of}")).join("rules.toml");
-    std::fs::write(&file, text.replace("payments-2", "tried") + rule).unwrap();
+    std::fs::write(&file, text.replace("payments-3", "tried") + rule).unwrap();
     file
 }
 
@@ -28,7 +28,7 @@ async fn what_is_tried_is_kept_beside_the_decision_and_decides_nothing() {
     assert_eq!((&known["action"], &new["action"]), (&json!("allow"), &json!("allow")), "{new}");
     assert!(known.get("dry_run").is_none() && new.get("dry_run").is_none(), "who pays is not told");
     let decision = world.decision(&new).await;
-    assert_eq!((&decision["action"], &decision["rules"]), (&json!("allow"), &json!("payments-2")));
+    assert_eq!((&decision["action"], &decision["rules"]), (&json!("allow"), &json!("payments-3")));
     let beside = &decision["dry_run"];
     assert_eq!((&beside["action"], &beside["rules"]), (&json!("step_up"), &json!("tried")), "{decision}");
     assert_eq!((&beside["model"], &beside["reasons"][0]["name"]), (&decision["model"], &json!("new")));
@@ -109,11 +109,11 @@ async fn what_cannot_be_tried_keeps_the_service_from_starting() {
         std::fs::write(&file, text).unwrap();
         file
     };
-    let other = file("features.toml", &text.replace("features_version = 2", "features_version = 7"));
+    let other = file("features.toml", &text.replace("features_version = 3", "features_version = 7"));
     let same = file("same.toml", &text.replace("log_odds = 1.0", "log_odds = 9.0"));
     for (rules, why) in [
         (other, "written for version 7 of the features"),
-        (same, "the rules \"payments-2\" judge already"),
+        (same, "the rules \"payments-3\" judge already"),
         (folder.join("none.toml"), "none.toml"),
     ] {
         let refused = World::refused(|config| config.judgement.dry_run = Some(tried(rules))).await;

@@ -18,6 +18,7 @@ mod labels;
 mod migrations;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;
+mod places;
 mod quality;
 mod rebuild;
 mod retention;

@@ -10,8 +10,8 @@ use testkit::database::guards::{rows, unguarded};
 async fn the_migrations_go_down_and_up_again_and_every_table_says_what_it_is() {
     let database = TestDatabase::create("behavior", MIGRATIONS).await.unwrap();
     let url = database.migrator_url.clone().into();
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 8);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 8);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 10);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 10);
     let unvalidated = "select 1 from pg_constraint where not convalidated";
     assert_eq!(rows(&database.app_url, "", unvalidated).await.unwrap(), 0);
     let differing = "select 1 from pg_indexes where indexname = 'dry_runs_differing' and indexdef like '%(model, rules, decision_id) WHERE%'";

@@ -56,11 +56,11 @@ async fn each_role_has_these_rights_and_no_others() {
         format!("decisions select {decision}"),
         "dry_runs insert (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
         "dry_runs select (decision_id, decided, score, action, reasons, model, rules)".to_owned(),
-        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id, kind, device_key, detail)"
+        "event_conflicts insert (event_id, digest, received_at, reported_by, at, user_key, payee_key, amount, currency, decision_id, kind, device_key, detail, country, network_key)"
             .to_owned(),
-        "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail)"
+        "events insert (id, number, kind, at, received_at, reported_by, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key)"
             .to_owned(),
-        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail)"
+        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key)"
             .to_owned(),
         "feature_versions select (version, names)".to_owned(),
         "labels insert (payment, number, known_at, about, label, before, paid_at, payee_key, said_by)".to_owned(),
@@ -70,7 +70,7 @@ async fn each_role_has_these_rights_and_no_others() {
     ];
     assert_eq!(rights(&database, "behavior_app").await.unwrap(), expected);
     let exported = [
-        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail)",
+        "events select (id, number, kind, at, user_key, payee_key, amount, currency, decision_id, device_key, detail, country, network_key)",
         "labels select (payment, number, known_at, label, before, paid_at, payee_key)",
         "log_head select (last_number)",
     ];
@@ -149,7 +149,7 @@ async fn who_exports_reads_the_log_and_nothing_else() {
     statements.extend(own.map(str::to_owned));
     assert_eq!(not_forbidden(&database.reader_url, &statements).await.unwrap(), []);
     for read in [
-        "select number, kind, device_key, detail from events",
+        "select number, kind, device_key, detail, country, network_key from events",
         "select number, before from labels",
         "select last_number from log_head",
     ] {

@@ -66,14 +66,14 @@ async fn a_model_or_rules_for_other_features_stop_the_start_with_both_versions_n
         path
     };
     let (model, rules) = (good.judgement.model_file.clone(), good.judgement.rules_file.clone());
-    let old_model = changed("old.json", &model, "\"features_version\": 2", "\"features_version\": 7");
+    let old_model = changed("old.json", &model, "\"features_version\": 3", "\"features_version\": 7");
     let strange_model = changed("strange.json", &model, "\"amount\",", "\"shoe_size\",");
-    let old_rules = changed("old.toml", &rules, "features_version = 2", "features_version = 7");
+    let old_rules = changed("old.toml", &rules, "features_version = 3", "features_version = 7");
     for (model_file, rules_file, says) in [
-        (old_model, rules.clone(), "was trained on version 7 of the features, this build has version 2"),
+        (old_model, rules.clone(), "was trained on version 7 of the features, this build has version 3"),
         (strange_model, rules.clone(), "asks for the feature \"shoe_size\", which this build does not have"),
         (folder.join("none.json"), rules, "No such file"),
-        (model, old_rules, "were written for version 7 of the features, this build has version 2"),
+        (model, old_rules, "were written for version 7 of the features, this build has version 3"),
     ] {
         let mut config = good.clone();
         config.judgement = behavior::config::Judgement { model_file, rules_file, dry_run: None };

@@ -1,7 +1,7 @@
 //! What is said of payments that a person would look at twice, and of those beside them that nobody would.
 
 use behavior::action::Action;
-use behavior::events::{Change, DAY, Fraud, HOUR, KeyProtection, MINUTE, Payment, Seconds, Signal, What};
+use behavior::events::{Change, DAY, Fraud, HOUR, KeyProtection, MINUTE, Origin, Payment, Seconds, Signal, What};
 use behavior::judgement::{Judge, Judgement, Source};
 use behavior::model::Model;
 use behavior::profiles::Profiles;
@@ -20,6 +20,11 @@ struct World {
     rules: Rules,
 }
 
+/// From this device.
+fn on(device: u64) -> Origin {
+    Origin { device: Some(device), place: None }
+}
+
 impl World {
     fn new() -> Self {
         let mut profiles = Profiles::default();
@@ -36,17 +41,17 @@ impl World {
 
     fn judge(&self, at: Seconds, payee: u64, amount: f64) -> Judgement {
         let judge = Judge { model: Some(&self.model), rules: &self.rules, by_rules: true };
-        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, None))
+        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, Origin::default()))
     }
 
     /// The same from a device.
     fn judge_from(&self, device: u64, at: Seconds, payee: u64, amount: f64) -> Judgement {
         let judge = Judge { model: Some(&self.model), rules: &self.rules, by_rules: true };
-        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, Some(device)))
+        judge.judge(&self.profiles.look_at(&Payment { at, user: ALICE, payee, amount }, on(device)))
     }
 
     fn notice(&mut self, at: Seconds, what: What) {
-        self.profiles.notice(&Signal { at, user: ALICE, what });
+        self.profiles.notice(&Signal { at, user: ALICE, what, place: None });
     }
 }
 
@@ -285,13 +290,14 @@ fn somebody_new_with_their_first_phone_is_asked_nothing_because_of_it() {
     for day in 1..5 {
         world.profiles.learn(&Payment { at: NOON - day * DAY, user: BOB, payee: GROCER, amount: 20.0 });
     }
-    let before = world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, None);
+    let before =
+        world.profiles.look_at(&Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 }, Origin::default());
     for what in [What::Login { known_device: false }, What::FailedLogin, enrolled(PHONE, KeyProtection::Tee)] {
-        world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what });
+        world.profiles.notice(&Signal { at: NOON - MINUTE, user: BOB, what, place: None });
     }
     let payment = Payment { at: NOON, user: BOB, payee: STRANGER, amount: 90.0 };
     let judge = Judge { model: Some(&world.model), rules: &world.rules, by_rules: true };
-    let after = judge.judge(&world.profiles.look_at(&payment, Some(PHONE)));
+    let after = judge.judge(&world.profiles.look_at(&payment, on(PHONE)));
     assert_eq!(after.score.to_bits(), judge.judge(&before).score.to_bits());
     assert_eq!(rules_of(&after), [""; 0]);
 }

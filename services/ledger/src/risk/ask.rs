@@ -46,6 +46,7 @@ pub async fn ask_first(state: &State, caller: &Principal, notes: &Notes, order: 
         at_unix_millis: state.clock.unix_millis(),
         user: user.clone(),
         device: caller.jkt.as_ref().into(),
+        place: state.places.of(notes.address()),
         payee: match order.command.kind {
             Kind::Payout => Payee::Named(payment::creditor(&payee.account)),
             _ => Payee::Owner(leg.account),

@@ -320,6 +320,7 @@ fn request(payment: &Payment, payee: Pseudonym) -> ScoreRequest {
         amount: payment.amount.to_string(),
         currency: payment.amount.currency().code().to_owned(),
         device: Some(payment.device.clone()),
+        place: payment.place.clone(),
     }
 }
 

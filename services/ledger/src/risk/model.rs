@@ -1,7 +1,7 @@
 //! A payment that is about to be made, and what is thought of it. No I/O.
 
 use api::Pseudonym;
-use api::behavior::Action;
+use api::behavior::{Action, Place};
 use defense::Word;
 use money::Money;
 
@@ -18,6 +18,8 @@ pub struct Payment {
     pub user: Subject,
     /// The installation that asks for it, by its key's thumbprint.
     pub device: Pseudonym,
+    /// From where, if it is known.
+    pub place: Option<Place>,
     /// Who is paid.
     pub payee: Payee,
     /// How much.

@@ -39,6 +39,7 @@ mod outbox;
 mod payees;
 mod payout_histories;
 mod payouts;
+mod places;
 mod providers;
 mod restored;
 mod risk;

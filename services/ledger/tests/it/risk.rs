@@ -336,6 +336,7 @@ async fn ask_at_once(world: &World, analytics: &Analytics, amounts: &[i64]) -> V
         at_unix_millis: 0,
         user: Subject::of("alice"),
         device: "phone".into(),
+        place: None,
         payee: Payee::Named("grocer".into()),
         amount: Money::new(*cents, Currency::EUR),
     };

@@ -309,5 +309,6 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
             published_by: "European Central Bank".to_owned(),
         },
         behavior: None,
+        places: runtime::places::PlacesConfig::default(),
     }
 }

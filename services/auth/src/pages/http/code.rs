@@ -40,7 +40,7 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         let device = interaction.known_device(&provider, Some(user_id)).await?;
         let asked = Asked { interaction: interaction.digest(), user: user_id, about: About::LogIn };
         let shown = shown(&form);
-        match verify(&provider, &asked, device, &shown, now).await? {
+        match verify(&provider, &asked, device, &shown, interaction.place.as_ref(), now).await? {
             Verdict::Right(second) => {
                 let person = Authenticated { user_id, at: now, second: Some(second) };
                 let logs_in = LoggedIn { at: now, known_device: interaction.is_known_way(device) };

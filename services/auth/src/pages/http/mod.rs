@@ -83,7 +83,9 @@ fn policy_of(factor: Option<&FactorAsked>) -> &'static str {
 
 /// The interaction that a page's address and the browser's cookie name.
 async fn interaction(provider: &Provider, request: &HttpRequest) -> Result<Interaction, PageRefusal> {
-    Interaction::load(provider, &query::<PageAddress>(request)?, &Cookies::of(request)?, provider.clock.unix()).await
+    let (address, cookies) = (query::<PageAddress>(request)?, Cookies::of(request)?);
+    let loaded = Interaction::load(provider, &address, &cookies, provider.clock.unix()).await?;
+    Ok(loaded.at(provider.places.of(defense::address(request))))
 }
 
 /// A form that was sent from one of our pages by the browser that the interaction belongs to.

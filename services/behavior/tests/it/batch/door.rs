@@ -1,4 +1,4 @@
-//! What happens at the doors of those who pay: just within each bound, just beyond it, and late.
+//! What happens at the doors of those who pay: just within each bound, just beyond it, and late; and from somewhere.
 
 use super::told::{BEGINNING, DAY, HOUR, Noticed, Numbers, Payment};
 
@@ -94,6 +94,10 @@ impl Door {
                 let when = self.around(login, &[0, HOUR, 2 * HOUR, 2 * HOUR]);
                 self.push(user, "failed_login", when, String::new());
             }
+        }
+        if self.numbers.one_in(4) {
+            let when = self.around(*ago, &[0, HOUR, DAY]);
+            self.push(user, "seen", when, String::new());
         }
         if self.numbers.one_in(8) {
             let when = self.around(*ago, &[0, DAY, 9 * DAY]);

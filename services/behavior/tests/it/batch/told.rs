@@ -96,6 +96,9 @@ impl Noticed {
             "second_factor" => event["change"] = json!(self.detail),
             _ => {}
         }
+        if matches!(self.kind, "login" | "failed_login" | "seen") {
+            event["place"] = json!({ "country": if self.ago.is_multiple_of(2) { "DE" } else { "SG" }, "network": format!("{:016x}", self.ago % 9) });
+        }
         event
     }
 }
