@@ -9,11 +9,10 @@
 //!   a lost answer must not log anybody out and a stolen token is of no use without the key.
 
 mod entitlement;
-mod instances;
 mod refresh_token;
 mod store;
 
 pub use entitlement::{Entitlement, PAYMENT_LIFETIME, grant_of};
-pub(crate) use instances::{note, since};
 pub(crate) use refresh_token::{is_well_formed, mint};
+pub(crate) use store::instances::{note, since};
 pub(crate) use store::{Bearer, NewGrant, bind, entitlement, insert, is_live, knows_device, revoke, use_refresh_token};

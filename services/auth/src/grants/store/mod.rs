@@ -1,5 +1,7 @@
 //! Grants and their refresh tokens in the database.
 
+pub(crate) mod instances;
+
 use api::ClientId;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
@@ -10,7 +12,6 @@ use identity::{Level, Thumbprint};
 use storage::{AsText, Connection, Pool, StorageError};
 
 use super::entitlement::Entitlement;
-use super::instances;
 use super::refresh_token::{IDLE, LIFETIME, Minted};
 use crate::error::Why;
 use crate::ids::{GrantId, UserId};
