@@ -25,6 +25,8 @@ pub struct Problem {
     pub field: Option<String>,
     /// The payment that its payer has to approve first.
     pub approval: Option<api::Id>,
+    /// Until when the caller's phone is new, as it travels, where that is why.
+    pub new_until: Option<String>,
     /// Headers beside the usual ones (`Retry-After`, `DPoP-Nonce`, …).
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -32,7 +34,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without detail.
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, field: None, approval: None, headers: Vec::new() }
+        Self { status, code, detail: None, field: None, approval: None, new_until: None, headers: Vec::new() }
     }
 
     /// Says what is wrong with this request.
@@ -53,6 +55,13 @@ impl Problem {
     #[must_use]
     pub fn approval(mut self, id: api::Id) -> Self {
         self.approval = Some(id);
+        self
+    }
+
+    /// Says until when the caller's phone is new, where that is why.
+    #[must_use]
+    pub fn new_until(mut self, until: Option<String>) -> Self {
+        self.new_until = until;
         self
     }
 
@@ -126,6 +135,7 @@ impl Problem {
         wire.detail.clone_from(&self.detail);
         wire.field.clone_from(&self.field);
         wire.approval.clone_from(&self.approval);
+        wire.new_until.clone_from(&self.new_until);
         wire
     }
 }

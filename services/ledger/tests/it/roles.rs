@@ -5,7 +5,7 @@ use ledger::MIGRATIONS;
 use testkit::database::TestDatabase;
 use testkit::database::guards::{FORBIDDEN, attempt, not_forbidden, refused_to_everybody, rights, rows, unguarded};
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "accounts",
     "book_check",
     "book_check_accounts",
@@ -15,6 +15,7 @@ const TABLES: [&str; 17] = [
     "head",
     "idempotency",
     "low_value_counters",
+    "new_instance_payments",
     "outbox",
     "outbox_readers",
     "owners",
@@ -40,6 +41,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "exchanges select (transfer_id, bought, bought_currency, rate, rate_date, rate_source)",
         "idempotency select (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
         "low_value_counters select (owner, currency, amount, payments)",
+        "new_instance_payments select (transfer_id, owner, counts, amount, currency, most_amount, cool_off_seconds, counted_at)",
         "owners select (owner, accounts, ceiling, open_payouts, payout_ceiling, payee_ceiling, check_budget, check_ceiling, checks, checks_on)",
         "payee_checks insert (payee_id, owner)",
         "payee_checks select (payee_id, owner, asked, asked_at, due_at, by_adding, word, holder, silent, told_at)",
@@ -69,6 +71,7 @@ async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
         "exemptions insert (transfer_id, owner, exemption, amount, currency, most_amount, most_payments)",
         "head update (sequence)",
         "idempotency insert (owner, operation, key, fingerprint, transfer_id, rejection, rejected_leg, decided_at)",
+        "new_instance_payments insert (transfer_id, owner, counts, amount, currency, most_amount, cool_off_seconds)",
         "outbox insert (last_sequence, first_sequence, committed_at)",
         "outbox_readers update (position, attempts, next_attempt_at)",
         "payouts insert (id, account_id, owner, amount, currency, creditor_name, creditor_iban, reference, traceparent, next_attempt_at, created_at, provider, held_until, payee_id, new_payee_cap)",
