@@ -26,7 +26,8 @@ pub struct Problem {
     /// The payment that its payer has to approve first.
     pub approval: Option<api::Id>,
     /// Until when the caller's phone is new, as it travels, where that is why.
-    pub new_until: Option<String>,
+    // Boxed: rarely there, and a refusal is returned by value.
+    pub new_until: Option<Box<String>>,
     /// Headers beside the usual ones (`Retry-After`, `DPoP-Nonce`, …).
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -61,7 +62,7 @@ impl Problem {
     /// Says until when the caller's phone is new, where that is why.
     #[must_use]
     pub fn new_until(mut self, until: Option<String>) -> Self {
-        self.new_until = until;
+        self.new_until = until.map(Box::new);
         self
     }
 
@@ -135,7 +136,7 @@ impl Problem {
         wire.detail.clone_from(&self.detail);
         wire.field.clone_from(&self.field);
         wire.approval.clone_from(&self.approval);
-        wire.new_until.clone_from(&self.new_until);
+        wire.new_until = self.new_until.as_deref().cloned();
         wire
     }
 }

@@ -108,22 +108,22 @@ async fn code(
         return Ok(Verdict::Wrong);
     };
     let subject = user.to_string();
-    let used = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
-        let used = match &candidate {
+    let counts = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
+        let counts = match &candidate {
             Candidate::Step(step) => store::use_step(db, user, *step).await?.map(Some),
             Candidate::Recovery(code) => store::use_code(db, user, code).await?.then_some(None),
         };
-        if used.is_some() {
+        if counts.is_some() {
             seek(db, &[&counter]).await?;
             throttle::reset(db, &counter).await?;
             if matches!(candidate, Candidate::Recovery(_)) {
                 provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Recovered), now).await?;
             }
         }
-        Ok::<_, storage::StorageError>(used)
+        Ok::<_, storage::StorageError>(counts)
     })
     .await?;
-    let Some(since) = used else {
+    let Some(since) = counts else {
         refused("code_used", user);
         provider.signals.try_failed(&provider.pool, Some(user), now).await?;
         return Ok(Verdict::Wrong);

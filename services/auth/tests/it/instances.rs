@@ -165,11 +165,11 @@ async fn of_many_that_come_at_once_one_is_the_first() {
     let database = two_people().await;
     connect(&database.superuser_url).await.batch_execute("delete from instances").await.unwrap();
     let letters: Vec<String> = (b'a'..=b't').map(|letter| char::from(letter).to_string()).collect();
-    let come = letters.iter().map(async |letter| {
+    let attempts = letters.iter().map(async |letter| {
         let all = format!("begin; {} {}; commit", about(ALICE), note(ALICE, letter));
         connect(&database.app_url).await.batch_execute(&all).await
     });
-    let came = join_all(come).await;
+    let came = join_all(attempts).await;
     assert!(came.iter().all(Result::is_ok), "{came:?}");
     let first = "select 1 from instances where first";
     let all = "select 1 from instances";

@@ -98,8 +98,8 @@ pub(super) async fn insert(
 /// Uses a step up, and says since when the person has the app, in Unix seconds; nothing when the step or a later one was used before.
 pub(super) async fn use_step(db: &mut Connection, user: UserId, step: i64) -> Result<Option<i64>, StorageError> {
     let unused = totp_secrets::table.find(user).filter(totp_secrets::last_step.lt(step));
-    let used = diesel::update(unused).set(totp_secrets::last_step.eq(step)).returning(totp_secrets::created_at);
-    let since: Option<DateTime<Utc>> = used.get_result(db).await.optional()?;
+    let taken = diesel::update(unused).set(totp_secrets::last_step.eq(step)).returning(totp_secrets::created_at);
+    let since: Option<DateTime<Utc>> = taken.get_result(db).await.optional()?;
     Ok(since.map(|since| since.timestamp()))
 }
 
