@@ -269,7 +269,7 @@ async fn in_pieces(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
 
 /// Layers ledger and behavior: app, phone and login are genuine, and only the person is another. `phone` is the one that Alice has bought.
 async fn taken_over(report: &mut Report<'_>, loot: &Loot<'_>, desk: &Desk<'_>, phone: &Phone) -> Result<()> {
-    let TakenOver { too_much, held, why } =
+    let TakenOver { too_much, held, why, beyond } =
         takeover::take_over(desk, &loot.alice_login, phone, loot.alice_account).await?;
     let title = "Mallory guesses Alice's password, logs in as her on a phone of his own, adds himself as a payee and orders much";
     let evidence = Evidence::Seen("a payee of today gets 1500.00 EUR at most".to_owned());
@@ -277,6 +277,12 @@ async fn taken_over(report: &mut Report<'_>, loot: &Loot<'_>, desk: &Desk<'_>, p
     let title = "He orders less, and approves it: the page asks for the password, which he has";
     let evidence = Evidence::Kept { service: "behavior".to_owned(), words: why };
     report.tell(53, title, held, "behavior", evidence);
+    let title = "He orders a little more, and approves that with the password, too";
+    let evidence = Evidence::Seen(
+        "phones that are new to Alice move 1500.00 EUR a day at most, and a second factor of his own would be as new"
+            .to_owned(),
+    );
+    report.tell(53, title, beyond, "ledger", evidence);
     report.narrator.remark(
         "It is time that stops him: the bank has no order, analysts have a case, and Alice finds it in her statement and takes it \
          back. On a phone that she has bought she had paid her landlord 5.00 EUR, and nobody asked.",

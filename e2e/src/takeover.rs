@@ -32,6 +32,8 @@ const SALARY: &str = "2500.00";
 /// More than may go to a payee of today, and about as much as may.
 const TOO_MUCH: &str = "1600.00";
 const MUCH: &str = "1400.00";
+/// What is left then up to the cap of the payee, and is a little more than new phones may move: Alice's has moved something, too.
+const LEFT: &str = "100.00";
 /// Analytics that are told by an outbox, and have 20 ms for an answer, are asked more than once. Not so often that the ledger has too many open approvals of hers.
 const TRIES: usize = 15;
 /// Where it pays each time: more in a minute is strange.
@@ -132,6 +134,8 @@ pub(crate) struct TakenOver {
     pub(crate) held: String,
     /// Why: behavior's record of it.
     pub(crate) why: String,
+    /// The answer to what he wanted beyond what new phones move.
+    pub(crate) beyond: String,
 }
 
 /// He guesses, logs in, adds himself as a payee, and orders; `alice` takes it back.
@@ -152,10 +156,24 @@ pub(crate) async fn take_over(desk: &Desk<'_>, login: &Person, alice: &Phone, ac
     let held = mallory.client.payout(&payouts::order(&account, MUCH, &himself), &key).await?;
     ensure!(held.status == PayoutStatus::Held, "his payout is {:?}", held.status);
     let until = held.held_until.as_deref().context("it is held for ever")?;
+    let beyond = beyond(&mallory, &account, &himself).await?;
     take_back(alice, &account, &held).await?;
     let after = payouts::calls(desk.stack).await?.payouts_created;
     ensure!(after == orders, "the bank has got {} orders", after - orders);
-    Ok(TakenOver { too_much, held: format!("his payout held until {until}"), why })
+    Ok(TakenOver { too_much, held: format!("his payout held until {until}"), why, beyond })
+}
+
+/// What is left up to the cap of the payee, in an amount that nobody is asked about: by then his phone has moved as much as new ones may. He approves with the password, and it is worth nothing.
+async fn beyond(mallory: &Phone, account: &Account, himself: &Payee) -> Result<String> {
+    let (order, key) = (payouts::order(account, LEFT, himself), IdempotencyKey::new());
+    let answer = mallory.client.payout(&order, &key).await;
+    let Err(Error::ApprovalRequired(step_up)) = answer else { bail!("{LEFT} EUR more were answered {answer:?}") };
+    ensure!(step_up.new_until.is_some(), "{LEFT} EUR more are asked about, and not because the phone is new");
+    mallory.client.approve(&step_up).await.map_err(|error| mallory.why(error.into()))?;
+    let answer = mallory.client.payout(&order, &key).await;
+    let Err(Error::NewPhone { until }) = &answer else { bail!("{LEFT} EUR more, approved, were answered {answer:?}") };
+    ensure!(Some(until) == step_up.new_until.as_ref(), "the phone is new until {until}, and {:?}", step_up.new_until);
+    Ok(format!("422 {}", code::INSTANCE_COOLING_OFF))
 }
 
 async fn paid_salary(stack: &Stack, alice: &Phone, account: api::Id) -> Result<Account> {

@@ -87,10 +87,12 @@ impl Body<'_> {
 impl Call<'_> {
     /// What a handler's refusal is called.
     pub(crate) fn refusal(&self, problem: Box<Problem>) -> Error {
-        match (problem.approval, self.key) {
-            (Some(payment), Some(key)) if problem.code == code::APPROVAL_REQUIRED => {
-                Error::ApprovalRequired(Box::new(StepUp { payment, key: key.as_str().to_owned() }))
+        match (problem.approval, self.key, &problem.new_until) {
+            (Some(payment), Some(key), new_until) if problem.code == code::APPROVAL_REQUIRED => {
+                let (key, new_until) = (key.as_str().to_owned(), new_until.clone());
+                Error::ApprovalRequired(Box::new(StepUp { payment, key, new_until }))
             }
+            (.., Some(until)) if problem.code == code::INSTANCE_COOLING_OFF => Error::NewPhone { until: until.clone() },
             _ => Error::Refused(problem),
         }
     }

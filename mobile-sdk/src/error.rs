@@ -35,6 +35,13 @@ pub enum Error {
     /// The person has to approve this payment: [`crate::Client::approve`], then the same call again with the same key. Nothing has happened.
     #[error("the payer has to approve the payment")]
     ApprovalRequired(Box<StepUp>),
+    /// This phone is new to its user, and so much is not moved from it to others: until then (RFC 3339), or with an approval by a second factor that the person has
+    /// had for as long. Nothing has happened: the same call with the same key may come later.
+    #[error("the phone is new until {until}")]
+    NewPhone {
+        /// When it is new no longer, by the server's clock.
+        until: String,
+    },
     /// This build is no longer let in: the app has to be updated. Nothing has happened, and nothing works until then.
     #[error("the app has to be updated")]
     UpdateRequired,
@@ -70,6 +77,7 @@ impl Error {
             Self::OAuth(code) => return format!("oauth.{code}"),
             Self::Platform(error) => error.code(),
             Self::ApprovalRequired(_) => api::problem::code::APPROVAL_REQUIRED,
+            Self::NewPhone { .. } => api::problem::code::INSTANCE_COOLING_OFF,
             Self::UpdateRequired => api::problem::code::CLIENT_OUTDATED,
             Self::Config(_) => "sdk.config_invalid",
             Self::Unreachable => "network.unreachable",

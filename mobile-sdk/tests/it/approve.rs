@@ -17,6 +17,9 @@ use super::world::Backend;
 
 /// What is asked about at this backend.
 pub(super) const LARGE: &str = "5000.00";
+/// What is asked about there because the phone is new, and until when it is.
+const FOR_OLD_PHONES: &str = "4000.00";
+const UNTIL: &str = "2026-11-29T21:00:00.000Z";
 const PAYMENT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 impl BackendState {
@@ -35,10 +38,18 @@ impl BackendState {
         let body: api::transfers::PostTransfer = request.json();
         let payment: Id = PAYMENT.parse().unwrap();
         let approved = self.approved.lock().unwrap().get(token) == Some(&payment);
-        if body.amount.amount != LARGE || approved {
-            return None;
+        let new_until = match body.amount.amount.as_str() {
+            LARGE => None,
+            FOR_OLD_PHONES => Some(UNTIL.to_owned()),
+            _ => return None,
+        };
+        if approved {
+            let refused =
+                |until| api::Problem { new_until: Some(until), ..api::Problem::new(422, code::INSTANCE_COOLING_OFF) };
+            return new_until.map(|until| Reply::json(422, &refused(until)));
         }
-        let problem = api::Problem { approval: Some(payment), ..api::Problem::new(401, code::APPROVAL_REQUIRED) };
+        let problem = api::Problem::new(401, code::APPROVAL_REQUIRED);
+        let problem = api::Problem { approval: Some(payment), new_until, ..problem };
         let how = r#"DPoP error="insufficient_user_authentication", acr_values="urn:redoubt:acr:payment""#;
         Some(Reply::json(401, &problem).with("www-authenticate", how))
     }
@@ -57,7 +68,7 @@ async fn a_large_payment_is_approved_and_then_made_under_its_key() {
     let (backend, client) = started(Signed::Yes).await;
     let key = IdempotencyKey::new();
     let step_up = asked(&client, &key).await;
-    assert_eq!(step_up, StepUp { payment: PAYMENT.parse().unwrap(), key: key.as_str().to_owned() });
+    assert_eq!(step_up, StepUp { payment: PAYMENT.parse().unwrap(), key: key.as_str().to_owned(), new_until: None });
     assert_eq!(backend.state.attempts.lock().unwrap()[key.as_str()], 1, "it is no credential that was refused");
     client.approve(&step_up).await.unwrap();
     let pushed = backend.state.last_push.lock().unwrap().clone();
@@ -70,6 +81,21 @@ async fn a_large_payment_is_approved_and_then_made_under_its_key() {
     client.accounts().await.unwrap();
     client.transfer(&transfer("1.00"), &IdempotencyKey::new()).await.unwrap();
     assert_eq!(backend.state.refreshes.load(Ordering::SeqCst), 0);
+}
+
+/// What is asked about because the phone is new says so, and so does the refusal of what was approved with too little.
+#[tokio::test]
+async fn a_new_phone_is_told_until_when_it_is_new() {
+    let (backend, client) = started(Signed::Yes).await;
+    let key = IdempotencyKey::new();
+    let answer = client.transfer(&transfer(FOR_OLD_PHONES), &key).await;
+    let Err(Error::ApprovalRequired(step_up)) = answer else { panic!("{answer:?}") };
+    assert_eq!(step_up.new_until.as_deref(), Some(UNTIL));
+    client.approve(&step_up).await.unwrap();
+    let refused = client.transfer(&transfer(FOR_OLD_PHONES), &key).await.unwrap_err();
+    assert_eq!(refused, Error::NewPhone { until: UNTIL.to_owned() });
+    assert_eq!((refused.code().as_str(), refused.is_retryable()), (code::INSTANCE_COOLING_OFF, false));
+    assert_eq!(backend.state.attempts.lock().unwrap()[key.as_str()], 2, "and neither is sent again by itself");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ table! {
         shown_sealed -> Nullable<Bytea>,
         awaits_user_id -> Nullable<Uuid>,
         second_factor -> Nullable<Text>,
+        factor_since -> Nullable<Timestamptz>,
         enrolling_sealed -> Nullable<Bytea>,
     }
 }
@@ -52,6 +53,16 @@ table! {
         revoked_reason -> Nullable<Text>,
         expires_at -> Nullable<Timestamptz>,
         second_factor -> Nullable<Text>,
+        factor_since -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    instances (user_id, jkt) {
+        user_id -> Uuid,
+        jkt -> Text,
+        since -> Timestamptz,
+        first -> Bool,
     }
 }
 

@@ -42,6 +42,9 @@ pub struct Config {
     pub max_accounts_per_owner: u32,
     /// Which payments need their payer's approval, each for itself. No default: without a word every bank would have another one's limit.
     pub approval: Approval,
+    /// How much can be paid where there is reason to be careful. Default: as below.
+    #[serde(default)]
+    pub limits: Limits,
     /// How careful to be with a payee who is new. Default: as below.
     #[serde(default)]
     pub payees: Payees,
@@ -95,6 +98,32 @@ impl Approval {
         let seconds = self.lifetime_seconds;
         ensure!((60..=3600).contains(&seconds), "approval.lifetime_seconds = {seconds}: must be 60 to 3600");
         Ok(Duration::from_secs(seconds.into()))
+    }
+}
+
+/// How much can be paid where there is reason to be careful.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// By an instance of the app that is new to its user.
+    pub new_instance: NewInstance,
+}
+
+/// An instance of the app that is new to its user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewInstance {
+    /// How long one is new, in seconds from the user's first login on it, 0 to 2592000 (30 days); for as long does a second factor vouch for nobody. Default: 86400
+    /// (a day). With 0 none is new.
+    pub cool_off_seconds: u32,
+    /// How much all new instances of one owner together may move to others within that time, by currency. Default: `{ EUR = "500.00" }`. Of a currency that is
+    /// not here, nothing.
+    pub cap: BTreeMap<String, String>,
+}
+
+impl Default for NewInstance {
+    fn default() -> Self {
+        Self { cool_off_seconds: 86_400, cap: [("EUR".to_owned(), "500.00".to_owned())].into() }
     }
 }
 

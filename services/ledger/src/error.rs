@@ -89,8 +89,21 @@ pub enum Error {
     #[error("the owner has as many open accounts as one may have")]
     AccountLimit,
     /// The payer has to approve the payment of this name first. Nothing has happened, and nothing is decided: the same key comes back with the approval.
-    #[error("the payer has to approve {0}")]
-    ApprovalRequired(api::Id),
+    #[error("the payer has to approve {id}")]
+    ApprovalRequired {
+        id: api::Id,
+        /// Until when the instance is new, as it travels: where for that reason only a second factor of before is worth anything.
+        new_until: Option<String>,
+    },
+    /// The instance is new: until then so much is not moved to others, unless a second factor that its user had before approves it. It will not always be new, so
+    /// this is no outcome of the key.
+    #[error("the instance is new until {until}, and {cap} in all is the most")]
+    InstanceIsNew {
+        /// As it travels.
+        until: String,
+        /// How much in all.
+        cap: Money,
+    },
     /// What the caller shows is no approval of this payment. Nothing has happened.
     #[error("not approved: {0}")]
     NotApproved(&'static str),
@@ -152,7 +165,7 @@ impl Refuse for Error {
     fn refusal(self, caller: &Who) -> Refusal {
         let denied = self.access_denied().filter(|_| caller.subject.is_some());
         let (unsealed, step_up) = (self.not_sealed(), self.step_up());
-        let challenged = matches!(self, Self::ApprovalRequired(_));
+        let challenged = matches!(self, Self::ApprovalRequired { .. });
         let problem = self.problem();
         match (denied, unsealed, step_up) {
             (Some(reason), ..) => Refusal::new("authorization", reason, problem),
@@ -195,7 +208,8 @@ impl Error {
             Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::NotHeld => Problem::new(StatusCode::CONFLICT, code::PAYOUT_NOT_HELD),
-            Self::ApprovalRequired(id) => approval_required(id),
+            Self::ApprovalRequired { id, new_until } => approval_required(id, new_until),
+            Self::InstanceIsNew { until, cap } => instance_is_new(until, cap),
             Self::NotApproved(_) => Problem::forbidden(),
             Self::ApprovalLimit => unprocessable(code::APPROVAL_LIMIT_REACHED),
             Self::Broker(cause) => {
@@ -207,7 +221,9 @@ impl Error {
 
     fn step_up(&self) -> Option<&'static str> {
         match self {
-            Self::ApprovalRequired(_) => Some("approval_required"),
+            Self::ApprovalRequired { new_until: None, .. } => Some("approval_required"),
+            Self::ApprovalRequired { .. } => Some("approval_required_of_new_instance"),
+            Self::InstanceIsNew { .. } => Some("instance_is_new"),
             Self::NotApproved(reason) => Some(reason),
             Self::ApprovalLimit => Some("approval_limit"),
             _ => None,
@@ -273,11 +289,23 @@ fn sealed(cause: FieldError) -> Problem {
 }
 
 /// RFC 9470 §3: who calls is known, and has to say yes to this very payment.
-fn approval_required(id: api::Id) -> Problem {
+fn approval_required(id: api::Id, new_until: Option<String>) -> Problem {
     let how = format!(
         "DPoP error=\"insufficient_user_authentication\", error_description=\"The payer has to approve this payment\", acr_values=\"{ACR_PAYMENT}\""
     );
-    Problem::new(StatusCode::UNAUTHORIZED, code::APPROVAL_REQUIRED).header(WWW_AUTHENTICATE, &how).approval(id)
+    Problem::new(StatusCode::UNAUTHORIZED, code::APPROVAL_REQUIRED)
+        .header(WWW_AUTHENTICATE, &how)
+        .approval(id)
+        .new_until(new_until)
+}
+
+/// When there is no limit any more, and what it is until then: all of it is the caller's to know.
+fn instance_is_new(until: String, cap: Money) -> Problem {
+    let currency = cap.currency().code();
+    let detail = format!(
+        "until {until} new phones of this user move at most {cap} {currency} to others, but for what is approved with a second factor that the user has had for as long"
+    );
+    unprocessable(code::INSTANCE_COOLING_OFF).detail(&detail).new_until(Some(until))
 }
 
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {

@@ -7,6 +7,7 @@
 //! - money that has arrived is booked: where it was meant to go, or to suspense until an operator allocates it ([`suspense`]);
 //! - the IBAN of a payee is read here and nowhere before ([`payees::unseal`]), and no answer repeats it;
 //! - a payment above the low value is posted with its payer's approval of exactly it, once ([`approvals`]);
+//! - an instance of the app that is new to its user moves little to others, unless a second factor of before vouches for it ([`approvals::new_instance`]);
 //! - a payout goes to a payee that its owner has added and not removed ([`payees`]);
 //! - nothing goes out that a stopped customer orders ([`stops`]);
 //! - a caller touches own accounts only; another's looks like none ([`posting::fold`], row-level security);
@@ -60,6 +61,7 @@ pub mod transfers;
 pub mod watching;
 
 use crate::approvals::low_value::LowValue;
+use crate::approvals::new_instance::NewInstances;
 use crate::config::{Behavior, Config};
 use crate::exchanges::Rates;
 use crate::outbox::courier::Telling;
@@ -127,6 +129,7 @@ impl Service for Ledger {
             new_payees: Terms::read(&config.payees)?,
             names: names(&config, &broker)?,
             low_value: LowValue::read(&config.approval)?,
+            new_instances: NewInstances::read(&config.limits.new_instance)?,
             approval_lifetime: config.approval.lifetime()?,
             payouts: Arc::new(Notify::new()),
             clock: Arc::clone(&context.clock),

@@ -10,6 +10,7 @@ use storage::Pool;
 use tokio::sync::Notify;
 
 use crate::approvals::low_value::LowValue;
+use crate::approvals::new_instance::NewInstances;
 use crate::exchanges::Rates;
 use crate::payees::names::Names;
 use crate::payees::terms::Terms;
@@ -43,6 +44,8 @@ pub struct State {
     pub names: Option<Names>,
     /// What can be paid without its payer's approval.
     pub low_value: LowValue,
+    /// What an instance of the app can pay that is new to its user.
+    pub new_instances: NewInstances,
     /// How long a payer has to approve a payment.
     pub approval_lifetime: Duration,
     /// Rung when a payout waits to be submitted.

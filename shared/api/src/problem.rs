@@ -40,6 +40,11 @@ pub struct Problem {
     /// With `auth.approval_required`: the payment's name, for the payer to approve it under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Id>,
+    /// With `ledger.instance_cooling_off`, and with `auth.approval_required` where only a second factor that the user has had for long is worth something: until
+    /// when this phone is new to its user. Then it takes no more than any other does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub new_until: Option<String>,
 }
 
 /// What is said of a code, in answers and in documents.
@@ -165,6 +170,8 @@ pub mod code {
         /// As many payees as may have turned out within a day to have another name, or have been asked about. Nothing is decided: a day later the same key may come back.
         PAYEE_CHECK_LIMIT_REACHED = "ledger.payee_check_limit_reached", "Too many payees' names were checked, or did not match";
 
+        /// So much is not moved to others by phones that are new to their user: `new_until` says until when this one is, `detail` how much is. It was approved without a second factor, or with one as new: with one that the user has had for as long it would go. Nothing is decided: then the same key may come back.
+        INSTANCE_COOLING_OFF = "ledger.instance_cooling_off", "So much is not paid from a phone that is new to its user";
         /// The owner has as many payments that wait for approval as one may have; one that is paid or expires makes room.
         APPROVAL_LIMIT_REACHED = "ledger.approval_limit_reached", "There are as many payments to approve as one owner may have";
         /// No such payment waits for this user's approval, or not any more.
@@ -222,6 +229,7 @@ impl Problem {
             field: None,
             request_id: None,
             approval: None,
+            new_until: None,
         }
     }
 

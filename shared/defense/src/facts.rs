@@ -117,6 +117,8 @@ impl Facts {
             level: what.level,
             token_id: who.jti.clone(),
             approved: who.authorization_details.first().cloned(),
+            instance: who.instance,
+            factor_since: who.factor_since,
         }))
     }
 

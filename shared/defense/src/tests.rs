@@ -123,6 +123,8 @@ impl World {
             acr: None,
             amr: Vec::new(),
             authorization_details: Vec::new(),
+            instance: None,
+            factor_since: None,
         };
         access_token::issue(&self.issuer, "k1", &claims).unwrap()
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::jose::{self, Header};
 use crate::jwk::{Jwk, JwkError};
 use crate::verified::{self, Known, Memory};
-use crate::{Cnf, TokenError, json, token};
+use crate::{Cnf, Instance, TokenError, json, token};
 
 pub use crate::token::MAX_LIFETIME;
 
@@ -58,6 +58,16 @@ pub struct Claims {
     /// What the user has approved (RFC 9396 §9.1): one payment, or nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<ApprovedPayment>,
+    /// Of an instance of an app: how long it has acted for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// Since when the user has had the second factor that they have shown for this; none where they have shown none, or one that stands in for it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::numeric_date::deserialize_option"
+    )]
+    pub factor_since: Option<i64>,
 }
 
 impl Claims {

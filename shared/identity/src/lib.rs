@@ -35,6 +35,6 @@ mod verified;
 
 pub use api::attestation::{App, Platform};
 pub use jwk::{Jwk, Thumbprint};
-pub use principal::{Cnf, Level, Principal};
+pub use principal::{Cnf, Instance, Level, Principal};
 pub use signer::{DeviceSigner, SignError};
 pub use token::{TokenError, claimed_support_id};

@@ -33,6 +33,17 @@ pub struct Cnf {
     pub jkt: Thumbprint,
 }
 
+/// How long an instance of an app has acted for a user, as the authorization server has seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Since when: the user's first login on it, in Unix seconds.
+    #[serde(deserialize_with = "crate::numeric_date::deserialize")]
+    pub since: i64,
+    /// It came with the account: none was there before it whose owner it could have been taken from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
+}
+
 /// The caller of one request: a user, through an app, on a device; all three bound to one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -54,6 +65,10 @@ pub struct Principal {
     pub token_id: String,
     /// The one payment that the user has approved, if the access token says so.
     pub approved: Option<ApprovedPayment>,
+    /// How long the instance has acted for the user, if the access token says so.
+    pub instance: Option<Instance>,
+    /// Since when the user has had the second factor that they have shown for this token, in Unix seconds.
+    pub factor_since: Option<i64>,
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct Problem {
     pub field: Option<String>,
     /// The payment that its payer has to approve first.
     pub approval: Option<api::Id>,
+    /// Until when the caller's phone is new, as it travels, where that is why.
+    // Boxed: rarely there, and a refusal is returned by value.
+    pub new_until: Option<Box<String>>,
     /// Headers beside the usual ones (`Retry-After`, `DPoP-Nonce`, …).
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -32,7 +35,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without detail.
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, field: None, approval: None, headers: Vec::new() }
+        Self { status, code, detail: None, field: None, approval: None, new_until: None, headers: Vec::new() }
     }
 
     /// Says what is wrong with this request.
@@ -53,6 +56,13 @@ impl Problem {
     #[must_use]
     pub fn approval(mut self, id: api::Id) -> Self {
         self.approval = Some(id);
+        self
+    }
+
+    /// Says until when the caller's phone is new, where that is why.
+    #[must_use]
+    pub fn new_until(mut self, until: Option<String>) -> Self {
+        self.new_until = until.map(Box::new);
         self
     }
 
@@ -126,6 +136,7 @@ impl Problem {
         wire.detail.clone_from(&self.detail);
         wire.field.clone_from(&self.field);
         wire.approval.clone_from(&self.approval);
+        wire.new_until = self.new_until.as_deref().cloned();
         wire
     }
 }

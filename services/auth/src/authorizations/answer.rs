@@ -177,6 +177,7 @@ async fn insert(db: &mut Connection, interaction: &Interaction, yes: &Yes<'_>, n
         user_id: yes.person.user_id,
         authenticated_at: yes.person.at,
         second: yes.person.second,
+        factor_since: yes.person.factor_since,
         client_id: &interaction.client.id,
         scope: yes.scope,
         now,

@@ -88,7 +88,9 @@ pub async fn approve(
             let asked = Asked { interaction: interaction.digest(), user: user_id, about: About::Payment(&described) };
             let place = interaction.place.as_ref();
             match second_factors::verify(provider, &asked, device, &said.second, place, now).await? {
-                Verdict::Right(second) => Authenticated { user_id, at: now, second: Some(second) },
+                Verdict::Right(second, factor_since) => {
+                    Authenticated { user_id, at: now, second: Some(second), factor_since }
+                }
                 Verdict::Wrong => return Ok(Approval::Wrong(payment)),
                 Verdict::Blocked(seconds) => return Ok(Approval::Blocked(payment, seconds)),
             }

@@ -11,6 +11,8 @@ pub struct Authenticated {
     pub at: i64,
     /// What they have shown beside the password; for whoever has a second factor there is no other way.
     pub second: Option<SecondFactor>,
+    /// Since when they have had that, in Unix seconds; none for a recovery code, which only stands in for what they have.
+    pub factor_since: Option<i64>,
 }
 
 /// How well an interaction knows its person.

@@ -2,6 +2,8 @@
 
 use api::approvals::ApprovedPayment;
 use crypto::{b64, hash};
+use identity::Instance;
+use storage::{Connection, StorageError};
 
 use super::answer::APPROVED;
 use super::store::codes::{self, Code};
@@ -70,13 +72,34 @@ pub async fn redeem(
             let what = What::Device { jkt: key.jkt(), level, since: None };
             provider.signals.leave(db, code.entitlement.user_id(), what, now).await?;
         }
+        let instance = instance(db, &code, client, key, now).await?;
+        let code = Code { entitlement: code.entitlement.on(instance), ..code };
         let refresh_token = refresh.map(|refresh| refresh.text.clone());
-        Ok::<_, storage::StorageError>(Ok((code, refresh_token, payment)))
+        Ok::<_, StorageError>(Ok((code, refresh_token, payment)))
     });
     let (code, refresh_token, payment) = redeemed.await?.map_err(|why| client.named_in(why.into()))?;
     let Code { entitlement, nonce, .. } = code;
     let payment = payment.map(|sealed| open(provider, &entitlement, &sealed)).transpose()?;
     Ok(Redeemed { entitlement, nonce, refresh_token, payment })
+}
+
+/// How long the instance that redeems the code has acted for the person; of a login it is noted. The approval of a payment makes no instance known, and a server
+/// has none.
+async fn instance(
+    db: &mut Connection,
+    code: &Code,
+    client: &AuthenticatedClient,
+    key: &ProvenKey,
+    now: i64,
+) -> Result<Option<Instance>, StorageError> {
+    if !client.client().is_attested() {
+        return Ok(None);
+    }
+    let (user, jkt) = (code.entitlement.user_id(), key.jkt());
+    if code.entitlement.is_for_a_payment() {
+        return grants::since(db, user, jkt, now).await.map(Some);
+    }
+    grants::note(db, user, jkt, now).await.map(Some)
 }
 
 fn open(provider: &Provider, entitlement: &Entitlement, sealed: &[u8]) -> Result<ApprovedPayment, Refusal> {

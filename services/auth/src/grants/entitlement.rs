@@ -1,6 +1,7 @@
 //! What tokens are made from.
 
 use crypto::random;
+use identity::Instance;
 
 use crate::ids::{GrantId, UserId};
 use crate::second_factors::SecondFactor;
@@ -16,6 +17,8 @@ pub struct Entitlement {
     pub(super) scope: String,
     pub(super) authenticated_at: i64,
     pub(super) second: Option<SecondFactor>,
+    pub(super) factor_since: Option<i64>,
+    pub(super) instance: Option<Instance>,
     /// Whether the grant has an end: it is for one payment.
     pub(super) ends: bool,
 }
@@ -48,6 +51,22 @@ impl Entitlement {
     /// By which methods, in the words of RFC 8176.
     pub fn methods(&self) -> &'static [&'static str] {
         SecondFactor::methods(self.second)
+    }
+
+    /// Since when the person had had the second factor that they showed to give it; none for nothing, or for a recovery code.
+    pub fn factor_since(&self) -> Option<i64> {
+        self.factor_since
+    }
+
+    /// How long the instance that redeems it has acted for the person; none of a client that has no instances.
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// Redeemed by this instance.
+    #[must_use]
+    pub fn on(self, instance: Option<Instance>) -> Self {
+        Self { instance, ..self }
     }
 
     /// To less than was granted.

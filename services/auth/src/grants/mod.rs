@@ -15,4 +15,5 @@ mod store;
 
 pub use entitlement::{Entitlement, PAYMENT_LIFETIME, grant_of};
 pub(crate) use refresh_token::{is_well_formed, mint};
+pub(crate) use store::instances::{note, since};
 pub(crate) use store::{Bearer, NewGrant, bind, entitlement, insert, is_live, knows_device, revoke, use_refresh_token};

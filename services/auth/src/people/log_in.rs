@@ -70,7 +70,7 @@ pub async fn log_in(
         let known = if second_factors::is_enrolled(db, user_id).await? {
             Known::Awaiting(user_id)
         } else {
-            Known::Authenticated(Authenticated { user_id, at: now, second: None })
+            Known::Authenticated(Authenticated { user_id, at: now, second: None, factor_since: None })
         };
         let replaced = interaction.replace(db, new, &known).await?;
         if replaced && matches!(known, Known::Authenticated(_)) {

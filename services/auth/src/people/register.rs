@@ -62,7 +62,7 @@ pub async fn register(
         Record::new("register", "address_taken").write();
         return Ok(Registered::Refused { message: TAKEN.to_owned(), field: "email" });
     }
-    let person = Authenticated { user_id: id, at: now, second: None };
+    let person = Authenticated { user_id: id, at: now, second: None, factor_since: None };
     let logs_in = LoggedIn { at: now, known_device: interaction.is_known_way(None) };
     let cookie = advance(provider, interaction, person, Some(logs_in)).await?;
     runtime::audit!("registered", outcome = "ok", subject = %id, client_id = interaction.client.id.as_str());

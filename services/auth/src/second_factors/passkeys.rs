@@ -135,13 +135,13 @@ pub async fn remove_passkey(
     Ok(removed)
 }
 
-/// Examines an assertion, and uses its challenge up whatever comes of it.
+/// Examines an assertion, and uses its challenge up whatever comes of it; says which passkey it was, and since when the person has it.
 pub(super) async fn prove(
     provider: &Provider,
     asked: &Asked<'_>,
     said: &Assertion,
     now: i64,
-) -> Result<Result<PasskeyId, &'static str>, PageRefusal> {
+) -> Result<Result<(PasskeyId, i64), &'static str>, PageRefusal> {
     let (user, subject) = (asked.user, asked.user.to_string());
     let outcome = storage::subject_transaction(&provider.pool, "passkeys.use", &subject, async |db| {
         let challenge = match take(db, asked, now).await? {
@@ -149,21 +149,21 @@ pub(super) async fn prove(
             Err(reason) => return Ok(Err(reason)),
         };
         // Steps 5 and 6 of §7.2: one of those that this person has.
-        let Some((id, known)) = rows::find(db, user, &said.credential_id).await? else {
+        let Some((id, since, known)) = rows::find(db, user, &said.credential_id).await? else {
             return Ok(Err("passkey_unknown"));
         };
         match webauthn::assert(&provider.relying_party, &challenge, &known, said) {
             Ok(asserted) => {
                 rows::used(db, id, &asserted, now).await?;
                 let changed = asserted.backup_eligible != known.backup_eligible;
-                Ok(Ok((id, changed.then_some(asserted.backup_eligible))))
+                Ok(Ok((id, since, changed.then_some(asserted.backup_eligible))))
             }
             Err(refused) => Ok::<_, storage::StorageError>(Err(refused.reason())),
         }
     })
     .await?;
-    if let Ok((id, Some(backup_eligible))) = outcome {
+    if let Ok((id, _, Some(backup_eligible))) = outcome {
         runtime::audit!("passkey_backup_eligible", outcome = "ok", subject = %user, passkey = %id, backup_eligible);
     }
-    Ok(outcome.map(|(id, _)| id))
+    Ok(outcome.map(|(id, since, _)| (id, since)))
 }

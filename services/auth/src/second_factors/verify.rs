@@ -20,8 +20,8 @@ pub(super) const SECRET: &str = "auth.totp_secrets.sealed";
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was this, and is used up.
-    Right(SecondFactor),
+    /// It was this, and is used up; since when the person has it, in Unix seconds. A recovery code only stands in for what they have.
+    Right(SecondFactor, Option<i64>),
     /// It is none, or was used before; which of them, nobody says.
     Wrong,
     /// Too many failures: try again after so many seconds.
@@ -72,10 +72,10 @@ async fn passkey(
         return Ok(Verdict::Wrong);
     };
     match passkeys::prove(provider, asked, said, now).await? {
-        Ok(id) => {
+        Ok((id, since)) => {
             let second = SecondFactor::Passkey;
             runtime::audit!("second_factor", outcome = "ok", subject = %user, method = second.as_ref(), passkey = %id);
-            Ok(Verdict::Right(second))
+            Ok(Verdict::Right(second, Some(since)))
         }
         Err(reason) => {
             refused(reason, user);
@@ -113,30 +113,30 @@ async fn code(
     let subject = user.to_string();
     let counts = storage::subject_transaction(&provider.pool, "second_factors.use", &subject, async |db| {
         let counts = match &candidate {
-            Candidate::Step(step) => store::use_step(db, user, *step).await?,
-            Candidate::Recovery(code) => store::use_code(db, user, code).await?,
+            Candidate::Step(step) => store::use_step(db, user, *step).await?.map(Some),
+            Candidate::Recovery(code) => store::use_code(db, user, code).await?.then_some(None),
         };
-        if counts {
+        if counts.is_some() {
             seek(db, &[&counter]).await?;
             throttle::reset(db, &counter).await?;
             if matches!(candidate, Candidate::Recovery(_)) {
                 provider.signals.leave(db, user, What::SecondFactor(SecondFactorChange::Recovered), now).await?;
             }
         }
-        Ok::<bool, storage::StorageError>(counts)
+        Ok::<_, storage::StorageError>(counts)
     })
     .await?;
-    if !counts {
+    let Some(since) = counts else {
         refused("code_used", user);
         provider.signals.try_failed(&provider.pool, Some(user), place, now).await?;
         return Ok(Verdict::Wrong);
-    }
+    };
     let second = match candidate {
         Candidate::Step(_) => SecondFactor::Otp,
         Candidate::Recovery(_) => SecondFactor::Recovery,
     };
     runtime::audit!("second_factor", outcome = "ok", subject = %user, method = second.as_ref());
-    Ok(Verdict::Right(second))
+    Ok(Verdict::Right(second, since))
 }
 
 async fn candidate(provider: &Provider, user: UserId, typed: &str, now: i64) -> Result<Option<Candidate>, PageRefusal> {

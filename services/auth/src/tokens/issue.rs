@@ -60,6 +60,8 @@ pub(super) fn access_token(
         acr: payment.as_ref().map(|_| ACR_PAYMENT.to_owned()),
         amr: entitlement.methods().iter().map(|method| (*method).to_owned()).collect(),
         authorization_details: payment.into_iter().collect(),
+        instance: entitlement.instance(),
+        factor_since: entitlement.factor_since(),
     };
     let keys = &provider.keys;
     let token = access_token::issue(keys.signing(), keys.kid(), &claims).map_err(|error| Refusal::internal(&error))?;

@@ -24,6 +24,7 @@ mod database;
 mod discovery;
 mod drip;
 mod flow;
+mod instances;
 mod invariants;
 mod pages;
 mod par;

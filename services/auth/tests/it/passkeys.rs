@@ -28,7 +28,9 @@ const OVER: &str = "update passkey_ceremonies set expires_at = expires_at - inte
 #[tokio::test]
 async fn who_has_a_passkey_is_asked_for_it_and_the_tokens_say_what_was_shown() {
     let world = World::start().await;
+    let since = world.now();
     let (email, passkey, paper) = owner(&world).await;
+    world.clock.advance(86_400);
     for client in [Client::app(), Client::partner(&world)] {
         let (mut browser, page, verifier) = asked(&world, &client, &email).await;
         assert!(page.text.contains("Recovery code") && page.text.contains("Log in with a passkey"), "{}", page.text);
@@ -45,6 +47,9 @@ async fn who_has_a_passkey_is_asked_for_it_and_the_tokens_say_what_was_shown() {
         let refreshed = client.refresh(&world, &tokens.member("refresh_token")).await.send(&world).await;
         for token in [tokens.member("id_token"), tokens.member("access_token"), refreshed.member("access_token")] {
             assert_eq!(said(&token)["amr"], json!(["pwd", "pop", "user", "mfa"]));
+        }
+        for token in [tokens.member("access_token"), refreshed.member("access_token")] {
+            assert_eq!(said(&token)["factor_since"], since, "as old as the passkey");
         }
     }
     // Without it, a code on paper does.

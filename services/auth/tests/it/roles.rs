@@ -9,7 +9,7 @@ use crate::database::connect;
 
 pub(crate) const ALICE: &str = "01890a5d-ac96-774b-bcce-b302099a8001";
 pub(crate) const BOB: &str = "01890a5d-ac96-774b-bcce-b302099a8002";
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "users",
     "pushed_requests",
     "interactions",
@@ -22,6 +22,7 @@ const TABLES: [&str; 12] = [
     "recovery_codes",
     "passkeys",
     "passkey_ceremonies",
+    "instances",
 ];
 
 /// The hash of `what` of a person, as SQL: of a code, a token, a cookie, a request, an address or an identifier.
@@ -64,6 +65,7 @@ pub(crate) async fn two_people() -> TestDatabase {
                 of("credential")
             ),
             format!("passkey_ceremonies values ({}, '{person}', sha256('nonce'), {soon})", of("cookie")),
+            format!("instances values ('{person}', '{challenge}', now())"),
             format!("client_assertions values ({}, {soon})", of("assertion")),
             format!("login_throttles values ({}, 3, {soon}, now())", of("identifier")),
         ];
@@ -91,12 +93,14 @@ async fn the_app_has_these_rights_and_no_others() {
         "call subject()",
         "call under_way()",
         "client_assertions insert (id_hash, expires_at)",
-        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at, expires_at, second_factor)",
-        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at, expires_at, second_factor)",
+        "grants insert (id, user_id, client_id, scope, authenticated_at, created_at, expires_at, second_factor, factor_since)",
+        "grants select (id, user_id, client_id, scope, jkt, authenticated_at, revoked_at, expires_at, second_factor, factor_since)",
         "grants update (jkt, revoked_at, revoked_reason)",
+        "instances insert (user_id, jkt, since)",
+        "instances select (user_id, jkt, since, first)",
         "interactions delete",
-        "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at, awaits_user_id, second_factor)",
-        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at, shown_sealed, awaits_user_id, second_factor, enrolling_sealed)",
+        "interactions insert (browser_hash, request_hash, user_id, authenticated_at, expires_at, awaits_user_id, second_factor, factor_since)",
+        "interactions select (browser_hash, request_hash, user_id, authenticated_at, expires_at, shown_sealed, awaits_user_id, second_factor, enrolling_sealed, factor_since)",
         "interactions update (shown_sealed, enrolling_sealed)",
         "login_throttles delete",
         "login_throttles insert (identifier_hash, failures, blocked_until, last_attempt_at)",
@@ -196,10 +200,10 @@ async fn what_the_app_has_no_business_with_is_refused() {
 async fn rows_are_seen_by_who_says_whose_they_are() {
     let database = two_people().await;
     let app = &database.app_url;
-    let nothing = [0; 12];
+    let nothing = [0; 13];
     let stranger = "01890a5d-ac96-774b-bcce-b302099a8009";
     let both = format!("{} {}", about(ALICE), seeking("cookie", BOB));
-    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments, totp_secrets, recovery_codes, passkeys, passkey_ceremonies
+    // users, pushed_requests, interactions, grants, authorization_codes, refresh_tokens, login_throttles, approved_payments, totp_secrets, recovery_codes, passkeys, passkey_ceremonies, instances
     for (says, sees) in [
         (String::new(), nothing),
         (about(""), nothing),
@@ -207,17 +211,17 @@ async fn rows_are_seen_by_who_says_whose_they_are() {
         ("select set_config('app.sought', '', true);".to_owned(), nothing),
         ("select set_config('app.sought', '{}', true);".to_owned(), nothing),
         (seeking("code", stranger), nothing),
-        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1]),
-        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0]),
-        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]),
-        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]),
+        (about(ALICE), [1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1]),
+        (seeking("address", ALICE), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("request", ALICE), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("cookie", ALICE), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (seeking("code", ALICE), [0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1]),
+        (seeking("token", ALICE), [0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1]),
+        (seeking("identifier", ALICE), [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
         (seeking("recovery", ALICE), nothing),
-        (both, [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]),
+        (both, [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1]),
     ] {
-        let mut seen = [0; 12];
+        let mut seen = [0; 13];
         for (table, seen) in TABLES.iter().zip(&mut seen) {
             *seen = rows(app, &says, &format!("select 1 from {table}")).await.unwrap();
         }

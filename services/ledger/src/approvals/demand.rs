@@ -6,11 +6,13 @@ use identity::Principal;
 use money::Money;
 
 use super::low_value::Together;
+use super::new_instance::Limit;
 use super::store::exemptions::{self, Exempt, Room, USED_UP};
+use super::store::new_instances::{self, Counted, NEW_INSTANCE};
 use super::store::{self, Kept, SPENT, Worth};
 use crate::error::Error;
 use crate::ids::{ApprovalId, Subject};
-use crate::input::wire;
+use crate::input::{time, wire};
 use crate::posting::{self, Actor, Extra, Leg, Order, Receipt, Unanswered};
 use crate::risk::{self, Caution, Judged, Opinion};
 use crate::state::State;
@@ -86,26 +88,36 @@ async fn asked_before(state: &State, caller: &Principal, order: &Order) -> Resul
 /// [`Error::ApprovalRequired`] names what the payer has to approve first.
 async fn demand(
     state: &State,
-    approval: &Approval,
+    (approval, limit): (&Approval, Option<Limit>),
     order: Order,
     payee: &Payee,
     opinion: Opinion,
 ) -> Result<Order, Error> {
-    match approval {
-        Approval::Needless => return Ok(order),
-        Approval::Usable(id) => {
-            return Ok(Order { extra: order.extra.and(store::Used { id: *id }), ..order });
-        }
-        Approval::Missing => (),
+    if matches!(approval, Approval::Needless) {
+        return Ok(order);
     }
     let Actor::Customer(subject) = &order.command.actor else {
         return Err(Error::Invariant("a payment of nobody"));
     };
     let (subject, amount) = (subject.clone(), debited(&order)?);
-    if opinion.caution == Caution::Usual && state.low_value.covers(amount) {
-        let Some(most) = state.low_value.together(amount.currency()) else { return Ok(order) };
+    let beyond = match limit {
+        Some(limit) if !is_within(state, &subject, &order, amount, &limit).await? => Some(limit),
+        _ => None,
+    };
+    let counted = |order: Order| match limit {
+        Some(limit) => Order { extra: order.extra.and(Counted { limit }), ..order },
+        None => order,
+    };
+    if let Approval::Usable(id) = approval {
+        return match beyond {
+            Some(Limit { until, cap, .. }) => Err(Error::InstanceIsNew { until: time(until), cap }),
+            None => Ok(counted(Order { extra: order.extra.and(store::Used { id: *id }), ..order })),
+        };
+    }
+    if beyond.is_none() && opinion.caution == Caution::Usual && state.low_value.covers(amount) {
+        let Some(most) = state.low_value.together(amount.currency()) else { return Ok(counted(order)) };
         if is_room(state, &subject, &order, amount, most).await? {
-            return Ok(Order { extra: order.extra.and(Exempt { most }), ..order });
+            return Ok(counted(Order { extra: order.extra.and(Exempt { most }), ..order }));
         }
     }
     let asked = storage::subject_transaction(&state.pool, "approvals.ask", subject.as_str(), async |db| {
@@ -114,7 +126,9 @@ async fn demand(
     match asked.await.map_err(ceiling)? {
         store::Standing::NeedsNone => Ok(order),
         store::Standing::Refused(rejection) => Ok(Order { extra: Extra::Refused(rejection), ..order }),
-        store::Standing::Asked(id) => Err(Error::ApprovalRequired(id.into())),
+        store::Standing::Asked(id) => {
+            Err(Error::ApprovalRequired { id: id.into(), new_until: beyond.map(|limit| time(limit.until)) })
+        }
     }
 }
 
@@ -148,6 +162,21 @@ async fn is_room(
     Ok(room)
 }
 
+/// Whether the payment fits beside what new instances of its owner have moved lately. Every payment of a new one is looked up: there are few.
+async fn is_within(
+    state: &State,
+    subject: &Subject,
+    order: &Order,
+    amount: Money,
+    limit: &Limit,
+) -> Result<bool, Error> {
+    let to = order.command.to().ok_or(Error::Invariant("a payment to no account"))?.account;
+    let room = storage::subject_transaction(&state.pool, "new_instances.room", subject.as_str(), async |db| {
+        new_instances::room(db, &order.owner, amount, to, limit).await
+    });
+    Ok(room.await?)
+}
+
 /// Everything that the token says, field by field. The rest of the order, and the whole IBAN, are compared by the fingerprint.
 fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &Payee) -> bool {
     approved.debtor_account == first.account.into()
@@ -158,7 +187,8 @@ fn is_of(approved: &ApprovedPayment, first: &Leg, amount: &api::Amount, payee: &
 
 /// Has behavior asked about the order, demands what it takes and posts it; `with` adds what its client writes beside it. `caution` is what it takes whatever is
 /// thought of it; the greatest of all comes back. What it took when its payer was asked is not less because it comes back approved, nor because nothing is heard of it
-/// now. Whose small payments are used up meanwhile, or whose payee turns out to have another name, is asked to approve this one.
+/// now. Whose small payments are used up meanwhile, whose payee turns out to have another name, or whose new instances have moved as much as they may, is asked to
+/// approve this one.
 ///
 /// # Errors
 ///
@@ -179,9 +209,11 @@ pub async fn post(
         (None, _) => risk::ask_first(state, caller, notes, &order, &payee).await,
     };
     let asked_for = if opinion.unheard { asked_for.max(asked_before(state, caller, &order).await?) } else { asked_for };
+    // Once a second factor of before has approved it, nothing is new.
+    let limit = state.new_instances.limit(caller, debited(&order)?.currency(), state.clock.unix());
     let mut opinion = Opinion { caution: opinion.caution.max(asked_for).max(caution), ..opinion };
     for last in [false, true] {
-        let ordered = demand(state, &approval, opinion.beside(order.clone()), &payee, opinion).await?;
+        let ordered = demand(state, (&approval, limit), opinion.beside(order.clone()), &payee, opinion).await?;
         match posting::post(&state.committer, with(ordered, opinion.caution)).await {
             Err(Error::Unanswered(Unanswered::Ceiling(SPENT))) => return Err(Error::NotApproved(SPENT)),
             Err(Error::Unanswered(Unanswered::Ceiling(USED_UP))) if !last => {
@@ -192,7 +224,9 @@ pub async fn post(
             Err(Error::Unanswered(Unanswered::Ceiling(ANOTHER_NAME))) if !last => {
                 opinion.caution = opinion.caution.max(Caution::Approval);
             }
-            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP | ANOTHER_NAME))) => break,
+            // Somebody was faster: it is looked at anew.
+            Err(Error::Unanswered(Unanswered::Ceiling(NEW_INSTANCE))) if !last => (),
+            Err(Error::Unanswered(Unanswered::Ceiling(USED_UP | ANOTHER_NAME | NEW_INSTANCE))) => break,
             answer => return Ok((answer?, opinion.caution)),
         }
     }

@@ -32,6 +32,7 @@ mod lanes;
 mod layers;
 mod names;
 mod names_guarded;
+mod new_instances;
 mod new_payees;
 #[path = "../../../auth/tests/relying_party/npm.rs"]
 mod npm;

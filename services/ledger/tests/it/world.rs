@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use crypto::SecretString;
-use ledger::config::{Approval, Config, Payees, PayoutOperations, Payouts, Posting, RateSource};
+use ledger::config::{Approval, Config, Limits, Payees, PayoutOperations, Payouts, Posting, RateSource};
 use ledger::{Ledger, MIGRATIONS};
 use money::{Currency, Money};
 use reqwest::Method;
@@ -300,6 +300,7 @@ fn configuration(pki: &Pki, database: &TestDatabase, authority: &Authority, brok
         max_rate_age_days: 7,
         payees: Payees { cooling_off_seconds: 0, ..Payees::default() },
         approval: Approval::uncounted(any_amount()),
+        limits: Limits::default(),
         payouts: Payouts { poll_ms: 50, ..Payouts::default() },
         payout_provider: "sandbox-bank".to_owned(),
         payout_providers: [("sandbox-bank".to_owned(), operations("create_payout", "payout_status"))].into(),

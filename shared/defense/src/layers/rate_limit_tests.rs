@@ -31,6 +31,8 @@ fn of(address: &str, user: Option<&str>) -> Facts {
         acr: None,
         amr: Vec::new(),
         authorization_details: Vec::new(),
+        instance: None,
+        factor_since: None,
     });
     Facts { address: Some(address.parse().unwrap()), access: access.map(Arc::new), ..Facts::default() }
 }

@@ -35,6 +35,8 @@ impl Fixture {
             acr: None,
             amr: Vec::new(),
             authorization_details: Vec::new(),
+            instance: None,
+            factor_since: None,
         }
     }
 
@@ -200,6 +202,8 @@ mod verified {
                 acr: None,
                 amr: Vec::new(),
                 authorization_details: Vec::new(),
+                instance: None,
+                factor_since: None,
             };
             issue(&self.key, "k1", &claims).unwrap()
         }

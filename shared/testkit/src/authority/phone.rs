@@ -10,7 +10,7 @@ use crypto::p256::SigningKey;
 use crypto::{SecretBytes, random};
 use identity::message_signature::{self, RequestParts, ResponseParts, SignedHeaders};
 use identity::sealed_field::{self, Intent};
-use identity::{App, Cnf, Level, Platform, Thumbprint, access_token, attestation_token, dpop};
+use identity::{App, Cnf, Instance, Level, Platform, Thumbprint, access_token, attestation_token, dpop};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
@@ -20,6 +20,8 @@ use crate::phone::android;
 
 /// Lifetime of the tokens, in seconds.
 const LIFETIME: i64 = 300;
+/// How long it has acted for its user, if nobody says otherwise: a year.
+const OLD: i64 = 365 * 86_400;
 
 /// An installation of the app, its user logged in.
 pub struct SyntheticPhone {
@@ -31,6 +33,15 @@ pub struct SyntheticPhone {
     nonce: Mutex<Option<String>>,
     seals: bool,
     approved: Mutex<Vec<ApprovedPayment>>,
+    known: Mutex<Known>,
+}
+
+/// What its tokens say of how long its user has had what they have.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// None: they say nothing.
+    instance: Option<Instance>,
+    factor_since: Option<i64>,
 }
 
 /// A request as somebody wants it sent, without anything that shows who sends it.
@@ -90,6 +101,7 @@ struct Signed {
 
 impl SyntheticPhone {
     pub(super) fn new(keys: Arc<Keys>, client: reqwest::Client, name: &str) -> Self {
+        let now = keys.clock.unix();
         Self {
             keys,
             client,
@@ -99,6 +111,10 @@ impl SyntheticPhone {
             nonce: Mutex::default(),
             seals: true,
             approved: Mutex::default(),
+            known: Mutex::new(Known {
+                instance: Some(Instance { since: now - OLD, first: false }),
+                factor_since: None,
+            }),
         }
     }
 
@@ -126,6 +142,15 @@ impl SyntheticPhone {
     /// After a panic of another test's thread.
     pub fn approve(&self, payments: &[ApprovedPayment]) {
         *self.approved.lock().expect("the approved payments") = payments.to_vec();
+    }
+
+    /// From now on its access tokens say so of how long it has acted for its user, and since when the user has had the second factor that they have shown.
+    ///
+    /// # Panics
+    ///
+    /// After a panic of another test's thread.
+    pub fn is_known(&self, instance: Option<Instance>, factor_since: Option<i64>) {
+        *self.known.lock().expect("what is known of the phone") = Known { instance, factor_since };
     }
 
     /// The same phone with an app that sends every body as it is, also what has to be sealed.
@@ -289,6 +314,7 @@ impl SyntheticPhone {
     }
 
     fn access_token(&self, now: i64) -> String {
+        let known = *self.known.lock().expect("what is known of the phone");
         let claims = access_token::Claims {
             iss: ISSUER.to_owned(),
             sub: self.subject.clone(),
@@ -303,6 +329,8 @@ impl SyntheticPhone {
             acr: None,
             amr: Vec::new(),
             authorization_details: self.approved.lock().expect("the approved payments").clone(),
+            instance: known.instance,
+            factor_since: known.factor_since,
         };
         access_token::issue(&self.keys.signing, KID, &claims).expect("an access token")
     }

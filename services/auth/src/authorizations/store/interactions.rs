@@ -29,13 +29,15 @@ struct KnownRow {
     authenticated_at: Option<DateTime<Utc>>,
     awaits_user_id: Option<UserId>,
     second: Option<AsText<SecondFactor>>,
+    factor_since: Option<DateTime<Utc>>,
 }
 
 impl KnownRow {
     fn read(self) -> Option<Known> {
         let second = self.second.map(|second| second.0);
+        let factor_since = self.factor_since.map(|since| since.timestamp());
         let person = self.user_id.zip(self.authenticated_at);
-        let person = person.map(|(user_id, at)| Authenticated { user_id, at: at.timestamp(), second });
+        let person = person.map(|(user_id, at)| Authenticated { user_id, at: at.timestamp(), second, factor_since });
         person.map(Known::Authenticated).or(self.awaits_user_id.map(Known::Awaiting))
     }
 }
@@ -68,6 +70,7 @@ pub(crate) async fn find(pool: &Pool, browser: &Digest, now: i64) -> Result<Opti
                     interactions::authenticated_at,
                     interactions::awaits_user_id,
                     interactions::second_factor,
+                    interactions::factor_since,
                 ),
                 interactions::shown_sealed,
                 interactions::enrolling_sealed,
@@ -122,6 +125,7 @@ pub(crate) async fn replace(
             interactions::authenticated_at.eq(person.map(|person| at(person.at)).transpose()?),
             interactions::awaits_user_id.eq(awaits),
             interactions::second_factor.eq(person.and_then(|person| person.second).map(AsText)),
+            interactions::factor_since.eq(person.and_then(|person| person.factor_since).map(at).transpose()?),
             interactions::expires_at.eq(expires_at),
         ))
         .execute(db)

@@ -41,8 +41,8 @@ pub async fn post_code(_: Public, provider: web::Data<Provider>, mut sent: Submi
         let asked = Asked { interaction: interaction.digest(), user: user_id, about: About::LogIn };
         let shown = shown(&form);
         match verify(&provider, &asked, device, &shown, interaction.place.as_ref(), now).await? {
-            Verdict::Right(second) => {
-                let person = Authenticated { user_id, at: now, second: Some(second) };
+            Verdict::Right(second, factor_since) => {
+                let person = Authenticated { user_id, at: now, second: Some(second), factor_since };
                 let logs_in = LoggedIn { at: now, known_device: interaction.is_known_way(device) };
                 let cookie = people::advance(&provider, &interaction, person, Some(logs_in)).await?;
                 let client_id = interaction.client.id.as_str();

@@ -181,7 +181,9 @@ pub(super) async fn added(
     shown: SecondFactor,
     codes: Option<Vec<SecretString>>,
 ) -> Result<HttpResponse, PageRefusal> {
-    let person = Authenticated { second: Some(shown), ..person };
+    // Whoever came in with an older one has shown that, too.
+    let factor_since = person.factor_since.or_else(|| Some(provider.clock.unix()));
+    let person = Authenticated { second: Some(shown), factor_since, ..person };
     let cookie = people::advance(provider, interaction, person, None).await?;
     let (list, keep) = (interaction.handle.page(paths::SECOND_FACTOR), SetCookie::Keep(&interaction.handle, &cookie));
     match codes {

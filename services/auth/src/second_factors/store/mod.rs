@@ -95,10 +95,12 @@ pub(super) async fn insert(
     Ok(inserted == 1)
 }
 
-/// Uses a step up; false when it or a later one was used before.
-pub(super) async fn use_step(db: &mut Connection, user: UserId, step: i64) -> Result<bool, StorageError> {
+/// Uses a step up, and says since when the person has the app, in Unix seconds; nothing when the step or a later one was used before.
+pub(super) async fn use_step(db: &mut Connection, user: UserId, step: i64) -> Result<Option<i64>, StorageError> {
     let unused = totp_secrets::table.find(user).filter(totp_secrets::last_step.lt(step));
-    Ok(diesel::update(unused).set(totp_secrets::last_step.eq(step)).execute(db).await? == 1)
+    let taken = diesel::update(unused).set(totp_secrets::last_step.eq(step)).returning(totp_secrets::created_at);
+    let since: Option<DateTime<Utc>> = taken.get_result(db).await.optional()?;
+    Ok(since.map(|since| since.timestamp()))
 }
 
 /// Uses a recovery code up; false when there is none such.

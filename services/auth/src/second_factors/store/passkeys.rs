@@ -101,24 +101,31 @@ pub(crate) async fn insert(
     Ok(inserted == 1)
 }
 
-/// The person's passkey with this credential, for this transaction alone to use.
+/// The person's passkey with this credential, for this transaction alone to use, and since when the person has it, in Unix seconds.
 pub(crate) async fn find(
     db: &mut Connection,
     user: UserId,
     credential_id: &[u8],
-) -> Result<Option<(PasskeyId, Known)>, StorageError> {
-    let row: Option<(PasskeyId, Vec<u8>, i64, bool)> = passkeys::table
+) -> Result<Option<(PasskeyId, i64, Known)>, StorageError> {
+    type Found = (PasskeyId, DateTime<Utc>, Vec<u8>, i64, bool);
+    let row: Option<Found> = passkeys::table
         .filter(passkeys::credential_id.eq(credential_id))
         .filter(passkeys::user_id.eq(user))
-        .select((passkeys::id, passkeys::public_key, passkeys::sign_count, passkeys::backup_eligible))
+        .select((
+            passkeys::id,
+            passkeys::created_at,
+            passkeys::public_key,
+            passkeys::sign_count,
+            passkeys::backup_eligible,
+        ))
         .for_update()
         .first(db)
         .await
         .optional()?;
-    let Some((id, key, sign_count, backup_eligible)) = row else { return Ok(None) };
+    let Some((id, since, key, sign_count, backup_eligible)) = row else { return Ok(None) };
     let key = crypto::p256::PublicKey::from_uncompressed(&key).map_err(|_| Invariant("a passkey that is no key"))?;
     let sign_count = u32::try_from(sign_count).map_err(|_| Invariant("a counter beyond its bounds"))?;
-    Ok(Some((id, Known { key, sign_count, backup_eligible })))
+    Ok(Some((id, since.timestamp(), Known { key, sign_count, backup_eligible })))
 }
 
 /// Writes down that it was used; the database lets no counter go back.

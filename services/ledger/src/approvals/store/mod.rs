@@ -1,6 +1,7 @@
 //! Queries on `approvals`, as `ledger_app` and for its subject only; and what is written beside the posting that uses one up.
 
 pub(super) mod exemptions;
+pub(super) mod new_instances;
 
 use std::time::Duration;
 

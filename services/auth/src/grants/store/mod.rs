@@ -1,5 +1,7 @@
 //! Grants and their refresh tokens in the database.
 
+pub(crate) mod instances;
+
 use api::ClientId;
 use api::behavior::Place;
 use chrono::{DateTime, Utc};
@@ -30,6 +32,8 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) authenticated_at: i64,
     /// What was shown beside the password.
     pub(crate) second: Option<SecondFactor>,
+    /// Since when the person has had that.
+    pub(crate) factor_since: Option<i64>,
     pub(crate) now: i64,
     /// When it is over; none for what holds until it is revoked.
     pub(crate) expires: Option<i64>,
@@ -44,6 +48,7 @@ pub(crate) async fn insert(db: &mut Connection, grant: &NewGrant<'_>) -> Result<
             grants::scope.eq(grant.scope),
             grants::authenticated_at.eq(at(grant.authenticated_at)?),
             grants::second_factor.eq(grant.second.map(AsText)),
+            grants::factor_since.eq(grant.factor_since.map(at).transpose()?),
             grants::created_at.eq(at(grant.now)?),
             grants::expires_at.eq(grant.expires.map(at).transpose()?),
         ))
@@ -98,17 +103,26 @@ pub(crate) async fn knows_device(
 
 /// What the grant of a code that has just been used up entitles to.
 pub(crate) async fn entitlement(db: &mut Connection, id: GrantId) -> Result<Entitlement, StorageError> {
-    type Found = (UserId, String, DateTime<Utc>, Option<AsText<SecondFactor>>, bool);
+    type Found = (UserId, String, DateTime<Utc>, Option<AsText<SecondFactor>>, Option<DateTime<Utc>>, bool);
     let columns = (
         grants::user_id,
         grants::scope,
         grants::authenticated_at,
         grants::second_factor,
+        grants::factor_since,
         grants::expires_at.is_not_null(),
     );
-    let (user_id, scope, at, second, ends): Found = grants::table.find(id).select(columns).first(db).await?;
-    let second = second.map(|second| second.0);
-    Ok(Entitlement { grant_id: id, user_id, scope, authenticated_at: at.timestamp(), second, ends })
+    let (user_id, scope, at, second, since, ends): Found = grants::table.find(id).select(columns).first(db).await?;
+    Ok(Entitlement {
+        grant_id: id,
+        user_id,
+        scope,
+        authenticated_at: at.timestamp(),
+        second: second.map(|second| second.0),
+        factor_since: since.map(|since| since.timestamp()),
+        instance: None,
+        ends,
+    })
 }
 
 /// Binds the grant to the key that redeemed its code, and stores the refresh token. `told` says whether word of the device was left.
@@ -159,8 +173,33 @@ struct Granted {
     authenticated_at: DateTime<Utc>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     second_factor: Option<AsText<SecondFactor>>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+    factor_since: Option<DateTime<Utc>>,
     #[diesel(sql_type = sql_types::Bool)]
     device_told: bool,
+}
+
+impl Granted {
+    /// What it entitles this instance to.
+    async fn entitles(self, db: &mut Connection, jkt: Option<&Thumbprint>) -> Result<Entitlement, StorageError> {
+        let authenticated_at = self.authenticated_at.timestamp();
+        let instance = match jkt {
+            // One that a process of the former version has let in is not noted, and was there when its person logged in.
+            Some(jkt) => Some(instances::since(db, self.user_id, jkt, authenticated_at).await?),
+            None => None,
+        };
+        Ok(Entitlement {
+            grant_id: self.id,
+            user_id: self.user_id,
+            scope: self.scope,
+            authenticated_at,
+            second: self.second_factor.map(|second| second.0),
+            factor_since: self.factor_since.map(|since| since.timestamp()),
+            instance,
+            // A payment's approval has no refresh token.
+            ends: false,
+        })
+    }
 }
 
 /// diesel has no UPDATE … FROM; binds are typed all the same.
@@ -168,7 +207,8 @@ const USE_REFRESH_TOKEN: &str = "update refresh_tokens set last_used_at = $1 fro
     where token_hash = $2 and refresh_tokens.grant_id = grants.id \
     and grants.client_id = $3 and ($4 is null or grants.jkt = $4) and grants.revoked_at is null and grants.expires_at is null \
     and refresh_tokens.expires_at > $1 and refresh_tokens.last_used_at > $5 \
-    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at, grants.second_factor, refresh_tokens.device_told";
+    returning grants.id, grants.user_id, grants.scope, grants.authenticated_at, grants.second_factor, grants.factor_since, \
+    refresh_tokens.device_told";
 
 /// Uses a refresh token; else says why not. Word is left of a device of which none was when its code was redeemed, and once: since then the person has it.
 pub(crate) async fn use_refresh_token(
@@ -204,15 +244,7 @@ pub(crate) async fn use_refresh_token(
             signals.leave(db, *user_id, What::Seen { place }, now).await?;
         }
         match granted {
-            Some(granted) => Ok(Ok(Entitlement {
-                grant_id: granted.id,
-                user_id: granted.user_id,
-                scope: granted.scope,
-                authenticated_at: granted.authenticated_at.timestamp(),
-                second: granted.second_factor.map(|second| second.0),
-                // A payment's approval has no refresh token.
-                ends: false,
-            })),
+            Some(granted) => granted.entitles(db, bearer.jkt).await.map(Ok),
             None => why_not_refreshed(db, digest, bearer).await.map(Err),
         }
     })

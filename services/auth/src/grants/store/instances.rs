@@ -1,0 +1,45 @@
+//! Since when instances of an app act for a person.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use identity::{Instance, Thumbprint};
+use storage::{AsText, Connection, StorageError};
+
+use crate::ids::UserId;
+use crate::schema::instances;
+use crate::store::at;
+
+/// Notes that this instance acts for the person, from now on if it did not before; says since when. Of several new ones at once one is the first.
+pub(crate) async fn note(
+    db: &mut Connection,
+    user: UserId,
+    jkt: &Thumbprint,
+    now: i64,
+) -> Result<Instance, StorageError> {
+    diesel::insert_into(instances::table)
+        .values((instances::user_id.eq(user), instances::jkt.eq(AsText(jkt)), instances::since.eq(at(now)?)))
+        .on_conflict((instances::user_id, instances::jkt))
+        .do_nothing()
+        .execute(db)
+        .await?;
+    since(db, user, jkt, now).await
+}
+
+/// Since when this instance has acted for the person; one that is not noted, since `otherwise`.
+pub(crate) async fn since(
+    db: &mut Connection,
+    user: UserId,
+    jkt: &Thumbprint,
+    otherwise: i64,
+) -> Result<Instance, StorageError> {
+    let noted: Option<(DateTime<Utc>, bool)> = instances::table
+        .find((user, AsText(jkt)))
+        .select((instances::since, instances::first))
+        .first(db)
+        .await
+        .optional()?;
+    // Default: it is as new as whoever asks knows it to be.
+    let (since, first) = noted.map_or((otherwise, false), |(since, first)| (since.timestamp(), first));
+    Ok(Instance { since, first })
+}

@@ -1,0 +1,2 @@
+drop table new_instance_payments;
+drop function new_instances_count();
