@@ -9,7 +9,7 @@ use super::sources::Source;
 const ALERTS: &str = "infra/watching/alerts.yaml";
 
 /// The file, and what it says of a service: `{name}`, and `{port}`, its internal one.
-const PLACES: [(&str, &str); 13] = [
+const PLACES: [(&str, &str); 14] = [
     ("infra/docker/Dockerfile", " --package {name} "),
     ("infra/docker/Dockerfile", "\nCOPY services/{name}/dev.toml /usr/share/redoubt/services/{name}/\n"),
     ("infra/compose/compose.yaml", "\n      - {name}:/volumes/{name}\n"),
@@ -19,6 +19,7 @@ const PLACES: [(&str, &str); 13] = [
     (ALERTS, "absent(up{job=\"{name}\"})"),
     ("infra/watching/prometheus.yaml", "\n  - job_name: {name}\n"),
     ("infra/watching/prometheus.yaml", "\n      - targets: [\"localhost:{port}\"]\n"),
+    (".github/CODEOWNERS", "\n/services/{name}/ "),
     ("README.md", "\n| `services/{name}` | "),
     ("docs/ARCHITECTURE.md", "\n| `{name}` | "),
     ("docs/independence.md", "\n| {name} | "),
