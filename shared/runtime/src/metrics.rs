@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 use storage::Pool;
+use strum::IntoEnumIterator as _;
 
 /// Boundaries of a histogram of seconds: the semantic conventions' for HTTP, finer at the low end.
 pub const SECONDS: [f64; 15] =
@@ -13,6 +14,8 @@ pub const SECONDS: [f64; 15] =
 static REQUESTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     meter().f64_histogram("http.server.request.duration").with_unit("s").with_boundaries(SECONDS.to_vec()).build()
 });
+/// `redoubt.http.answers{redoubt.listener,http.request.method,http.route,outcome}`.
+static ANSWERS: LazyLock<Counter<u64>> = LazyLock::new(|| meter().u64_counter("redoubt.http.answers").build());
 static DECISIONS: LazyLock<Counter<u64>> = LazyLock::new(|| meter().u64_counter("defense.decisions").build());
 /// `defense.alarms{layer,reason}`.
 static ALARMS: LazyLock<Counter<u64>> = LazyLock::new(|| meter().u64_counter("defense.alarms").build());
@@ -67,8 +70,45 @@ pub fn observe_memory(sizes: impl Fn() -> Vec<Size> + Send + Sync + 'static) {
     observe("defense.memory.capacity", |size| size.most);
 }
 
-/// `http.server.request.duration` by listener, method, route template and status.
+/// How an answer is counted: a fault is ours (5xx), a refusal the caller's (4xx).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumIter)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+enum Outcome {
+    Done,
+    Refused,
+    Fault,
+}
+
+impl Outcome {
+    fn of(status: u16) -> Self {
+        match status {
+            500.. => Self::Fault,
+            400..500 => Self::Refused,
+            _ => Self::Done,
+        }
+    }
+}
+
+fn answer(listener: &'static str, method: String, route: String, outcome: Outcome) -> [KeyValue; 4] {
+    [
+        KeyValue::new("redoubt.listener", listener),
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("http.route", route),
+        KeyValue::new("outcome", outcome.into_str()),
+    ]
+}
+
+/// Answers of a route that may come, and have not: a route's first fault is seen to be one more than none, which of a histogram's series, born with it,
+/// nobody could.
+pub(crate) fn answers_may_come(listener: &'static str, method: &str, route: &str) {
+    for outcome in Outcome::iter() {
+        ANSWERS.add(0, &answer(listener, method.to_owned(), route.to_owned(), outcome));
+    }
+}
+
+/// `http.server.request.duration` by listener, method, route template and status; and one answer more.
 pub(crate) fn request(seconds: f64, listener: &'static str, method: &'static str, route: String, status: u16) {
+    ANSWERS.add(1, &answer(listener, method.to_owned(), route.clone(), Outcome::of(status)));
     REQUESTS.record(
         seconds,
         &[

@@ -17,6 +17,7 @@ use tracing::{Instrument, Span, field};
 
 use crate::outliving::Outliving;
 use crate::pages::Pages;
+use crate::service::RouteDoc;
 use crate::{Clock, PeerId, Problem, Refusal, audit, incoming, metrics, problem, trace, watch};
 
 /// Names and values of all headers of a request together.
@@ -25,6 +26,8 @@ const HEADER_LIMIT: usize = 32 * 1024;
 const PATH_LOGGED: usize = 256;
 /// Bytes of a path and a query: the longest that honest callers send is an authorization request of some hundred.
 const TARGET_LIMIT: usize = 8 * 1024;
+/// The route of what nobody answers.
+const NO_ROUTE: &str = "(none)";
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Our name for the request, in the answer (`Request-Id`), in every log line and in the request's extensions.
@@ -265,7 +268,7 @@ fn set_headers(headers: &mut HeaderMap, side: Side, id: &RequestId) {
 
 fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, status: StatusCode, started: Instant) {
     // Default: nobody answers there.
-    let route = route.unwrap_or_else(|| "(none)".to_owned());
+    let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
     let seconds = started.elapsed().as_secs_f64();
     trace::rename(span, format!("{method} {route}"));
     span.record("http.route", &route);
@@ -285,18 +288,24 @@ fn report(span: &Span, side: Side, method: &'static str, route: Option<String>, 
     metrics::request(seconds, side.into_str(), method, route, status.as_u16());
 }
 
+/// Counts from nothing what may be answered at `side`: of each route, and of what comes to none (a handler that panics or is too late does so, too).
+pub(crate) fn count_from_nothing(side: Side, routes: &[RouteDoc]) {
+    let listener = side.into_str();
+    for route in routes.iter().filter(|route| route.listener == listener) {
+        metrics::answers_may_come(listener, &route.method, &route.path);
+    }
+    for method in METHODS.iter().chain(&[OTHER_METHOD]) {
+        metrics::answers_may_come(listener, method, NO_ROUTE);
+    }
+}
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const OTHER_METHOD: &str = "_OTHER";
+
 /// A fixed set, because the method becomes a metric's attribute and anybody may invent one.
 fn method_name(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "_OTHER",
-    }
+    // Default: one that somebody has invented.
+    METHODS.iter().find(|known| **known == method.as_str()).copied().unwrap_or(OTHER_METHOD)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a request took is telemetry, decided nowhere")]

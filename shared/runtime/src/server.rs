@@ -20,7 +20,7 @@ use crate::listener::{DRAIN, Server, Settings, serve};
 use crate::middleware::{Side, Treatment};
 use crate::service::{App, Background, Configure, Context, Service};
 use crate::shutdown::ShutdownTrigger;
-use crate::{Clients, Clock, Shutdown, metrics, tls};
+use crate::{Clients, Clock, Shutdown, metrics, middleware, tls};
 
 /// How long the listeners may take beyond that to end the rest.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -173,6 +173,8 @@ fn listen<S: Service>(
         inner(config);
     });
     let deadline = S::REQUEST_DEADLINE;
+    let described = S::describe();
+    middleware::count_from_nothing(Side::Internal, &described);
     let treatment = Treatment { side: Side::Internal, traces: true, deadline };
     let connections = common.connections;
     let at = Settings { service: S::NAME, treatment, address: common.internal.listen, workers, connections };
@@ -180,6 +182,7 @@ fn listen<S: Service>(
     let mut servers = vec![serve(at, tls, with_health, Arc::clone(clock))?];
     match (common.public.as_ref().zip(shown.public), &app.public) {
         (Some((listener, shown)), Some(routes)) => {
+            middleware::count_from_nothing(Side::Public, &described);
             let treatment = Treatment { side: Side::Public, traces: app.public_traces, deadline };
             let at = Settings { service: S::NAME, treatment, address: listener.listen, workers, connections };
             servers.push(serve(at, tls::public_server(shown)?, Arc::clone(routes), Arc::clone(clock))?);

@@ -191,6 +191,8 @@ impl Pki {
             let names = vec![
                 SanType::URI(Ia5String::try_from(format!("spiffe://{TRUST_DOMAIN}/{name}"))?),
                 SanType::DnsName(Ia5String::try_from("localhost")?),
+                // For Prometheus, which compares names only: as in infra/k8s/components/mtls.
+                SanType::DnsName(Ia5String::try_from(name.as_str())?),
             ];
             let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             issue(&issuer, &self.internal(name), name, names, &usages)?;

@@ -6,17 +6,20 @@ use system::{Service, system};
 use super::Complaints;
 use super::sources::Source;
 
+const ALERTS: &str = "infra/watching/alerts.yaml";
+
 /// The file, and what it says of a service: `{name}`, and `{port}`, its internal one.
-const PLACES: [(&str, &str); 13] = [
+const PLACES: [(&str, &str); 14] = [
     ("infra/docker/Dockerfile", " --package {name} "),
     ("infra/docker/Dockerfile", "\nCOPY services/{name}/dev.toml /usr/share/redoubt/services/{name}/\n"),
     ("infra/compose/compose.yaml", "\n      - {name}:/volumes/{name}\n"),
     ("infra/compose/compose.yaml", "\n      {name}: { condition: service_healthy }\n"),
     ("infra/k8s/components/sandbox/init.yaml", "\n            - { name: {name}, mountPath: /volumes/{name} }\n"),
     ("infra/compose/offline.yaml", "\n  {name}: { image: redoubt/{name}:offline, "),
-    ("infra/watching/alerts.yaml", "absent(up{job=\"{name}\"})"),
+    (ALERTS, "absent(up{job=\"{name}\"})"),
     ("infra/watching/prometheus.yaml", "\n  - job_name: {name}\n"),
     ("infra/watching/prometheus.yaml", "\n      - targets: [\"localhost:{port}\"]\n"),
+    (".github/CODEOWNERS", "\n/services/{name}/ "),
     ("README.md", "\n| `services/{name}` | "),
     ("docs/ARCHITECTURE.md", "\n| `{name}` | "),
     ("docs/independence.md", "\n| {name} | "),
@@ -48,6 +51,13 @@ fn lacking(services: &[Service], files: &[Source]) -> Complaints {
                 complaints.push(format!("{path}: there is no `{}` for the service {name}", says.trim()));
             }
         }
+    }
+    let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+    let (jobs, all) = ("job=~\"", format!("job=~\"{}\"", names.join("|")));
+    if let Some(file) = files.iter().find(|file| file.path == ALERTS)
+        && file.text.matches(jobs).count() != file.text.matches(&all).count()
+    {
+        complaints.push(format!("{ALERTS}: an alert that looks at our jobs does not look at `{all}`"));
     }
     for (path, end) in LOOPS {
         let text = files.iter().find(|file| file.path == path).and_then(|file| file.text.split(end).next());
@@ -97,6 +107,11 @@ mod tests {
                 [format!("{path}: the loop before `{end}` lacks the service {}", last.name)]
             );
         }
-        assert_eq!(lacking(services, &files().unwrap()), Complaints::new());
+        let mut files = files().unwrap();
+        assert_eq!(lacking(services, &files), Complaints::new());
+        let alerts = files.iter_mut().find(|file| file.path == ALERTS).unwrap();
+        alerts.text = alerts.text.replacen(&format!("|{}\"", last.name), "\"", 1);
+        let complaints = lacking(services, &files);
+        assert!(matches!(&complaints[..], [one] if one.contains("does not look at")), "{complaints:?}");
     }
 }

@@ -65,8 +65,18 @@ impl Service for Probe {
         &config.common
     }
 
+    /// Only what a test counts.
     fn describe() -> Vec<RouteDoc> {
-        Vec::new()
+        vec![RouteDoc {
+            listener: "public",
+            method: "GET".to_owned(),
+            path: "/counted".to_owned(),
+            guard: "Public".to_owned(),
+            policy: "none",
+            layers: Vec::new(),
+            summary: "Fails.".to_owned(),
+            describe: |_| (),
+        }]
     }
 
     async fn command(_config: Config, command: Infallible) -> anyhow::Result<()> {
@@ -96,6 +106,7 @@ impl Service for Probe {
                 .route("/notes/{id}", web::get().to(get_note))
                 .route("/panic", web::get().to(panics))
                 .route("/fail", web::get().to(fails))
+                .route("/counted", web::get().to(fails))
                 .route("/io", web::get().to(io_error))
                 .route("/page", web::get().to(page))
                 .route("/oauth", web::get().to(oauth_error))

@@ -156,3 +156,33 @@ fn how_full_a_memory_is_can_be_seen() {
         assert_eq!(said("defense.memory.capacity").await.as_deref(), Some("100"));
     });
 }
+
+#[test]
+fn the_first_fault_of_a_route_is_one_more_than_none() {
+    INSTALLED.runtime.block_on(async {
+        let pki = Pki::new();
+        let running = probe::start(probe::config(&pki, "probe")).await;
+        let which = |outcome, route| {
+            let fixed = [("redoubt.listener", "public"), ("http.request.method", "GET")];
+            [fixed[0], fixed[1], ("http.route", route), ("outcome", outcome)]
+        };
+        let said =
+            async |outcome, route| INSTALLED.receiver.gauge("redoubt.http.answers", &which(outcome, route)).await;
+        for outcome in ["done", "refused", "fault"] {
+            assert_eq!(said(outcome, "/counted").await.as_deref(), Some("0"), "{outcome}");
+            assert!(said(outcome, "(none)").await.is_some(), "{outcome}");
+        }
+        let url = probe::url(running.public.unwrap(), "/counted");
+        assert_eq!(probe::outside(&pki).get(url).send().await.unwrap().status(), 500);
+        let mut fault = None;
+        for _ in 0..250 {
+            fault = said("fault", "/counted").await;
+            if fault.as_deref() == Some("1") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(fault.as_deref(), Some("1"));
+        assert_eq!(said("done", "/counted").await.as_deref(), Some("0"));
+    });
+}

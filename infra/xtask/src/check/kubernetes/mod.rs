@@ -1,7 +1,7 @@
 //! `infra/k8s` as kustomize renders it, beside `infra/system.toml`: who reaches whom, who has a way out, and what every pod may not do.
 //!
 //! `pods` holds for every pod, `services` for the five, `policies` for the network between all, `settings` for what they are told; `edges` are the policies that
-//! the table makes. What is rendered has been seen by `kubectl` of this machine and by no cluster.
+//! the table makes, `watching` how all of it is watched. What is rendered has been seen by `kubectl` of this machine and by no cluster.
 
 mod edges;
 mod pods;
@@ -11,6 +11,7 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use std::path::{Path, PathBuf};
 
@@ -40,12 +41,18 @@ const OVERLAYS: [(&str, bool); 2] = [("overlays/dev", false), ("overlays/prod", 
 pub(super) fn all(files: &[Source], fix: bool) -> Result<Complaints> {
     let system = system()?;
     let mut complaints = Complaints::new();
-    let text = edges::text(system);
-    if fix {
-        std::fs::write(place::root().join(edges::FILE), &text)?;
-    } else if file(files, edges::FILE) != Some(&text) {
-        complaints
-            .push(format!("{} is not what infra/system.toml says: `cargo xtask check --fix` writes it", edges::FILE));
+    let rules = watching::rules(files).context("infra/watching/alerts.yaml has no groups")?;
+    let made = [
+        (edges::FILE, edges::text(system)),
+        (watching::MONITORS, watching::monitors(system)),
+        (watching::RULES, rules),
+    ];
+    for (path, text) in made {
+        if fix {
+            std::fs::write(place::root().join(path), &text)?;
+        } else if file(files, path) != Some(&text) {
+            complaints.push(format!("{path} is not what it is made of: `cargo xtask check --fix` writes it"));
+        }
     }
     let Some(kubectl) = kubectl() else {
         complaints.extend(absent());
@@ -77,6 +84,7 @@ fn whole(objects: &Objects, expectation: &Expectation<'_>, files: &[Source]) -> 
     if expectation.production {
         complaints.extend(settings::all(objects, expectation.system));
         complaints.extend(given(objects));
+        complaints.extend(watching::all(objects, expectation.system, &expectation.code.trust_domain, files));
     } else {
         complaints.extend(as_in_compose(objects, files));
     }

@@ -24,6 +24,8 @@ const CLOSED: [&str; 8] = [
     "fc00::/7",
     "fe80::/10",
 ];
+/// The pods of a Prometheus, as its operator labels them: who comes from another namespace.
+pub(super) const PROMETHEUS: [(&str, &str); 1] = [("app.kubernetes.io/name", "prometheus")];
 const DNS: u64 = 53;
 /// A managed PostgreSQL and Redis: no pods, at an address of the site's own network.
 const STORES: [u64; 2] = [POSTGRES, REDIS];
@@ -214,7 +216,10 @@ fn beyond(workload: &Workload<'_>, policies: &[&Value]) -> Complaints {
             let good = match sort {
                 "Egress" => who.iter().all(|peer| may_go(peer, workload, &ports)) && !who.is_empty(),
                 // From anywhere.
-                _ => name == EDGE || (!who.is_empty() && who.iter().all(is_local)),
+                _ => {
+                    name == EDGE
+                        || (!who.is_empty() && who.iter().all(|peer| is_local(peer) || may_watch(peer, workload, rule)))
+                }
             };
             if !good && sort == "Egress" {
                 complaints.push(format!("{name} has a way out: {rule}"));
@@ -228,6 +233,20 @@ fn beyond(workload: &Workload<'_>, policies: &[&Value]) -> Complaints {
 
 fn is_local(peer: &Value) -> bool {
     peer.get("podSelector").is_some() && peer.get("namespaceSelector").is_none() && peer.get("ipBlock").is_none()
+}
+
+/// One namespace by its name, in it Prometheus alone, and of a service its internal listener alone.
+fn may_watch(peer: &Value, workload: &Workload<'_>, rule: &Value) -> bool {
+    let namespace = pairs(peer, "/namespaceSelector/matchLabels");
+    let ports = list(rule, "/ports");
+    namespace.keys().eq(["kubernetes.io/metadata.name"].iter())
+        && keys(peer, "/namespaceSelector").eq(["matchLabels"])
+        && keys(peer, "/podSelector").eq(["matchLabels"])
+        && pairs(peer, "/podSelector/matchLabels") == BTreeMap::from(PROMETHEUS)
+        && peer.get("ipBlock").is_none()
+        && workload.component() == "service"
+        && !ports.is_empty()
+        && ports.iter().all(|port| text(port, "/port") == "internal")
 }
 
 fn may_go(peer: &Value, workload: &Workload<'_>, ports: &[u64]) -> bool {

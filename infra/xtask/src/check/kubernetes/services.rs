@@ -85,18 +85,17 @@ fn beside(objects: &Objects, workloads: &[Workload<'_>], production: bool) -> Co
     complaints
 }
 
-/// Inside it is whom its one URI names; before the world it is somebody else, of another authority.
+/// Inside it is whom its one URI names, and has that name for who compares names only; before the world it is somebody else, of another authority.
 fn certificate(objects: &Objects, service: &Service, trust_domain: &str) -> Complaints {
     let mut complaints = Complaints::new();
     let own = format!("{}-internal", service.name);
     let certificate = objects.named("Certificate", &own);
     let good = certificate.is_some_and(|certificate| {
         let one = texts(certificate, "/spec/uris") == [format!("spiffe://{trust_domain}/{}", service.name)];
-        let named = ["dnsNames", "ipAddresses", "commonName"]
-            .iter()
-            .any(|name| certificate.pointer(&format!("/spec/{name}")).is_some());
+        let named = texts(certificate, "/spec/dnsNames") == [service.name.as_str()]
+            && ["ipAddresses", "commonName"].iter().all(|name| certificate.pointer(&format!("/spec/{name}")).is_none());
         let of = (text(certificate, "/spec/secretName"), text(certificate, "/spec/issuerRef/name"));
-        one && !named && of == (own.as_str(), "internal")
+        one && named && of == (own.as_str(), "internal")
     });
     if !good {
         complaints.push(format!("Certificate {own} is not that of {} alone, of the internal authority", service.name));

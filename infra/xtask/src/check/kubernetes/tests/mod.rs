@@ -114,6 +114,7 @@ fn a_file_of_settings_that_says_something_else_is_named() {
     for (from, to, complaint) in [
         ("https://behavior:7105", "https://attestation:7105", "ledger: it is told to call attestation:7105"),
         ("\nlisten = \"0.0.0.0:7103\"", "\nlisten = \"127.0.0.1:7103\"", "ledger: it is not told to listen at 7103"),
+        ("\nprometheus = true", "\nprometheus = false", "ledger: its settings do not have it answer `GET /metrics`"),
         ("secrets/poster.url", "other/poster.url", "ledger: it is told of /run/redoubt/other/poster.url"),
     ] {
         let mut objects = prod.clone();
@@ -128,7 +129,7 @@ fn a_file_of_settings_that_says_something_else_is_named() {
         let complaints = judged(&objects, true);
         assert!(complaints.iter().any(|found| found.contains(complaint)), "{from} → {to}: {complaints:?}");
     }
-    assert_eq!(changed, 3);
+    assert_eq!(changed, 4);
 }
 
 #[test]
