@@ -165,6 +165,7 @@ impl Judge {
             amount: amount(turn),
             currency: "EUR".to_owned(),
             device: None,
+            place: None,
         }
     }
 

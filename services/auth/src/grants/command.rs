@@ -9,7 +9,7 @@ use crate::config::Config;
 
 /// Runs it, under the role that migrates: the service sees nobody's grants but those of the person that a request is about.
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
-pub async fn end_sessions(config: &Config) -> Result<()> {
+pub(crate) async fn end_sessions(config: &Config) -> Result<()> {
     let migrator = config.common.database.as_ref().and_then(|database| database.migrator_url_file.as_ref());
     let migrator = migrator.context("database.migrator_url_file: sessions are ended by the role that migrates")?;
     let pool = storage::pool(&crypto::files::read_secret_text(migrator)?, 1)?;
