@@ -17,6 +17,7 @@ const DAY: u32 = 86_400;
 
 /// Up to 30 euros a payment needs no approval, and new phones move 50 in all.
 async fn world() -> World {
+    logged();
     World::start_where(|config| {
         config.approval = Approval::uncounted([("EUR".to_owned(), "30.00".to_owned())].into());
         let cap = [("EUR".to_owned(), "50.00".to_owned())].into();
@@ -30,15 +31,15 @@ fn now() -> i64 {
 }
 
 /// Of a phone on which its user has logged in so many seconds ago.
-fn since(seconds: i64) -> Option<Instance> {
-    Some(Instance { since: now() - seconds, first: false })
+fn since(seconds: i64) -> Instance {
+    Instance { since: now() - seconds, first: false }
 }
 
 /// A new phone of Alice's, with 500 euros on her account; and an account of Bob's.
 async fn people(world: &World) -> (SyntheticPhone, String, String) {
     let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
     let (from, to) = (world.open_with(&alice, "500.00", "EUR").await, world.open(&bob, "EUR").await);
-    alice.is_known(since(0), None);
+    alice.is_known(Some(since(0)), None);
     (alice, from, to)
 }
 
@@ -116,7 +117,7 @@ async fn only_a_second_factor_of_before_lifts_the_cap() {
     alice.approve(&[approved(&world, &large, alice.subject()).await]);
     let day = i64::from(DAY);
     for factor_since in [None, Some(now()), Some(now() - day + 60), Some(now() + day)] {
-        alice.is_known(since(3_600), factor_since);
+        alice.is_known(Some(since(3_600)), factor_since);
         let refused = pay(&world, &alice, way, "100.00", "1").await;
         is_new(&refused);
         assert_eq!(audited(logged(), &refused), [json!(["step_up", "instance_is_new", "sub-alice"])]);
@@ -124,11 +125,11 @@ async fn only_a_second_factor_of_before_lifts_the_cap() {
     }
     assert_eq!(world.count("transfers where kind = 'transfer'").await, 0);
     // It has used nothing up: with her app of last year it is paid, and she has as much left as before.
-    alice.is_known(since(3_600), Some(now() - day));
+    alice.is_known(Some(since(3_600)), Some(now() - day));
     assert_eq!(pay(&world, &alice, way, "100.00", "1").await.status, 201);
     assert_eq!(world.count("used_approvals").await, 1);
     alice.approve(&[]);
-    alice.is_known(since(3_600), None);
+    alice.is_known(Some(since(3_600)), None);
     assert_eq!(pay(&world, &alice, way, "30.00", "2").await.status, 201);
     assert_eq!(world.count("new_instance_payments").await, 1);
 }
@@ -139,10 +140,10 @@ async fn who_waits_and_who_is_new_with_the_account_are_not_held_back() {
     let (alice, from, to) = people(&world).await;
     let way = (from.as_str(), to.as_str());
     let known = [
-        (Some(Instance { since: now() - i64::from(DAY), first: false }), None),
+        (Some(since(i64::from(DAY))), None),
         (Some(Instance { since: now(), first: true }), None),
         // Who has logged in with it has been vouched for altogether.
-        (since(0), Some(now() - i64::from(DAY))),
+        (Some(since(0)), Some(now() - i64::from(DAY))),
     ];
     for (n, (instance, factor)) in known.into_iter().enumerate() {
         alice.is_known(instance, factor);
@@ -190,7 +191,7 @@ async fn of_a_hundred_payments_at_once_as_much_passes_as_may() {
     let world = world().await;
     let (first, from, to) = people(&world).await;
     let second = world.phone("alice").await;
-    second.is_known(since(0), None);
+    second.is_known(Some(since(0)), None);
     let carol = world.phone("carol").await;
     let hers = world.open_with(&carol, "50.00", "EUR").await;
     let beside = world.start_beside().await;
