@@ -4,6 +4,7 @@
 pub(crate) enum Command {
     Help,
     Demo,
+    Panels,
     Up,
     Compose,
     Phone,
@@ -31,7 +32,7 @@ pub(crate) struct Page {
 /// What `bench` measures.
 pub(crate) const MEASUREMENTS: [&str; 5] = ["ledger", "defense", "behavior", "decoys", "compose"];
 
-pub(crate) const PAGES: [Page; 12] = [
+pub(crate) const PAGES: [Page; 13] = [
     Page {
         command: Command::Demo,
         word: "demo",
@@ -49,6 +50,21 @@ nothing surprised and every trace was whole.
                 and what it has said stands in FILE, if it ends well
 ",
         edge: true,
+        postgres: true,
+    },
+    Page {
+        command: Command::Panels,
+        word: "panels",
+        line: "the dashboards, with what Prometheus shows of the story",
+        usage: "\
+usage: cargo xtask panels [OPTIONS]
+
+Starts everything as `demo` does, and a Prometheus beside it (of this machine,
+or out of Debian's packages), tells the story, and writes what it answers to
+every query of infra/watching/dashboards to target/dev/panels.html. Exits 1 if
+a query has no answer and infra/watching/schema.toml does not say why.
+",
+        edge: false,
         postgres: true,
     },
     Page {

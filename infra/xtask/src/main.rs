@@ -1,4 +1,4 @@
-//! All automation: `cargo xtask demo | up | test | check | bench | postgres | doctor | rename | new-service`.
+//! All automation: `cargo xtask demo | panels | up | test | check | bench | postgres | doctor | rename | new-service`.
 //!
 //! Light on purpose (it is built before anything else): no service, no TLS, no async runtime. What needs those is done by the
 //! programs it builds and starts: the services, `sandbox` and `story`.
@@ -27,6 +27,7 @@ mod guides {
 mod interrupt;
 mod new_service;
 mod options;
+mod panels;
 mod phone;
 mod place;
 mod preflight;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         match options.command {
             Command::Help => Ok(()),
             Command::Demo => demo::run(&options),
+            Command::Panels => panels::run(&options),
             Command::Up => up::run(&options),
             Command::Compose => compose::run(&options),
             Command::Phone => phone::run(&options),
