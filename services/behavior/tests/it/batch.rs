@@ -73,13 +73,13 @@ fn what_differs_is_found(scratch: &Path, streamed: &[String], rebuilt: &[String]
     };
     let (place, row) = (rebuilt.len() / 2, fields(&rebuilt[rebuilt.len() / 2]));
     for (column, name) in fields(&rebuilt[0]).iter().enumerate().skip(2) {
-        let (place, row) = rebuilt
-            .iter()
-            .map(|row| fields(row))
-            .enumerate()
-            .skip(1)
-            .find(|(_, row)| number(row[column]) != 0.0)
-            .unwrap();
+        let mut all = rebuilt.iter().map(|row| fields(row)).enumerate().skip(1);
+        let Some((place, row)) = all.find(|(_, row)| number(row[column]) != 0.0) else {
+            // As where no place is known.
+            let expected = format!("compare: {name} of payment {}", row[1]);
+            wrong(name, &replaced(rebuilt, place, &with(&row, column, "1")), &expected);
+            continue;
+        };
         let off = |by: f64| {
             let mut rows = rebuilt.to_vec();
             let value = (number(row[column]) * by).to_string();
