@@ -83,7 +83,7 @@ impl Shown {
     }
 }
 
-fn ask(prometheus: &Server, query: &str, Span { from, to, step }: Span) -> Result<Vec<Value>> {
+pub(crate) fn ask(prometheus: &Server, query: &str, Span { from, to, step }: Span) -> Result<Vec<Value>> {
     let query = query.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     let path = format!("/api/v1/query_range?query={query}&start={from}&end={to}&step={step}");
     let answer: Value = serde_json::from_str(&prometheus.ask(&path).map_err(anyhow::Error::msg)?)?;

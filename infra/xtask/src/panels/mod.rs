@@ -22,6 +22,8 @@ use crate::{interrupt, place, say};
 use answers::Span;
 use page::Drawn;
 
+/// For Prometheus to have looked at everybody.
+const BEFORE: Duration = Duration::from_secs(40);
 /// What is told at the end of the story has been asked for by then, and a rate has a second value.
 const AFTER: Duration = Duration::from_secs(5);
 
@@ -45,10 +47,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn watched(stack: &mut Stack, software: &Software) -> Result<Page> {
     let prometheus = Server::start(software, &configuration(stack)?).map_err(anyhow::Error::msg)?;
     let from = now()?;
+    all_seen(&prometheus)?;
     let status = stack.tell(&[], &place::target().join("dev/report.html"))?;
     ensure!(status.success(), "the story did not end well ({status})");
     interrupt::wait(Some(AFTER), || Ok(None::<()>))?;
     drawn(&prometheus, from)
+}
+
+/// Prometheus begins some seconds after its start: what is told before it has looked twice, it does not see.
+fn all_seen(prometheus: &Server) -> Result<()> {
+    let span = |to: f64| Span { from: to, to, step: 1.0 };
+    let services = system()?.services.len();
+    let seen = interrupt::wait(Some(BEFORE), || {
+        let up = answers::ask(prometheus, "count_over_time(up[1m]) >= 2 and up == 1", span(now()?))?;
+        Ok((up.len() == services).then_some(()))
+    })?;
+    seen.with_context(|| format!("Prometheus does not see all {services} services within {} s", BEFORE.as_secs()))
 }
 
 /// The repository's own configuration of Prometheus, with the ports, keys and haste of this run.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger::config::{Approval, Config, Payees, PayoutOperations, Payouts, Posting, RateSource};
+use ledger::config::{Approval, Config, Limits, Payees, PayoutOperations, Payouts, Posting, RateSource};
 use runtime::config::{Common, Database, Internal, Listener, Telemetry};
 use testkit::authority::Authority;
 use testkit::pki::Pki;
@@ -72,6 +72,8 @@ pub(super) fn configuration(pki: &Pki, authority: &Authority, files: &Path) -> C
             published_by: "European Central Bank".to_owned(),
         },
         behavior: None,
+        limits: Limits::default(),
+        places: runtime::places::PlacesConfig::default(),
     }
 }
 
