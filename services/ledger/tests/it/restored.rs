@@ -64,8 +64,8 @@ async fn lose(house: &House, vault: &Vault, server: Cluster) -> Lost {
     house.receive(&lost.account, "50.00").await;
     house.eventually("the rest is there", async || house.balance(&lost.alice, &lost.account).await == "400.00").await;
     let archived = vault.sql(&lost.url, "select pg_walfile_name(pg_switch_wal())");
-    let last = "select coalesce(last_archived_wal, '') from pg_stat_archiver";
-    house.eventually("the log is archived", async || vault.sql(&lost.url, last) >= archived).await;
+    let newest = "select coalesce(last_archived_wal, '') from pg_stat_archiver";
+    house.eventually("the log is archived", async || vault.sql(&lost.url, newest) >= archived).await;
     drop((services, server));
     lost
 }

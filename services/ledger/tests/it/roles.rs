@@ -28,6 +28,7 @@ const TABLES: [&str; 20] = [
     "transfers",
 ];
 
+#[expect(clippy::too_many_lines, reason = "the list of rights")]
 #[tokio::test]
 async fn the_app_reads_and_opens_accounts_and_the_poster_appends() {
     let database = TestDatabase::create("ledger", MIGRATIONS).await.unwrap();

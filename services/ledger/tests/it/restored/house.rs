@@ -99,10 +99,12 @@ impl House {
         let mut command = self.command(service, arguments);
         let file = |role: &str| self.files.join(service).join(role);
         match arguments[0] {
-            "seal-secret" => drop(command.env("BROKER__VAULT__SEALER_URL_FILE", file("sealer.url"))),
+            "seal-secret" => {
+                command.env("BROKER__VAULT__SEALER_URL_FILE", file("sealer.url"));
+            }
             "migrate" | "restored" => {
                 let name = format!("{}__DATABASE__MIGRATOR_URL_FILE", service.to_uppercase());
-                drop(command.env(name, file("migrator.url")));
+                command.env(name, file("migrator.url"));
             }
             _ => (),
         }
