@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use api::Id;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use testkit::pki::Pki;
 use tokio::task::JoinSet;
 
-use super::{Report, cpu_seconds, report};
+use super::{Report, paced, report};
 use crate::stack::Stack;
 
 /// A hundredth as many payees as users, of a million.
@@ -20,6 +21,8 @@ const PAYEES: u64 = 10_000;
 /// What is told happened on one of so many days before.
 const DAYS: u64 = 30;
 const DAY_MILLIS: i64 = 86_400_000;
+/// For one answer: what hangs ends the measurement.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One payment of each of some users, told as fast as it is taken.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -40,30 +43,38 @@ pub struct Took {
     pub events: u64,
     /// How long it took.
     pub seconds: f64,
-    /// Of this process.
-    pub cpu_seconds: f64,
 }
 
 /// Payments of random users that are asked about.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Scores {
     /// Users that were told of.
     pub users: u64,
     /// Payments of one call.
     pub batch: usize,
-    /// Calls that wait for their answer at any moment.
-    pub in_flight: usize,
+    /// How they come.
+    #[serde(flatten)]
+    pub pace: Pace,
     /// Seconds that are measured.
     pub seconds: u64,
 }
 
+/// How calls come.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// So many wait for their answer at any moment: as fast as it goes.
+    InFlight(usize),
+    /// So many a second, whatever becomes of them.
+    PerSecond(u32),
+}
+
 /// Calls that do nothing.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Bare {
-    /// Calls that wait for their answer at any moment.
-    pub in_flight: usize,
+    /// How they come.
+    #[serde(flatten)]
+    pub pace: Pace,
     /// Seconds that are measured.
     pub seconds: u64,
 }
@@ -96,7 +107,7 @@ impl Judge {
     /// Something was not taken.
     pub async fn tell(&self, told: Told) -> Result<Took> {
         ensure!(told.in_flight >= 1, "nothing is in flight");
-        let (began, cpu) = (crate::instant(), cpu_seconds());
+        let began = crate::instant();
         let mut tasks = JoinSet::new();
         for number in 0..told.in_flight {
             let judge = self.clone();
@@ -107,7 +118,7 @@ impl Judge {
             events += ended??;
         }
         ensure!(events == told.users, "{events} of {} payments were taken", told.users);
-        Ok(Took { events, seconds: began.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu })
+        Ok(Took { events, seconds: began.elapsed().as_secs_f64() })
     }
 
     /// Every so many-th batch.
@@ -132,14 +143,14 @@ impl Judge {
     ///
     /// A payment was not judged.
     pub async fn scores(&self, scores: Scores) -> Result<Report> {
-        let Scores { users, batch, in_flight, seconds } = scores;
+        let Scores { users, batch, pace, seconds } = scores;
         ensure!((1..=BATCH).contains(&batch) && users >= 1, "a call has 1 to {BATCH} payments of some users");
         let judge = self.clone();
         let call = move |_, _| {
             let judge = judge.clone();
             async move { judge.score(users, batch).await }
         };
-        report(in_flight, seconds, call).await
+        measured(pace, seconds, call).await
     }
 
     async fn score(&self, users: u64, batch: usize) -> Result<u32> {
@@ -174,7 +185,7 @@ impl Judge {
     /// # Errors
     ///
     /// It is not.
-    pub async fn bare(&self, Bare { in_flight, seconds }: Bare) -> Result<Report> {
+    pub async fn bare(&self, Bare { pace, seconds }: Bare) -> Result<Report> {
         let judge = self.clone();
         let call = move |_, _| {
             let judge = judge.clone();
@@ -184,7 +195,7 @@ impl Judge {
                 Ok(u32::try_from(sent.elapsed().as_micros())?)
             }
         };
-        report(in_flight, seconds, call).await
+        measured(pace, seconds, call).await
     }
 
     fn post(&self, what: &str) -> RequestBuilder {
@@ -192,8 +203,20 @@ impl Judge {
     }
 }
 
+async fn measured<C, A>(pace: Pace, seconds: u64, call: C) -> Result<Report>
+where
+    C: Fn(usize, usize) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<u32>> + Send + 'static,
+{
+    ensure!(seconds >= 1, "nothing is measured in no time");
+    match pace {
+        Pace::InFlight(calls) => report(calls, seconds, call).await,
+        Pace::PerSecond(calls) => paced(calls, seconds, call).await,
+    }
+}
+
 async fn answered(request: RequestBuilder) -> Result<Response> {
-    let response = request.send().await?;
+    let response = request.timeout(PATIENCE).send().await?;
     ensure!(response.status().is_success(), "a call was answered {}", response.status());
     Ok(response)
 }

@@ -25,7 +25,7 @@ use testkit::pki::Pki;
 use tokio::task::JoinSet;
 use url::Url;
 
-pub use judging::{Bare, Judge, Scores, Told};
+pub use judging::{Bare, Judge, Pace, Scores, Told};
 
 use crate::hooked::{Forged, Hooked};
 use crate::journey;
@@ -203,18 +203,49 @@ where
 {
     let warm = closed_loop(in_flight, Duration::from_millis(seconds * 200), call.clone()).await?;
     let (began, cpu) = (crate::instant(), cpu_seconds());
-    let mut micros = closed_loop(in_flight, Duration::from_secs(seconds), call).await?;
+    let micros = closed_loop(in_flight, Duration::from_secs(seconds), call).await?;
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    summary(warm.len() + micros.len(), micros, seconds, cpu_seconds)
+}
+
+fn summary(all_calls: usize, mut micros: Vec<u32>, seconds: f64, cpu_seconds: f64) -> Result<Report> {
     micros.sort_unstable();
     let at = |part: usize| micros.get(micros.len() * part / 100).map_or(0.0, |micros| f64::from(*micros) / 1e3);
     Ok(Report {
-        all_calls: warm.len() + micros.len(),
+        all_calls,
         calls: micros.len(),
         per_second: f64::from(u32::try_from(micros.len())?) / seconds,
         p50_millis: at(50),
         p99_millis: at(99),
         cpu_seconds,
     })
+}
+
+/// What comes of so many calls a second, each begun when it is due, whether the ones before have their answers or not; a call's time counts from then, so that one
+/// who is slow does not keep the others from being counted as slow.
+async fn paced<C, A>(per_second: u32, seconds: u64, call: C) -> Result<Report>
+where
+    C: Fn(usize, usize) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<u32>> + Send + 'static,
+{
+    let calls = usize::try_from(u64::from(per_second) * seconds)?;
+    let (began, cpu) = (tokio::time::Instant::now(), cpu_seconds());
+    let mut tasks = JoinSet::new();
+    for number in 0..calls {
+        let due = began + Duration::from_secs_f64(f64::from(u32::try_from(number)?) / f64::from(per_second));
+        tokio::time::sleep_until(due).await;
+        let call = call(number, 0);
+        tasks.spawn(async move {
+            call.await?;
+            Ok::<_, anyhow::Error>(u32::try_from(due.elapsed().as_micros())?)
+        });
+    }
+    let mut micros = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        micros.push(ended??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    summary(calls, micros, seconds, cpu_seconds() - cpu)
 }
 
 /// As many tasks as calls in flight; each makes its next when it has its answer. Microseconds of each.

@@ -37,7 +37,7 @@ pub async fn withdraw(state: &State, id: PayoutId) -> Result<Idempotent<Payout>,
     let mut replayed = before.is_taken_back();
     if !replayed {
         // As above. What is neither held nor stopped the database refuses.
-        if before.attempts > 0 || before.standing()? != Standing::Pending {
+        if before.unsure_since.is_some() || before.standing()? != Standing::Pending {
             return Err(Error::NotHeld);
         }
         replayed = events::take_back(state, &before, Word::Withdrawn).await?;

@@ -1,4 +1,4 @@
-//! Stops: an operator stops a customer. Nothing that this customer orders is posted, and no payout of theirs is sent that nobody has begun to send, until
+//! Stops: an operator stops a customer. Nothing that this customer orders is posted, and no payout of theirs is sent that has certainly not been sent, until
 //! the stop is ended. What comes in is booked, and reads go on.
 //!
 //! - a stop is a row of `stops` ([`store`]); triggers say it on the customer's accounts, which a posting reads under their locks, so whoever was told that a

@@ -233,7 +233,7 @@ pub(super) const QUEUE: Queue = Queue {
     table: "payouts",
     waiting: "status in ('pending', 'submitted') and (held_until is null or held_until <= clock_timestamp()) \
         and (status = 'submitted' or (select books_are_open())) \
-        and (attempts > 0 or not exists (select from accounts a where a.id = account_id and a.stopped))",
+        and (status = 'submitted' or unsure_since is not null or not exists (select from accounts a where a.id = account_id and a.stopped))",
     changes: ", unsure_since = case q.status when 'pending' then coalesce(q.unsure_since, $1) else q.unsure_since end,
         unsure_by = case q.status when 'pending' then coalesce(q.unsure_by, q.attempts + 1) else q.unsure_by end",
     answers: ", due.unsure_since is not null as unsure_before",
