@@ -19,6 +19,7 @@ mod partners;
 mod placement;
 mod refusals;
 mod sources;
+mod terraform;
 mod watching;
 mod workflows;
 
@@ -39,8 +40,12 @@ pub(crate) type Complaints = Vec<String>;
 type Check<'a> = (&'a str, Box<dyn Fn() -> Result<Complaints> + 'a>);
 
 /// What `check infra` is.
-const INFRA: [&str; 3] =
-    ["containers as the table says", "Kubernetes as the table says", "settings that the services read"];
+const INFRA: [&str; 4] = [
+    "containers as the table says",
+    "Kubernetes as the table says",
+    "settings that the services read",
+    "what a cloud gives as the table says",
+];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     preflight::run()?;
@@ -61,6 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ("no partner in the code", Box::new(|| Ok(partners::named(&files)))),
         (INFRA[0], Box::new(|| Ok(containers::all(&files)))),
         (INFRA[1], Box::new(|| kubernetes::all(&files, options.fix))),
+        (INFRA[3], Box::new(|| terraform::all(&files, options.fix))),
         ("links of documents", Box::new(|| Ok(documents::all(&files, |path| place::root().join(path).exists())))),
         ("every service where services are named", Box::new(|| named::all(&files))),
         ("the attack catalogue", Box::new(|| Ok(catalogue::all(&files)))),
