@@ -204,7 +204,7 @@ async fn the_database_posts_and_sends_nothing_of_a_stopped_customer() {
     let refused = world.sql_error(again).await;
     assert!(refused.contains("an order of a customer who is stopped"), "{refused}");
     // As if nothing of it had been sent, though it was tried: a claim takes nothing up.
-    let untouched = "set session_replication_role = replica; update payouts set attempts = 3, status = 'pending', unsure_by = null, unsure_since = null";
+    let untouched = "set session_replication_role = replica; update payouts set attempts = 3, status = 'pending', unsure_by = null, unsure_since = null; set session_replication_role = origin";
     world.sql(untouched).await;
     world.sql("update payouts set attempts = 4, unsure_by = 4, unsure_since = now()").await;
     assert_eq!(world.count(&format!("payouts where id = '{id}' and attempts = 3 and unsure_since is null")).await, 1);
