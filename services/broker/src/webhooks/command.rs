@@ -28,7 +28,7 @@ pub enum Action {
     },
     /// Await those once more that were delivered, for a ledger whose database was restored: what their providers send again goes to it again
     AwaitAgain {
-        /// Those that came since then
+        /// Those that were delivered since then, whenever they came
         #[arg(long, value_name = "TIME")]
         since: DateTime<Utc>,
     },

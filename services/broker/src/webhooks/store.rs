@@ -172,9 +172,9 @@ async fn refill(db: &mut Connection, id: MessageId, body: &[u8], now: DateTime<U
     Ok(filled == 1)
 }
 
-/// All that were delivered and came since then are awaited once more; tells how many.
+/// All that were delivered since then, whenever they came, are awaited once more; tells how many.
 pub(super) async fn await_again(db: &mut Connection, since: DateTime<Utc>) -> Result<usize, StorageError> {
-    let delivered = inbox::state.eq(AsText(MessageState::Delivered)).and(inbox::received_at.ge(since));
+    let delivered = inbox::state.eq(AsText(MessageState::Delivered)).and(inbox::settled_at.ge(since));
     let awaited = diesel::update(inbox::table.filter(delivered)).set(inbox::state.eq(AsText(MessageState::Awaited)));
     Ok(awaited.execute(db).await?)
 }

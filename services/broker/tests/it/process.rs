@@ -216,12 +216,16 @@ async fn what_was_delivered_and_is_forgotten_is_awaited_and_delivered_once_more(
     assert_eq!(send(body("1.00")).await, 202);
     assert!(await_again("2100-01-01T00:00:00Z").await.starts_with("0 are"));
     assert_eq!(bench.count("webhook_inbox where state = 'delivered' and reopened = 0").await, 1);
-    assert!(await_again("2000-01-01T00:00:00Z").await.starts_with("1 are"));
+    // It came long before it was delivered: the ledger that forgot the delivery forgot the message.
+    let mut db = storage::connection(&bench.superuser).await.unwrap();
+    let times = "update webhook_inbox set received_at = '2001-01-01T00:00:00Z', settled_at = '2003-01-01T00:00:00Z'";
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut *db, times).await.unwrap();
+    assert!(await_again("2004-01-01T00:00:00Z").await.starts_with("0 are"));
+    assert!(await_again("2002-01-01T00:00:00Z").await.starts_with("1 are"));
     assert_eq!(bench.ledger.requests().len(), before, "there is nothing to deliver before it comes");
     // Another message under its id is none; the database says so to whoever writes.
     assert_ne!(send(body("2.00")).await, 202);
     let other = "update webhook_inbox set state = 'pending', settled_at = null, reopened = reopened + 1, body = 'x'";
-    let mut db = storage::connection(&bench.superuser).await.unwrap();
     let refused = diesel_async::SimpleAsyncConnection::batch_execute(&mut *db, other).await.unwrap_err();
     assert!(refused.to_string().contains("cannot be changed"), "{refused}");
     assert_eq!(bench.count("webhook_inbox where state = 'awaited' and body is null").await, 1);

@@ -1,7 +1,9 @@
 -- Books that have found something cannot go back: their transfers are of a kind that the earlier version does not know, and the checks say so.
+drop trigger outcomes_open on idempotency;
 drop trigger transfers_open on transfers;
-drop function transfers_wait(), books_are_open(), lifeline();
+drop function outcomes_wait(), transfers_wait(), books_are_open(), lifeline();
 drop table lifelines;
+drop index transfers_found;
 alter table transfers drop constraint transfers_kind_check;
 alter table transfers add constraint transfers_kind_check
     check (kind in ('deposit', 'transfer', 'exchange', 'payout', 'payout_settlement', 'payout_reversal',

@@ -13,13 +13,13 @@ use super::store::{self, OneMore};
 use crate::approvals::demand;
 use crate::error::Error;
 use crate::idempotent::Idempotent;
-use crate::ids::{AccountId, IdempotencyKey, PayeeId, PayoutId, Subject, TransferId};
+use crate::ids::{AccountId, IdempotencyKey, PayeeId, PayoutId, Subject};
 use crate::input::{self, time, wire};
 use crate::payees::confirm;
 use crate::payees::store::{self as payees, Payee};
 use crate::posting::{
-    self, Actor, Command, Extra, Fingerprint, Kind, Order, Purpose, Reason, Receipt, Rejection, Unanswered,
-    system_account,
+    self, Actor, Command, Extra, Fingerprint, Kind, ON_THE_BOOKS, Order, Purpose, Reason, Receipt, Rejection,
+    Unanswered, system_account,
 };
 use crate::risk::{self, Caution};
 use crate::state::State;
@@ -48,8 +48,10 @@ pub async fn order(
         Ok::<_, Error>((past, payee))
     });
     let (past, payee) = past.await?;
-    if let (Some(at), Some(payee)) = (past.found_at, &payee) {
-        return Ok(found(&request, amount, payee, posted_as.into(), at));
+    // The payee may have been added after the point that was restored to, and be forgotten.
+    if let (Some(at), Some(name)) = (past.found_at, past.found_name) {
+        let iban = payee.as_ref().map_or_else(|| MaskedIban::of(""), |payee| MaskedIban::of(&payee.iban));
+        return Ok(found(request, amount, Creditor { name, iban }, posted_as.into(), at));
     }
     if !past.room {
         return Err(Error::PayoutLimit);
@@ -84,7 +86,7 @@ pub async fn order(
             let (payee, receipt) = nobody_to_pay(state, order()?, Some(payee), id).await?;
             (payee, receipt, true)
         }
-        Err(other) => return Err(refused(other, too_much, posted_as, &request)),
+        Err(other) => return Err(refused(other, too_much, &order()?)),
     };
     state.payouts.notify_one();
     // What a restored database has forgotten is known by this line: whose an order is that the partner has.
@@ -93,28 +95,41 @@ pub async fn order(
 }
 
 /// What the database's word for a ceiling means here.
-fn refused(error: Error, too_much: Error, posted_as: TransferId, request: &PostPayout) -> Error {
+fn refused(error: Error, too_much: Error, order: &Order) -> Error {
     match error {
         Error::Unanswered(Unanswered::Ceiling(store::LIMIT_REACHED)) => Error::PayoutLimit,
         Error::Unanswered(Unanswered::Ceiling(store::PAYEE_IS_NEW)) => too_much,
-        Error::Unanswered(Unanswered::Ceiling(store::FOUND)) => {
-            // The partner has it, and it was booked off suspense, because nobody knew whose it is.
-            runtime::audit!("payout", outcome = "found", payout = %posted_as, account = %request.from_account);
-            Error::Unanswered(Unanswered::Unknown)
-        }
-        other => other,
+        other => unless_found(other, order),
     }
 }
 
-/// The same order, ordered before the books were restored, which was found at its partner and booked before they were opened: it is done.
-fn found(request: &PostPayout, amount: Money, payee: &Payee, id: PayoutId, at: DateTime<Utc>) -> Idempotent<Payout> {
+/// The partner has it, and it was booked off suspense, because nobody knew whose it is or the account was short: it is neither refused nor posted.
+fn unless_found(error: Error, order: &Order) -> Error {
+    if !matches!(error, Error::Unanswered(Unanswered::Ceiling(ON_THE_BOOKS))) {
+        return error;
+    }
+    if let (Some(id), Some(from)) = (order.id(), order.command.from()) {
+        runtime::audit!("payout", outcome = "found", payout = %id, account = %from.account);
+    }
+    Error::Unanswered(Unanswered::Unknown)
+}
+
+/// The same order, ordered before the books were restored, which was found at its partner and booked before they were opened. What has become of it the
+/// books do not follow (a `GET` is 404): the partner has it, and that is said.
+fn found(
+    request: PostPayout,
+    amount: Money,
+    creditor: Creditor,
+    id: PayoutId,
+    at: DateTime<Utc>,
+) -> Idempotent<Payout> {
     let result = Payout {
         id: id.into(),
         from_account: request.from_account,
         amount: wire(amount),
-        creditor: Creditor { name: payee.name.clone(), iban: MaskedIban::of(&payee.iban) },
-        reference: request.reference.clone(),
-        status: PayoutStatus::Paid,
+        creditor,
+        reference: request.reference,
+        status: PayoutStatus::Submitted,
         held_until: None,
         created_at: time(at),
     };
@@ -134,7 +149,8 @@ async fn nobody_to_pay(
         None => Reason::NoPayee,
     };
     let order = Order { extra: Extra::Refused(Rejection { reason, leg: TO }), ..order };
-    let receipt = posting::post(&state.committer, order).await?;
+    let named = order.clone();
+    let receipt = posting::post(&state.committer, order).await.map_err(|error| unless_found(error, &named))?;
     Ok((payee.ok_or(Error::Invariant("a payout to nobody"))?, receipt))
 }
 

@@ -17,6 +17,9 @@ use super::fold::{Accounts, book};
 use super::model::{Actor, Booked, Broken, Command, Entry, Kind, Outcome, Posted, Reason, Rejection};
 use crate::ids::{AccountId, IdempotencyKey, Owner, TransferId};
 
+/// The word for an order that is on the books under its own name already, though not under its key: it was found at its partner (ADR 0045).
+pub const ON_THE_BOOKS: &str = "payout_found";
+
 /// What a key stands for. It has one outcome, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Intent {
@@ -91,6 +94,10 @@ impl<B: Beside> Beside for Both<B> {
 
     fn suspended(&self, posting: &Posting<'_>, why: Reason, rows: &mut Rows) -> Result<(), Broken> {
         self.0.suspended(posting, why, rows)
+    }
+
+    fn id(&self) -> Option<TransferId> {
+        self.0.id().or_else(|| self.1.id())
     }
 
     fn ceiling(&self, constraint: &str) -> Option<&'static str> {

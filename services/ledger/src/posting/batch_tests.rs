@@ -170,3 +170,23 @@ fn fields_cannot_be_moved_across_their_borders() {
     assert_ne!(Fingerprint::of(&[b"ab", b"c"]), Fingerprint::of(&[b"a", b"bc"]));
     assert_ne!(Fingerprint::of(&[b"a", b""]), Fingerprint::of(&[b"a"]));
 }
+
+#[test]
+fn of_two_clients_either_may_name_the_posting() {
+    #[derive(Debug, Clone, Copy)]
+    struct Client(Option<u128>);
+    impl Beside for Client {
+        fn rows(&self, _posting: &Posting<'_>, _rows: &mut Rows) -> Result<(), Broken> {
+            Ok(())
+        }
+
+        fn id(&self) -> Option<TransferId> {
+            self.0.map(|number| Uuid::from_u128(number).into())
+        }
+    }
+    for (first, second, named) in [(Some(5), None, Some(5)), (None, Some(6), Some(6)), (None, None, None)] {
+        let extra = Extra::beside(Client(first)).and(Client(second));
+        let order = Order { extra, ..order("a", 5) };
+        assert_eq!(order.id(), named.map(|number: u128| Uuid::from_u128(number).into()));
+    }
+}

@@ -25,7 +25,7 @@ pub(crate) mod store;
 #[cfg(test)]
 mod fold_tests;
 
-pub use batch::{Answer, Beside, Extra, Fingerprint, Intent, Order, Posting};
+pub use batch::{Answer, Beside, Extra, Fingerprint, Intent, ON_THE_BOOKS, Order, Posting};
 pub use beside::Rows;
 pub use committer::{Committer, Receipt, post};
 pub use model::{

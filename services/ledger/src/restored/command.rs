@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::Id;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use runtime::{Clients, Clock as _, SystemClock};
 use serde_json::json;
 use storage::Pool;
@@ -37,7 +37,7 @@ pub enum Action {
     },
     /// Take customers' orders again, once all that was found is booked
     Open {
-        /// As for list
+        /// As for list, and not after the last order that the books know; where they know none, 1970-01-01T00:00:00Z
         #[arg(long, value_name = "TIME")]
         since: DateTime<Utc>,
         /// A partner that cannot list its orders, and whose a person has compared
@@ -60,7 +60,7 @@ pub async fn run(config: &Config, action: Action) -> Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the output of a subcommand")]
 async fn list(partner: &Partner, poster: &Pool, since: DateTime<Utc>) -> Result<()> {
-    let Comparison { found, unlisted } = compare(partner, poster, since).await?;
+    let Comparison { found, unlisted, .. } = compare(partner, poster, since).await?;
     for order in found {
         let line = json!({
             "state": "not_booked", "provider": order.provider, "id": order.id, "paid": order.paid, "amount": order.amount.to_string(),
@@ -116,7 +116,15 @@ async fn open(
     since: DateTime<Utc>,
     compared: &[String],
 ) -> Result<()> {
-    let Comparison { found, unlisted } = compare(partner, poster, since).await?;
+    let mut books = storage::connection(poster).await?;
+    let last = store::last_order(&mut books).await?;
+    drop(books);
+    let says = last.to_rfc3339_opts(SecondsFormat::Secs, true);
+    ensure!(
+        since <= last,
+        "the last order that the books know is of {says}, and what was forgotten came after it: compare since then, or an hour before"
+    );
+    let Comparison { found, known, unlisted } = compare(partner, poster, since).await?;
     let missing: Vec<String> = found.iter().map(|found| found.id.to_string()).collect();
     ensure!(missing.is_empty(), "partners have orders that the books lack: {}", missing.join(", "));
     let left: Vec<String> = unlisted.into_iter().filter(|provider| !compared.contains(provider)).collect();
@@ -124,6 +132,11 @@ async fn open(
     let migrator = config.common.database.as_ref().and_then(|database| database.migrator_url_file.as_ref());
     let migrator = migrator.context("database.migrator_url_file: the books are opened by the role that migrates")?;
     let migrator = storage::pool(&crypto::files::read_secret_text(migrator)?, 1)?;
+    // Before they are open: then they are sent.
+    let mut books = storage::connection(poster).await?;
+    store::had(&mut books, &known).await?;
+    store::doubt(&mut books).await?;
+    drop(books);
     let mut db = storage::connection(&migrator).await?;
     store::open(&mut db).await?;
     println!("the books are open");

@@ -24,14 +24,15 @@ pub(super) struct Found {
     pub(super) paid: bool,
 }
 
-/// The orders since then that the books do not know, and the partners that nobody can ask.
+/// The orders since then that the books do not know, those that they know, and the partners that nobody can ask.
 pub(super) struct Comparison {
     pub(super) found: Vec<Found>,
+    pub(super) known: Vec<TransferId>,
     pub(super) unlisted: Vec<String>,
 }
 
 pub(super) async fn compare(partner: &Partner, poster: &Pool, since: DateTime<Utc>) -> Result<Comparison> {
-    let mut comparison = Comparison { found: Vec::new(), unlisted: Vec::new() };
+    let mut comparison = Comparison { found: Vec::new(), known: Vec::new(), unlisted: Vec::new() };
     for provider in partner.providers.names() {
         if partner.providers.of(provider).is_some_and(|places| places.list.is_none()) {
             comparison.unlisted.push(provider.to_owned());
@@ -46,7 +47,9 @@ pub(super) async fn compare(partner: &Partner, poster: &Pool, since: DateTime<Ut
             };
             let Some(last) = orders.last() else { break };
             after = Some(last.payout_id);
-            for order in unknown(poster, orders).await? {
+            let (known, unknown) = part(poster, orders).await?;
+            comparison.known.extend(known.into_iter().map(|order| TransferId::from(order.payout_id)));
+            for order in unknown {
                 comparison.found.extend(look(partner, provider, order).await?);
             }
         }
@@ -54,11 +57,12 @@ pub(super) async fn compare(partner: &Partner, poster: &Pool, since: DateTime<Ut
     Ok(comparison)
 }
 
-async fn unknown(poster: &Pool, orders: Vec<ListedOrder>) -> Result<Vec<ListedOrder>> {
+/// Those that the books know, and the others.
+async fn part(poster: &Pool, orders: Vec<ListedOrder>) -> Result<(Vec<ListedOrder>, Vec<ListedOrder>)> {
     let ids: Vec<TransferId> = orders.iter().map(|order| order.payout_id.into()).collect();
     let mut db = storage::connection(poster).await?;
     let known = store::known(&mut db, &ids).await?;
-    Ok(orders.into_iter().filter(|order| !known.contains(&order.payout_id.into())).collect())
+    Ok(orders.into_iter().partition(|order| known.contains(&order.payout_id.into())))
 }
 
 /// Where an unknown order stands: what the partner has not paid, or what has come back, is nothing that the books lack.

@@ -7,6 +7,7 @@ mod allocation;
 mod approvals;
 mod asked_once;
 mod broker;
+mod closed;
 mod concurrency;
 mod contract;
 mod database;

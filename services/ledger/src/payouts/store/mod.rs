@@ -19,7 +19,7 @@ mod ordered;
 mod stuck;
 
 pub(crate) use self::ordered::claim_of;
-pub(super) use self::ordered::{FOUND, LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
+pub(super) use self::ordered::{LIMIT_REACHED, Ordered, PAYEE_GONE, PAYEE_IS_NEW};
 pub(super) use self::stuck::{Stuck, Suspended, stuck, suspended};
 
 /// A row of `payouts`.
@@ -176,10 +176,11 @@ const PAST: &str = "
                 where p.owner = $1 and p.creditor_iban = y.iban and p.currency = $7
                   and p.created_at > clock_timestamp() - (y.cools_off_at - y.created_at)), 0) > $6
             from payees y where y.id = $4 and y.cools_off_at > clock_timestamp()), false) as above_cap,
-        (select t.posted_at from transfers t where t.id in ($8, $9) and t.kind = 'payout_found') as found_at,
+        f.posted_at as found_at, f.counterparty as found_name,
         exists (select from payouts p where p.owner = $1 and p.word = 'cancelled' and p.creditor_iban = $3
             and p.created_at > statement_timestamp() - interval '90 days') as taken_back
-    from (select exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as decided) d";
+    from (select exists (select from idempotency i where i.owner = $1 and i.operation = 'payout' and i.key = $2) as decided) d
+    left join transfers f on f.id in ($8, $9) and f.kind = 'payout_found'";
 
 /// What an owner's payouts say of one more.
 #[derive(QueryableByName)]
@@ -193,6 +194,9 @@ pub(super) struct Past {
     /// It was found at its partner after the books were restored, and taken off the owner's account then.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub(super) found_at: Option<DateTime<Utc>>,
+    /// To whom, as its partner says.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) found_name: Option<String>,
     /// One to the same creditor was taken back while it was held.
     #[diesel(sql_type = Bool)]
     pub(super) taken_back: bool,

@@ -5,7 +5,7 @@ use storage::row;
 use crate::approvals::demand::ANOTHER_NAME;
 use crate::ids::{PayeeId, PayoutId, Subject, TransferId};
 use crate::payees::store::Payee;
-use crate::posting::{Actor, Beside, Broken, Fingerprint, Posting, Rows};
+use crate::posting::{Actor, Beside, Broken, Fingerprint, ON_THE_BOOKS, Posting, Rows};
 
 /// A payout that is to be submitted.
 #[derive(Debug)]
@@ -24,8 +24,6 @@ pub(in crate::payouts) struct Ordered {
 
 /// The word for having as many payouts on their way as one may have.
 pub(in crate::payouts) const LIMIT_REACHED: &str = "payout_limit";
-/// The word for an order that is on the books under its own name already, though not under its key: it was found at its partner.
-pub(in crate::payouts) const FOUND: &str = "payout_found";
 /// The posting that takes an order off its payer when it has been found and booked off suspense.
 pub(crate) fn claim_of(found: TransferId) -> TransferId {
     TransferId::from_bytes(Fingerprint::of(&[b"claim", found.as_bytes()]).id())
@@ -69,7 +67,7 @@ impl Beside for Ordered {
 
     fn ceiling(&self, constraint: &str) -> Option<&'static str> {
         match constraint {
-            "transfers_pkey" => Some(FOUND),
+            "transfers_pkey" => Some(ON_THE_BOOKS),
             "open_payouts_within_the_ceiling" => Some(LIMIT_REACHED),
             "payout_to_a_payee" => Some(PAYEE_GONE),
             "payouts_within_the_cap" => Some(PAYEE_IS_NEW),

@@ -3,7 +3,7 @@
 use diesel::result::Error as DieselError;
 use storage::{Retry, StorageError};
 
-use crate::posting::batch::Extra;
+use crate::posting::batch::{Extra, ON_THE_BOOKS};
 use crate::posting::model::Broken;
 
 /// Why a batch has no answers.
@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// Nothing was written: the database refused a row.
     #[error("{0}")]
     Refused(StorageError),
+    /// Nothing was written: an order that was to be refused is on the books under its own name already.
+    #[error("what was to be refused is on the books")]
+    OnTheBooks,
     /// Nothing was written: a row in the database is not what this code understands.
     #[error("unexpected row: {0}")]
     Unexpected(&'static str),
@@ -51,6 +54,7 @@ impl Failure {
     /// The word for it, if it was a ceiling and no fault.
     pub(crate) fn ceiling(&self, extra: &Extra) -> Option<&'static str> {
         match (self, extra) {
+            (Self::OnTheBooks, _) => Some(ON_THE_BOOKS),
             (Self::Refused(error), Extra::Beside(client)) => client.ceiling(error.constraint()?),
             _ => None,
         }

@@ -63,8 +63,19 @@ async fn decide(
     }
     let Read { mut state, recorded, held } = read(db, orders).await?;
     let mut plan = Plan::make(orders, &mut state, &recorded, &held, || storage::ids::new(now_millis).into())?;
+    nothing_done_is_refused(&plan.rejections, db).await?;
     let numbered = write(&mut plan, db).await?;
     Ok(plan.fates(numbered)?)
+}
+
+/// A partner may have paid, at the expense of suspense, what its payer cannot pay (any more): that is no refusal, which would be kept for ever.
+async fn nothing_done_is_refused(rejections: &[(&Order, Rejection)], mut db: &Connection) -> Result<(), Failure> {
+    let names: Vec<_> = rejections.iter().filter_map(|(order, _)| order.id()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let there = TransfersThere { ids: &names, ..TransfersThere::default() }.load::<TransferId>(&mut db).await?;
+    if there.is_empty() { Ok(()) } else { Err(Failure::OnTheBooks) }
 }
 
 /// What a batch is decided on.
@@ -225,6 +236,14 @@ statement! {
     AccountsThere -> SqlUuid {
         "select accounts_there("
         ids: Array<SqlUuid> = &'a [AccountId],
+    } ")"
+}
+
+statement! {
+    /// Which of these transfers there are.
+    TransfersThere -> SqlUuid {
+        "select id from transfers where id = any("
+        ids: Array<SqlUuid> = &'a [TransferId],
     } ")"
 }
 

@@ -155,12 +155,13 @@ impl House {
         }
     }
 
+    pub(super) fn start(&self, service: &str) -> Process {
+        let log = File::options().create(true).append(true).open(self.log(service)).unwrap();
+        Process(self.command(service, &["serve"]).stdout(log).spawn().unwrap())
+    }
+
     pub(super) async fn serve(&self) -> Services {
-        let start = |service: &str| {
-            let log = File::options().create(true).append(true).open(self.log(service)).unwrap();
-            Process(self.command(service, &["serve"]).stdout(log).spawn().unwrap())
-        };
-        let services = (start("ledger"), start("broker"));
+        let services = (self.start("ledger"), self.start("broker"));
         self.eventually("the services are up", async || {
             let ready = self.operator.get(format!("{}/health/ready", self.internal_url)).send().await;
             ready.is_ok_and(|answer| answer.status() == 200)
@@ -188,8 +189,8 @@ impl House {
         phone.send_with_key(Method::POST, &format!("{}{path}", self.ledger_url), Some(body), key).await
     }
 
-    pub(super) async fn add_payee(&self, phone: &SyntheticPhone, key: &str) -> String {
-        let payee = json!({ "name": "Landlord Ltd", "iban": crate::world::IBAN });
+    pub(super) async fn add_payee(&self, phone: &SyntheticPhone, key: &str, iban: &str) -> String {
+        let payee = json!({ "name": "Landlord Ltd", "iban": iban });
         let added = self.post(phone, "/v1/payees", &payee, key).await;
         added.body["id"].as_str().unwrap_or_else(|| panic!("{added:?}")).to_owned()
     }
@@ -204,12 +205,15 @@ impl House {
         let reply = self.post(phone, "/v1/payouts", body, key).await;
         assert_eq!(reply.status, 201, "{:?}", reply.body);
         let id = reply.body["id"].as_str().unwrap().to_owned();
-        let url = format!("{}/v1/payouts/{id}", self.ledger_url);
-        self.eventually("a payout is paid", async || {
-            phone.send(Method::GET, &url, None).await.body["status"] == "paid"
-        })
-        .await;
+        self.paid(phone, &id).await;
         id
+    }
+
+    /// Waits until its partner has paid that payout.
+    pub(super) async fn paid(&self, phone: &SyntheticPhone, id: &str) {
+        let url = format!("{}/v1/payouts/{id}", self.ledger_url);
+        let paid = async || phone.send(Method::GET, &url, None).await.body["status"] == "paid";
+        self.eventually("a payout is paid", paid).await;
     }
 
     pub(super) async fn receive(&self, account: &str, amount: &str) {
