@@ -42,8 +42,7 @@ pub(crate) async fn pay(desk: &Desk<'_>, stack: &Stack, thief: &Hooked, account:
     let pki = Pki::create(&stack.pki)?;
     let [abroad, near] = [ABROAD, AROUND_THE_CORNER].map(|address| testkit::server::app_client_at(&pki, address));
     let (stopped, why) = far(desk, &abroad?, thief, account).await?;
-    let seen = order(&near?, thief, account, TRIES).await?;
-    ensure!(seen.status == 201, "the same from around the corner was answered {seen}: {}", seen.body);
+    around_the_corner(desk, &near?, thief, account).await?;
     Ok(Elsewhere { stopped, why })
 }
 
@@ -62,6 +61,22 @@ async fn far(desk: &Desk<'_>, http: &Client, thief: &Hooked, account: api::Id) -
         return Ok((seen, rule.says.clone()));
     }
     bail!("behavior was late {TRIES} times")
+}
+
+/// Until behavior has been heard: what it was late for is paid, and proves nothing.
+async fn around_the_corner(desk: &Desk<'_>, http: &Client, thief: &Hooked, account: api::Id) -> Result<()> {
+    for number in TRIES..2 * TRIES {
+        let seen = order(http, thief, account, number).await?;
+        let line = desk.word(&seen.request_id).await?;
+        if line.said == "unknown" {
+            continue;
+        }
+        let decision = desk.decision(&line).await?;
+        ensure!(decision.action == Action::Allow, "around the corner it is {:?}", decision.reasons);
+        ensure!(seen.status == 201, "the same from around the corner was answered {seen}: {}", seen.body);
+        return Ok(());
+    }
+    bail!("behavior was late {TRIES} times for who is around the corner")
 }
 
 /// Adds a payee who is nobody's yet, from home, and pays a little to it by way of `http`.
@@ -91,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_iban_has_the_check_digits_that_the_standard_has() {
-        for number in 0..=TRIES {
+        for number in 0..2 * TRIES {
             let iban = iban(number);
             let moved = format!("{}{}", &iban[4..], &iban[..4]);
             let digits = moved.chars().map(|char| char.to_digit(36).unwrap());

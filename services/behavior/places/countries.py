@@ -4,7 +4,8 @@
     python3 countries.py world-atlas/countries-50m.json iso-3166-1/dist/iso-3166.js > countries.csv
 
 A country is a circle here: its middle is that of its largest piece, and it reaches as far as the farthest point of any piece that has a five-hundredth of that
-one's area. Between two circles lies no more than between any two places in them, so who is thought to have travelled has travelled at least so far.
+one's area. Between two circles lies no more than between any two places in them, so who is thought to have travelled has travelled at least so far, but for small
+islands (Hawaii) that are in no circle.
 """
 
 import json

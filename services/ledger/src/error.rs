@@ -92,15 +92,17 @@ pub enum Error {
     #[error("the payer has to approve {id}")]
     ApprovalRequired {
         id: api::Id,
-        /// Until when the instance is new, as it travels: where for that reason only a second factor of before is worth anything.
+        /// Whether it is for the instance being new: then only a second factor of before is worth anything.
+        beyond_the_cap: bool,
+        /// Until when it is, as it travels, if it is known since when it is there.
         new_until: Option<String>,
     },
     /// The instance is new: until then so much is not moved to others, unless a second factor that its user had before approves it. It will not always be new, so
     /// this is no outcome of the key.
-    #[error("the instance is new until {until}, and {cap} in all is the most")]
+    #[error("the instance is new until {until:?}, and {cap} in all is the most")]
     InstanceIsNew {
-        /// As it travels.
-        until: String,
+        /// As it travels; none, where nobody says since when it is there.
+        until: Option<String>,
         /// How much in all.
         cap: Money,
     },
@@ -208,7 +210,7 @@ impl Error {
             Self::Allocated => unprocessable(code::ALREADY_ALLOCATED).field("account_id"),
             Self::Contradiction => Problem::new(StatusCode::CONFLICT, code::PAYOUT_CONTRADICTED),
             Self::NotHeld => Problem::new(StatusCode::CONFLICT, code::PAYOUT_NOT_HELD),
-            Self::ApprovalRequired { id, new_until } => approval_required(id, new_until),
+            Self::ApprovalRequired { id, new_until, .. } => approval_required(id, new_until),
             Self::InstanceIsNew { until, cap } => instance_is_new(until, cap),
             Self::NotApproved(_) => Problem::forbidden(),
             Self::ApprovalLimit => unprocessable(code::APPROVAL_LIMIT_REACHED),
@@ -221,7 +223,7 @@ impl Error {
 
     fn step_up(&self) -> Option<&'static str> {
         match self {
-            Self::ApprovalRequired { new_until: None, .. } => Some("approval_required"),
+            Self::ApprovalRequired { beyond_the_cap: false, .. } => Some("approval_required"),
             Self::ApprovalRequired { .. } => Some("approval_required_of_new_instance"),
             Self::InstanceIsNew { .. } => Some("instance_is_new"),
             Self::NotApproved(reason) => Some(reason),
@@ -300,12 +302,14 @@ fn approval_required(id: api::Id, new_until: Option<String>) -> Problem {
 }
 
 /// When there is no limit any more, and what it is until then: all of it is the caller's to know.
-fn instance_is_new(until: String, cap: Money) -> Problem {
+fn instance_is_new(until: Option<String>, cap: Money) -> Problem {
     let currency = cap.currency().code();
+    // Default: no time is promised, where nobody knows one.
+    let then = until.as_ref().map_or_else(String::new, |until| format!("until {until} "));
     let detail = format!(
-        "until {until} new phones of this user move at most {cap} {currency} to others, but for what is approved with a second factor that the user has had for as long"
+        "{then}new phones of this user move at most {cap} {currency} to others, but for what is approved with a second factor that the user has had for as long"
     );
-    unprocessable(code::INSTANCE_COOLING_OFF).detail(&detail).new_until(Some(until))
+    unprocessable(code::INSTANCE_COOLING_OFF).detail(&detail).new_until(until)
 }
 
 fn amount_invalid(detail: &str, field: &'static str) -> Problem {

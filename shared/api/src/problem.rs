@@ -41,7 +41,7 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Id>,
     /// With `ledger.instance_cooling_off`, and with `auth.approval_required` where only a second factor that the user has had for long is worth something: until
-    /// when this phone is new to its user. Then it takes no more than any other does.
+    /// when this phone is new to its user. Then it takes no more than any other does. Absent where nobody says since when it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub new_until: Option<String>,

@@ -80,12 +80,68 @@ pub(crate) async fn count(world: &World, query: &str) -> i64 {
 async fn every_migration_can_be_undone() {
     let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
     let url = crypto::SecretString::from(database.migrator_url.as_str());
-    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 10);
+    assert_eq!(storage::revert(&url, MIGRATIONS).await.unwrap(), 12);
     let mut session = connect(&database.superuser_url).await;
     let query = "select count(*) as count from pg_tables where schemaname = 'public' and tablename <> '__diesel_schema_migrations'";
     let left: Count = diesel::sql_query(query).get_result(&mut session).await.unwrap();
     assert_eq!(left.count, 0);
-    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 10);
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 12);
+}
+
+/// What was granted before instances were noted, in tables that got another owner since their policies were made.
+#[tokio::test]
+async fn whoever_came_before_instances_were_noted_is_as_old_as_their_first_grant() {
+    let database = TestDatabase::create("auth", MIGRATIONS).await.unwrap();
+    let mut migrator = connect(&database.migrator_url).await;
+    for down in [
+        include_str!("../../migrations/00000000000012_validated/down.sql"),
+        include_str!("../../migrations/00000000000011_places/down.sql"),
+        include_str!("../../migrations/00000000000010_instances/down.sql"),
+    ] {
+        migrator.batch_execute(down).await.unwrap();
+    }
+    let mut session = connect(&database.superuser_url).await;
+    for (person, phones) in [
+        // The first within the hour; it was granted more later, and another one came.
+        ("01", "('a', 60, null), ('a', 3000, null), ('b', 9000, null), ('approves', 30, 90), (null, 10, null)"),
+        // The account was there for long.
+        ("02", "('c', 3601, null), ('d', 3601, null)"),
+        ("03", "('a', 3600, null)"),
+    ] {
+        let rows = format!(
+            "insert into users values ('01890a5d-ac96-774b-bcce-b302099a80{person}', sha256('{person}'), 'x', 'x', '$argon2id$', '2026-01-01 00:00Z'); \
+             insert into grants (id, user_id, client_id, scope, jkt, authenticated_at, created_at, expires_at) \
+             select gen_random_uuid(), u.id, 'c', 's', rpad(p.jkt, 43, 'x'), u.created_at, u.created_at + make_interval(secs => p.after), \
+                 u.created_at + make_interval(secs => p.ends::int) \
+             from users u, (values {phones}) p (jkt, after, ends) where u.id = '01890a5d-ac96-774b-bcce-b302099a80{person}'"
+        );
+        session.batch_execute(&rows).await.unwrap();
+    }
+    let another = "alter policy everything_for_migrations on users to pg_monitor; alter policy everything_for_migrations on grants to pg_monitor";
+    session.batch_execute(another).await.unwrap();
+    let url = crypto::SecretString::from(database.migrator_url.as_str());
+    forget(&mut session, ["00000000000010", "00000000000011", "00000000000012"]).await;
+    assert_eq!(storage::migrate(&url, MIGRATIONS).await.unwrap(), 3);
+    let query = "select string_agg(right(i.user_id::text, 2) || rtrim(jkt, 'x') || ' ' || extract(epoch from since - created_at)::int \
+        || case when first then ' first' else '' end, ', ' order by i.user_id, jkt) as line from instances i join users u on u.id = i.user_id";
+    let noted: Line = diesel::sql_query(query).get_result(&mut session).await.unwrap();
+    assert_eq!(noted.line, "01a 60 first, 01b 9000, 02c 3601, 02d 3601, 03a 3600 first");
+    // And the trigger reads them, too.
+    let user = "01890a5d-ac96-774b-bcce-b302099a8004";
+    let later = format!(
+        "insert into users values ('{user}', sha256('4'), 'x', 'x', '$argon2id$', now()); \
+         insert into instances (user_id, jkt, since) values ('{user}', repeat('e', 43), now())"
+    );
+    session.batch_execute(&later).await.unwrap();
+    let query = format!("select first::text as line from instances where user_id = '{user}'");
+    assert_eq!(diesel::sql_query(query).get_result::<Line>(&mut session).await.unwrap().line, "true");
+}
+
+/// As if these had never been run.
+async fn forget(session: &mut AsyncPgConnection, versions: [&str; 3]) {
+    let list = versions.map(|version| format!("'{version}'")).join(", ");
+    let query = format!("delete from __diesel_schema_migrations where version in ({list})");
+    assert_eq!(diesel::sql_query(query).execute(session).await.unwrap(), 3);
 }
 
 /// Without its end, an approval would be a grant that holds until it is revoked.

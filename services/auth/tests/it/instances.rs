@@ -155,6 +155,52 @@ async fn an_approval_says_it_too_and_makes_no_instance_known() {
     assert_eq!(count(&scene.world, noted).await, 1);
 }
 
+/// A process of the former version lets people in and notes nothing; what it has let in is not new for ever.
+#[tokio::test]
+async fn an_instance_that_was_not_noted_is_when_it_refreshes_and_approvals_say_so() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let began = world.now();
+    let (mut browser, pushed) = Browser::at_login(world, &scene.client).await;
+    browser.log_in(&scene.email, PASSWORD).await;
+    browser.get("/consent").await;
+    let code = parameter(&browser.decide("allow").await, "code").unwrap();
+    let token = scene.client.redemption(world, &code, &pushed.verifier).await.send(world).await.member("refresh_token");
+    unnote(world).await;
+    world.clock.advance(60);
+    let first = json!({ "since": began, "first": true });
+    for _ in 0..2 {
+        let refreshed = scene.client.refresh(world, &token).await.send(world).await;
+        assert_eq!(said(&refreshed.member("access_token"))["instance"], first);
+        world.clock.advance(60);
+    }
+    let (mut browser, pushed) = scene.logged_in().await;
+    let page = browser.get("/approve").await;
+    let url = press(&mut browser, "approve", &mark(&page)).await.goes_on_to();
+    let approval = said(&scene.redeem(&url, &pushed).await.member("access_token"));
+    assert_eq!(approval["instance"], first, "and not of now");
+    // A login renews it no more than any other, and one of an account that was there for long is not the first.
+    unnote(world).await;
+    world.clock.advance(DAY);
+    let (client, came) = (Client::app(), world.now());
+    let (mut browser, pushed) = Browser::at_login(world, &client).await;
+    browser.log_in(&scene.email, PASSWORD).await;
+    browser.get("/consent").await;
+    let code = parameter(&browser.decide("allow").await, "code").unwrap();
+    let token = client.redemption(world, &code, &pushed.verifier).await.send(world).await.member("refresh_token");
+    unnote(world).await;
+    world.clock.advance(HOUR);
+    let refreshed = client.refresh(world, &token).await.send(world).await;
+    assert_eq!(said(&refreshed.member("access_token"))["instance"], json!({ "since": came }));
+    assert_eq!(tokens(world, &client, &scene.email, None).await["instance"], json!({ "since": came }));
+}
+
+async fn unnote(world: &World) {
+    let forgotten = connect(&world.database.superuser_url).await.batch_execute("delete from instances").await;
+    forgotten.unwrap();
+    assert_eq!(count(world, "select count(*) as count from instances").await, 0);
+}
+
 /// An instance to be noted, as the service does.
 fn note(person: &str, jkt: &str) -> String {
     format!("insert into instances (user_id, jkt, since) values ('{person}', '{}', now())", jkt.repeat(43))

@@ -78,7 +78,7 @@ mod tests {
         }
     }
 
-    /// Real flights are longer than what is said of their countries: whoever flew has never been too fast.
+    /// Real flights are longer than what is said of their countries, between places that are in the circles (the ADR names some that are not).
     #[test]
     fn no_two_places_of_two_countries_lie_closer_than_is_said() {
         for (one, other, real) in [

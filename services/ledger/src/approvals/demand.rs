@@ -110,7 +110,7 @@ async fn demand(
     };
     if let Approval::Usable(id) = approval {
         return match beyond {
-            Some(Limit { until, cap, .. }) => Err(Error::InstanceIsNew { until: time(until), cap }),
+            Some(Limit { until, cap, .. }) => Err(Error::InstanceIsNew { until: until.map(time), cap }),
             None => Ok(counted(Order { extra: order.extra.and(store::Used { id: *id }), ..order })),
         };
     }
@@ -127,7 +127,12 @@ async fn demand(
         store::Standing::NeedsNone => Ok(order),
         store::Standing::Refused(rejection) => Ok(Order { extra: Extra::Refused(rejection), ..order }),
         store::Standing::Asked(id) => {
-            Err(Error::ApprovalRequired { id: id.into(), new_until: beyond.map(|limit| time(limit.until)) })
+            let beyond = beyond.map(|limit| limit.until.map(time));
+            Err(Error::ApprovalRequired {
+                id: id.into(),
+                beyond_the_cap: beyond.is_some(),
+                new_until: beyond.flatten(),
+            })
         }
     }
 }

@@ -29,8 +29,8 @@ pub struct Limit {
     pub cap: Money,
     /// That time.
     pub cool_off_seconds: i32,
-    /// Until when this one is new.
-    pub until: DateTime<Utc>,
+    /// Until when this one is new; none, where nobody says since when it is there.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl NewInstances {
@@ -54,16 +54,17 @@ impl NewInstances {
         if cool_off == 0 || caller.factor_since.is_some_and(lasts) {
             return None;
         }
-        // Default: one of which nothing is said came just now.
-        let (since, first) = caller.instance.map_or((now, false), |instance| (instance.since, instance.first));
-        if first || lasts(since) {
+        // One of which nothing is said is new, and no waiting makes it older.
+        if caller.instance.is_some_and(|instance| instance.first || lasts(instance.since)) {
             return None;
         }
-        // Default: at the end of time. A clock that is ahead of ours makes nobody new for longer.
-        let until = since.min(now).saturating_add(cool_off);
         let cap = self.cap.of(currency).unwrap_or_else(|| Money::new(0, currency)); // Default: of other currencies nothing.
-        // Default: for ever, beyond all times that there are.
-        let until = DateTime::from_timestamp(until, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let until = caller.instance.map(|instance| {
+            // Default: at the end of time. A clock that is ahead of ours makes nobody new for longer.
+            let until = instance.since.min(now).saturating_add(cool_off);
+            // Default: for ever, beyond all times that there are.
+            DateTime::from_timestamp(until, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        });
         Some(Limit { cap, cool_off_seconds: self.cool_off_seconds, until })
     }
 }
@@ -103,14 +104,14 @@ mod tests {
         let limits = limits(86_400, "EUR", "500.00").unwrap();
         let until = |instance, factor| {
             let limit = limits.limit(&caller(instance, factor), Currency::EUR, NOW);
-            limit.map(|limit| limit.until.timestamp() - NOW)
+            limit.map(|limit| limit.until.map(|until| until.timestamp() - NOW))
         };
-        assert_eq!(until(Some((NOW, false)), None), Some(DAY));
-        assert_eq!(until(Some((NOW - DAY + 1, false)), None), Some(1));
+        assert_eq!(until(Some((NOW, false)), None), Some(Some(DAY)));
+        assert_eq!(until(Some((NOW - DAY + 1, false)), None), Some(Some(1)));
         assert_eq!(until(Some((NOW - DAY, false)), None), None);
-        assert_eq!(until(None, None), Some(DAY), "of which nothing is said");
-        assert_eq!(until(Some((NOW + 600, false)), None), Some(DAY), "whose clock is ahead");
-        assert_eq!(until(Some((i64::MAX, false)), None), Some(DAY));
+        assert_eq!(until(None, None), Some(None), "of which nothing is said, and which becomes no older");
+        assert_eq!(until(Some((NOW + 600, false)), None), Some(Some(DAY)), "whose clock is ahead");
+        assert_eq!(until(Some((i64::MAX, false)), None), Some(Some(DAY)));
         assert_eq!(until(Some((i64::MIN, false)), None), None);
         assert_eq!(until(Some((NOW, true)), None), None, "that came with the account");
     }

@@ -155,12 +155,21 @@ async fn who_waits_and_who_is_new_with_the_account_are_not_held_back() {
         assert_eq!(large.body.get("new_until"), None, "{n}: as ever");
     }
     assert_eq!(world.count("new_instance_payments").await, 0);
-    // Of which the token says nothing came just now.
+    // One of which the token says nothing is new, and nobody says until when: it would be another time with each token.
     alice.is_known(None, None);
     for key in ["1", "2"] {
         pay(&world, &alice, way, "25.00", key).await;
     }
-    ends_in(&pay(&world, &alice, way, "0.01", "3").await);
+    let more = pay(&world, &alice, way, "0.01", "3").await;
+    asked(&more);
+    assert_eq!(more.body.get("new_until"), None);
+    assert_eq!(audited(logged(), &more), [json!(["step_up", "approval_required_of_new_instance", "sub-alice"])]);
+    alice.approve(&[approved(&world, &more, alice.subject()).await]);
+    let refused = pay(&world, &alice, way, "0.01", "3").await;
+    assert_eq!((refused.status, refused.code()), (422, "ledger.instance_cooling_off"), "{:?}", refused.body);
+    assert_eq!(refused.body.get("new_until"), None);
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("new phones of this user move at most 50.00 EUR"), "{detail}");
 }
 
 #[tokio::test]

@@ -60,6 +60,9 @@ impl Table {
             table.add(number, line.trim_end_matches(['\n', '\r'])).with_context(|| format!("line {number}"))?;
         }
         ensure!(table.len() > 0, "it has no networks");
+        // They have grown by doubling, and are kept for as long as the process.
+        table.v4.shrink_to_fit();
+        table.v6.shrink_to_fit();
         Ok(table)
     }
 

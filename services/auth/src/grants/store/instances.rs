@@ -33,13 +33,30 @@ pub(crate) async fn since(
     jkt: &Thumbprint,
     otherwise: i64,
 ) -> Result<Instance, StorageError> {
+    // Default: it is as new as whoever asks knows it to be.
+    Ok(noted(db, user, jkt).await?.unwrap_or(Instance { since: otherwise, first: false }))
+}
+
+/// Since when this instance, which has a refresh token, has acted for the person. One that a process of the former version has let in is noted now, with when its
+/// person had logged in: else it would be of this moment in each approval, and new for ever.
+pub(crate) async fn since_its_login(
+    db: &mut Connection,
+    user: UserId,
+    jkt: &Thumbprint,
+    authenticated_at: i64,
+) -> Result<Instance, StorageError> {
+    match noted(db, user, jkt).await? {
+        Some(instance) => Ok(instance),
+        None => note(db, user, jkt, authenticated_at).await,
+    }
+}
+
+async fn noted(db: &mut Connection, user: UserId, jkt: &Thumbprint) -> Result<Option<Instance>, StorageError> {
     let noted: Option<(DateTime<Utc>, bool)> = instances::table
         .find((user, AsText(jkt)))
         .select((instances::since, instances::first))
         .first(db)
         .await
         .optional()?;
-    // Default: it is as new as whoever asks knows it to be.
-    let (since, first) = noted.map_or((otherwise, false), |(since, first)| (since.timestamp(), first));
-    Ok(Instance { since, first })
+    Ok(noted.map(|(since, first)| Instance { since: since.timestamp(), first }))
 }

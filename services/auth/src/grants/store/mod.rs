@@ -184,8 +184,7 @@ impl Granted {
     async fn entitles(self, db: &mut Connection, jkt: Option<&Thumbprint>) -> Result<Entitlement, StorageError> {
         let authenticated_at = self.authenticated_at.timestamp();
         let instance = match jkt {
-            // One that a process of the former version has let in is not noted, and was there when its person logged in.
-            Some(jkt) => Some(instances::since(db, self.user_id, jkt, authenticated_at).await?),
+            Some(jkt) => Some(instances::since_its_login(db, self.user_id, jkt, authenticated_at).await?),
             None => None,
         };
         Ok(Entitlement {
