@@ -241,7 +241,7 @@ async fn what_they_may(report: &mut Report<'_>, loot: &Loot<'_>) -> Result<()> {
 
 /// Layers behavior and step-up: token, key and session are Alice's, and only the place is another.
 async fn from_elsewhere(report: &mut Report<'_>, loot: &Loot<'_>, desk: &Desk<'_>) -> Result<()> {
-    if !elsewhere::is_seen(loot.stack) {
+    if !loot.stack.places {
         return Ok(());
     }
     report.began = crate::instant();

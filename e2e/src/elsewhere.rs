@@ -32,11 +32,6 @@ pub(crate) struct Elsewhere {
     pub(crate) why: String,
 }
 
-/// Whether the addresses of this machine are what the services see: not in containers, where each has a network before it.
-pub(crate) fn is_seen(stack: &Stack) -> bool {
-    stack.logs.join("../databases").is_dir()
-}
-
 /// Pays somebody new a little from far away until behavior has a word on it, and then from around the corner.
 pub(crate) async fn pay(desk: &Desk<'_>, stack: &Stack, thief: &Hooked, account: api::Id) -> Result<Elsewhere> {
     let pki = Pki::create(&stack.pki)?;

@@ -16,6 +16,8 @@ pub struct Stack {
     pub broker_url: String,
     /// Whether these lead through the edge.
     pub edge: bool,
+    /// Whether services see by which address of 127.0.0.0/8 somebody calls.
+    pub places: bool,
     /// The ledger's own public listener, also where the edge stands before it.
     pub ledger_direct_url: String,
     /// Internal (mTLS) URLs.

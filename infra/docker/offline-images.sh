@@ -16,7 +16,9 @@ command -v strip >/dev/null || { echo "strip is not here: sudo apt-get install b
 infra/docker/offline-bases.sh
 
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+# Of this run: another one may have other programs.
+binaries=redoubt/binaries:$$
+trap 'rm -rf "$root"; docker image rm "$binaries" >/dev/null 2>&1 || true' EXIT
 
 # The context holds nothing but what the Dockerfile asks for: the repository has gigabytes of builds beside it.
 mkdir -p "$root/binaries/out" "$root/context/services"
@@ -24,7 +26,7 @@ for name in $services sandbox xtask; do
     # All of its symbols: a third of a program that was built to be looked into. What panics there names no function.
     strip --strip-all -o "$root/binaries/out/$name" "$programs/$name"
 done
-tar -C "$root/binaries" -c . | docker import --change 'LABEL dev.redoubt=offline' - redoubt/binaries:offline >/dev/null
+tar -C "$root/binaries" -c . | docker import --change 'LABEL dev.redoubt=offline' - "$binaries" >/dev/null
 cp services/*.toml "$root/context/services/"
 for name in $services; do
     mkdir -p "$root/context/services/$name"
@@ -38,7 +40,7 @@ cp infra/docker/Dockerfile "$root/context/"
 # shellcheck disable=SC2016  # they are words of the Dockerfile
 sed '/^FROM ${RUST} AS build$/,/^# `COPY --from` takes/d' infra/docker/Dockerfile > "$root/context/Dockerfile"
 build() {
-    DOCKER_BUILDKIT=0 docker build --quiet --build-arg DEBIAN=redoubt/debian:offline --build-arg BINARIES=redoubt/binaries:offline \
+    DOCKER_BUILDKIT=0 docker build --quiet --build-arg DEBIAN=redoubt/debian:offline --build-arg "BINARIES=$binaries" \
         --label dev.redoubt=offline "$@" "$root/context" >/dev/null 2>"$root/words" || { cat "$root/words" >&2; exit 1; }
 }
 build --target tools --tag redoubt/tools:offline

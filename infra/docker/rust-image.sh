@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image with this machine's Rust for the Dockerfile's stage `build`, for machines that can reach a Debian mirror and crates.io but no image registry:
 #
-#   sudo infra/docker/rust-image.sh [TAG]          (default redoubt/rust:offline)
+#   sudo env PATH="$PATH" HOME="$HOME" infra/docker/rust-image.sh [TAG]          (default redoubt/rust:offline; rustup's Rust is its user's alone)
 #   RUST_IMAGE=redoubt/rust:offline DEBIAN_IMAGE=redoubt/debian:offline docker compose --file infra/compose/compose.yaml build
 #
 # It keeps the part of the official image's contract that the Dockerfile relies on: cargo on the PATH, CARGO_HOME in /usr/local/cargo, a C compiler, authorities to

@@ -25,6 +25,7 @@ pub(crate) fn stack(logs: PathBuf) -> Stack {
         ledger_url: url(),
         broker_url: url(),
         edge: false,
+        places: true,
         ledger_direct_url: url(),
         ledger_internal_url: url(),
         broker_internal_url: url(),

@@ -178,7 +178,8 @@ usage: cargo xtask bench WHAT [OPTIONS]
   defense       what each layer costs: reads with none, each alone and all, and
                 defended transfers
                 --edge   and what a web application firewall before them costs
-  behavior      payments folded and judged a second, a million users in memory
+  behavior      payments folded and judged a second, a million users in memory:
+                the engine alone, then the service with its database
   decoys        what a phone can tell of genuine answers and decoys by time
   compose       the system in containers: size of its images, time until it is
                 healthy, memory, time until a changed line serves

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the whole system, then the story.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -38,6 +39,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// The same command in a process of its own, whose every line is shown, and kept.
 fn written(file: &Path, arguments: &[String]) -> Result<()> {
+    let unwritable = || format!("{} cannot be written", file.display());
+    // Before the story is told; what stands in it stays until then.
+    let mut kept = OpenOptions::new().create(true).append(true).open(file).with_context(unwritable)?;
     let mut run = Run::of("transcript")?;
     let arguments = without_the_file(arguments);
     let task = Task { piped: true, directory: Some(&place::root()), ..Task::default() };
@@ -53,7 +57,7 @@ fn written(file: &Path, arguments: &[String]) -> Result<()> {
         return Err(Stop::Told(code).into());
     }
     let text = format!("$ cargo xtask {}\n{}\n", arguments.join(" "), lines.join("\n"));
-    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+    kept.set_len(0).and_then(|()| kept.write_all(text.as_bytes())).with_context(unwritable)
 }
 
 /// What stands on the command line, but `--transcript FILE`.
@@ -80,5 +84,11 @@ mod tests {
         let line = words("demo --target compose --transcript docs/it.txt --offline");
         assert_eq!(without_the_file(&line), words("demo --target compose --offline"));
         assert_eq!(without_the_file(&words("demo")), words("demo"));
+    }
+
+    #[test]
+    fn a_transcript_that_cannot_be_written_fails_before_anything_is_told() {
+        let error = written(Path::new("/nowhere/it.txt"), &[]).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/it.txt cannot be written"), "{error:#}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::Value;
 use system::system;
 
@@ -117,22 +117,33 @@ fn bytes(usage: &str) -> Option<f64> {
 /// A source that has a line more, until this value goes.
 struct Changed {
     path: PathBuf,
-    text: String,
+    before: String,
+    after: String,
 }
 
 impl Changed {
     fn by_a_line() -> Result<Self> {
-        let path = place::root().join(CHANGED);
-        let text = std::fs::read_to_string(&path)?;
-        std::fs::write(&path, format!("{text}// {}\n", std::process::id()))?;
-        Ok(Self { path, text })
+        Self::of(place::root().join(CHANGED))
+    }
+
+    fn of(path: PathBuf) -> Result<Self> {
+        let before = std::fs::read_to_string(&path)?;
+        let after = format!("{before}// {}\n", std::process::id());
+        std::fs::write(&path, &after)?;
+        Ok(Self { path, before, after })
+    }
+
+    /// What somebody else has written meanwhile stays.
+    fn restore(&self) -> Result<()> {
+        ensure!(std::fs::read_to_string(&self.path)? == self.after, "somebody has changed it meanwhile");
+        Ok(std::fs::write(&self.path, &self.before)?)
     }
 }
 
 impl Drop for Changed {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::write(&self.path, &self.text) {
-            crate::say::failure(&format!("{CHANGED} has a line too many, its last: {error}"));
+        if let Err(error) = self.restore() {
+            crate::say::failure(&format!("{CHANGED} has a line `// {}` too many: {error}", std::process::id()));
         }
     }
 }
@@ -148,5 +159,18 @@ mod tests {
         assert_eq!(bytes("12.5MiB / 256MiB"), Some(12.5 * MIB));
         assert_eq!(bytes("1GiB / 2GiB"), Some(1024.0 * MIB));
         assert_eq!((bytes("--"), bytes("3 apples / 4"), bytes("")), (None, None, None));
+    }
+
+    #[test]
+    fn a_changed_source_is_as_before_unless_somebody_else_has_written_it() {
+        let path = std::env::temp_dir().join(format!("redoubt-changed-{}", std::process::id()));
+        std::fs::write(&path, "one\n").unwrap();
+        drop(Changed::of(path.clone()).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\n");
+        let changed = Changed::of(path.clone()).unwrap();
+        std::fs::write(&path, "two\n").unwrap();
+        drop(changed);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+        std::fs::remove_file(&path).unwrap();
     }
 }

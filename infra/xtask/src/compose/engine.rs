@@ -21,6 +21,9 @@ const COMPOSE: (u32, u32) = (2, 25);
 const BUILT_GB: u64 = 8;
 const OFFLINE_GB: u64 = 3;
 
+/// What infra/docker/offline-bases.sh makes.
+const BASES: [&str; 3] = ["redoubt/debian:offline", "redoubt/redis:offline", "redoubt/postgres:offline"];
+
 /// One project of Docker Compose.
 pub(crate) struct Engine {
     pub(crate) project: String,
@@ -223,6 +226,24 @@ pub(super) fn said(command: &mut Command) -> Result<String, String> {
     }
     let words = text(&output.stderr);
     Err(words.lines().last().map_or_else(|| output.status.to_string(), str::to_owned))
+}
+
+/// Before anything is compiled: what infra/docker/offline-images.sh needs. Images of other people that are there already need no root.
+pub(crate) fn makes_images() -> Result<()> {
+    if let Some(tool) = ["debootstrap", "strip"].into_iter().find(|tool| ladder::shell::which(tool).is_none()) {
+        return Err(stop(&format!(
+            "{tool} is not here: `--offline` makes images on Debian, apt-get install debootstrap binutils"
+        )));
+    }
+    let mut bases = BASES.into_iter();
+    let missing =
+        bases.find(|base| said(Command::new("docker").args(["image", "inspect", "--format", "-", base])).is_err());
+    match missing {
+        Some(base) if !rustix::process::geteuid().is_root() => {
+            Err(stop(&format!("{base} is not there: only root makes it, sudo infra/docker/offline-bases.sh")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

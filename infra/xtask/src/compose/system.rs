@@ -126,6 +126,7 @@ pub(super) fn build(engine: &Engine) -> Result<Programs> {
     engine.room()?;
     let mut run = Run::of("containers")?;
     if engine.offline {
+        engine::makes_images()?;
         let packages = [programs()?, vec!["--package".to_owned(), "xtask".to_owned()]].concat();
         let programs = compile::build(&mut run, "the services and their stand-ins", &packages)?;
         offline_images(&mut run, &programs)?;
@@ -190,6 +191,8 @@ impl Containers {
         let description = Description {
             ports: &self.ports,
             edge: false,
+            // They see the gate's address.
+            places: false,
             pki: &self.pki,
             logs: &logs,
             report,

@@ -13,6 +13,8 @@ pub(crate) struct Description<'a> {
     /// By which this machine reaches each listener.
     pub(crate) ports: &'a Ports,
     pub(crate) edge: bool,
+    /// Whether the services see by which loopback address somebody calls.
+    pub(crate) places: bool,
     pub(crate) pki: &'a Path,
     pub(crate) logs: &'a Path,
     pub(crate) report: &'a Path,
@@ -42,6 +44,7 @@ impl Description<'_> {
             "ledger_url": url("ledger")?,
             "broker_url": url("broker")?,
             "edge": self.edge,
+            "places": self.places,
             "ledger_direct_url": format!("https://localhost:{}", self.ports.of("ledger")?),
             "ledger_internal_url": url("ledger-internal")?,
             "broker_internal_url": url("broker-internal")?,

@@ -116,6 +116,8 @@ impl Stack {
         let description = Description {
             ports: &self.ports,
             edge: self.edge.is_some(),
+            // Elsewhere 127.0.0.1 is the only one of its network that this machine has.
+            places: cfg!(target_os = "linux"),
             pki: &self.pki,
             logs: &logs,
             report,

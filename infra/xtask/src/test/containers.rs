@@ -10,6 +10,9 @@ const SERVERS: [(&str, &str, &str); 2] = [
     ("REDOUBT_POSTGRES", "REDOUBT_POSTGRES_IMAGE", ladder::Options::IMAGE),
     ("REDOUBT_REDIS", "REDOUBT_REDIS_IMAGE", ladder::redis::IMAGE),
 ];
+/// The label of each, whose value is this run's name; and by which variable the tests are told it.
+const LABEL: &str = "dev.redoubt";
+const RUN: &str = "REDOUBT_CONTAINERS_RUN";
 /// The log of those that Docker has started.
 const STARTED: &str = "started";
 
@@ -33,7 +36,11 @@ impl Containers {
             environment.extend([(server, "docker".to_owned()), (variable, image)]);
         }
         let mut run = Run::of("containers")?;
-        let words = ["events", "--filter", "label=dev.redoubt", "--filter", "event=start", "--format", "{{.From}}"];
+        // Somebody else's tests may start some meanwhile.
+        let name = format!("{}-{}", std::process::id(), ladder::shell::random_hex(4).map_err(|e| anyhow!(e))?);
+        let label = format!("label={LABEL}={name}");
+        let words = ["events", "--filter", &label, "--filter", "event=start", "--format", "{{.From}}"];
+        environment.push((RUN, name));
         run.spawn_foreign(STARTED, &docker, &words.map(str::to_owned), &[])?;
         Ok(Self { run, environment })
     }
@@ -70,6 +77,9 @@ mod tests {
     fn what_the_tests_are_told_is_what_the_ladder_and_the_testkit_read() {
         let read = std::fs::read_to_string(crate::place::root().join("shared/testkit/src/redis.rs")).unwrap()
             + &std::fs::read_to_string(crate::place::root().join("shared/testkit/src/database/cluster.rs")).unwrap();
+        let containers =
+            std::fs::read_to_string(crate::place::root().join("shared/testkit/src/container/mod.rs")).unwrap();
+        assert!(containers.contains(&format!("var(\"{RUN}\")")) && containers.contains(&format!("\"{LABEL}\"")));
         for (server, variable, image) in SERVERS {
             assert!(read.contains(&format!("\"{server}\"")) && read.contains(&format!("\"{variable}\"")), "{variable}");
             assert!(image.contains(':') && !image.ends_with(":latest"), "{image} is not pinned");

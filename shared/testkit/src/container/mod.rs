@@ -37,6 +37,9 @@ impl Container {
     ) -> Result<Self, String> {
         let docker = shell::which("docker").ok_or("the docker program is not here")?;
         let (repository, tag) = split(image);
+        // Default: whoever runs tests without `cargo xtask test --containers` counts none.
+        #[expect(clippy::disallowed_methods, reason = "tests are told their servers by the environment")]
+        let run = std::env::var("REDOUBT_CONTAINERS_RUN").unwrap_or_else(|_| "of nobody".to_owned());
         let mut failure = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let name = format!("redoubt-{kind}-{}-{}", std::process::id(), shell::random_hex(4)?);
@@ -44,7 +47,7 @@ impl Container {
             let guard = Guard::over_container(&docker, &name)?;
             let request = what(GenericImage::new(repository, tag).with_exposed_port(inside.tcp()))
                 .with_container_name(&name)
-                .with_label("dev.redoubt", kind)
+                .with_label("dev.redoubt", &run)
                 .with_host_config_modifier(move |host| publish(host, inside, port));
             match wait(request.start()) {
                 Ok(held) => return Ok(Self { held: Some(Box::new(held)), port, _guard: guard }),
