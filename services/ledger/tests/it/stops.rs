@@ -152,7 +152,7 @@ async fn nothing_is_posted_after_the_operator_was_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payout_of_theirs_waits_for_the_end_of_the_stop_or_an_operator_takes_it_back() {
-    let (world, analytics) = holding(1).await;
+    let (world, analytics) = holding(600).await;
     analytics.say(Says::Only("delay"));
     let (alice, bob) = (world.phone("alice").await, world.phone("bob").await);
     let (from, of_bob) = (world.open_with(&alice, "100.00", "EUR").await, world.open_with(&bob, "10.00", "EUR").await);
@@ -168,9 +168,13 @@ async fn a_payout_of_theirs_waits_for_the_end_of_the_stop_or_an_operator_takes_i
     let (waits, goes_back) = (held(&alice, &from, "a").await, held(&alice, &from, "b").await);
     let stop = world.stop("sub-alice").await;
     let others = held(&bob, &of_bob, "c").await;
+    // Their time is over, as if ten minutes had gone.
+    let over = "set session_replication_role = replica; update payouts set held_until = created_at + interval '1 millisecond', next_attempt_at = now(); \
+        set session_replication_role = origin";
+    world.sql(over).await;
     until(async || world.was_sent(&others)).await;
-    let over = format!("payouts where id in ('{waits}', '{goes_back}') and held_until < now() and attempts = 0");
-    assert_eq!(world.count(&over).await, 2, "their time is over, and nobody has begun to send them");
+    let waiting = format!("payouts where id in ('{waits}', '{goes_back}') and held_until < now() and attempts = 0");
+    assert_eq!(world.count(&waiting).await, 2, "their time is over, and nobody has begun to send them");
     // Their payer cannot take one back any more; an operator can, once.
     let refused = world.post(&alice, &format!("/v1/payouts/{goes_back}/cancellation"), &Value::Null).await;
     assert_eq!((refused.status, refused.code()), (409, "ledger.payout_not_held"));
