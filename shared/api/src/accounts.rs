@@ -52,7 +52,7 @@ pub struct Entry {
     /// The transfer that made it.
     pub transfer_id: Id,
     /// What kind of transfer: `deposit`, `allocation` (of money that had waited in suspense), `transfer`, `exchange`, `payout`, `payout_reversal`,
-    /// `payout_return`.
+    /// `payout_return`, `payout_found` (a payout that a restored ledger had forgotten, and its partner had not).
     pub kind: String,
     /// Signed: positive is money in.
     pub amount: Amount,

@@ -218,7 +218,8 @@ async fn what_was_delivered_and_is_forgotten_is_awaited_and_delivered_once_more(
     assert_eq!(bench.count("webhook_inbox where state = 'delivered' and reopened = 0").await, 1);
     // It came long before it was delivered: the ledger that forgot the delivery forgot the message.
     let mut db = storage::connection(&bench.superuser).await.unwrap();
-    let times = "update webhook_inbox set received_at = '2001-01-01T00:00:00Z', settled_at = '2003-01-01T00:00:00Z'";
+    let times = "set session_replication_role = replica; set timezone = 'UTC'; \
+                 update webhook_inbox set received_at = '2001-01-01', settled_at = '2003-01-01'; reset session_replication_role";
     diesel_async::SimpleAsyncConnection::batch_execute(&mut *db, times).await.unwrap();
     assert!(await_again("2004-01-01T00:00:00Z").await.starts_with("0 are"));
     assert!(await_again("2002-01-01T00:00:00Z").await.starts_with("1 are"));
