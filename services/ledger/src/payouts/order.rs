@@ -50,6 +50,7 @@ pub async fn order(
     let (past, payee) = past.await?;
     // The payee may have been added after the point that was restored to, and be forgotten.
     if let (Some(at), Some(name)) = (past.found_at, past.found_name) {
+        // Default: its payee is forgotten, and nothing is shown of the account.
         let iban = payee.as_ref().map_or_else(|| MaskedIban::of(""), |payee| MaskedIban::of(&payee.iban));
         return Ok(found(request, amount, Creditor { name, iban }, posted_as.into(), at));
     }
