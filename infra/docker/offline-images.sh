@@ -27,7 +27,7 @@ for name in $services sandbox xtask; do
     strip --strip-all -o "$root/binaries/out/$name" "$programs/$name"
 done
 tar -C "$root/binaries" -c . | docker import --change 'LABEL dev.redoubt=offline' - "$binaries" >/dev/null
-cp services/*.toml "$root/context/services/"
+cp services/*.toml services/dev.places.csv "$root/context/services/"
 for name in $services; do
     mkdir -p "$root/context/services/$name"
     cp "services/$name/dev.toml" "$root/context/services/$name/"
