@@ -169,11 +169,11 @@ mod tests {
 
     #[test]
     fn a_model_for_other_features_is_refused_by_name_with_both_versions() {
-        let other = refusal(|model| model.replace("\"features_version\": 2", "\"features_version\": 7"));
-        assert!(
-            other.contains("\"test\" was trained on version 7 of the features, this build has version 2"),
-            "{other}"
-        );
+        let ours = features::VERSION;
+        let this = format!("\"features_version\": {ours}");
+        let other = refusal(|model| model.replace(&this, "\"features_version\": 77"));
+        let why = format!("\"test\" was trained on version 77 of the features, this build has version {ours}");
+        assert!(other.contains(&why), "{other}");
         let unknown = refusal(|model| model.replace("payee_count", "shoe_size"));
         assert!(unknown.contains("asks for the feature \"shoe_size\""), "{unknown}");
     }
